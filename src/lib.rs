@@ -1,1 +1,25 @@
-//! Eidos
+//! What is a language model thinking about?
+//!
+//! Eidos opens a Hugging Face model at a named module, reads what flows through it on a set of texts, learns the
+//! concepts that those activations are made of, and says in words what each concept means.
+//!
+//! ```text
+//! texts ──► text ──► model ──► activations ──► concepts ──► interpret ──► words
+//!           units     forward     rows (n, d)     encode       top inputs
+//!           tokens    to the      of f32, one     decode
+//!           batches   split       per unit        dictionary
+//! ```
+//!
+//! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
+//! `ffi > interpret > concepts > activations > model > text, hub > linalg, files, error, control`.
+
+pub mod control;
+pub mod error;
+pub mod linalg;
+pub mod text;
+
+mod files;
+
+pub use control::{Control, Progress, Stage};
+pub use error::{Error, ErrorCode, Result};
+pub use text::{Aggregation, Granularity};

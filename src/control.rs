@@ -1,0 +1,226 @@
+//! Progress and cancellation of long calls.
+//!
+//! A [`Control`] is shared between the thread that does the work and any thread that watches: the worker
+//! reports a stage and counts, the watcher polls [`Control::progress`] or calls [`Control::cancel`]. All of it
+//! is atomics, so neither waits for the other. A callback, if there is one, runs on the calling thread only.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use crate::error::{Error, Result};
+
+/// What a long call is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Stage {
+    /// Nothing has started.
+    Idle = 0,
+    /// Fetching files from a hub; counted in bytes.
+    Download = 1,
+    /// Reading weights; counted in tensors.
+    Load = 2,
+    /// Turning texts into tokens; counted in texts.
+    Tokenize = 3,
+    /// Running the model; counted in tokens.
+    Forward = 4,
+    /// Reading rows once to learn their mean and covariance; counted in rows.
+    Covariance = 5,
+    /// Iterating to fit the concepts; counted in iterations, the total is the most there can be.
+    Fit = 6,
+    /// Encoding rows into concepts to rank inputs; counted in rows.
+    Interpret = 7,
+    /// Writing a file; counted in bytes.
+    Write = 8,
+}
+
+impl Stage {
+    const ALL: [Self; 9] = [
+        Self::Idle,
+        Self::Download,
+        Self::Load,
+        Self::Tokenize,
+        Self::Forward,
+        Self::Covariance,
+        Self::Fit,
+        Self::Interpret,
+        Self::Write,
+    ];
+
+    /// A word for a progress bar (`tokenize`).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Idle => "idle",
+            Self::Download => "download",
+            Self::Load => "load",
+            Self::Tokenize => "tokenize",
+            Self::Forward => "forward",
+            Self::Covariance => "covariance",
+            Self::Fit => "fit",
+            Self::Interpret => "interpret",
+            Self::Write => "write",
+        }
+    }
+}
+
+/// How far a long call has come, at one moment.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// What it is busy with.
+    pub stage: Stage,
+    /// How much of the stage is done, in the unit of the stage.
+    pub done: u64,
+    /// How much there is, in the same unit; 0 when unknown.
+    pub total: u64,
+    /// Seconds since the control was made.
+    pub elapsed_seconds: f64,
+}
+
+type Callback = Box<dyn FnMut(Progress) + Send>;
+
+/// Watches and cancels a long call. Clones share the same state.
+///
+/// ```
+/// let control = eidos::Control::new();
+/// let watcher = control.clone();
+/// watcher.cancel();
+/// assert!(control.is_cancelled());
+/// ```
+#[derive(Clone)]
+pub struct Control {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    cancelled: AtomicBool,
+    stage: AtomicU8,
+    done: AtomicU64,
+    total: AtomicU64,
+    start: Instant,
+    callback: Mutex<Option<Callback>>,
+}
+
+impl Default for Control {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Control {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Control").field("progress", &self.progress()).field("cancelled", &self.is_cancelled()).finish()
+    }
+}
+
+impl Control {
+    /// A control that nobody has cancelled.
+    pub fn new() -> Self {
+        Self {
+            shared: Arc::new(Shared {
+                cancelled: AtomicBool::new(false),
+                stage: AtomicU8::new(0),
+                done: AtomicU64::new(0),
+                total: AtomicU64::new(0),
+                start: Instant::now(),
+                callback: Mutex::new(None),
+            }),
+        }
+    }
+
+    /// A control that calls `callback` after each step, on the thread that makes the long call.
+    /// The callback may call [`Control::cancel`] on a clone; it must not start another call with this control.
+    pub fn with_callback(callback: impl FnMut(Progress) + Send + 'static) -> Self {
+        let control = Self::new();
+        control.set_callback(Some(Box::new(callback)));
+        control
+    }
+
+    /// Replaces the callback; `None` removes it.
+    pub fn set_callback(&self, callback: Option<Callback>) {
+        if let Ok(mut slot) = self.shared.callback.lock() {
+            *slot = callback;
+        }
+    }
+
+    /// Asks the call to stop. It returns [`crate::ErrorCode::Cancelled`] within one batch or iteration.
+    /// A cancelled control stays cancelled: the next call with it stops at once.
+    pub fn cancel(&self) {
+        self.shared.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.shared.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// How far the call has come, from any thread. The counts belong to the stage unless the stage
+    /// is changing at this very moment.
+    pub fn progress(&self) -> Progress {
+        let stage = usize::from(self.shared.stage.load(Ordering::Acquire));
+        Progress {
+            stage: Stage::ALL.get(stage).copied().unwrap_or(Stage::Idle),
+            done: self.shared.done.load(Ordering::Relaxed),
+            total: self.shared.total.load(Ordering::Relaxed),
+            elapsed_seconds: self.shared.start.elapsed().as_secs_f64(),
+        }
+    }
+
+    /// An error if somebody asked to stop. Workers on any thread call this between steps.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
+    }
+
+    /// Starts a stage of `total` steps (0: unknown). For the calling thread only.
+    pub(crate) fn begin(&self, stage: Stage, total: u64) -> Result<()> {
+        self.shared.done.store(0, Ordering::Relaxed);
+        self.shared.total.store(total, Ordering::Relaxed);
+        self.shared.stage.store(stage as u8, Ordering::Release);
+        self.call_back();
+        self.check()
+    }
+
+    /// Counts `steps` more steps as done. For the calling thread only, since it runs the callback.
+    pub(crate) fn advance(&self, steps: u64) -> Result<()> {
+        self.shared.done.fetch_add(steps, Ordering::Relaxed);
+        self.call_back();
+        self.check()
+    }
+
+    fn call_back(&self) {
+        // Taken out of its slot while it runs, so that it may replace itself and cannot deadlock.
+        let taken = self.shared.callback.lock().ok().and_then(|mut slot| slot.take());
+        if let Some(mut callback) = taken {
+            callback(self.progress());
+            if let Ok(mut slot) = self.shared.callback.lock() {
+                slot.get_or_insert(callback);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_callback_sees_each_step_and_can_cancel() {
+        let control = Control::new();
+        let clone = control.clone();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&seen);
+        control.set_callback(Some(Box::new(move |progress| {
+            log.lock().map(|mut log| log.push((progress.stage, progress.done, progress.total))).ok();
+            if progress.done == 2 {
+                clone.cancel();
+            }
+        })));
+        assert!(control.begin(Stage::Fit, 3).is_ok());
+        assert!(control.advance(1).is_ok());
+        let stopped = control.advance(1);
+        assert!(stopped.is_err_and(|error| error.code() == crate::ErrorCode::Cancelled));
+        let expected = vec![(Stage::Fit, 0, 3), (Stage::Fit, 1, 3), (Stage::Fit, 2, 3)];
+        assert_eq!(seen.lock().map(|log| log.clone()).unwrap_or_default(), expected);
+    }
+}

@@ -1,0 +1,194 @@
+//! What went wrong, about what, and what to do about it.
+//!
+//! There is one error type for the whole library. Its message names the thing that is wrong (the file, the
+//! module path, the row), its hint says what would make it right, and its details carry the same facts as
+//! key and value for programs that want to react.
+
+use std::fmt;
+use std::path::Path;
+
+/// The result of everything in Eidos that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Whose fault an error is, and so what kind of remedy there is.
+///
+/// The numbers are the `eidos_status` codes of the C header and never change their meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(i32)]
+pub enum ErrorCode {
+    /// The caller passed a value that cannot be right (NULL, k = 0, a wrong length). Fix the call.
+    InvalidArgument = 1,
+    /// A handle was freed before, or is of another type. Fix the call.
+    InvalidHandle = 2,
+    /// A file, folder, repository or revision does not exist. Fix the name or create it.
+    NotFound = 3,
+    /// The model has no module of that path, or that module cannot be a split point. Choose another path.
+    UnknownModule = 4,
+    /// A file is truncated, damaged or hostile. Get it again.
+    InvalidFile = 5,
+    /// The file is fine but asks for something that this version does not build. Use another model or version.
+    Unsupported = 6,
+    /// The numbers are unusable (NaN, infinite, no rows, constant). Look at the data.
+    InvalidData = 7,
+    /// Two things do not belong together (an explainer of other width, a tokenizer of another model).
+    Mismatch = 8,
+    /// The operating system refused: disk full, no permission. Fix the machine and resume.
+    Io = 9,
+    /// The network or the server failed. Try again; finished files are kept.
+    Network = 10,
+    /// The server refused the credentials. Set a token that has access.
+    AccessDenied = 11,
+    /// The caller cancelled. What was complete is kept.
+    Cancelled = 12,
+    /// A memory limit would be exceeded. Raise the limit, or write to disk.
+    OutOfMemory = 13,
+    /// The device that was asked for is missing or failed. Use another one.
+    Device = 14,
+    /// A defect in Eidos. Please report it with the message.
+    Internal = 15,
+}
+
+impl ErrorCode {
+    /// The name in snake case, as programs log it (`invalid_argument`).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidArgument => "invalid_argument",
+            Self::InvalidHandle => "invalid_handle",
+            Self::NotFound => "not_found",
+            Self::UnknownModule => "unknown_module",
+            Self::InvalidFile => "invalid_file",
+            Self::Unsupported => "unsupported",
+            Self::InvalidData => "invalid_data",
+            Self::Mismatch => "mismatch",
+            Self::Io => "io",
+            Self::Network => "network",
+            Self::AccessDenied => "access_denied",
+            Self::Cancelled => "cancelled",
+            Self::OutOfMemory => "out_of_memory",
+            Self::Device => "device",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+/// An error: a code, a message that names the thing, a hint that names the remedy, and the facts as details.
+///
+/// ```
+/// use eidos::{Error, ErrorCode};
+/// let error = Error::new(ErrorCode::InvalidArgument, "0 concepts were asked for").hint("ask for at least one");
+/// assert_eq!(error.to_string(), "0 concepts were asked for (ask for at least one)");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Error {
+    // One pointer, so that `Result<T>` stays small on the paths that succeed.
+    inner: Box<Inner>,
+}
+
+#[derive(Debug, Clone)]
+struct Inner {
+    code: ErrorCode,
+    message: String,
+    hint: String,
+    details: Vec<(String, String)>,
+}
+
+impl Error {
+    /// An error with a code and a message that names what is wrong.
+    pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
+        Self { inner: Box::new(Inner { code, message: message.into(), hint: String::new(), details: Vec::new() }) }
+    }
+
+    /// Adds what the caller can do about it, as an imperative phrase without a full stop.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hint = hint.into();
+        self
+    }
+
+    /// Adds a fact for programs, such as `("path", "model.layers.3")`.
+    pub fn detail(mut self, key: impl Into<String>, value: impl fmt::Display) -> Self {
+        self.inner.details.push((key.into(), value.to_string()));
+        self
+    }
+
+    /// Puts a context before the message: `"model.safetensors: "` + message.
+    pub fn within(mut self, context: impl fmt::Display) -> Self {
+        self.inner.message = format!("{context}: {}", self.inner.message);
+        self
+    }
+
+    /// The caller passed a value that cannot be right.
+    pub fn argument(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidArgument, message)
+    }
+
+    /// The operating system refused something about a file; a missing file is [`ErrorCode::NotFound`].
+    pub fn io(path: impl AsRef<Path>, doing: &str, source: &std::io::Error) -> Self {
+        use std::io::ErrorKind;
+        let path = path.as_ref().display();
+        let (code, hint) = match source.kind() {
+            ErrorKind::NotFound => (ErrorCode::NotFound, "check the name"),
+            ErrorKind::PermissionDenied => (ErrorCode::Io, "check the permissions"),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                (ErrorCode::Io, "free some space or choose another folder; what was complete is kept")
+            }
+            _ => (ErrorCode::Io, "check the disk"),
+        };
+        Self::new(code, format!("cannot {doing} `{path}`: {source}")).hint(hint).detail("path", path)
+    }
+
+    /// The caller cancelled.
+    pub fn cancelled() -> Self {
+        Self::new(ErrorCode::Cancelled, "cancelled by the caller")
+            .hint("call again to go on; what was complete is kept")
+    }
+
+    /// A defect in Eidos itself.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorCode::Internal, message).hint("this is a defect in Eidos, please report it with this message")
+    }
+
+    /// Whose fault it is.
+    pub fn code(&self) -> ErrorCode {
+        self.inner.code
+    }
+
+    /// What is wrong, naming the thing.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// What to do about it; may be empty.
+    pub fn hint_text(&self) -> &str {
+        &self.inner.hint
+    }
+
+    /// The facts as keys and values, in the order they were added.
+    pub fn details(&self) -> &[(String, String)] {
+        &self.inner.details
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)?;
+        if self.inner.hint.is_empty() { Ok(()) } else { write!(f, " ({})", self.inner.hint) }
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// Anything that candle reports is a defect here: sizes, types and ids are checked before a tensor is made.
+/// Running out of device memory is the exception.
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        // candle appends a backtrace to the text when RUST_BACKTRACE is set; users should not see it.
+        let text = error.to_string();
+        let text = text.split("\n   0:").next().unwrap_or_default().trim().to_owned();
+        if text.contains("OUT_OF_MEMORY") || text.contains("out of memory") {
+            return Self::new(ErrorCode::OutOfMemory, format!("the device is out of memory: {text}"))
+                .hint("lower the token budget of a batch");
+        }
+        Self::internal(text)
+    }
+}

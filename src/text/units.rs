@@ -1,0 +1,85 @@
+//! What the rows of activations stand for: words, tokens, sentences or whole texts.
+
+use super::strings::{StringTable, StringTableBuilder};
+
+/// Where a unit stands: which text, and which bytes of its UTF-8 text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct UnitSpan {
+    /// The index of the text in the caller's list.
+    pub text_index: usize,
+    /// The first byte of the unit in that text, on a character boundary.
+    pub begin: usize,
+    /// One past the last byte of the unit in that text, on a character boundary.
+    pub end: usize,
+}
+
+/// The units of a set of texts, one per row, in the order of the texts: 16 bytes each, and each different
+/// string once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Units {
+    pub(crate) text_index: Vec<u32>,
+    pub(crate) begin: Vec<u32>,
+    pub(crate) end: Vec<u32>,
+    pub(crate) string: Vec<u32>,
+    pub(crate) strings: StringTable,
+}
+
+impl Units {
+    /// The number of units.
+    pub fn len(&self) -> usize {
+        self.string.len()
+    }
+
+    /// Whether there are no units.
+    pub fn is_empty(&self) -> bool {
+        self.string.is_empty()
+    }
+
+    /// The string of a unit (`" film"`), empty beyond the last one.
+    pub fn string(&self, unit: usize) -> &str {
+        self.string.get(unit).map_or("", |&index| self.strings.get(index as usize))
+    }
+
+    /// Which of the different [`Units::strings`] each unit is.
+    pub fn string_indices(&self) -> &[u32] {
+        &self.string
+    }
+
+    /// The different strings, in the order of their first occurrence.
+    pub fn strings(&self) -> &StringTable {
+        &self.strings
+    }
+
+    /// Where a unit stands; `None` beyond the last one.
+    pub fn span(&self, unit: usize) -> Option<UnitSpan> {
+        let text_index = *self.text_index.get(unit)? as usize;
+        Some(UnitSpan { text_index, begin: self.begin[unit] as usize, end: self.end[unit] as usize })
+    }
+}
+
+/// Collects [`Units`] in the order of the rows.
+#[derive(Debug, Default)]
+pub struct UnitsBuilder {
+    units: Units,
+    strings: StringTableBuilder,
+}
+
+impl UnitsBuilder {
+    /// The index of a string, for [`UnitsBuilder::push`].
+    pub fn intern(&mut self, string: &str) -> u32 {
+        self.strings.intern(string)
+    }
+
+    /// Adds a unit whose string was interned before.
+    pub fn push(&mut self, text_index: u32, begin: u32, end: u32, string: u32) {
+        self.units.text_index.push(text_index);
+        self.units.begin.push(begin);
+        self.units.end.push(end);
+        self.units.string.push(string);
+    }
+
+    /// The finished units.
+    pub fn finish(self) -> Units {
+        Units { strings: self.strings.finish(), ..self.units }
+    }
+}
