@@ -37,7 +37,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 9] = [
+    /// All stages, in the order of their numbers.
+    pub const ALL: [Self; 9] = [
         Self::Idle,
         Self::Download,
         Self::Load,

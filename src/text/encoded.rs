@@ -38,6 +38,11 @@ impl EncodedTexts {
         self.ids.len()
     }
 
+    /// The number of units of all texts: of rows of activations.
+    pub fn unit_count(&self) -> usize {
+        self.unit_starts.len().saturating_sub(1)
+    }
+
     /// The units of a text, as a range of rows.
     pub fn units_of(&self, text: usize) -> std::ops::Range<usize> {
         self.text_units[text]..self.text_units[text + 1]

@@ -1,7 +1,10 @@
 //! How much text one row of activations stands for, and how the tokens of a unit become one row.
 
+use serde::{Deserialize, Serialize};
+
 /// What one row of activations stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 #[repr(u32)]
 pub enum Granularity {
@@ -21,7 +24,8 @@ pub enum Granularity {
 }
 
 /// How the rows of the tokens of a unit become one row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 #[repr(u32)]
 pub enum Aggregation {

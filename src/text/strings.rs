@@ -40,11 +40,34 @@ impl StringTable {
         (0..self.len()).map(|index| self.get(index))
     }
 
+    /// All strings with their NUL bytes as one block, and where each string ends in it.
+    pub(crate) fn parts(&self) -> (&str, &[usize]) {
+        (&self.bytes, &self.ends)
+    }
+
+    /// A table from what [`StringTable::parts`] gave; `None` when the parts do not fit each other.
+    pub(crate) fn from_parts(bytes: Vec<u8>, ends: Vec<usize>) -> Option<Self> {
+        let bytes = String::from_utf8(bytes).ok()?;
+        let ascending = ends.is_sorted_by(|left, right| left < right);
+        let all_end_in_nul = ends.iter().all(|&end| bytes.as_bytes().get(end) == Some(&0));
+        let last_is_the_end = ends.last().map_or(0, |&end| end + 1) == bytes.len();
+        (ascending && all_end_in_nul && last_is_the_end).then_some(Self { bytes, ends })
+    }
+
     /// Adds a string at the end without looking whether it is there already.
     pub fn push(&mut self, string: &str) {
         self.bytes.push_str(string);
         self.ends.push(self.bytes.len());
         self.bytes.push('\0');
+    }
+}
+
+/// Collects strings as they come, repeated ones too.
+impl<'a> FromIterator<&'a str> for StringTable {
+    fn from_iter<I: IntoIterator<Item = &'a str>>(strings: I) -> Self {
+        let mut table = Self::default();
+        strings.into_iter().for_each(|string| table.push(string));
+        table
     }
 }
 

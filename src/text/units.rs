@@ -55,6 +55,16 @@ impl Units {
         let text_index = *self.text_index.get(unit)? as usize;
         Some(UnitSpan { text_index, begin: self.begin[unit] as usize, end: self.end[unit] as usize })
     }
+
+    /// Whether every span lies within its text, on character boundaries; without texts there are no spans.
+    pub(crate) fn spans_fit(&self, texts: &StringTable) -> bool {
+        let fits = |unit: usize| {
+            let (begin, end) = (self.begin[unit] as usize, self.end[unit] as usize);
+            let text = self.text_index[unit] as usize;
+            text < texts.len() && texts.get(text).get(begin..end).is_some()
+        };
+        texts.is_empty() || (0..self.len()).all(fits)
+    }
 }
 
 /// Collects [`Units`] in the order of the rows.

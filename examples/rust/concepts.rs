@@ -1,0 +1,60 @@
+//! From texts to concepts in words: `concepts [MODEL [SPLIT [TEXTS [CONCEPTS]]]]`.
+//!
+//! MODEL is a folder, a Hub id or `eidos:demo`; SPLIT is a module path of it; TEXTS is a file with one text a line, or with
+//! JSON lines that have a field `text`.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to a person")]
+
+use std::error::Error;
+use std::io::{IsTerminal, Write};
+
+use eidos::{CollectOptions, Control, Ica, IcaOptions, LoadOptions, Progress, SplitModel, TopInputs};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let argument = |index: usize, default: &str| arguments.get(index).cloned().unwrap_or_else(|| default.to_owned());
+    let (id, split) = (argument(0, "eidos:demo"), argument(1, "model.layers.2.mlp"));
+    let texts = read_texts(&argument(2, concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-texts.txt")))?;
+    let concepts = argument(3, "20").parse()?;
+    let control = if std::io::stderr().is_terminal() { Control::with_callback(show_progress) } else { Control::new() };
+
+    // The modules of the model, to choose a split point from: no weights are read for that.
+    let tree = SplitModel::load(&id, &[], &LoadOptions::default(), &control)?;
+    for module in tree.modules().iter().filter(|module| module.can_split) {
+        println!("{:<40} {}", module.path, module.kind);
+    }
+
+    let model = SplitModel::load(&id, &[&split], &LoadOptions::default(), &control)?;
+    let activations = &model.activations(&texts, &CollectOptions::default(), &control)?[0];
+    let explainer = Ica::fit(activations, &IcaOptions::new(concepts), &control)?;
+    let meaning = TopInputs { k: 10, ..TopInputs::default() }.interpret(&explainer, activations, &control)?;
+    if std::io::stderr().is_terminal() {
+        eprintln!();
+    }
+
+    println!("{} words x {} columns", activations.row_count(), activations.column_count());
+    print!("{meaning}");
+    Ok(())
+}
+
+fn read_texts(path: &str) -> Result<Vec<String>, Box<dyn Error>> {
+    let content = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
+    let json_lines = path.ends_with(".jsonl");
+    let text = |line: &str| -> Result<String, Box<dyn Error>> {
+        if !json_lines {
+            return Ok(line.to_owned());
+        }
+        let record: serde_json::Value = serde_json::from_str(line)?;
+        Ok(record["text"].as_str().ok_or("a line has no field `text`")?.to_owned())
+    };
+    content.split('\n').filter(|line| !line.trim().is_empty()).map(text).collect()
+}
+
+/// A progress bar on the terminal's last line.
+fn show_progress(progress: Progress) {
+    const WIDTH: usize = 30;
+    let share = if progress.total == 0 { 0.0 } else { progress.done as f64 / progress.total as f64 };
+    let filled = "#".repeat((share * WIDTH as f64) as usize);
+    eprint!("\r{:<10} [{filled:<WIDTH$}] {:5.1}s ", progress.stage.name(), progress.elapsed_seconds);
+    // A bar that cannot be drawn is no reason to stop.
+    std::io::stderr().flush().ok();
+}

@@ -1,0 +1,1158 @@
+/*
+ * Eidos: what is a language model thinking about?
+ *
+ * Eidos opens a Hugging Face model at a named module, collects the activations of texts word by word, learns the concepts
+ * that those activations are made of, and says which inputs excite each concept most.
+ *
+ *     const char *split = "model.layers.3.mlp";
+ *     eidos_split_model *model = NULL;
+ *     eidos_activations *activations = NULL;
+ *     eidos_explainer *explainer = NULL;
+ *     eidos_interpretation *meaning = NULL;
+ *     eidos_error *error = NULL;
+ *     eidos_ica_options ica;
+ *     eidos_ica_options_init(&ica, sizeof ica);
+ *     ica.concept_count = 20;
+ *     if (eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error) ||
+ *         eidos_split_model_activations(model, texts, text_count, NULL, NULL, &activations, 1, &error) ||
+ *         eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
+ *         eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error))
+ *         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
+ *     else
+ *         puts(eidos_interpretation_json(meaning, NULL));
+ *
+ * Results. A call that can fail returns an eidos_status, 0 (EIDOS_OK) on success. Its last argument receives an eidos_error
+ * that says what is wrong and what to do, and that the caller frees; pass NULL to do without. Outputs are written only on
+ * success. There is no last error, no global set-up and no tear-down; nothing is printed, and no signal handler installed.
+ *
+ * Strings. Arguments are UTF-8 and end in a NUL; other encodings are an error. Returned strings are borrowed from the
+ * handle they were asked of, end in a NUL and live as long as it does. Arrays are a pointer and a count; NULL is fine where
+ * the count is 0.
+ *
+ * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
+ * nothing. What a handle needs of another one it keeps alive by itself. A handle of a wrong type is EIDOS_INVALID_HANDLE
+ * (or NULL or 0 from a call without a status).
+ *
+ * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
+ * on the calling thread and on threads of their own, which end before the call returns.
+ *
+ * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it.
+ *
+ * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
+ * then set fields; NULL stands for the defaults.
+ *
+ * Results do not depend on batch sizes, on the order of texts or on the number of threads: the same input gives the same
+ * bits on the same machine.
+ *
+ * This file is generated from src/ffi. Licence: MIT OR Apache-2.0.
+ */
+
+#ifndef EIDOS_H
+#define EIDOS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* From dlpack.h, which a program that exchanges tensors includes itself. */
+struct DLManagedTensorVersioned;
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* --- Versions ------------------------------------------------------------------------------------------------------ */
+
+/**
+ * The version of the binary interface that this header describes. It grows when a program that was compiled against an
+ * older header would break.
+ */
+#define EIDOS_ABI_VERSION 1
+
+/**
+ * The major part of the version of Eidos that this header belongs to.
+ */
+#define EIDOS_VERSION_MAJOR 0
+
+/**
+ * The minor part of the version.
+ */
+#define EIDOS_VERSION_MINOR 1
+
+/**
+ * The patch part of the version.
+ */
+#define EIDOS_VERSION_PATCH 0
+
+/**
+ * The version of the binary interface of the library that was loaded. A program compares it with `EIDOS_ABI_VERSION` and
+ * refuses to go on when they differ.
+ */
+uint32_t eidos_abi_version(void);
+
+/**
+ * The version of the library that was loaded (`0.1.0`). The string is static.
+ */
+const char *eidos_version(void);
+
+/* --- Status codes -------------------------------------------------------------------------------------------------- */
+
+/**
+ * The result of a call that can fail: `EIDOS_OK`, or one of the codes below, which says whose fault it is.
+ */
+typedef int32_t eidos_status;
+
+/**
+ * The call succeeded and its outputs are written.
+ */
+#define EIDOS_OK 0
+
+/**
+ * The caller passed a value that cannot be right (NULL, k = 0, a wrong length, text that is not UTF-8). Fix the call.
+ */
+#define EIDOS_INVALID_ARGUMENT 1
+
+/**
+ * A handle was freed before or is of another type. Fix the call.
+ */
+#define EIDOS_INVALID_HANDLE 2
+
+/**
+ * A file, folder, repository or revision does not exist. Fix the name or create it.
+ */
+#define EIDOS_NOT_FOUND 3
+
+/**
+ * The model has no module of that path, or that module cannot be a split point. Choose another path.
+ */
+#define EIDOS_UNKNOWN_MODULE 4
+
+/**
+ * A file is truncated, damaged or hostile. Get it again.
+ */
+#define EIDOS_INVALID_FILE 5
+
+/**
+ * The file is fine but asks for something that this version does not build. Use another model or version.
+ */
+#define EIDOS_UNSUPPORTED 6
+
+/**
+ * The numbers are unusable (NaN, infinite, constant). The message names the row. Look at the data.
+ */
+#define EIDOS_INVALID_DATA 7
+
+/**
+ * Two things do not belong together, such as an explainer of another width. Use the matching one.
+ */
+#define EIDOS_MISMATCH 8
+
+/**
+ * The operating system refused: disk full, no permission. Fix the machine and call again; what was complete is kept.
+ */
+#define EIDOS_IO 9
+
+/**
+ * The network or the server failed. Call again; what was downloaded is kept.
+ */
+#define EIDOS_NETWORK 10
+
+/**
+ * The server refused the credentials. Set a token that has access.
+ */
+#define EIDOS_ACCESS_DENIED 11
+
+/**
+ * The caller cancelled. What was complete is kept.
+ */
+#define EIDOS_CANCELLED 12
+
+/**
+ * A memory limit would be exceeded. Raise the limit, or let rows go to disk.
+ */
+#define EIDOS_OUT_OF_MEMORY 13
+
+/**
+ * The device that was asked for is missing or failed. Use another one.
+ */
+#define EIDOS_DEVICE 14
+
+/**
+ * A defect in Eidos. Please report it with the message of the error.
+ */
+#define EIDOS_INTERNAL 15
+
+/**
+ * A status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The string
+ * is static.
+ */
+const char *eidos_status_name(eidos_status status);
+
+/* --- Errors as handles --------------------------------------------------------------------------------------------- */
+
+/**
+ * Why a call failed: a code, a message that names the thing, a hint that names the remedy, and the facts as details.
+ * Owned by the caller, who frees it with `eidos_error_free`.
+ */
+typedef struct eidos_error eidos_error;
+
+/**
+ * The status of an error, the same that the call returned.
+ */
+eidos_status eidos_error_status(const eidos_error *error);
+
+/**
+ * What is wrong, naming the thing. Borrowed from the error; `len`, where not NULL, receives the bytes before the NUL.
+ */
+const char *eidos_error_message(const eidos_error *error, size_t *len);
+
+/**
+ * What to do about it, as an imperative phrase; empty when there is nothing to say. Borrowed from the error.
+ */
+const char *eidos_error_hint(const eidos_error *error, size_t *len);
+
+/**
+ * How many details an error has.
+ */
+size_t eidos_error_detail_count(const eidos_error *error);
+
+/**
+ * The name of a detail (`path`, `row`); NULL beyond the last. Borrowed from the error.
+ */
+const char *eidos_error_detail_key(const eidos_error *error, size_t index, size_t *len);
+
+/**
+ * The value of a detail; NULL beyond the last. Borrowed from the error.
+ */
+const char *eidos_error_detail_value(const eidos_error *error, size_t index, size_t *len);
+
+/**
+ * Frees an error; NULL is fine.
+ */
+void eidos_error_free(eidos_error *error);
+
+/* --- Progress and cancellation ------------------------------------------------------------------------------------- */
+
+/**
+ * Nothing has started.
+ */
+#define EIDOS_STAGE_IDLE 0
+
+/**
+ * Fetching files from a hub; counted in bytes.
+ */
+#define EIDOS_STAGE_DOWNLOAD 1
+
+/**
+ * Reading weights; counted in tensors.
+ */
+#define EIDOS_STAGE_LOAD 2
+
+/**
+ * Turning texts into tokens; counted in texts.
+ */
+#define EIDOS_STAGE_TOKENIZE 3
+
+/**
+ * Running the model; counted in tokens.
+ */
+#define EIDOS_STAGE_FORWARD 4
+
+/**
+ * Reading rows to learn their mean and covariance; counted in rows.
+ */
+#define EIDOS_STAGE_COVARIANCE 5
+
+/**
+ * Iterating to fit the concepts; counted in iterations, of which the total is the most there can be.
+ */
+#define EIDOS_STAGE_FIT 6
+
+/**
+ * Encoding rows into concepts to rank inputs; counted in rows.
+ */
+#define EIDOS_STAGE_INTERPRET 7
+
+/**
+ * Writing files; counted in bytes.
+ */
+#define EIDOS_STAGE_WRITE 8
+
+/**
+ * Watches and cancels a long call, from any thread. A call takes a `const eidos_control *`, which may be NULL; the same
+ * control may be used for several calls one after the other. Freed with `eidos_control_free`.
+ */
+typedef struct eidos_control eidos_control;
+
+/**
+ * How far a long call has come.
+ */
+typedef struct {
+    /**
+     * What the call is busy with: one of `EIDOS_STAGE_*`.
+     */
+    uint32_t stage;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+    /**
+     * How much of the stage is done, in the unit of the stage.
+     */
+    uint64_t done;
+    /**
+     * How much there is in all, in the same unit; 0 when unknown.
+     */
+    uint64_t total;
+    /**
+     * Seconds since the control was made.
+     */
+    double elapsed_seconds;
+} eidos_progress;
+
+/**
+ * Receives progress. `progress` is valid during the call only.
+ */
+typedef void (*eidos_progress_callback)(const eidos_progress *progress, void *user_data);
+
+/**
+ * A stage as a word for a progress bar (`forward`); `unknown` for a number that is no stage. The string is static.
+ */
+const char *eidos_stage_name(uint32_t stage);
+
+/**
+ * Makes a control.
+ */
+eidos_status eidos_control_new(eidos_control **out, eidos_error **err);
+
+/**
+ * Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A cancelled
+ * control stays cancelled. From any thread.
+ */
+void eidos_control_cancel(const eidos_control *control);
+
+/**
+ * 1 when somebody asked to stop, else 0. From any thread.
+ */
+int32_t eidos_control_is_cancelled(const eidos_control *control);
+
+/**
+ * How far the call has come. From any thread, at any time, without waiting.
+ */
+eidos_status eidos_control_progress(const eidos_control *control, eidos_progress *out, eidos_error **err);
+
+/**
+ * A callback that the thread of a long call runs after each step; NULL removes it. It may cancel the control; it must
+ * not start another call with it, unwind, or free it. Set it while no call uses the control.
+ */
+eidos_status eidos_control_set_callback(eidos_control *control,
+                                        eidos_progress_callback callback,
+                                        void *user_data,
+                                        eidos_error **err);
+
+/**
+ * Frees a control; NULL is fine. A call that still uses it goes on without it.
+ */
+void eidos_control_free(eidos_control *control);
+
+/* --- Models split at modules --------------------------------------------------------------------------------------- */
+
+/**
+ * The head that the model's configuration names.
+ */
+#define EIDOS_HEAD_AUTO 0
+
+/**
+ * No head: the base model.
+ */
+#define EIDOS_HEAD_BASE 1
+
+/**
+ * A masked language model.
+ */
+#define EIDOS_HEAD_MASKED_LM 2
+
+/**
+ * A classifier of texts.
+ */
+#define EIDOS_HEAD_SEQUENCE_CLASSIFICATION 3
+
+/**
+ * The processor.
+ */
+#define EIDOS_DEVICE_CPU 0
+
+/**
+ * An NVIDIA GPU.
+ */
+#define EIDOS_DEVICE_CUDA 1
+
+/**
+ * Ask the environment (`HF_HUB_OFFLINE`) whether to stay offline.
+ */
+#define EIDOS_NETWORK_AUTO 0
+
+/**
+ * Use only files that are there already.
+ */
+#define EIDOS_NETWORK_OFFLINE 1
+
+/**
+ * Download what is missing.
+ */
+#define EIDOS_NETWORK_ONLINE 2
+
+/**
+ * A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
+ * at the same time. Freed with `eidos_split_model_free`.
+ */
+typedef struct eidos_split_model eidos_split_model;
+
+/**
+ * How a model is loaded. Fill it with `eidos_load_options_init` first; NULL strings mean the environment or the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_load_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * Which head to build: one of `EIDOS_HEAD_*`.
+     */
+    uint32_t head;
+    /**
+     * Where to run: one of `EIDOS_DEVICE_*`.
+     */
+    uint32_t device;
+    /**
+     * Which of several GPUs, from 0.
+     */
+    uint32_t device_index;
+    /**
+     * Whether to download: one of `EIDOS_NETWORK_*`.
+     */
+    uint32_t network;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+    /**
+     * A branch, tag or commit of a repository; NULL means `main`.
+     */
+    const char *revision;
+    /**
+     * An access token; NULL means `HF_TOKEN` or the token file.
+     */
+    const char *token;
+    /**
+     * Where downloads are kept; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+     */
+    const char *cache_folder;
+    /**
+     * The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
+     */
+    const char *endpoint;
+} eidos_load_options;
+
+/**
+ * Fills load options with the defaults. `size` is `sizeof(eidos_load_options)`.
+ */
+eidos_status eidos_load_options_init(eidos_load_options *options, size_t size);
+
+/**
+ * Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the small
+ * model inside the library.
+ *
+ * `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
+ * block). Only the weights up to the last of them are read. Without any, nothing but the tree of modules is loaded, to
+ * choose from. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_load(const char *id_or_path,
+                                    const char *const *split_points,
+                                    size_t split_point_count,
+                                    const eidos_load_options *options,
+                                    const eidos_control *control,
+                                    eidos_split_model **out,
+                                    eidos_error **err);
+
+/**
+ * The id or folder that the model was loaded by. Borrowed from the model; `len` may be NULL.
+ */
+const char *eidos_split_model_name(const eidos_split_model *model, size_t *len);
+
+/**
+ * How many modules the model has, in the order in which PyTorch's `named_modules()` lists them.
+ */
+size_t eidos_split_model_module_count(const eidos_split_model *model);
+
+/**
+ * The path of a module (`model.layers.10.mlp`); the first one is empty and stands for the whole model. NULL beyond the
+ * last. Borrowed from the model; `len` may be NULL.
+ */
+const char *eidos_split_model_module_path(const eidos_split_model *model, size_t index, size_t *len);
+
+/**
+ * What a module is, with its sizes (`Linear(768 -> 3072)`). NULL beyond the last. Borrowed from the model; `len` may be
+ * NULL.
+ */
+const char *eidos_split_model_module_kind(const eidos_split_model *model, size_t index, size_t *len);
+
+/**
+ * 1 when a module can be a split point (it has one output row per token), else 0.
+ */
+int32_t eidos_split_model_module_can_split(const eidos_split_model *model, size_t index);
+
+/**
+ * How many split points the model was loaded with.
+ */
+size_t eidos_split_model_split_point_count(const eidos_split_model *model);
+
+/**
+ * The module path of a split point, in the order in which they were given. NULL beyond the last. Borrowed from the
+ * model; `len` may be NULL.
+ */
+const char *eidos_split_model_split_point(const eidos_split_model *model, size_t index, size_t *len);
+
+/**
+ * How many columns the activations of a split point have; 0 beyond the last.
+ */
+size_t eidos_split_model_width(const eidos_split_model *model, size_t index);
+
+/**
+ * Frees a model; NULL is fine. Activations made with it live on.
+ */
+void eidos_split_model_free(eidos_split_model *model);
+
+/* --- Activations --------------------------------------------------------------------------------------------------- */
+
+/**
+ * Each token that is not a special one.
+ */
+#define EIDOS_GRANULARITY_TOKEN 1
+
+/**
+ * Each word, as the tokenizer's pre-tokenizer splits them. The default.
+ */
+#define EIDOS_GRANULARITY_WORD 2
+
+/**
+ * Each sentence.
+ */
+#define EIDOS_GRANULARITY_SENTENCE 3
+
+/**
+ * Each text, over its tokens that are not special.
+ */
+#define EIDOS_GRANULARITY_SAMPLE 4
+
+/**
+ * Each position, special tokens included.
+ */
+#define EIDOS_GRANULARITY_ALL_TOKENS 5
+
+/**
+ * The first position of each text, which must be the tokenizer's classification token.
+ */
+#define EIDOS_GRANULARITY_CLS_TOKEN 6
+
+/**
+ * The mean of the unit's tokens, per column. The default.
+ */
+#define EIDOS_AGGREGATION_MEAN 1
+
+/**
+ * Their sum.
+ */
+#define EIDOS_AGGREGATION_SUM 2
+
+/**
+ * Their largest value.
+ */
+#define EIDOS_AGGREGATION_MAX 3
+
+/**
+ * Their smallest value.
+ */
+#define EIDOS_AGGREGATION_MIN 4
+
+/**
+ * Their value of largest magnitude, with its sign.
+ */
+#define EIDOS_AGGREGATION_SIGNED_MAX 5
+
+/**
+ * The row of the first token.
+ */
+#define EIDOS_AGGREGATION_FIRST 6
+
+/**
+ * The row of the last token.
+ */
+#define EIDOS_AGGREGATION_LAST 7
+
+/**
+ * A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of
+ * threads may read it at the same time. Freed with `eidos_activations_free`.
+ */
+typedef struct eidos_activations eidos_activations;
+
+/**
+ * How activations are collected. Fill it with `eidos_activations_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_activations_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
+     */
+    uint32_t granularity;
+    /**
+     * How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
+     */
+    uint32_t aggregation;
+    /**
+     * How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * How many tokens one batch holds at most. By default 2048. Results do not depend on it.
+     */
+    uint64_t batch_tokens;
+    /**
+     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
+     * 4 GiB.
+     */
+    uint64_t memory_limit;
+    /**
+     * How many bytes a shard has at most. By default 256 MiB.
+     */
+    uint64_t shard_bytes;
+    /**
+     * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
+     * shard. NULL means memory, and a temporary folder beyond the memory limit.
+     */
+    const char *folder;
+} eidos_activations_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
+ */
+eidos_status eidos_activations_options_init(eidos_activations_options *options, size_t size);
+
+/**
+ * The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
+ * `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_activations(const eidos_split_model *model,
+                                           const char *const *texts,
+                                           size_t text_count,
+                                           const eidos_activations_options *options,
+                                           const eidos_control *control,
+                                           eidos_activations **out,
+                                           size_t out_count,
+                                           eidos_error **err);
+
+/**
+ * The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token; outputs as for
+ * `eidos_split_model_activations`. The units are the vocabulary's own strings.
+ */
+eidos_status eidos_split_model_vocabulary_activations(const eidos_split_model *model,
+                                                      const eidos_activations_options *options,
+                                                      const eidos_control *control,
+                                                      eidos_activations **out,
+                                                      size_t out_count,
+                                                      eidos_error **err);
+
+/**
+ * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, or is NULL.
+ */
+eidos_status eidos_activations_from_rows(const float *rows,
+                                         size_t row_count,
+                                         size_t column_count,
+                                         const char *const *unit_texts,
+                                         eidos_activations **out,
+                                         eidos_error **err);
+
+/**
+ * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
+ * copy. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
+ * caller's. `unit_texts` names each row, or is NULL.
+ */
+eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
+                                           const char *const *unit_texts,
+                                           eidos_activations **out,
+                                           eidos_error **err);
+
+/**
+ * The rows as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter; the rows stay alive until
+ * then, even when the activations are freed before. Rows in several shards on disk cannot be one tensor: an error.
+ */
+eidos_status eidos_activations_to_dlpack(const eidos_activations *activations,
+                                         struct DLManagedTensorVersioned **out,
+                                         eidos_error **err);
+
+/**
+ * How many rows there are: one per unit.
+ */
+size_t eidos_activations_row_count(const eidos_activations *activations);
+
+/**
+ * How many columns there are: the width of the module's output.
+ */
+size_t eidos_activations_column_count(const eidos_activations *activations);
+
+/**
+ * How many texts were longer than the model can read and lost their end.
+ */
+size_t eidos_activations_truncated_count(const eidos_activations *activations);
+
+/**
+ * How many texts the activations were collected from; 0 for rows that a caller brought.
+ */
+size_t eidos_activations_text_count(const eidos_activations *activations);
+
+/**
+ * 1 when the rows are memory-mapped from shards on disk, 0 when they are in memory.
+ */
+int32_t eidos_activations_is_on_disk(const eidos_activations *activations);
+
+/**
+ * What one row stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
+ */
+uint32_t eidos_activations_granularity(const eidos_activations *activations);
+
+/**
+ * How the tokens of a unit became one row: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a caller brought.
+ */
+uint32_t eidos_activations_aggregation(const eidos_activations *activations);
+
+/**
+ * The id or folder of the model; empty for rows that a caller brought. Borrowed from the activations; `len` may be NULL.
+ */
+const char *eidos_activations_model(const eidos_activations *activations,
+                                    size_t *len);
+
+/**
+ * The module path of the split point; empty for rows that a caller brought. Borrowed from the activations; `len` may be
+ * NULL.
+ */
+const char *eidos_activations_split_point(const eidos_activations *activations, size_t *len);
+
+/**
+ * A view of `count` rows from row `first`, row-major, without a copy, valid until the activations are freed. Rows that lie
+ * in two shards on disk cannot be one view: an error whose detail `available_rows` says how many from `first` can.
+ */
+eidos_status eidos_activations_rows(const eidos_activations *activations,
+                                    size_t first,
+                                    size_t count,
+                                    const float **out,
+                                    eidos_error **err);
+
+/**
+ * Copies `count` rows from row `first` to `out`, row-major, wherever they lie. `out_len` is the number of values that `out`
+ * has room for: `count * column_count`.
+ */
+eidos_status eidos_activations_copy_rows(const eidos_activations *activations,
+                                         size_t first,
+                                         size_t count,
+                                         float *out,
+                                         size_t out_len,
+                                         eidos_error **err);
+
+/**
+ * The text of a row's unit (`" film"`); NULL beyond the last row and for rows without unit texts. Borrowed from the
+ * activations; `len`, where not NULL, receives the bytes before the NUL, and tells of a NUL inside the text.
+ */
+const char *eidos_activations_unit(const eidos_activations *activations, size_t row, size_t *len);
+
+/**
+ * Where a row's unit stands: the index of its text, and the first byte and one past the last byte of the unit in that
+ * text's UTF-8, both on character boundaries. Outputs may be NULL. Rows that a caller brought have no spans: an error.
+ */
+eidos_status eidos_activations_unit_span(const eidos_activations *activations,
+                                         size_t row,
+                                         size_t *text_index,
+                                         size_t *begin,
+                                         size_t *end,
+                                         eidos_error **err);
+
+/**
+ * A text that the activations were collected from; NULL beyond the last. Borrowed from the activations; `len` may be NULL.
+ */
+const char *eidos_activations_text(const eidos_activations *activations,
+                                   size_t index,
+                                   size_t *len);
+
+/**
+ * Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. `control`
+ * and `err` may be NULL.
+ */
+eidos_status eidos_activations_save(const eidos_activations *activations,
+                                    const char *folder,
+                                    const eidos_control *control,
+                                    eidos_error **err);
+
+/**
+ * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped.
+ */
+eidos_status eidos_activations_open(const char *folder, eidos_activations **out, eidos_error **err);
+
+/**
+ * Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
+ */
+void eidos_activations_free(eidos_activations *activations);
+
+/* --- Explainers: fitted concepts ----------------------------------------------------------------------------------- */
+
+/**
+ * Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
+ * number of threads may use it at the same time. Freed with `eidos_explainer_free`.
+ */
+typedef struct eidos_explainer eidos_explainer;
+
+/**
+ * How a fit ended.
+ */
+typedef struct {
+    /**
+     * 1 when the iterations ended because nothing changed any more, 0 when they ran out.
+     */
+    uint32_t converged;
+    /**
+     * How many iterations it took; the most that any component took when they were found one after the other.
+     */
+    uint32_t iterations;
+    /**
+     * The change of the last iteration, in the unit of the tolerance.
+     */
+    double last_change;
+} eidos_fit_report;
+
+/**
+ * How many concepts there are.
+ */
+size_t eidos_explainer_concept_count(const eidos_explainer *explainer);
+
+/**
+ * How many columns the rows have that it encodes.
+ */
+size_t eidos_explainer_input_width(const eidos_explainer *explainer);
+
+/**
+ * The method that found the concepts (`ica`). Borrowed from the explainer; `len` may be NULL.
+ */
+const char *eidos_explainer_method(const eidos_explainer *explainer, size_t *len);
+
+/**
+ * The id or folder of the model that the activations came from; empty for rows that a caller brought. Borrowed from the
+ * explainer; `len` may be NULL.
+ */
+const char *eidos_explainer_model(const eidos_explainer *explainer, size_t *len);
+
+/**
+ * The module path of the split point that the activations came from; empty for rows that a caller brought. Borrowed from
+ * the explainer; `len` may be NULL.
+ */
+const char *eidos_explainer_split_point(const eidos_explainer *explainer,
+                                        size_t *len);
+
+/**
+ * How the fit ended.
+ */
+eidos_status eidos_explainer_fit_report(const eidos_explainer *explainer, eidos_fit_report *out, eidos_error **err);
+
+/**
+ * Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
+ */
+eidos_status eidos_explainer_encode(const eidos_explainer *explainer,
+                                    const float *rows,
+                                    size_t row_count,
+                                    size_t column_count,
+                                    float *out,
+                                    size_t out_len,
+                                    eidos_error **err);
+
+/**
+ * Decodes concepts back into rows: `out` receives `row_count * input_width` values, row-major, and `out_len` is their
+ * number.
+ */
+eidos_status eidos_explainer_decode(const eidos_explainer *explainer,
+                                    const float *codes,
+                                    size_t row_count,
+                                    size_t concept_count,
+                                    float *out,
+                                    size_t out_len,
+                                    eidos_error **err);
+
+/**
+ * The dictionary: one row per concept, `concept_count * input_width` values, row-major. A view without a copy, valid until
+ * the explainer is freed. `len`, where not NULL, receives the number of values.
+ */
+const float *eidos_explainer_dictionary(const eidos_explainer *explainer,
+                                        size_t *len);
+
+/**
+ * Writes the explainer to a file, whole or not at all.
+ */
+eidos_status eidos_explainer_save(const eidos_explainer *explainer, const char *path, eidos_error **err);
+
+/**
+ * Opens a file that `eidos_explainer_save` wrote.
+ */
+eidos_status eidos_explainer_open(const char *path, eidos_explainer **out, eidos_error **err);
+
+/**
+ * Frees an explainer; NULL is fine.
+ */
+void eidos_explainer_free(eidos_explainer *explainer);
+
+/* --- Fitting independent components -------------------------------------------------------------------------------- */
+
+/**
+ * All components at once. The default.
+ */
+#define EIDOS_ICA_PARALLEL 1
+
+/**
+ * One component after the other.
+ */
+#define EIDOS_ICA_DEFLATION 2
+
+/**
+ * `log cosh(alpha x) / alpha`, a good general choice. The default.
+ */
+#define EIDOS_CONTRAST_LOGCOSH 1
+
+/**
+ * `-exp(-x^2 / 2)`, robust, for very heavy tails.
+ */
+#define EIDOS_CONTRAST_EXP 2
+
+/**
+ * `x^4 / 4`, kurtosis; sensitive to outliers.
+ */
+#define EIDOS_CONTRAST_CUBE 3
+
+/**
+ * How independent components are fitted. Fill it with `eidos_ica_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_ica_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How many concepts to find. There is no default.
+     */
+    uint32_t concept_count;
+    /**
+     * One of `EIDOS_ICA_*`. By default all components at once.
+     */
+    uint32_t algorithm;
+    /**
+     * One of `EIDOS_CONTRAST_*`. By default log cosh.
+     */
+    uint32_t contrast;
+    /**
+     * The `alpha` of log cosh, from 1 to 2. By default 1.
+     */
+    double alpha;
+    /**
+     * Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
+     */
+    double tolerance;
+    /**
+     * The most iterations. By default 200.
+     */
+    uint32_t max_iterations;
+    /**
+     * The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
+     */
+    uint32_t seed;
+    /**
+     * 1 keeps the signs that the iteration ended with; 0 turns each component so that its heavy tail is positive.
+     */
+    uint32_t raw_signs;
+    /**
+     * How many threads work. By default one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_ica_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_ica_options)`.
+ */
+eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
+
+/**
+ * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the activations
+ * have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_ica_fit(const eidos_activations *activations,
+                           const eidos_ica_options *options,
+                           const eidos_control *control,
+                           eidos_explainer **out,
+                           eidos_error **err);
+
+/* --- What concepts mean: the inputs that excite them most ---------------------------------------------------------- */
+
+/**
+ * The inputs with the largest activations.
+ */
+#define EIDOS_POLE_POSITIVE 0
+
+/**
+ * The inputs with the most negative activations, for concepts that have a sign.
+ */
+#define EIDOS_POLE_NEGATIVE 1
+
+/**
+ * What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
+ * time. Freed with `eidos_interpretation_free`.
+ */
+typedef struct eidos_interpretation eidos_interpretation;
+
+/**
+ * Which inputs to list. Fill it with `eidos_top_inputs_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_top_inputs_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 also lists the inputs with the most negative activations.
+     */
+    uint32_t negative_pole;
+    /**
+     * How many inputs to list for each concept; fewer are listed where there are fewer. `eidos_top_inputs_options_init`
+     * sets 5; 0 is an error.
+     */
+    uint64_t k;
+    /**
+     * Which concepts, in the order wanted; NULL means all.
+     */
+    const size_t *concepts;
+    /**
+     * How many there are in `concepts`; 0 means all.
+     */
+    uint64_t concept_count;
+} eidos_top_inputs_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
+ */
+eidos_status eidos_top_inputs_options_init(eidos_top_inputs_options *options, size_t size);
+
+/**
+ * The inputs that excite each concept most, among activations that are there already. Occurrences of the same text count
+ * once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
+ * has none. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_interpret_top_inputs(const eidos_explainer *explainer,
+                                        const eidos_activations *activations,
+                                        const eidos_top_inputs_options *options,
+                                        const eidos_control *control,
+                                        eidos_interpretation **out,
+                                        eidos_error **err);
+
+/**
+ * The inputs that excite each concept most, among the units of new texts. The model must have the explainer's split point.
+ * `options`, `activations_options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_interpret_top_inputs_of_texts(const eidos_explainer *explainer,
+                                                 const eidos_split_model *model,
+                                                 const char *const *texts,
+                                                 size_t text_count,
+                                                 const eidos_top_inputs_options *options,
+                                                 const eidos_activations_options *activations_options,
+                                                 const eidos_control *control,
+                                                 eidos_interpretation **out,
+                                                 eidos_error **err);
+
+/**
+ * The entries of the tokenizer's vocabulary that excite each concept most, each run as a sequence of one token. The model
+ * must have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_interpret_top_inputs_of_vocabulary(const eidos_explainer *explainer,
+                                                      const eidos_split_model *model,
+                                                      const eidos_top_inputs_options *options,
+                                                      const eidos_activations_options *activations_options,
+                                                      const eidos_control *control,
+                                                      eidos_interpretation **out,
+                                                      eidos_error **err);
+
+/**
+ * How many concepts were interpreted.
+ */
+size_t eidos_interpretation_concept_count(const eidos_interpretation *interpretation);
+
+/**
+ * Which concept of the explainer the entry `index` of the interpretation is; `SIZE_MAX` beyond the last.
+ */
+size_t eidos_interpretation_concept(const eidos_interpretation *interpretation, size_t index);
+
+/**
+ * How many inputs are listed for the entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead concept.
+ */
+size_t eidos_interpretation_size(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
+
+/**
+ * The text of the input of a rank, from 0, of the entry `index` at a pole; NULL beyond the last. Borrowed from the
+ * interpretation; `len` may be NULL.
+ */
+const char *eidos_interpretation_input(const eidos_interpretation *interpretation,
+                                       size_t index,
+                                       uint32_t pole,
+                                       size_t rank,
+                                       size_t *len);
+
+/**
+ * The activation of the input of a rank of the entry `index` at a pole; 0 beyond the last.
+ */
+float eidos_interpretation_activation(const eidos_interpretation *interpretation,
+                                      size_t index,
+                                      uint32_t pole,
+                                      size_t rank);
+
+/**
+ * The row of the activations where the input of a rank has that activation; `SIZE_MAX` beyond the last.
+ */
+size_t eidos_interpretation_row(const eidos_interpretation *interpretation, size_t index, uint32_t pole, size_t rank);
+
+/**
+ * The whole interpretation as JSON:
+ * `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
+ * [{"text", "activation", "row"}], "negative": [...]}]}`. Borrowed from the interpretation; `len` may be NULL.
+ */
+const char *eidos_interpretation_json(const eidos_interpretation *interpretation, size_t *len);
+
+/**
+ * Writes the interpretation to a JSON file, whole or not at all.
+ */
+eidos_status eidos_interpretation_save(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
+
+/**
+ * Opens a file that `eidos_interpretation_save` wrote.
+ */
+eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **out, eidos_error **err);
+
+/**
+ * Frees an interpretation; NULL is fine.
+ */
+void eidos_interpretation_free(eidos_interpretation *interpretation);
+
+/* --- Opaque handles: a boxed value behind a tag that says its type ------------------------------------------------- */
+
+/**
+ * The number of handles that were made and not yet freed, of all types, in this process. For leak checks: it is 0 at
+ * the end of a program that frees what it was given.
+ */
+size_t eidos_debug_live_handles(void);
+
+#ifdef __cplusplus
+} /* extern "C" */
+#endif
+
+#endif /* EIDOS_H */

@@ -1,0 +1,325 @@
+//! From texts to rows: the model runs over batches of texts, and the tokens of each unit become one row.
+//!
+//! Texts are taken in windows of consecutive texts: one window of everything when the rows fit in memory, one a
+//! shard otherwise. Within a window, texts of similar length share a batch, batches run side by side, and each row
+//! has its place from the start, so the order in which batches finish does not matter.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+
+use sha2::{Digest, Sha256};
+
+use super::folder::{Manifest, ShardWriter};
+use super::matrix::{About, Activations};
+use super::options::CollectOptions;
+use super::provenance::Provenance;
+use super::storage::Storage;
+use crate::control::{Control, Stage};
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::{SplitModel, plan_batches};
+use crate::text::{EncodedTexts, StringTable};
+
+impl SplitModel {
+    /// The activations of `texts` at each split point of the model, in the order of the split points.
+    ///
+    /// Row `i` of each result stands for unit `i` of the texts; a text without tokens gives no rows. Values are
+    /// those of the module's output for each text run alone: they do not depend on the other texts, on their
+    /// order, on the size of the batches or on the number of threads.
+    ///
+    /// Memory: the rows (or one shard of them per split point, when they go to disk) and one batch per thread;
+    /// 36 bytes a unit and 8 bytes a token for the texts.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] for no texts or impossible options; [`ErrorCode::Mismatch`] when the tokenizer
+    /// is of another model; [`ErrorCode::Cancelled`]; [`ErrorCode::Io`] when the disk is full (what is complete is
+    /// kept); [`ErrorCode::OutOfMemory`] when the system has no memory for the rows.
+    pub fn activations(
+        &self,
+        texts: &[impl AsRef<str> + Sync],
+        options: &CollectOptions,
+        control: &Control,
+    ) -> Result<Vec<Activations>> {
+        options.check()?;
+        if texts.is_empty() {
+            return Err(Error::argument("no texts were given").hint("give at least one text"));
+        }
+        let threads = threads_of(options.threads);
+        let encoded = self.tokenizer()?.encode_texts(texts, options.granularity, self.max_tokens(), threads, control)?;
+        self.collect(encoded, Arc::new(texts.iter().map(AsRef::as_ref).collect()), options, control)
+    }
+
+    /// The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token, at each split
+    /// point. The units are the vocabulary's own strings (`Ġfilm`, `##ing`).
+    ///
+    /// # Errors
+    /// As [`SplitModel::activations`].
+    pub fn vocabulary_activations(&self, options: &CollectOptions, control: &Control) -> Result<Vec<Activations>> {
+        options.check()?;
+        let encoded = self.tokenizer()?.encode_vocabulary()?;
+        self.collect(encoded, Arc::new(StringTable::default()), options, control)
+    }
+
+    fn collect(
+        &self,
+        mut encoded: EncodedTexts,
+        texts: Arc<StringTable>,
+        options: &CollectOptions,
+        control: &Control,
+    ) -> Result<Vec<Activations>> {
+        if self.split_points().is_empty() {
+            return Err(Error::argument("the model was loaded without a split point").hint("load it with at least one module path"));
+        }
+        let units = Arc::new(std::mem::take(&mut encoded.units));
+        let abouts: Vec<About> = self
+            .split_points()
+            .iter()
+            .map(|split_point| About {
+                units: Some(Arc::clone(&units)),
+                texts: Arc::clone(&texts),
+                provenance: Provenance {
+                    model: Some(self.name().to_owned()),
+                    split_point: Some(split_point.clone()),
+                    granularity: Some(options.granularity),
+                    aggregation: Some(options.aggregation),
+                },
+                truncated_count: encoded.truncated_count(),
+            })
+            .collect();
+        let run = Run { model: self, encoded: &encoded, options, threads: if self.is_on_cpu() { threads_of(options.threads) } else { 1 } };
+        let row_bytes: u64 = self.widths().iter().map(|&width| (width * size_of::<f32>()) as u64).sum();
+        let on_disk = options.folder.is_some() || (units.len() as u64).saturating_mul(row_bytes) > options.memory_limit;
+        control.begin(Stage::Forward, encoded.token_count() as u64)?;
+        if on_disk { run.into_shards(abouts, control) } else { run.into_memory(abouts, control) }
+    }
+}
+
+/// As many threads as asked for; 0 means one per core.
+fn threads_of(asked: usize) -> usize {
+    if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) }
+}
+
+/// One collection: what stays the same for all its windows.
+struct Run<'a> {
+    model: &'a SplitModel,
+    encoded: &'a EncodedTexts,
+    options: &'a CollectOptions,
+    threads: usize,
+}
+
+/// The rows of one window, one matrix per split point.
+type WindowRows = Vec<Vec<f32>>;
+
+impl Run<'_> {
+    fn into_memory(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
+        let rows = self.encoded.unit_count();
+        let window = self.run_window(0..self.encoded.text_count(), control)?;
+        let results = window.into_iter().zip(self.model.widths()).zip(abouts);
+        Ok(results
+            .map(|((values, &columns), about)| Activations::from_storage(Storage::Memory(values), rows, columns, about))
+            .collect())
+    }
+
+    fn into_shards(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
+        let mut writers = self.open_writers(&abouts)?;
+        // A shard is complete when it is there for each split point; what is further ahead waits.
+        let complete = writers.iter().map(ShardWriter::complete_rows).min().unwrap_or(0);
+        for texts in self.windows() {
+            let rows = self.rows_of(&texts);
+            if rows.end <= complete {
+                control.advance(self.tokens_of(&texts))?;
+                continue;
+            }
+            let window = self.run_window(texts, control)?;
+            for (writer, values) in writers.iter_mut().zip(&window) {
+                if writer.complete_rows() < rows.end {
+                    writer.write_shard(values)?;
+                }
+            }
+        }
+        writers.into_iter().zip(abouts).map(|(writer, about)| writer.finish(about)).collect()
+    }
+
+    fn open_writers(&self, abouts: &[About]) -> Result<Vec<ShardWriter>> {
+        let several = abouts.len() > 1;
+        abouts
+            .iter()
+            .zip(self.model.widths())
+            .map(|(about, &width)| {
+                let manifest = Manifest::new(self.encoded.unit_count(), width, about, self.fingerprint());
+                let split_point = about.provenance.split_point.as_deref().unwrap_or_default();
+                let folder = self.options.folder.as_ref().map(|folder| {
+                    // One folder per split point, named after it, when there are several.
+                    if several { folder.join(if split_point.is_empty() { "model" } else { split_point }) } else { folder.clone() }
+                });
+                ShardWriter::open(folder.as_deref(), manifest, about)
+            })
+            .collect()
+    }
+
+    /// What the rows are a function of beside what the provenance says. The shards' size belongs to it, since it
+    /// decides where a shard ends.
+    fn fingerprint(&self) -> String {
+        let mut hash = Sha256::new();
+        hash.update(self.model.fingerprint());
+        hash.update(self.options.shard_bytes.to_le_bytes());
+        hash.update(bytemuck::cast_slice::<u32, u8>(&self.encoded.ids));
+        hash.update(bytemuck::cast_slice::<u32, u8>(&self.encoded.positions));
+        for starts in [&self.encoded.text_starts, &self.encoded.unit_starts] {
+            starts.iter().for_each(|start| hash.update(start.to_le_bytes()));
+        }
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Consecutive texts whose rows fill a shard for the widest split point.
+    fn windows(&self) -> Vec<Range<usize>> {
+        let widest = self.model.widths().iter().copied().max().unwrap_or(1);
+        let most_rows = (self.options.shard_bytes / (widest * size_of::<f32>())).max(1);
+        let mut windows = Vec::new();
+        let mut first = 0;
+        for text in 0..self.encoded.text_count() {
+            if text > first && self.rows_of(&(first..text + 1)).len() > most_rows {
+                windows.push(first..text);
+                first = text;
+            }
+        }
+        windows.push(first..self.encoded.text_count());
+        windows
+    }
+
+    fn rows_of(&self, texts: &Range<usize>) -> Range<usize> {
+        self.encoded.text_units[texts.start]..self.encoded.text_units[texts.end]
+    }
+
+    fn tokens_of(&self, texts: &Range<usize>) -> u64 {
+        (self.encoded.text_starts[texts.end] - self.encoded.text_starts[texts.start]) as u64
+    }
+
+    /// Runs the model over the texts of a window. Workers run batches and pool them; the calling thread puts the
+    /// rows in their places, reports progress and notices a cancel.
+    fn run_window(&self, texts: Range<usize>, control: &Control) -> Result<WindowRows> {
+        let rows = self.rows_of(&texts);
+        let mut window = self.model.widths().iter().map(|&width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
+        let batches = self.batches(texts.clone());
+        let skipped = self.tokens_of(&texts) - batches.iter().flatten().map(|&text| self.encoded.ids(text).len() as u64).sum::<u64>();
+        control.advance(skipped)?;
+
+        let next = AtomicUsize::new(0);
+        let stop = AtomicBool::new(false);
+        let result = std::thread::scope(|scope| {
+            // A worker that is ahead waits: at most one finished batch per worker is in the channel.
+            let (sender, receiver) = mpsc::sync_channel(self.threads);
+            for _ in 0..self.threads.min(batches.len()) {
+                let sender = sender.clone();
+                let (batches, next, stop) = (&batches, &next, &stop);
+                scope.spawn(move || self.work(batches, next, stop, control, &sender));
+            }
+            drop(sender);
+            let result = receiver.iter().try_for_each(|finished| {
+                let (batch, pooled) = finished?;
+                self.place(&batches[batch], &pooled, rows.start, &mut window);
+                control.advance(batches[batch].iter().map(|&text| self.encoded.ids(text).len() as u64).sum())
+            });
+            // Workers that still run see this before their next batch, and a closed channel after it.
+            stop.store(true, Ordering::Relaxed);
+            drop(receiver);
+            result
+        });
+        result?;
+        control.check()?;
+        Ok(window)
+    }
+
+    /// The texts of a window that have rows, in batches of similar length, the longest first, so that the last
+    /// batches to finish are short ones.
+    fn batches(&self, texts: Range<usize>) -> Vec<Vec<usize>> {
+        let texts: Vec<usize> = texts.filter(|&text| !self.encoded.units_of(text).is_empty()).collect();
+        let lengths: Vec<usize> = texts.iter().map(|&text| self.encoded.ids(text).len()).collect();
+        let mut batches = plan_batches(&lengths, self.options.batch_tokens);
+        batches.reverse();
+        batches.into_iter().map(|batch| batch.into_iter().map(|index| texts[index]).collect()).collect()
+    }
+
+    /// One worker: takes batches until there are none or somebody wants to stop. Its tensors live in a pool of one
+    /// thread of its own, so that no other worker's batch is started while it waits.
+    fn work(
+        &self,
+        batches: &[Vec<usize>],
+        next: &AtomicUsize,
+        stop: &AtomicBool,
+        control: &Control,
+        sender: &mpsc::SyncSender<Result<(usize, WindowRows)>>,
+    ) {
+        let pool = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
+            Ok(pool) => pool,
+            Err(error) => {
+                let error = Error::new(ErrorCode::OutOfMemory, format!("cannot start a thread: {error}"));
+                // Nobody listens any more when this fails.
+                sender.send(Err(error.hint("ask for fewer threads"))).ok();
+                return;
+            }
+        };
+        loop {
+            let batch = next.fetch_add(1, Ordering::Relaxed);
+            if batch >= batches.len() || stop.load(Ordering::Relaxed) || control.is_cancelled() {
+                return;
+            }
+            let pooled = pool.install(|| self.run_batch(&batches[batch]));
+            if sender.send(pooled.map(|pooled| (batch, pooled))).is_err() {
+                return;
+            }
+        }
+    }
+
+    /// The rows of the units of a batch, text after text, one matrix per split point.
+    fn run_batch(&self, batch: &[usize]) -> Result<WindowRows> {
+        let sequences: Vec<&[u32]> = batch.iter().map(|&text| self.encoded.ids(text)).collect();
+        let outputs = self.model.forward(&sequences)?;
+        outputs
+            .iter()
+            .zip(self.model.widths())
+            .map(|(output, &width)| {
+                let hidden = output.flatten_all()?.to_vec1::<f32>()?;
+                let unit_count: usize = batch.iter().map(|&text| self.encoded.units_of(text).len()).sum();
+                let mut pooled = zeros(unit_count, width)?;
+                let mut targets = pooled.chunks_exact_mut(width);
+                let mut first_token = 0;
+                for &text in batch {
+                    let tokens = self.encoded.ids(text).len();
+                    let rows = &hidden[first_token * width..(first_token + tokens) * width];
+                    for (unit, target) in self.encoded.units_of(text).zip(&mut targets) {
+                        self.options.aggregation.reduce(rows, self.encoded.positions(unit), target);
+                    }
+                    first_token += tokens;
+                }
+                Ok(pooled)
+            })
+            .collect()
+    }
+
+    /// Copies the rows of a batch to where they belong in the window that begins at row `first_row`.
+    fn place(&self, batch: &[usize], pooled: &WindowRows, first_row: usize, window: &mut WindowRows) {
+        for ((values, pooled), &width) in window.iter_mut().zip(pooled).zip(self.model.widths()) {
+            let mut from = 0;
+            for &text in batch {
+                let units = self.encoded.units_of(text);
+                let (to, count) = ((units.start - first_row) * width, units.len() * width);
+                values[to..to + count].copy_from_slice(&pooled[from..from + count]);
+                from += count;
+            }
+        }
+    }
+}
+
+fn zeros(rows: usize, columns: usize) -> Result<Vec<f32>> {
+    let too_large = || {
+        Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {rows} rows of {columns} columns"))
+            .hint("lower the memory limit so that rows go to disk, or give fewer texts at a time")
+    };
+    let length = rows.checked_mul(columns).ok_or_else(too_large)?;
+    let mut values = Vec::new();
+    values.try_reserve_exact(length).map_err(|_| too_large())?;
+    values.resize(length, 0.0);
+    Ok(values)
+}

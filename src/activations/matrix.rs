@@ -1,0 +1,190 @@
+//! The matrix of activations and what its rows stand for.
+
+use std::sync::Arc;
+
+use super::provenance::Provenance;
+use super::storage::{ForeignRows, Storage};
+use crate::error::{Error, Result};
+use crate::linalg::Rows;
+use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
+
+/// A row-major `(row_count, column_count)` matrix of `f32`, one row per unit of text, that knows its units, its
+/// texts and where it came from.
+///
+/// A clone shares the same rows. Rows are in memory, in a caller's memory, or memory-mapped from shards on disk;
+/// reading them is the same.
+#[derive(Debug, Clone)]
+pub struct Activations {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    storage: Storage,
+    rows: usize,
+    columns: usize,
+    about: About,
+}
+
+/// What is known of a matrix beside its numbers.
+#[derive(Debug, Clone, Default)]
+pub(super) struct About {
+    /// `None` for rows that a caller brought without unit texts.
+    pub(super) units: Option<Arc<Units>>,
+    /// The texts that the spans of the units point into; empty for rows that a caller brought.
+    pub(super) texts: Arc<StringTable>,
+    pub(super) provenance: Provenance,
+    pub(super) truncated_count: usize,
+}
+
+impl Activations {
+    pub(super) fn from_storage(storage: Storage, rows: usize, columns: usize, about: About) -> Self {
+        Self { inner: Arc::new(Inner { storage, rows, columns, about }) }
+    }
+
+    /// Activations from a caller's own matrix: `values` is row-major, and `unit_texts`, where given, names each row.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] when there are no rows, no columns, a length that does not fit, or
+    /// as many unit texts as there are not rows.
+    ///
+    /// ```
+    /// let rows = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    /// let activations = eidos::Activations::from_rows(rows, 2, Some(&["a", "b", "a"]))?;
+    /// assert_eq!((activations.row_count(), activations.column_count()), (3, 2));
+    /// assert_eq!(activations.unit(2), Some("a"));
+    /// # Ok::<(), eidos::Error>(())
+    /// ```
+    pub fn from_rows(values: Vec<f32>, columns: usize, unit_texts: Option<&[&str]>) -> Result<Self> {
+        let rows = checked_rows(values.len(), columns)?;
+        let about = own_units(rows, unit_texts)?;
+        Ok(Self::from_storage(Storage::Memory(values), rows, columns, about))
+    }
+
+    /// Activations from rows that stay in their owner's memory, without a copy.
+    ///
+    /// # Errors
+    /// As [`Activations::from_rows`].
+    pub fn from_foreign(values: Box<dyn ForeignRows>, columns: usize, unit_texts: Option<&[&str]>) -> Result<Self> {
+        let rows = checked_rows(values.values().len(), columns)?;
+        let about = own_units(rows, unit_texts)?;
+        Ok(Self::from_storage(Storage::Foreign(values), rows, columns, about))
+    }
+
+    /// The number of rows: one per unit.
+    pub fn row_count(&self) -> usize {
+        self.inner.rows
+    }
+
+    /// The number of columns: the width of the module's output.
+    pub fn column_count(&self) -> usize {
+        self.inner.columns
+    }
+
+    /// What each row stands for; `None` for rows that a caller brought without unit texts.
+    pub fn units(&self) -> Option<&Units> {
+        self.inner.about.units.as_deref()
+    }
+
+    /// The text of a row's unit (`" film"`).
+    pub fn unit(&self, row: usize) -> Option<&str> {
+        self.units().filter(|units| row < units.len()).map(|units| units.string(row))
+    }
+
+    /// Where a row's unit stands in the texts; `None` beyond the last row and for rows that a caller brought.
+    pub fn unit_span(&self, row: usize) -> Option<UnitSpan> {
+        if self.texts().is_empty() { None } else { self.units()?.span(row) }
+    }
+
+    /// The texts that the activations were collected from; empty for rows that a caller brought.
+    pub fn texts(&self) -> &StringTable {
+        &self.inner.about.texts
+    }
+
+    /// Which model, module and units the rows were made with.
+    pub fn provenance(&self) -> &Provenance {
+        &self.inner.about.provenance
+    }
+
+    /// How many texts were longer than the model can read and lost their end.
+    pub fn truncated_count(&self) -> usize {
+        self.inner.about.truncated_count
+    }
+
+    /// Whether the rows are memory-mapped from shards on disk.
+    pub fn is_on_disk(&self) -> bool {
+        matches!(self.inner.storage, Storage::Shards(_))
+    }
+
+    pub(super) fn about(&self) -> &About {
+        &self.inner.about
+    }
+
+    pub(super) fn storage(&self) -> &Storage {
+        &self.inner.storage
+    }
+
+    /// Rows `first .. first + count` as one slice without a copy.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] when the range ends after the last row, or crosses from one shard on
+    /// disk to the next (then ask for fewer rows, or copy them with [`Rows::tile`]).
+    pub fn rows(&self, first: usize, count: usize) -> Result<&[f32]> {
+        let columns = self.column_count();
+        let in_range = first.checked_add(count).is_some_and(|end| end <= self.row_count());
+        if !in_range {
+            let rows = self.row_count();
+            return Err(Error::argument(format!("{count} rows from row {first} were asked for, but there are {rows}"))
+                .hint("ask for rows below the row count"));
+        }
+        let run = self.run(first);
+        run.get(..count * columns).ok_or_else(|| {
+            let available = run.len() / columns;
+            Error::argument(format!(
+                "rows {first} to {} lie in more than one shard on disk; {available} of them lie in one piece",
+                first + count - 1
+            ))
+            .hint("ask for at most that many rows at a time, or copy them")
+            .detail("available_rows", available)
+        })
+    }
+}
+
+impl Rows for Activations {
+    fn row_count(&self) -> usize {
+        self.inner.rows
+    }
+
+    fn column_count(&self) -> usize {
+        self.inner.columns
+    }
+
+    fn run(&self, first: usize) -> &[f32] {
+        self.inner.storage.run(first, self.inner.columns)
+    }
+}
+
+fn checked_rows(values: usize, columns: usize) -> Result<usize> {
+    if values == 0 || columns == 0 {
+        return Err(Error::argument("the matrix has no rows or no columns").hint("give at least one row and one column"));
+    }
+    if !values.is_multiple_of(columns) {
+        return Err(Error::argument(format!("{values} values cannot be rows of {columns} columns"))
+            .hint("give row_count * column_count values"));
+    }
+    Ok(values / columns)
+}
+
+fn own_units(rows: usize, unit_texts: Option<&[&str]>) -> Result<About> {
+    let Some(unit_texts) = unit_texts else { return Ok(About::default()) };
+    let count = unit_texts.len();
+    if count != rows {
+        return Err(Error::argument(format!("{count} unit texts were given for {rows} rows")).hint("give one for each row"));
+    }
+    let mut builder = UnitsBuilder::default();
+    for text in unit_texts {
+        let string = builder.intern(text);
+        builder.push(0, 0, 0, string);
+    }
+    Ok(About { units: Some(Arc::new(builder.finish())), ..About::default() })
+}

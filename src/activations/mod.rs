@@ -1,0 +1,13 @@
+//! The (n, d) matrix of activations: one row per unit of text, with what each row stands for.
+
+mod collect;
+mod folder;
+mod matrix;
+mod options;
+mod provenance;
+mod storage;
+
+pub use matrix::Activations;
+pub use options::CollectOptions;
+pub use provenance::Provenance;
+pub use storage::ForeignRows;

@@ -1,0 +1,59 @@
+//! How activations are collected.
+
+use std::path::PathBuf;
+
+use crate::error::{Error, Result};
+use crate::text::{Aggregation, Granularity};
+
+/// How activations are collected.
+///
+/// ```
+/// use eidos::{Aggregation, CollectOptions, Granularity};
+/// let options = CollectOptions { granularity: Granularity::Sentence, ..CollectOptions::default() };
+/// assert_eq!(options.aggregation, Aggregation::Mean);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CollectOptions {
+    /// What one row stands for.
+    pub granularity: Granularity,
+    /// How the tokens of a unit become one row.
+    pub aggregation: Aggregation,
+    /// How many tokens one batch holds at most; a longer text is a batch of its own. Results do not depend on it.
+    pub batch_tokens: usize,
+    /// How many batches run at the same time on the CPU; 0 means one per core. Results do not depend on it.
+    pub threads: usize,
+    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk.
+    pub memory_limit: u64,
+    /// Where the shards go. When given, rows always go to this folder, an interrupted collection resumes from its
+    /// last complete shard, and the folder can be opened later. When not given, rows beyond the memory limit go to
+    /// a temporary folder that is removed with the activations.
+    pub folder: Option<PathBuf>,
+    /// How many bytes a shard has at most; one shard per split point is in memory while it is made.
+    pub shard_bytes: usize,
+}
+
+impl Default for CollectOptions {
+    fn default() -> Self {
+        Self {
+            granularity: Granularity::Word,
+            aggregation: Aggregation::Mean,
+            batch_tokens: 2048,
+            threads: 0,
+            memory_limit: 4 << 30,
+            folder: None,
+            shard_bytes: super::folder::SHARD_BYTES,
+        }
+    }
+}
+
+impl CollectOptions {
+    pub(super) fn check(&self) -> Result<()> {
+        if self.batch_tokens == 0 {
+            return Err(Error::argument("a batch of 0 tokens was asked for").hint("ask for at least one token a batch"));
+        }
+        if self.shard_bytes == 0 {
+            return Err(Error::argument("shards of 0 bytes were asked for").hint("ask for some megabytes a shard"));
+        }
+        Ok(())
+    }
+}

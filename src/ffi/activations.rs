@@ -1,0 +1,620 @@
+//! Activations.
+
+use std::ffi::c_char;
+use std::path::{Path, PathBuf};
+use std::ptr;
+
+use super::call::{call, get};
+use super::control::{control_or_default, eidos_control};
+use super::dlpack::{self, DLManagedTensorVersioned};
+use super::error::eidos_error;
+use super::handle::{Handle, handle};
+use super::options::{self, options};
+use super::split_model::eidos_split_model;
+use super::status::eidos_status;
+use super::strings::{
+    array, array_mut, borrow_string, check_out, choice, optional_text, product, text, texts, write_handle, write_len, write_out,
+};
+use crate::activations::{Activations, CollectOptions, Provenance};
+use crate::error::{Error, Result};
+use crate::linalg::Rows;
+use crate::model::SplitModel;
+use crate::text::{Aggregation, Granularity, StringTable};
+
+/// A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of
+/// threads may read it at the same time. Freed with `eidos_activations_free`.
+#[allow(non_camel_case_types)]
+pub struct eidos_activations {
+    _opaque: [u8; 0],
+}
+
+/// Activations with their strings as C borrows them.
+pub struct ActivationsValue {
+    pub(super) activations: Activations,
+    /// The model and the split point; empty where there is none.
+    origin: StringTable,
+}
+
+impl From<Activations> for ActivationsValue {
+    fn from(activations: Activations) -> Self {
+        Self { origin: origin(activations.provenance()), activations }
+    }
+}
+
+/// The model and the split point of a provenance, empty where there is none.
+pub(super) fn origin(provenance: &Provenance) -> StringTable {
+    let strings = [provenance.model.as_deref(), provenance.split_point.as_deref()];
+    strings.into_iter().map(Option::unwrap_or_default).collect()
+}
+
+handle!(eidos_activations, ActivationsValue, 4);
+
+/// Each token that is not a special one.
+pub const EIDOS_GRANULARITY_TOKEN: u32 = 1;
+/// Each word, as the tokenizer's pre-tokenizer splits them. The default.
+pub const EIDOS_GRANULARITY_WORD: u32 = 2;
+/// Each sentence.
+pub const EIDOS_GRANULARITY_SENTENCE: u32 = 3;
+/// Each text, over its tokens that are not special.
+pub const EIDOS_GRANULARITY_SAMPLE: u32 = 4;
+/// Each position, special tokens included.
+pub const EIDOS_GRANULARITY_ALL_TOKENS: u32 = 5;
+/// The first position of each text, which must be the tokenizer's classification token.
+pub const EIDOS_GRANULARITY_CLS_TOKEN: u32 = 6;
+
+/// The mean of the unit's tokens, per column. The default.
+pub const EIDOS_AGGREGATION_MEAN: u32 = 1;
+/// Their sum.
+pub const EIDOS_AGGREGATION_SUM: u32 = 2;
+/// Their largest value.
+pub const EIDOS_AGGREGATION_MAX: u32 = 3;
+/// Their smallest value.
+pub const EIDOS_AGGREGATION_MIN: u32 = 4;
+/// Their value of largest magnitude, with its sign.
+pub const EIDOS_AGGREGATION_SIGNED_MAX: u32 = 5;
+/// The row of the first token.
+pub const EIDOS_AGGREGATION_FIRST: u32 = 6;
+/// The row of the last token.
+pub const EIDOS_AGGREGATION_LAST: u32 = 7;
+
+const GRANULARITIES: [(u32, Granularity); 6] = [
+    (EIDOS_GRANULARITY_TOKEN, Granularity::Token),
+    (EIDOS_GRANULARITY_WORD, Granularity::Word),
+    (EIDOS_GRANULARITY_SENTENCE, Granularity::Sentence),
+    (EIDOS_GRANULARITY_SAMPLE, Granularity::Sample),
+    (EIDOS_GRANULARITY_ALL_TOKENS, Granularity::AllTokens),
+    (EIDOS_GRANULARITY_CLS_TOKEN, Granularity::ClsToken),
+];
+
+const AGGREGATIONS: [(u32, Aggregation); 7] = [
+    (EIDOS_AGGREGATION_MEAN, Aggregation::Mean),
+    (EIDOS_AGGREGATION_SUM, Aggregation::Sum),
+    (EIDOS_AGGREGATION_MAX, Aggregation::Max),
+    (EIDOS_AGGREGATION_MIN, Aggregation::Min),
+    (EIDOS_AGGREGATION_SIGNED_MAX, Aggregation::SignedMax),
+    (EIDOS_AGGREGATION_FIRST, Aggregation::First),
+    (EIDOS_AGGREGATION_LAST, Aggregation::Last),
+];
+
+/// How activations are collected. Fill it with `eidos_activations_options_init` first; zero means the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_activations_options {
+    /// The size of this struct, set by `eidos_activations_options_init`.
+    pub struct_size: u32,
+    /// What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
+    pub granularity: u32,
+    /// How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
+    pub aggregation: u32,
+    /// How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+    pub threads: u32,
+    /// How many tokens one batch holds at most. By default 2048. Results do not depend on it.
+    pub batch_tokens: u64,
+    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
+    /// 4 GiB.
+    pub memory_limit: u64,
+    /// How many bytes a shard has at most. By default 256 MiB.
+    pub shard_bytes: u64,
+    /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
+    /// shard. NULL means memory, and a temporary folder beyond the memory limit.
+    pub folder: *const c_char,
+}
+
+options!(
+    eidos_activations_options,
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        granularity: 0,
+        aggregation: 0,
+        threads: 0,
+        batch_tokens: 0,
+        memory_limit: 0,
+        shard_bytes: 0,
+        folder: ptr::null(),
+    }
+);
+
+impl eidos_activations_options {
+    /// # Safety
+    /// The strings are NULL or NUL-terminated.
+    pub(super) unsafe fn to_rust(self) -> Result<CollectOptions> {
+        let defaults = CollectOptions::default();
+        let size = |value: u64, default: usize| if value == 0 { default } else { usize::try_from(value).unwrap_or(usize::MAX) };
+        Ok(CollectOptions {
+            granularity: choice(self.granularity, "granularity", &GRANULARITIES)?,
+            aggregation: choice(self.aggregation, "aggregation", &AGGREGATIONS)?,
+            batch_tokens: size(self.batch_tokens, defaults.batch_tokens),
+            threads: self.threads as usize,
+            memory_limit: if self.memory_limit == 0 { defaults.memory_limit } else { self.memory_limit },
+            // SAFETY: promised by the caller.
+            folder: unsafe { optional_text(self.folder, "folder") }?.map(PathBuf::from),
+            shard_bytes: size(self.shard_bytes, defaults.shard_bytes),
+        })
+    }
+}
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_options_init(options: *mut eidos_activations_options, size: usize) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
+/// `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The pointers are valid or NULL as said; `out` can be written `out_count` times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_activations(
+    model: *const eidos_split_model,
+    texts: *const *const c_char,
+    text_count: usize,
+    options: *const eidos_activations_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_activations,
+    out_count: usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let model = &eidos_split_model::borrow(model)?.model;
+            let outputs = checked_outputs(model, out, out_count)?;
+            let texts = self::texts(texts, text_count, "texts")?;
+            let options = options::read(options)?.to_rust()?;
+            let control = control_or_default(control)?;
+            write_all(outputs, model.activations(&texts, &options, &control)?);
+            Ok(())
+        })
+    }
+}
+
+/// The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token; outputs as for
+/// `eidos_split_model_activations`. The units are the vocabulary's own strings.
+///
+/// # Safety
+/// The pointers are valid or NULL as said; `out` can be written `out_count` times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_vocabulary_activations(
+    model: *const eidos_split_model,
+    options: *const eidos_activations_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_activations,
+    out_count: usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let model = &eidos_split_model::borrow(model)?.model;
+            let outputs = checked_outputs(model, out, out_count)?;
+            let options = options::read(options)?.to_rust()?;
+            let control = control_or_default(control)?;
+            write_all(outputs, model.vocabulary_activations(&options, &control)?);
+            Ok(())
+        })
+    }
+}
+
+/// # Safety
+/// `out` is NULL or can be written `out_count` times.
+unsafe fn checked_outputs<'a>(
+    model: &SplitModel,
+    out: *mut *mut eidos_activations,
+    out_count: usize,
+) -> Result<&'a mut [*mut eidos_activations]> {
+    let wanted = model.split_points().len();
+    if out_count != wanted {
+        return Err(Error::argument(format!("`out` has room for {out_count} results, but the model has {wanted} split points"))
+            .hint("pass an array with one place per split point"));
+    }
+    // SAFETY: promised by the caller.
+    unsafe { array_mut(out, out_count, "out") }
+}
+
+fn write_all(outputs: &mut [*mut eidos_activations], results: Vec<Activations>) {
+    for (output, activations) in outputs.iter_mut().zip(results) {
+        *output = eidos_activations::into_raw(activations.into());
+    }
+}
+
+/// Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, or is NULL.
+///
+/// # Safety
+/// `rows` has `row_count * column_count` values; `unit_texts` is NULL or has `row_count` strings; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_from_rows(
+    rows: *const f32,
+    row_count: usize,
+    column_count: usize,
+    unit_texts: *const *const c_char,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let values = array(rows, product(row_count, column_count)?, "rows")?;
+            let units = optional_units(unit_texts, row_count)?;
+            write_handle(out, Activations::from_rows(values.to_vec(), column_count, units.as_deref())?.into());
+            Ok(())
+        })
+    }
+}
+
+/// # Safety
+/// `unit_texts` is NULL or has `row_count` strings.
+unsafe fn optional_units<'a>(unit_texts: *const *const c_char, row_count: usize) -> Result<Option<Vec<&'a str>>> {
+    // SAFETY: promised by the caller.
+    if unit_texts.is_null() { Ok(None) } else { unsafe { texts(unit_texts, row_count, "unit_texts") }.map(Some) }
+}
+
+/// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
+/// copy. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
+/// caller's. `unit_texts` names each row, or is NULL.
+///
+/// # Safety
+/// `tensor` is a valid `DLManagedTensorVersioned` of `dlpack.h`; `unit_texts` is NULL or has one string per row; `out`
+/// can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_from_dlpack(
+    tensor: *mut DLManagedTensorVersioned,
+    unit_texts: *const *const c_char,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let checked = dlpack::check(tensor)?;
+            let units = optional_units(unit_texts, checked.rows)?;
+            write_handle(out, Activations::from_foreign(checked.take(), checked.columns, units.as_deref())?.into());
+            Ok(())
+        })
+    }
+}
+
+/// The rows as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter; the rows stay alive until
+/// then, even when the activations are freed before. Rows in several shards on disk cannot be one tensor: an error.
+///
+/// # Safety
+/// `activations` is a live handle; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_to_dlpack(
+    activations: *const eidos_activations,
+    out: *mut *mut DLManagedTensorVersioned,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            write_out(out, dlpack::export(&eidos_activations::borrow(activations)?.activations)?, "out")
+        })
+    }
+}
+
+/// How many rows there are: one per unit.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_row_count(activations: *const eidos_activations) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, Activations::row_count) }
+}
+
+/// How many columns there are: the width of the module's output.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_column_count(activations: *const eidos_activations) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, Activations::column_count) }
+}
+
+/// How many texts were longer than the model can read and lost their end.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_truncated_count(activations: *const eidos_activations) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, Activations::truncated_count) }
+}
+
+/// How many texts the activations were collected from; 0 for rows that a caller brought.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_text_count(activations: *const eidos_activations) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, |activations| activations.texts().len()) }
+}
+
+/// 1 when the rows are memory-mapped from shards on disk, 0 when they are in memory.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_is_on_disk(activations: *const eidos_activations) -> i32 {
+    // SAFETY: promised by the caller.
+    i32::from(unsafe { number(activations, |activations| usize::from(activations.is_on_disk())) } == 1)
+}
+
+/// What one row stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_granularity(activations: *const eidos_activations) -> u32 {
+    let code = |activations: &Activations| activations.provenance().granularity.map_or(0, |granularity| granularity as usize);
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, code) as u32 }
+}
+
+/// How the tokens of a unit became one row: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a caller brought.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_aggregation(activations: *const eidos_activations) -> u32 {
+    let code = |activations: &Activations| activations.provenance().aggregation.map_or(0, |aggregation| aggregation as usize);
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, code) as u32 }
+}
+
+/// The id or folder of the model; empty for rows that a caller brought. Borrowed from the activations; `len` may be NULL.
+///
+/// # Safety
+/// `activations` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_model(activations: *const eidos_activations, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(activations, len, |value| Some(value.origin.get_with_nul(0))) }
+}
+
+/// The module path of the split point; empty for rows that a caller brought. Borrowed from the activations; `len` may be
+/// NULL.
+///
+/// # Safety
+/// `activations` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_split_point(activations: *const eidos_activations, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(activations, len, |value| Some(value.origin.get_with_nul(1))) }
+}
+
+/// A view of `count` rows from row `first`, row-major, without a copy, valid until the activations are freed. Rows that lie
+/// in two shards on disk cannot be one view: an error whose detail `available_rows` says how many from `first` can.
+///
+/// # Safety
+/// `activations` is a live handle; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_rows(
+    activations: *const eidos_activations,
+    first: usize,
+    count: usize,
+    out: *mut *const f32,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let rows = eidos_activations::borrow(activations)?.activations.rows(first, count)?;
+            write_out(out, rows.as_ptr(), "out")
+        })
+    }
+}
+
+/// Copies `count` rows from row `first` to `out`, row-major, wherever they lie. `out_len` is the number of values that `out`
+/// has room for: `count * column_count`.
+///
+/// # Safety
+/// `activations` is a live handle; `out` can be written `out_len` times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_copy_rows(
+    activations: *const eidos_activations,
+    first: usize,
+    count: usize,
+    out: *mut f32,
+    out_len: usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            let out = array_mut(out, out_len, "out")?;
+            let columns = activations.column_count();
+            let wanted = product(count, columns)?;
+            if out_len != wanted {
+                return Err(Error::argument(format!("`out` has room for {out_len} values, but {count} rows have {wanted}"))
+                    .hint("pass count * column_count values"));
+            }
+            let in_range = first.checked_add(count).is_some_and(|end| end <= activations.row_count());
+            if !in_range {
+                // The message that every reader of rows gives.
+                return activations.rows(first, count).map(|_| ());
+            }
+            let mut done = 0;
+            while done < wanted {
+                let run = activations.run(first + done / columns);
+                let take = run.len().min(wanted - done);
+                out[done..done + take].copy_from_slice(&run[..take]);
+                done += take;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// The text of a row's unit (`" film"`); NULL beyond the last row and for rows without unit texts. Borrowed from the
+/// activations; `len`, where not NULL, receives the bytes before the NUL, and tells of a NUL inside the text.
+///
+/// # Safety
+/// `activations` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_unit(
+    activations: *const eidos_activations,
+    row: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe {
+        string(activations, len, |value| {
+            let units = value.activations.units()?;
+            let index = *units.string_indices().get(row)?;
+            Some(units.strings().get_with_nul(index as usize))
+        })
+    }
+}
+
+/// Where a row's unit stands: the index of its text, and the first byte and one past the last byte of the unit in that
+/// text's UTF-8, both on character boundaries. Outputs may be NULL. Rows that a caller brought have no spans: an error.
+///
+/// # Safety
+/// `activations` is a live handle; the outputs are NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_unit_span(
+    activations: *const eidos_activations,
+    row: usize,
+    text_index: *mut usize,
+    begin: *mut usize,
+    end: *mut usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            let span = activations.unit_span(row).ok_or_else(|| {
+                Error::argument(format!("row {row} has no span in a text"))
+                    .hint("ask for a row below the row count, of activations that were collected from texts")
+            })?;
+            for (out, value) in [(text_index, span.text_index), (begin, span.begin), (end, span.end)] {
+                write_len(out, value);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// A text that the activations were collected from; NULL beyond the last. Borrowed from the activations; `len` may be NULL.
+///
+/// # Safety
+/// `activations` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_text(
+    activations: *const eidos_activations,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(activations, len, |value| Some(value.activations.texts().get_with_nul(index))) }
+}
+
+/// Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. `control`
+/// and `err` may be NULL.
+///
+/// # Safety
+/// `activations` is a live handle; `folder` is NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_save(
+    activations: *const eidos_activations,
+    folder: *const c_char,
+    control: *const eidos_control,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            activations.save(Path::new(text(folder, "folder")?), &control_or_default(control)?)
+        })
+    }
+}
+
+/// Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped.
+///
+/// # Safety
+/// `folder` is NUL-terminated; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_open(
+    folder: *const c_char,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            write_handle(out, Activations::open(Path::new(text(folder, "folder")?))?.into());
+            Ok(())
+        })
+    }
+}
+
+/// Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
+///
+/// # Safety
+/// `activations` is NULL or a live handle that nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_free(activations: *mut eidos_activations) {
+    // SAFETY: promised by the caller.
+    get((), || Ok(unsafe { eidos_activations::free(activations) }));
+}
+
+/// # Safety
+/// `activations` is NULL or a live handle.
+unsafe fn number(activations: *const eidos_activations, read: impl FnOnce(&Activations) -> usize) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(read(&unsafe { eidos_activations::borrow(activations) }?.activations)))
+}
+
+/// # Safety
+/// `activations` is NULL or a live handle; `len` is NULL or can be written.
+unsafe fn string<'a>(
+    activations: *const eidos_activations,
+    len: *mut usize,
+    find: impl FnOnce(&'a ActivationsValue) -> Option<&'a str>,
+) -> *const c_char {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            let value = eidos_activations::borrow(activations)?;
+            Ok(find(value).map_or(ptr::null(), |string| borrow_string(string, len)))
+        }
+    })
+}

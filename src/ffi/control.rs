@@ -1,0 +1,212 @@
+//! Progress and cancellation.
+
+use std::ffi::{c_char, c_void};
+
+use super::call::{call, get};
+use super::error::eidos_error;
+use super::handle::{Handle, handle};
+use super::status::eidos_status;
+use super::strings::{check_out, write_handle, write_out};
+use crate::control::{Control, Progress};
+use crate::error::Result;
+
+/// Watches and cancels a long call, from any thread. A call takes a `const eidos_control *`, which may be NULL; the same
+/// control may be used for several calls one after the other. Freed with `eidos_control_free`.
+#[allow(non_camel_case_types)]
+pub struct eidos_control {
+    _opaque: [u8; 0],
+}
+
+handle!(eidos_control, Control, 2);
+
+/// How far a long call has come.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_progress {
+    /// What the call is busy with: one of `EIDOS_STAGE_*`.
+    pub stage: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// How much of the stage is done, in the unit of the stage.
+    pub done: u64,
+    /// How much there is in all, in the same unit; 0 when unknown.
+    pub total: u64,
+    /// Seconds since the control was made.
+    pub elapsed_seconds: f64,
+}
+
+impl From<Progress> for eidos_progress {
+    fn from(progress: Progress) -> Self {
+        let Progress { stage, done, total, elapsed_seconds } = progress;
+        Self { stage: stage as u32, reserved: 0, done, total, elapsed_seconds }
+    }
+}
+
+/// Nothing has started.
+pub const EIDOS_STAGE_IDLE: u32 = 0;
+/// Fetching files from a hub; counted in bytes.
+pub const EIDOS_STAGE_DOWNLOAD: u32 = 1;
+/// Reading weights; counted in tensors.
+pub const EIDOS_STAGE_LOAD: u32 = 2;
+/// Turning texts into tokens; counted in texts.
+pub const EIDOS_STAGE_TOKENIZE: u32 = 3;
+/// Running the model; counted in tokens.
+pub const EIDOS_STAGE_FORWARD: u32 = 4;
+/// Reading rows to learn their mean and covariance; counted in rows.
+pub const EIDOS_STAGE_COVARIANCE: u32 = 5;
+/// Iterating to fit the concepts; counted in iterations, of which the total is the most there can be.
+pub const EIDOS_STAGE_FIT: u32 = 6;
+/// Encoding rows into concepts to rank inputs; counted in rows.
+pub const EIDOS_STAGE_INTERPRET: u32 = 7;
+/// Writing files; counted in bytes.
+pub const EIDOS_STAGE_WRITE: u32 = 8;
+
+/// Receives progress. `progress` is valid during the call only.
+#[allow(non_camel_case_types)]
+pub type eidos_progress_callback = Option<unsafe extern "C" fn(progress: *const eidos_progress, user_data: *mut c_void)>;
+
+/// A stage as a word for a progress bar (`forward`); `unknown` for a number that is no stage. The string is static.
+#[unsafe(no_mangle)]
+pub extern "C" fn eidos_stage_name(stage: u32) -> *const c_char {
+    let name = match stage {
+        0 => "idle\0",
+        1 => "download\0",
+        2 => "load\0",
+        3 => "tokenize\0",
+        4 => "forward\0",
+        5 => "covariance\0",
+        6 => "fit\0",
+        7 => "interpret\0",
+        8 => "write\0",
+        _ => "unknown\0",
+    };
+    name.as_ptr().cast()
+}
+
+/// Makes a control.
+///
+/// # Safety
+/// `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_control_new(out: *mut *mut eidos_control, err: *mut *mut eidos_error) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            write_handle(out, Control::new());
+            Ok(())
+        })
+    }
+}
+
+/// Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A cancelled
+/// control stays cancelled. From any thread.
+///
+/// # Safety
+/// `control` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_control_cancel(control: *const eidos_control) {
+    // SAFETY: promised by the caller.
+    get((), || unsafe { eidos_control::borrow(control) }.map(Control::cancel));
+}
+
+/// 1 when somebody asked to stop, else 0. From any thread.
+///
+/// # Safety
+/// `control` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_control_is_cancelled(control: *const eidos_control) -> i32 {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(i32::from(unsafe { eidos_control::borrow(control) }?.is_cancelled())))
+}
+
+/// How far the call has come. From any thread, at any time, without waiting.
+///
+/// # Safety
+/// `control` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_control_progress(
+    control: *const eidos_control,
+    out: *mut eidos_progress,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || write_out(out, eidos_control::borrow(control)?.progress().into(), "out")) }
+}
+
+/// A callback that the thread of a long call runs after each step; NULL removes it. It may cancel the control; it must
+/// not start another call with it, unwind, or free it. Set it while no call uses the control.
+///
+/// # Safety
+/// `control` is a live handle; `callback` may be called with `user_data` on any thread that makes a call with this
+/// control; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_control_set_callback(
+    control: *mut eidos_control,
+    callback: eidos_progress_callback,
+    user_data: *mut c_void,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let control = eidos_control::borrow(control)?;
+            control.set_callback(callback.map(|function| {
+                let user_data = UserData(user_data);
+                let report: Box<dyn FnMut(Progress) + Send> = Box::new(move |progress| {
+                    let progress = eidos_progress::from(progress);
+                    function(&raw const progress, user_data.pointer());
+                });
+                report
+            }));
+            Ok(())
+        })
+    }
+}
+
+/// Frees a control; NULL is fine. A call that still uses it goes on without it.
+///
+/// # Safety
+/// `control` is NULL or a live handle that nobody passes to another call any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_control_free(control: *mut eidos_control) {
+    // SAFETY: promised by the caller.
+    get((), || Ok(unsafe { eidos_control::free(control) }));
+}
+
+/// The control of a call; NULL means one that nobody watches.
+///
+/// # Safety
+/// `control` is NULL or a live handle.
+pub(super) unsafe fn control_or_default(control: *const eidos_control) -> Result<Control> {
+    // SAFETY: promised by the caller. A clone shares the state, so the handle may be freed while the call runs.
+    if control.is_null() { Ok(Control::new()) } else { unsafe { eidos_control::borrow(control) }.cloned() }
+}
+
+/// A caller's pointer, which goes where the caller said the callback may run.
+struct UserData(*mut c_void);
+
+// SAFETY: the pointer is only handed back to the callback, which the caller allows on any thread that makes a call.
+unsafe impl Send for UserData {}
+
+impl UserData {
+    fn pointer(&self) -> *mut c_void {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::Stage;
+
+    #[test]
+    fn every_stage_has_the_name_and_number_of_the_rust_one() {
+        for stage in Stage::ALL {
+            // SAFETY: the names are static and end in a NUL.
+            let name = unsafe { std::ffi::CStr::from_ptr(eidos_stage_name(stage as u32)) };
+            assert_eq!(name.to_str(), Ok(stage.name()));
+        }
+    }
+}

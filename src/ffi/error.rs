@@ -1,0 +1,125 @@
+//! Errors as handles.
+
+use std::ffi::c_char;
+use std::ptr;
+
+use super::call::get;
+use super::handle::{Handle, handle};
+use super::strings::{borrow_string, write_len};
+use super::status::{EIDOS_INVALID_HANDLE, eidos_status};
+use crate::error::Error;
+use crate::text::StringTable;
+
+/// Why a call failed: a code, a message that names the thing, a hint that names the remedy, and the facts as details.
+/// Owned by the caller, who frees it with `eidos_error_free`.
+#[allow(non_camel_case_types)]
+pub struct eidos_error {
+    _opaque: [u8; 0],
+}
+
+/// An error with its strings as C borrows them: the message, the hint, then key and value of each detail.
+pub struct ErrorValue {
+    pub(super) error: Error,
+    strings: StringTable,
+}
+
+impl From<Error> for ErrorValue {
+    fn from(error: Error) -> Self {
+        let mut strings = StringTable::default();
+        strings.push(error.message());
+        strings.push(error.hint_text());
+        for (key, value) in error.details() {
+            strings.push(key);
+            strings.push(value);
+        }
+        Self { error, strings }
+    }
+}
+
+handle!(eidos_error, ErrorValue, 1);
+
+/// The status of an error, the same that the call returned.
+///
+/// # Safety
+/// `error` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_error_status(error: *const eidos_error) -> eidos_status {
+    // SAFETY: promised by the caller.
+    get(EIDOS_INVALID_HANDLE, || Ok(unsafe { eidos_error::borrow(error) }?.error.code() as eidos_status))
+}
+
+/// What is wrong, naming the thing. Borrowed from the error; `len`, where not NULL, receives the bytes before the NUL.
+///
+/// # Safety
+/// `error` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_error_message(error: *const eidos_error, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(error, 0, len) }
+}
+
+/// What to do about it, as an imperative phrase; empty when there is nothing to say. Borrowed from the error.
+///
+/// # Safety
+/// `error` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_error_hint(error: *const eidos_error, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(error, 1, len) }
+}
+
+/// How many details an error has.
+///
+/// # Safety
+/// `error` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_error_detail_count(error: *const eidos_error) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_error::borrow(error) }?.error.details().len()))
+}
+
+/// The name of a detail (`path`, `row`); NULL beyond the last. Borrowed from the error.
+///
+/// # Safety
+/// `error` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_error_detail_key(error: *const eidos_error, index: usize, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(error, index.saturating_mul(2).saturating_add(2), len) }
+}
+
+/// The value of a detail; NULL beyond the last. Borrowed from the error.
+///
+/// # Safety
+/// `error` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_error_detail_value(error: *const eidos_error, index: usize, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(error, index.saturating_mul(2).saturating_add(3), len) }
+}
+
+/// Frees an error; NULL is fine.
+///
+/// # Safety
+/// `error` is NULL or a live handle that nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_error_free(error: *mut eidos_error) {
+    // SAFETY: promised by the caller.
+    get((), || Ok(unsafe { eidos_error::free(error) }));
+}
+
+/// # Safety
+/// As the functions above.
+unsafe fn string(error: *const eidos_error, index: usize, len: *mut usize) -> *const c_char {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_error::borrow(error) }?;
+        if index >= value.strings.len() {
+            // SAFETY: promised by the caller.
+            unsafe { write_len(len, 0) };
+            return Ok(ptr::null());
+        }
+        // SAFETY: promised by the caller.
+        Ok(unsafe { borrow_string(value.strings.get_with_nul(index), len) })
+    })
+}

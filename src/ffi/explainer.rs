@@ -1,0 +1,270 @@
+//! Explainers: fitted concepts.
+
+use std::ffi::c_char;
+use std::path::Path;
+use std::ptr;
+
+use super::activations::origin;
+use super::call::{call, get};
+use super::error::eidos_error;
+use super::handle::{Handle, handle};
+use super::status::eidos_status;
+use super::strings::{array, array_mut, borrow_string, check_out, product, text, write_handle, write_len, write_out};
+use crate::concepts::Explainer;
+use crate::error::{Error, Result};
+use crate::text::StringTable;
+
+/// Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
+/// number of threads may use it at the same time. Freed with `eidos_explainer_free`.
+#[allow(non_camel_case_types)]
+pub struct eidos_explainer {
+    _opaque: [u8; 0],
+}
+
+/// An explainer with its strings as C borrows them: the model, the split point, the method.
+pub struct ExplainerValue {
+    pub(super) explainer: Explainer,
+    strings: StringTable,
+}
+
+impl From<Explainer> for ExplainerValue {
+    fn from(explainer: Explainer) -> Self {
+        let mut strings = origin(explainer.provenance());
+        strings.push(explainer.method());
+        Self { strings, explainer }
+    }
+}
+
+handle!(eidos_explainer, ExplainerValue, 5);
+
+/// How a fit ended.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_fit_report {
+    /// 1 when the iterations ended because nothing changed any more, 0 when they ran out.
+    pub converged: u32,
+    /// How many iterations it took; the most that any component took when they were found one after the other.
+    pub iterations: u32,
+    /// The change of the last iteration, in the unit of the tolerance.
+    pub last_change: f64,
+}
+
+/// How many concepts there are.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_concept_count(explainer: *const eidos_explainer) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.concept_count()))
+}
+
+/// How many columns the rows have that it encodes.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_input_width(explainer: *const eidos_explainer) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.input_width()))
+}
+
+/// The method that found the concepts (`ica`). Borrowed from the explainer; `len` may be NULL.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_method(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(explainer, 2, len) }
+}
+
+/// The id or folder of the model that the activations came from; empty for rows that a caller brought. Borrowed from the
+/// explainer; `len` may be NULL.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_model(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(explainer, 0, len) }
+}
+
+/// The module path of the split point that the activations came from; empty for rows that a caller brought. Borrowed from
+/// the explainer; `len` may be NULL.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_split_point(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(explainer, 1, len) }
+}
+
+/// How the fit ended.
+///
+/// # Safety
+/// `explainer` is a live handle; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_fit_report(
+    explainer: *const eidos_explainer,
+    out: *mut eidos_fit_report,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let report = eidos_explainer::borrow(explainer)?.explainer.report();
+            let report = eidos_fit_report {
+                converged: u32::from(report.converged),
+                iterations: report.iterations as u32,
+                last_change: report.last_change,
+            };
+            write_out(out, report, "out")
+        })
+    }
+}
+
+/// Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
+///
+/// # Safety
+/// `explainer` is a live handle; `rows` has `row_count * column_count` values; `out` can be written `out_len` times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_encode(
+    explainer: *const eidos_explainer,
+    rows: *const f32,
+    row_count: usize,
+    column_count: usize,
+    out: *mut f32,
+    out_len: usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
+            check_columns(column_count, explainer.input_width())?;
+            let rows = array(rows, product(row_count, column_count)?, "rows")?;
+            check_room(out_len, product(row_count, explainer.concept_count())?)?;
+            explainer.encode(rows, array_mut(out, out_len, "out")?)
+        })
+    }
+}
+
+/// Decodes concepts back into rows: `out` receives `row_count * input_width` values, row-major, and `out_len` is their
+/// number.
+///
+/// # Safety
+/// `explainer` is a live handle; `codes` has `row_count * concept_count` values; `out` can be written `out_len` times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_decode(
+    explainer: *const eidos_explainer,
+    codes: *const f32,
+    row_count: usize,
+    concept_count: usize,
+    out: *mut f32,
+    out_len: usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
+            check_columns(concept_count, explainer.concept_count())?;
+            let codes = array(codes, product(row_count, concept_count)?, "codes")?;
+            check_room(out_len, product(row_count, explainer.input_width())?)?;
+            explainer.decode(codes, array_mut(out, out_len, "out")?)
+        })
+    }
+}
+
+/// The dictionary: one row per concept, `concept_count * input_width` values, row-major. A view without a copy, valid until
+/// the explainer is freed. `len`, where not NULL, receives the number of values.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: *const eidos_explainer, len: *mut usize) -> *const f32 {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            let dictionary = eidos_explainer::borrow(explainer)?.explainer.dictionary();
+            write_len(len, dictionary.len());
+            Ok(dictionary.as_ptr())
+        }
+    })
+}
+
+/// Writes the explainer to a file, whole or not at all.
+///
+/// # Safety
+/// `explainer` is a live handle; `path` is NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_save(
+    explainer: *const eidos_explainer,
+    path: *const c_char,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || eidos_explainer::borrow(explainer)?.explainer.save(Path::new(text(path, "path")?))) }
+}
+
+/// Opens a file that `eidos_explainer_save` wrote.
+///
+/// # Safety
+/// `path` is NUL-terminated; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_open(
+    path: *const c_char,
+    out: *mut *mut eidos_explainer,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            write_handle(out, Explainer::open(Path::new(text(path, "path")?))?.into());
+            Ok(())
+        })
+    }
+}
+
+/// Frees an explainer; NULL is fine.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle that nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_free(explainer: *mut eidos_explainer) {
+    // SAFETY: promised by the caller.
+    get((), || Ok(unsafe { eidos_explainer::free(explainer) }));
+}
+
+fn check_columns(found: usize, wanted: usize) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Error::new(crate::ErrorCode::Mismatch, format!("the explainer reads rows of {wanted} columns, but these have {found}"))
+        .hint("use rows of the model and split point that the explainer was fitted on"))
+}
+
+fn check_room(found: usize, wanted: usize) -> Result<()> {
+    if found == wanted {
+        return Ok(());
+    }
+    Err(Error::argument(format!("`out` has room for {found} values, but the result has {wanted}"))
+        .hint("pass an array of exactly that many values"))
+}
+
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+unsafe fn string(explainer: *const eidos_explainer, index: usize, len: *mut usize) -> *const c_char {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            Ok(borrow_string(eidos_explainer::borrow(explainer)?.strings.get_with_nul(index), len))
+        }
+    })
+}

@@ -1,0 +1,127 @@
+//! Fitting independent components.
+
+use std::ptr;
+
+use super::activations::eidos_activations;
+use super::call::call;
+use super::control::{control_or_default, eidos_control};
+use super::error::eidos_error;
+use super::explainer::eidos_explainer;
+use super::handle::Handle;
+use super::options::{self, options};
+use super::status::eidos_status;
+use super::strings::{check_out, choice, write_handle};
+use crate::concepts::{Algorithm, Contrast, Ica, IcaOptions};
+use crate::error::Result;
+
+/// All components at once. The default.
+pub const EIDOS_ICA_PARALLEL: u32 = 1;
+/// One component after the other.
+pub const EIDOS_ICA_DEFLATION: u32 = 2;
+
+/// `log cosh(alpha x) / alpha`, a good general choice. The default.
+pub const EIDOS_CONTRAST_LOGCOSH: u32 = 1;
+/// `-exp(-x^2 / 2)`, robust, for very heavy tails.
+pub const EIDOS_CONTRAST_EXP: u32 = 2;
+/// `x^4 / 4`, kurtosis; sensitive to outliers.
+pub const EIDOS_CONTRAST_CUBE: u32 = 3;
+
+/// How independent components are fitted. Fill it with `eidos_ica_options_init` first; zero means the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_ica_options {
+    /// The size of this struct, set by `eidos_ica_options_init`.
+    pub struct_size: u32,
+    /// How many concepts to find. There is no default.
+    pub concept_count: u32,
+    /// One of `EIDOS_ICA_*`. By default all components at once.
+    pub algorithm: u32,
+    /// One of `EIDOS_CONTRAST_*`. By default log cosh.
+    pub contrast: u32,
+    /// The `alpha` of log cosh, from 1 to 2. By default 1.
+    pub alpha: f64,
+    /// Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
+    pub tolerance: f64,
+    /// The most iterations. By default 200.
+    pub max_iterations: u32,
+    /// The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
+    pub seed: u32,
+    /// 1 keeps the signs that the iteration ended with; 0 turns each component so that its heavy tail is positive.
+    pub raw_signs: u32,
+    /// How many threads work. By default one per core. Results do not depend on it.
+    pub threads: u32,
+}
+
+options!(
+    eidos_ica_options,
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        concept_count: 0,
+        algorithm: 0,
+        contrast: 0,
+        alpha: 0.0,
+        tolerance: 0.0,
+        max_iterations: 0,
+        seed: 0,
+        raw_signs: 0,
+        threads: 0,
+    }
+);
+
+impl eidos_ica_options {
+    fn to_rust(self) -> Result<IcaOptions> {
+        let defaults = IcaOptions::new(self.concept_count as usize);
+        let alpha = if self.alpha == 0.0 { 1.0 } else { self.alpha };
+        let logcosh = Contrast::LogCosh { alpha };
+        let contrasts =
+            [(EIDOS_CONTRAST_LOGCOSH, logcosh), (EIDOS_CONTRAST_EXP, Contrast::Exp), (EIDOS_CONTRAST_CUBE, Contrast::Cube)];
+        let algorithms = [(EIDOS_ICA_PARALLEL, Algorithm::Parallel), (EIDOS_ICA_DEFLATION, Algorithm::Deflation)];
+        Ok(IcaOptions {
+            algorithm: choice(self.algorithm, "algorithm", &algorithms)?,
+            contrast: if self.contrast == 0 { logcosh } else { choice(self.contrast, "contrast", &contrasts)? },
+            tolerance: if self.tolerance == 0.0 { defaults.tolerance } else { self.tolerance },
+            max_iterations: if self.max_iterations == 0 { defaults.max_iterations } else { self.max_iterations as usize },
+            seed: self.seed,
+            canonical_signs: self.raw_signs == 0,
+            threads: self.threads as usize,
+            ..defaults
+        })
+    }
+}
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_ica_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_ica_options_init(options: *mut eidos_ica_options, size: usize) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the activations
+/// have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+///
+/// # Safety
+/// `activations` is a live handle; `options` was filled by `eidos_ica_options_init`; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_ica_fit(
+    activations: *const eidos_activations,
+    options: *const eidos_ica_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_explainer,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            let options = options::read(options)?.to_rust()?;
+            let control = control_or_default(control)?;
+            write_handle(out, Ica::fit(activations, &options, &control)?.into());
+            Ok(())
+        })
+    }
+}

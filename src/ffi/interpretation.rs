@@ -1,0 +1,388 @@
+//! What concepts mean: the inputs that excite them most.
+
+use std::ffi::c_char;
+use std::path::Path;
+use std::ptr;
+
+use super::activations::{eidos_activations, eidos_activations_options};
+use super::call::{call, get};
+use super::control::{control_or_default, eidos_control};
+use super::error::eidos_error;
+use super::explainer::eidos_explainer;
+use super::handle::{Handle, handle};
+use super::options::{self, options};
+use super::split_model::eidos_split_model;
+use super::status::eidos_status;
+use super::strings::{array, borrow_string, check_out, choice, text, texts, write_handle, write_len};
+use crate::error::Result;
+use crate::interpret::{ConceptInputs, Input, Interpretation, Pole, TopInputs};
+use crate::text::StringTable;
+
+/// What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
+/// time. Freed with `eidos_interpretation_free`.
+#[allow(non_camel_case_types)]
+pub struct eidos_interpretation {
+    _opaque: [u8; 0],
+}
+
+/// An interpretation with its strings as C borrows them.
+pub struct InterpretationValue {
+    interpretation: Interpretation,
+    /// For each concept, the index in `strings` of its first positive and its first negative input.
+    firsts: Vec<[usize; 2]>,
+    /// The texts of all inputs, then the JSON.
+    strings: StringTable,
+}
+
+impl InterpretationValue {
+    fn new(interpretation: Interpretation) -> Result<Self> {
+        let mut strings = StringTable::default();
+        let mut firsts = Vec::new();
+        for concept in interpretation.concepts() {
+            firsts.push([Pole::Positive, Pole::Negative].map(|pole| {
+                let first = strings.len();
+                concept.pole(pole).iter().for_each(|input| strings.push(&input.text));
+                first
+            }));
+        }
+        strings.push(&interpretation.to_json()?);
+        Ok(Self { interpretation, firsts, strings })
+    }
+
+    fn concept(&self, index: usize) -> Option<&ConceptInputs> {
+        self.interpretation.concepts().get(index)
+    }
+
+    fn input(&self, index: usize, pole: u32, rank: usize) -> Option<&Input> {
+        self.concept(index)?.pole(pole_of(pole)?).get(rank)
+    }
+
+    fn text(&self, index: usize, pole: u32, rank: usize) -> Option<&str> {
+        self.input(index, pole, rank)?;
+        let first = self.firsts.get(index)?[pole_of(pole)? as usize];
+        Some(self.strings.get_with_nul(first + rank))
+    }
+}
+
+fn pole_of(pole: u32) -> Option<Pole> {
+    choice(pole, "pole", &[(EIDOS_POLE_NEGATIVE, Pole::Negative)]).ok()
+}
+
+handle!(eidos_interpretation, InterpretationValue, 6);
+
+/// The inputs with the largest activations.
+pub const EIDOS_POLE_POSITIVE: u32 = 0;
+/// The inputs with the most negative activations, for concepts that have a sign.
+pub const EIDOS_POLE_NEGATIVE: u32 = 1;
+
+/// Which inputs to list. Fill it with `eidos_top_inputs_options_init` first; zero means the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_top_inputs_options {
+    /// The size of this struct, set by `eidos_top_inputs_options_init`.
+    pub struct_size: u32,
+    /// 1 also lists the inputs with the most negative activations.
+    pub negative_pole: u32,
+    /// How many inputs to list for each concept; fewer are listed where there are fewer. `eidos_top_inputs_options_init`
+    /// sets 5; 0 is an error.
+    pub k: u64,
+    /// Which concepts, in the order wanted; NULL means all.
+    pub concepts: *const usize,
+    /// How many there are in `concepts`; 0 means all.
+    pub concept_count: u64,
+}
+
+options!(
+    eidos_top_inputs_options,
+    Self { struct_size: size_of::<Self>() as u32, negative_pole: 0, k: 5, concepts: ptr::null(), concept_count: 0 }
+);
+
+impl eidos_top_inputs_options {
+    /// # Safety
+    /// `concepts` is NULL or has `concept_count` values.
+    unsafe fn to_rust(self) -> Result<TopInputs> {
+        // SAFETY: promised by the caller.
+        let concepts = unsafe { array(self.concepts, usize::try_from(self.concept_count).unwrap_or(usize::MAX), "concepts") }?;
+        Ok(TopInputs {
+            k: usize::try_from(self.k).unwrap_or(usize::MAX),
+            concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
+            negative_pole: self.negative_pole != 0,
+        })
+    }
+}
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_top_inputs_options_init(options: *mut eidos_top_inputs_options, size: usize) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// The inputs that excite each concept most, among activations that are there already. Occurrences of the same text count
+/// once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
+/// has none. `options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The handles are live; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpret_top_inputs(
+    explainer: *const eidos_explainer,
+    activations: *const eidos_activations,
+    options: *const eidos_top_inputs_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_interpretation,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            let top_inputs = options::read(options)?.to_rust()?;
+            let interpretation = top_inputs.interpret(explainer, activations, &control_or_default(control)?)?;
+            write_handle(out, InterpretationValue::new(interpretation)?);
+            Ok(())
+        })
+    }
+}
+
+/// The inputs that excite each concept most, among the units of new texts. The model must have the explainer's split point.
+/// `options`, `activations_options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The handles are live; `texts` has `text_count` strings; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpret_top_inputs_of_texts(
+    explainer: *const eidos_explainer,
+    model: *const eidos_split_model,
+    texts: *const *const c_char,
+    text_count: usize,
+    options: *const eidos_top_inputs_options,
+    activations_options: *const eidos_activations_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_interpretation,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
+            let model = &eidos_split_model::borrow(model)?.model;
+            let texts = self::texts(texts, text_count, "texts")?;
+            let top_inputs = options::read(options)?.to_rust()?;
+            let collect = options::read(activations_options)?.to_rust()?;
+            let control = control_or_default(control)?;
+            let interpretation = top_inputs.interpret_texts(explainer, model, &texts, &collect, &control)?;
+            write_handle(out, InterpretationValue::new(interpretation)?);
+            Ok(())
+        })
+    }
+}
+
+/// The entries of the tokenizer's vocabulary that excite each concept most, each run as a sequence of one token. The model
+/// must have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The handles are live; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpret_top_inputs_of_vocabulary(
+    explainer: *const eidos_explainer,
+    model: *const eidos_split_model,
+    options: *const eidos_top_inputs_options,
+    activations_options: *const eidos_activations_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_interpretation,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
+            let model = &eidos_split_model::borrow(model)?.model;
+            let top_inputs = options::read(options)?.to_rust()?;
+            let collect = options::read(activations_options)?.to_rust()?;
+            let interpretation = top_inputs.interpret_vocabulary(explainer, model, &collect, &control_or_default(control)?)?;
+            write_handle(out, InterpretationValue::new(interpretation)?);
+            Ok(())
+        })
+    }
+}
+
+/// How many concepts were interpreted.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_concept_count(interpretation: *const eidos_interpretation) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_interpretation::borrow(interpretation) }?.interpretation.concepts().len()))
+}
+
+/// Which concept of the explainer the entry `index` of the interpretation is; `SIZE_MAX` beyond the last.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_concept(interpretation: *const eidos_interpretation, index: usize) -> usize {
+    get(usize::MAX, || {
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+        Ok(value.concept(index).map_or(usize::MAX, |concept| concept.concept))
+    })
+}
+
+/// How many inputs are listed for the entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead concept.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_size(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+) -> usize {
+    get(0, || {
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+        Ok(value.concept(index).zip(pole_of(pole)).map_or(0, |(concept, pole)| concept.pole(pole).len()))
+    })
+}
+
+/// The text of the input of a rank, from 0, of the entry `index` at a pole; NULL beyond the last. Borrowed from the
+/// interpretation; `len` may be NULL.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_input(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+    rank: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(interpretation, len, |value| value.text(index, pole, rank)) }
+}
+
+/// The activation of the input of a rank of the entry `index` at a pole; 0 beyond the last.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_activation(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+    rank: usize,
+) -> f32 {
+    get(0.0, || {
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+        Ok(value.input(index, pole, rank).map_or(0.0, |input| input.activation))
+    })
+}
+
+/// The row of the activations where the input of a rank has that activation; `SIZE_MAX` beyond the last.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_row(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+    rank: usize,
+) -> usize {
+    get(usize::MAX, || {
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+        Ok(value.input(index, pole, rank).map_or(usize::MAX, |input| input.row))
+    })
+}
+
+/// The whole interpretation as JSON:
+/// `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
+/// [{"text", "activation", "row"}], "negative": [...]}]}`. Borrowed from the interpretation; `len` may be NULL.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_json(
+    interpretation: *const eidos_interpretation,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(interpretation, len, |value| Some(value.strings.get_with_nul(value.strings.len() - 1))) }
+}
+
+/// Writes the interpretation to a JSON file, whole or not at all.
+///
+/// # Safety
+/// `interpretation` is a live handle; `path` is NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_save(
+    interpretation: *const eidos_interpretation,
+    path: *const c_char,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || eidos_interpretation::borrow(interpretation)?.interpretation.save(Path::new(text(path, "path")?)))
+    }
+}
+
+/// Opens a file that `eidos_interpretation_save` wrote.
+///
+/// # Safety
+/// `path` is NUL-terminated; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_open(
+    path: *const c_char,
+    out: *mut *mut eidos_interpretation,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let interpretation = Interpretation::open(Path::new(text(path, "path")?))?;
+            write_handle(out, InterpretationValue::new(interpretation)?);
+            Ok(())
+        })
+    }
+}
+
+/// Frees an interpretation; NULL is fine.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle that nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_free(interpretation: *mut eidos_interpretation) {
+    // SAFETY: promised by the caller.
+    get((), || Ok(unsafe { eidos_interpretation::free(interpretation) }));
+}
+
+/// # Safety
+/// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
+unsafe fn string<'a>(
+    interpretation: *const eidos_interpretation,
+    len: *mut usize,
+    find: impl FnOnce(&'a InterpretationValue) -> Option<&'a str>,
+) -> *const c_char {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            let value = eidos_interpretation::borrow(interpretation)?;
+            Ok(find(value).map_or(ptr::null(), |string| borrow_string(string, len)))
+        }
+    })
+}

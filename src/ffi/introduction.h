@@ -1,0 +1,48 @@
+/*
+ * Eidos: what is a language model thinking about?
+ *
+ * Eidos opens a Hugging Face model at a named module, collects the activations of texts word by word, learns the concepts
+ * that those activations are made of, and says which inputs excite each concept most.
+ *
+ *     const char *split = "model.layers.3.mlp";
+ *     eidos_split_model *model = NULL;
+ *     eidos_activations *activations = NULL;
+ *     eidos_explainer *explainer = NULL;
+ *     eidos_interpretation *meaning = NULL;
+ *     eidos_error *error = NULL;
+ *     eidos_ica_options ica;
+ *     eidos_ica_options_init(&ica, sizeof ica);
+ *     ica.concept_count = 20;
+ *     if (eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error) ||
+ *         eidos_split_model_activations(model, texts, text_count, NULL, NULL, &activations, 1, &error) ||
+ *         eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
+ *         eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error))
+ *         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
+ *     else
+ *         puts(eidos_interpretation_json(meaning, NULL));
+ *
+ * Results. A call that can fail returns an eidos_status, 0 (EIDOS_OK) on success. Its last argument receives an eidos_error
+ * that says what is wrong and what to do, and that the caller frees; pass NULL to do without. Outputs are written only on
+ * success. There is no last error, no global set-up and no tear-down; nothing is printed, and no signal handler installed.
+ *
+ * Strings. Arguments are UTF-8 and end in a NUL; other encodings are an error. Returned strings are borrowed from the
+ * handle they were asked of, end in a NUL and live as long as it does. Arrays are a pointer and a count; NULL is fine where
+ * the count is 0.
+ *
+ * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
+ * nothing. What a handle needs of another one it keeps alive by itself. A handle of a wrong type is EIDOS_INVALID_HANDLE
+ * (or NULL or 0 from a call without a status).
+ *
+ * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
+ * on the calling thread and on threads of their own, which end before the call returns.
+ *
+ * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it.
+ *
+ * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
+ * then set fields; NULL stands for the defaults.
+ *
+ * Results do not depend on batch sizes, on the order of texts or on the number of threads: the same input gives the same
+ * bits on the same machine.
+ *
+ * This file is generated from src/ffi. Licence: MIT OR Apache-2.0.
+ */

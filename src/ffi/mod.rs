@@ -1,0 +1,19 @@
+//! The C ABI: one file per handle, and the boundary that every call goes through.
+//!
+//! The contract is in the header's introduction (`include/eidos.h`, generated from this room): a status and an error
+//! handle, options with a size, free in any order, nothing printed, nothing thread-local, no panic across the boundary.
+
+mod activations;
+mod call;
+mod control;
+mod dlpack;
+mod error;
+mod explainer;
+mod handle;
+mod ica;
+mod interpretation;
+mod options;
+mod split_model;
+mod status;
+mod strings;
+mod version;

@@ -1,0 +1,309 @@
+//! Models split at modules.
+
+use std::ffi::c_char;
+use std::path::PathBuf;
+use std::ptr;
+
+use super::call::{call, get};
+use super::control::{control_or_default, eidos_control};
+use super::error::eidos_error;
+use super::handle::{Handle, handle};
+use super::options::{self, options};
+use super::status::eidos_status;
+use super::strings::{borrow_string, check_out, choice, optional_text, text, texts, write_handle, write_len};
+use crate::error::{Error, Result};
+use crate::hub::HubOptions;
+use crate::model::{Device, HeadChoice, LoadOptions, SplitModel};
+use crate::text::StringTable;
+
+/// A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
+/// at the same time. Freed with `eidos_split_model_free`.
+#[allow(non_camel_case_types)]
+pub struct eidos_split_model {
+    _opaque: [u8; 0],
+}
+
+/// A model with its strings as C borrows them.
+pub struct ModelValue {
+    pub(super) model: SplitModel,
+    name: StringTable,
+    paths: StringTable,
+    kinds: StringTable,
+    split_points: StringTable,
+}
+
+impl From<SplitModel> for ModelValue {
+    fn from(model: SplitModel) -> Self {
+        Self {
+            name: std::iter::once(model.name()).collect(),
+            paths: model.modules().iter().map(|module| module.path.as_str()).collect(),
+            kinds: model.modules().iter().map(|module| module.kind.as_str()).collect(),
+            split_points: model.split_points().iter().map(String::as_str).collect(),
+            model,
+        }
+    }
+}
+
+handle!(eidos_split_model, ModelValue, 3);
+
+/// The head that the model's configuration names.
+pub const EIDOS_HEAD_AUTO: u32 = 0;
+/// No head: the base model.
+pub const EIDOS_HEAD_BASE: u32 = 1;
+/// A masked language model.
+pub const EIDOS_HEAD_MASKED_LM: u32 = 2;
+/// A classifier of texts.
+pub const EIDOS_HEAD_SEQUENCE_CLASSIFICATION: u32 = 3;
+
+/// The processor.
+pub const EIDOS_DEVICE_CPU: u32 = 0;
+/// An NVIDIA GPU.
+pub const EIDOS_DEVICE_CUDA: u32 = 1;
+
+/// Ask the environment (`HF_HUB_OFFLINE`) whether to stay offline.
+pub const EIDOS_NETWORK_AUTO: u32 = 0;
+/// Use only files that are there already.
+pub const EIDOS_NETWORK_OFFLINE: u32 = 1;
+/// Download what is missing.
+pub const EIDOS_NETWORK_ONLINE: u32 = 2;
+
+/// How a model is loaded. Fill it with `eidos_load_options_init` first; NULL strings mean the environment or the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_load_options {
+    /// The size of this struct, set by `eidos_load_options_init`.
+    pub struct_size: u32,
+    /// Which head to build: one of `EIDOS_HEAD_*`.
+    pub head: u32,
+    /// Where to run: one of `EIDOS_DEVICE_*`.
+    pub device: u32,
+    /// Which of several GPUs, from 0.
+    pub device_index: u32,
+    /// Whether to download: one of `EIDOS_NETWORK_*`.
+    pub network: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// A branch, tag or commit of a repository; NULL means `main`.
+    pub revision: *const c_char,
+    /// An access token; NULL means `HF_TOKEN` or the token file.
+    pub token: *const c_char,
+    /// Where downloads are kept; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    pub cache_folder: *const c_char,
+    /// The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
+    pub endpoint: *const c_char,
+}
+
+options!(
+    eidos_load_options,
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        head: EIDOS_HEAD_AUTO,
+        device: EIDOS_DEVICE_CPU,
+        device_index: 0,
+        network: EIDOS_NETWORK_AUTO,
+        reserved: 0,
+        revision: ptr::null(),
+        token: ptr::null(),
+        cache_folder: ptr::null(),
+        endpoint: ptr::null(),
+    }
+);
+
+impl eidos_load_options {
+    /// # Safety
+    /// The strings are NULL or NUL-terminated.
+    unsafe fn to_rust(self) -> Result<LoadOptions> {
+        // SAFETY: promised by the caller.
+        let owned = |string, name: &str| Ok::<_, Error>(unsafe { optional_text(string, name) }?.map(str::to_owned));
+        let heads = [
+            (EIDOS_HEAD_BASE, HeadChoice::Base),
+            (EIDOS_HEAD_MASKED_LM, HeadChoice::MaskedLm),
+            (EIDOS_HEAD_SEQUENCE_CLASSIFICATION, HeadChoice::SequenceClassification),
+        ];
+        let devices = [(EIDOS_DEVICE_CUDA, Device::Cuda(self.device_index as usize))];
+        let networks = [(EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
+        Ok(LoadOptions {
+            head: choice(self.head, "head", &heads)?,
+            device: choice(self.device, "device", &devices)?,
+            hub: HubOptions {
+                revision: owned(self.revision, "revision")?,
+                token: owned(self.token, "token")?,
+                cache_dir: owned(self.cache_folder, "cache_folder")?.map(PathBuf::from),
+                endpoint: owned(self.endpoint, "endpoint")?,
+                offline: choice(self.network, "network", &networks)?,
+            },
+        })
+    }
+}
+
+/// Fills load options with the defaults. `size` is `sizeof(eidos_load_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_load_options_init(options: *mut eidos_load_options, size: usize) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the small
+/// model inside the library.
+///
+/// `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
+/// block). Only the weights up to the last of them are read. Without any, nothing but the tree of modules is loaded, to
+/// choose from. `options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The pointers are valid or NULL as said; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_load(
+    id_or_path: *const c_char,
+    split_points: *const *const c_char,
+    split_point_count: usize,
+    options: *const eidos_load_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_split_model,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let id = text(id_or_path, "id_or_path")?;
+            let split_points = texts(split_points, split_point_count, "split_points")?;
+            let options = options::read(options)?.to_rust()?;
+            let control = control_or_default(control)?;
+            write_handle(out, SplitModel::load(id, &split_points, &options, &control)?.into());
+            Ok(())
+        })
+    }
+}
+
+/// The id or folder that the model was loaded by. Borrowed from the model; `len` may be NULL.
+///
+/// # Safety
+/// `model` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_name(model: *const eidos_split_model, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(model, 0, len, |value| &value.name) }
+}
+
+/// How many modules the model has, in the order in which PyTorch's `named_modules()` lists them.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_module_count(model: *const eidos_split_model) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.paths.len()))
+}
+
+/// The path of a module (`model.layers.10.mlp`); the first one is empty and stands for the whole model. NULL beyond the
+/// last. Borrowed from the model; `len` may be NULL.
+///
+/// # Safety
+/// `model` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_module_path(
+    model: *const eidos_split_model,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(model, index, len, |value| &value.paths) }
+}
+
+/// What a module is, with its sizes (`Linear(768 -> 3072)`). NULL beyond the last. Borrowed from the model; `len` may be
+/// NULL.
+///
+/// # Safety
+/// `model` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_module_kind(
+    model: *const eidos_split_model,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(model, index, len, |value| &value.kinds) }
+}
+
+/// 1 when a module can be a split point (it has one output row per token), else 0.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_module_can_split(model: *const eidos_split_model, index: usize) -> i32 {
+    get(0, || {
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_split_model::borrow(model) }?;
+        Ok(value.model.modules().get(index).map_or(0, |module| i32::from(module.can_split)))
+    })
+}
+
+/// How many split points the model was loaded with.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_split_point_count(model: *const eidos_split_model) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.split_points.len()))
+}
+
+/// The module path of a split point, in the order in which they were given. NULL beyond the last. Borrowed from the
+/// model; `len` may be NULL.
+///
+/// # Safety
+/// `model` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_split_point(
+    model: *const eidos_split_model,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(model, index, len, |value| &value.split_points) }
+}
+
+/// How many columns the activations of a split point have; 0 beyond the last.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model, index: usize) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.model.widths().get(index).copied().unwrap_or(0)))
+}
+
+/// Frees a model; NULL is fine. Activations made with it live on.
+///
+/// # Safety
+/// `model` is NULL or a live handle that nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_free(model: *mut eidos_split_model) {
+    // SAFETY: promised by the caller.
+    get((), || Ok(unsafe { eidos_split_model::free(model) }));
+}
+
+/// A string of one of the model's tables.
+///
+/// # Safety
+/// `model` is NULL or a live handle; `len` is NULL or can be written.
+unsafe fn string(
+    model: *const eidos_split_model,
+    index: usize,
+    len: *mut usize,
+    table: impl FnOnce(&ModelValue) -> &StringTable,
+) -> *const c_char {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            let value = eidos_split_model::borrow(model)?;
+            Ok(borrow_string(table(value).get_with_nul(index), len))
+        }
+    })
+}

@@ -1,0 +1,164 @@
+//! What concepts mean: for each concept the inputs that excite it, as values, JSON and a file.
+
+use std::fmt;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::activations::Provenance;
+use crate::error::{Error, ErrorCode, Result};
+use crate::files::{read_limited, write_atomically};
+
+const FORMAT: &str = "eidos.interpretation";
+const VERSION: u32 = 1;
+/// Some kilobytes a concept is what an interpretation takes; a file of more than this is something else.
+const FILE_LIMIT: u64 = 1 << 30;
+
+/// Which end of a concept's axis.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u32)]
+pub enum Pole {
+    /// The largest activations.
+    #[default]
+    Positive = 0,
+    /// The most negative activations, for concepts that have a sign.
+    Negative = 1,
+}
+
+/// One input that excites a concept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// The text of the unit (`" film"`).
+    pub text: String,
+    /// The concept's strongest activation over all occurrences of that text.
+    pub activation: f32,
+    /// The row of the activations where it is that strong (the first such row).
+    pub row: usize,
+}
+
+/// What excites one concept, strongest first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConceptInputs {
+    /// The index of the concept in its explainer.
+    pub concept: usize,
+    /// The inputs with the largest activations; empty when the concept is dead.
+    pub positive: Vec<Input>,
+    /// The inputs with the most negative activations; empty unless asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub negative: Vec<Input>,
+}
+
+impl ConceptInputs {
+    /// The inputs of one pole.
+    pub fn pole(&self, pole: Pole) -> &[Input] {
+        match pole {
+            Pole::Positive => &self.positive,
+            Pole::Negative => &self.negative,
+        }
+    }
+}
+
+/// Concept by concept as people read them: `Concept 0: [' all', ' everything']`.
+impl fmt::Display for ConceptInputs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Concept {}: {}", self.concept, Quoted(&self.positive))?;
+        if self.negative.is_empty() { Ok(()) } else { write!(f, " against {}", Quoted(&self.negative)) }
+    }
+}
+
+struct Quoted<'a>(&'a [Input]);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[")?;
+        for (index, input) in self.0.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ", " };
+            write!(f, "{separator}'{}'", input.text.escape_debug())?;
+        }
+        f.write_str("]")
+    }
+}
+
+/// The meaning of concepts in words.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Interpretation {
+    format: String,
+    version: u32,
+    /// Where the activations came from.
+    #[serde(flatten)]
+    provenance: Provenance,
+    concepts: Vec<ConceptInputs>,
+}
+
+impl Interpretation {
+    pub(super) fn new(provenance: Provenance, concepts: Vec<ConceptInputs>) -> Self {
+        Self { format: FORMAT.to_owned(), version: VERSION, provenance, concepts }
+    }
+
+    /// The interpreted concepts, in the order asked for.
+    pub fn concepts(&self) -> &[ConceptInputs] {
+        &self.concepts
+    }
+
+    /// Which model, module and units the inputs belong to.
+    pub fn provenance(&self) -> &Provenance {
+        &self.provenance
+    }
+
+    /// The interpretation as JSON:
+    /// `{"format", "version", "model", ..., "concepts": [{"concept", "positive": [{"text", "activation", "row"}]}]}`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`] only.
+    pub fn to_json(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(|error| Error::internal(format!("cannot write JSON: {error}")))
+    }
+
+    /// An interpretation from its JSON.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] when it is not one, [`ErrorCode::Unsupported`] when a newer version wrote it.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let invalid = |what: String| Error::new(ErrorCode::InvalidFile, what).hint("interpret the explainer again");
+        let found: Self =
+            serde_json::from_slice(json).map_err(|error| invalid(format!("this is not an interpretation: {error}")))?;
+        if found.format != FORMAT {
+            return Err(invalid(format!("this is of format `{}`, not `{FORMAT}`", found.format)));
+        }
+        if found.version > VERSION {
+            let version = found.version;
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                format!("the interpretation is of version {version}; this Eidos reads version {VERSION}"),
+            )
+            .hint("update Eidos"));
+        }
+        Ok(found)
+    }
+
+    /// Writes the interpretation to a JSON file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Io`] when the system refuses.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        let json = self.to_json()?;
+        write_atomically(path, |writer| writer.write_all(json.as_bytes()))
+    }
+
+    /// Opens what [`Interpretation::save`] wrote.
+    ///
+    /// # Errors
+    /// As [`Interpretation::from_json`], and [`ErrorCode::NotFound`].
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::from_json(&read_limited(path, FILE_LIMIT)?).map_err(|error| error.within(path.display()))
+    }
+}
+
+impl fmt::Display for Interpretation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.concepts.iter().try_for_each(|concept| writeln!(f, "{concept}"))
+    }
+}

@@ -1,0 +1,252 @@
+//! The inputs that excite each concept most.
+//!
+//! Occurrences of the same text count once, with their strongest activation. As in the Python peer, a list ends at
+//! the first activation that is exactly zero: what comes after it does not excite the concept.
+
+use super::interpretation::{ConceptInputs, Input, Interpretation};
+use crate::activations::{Activations, CollectOptions};
+use crate::concepts::Explainer;
+use crate::control::{Control, Stage};
+use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::{Rows, TILE_ROWS};
+use crate::model::SplitModel;
+
+/// Asks for the inputs that excite each concept most.
+///
+/// ```
+/// use eidos::TopInputs;
+/// let top = TopInputs { k: 10, negative_pole: true, ..TopInputs::default() };
+/// assert_eq!(top.concepts, None);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TopInputs {
+    /// How many inputs to list for each concept, at least 1; fewer are listed where there are fewer.
+    pub k: usize,
+    /// Which concepts, in the order wanted; `None` means all.
+    pub concepts: Option<Vec<usize>>,
+    /// Also list the inputs with the most negative activations.
+    pub negative_pole: bool,
+}
+
+impl Default for TopInputs {
+    fn default() -> Self {
+        Self { k: 5, concepts: None, negative_pole: false }
+    }
+}
+
+impl TopInputs {
+    /// Ranks the units of activations that are there already.
+    ///
+    /// Memory: 16 bytes per concept asked for and per different unit text, and one tile of rows.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] for k = 0 or a concept that does not exist; [`ErrorCode::Mismatch`] when the
+    /// activations have another width than the explainer; [`ErrorCode::Cancelled`].
+    pub fn interpret(&self, explainer: &Explainer, activations: &Activations, control: &Control) -> Result<Interpretation> {
+        let concepts = self.checked_concepts(explainer.concept_count())?;
+        check_width(explainer, activations)?;
+        let names = Names::of(activations);
+        let mut extremes = Extremes::new(names.count, concepts.len(), self.negative_pole)?;
+        let mut codes = vec![0.0; TILE_ROWS * explainer.concept_count()];
+        let mut scratch = Vec::new();
+        control.begin(Stage::Interpret, Rows::row_count(activations) as u64)?;
+        for first in (0..Rows::row_count(activations)).step_by(TILE_ROWS) {
+            let count = TILE_ROWS.min(Rows::row_count(activations) - first);
+            let rows = activations.tile(first, count, &mut scratch)?;
+            let codes = &mut codes[..count * explainer.concept_count()];
+            explainer.encode(rows, codes)?;
+            for (offset, code) in codes.chunks_exact(explainer.concept_count()).enumerate() {
+                extremes.update(names.index(first + offset), first + offset, code, &concepts);
+            }
+            control.advance(count as u64)?;
+        }
+        let listed = concepts
+            .iter()
+            .enumerate()
+            .map(|(slot, &concept)| ConceptInputs {
+                concept,
+                positive: self.strongest(extremes.positive(slot), &names),
+                negative: self.strongest(extremes.negative(slot), &names),
+            })
+            .collect();
+        Ok(Interpretation::new(activations.provenance().clone(), listed))
+    }
+
+    /// Ranks the units of new texts: collects their activations at the explainer's split point first.
+    ///
+    /// # Errors
+    /// Those of [`SplitModel::activations`] and [`TopInputs::interpret`]; [`ErrorCode::Mismatch`] when the model was
+    /// not loaded with the explainer's split point.
+    pub fn interpret_texts(
+        &self,
+        explainer: &Explainer,
+        model: &SplitModel,
+        texts: &[impl AsRef<str> + Sync],
+        options: &CollectOptions,
+        control: &Control,
+    ) -> Result<Interpretation> {
+        let at = split_point_of(explainer, model)?;
+        let activations = model.activations(texts, options, control)?;
+        self.interpret(explainer, &activations[at], control)
+    }
+
+    /// Ranks the tokenizer's vocabulary: each entry is run as a sequence of one token.
+    ///
+    /// # Errors
+    /// As [`TopInputs::interpret_texts`].
+    pub fn interpret_vocabulary(
+        &self,
+        explainer: &Explainer,
+        model: &SplitModel,
+        options: &CollectOptions,
+        control: &Control,
+    ) -> Result<Interpretation> {
+        let at = split_point_of(explainer, model)?;
+        let activations = model.vocabulary_activations(options, control)?;
+        self.interpret(explainer, &activations[at], control)
+    }
+
+    fn checked_concepts(&self, count: usize) -> Result<Vec<usize>> {
+        if self.k == 0 {
+            return Err(Error::argument("the top 0 inputs were asked for").hint("ask for k of at least 1"));
+        }
+        let Some(asked) = &self.concepts else { return Ok((0..count).collect()) };
+        if let Some(concept) = asked.iter().find(|&&concept| concept >= count) {
+            return Err(Error::argument(format!("there is no concept {concept}: the explainer has {count}"))
+                .hint("ask for concepts below the concept count"));
+        }
+        if asked.is_empty() {
+            return Err(Error::argument("an empty list of concepts was asked for").hint("leave the list out to ask for all"));
+        }
+        Ok(asked.clone())
+    }
+
+    /// The k strongest of the different texts, ties by first occurrence, up to the first that is exactly zero.
+    fn strongest(&self, extremes: impl Iterator<Item = Extreme>, names: &Names<'_>) -> Vec<Input> {
+        let mut ranked: Vec<(usize, Extreme)> = extremes.enumerate().filter(|(_, extreme)| extreme.strength > f32::NEG_INFINITY).collect();
+        let order = |left: &(usize, Extreme), right: &(usize, Extreme)| {
+            right.1.strength.total_cmp(&left.1.strength).then(left.0.cmp(&right.0))
+        };
+        if ranked.len() > self.k {
+            ranked.select_nth_unstable_by(self.k - 1, order);
+            ranked.truncate(self.k);
+        }
+        ranked.sort_unstable_by(order);
+        ranked
+            .into_iter()
+            .take_while(|(_, extreme)| extreme.activation != 0.0)
+            .map(|(index, extreme)| Input { text: names.text(index), activation: extreme.activation, row: extreme.row })
+            .collect()
+    }
+}
+
+fn check_width(explainer: &Explainer, activations: &Activations) -> Result<()> {
+    let (wanted, found) = (explainer.input_width(), Rows::column_count(activations));
+    if wanted == found {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::Mismatch, format!("the explainer reads rows of {wanted} columns, but these have {found}"))
+        .hint("use activations of the model and split point that the explainer was fitted on"))
+}
+
+/// Which of the model's split points the explainer was fitted on.
+fn split_point_of(explainer: &Explainer, model: &SplitModel) -> Result<usize> {
+    let wanted = explainer.provenance().split_point.as_deref();
+    let found = match wanted {
+        Some(wanted) => model.split_points().iter().position(|split_point| split_point == wanted),
+        None if model.split_points().len() == 1 => Some(0),
+        None => None,
+    };
+    found.ok_or_else(|| {
+        let name = wanted.map_or_else(|| "rows of no known split point".to_owned(), |wanted| format!("`{wanted}`"));
+        let loaded = model.split_points().join("`, `");
+        Error::new(ErrorCode::Mismatch, format!("the explainer was fitted on {name}, but the model is split at `{loaded}`"))
+            .hint("load the model with that split point")
+    })
+}
+
+/// The different texts of the units: rows without unit texts are all different, and named by their number.
+struct Names<'a> {
+    activations: &'a Activations,
+    count: usize,
+}
+
+impl<'a> Names<'a> {
+    fn of(activations: &'a Activations) -> Self {
+        let count = activations.units().map_or(Rows::row_count(activations), |units| units.strings().len());
+        Self { activations, count }
+    }
+
+    fn index(&self, row: usize) -> usize {
+        self.activations.units().map_or(row, |units| units.string_indices()[row] as usize)
+    }
+
+    fn text(&self, index: usize) -> String {
+        self.activations.units().map_or_else(|| format!("row {index}"), |units| units.strings().get(index).to_owned())
+    }
+}
+
+/// The strongest activation of a text: `strength` is the activation for the positive pole and its negative for the
+/// negative pole, minus infinity where there is none.
+#[derive(Debug, Clone, Copy)]
+struct Extreme {
+    strength: f32,
+    activation: f32,
+    row: usize,
+}
+
+/// For each different text and concept, the strongest activation and its row, for one or both poles.
+struct Extremes {
+    slots: usize,
+    largest: Vec<(f32, u32)>,
+    smallest: Vec<(f32, u32)>,
+}
+
+impl Extremes {
+    fn new(names: usize, slots: usize, both: bool) -> Result<Self> {
+        let too_many = || {
+            Error::new(ErrorCode::OutOfMemory, format!("there is no memory to rank {names} different texts by {slots} concepts"))
+                .hint("ask for fewer concepts at a time")
+        };
+        let count = names.checked_mul(slots).ok_or_else(too_many)?;
+        let table = |value: f32, wanted: bool| -> Result<Vec<(f32, u32)>> {
+            let mut table = Vec::new();
+            let count = if wanted { count } else { 0 };
+            table.try_reserve_exact(count).map_err(|_| too_many())?;
+            table.resize(count, (value, 0));
+            Ok(table)
+        };
+        Ok(Self { slots, largest: table(f32::NEG_INFINITY, true)?, smallest: table(f32::INFINITY, both)? })
+    }
+
+    fn update(&mut self, name: usize, row: usize, code: &[f32], concepts: &[usize]) {
+        let at = name * self.slots;
+        for (best, &concept) in self.largest[at..at + self.slots].iter_mut().zip(concepts) {
+            if code[concept] > best.0 {
+                *best = (code[concept], row as u32);
+            }
+        }
+        if self.smallest.is_empty() {
+            return;
+        }
+        for (best, &concept) in self.smallest[at..at + self.slots].iter_mut().zip(concepts) {
+            if code[concept] < best.0 {
+                *best = (code[concept], row as u32);
+            }
+        }
+    }
+
+    fn positive(&self, slot: usize) -> impl Iterator<Item = Extreme> + '_ {
+        let column = self.largest.iter().skip(slot).step_by(self.slots);
+        column.map(|&(activation, row)| Extreme { strength: activation, activation, row: row as usize })
+    }
+
+    /// Only activations below zero belong to the negative pole.
+    fn negative(&self, slot: usize) -> impl Iterator<Item = Extreme> + '_ {
+        let column = self.smallest.iter().skip(slot).step_by(self.slots);
+        column.map(|&(activation, row)| {
+            let strength = if activation < 0.0 { -activation } else { f32::NEG_INFINITY };
+            Extreme { strength, activation, row: row as usize }
+        })
+    }
+}
