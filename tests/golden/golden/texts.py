@@ -53,3 +53,57 @@ MODEL_TEXTS = [
     "funny , sad , and -- in its last ten minutes -- quietly enormous .",
     "",
 ]
+
+# Texts on which tokenizers and sentence splitters differ, each with a reason to be here.
+HARD_TEXTS = [
+    # Words: apostrophes, hyphens, double hyphens, prices, digit runs, brackets, an ellipsis.
+    "the film's a b-movie , in all -- don't miss it ! it cost $1,234.50 (2nd-rate)...",
+    "World's best.\n\nNew para",
+    "3.14159 1234567 12,345 7th 2nd-rate x2 4k",
+    "well-acted,moving?!no--really...yes(ok)[sic]{x}",
+    # Sentences: abbreviations in their cases and places, marks without a space, runs of marks.
+    "Mr. Smith went to Washington. He didn't like the U.S. very much! Did he? Yes.",
+    "mr. and MRS. jones, e.g. the Ph.D. couple, met Dr. No vs. Prof. X, etc. and left. Fin.",
+    "The U.K. and the E.U. disagree. i.e. nothing new. cf. above, approx. 5 min. later. St. Ives.",
+    "U.S. U.S. cinema. In the U.S.A. it flopped. Max. 3 ex. of it. maxi. taxi.",
+    "a film . another film . the end .",
+    "no space.after the mark?none here!either",
+    "wait... what?! no!!! really??? ok. .. . fine",
+    "first line.\nsecond line!\r\nthird line?\tfourth",
+    'he said "stop." then "go!" (really.) and left. ',
+    ". . . !",
+    "ends without a mark",
+    # Special literals inside a text.
+    "the [MASK] is [SEP] good",
+    "the <|mask|> is <|end_of_text|> good",
+    "[CLS]<|begin_of_text|>glued[UNK]here<|pad|>",
+    "[MASK]",
+    "<|mask|>",
+    # Unicode: composed and combining accents, case that changes length, ligatures, scripts, emoji, controls.
+    "Żółw café naïve fiancée — “quoted” ‘words’ … résumé",
+    "cafe\u0301 nai\u0308ve a\u030angstro\u0308m e\u0301\u0302",
+    "İstanbul straße STRASSE ẞ ﬁne ﬂow Ǆ ǅ",
+    "Москва́ Ελλάδα شكرا שלום हिन्दी ไทย 한국어 조합형",
+    "電影很好看。我喜歡!日本語のテキスト、です。film電影mix",
+    "🎬🍿 great 👍🏽 family 👨‍👩‍👧‍👦 flag 🇫🇷 heart ❤️ end",
+    "a\u00a0b\u2003c\u3000d\u200be\u200df\ufeffg\u00adh",
+    "next\u0085line \u0000null \u0007bell \u001fsep \u009dc1 \ufffdbad",
+    "x² ½ ① Ⅷ ٣٤ ７ 1½ m³",
+    # Whitespace and nothing.
+    "",
+    " ",
+    "   \t \n  ",
+    "  leading and  double   spaces trailing  ",
+    "a",
+    "\n",
+    ".",
+    "tab\tseparated\tvalues\n\n\nthree newlines",
+    # Unknown characters and over-long words, for WordPiece.
+    "ᚠᚢᚦ ok 𝔘𝔫𝔦𝔠𝔬𝔡𝔢 ok 𒀀",
+    "a" * 101 + " ok " + "b" * 100,
+    "MiXeD CaSe ACRONYM iPhone McDonald's O'Neill's",
+    "http://example.org/a?b=c&d=e.f user@example.com #tag @you 50% a/b c\\d ~^`|",
+]
+
+# Longer than the tiny tokenizers' maximum of 64 tokens, so truncated by them.
+LONG_TEXT = " ".join(REVIEWS[:8])
