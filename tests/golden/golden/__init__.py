@@ -1,0 +1,1 @@
+"""Makers of the golden fixtures, one module per kind of fixture. `generate.py` calls them."""
