@@ -15,6 +15,7 @@
 
 pub mod control;
 pub mod error;
+pub mod hub;
 pub mod linalg;
 pub mod text;
 
@@ -22,4 +23,5 @@ mod files;
 
 pub use control::{Control, Progress, Stage};
 pub use error::{Error, ErrorCode, Result};
+pub use hub::{HubOptions, ModelSource};
 pub use text::{Aggregation, Granularity};

@@ -1,0 +1,271 @@
+//! The cache of one repository, laid out as Python's `huggingface_hub` does.
+//!
+//! ```text
+//! models--owner--name/refs/main                        the commit that `main` was last seen at
+//! models--owner--name/snapshots/<commit>/config.json   a link to a blob
+//! models--owner--name/blobs/<etag>                     a whole file; <etag>.incomplete is one on its way
+//! models--owner--name/.no_exist/<commit>/<file>        an empty file: the commit has no such file
+//! .locks/models--owner--name/<etag>.lock               held while a blob is fetched, by us and by Python
+//! ```
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::id::RepositoryId;
+use crate::control::Control;
+use crate::error::{Error, Result};
+use crate::files::{read_limited, write_atomically};
+
+/// How often a waiting call looks whether another process has let go of a file.
+const LOCK_POLL: Duration = Duration::from_millis(50);
+
+/// A reference holds one commit.
+const LARGEST_REFERENCE: u64 = 256;
+
+/// The folders of one repository.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+    locks: PathBuf,
+}
+
+/// The right to write a blob, until it is dropped.
+#[derive(Debug)]
+pub(super) struct BlobLock {
+    /// `None` on a file system without locks.
+    file: Option<File>,
+}
+
+impl Cache {
+    /// The cache of a repository below an absolute cache folder. Nothing is created yet.
+    pub(super) fn new(cache_dir: &Path, id: &RepositoryId) -> Self {
+        let name = id.cache_folder();
+        Self { locks: cache_dir.join(".locks").join(&name), folder: cache_dir.join(name) }
+    }
+
+    /// The path of a file of a commit, if it is cached whole.
+    pub(super) fn find(&self, commit: &str, file: &str) -> Option<PathBuf> {
+        let path = self.snapshot(commit, file);
+        path.is_file().then_some(path)
+    }
+
+    /// Whether the hub said earlier that this commit has no such file.
+    pub(super) fn is_known_missing(&self, commit: &str, file: &str) -> bool {
+        self.missing_marker(commit, file).is_file()
+    }
+
+    /// Remembers that a commit has no such file. Only saves a request, so a cache that cannot be written is no error.
+    pub(super) fn remember_missing(&self, commit: &str, file: &str) {
+        let marker = self.missing_marker(commit, file);
+        if let Some(parent) = marker.parent() {
+            fs::create_dir_all(parent).and_then(|()| File::create(&marker)).ok();
+        }
+    }
+
+    /// The commit that a revision was last seen at.
+    pub(super) fn commit_of(&self, revision: &str) -> Option<String> {
+        let bytes = read_limited(&self.folder.join("refs").join(revision), LARGEST_REFERENCE).ok()?;
+        let text = String::from_utf8(bytes).ok()?;
+        let commit = text.trim();
+        is_safe_name(commit).then(|| commit.to_owned())
+    }
+
+    /// Remembers the commit of a revision for times without a network. A cache that cannot be written is no error here:
+    /// what is cached can still be read, and a download reports it.
+    pub(super) fn remember_commit(&self, revision: &str, commit: &str) {
+        if revision == commit || self.commit_of(revision).as_deref() == Some(commit) {
+            return;
+        }
+        let path = self.folder.join("refs").join(revision);
+        if path.parent().is_some_and(|parent| fs::create_dir_all(parent).is_ok()) {
+            write_atomically(&path, |writer| writer.write_all(commit.as_bytes())).ok();
+        }
+    }
+
+    /// Waits until no other thread or process fetches this blob.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Io`] when the folders cannot be made, [`crate::ErrorCode::Cancelled`].
+    pub(super) fn lock(&self, etag: &str, control: &Control) -> Result<BlobLock> {
+        let blobs = self.folder.join("blobs");
+        for folder in [&blobs, &self.locks] {
+            fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
+        }
+        let path = self.locks.join(format!("{etag}.lock"));
+        let file = OpenOptions::new().create(true).append(true).open(&path);
+        let file = file.map_err(|error| Error::io(&path, "create", &error))?;
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(BlobLock { file: Some(file) }),
+                Err(TryLockError::WouldBlock) => {
+                    control.check()?;
+                    std::thread::sleep(LOCK_POLL);
+                }
+                Err(TryLockError::Error(_)) => return Ok(BlobLock { file: None }),
+            }
+        }
+    }
+
+    /// Where a whole blob is.
+    pub(super) fn blob(&self, etag: &str) -> PathBuf {
+        self.folder.join("blobs").join(etag)
+    }
+
+    /// Where a blob grows. Without a lock the name is the process's own, so that two never write one file.
+    pub(super) fn partial_blob(&self, etag: &str, lock: &BlobLock) -> PathBuf {
+        let name = match lock.file {
+            Some(_) => format!("{etag}.incomplete"),
+            None => format!("{etag}.{}.incomplete", std::process::id()),
+        };
+        self.folder.join("blobs").join(name)
+    }
+
+    /// Makes a whole blob appear as a file of a commit.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Io`] naming the file.
+    pub(super) fn publish(&self, etag: &str, commit: &str, file: &str) -> Result<PathBuf> {
+        let path = self.snapshot(commit, file);
+        if path.is_file() {
+            return Ok(path);
+        }
+        self.link(etag, file, &path).map_err(|error| Error::io(&path, "create", &error))?;
+        Ok(path)
+    }
+
+    fn link(&self, etag: &str, file: &str, path: &Path) -> io::Result<()> {
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        let climb = "../".repeat(2 + file.matches('/').count());
+        let target = PathBuf::from(format!("{climb}blobs/{etag}"));
+        let made = match symlink(&target, path) {
+            // Another thread was faster, or the link led to a blob that was deleted.
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && !path.is_file() => {
+                fs::remove_file(path)?;
+                symlink(&target, path)
+            }
+            made => made,
+        };
+        match made {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => self.copy(etag, path),
+            _ => Ok(()),
+        }
+    }
+
+    /// For file systems without symbolic links.
+    fn copy(&self, etag: &str, path: &Path) -> io::Result<()> {
+        let blob = self.blob(etag);
+        if fs::hard_link(&blob, path).is_ok() {
+            return Ok(());
+        }
+        let mut name = path.as_os_str().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        let part = PathBuf::from(name);
+        let copied = fs::copy(&blob, &part).and_then(|_| fs::rename(&part, path));
+        if copied.is_err() {
+            fs::remove_file(&part).ok();
+        }
+        copied
+    }
+
+    fn snapshot(&self, commit: &str, file: &str) -> PathBuf {
+        self.folder.join("snapshots").join(commit).join(file)
+    }
+
+    fn missing_marker(&self, commit: &str, file: &str) -> PathBuf {
+        self.folder.join(".no_exist").join(commit).join(file)
+    }
+}
+
+/// Whether a commit or entity tag that a server sent may become the name of a file.
+pub(super) fn is_safe_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    !name.is_empty() && name.len() <= 128 && name.bytes().all(allowed) && !name.starts_with('.')
+}
+
+#[cfg(unix)]
+fn symlink(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+#[cfg(windows)]
+fn symlink(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(target, path)
+}
+
+#[cfg(not(any(unix, windows)))]
+fn symlink(_target: &Path, _path: &Path) -> io::Result<()> {
+    Err(ErrorKind::Unsupported.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(folder: &Path) -> Cache {
+        Cache::new(folder, &RepositoryId::parse("owner/name").expect("an id"))
+    }
+
+    #[test]
+    fn a_published_blob_is_a_file_of_its_commit_even_in_a_folder() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = cache(folder.path());
+        drop(cache.lock("e1", &Control::new()).expect("a lock"));
+        fs::write(cache.blob("e1"), "text").expect("written");
+        for file in ["config.json", "1_Pooling/config.json"] {
+            assert_eq!(cache.find("c1", file), None);
+            let path = cache.publish("e1", "c1", file).expect("published");
+            assert_eq!(fs::read_to_string(&path).expect("read"), "text");
+            assert_eq!(cache.find("c1", file), Some(path));
+        }
+    }
+
+    #[test]
+    fn a_link_to_a_deleted_blob_is_made_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = cache(folder.path());
+        drop(cache.lock("e1", &Control::new()).expect("a lock"));
+        fs::write(cache.blob("e1"), "old").expect("written");
+        cache.publish("e1", "c1", "a").expect("published");
+        fs::remove_file(cache.blob("e1")).expect("removed");
+        assert_eq!(cache.find("c1", "a"), None);
+        fs::write(cache.blob("e2"), "new").expect("written");
+        let path = cache.publish("e2", "c1", "a").expect("published");
+        assert_eq!(fs::read_to_string(path).expect("read"), "new");
+    }
+
+    #[test]
+    fn waiting_for_another_process_can_be_cancelled() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = cache(folder.path());
+        let control = Control::new();
+        let held = cache.lock("e1", &control).expect("a lock");
+        control.cancel();
+        let error = cache.lock("e1", &control).expect_err("held");
+        assert_eq!(error.code(), crate::ErrorCode::Cancelled);
+        drop(held);
+        assert!(cache.lock("e1", &control).is_ok());
+    }
+
+    #[test]
+    fn references_are_remembered_and_hostile_ones_ignored() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let cache = cache(folder.path());
+        assert_eq!(cache.commit_of("refs/pr/1"), None);
+        cache.remember_commit("refs/pr/1", "abc");
+        assert_eq!(cache.commit_of("refs/pr/1").as_deref(), Some("abc"));
+        fs::write(cache.folder.join("refs/main"), "../../elsewhere").expect("written");
+        assert_eq!(cache.commit_of("main"), None);
+    }
+
+    #[test]
+    fn names_from_a_server_cannot_leave_the_folder() {
+        for bad in ["", "..", ".hidden", "a/b", "a\\b", "a b", &"a".repeat(129)] {
+            assert!(!is_safe_name(bad), "{bad}");
+        }
+        assert!(is_safe_name("0123abcdef-2"));
+    }
+}

@@ -1,0 +1,181 @@
+//! Addresses: the endpoint, the files below it, and where a redirect leads.
+
+use ureq::http::Uri;
+
+use super::id::{RepositoryId, shown};
+use crate::error::{Error, Result};
+
+/// The address of a hub, without a slash at the end.
+#[derive(Debug, Clone)]
+pub(super) struct Endpoint {
+    base: String,
+    origin: Origin,
+}
+
+/// Who answers at an address. Secrets go to one origin only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    secure: bool,
+    host: String,
+    port: u16,
+}
+
+impl Origin {
+    /// The origin of an `http` or `https` address; `None` for every other text.
+    pub(super) fn of(address: &str) -> Option<Self> {
+        let uri: Uri = address.parse().ok()?;
+        let secure = match uri.scheme_str()? {
+            "https" => true,
+            "http" => false,
+            _ => return None,
+        };
+        // A name and password in an address would end up in messages.
+        if uri.authority()?.as_str().contains('@') {
+            return None;
+        }
+        let host = uri.host().filter(|host| !host.is_empty())?.to_ascii_lowercase();
+        Some(Self { secure, host, port: uri.port_u16().unwrap_or(if secure { 443 } else { 80 }) })
+    }
+
+    /// The name of the host, for messages.
+    pub(super) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether the connection is encrypted.
+    pub(super) fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// Whether it is this very machine, which no proxy can reach.
+    pub(super) fn is_this_machine(&self) -> bool {
+        let host = self.host.trim_start_matches('[').trim_end_matches(']');
+        host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+    }
+}
+
+impl Endpoint {
+    /// Checks the address of a hub.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] for what is not an `http` or `https` address with a host and nothing after the path.
+    pub(super) fn parse(address: &str) -> Result<Self> {
+        let base = address.trim().trim_end_matches('/');
+        let origin = Origin::of(base).filter(|_| !base.contains(['?', '#']));
+        // Not shown as it is: it may hold a password.
+        let visible = shown(base.rsplit('@').next().unwrap_or_default());
+        let origin = origin.ok_or_else(|| {
+            Error::argument(format!("the hub's endpoint `{visible}` is not an http or https address"))
+                .hint("set HF_ENDPOINT or the option to an address such as `https://huggingface.co`, without a name and password")
+        })?;
+        Ok(Self { base: base.to_owned(), origin })
+    }
+
+    /// The address without a slash at the end.
+    #[cfg(test)]
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// Who answers there.
+    pub(super) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    /// Where a file of a repository is.
+    pub(super) fn file(&self, id: &RepositoryId, revision: &str, file: &str) -> String {
+        let name: Vec<String> = file.split('/').map(escape).collect();
+        format!("{}/{}/resolve/{}/{}", self.base, id.as_str(), escape(revision), name.join("/"))
+    }
+
+    /// Where a person reads about a repository, for hints.
+    pub(super) fn page(&self, id: &RepositoryId) -> String {
+        format!("{}/{}", self.base, id.as_str())
+    }
+}
+
+/// Escapes everything that has a meaning in an address.
+fn escape(text: &str) -> String {
+    use std::fmt::Write as _;
+    let mut escaped = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            escaped.push(char::from(byte));
+        } else {
+            // Writing into a text cannot fail.
+            let _ = write!(escaped, "%{byte:02X}");
+        }
+    }
+    escaped
+}
+
+/// Where a redirect leads; `None` when it leads nowhere that can be followed.
+pub(super) fn redirected(from: &str, location: &str) -> Option<String> {
+    if Origin::of(location).is_some() {
+        return Some(location.to_owned());
+    }
+    let scheme_end = from.find("://")? + 3;
+    if location.starts_with("//") {
+        let absolute = format!("{}{location}", &from[..scheme_end - 2]);
+        return Origin::of(&absolute).map(|_| absolute);
+    }
+    let authority_end = from[scheme_end..].find('/').map_or(from.len(), |at| scheme_end + at);
+    let absolute = format!("{}{location}", &from[..authority_end]);
+    (location.starts_with('/') && Origin::of(&absolute).is_some()).then_some(absolute)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_revisions_cannot_change_the_address() {
+        let endpoint = Endpoint::parse("https://hub.example/base/").expect("an address");
+        let id = RepositoryId::parse("a/b").expect("an id");
+        let address = endpoint.file(&id, "refs/pr/7", "1_Pooling/c d?.json");
+        assert_eq!(address, "https://hub.example/base/a/b/resolve/refs%2Fpr%2F7/1_Pooling/c%20d%3F.json");
+    }
+
+    #[test]
+    fn an_endpoint_is_an_address_without_secrets() {
+        for bad in [
+            "",
+            "huggingface.co",
+            "ftp://a",
+            "https://",
+            "https://me:secret@hub.example",
+            "https://a/?b",
+            "https://a b",
+        ] {
+            let error = Endpoint::parse(bad).expect_err(bad);
+            assert!(!error.to_string().contains("secret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn redirects_lead_to_http_addresses_only() {
+        let from = "https://hub.example/a/resolve/main/b";
+        let cases = [
+            ("/c/d?e=f", Some("https://hub.example/c/d?e=f")),
+            ("https://cdn.example/x", Some("https://cdn.example/x")),
+            ("//cdn.example/x", Some("https://cdn.example/x")),
+            ("file:///etc/passwd", None),
+            ("c", None),
+            ("", None),
+        ];
+        for (location, expected) in cases {
+            assert_eq!(redirected(from, location).as_deref(), expected, "{location}");
+        }
+    }
+
+    #[test]
+    fn origins_differ_by_scheme_host_and_port() {
+        let origin = |address: &str| Origin::of(address).expect("an origin");
+        assert_eq!(origin("https://Hub.example/a"), origin("https://hub.example:443/b"));
+        assert_ne!(origin("https://hub.example"), origin("http://hub.example"));
+        assert_ne!(origin("https://hub.example"), origin("https://hub.example:444"));
+        assert_ne!(origin("https://hub.example"), origin("https://hub.example.evil"));
+        assert!(origin("http://127.0.0.1:8080/").is_this_machine() && origin("http://[::1]/").is_this_machine());
+        assert!(!origin("http://127.example/").is_this_machine());
+    }
+}

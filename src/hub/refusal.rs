@@ -1,0 +1,176 @@
+//! What a failed request means, in words and remedies; and whether trying again can help.
+
+use std::time::{Duration, Instant};
+
+use super::endpoint::{Endpoint, Origin};
+use super::id::RepositoryId;
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result};
+
+/// How often a request that failed for no reason of ours is repeated.
+const RETRIES: u32 = 3;
+
+/// The pause before the first repetition; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// The longest pause, also when the server asks for more.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How often a pause looks whether the caller cancelled.
+const PAUSE_STEP: Duration = Duration::from_millis(50);
+
+/// Why a request did not succeed.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// Asking again gives the same answer.
+    Final(Error),
+    /// Asking again may help, after a pause that the server may have named.
+    Transient { error: Error, pause: Option<Duration> },
+}
+
+impl Failure {
+    /// A failure that may pass.
+    pub(super) fn transient(error: Error) -> Self {
+        Self::Transient { error, pause: None }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// Counts the repetitions of one request.
+#[derive(Debug)]
+pub(super) struct Patience {
+    left: u32,
+    pause: Duration,
+}
+
+impl Patience {
+    /// Three repetitions with growing pauses.
+    pub(super) fn new() -> Self {
+        Self { left: RETRIES, pause: FIRST_PAUSE }
+    }
+
+    /// No repetition: there is another way if the request fails.
+    pub(super) fn none() -> Self {
+        Self { left: 0, pause: FIRST_PAUSE }
+    }
+
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// The failure itself when it is final or was repeated often enough, [`ErrorCode::Cancelled`].
+    pub(super) fn wait(&mut self, failure: Failure, control: &Control) -> Result<()> {
+        control.check()?;
+        let (error, asked) = match failure {
+            Failure::Final(error) => return Err(error),
+            Failure::Transient { error, pause } => (error, pause.unwrap_or_default()),
+        };
+        if self.left == 0 {
+            return Err(error);
+        }
+        let until = Instant::now() + asked.max(self.pause).min(LONGEST_PAUSE);
+        self.left -= 1;
+        self.pause *= 2;
+        loop {
+            let remaining = until.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(remaining.min(PAUSE_STEP));
+            control.check()?;
+        }
+    }
+}
+
+/// A file of a repository, as requests and messages name it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Target<'a> {
+    /// The repository.
+    pub(super) id: &'a RepositoryId,
+    /// The revision or commit.
+    pub(super) revision: &'a str,
+    /// The name of the file in it.
+    pub(super) file: &'a str,
+}
+
+/// An answer that is neither the file nor a redirect.
+#[derive(Debug)]
+pub(super) struct Refusal<'a> {
+    /// The HTTP status.
+    pub(super) status: u16,
+    /// The hub's own code, such as `RepoNotFound`.
+    pub(super) code: Option<&'a str>,
+    /// How many seconds the server wants us to wait.
+    pub(super) retry_after: Option<u64>,
+    /// Who answered.
+    pub(super) from: &'a Origin,
+    /// Whether a token was sent.
+    pub(super) with_token: bool,
+}
+
+impl Refusal<'_> {
+    /// The failure that a caller sees; `None` when it only means that there is no such file.
+    pub(super) fn explain(&self, target: &Target<'_>, endpoint: &Endpoint) -> Option<Failure> {
+        let id = target.id.as_str();
+        let host = self.from.host();
+        let about = |error: Error| error.detail("id", id).detail("host", host).detail("status", self.status);
+        let denied = |message: String, hint: String| {
+            Some(Failure::Final(about(Error::new(ErrorCode::AccessDenied, message).hint(hint))))
+        };
+        match (self.code, self.status) {
+            (Some("EntryNotFound"), _) => None,
+            (Some("RevisionNotFound"), _) => {
+                let revision = target.revision;
+                let error =
+                    Error::new(ErrorCode::NotFound, format!("model `{id}` has no revision `{revision}` on {host}"));
+                let error =
+                    error.hint("check the branch, tag or commit; `main` is the usual one").detail("revision", revision);
+                Some(Failure::Final(about(error)))
+            }
+            (Some("RepoNotFound"), _) => {
+                let hint = if self.with_token {
+                    "check the spelling; for a private model the token must have access to it"
+                } else {
+                    "check the spelling; a private model needs a token, in HF_TOKEN or in the options"
+                };
+                let error = Error::new(ErrorCode::NotFound, format!("there is no model `{id}` on {host}")).hint(hint);
+                Some(Failure::Final(about(error)))
+            }
+            (Some("GatedRepo"), _) => denied(
+                format!("model `{id}` is gated: {host} gives it only to those who accepted its conditions"),
+                format!("accept them at {} and set HF_TOKEN to a token of that account", endpoint.page(target.id)),
+            ),
+            (_, 401 | 403 | 404 | 410) if self.from != endpoint.origin() => {
+                let message = format!(
+                    "{host}, where the hub keeps `{}` of `{id}`, refused it with status {}",
+                    target.file, self.status
+                );
+                Some(Failure::transient(about(Error::new(ErrorCode::Network, message).hint("try again later"))))
+            }
+            (_, 401 | 403) if self.with_token => denied(
+                format!("{host} refused the access token for model `{id}`"),
+                "set HF_TOKEN (or the option, or the token file) to a valid token that may read this model".to_owned(),
+            ),
+            (_, 401 | 403) => denied(
+                format!("{host} gives model `{id}` only to those with an access token"),
+                "set HF_TOKEN (or the option) to a token that may read this model".to_owned(),
+            ),
+            (_, 404) => None,
+            (_, status @ (408 | 429 | 500..)) => {
+                let error =
+                    Error::new(ErrorCode::Network, format!("{host} failed with status {status} for model `{id}`"));
+                let error = about(error.hint("try again later; finished files are kept"));
+                Some(Failure::Transient { error, pause: self.retry_after.map(Duration::from_secs) })
+            }
+            (_, status) => {
+                let error =
+                    Error::new(ErrorCode::Network, format!("{host} answered with status {status} for model `{id}`"));
+                Some(Failure::Final(about(error.hint("check that HF_ENDPOINT is the address of a hub"))))
+            }
+        }
+    }
+}

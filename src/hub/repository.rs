@@ -1,0 +1,163 @@
+//! A repository of a hub at one commit: its files come from the cache, or are fetched into it.
+
+use std::path::PathBuf;
+
+use super::cache::Cache;
+use super::client::{Client, RemoteFile};
+use super::download::download;
+use super::id::RepositoryId;
+use super::options::HubOptions;
+use super::refusal::{Patience, Target};
+use super::settings::Settings;
+use crate::control::{Control, Stage};
+use crate::error::{Error, ErrorCode, Result};
+
+/// A repository whose revision has become a commit.
+#[derive(Debug)]
+pub(super) struct Repository {
+    id: RepositoryId,
+    settings: Settings,
+    cache: Cache,
+    commit: String,
+}
+
+impl Repository {
+    /// Resolves the revision and fetches the file that every model has.
+    ///
+    /// # Errors
+    /// As [`super::locate`].
+    pub(super) fn open(id: RepositoryId, options: &HubOptions, control: &Control, first_file: &str) -> Result<Self> {
+        control.check()?;
+        let settings = Settings::from_environment(options)?;
+        let cache = Cache::new(&settings.cache_dir, &id);
+        let cached = if is_commit(&settings.revision) {
+            Some(settings.revision.clone())
+        } else {
+            cache.commit_of(&settings.revision)
+        };
+        let mut repository = Self { id, settings, cache, commit: String::new() };
+        let known = is_commit(&repository.settings.revision) || repository.settings.offline;
+        match (known, cached) {
+            (true, Some(commit)) => repository.commit = commit,
+            (true, None) => return Err(repository.not_there("cached commit", "download it once with a network")),
+            (false, cached) => repository.resolve(first_file, cached, control)?,
+        }
+        match repository.files(&[first_file], control)?.pop().flatten() {
+            Some(_) => Ok(repository),
+            None => {
+                Err(repository
+                    .not_there(&format!("`{first_file}`"), "check that the id is that of a transformers model"))
+            }
+        }
+    }
+
+    /// Asks the hub for the commit of the revision, and fetches the file that was asked about on the same connection.
+    fn resolve(&mut self, file: &str, cached: Option<String>, control: &Control) -> Result<()> {
+        let asked = Client::with(&self.settings, control, |client| {
+            let target = Target { id: &self.id, revision: &self.settings.revision, file };
+            // With a cached commit there is something better to do than to wait for a hub that is not there.
+            let patience = if cached.is_some() { Patience::none() } else { Patience::new() };
+            let remote = client.describe(&target, patience)?;
+            let remote = remote.ok_or_else(|| {
+                self.not_there(&format!("`{file}`"), "check that the id is that of a transformers model")
+            })?;
+            self.cache.remember_commit(&self.settings.revision, &remote.commit);
+            if self.cache.find(&remote.commit, file).is_none() {
+                control.begin(Stage::Download, remote.size.unwrap_or(0))?;
+                download(client, &self.cache, &Target { revision: &remote.commit, ..target }, &remote, control)?;
+            }
+            Ok(remote.commit)
+        });
+        self.commit = match (asked, cached) {
+            (Ok(commit), _) => commit,
+            (Err(error), Some(commit)) if error.code() == ErrorCode::Network => commit,
+            (Err(error), _) => return Err(error),
+        };
+        Ok(())
+    }
+
+    /// The commit that all files belong to.
+    pub(super) fn commit(&self) -> &str {
+        &self.commit
+    }
+
+    /// The paths of files, in their order; `None` for one that the commit does not have. What is not cached is fetched,
+    /// as one download stage.
+    ///
+    /// # Errors
+    /// As [`super::locate`].
+    pub(super) fn files(&self, names: &[&str], control: &Control) -> Result<Vec<Option<PathBuf>>> {
+        let cached: Vec<Option<PathBuf>> = names.iter().map(|name| self.cache.find(&self.commit, name)).collect();
+        let all_known = names
+            .iter()
+            .zip(&cached)
+            .all(|(name, path)| path.is_some() || self.cache.is_known_missing(&self.commit, name));
+        if all_known || self.settings.offline {
+            return Ok(cached);
+        }
+        Client::with(&self.settings, control, |client| {
+            let mut remotes = Vec::with_capacity(names.len());
+            for (name, path) in names.iter().zip(&cached) {
+                remotes.push(if path.is_some() { None } else { self.describe(client, name)? });
+            }
+            let sizes: Option<u64> = remotes.iter().flatten().map(|remote| remote.size).sum();
+            if remotes.iter().any(Option::is_some) {
+                control.begin(Stage::Download, sizes.unwrap_or(0))?;
+            }
+            let wanted = names.iter().zip(cached).zip(&remotes);
+            wanted
+                .map(|((name, path), remote)| match remote {
+                    Some(remote) => download(client, &self.cache, &self.target(name), remote, control).map(Some),
+                    None => Ok(path),
+                })
+                .collect()
+        })
+    }
+
+    /// Whether the commit has a file, without fetching it.
+    ///
+    /// # Errors
+    /// As [`super::locate`].
+    pub(super) fn has(&self, name: &str, control: &Control) -> Result<bool> {
+        if self.cache.find(&self.commit, name).is_some() {
+            return Ok(true);
+        }
+        if self.settings.offline {
+            return Ok(false);
+        }
+        Client::with(&self.settings, control, |client| Ok(self.describe(client, name)?.is_some()))
+    }
+
+    fn describe(&self, client: &Client<'_>, name: &str) -> Result<Option<RemoteFile>> {
+        if self.cache.is_known_missing(&self.commit, name) {
+            return Ok(None);
+        }
+        let remote = client.describe(&self.target(name), Patience::new())?;
+        if remote.is_none() {
+            self.cache.remember_missing(&self.commit, name);
+        }
+        Ok(remote)
+    }
+
+    fn target<'a>(&'a self, file: &'a str) -> Target<'a> {
+        Target { id: &self.id, revision: &self.commit, file }
+    }
+
+    /// The error for something that the repository has not, or that is not cached while the network must not be used.
+    pub(super) fn not_there(&self, what: &str, remedy: &str) -> Error {
+        let (id, revision) = (self.id.as_str(), &self.settings.revision);
+        let error = if self.settings.offline {
+            let cache = self.settings.cache_dir.display();
+            Error::new(ErrorCode::NotFound, format!("the cache `{cache}` has no {what} of model `{id}` at revision `{revision}`, and HF_HUB_OFFLINE (or the option offline) forbids to download it"))
+                .hint("unset HF_HUB_OFFLINE once to download it")
+        } else {
+            Error::new(ErrorCode::NotFound, format!("model `{id}` has no {what} at revision `{revision}`")).hint(remedy)
+        };
+        error.detail("id", id).detail("revision", revision)
+    }
+}
+
+/// Whether a revision is a full commit, which never changes its content.
+fn is_commit(revision: &str) -> bool {
+    revision.len() == 40 && revision.bytes().all(|byte| byte.is_ascii_hexdigit())
+}

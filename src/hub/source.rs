@@ -1,0 +1,280 @@
+//! The files of one model, wherever they are.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::id::{RepositoryId, check_file_name, looks_like_a_path, shown};
+use super::index::{INDEX_FILE, ShardIndex};
+use super::options::HubOptions;
+#[cfg(feature = "hub")]
+use super::repository::Repository;
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result};
+
+const CONFIG_FILE: &str = "config.json";
+const WEIGHTS_FILE: &str = "model.safetensors";
+const PICKLED_WEIGHTS: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// The ids of models inside the library start with this; they are opened without a hub, before [`locate`] is asked.
+const EMBEDDED_SCHEME: &str = "eidos:";
+
+/// Finds a model by folder or by hub id.
+///
+/// A folder that exists is taken as it is: neither the network nor the cache is touched. Everything else is an id,
+/// `name` or `owner/name`. With a hub the revision is resolved to a commit, so that all files belong
+/// together, and `config.json` is fetched; the other files follow when [`ModelSource`] is asked for them. When the hub
+/// cannot be reached, the commit that the cache last saw for this revision is used.
+///
+/// # Errors
+/// * [`ErrorCode::InvalidArgument`]: neither a folder nor an id; a revision, endpoint or token that cannot be one.
+/// * [`ErrorCode::NotFound`]: no such folder, repository, revision or `config.json`; offline and not cached.
+/// * [`ErrorCode::AccessDenied`]: the hub wants a token, or another one, or the acceptance of its conditions.
+/// * [`ErrorCode::Network`]: the hub cannot be reached or fails, after three retries.
+/// * [`ErrorCode::Unsupported`]: an id, and a build without the feature `hub`.
+/// * [`ErrorCode::Io`] (the cache cannot be written), [`ErrorCode::Cancelled`].
+pub fn locate(id_or_path: &str, options: &HubOptions, control: &Control) -> Result<ModelSource> {
+    let path = Path::new(id_or_path);
+    if path.is_dir() {
+        // Files are opened later: the working directory may be another one by then.
+        let folder = std::path::absolute(path).map_err(|error| Error::io(path, "open", &error))?;
+        return Ok(ModelSource { name: id_or_path.to_owned(), origin: Origin::Folder(folder) });
+    }
+    if id_or_path.starts_with(EMBEDDED_SCHEME) {
+        return Err(no_embedded_model(id_or_path));
+    }
+    if path.is_file() {
+        return Err(Error::argument(format!("`{}` is a file, not the folder of a model", shown(id_or_path)))
+            .hint("give the folder that holds `config.json`")
+            .detail("path", shown(id_or_path)));
+    }
+    if looks_like_a_path(id_or_path) {
+        return Err(Error::new(ErrorCode::NotFound, format!("there is no folder `{}`", shown(id_or_path)))
+            .hint("check the path; an id has the form `owner/name`")
+            .detail("path", shown(id_or_path)));
+    }
+    let id = RepositoryId::parse(id_or_path)?;
+    open_repository(id, options, control)
+}
+
+#[cfg(feature = "hub")]
+fn open_repository(id: RepositoryId, options: &HubOptions, control: &Control) -> Result<ModelSource> {
+    let name = id.as_str().to_owned();
+    let repository = Repository::open(id, options, control, CONFIG_FILE)?;
+    Ok(ModelSource { name, origin: Origin::Repository(Box::new(repository)) })
+}
+
+#[cfg(not(feature = "hub"))]
+fn open_repository(id: RepositoryId, _options: &HubOptions, _control: &Control) -> Result<ModelSource> {
+    let id = id.as_str();
+    Err(Error::new(
+        ErrorCode::Unsupported,
+        format!("`{id}` is not a folder, and this build of Eidos was made without the feature `hub`, so it cannot download models"),
+    )
+    .hint("download the model with another program and give its folder, or build Eidos with the feature `hub`")
+    .detail("id", id))
+}
+
+fn no_embedded_model(name: &str) -> Error {
+    let hint = if cfg!(feature = "demo-model") {
+        "the model inside the library is `eidos:demo`"
+    } else {
+        "build Eidos with the feature `demo-model` for `eidos:demo`, or give a folder or an id"
+    };
+    Error::new(ErrorCode::NotFound, format!("no model `{}` is inside this build of Eidos", shown(name)))
+        .hint(hint)
+        .detail("id", shown(name))
+}
+
+/// A model whose files are fetched when they are asked for.
+///
+/// It may be shared between threads. Asking twice costs nothing: a fetched file comes from the cache.
+#[derive(Debug)]
+pub struct ModelSource {
+    name: String,
+    origin: Origin,
+}
+
+#[derive(Debug)]
+enum Origin {
+    Folder(PathBuf),
+    #[cfg(feature = "hub")]
+    Repository(Box<Repository>),
+}
+
+impl ModelSource {
+    /// The folder or id, as the caller wrote it.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The commit that all files belong to; `None` for a folder.
+    pub fn commit(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::Folder(_) => None,
+            #[cfg(feature = "hub")]
+            Origin::Repository(repository) => Some(repository.commit()),
+        }
+    }
+
+    /// The path of a file of the model on this machine, fetched if need be; `None` when the model has no such file.
+    ///
+    /// Without a network, a file that is not cached counts as one that the model does not have.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] when `name` is not a plain relative name, [`ErrorCode::InvalidFile`] when it is a folder,
+    /// [`ErrorCode::NotFound`] when it is a link to nothing, and for an id what [`locate`] reports.
+    pub fn file(&self, name: &str, control: &Control) -> Result<Option<PathBuf>> {
+        Ok(self.files(&[name], control)?.pop().flatten())
+    }
+
+    /// The path of a file that the model must have.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`] naming the file and the model when it is not there, and what [`Self::file`] reports.
+    pub fn required(&self, name: &str, control: &Control) -> Result<PathBuf> {
+        self.file(name, control)?.ok_or_else(|| self.missing(name))
+    }
+
+    /// The path of `config.json`, which says what the model is.
+    ///
+    /// # Errors
+    /// As [`Self::required`].
+    pub fn config(&self, control: &Control) -> Result<PathBuf> {
+        self.required(CONFIG_FILE, control)
+    }
+
+    /// The path of `tokenizer.json`; `None` when the model has none, which is enough to list its modules.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub fn tokenizer(&self, control: &Control) -> Result<Option<PathBuf>> {
+        self.file("tokenizer.json", control)
+    }
+
+    /// The path of `tokenizer_config.json`, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub fn tokenizer_config(&self, control: &Control) -> Result<Option<PathBuf>> {
+        self.file("tokenizer_config.json", control)
+    }
+
+    /// The path of `special_tokens_map.json`, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub fn special_tokens_map(&self, control: &Control) -> Result<Option<PathBuf>> {
+        self.file("special_tokens_map.json", control)
+    }
+
+    /// The safetensors files that hold the wanted tensors, in the order of their names.
+    ///
+    /// A model with one `model.safetensors` gives that file. A sharded one gives the shards in which the index puts at
+    /// least one tensor for which `wanted` is true, and only these are fetched; none when nothing is wanted.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] when the weights exist only as `pytorch_model.bin`, [`ErrorCode::NotFound`] when there are none or
+    /// a shard of the index is missing, [`ErrorCode::InvalidFile`] for an index that is none, and what [`Self::file`] reports.
+    pub fn weight_files(&self, wanted: &dyn Fn(&str) -> bool, control: &Control) -> Result<Vec<PathBuf>> {
+        if let Some(single) = self.file(WEIGHTS_FILE, control)? {
+            return Ok(vec![single]);
+        }
+        let Some(index_path) = self.file(INDEX_FILE, control)? else {
+            return Err(self.no_weights(control));
+        };
+        let index = ShardIndex::read(&index_path)?;
+        let shards = index.shards(wanted);
+        let paths = self.files(&shards, control)?;
+        let found = shards.iter().zip(paths);
+        found.map(|(shard, path)| path.ok_or_else(|| self.missing_shard(shard))).collect()
+    }
+
+    /// The paths of several files, in their order; those to be fetched count as one download.
+    fn files(&self, names: &[&str], control: &Control) -> Result<Vec<Option<PathBuf>>> {
+        for name in names {
+            check_file_name(name)?;
+        }
+        control.check()?;
+        match &self.origin {
+            Origin::Folder(folder) => names.iter().map(|name| file_in_folder(folder, name)).collect(),
+            #[cfg(feature = "hub")]
+            Origin::Repository(repository) => repository.files(names, control),
+        }
+    }
+
+    /// The error for a file that the model must have and has not.
+    pub fn missing(&self, name: &str) -> Error {
+        self.not_there(format!("`{name}`"), "choose a model that has it").detail("file", name)
+    }
+
+    fn missing_shard(&self, shard: &str) -> Error {
+        let error = self.not_there(
+            format!("`{shard}`, which `{INDEX_FILE}` names,"),
+            "get the missing shard, or the whole model again",
+        );
+        error.detail("file", shard).detail("index", INDEX_FILE)
+    }
+
+    fn no_weights(&self, control: &Control) -> Error {
+        match self.has_pickled_weights(control) {
+            Err(error) => error,
+            Ok(false) => self
+                .not_there(format!("`{WEIGHTS_FILE}` or `{INDEX_FILE}`"), "choose a model with safetensors weights")
+                .detail("file", WEIGHTS_FILE),
+            Ok(true) => Error::new(
+                ErrorCode::Unsupported,
+                format!("`{}` has its weights only as `{}`, which Eidos does not read", shown(&self.name), PICKLED_WEIGHTS[0]),
+            )
+            .hint("convert it in Python with `AutoModel.from_pretrained(id).save_pretrained(folder)` and give that folder")
+            .detail("model", shown(&self.name)),
+        }
+    }
+
+    fn has_pickled_weights(&self, control: &Control) -> Result<bool> {
+        for name in PICKLED_WEIGHTS {
+            let there = match &self.origin {
+                Origin::Folder(folder) => folder.join(name).is_file(),
+                #[cfg(feature = "hub")]
+                Origin::Repository(repository) => repository.has(name, control)?,
+            };
+            if there {
+                return Ok(true);
+            }
+        }
+        control.check().map(|()| false)
+    }
+
+    fn not_there(&self, what: String, remedy: &str) -> Error {
+        match &self.origin {
+            Origin::Folder(folder) => {
+                let folder = folder.display();
+                Error::new(ErrorCode::NotFound, format!("folder `{folder}` has no {what}"))
+                    .hint(remedy)
+                    .detail("folder", folder)
+            }
+            #[cfg(feature = "hub")]
+            Origin::Repository(repository) => repository.not_there(&what, remedy),
+        }
+    }
+}
+
+fn file_in_folder(folder: &Path, name: &str) -> Result<Option<PathBuf>> {
+    let path = folder.join(name);
+    match path.metadata() {
+        Ok(metadata) if metadata.is_dir() => {
+            Err(Error::new(ErrorCode::InvalidFile, format!("`{}` is a folder and should be a file", path.display()))
+                .hint("give the folder of a model")
+                .detail("path", path.display()))
+        }
+        Ok(_) => Ok(Some(path)),
+        // A link to nothing is a damaged folder, not a model without this file.
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_ok() => Err(Error::new(
+            ErrorCode::NotFound,
+            format!("`{}` is a link to a file that does not exist", path.display()),
+        )
+        .hint("get the model again")
+        .detail("path", path.display())),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(Error::io(&path, "open", &error)),
+    }
+}
