@@ -46,7 +46,7 @@ impl SplitModel {
             return Err(Error::argument("no texts were given").hint("give at least one text"));
         }
         let threads = threads_of(options.threads);
-        let encoded = self.tokenizer()?.encode_texts(texts, options.granularity, self.max_tokens(), threads, control)?;
+        let encoded = self.tokenizer()?.encode_texts(texts, options.granularity, threads, control)?;
         self.collect(encoded, Arc::new(texts.iter().map(AsRef::as_ref).collect()), options, control)
     }
 
@@ -57,7 +57,7 @@ impl SplitModel {
     /// As [`SplitModel::activations`].
     pub fn vocabulary_activations(&self, options: &CollectOptions, control: &Control) -> Result<Vec<Activations>> {
         options.check()?;
-        let encoded = self.tokenizer()?.encode_vocabulary()?;
+        let encoded = self.tokenizer()?.encode_vocabulary();
         self.collect(encoded, Arc::new(StringTable::default()), options, control)
     }
 

@@ -1,11 +1,16 @@
 //! Texts, and the units that rows of activations stand for.
 
+mod aggregation;
+mod encode;
 mod encoded;
 mod granularity;
+mod sentence;
 mod strings;
+mod tokenizer;
 mod units;
 
 pub use encoded::EncodedTexts;
 pub use granularity::{Aggregation, Granularity};
 pub use strings::{StringTable, StringTableBuilder};
+pub use tokenizer::Tokenizer;
 pub use units::{UnitSpan, Units, UnitsBuilder};

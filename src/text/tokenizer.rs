@@ -1,0 +1,175 @@
+//! A model's own tokenizer, with what the units of a text depend on.
+
+use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use serde_json::{Map, Value};
+use tokenizers::{TruncationDirection, TruncationParams};
+
+use super::sentence::SentenceRules;
+use crate::error::{Error, ErrorCode, Result};
+
+/// Lengths above this stand for "no limit": Hugging Face writes 1e30 where a tokenizer has none.
+const LONGEST: f64 = 1e9;
+
+/// The tokens that `tokenizer_config.json` and `special_tokens_map.json` may declare by name.
+const NAMED_TOKENS: [&str; 7] =
+    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+/// The lists of further special tokens, under the names that they have had.
+const TOKEN_LISTS: [&str; 2] = ["additional_special_tokens", "extra_special_tokens"];
+
+/// The tokenizer of a model. Any number of threads may use it at the same time.
+#[derive(Debug)]
+pub struct Tokenizer {
+    pub(super) inner: tokenizers::Tokenizer,
+    special_ids: BTreeSet<u32>,
+    cls_id: Option<u32>,
+    pub(super) sentences: SentenceRules,
+}
+
+impl Tokenizer {
+    /// A tokenizer from the contents of `tokenizer.json`, and of `tokenizer_config.json` and `special_tokens_map.json`
+    /// where a model has them. Texts are cut to `max_tokens` (the positions that the model has) or to the tokenizer's own
+    /// `model_max_length`, whichever is less; padding that `tokenizer.json` asks for is not done.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] naming the file when one of them is damaged.
+    pub fn from_parts(
+        tokenizer_json: &[u8],
+        tokenizer_config: Option<&[u8]>,
+        special_tokens_map: Option<&[u8]>,
+        max_tokens: Option<usize>,
+    ) -> Result<Self> {
+        let mut inner = parse(tokenizer_json)?;
+        let config = object(tokenizer_config, "tokenizer_config.json")?;
+        let map = object(special_tokens_map, "special_tokens_map.json")?;
+        inner.with_padding(None);
+        truncate_to(&mut inner, limit(&config, max_tokens), &config)?;
+        let id = |token: &str| inner.token_to_id(token);
+        let mut special_ids: BTreeSet<u32> = declared(&config).chain(declared(&map)).filter_map(id).collect();
+        if special_ids.is_empty() {
+            let added = inner.get_added_tokens_decoder();
+            special_ids = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id).collect();
+        }
+        let cls = token_text(config.get("cls_token")).or_else(|| token_text(map.get("cls_token")));
+        let cls_id = cls.and_then(|token| inner.token_to_id(token));
+        let sentences = SentenceRules::new(&inner)?;
+        Ok(Self { inner, special_ids, cls_id, sentences })
+    }
+
+    /// Whether an id is one of the declared special tokens: beginning, end, separator, padding, mask, classification, and
+    /// the one for unknown words.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special_ids.contains(&id)
+    }
+
+    /// The ids of the declared special tokens, ascending.
+    pub fn special_ids(&self) -> impl Iterator<Item = u32> + '_ {
+        self.special_ids.iter().copied()
+    }
+
+    /// The id of the classification token, if one is declared.
+    pub fn cls_id(&self) -> Option<u32> {
+        self.cls_id
+    }
+
+    /// The most tokens that a text keeps, special ones included; `None` where there is no limit.
+    pub fn max_tokens(&self) -> Option<usize> {
+        self.inner.get_truncation().map(|truncation| truncation.max_length)
+    }
+
+    /// The vocabulary's string of an id (`Ġfilm`, `##ing`), empty for an id that it does not have.
+    pub fn token(&self, id: u32) -> String {
+        self.inner.id_to_token(id).unwrap_or_default()
+    }
+
+    /// The text of some ids, without special tokens.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] when the tokenizer's decoder fails.
+    pub fn decode(&self, ids: &[u32]) -> Result<String> {
+        self.inner.decode(ids, true).map_err(|error| {
+            Error::new(ErrorCode::InvalidFile, format!("the decoder of tokenizer.json fails on the ids {ids:?}: {error}"))
+                .hint("use the tokenizer.json that belongs to the model")
+        })
+    }
+
+    /// The vocabulary's strings and ids, in the order of the ids.
+    pub fn vocabulary(&self) -> Vec<(String, u32)> {
+        let mut entries: Vec<(String, u32)> = self.inner.get_vocab(true).into_iter().collect();
+        entries.sort_unstable_by(|left, right| left.1.cmp(&right.1).then_with(|| left.0.cmp(&right.0)));
+        entries
+    }
+}
+
+fn invalid(file: &str, what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::InvalidFile, format!("{file} {what}"))
+        .hint("get the file again, from the repository of the model")
+        .detail("file", file)
+}
+
+fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
+    // The crate indexes into what a file declares and panics on some that contradict themselves; a file is the user's, so
+    // that must be an error. Nothing is shared with the closure, so nothing can be left half done.
+    catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(json)))
+        .map_err(|_| invalid("tokenizer.json", "contradicts itself"))?
+        .map_err(|error| invalid("tokenizer.json", format!("cannot be read: {error}")))
+}
+
+fn object(json: Option<&[u8]>, file: &str) -> Result<Map<String, Value>> {
+    let Some(json) = json else { return Ok(Map::new()) };
+    serde_json::from_slice(json).map_err(|error| invalid(file, format!("cannot be read: {error}")))
+}
+
+/// The special tokens that a file declares.
+fn declared(file: &Map<String, Value>) -> impl Iterator<Item = &str> {
+    let named = NAMED_TOKENS.iter().filter_map(|name| token_text(file.get(*name)));
+    let lists = TOKEN_LISTS.iter().filter_map(|name| file.get(*name)).flat_map(|list| -> Vec<&Value> {
+        match list {
+            Value::Array(tokens) => tokens.iter().collect(),
+            Value::Object(tokens) => tokens.values().collect(),
+            _ => Vec::new(),
+        }
+    });
+    named.chain(lists.filter_map(|token| token_text(Some(token))))
+}
+
+/// A token is written as a string or as an object with its content.
+fn token_text(token: Option<&Value>) -> Option<&str> {
+    match token? {
+        Value::String(text) => Some(text),
+        Value::Object(token) => token.get("content")?.as_str(),
+        _ => None,
+    }
+}
+
+/// The most tokens that a text keeps.
+fn limit(config: &Map<String, Value>, max_tokens: Option<usize>) -> Option<usize> {
+    let own = config.get("model_max_length").and_then(Value::as_f64).filter(|length| (1.0..LONGEST).contains(length));
+    own.map(|length| length as usize).into_iter().chain(max_tokens).min()
+}
+
+fn truncate_to(inner: &mut tokenizers::Tokenizer, limit: Option<usize>, config: &Map<String, Value>) -> Result<()> {
+    let left = config.get("truncation_side").and_then(Value::as_str) == Some("left");
+    let direction = if left { TruncationDirection::Left } else { TruncationDirection::Right };
+    let parameters = limit.map(|max_length| TruncationParams { max_length, direction, ..TruncationParams::default() });
+    inner.with_truncation(parameters).map_err(|error| {
+        let limit = limit.unwrap_or(0);
+        invalid("tokenizer_config.json", format!("has a model_max_length of {limit}, which leaves no room for text: {error}"))
+    })?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_that_are_not_what_they_should_be_are_named() {
+        for (json, config) in [(&b"{"[..], None), (b"{}", None), (b"\xff\xfe", None), (b"[]", Some(&b"{"[..]))] {
+            let error = Tokenizer::from_parts(json, config, None, None).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidFile);
+            assert!(error.message().contains("tokenizer"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,461 @@
+/* The contract of the header, from the outside: NULL for each pointer, wrong handles, readers on many threads, cancelling,
+ * tensors of other libraries, and not one handle left at the end. Exits with 0 when all of it holds. */
+#include <eidos.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int failures = 0;
+static int checks = 0;
+
+#define CHECK(condition)                                                              \
+    do {                                                                              \
+        checks++;                                                                     \
+        if (!(condition)) {                                                           \
+            failures++;                                                               \
+            fprintf(stderr, "%s:%d: not true: %s\n", __FILE__, __LINE__, #condition); \
+        }                                                                             \
+    } while (0)
+
+/* A call must fail with a status, and its error must carry the same status and a message. */
+#define CHECK_FAILS(expected, call)                                     \
+    do {                                                                \
+        eidos_error *err = NULL;                                        \
+        eidos_status returned = (call);                                 \
+        CHECK(returned == (expected));                                  \
+        CHECK(err && eidos_error_status(err) == returned);              \
+        CHECK(err && strlen(eidos_error_message(err, NULL)) > 0);       \
+        eidos_error_free(err);                                          \
+    } while (0)
+
+static const char *TEXTS[] = {
+    "a warm and funny film , with a great cast .",
+    "the plot is dull and the jokes are worse",
+    "An unforgettable score; the actors carry every scene.",
+    "too long by half, but the ending is moving",
+    "what a waste of two hours",
+    "",
+    "one of the best documentaries of the year!",
+    "the sequel is bigger, louder and emptier",
+    "She plays the mother with quiet strength.",
+    "children will love the talking dog",
+};
+enum { TEXT_COUNT = sizeof TEXTS / sizeof *TEXTS, CONCEPTS = 4 };
+static const char *SPLIT = "model.layers.2.mlp";
+
+static eidos_split_model *model;
+static eidos_activations *activations;
+static eidos_explainer *explainer;
+static eidos_interpretation *meaning;
+
+static void make_everything(void)
+{
+    eidos_error *error = NULL;
+    eidos_ica_options ica;
+    CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
+    ica.concept_count = CONCEPTS;
+    CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, NULL, NULL, &model, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &activations, 1, &error) == EIDOS_OK);
+    CHECK(eidos_ica_fit(activations, &ica, NULL, &explainer, &error) == EIDOS_OK);
+    CHECK(eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error) == EIDOS_OK);
+    if (error) {
+        fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
+        exit(1);
+    }
+}
+
+static void free_everything(void)
+{
+    /* Parents first, children last: the order must not matter. */
+    eidos_split_model_free(model);
+    eidos_activations_free(activations);
+    eidos_explainer_free(explainer);
+    CHECK(strlen(eidos_interpretation_json(meaning, NULL)) > 0);
+    eidos_interpretation_free(meaning);
+}
+
+static void null_is_an_error_for_each_pointer(void)
+{
+    eidos_split_model *no_model = NULL;
+    eidos_activations *no_activations = NULL;
+    eidos_explainer *no_explainer = NULL;
+    eidos_interpretation *no_meaning = NULL;
+    eidos_control *control = NULL;
+    eidos_ica_options ica;
+    float value = 0;
+    const float *view = NULL;
+    const char *const texts[] = {"a", NULL};
+    const eidos_status wrong = EIDOS_INVALID_ARGUMENT;
+
+    CHECK_FAILS(wrong, eidos_split_model_load(NULL, NULL, 0, NULL, NULL, &no_model, &err));
+    CHECK_FAILS(wrong, eidos_split_model_load("eidos:demo", NULL, 1, NULL, NULL, &no_model, &err));
+    CHECK_FAILS(wrong, eidos_split_model_load("eidos:demo", NULL, 0, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(NULL, TEXTS, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(model, NULL, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(model, NULL, 0, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(model, texts, 2, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(model, TEXTS, 1, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(model, TEXTS, 1, NULL, NULL, &no_activations, 2, &err));
+    CHECK_FAILS(wrong, eidos_split_model_vocabulary_activations(NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_vocabulary_activations(model, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_dlpack(NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_to_dlpack(NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_to_dlpack(activations, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_rows(NULL, 0, 1, &view, &err));
+    CHECK_FAILS(wrong, eidos_activations_rows(activations, 0, 1, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_rows(activations, (size_t)-1, 2, &view, &err));
+    CHECK_FAILS(wrong, eidos_activations_copy_rows(NULL, 0, 1, &value, 1, &err));
+    CHECK_FAILS(wrong, eidos_activations_copy_rows(activations, 0, 1, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_activations_copy_rows(activations, 0, 1, &value, 1, &err));
+    CHECK_FAILS(wrong, eidos_activations_unit_span(NULL, 0, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_unit_span(activations, (size_t)-1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_save(NULL, "x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_save(activations, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_open(NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_open("x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_ica_fit(activations, NULL, NULL, &no_explainer, &err)); /* the default has no concept count */
+    CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
+    ica.concept_count = 2;
+    CHECK_FAILS(wrong, eidos_ica_fit(NULL, &ica, NULL, &no_explainer, &err));
+    CHECK_FAILS(wrong, eidos_ica_fit(activations, &ica, NULL, NULL, &err));
+    ica.struct_size = 0;
+    CHECK_FAILS(wrong, eidos_ica_fit(activations, &ica, NULL, &no_explainer, &err));
+    CHECK_FAILS(wrong, eidos_explainer_fit_report(NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explainer_fit_report(explainer, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explainer_encode(NULL, &value, 1, 1, &value, 1, &err));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_explainer_encode(explainer, &value, 1, 1, &value, 1, &err));
+    CHECK_FAILS(wrong, eidos_explainer_encode(explainer, NULL, 1, eidos_explainer_input_width(explainer), &value, 1, &err));
+    CHECK_FAILS(wrong, eidos_explainer_decode(NULL, &value, 1, 1, &value, 1, &err));
+    CHECK_FAILS(wrong, eidos_explainer_decode(explainer, NULL, 1, CONCEPTS, &value, 1, &err));
+    CHECK_FAILS(wrong, eidos_explainer_save(NULL, "x", &err));
+    CHECK_FAILS(wrong, eidos_explainer_save(explainer, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explainer_open(NULL, &no_explainer, &err));
+    CHECK_FAILS(wrong, eidos_explainer_open("x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs(NULL, activations, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs(explainer, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs(explainer, activations, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(NULL, model, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, NULL, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, model, NULL, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, model, TEXTS, 1, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(NULL, model, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(explainer, NULL, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(explainer, model, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_save(NULL, "x", &err));
+    CHECK_FAILS(wrong, eidos_interpretation_save(meaning, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_open(NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_open("x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_new(NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_progress(NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_set_callback(NULL, NULL, NULL, &err));
+    CHECK(eidos_control_new(&control, NULL) == EIDOS_OK);
+    CHECK_FAILS(wrong, eidos_control_progress(control, NULL, &err));
+    eidos_control_free(control);
+    CHECK(eidos_load_options_init(NULL, 8) == wrong);
+    CHECK(eidos_activations_options_init(NULL, 8) == wrong);
+    CHECK(eidos_ica_options_init(&ica, 0) == wrong);
+    CHECK(eidos_top_inputs_options_init(NULL, 8) == wrong);
+
+    /* Calls without a status answer NULL or 0, and freeing NULL does nothing. */
+    CHECK(!eidos_split_model_name(NULL, NULL) && !eidos_split_model_module_path(NULL, 0, NULL));
+    CHECK(!eidos_split_model_module_kind(NULL, 0, NULL) && !eidos_split_model_split_point(NULL, 0, NULL));
+    CHECK(eidos_split_model_module_count(NULL) == 0 && eidos_split_model_module_can_split(NULL, 0) == 0);
+    CHECK(eidos_split_model_split_point_count(NULL) == 0 && eidos_split_model_width(NULL, 0) == 0);
+    CHECK(eidos_activations_row_count(NULL) == 0 && eidos_activations_column_count(NULL) == 0);
+    CHECK(eidos_activations_truncated_count(NULL) == 0 && eidos_activations_text_count(NULL) == 0);
+    CHECK(eidos_activations_is_on_disk(NULL) == 0 && eidos_activations_granularity(NULL) == 0);
+    CHECK(eidos_activations_aggregation(NULL) == 0 && !eidos_activations_unit(NULL, 0, NULL));
+    CHECK(!eidos_activations_text(NULL, 0, NULL) && !eidos_activations_model(NULL, NULL));
+    CHECK(!eidos_activations_split_point(NULL, NULL) && !eidos_explainer_dictionary(NULL, NULL));
+    CHECK(eidos_explainer_concept_count(NULL) == 0 && eidos_explainer_input_width(NULL) == 0);
+    CHECK(!eidos_explainer_method(NULL, NULL) && !eidos_explainer_model(NULL, NULL));
+    CHECK(!eidos_explainer_split_point(NULL, NULL) && eidos_interpretation_concept_count(NULL) == 0);
+    CHECK(eidos_interpretation_size(NULL, 0, 0) == 0 && !eidos_interpretation_input(NULL, 0, 0, 0, NULL));
+    CHECK(eidos_interpretation_activation(NULL, 0, 0, 0) == 0 && !eidos_interpretation_json(NULL, NULL));
+    CHECK(eidos_interpretation_concept(NULL, 0) == (size_t)-1 && eidos_interpretation_row(NULL, 0, 0, 0) == (size_t)-1);
+    CHECK(!eidos_error_message(NULL, NULL) && !eidos_error_hint(NULL, NULL) && eidos_error_detail_count(NULL) == 0);
+    CHECK(!eidos_error_detail_key(NULL, 0, NULL) && !eidos_error_detail_value(NULL, 0, NULL));
+    CHECK(eidos_error_status(NULL) == EIDOS_INVALID_HANDLE && eidos_control_is_cancelled(NULL) == 0);
+    eidos_control_cancel(NULL);
+    eidos_error_free(NULL);
+    eidos_control_free(NULL);
+    eidos_split_model_free(NULL);
+    eidos_activations_free(NULL);
+    eidos_explainer_free(NULL);
+    eidos_interpretation_free(NULL);
+
+    /* The error may be NULL too, and outputs are untouched on failure. */
+    CHECK(eidos_split_model_load(NULL, NULL, 0, NULL, NULL, &no_model, NULL) == wrong);
+    CHECK(!no_model && !no_activations && !no_explainer && !no_meaning && !view);
+}
+
+static void a_handle_of_another_type_is_an_error(void)
+{
+    const eidos_activations *not_activations = (const eidos_activations *)(const void *)explainer;
+    const float *view = NULL;
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(not_activations, 0, 1, &view, &err));
+    CHECK(eidos_activations_row_count(not_activations) == 0);
+    eidos_activations_free((eidos_activations *)(void *)explainer); /* leaves it alone */
+    CHECK(eidos_explainer_concept_count(explainer) == CONCEPTS);
+}
+
+static void wrong_text_and_numbers_are_errors(void)
+{
+    const char *not_utf8[] = {"caf\xe9"};
+    const char *unknown[] = {"model.layer.1.mlp"};
+    eidos_activations *result = NULL;
+    eidos_split_model *loaded = NULL;
+    eidos_interpretation *found = NULL;
+    eidos_ica_options ica;
+    eidos_explainer *fitted = NULL;
+    eidos_top_inputs_options top;
+    eidos_activations_options options;
+    size_t concept = CONCEPTS;
+
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, not_utf8, 1, NULL, NULL, &result, 1, &err));
+    CHECK_FAILS(EIDOS_UNKNOWN_MODULE, eidos_split_model_load("eidos:demo", unknown, 1, NULL, NULL, &loaded, &err));
+    CHECK_FAILS(EIDOS_NOT_FOUND, eidos_explainer_open("/no/such/file", &fitted, &err));
+    CHECK_FAILS(EIDOS_NOT_FOUND, eidos_activations_open("/no/such/folder", &result, &err));
+    eidos_ica_options_init(&ica, sizeof ica);
+    ica.concept_count = 1000000;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
+    ica.concept_count = 2;
+    ica.contrast = 99;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
+    eidos_top_inputs_options_init(&top, sizeof top);
+    top.k = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_interpret_top_inputs(explainer, activations, &top, NULL, &found, &err));
+    top.k = 1;
+    top.concepts = &concept;
+    top.concept_count = 1;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_interpret_top_inputs(explainer, activations, &top, NULL, &found, &err));
+    eidos_activations_options_init(&options, sizeof options);
+    options.granularity = 77;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    CHECK(!result && !loaded && !found && !fitted);
+}
+
+/* Each thread encodes and reads the same handles and must see the same numbers. */
+static void *read_on_a_thread(void *sum)
+{
+    const size_t rows = eidos_activations_row_count(activations);
+    const size_t columns = eidos_activations_column_count(activations);
+    float *codes = malloc(rows * CONCEPTS * sizeof *codes);
+    const float *view = NULL;
+    double total = 0;
+    size_t index;
+    eidos_activations *again = NULL;
+    if (eidos_activations_rows(activations, 0, rows, &view, NULL) == EIDOS_OK &&
+        eidos_explainer_encode(explainer, view, rows, columns, codes, rows * CONCEPTS, NULL) == EIDOS_OK)
+        for (index = 0; index < rows * CONCEPTS; index++)
+            total += (double)codes[index];
+    for (index = 0; index < rows; index++)
+        total += (double)strlen(eidos_activations_unit(activations, index, NULL));
+    if (eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &again, 1, NULL) == EIDOS_OK) {
+        const float *other = NULL;
+        if (eidos_activations_rows(again, 0, rows, &other, NULL) == EIDOS_OK)
+            total += memcmp(view, other, rows * columns * sizeof *view) ? 1e9 : 1;
+    }
+    eidos_activations_free(again);
+    free(codes);
+    *(double *)sum = total;
+    return NULL;
+}
+
+static void many_threads_read_the_same_handles(void)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    double sums[THREADS], alone = 0;
+    int index;
+    read_on_a_thread(&alone);
+    CHECK(alone > 0 && alone < 1e8);
+    for (index = 0; index < THREADS; index++)
+        CHECK(pthread_create(&threads[index], NULL, read_on_a_thread, &sums[index]) == 0);
+    for (index = 0; index < THREADS; index++) {
+        pthread_join(threads[index], NULL);
+        CHECK(sums[index] == alone);
+    }
+}
+
+struct watch {
+    eidos_control *control;
+    uint32_t cancel_at;
+    int calls;
+};
+
+static void watch_and_cancel(const eidos_progress *progress, void *user_data)
+{
+    struct watch *watch = user_data;
+    watch->calls++;
+    if (progress->stage == watch->cancel_at)
+        eidos_control_cancel(watch->control);
+}
+
+static void cancelling_is_honoured_at_every_stage(void)
+{
+    const uint32_t stages[] = {EIDOS_STAGE_TOKENIZE, EIDOS_STAGE_FORWARD, EIDOS_STAGE_COVARIANCE, EIDOS_STAGE_FIT,
+                               EIDOS_STAGE_INTERPRET};
+    size_t index;
+    for (index = 0; index < sizeof stages / sizeof *stages; index++) {
+        struct watch watch = {NULL, 0, 0};
+        eidos_activations *result = NULL;
+        eidos_explainer *fitted = NULL;
+        eidos_interpretation *found = NULL;
+        eidos_ica_options ica;
+        eidos_progress progress;
+        eidos_error *error = NULL;
+        eidos_status status = EIDOS_OK;
+        eidos_ica_options_init(&ica, sizeof ica);
+        ica.concept_count = CONCEPTS;
+        watch.cancel_at = stages[index];
+        CHECK(eidos_control_new(&watch.control, NULL) == EIDOS_OK);
+        CHECK(eidos_control_set_callback(watch.control, watch_and_cancel, &watch, NULL) == EIDOS_OK);
+        status = eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, watch.control, &result, 1, &error);
+        if (status == EIDOS_OK)
+            status = eidos_ica_fit(result, &ica, watch.control, &fitted, &error);
+        if (status == EIDOS_OK)
+            status = eidos_interpret_top_inputs(fitted, result, NULL, watch.control, &found, &error);
+        CHECK(status == EIDOS_CANCELLED && error && eidos_error_status(error) == EIDOS_CANCELLED);
+        CHECK(watch.calls > 0 && eidos_control_is_cancelled(watch.control));
+        CHECK(eidos_control_progress(watch.control, &progress, NULL) == EIDOS_OK && progress.stage == stages[index]);
+        CHECK(strcmp(eidos_stage_name(progress.stage), "unknown") != 0);
+        CHECK(!found);
+        eidos_error_free(error);
+        eidos_explainer_free(fitted);
+        eidos_activations_free(result);
+        eidos_control_free(watch.control);
+    }
+}
+
+/* The parts of dlpack.h that the test needs, with its names and layout. */
+typedef struct {
+    uint32_t major, minor;
+} Version;
+typedef struct {
+    void *data;
+    int32_t device_type, device_id, ndim;
+    uint8_t code, bits;
+    uint16_t lanes;
+    int64_t *shape, *strides;
+    uint64_t byte_offset;
+} Tensor;
+typedef struct DLManagedTensorVersioned {
+    Version version;
+    void *manager_ctx;
+    void (*deleter)(struct DLManagedTensorVersioned *self);
+    uint64_t flags;
+    Tensor tensor;
+} DLManagedTensorVersioned;
+
+static int deleted = 0;
+
+static void count_deleted(DLManagedTensorVersioned *self)
+{
+    (void)self;
+    deleted++;
+}
+
+static void tensors_travel_without_a_copy(void)
+{
+    float values[6] = {1, 2, 3, 4, 5, 6};
+    int64_t shape[2] = {3, 2}, strides[2] = {1, 3};
+    DLManagedTensorVersioned given = {{1, 0}, NULL, count_deleted, 0, {values, 1, 0, 2, 2, 32, 1, shape, NULL, 0}};
+    DLManagedTensorVersioned *taken = NULL;
+    eidos_activations *rows = NULL;
+    const float *view = NULL;
+    eidos_error *error = NULL;
+
+    given.tensor.strides = strides; /* column by column */
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    given.tensor.strides = NULL;
+    given.tensor.bits = 64;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    given.tensor.bits = 32;
+    given.tensor.device_type = 2;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    given.tensor.device_type = 1;
+    given.version.major = 2;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    given.version.major = 1;
+    CHECK(deleted == 0 && !rows);
+
+    CHECK(eidos_activations_from_dlpack(&given, NULL, &rows, &error) == EIDOS_OK);
+    CHECK(eidos_activations_row_count(rows) == 3 && eidos_activations_column_count(rows) == 2);
+    CHECK(eidos_activations_rows(rows, 0, 3, &view, NULL) == EIDOS_OK && view == values);
+    CHECK(eidos_activations_to_dlpack(rows, &taken, &error) == EIDOS_OK);
+    CHECK(taken && taken->tensor.data == values && taken->tensor.shape[0] == 3 && taken->tensor.strides[0] == 2);
+    eidos_activations_free(rows);
+    CHECK(deleted == 0); /* the exported tensor still needs the memory */
+    taken->deleter(taken);
+    CHECK(deleted == 1);
+}
+
+static void what_is_saved_opens_the_same(const char *folder)
+{
+    char path[3][1024];
+    eidos_activations *rows = NULL;
+    eidos_explainer *fitted = NULL;
+    eidos_interpretation *found = NULL;
+    eidos_error *error = NULL;
+    const size_t count = eidos_activations_row_count(activations);
+    const size_t columns = eidos_activations_column_count(activations);
+    const float *before = NULL, *after = NULL;
+    size_t text = 0, begin = 0, end = 0, index;
+
+    snprintf(path[0], sizeof path[0], "%s/activations", folder);
+    snprintf(path[1], sizeof path[1], "%s/explainer.safetensors", folder);
+    snprintf(path[2], sizeof path[2], "%s/meaning.json", folder);
+    CHECK(eidos_activations_save(activations, path[0], NULL, &error) == EIDOS_OK);
+    CHECK(eidos_explainer_save(explainer, path[1], &error) == EIDOS_OK);
+    CHECK(eidos_interpretation_save(meaning, path[2], &error) == EIDOS_OK);
+    CHECK(eidos_activations_open(path[0], &rows, &error) == EIDOS_OK);
+    CHECK(eidos_explainer_open(path[1], &fitted, &error) == EIDOS_OK);
+    CHECK(eidos_interpretation_open(path[2], &found, &error) == EIDOS_OK);
+    CHECK(eidos_activations_is_on_disk(rows) && eidos_activations_row_count(rows) == count);
+    CHECK(eidos_activations_rows(activations, 0, count, &before, NULL) == EIDOS_OK);
+    CHECK(eidos_activations_rows(rows, 0, count, &after, NULL) == EIDOS_OK);
+    CHECK(before && after && memcmp(before, after, count * columns * sizeof *before) == 0);
+    for (index = 0; index < count; index++)
+        CHECK(strcmp(eidos_activations_unit(activations, index, NULL), eidos_activations_unit(rows, index, NULL)) == 0);
+    CHECK(eidos_activations_unit_span(rows, count - 1, &text, &begin, &end, NULL) == EIDOS_OK);
+    CHECK(text == TEXT_COUNT - 1 && begin < end && end <= strlen(eidos_activations_text(rows, text, NULL)));
+    CHECK(strcmp(eidos_activations_split_point(rows, NULL), SPLIT) == 0);
+    CHECK(strcmp(eidos_explainer_split_point(fitted, NULL), SPLIT) == 0);
+    CHECK(strcmp(eidos_explainer_method(fitted, NULL), "ica") == 0);
+    CHECK(memcmp(eidos_explainer_dictionary(fitted, NULL), eidos_explainer_dictionary(explainer, &index),
+                 CONCEPTS * columns * sizeof *before) == 0);
+    CHECK(index == CONCEPTS * columns);
+    CHECK(strcmp(eidos_interpretation_json(found, NULL), eidos_interpretation_json(meaning, NULL)) == 0);
+    CHECK(!error);
+    eidos_activations_free(rows);
+    eidos_explainer_free(fitted);
+    eidos_interpretation_free(found);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: abi FOLDER\n");
+        return 2;
+    }
+    CHECK(eidos_abi_version() == EIDOS_ABI_VERSION);
+    CHECK(eidos_debug_live_handles() == 0);
+    make_everything();
+    null_is_an_error_for_each_pointer();
+    a_handle_of_another_type_is_an_error();
+    wrong_text_and_numbers_are_errors();
+    many_threads_read_the_same_handles();
+    cancelling_is_honoured_at_every_stage();
+    tensors_travel_without_a_copy();
+    what_is_saved_opens_the_same(argv[1]);
+    free_everything();
+    CHECK(eidos_debug_live_handles() == 0);
+    printf("%d checks, %d failed\n", checks, failures);
+    return failures != 0;
+}

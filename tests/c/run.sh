@@ -1,0 +1,67 @@
+#!/usr/bin/env bash
+# What C and C++ programs see: the header under every standard, the exported symbols, the layout of the structs, the
+# contract of the calls and the examples, natively, under AddressSanitizer and UBSan, and under valgrind.
+# UPDATE=1 writes the snapshots in tests/abi anew.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+
+library=target/release
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+export LD_LIBRARY_PATH=$library
+strict="-Wall -Wextra -Wpedantic -Werror -Iinclude"
+link="-L$library -leidos -lpthread"
+say() { printf '  %s\n' "$*"; }
+
+snapshot() { # name: compares standard input with tests/abi/NAME
+    if [ "${UPDATE:-}" = 1 ]; then cat >"tests/abi/$1"; else diff -u "tests/abi/$1" -; fi
+}
+
+say "the header alone: C99, C11, C++17, C++20"
+echo '#include "eidos.h"' >"$out/alone.c"
+for standard in c99 c11; do gcc -std=$standard $strict -fsyntax-only "$out/alone.c"; done
+for standard in c++17 c++20; do g++ -x c++ -std=$standard $strict -fsyntax-only "$out/alone.c"; done
+
+say "the header in two files, twice in each"
+printf '#include "eidos.h"\n#include "eidos.h"\nuint32_t one(void);\nuint32_t one(void) { return eidos_abi_version(); }\n' >"$out/one.c"
+printf '#include "eidos.h"\n#include "eidos.h"\nuint32_t one(void);\nint main(void) { return one() != EIDOS_ABI_VERSION; }\n' >"$out/two.c"
+gcc -std=c99 $strict "$out/one.c" "$out/two.c" -o "$out/two" $link
+"$out/two"
+
+say "the exported symbols: those of the header and no others"
+nm -D --defined-only $library/libeidos.so | awk '{print $3}' | sort | snapshot symbols.txt
+grep -o '\beidos_[a-z_]*(' include/eidos.h | tr -d '(' | sort -u | grep -xFf tests/abi/symbols.txt | diff - tests/abi/symbols.txt
+
+say "the layout of the structs"
+gcc -std=c99 $strict tests/c/layout.c -o "$out/layout"
+"$out/layout" | snapshot layout.json
+
+head -n 60 assets/demo-texts.txt >"$out/texts.txt"
+sanitize="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+
+say "the contract of the calls"
+gcc -std=c11 $strict -g tests/c/abi.c -o "$out/abi" $link
+mkdir "$out/native" && "$out/abi" "$out/native"
+
+say "the examples"
+for example in examples/c/*.c; do
+    gcc -std=c99 $strict -g "$example" -o "$out/$(basename "$example" .c)" $link
+    "$out/$(basename "$example" .c)" eidos:demo model.layers.2.mlp assets/demo-texts.txt "$out/native/saved" >"$out/output" 2>/dev/null || {
+        "$out/$(basename "$example" .c)" >&2
+        exit 1
+    }
+    grep -q '^Concept 0: \[' "$out/output"
+done
+
+say "the contract and the example under AddressSanitizer and UBSan"
+gcc -std=c11 $strict $sanitize tests/c/abi.c -o "$out/abi-sanitized" $link
+mkdir "$out/sanitized" && "$out/abi-sanitized" "$out/sanitized"
+gcc -std=c99 $strict $sanitize examples/c/concepts.c -o "$out/concepts-sanitized" $link
+"$out/concepts-sanitized" eidos:demo model.layers.2.mlp "$out/texts.txt" >/dev/null 2>&1
+
+say "the contract and the example under valgrind"
+check="valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect"
+mkdir "$out/valgrind" && $check "$out/abi" "$out/valgrind"
+$check "$out/concepts" eidos:demo model.layers.2.mlp "$out/texts.txt" >/dev/null
+
+say "C sees what the header says"
