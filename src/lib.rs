@@ -16,6 +16,7 @@
 pub mod control;
 pub mod error;
 pub mod linalg;
+pub mod model;
 pub mod text;
 
 mod files;
