@@ -17,6 +17,7 @@ pub mod control;
 pub mod error;
 pub mod hub;
 pub mod linalg;
+pub mod model;
 pub mod text;
 
 mod files;

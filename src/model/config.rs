@@ -1,0 +1,180 @@
+//! Reading `config.json` with errors that name the field and its value.
+
+use serde_json::{Map, Value};
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// The largest size of one kind (ids, columns, positions) that is believed. Products of two of them stay far
+/// below the address space.
+const LARGEST_SIZE: usize = 1 << 27;
+
+/// The most blocks that are believed; each one takes memory in the module tree.
+const MOST_BLOCKS: usize = 4096;
+
+/// The configuration of a model, read field by field.
+pub(crate) struct Config {
+    fields: Map<String, Value>,
+}
+
+impl Config {
+    /// Reads the bytes of a `config.json`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] when they are not a JSON object.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        match serde_json::from_slice(bytes) {
+            Ok(Value::Object(fields)) => Ok(Self { fields }),
+            Ok(_) => Err(invalid("config.json is not a JSON object".to_owned())),
+            Err(error) => Err(invalid(format!("config.json is not JSON: {error}"))),
+        }
+    }
+
+    /// A field that is there and not null.
+    pub fn get(&self, field: &str) -> Option<&Value> {
+        self.fields.get(field).filter(|value| !value.is_null())
+    }
+
+    /// A count of at least 1: columns, ids, positions.
+    pub fn size(&self, field: &str, default: usize) -> Result<usize> {
+        self.count(field, default, LARGEST_SIZE)
+    }
+
+    /// The number of blocks.
+    pub fn blocks(&self, field: &str, default: usize) -> Result<usize> {
+        self.count(field, default, MOST_BLOCKS)
+    }
+
+    fn count(&self, field: &str, default: usize, most: usize) -> Result<usize> {
+        let Some(value) = self.get(field) else { return Ok(default) };
+        let size = value.as_u64().and_then(|size| usize::try_from(size).ok());
+        match size {
+            Some(size) if (1..=most).contains(&size) => Ok(size),
+            _ => Err(bad(field, value, &format!("it must be a whole number from 1 to {most}"))),
+        }
+    }
+
+    /// A finite number that is at least 0.
+    pub fn number(&self, field: &str, default: f64) -> Result<f64> {
+        self.get(field).map_or(Ok(default), |value| non_negative(field, value))
+    }
+
+    /// A yes or no.
+    pub fn flag(&self, field: &str, default: bool) -> Result<bool> {
+        let Some(value) = self.get(field) else { return Ok(default) };
+        value.as_bool().ok_or_else(|| bad(field, value, "it must be true or false"))
+    }
+
+    /// A string.
+    pub fn text<'a>(&'a self, field: &str, default: &'a str) -> Result<&'a str> {
+        let Some(value) = self.get(field) else { return Ok(default) };
+        value.as_str().ok_or_else(|| bad(field, value, "it must be a string"))
+    }
+
+    /// The class that the checkpoint was saved from: the first of `architectures`.
+    pub fn architecture(&self) -> Option<&str> {
+        self.get("architectures")?.as_array()?.first()?.as_str()
+    }
+
+    /// How many labels a classifier has: as many as `id2label` names, 2 where it is absent.
+    pub fn labels(&self) -> Result<usize> {
+        match self.get("id2label") {
+            Some(Value::Object(labels)) if !labels.is_empty() => Ok(labels.len()),
+            Some(value) => Err(bad("id2label", value, "it must name at least one label")),
+            None => self.size("num_labels", 2),
+        }
+    }
+
+    /// The base of rotary wave lengths, from `rope_parameters` (transformers 5) or `rope_theta` (before).
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] for a scaled kind, naming the field.
+    pub fn rotary_theta(&self, default: f64) -> Result<f32> {
+        let mut theta = self.number("rope_theta", default)?;
+        for field in ["rope_parameters", "rope_scaling"] {
+            let Some(value) = self.get(field) else { continue };
+            let kind = value.get("rope_type").or_else(|| value.get("type")).filter(|kind| !kind.is_null());
+            if kind.is_some_and(|kind| kind != "default") {
+                return Err(self.not_built(field));
+            }
+            if let Some(value) = value.get("rope_theta") {
+                theta = non_negative("rope_theta", value)?;
+            }
+        }
+        if theta < 1.0 || !(theta as f32).is_finite() {
+            return Err(invalid(format!("config.json: `rope_theta` is {theta}, it must be at least 1")));
+        }
+        Ok(theta as f32)
+    }
+
+    /// Refuses a field whose value asks for something that is not built.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] when the field is there and is neither null nor one of `built`.
+    pub fn only(&self, field: &str, built: &[Value]) -> Result<()> {
+        match self.get(field) {
+            Some(value) if !built.contains(value) => Err(self.not_built(field)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The error that a field's value asks for something that is not built.
+    pub fn not_built(&self, field: &str) -> Error {
+        let value = self.get(field).map_or_else(String::new, shown);
+        Error::new(ErrorCode::Unsupported, format!("config.json: `{field}` is {value}, which Eidos does not build"))
+            .hint("use another model, or a later version of Eidos")
+            .detail("field", field)
+            .detail("value", value)
+    }
+
+    /// Checks that one size divides another.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] naming both fields and values.
+    pub fn divides(divisor: (&str, usize), whole: (&str, usize)) -> Result<()> {
+        if whole.1.is_multiple_of(divisor.1) {
+            return Ok(());
+        }
+        let message = format!(
+            "config.json: `{}` is {}, which is not a multiple of `{}`, {}",
+            whole.0, whole.1, divisor.0, divisor.1
+        );
+        Err(invalid(message).detail("field", whole.0).detail("value", whole.1))
+    }
+
+    /// Checks that rotary positions can turn the columns of a head in pairs.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] naming the field and its value.
+    pub fn even(field: &str, size: usize) -> Result<()> {
+        if size.is_multiple_of(2) {
+            return Ok(());
+        }
+        let message = format!("config.json: `{field}` is {size}, but rotary positions need an even number");
+        Err(invalid(message).detail("field", field).detail("value", size))
+    }
+}
+
+fn non_negative(field: &str, value: &Value) -> Result<f64> {
+    match value.as_f64() {
+        Some(number) if number.is_finite() && number >= 0.0 => Ok(number),
+        _ => Err(bad(field, value, "it must be a number of at least 0")),
+    }
+}
+
+fn bad(field: &str, value: &Value, rule: &str) -> Error {
+    let value = shown(value);
+    invalid(format!("config.json: `{field}` is {value}; {rule}")).detail("field", field).detail("value", value)
+}
+
+fn invalid(message: String) -> Error {
+    Error::new(ErrorCode::InvalidFile, message).hint("get the file again, or correct it")
+}
+
+/// A value as an error shows it: whole if short.
+fn shown(value: &Value) -> String {
+    let text = value.to_string();
+    match text.char_indices().nth(80) {
+        Some((cut, _)) => format!("{}...", &text[..cut]),
+        None => text,
+    }
+}

@@ -1,0 +1,72 @@
+//! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
+
+mod bert;
+mod eurobert;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::blueprint::Blueprint;
+use crate::model::config::Config;
+use crate::model::options::HeadChoice;
+
+/// The head class to build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Head {
+    /// None.
+    Base,
+    /// Scores of the vocabulary for every token.
+    MaskedLanguageModel,
+    /// Scores of the labels for a text.
+    SequenceClassification,
+}
+
+impl Head {
+    /// How many scores it gives for each row; 0 where it gives none.
+    fn logits(self, config: &Config, vocabulary: usize) -> Result<usize> {
+        match self {
+            Self::Base => Ok(0),
+            Self::MaskedLanguageModel => Ok(vocabulary),
+            Self::SequenceClassification => config.labels(),
+        }
+    }
+}
+
+/// What a family file offers.
+struct Family {
+    /// The `model_type` it reads.
+    model_type: &'static str,
+    /// The head classes, by their name in `architectures`.
+    classes: &'static [(&'static str, Head)],
+    /// Reads the configuration.
+    blueprint: fn(&Config, Head) -> Result<Blueprint>,
+}
+
+/// The registry: a new family is one more line.
+const FAMILIES: &[Family] = &[eurobert::FAMILY, bert::FAMILY];
+
+/// Reads a configuration of any family.
+///
+/// # Errors
+/// [`ErrorCode::Unsupported`] listing the families that are built, or naming the field that asks for something
+/// else; [`ErrorCode::InvalidFile`] naming a field that cannot be right.
+pub(crate) fn blueprint(config: &Config, choice: HeadChoice) -> Result<Blueprint> {
+    config.only("quantization_config", &[])?;
+    let model_type = config.text("model_type", "")?;
+    let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
+        let built: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();
+        let message = format!("config.json: the `model_type` is `{model_type}`, which Eidos does not build");
+        return Err(Error::new(ErrorCode::Unsupported, message)
+            .hint(format!("use a model of one of these types: {}", built.join(", ")))
+            .detail("field", "model_type")
+            .detail("value", model_type));
+    };
+    let head = match choice {
+        HeadChoice::Base => Head::Base,
+        HeadChoice::MaskedLanguageModel => Head::MaskedLanguageModel,
+        HeadChoice::SequenceClassification => Head::SequenceClassification,
+        HeadChoice::Auto => {
+            let saved = config.architecture().unwrap_or_default();
+            family.classes.iter().find(|(class, _)| *class == saved).map_or(Head::Base, |(_, head)| *head)
+        }
+    };
+    (family.blueprint)(config, head)
+}

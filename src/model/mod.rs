@@ -1,0 +1,31 @@
+//! The split model: a transformer that is read at the outputs of its modules.
+//!
+//! ```text
+//! config.json ──► families ──► Blueprint ──► module tree ──► split points
+//!                                 │               │
+//!                              weights ───►  layers by site ──► forward pass ──► tap ──► rows
+//! ```
+//!
+//! An architecture is data: a [family](families) maps a configuration to a [blueprint], which lists the
+//! modules with the point of the forward pass where each one's output lies. From that one list come the paths a
+//! user splits at, the names of the weights and the steps of the pass, which is written once.
+
+mod batch;
+mod blueprint;
+mod config;
+mod families;
+mod forward;
+mod layers;
+mod module_path;
+mod options;
+mod plan;
+mod split_model;
+mod tap;
+mod weights;
+
+pub use batch::plan_batches;
+pub use module_path::Module;
+pub use options::{DeviceChoice, HeadChoice, LoadOptions, Precision};
+pub use plan::ModelPlan;
+pub use split_model::{ModelParts, SplitModel, SplitPoint};
+pub use weights::WeightSource;

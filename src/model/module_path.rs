@@ -1,0 +1,225 @@
+//! Names of modules, exactly those of the checkpoint, and what is behind each.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::blueprint::{BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Work};
+
+/// How many near names an error offers.
+const SUGGESTIONS: usize = 3;
+
+/// A module of a model, as a listing shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    /// Where it is: what PyTorch's `named_modules()` prints; empty for the model itself.
+    pub path: String,
+    /// What it is: its class, with its sizes where it has any (`Linear(768 -> 3072)`).
+    pub kind: String,
+    /// Whether it gives one row per token, so that the model can be split there.
+    pub can_split: bool,
+    /// The columns of what it gives, if the model can be split there.
+    pub width: Option<usize>,
+}
+
+/// A module with what the forward pass needs to know of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// Its path.
+    pub path: String,
+    /// Its class in PyTorch.
+    pub class: &'static str,
+    /// What it does.
+    pub work: Work,
+    /// What comes out of it.
+    pub gives: Gives,
+    /// Where its parameters may lie besides.
+    pub elsewhere: Vec<Elsewhere>,
+}
+
+/// All modules of a model, in PyTorch's order.
+#[derive(Debug)]
+pub(crate) struct ModuleTree {
+    nodes: Vec<Node>,
+    modules: Vec<Module>,
+    index: HashMap<String, usize>,
+    /// `bert.`: what checkpoints put before the base model's paths, or leave out.
+    prefix: String,
+    /// The list of blocks and how many there are.
+    block_list: String,
+    blocks: usize,
+}
+
+impl ModuleTree {
+    /// Names the modules of a blueprint.
+    pub fn new(blueprint: &Blueprint) -> Self {
+        let mut nodes = Vec::new();
+        collect(&blueprint.root, String::new(), &mut nodes);
+        let modules = nodes.iter().map(|node| describe(node, blueprint)).collect();
+        let index = nodes.iter().enumerate().map(|(index, node)| (node.path.clone(), index)).collect();
+        let prefix = format!("{}.", blueprint.base_prefix);
+        let mut tree = Self { nodes, modules, index, prefix, block_list: String::new(), blocks: blueprint.blocks };
+        tree.block_list = tree
+            .spellings(blueprint.block_list)
+            .into_iter()
+            .find(|path| tree.index.contains_key(path))
+            .unwrap_or_default();
+        tree
+    }
+
+    /// The modules as a listing shows them.
+    pub fn modules(&self) -> &[Module] {
+        &self.modules
+    }
+
+    /// The modules as the forward pass knows them.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// A path as it may be written: as it is, and with the base model's prefix added or taken away.
+    pub fn spellings(&self, path: &str) -> Vec<String> {
+        let other = path.strip_prefix(&self.prefix).map_or_else(|| format!("{}{path}", self.prefix), str::to_owned);
+        vec![path.to_owned(), other]
+    }
+
+    /// Finds the module that a split point names: a path in either spelling, or the number of a block.
+    ///
+    /// # Errors
+    /// [`ErrorCode::UnknownModule`] with the nearest names, or saying why the model cannot be split there.
+    pub fn split_point(&self, path: &str) -> Result<(&Module, Site)> {
+        let index = self.find(path)?;
+        let (module, node) = (&self.modules[index], &self.nodes[index]);
+        match node.gives {
+            Gives::PerToken(site) => Ok((module, site)),
+            Gives::PerText(_) => Err(self.cannot_split(index, "gives one row per text, not one per token")),
+            Gives::Nothing if matches!(node.work, Work::List(_)) => {
+                Err(self.cannot_split(index, "is a list that is never called itself"))
+            }
+            Gives::Nothing if path.is_empty() => Err(self.cannot_split(index, "is the whole model")),
+            Gives::Nothing => Err(self.cannot_split(index, "is never called, so it gives nothing")),
+        }
+    }
+
+    fn find(&self, path: &str) -> Result<usize> {
+        if let Ok(block) = path.parse::<usize>() {
+            return self.index.get(&format!("{}.{block}", self.block_list)).copied().ok_or_else(|| {
+                let last = self.blocks - 1;
+                Error::new(ErrorCode::UnknownModule, format!("there is no block {block}"))
+                    .hint(format!("the model's blocks are 0 to {last}"))
+                    .detail("path", path)
+            });
+        }
+        let found = self.spellings(path).iter().find_map(|spelling| self.index.get(spelling).copied());
+        found.ok_or_else(|| {
+            let nearest = self.nearest(path);
+            let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
+            let hint = match names.split_last() {
+                None => "ask for the list of modules".to_owned(),
+                Some((only, [])) => format!("did you mean {only}?"),
+                Some((last, others)) => format!("did you mean {} or {last}?", others.join(", ")),
+            };
+            let error = Error::new(ErrorCode::UnknownModule, format!("the model has no module `{path}`"));
+            nearest.iter().fold(error.hint(hint).detail("path", path), |error, name| error.detail("nearest", name))
+        })
+    }
+
+    /// The modules to split at whose names are nearest, the nearest first.
+    fn nearest(&self, path: &str) -> Vec<&str> {
+        // A path that was mistyped beyond this is no longer the same path.
+        let most = path.len() / 2 + 1;
+        // What the base class calls `x` may have been written `bert.x`: the shorter distance counts.
+        let spellings = self.spellings(path);
+        let distance = |name: &str| spellings.iter().map(|spelling| edit_distance(spelling, name)).min();
+        let mut found: Vec<_> = self
+            .modules
+            .iter()
+            .filter(|module| module.can_split)
+            .filter_map(|module| distance(&module.path).map(|distance| (distance, module)))
+            .filter(|(distance, _)| *distance <= most)
+            .map(|(distance, module)| (distance, module.path.len().abs_diff(path.len()), module.path.as_str()))
+            .collect();
+        found.sort_by_key(|(distance, length, _)| (*distance, *length));
+        found.truncate(SUGGESTIONS);
+        found.into_iter().map(|(_, _, path)| path).collect()
+    }
+
+    fn cannot_split(&self, index: usize, why: &str) -> Error {
+        let path = &self.modules[index].path;
+        let within = if path.is_empty() { String::new() } else { format!("{path}.") };
+        let splits = || self.modules.iter().filter(|module| module.can_split);
+        // One inside it if there is, else any block.
+        let other = splits().find(|module| module.path.starts_with(&within));
+        let other = other.or_else(|| splits().find(|module| module.path.starts_with(&self.block_list)));
+        let hint = other.map_or_else(
+            || "choose a module that gives one row per token".to_owned(),
+            |module| format!("choose a module that gives one row per token, such as `{}`", module.path),
+        );
+        Error::new(ErrorCode::UnknownModule, format!("the model cannot be split at `{path}`: it {why}"))
+            .hint(hint)
+            .detail("path", path)
+    }
+}
+
+fn collect(part: &Part, path: String, nodes: &mut Vec<Node>) {
+    let children = part.children.iter().map(|child| {
+        let inner = if path.is_empty() { child.name.clone() } else { format!("{path}.{}", child.name) };
+        (child, inner)
+    });
+    let children: Vec<_> = children.collect();
+    // The model itself has the output of its last part, but an empty path is a slip, not a choice.
+    let gives = if path.is_empty() { Gives::Nothing } else { part.gives };
+    nodes.push(Node { path, class: part.class, work: part.work.clone(), gives, elsewhere: part.elsewhere.clone() });
+    for (child, path) in children {
+        collect(child, path, nodes);
+    }
+}
+
+fn describe(node: &Node, blueprint: &Blueprint) -> Module {
+    let class = node.class;
+    let kind = match &node.work {
+        Work::Linear { inputs, outputs, .. } => format!("{class}({inputs} -> {outputs})"),
+        Work::Embedding { count, width } => format!("{class}({count} x {width})"),
+        Work::RmsNorm { width, .. } | Work::LayerNorm { width, .. } => format!("{class}({width})"),
+        Work::List(count) => format!("{class}({count})"),
+        Work::Container | Work::Activation(_) | Work::Dropout(_) => class.to_owned(),
+    };
+    let site = match node.gives {
+        Gives::PerToken(site) => Some(site),
+        Gives::Nothing | Gives::PerText(_) => None,
+    };
+    Module {
+        path: node.path.clone(),
+        kind,
+        can_split: site.is_some(),
+        width: site.map(|site| width_at(site, blueprint)),
+    }
+}
+
+/// The columns of the value at a site.
+fn width_at(site: Site, blueprint: &Blueprint) -> usize {
+    let attention = &blueprint.attention;
+    match site {
+        Site::Embedding(EmbeddingSite::RotaryCosines) => attention.head_width,
+        Site::Block(_, BlockSite::Query | BlockSite::Context) => attention.heads * attention.head_width,
+        Site::Block(_, BlockSite::Key | BlockSite::Value) => attention.key_value_heads * attention.head_width,
+        Site::Block(_, BlockSite::MlpInner | BlockSite::MlpActivation | BlockSite::MlpUp) => blueprint.inner_width,
+        Site::Head(HeadSite::Logits) => blueprint.logits,
+        _ => blueprint.width,
+    }
+}
+
+/// How many letters must be inserted, removed or replaced to turn one name into another (Levenshtein 1966).
+fn edit_distance(from: &str, to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (before, letter) in from.chars().enumerate() {
+        let mut diagonal = row[0];
+        row[0] = before + 1;
+        for (column, other) in to.iter().enumerate() {
+            let replaced = diagonal + usize::from(letter != *other);
+            diagonal = row[column + 1];
+            row[column + 1] = replaced.min(row[column] + 1).min(diagonal + 1);
+        }
+    }
+    row[to.len()]
+}

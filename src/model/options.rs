@@ -1,0 +1,51 @@
+//! What a caller may choose when a model is loaded.
+
+/// Which head class to build around the base model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum HeadChoice {
+    /// The one that `architectures` in `config.json` names; the base model where it names a head that Eidos does
+    /// not build, or none.
+    #[default]
+    Auto,
+    /// None: what `AutoModel` loads.
+    Base,
+    /// `AutoModelForMaskedLM`.
+    MaskedLanguageModel,
+    /// `AutoModelForSequenceClassification`.
+    SequenceClassification,
+}
+
+/// The type of number that a model computes in. Files may hold `f32`, `f16` or `bf16` whatever this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    F32,
+}
+
+/// Where a model computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum DeviceChoice {
+    /// The processor.
+    #[default]
+    Cpu,
+    /// The NVIDIA GPU of that index, counted from 0.
+    Cuda(usize),
+}
+
+/// What a caller may choose when a model is loaded; the default is right for most.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LoadOptions {
+    /// Which head class to build.
+    pub head: HeadChoice,
+    /// The type of number to compute in.
+    pub precision: Precision,
+    /// Where to compute.
+    pub device: DeviceChoice,
+    /// Load every weight, not only those up to the last split point, so that [`crate::model::SplitModel::logits`]
+    /// works.
+    pub whole: bool,
+}

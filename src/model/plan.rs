@@ -1,0 +1,181 @@
+//! What loading a model will need, known from its configuration alone.
+
+use std::collections::HashSet;
+
+use candle_core::{Device, Tensor};
+
+use crate::control::{Control, Stage};
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::blueprint::{Blueprint, Gives, Site, Work};
+use crate::model::config::Config;
+use crate::model::families;
+use crate::model::forward::{Layer, Layers};
+use crate::model::layers::{Embedding, Linear, Norm};
+use crate::model::module_path::{Module, ModuleTree, Node};
+use crate::model::options::{DeviceChoice, LoadOptions};
+use crate::model::split_model::{SplitModel, SplitPoint};
+use crate::model::weights::{WeightSource, Weights};
+
+/// A model that is known but not loaded: its modules, where it will be split, and which tensors that takes.
+///
+/// Split points decide how much is loaded: the weights up to the last of them. Without one, nothing is.
+#[derive(Debug)]
+pub struct ModelPlan {
+    blueprint: Blueprint,
+    tree: ModuleTree,
+    options: LoadOptions,
+    split_points: Vec<SplitPoint>,
+    wanted: HashSet<String>,
+}
+
+/// A parameter of a module: the names it may have in a file, and its shape.
+struct Parameter {
+    names: Vec<String>,
+    shape: Vec<usize>,
+}
+
+impl ModelPlan {
+    /// Reads the bytes of a `config.json` and finds the split points: paths of modules, with or without the prefix
+    /// of the base model, or the number of a block.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] naming a field of the configuration that cannot be right,
+    /// [`ErrorCode::Unsupported`] naming one that asks for something that is not built,
+    /// [`ErrorCode::UnknownModule`] with the nearest names.
+    pub fn new(config: &[u8], split_points: &[&str], options: &LoadOptions) -> Result<Self> {
+        let blueprint = families::blueprint(&Config::parse(config)?, options.head)?;
+        let tree = ModuleTree::new(&blueprint);
+        let split_points = split_points
+            .iter()
+            .map(|path| {
+                let (module, site) = tree.split_point(path)?;
+                let width = module.width.ok_or_else(|| Error::internal("a split point without a width"))?;
+                Ok(SplitPoint { path: module.path.clone(), site, width })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        let mut plan = Self { blueprint, tree, options: options.clone(), split_points, wanted: HashSet::new() };
+        let wanted = plan.needed().flat_map(|(node, _)| plan.parameters(node)).flat_map(|parameter| parameter.names);
+        plan.wanted = wanted.collect();
+        Ok(plan)
+    }
+
+    /// Every module of the model, in PyTorch's order.
+    pub fn modules(&self) -> &[Module] {
+        self.tree.modules()
+    }
+
+    /// Whether the tensor of that name will be loaded. Files that hold no such tensor need not be fetched.
+    pub fn wants(&self, tensor: &str) -> bool {
+        self.wanted.contains(tensor)
+    }
+
+    /// Whether any tensor will be loaded.
+    pub fn wants_weights(&self) -> bool {
+        !self.wanted.is_empty()
+    }
+
+    /// Loads what is needed. `name` is what the model is called in messages; progress is counted in tensors.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path of a file; [`ErrorCode::InvalidFile`] naming a
+    /// file that is damaged, or a tensor that is missing or of another shape; [`ErrorCode::Device`] when the device
+    /// is not there; [`ErrorCode::Cancelled`].
+    pub fn load(self, name: &str, source: &WeightSource, control: &Control) -> Result<SplitModel> {
+        let device = device(self.options.device)?;
+        let mut layers = Layers::new();
+        if self.wants_weights() {
+            let weights = Weights::open(source).map_err(|error| error.within(name))?;
+            let needed: Vec<_> = self.needed().collect();
+            control.begin(Stage::Load, needed.len() as u64)?;
+            for (node, site) in needed {
+                layers.insert(site, self.layer(node, &weights, &device).map_err(|error| error.within(name))?);
+                control.advance(1)?;
+            }
+        }
+        Ok(SplitModel::new(
+            name.to_owned(),
+            self.blueprint,
+            self.tree,
+            self.split_points,
+            layers,
+            device,
+            self.options.whole,
+        ))
+    }
+
+    /// The modules that compute something at or before the last split point, with their sites.
+    fn needed(&self) -> impl Iterator<Item = (&Node, Site)> {
+        let last = self.split_points.iter().map(|point| point.site).max();
+        let whole = self.options.whole;
+        self.tree.nodes().iter().filter_map(move |node| {
+            let (Gives::PerToken(site) | Gives::PerText(site)) = node.gives else { return None };
+            let computes = !matches!(node.work, Work::Container | Work::List(_) | Work::Dropout(_));
+            (computes && (whole || Some(site) <= last)).then_some((node, site))
+        })
+    }
+
+    /// The parameters of a module: its weight, then its bias.
+    fn parameters(&self, node: &Node) -> Vec<Parameter> {
+        let parameter = |name, older: Option<&str>, shape: &[usize]| Parameter {
+            names: self.names(node, name, older),
+            shape: shape.to_vec(),
+        };
+        match node.work {
+            Work::Linear { inputs, outputs, bias } => {
+                let mut parameters = vec![parameter("weight", None, &[outputs, inputs])];
+                if bias {
+                    parameters.push(parameter("bias", None, &[outputs]));
+                }
+                parameters
+            }
+            Work::Embedding { count, width } => vec![parameter("weight", None, &[count, width])],
+            Work::RmsNorm { width, .. } => vec![parameter("weight", None, &[width])],
+            // Checkpoints converted from TensorFlow have TensorFlow's names.
+            Work::LayerNorm { width, .. } => {
+                vec![parameter("weight", Some("gamma"), &[width]), parameter("bias", Some("beta"), &[width])]
+            }
+            Work::Container | Work::List(_) | Work::Activation(_) | Work::Dropout(_) => Vec::new(),
+        }
+    }
+
+    /// The names a parameter may have in a file, the likeliest first.
+    fn names(&self, node: &Node, parameter: &str, older: Option<&str>) -> Vec<String> {
+        let own = [Some(parameter), older].into_iter().flatten().map(|name| format!("{}.{name}", node.path));
+        let elsewhere = node.elsewhere.iter().filter(|other| other.parameter == parameter);
+        let all = own.chain(elsewhere.map(|other| other.tensor.clone()));
+        all.flat_map(|name| self.tree.spellings(&name)).collect()
+    }
+
+    fn layer(&self, node: &Node, weights: &Weights, device: &Device) -> Result<Layer> {
+        let mut tensors = self
+            .parameters(node)
+            .into_iter()
+            .map(|parameter| weights.load(&parameter.names, &parameter.shape, device))
+            .collect::<Result<Vec<Tensor>>>()?
+            .into_iter();
+        let mut next = || tensors.next().ok_or_else(|| Error::internal("a module without its parameters"));
+        Ok(match node.work {
+            Work::Linear { bias, .. } => Layer::Linear(Linear::new(next()?, if bias { Some(next()?) } else { None })),
+            Work::Embedding { .. } => Layer::Embedding(Embedding::new(next()?)),
+            Work::RmsNorm { epsilon, .. } => Layer::Norm(Norm::root_mean_square(next()?, epsilon)),
+            Work::LayerNorm { epsilon, .. } => Layer::Norm(Norm::layer(next()?, next()?, epsilon)),
+            Work::Activation(function) => Layer::Activation(function),
+            Work::Container | Work::List(_) | Work::Dropout(_) => {
+                return Err(Error::internal(format!("`{}` computes nothing", node.path)));
+            }
+        })
+    }
+}
+
+/// Opens the device.
+fn device(choice: DeviceChoice) -> Result<Device> {
+    match choice {
+        DeviceChoice::Cpu => Ok(Device::Cpu),
+        DeviceChoice::Cuda(index) => Device::new_cuda(index).map_err(|error| {
+            let cause = Error::from(error);
+            Error::new(ErrorCode::Device, format!("no CUDA device {index}: {}", cause.message()))
+                .hint("use the CPU, or a build with the feature `cuda` on a machine with an NVIDIA GPU")
+                .detail("device", index)
+        }),
+    }
+}

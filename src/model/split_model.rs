@@ -1,0 +1,197 @@
+//! A loaded model that runs to its split points.
+
+use candle_core::{DType, Device, Tensor};
+
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::blueprint::{Blueprint, EmbeddingSite, Site};
+use crate::model::forward::{Layers, Pass, TokenRows};
+use crate::model::module_path::{Module, ModuleTree};
+use crate::model::options::LoadOptions;
+use crate::model::plan::ModelPlan;
+use crate::model::tap::{Halt, Tap};
+use crate::model::weights::WeightSource;
+
+/// A place where a model is split: its activations are read there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SplitPoint {
+    /// The module's path, in the spelling of [`SplitModel::modules`].
+    pub path: String,
+    /// The columns of its activations.
+    pub width: usize,
+    pub(crate) site: Site,
+}
+
+/// What a model is made from.
+#[derive(Debug, Clone)]
+pub struct ModelParts<'a> {
+    /// What it is called in messages: its id or folder.
+    pub name: &'a str,
+    /// The bytes of its `config.json`.
+    pub config: &'a [u8],
+    /// Where its weights lie.
+    pub weights: WeightSource,
+}
+
+/// A model that is loaded as far as its last split point, and runs that far.
+///
+/// It is only read, so any number of threads may run it at once; each run computes on the thread that calls it.
+#[derive(Debug)]
+pub struct SplitModel {
+    name: String,
+    blueprint: Blueprint,
+    tree: ModuleTree,
+    split_points: Vec<SplitPoint>,
+    sites: Vec<Site>,
+    layers: Layers,
+    device: Device,
+    whole: bool,
+}
+
+impl SplitModel {
+    pub(crate) fn new(
+        name: String,
+        blueprint: Blueprint,
+        tree: ModuleTree,
+        split_points: Vec<SplitPoint>,
+        layers: Layers,
+        device: Device,
+        whole: bool,
+    ) -> Self {
+        let sites = split_points.iter().map(|point| point.site).collect();
+        Self { name, blueprint, tree, split_points, sites, layers, device, whole }
+    }
+
+    /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or
+    /// the number of a block. Without split points no weight is read, and the model only lists its modules.
+    ///
+    /// # Errors
+    /// Those of [`ModelPlan::new`] and [`ModelPlan::load`].
+    pub fn from_parts(
+        parts: &ModelParts<'_>,
+        split_points: &[&str],
+        options: &LoadOptions,
+        control: &Control,
+    ) -> Result<Self> {
+        let plan = ModelPlan::new(parts.config, split_points, options).map_err(|error| error.within(parts.name))?;
+        plan.load(parts.name, &parts.weights, control)
+    }
+
+    /// What the model is called: its id or folder.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its architecture: the `model_type` of its configuration.
+    pub fn family(&self) -> &str {
+        self.blueprint.family
+    }
+
+    /// Every module of the model, in PyTorch's order.
+    pub fn modules(&self) -> &[Module] {
+        self.tree.modules()
+    }
+
+    /// Where it is split, in the caller's order.
+    pub fn split_points(&self) -> &[SplitPoint] {
+        &self.split_points
+    }
+
+    /// How many token ids it knows.
+    pub fn vocabulary_size(&self) -> usize {
+        self.blueprint.vocabulary
+    }
+
+    /// How many tokens of a text it was made for.
+    pub fn max_positions(&self) -> usize {
+        self.blueprint.max_positions
+    }
+
+    /// Where it computes.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Runs the texts, given as token ids, as far as the last split point.
+    ///
+    /// Returns one f32 tensor `(sum of lengths, width)` for each split point, in the caller's order: the rows of
+    /// the first text, then those of the second, and so on. A text without tokens has no rows. The rows of a text
+    /// are the same bits whatever the other texts are.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for a text
+    /// longer than the model's table of positions; [`ErrorCode::OutOfMemory`] on a device.
+    pub fn forward(&self, sequences: &[&[u32]]) -> Result<Vec<Tensor>> {
+        self.check(sequences)?;
+        let rows = TokenRows::new(sequences);
+        if rows.len() == 0 || self.sites.is_empty() {
+            let empty = |point: &SplitPoint| Ok(Tensor::zeros((0, point.width), DType::F32, &self.device)?);
+            return self.split_points.iter().map(empty).collect();
+        }
+        let mut tap = Tap::capture(&self.sites);
+        match self.pass(&rows, &mut tap).run() {
+            Ok(_) | Err(Halt::Done) => {}
+            Err(Halt::Failed(error)) => return Err(error),
+        }
+        let captured = tap.into_captured().into_iter().zip(&self.split_points);
+        captured
+            .map(|(value, point)| {
+                value.ok_or_else(|| Error::internal(format!("the forward pass never came to `{}`", point.path)))
+            })
+            .collect()
+    }
+
+    /// What the head of the model gives for a text: `(tokens, vocabulary)` scores of a masked language model,
+    /// `(1, labels)` of a classifier. The model must have been loaded with [`LoadOptions::whole`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] when the model has no head, was not loaded as a whole, or the text has no
+    /// tokens; else those of [`SplitModel::forward`].
+    pub fn logits(&self, sequence: &[u32]) -> Result<Tensor> {
+        if self.blueprint.logits == 0 {
+            return Err(Error::argument(format!("`{}` was loaded without a head that gives logits", self.name))
+                .hint("choose a head in the load options"));
+        }
+        if !self.whole {
+            return Err(Error::argument(format!("`{}` was loaded only as far as its split points", self.name))
+                .hint("set `whole` in the load options"));
+        }
+        if sequence.is_empty() {
+            return Err(Error::argument("a text without tokens has no logits").hint("give at least one token"));
+        }
+        self.check(&[sequence])?;
+        match self.pass(&TokenRows::new(&[sequence]), &mut Tap::pass()).run() {
+            Ok(logits) => Ok(logits),
+            Err(Halt::Failed(error)) => Err(error),
+            Err(Halt::Done) => Err(Error::internal("the forward pass ended before the head")),
+        }
+    }
+
+    fn pass<'a, 'b>(&'a self, rows: &'a TokenRows, tap: &'a mut Tap<'b>) -> Pass<'a, 'b> {
+        Pass { blueprint: &self.blueprint, layers: &self.layers, device: &self.device, rows, tap }
+    }
+
+    /// Refuses ids and lengths that no table has, before they reach a device that could not say so.
+    fn check(&self, sequences: &[&[u32]]) -> Result<()> {
+        let vocabulary = self.blueprint.vocabulary;
+        if let Some(id) = sequences.iter().copied().flatten().find(|id| **id as usize >= vocabulary) {
+            let message = format!("token id {id} is beyond the vocabulary of `{}`, {vocabulary} ids", self.name);
+            return Err(Error::new(ErrorCode::Mismatch, message)
+                .hint("the tokenizer is another model's: use the one that belongs to this model")
+                .detail("id", id)
+                .detail("vocabulary", vocabulary));
+        }
+        let most = self.blueprint.max_positions;
+        let bounded = self.layers.contains_key(&Site::Embedding(EmbeddingSite::Position));
+        if let Some(text) = sequences.iter().position(|ids| bounded && ids.len() > most) {
+            let length = sequences[text].len();
+            let message =
+                format!("text {text} of the batch has {length} tokens, but `{}` has {most} positions", self.name);
+            return Err(Error::argument(message)
+                .hint(format!("truncate texts to {most} tokens"))
+                .detail("length", length)
+                .detail("positions", most));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,6 @@
+//! The model room against transformers, and against itself: golden activations, module trees, bits, hostile files.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod activations;
+mod golden;
+mod trees;

@@ -1,0 +1,97 @@
+//! Module trees are those of PyTorch, and paths are found in them.
+
+use eidos::ErrorCode;
+use eidos::model::LoadOptions;
+
+use crate::golden::{self, Listed, VARIANTS};
+
+fn kind(listed: &Listed) -> String {
+    let class = &listed.class;
+    match listed {
+        Listed { linear: Some([inputs, outputs]), .. } => format!("{class}({inputs} -> {outputs})"),
+        Listed { embedding: Some([count, width]), .. } => format!("{class}({count} x {width})"),
+        Listed { layer_norm: Some([width]), .. } | Listed { rms_norm: Some([width]), .. } => {
+            format!("{class}({width})")
+        }
+        Listed { list: Some(count), .. } => format!("{class}({count})"),
+        _ => class.clone(),
+    }
+}
+
+#[test]
+fn every_module_tree_is_the_one_that_named_modules_prints() {
+    for (family, variants) in VARIANTS {
+        for variant in *variants {
+            let model = golden::load(family, variant, "weights", &[], &LoadOptions::default()).unwrap();
+            assert_eq!(model.modules()[0].path, "");
+            let theirs = golden::listing(family, variant);
+            let ours = &model.modules()[1..];
+            let paths = |index: usize| (ours.get(index).map(|m| &m.path), theirs.get(index).map(|m| &m.path));
+            assert_eq!(ours.len(), theirs.len(), "{family} {variant}: {:?}", paths(theirs.len().min(ours.len())));
+            for (ours, theirs) in ours.iter().zip(&theirs) {
+                assert_eq!(ours.path, theirs.path, "{family} {variant}");
+                // The activation's class changes with the activation.
+                if !variant.starts_with("base_") {
+                    assert_eq!(ours.kind, kind(theirs), "{family} {variant} {}", ours.path);
+                }
+                assert_eq!(ours.can_split, theirs.splits, "{family} {variant} {}", ours.path);
+                assert_eq!(ours.width, theirs.width, "{family} {variant} {}", ours.path);
+            }
+        }
+    }
+}
+
+fn split(family: &str, variant: &str, path: &str) -> Result<String, (ErrorCode, String)> {
+    golden::load(family, variant, "weights", &[path], &LoadOptions::default())
+        .map(|model| model.split_points()[0].path.clone())
+        .map_err(|error| (error.code(), error.to_string()))
+}
+
+#[test]
+fn a_path_is_found_with_and_without_the_prefix_of_the_base_model() {
+    let found = [
+        ("eurobert", "masked_lm", "layers.1.mlp", "model.layers.1.mlp"),
+        ("eurobert", "masked_lm", "model.layers.1.mlp", "model.layers.1.mlp"),
+        ("eurobert", "base", "model.layers.1.mlp", "layers.1.mlp"),
+        ("bert", "masked_lm", "encoder.layer.1.output", "bert.encoder.layer.1.output"),
+        ("bert", "base", "bert.encoder.layer.1.output", "encoder.layer.1.output"),
+        ("bert", "classify", "2", "bert.encoder.layer.2"),
+        ("eurobert", "base", "0", "layers.0"),
+    ];
+    for (family, variant, written, path) in found {
+        assert_eq!(split(family, variant, written).unwrap(), path, "{family} {variant} {written}");
+    }
+}
+
+#[test]
+fn an_unknown_path_is_answered_with_the_nearest_names() {
+    let wrong = [
+        ("model.layer.1", "the model has no module `model.layer.1` (did you mean `model.layers.1`"),
+        ("model.layers.1.mpl", "`model.layers.1.mlp`"),
+        ("layers.1.mlpp", "did you mean `model.layers.1.mlp`"),
+        ("3", "there is no block 3 (the model's blocks are 0 to 2)"),
+        ("model.layers.7.mlp", "`model.layers.0.mlp`"),
+        ("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "ask for the list of modules"),
+    ];
+    for (path, says) in wrong {
+        let (code, text) = split("eurobert", "masked_lm", path).unwrap_err();
+        assert_eq!(code, ErrorCode::UnknownModule);
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn a_module_without_rows_for_tokens_says_so() {
+    let refused = [
+        ("bert", "base", "pooler.dense", "gives one row per text"),
+        ("bert", "base", "encoder.layer", "a list"),
+        ("bert", "base", "encoder.layer.1.attention.self.dropout", "is never called"),
+        ("bert", "base", "", "the whole model"),
+        ("eurobert", "classify_bos", "dense", "gives one row per text"),
+    ];
+    for (family, variant, path, says) in refused {
+        let (code, text) = split(family, variant, path).unwrap_err();
+        assert_eq!(code, ErrorCode::UnknownModule);
+        assert!(text.contains(says) && text.contains("such as `"), "{text}");
+    }
+}
