@@ -100,9 +100,11 @@ impl Repository {
             for (name, path) in names.iter().zip(&cached) {
                 remotes.push(if path.is_some() { None } else { self.describe(client, name)? });
             }
-            let sizes: Option<u64> = remotes.iter().flatten().map(|remote| remote.size).sum();
+            // Sizes come from a server: the sum may be anything.
+            let total =
+                remotes.iter().flatten().fold(0, |sum: u64, remote| sum.saturating_add(remote.size.unwrap_or(0)));
             if remotes.iter().any(Option::is_some) {
-                control.begin(Stage::Download, sizes.unwrap_or(0))?;
+                control.begin(Stage::Download, total)?;
             }
             let wanted = names.iter().zip(cached).zip(&remotes);
             wanted

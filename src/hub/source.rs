@@ -53,18 +53,18 @@ pub fn locate(id_or_path: &str, options: &HubOptions, control: &Control) -> Resu
             .detail("path", shown(id_or_path)));
     }
     let id = RepositoryId::parse(id_or_path)?;
-    open_repository(id, options, control)
+    open_repository(&id, options, control)
 }
 
 #[cfg(feature = "hub")]
-fn open_repository(id: RepositoryId, options: &HubOptions, control: &Control) -> Result<ModelSource> {
+fn open_repository(id: &RepositoryId, options: &HubOptions, control: &Control) -> Result<ModelSource> {
     let name = id.as_str().to_owned();
-    let repository = Repository::open(id, options, control, CONFIG_FILE)?;
+    let repository = Repository::open(id.clone(), options, control, CONFIG_FILE)?;
     Ok(ModelSource { name, origin: Origin::Repository(Box::new(repository)) })
 }
 
 #[cfg(not(feature = "hub"))]
-fn open_repository(id: RepositoryId, _options: &HubOptions, _control: &Control) -> Result<ModelSource> {
+fn open_repository(id: &RepositoryId, _options: &HubOptions, _control: &Control) -> Result<ModelSource> {
     let id = id.as_str();
     Err(Error::new(
         ErrorCode::Unsupported,
@@ -204,12 +204,12 @@ impl ModelSource {
 
     /// The error for a file that the model must have and has not.
     pub fn missing(&self, name: &str) -> Error {
-        self.not_there(format!("`{name}`"), "choose a model that has it").detail("file", name)
+        self.not_there(&format!("`{name}`"), "choose a model that has it").detail("file", name)
     }
 
     fn missing_shard(&self, shard: &str) -> Error {
         let error = self.not_there(
-            format!("`{shard}`, which `{INDEX_FILE}` names,"),
+            &format!("`{shard}`, which `{INDEX_FILE}` names,"),
             "get the missing shard, or the whole model again",
         );
         error.detail("file", shard).detail("index", INDEX_FILE)
@@ -219,7 +219,7 @@ impl ModelSource {
         match self.has_pickled_weights(control) {
             Err(error) => error,
             Ok(false) => self
-                .not_there(format!("`{WEIGHTS_FILE}` or `{INDEX_FILE}`"), "choose a model with safetensors weights")
+                .not_there(&format!("`{WEIGHTS_FILE}` or `{INDEX_FILE}`"), "choose a model with safetensors weights")
                 .detail("file", WEIGHTS_FILE),
             Ok(true) => Error::new(
                 ErrorCode::Unsupported,
@@ -244,7 +244,7 @@ impl ModelSource {
         control.check().map(|()| false)
     }
 
-    fn not_there(&self, what: String, remedy: &str) -> Error {
+    fn not_there(&self, what: &str, remedy: &str) -> Error {
         match &self.origin {
             Origin::Folder(folder) => {
                 let folder = folder.display();
@@ -253,7 +253,7 @@ impl ModelSource {
                     .detail("folder", folder)
             }
             #[cfg(feature = "hub")]
-            Origin::Repository(repository) => repository.not_there(&what, remedy),
+            Origin::Repository(repository) => repository.not_there(what, remedy),
         }
     }
 }
