@@ -150,8 +150,14 @@ impl Repository {
         let (id, revision) = (self.id.as_str(), &self.settings.revision);
         let error = if self.settings.offline {
             let cache = self.settings.cache_dir.display();
-            Error::new(ErrorCode::NotFound, format!("the cache `{cache}` has no {what} of model `{id}` at revision `{revision}`, and HF_HUB_OFFLINE (or the option offline) forbids to download it"))
-                .hint("unset HF_HUB_OFFLINE once to download it")
+            Error::new(
+                ErrorCode::NotFound,
+                format!(
+                    "the cache `{cache}` has no {what} of model `{id}` at revision `{revision}`, \
+                     and HF_HUB_OFFLINE (or the option offline) forbids to download it"
+                ),
+            )
+            .hint("unset HF_HUB_OFFLINE once to download it")
         } else {
             Error::new(ErrorCode::NotFound, format!("model `{id}` has no {what} at revision `{revision}`")).hint(remedy)
         };

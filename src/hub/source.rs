@@ -68,7 +68,7 @@ fn open_repository(id: &RepositoryId, _options: &HubOptions, _control: &Control)
     let id = id.as_str();
     Err(Error::new(
         ErrorCode::Unsupported,
-        format!("`{id}` is not a folder, and this build of Eidos was made without the feature `hub`, so it cannot download models"),
+        format!("`{id}` is not a folder, and this build of Eidos cannot download models: it has no feature `hub`"),
     )
     .hint("download the model with another program and give its folder, or build Eidos with the feature `hub`")
     .detail("id", id))
@@ -121,8 +121,8 @@ impl ModelSource {
     /// Without a network, a file that is not cached counts as one that the model does not have.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] when `name` is not a plain relative name, [`ErrorCode::InvalidFile`] when it is a folder,
-    /// [`ErrorCode::NotFound`] when it is a link to nothing, and for an id what [`locate`] reports.
+    /// [`ErrorCode::InvalidArgument`] when `name` is not a plain relative name, [`ErrorCode::InvalidFile`] when it is a
+    /// folder, [`ErrorCode::NotFound`] when it is a link to nothing, and for an id what [`locate`] reports.
     pub fn file(&self, name: &str, control: &Control) -> Result<Option<PathBuf>> {
         Ok(self.files(&[name], control)?.pop().flatten())
     }
@@ -173,8 +173,9 @@ impl ModelSource {
     /// least one tensor for which `wanted` is true, and only these are fetched; none when nothing is wanted.
     ///
     /// # Errors
-    /// [`ErrorCode::Unsupported`] when the weights exist only as `pytorch_model.bin`, [`ErrorCode::NotFound`] when there are none or
-    /// a shard of the index is missing, [`ErrorCode::InvalidFile`] for an index that is none, and what [`Self::file`] reports.
+    /// [`ErrorCode::Unsupported`] when the weights exist only as `pytorch_model.bin`, [`ErrorCode::NotFound`] when
+    /// there are none or a shard of the index is missing, [`ErrorCode::InvalidFile`] for an index that is none, and
+    /// what [`Self::file`] reports.
     pub fn weight_files(&self, wanted: &dyn Fn(&str) -> bool, control: &Control) -> Result<Vec<PathBuf>> {
         if let Some(single) = self.file(WEIGHTS_FILE, control)? {
             return Ok(vec![single]);
@@ -223,9 +224,12 @@ impl ModelSource {
                 .detail("file", WEIGHTS_FILE),
             Ok(true) => Error::new(
                 ErrorCode::Unsupported,
-                format!("`{}` has its weights only as `{}`, which Eidos does not read", shown(&self.name), PICKLED_WEIGHTS[0]),
+                format!(
+                    "`{}` has its weights only as `pytorch_model.bin`, which Eidos does not read",
+                    shown(&self.name)
+                ),
             )
-            .hint("convert it in Python with `AutoModel.from_pretrained(id).save_pretrained(folder)` and give that folder")
+            .hint("convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder")
             .detail("model", shown(&self.name)),
         }
     }
