@@ -69,6 +69,7 @@ fn a_server_that_ignores_ranges_sends_the_file_from_its_start() {
     let setup = setup();
     setup.server.spoil_content(&[Trouble::CutAfter(500_000), Trouble::WholeFile]);
     assert!(setup.weights_are_right(&Control::new()).unwrap());
+    assert_eq!(setup.ranges(), ["", "bytes=500000-"]);
 }
 
 #[test]
