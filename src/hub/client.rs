@@ -59,8 +59,8 @@ pub(super) struct RemoteBytes {
 }
 
 impl<'a> Client<'a> {
-    /// Makes a client for the time of `work`, which runs on this thread. Meanwhile another thread waits for the caller to
-    /// cancel, and then breaks the connections; it ends with this call.
+    /// Makes a client for the time of `work`, which runs on this thread. Meanwhile another thread waits for the caller
+    /// to cancel, and then breaks the connections; it ends with this call.
     pub(super) fn with<T>(
         settings: &'a Settings,
         control: &'a Control,
@@ -146,8 +146,8 @@ impl<'a> Client<'a> {
         Ok(RemoteBytes { start, total, host, reader })
     }
 
-    /// Sends a request and follows redirects until an answer is no redirect, or `enough` has seen enough in the headers.
-    /// `None` when there is no such file.
+    /// Sends a request and follows redirects until an answer is no redirect, or `enough` has seen enough in the
+    /// headers. `None` when there is no such file.
     fn follow(
         &self,
         target: &Target<'_>,
@@ -243,7 +243,8 @@ impl Answer {
 struct Seen {
     commit: Option<String>,
     etag: Option<String>,
-    is_large: bool,
+    /// Whether the ETag is the one of the content as the hub knows it, not just that of some answer.
+    is_linked: bool,
     size: Option<u64>,
 }
 
@@ -253,7 +254,7 @@ impl Seen {
         self.commit = self.commit.take().or_else(|| text(headers, "x-repo-commit").map(str::to_owned));
         if self.etag.is_none() {
             self.etag = text(headers, "x-linked-etag").map(plain_etag);
-            self.is_large = self.etag.is_some();
+            self.is_linked = self.etag.is_some();
         }
         self.size = self.size.or_else(|| number(headers, "x-linked-size"));
         self.commit.is_some() && self.etag.is_some() && self.size.is_some()
@@ -273,7 +274,7 @@ impl Seen {
         if !is_safe_name(&commit) || !is_safe_name(&etag) {
             return Err(Failure::Final(strange(host, target, "sent a commit or ETag that cannot be a file name")));
         }
-        let is_sha256 = self.is_large && etag.len() == 64 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_sha256 = self.is_linked && etag.len() == 64 && etag.bytes().all(|byte| byte.is_ascii_hexdigit());
         Ok(RemoteFile { commit, etag, size: self.size, is_sha256 })
     }
 }

@@ -18,12 +18,13 @@ const CHUNK: usize = 256 << 10;
 /// After this many new bytes a broken connection counts as the first one again.
 const GOOD_RUN: u64 = 16 << 20;
 
-/// Fetches a file into the cache, unless it is there, and gives its path. Progress is counted in bytes; those of a partial
-/// blob that is there already count at once.
+/// Fetches a file into the cache, unless it is there, and gives its path. Progress is counted in bytes; those of a
+/// partial blob that is there already count at once.
 ///
 /// # Errors
-/// [`crate::ErrorCode::Network`] when the connection breaks four times, [`crate::ErrorCode::Io`] when the cache cannot be written,
-/// [`crate::ErrorCode::Cancelled`]; in all cases what has arrived is kept. [`crate::ErrorCode::AccessDenied`] and the other answers of a hub.
+/// [`crate::ErrorCode::Network`] when the connection breaks four times, [`crate::ErrorCode::Io`] when the cache cannot
+/// be written, [`crate::ErrorCode::Cancelled`]; in all cases what has arrived is kept.
+/// [`crate::ErrorCode::AccessDenied`] and the other answers of a hub.
 pub(super) fn download(
     client: &Client<'_>,
     cache: &Cache,
@@ -141,8 +142,8 @@ impl Growing<'_> {
         Ok(self.control.advance(new)?)
     }
 
-    /// Compares the content with its SHA-256, where the hub names it. Bytes can go wrong on the way to a disk too, and a
-    /// partial file may be another program's.
+    /// Compares the content with its SHA-256, where the hub names it. Bytes can go wrong on the way to a disk too, and
+    /// a partial file may be another program's.
     fn verify(&self) -> Result<(), Failure> {
         if !self.remote.is_sha256 {
             return Ok(());

@@ -58,15 +58,17 @@ impl Endpoint {
     /// Checks the address of a hub.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] for what is not an `http` or `https` address with a host and nothing after the path.
+    /// [`crate::ErrorCode::InvalidArgument`] for what is not an `http` or `https` address with a host and nothing after
+    /// the path.
     pub(super) fn parse(address: &str) -> Result<Self> {
         let base = address.trim().trim_end_matches('/');
         let origin = Origin::of(base).filter(|_| !base.contains(['?', '#']));
         // Not shown as it is: it may hold a password.
         let visible = shown(base.rsplit('@').next().unwrap_or_default());
         let origin = origin.ok_or_else(|| {
-            Error::argument(format!("the hub's endpoint `{visible}` is not an http or https address"))
-                .hint("set HF_ENDPOINT or the option to an address such as `https://huggingface.co`, without a name and password")
+            Error::argument(format!("the hub's endpoint `{visible}` is not an http or https address")).hint(
+                "set HF_ENDPOINT or the option to an address such as `https://huggingface.co`, without a password",
+            )
         })?;
         Ok(Self { base: base.to_owned(), origin })
     }

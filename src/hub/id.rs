@@ -25,7 +25,7 @@ impl RepositoryId {
             [owner, name] => broken_rule(owner).or_else(|| broken_rule(name)),
             _ => Some("has more than one `/`"),
         };
-        let broken = broken.or_else(|| id.ends_with(".git").then_some("ends with `.git`"));
+        let broken = broken.or_else(|| id.strip_suffix(".git").map(|_| "ends with `.git`"));
         match broken {
             None => Ok(Self(id.to_owned())),
             Some(rule) => {

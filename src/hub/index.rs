@@ -30,8 +30,8 @@ impl ShardIndex {
     /// Reads an index and checks that every shard is a plain safetensors file name.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidFile`] naming the index when it is too large, no index, empty, or names a shard that is not a
-    /// file beside it.
+    /// [`ErrorCode::InvalidFile`] naming the index when it is too large, no index, empty, or names a shard that is not
+    /// a file beside it.
     pub(super) fn read(path: &Path) -> Result<Self> {
         let bytes = read_limited(path, LARGEST_INDEX)?;
         Self::parse(&bytes)
@@ -73,7 +73,8 @@ mod tests {
 
     #[test]
     fn only_the_shards_with_wanted_tensors_are_named() {
-        let text = br#"{"metadata": {"total_size": 3}, "weight_map": {"a.0": "2.safetensors", "a.1": "1.safetensors", "b": "3.safetensors"}}"#;
+        let text = br#"{"metadata": {"total_size": 3},
+            "weight_map": {"a.0": "2.safetensors", "a.1": "1.safetensors", "b": "3.safetensors"}}"#;
         let index = ShardIndex::parse(text).expect("a good index");
         assert_eq!(index.shards(&|_| true), ["1.safetensors", "2.safetensors", "3.safetensors"]);
         assert_eq!(index.shards(&|name| name.starts_with("a.")), ["1.safetensors", "2.safetensors"]);

@@ -14,14 +14,14 @@
 //!
 //! # Why a small client of our own
 //!
-//! The hub is three requests deep (resolve, redirect, range), and a C library must be able to bound, cancel and
-//! explain each of them. hf-hub 0.5 is small and synchronous, but has no time limits, gives a download no way to
-//! stop, appends whatever the server sends to a partial file without looking whether the range was honoured or the
-//! size is right, does not tell a missing repository from a missing file (the header that says so is lost), and
-//! reports some of what a server or a relative folder can cause as a panic. hf-hub 1.0 brings an async runtime and
-//! a second HTTP and TLS stack into a process that belongs to somebody else. What is left to write on top of `ureq`
-//! (synchronous, rustls, compiled-in roots) is in this folder and tested against a server that misbehaves in all
-//! those ways.
+//! A hub is three requests deep (resolve, redirect, range), and a C library must be able to bound, cancel and explain
+//! each of them. hf-hub 0.5 is small and synchronous, but it has no time limits, gives a download no way to stop,
+//! appends what the server sends to a partial file without looking whether the range was honoured or the size is right,
+//! cannot tell a missing repository from a missing file (the header that says so is lost), panics on a redirect without
+//! an address, and reads neither `HF_TOKEN` nor `HF_HUB_CACHE` nor `HF_HUB_OFFLINE`. hf-hub 1.0 brings an async runtime
+//! and another HTTP stack into a process that belongs to somebody else. What is left to write on top of `ureq`
+//! (synchronous, rustls, compiled-in roots) is in this folder, and tested against a server that misbehaves in all those
+//! ways.
 
 mod id;
 mod index;

@@ -100,9 +100,11 @@ impl Repository {
             for (name, path) in names.iter().zip(&cached) {
                 remotes.push(if path.is_some() { None } else { self.describe(client, name)? });
             }
-            let sizes: Option<u64> = remotes.iter().flatten().map(|remote| remote.size).sum();
+            // Sizes come from a server: the sum may be anything.
+            let total =
+                remotes.iter().flatten().fold(0, |sum: u64, remote| sum.saturating_add(remote.size.unwrap_or(0)));
             if remotes.iter().any(Option::is_some) {
-                control.begin(Stage::Download, sizes.unwrap_or(0))?;
+                control.begin(Stage::Download, total)?;
             }
             let wanted = names.iter().zip(cached).zip(&remotes);
             wanted
@@ -148,8 +150,14 @@ impl Repository {
         let (id, revision) = (self.id.as_str(), &self.settings.revision);
         let error = if self.settings.offline {
             let cache = self.settings.cache_dir.display();
-            Error::new(ErrorCode::NotFound, format!("the cache `{cache}` has no {what} of model `{id}` at revision `{revision}`, and HF_HUB_OFFLINE (or the option offline) forbids to download it"))
-                .hint("unset HF_HUB_OFFLINE once to download it")
+            Error::new(
+                ErrorCode::NotFound,
+                format!(
+                    "the cache `{cache}` has no {what} of model `{id}` at revision `{revision}`, \
+                     and HF_HUB_OFFLINE (or the option offline) forbids to download it"
+                ),
+            )
+            .hint("unset HF_HUB_OFFLINE once to download it")
         } else {
             Error::new(ErrorCode::NotFound, format!("model `{id}` has no {what} at revision `{revision}`")).hint(remedy)
         };

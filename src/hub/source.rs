@@ -53,22 +53,22 @@ pub fn locate(id_or_path: &str, options: &HubOptions, control: &Control) -> Resu
             .detail("path", shown(id_or_path)));
     }
     let id = RepositoryId::parse(id_or_path)?;
-    open_repository(id, options, control)
+    open_repository(&id, options, control)
 }
 
 #[cfg(feature = "hub")]
-fn open_repository(id: RepositoryId, options: &HubOptions, control: &Control) -> Result<ModelSource> {
+fn open_repository(id: &RepositoryId, options: &HubOptions, control: &Control) -> Result<ModelSource> {
     let name = id.as_str().to_owned();
-    let repository = Repository::open(id, options, control, CONFIG_FILE)?;
+    let repository = Repository::open(id.clone(), options, control, CONFIG_FILE)?;
     Ok(ModelSource { name, origin: Origin::Repository(Box::new(repository)) })
 }
 
 #[cfg(not(feature = "hub"))]
-fn open_repository(id: RepositoryId, _options: &HubOptions, _control: &Control) -> Result<ModelSource> {
+fn open_repository(id: &RepositoryId, _options: &HubOptions, _control: &Control) -> Result<ModelSource> {
     let id = id.as_str();
     Err(Error::new(
         ErrorCode::Unsupported,
-        format!("`{id}` is not a folder, and this build of Eidos was made without the feature `hub`, so it cannot download models"),
+        format!("`{id}` is not a folder, and this build of Eidos cannot download models: it has no feature `hub`"),
     )
     .hint("download the model with another program and give its folder, or build Eidos with the feature `hub`")
     .detail("id", id))
@@ -121,8 +121,8 @@ impl ModelSource {
     /// Without a network, a file that is not cached counts as one that the model does not have.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] when `name` is not a plain relative name, [`ErrorCode::InvalidFile`] when it is a folder,
-    /// [`ErrorCode::NotFound`] when it is a link to nothing, and for an id what [`locate`] reports.
+    /// [`ErrorCode::InvalidArgument`] when `name` is not a plain relative name, [`ErrorCode::InvalidFile`] when it is a
+    /// folder, [`ErrorCode::NotFound`] when it is a link to nothing, and for an id what [`locate`] reports.
     pub fn file(&self, name: &str, control: &Control) -> Result<Option<PathBuf>> {
         Ok(self.files(&[name], control)?.pop().flatten())
     }
@@ -173,8 +173,9 @@ impl ModelSource {
     /// least one tensor for which `wanted` is true, and only these are fetched; none when nothing is wanted.
     ///
     /// # Errors
-    /// [`ErrorCode::Unsupported`] when the weights exist only as `pytorch_model.bin`, [`ErrorCode::NotFound`] when there are none or
-    /// a shard of the index is missing, [`ErrorCode::InvalidFile`] for an index that is none, and what [`Self::file`] reports.
+    /// [`ErrorCode::Unsupported`] when the weights exist only as `pytorch_model.bin`, [`ErrorCode::NotFound`] when
+    /// there are none or a shard of the index is missing, [`ErrorCode::InvalidFile`] for an index that is none, and
+    /// what [`Self::file`] reports.
     pub fn weight_files(&self, wanted: &dyn Fn(&str) -> bool, control: &Control) -> Result<Vec<PathBuf>> {
         if let Some(single) = self.file(WEIGHTS_FILE, control)? {
             return Ok(vec![single]);
@@ -204,12 +205,12 @@ impl ModelSource {
 
     /// The error for a file that the model must have and has not.
     pub fn missing(&self, name: &str) -> Error {
-        self.not_there(format!("`{name}`"), "choose a model that has it").detail("file", name)
+        self.not_there(&format!("`{name}`"), "choose a model that has it").detail("file", name)
     }
 
     fn missing_shard(&self, shard: &str) -> Error {
         let error = self.not_there(
-            format!("`{shard}`, which `{INDEX_FILE}` names,"),
+            &format!("`{shard}`, which `{INDEX_FILE}` names,"),
             "get the missing shard, or the whole model again",
         );
         error.detail("file", shard).detail("index", INDEX_FILE)
@@ -219,13 +220,16 @@ impl ModelSource {
         match self.has_pickled_weights(control) {
             Err(error) => error,
             Ok(false) => self
-                .not_there(format!("`{WEIGHTS_FILE}` or `{INDEX_FILE}`"), "choose a model with safetensors weights")
+                .not_there(&format!("`{WEIGHTS_FILE}` or `{INDEX_FILE}`"), "choose a model with safetensors weights")
                 .detail("file", WEIGHTS_FILE),
             Ok(true) => Error::new(
                 ErrorCode::Unsupported,
-                format!("`{}` has its weights only as `{}`, which Eidos does not read", shown(&self.name), PICKLED_WEIGHTS[0]),
+                format!(
+                    "`{}` has its weights only as `pytorch_model.bin`, which Eidos does not read",
+                    shown(&self.name)
+                ),
             )
-            .hint("convert it in Python with `AutoModel.from_pretrained(id).save_pretrained(folder)` and give that folder")
+            .hint("convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder")
             .detail("model", shown(&self.name)),
         }
     }
@@ -244,7 +248,7 @@ impl ModelSource {
         control.check().map(|()| false)
     }
 
-    fn not_there(&self, what: String, remedy: &str) -> Error {
+    fn not_there(&self, what: &str, remedy: &str) -> Error {
         match &self.origin {
             Origin::Folder(folder) => {
                 let folder = folder.display();
@@ -253,7 +257,7 @@ impl ModelSource {
                     .detail("folder", folder)
             }
             #[cfg(feature = "hub")]
-            Origin::Repository(repository) => repository.not_there(&what, remedy),
+            Origin::Repository(repository) => repository.not_there(what, remedy),
         }
     }
 }

@@ -1,0 +1,195 @@
+//! First downloads, the cache, and times without a network.
+
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use eidos::hub::locate;
+use eidos::{Control, ErrorCode, HubOptions, Stage};
+
+use crate::common::{noise, open, options, partial_files};
+use crate::server::{COMMIT, MODEL, Server, hexadecimal};
+
+const TWO_SHARDS: &[u8] = br#"{"weight_map": {"embeddings.weight": "model-00001-of-00002.safetensors",
+    "layers.1.weight": "model-00002-of-00002.safetensors"}}"#;
+
+#[test]
+fn a_first_download_fetches_only_what_is_asked_for() {
+    let (server, cache) =
+        (Server::start().with_large_file("model.safetensors", &noise(100_000)), tempfile::tempdir().unwrap());
+    let control = Control::new();
+    let model = locate(MODEL, &options(&server, cache.path()), &control).unwrap();
+    assert_eq!(model.commit(), Some(COMMIT));
+    assert_eq!(model.name(), MODEL);
+    assert_eq!(server.take_request_names(), ["HEAD config.json", "GET config.json"]);
+    assert_eq!(fs::read(model.config(&control).unwrap()).unwrap(), br#"{"model_type": "bert"}"#);
+    assert_eq!(server.take_request_names(), [""; 0]);
+    assert_eq!(model.tokenizer(&control).unwrap(), None);
+    let weights = model.weight_files(&|_| true, &control).unwrap();
+    assert_eq!(fs::read(&weights[0]).unwrap(), noise(100_000));
+    let hash = hexadecimal(&noise(100_000));
+    let expected = ["HEAD tokenizer.json", "HEAD model.safetensors", "GET model.safetensors", &format!("GET {hash}")];
+    assert_eq!(server.take_request_names(), expected);
+}
+
+#[test]
+fn what_is_cached_is_not_asked_for_again() {
+    let (server, cache) =
+        (Server::start().with_large_file("model.safetensors", b"weights"), tempfile::tempdir().unwrap());
+    let control = Control::new();
+    let ask_for_all = |options: &HubOptions| {
+        let model = open(options).unwrap();
+        assert_eq!(model.tokenizer(&control).unwrap(), None);
+        assert_eq!(fs::read(&model.weight_files(&|_| true, &control).unwrap()[0]).unwrap(), b"weights");
+    };
+    ask_for_all(&options(&server, cache.path()));
+    server.take_requests();
+    ask_for_all(&options(&server, cache.path()));
+    // One question: does `main` still stand for the same commit?
+    assert_eq!(server.take_request_names(), ["HEAD config.json"]);
+    ask_for_all(&HubOptions { revision: Some(COMMIT.to_owned()), ..options(&server, cache.path()) });
+    ask_for_all(&HubOptions { offline: Some(true), ..options(&server, cache.path()) });
+    assert_eq!(server.take_request_names(), [""; 0]);
+}
+
+#[test]
+fn the_cache_is_laid_out_as_python_lays_it_out() {
+    let (server, cache) =
+        (Server::start().with_large_file("model.safetensors", b"weights"), tempfile::tempdir().unwrap());
+    let model = open(&options(&server, cache.path())).unwrap();
+    let weights = model.weight_files(&|_| true, &Control::new()).unwrap();
+    let folder = cache.path().join("models--owner--tiny-model");
+    assert_eq!(fs::read_to_string(folder.join("refs/main")).unwrap(), COMMIT);
+    assert_eq!(weights[0], folder.join("snapshots").join(COMMIT).join("model.safetensors"));
+    let link = fs::read_link(&weights[0]).unwrap();
+    assert_eq!(link.to_str().unwrap(), format!("../../blobs/{}", hexadecimal(b"weights")));
+    assert!(partial_files(cache.path()).is_empty());
+    // Python knows then, too, that there is no such file.
+    assert_eq!(model.file("added_tokens.json", &Control::new()).unwrap(), None);
+    assert!(folder.join(".no_exist").join(COMMIT).join("added_tokens.json").is_file());
+}
+
+#[test]
+fn offline_a_cached_model_opens_and_another_says_why_not() {
+    let (server, cache) = (Server::start(), tempfile::tempdir().unwrap());
+    let offline = HubOptions { offline: Some(true), ..options(&server, cache.path()) };
+    let error = open(&offline).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    assert!(error.message().contains("HF_HUB_OFFLINE") && error.message().contains(MODEL), "{error}");
+    open(&options(&server, cache.path())).unwrap();
+    server.take_requests();
+    let model = open(&offline).unwrap();
+    assert_eq!(model.commit(), Some(COMMIT));
+    assert_eq!(model.tokenizer(&Control::new()).unwrap(), None);
+    let error = model.weight_files(&|_| true, &Control::new()).unwrap_err();
+    assert!(error.code() == ErrorCode::NotFound && error.message().contains("HF_HUB_OFFLINE"), "{error}");
+    assert!(server.take_requests().is_empty());
+}
+
+#[test]
+fn when_the_hub_is_out_of_reach_the_cache_answers() {
+    let (server, cache) = (Server::start(), tempfile::tempdir().unwrap());
+    open(&options(&server, cache.path())).unwrap();
+    let nowhere = HubOptions { endpoint: Some("http://127.0.0.1:9".to_owned()), ..options(&server, cache.path()) };
+    assert_eq!(open(&nowhere).unwrap().commit(), Some(COMMIT));
+}
+
+#[test]
+fn a_split_at_an_early_layer_fetches_only_its_shards() {
+    let server = Server::start()
+        .with_file("model.safetensors.index.json", TWO_SHARDS)
+        .with_large_file("model-00001-of-00002.safetensors", b"first")
+        .with_large_file("model-00002-of-00002.safetensors", b"second");
+    let cache = tempfile::tempdir().unwrap();
+    let model = open(&options(&server, cache.path())).unwrap();
+    let early = model.weight_files(&|name| name.starts_with("embeddings"), &Control::new()).unwrap();
+    assert_eq!(early.len(), 1);
+    assert_eq!(fs::read(&early[0]).unwrap(), b"first");
+    assert!(!server.take_request_names().iter().any(|request| request.contains("00002-of")));
+    let all = model.weight_files(&|_| true, &Control::new()).unwrap();
+    assert_eq!(all.len(), 2);
+    assert_eq!(fs::read(&all[1]).unwrap(), b"second");
+}
+
+#[test]
+fn a_shard_that_the_index_names_and_the_repository_lacks_is_an_error() {
+    let server = Server::start()
+        .with_file("model.safetensors.index.json", TWO_SHARDS)
+        .with_large_file("model-00001-of-00002.safetensors", b"first");
+    let cache = tempfile::tempdir().unwrap();
+    let error = open(&options(&server, cache.path())).unwrap().weight_files(&|_| true, &Control::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    for part in ["model-00002-of-00002.safetensors", "model.safetensors.index.json", MODEL] {
+        assert!(error.message().contains(part), "{error}");
+    }
+}
+
+#[test]
+fn weights_that_are_only_pickled_are_unsupported_and_not_fetched() {
+    let (server, cache) =
+        (Server::start().with_large_file("pytorch_model.bin", b"pickle"), tempfile::tempdir().unwrap());
+    let error = open(&options(&server, cache.path())).unwrap().weight_files(&|_| true, &Control::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unsupported);
+    assert!(error.message().contains(MODEL) && error.message().contains("pytorch_model.bin"), "{error}");
+    assert!(!server.take_request_names().contains(&"GET pytorch_model.bin".to_owned()));
+}
+
+#[test]
+fn progress_counts_the_bytes_of_all_shards_on_the_calling_thread() {
+    let server = Server::start()
+        .with_file("model.safetensors.index.json", TWO_SHARDS)
+        .with_large_file("model-00001-of-00002.safetensors", &noise(700_000))
+        .with_large_file("model-00002-of-00002.safetensors", &noise(300_000));
+    let cache = tempfile::tempdir().unwrap();
+    let model = open(&options(&server, cache.path())).unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (log, caller) = (Arc::clone(&seen), std::thread::current().id());
+    let control = Control::with_callback(move |progress| {
+        assert_eq!(std::thread::current().id(), caller);
+        assert_eq!(progress.stage, Stage::Download);
+        log.lock().unwrap().push((progress.done, progress.total));
+    });
+    model.weight_files(&|_| true, &control).unwrap();
+    let seen = seen.lock().unwrap();
+    assert_eq!(seen.last(), Some(&(1_000_000, 1_000_000)));
+    let shards: Vec<_> = seen.iter().filter(|(_, total)| *total == 1_000_000).collect();
+    assert!(shards.is_sorted() && shards.len() >= 4, "{shards:?}");
+}
+
+#[test]
+fn other_revisions_are_found_by_their_names() {
+    let (server, cache) = (Server::start(), tempfile::tempdir().unwrap());
+    for revision in ["v1", "refs/pr/7"] {
+        let options = HubOptions { revision: Some(revision.to_owned()), ..options(&server, cache.path()) };
+        assert_eq!(open(&options).unwrap().commit(), Some(COMMIT));
+        assert!(cache.path().join("models--owner--tiny-model/refs").join(revision).is_file());
+        assert!(open(&HubOptions { offline: Some(true), ..options }).is_ok());
+    }
+}
+
+#[test]
+fn threads_that_want_the_same_file_fetch_it_once() {
+    let (server, cache) =
+        (Server::start().with_large_file("model.safetensors", &noise(3_000_000)), tempfile::tempdir().unwrap());
+    let options = options(&server, cache.path());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let weights = open(&options).unwrap().weight_files(&|_| true, &Control::new()).unwrap();
+                assert_eq!(fs::read(&weights[0]).unwrap(), noise(3_000_000));
+            });
+        }
+    });
+    let storage = |request: &String| request.starts_with("GET") && request.len() == 4 + 64;
+    assert_eq!(server.take_request_names().iter().filter(|request| storage(request)).count(), 1);
+}
+
+#[test]
+fn a_file_that_two_revisions_share_is_stored_once() {
+    let (server, cache) =
+        (Server::start().with_file("tokenizer.json", br#"{"model_type": "bert"}"#), tempfile::tempdir().unwrap());
+    let model = open(&options(&server, cache.path())).unwrap();
+    server.take_requests();
+    let tokenizer = model.tokenizer(&Control::new()).unwrap().unwrap();
+    assert_eq!(fs::read(tokenizer).unwrap(), br#"{"model_type": "bert"}"#);
+    assert_eq!(server.take_request_names(), ["HEAD tokenizer.json"]);
+}

@@ -1,0 +1,133 @@
+//! A folder is taken as it is.
+
+use std::fs;
+use std::path::Path;
+
+use eidos::hub::locate;
+use eidos::{Control, Error, ErrorCode, HubOptions, ModelSource};
+
+/// Options that would fail if a folder needed them.
+fn impossible_options() -> HubOptions {
+    HubOptions { endpoint: Some("not an address".to_owned()), ..HubOptions::default() }
+}
+
+fn open(folder: &Path) -> Result<ModelSource, Error> {
+    locate(folder.to_str().unwrap(), &impossible_options(), &Control::new())
+}
+
+fn folder_with(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, content) in files {
+        fs::write(folder.path().join(name), content).unwrap();
+    }
+    folder
+}
+
+const TWO_SHARDS: &str = r#"{"weight_map": {"embeddings.weight": "model-00001-of-00002.safetensors",
+    "layers.0.weight": "model-00001-of-00002.safetensors", "layers.1.weight": "model-00002-of-00002.safetensors"}}"#;
+
+#[test]
+fn a_folder_gives_the_files_in_it() {
+    let folder = folder_with(&[("config.json", "{}"), ("model.safetensors", ""), ("tokenizer.json", "{}")]);
+    let control = Control::new();
+    let model = open(folder.path()).unwrap();
+    assert_eq!(model.name(), folder.path().to_str().unwrap());
+    assert_eq!(model.commit(), None);
+    assert_eq!(model.config(&control).unwrap(), folder.path().join("config.json"));
+    assert_eq!(model.tokenizer(&control).unwrap(), Some(folder.path().join("tokenizer.json")));
+    assert_eq!(model.tokenizer_config(&control).unwrap(), None);
+    assert_eq!(model.special_tokens_map(&control).unwrap(), None);
+    assert_eq!(model.weight_files(&|_| true, &control).unwrap(), [folder.path().join("model.safetensors")]);
+}
+
+#[test]
+fn a_relative_folder_stays_the_same_wherever_the_process_goes() {
+    let model = locate("src", &impossible_options(), &Control::new()).unwrap();
+    assert!(model.file("lib.rs", &Control::new()).unwrap().unwrap().is_absolute());
+}
+
+#[test]
+fn only_the_shards_that_are_wanted_must_be_there() {
+    let folder = folder_with(&[("model.safetensors.index.json", TWO_SHARDS), ("model-00001-of-00002.safetensors", "")]);
+    let model = open(folder.path()).unwrap();
+    let first = model.weight_files(&|name| !name.starts_with("layers.1"), &Control::new()).unwrap();
+    assert_eq!(first, [folder.path().join("model-00001-of-00002.safetensors")]);
+    let error = model.weight_files(&|_| true, &Control::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    for part in ["model.safetensors.index.json", "model-00002-of-00002.safetensors", folder.path().to_str().unwrap()] {
+        assert!(error.message().contains(part), "{error}");
+    }
+    assert!(error.hint_text().contains("shard"), "{error}");
+}
+
+#[test]
+fn a_folder_without_safetensors_weights_says_which_it_has() {
+    let pickled = folder_with(&[("config.json", "{}"), ("pytorch_model.bin", "")]);
+    let error = open(pickled.path()).unwrap().weight_files(&|_| true, &Control::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unsupported);
+    assert!(error.message().contains("pytorch_model.bin") && error.hint_text().contains("save_pretrained"), "{error}");
+    let empty = folder_with(&[]);
+    let model = open(empty.path()).unwrap();
+    let error = model.weight_files(&|_| true, &Control::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    let error = model.config(&Control::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    assert!(error.message().contains("config.json"), "{error}");
+}
+
+#[test]
+fn a_damaged_index_is_named() {
+    for index in ["", "{", r#"{"weight_map": {"a": "../../secret.safetensors"}}"#] {
+        let folder = folder_with(&[("model.safetensors.index.json", index)]);
+        let error = open(folder.path()).unwrap().weight_files(&|_| true, &Control::new()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidFile);
+        assert!(error.message().contains("model.safetensors.index.json"), "{error}");
+    }
+}
+
+#[test]
+fn a_file_cannot_be_asked_for_outside_the_folder() {
+    let folder = folder_with(&[("config.json", "{}")]);
+    let model = open(folder.path()).unwrap();
+    for name in ["../config.json", "/etc/passwd", "", "a/../../b"] {
+        let error = model.file(name, &Control::new()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument, "{name}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_nothing_and_a_folder_in_place_of_a_file_are_errors() {
+    let folder = folder_with(&[]);
+    std::os::unix::fs::symlink("nowhere", folder.path().join("config.json")).unwrap();
+    fs::create_dir(folder.path().join("tokenizer.json")).unwrap();
+    let model = open(folder.path()).unwrap();
+    let error = model.config(&Control::new()).unwrap_err();
+    assert!(error.code() == ErrorCode::NotFound && error.message().contains("link"), "{error}");
+    let error = model.tokenizer(&Control::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidFile);
+}
+
+#[test]
+fn what_is_neither_a_folder_nor_an_id_is_explained() {
+    let locate = |text: &str| locate(text, &impossible_options(), &Control::new()).unwrap_err();
+    for path in ["./no/such/folder", "/no/such/folder", "no/such/folder", "~/model"] {
+        let error = locate(path);
+        assert_eq!(error.code(), ErrorCode::NotFound, "{path}");
+        assert!(error.message().contains(path), "{error}");
+    }
+    assert_eq!(locate("Cargo.toml").code(), ErrorCode::InvalidArgument);
+    for id in ["", "a--b", "a b", "owner/na\nme", "owner/name.git"] {
+        assert_eq!(locate(id).code(), ErrorCode::InvalidArgument, "{id}");
+    }
+    let error = locate("eidos:other");
+    assert!(error.code() == ErrorCode::NotFound && error.hint_text().contains("eidos:demo"), "{error}");
+}
+
+#[cfg(not(feature = "hub"))]
+#[test]
+fn without_the_feature_an_id_is_unsupported() {
+    let error = locate("owner/name", &HubOptions::default(), &Control::new()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unsupported);
+    assert!(error.message().contains("feature `hub`") && error.hint_text().contains("folder"), "{error}");
+}
