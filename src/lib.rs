@@ -13,16 +13,24 @@
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > interpret > concepts > activations > model > text, hub > linalg, files, error, control`.
 
+pub mod activations;
+pub mod concepts;
 pub mod control;
 pub mod error;
 pub mod hub;
+pub mod interpret;
 pub mod linalg;
 pub mod model;
 pub mod text;
 
+mod ffi;
 mod files;
 
+pub use activations::{Activations, CollectOptions, Provenance};
+pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
 pub use control::{Control, Progress, Stage};
 pub use error::{Error, ErrorCode, Result};
 pub use hub::{HubOptions, ModelSource};
+pub use interpret::{ConceptInputs, Input, Interpretation, Pole, TopInputs};
+pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint};
 pub use text::{Aggregation, Granularity};

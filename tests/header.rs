@@ -22,7 +22,8 @@ fn root() -> &'static Path {
 
 fn generated() -> String {
     let introduction = std::fs::read_to_string(root().join("src/ffi/introduction.h")).unwrap();
-    let sections: Vec<String> = SECTIONS.iter().map(|name| section(&root().join(format!("src/ffi/{name}.rs")))).collect();
+    let sections: Vec<String> =
+        SECTIONS.iter().map(|name| section(&root().join(format!("src/ffi/{name}.rs")))).collect();
     format!(
         "{introduction}\n#ifndef EIDOS_H\n#define EIDOS_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n\
          /* From dlpack.h, which a program that exchanges tensors includes itself. */\n\
@@ -82,7 +83,10 @@ fn every_declaration_of_the_header_is_documented() {
     for (number, line) in lines.iter().enumerate().skip_while(|(_, line)| !line.contains("extern \"C\"")).skip(1) {
         let declares = line.starts_with("typedef ")
             || line.starts_with("#define EIDOS_")
-            || (line.contains("eidos_") && line.contains('(') && !line.starts_with([' ', '*', '/']) && !line.starts_with("typedef"))
+            || (line.contains("eidos_")
+                && line.contains('(')
+                && !line.starts_with([' ', '*', '/'])
+                && !line.starts_with("typedef"))
             || (line.starts_with("    ") && !line.starts_with("     ") && line.ends_with(';'));
         let documented = number > 0 && lines[number - 1].trim().ends_with("*/");
         if declares && !documented {

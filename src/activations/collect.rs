@@ -18,6 +18,7 @@ use super::provenance::Provenance;
 use super::storage::Storage;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::thread_count;
 use crate::model::{SplitModel, plan_batches};
 use crate::text::{EncodedTexts, StringTable};
 
@@ -45,9 +46,9 @@ impl SplitModel {
         if texts.is_empty() {
             return Err(Error::argument("no texts were given").hint("give at least one text"));
         }
-        let threads = threads_of(options.threads);
+        let threads = thread_count(options.threads);
         let encoded = self.tokenizer()?.encode_texts(texts, options.granularity, threads, control)?;
-        self.collect(encoded, Arc::new(texts.iter().map(AsRef::as_ref).collect()), options, control)
+        self.collect(encoded, &Arc::new(texts.iter().map(AsRef::as_ref).collect()), options, control)
     }
 
     /// The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token, at each split
@@ -58,18 +59,19 @@ impl SplitModel {
     pub fn vocabulary_activations(&self, options: &CollectOptions, control: &Control) -> Result<Vec<Activations>> {
         options.check()?;
         let encoded = self.tokenizer()?.encode_vocabulary();
-        self.collect(encoded, Arc::new(StringTable::default()), options, control)
+        self.collect(encoded, &Arc::new(StringTable::default()), options, control)
     }
 
     fn collect(
         &self,
         mut encoded: EncodedTexts,
-        texts: Arc<StringTable>,
+        texts: &Arc<StringTable>,
         options: &CollectOptions,
         control: &Control,
     ) -> Result<Vec<Activations>> {
         if self.split_points().is_empty() {
-            return Err(Error::argument("the model was loaded without a split point").hint("load it with at least one module path"));
+            return Err(Error::argument("the model was loaded without a split point")
+                .hint("load it with at least one module path"));
         }
         let units = Arc::new(std::mem::take(&mut encoded.units));
         let abouts: Vec<About> = self
@@ -77,27 +79,27 @@ impl SplitModel {
             .iter()
             .map(|split_point| About {
                 units: Some(Arc::clone(&units)),
-                texts: Arc::clone(&texts),
+                texts: Arc::clone(texts),
                 provenance: Provenance {
                     model: Some(self.name().to_owned()),
-                    split_point: Some(split_point.clone()),
+                    split_point: Some(split_point.path.clone()),
                     granularity: Some(options.granularity),
                     aggregation: Some(options.aggregation),
                 },
                 truncated_count: encoded.truncated_count(),
             })
             .collect();
-        let run = Run { model: self, encoded: &encoded, options, threads: if self.is_on_cpu() { threads_of(options.threads) } else { 1 } };
-        let row_bytes: u64 = self.widths().iter().map(|&width| (width * size_of::<f32>()) as u64).sum();
+        let run = Run {
+            model: self,
+            encoded: &encoded,
+            options,
+            threads: if self.device().is_cpu() { thread_count(options.threads) } else { 1 },
+        };
+        let row_bytes: u64 = self.split_points().iter().map(|point| (point.width * size_of::<f32>()) as u64).sum();
         let on_disk = options.folder.is_some() || (units.len() as u64).saturating_mul(row_bytes) > options.memory_limit;
         control.begin(Stage::Forward, encoded.token_count() as u64)?;
         if on_disk { run.into_shards(abouts, control) } else { run.into_memory(abouts, control) }
     }
-}
-
-/// As many threads as asked for; 0 means one per core.
-fn threads_of(asked: usize) -> usize {
-    if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) }
 }
 
 /// One collection: what stays the same for all its windows.
@@ -115,9 +117,9 @@ impl Run<'_> {
     fn into_memory(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
         let rows = self.encoded.unit_count();
         let window = self.run_window(0..self.encoded.text_count(), control)?;
-        let results = window.into_iter().zip(self.model.widths()).zip(abouts);
+        let results = window.into_iter().zip(self.widths()).zip(abouts);
         Ok(results
-            .map(|((values, &columns), about)| Activations::from_storage(Storage::Memory(values), rows, columns, about))
+            .map(|((values, columns), about)| Activations::from_storage(Storage::Memory(values), rows, columns, about))
             .collect())
     }
 
@@ -145,17 +147,26 @@ impl Run<'_> {
         let several = abouts.len() > 1;
         abouts
             .iter()
-            .zip(self.model.widths())
-            .map(|(about, &width)| {
+            .zip(self.widths())
+            .map(|(about, width)| {
                 let manifest = Manifest::new(self.encoded.unit_count(), width, about, self.fingerprint());
                 let split_point = about.provenance.split_point.as_deref().unwrap_or_default();
                 let folder = self.options.folder.as_ref().map(|folder| {
                     // One folder per split point, named after it, when there are several.
-                    if several { folder.join(if split_point.is_empty() { "model" } else { split_point }) } else { folder.clone() }
+                    if several {
+                        folder.join(if split_point.is_empty() { "model" } else { split_point })
+                    } else {
+                        folder.clone()
+                    }
                 });
                 ShardWriter::open(folder.as_deref(), manifest, about)
             })
             .collect()
+    }
+
+    /// The columns of each split point.
+    fn widths(&self) -> impl Iterator<Item = usize> + '_ {
+        self.model.split_points().iter().map(|point| point.width)
     }
 
     /// What the rows are a function of beside what the provenance says. The shards' size belongs to it, since it
@@ -169,12 +180,13 @@ impl Run<'_> {
         for starts in [&self.encoded.text_starts, &self.encoded.unit_starts] {
             starts.iter().for_each(|start| hash.update(start.to_le_bytes()));
         }
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let digits = |text: String, byte: &u8| text + &format!("{byte:02x}");
+        hash.finalize().iter().fold(String::new(), digits)
     }
 
     /// Consecutive texts whose rows fill a shard for the widest split point.
     fn windows(&self) -> Vec<Range<usize>> {
-        let widest = self.model.widths().iter().copied().max().unwrap_or(1);
+        let widest = self.widths().max().unwrap_or(1);
         let most_rows = (self.options.shard_bytes / (widest * size_of::<f32>())).max(1);
         let mut windows = Vec::new();
         let mut first = 0;
@@ -200,9 +212,10 @@ impl Run<'_> {
     /// rows in their places, reports progress and notices a cancel.
     fn run_window(&self, texts: Range<usize>, control: &Control) -> Result<WindowRows> {
         let rows = self.rows_of(&texts);
-        let mut window = self.model.widths().iter().map(|&width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
+        let mut window = self.widths().map(|width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
         let batches = self.batches(texts.clone());
-        let skipped = self.tokens_of(&texts) - batches.iter().flatten().map(|&text| self.encoded.ids(text).len() as u64).sum::<u64>();
+        let skipped = self.tokens_of(&texts)
+            - batches.iter().flatten().map(|&text| self.encoded.ids(text).len() as u64).sum::<u64>();
         control.advance(skipped)?;
 
         let next = AtomicUsize::new(0);
@@ -278,8 +291,8 @@ impl Run<'_> {
         let outputs = self.model.forward(&sequences)?;
         outputs
             .iter()
-            .zip(self.model.widths())
-            .map(|(output, &width)| {
+            .zip(self.widths())
+            .map(|(output, width)| {
                 let hidden = output.flatten_all()?.to_vec1::<f32>()?;
                 let unit_count: usize = batch.iter().map(|&text| self.encoded.units_of(text).len()).sum();
                 let mut pooled = zeros(unit_count, width)?;
@@ -300,7 +313,7 @@ impl Run<'_> {
 
     /// Copies the rows of a batch to where they belong in the window that begins at row `first_row`.
     fn place(&self, batch: &[usize], pooled: &WindowRows, first_row: usize, window: &mut WindowRows) {
-        for ((values, pooled), &width) in window.iter_mut().zip(pooled).zip(self.model.widths()) {
+        for ((values, pooled), width) in window.iter_mut().zip(pooled).zip(self.widths()) {
             let mut from = 0;
             for &text in batch {
                 let units = self.encoded.units_of(text);

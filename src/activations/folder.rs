@@ -4,12 +4,11 @@
 //! happens in between, the folder holds complete shards and says which.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use safetensors::tensor::{SafeTensors, TensorView};
 use safetensors::Dtype;
+use safetensors::tensor::{SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::matrix::{About, Activations};
@@ -90,12 +89,11 @@ impl ShardWriter {
     /// Opens `folder` (or a temporary one) for the shards that `manifest` describes. Complete shards of the same
     /// run that are there already are kept; those of another run are an error, since somebody may want them.
     pub(super) fn open(folder: Option<&Path>, manifest: Manifest, about: &About) -> Result<Self> {
-        let (folder, temporary) = match folder {
-            Some(folder) => (folder.to_owned(), None),
-            None => {
-                let temporary = TemporaryFolder::create()?;
-                (temporary.path().to_owned(), Some(temporary))
-            }
+        let (folder, temporary) = if let Some(folder) = folder {
+            (folder.to_owned(), None)
+        } else {
+            let temporary = TemporaryFolder::create()?;
+            (temporary.path().to_owned(), Some(temporary))
         };
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, "create the folder", &error))?;
         let mut writer = Self { folder, temporary, manifest };
@@ -172,7 +170,11 @@ impl Activations {
     /// that folder; [`ErrorCode::Cancelled`].
     pub fn save(&self, folder: &Path, control: &Control) -> Result<()> {
         if let Storage::Shards(shards) = self.storage() {
-            let same = shards.folder().canonicalize().ok().is_some_and(|ours| folder.canonicalize().is_ok_and(|other| ours == other));
+            let same = shards
+                .folder()
+                .canonicalize()
+                .ok()
+                .is_some_and(|ours| folder.canonicalize().is_ok_and(|other| ours == other));
             if same {
                 return Ok(());
             }
@@ -248,7 +250,10 @@ fn read_manifest(folder: &Path) -> Result<Manifest> {
         let (version, dtype) = (manifest.version, &manifest.dtype);
         return Err(Error::new(
             ErrorCode::Unsupported,
-            format!("`{}` is of version {version} with {dtype} rows; this Eidos reads version {VERSION} with f32 rows", path.display()),
+            format!(
+                "`{}` is of version {version} with {dtype} rows; this Eidos reads version {VERSION} with f32 rows",
+                path.display()
+            ),
         )
         .hint("update Eidos"));
     }
@@ -309,7 +314,8 @@ fn header_and_bytes<'a>(views: &'a [(&str, TensorView<'a>)]) -> Result<(Vec<u8>,
         bytes.push(view.data());
         offset = end;
     }
-    let mut text = serde_json::to_vec(&entries).map_err(|error| Error::internal(format!("cannot write a header: {error}")))?;
+    let mut text =
+        serde_json::to_vec(&entries).map_err(|error| Error::internal(format!("cannot write a header: {error}")))?;
     text.resize(text.len().next_multiple_of(8), b' ');
     let mut header = (text.len() as u64).to_le_bytes().to_vec();
     header.append(&mut text);
@@ -343,7 +349,8 @@ fn write_units(path: &Path, about: &About) -> Result<()> {
 
 fn read_units(path: &Path, row_count: usize) -> Result<(Option<Units>, StringTable)> {
     let bytes = read_limited(path, u64::MAX)?;
-    let tensors = SafeTensors::deserialize(&bytes).map_err(|error| damaged(path, format!("is not a whole safetensors file: {error}")))?;
+    let tensors = SafeTensors::deserialize(&bytes)
+        .map_err(|error| damaged(path, format!("is not a whole safetensors file: {error}")))?;
     let tensors: HashMap<String, TensorView<'_>> = tensors.tensors().into_iter().collect();
     let tensor = |name: &str, dtype: Dtype| {
         let found = tensors.get(name).filter(|view| view.dtype() == dtype && view.shape().len() == 1);
@@ -352,7 +359,8 @@ fn read_units(path: &Path, row_count: usize) -> Result<(Option<Units>, StringTab
     let table = |prefix: &str| -> Result<StringTable> {
         let ends = read_u64(tensor(&format!("{prefix}_ends"), Dtype::U64)?);
         let bytes = tensor(&format!("{prefix}_bytes"), Dtype::U8)?.to_vec();
-        StringTable::from_parts(bytes, ends).ok_or_else(|| damaged(path, format!("has damaged strings in `{prefix}_bytes`")))
+        StringTable::from_parts(bytes, ends)
+            .ok_or_else(|| damaged(path, format!("has damaged strings in `{prefix}_bytes`")))
     };
     let texts = table("text")?;
     let column = |name: &str| tensor(name, Dtype::U32).map(read_u32);

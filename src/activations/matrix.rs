@@ -166,7 +166,9 @@ impl Rows for Activations {
 
 fn checked_rows(values: usize, columns: usize) -> Result<usize> {
     if values == 0 || columns == 0 {
-        return Err(Error::argument("the matrix has no rows or no columns").hint("give at least one row and one column"));
+        return Err(
+            Error::argument("the matrix has no rows or no columns").hint("give at least one row and one column")
+        );
     }
     if !values.is_multiple_of(columns) {
         return Err(Error::argument(format!("{values} values cannot be rows of {columns} columns"))
@@ -179,7 +181,9 @@ fn own_units(rows: usize, unit_texts: Option<&[&str]>) -> Result<About> {
     let Some(unit_texts) = unit_texts else { return Ok(About::default()) };
     let count = unit_texts.len();
     if count != rows {
-        return Err(Error::argument(format!("{count} unit texts were given for {rows} rows")).hint("give one for each row"));
+        return Err(
+            Error::argument(format!("{count} unit texts were given for {rows} rows")).hint("give one for each row")
+        );
     }
     let mut builder = UnitsBuilder::default();
     for text in unit_texts {

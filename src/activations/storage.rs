@@ -48,14 +48,14 @@ fn from_row(values: &[f32], first: usize, columns: usize) -> &[f32] {
 /// Complete shards, memory-mapped.
 pub(super) struct Shards {
     folder: PathBuf,
-    shards: Vec<Shard>,
+    pieces: Vec<Shard>,
     /// Removed with its contents when the rows are freed: the folder was ours alone.
     _temporary: Option<TemporaryFolder>,
 }
 
 impl Shards {
     pub(super) fn new(folder: PathBuf, shards: Vec<Shard>, temporary: Option<TemporaryFolder>) -> Self {
-        Self { folder, shards, _temporary: temporary }
+        Self { folder, pieces: shards, _temporary: temporary }
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -63,8 +63,8 @@ impl Shards {
     }
 
     fn run(&self, first: usize, columns: usize) -> &[f32] {
-        let after = self.shards.partition_point(|shard| shard.first_row <= first);
-        let Some(shard) = after.checked_sub(1).and_then(|index| self.shards.get(index)) else { return &[] };
+        let after = self.pieces.partition_point(|shard| shard.first_row <= first);
+        let Some(shard) = after.checked_sub(1).and_then(|index| self.pieces.get(index)) else { return &[] };
         from_row(shard.values(), first - shard.first_row, columns)
     }
 }
@@ -118,7 +118,8 @@ impl TemporaryFolder {
     /// Makes a new folder in the system's folder for temporary files.
     pub(super) fn create() -> Result<Self> {
         let base = std::env::temp_dir();
-        let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+        let nanos =
+            std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         for attempt in 0..1000_u32 {
             let path = base.join(format!("eidos-{}-{nanos}-{attempt}", std::process::id()));
             match std::fs::create_dir(&path) {

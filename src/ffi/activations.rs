@@ -13,7 +13,8 @@ use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
 use super::strings::{
-    array, array_mut, borrow_string, check_out, choice, optional_text, product, text, texts, write_handle, write_len, write_out,
+    array, array_mut, borrow_string, check_out, choice, optional_text, product, text, texts, write_handle, write_len,
+    write_out,
 };
 use crate::activations::{Activations, CollectOptions, Provenance};
 use crate::error::{Error, Result};
@@ -140,7 +141,9 @@ impl eidos_activations_options {
     /// The strings are NULL or NUL-terminated.
     pub(super) unsafe fn to_rust(self) -> Result<CollectOptions> {
         let defaults = CollectOptions::default();
-        let size = |value: u64, default: usize| if value == 0 { default } else { usize::try_from(value).unwrap_or(usize::MAX) };
+        let size = |value: u64, default: usize| {
+            if value == 0 { default } else { usize::try_from(value).unwrap_or(usize::MAX) }
+        };
         Ok(CollectOptions {
             granularity: choice(self.granularity, "granularity", &GRANULARITIES)?,
             aggregation: choice(self.aggregation, "aggregation", &AGGREGATIONS)?,
@@ -159,7 +162,10 @@ impl eidos_activations_options {
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_options_init(options: *mut eidos_activations_options, size: usize) -> eidos_status {
+pub unsafe extern "C" fn eidos_activations_options_init(
+    options: *mut eidos_activations_options,
+    size: usize,
+) -> eidos_status {
     // SAFETY: promised by the caller.
     unsafe { call(ptr::null_mut(), || options::init(options, size)) }
 }
@@ -230,8 +236,10 @@ unsafe fn checked_outputs<'a>(
 ) -> Result<&'a mut [*mut eidos_activations]> {
     let wanted = model.split_points().len();
     if out_count != wanted {
-        return Err(Error::argument(format!("`out` has room for {out_count} results, but the model has {wanted} split points"))
-            .hint("pass an array with one place per split point"));
+        return Err(Error::argument(format!(
+            "`out` has room for {out_count} results, but the model has {wanted} split points"
+        ))
+        .hint("pass an array with one place per split point"));
     }
     // SAFETY: promised by the caller.
     unsafe { array_mut(out, out_count, "out") }
@@ -377,7 +385,8 @@ pub unsafe extern "C" fn eidos_activations_is_on_disk(activations: *const eidos_
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_granularity(activations: *const eidos_activations) -> u32 {
-    let code = |activations: &Activations| activations.provenance().granularity.map_or(0, |granularity| granularity as usize);
+    let code =
+        |activations: &Activations| activations.provenance().granularity.map_or(0, |granularity| granularity as usize);
     // SAFETY: promised by the caller.
     unsafe { number(activations, code) as u32 }
 }
@@ -388,7 +397,8 @@ pub unsafe extern "C" fn eidos_activations_granularity(activations: *const eidos
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_aggregation(activations: *const eidos_activations) -> u32 {
-    let code = |activations: &Activations| activations.provenance().aggregation.map_or(0, |aggregation| aggregation as usize);
+    let code =
+        |activations: &Activations| activations.provenance().aggregation.map_or(0, |aggregation| aggregation as usize);
     // SAFETY: promised by the caller.
     unsafe { number(activations, code) as u32 }
 }
@@ -398,7 +408,10 @@ pub unsafe extern "C" fn eidos_activations_aggregation(activations: *const eidos
 /// # Safety
 /// `activations` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_model(activations: *const eidos_activations, len: *mut usize) -> *const c_char {
+pub unsafe extern "C" fn eidos_activations_model(
+    activations: *const eidos_activations,
+    len: *mut usize,
+) -> *const c_char {
     // SAFETY: promised by the caller.
     unsafe { string(activations, len, |value| Some(value.origin.get_with_nul(0))) }
 }
@@ -409,7 +422,10 @@ pub unsafe extern "C" fn eidos_activations_model(activations: *const eidos_activ
 /// # Safety
 /// `activations` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_split_point(activations: *const eidos_activations, len: *mut usize) -> *const c_char {
+pub unsafe extern "C" fn eidos_activations_split_point(
+    activations: *const eidos_activations,
+    len: *mut usize,
+) -> *const c_char {
     // SAFETY: promised by the caller.
     unsafe { string(activations, len, |value| Some(value.origin.get_with_nul(1))) }
 }
@@ -459,8 +475,10 @@ pub unsafe extern "C" fn eidos_activations_copy_rows(
             let columns = activations.column_count();
             let wanted = product(count, columns)?;
             if out_len != wanted {
-                return Err(Error::argument(format!("`out` has room for {out_len} values, but {count} rows have {wanted}"))
-                    .hint("pass count * column_count values"));
+                return Err(Error::argument(format!(
+                    "`out` has room for {out_len} values, but {count} rows have {wanted}"
+                ))
+                .hint("pass count * column_count values"));
             }
             let in_range = first.checked_add(count).is_some_and(|end| end <= activations.row_count());
             if !in_range {

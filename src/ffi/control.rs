@@ -64,7 +64,8 @@ pub const EIDOS_STAGE_WRITE: u32 = 8;
 
 /// Receives progress. `progress` is valid during the call only.
 #[allow(non_camel_case_types)]
-pub type eidos_progress_callback = Option<unsafe extern "C" fn(progress: *const eidos_progress, user_data: *mut c_void)>;
+pub type eidos_progress_callback =
+    Option<unsafe extern "C" fn(progress: *const eidos_progress, user_data: *mut c_void)>;
 
 /// A stage as a word for a progress bar (`forward`); `unknown` for a number that is no stage. The string is static.
 #[unsafe(no_mangle)]

@@ -63,7 +63,8 @@ struct Exported {
 pub(super) fn export(activations: &Activations) -> Result<*mut DLManagedTensorVersioned> {
     let (rows, columns) = (Rows::row_count(activations), Rows::column_count(activations));
     let data = activations.rows(0, rows)?.as_ptr();
-    let wide = |size: usize| i64::try_from(size).map_err(|_| Error::argument(format!("{size} does not fit a DLPack shape")));
+    let wide =
+        |size: usize| i64::try_from(size).map_err(|_| Error::argument(format!("{size} does not fit a DLPack shape")));
     let mut exported = Box::new(Exported {
         _activations: activations.clone(),
         shape: [wide(rows)?, wide(columns)?],

@@ -5,8 +5,8 @@ use std::ptr;
 
 use super::call::get;
 use super::handle::{Handle, handle};
-use super::strings::{borrow_string, write_len};
 use super::status::{EIDOS_INVALID_HANDLE, eidos_status};
+use super::strings::{borrow_string, write_len};
 use crate::error::Error;
 use crate::text::StringTable;
 
@@ -83,7 +83,11 @@ pub unsafe extern "C" fn eidos_error_detail_count(error: *const eidos_error) -> 
 /// # Safety
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_error_detail_key(error: *const eidos_error, index: usize, len: *mut usize) -> *const c_char {
+pub unsafe extern "C" fn eidos_error_detail_key(
+    error: *const eidos_error,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
     // SAFETY: promised by the caller.
     unsafe { string(error, index.saturating_mul(2).saturating_add(2), len) }
 }
@@ -93,7 +97,11 @@ pub unsafe extern "C" fn eidos_error_detail_key(error: *const eidos_error, index
 /// # Safety
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_error_detail_value(error: *const eidos_error, index: usize, len: *mut usize) -> *const c_char {
+pub unsafe extern "C" fn eidos_error_detail_value(
+    error: *const eidos_error,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
     // SAFETY: promised by the caller.
     unsafe { string(error, index.saturating_mul(2).saturating_add(3), len) }
 }

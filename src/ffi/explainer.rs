@@ -97,7 +97,10 @@ pub unsafe extern "C" fn eidos_explainer_model(explainer: *const eidos_explainer
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_split_point(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
+pub unsafe extern "C" fn eidos_explainer_split_point(
+    explainer: *const eidos_explainer,
+    len: *mut usize,
+) -> *const c_char {
     // SAFETY: promised by the caller.
     unsafe { string(explainer, 1, len) }
 }
@@ -245,8 +248,11 @@ fn check_columns(found: usize, wanted: usize) -> Result<()> {
     if found == wanted {
         return Ok(());
     }
-    Err(Error::new(crate::ErrorCode::Mismatch, format!("the explainer reads rows of {wanted} columns, but these have {found}"))
-        .hint("use rows of the model and split point that the explainer was fitted on"))
+    Err(Error::new(
+        crate::ErrorCode::Mismatch,
+        format!("the explainer reads rows of {wanted} columns, but these have {found}"),
+    )
+    .hint("use rows of the model and split point that the explainer was fitted on"))
 }
 
 fn check_room(found: usize, wanted: usize) -> Result<()> {

@@ -38,7 +38,9 @@ pub(super) trait Handle: Sized {
     /// `handle` is NULL or points to at least 8 readable bytes; a handle of this type lives as long as `'a`.
     unsafe fn borrow<'a>(handle: *const Self) -> Result<&'a Self::Value> {
         if handle.is_null() {
-            return Err(Error::argument(format!("the {} is NULL", Self::NAME)).hint("pass a handle that a call returned"));
+            return Err(
+                Error::argument(format!("the {} is NULL", Self::NAME)).hint("pass a handle that a call returned")
+            );
         }
         if !handle.cast::<u64>().is_aligned() {
             return Err(invalid::<Self>());

@@ -74,14 +74,21 @@ impl eidos_ica_options {
         let defaults = IcaOptions::new(self.concept_count as usize);
         let alpha = if self.alpha == 0.0 { 1.0 } else { self.alpha };
         let logcosh = Contrast::LogCosh { alpha };
-        let contrasts =
-            [(EIDOS_CONTRAST_LOGCOSH, logcosh), (EIDOS_CONTRAST_EXP, Contrast::Exp), (EIDOS_CONTRAST_CUBE, Contrast::Cube)];
+        let contrasts = [
+            (EIDOS_CONTRAST_LOGCOSH, logcosh),
+            (EIDOS_CONTRAST_EXP, Contrast::Exp),
+            (EIDOS_CONTRAST_CUBE, Contrast::Cube),
+        ];
         let algorithms = [(EIDOS_ICA_PARALLEL, Algorithm::Parallel), (EIDOS_ICA_DEFLATION, Algorithm::Deflation)];
         Ok(IcaOptions {
             algorithm: choice(self.algorithm, "algorithm", &algorithms)?,
             contrast: if self.contrast == 0 { logcosh } else { choice(self.contrast, "contrast", &contrasts)? },
             tolerance: if self.tolerance == 0.0 { defaults.tolerance } else { self.tolerance },
-            max_iterations: if self.max_iterations == 0 { defaults.max_iterations } else { self.max_iterations as usize },
+            max_iterations: if self.max_iterations == 0 {
+                defaults.max_iterations
+            } else {
+                self.max_iterations as usize
+            },
             seed: self.seed,
             canonical_signs: self.raw_signs == 0,
             threads: self.threads as usize,

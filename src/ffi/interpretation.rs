@@ -103,7 +103,8 @@ impl eidos_top_inputs_options {
     /// `concepts` is NULL or has `concept_count` values.
     unsafe fn to_rust(self) -> Result<TopInputs> {
         // SAFETY: promised by the caller.
-        let concepts = unsafe { array(self.concepts, usize::try_from(self.concept_count).unwrap_or(usize::MAX), "concepts") }?;
+        let concepts =
+            unsafe { array(self.concepts, usize::try_from(self.concept_count).unwrap_or(usize::MAX), "concepts") }?;
         Ok(TopInputs {
             k: usize::try_from(self.k).unwrap_or(usize::MAX),
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
@@ -117,7 +118,10 @@ impl eidos_top_inputs_options {
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_top_inputs_options_init(options: *mut eidos_top_inputs_options, size: usize) -> eidos_status {
+pub unsafe extern "C" fn eidos_top_inputs_options_init(
+    options: *mut eidos_top_inputs_options,
+    size: usize,
+) -> eidos_status {
     // SAFETY: promised by the caller.
     unsafe { call(ptr::null_mut(), || options::init(options, size)) }
 }
@@ -208,7 +212,8 @@ pub unsafe extern "C" fn eidos_interpret_top_inputs_of_vocabulary(
             let model = &eidos_split_model::borrow(model)?.model;
             let top_inputs = options::read(options)?.to_rust()?;
             let collect = options::read(activations_options)?.to_rust()?;
-            let interpretation = top_inputs.interpret_vocabulary(explainer, model, &collect, &control_or_default(control)?)?;
+            let interpretation =
+                top_inputs.interpret_vocabulary(explainer, model, &collect, &control_or_default(control)?)?;
             write_handle(out, InterpretationValue::new(interpretation)?);
             Ok(())
         })
@@ -230,7 +235,10 @@ pub unsafe extern "C" fn eidos_interpretation_concept_count(interpretation: *con
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpretation_concept(interpretation: *const eidos_interpretation, index: usize) -> usize {
+pub unsafe extern "C" fn eidos_interpretation_concept(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+) -> usize {
     get(usize::MAX, || {
         // SAFETY: promised by the caller.
         let value = unsafe { eidos_interpretation::borrow(interpretation) }?;

@@ -25,11 +25,12 @@ pub(super) unsafe fn init<T: Options>(options: *mut T, size: usize) -> Result<()
     }
     check_size::<T>(size)?;
     let bytes = options.cast::<u8>();
+    let default = T::DEFAULT;
     let known = size.min(size_of::<T>());
     // SAFETY: the caller promises `size` writable bytes; no more than the known ones are read from the default.
     unsafe {
         ptr::write_bytes(bytes, 0, size);
-        ptr::copy_nonoverlapping((&raw const T::DEFAULT).cast::<u8>(), bytes, known);
+        ptr::copy_nonoverlapping((&raw const default).cast::<u8>(), bytes, known);
         // The struct says the caller's size, which may be that of another version.
         bytes.cast::<u32>().write_unaligned(size as u32);
     }
@@ -56,8 +57,11 @@ pub(super) unsafe fn read<T: Options>(options: *const T) -> Result<T> {
     for offset in known..size {
         // SAFETY: below the size that the caller promises.
         if unsafe { bytes.add(offset).read() } != 0 {
-            return Err(Error::new(ErrorCode::Unsupported, format!("the {} sets a field that this library does not know", T::NAME))
-                .hint("update the Eidos library, or leave the newer fields zero"));
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                format!("the {} sets a field that this library does not know", T::NAME),
+            )
+            .hint("update the Eidos library, or leave the newer fields zero"));
         }
     }
     Ok(result)

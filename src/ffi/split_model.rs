@@ -13,7 +13,7 @@ use super::status::eidos_status;
 use super::strings::{borrow_string, check_out, choice, optional_text, text, texts, write_handle, write_len};
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
-use crate::model::{Device, HeadChoice, LoadOptions, SplitModel};
+use crate::model::{DeviceChoice, HeadChoice, LoadOptions, SplitModel};
 use crate::text::StringTable;
 
 /// A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
@@ -38,7 +38,7 @@ impl From<SplitModel> for ModelValue {
             name: std::iter::once(model.name()).collect(),
             paths: model.modules().iter().map(|module| module.path.as_str()).collect(),
             kinds: model.modules().iter().map(|module| module.kind.as_str()).collect(),
-            split_points: model.split_points().iter().map(String::as_str).collect(),
+            split_points: model.split_points().iter().map(|point| point.path.as_str()).collect(),
             model,
         }
     }
@@ -118,10 +118,10 @@ impl eidos_load_options {
         let owned = |string, name: &str| Ok::<_, Error>(unsafe { optional_text(string, name) }?.map(str::to_owned));
         let heads = [
             (EIDOS_HEAD_BASE, HeadChoice::Base),
-            (EIDOS_HEAD_MASKED_LM, HeadChoice::MaskedLm),
+            (EIDOS_HEAD_MASKED_LM, HeadChoice::MaskedLanguageModel),
             (EIDOS_HEAD_SEQUENCE_CLASSIFICATION, HeadChoice::SequenceClassification),
         ];
-        let devices = [(EIDOS_DEVICE_CUDA, Device::Cuda(self.device_index as usize))];
+        let devices = [(EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize))];
         let networks = [(EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
         Ok(LoadOptions {
             head: choice(self.head, "head", &heads)?,
@@ -132,7 +132,9 @@ impl eidos_load_options {
                 cache_dir: owned(self.cache_folder, "cache_folder")?.map(PathBuf::from),
                 endpoint: owned(self.endpoint, "endpoint")?,
                 offline: choice(self.network, "network", &networks)?,
+                ..HubOptions::default()
             },
+            ..LoadOptions::default()
         })
     }
 }
@@ -275,7 +277,9 @@ pub unsafe extern "C" fn eidos_split_model_split_point(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model, index: usize) -> usize {
     // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.model.widths().get(index).copied().unwrap_or(0)))
+    get(0, || {
+        Ok(unsafe { eidos_split_model::borrow(model) }?.model.split_points().get(index).map_or(0, |point| point.width))
+    })
 }
 
 /// Frees a model; NULL is fine. Activations made with it live on.

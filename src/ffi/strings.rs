@@ -75,19 +75,27 @@ pub(super) unsafe fn array_mut<'a, T>(items: *mut T, count: usize, name: &str) -
 
 fn check_array<T>(items: *const T, count: usize, name: &str) -> Result<()> {
     if items.is_null() {
-        return Err(Error::argument(format!("`{name}` is NULL, but its count is {count}")).hint("pass the array, or a count of 0"));
+        return Err(Error::argument(format!("`{name}` is NULL, but its count is {count}"))
+            .hint("pass the array, or a count of 0"));
     }
     if !items.is_aligned() {
-        return Err(Error::argument(format!("`{name}` is not aligned to {} bytes", align_of::<T>())).hint("pass an aligned array"));
+        return Err(Error::argument(format!("`{name}` is not aligned to {} bytes", align_of::<T>()))
+            .hint("pass an aligned array"));
     }
     let possible = count.checked_mul(size_of::<T>()).is_some_and(|bytes| isize::try_from(bytes).is_ok());
-    if possible { Ok(()) } else { Err(Error::argument(format!("`{name}` cannot have {count} items")).hint("check the count")) }
+    if possible {
+        Ok(())
+    } else {
+        Err(Error::argument(format!("`{name}` cannot have {count} items")).hint("check the count"))
+    }
 }
 
 /// `rows * columns`, which must not overflow.
 pub(super) fn product(rows: usize, columns: usize) -> Result<usize> {
-    rows.checked_mul(columns)
-        .ok_or_else(|| Error::argument(format!("{rows} rows of {columns} columns are more than memory can hold")).hint("check the sizes"))
+    rows.checked_mul(columns).ok_or_else(|| {
+        Error::argument(format!("{rows} rows of {columns} columns are more than memory can hold"))
+            .hint("check the sizes")
+    })
 }
 
 /// Writes an output, which must not be NULL.
@@ -104,7 +112,8 @@ pub(super) unsafe fn write_out<T>(out: *mut T, value: T, name: &str) -> Result<(
 /// An error for an output that is NULL; for a check before long work.
 pub(super) fn check_out<T>(out: *mut T, name: &str) -> Result<()> {
     if out.is_null() {
-        return Err(Error::argument(format!("`{name}` is NULL")).hint("pass the address of a variable that receives the result"));
+        return Err(Error::argument(format!("`{name}` is NULL"))
+            .hint("pass the address of a variable that receives the result"));
     }
     Ok(())
 }
@@ -143,6 +152,7 @@ pub(super) fn choice<T: Copy + Default>(value: u32, name: &str, choices: &[(u32,
         return Ok(T::default());
     }
     choices.iter().find(|(number, _)| *number == value).map(|(_, choice)| *choice).ok_or_else(|| {
-        Error::new(ErrorCode::InvalidArgument, format!("`{name}` cannot be {value}")).hint("use one of the constants of the header")
+        Error::new(ErrorCode::InvalidArgument, format!("`{name}` cannot be {value}"))
+            .hint("use one of the constants of the header")
     })
 }

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use ring::digest::{Context, SHA256};
+use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
 use super::client::{Client, RemoteBytes, RemoteFile, broken};
@@ -149,7 +149,7 @@ impl Growing<'_> {
             return Ok(());
         }
         let mut file = File::open(self.path).map_err(|error| self.io("read", &error))?;
-        let mut context = Context::new(&SHA256);
+        let mut context = Sha256::new();
         let mut chunk = vec![0; CHUNK];
         loop {
             self.control.check()?;
@@ -158,8 +158,8 @@ impl Growing<'_> {
                 read => context.update(&chunk[..read]),
             }
         }
-        let digest = context.finish();
-        if hexadecimal(digest.as_ref()).eq_ignore_ascii_case(&self.remote.etag) {
+        let digest = context.finalize();
+        if hexadecimal(&digest).eq_ignore_ascii_case(&self.remote.etag) {
             return Ok(());
         }
         // It would never become right by growing.

@@ -1,7 +1,6 @@
 //! What concepts mean: for each concept the inputs that excite it, as values, JSON and a file.
 
 use std::fmt;
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};

@@ -42,7 +42,12 @@ impl TopInputs {
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for k = 0 or a concept that does not exist; [`ErrorCode::Mismatch`] when the
     /// activations have another width than the explainer; [`ErrorCode::Cancelled`].
-    pub fn interpret(&self, explainer: &Explainer, activations: &Activations, control: &Control) -> Result<Interpretation> {
+    pub fn interpret(
+        &self,
+        explainer: &Explainer,
+        activations: &Activations,
+        control: &Control,
+    ) -> Result<Interpretation> {
         let concepts = self.checked_concepts(explainer.concept_count())?;
         check_width(explainer, activations)?;
         let names = Names::of(activations);
@@ -116,14 +121,17 @@ impl TopInputs {
                 .hint("ask for concepts below the concept count"));
         }
         if asked.is_empty() {
-            return Err(Error::argument("an empty list of concepts was asked for").hint("leave the list out to ask for all"));
+            return Err(
+                Error::argument("an empty list of concepts was asked for").hint("leave the list out to ask for all")
+            );
         }
         Ok(asked.clone())
     }
 
     /// The k strongest of the different texts, ties by first occurrence, up to the first that is exactly zero.
     fn strongest(&self, extremes: impl Iterator<Item = Extreme>, names: &Names<'_>) -> Vec<Input> {
-        let mut ranked: Vec<(usize, Extreme)> = extremes.enumerate().filter(|(_, extreme)| extreme.strength > f32::NEG_INFINITY).collect();
+        let mut ranked: Vec<(usize, Extreme)> =
+            extremes.enumerate().filter(|(_, extreme)| extreme.strength > f32::NEG_INFINITY).collect();
         let order = |left: &(usize, Extreme), right: &(usize, Extreme)| {
             right.1.strength.total_cmp(&left.1.strength).then(left.0.cmp(&right.0))
         };
@@ -145,23 +153,29 @@ fn check_width(explainer: &Explainer, activations: &Activations) -> Result<()> {
     if wanted == found {
         return Ok(());
     }
-    Err(Error::new(ErrorCode::Mismatch, format!("the explainer reads rows of {wanted} columns, but these have {found}"))
-        .hint("use activations of the model and split point that the explainer was fitted on"))
+    Err(Error::new(
+        ErrorCode::Mismatch,
+        format!("the explainer reads rows of {wanted} columns, but these have {found}"),
+    )
+    .hint("use activations of the model and split point that the explainer was fitted on"))
 }
 
 /// Which of the model's split points the explainer was fitted on.
 fn split_point_of(explainer: &Explainer, model: &SplitModel) -> Result<usize> {
     let wanted = explainer.provenance().split_point.as_deref();
     let found = match wanted {
-        Some(wanted) => model.split_points().iter().position(|split_point| split_point == wanted),
+        Some(wanted) => model.split_points().iter().position(|point| point.path == wanted),
         None if model.split_points().len() == 1 => Some(0),
         None => None,
     };
     found.ok_or_else(|| {
         let name = wanted.map_or_else(|| "rows of no known split point".to_owned(), |wanted| format!("`{wanted}`"));
-        let loaded = model.split_points().join("`, `");
-        Error::new(ErrorCode::Mismatch, format!("the explainer was fitted on {name}, but the model is split at `{loaded}`"))
-            .hint("load the model with that split point")
+        let loaded: Vec<&str> = model.split_points().iter().map(|point| point.path.as_str()).collect();
+        Error::new(
+            ErrorCode::Mismatch,
+            format!("the explainer was fitted on {name}, but the model is split at `{}`", loaded.join("`, `")),
+        )
+        .hint("load the model with that split point")
     })
 }
 
@@ -205,8 +219,11 @@ struct Extremes {
 impl Extremes {
     fn new(names: usize, slots: usize, both: bool) -> Result<Self> {
         let too_many = || {
-            Error::new(ErrorCode::OutOfMemory, format!("there is no memory to rank {names} different texts by {slots} concepts"))
-                .hint("ask for fewer concepts at a time")
+            Error::new(
+                ErrorCode::OutOfMemory,
+                format!("there is no memory to rank {names} different texts by {slots} concepts"),
+            )
+            .hint("ask for fewer concepts at a time")
         };
         let count = names.checked_mul(slots).ok_or_else(too_many)?;
         let table = |value: f32, wanted: bool| -> Result<Vec<(f32, u32)>> {

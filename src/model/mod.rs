@@ -13,9 +13,11 @@
 mod batch;
 mod blueprint;
 mod config;
+mod demo;
 mod families;
 mod forward;
 mod layers;
+mod load;
 mod module_path;
 mod options;
 mod plan;

@@ -1,5 +1,7 @@
 //! What a caller may choose when a model is loaded.
 
+use crate::hub::HubOptions;
+
 /// Which head class to build around the base model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -37,7 +39,7 @@ pub enum DeviceChoice {
 }
 
 /// What a caller may choose when a model is loaded; the default is right for most.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
     /// Which head class to build.
     pub head: HeadChoice,
@@ -48,4 +50,6 @@ pub struct LoadOptions {
     /// Load every weight, not only those up to the last split point, so that [`crate::model::SplitModel::logits`]
     /// works.
     pub whole: bool,
+    /// Where a model that is named by an id comes from.
+    pub hub: HubOptions,
 }

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use candle_core::{Device, Tensor};
+use sha2::{Digest, Sha256};
 
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
@@ -26,6 +27,8 @@ pub struct ModelPlan {
     options: LoadOptions,
     split_points: Vec<SplitPoint>,
     wanted: HashSet<String>,
+    /// Of the configuration; the weights that are read go in as well.
+    hash: Sha256,
 }
 
 /// A parameter of a module: the names it may have in a file, and its shape.
@@ -53,7 +56,14 @@ impl ModelPlan {
                 Ok(SplitPoint { path: module.path.clone(), site, width })
             })
             .collect::<Result<Vec<_>>>()?;
-        let mut plan = Self { blueprint, tree, options: options.clone(), split_points, wanted: HashSet::new() };
+        let mut plan = Self {
+            blueprint,
+            tree,
+            options: options.clone(),
+            split_points,
+            wanted: HashSet::new(),
+            hash: Sha256::new_with_prefix(config),
+        };
         let wanted = plan.needed().flat_map(|(node, _)| plan.parameters(node)).flat_map(|parameter| parameter.names);
         plan.wanted = wanted.collect();
         Ok(plan)
@@ -69,6 +79,11 @@ impl ModelPlan {
         self.wanted.contains(tensor)
     }
 
+    /// The most tokens that a text can have, where a table of positions limits it; what the model was made for otherwise.
+    pub fn max_tokens(&self) -> Option<usize> {
+        Some(self.blueprint.max_positions)
+    }
+
     /// Whether any tensor will be loaded.
     pub fn wants_weights(&self) -> bool {
         !self.wanted.is_empty()
@@ -80,17 +95,20 @@ impl ModelPlan {
     /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path of a file; [`ErrorCode::InvalidFile`] naming a
     /// file that is damaged, or a tensor that is missing or of another shape; [`ErrorCode::Device`] when the device
     /// is not there; [`ErrorCode::Cancelled`].
-    pub fn load(self, name: &str, source: &WeightSource, control: &Control) -> Result<SplitModel> {
+    pub fn load(mut self, name: &str, source: &WeightSource, control: &Control) -> Result<SplitModel> {
         let device = device(self.options.device)?;
         let mut layers = Layers::new();
         if self.wants_weights() {
             let weights = Weights::open(source).map_err(|error| error.within(name))?;
             let needed: Vec<_> = self.needed().collect();
             control.begin(Stage::Load, needed.len() as u64)?;
+            let mut hash = self.hash.clone();
             for (node, site) in needed {
+                self.parameters(node).iter().for_each(|parameter| weights.hash(&parameter.names, &mut hash));
                 layers.insert(site, self.layer(node, &weights, &device).map_err(|error| error.within(name))?);
                 control.advance(1)?;
             }
+            self.hash = hash;
         }
         Ok(SplitModel::new(
             name.to_owned(),
@@ -100,6 +118,7 @@ impl ModelPlan {
             layers,
             device,
             self.options.whole,
+            self.hash.finalize().into(),
         ))
     }
 

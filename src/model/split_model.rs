@@ -11,6 +11,7 @@ use crate::model::options::LoadOptions;
 use crate::model::plan::ModelPlan;
 use crate::model::tap::{Halt, Tap};
 use crate::model::weights::WeightSource;
+use crate::text::Tokenizer;
 
 /// A place where a model is split: its activations are read there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct SplitModel {
     layers: Layers,
     device: Device,
     whole: bool,
+    fingerprint: [u8; 32],
+    tokenizer: Option<Tokenizer>,
 }
 
 impl SplitModel {
@@ -57,9 +60,10 @@ impl SplitModel {
         layers: Layers,
         device: Device,
         whole: bool,
+        fingerprint: [u8; 32],
     ) -> Self {
         let sites = split_points.iter().map(|point| point.site).collect();
-        Self { name, blueprint, tree, split_points, sites, layers, device, whole }
+        Self { name, blueprint, tree, split_points, sites, layers, device, whole, fingerprint, tokenizer: None }
     }
 
     /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or
@@ -95,6 +99,29 @@ impl SplitModel {
     /// Where it is split, in the caller's order.
     pub fn split_points(&self) -> &[SplitPoint] {
         &self.split_points
+    }
+
+    /// The same model with the tokenizer that turns texts into its ids.
+    pub fn with_tokenizer(mut self, tokenizer: Tokenizer) -> Self {
+        self.tokenizer = Some(tokenizer);
+        self
+    }
+
+    /// The tokenizer of the model.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] when the model was loaded without one.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.tokenizer.as_ref().ok_or_else(|| {
+            Error::argument(format!("`{}` was loaded without a tokenizer", self.name))
+                .hint("load the model with at least one split point, from a folder or an id")
+        })
+    }
+
+    /// What tells this model from another one: a hash of its configuration and of samples of the weights that are
+    /// loaded.
+    pub(crate) fn fingerprint(&self) -> [u8; 32] {
+        self.fingerprint
     }
 
     /// How many token ids it knows.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use candle_core::{Device, Tensor};
 use memmap2::Mmap;
 use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -117,6 +118,20 @@ impl Weights {
                 .detail("tensor", name)
         })?;
         Ok(Tensor::from_vec(values, shape, device)?)
+    }
+
+    /// Adds what tells a tensor from another one to a hash: its name, and its first and last values.
+    pub fn hash(&self, names: &[String], hash: &mut Sha256) {
+        const SAMPLE: usize = 4096;
+        let Some((name, (file, info))) = names.iter().find_map(|name| Some((name, self.tensors.get(name)?))) else {
+            return;
+        };
+        let file = &self.files[*file];
+        let (start, end) = (file.data_start + info.data_offsets.0, file.data_start + info.data_offsets.1);
+        let bytes = file.bytes.as_slice().get(start..end).unwrap_or_default();
+        hash.update(name);
+        hash.update(&bytes[..bytes.len().min(SAMPLE)]);
+        hash.update(&bytes[bytes.len().saturating_sub(SAMPLE)..]);
     }
 
     fn missing(&self, names: &[String]) -> Error {

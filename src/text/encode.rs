@@ -44,7 +44,8 @@ impl Tokenizer {
                     chunk.chunks(share).map(|texts| scope.spawn(move || self.tokenize(texts, control))).collect();
                 workers.into_iter().map(|worker| worker.join().map_err(|_| panicked())?).collect::<Result<Vec<_>>>()
             });
-            let tokens = tokens.map_err(|error| error.within(format!("texts {first} to {}", first + chunk.len() - 1)))?;
+            let tokens =
+                tokens.map_err(|error| error.within(format!("texts {first} to {}", first + chunk.len() - 1)))?;
             for (text, tokens) in chunk.iter().zip(tokens.into_iter().flatten()) {
                 encoder.add(text.as_ref(), &tokens)?;
             }
@@ -246,8 +247,11 @@ impl<'a> Encoder<'a> {
 
     fn check_cls(&self, index: usize, tokens: &Tokens) -> Result<()> {
         let Some(cls) = self.tokenizer.cls_id() else {
-            return Err(Error::new(ErrorCode::Unsupported, "the tokenizer declares no classification token (cls_token)")
-                .hint("use another granularity, such as sample"));
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                "the tokenizer declares no classification token (cls_token)",
+            )
+            .hint("use another granularity, such as sample"));
         };
         if tokens.ids.first() == Some(&cls) {
             return Ok(());

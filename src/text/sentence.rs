@@ -13,8 +13,8 @@ const END_MARKS: [char; 3] = ['.', '?', '!'];
 
 /// Abbreviations whose full stop ends no sentence.
 const ABBREVIATIONS: [&str; 28] = [
-    "Mr.", "Mrs.", "Ms.", "Dr.", "Prof.", "Sr.", "Jr.", "St.", "Mt.", "etc.", "cf.", "i.e.", "e.g.", "vs.", "nb.", "env.",
-    "approx.", "min.", "max.", "resp.", "ex.", "ref.", "Ph.D.", "M.Sc.", "B.Sc.", "U.S.", "U.K.", "E.U.",
+    "Mr.", "Mrs.", "Ms.", "Dr.", "Prof.", "Sr.", "Jr.", "St.", "Mt.", "etc.", "cf.", "i.e.", "e.g.", "vs.", "nb.",
+    "env.", "approx.", "min.", "max.", "resp.", "ex.", "ref.", "Ph.D.", "M.Sc.", "B.Sc.", "U.S.", "U.K.", "E.U.",
 ];
 
 /// What decides about the ends of sentences in the tokens of one vocabulary.
@@ -44,8 +44,11 @@ impl SentenceRules {
             for spelling in [abbreviation.to_owned(), abbreviation.to_lowercase(), abbreviation.to_uppercase()] {
                 for text in [spelling.clone(), format!(" {spelling}")] {
                     let encoding = tokenizer.encode_fast(text, false).map_err(|error| {
-                        Error::new(ErrorCode::InvalidFile, format!("tokenizer.json cannot tokenize `{spelling}`: {error}"))
-                            .hint("use the tokenizer.json that belongs to the model")
+                        Error::new(
+                            ErrorCode::InvalidFile,
+                            format!("tokenizer.json cannot tokenize `{spelling}`: {error}"),
+                        )
+                        .hint("use the tokenizer.json that belongs to the model")
                     })?;
                     exceptions.push(encoding.get_ids().to_vec());
                 }

@@ -89,8 +89,11 @@ impl Tokenizer {
     /// [`ErrorCode::InvalidFile`] when the tokenizer's decoder fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
         self.inner.decode(ids, true).map_err(|error| {
-            Error::new(ErrorCode::InvalidFile, format!("the decoder of tokenizer.json fails on the ids {ids:?}: {error}"))
-                .hint("use the tokenizer.json that belongs to the model")
+            Error::new(
+                ErrorCode::InvalidFile,
+                format!("the decoder of tokenizer.json fails on the ids {ids:?}: {error}"),
+            )
+            .hint("use the tokenizer.json that belongs to the model")
         })
     }
 
@@ -155,7 +158,10 @@ fn truncate_to(inner: &mut tokenizers::Tokenizer, limit: Option<usize>, config: 
     let parameters = limit.map(|max_length| TruncationParams { max_length, direction, ..TruncationParams::default() });
     inner.with_truncation(parameters).map_err(|error| {
         let limit = limit.unwrap_or(0);
-        invalid("tokenizer_config.json", format!("has a model_max_length of {limit}, which leaves no room for text: {error}"))
+        invalid(
+            "tokenizer_config.json",
+            format!("has a model_max_length of {limit}, which leaves no room for text: {error}"),
+        )
     })?;
     Ok(())
 }

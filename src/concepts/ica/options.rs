@@ -1,0 +1,117 @@
+//! How independent components are fitted.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// In which order components are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Algorithm {
+    /// All at once, kept orthogonal by symmetric decorrelation.
+    #[default]
+    Parallel,
+    /// One after the other, each orthogonal to those before it.
+    Deflation,
+}
+
+/// The contrast function, whose expectation is made extreme: it decides which tails count.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Contrast {
+    /// `log cosh(alpha x) / alpha`, a good general choice; `alpha` from 1 to 2.
+    LogCosh {
+        /// The steepness.
+        alpha: f64,
+    },
+    /// `-exp(-x^2 / 2)`, robust, for very heavy tails.
+    Exp,
+    /// `x^4 / 4`, kurtosis; sensitive to outliers.
+    Cube,
+}
+
+impl Default for Contrast {
+    fn default() -> Self {
+        Self::LogCosh { alpha: 1.0 }
+    }
+}
+
+/// How independent components are fitted. The names and defaults are scikit-learn's where it has them.
+///
+/// ```
+/// let options = eidos::IcaOptions { tolerance: 1e-8, max_iterations: 1000, ..eidos::IcaOptions::new(50) };
+/// assert_eq!(options.seed, 0);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct IcaOptions {
+    /// How many concepts to find.
+    pub concept_count: usize,
+    /// In which order they are found.
+    pub algorithm: Algorithm,
+    /// The contrast function.
+    pub contrast: Contrast,
+    /// Iterations stop when no component turns by more than this (1 minus the cosine).
+    pub tolerance: f64,
+    /// The most iterations; for each component where they are found one after the other.
+    pub max_iterations: usize,
+    /// The seed of the start matrix, drawn as `numpy.random.RandomState(seed).normal`.
+    pub seed: u32,
+    /// Turn each component so that its heavy tail is positive: its activations have a third moment above zero. Without this
+    /// the signs are those that the iteration ends with, which flip from one iteration to the next.
+    pub canonical_signs: bool,
+    /// How many threads work; 0 means one per core. The result does not depend on it.
+    #[serde(skip)]
+    pub threads: usize,
+}
+
+impl IcaOptions {
+    /// The defaults for that many concepts.
+    pub fn new(concept_count: usize) -> Self {
+        Self {
+            concept_count,
+            algorithm: Algorithm::default(),
+            contrast: Contrast::default(),
+            tolerance: 1e-4,
+            max_iterations: 200,
+            seed: 0,
+            canonical_signs: true,
+            threads: 0,
+        }
+    }
+
+    /// Looks whether the options can be fitted on a matrix of that size.
+    pub(super) fn check(&self, rows: usize, columns: usize) -> Result<()> {
+        let wrong = |message: String, remedy: &str| Err(Error::argument(message).hint(remedy));
+        let count = self.concept_count;
+        if count == 0 {
+            return wrong("0 concepts were asked for".to_owned(), "ask for at least one concept");
+        }
+        if rows < 2 {
+            return wrong(format!("{rows} rows are too few to fit concepts"), "give at least two rows");
+        }
+        if count > rows.min(columns) {
+            return wrong(
+                format!(
+                    "{count} concepts were asked for, but {rows} rows of {columns} columns have at most {}",
+                    rows.min(columns)
+                ),
+                "ask for fewer concepts, or give more rows",
+            );
+        }
+        if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
+            return wrong(
+                format!("the tolerance is {}", self.tolerance),
+                "give a small number above zero, such as 1e-4",
+            );
+        }
+        if self.max_iterations == 0 {
+            return wrong("0 iterations were allowed".to_owned(), "allow at least one, 200 by default");
+        }
+        match self.contrast {
+            Contrast::LogCosh { alpha } if !(1.0..=2.0).contains(&alpha) => {
+                wrong(format!("the alpha of log cosh is {alpha}"), "give a number from 1 to 2")
+            }
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Rows become white: centred, of unit variance in every direction, and no wider than there are concepts.
+
+use faer::{Mat, MatRef};
+
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::{Moments, Rows, in_order, symmetric_eigen, times_transposed};
+
+/// How many rows are whitened at a time.
+const TILE: usize = 4096;
+
+/// The directions of largest variance of some rows.
+#[derive(Debug)]
+pub(super) struct Whitening {
+    /// The mean of each column.
+    pub(super) mean: Vec<f64>,
+    /// The directions as columns, (columns, concepts), orthonormal, largest variance first.
+    pub(super) directions: Mat<f64>,
+    /// The standard deviation along each.
+    pub(super) deviations: Vec<f64>,
+}
+
+impl Whitening {
+    /// # Errors
+    /// [`ErrorCode::InvalidData`] when the rows vary in fewer directions than there are concepts, and those of the moments.
+    pub(super) fn of(rows: &dyn Rows, concepts: usize, threads: usize, control: &Control) -> Result<Self> {
+        let moments = Moments::of(rows, threads, control)?;
+        let (values, vectors) = symmetric_eigen(moments.scatter.as_ref())?;
+        let (count, columns) = (rows.row_count(), rows.column_count());
+        // Below this a direction is rounding: a constant column, a copy of another one, or more columns than rows.
+        let least = values[0].max(0.0) * count.max(columns) as f64 * f64::EPSILON;
+        let rank = values.iter().take_while(|&&value| value > least).count();
+        if rank < concepts {
+            return Err(Error::new(
+                ErrorCode::InvalidData,
+                format!("{concepts} concepts were asked for, but the {count} rows vary in {rank} directions only"),
+            )
+            .hint(format!("ask for at most {rank} concepts, or give rows that differ more"))
+            .detail("rank", rank));
+        }
+        let row_signs = first_row_signs(vectors.as_ref());
+        let directions = Mat::from_fn(columns, concepts, |row, column| vectors[(row, column)] * row_signs[column]);
+        let deviations = values[..concepts].iter().map(|value| (value / count as f64).sqrt()).collect();
+        Ok(Self { mean: moments.mean, directions, deviations })
+    }
+
+    /// The rows, centred and projected: (rows, concepts), row-major, every column of mean 0 and deviation 1.
+    pub(super) fn whiten(&self, rows: &dyn Rows, threads: usize, control: &Control) -> Result<WhiteRows> {
+        let (count, columns, concepts) = (rows.row_count(), rows.column_count(), self.deviations.len());
+        let projection: Vec<f32> = (0..concepts)
+            .flat_map(|concept| (0..columns).map(move |column| (concept, column)))
+            .map(|(concept, column)| (self.directions[(column, concept)] / self.deviations[concept]) as f32)
+            .collect();
+        let mut values = Vec::new();
+        let length = count.checked_mul(concepts).ok_or_else(|| no_memory(count, concepts))?;
+        values.try_reserve_exact(length).map_err(|_| no_memory(count, concepts))?;
+        let work = |tile: usize, scratch: &mut (Vec<f32>, Vec<f32>)| -> Result<Vec<f32>> {
+            let (copy, centred) = scratch;
+            let tile_rows = TILE.min(count - tile * TILE);
+            let tile = rows.tile(tile * TILE, tile_rows, copy)?;
+            centre(tile, &self.mean, centred);
+            let mut white = vec![0.0; tile_rows * concepts];
+            times_transposed(&mut white, centred, &projection, columns);
+            Ok(white)
+        };
+        in_order(count.div_ceil(TILE), threads, control, work, |_, white| {
+            values.extend_from_slice(&white);
+            Ok(())
+        })?;
+        Ok(WhiteRows { values, width: concepts })
+    }
+}
+
+/// scikit-learn turns each direction so that its first entry is positive, and the start matrix counts on it.
+fn first_row_signs(vectors: MatRef<'_, f64>) -> Vec<f64> {
+    (0..vectors.ncols()).map(|column| if vectors[(0, column)] < 0.0 { -1.0 } else { 1.0 }).collect()
+}
+
+fn no_memory(rows: usize, concepts: usize) -> Error {
+    Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {rows} whitened rows of {concepts} concepts"))
+        .hint("ask for fewer concepts, or give fewer rows")
+}
+
+/// Subtracts the means in f64, so that large means cost no digits, and keeps the difference in f32.
+pub(super) fn centre(rows: &[f32], mean: &[f64], centred: &mut Vec<f32>) {
+    centred.clear();
+    centred.extend(
+        rows.chunks_exact(mean.len()).flat_map(|row| row.iter().zip(mean)).map(|(&x, m)| (f64::from(x) - m) as f32),
+    );
+}
+
+/// Rows of mean 0 and covariance 1.
+#[derive(Debug)]
+pub(super) struct WhiteRows {
+    pub(super) values: Vec<f32>,
+    pub(super) width: usize,
+}
+
+impl WhiteRows {
+    pub(super) fn count(&self) -> usize {
+        self.values.len() / self.width
+    }
+}

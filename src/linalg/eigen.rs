@@ -1,0 +1,57 @@
+//! Symmetric matrices in f64.
+
+use faer::diag::Diag;
+use faer::dyn_stack::{MemBuffer, MemStack};
+use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
+use faer::linalg::matmul::matmul;
+use faer::{Accum, Mat, MatRef, Par};
+
+use crate::error::{Error, ErrorCode, Result};
+
+/// The eigenvalues of a symmetric matrix, largest first, and its eigenvectors as columns in that order.
+///
+/// On one thread, so that the result does not depend on how many there are.
+///
+/// # Errors
+/// [`ErrorCode::OutOfMemory`]; [`ErrorCode::InvalidData`] when the iteration fails, as for values that are not finite.
+pub(crate) fn symmetric_eigen(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)> {
+    let size = matrix.nrows();
+    let mut values = Diag::<f64>::zeros(size);
+    let mut vectors = Mat::<f64>::zeros(size, size);
+    let scratch = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, Par::Seq, faer::Spec::default());
+    let mut memory = MemBuffer::try_new(scratch).map_err(|_| {
+        Error::new(ErrorCode::OutOfMemory, format!("there is no memory for the eigenvectors of {size} columns"))
+            .hint("use a split point with fewer columns")
+    })?;
+    let stack = MemStack::new(&mut memory);
+    self_adjoint_evd(matrix, values.as_mut(), Some(vectors.as_mut()), Par::Seq, stack, faer::Spec::default()).map_err(
+        |error| {
+            Error::new(ErrorCode::InvalidData, format!("the eigenvectors of {size} columns were not found: {error:?}"))
+                .hint("look for values in the rows that are huge or not finite")
+        },
+    )?;
+    // They come smallest first.
+    let values = values.column_vector().iter().rev().copied().collect();
+    let vectors = Mat::from_fn(size, size, |row, column| vectors[(row, size - 1 - column)]);
+    Ok((values, vectors))
+}
+
+/// The orthogonal matrix nearest to `matrix`: `(W W^T)^(-1/2) W`.
+///
+/// # Errors
+/// Those of [`symmetric_eigen`].
+pub(crate) fn decorrelate(matrix: MatRef<'_, f64>) -> Result<Mat<f64>> {
+    let (values, vectors) = symmetric_eigen(product(matrix, matrix.transpose()).as_ref())?;
+    let scaled = Mat::from_fn(vectors.nrows(), vectors.ncols(), |row, column| {
+        // Rounding can make an eigenvalue zero or less.
+        vectors[(row, column)] / values[column].max(f64::MIN_POSITIVE).sqrt()
+    });
+    Ok(product(product(scaled.as_ref(), vectors.transpose()).as_ref(), matrix))
+}
+
+/// `left right`, on one thread.
+pub(crate) fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Mat<f64> {
+    let mut result = Mat::zeros(left.nrows(), right.ncols());
+    matmul(&mut result, Accum::Replace, left, right, 1.0, Par::Seq);
+    result
+}

@@ -1,0 +1,87 @@
+//! Work in parallel, results in order.
+
+use std::sync::mpsc;
+
+use crate::control::Control;
+use crate::error::{Error, Result};
+
+/// As many threads as asked for; 0 means one per core.
+pub(crate) fn thread_count(asked: usize) -> usize {
+    if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) }
+}
+
+/// Runs `work` on the parts `0 .. parts`, side by side on `threads` threads, and hands the results to `absorb` on the
+/// calling thread in the order of the parts: sums that `absorb` makes are the same bits for every number of threads.
+///
+/// Each thread has its own `Scratch`, which lives as long as it does. At most two results per thread wait to be absorbed.
+///
+/// # Errors
+/// The first error in the order of the parts, of `work` or of `absorb`, or [`crate::ErrorCode::Cancelled`].
+pub(crate) fn in_order<Scratch: Default, Part: Send>(
+    parts: usize,
+    threads: usize,
+    control: &Control,
+    work: impl Fn(usize, &mut Scratch) -> Result<Part> + Sync,
+    mut absorb: impl FnMut(usize, Part) -> Result<()>,
+) -> Result<()> {
+    let threads = thread_count(threads).min(parts);
+    if threads <= 1 {
+        let mut scratch = Scratch::default();
+        return (0..parts).try_for_each(|part| {
+            control.check()?;
+            absorb(part, work(part, &mut scratch)?)
+        });
+    }
+    std::thread::scope(|scope| {
+        let work = &work;
+        let receivers: Vec<_> = (0..threads)
+            .map(|first| {
+                let (sender, receiver) = mpsc::sync_channel(1);
+                scope.spawn(move || {
+                    let mut scratch = Scratch::default();
+                    for part in (first..parts).step_by(threads) {
+                        let result = control.check().and_then(|()| work(part, &mut scratch));
+                        let failed = result.is_err();
+                        // Nobody listens any more when an earlier part has failed.
+                        if sender.send(result).is_err() || failed {
+                            return;
+                        }
+                    }
+                });
+                receiver
+            })
+            .collect();
+        (0..parts).try_for_each(|part| {
+            let result = receivers[part % threads].recv().map_err(|_| Error::internal("a thread ended early"))?;
+            absorb(part, result?)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_come_in_order_whatever_the_number_of_threads() {
+        for threads in [1, 2, 3, 7] {
+            let mut seen = Vec::new();
+            let work = |part: usize, _: &mut ()| Ok(part * part);
+            let absorb = |part, square| {
+                seen.push((part, square));
+                Ok(())
+            };
+            in_order(20, threads, &Control::new(), work, absorb).unwrap();
+            assert_eq!(seen, (0..20).map(|part| (part, part * part)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_first_error_in_order_is_the_one_reported() {
+        let work = |part: usize, _: &mut ()| {
+            if part >= 5 { Err(Error::argument(format!("part {part}"))) } else { Ok(()) }
+        };
+        let error = in_order(20, 4, &Control::new(), work, |_, ()| Ok(())).unwrap_err();
+        assert_eq!(error.message(), "part 5");
+    }
+}
