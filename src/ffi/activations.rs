@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::path::{Path, PathBuf};
 use std::ptr;
 
-use super::call::{call, get};
+use super::call::{call, get, run};
 use super::control::{control_or_default, eidos_control};
 use super::dlpack::{self, DLManagedTensorVersioned};
 use super::error::eidos_error;
@@ -610,7 +610,7 @@ pub unsafe extern "C" fn eidos_activations_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_free(activations: *mut eidos_activations) {
     // SAFETY: promised by the caller.
-    get((), || Ok(unsafe { eidos_activations::free(activations) }));
+    run(|| unsafe { eidos_activations::free(activations) });
 }
 
 /// # Safety

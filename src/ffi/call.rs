@@ -28,6 +28,14 @@ pub(super) fn get<T>(fallback: T, body: impl FnOnce() -> Result<T>) -> T {
     guarded(body).unwrap_or(fallback)
 }
 
+/// Runs the body of a call that gives nothing back, such as a free.
+pub(super) fn run(body: impl FnOnce()) {
+    get((), || {
+        body();
+        Ok(())
+    });
+}
+
 fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     keep_panics_quiet();
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|payload| Err(panicked(payload.as_ref())))

@@ -2,7 +2,7 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::call::{call, get};
+use super::call::{call, get, run};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
@@ -173,7 +173,7 @@ pub unsafe extern "C" fn eidos_control_set_callback(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_control_free(control: *mut eidos_control) {
     // SAFETY: promised by the caller.
-    get((), || Ok(unsafe { eidos_control::free(control) }));
+    run(|| unsafe { eidos_control::free(control) });
 }
 
 /// The control of a call; NULL means one that nobody watches.

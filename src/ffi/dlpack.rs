@@ -184,6 +184,7 @@ pub(super) unsafe fn check(tensor: *mut DLManagedTensorVersioned) -> Result<Chec
         }
     }
     let offset = usize::try_from(inner.byte_offset).unwrap_or(usize::MAX);
+    #[allow(clippy::cast_ptr_alignment, reason = "checked right below")]
     let values = inner.data.cast::<u8>().wrapping_add(offset).cast::<f32>().cast_const();
     // NULL, a wrong alignment and an impossible size are errors here; the slice itself is not needed.
     // SAFETY: promised by the caller.

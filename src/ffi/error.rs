@@ -3,7 +3,7 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use super::call::get;
+use super::call::{get, run};
 use super::handle::{Handle, handle};
 use super::status::{EIDOS_INVALID_HANDLE, eidos_status};
 use super::strings::{borrow_string, write_len};
@@ -113,7 +113,7 @@ pub unsafe extern "C" fn eidos_error_detail_value(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_error_free(error: *mut eidos_error) {
     // SAFETY: promised by the caller.
-    get((), || Ok(unsafe { eidos_error::free(error) }));
+    run(|| unsafe { eidos_error::free(error) });
 }
 
 /// # Safety

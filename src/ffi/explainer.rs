@@ -5,7 +5,7 @@ use std::path::Path;
 use std::ptr;
 
 use super::activations::origin;
-use super::call::{call, get};
+use super::call::{call, get, run};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
@@ -31,7 +31,7 @@ impl From<Explainer> for ExplainerValue {
     fn from(explainer: Explainer) -> Self {
         let mut strings = origin(explainer.provenance());
         strings.push(explainer.method());
-        Self { strings, explainer }
+        Self { explainer, strings }
     }
 }
 
@@ -241,7 +241,7 @@ pub unsafe extern "C" fn eidos_explainer_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_free(explainer: *mut eidos_explainer) {
     // SAFETY: promised by the caller.
-    get((), || Ok(unsafe { eidos_explainer::free(explainer) }));
+    run(|| unsafe { eidos_explainer::free(explainer) });
 }
 
 fn check_columns(found: usize, wanted: usize) -> Result<()> {

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::ptr;
 
 use super::activations::{eidos_activations, eidos_activations_options};
-use super::call::{call, get};
+use super::call::{call, get, run};
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
@@ -375,7 +375,7 @@ pub unsafe extern "C" fn eidos_interpretation_open(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_free(interpretation: *mut eidos_interpretation) {
     // SAFETY: promised by the caller.
-    get((), || Ok(unsafe { eidos_interpretation::free(interpretation) }));
+    run(|| unsafe { eidos_interpretation::free(interpretation) });
 }
 
 /// # Safety

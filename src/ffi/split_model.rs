@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::path::PathBuf;
 use std::ptr;
 
-use super::call::{call, get};
+use super::call::{call, get, run};
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
@@ -276,9 +276,10 @@ pub unsafe extern "C" fn eidos_split_model_split_point(
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model, index: usize) -> usize {
-    // SAFETY: promised by the caller.
     get(0, || {
-        Ok(unsafe { eidos_split_model::borrow(model) }?.model.split_points().get(index).map_or(0, |point| point.width))
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_split_model::borrow(model) }?;
+        Ok(value.model.split_points().get(index).map_or(0, |point| point.width))
     })
 }
 
@@ -289,7 +290,7 @@ pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_free(model: *mut eidos_split_model) {
     // SAFETY: promised by the caller.
-    get((), || Ok(unsafe { eidos_split_model::free(model) }));
+    run(|| unsafe { eidos_split_model::free(model) });
 }
 
 /// A string of one of the model's tables.
