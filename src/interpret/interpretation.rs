@@ -75,7 +75,7 @@ impl fmt::Display for Quoted<'_> {
         f.write_str("[")?;
         for (index, input) in self.0.iter().enumerate() {
             let separator = if index == 0 { "" } else { ", " };
-            write!(f, "{separator}'{}'", input.text.escape_debug())?;
+            write!(f, "{separator}'{}'", input.text)?;
         }
         f.write_str("]")
     }
