@@ -92,7 +92,7 @@ impl Activation {
             Self::GeluQuick => vector::map(
                 input,
                 #[inline(always)]
-                |x| x / (1.0 + vector::exp(-1.702 * x)),
+                |x| x / (1.0 + crate::linalg::exp(-1.702 * x)),
             ),
             Self::Silu => vector::map(input, vector::silu),
             Self::Relu => vector::map(

@@ -1,14 +1,13 @@
 //! What modules do: small layers over rows `(tokens, columns)`.
 //!
 //! On the processor, layers work on slices with one thread, and the value of a row never depends on the rows
-//! around it: products go through [`matrix`], whose summation order depends on the inner size only, and row-wise
+//! around it: products go through [`crate::linalg`], whose order of summation depends on the inner size only, and row-wise
 //! functions through [`vector`]. On another device they are compositions of candle's operations.
 
 mod activation;
 mod attention;
 mod embedding;
 mod linear;
-mod matrix;
 mod norm;
 mod rotary;
 mod vector;
