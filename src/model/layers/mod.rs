@@ -9,6 +9,7 @@ mod attention;
 mod embedding;
 mod linear;
 mod norm;
+mod pairs;
 mod rotary;
 mod vector;
 
@@ -17,7 +18,10 @@ pub(crate) use attention::attend;
 pub(crate) use embedding::Embedding;
 pub(crate) use linear::Linear;
 pub(crate) use norm::Norm;
+pub(crate) use pairs::{add, multiply};
 pub(crate) use rotary::Rotary;
+
+use pairs::pairwise;
 
 use candle_core::{CpuStorage, Storage, Tensor};
 
