@@ -34,7 +34,7 @@ export class Activations extends Handle {
    *
    * @param rows rows * columns values.
    * @param columnCount how many values one row has.
-   * @throws {EidosError} `invalid_argument` for an empty matrix, `invalid_data` for a NaN or an infinite value.
+   * @throws {EidosError} `invalid_argument` for a matrix without rows or columns.
    */
   static fromRows(rows: Float32Array | ReadonlyFloat32Array, columnCount: number, options: FromRowsOptions = {}): Activations {
     const values = floats('rows', rows);

@@ -1,11 +1,12 @@
 /** Calls that take time: promises for what C does on a thread of libuv's pool, watched and cancelled through a control. */
 import { check, EidosError, throwIfFailed } from './errors';
+import { atExit } from './exit';
 import type { Resource } from './handle';
 import { native, type Out, type Pointer, type ProgressStruct } from './native';
 import { withSlot } from './pool';
 
 /** The library's stages (`EIDOS_STAGE_*`), in their order from 0, which says that nothing has started. */
-const STAGES = ['idle', 'download', 'load', 'tokenize', 'forward', 'covariance', 'fit', 'interpret', 'write'] as const;
+export const STAGES = ['idle', 'download', 'load', 'tokenize', 'forward', 'covariance', 'fit', 'interpret', 'write'] as const;
 
 /**
  * What a long call is busy with: `download` is counted in bytes, `load` in tensors, `tokenize` in texts, `forward` in
@@ -42,15 +43,13 @@ const POLL_MILLISECONDS = 20;
 
 /** Calls in progress, to be cancelled when the process or the worker ends before them. */
 const controls = new Set<Control>();
-let watchesExit = false;
+atExit(() => controls.forEach((control) => control.cancel()));
 
 /** The library's control of one call. */
 class Control {
   readonly pointer: Pointer;
 
   constructor() {
-    if (!watchesExit) process.once('exit', () => controls.forEach((control) => control.cancel()));
-    watchesExit = true;
     const out: Out<Pointer | null> = [null];
     check((error) => native().eidos_control_new(out, error));
     this.pointer = out[0]!;
@@ -133,7 +132,7 @@ export async function runWithControl<T>(
 }
 
 async function withPinned<T>(resources: readonly Resource[], task: () => Promise<T>): Promise<T> {
-  const unpin = resources.map((resource) => resource.pin());
+  const unpin = resources.map((resource) => resource.pinForCall());
   try {
     return await task();
   } finally {

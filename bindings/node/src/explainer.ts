@@ -159,10 +159,11 @@ export class Explainer extends Handle {
    * @throws {EidosError} `mismatch` for activations of another width, `invalid_argument` for k = 0 or an unknown concept.
    */
   async topInputs(activations: Activations, options: TopInputsOptions = {}): Promise<Interpretation> {
+    const explainer = this.#pointer;
     const rows = resourceOf(activations, Activations);
     const pointer = rows.pointer('Activations');
     const top = topInputsOptions(options);
-    return this.#interpret(options, rows, (explainer, control, out, error) =>
+    return this.#interpret(options, rows, (control, out, error) =>
       callOnPool(native().eidos_interpret_top_inputs, explainer, pointer, top, control, out, error),
     );
   }
@@ -173,11 +174,12 @@ export class Explainer extends Handle {
     inputs: readonly string[],
     options: TopInputsOfTextsOptions = {},
   ): Promise<Interpretation> {
+    const explainer = this.#pointer;
     const resource = resourceOf(model, SplitModel);
     const pointer = resource.pointer('SplitModel');
     const checked = texts('inputs', inputs);
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
-    return this.#interpret(options, resource, (explainer, control, out, error) =>
+    return this.#interpret(options, resource, (control, out, error) =>
       callOnPool(
         native().eidos_interpret_top_inputs_of_texts,
         explainer, pointer, checked, checked.length, top, collect, control, out, error,
@@ -190,10 +192,11 @@ export class Explainer extends Handle {
    * must have the split point.
    */
   async topInputsOfVocabulary(model: SplitModel, options: TopInputsOfTextsOptions = {}): Promise<Interpretation> {
+    const explainer = this.#pointer;
     const resource = resourceOf(model, SplitModel);
     const pointer = resource.pointer('SplitModel');
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
-    return this.#interpret(options, resource, (explainer, control, out, error) =>
+    return this.#interpret(options, resource, (control, out, error) =>
       callOnPool(
         native().eidos_interpret_top_inputs_of_vocabulary,
         explainer, pointer, top, collect, control, out, error,
@@ -204,19 +207,13 @@ export class Explainer extends Handle {
   #interpret(
     options: TopInputsOptions,
     other: Resource,
-    start: (
-      explainer: Pointer,
-      control: Pointer,
-      out: Out<Pointer | null>,
-      error: Out<Pointer | null>,
-    ) => Promise<number>,
+    start: (control: Pointer, out: Out<Pointer | null>, error: Out<Pointer | null>) => Promise<number>,
   ): Promise<Interpretation> {
-    const explainer = this.#pointer;
     const out: Out<Pointer | null> = [null];
     return runWithControl(
       options,
       [resourceOf(this, Explainer), other],
-      (control, error) => start(explainer, control, out, error),
+      (control, error) => start(control, out, error),
       () => new Interpretation(new Resource(out[0]!, native().eidos_interpretation_free)),
     );
   }

@@ -5,6 +5,7 @@
 import { isMainThread } from 'node:worker_threads';
 
 import { EidosError } from './errors';
+import { atExit } from './exit';
 import { viewFloats, type Pointer } from './native';
 
 /** Everything that is not freed yet on this thread. */
@@ -14,7 +15,8 @@ const resources = new Set<Resource>();
 export class Resource {
   #pointer: Pointer | null;
   #free: (pointer: Pointer) => void;
-  #users = 0;
+  #calls = 0;
+  #views = 0;
   #closed = false;
 
   constructor(pointer: Pointer, free: (pointer: Pointer) => void) {
@@ -35,11 +37,20 @@ export class Resource {
     return this.#pointer;
   }
 
-  /** Keeps the handle until the function that it returns is called. */
-  pin(): () => void {
-    this.#users++;
+  /** Keeps the handle for a call on another thread, until the function that it returns is called. */
+  pinForCall(): () => void {
+    this.#calls++;
     return () => {
-      this.#users--;
+      this.#calls--;
+      this.#freeIfUnused();
+    };
+  }
+
+  /** Keeps the handle for a view of its memory, until the function that it returns is called. */
+  pinForView(): () => void {
+    this.#views++;
+    return () => {
+      this.#views--;
       this.#freeIfUnused();
     };
   }
@@ -50,6 +61,12 @@ export class Resource {
     this.#freeIfUnused();
   }
 
+  /** Ends all use: nobody can look at a view any more. */
+  closeWithViews(): void {
+    this.#views = 0;
+    this.close();
+  }
+
   /** Gives the handle away: somebody else frees it. */
   forget(): void {
     this.#closed = true;
@@ -58,7 +75,7 @@ export class Resource {
   }
 
   #freeIfUnused(): void {
-    if (!this.#closed || this.#users > 0 || this.#pointer === null) return;
+    if (!this.#closed || this.#calls + this.#views > 0 || this.#pointer === null) return;
     const pointer = this.#pointer;
     this.forget();
     this.#free(pointer);
@@ -68,8 +85,10 @@ export class Resource {
 const net = new FinalizationRegistry<Resource>((resource) => resource.close());
 const viewNet = new FinalizationRegistry<() => void>((release) => release());
 
-// No finalizer runs when a worker ends, but the process and the library live on.
-if (!isMainThread) process.once('exit', () => resources.forEach((resource) => resource.close()));
+// When a worker ends, the process and the library live on. When the main thread does, there is nothing to do.
+if (!isMainThread) {
+  atExit((isLast) => resources.forEach((resource) => (isLast ? resource.closeWithViews() : resource.close())));
+}
 
 /** What the classes of this package have in common: each owns memory of the library, and gives it back once. */
 export abstract class Handle implements Disposable {
@@ -146,7 +165,7 @@ export function viewOf(resource: Resource, start: Pointer | null, count: number)
   if (shared) {
     sharedBuffers.add(values.buffer);
     forbidTransfer(values.buffer);
-    viewNet.register(values.buffer, resource.pin());
+    viewNet.register(values.buffer, resource.pinForView());
   }
   return values;
 }

@@ -83,9 +83,10 @@ export class SplitModel extends Handle {
    * @throws {EidosError} `invalid_argument` for a model that was loaded without split points, `io`, `out_of_memory`, ...
    */
   async activations(inputs: readonly string[], options: ActivationsOptions = {}): Promise<Activations[]> {
+    const model = this.#pointer;
     const checked = texts('inputs', inputs);
     const struct = activationsOptions(options);
-    return this.#collect(options, (model, control, out, error) =>
+    return this.#collect(options, (control, out, error) =>
       callOnPool(
         native().eidos_split_model_activations, model, checked, checked.length, struct, control, out, out.length, error,
       ),
@@ -97,22 +98,22 @@ export class SplitModel extends Handle {
    * units are the vocabulary's own strings.
    */
   async vocabularyActivations(options: ActivationsOptions = {}): Promise<Activations[]> {
+    const model = this.#pointer;
     const struct = activationsOptions(options);
-    return this.#collect(options, (model, control, out, error) =>
+    return this.#collect(options, (control, out, error) =>
       callOnPool(native().eidos_split_model_vocabulary_activations, model, struct, control, out, out.length, error),
     );
   }
 
   #collect(
     options: ActivationsOptions,
-    start: (model: Pointer, control: Pointer, out: (Pointer | null)[], error: Out<Pointer | null>) => Promise<number>,
+    start: (control: Pointer, out: (Pointer | null)[], error: Out<Pointer | null>) => Promise<number>,
   ): Promise<Activations[]> {
-    const model = this.#pointer;
-    const out: (Pointer | null)[] = Array(native().eidos_split_model_split_point_count(model)).fill(null);
+    const out: (Pointer | null)[] = Array(native().eidos_split_model_split_point_count(this.#pointer)).fill(null);
     return runWithControl(
       options,
       [resourceOf(this, SplitModel)],
-      (control, error) => start(model, control, out, error),
+      (control, error) => start(control, out, error),
       () => out.map((pointer) => new Activations(new Resource(pointer!, native().eidos_activations_free))),
     );
   }
