@@ -2,7 +2,7 @@
  * The adapter: the only file that knows koffi. It declares every function and struct of `eidos.h`, and turns C strings and
  * C memory into JavaScript's.
  */
-import koffi, { type TypeObject } from 'koffi';
+import koffi, { type LibraryHandle, type TypeObject } from 'koffi';
 
 import { findLibrary } from './library';
 
@@ -314,8 +314,7 @@ export function native(): Functions {
 
 function load(file: string): Functions {
   reserveStacks();
-  const library = koffi.load(file);
-  checkAbi(library.func('eidos_abi_version', 'uint32_t', [])() as number, file);
+  const library = open(file);
   const declared = Object.entries(signatures).map(([name, { result, parameters }]) => [
     name,
     library.func(
@@ -327,9 +326,18 @@ function load(file: string): Functions {
   return Object.fromEntries(declared) as Functions;
 }
 
-/** Compares the library's binary interface with ours. */
-export function checkAbi(found: number, file: string): void {
-  if (found === ABI_VERSION) return;
+/** Opens the file, whose binary interface must be ours. */
+function open(file: string): LibraryHandle {
+  let library: LibraryHandle;
+  let found: number;
+  try {
+    library = koffi.load(file);
+    found = library.func('eidos_abi_version', 'uint32_t', [])();
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`${file} cannot be used as the Eidos library: ${reason}; see EIDOS_LIBRARY`, { cause });
+  }
+  if (found === ABI_VERSION) return library;
   const remedy = found > ABI_VERSION ? 'update the npm package' : 'update the library';
   throw new Error(
     `${file} speaks version ${found} of Eidos' binary interface and this package speaks version ${ABI_VERSION}; ${remedy}`,

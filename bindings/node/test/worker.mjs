@@ -5,11 +5,10 @@ import { Explainer } from '@eidos/eidos';
 
 import { endless, endlessActivations, loadDemo, texts } from './helpers.mjs';
 
-const { conceptCount, close, forever } = workerData;
-if (forever) {
-  const fitting = Explainer.fitIca(endlessActivations(), endless);
-  setTimeout(() => parentPort.postMessage('busy'), 100);
-  await fitting;
+const { conceptCount, close, busy } = workerData;
+if (busy) {
+  setTimeout(() => (busy.exit ? process.exit(0) : parentPort.postMessage('busy')), 100);
+  await Explainer.fitIca(endlessActivations(), { ...endless, ...busy.options });
 }
 const model = await loadDemo();
 const [activations] = await model.activations(texts, { threads: 1 });

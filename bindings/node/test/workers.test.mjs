@@ -36,16 +36,28 @@ test('a worker that ends frees what it did not close', async () => {
   assert.equal(debugLiveHandles(), 0);
 });
 
-test('a worker that is terminated during a call does not take the process with it', () => {
-  const { status, signal, stdout, stderr } = runProgram(`
+/** A process that starts a worker in the middle of a call, and then runs `program`. */
+function withBusyWorker(busy, program) {
+  return runProgram(`
     import { once } from 'node:events';
     import { Worker } from 'node:worker_threads';
     import { version } from '@eidos/eidos';
-    const worker = new Worker(new URL('file://${new URL('worker.mjs', import.meta.url).pathname}'), { workerData: { forever: true }, execArgv: [] });
-    await once(worker, 'message');
-    setTimeout(() => { console.log('alive', version()); process.exit(0); }, 300);
-    await worker.terminate();
+    const file = new URL(${JSON.stringify(new URL('worker.mjs', import.meta.url).href)});
+    const worker = new Worker(file, { workerData: ${JSON.stringify({ busy })}, execArgv: [] });
+    ${program}
+    console.log('alive', version());
   `);
+}
+
+test('a worker that is terminated during a call waits for it, and the process goes on', () => {
+  const busy = { options: { maxIterations: 100 } };
+  const { status, signal, stdout, stderr } = withBusyWorker(busy, `await once(worker, 'message'); await worker.terminate();`);
+  assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr);
+  assert.match(stdout, /^alive/);
+});
+
+test('a worker that exits during a call cancels it', () => {
+  const { status, signal, stdout, stderr } = withBusyWorker({ exit: true }, `await once(worker, 'exit');`);
   assert.deepEqual({ status, signal }, { status: 0, signal: null }, stderr);
   assert.match(stdout, /^alive/);
 });
