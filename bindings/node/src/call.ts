@@ -126,7 +126,6 @@ export async function runWithControl<T>(
   result: () => T,
 ): Promise<T> {
   checkCallOptions(options);
-  options.signal?.throwIfAborted();
   const call = (control: Control) => settle((error) => start(control.pointer, error), result);
   return withPinned(uses, () => withSlot(options.signal, () => watch(options, call)));
 }
@@ -147,6 +146,7 @@ async function settle<T>(start: (error: ErrorOut) => Promise<number>, result: ()
 }
 
 async function watch<T>({ signal, onProgress }: CallOptions, call: (control: Control) => Promise<T>): Promise<T> {
+  signal?.throwIfAborted(); // it may have been aborted while the call waited for its turn
   const control = new Control();
   const reporter = onProgress && new Reporter(control, onProgress);
   const timer = reporter && setInterval(() => reporter.report(), POLL_MILLISECONDS);

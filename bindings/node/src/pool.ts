@@ -26,6 +26,7 @@ export class Slots {
 
   /** Waits for a slot and takes it. Rejects with the signal's reason when that comes first. */
   async take(signal?: AbortSignal): Promise<void> {
+    signal?.throwIfAborted();
     if (this.#free > 0) {
       this.#free--;
       return;

@@ -72,6 +72,13 @@ test('a signal that was aborted before', async () => {
   assert.equal((await rejection((await loadDemo()).activations(demoTexts, { signal }))).name, 'AbortError');
 });
 
+test('a signal that is aborted right after the call', async () => {
+  const controller = new AbortController();
+  const promise = rejection(Explainer.fitIca(endlessActivations(), { ...endless, signal: controller.signal }));
+  controller.abort();
+  assert.equal((await promise).name, 'AbortError');
+});
+
 test('one signal for many calls', async () => {
   const controller = new AbortController();
   const activations = endlessActivations();
@@ -162,6 +169,7 @@ test('the number of slots', () => {
 test('slots are given in order, and not to who left', async () => {
   const slots = new Slots(1);
   await slots.take();
+  assert.equal((await rejection(slots.take(AbortSignal.abort(new Error('too late'))))).message, 'too late');
   const order = [];
   const controller = new AbortController();
   const first = slots.take().then(() => order.push('first'));
