@@ -4,7 +4,8 @@ import { runOnPool, runWithControl, type CallOptions } from './call';
 import { DLPackTensor, dlpackResource } from './dlpack';
 import { check } from './errors';
 import { Handle, pointerOf, Resource, resourceOf, viewOf } from './handle';
-import { callOnPool, native, readBytes, readText, type Out, type Pointer } from './native';
+import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, sizeIn, textsForC } from './native';
+import type { Out, Pointer, Texts } from './native';
 import { aggregations, granularities, wordOf, type Aggregation, type Granularity } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 
@@ -44,9 +45,9 @@ export class Activations extends Handle {
       throw new RangeError(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
     }
     const units = unitsOf(record('options', options).units, rowCount);
-    const out: Out<Pointer | null> = [null];
-    check((error) => native().eidos_activations_from_rows(values, rowCount, columns, units, out, error));
-    return Activations.#own(out);
+    const result = out();
+    check((error) => native().eidos_activations_from_rows(values, rowCount, columns, units, result, error));
+    return Activations.#own(result);
   }
 
   /**
@@ -56,25 +57,25 @@ export class Activations extends Handle {
   static fromDLPack(tensor: DLPackTensor, options: FromRowsOptions = {}): Activations {
     const resource = resourceOf(tensor, DLPackTensor);
     const units = unitsOf(record('options', options).units, tensor.rowCount);
-    const out: Out<Pointer | null> = [null];
-    check((error) => native().eidos_activations_from_dlpack(tensor.address, units, out, error));
+    const result = out();
+    check((error) => native().eidos_activations_from_dlpack(tensor.address, units, result, error));
     resource.forget();
-    return Activations.#own(out);
+    return Activations.#own(result);
   }
 
   /** Opens a folder that `save()` or a collection into a folder wrote. Rows are memory-mapped. */
   static async open(folder: string): Promise<Activations> {
     const path = text('folder', folder);
-    const out: Out<Pointer | null> = [null];
+    const result = out();
     return runOnPool(
       [],
-      (error) => callOnPool(native().eidos_activations_open, path, out, error),
-      () => Activations.#own(out),
+      (error) => callOnPool(native().eidos_activations_open, path, result, error),
+      () => Activations.#own(result),
     );
   }
 
-  static #own(out: Out<Pointer | null>): Activations {
-    return new Activations(new Resource(out[0]!, native().eidos_activations_free));
+  static #own(result: Out): Activations {
+    return new Activations(new Resource(handleIn(result), native().eidos_activations_free));
   }
 
   /** How many rows there are: one per unit. */
@@ -134,9 +135,9 @@ export class Activations extends Handle {
   rows(first = 0, count = this.rowCount - first): ReadonlyFloat32Array {
     const pointer = this.#pointer;
     const values = whole('count', count) * this.columnCount;
-    const out: Out<Pointer | null> = [null];
-    check((error) => native().eidos_activations_rows(pointer, whole('first', first), count, out, error));
-    return viewOf(resourceOf(this, Activations), out[0], values);
+    const result = out();
+    check((error) => native().eidos_activations_rows(pointer, whole('first', first), count, result, error));
+    return viewOf(resourceOf(this, Activations), addressIn(result), values);
   }
 
   /** A copy of rows, one after the other, wherever they lie. Parameters as for `rows()`. */
@@ -165,13 +166,14 @@ export class Activations extends Handle {
    */
   unitSpan(row: number): UnitSpan {
     const pointer = this.#pointer;
-    const [textIndex, begin, end]: [Out<number>, Out<number>, Out<number>] = [[0], [0], [0]];
     index('row', row, this.rowCount);
-    check((error) => native().eidos_activations_unit_span(pointer, row, textIndex, begin, end, error));
-    const start = native().eidos_activations_text(pointer, textIndex[0], [0]);
-    if (start === null) return { textIndex: textIndex[0], begin: 0, end: 0 };
-    const before = readBytes(start, 0, begin[0]).length;
-    return { textIndex: textIndex[0], begin: before, end: before + readBytes(start, begin[0], end[0] - begin[0]).length };
+    const [whichText, first, last] = [out(), out(), out()];
+    check((error) => native().eidos_activations_unit_span(pointer, row, whichText, first, last, error));
+    const [textIndex, begin, end] = [sizeIn(whichText), sizeIn(first), sizeIn(last)];
+    const start = native().eidos_activations_text(pointer, textIndex, out());
+    if (start === null) return { textIndex, begin: 0, end: 0 };
+    const before = readBytes(start, 0, begin).length;
+    return { textIndex, begin: before, end: before + readBytes(start, begin, end - begin).length };
   }
 
   /** A text that the activations were collected from. */
@@ -200,9 +202,9 @@ export class Activations extends Handle {
    */
   toDLPack(): DLPackTensor {
     const pointer = this.#pointer;
-    const out: Out<Pointer | null> = [null];
-    check((error) => native().eidos_activations_to_dlpack(pointer, out, error));
-    return new DLPackTensor(dlpackResource(out[0]!));
+    const result = out();
+    check((error) => native().eidos_activations_to_dlpack(pointer, result, error));
+    return new DLPackTensor(dlpackResource(handleIn(result)));
   }
 
   get #pointer(): Pointer {
@@ -210,11 +212,11 @@ export class Activations extends Handle {
   }
 }
 
-function unitsOf(units: unknown, rowCount: number): string[] | null {
+function unitsOf(units: unknown, rowCount: number): Texts | null {
   if (units === undefined) return null;
   const checked = texts('units', units);
   if (checked.length !== rowCount) {
     throw new RangeError(`units has ${checked.length} texts, but there are ${rowCount} rows`);
   }
-  return checked;
+  return textsForC(checked);
 }

@@ -1,8 +1,9 @@
 /** Calls that take time: promises for what C does on a thread of libuv's pool, watched and cancelled through a control. */
+import { onAbort } from './abort';
 import { check, EidosError, throwIfFailed } from './errors';
 import { atExit } from './exit';
 import type { Resource } from './handle';
-import { native, type Out, type Pointer, type ProgressStruct } from './native';
+import { handleIn, native, out, type Out, type Pointer, type ProgressStruct } from './native';
 import { withSlot } from './pool';
 
 /** The library's stages (`EIDOS_STAGE_*`), in their order from 0, which says that nothing has started. */
@@ -50,9 +51,9 @@ class Control {
   readonly pointer: Pointer;
 
   constructor() {
-    const out: Out<Pointer | null> = [null];
-    check((error) => native().eidos_control_new(out, error));
-    this.pointer = out[0]!;
+    const control = out();
+    check((error) => native().eidos_control_new(control, error));
+    this.pointer = handleIn(control);
     controls.add(this);
   }
 
@@ -101,9 +102,6 @@ class Reporter {
   }
 }
 
-/** Where a C function writes its error. */
-type ErrorOut = Out<Pointer | null>;
-
 /**
  * Runs a C function on the pool, and makes a value of what it wrote. The resources that it uses live until it returns, even
  * when they are closed before.
@@ -112,7 +110,7 @@ type ErrorOut = Out<Pointer | null>;
  */
 export async function runOnPool<T>(
   uses: readonly Resource[],
-  start: (error: ErrorOut) => Promise<number>,
+  start: (error: Out) => Promise<number>,
   result: () => T,
 ): Promise<T> {
   return withPinned(uses, () => withSlot(undefined, () => settle(start, result)));
@@ -122,7 +120,7 @@ export async function runOnPool<T>(
 export async function runWithControl<T>(
   options: CallOptions,
   uses: readonly Resource[],
-  start: (control: Pointer, error: ErrorOut) => Promise<number>,
+  start: (control: Pointer, error: Out) => Promise<number>,
   result: () => T,
 ): Promise<T> {
   checkCallOptions(options);
@@ -139,9 +137,9 @@ async function withPinned<T>(resources: readonly Resource[], task: () => Promise
   }
 }
 
-async function settle<T>(start: (error: ErrorOut) => Promise<number>, result: () => T): Promise<T> {
-  const error: ErrorOut = [null];
-  throwIfFailed(await start(error), error[0]);
+async function settle<T>(start: (error: Out) => Promise<number>, result: () => T): Promise<T> {
+  const error = out();
+  throwIfFailed(await start(error), error);
   return result();
 }
 
@@ -150,8 +148,7 @@ async function watch<T>({ signal, onProgress }: CallOptions, call: (control: Con
   const control = new Control();
   const reporter = onProgress && new Reporter(control, onProgress);
   const timer = reporter && setInterval(() => reporter.report(), POLL_MILLISECONDS);
-  const cancel = (): void => control.cancel();
-  signal?.addEventListener('abort', cancel, { once: true });
+  const forget = onAbort(signal, () => control.cancel());
   try {
     const value = await call(control);
     reporter?.report();
@@ -160,7 +157,7 @@ async function watch<T>({ signal, onProgress }: CallOptions, call: (control: Con
   } catch (error) {
     throw explain(error, signal, reporter);
   } finally {
-    signal?.removeEventListener('abort', cancel);
+    forget();
     clearInterval(timer);
     control.free();
   }

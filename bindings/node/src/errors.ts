@@ -1,5 +1,5 @@
 /** What the library says when a call fails, as an exception. */
-import { native, readText, type Out, type Pointer } from './native';
+import { addressIn, native, out, readText, type Out, type Pointer } from './native';
 
 /** The library's status codes, in their order from 1. */
 const CODES = [
@@ -65,14 +65,14 @@ export class EidosError extends Error {
 }
 
 /** Throws what a call says that returned a status other than 0. */
-export function throwIfFailed(status: number, error: Pointer | null): void {
-  if (status !== 0) throw takeError(status, error);
+export function throwIfFailed(status: number, error: Out = out()): void {
+  if (status !== 0) throw takeError(status, addressIn(error));
 }
 
 /** Runs a call whose last argument receives the error, and throws that. */
-export function check(call: (error: Out<Pointer | null>) => number): void {
-  const error: Out<Pointer | null> = [null];
-  throwIfFailed(call(error), error[0]);
+export function check(call: (error: Out) => number): void {
+  const error = out();
+  throwIfFailed(call(error), error);
 }
 
 /** Copies an error of the library and frees it. */

@@ -5,7 +5,8 @@ import { runOnPool, runWithControl } from './call';
 import { check } from './errors';
 import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { Interpretation } from './interpretation';
-import { callOnPool, native, readText, type FitReportStruct, type Out, type Pointer } from './native';
+import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC } from './native';
+import type { FitReportStruct, Out, Pointer } from './native';
 import { activationsOptions, icaOptions, topInputsOptions } from './options';
 import type { IcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
@@ -35,28 +36,28 @@ export class Explainer extends Handle {
     const rows = resourceOf(activations, Activations);
     const pointer = rows.pointer('Activations');
     const struct = icaOptions(options);
-    const out: Out<Pointer | null> = [null];
+    const result = out();
     return runWithControl(
       options,
       [rows],
-      (control, error) => callOnPool(native().eidos_ica_fit, pointer, struct, control, out, error),
-      () => Explainer.#own(out),
+      (control, error) => callOnPool(native().eidos_ica_fit, pointer, struct, control, result, error),
+      () => Explainer.#own(result),
     );
   }
 
   /** Opens a file that `save()` wrote. */
   static async open(file: string): Promise<Explainer> {
     const path = text('file', file);
-    const out: Out<Pointer | null> = [null];
+    const result = out();
     return runOnPool(
       [],
-      (error) => callOnPool(native().eidos_explainer_open, path, out, error),
-      () => Explainer.#own(out),
+      (error) => callOnPool(native().eidos_explainer_open, path, result, error),
+      () => Explainer.#own(result),
     );
   }
 
-  static #own(out: Out<Pointer | null>): Explainer {
-    return new Explainer(new Resource(out[0]!, native().eidos_explainer_free));
+  static #own(result: Out): Explainer {
+    return new Explainer(new Resource(handleIn(result), native().eidos_explainer_free));
   }
 
   /** How many concepts there are. */
@@ -101,9 +102,9 @@ export class Explainer extends Handle {
     const resource = resourceOf(this, Explainer);
     const known = this.#dictionary?.deref();
     if (known) return known;
-    const length: Out<number> = [0];
+    const length = out();
     const start = native().eidos_explainer_dictionary(resource.pointer('Explainer'), length);
-    const view = viewOf(resource, start, length[0]);
+    const view = viewOf(resource, start, sizeIn(length));
     this.#dictionary = new WeakRef(view);
     return view;
   }
@@ -163,8 +164,8 @@ export class Explainer extends Handle {
     const rows = resourceOf(activations, Activations);
     const pointer = rows.pointer('Activations');
     const top = topInputsOptions(options);
-    return this.#interpret(options, rows, (control, out, error) =>
-      callOnPool(native().eidos_interpret_top_inputs, explainer, pointer, top, control, out, error),
+    return this.#interpret(options, rows, (control, result, error) =>
+      callOnPool(native().eidos_interpret_top_inputs, explainer, pointer, top, control, result, error),
     );
   }
 
@@ -177,12 +178,12 @@ export class Explainer extends Handle {
     const explainer = this.#pointer;
     const resource = resourceOf(model, SplitModel);
     const pointer = resource.pointer('SplitModel');
-    const checked = texts('inputs', inputs);
+    const checked = textsForC(texts('inputs', inputs));
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
-    return this.#interpret(options, resource, (control, out, error) =>
+    return this.#interpret(options, resource, (control, result, error) =>
       callOnPool(
         native().eidos_interpret_top_inputs_of_texts,
-        explainer, pointer, checked, checked.length, top, collect, control, out, error,
+        explainer, pointer, checked, checked.length, top, collect, control, result, error,
       ),
     );
   }
@@ -196,10 +197,10 @@ export class Explainer extends Handle {
     const resource = resourceOf(model, SplitModel);
     const pointer = resource.pointer('SplitModel');
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
-    return this.#interpret(options, resource, (control, out, error) =>
+    return this.#interpret(options, resource, (control, result, error) =>
       callOnPool(
         native().eidos_interpret_top_inputs_of_vocabulary,
-        explainer, pointer, top, collect, control, out, error,
+        explainer, pointer, top, collect, control, result, error,
       ),
     );
   }
@@ -207,14 +208,14 @@ export class Explainer extends Handle {
   #interpret(
     options: TopInputsOptions,
     other: Resource,
-    start: (control: Pointer, out: Out<Pointer | null>, error: Out<Pointer | null>) => Promise<number>,
+    start: (control: Pointer, result: Out, error: Out) => Promise<number>,
   ): Promise<Interpretation> {
-    const out: Out<Pointer | null> = [null];
+    const result = out();
     return runWithControl(
       options,
       [resourceOf(this, Explainer), other],
-      (control, error) => start(control, out, error),
-      () => new Interpretation(new Resource(out[0]!, native().eidos_interpretation_free)),
+      (control, error) => start(control, result, error),
+      () => new Interpretation(new Resource(handleIn(result), native().eidos_interpretation_free)),
     );
   }
 

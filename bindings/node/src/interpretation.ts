@@ -2,7 +2,7 @@
 import { text } from './arguments';
 import { runOnPool } from './call';
 import { Handle, pointerOf, Resource, resourceOf } from './handle';
-import { callOnPool, native, readText, type Out, type Pointer } from './native';
+import { callOnPool, handleIn, native, out, readText, type Pointer } from './native';
 
 /** `EIDOS_POLE_*`. */
 export const poles = { positive: 0, negative: 1 } as const;
@@ -32,11 +32,11 @@ export class Interpretation extends Handle {
   /** Opens a file that `save()` wrote. */
   static async open(file: string): Promise<Interpretation> {
     const path = text('file', file);
-    const out: Out<Pointer | null> = [null];
+    const result = out();
     return runOnPool(
       [],
-      (error) => callOnPool(native().eidos_interpretation_open, path, out, error),
-      () => new Interpretation(new Resource(out[0]!, native().eidos_interpretation_free)),
+      (error) => callOnPool(native().eidos_interpretation_open, path, result, error),
+      () => new Interpretation(new Resource(handleIn(result), native().eidos_interpretation_free)),
     );
   }
 

@@ -9,8 +9,53 @@ import { findLibrary } from './library';
 /** An address. JavaScript never looks behind it; `null` is C's NULL. */
 export type Pointer = bigint;
 
-/** Where a C function writes a result: `[null]` before the call. */
-export type Out<T> = [T];
+/**
+ * Where a C function writes addresses, or sizes: our own memory. (koffi 3.3.4 can also write results to an array, but reads
+ * them from memory that it freed already when the call's inputs are large.)
+ */
+export type Out = BigUint64Array;
+
+/** Room for one result or several. */
+export function out(count = 1): Out {
+  return new BigUint64Array(count);
+}
+
+/** An address that a function wrote; `null` for NULL. */
+export function addressIn(results: Out, index = 0): Pointer | null {
+  return results[index] || null;
+}
+
+/** A handle that a function wrote on success. */
+export function handleIn(results: Out, index = 0): Pointer {
+  return results[index]!;
+}
+
+/** A size that a function wrote. */
+export function sizeIn(results: Out): number {
+  return Number(results[0]);
+}
+
+/** Texts as C sees them: an array of addresses. */
+export type Texts = BigUint64Array;
+
+/** The bytes behind the addresses, which live as long as the addresses do. */
+const bytesOfTexts = new WeakMap<Texts, Buffer>();
+
+/** Copies texts to where C can read them. They must not contain a NUL. */
+export function textsForC(texts: readonly string[]): Texts {
+  const lengths = texts.map((text) => Buffer.byteLength(text) + 1);
+  const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + length, 1));
+  const start = koffi.address(bytes);
+  const addresses = new BigUint64Array(texts.length);
+  let offset = 0;
+  texts.forEach((text, index) => {
+    addresses[index] = start + BigInt(offset);
+    bytes.write(text, offset);
+    offset += lengths[index]!;
+  });
+  bytesOfTexts.set(addresses, bytes);
+  return addresses;
+}
 
 /** A function of the library, to be called on this thread, or with `async` on one of libuv's pool. */
 export interface NativeFunction<A extends unknown[], R> {
@@ -60,14 +105,12 @@ const float = ctype<number>('float');
 const nothing = ctype<void>('void');
 /** A string that koffi copies, both ways; only for strings that hold no NUL. */
 const string = ctype<string>('const char *');
-const strings = ctype<readonly string[] | null>('const char **');
+const texts = ctype<Texts | null>('const char **');
 const floats = ctype<Float32Array>('float *');
 const address = ctype<Pointer>('void *');
 const nullable = ctype<Pointer | null>('void *');
-const addressOut = ctype<Out<Pointer | null>>(koffi.out('void **'));
-/** Room for several addresses; they are written only on success. */
-const addressesOut = ctype<(Pointer | null)[]>(koffi.out('void **'));
-const sizeOut = ctype<Out<number>>(koffi.out('size_t *'));
+const addressOut = ctype<Out>('void **');
+const sizeOut = ctype<Out>('size_t *');
 const status = i32;
 
 /** The structs of `eidos.h`. 64-bit numbers are JavaScript numbers up to 2^53. */
@@ -205,7 +248,7 @@ export const signatures = {
   eidos_control_free: signature(nothing, nullable),
 
   eidos_load_options_init: signature(status, loadOptions.output, size),
-  eidos_split_model_load: signature(status, string, strings, size, loadOptions.input, nullable, addressOut, addressOut),
+  eidos_split_model_load: signature(status, string, texts, size, loadOptions.input, nullable, addressOut, addressOut),
   eidos_split_model_name: signature(nullable, address, sizeOut),
   eidos_split_model_module_count: signature(size, address),
   eidos_split_model_module_path: signature(nullable, address, size, sizeOut),
@@ -218,13 +261,13 @@ export const signatures = {
 
   eidos_activations_options_init: signature(status, activationsOptions.output, size),
   eidos_split_model_activations: signature(
-    status, address, strings, size, activationsOptions.input, nullable, addressesOut, size, addressOut,
+    status, address, texts, size, activationsOptions.input, nullable, addressOut, size, addressOut,
   ),
   eidos_split_model_vocabulary_activations: signature(
-    status, address, activationsOptions.input, nullable, addressesOut, size, addressOut,
+    status, address, activationsOptions.input, nullable, addressOut, size, addressOut,
   ),
-  eidos_activations_from_rows: signature(status, floats, size, size, strings, addressOut, addressOut),
-  eidos_activations_from_dlpack: signature(status, address, strings, addressOut, addressOut),
+  eidos_activations_from_rows: signature(status, floats, size, size, texts, addressOut, addressOut),
+  eidos_activations_from_dlpack: signature(status, address, texts, addressOut, addressOut),
   eidos_activations_to_dlpack: signature(status, address, addressOut, addressOut),
   eidos_activations_row_count: signature(size, address),
   eidos_activations_column_count: signature(size, address),
@@ -265,7 +308,7 @@ export const signatures = {
     status, address, address, topInputsOptions.input, nullable, addressOut, addressOut,
   ),
   eidos_interpret_top_inputs_of_texts: signature(
-    status, address, address, strings, size, topInputsOptions.input, activationsOptions.input, nullable, addressOut, addressOut,
+    status, address, address, texts, size, topInputsOptions.input, activationsOptions.input, nullable, addressOut, addressOut,
   ),
   eidos_interpret_top_inputs_of_vocabulary: signature(
     status, address, address, topInputsOptions.input, activationsOptions.input, nullable, addressOut, addressOut,
@@ -369,10 +412,10 @@ export function callOnPool<A extends unknown[], R>(fn: NativeFunction<A, R>, ...
 }
 
 /** Copies a string that the library lends, with its length, so that a NUL inside survives. `null` for NULL. */
-export function readText(borrow: (length: Out<number>) => Pointer | null): string | null {
-  const length: Out<number> = [0];
+export function readText(borrow: (length: Out) => Pointer | null): string | null {
+  const length = out();
   const text = borrow(length);
-  return text === null ? null : readBytes(text, 0, length[0]);
+  return text === null ? null : readBytes(text, 0, sizeIn(length));
 }
 
 /** Copies `length` bytes of UTF-8, `offset` bytes behind `start`. */

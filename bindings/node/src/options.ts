@@ -129,7 +129,7 @@ function translator<O extends object, S extends { struct_size: number }>(
   return (options: O): S => {
     record('options', options);
     const struct: Partial<S> = {};
-    throwIfFailed(init()(struct, size), null);
+    throwIfFailed(init()(struct, size));
     for (const field of Object.keys(fields) as (keyof S)[]) {
       const [name, translate] = fields[field]!;
       if (options[name] !== undefined) struct[field] = translate(name, options[name]);

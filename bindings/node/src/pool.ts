@@ -2,6 +2,7 @@
  * Who may use libuv's thread pool. Node needs it too, for files and host names, so one thread is left to it; calls beyond
  * that wait here for their turn. This also stays below koffi's limit of calls in progress (256).
  */
+import { onAbort } from './abort';
 
 /** The threads that libuv has: `UV_THREADPOOL_SIZE`, by default 4. */
 const UV_DEFAULT_POOL_SIZE = 4;
@@ -33,15 +34,15 @@ export class Slots {
     }
     await new Promise<void>((resolve, reject) => {
       const start = (): void => {
-        signal?.removeEventListener('abort', leave);
+        forget();
         resolve();
       };
-      const leave = (): void => {
+      const forget = onAbort(signal, () => {
+        forget();
         this.#waiting.delete(start);
         reject(signal?.reason);
-      };
+      });
       this.#waiting.add(start);
-      signal?.addEventListener('abort', leave, { once: true });
     });
   }
 

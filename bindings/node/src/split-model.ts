@@ -3,7 +3,7 @@ import { Activations } from './activations';
 import { record, text, texts, whole } from './arguments';
 import { runWithControl } from './call';
 import { Handle, pointerOf, Resource, resourceOf } from './handle';
-import { callOnPool, native, readText, type Out, type Pointer } from './native';
+import { callOnPool, handleIn, native, out, readText, textsForC, type Out, type Pointer } from './native';
 import { activationsOptions, loadOptions, type ActivationsOptions, type LoadOptions } from './options';
 
 /** A module of a model. */
@@ -39,17 +39,17 @@ export class SplitModel extends Handle {
    */
   static async load(idOrPath: string, options: LoadOptions = {}): Promise<SplitModel> {
     const id = text('idOrPath', idOrPath);
-    const splitPoints = splitPointsOf(record('options', options).splitPoints ?? []);
+    const splitPoints = textsForC(splitPointsOf(record('options', options).splitPoints ?? []));
     const struct = loadOptions(options);
-    const out: Out<Pointer | null> = [null];
+    const result = out();
     return runWithControl(
       options,
       [],
       (control, error) =>
         callOnPool(
-          native().eidos_split_model_load, id, splitPoints, splitPoints.length, struct, control, out, error,
+          native().eidos_split_model_load, id, splitPoints, splitPoints.length, struct, control, result, error,
         ),
-      () => new SplitModel(new Resource(out[0]!, native().eidos_split_model_free)),
+      () => new SplitModel(new Resource(handleIn(result), native().eidos_split_model_free)),
     );
   }
 
@@ -84,11 +84,11 @@ export class SplitModel extends Handle {
    */
   async activations(inputs: readonly string[], options: ActivationsOptions = {}): Promise<Activations[]> {
     const model = this.#pointer;
-    const checked = texts('inputs', inputs);
+    const checked = textsForC(texts('inputs', inputs));
     const struct = activationsOptions(options);
-    return this.#collect(options, (control, out, error) =>
+    return this.#collect(options, (control, result, error) =>
       callOnPool(
-        native().eidos_split_model_activations, model, checked, checked.length, struct, control, out, out.length, error,
+        native().eidos_split_model_activations, model, checked, checked.length, struct, control, result, result.length, error,
       ),
     );
   }
@@ -100,21 +100,21 @@ export class SplitModel extends Handle {
   async vocabularyActivations(options: ActivationsOptions = {}): Promise<Activations[]> {
     const model = this.#pointer;
     const struct = activationsOptions(options);
-    return this.#collect(options, (control, out, error) =>
-      callOnPool(native().eidos_split_model_vocabulary_activations, model, struct, control, out, out.length, error),
+    return this.#collect(options, (control, result, error) =>
+      callOnPool(native().eidos_split_model_vocabulary_activations, model, struct, control, result, result.length, error),
     );
   }
 
   #collect(
     options: ActivationsOptions,
-    start: (control: Pointer, out: (Pointer | null)[], error: Out<Pointer | null>) => Promise<number>,
+    start: (control: Pointer, result: Out, error: Out) => Promise<number>,
   ): Promise<Activations[]> {
-    const out: (Pointer | null)[] = Array(native().eidos_split_model_split_point_count(this.#pointer)).fill(null);
+    const result = out(native().eidos_split_model_split_point_count(this.#pointer));
     return runWithControl(
       options,
       [resourceOf(this, SplitModel)],
-      (control, error) => start(control, out, error),
-      () => out.map((pointer) => new Activations(new Resource(pointer!, native().eidos_activations_free))),
+      (control, error) => start(control, result, error),
+      () => Array.from(result, (pointer) => new Activations(new Resource(pointer, native().eidos_activations_free))),
     );
   }
 
