@@ -9,53 +9,11 @@ import { findLibrary } from './library';
 /** An address. JavaScript never looks behind it; `null` is C's NULL. */
 export type Pointer = bigint;
 
-/**
- * Where a C function writes addresses, or sizes: our own memory. (koffi 3.3.4 can also write results to an array, but reads
- * them from memory that it freed already when the call's inputs are large.)
- */
+/** Where a C function writes addresses or sizes: memory of ours, see `out()`. */
 export type Out = BigUint64Array;
 
-/** Room for one result or several. */
-export function out(count = 1): Out {
-  return new BigUint64Array(count);
-}
-
-/** An address that a function wrote; `null` for NULL. */
-export function addressIn(results: Out, index = 0): Pointer | null {
-  return results[index] || null;
-}
-
-/** A handle that a function wrote on success. */
-export function handleIn(results: Out, index = 0): Pointer {
-  return results[index]!;
-}
-
-/** A size that a function wrote. */
-export function sizeIn(results: Out): number {
-  return Number(results[0]);
-}
-
-/** Texts as C sees them: an array of addresses. */
+/** Texts as C sees them: an array of addresses, see `textsForC()`. */
 export type Texts = BigUint64Array;
-
-/** The bytes behind the addresses, which live as long as the addresses do. */
-const bytesOfTexts = new WeakMap<Texts, Buffer>();
-
-/** Copies texts to where C can read them. They must not contain a NUL. */
-export function textsForC(texts: readonly string[]): Texts {
-  const lengths = texts.map((text) => Buffer.byteLength(text) + 1);
-  const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + length, 1));
-  const start = koffi.address(bytes);
-  const addresses = new BigUint64Array(texts.length);
-  let offset = 0;
-  texts.forEach((text, index) => {
-    addresses[index] = start + BigInt(offset);
-    bytes.write(text, offset);
-    offset += lengths[index]!;
-  });
-  bytesOfTexts.set(addresses, bytes);
-  return addresses;
-}
 
 /** A function of the library, to be called on this thread, or with `async` on one of libuv's pool. */
 export interface NativeFunction<A extends unknown[], R> {
@@ -409,6 +367,48 @@ export function callOnPool<A extends unknown[], R>(fn: NativeFunction<A, R>, ...
   return new Promise<R>((resolve, reject) => {
     fn.async(...args, (error, result) => (error ? reject(error) : resolve(result)));
   }).finally(() => argumentsInUse.delete(args));
+}
+
+/**
+ * Room for one result of a C function or several, in memory of ours. (koffi 3.3.4 can also write results to a plain array, but
+ * reads them from memory that it freed already when the call's inputs are large.)
+ */
+export function out(count = 1): Out {
+  return new BigUint64Array(count);
+}
+
+/** An address that a function wrote; `null` for NULL. */
+export function addressIn(results: Out, index = 0): Pointer | null {
+  return results[index] || null;
+}
+
+/** A handle that a function wrote on success. */
+export function handleIn(results: Out, index = 0): Pointer {
+  return results[index]!;
+}
+
+/** A size that a function wrote. */
+export function sizeIn(results: Out): number {
+  return Number(results[0]);
+}
+
+/** The bytes behind the addresses, which live as long as the addresses do. */
+const bytesOfTexts = new WeakMap<Texts, Buffer>();
+
+/** Copies texts to where C can read them. They must not contain a NUL. */
+export function textsForC(texts: readonly string[]): Texts {
+  const lengths = texts.map((text) => Buffer.byteLength(text) + 1);
+  const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + length, 1));
+  const start = koffi.address(bytes);
+  const addresses = new BigUint64Array(texts.length);
+  let offset = 0;
+  texts.forEach((text, index) => {
+    addresses[index] = start + BigInt(offset);
+    bytes.write(text, offset);
+    offset += lengths[index]!;
+  });
+  bytesOfTexts.set(addresses, bytes);
+  return addresses;
 }
 
 /** Copies a string that the library lends, with its length, so that a NUL inside survives. `null` for NULL. */
