@@ -98,12 +98,7 @@ impl ShardWriter {
     /// Opens `folder` (or a temporary one) for the shards that `manifest` describes, which have `shard_rows` rows each.
     /// Complete shards of the same run that are there already are kept; those of another run are an error, since somebody
     /// may want them.
-    pub(super) fn open(
-        folder: Option<&Path>,
-        manifest: Manifest,
-        about: &About,
-        shard_rows: &[usize],
-    ) -> Result<Self> {
+    pub(super) fn open(folder: Option<&Path>, manifest: Manifest, about: &About, shard_rows: &[usize]) -> Result<Self> {
         let (folder, temporary) = if let Some(folder) = folder {
             (folder.to_owned(), None)
         } else {
