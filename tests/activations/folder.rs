@@ -193,7 +193,10 @@ fn a_manifest_that_puts_shards_elsewhere_does_not_mix_runs() {
 
 #[test]
 fn a_folder_of_another_run_is_refused_and_left_alone() {
-    let (model, texts) = (tiny("eurobert", "base", &SPLITS[..1]), many_texts(30));
+    // One place for all models: under another name they would be other models for that alone.
+    let place = model_folder("eurobert", "base");
+    let load = |path: &str| load_from(place.path(), &[path]).unwrap();
+    let (model, texts) = (load(SPLITS[0]), many_texts(30));
     let folder = tempfile::tempdir().unwrap();
     let options = small(folder.path());
     let expected = everything(&collect(&model, &texts, &options).unwrap()[0]);
@@ -218,12 +221,27 @@ fn a_folder_of_another_run_is_refused_and_left_alone() {
     refused(&model, &texts, &CollectOptions { granularity: Granularity::Token, ..options.clone() });
     refused(&model, &texts, &CollectOptions { aggregation: Aggregation::Max, ..options.clone() });
     refused(&model, &texts, &CollectOptions { shard_bytes: 6000, ..options.clone() });
-    refused(&tiny("eurobert", "base", &["layers.0.mlp"]), &texts, &options);
-    refused(&tiny("eurobert", "masked_lm", &SPLITS[..1]), &texts, &options);
+    refused(&load("layers.0.mlp"), &texts, &options);
+    refused(&tiny("eurobert", "base", &SPLITS[..1]), &texts, &options);
+    // Other weights, and another configuration, under the same name.
+    let weights = place.path().join("model.safetensors");
+    let whole = std::fs::read(&weights).unwrap();
+    let header = 8 + u64::from_le_bytes(whole[..8].try_into().unwrap()) as usize;
+    let mut changed = whole.clone();
+    // One bit of the first tensor, the embedding: among the samples that tell a model from another one.
+    let json: serde_json::Value = serde_json::from_slice(&whole[8..header]).unwrap();
+    let begin = json["model.embed_tokens.weight"]["data_offsets"][0].as_u64().unwrap() as usize;
+    changed[header + begin] ^= 1;
+    std::fs::write(&weights, changed).unwrap();
+    refused(&load(SPLITS[0]), &texts, &options);
+    std::fs::write(&weights, whole).unwrap();
+    let config = place.path().join("config.json");
+    let before_config = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, before_config.replace("\"rms_norm_eps\": 1e-05", "\"rms_norm_eps\": 1e-06")).unwrap();
+    refused(&load(SPLITS[0]), &texts, &options);
+    std::fs::write(&config, before_config).unwrap();
     // What does not change the rows may change.
-    let anew = model_folder("eurobert", "base");
-    let mine = load_from(anew.path(), &SPLITS[..1]).unwrap();
-    refused(&mine, &texts, &options);
+    let model = load(SPLITS[0]);
     let results =
         collect(&model, &texts, &CollectOptions { threads: 1, batch_tokens: 500, memory_limit: 1, ..options }).unwrap();
     assert!(everything(&results[0]) == expected);
@@ -244,8 +262,9 @@ fn texts_that_give_the_same_tokens_are_still_other_texts() {
 #[test]
 fn split_points_that_move_the_ends_of_shards_are_another_run() {
     // Both load the same weights, but the wider partner makes shards of fewer rows.
-    let wide = tiny("eurobert", "base", &["layers.1.mlp", "layers.0.mlp.act_fn"]);
-    let narrow = tiny("eurobert", "base", &["layers.1.mlp", "layers.0.mlp.down_proj"]);
+    let place = model_folder("eurobert", "base");
+    let load = |other: &str| load_from(place.path(), &["layers.1.mlp", other]).unwrap();
+    let (wide, narrow) = (load("layers.0.mlp.act_fn"), load("layers.0.mlp.down_proj"));
     let (texts, folder) = (many_texts(60), tempfile::tempdir().unwrap());
     let (control, _) = watching(40);
     assert_error(wide.activations(&texts, &small(folder.path()), &control), ErrorCode::Cancelled, &[]);
