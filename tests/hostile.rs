@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{SPLITS, assert_error, collect, golden, load_from, many_texts, model_folder, tiny};
+use common::{SPLITS, assert_error, collect, golden, load_from, many_texts, model_folder, replace, tiny};
 use eidos::{
     CollectOptions, Control, DeviceChoice, Error, ErrorCode, HeadChoice, Ica, IcaOptions, LoadOptions, SplitModel,
 };
@@ -27,7 +27,7 @@ fn refused(folder: &Path, code: ErrorCode, names: &[&str]) -> Error {
 fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     change(&mut value);
-    std::fs::write(path, value.to_string()).unwrap();
+    replace(path, value.to_string());
 }
 
 #[test]
@@ -36,20 +36,20 @@ fn truncated_weights_are_errors_that_name_the_file() {
     let path = folder.path().join("model.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     for length in [0, 1, 7, 8, 9, 100, 1000, 17_000, bytes.len() / 2, bytes.len() - 1] {
-        std::fs::write(&path, &bytes[..length]).unwrap();
+        replace(&path, &bytes[..length]);
         refused(folder.path(), ErrorCode::InvalidFile, &["model.safetensors", "get the file again"]);
     }
     let mut longer = bytes.clone();
     longer.extend([0; 100]);
-    std::fs::write(&path, longer).unwrap();
+    replace(&path, longer);
     refused(folder.path(), ErrorCode::InvalidFile, &["model.safetensors"]);
     for header in [u64::MAX, 1 << 40, 101_000_000, bytes.len() as u64, 0, 1] {
         let mut changed = bytes.clone();
         changed[..8].copy_from_slice(&header.to_le_bytes());
-        std::fs::write(&path, changed).unwrap();
+        replace(&path, changed);
         refused(folder.path(), ErrorCode::InvalidFile, &["model.safetensors"]);
     }
-    std::fs::write(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n").unwrap();
+    replace(&path, "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n");
     refused(folder.path(), ErrorCode::InvalidFile, &["model.safetensors"]);
 }
 
@@ -63,7 +63,7 @@ fn changed_headers_of_weights_never_panic() {
     for at in (0..header).step_by(11) {
         let mut changed = bytes.clone();
         changed[at] ^= 0x11;
-        std::fs::write(&path, changed).unwrap();
+        replace(&path, changed);
         match load_from(folder.path(), &SPLITS[..1]) {
             // A tensor that is not used, or the metadata, may be called anything.
             Ok(model) => assert_eq!(collect(&model, &["a film"], &CollectOptions::default()).unwrap().len(), 1),
@@ -107,7 +107,7 @@ fn absurd_configurations_are_errors_that_name_the_field() {
     let path = folder.path().join("config.json");
     let whole = std::fs::read(&path).unwrap();
     let with = |change: &dyn Fn(&mut Value)| {
-        std::fs::write(&path, &whole).unwrap();
+        replace(&path, &whole);
         edit(&path, change);
     };
     for field in [
@@ -159,10 +159,10 @@ fn absurd_configurations_are_errors_that_name_the_field() {
     }
     let deep = "[".repeat(100_000);
     for text in ["", "{", "[]", "7", "\u{feff}{}", &deep] {
-        std::fs::write(&path, text).unwrap();
+        replace(&path, text);
         refused(folder.path(), ErrorCode::InvalidFile, &["config.json"]);
     }
-    std::fs::write(&path, b"{\"hidden_size\": \xff}").unwrap();
+    replace(&path, b"{\"hidden_size\": \xff}");
     refused(folder.path(), ErrorCode::InvalidFile, &["config.json"]);
     std::fs::remove_file(&path).unwrap();
     refused(folder.path(), ErrorCode::NotFound, &["config.json"]);
@@ -193,11 +193,11 @@ fn damaged_tokenizers_are_errors_that_name_the_file() {
     let path = folder.path().join("tokenizer.json");
     let whole = std::fs::read(&path).unwrap();
     for length in (0..whole.len()).step_by(whole.len() / 60) {
-        std::fs::write(&path, &whole[..length]).unwrap();
+        replace(&path, &whole[..length]);
         refused(folder.path(), ErrorCode::InvalidFile, &["tokenizer.json", "get the file again"]);
     }
     let change = |change: &dyn Fn(&mut Value)| {
-        std::fs::write(&path, &whole).unwrap();
+        replace(&path, &whole);
         edit(&path, change);
     };
     change(&|tokenizer| tokenizer["model"]["type"] = json!("Telepathy"));
@@ -214,7 +214,7 @@ fn damaged_tokenizers_are_errors_that_name_the_file() {
         ErrorCode::Mismatch,
         &["token id 4294967295"],
     );
-    std::fs::write(&path, &whole).unwrap();
+    replace(&path, &whole);
     let config = folder.path().join("tokenizer_config.json");
     std::fs::write(&config, "{\"model_max_length\":").unwrap();
     refused(folder.path(), ErrorCode::InvalidFile, &["tokenizer_config.json"]);

@@ -5,7 +5,7 @@ mod common;
 
 use std::path::Path;
 
-use common::{Disk, SPLITS, assert_error, collect, golden_json, many_texts, steps, tiny, watching};
+use common::{Disk, SPLITS, assert_error, collect, golden_json, many_texts, replace, steps, tiny, watching};
 use eidos::linalg::Rows;
 use eidos::{
     Activations, CollectOptions, ConceptInputs, Control, ErrorCode, Explainer, Granularity, Ica, IcaOptions, Input,
@@ -39,7 +39,7 @@ fn columns_as_concepts(width: usize, split_point: Option<&str>) -> Explainer {
     ];
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("columns.safetensors");
-    std::fs::write(&path, safetensors::serialize(tensors, Some(metadata)).unwrap()).unwrap();
+    replace(&path, safetensors::serialize(tensors, Some(metadata)).unwrap());
     Explainer::open(&path).unwrap()
 }
 
@@ -407,7 +407,7 @@ fn files_that_are_no_interpretation_are_errors_that_name_them() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("meaning.json");
     let open = |bytes: &[u8]| {
-        std::fs::write(&path, bytes).unwrap();
+        replace(&path, bytes);
         Interpretation::open(&path)
     };
     let whole = hard().to_json().unwrap();

@@ -57,18 +57,20 @@ fn the_order_of_the_texts_and_the_other_texts_do_not_matter() {
 
 #[test]
 fn memory_a_folder_and_a_temporary_folder_hold_the_same() {
-    let (model, texts) = (eurobert(), many_texts(80));
-    for granularity in [Granularity::Word, Granularity::AllTokens, Granularity::Sample] {
-        let options = CollectOptions { granularity, ..CollectOptions::default() };
-        let expected: Vec<_> = collect(&model, &texts, &options).unwrap().iter().map(everything).collect();
-        for shard_bytes in [1, 4000, 1 << 20] {
+    let model = eurobert();
+    // A shard for each text, shards of some texts, and one shard; each flushes the disk, so there are few of them.
+    for (texts, shard_bytes) in [(12, 1), (60, 12_000), (60, 1 << 20)] {
+        let texts = many_texts(texts);
+        for granularity in [Granularity::Word, Granularity::AllTokens, Granularity::Sample] {
+            let options = CollectOptions { granularity, ..CollectOptions::default() };
+            let expected: Vec<_> = collect(&model, &texts, &options).unwrap().iter().map(everything).collect();
             for (batch_tokens, threads) in [(7, 2), (4096, 1)] {
                 let folder = tempfile::tempdir().unwrap();
                 let place = Some(folder.path().join("new/folders"));
                 let options = CollectOptions { shard_bytes, batch_tokens, threads, ..options.clone() };
                 for (folder, memory_limit) in [(place, u64::MAX), (None, 0)] {
-                    let results =
-                        collect(&model, &texts, &CollectOptions { folder, memory_limit, ..options.clone() }).unwrap();
+                    let options = CollectOptions { folder, memory_limit, ..options.clone() };
+                    let results = collect(&model, &texts, &options).unwrap();
                     assert!(results.iter().all(Activations::is_on_disk));
                     let found: Vec<_> = results.iter().map(everything).collect();
                     assert!(found == expected, "{granularity:?} in shards of {shard_bytes}, {threads} threads");

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use eidos::linalg::Rows;
-use eidos::{Activations, CollectOptions, Control, ErrorCode, SplitModel, TopInputs};
+use eidos::{Activations, CollectOptions, Control, ErrorCode, Explainer, Ica, IcaOptions, SplitModel, TopInputs};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-use crate::common::{SPLITS, assert_error, collect, everything, many_texts, tiny};
+use crate::common::{SPLITS, assert_error, collect, everything, many_texts, replace, tiny};
 
 const MANIFEST: &str = "manifest.json";
 const UNITS: &str = "units.safetensors";
@@ -35,9 +35,9 @@ fn whole(texts: usize) -> tempfile::TempDir {
 fn refused(folder: &Path, file: &str, bytes: &[u8], code: ErrorCode, names: &[&str]) {
     let path = folder.join(file);
     let before = std::fs::read(&path).unwrap();
-    std::fs::write(&path, bytes).unwrap();
+    replace(&path, bytes);
     let opened = Activations::open(folder);
-    std::fs::write(&path, before).unwrap();
+    replace(&path, before);
     let error = assert_error(opened, code, names);
     assert!(error.message().contains(path.to_str().unwrap()), "{error}");
 }
@@ -297,18 +297,13 @@ fn units_that_contradict_themselves_or_the_texts_are_refused() {
 }
 
 /// Reads everything that can be read of a folder.
-fn use_all(folder: &Path) -> Result<(), eidos::Error> {
+fn use_all(folder: &Path, explainer: &Explainer) -> Result<(), eidos::Error> {
     let opened = Activations::open(folder)?;
-    let rows = opened.row_count();
     everything(&opened);
     let mut scratch = Vec::new();
-    (0..rows).for_each(|row| assert_eq!(opened.tile(row, 1, &mut scratch).unwrap().len(), opened.column_count()));
-    if rows > 0 {
-        let explainer = eidos::Ica::fit(&opened, &eidos::IcaOptions::new(1), &Control::new());
-        if let Ok(explainer) = explainer {
-            TopInputs::default().interpret(&explainer, &opened, &Control::new())?;
-        }
-    }
+    let one_row = |row| assert_eq!(opened.tile(row, 1, &mut scratch).unwrap().len(), opened.column_count());
+    (0..opened.row_count()).for_each(one_row);
+    TopInputs { threads: 1, ..TopInputs::default() }.interpret(explainer, &opened, &Control::new())?;
     Ok(())
 }
 
@@ -316,7 +311,9 @@ fn use_all(folder: &Path) -> Result<(), eidos::Error> {
 fn no_changed_byte_makes_it_panic() {
     let folder = whole(12);
     let folder = folder.path();
-    use_all(folder).unwrap();
+    let rows = Activations::open(folder).unwrap();
+    let explainer = Ica::fit(&rows, &IcaOptions::new(2), &Control::new()).unwrap();
+    use_all(folder, &explainer).unwrap();
     let (mut refused, mut used) = (0, 0);
     for name in [MANIFEST, UNITS, "rows-00000.safetensors"] {
         let bytes = std::fs::read(folder.join(name)).unwrap();
@@ -326,8 +323,8 @@ fn no_changed_byte_makes_it_panic() {
             for mask in [0x01, 0x80, 0x13] {
                 let mut changed = bytes.clone();
                 changed[at] ^= mask;
-                std::fs::write(folder.join(name), &changed).unwrap();
-                match use_all(folder) {
+                replace(&folder.join(name), &changed);
+                match use_all(folder, &explainer) {
                     Ok(()) => used += 1,
                     Err(error) => {
                         let codes = [ErrorCode::InvalidFile, ErrorCode::Unsupported, ErrorCode::InvalidData];
@@ -337,7 +334,7 @@ fn no_changed_byte_makes_it_panic() {
                 }
             }
         }
-        std::fs::write(folder.join(name), &bytes).unwrap();
+        replace(&folder.join(name), &bytes);
     }
     println!("{refused} refused, {used} used");
     assert!(refused > 1000);

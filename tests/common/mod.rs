@@ -36,6 +36,13 @@ pub fn model_folder(family: &str, variant: &str) -> TempDir {
     folder
 }
 
+/// Writes a file anew. Some file systems flush a file to the disk when it is written over, which takes most of the time of
+/// a test that does it a thousand times.
+pub fn replace(path: &Path, bytes: impl AsRef<[u8]>) {
+    std::fs::remove_file(path).ok();
+    std::fs::write(path, bytes).unwrap();
+}
+
 /// Opens the model of a folder.
 pub fn load_from(folder: &Path, splits: &[&str]) -> Result<SplitModel> {
     SplitModel::load(folder.to_str().unwrap(), splits, &LoadOptions::default(), &Control::new())
