@@ -113,7 +113,8 @@ fn lists_are_those_of_the_peer() {
             assert!(found.negative.is_empty());
             for input in &found.positive {
                 let first = (0..case.strings.len()).find(|&row| {
-                    case.strings[row] == input.text && case.values[row * case.width + found.concept] == input.activation
+                    case.strings[row] == input.text
+                        && case.values[row * case.width + found.concept].to_bits() == input.activation.to_bits()
                 });
                 assert_eq!(Some(input.row), first, "{}", case.name);
             }

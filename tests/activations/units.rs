@@ -135,7 +135,7 @@ fn texts_without_words_have_no_rows_whatever_is_around_them() {
 fn a_long_text_loses_its_end_and_is_counted() {
     let model = tiny("bert", "base", &["encoder.layer.2"]);
     // 64 positions, two of them for the special tokens.
-    let (fits, long, longer) = (["film"; 62].join(" "), ["film"; 63].join(" "), ["film"; 5000].join(" "));
+    let (fits, long, longer) = (["film"; 62].join(" "), ["film"; 63].join(" "), vec!["film"; 5000].join(" "));
     let of = |texts: &[&str]| collect(&model, texts, &CollectOptions::default()).unwrap().remove(0);
     let whole = of(&[&fits]);
     assert_eq!((whole.row_count(), whole.truncated_count()), (62, 0));
