@@ -23,8 +23,8 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
     })
 }
 
-/// A new file beside `path`, under a name that no other call uses, of this process or another one. The name is short and
-/// not made from that of `path`, which may be as long as the system allows.
+/// A new file beside `path`, under a name that no other call uses, of this process or another one. The name is short
+/// and not made from that of `path`, which may be as long as the system allows.
 fn create_part(path: &Path) -> io::Result<(PathBuf, File)> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     loop {
@@ -48,8 +48,8 @@ fn write_synced(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path, [`ErrorCode::InvalidFile`] when it is larger, or is not a
-/// file (a folder, a pipe, a device).
+/// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path, [`ErrorCode::InvalidFile`] when it is larger, or is not
+/// a file (a folder, a pipe, a device).
 pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let (file, size) = open_file(path)?;
     if size > limit {
@@ -69,13 +69,14 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
             .hint("free some memory")
             .detail("path", path));
     }
-    // The system may understate a size (files under /proc have none), and a file may grow: the limit holds all the same.
+    // The system may understate a size (files under /proc have none), and a file may grow: the limit holds all the
+    // same.
     file.take(limit).read_to_end(&mut bytes).map_err(|error| Error::io(path, "read", &error))?;
     Ok(bytes)
 }
 
-/// Opens a file for reading, and says how many bytes it has. What is not a file is refused before it is opened: opening a
-/// pipe waits for somebody to write into it.
+/// Opens a file for reading, and says how many bytes it has. What is not a file is refused before it is opened:
+/// opening a pipe waits for somebody to write into it.
 ///
 /// # Errors
 /// As [`read_limited`].

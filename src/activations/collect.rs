@@ -173,8 +173,8 @@ impl Run<'_> {
         self.model.split_points().iter().map(|point| point.width)
     }
 
-    /// What the folder is a function of beside what the provenance says: the model, the tokens, the units and the texts,
-    /// and how many rows a shard has, since that decides where one ends.
+    /// What the folder is a function of beside what the provenance says: the model, the tokens, the units and the
+    /// texts, and how many rows a shard has, since that decides where one ends.
     fn fingerprint(&self, about: &About) -> String {
         let no_units = Units::default();
         let units = about.units.as_deref().unwrap_or(&no_units);

@@ -96,8 +96,8 @@ pub(super) struct ShardWriter {
 
 impl ShardWriter {
     /// Opens `folder` (or a temporary one) for the shards that `manifest` describes, which have `shard_rows` rows each.
-    /// Complete shards of the same run that are there already are kept; those of another run are an error, since somebody
-    /// may want them.
+    /// Complete shards of the same run that are there already are kept; those of another run are an error, since
+    /// somebody may want them.
     pub(super) fn open(folder: Option<&Path>, manifest: Manifest, about: &About, shard_rows: &[usize]) -> Result<Self> {
         let (folder, temporary) = if let Some(folder) = folder {
             (folder.to_owned(), None)
@@ -146,8 +146,8 @@ impl ShardWriter {
         self.write_manifest()
     }
 
-    /// The leading shards of `found` that are really there, whole, and where this run puts them: a disk may have lost what
-    /// it promised.
+    /// The leading shards of `found` that are really there, whole, and where this run puts them: a disk may have lost
+    /// what it promised.
     fn whole_shards(&self, found: &Manifest, shard_rows: &[usize]) -> Vec<ShardEntry> {
         let mut first_row = 0;
         let is_whole = |(entry, rows): &(&ShardEntry, &usize)| {
@@ -191,8 +191,8 @@ impl ShardWriter {
 
 impl Activations {
     /// Writes the activations to `folder` (made if missing): shards of at most 256 MiB, the units and the texts,
-    /// and a manifest last. Nothing is done where they lie in that folder already; what an interrupted save left there is
-    /// written anew.
+    /// and a manifest last. Nothing is done where they lie in that folder already; what an interrupted save left there
+    /// is written anew.
     ///
     /// # Errors
     /// [`ErrorCode::Io`] when the disk is full or forbids it; [`ErrorCode::Mismatch`] when other activations are in

@@ -43,8 +43,8 @@ impl TopInputs {
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for k = 0 or a concept that does not exist; [`ErrorCode::Mismatch`] when the
-    /// activations have another width than the explainer; [`ErrorCode::InvalidData`] naming the first row with a concept
-    /// that is not finite; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
+    /// activations have another width than the explainer; [`ErrorCode::InvalidData`] naming the first row with a
+    /// concept that is not finite; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
     pub fn interpret(
         &self,
         explainer: &Explainer,

@@ -161,8 +161,8 @@ fn truncate_to(inner: &mut tokenizers::Tokenizer, limit: Option<usize>, config: 
         return Err(invalid(
             "tokenizer.json",
             format!(
-                "adds {added} special tokens to a text, but the model_max_length of tokenizer_config.json or the positions of \
-                 the model allow {limit}: there is no room for text"
+                "adds {added} special tokens to a text, but the model_max_length of tokenizer_config.json or the \
+                 positions of the model allow {limit}: there is no room for text"
             ),
         ));
     }

@@ -28,8 +28,8 @@ fn is_special(token: &str) -> bool {
     token.starts_with("<|") || ["[CLS]", "[SEP]"].contains(&token)
 }
 
-/// The positions of the units of a golden text. All of them are separated by single spaces, which makes words easy to tell:
-/// one begins at a token with a space before it (EuroBERT), or that does not continue one (BERT).
+/// The positions of the units of a golden text. All of them are separated by single spaces, which makes words easy to
+/// tell: one begins at a token with a space before it (EuroBERT), or that does not continue one (BERT).
 fn units(family: &str, granularity: Granularity, text: &GoldenText) -> Vec<Vec<usize>> {
     let regular: Vec<usize> = (0..text.tokens.len()).filter(|&position| !is_special(&text.tokens[position])).collect();
     // A token for an unknown word is a word, but none of the tokens that count.

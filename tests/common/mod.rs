@@ -36,8 +36,8 @@ pub fn model_folder(family: &str, variant: &str) -> TempDir {
     folder
 }
 
-/// Writes a file anew. Some file systems flush a file to the disk when it is written over, which takes most of the time of
-/// a test that does it a thousand times.
+/// Writes a file anew. Some file systems flush a file to the disk when it is written over, which takes most of the
+/// time of a test that does it a thousand times.
 pub fn replace(path: &Path, bytes: impl AsRef<[u8]>) {
     std::fs::remove_file(path).ok();
     std::fs::write(path, bytes).unwrap();
