@@ -8,7 +8,7 @@ use crate::activations::{Activations, CollectOptions};
 use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Rows, TILE_ROWS};
+use crate::linalg::{Rows, TILE_ROWS, in_order};
 use crate::model::SplitModel;
 
 /// Asks for the inputs that excite each concept most.
@@ -26,22 +26,25 @@ pub struct TopInputs {
     pub concepts: Option<Vec<usize>>,
     /// Also list the inputs with the most negative activations.
     pub negative_pole: bool,
+    /// How many threads encode; 0 means one per core. The result does not depend on it.
+    pub threads: usize,
 }
 
 impl Default for TopInputs {
     fn default() -> Self {
-        Self { k: 5, concepts: None, negative_pole: false }
+        Self { k: 5, concepts: None, negative_pole: false, threads: 0 }
     }
 }
 
 impl TopInputs {
     /// Ranks the units of activations that are there already.
     ///
-    /// Memory: 16 bytes per concept asked for and per different unit text, and one tile of rows.
+    /// Memory: 8 bytes per concept asked for, per different unit text and per pole, and a few tiles of rows per thread.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for k = 0 or a concept that does not exist; [`ErrorCode::Mismatch`] when the
-    /// activations have another width than the explainer; [`ErrorCode::Cancelled`].
+    /// activations have another width than the explainer; [`ErrorCode::InvalidData`] naming the first row with a
+    /// concept that is not finite; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
     pub fn interpret(
         &self,
         explainer: &Explainer,
@@ -49,22 +52,26 @@ impl TopInputs {
         control: &Control,
     ) -> Result<Interpretation> {
         let concepts = self.checked_concepts(explainer.concept_count())?;
-        check_width(explainer, activations)?;
+        check_width(explainer, Rows::column_count(activations))?;
         let names = Names::of(activations);
-        let mut extremes = Extremes::new(names.count, concepts.len(), self.negative_pole)?;
-        let mut codes = vec![0.0; TILE_ROWS * explainer.concept_count()];
-        let mut scratch = Vec::new();
-        control.begin(Stage::Interpret, Rows::row_count(activations) as u64)?;
-        for first in (0..Rows::row_count(activations)).step_by(TILE_ROWS) {
-            let count = TILE_ROWS.min(Rows::row_count(activations) - first);
-            let rows = activations.tile(first, count, &mut scratch)?;
-            let codes = &mut codes[..count * explainer.concept_count()];
-            explainer.encode(rows, codes)?;
-            for (offset, code) in codes.chunks_exact(explainer.concept_count()).enumerate() {
-                extremes.update(names.index(first + offset), first + offset, code, &concepts);
+        let (row_count, concept_count) = (Rows::row_count(activations), explainer.concept_count());
+        let mut extremes = Extremes::new(names.count, concepts.len(), row_count, self.negative_pole)?;
+        control.begin(Stage::Interpret, row_count as u64)?;
+        let encode = |tile: usize, scratch: &mut Vec<f32>| {
+            let first = tile * TILE_ROWS;
+            let count = TILE_ROWS.min(row_count - first);
+            let mut codes = vec![0.0; count * concept_count];
+            explainer.encode(activations.tile(first, count, scratch)?, &mut codes)?;
+            Ok(codes)
+        };
+        in_order(row_count.div_ceil(TILE_ROWS), self.threads, control, encode, |tile, codes| {
+            let first = tile * TILE_ROWS;
+            for (row, code) in (first..).zip(codes.chunks_exact(concept_count)) {
+                check_finite(row, code)?;
+                extremes.update(names.index(row), row, code, &concepts);
             }
-            control.advance(count as u64)?;
-        }
+            control.advance((codes.len() / concept_count) as u64)
+        })?;
         let listed = concepts
             .iter()
             .enumerate()
@@ -81,7 +88,8 @@ impl TopInputs {
     ///
     /// # Errors
     /// Those of [`SplitModel::activations`] and [`TopInputs::interpret`]; [`ErrorCode::Mismatch`] when the model was
-    /// not loaded with the explainer's split point.
+    /// not loaded with the explainer's split point. What the explainer and the model say is looked at before the model
+    /// runs.
     pub fn interpret_texts(
         &self,
         explainer: &Explainer,
@@ -90,7 +98,7 @@ impl TopInputs {
         options: &CollectOptions,
         control: &Control,
     ) -> Result<Interpretation> {
-        let at = split_point_of(explainer, model)?;
+        let at = self.split_point_of(explainer, model)?;
         let activations = model.activations(texts, options, control)?;
         self.interpret(explainer, &activations[at], control)
     }
@@ -106,9 +114,17 @@ impl TopInputs {
         options: &CollectOptions,
         control: &Control,
     ) -> Result<Interpretation> {
-        let at = split_point_of(explainer, model)?;
+        let at = self.split_point_of(explainer, model)?;
         let activations = model.vocabulary_activations(options, control)?;
         self.interpret(explainer, &activations[at], control)
+    }
+
+    /// Which of the model's split points to read, once all is known to fit: running a model takes long.
+    fn split_point_of(&self, explainer: &Explainer, model: &SplitModel) -> Result<usize> {
+        self.checked_concepts(explainer.concept_count())?;
+        let at = split_point_of(explainer, model)?;
+        check_width(explainer, model.split_points()[at].width)?;
+        Ok(at)
     }
 
     fn checked_concepts(&self, count: usize) -> Result<Vec<usize>> {
@@ -148,8 +164,8 @@ impl TopInputs {
     }
 }
 
-fn check_width(explainer: &Explainer, activations: &Activations) -> Result<()> {
-    let (wanted, found) = (explainer.input_width(), Rows::column_count(activations));
+fn check_width(explainer: &Explainer, found: usize) -> Result<()> {
+    let wanted = explainer.input_width();
     if wanted == found {
         return Ok(());
     }
@@ -158,6 +174,16 @@ fn check_width(explainer: &Explainer, activations: &Activations) -> Result<()> {
         format!("the explainer reads rows of {wanted} columns, but these have {found}"),
     )
     .hint("use activations of the model and split point that the explainer was fitted on"))
+}
+
+/// A concept that is not a number has no rank, and must not pass for one that nothing excites.
+fn check_finite(row: usize, code: &[f32]) -> Result<()> {
+    let Some(concept) = code.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+    let value = code[concept];
+    Err(Error::new(ErrorCode::InvalidData, format!("row {row} gives concept {concept} the activation {value}"))
+        .hint("look for values in that row that are not finite, or too large")
+        .detail("row", row)
+        .detail("concept", concept))
 }
 
 /// Which of the model's split points the explainer was fitted on.
@@ -217,7 +243,11 @@ struct Extremes {
 }
 
 impl Extremes {
-    fn new(names: usize, slots: usize, both: bool) -> Result<Self> {
+    fn new(names: usize, slots: usize, rows: usize, both: bool) -> Result<Self> {
+        if u32::try_from(rows).is_err() {
+            return Err(Error::argument(format!("{rows} rows are too many to rank"))
+                .hint("give at most 4,294,967,295 rows at a time"));
+        }
         let too_many = || {
             Error::new(
                 ErrorCode::OutOfMemory,
