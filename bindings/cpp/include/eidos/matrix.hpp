@@ -2,6 +2,7 @@
 #ifndef EIDOS_MATRIX_HPP
 #define EIDOS_MATRIX_HPP
 
+#include "detail/language.hpp"
 #include "error.hpp"
 
 #include <cassert>
@@ -24,6 +25,20 @@
 
 namespace eidos {
 
+namespace detail {
+
+/// Whether a container or view has contiguous values that a Span of `T` can refer to.
+template <class Container, class T, class = void> inline constexpr bool has_values = false;
+template <class Container, class T>
+inline constexpr bool has_values<Container, T, std::void_t<decltype(std::size(std::declval<Container &>()))>> =
+    std::is_convertible_v<std::remove_pointer_t<decltype(std::data(std::declval<Container &>()))> (*)[], T (*)[]>;
+
+/// Whether a type refers to values that it does not own; such types name their element_type, as std::span does.
+template <class Container, class = void> inline constexpr bool is_view = false;
+template <class Container> inline constexpr bool is_view<Container, std::void_t<typename Container::element_type>> = true;
+
+} // namespace detail
+
 /// A view of contiguous values that somebody else owns; std::span for C++17. It is made of any contiguous container, and a
 /// std::span can be made of it. One type for every language version, so that files compiled for different ones can be linked.
 template <class T> class Span {
@@ -39,13 +54,19 @@ public:
     constexpr Span() noexcept = default;
     constexpr Span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
 
-    /// The values of a container: an lvalue, or anything whose values are only read.
+    /// The values of another view, such as a std::span.
+    template <class View, std::enable_if_t<detail::has_values<View, T> && detail::is_view<View> &&
+                                               !std::is_same_v<View, Span>,
+                                           int> = 0>
+    constexpr Span(View view) : data_(std::data(view)), size_(std::size(view))
+    {
+    }
+
+    /// The values of a container, such as a std::vector. Values of a temporary can be read, not written.
     template <class Container,
-              class = std::enable_if_t<
-                  !std::is_same_v<std::decay_t<Container>, Span> &&
-                  (std::is_lvalue_reference_v<Container> || std::is_const_v<T>) &&
-                  std::is_convertible_v<std::remove_pointer_t<decltype(std::data(std::declval<Container &>()))> (*)[],
-                                        T (*)[]>>>
+              std::enable_if_t<detail::has_values<Container, T> && !detail::is_view<std::decay_t<Container>> &&
+                                   (std::is_lvalue_reference_v<Container> || std::is_const_v<T>),
+                               int> = 0>
     constexpr Span(Container &&container EIDOS_LIFETIMEBOUND) : data_(std::data(container)), size_(std::size(container))
     {
     }
