@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > concepts > activations > model > text, hub > linalg, files, error, control`.
+//! `ffi > interpret > concepts > activations > model > text, hub > linalg, files, threads, error, control`.
 
 pub mod activations;
 pub mod concepts;
@@ -25,6 +25,7 @@ pub mod text;
 
 mod ffi;
 mod files;
+mod threads;
 
 pub use activations::{Activations, CollectOptions, Provenance};
 pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};

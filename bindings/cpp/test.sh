@@ -51,11 +51,7 @@ compare_examples() {
         done
         diff "$out/c" "$out/cpp" || fail "the example $example does not print what the one in C prints"
     done
-    # The header of a safetensors file lists its metadata in any order; the tensors after it must be the same.
-    tensors() { tail -c +$((9 + $(od -An -tu8 -N8 "$1"))) "$1"; }
-    diff -r --exclude=explainer.safetensors "$out/c-saved" "$out/cpp-saved" &&
-        cmp <(tensors "$out/c-saved/explainer.safetensors") <(tensors "$out/cpp-saved/explainer.safetensors") ||
-        fail "the example concepts does not save what the one in C saves"
+    diff -r "$out/c-saved" "$out/cpp-saved" || fail "the example concepts does not save what the one in C saves"
     rm -rf "$out"
 }
 

@@ -18,9 +18,9 @@ use super::provenance::Provenance;
 use super::storage::Storage;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::thread_count;
 use crate::model::{SplitModel, plan_batches};
 use crate::text::{EncodedTexts, StringTable, Units};
+use crate::threads::{no_thread, start, thread_count};
 
 impl SplitModel {
     /// The activations of `texts` at each split point of the model, in the order of the split points.
@@ -250,7 +250,7 @@ impl Run<'_> {
                 let sender = sender.clone();
                 let (batches, next, stop) = (&batches, &next, &stop);
                 let work = move || self.work(batches, next, stop, control, &sender);
-                std::thread::Builder::new().spawn_scoped(scope, work).map(drop).map_err(|error| no_thread(&error))
+                start(scope, work).map(drop)
             });
             drop(sender);
             let result = started.and_then(|()| {
@@ -348,10 +348,6 @@ impl Run<'_> {
             }
         }
     }
-}
-
-fn no_thread(error: &dyn std::error::Error) -> Error {
-    Error::new(ErrorCode::OutOfMemory, format!("cannot start a thread: {error}")).hint("ask for fewer threads")
 }
 
 fn zeros(rows: usize, columns: usize) -> Result<Vec<f32>> {

@@ -60,7 +60,7 @@ struct ActivationsOptions {
     Aggregation aggregation = Aggregation::mean;
     /// How many batches run at the same time on the CPU; 0 means one per core. Results do not depend on it.
     std::uint32_t threads = 0;
-    /// How many tokens one batch holds at most; 0 means 2048. Results do not depend on it.
+    /// How many tokens one batch holds at most; 0 means 512. Results do not depend on it.
     std::uint64_t batch_tokens = 0;
     /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. 0 means
     /// 4 GiB.
