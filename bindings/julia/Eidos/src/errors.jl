@@ -37,19 +37,18 @@ end
 # Runs `call(err)`, which returns a status, and throws what the library says where it failed.
 function check(call)
     err = Ref{Ptr{LibEidos.eidos_error}}(C_NULL)
-    status = call(err)
-    status == LibEidos.OK || throw(take_error(status, err[]))
+    call(err) == LibEidos.OK || throw(take_error(err[]))
     nothing
 end
 
-function take_error(status, pointer)
-    name = Symbol(unsafe_string(LibEidos.eidos_status_name(status)))
+function take_error(pointer)
+    status = Symbol(unsafe_string(LibEidos.eidos_status_name(LibEidos.eidos_error_status(pointer))))
     read(get, index...) = text(len -> get(pointer, index..., len))
     details = Dict(read(LibEidos.eidos_error_detail_key, index - 1) => read(LibEidos.eidos_error_detail_value, index - 1)
                    for index in 1:LibEidos.eidos_error_detail_count(pointer))
     message, hint = read(LibEidos.eidos_error_message), read(LibEidos.eidos_error_hint)
     LibEidos.eidos_error_free(pointer)
-    EidosError(name, message, hint, details)
+    EidosError(status, message, hint, details)
 end
 
 # A copy of the string that `get(len)` returns, whatever bytes are in it; `nothing` for NULL.

@@ -93,7 +93,7 @@ end
 """
     dictionary(explainer)
 
-The concepts as directions among the activations: features x concepts, a read-only [`MatrixView`](@ref) without a copy.
+The concepts as directions among the activations: features x concepts, a read-only [`Eidos.MatrixView`](@ref) without a copy.
 """
 function dictionary(explainer::Explainer)
     owner = Retained(explainer.handle)

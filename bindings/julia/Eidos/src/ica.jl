@@ -60,4 +60,4 @@ function fit(method::ICA, acts::Activations; progress = nothing, control = nothi
     Explainer(handle)
 end
 
-fit(method, matrix::AbstractMatrix; keywords...) = Activations(acts -> fit(method, acts; keywords...), matrix)
+fit(method::ICA, matrix::AbstractMatrix; keywords...) = Activations(acts -> fit(method, acts; keywords...), matrix)

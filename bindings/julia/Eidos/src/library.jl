@@ -17,6 +17,13 @@ The path of the shared library that was loaded. It is looked for in this order:
 """
 library() = library_path[]
 
+"""
+    Eidos.version()
+
+The version of the shared library that was loaded.
+"""
+version() = VersionNumber(unsafe_string(LibEidos.eidos_version()))
+
 function __init__()
     library_path[] = find_library()
     handle = Libdl.dlopen(library_path[]; throw_error = false)
@@ -56,7 +63,7 @@ else
             heading = match(r"^\s*\[\s*(\S+?)\s*\]", line)
             heading === nothing || (section = heading[1])
             value = match(r"^\s*library\s*=\s*(?:\"((?:[^\"\\]|\\.)*)\"|'([^']*)')", line)
-            value === nothing || section != "Eidos" && continue
+            (value === nothing || section != "Eidos") && continue
             return value[1] === nothing ? String(value[2]) : unescape_string(value[1])
         end
         nothing
