@@ -113,29 +113,27 @@ acts[:, 1]     # the activation of the first word
 unit(acts, 1)  # "a"
 ```
 """
-activations(model::SplitModel, texts; progress = nothing, control = nothing, keywords...) =
-    collected(model, progress, control) do pointer, control, handles, err
-        call_activations(pointer, texts, activations_options(; keywords...), control, handles, err)
-    end
-
-activations(f::Function, model::SplitModel, texts; keywords...) = closing(f, activations(model, texts; keywords...))
-
-call_activations(model, texts, options, control, out, err) =
-    LibEidos.eidos_split_model_activations(model, strings(texts), length(strings(texts)), options, control, out, length(out), err)
-call_activations(model, ::Vocabulary, options, control, out, err) =
-    LibEidos.eidos_split_model_vocabulary_activations(model, options, control, out, length(out), err)
-
-function collected(call, model, progress, control)
-    split = model.split
+function activations(model::SplitModel, texts; progress = nothing, control = nothing, keywords...)
+    inputs, options = source(texts), activations_options(; keywords...)
     handles = use(model.handle) do pointer
         long_call(control, progress) do control
             out = fill(Ptr{LibEidos.eidos_activations}(C_NULL), length(model.features))
-            check(err -> call(pointer, control, out, err))
+            check(err -> collect_activations(pointer, inputs, options, control, out, err))
             Handle{LibEidos.eidos_activations}.(out)
         end
     end
-    split isa String ? Activations(handles[1]) : Activations.(handles)
+    model.split isa String ? Activations(handles[1]) : Activations.(handles)
 end
+
+activations(f::Function, model::SplitModel, texts; keywords...) = closing(f, activations(model, texts; keywords...))
+
+source(texts) = strings(texts)
+source(vocabulary::Vocabulary) = vocabulary
+
+collect_activations(model, texts, options, control, out, err) =
+    LibEidos.eidos_split_model_activations(model, texts, length(texts), options, control, out, length(out), err)
+collect_activations(model, ::Vocabulary, options, control, out, err) =
+    LibEidos.eidos_split_model_vocabulary_activations(model, options, control, out, length(out), err)
 
 activations_options(; granularity = :word, aggregation = :mean, threads = nothing, batch_tokens = nothing,
                     memory_limit = nothing, shard_bytes = nothing, folder = nothing) =
@@ -159,9 +157,7 @@ end
 
 # An element of activations that were not looked at yet, were closed, or lie in several shards.
 @noinline function element(acts, index)
-    pieces = shards(acts)
-    features = size(acts, 1)
-    for piece in pieces
+    for piece in shards(acts)
         index <= length(piece) && return piece[index]
         index -= length(piece)
     end
@@ -321,9 +317,6 @@ end
 
 Base.show(io::IO, acts::Activations) = summary(io, acts)
 
-function Base.show(io::IO, ::MIME"text/plain", acts::Activations)
-    summary(io, acts)
-    isopen(acts) && !isempty(acts) || return
-    println(io, ":")
-    Base.print_array(IOContext(io, :typeinfo => Float32, :compact => true), acts)
-end
+# As every matrix shows itself, but closed ones have nothing to show.
+Base.show(io::IO, mime::MIME"text/plain", acts::Activations) =
+    isopen(acts) ? invoke(show, Tuple{IO,MIME"text/plain",AbstractArray}, io, mime, acts) : summary(io, acts)

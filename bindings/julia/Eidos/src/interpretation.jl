@@ -111,15 +111,15 @@ end
 function top_inputs(explainer::Explainer, model::SplitModel, texts; k = 5, negative = false, concepts = nothing,
                     progress = nothing, control = nothing, keywords...)
     options = top_options(explainer; k, negative, concepts)
-    collecting = activations_options(; keywords...)
+    inputs, collecting = source(texts), activations_options(; keywords...)
     interpreted(explainer, model, progress, control) do explainer, model, control, handle, err
-        call_top_inputs(explainer, model, texts, options, collecting, control, handle, err)
+        interpret(explainer, model, inputs, options, collecting, control, handle, err)
     end
 end
 
-call_top_inputs(explainer, model, texts, rest...) =
-    LibEidos.eidos_interpret_top_inputs_of_texts(explainer, model, strings(texts), length(strings(texts)), rest...)
-call_top_inputs(explainer, model, ::Vocabulary, rest...) =
+interpret(explainer, model, texts, rest...) =
+    LibEidos.eidos_interpret_top_inputs_of_texts(explainer, model, texts, length(texts), rest...)
+interpret(explainer, model, ::Vocabulary, rest...) =
     LibEidos.eidos_interpret_top_inputs_of_vocabulary(explainer, model, rest...)
 
 function interpreted(call, explainer, source, progress, control)

@@ -1,6 +1,5 @@
 # Finding and loading the shared library.
 
-const UUID = Base.UUID("ed056a59-70aa-4f17-a5e2-a67cc3d4dc85")
 const LIBRARY_FILE = "libeidos." * Libdl.dlext
 const library_path = Ref("")
 
@@ -51,7 +50,7 @@ function find_library()
 end
 
 @static if isdefined(Base, :get_preferences)
-    library_preference() = get(Base.get_preferences(UUID), "library", nothing)
+    library_preference() = get(Base.get_preferences(Base.PkgId(Eidos).uuid), "library", nothing)
 else
     # Before Julia 1.6 nothing reads preferences: this looks for `library = "..."` in the section `[Eidos]`.
     function library_preference()

@@ -79,8 +79,8 @@ SplitModel(f::Function, id::AbstractString; keywords...) = closing(f, SplitModel
 split_point(path::AbstractString) = String(path)
 split_point(number::Integer) = string(number)
 
-# Strings as `const char *const *` takes them.
-strings(texts::AbstractVector{<:AbstractString}) = Vector{String}(texts)
+# Strings as `const char *const *` takes them; one string is a list of one.
+strings(texts) = String[text for text in texts]
 strings(text::AbstractString) = [String(text)]
 
 function Base.show(io::IO, model::SplitModel)

@@ -42,6 +42,8 @@ end
     @test_throws ArgumentError activations(model, FEW; threads = 1.5)
     @test_throws MethodError activations(model, FEW; batch_size = 1)
     @test_throws MethodError activations(model, [1, 2])
+    @test_throws MethodError activations(model, nothing)
+    @test activations(model, (text for text in FEW)) == activations(model, FEW)
 end
 
 @testset "a text, no texts, texts without tokens" begin

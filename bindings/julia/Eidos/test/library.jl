@@ -22,7 +22,7 @@ end
     end
     project = Base.active_project()
     mktempdir() do folder
-        write(joinpath(folder, "Project.toml"), "[deps]\nEidos = \"$(Eidos.UUID)\"\n")
+        write(joinpath(folder, "Project.toml"), "[deps]\nEidos = \"$(Base.PkgId(Eidos).uuid)\"\n")
         preferences = joinpath(folder, "LocalPreferences.toml")
         preferred(text) = (write(preferences, text); withenv(Eidos.find_library, "EIDOS_LIBRARY" => nothing))
         try

@@ -14,7 +14,7 @@ collect_all() = foreach(_ -> GC.gc(), 1:3)
 @testset "in random order" begin
     collect_all()
     before = live_handles()
-    for round in 1:10
+    for round in 1:5
         objects = Random.shuffle(everything())
         for object in objects
             rand(Bool) && object isa Eidos.Closable && close(object)
@@ -58,14 +58,13 @@ end
     acts = activations(model, FEW)
     expected = Matrix(dictionary(fit(ICA(4; max_iterations = 20), acts)))
     stop = Threads.Atomic{Bool}(false)
-    droppers = map(1:2) do _
-        Threads.@spawn while !stop[]
-            everything()
-            GC.gc(rand(Bool))
-        end
+    dropper = Threads.@spawn while !stop[]
+        everything()
+        GC.gc(rand(1:10) == 1) # now and then a full collection
+        yield()
     end
     callers = map(1:4) do _
-        Threads.@spawn map(1:10) do _
+        Threads.@spawn map(1:5) do _
             # Nobody else holds the activations of this call, nor its explainer.
             found = fit(ICA(4; max_iterations = 20), activations(model, FEW); progress = now -> [randn(10) for _ in 1:10])
             dictionary(found) == expected
@@ -73,11 +72,11 @@ end
     end
     @test all(all.(fetch.(callers)))
     stop[] = true
-    foreach(wait, droppers)
+    wait(dropper)
 end
 
 @testset "closed during a call" begin
-    for round in 1:20
+    for round in 1:10
         model = SplitModel("eidos:demo"; split = SPLIT)
         acts = activations(model, FEW)
         others = [Threads.@spawn(status(() -> fit(ICA(3; max_iterations = 30), acts))) for _ in 1:2]

@@ -6,7 +6,7 @@
     @test any(m -> m == (path = "model.layers.2.mlp.down_proj", kind = "Linear(512 -> 192)", can_split = true), tree.modules)
     @test !all(m -> m.can_split, tree.modules)
     @test occursin("can be split points", shown(tree)) && occursin("⋮", shown(tree))
-    @test status(() -> activations(tree, FEW)) == :ok || true
+    @test status(() -> activations(tree, FEW)) in (:ok, :invalid_argument)
 end
 
 @testset "one split point and several" begin
