@@ -13,7 +13,7 @@ works() { # throws and catches exceptions in compiled code, and says whether tha
     (julia --startup-file=no -e '
         f(x) = x < 0 ? error("below zero") : g(x - 1)
         g(x) = x < 0 ? error("below zero") : f(x - 1)
-        foreach(x -> try f(x) catch; end, 1:50)') >/dev/null 2>&1
+        foreach(x -> try f(x) catch; end, 1:50)' || exit 1) >/dev/null 2>&1
 }
 works && exit 0
 
@@ -21,20 +21,20 @@ refuse() {
     printf 'Julia is missing: %s. Install it from https://julialang.org/downloads\n' "$1" >&2
     exit 1
 }
-command -v apt-get >/dev/null 2>&1 || refuse "this machine has no apt-get"
+[ "$(. /etc/os-release 2>/dev/null && echo "$ID")" = debian ] || refuse "this script knows only Debian"
 [ "$(id -u)" -eq 0 ] || refuse "only root may install packages"
 
 apt=/etc/apt
 suite=bullseye
-# The first entry of the machine's own suite that has the main component, without its comments and updates suites.
+# The first entry of the machine's Debian that is not of its security archive, for the main component, without comments.
 own_deb822() {
     awk -v RS= -v suite=$suite '
-        /(^|\n)Suites:/ && $0 !~ /security/ {
-            gsub(/(^|\n)#[^\n]*/, "")
-            sub(/^\n/, "")
+        /(^|\n)Suites:/ && !/security/ {
+            $0 = "\n" $0
+            gsub(/\n#[^\n]*/, "")
             sub(/\nSuites:[^\n]*/, "\nSuites: " suite)
             sub(/\nComponents:[^\n]*/, "\nComponents: main")
-            print
+            print substr($0, 2)
             exit
         }' "$1"
 }
@@ -49,21 +49,23 @@ own_line() { # the same for the one-line format: deb [options] URI SUITE COMPONE
         }' "$1"
 }
 
-source=
-for file in $apt/sources.list.d/debian.sources; do
-    [ -f "$file" ] && source=$(own_deb822 "$file") && name=eidos-$suite.sources
-done
-if [ -z "$source" ] && [ -f $apt/sources.list ]; then
-    source=$(own_line $apt/sources.list)
-    name=eidos-$suite.list
+if [ -f $apt/sources.list.d/debian.sources ]; then
+    entry=$(own_deb822 $apt/sources.list.d/debian.sources)
+    file=$apt/sources.list.d/eidos-$suite.sources
+else
+    entry=$(own_line $apt/sources.list)
+    file=$apt/sources.list.d/eidos-$suite.list
 fi
-[ -n "$source" ] || refuse "this machine has no Debian source entry to copy"
+[ -n "$entry" ] || refuse "this machine has no Debian source entry to copy"
 
 # Below 100, the priority of what is installed: only what no other suite has comes from here.
 printf 'Package: *\nPin: release n=%s\nPin-Priority: 50\n' $suite >$apt/preferences.d/eidos-$suite
-printf '%s\n' "$source" >"$apt/sources.list.d/$name"
-apt-get update -qq
-command -v julia >/dev/null 2>&1 || apt-get install -y -qq --no-install-recommends julia
+printf '%s\n' "$entry" >"$file"
+apt-get update -qq || {
+    rm -f "$file" "$apt/preferences.d/eidos-$suite"
+    refuse "the Debian server of this machine has no $suite"
+}
+command -v julia >/dev/null 2>&1 || DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends julia
 
 if ! works; then
     library=$(ldconfig -p | sed -n 's/.*libjulia\.so\.1 .* => //p' | head -n 1)

@@ -28,10 +28,9 @@ shown(object) = sprint(io -> show(IOContext(io, :limit => true, :displaysize => 
 # A Julia process with this package: its exit code and what it printed.
 function julia(code; environment...)
     output = IOBuffer()
-    variables = ("JULIA_LOAD_PATH" => join(LOAD_PATH[map(path -> isfile(path) || path == "@stdlib", LOAD_PATH)], ':'),)
+    variables = merge(ENV, Dict(string(name) => value for (name, value) in environment))
     command = `$(Base.julia_cmd()) --startup-file=no --project=$(Base.active_project()) -e $code`
-    process = run(pipeline(ignorestatus(setenv(command, merge(ENV, Dict(string(k) => v for (k, v) in environment))));
-                           stdout = output, stderr = output))
+    process = run(pipeline(ignorestatus(setenv(command, variables)); stdout = output, stderr = output))
     process.exitcode, String(take!(output))
 end
 
