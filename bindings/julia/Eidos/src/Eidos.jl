@@ -24,10 +24,10 @@ module Eidos
 
 import Libdl
 
-export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, texts
+export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
 export ICA, fit, Explainer, encode, decode, dictionary
-export top_inputs, Interpretation, Concept, TopInput, table, json, save
-export Control, cancel!, iscancelled, progress, Progress, EidosError
+export top_inputs, Interpretation, Concept, TopInput, table, save
+export Control, cancel!, iscancelled, Progress, EidosError
 
 include("LibEidos.jl")
 include("library.jl")

@@ -13,7 +13,7 @@ in the memory of the library, without a copy; linear algebra takes it like a `Ma
 * `truncated`: how many texts were longer than the model can read and lost their end.
 * `on_disk`: whether the numbers are memory-mapped from a folder.
 
-[`unit`](@ref), [`units`](@ref), [`unit_span`](@ref) and [`texts`](@ref) say what the columns stand for.
+[`unit`](@ref), [`units`](@ref), [`unit_span`](@ref) and [`source_texts`](@ref) say what the columns stand for.
 
 Activations on disk may lie in several shards. They can be indexed, copied, fitted and encoded as always, but are not one
 piece of memory: linear algebra on them throws, and wants `Matrix(acts)` or some columns `acts[:, 1:1000]`.
@@ -252,11 +252,11 @@ The text of each column's unit, as a vector.
 units(acts::Activations) = use(pointer -> map(column -> unit(pointer, column), axes(acts, 2)), acts.handle)
 
 """
-    texts(acts)
+    source_texts(acts)
 
 The texts that activations were collected from, as a vector; empty for a matrix of your own.
 """
-texts(acts::Activations) = use(acts.handle) do pointer
+source_texts(acts::Activations) = use(acts.handle) do pointer
     [text(pointer, index) for index in 1:LibEidos.eidos_activations_text_count(pointer)]
 end
 text(acts::Ptr, index) = text(len -> LibEidos.eidos_activations_text(acts, index - 1, len))
@@ -265,7 +265,7 @@ text(acts::Ptr, index) = text(len -> LibEidos.eidos_activations_text(acts, index
     unit_span(acts, column)
 
 Where a column's unit stands: `text`, the index of its text, and `range`, the indices of that `String` which the unit covers,
-so that `texts(acts)[text][range]` is the unit as it is written there. A matrix of your own has no spans: an
+so that `source_texts(acts)[text][range]` is the unit as it is written there. A matrix of your own has no spans: an
 [`EidosError`](@ref).
 """
 function unit_span(acts::Activations, column::Integer)

@@ -30,7 +30,7 @@ Base.show(io::IO, progress::Progress) =
     Control()
 
 Watches and cancels long calls, from any task or thread: pass it as `control`, then [`cancel!`](@ref) stops the call, which
-throws an [`EidosError`](@ref) of status `:cancelled`. [`progress`](@ref) says how far it has come. A control watches one
+throws an [`EidosError`](@ref) of status `:cancelled`. `Progress(control)` says how far it has come. A control watches one
 call at a time; a cancelled one stays cancelled.
 
 ```julia
@@ -61,8 +61,12 @@ cancel!(control::Control) = use(LibEidos.eidos_control_cancel, control.handle)
 "Whether somebody cancelled `control`."
 iscancelled(control::Control) = use(LibEidos.eidos_control_is_cancelled, control.handle) != 0
 
-"The [`Progress`](@ref) of the call that `control` watches; it does not wait for that call."
-function progress(control::Control)
+"""
+    Progress(control)
+
+How far the call has come that `control` watches; it does not wait for that call.
+"""
+function Progress(control::Control)
     now = Ref{LibEidos.eidos_progress}()
     use(pointer -> check(err -> LibEidos.eidos_control_progress(pointer, now, err)), control.handle)
     Progress(now[])
@@ -70,7 +74,7 @@ end
 
 function Base.show(io::IO, control::Control)
     isopen(control) || return print(io, "Control (closed)")
-    print(io, "Control (", iscancelled(control) ? "cancelled, " : "", progress(control), ")")
+    print(io, "Control (", iscancelled(control) ? "cancelled, " : "", Progress(control), ")")
 end
 
 # What the library's callback is given: the function to call, and what it threw.

@@ -38,7 +38,7 @@ Base.lastindex(concept::Concept) = length(concept)
     Interpretation
 
 What concepts mean, as [`top_inputs`](@ref) found it: iterate it, or index it, for its [`Concept`](@ref)s. It is also a table
-with one row per listed input, see [`table`](@ref). [`save`](@ref) and [`json`](@ref) write it down. `close` frees it, and so
+with one row per listed input, see [`table`](@ref). [`save`](@ref) and [`Eidos.json`](@ref) write it down. `close` frees it, and so
 does the garbage collector.
 
 ```julia
@@ -144,7 +144,7 @@ function concept_numbers(explainer, indices)
 end
 
 """
-    json(meaning)
+    Eidos.json(meaning)
 
 An [`Interpretation`](@ref) as JSON text, the same in every language; concepts and rows count from 0 there.
 """

@@ -6,7 +6,7 @@ model = SplitModel("eidos:demo"; split = SPLIT)
     @test size(acts, 1) == 192 && size(acts, 2) == length(units(acts)) > 300
     @test (acts.model, acts.split, acts.granularity, acts.aggregation) == ("eidos:demo", SPLIT, :word, :mean)
     @test acts.truncated == 0 && !acts.on_disk
-    @test texts(acts) == FEW
+    @test source_texts(acts) == FEW
     @test unit(acts, 1) == "The" && units(acts)[2] == unit(acts, 2) == " opening"
     for column in axes(acts, 2)
         span = unit_span(acts, column)
@@ -105,7 +105,7 @@ end
     @test Activations(Float64.(matrix)) == matrix
     @test Activations(matrix[1:3, 2:2:40]) == Activations(view(matrix, 1:3, 2:2:40)) == matrix[1:3, 2:2:40]
     @test Activations(transpose(collect(transpose(matrix)))) == matrix
-    @test units(Activations(matrix)) == fill(nothing, 40) && isempty(texts(acts))
+    @test units(Activations(matrix)) == fill(nothing, 40) && isempty(source_texts(acts))
     @test status(() -> unit_span(acts, 1)) == :invalid_argument
     @test_throws DimensionMismatch Activations(matrix; units = ["one"])
     @test status(() -> Activations(zeros(Float32, 0, 3))) == :invalid_argument
@@ -119,7 +119,7 @@ end
         path = joinpath(folder, "acts")
         save(path, acts)
         open(Activations, path) do again
-            @test again == acts && units(again) == units(acts) && texts(again) == FEW && again.on_disk
+            @test again == acts && units(again) == units(acts) && source_texts(again) == FEW && again.on_disk
             @test (again.model, again.split, again.granularity) == (acts.model, acts.split, acts.granularity)
             @test unit_span(again, 7) == unit_span(acts, 7)
         end

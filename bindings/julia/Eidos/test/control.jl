@@ -59,16 +59,16 @@ end
             top_inputs(fit(ICA(3; max_iterations = 3), activations(model, FEW; control, progress = report);
                            control, progress = report), acts; control, progress = report)
         end == :cancelled
-        @test iscancelled(control) && progress(control).stage === stage
+        @test iscancelled(control) && Progress(control).stage === stage
         @test status(() -> fit(ICA(3), acts; control)) == :cancelled
         @test occursin("cancelled", sprint(show, control))
     end
     control = Control()
-    @test !iscancelled(control) && progress(control).stage === :idle
+    @test !iscancelled(control) && Progress(control).stage === :idle
     for _ in 1:2
         fit(ICA(3; max_iterations = 3), acts; control)
     end
-    @test progress(control).stage === :fit
+    @test Progress(control).stage === :fit
 end
 
 @testset "one call at a time" begin

@@ -26,14 +26,14 @@ end
     before = Matrix(concepts)
     acts[1, 1]
     foreach(close, (model, acts, unseen, explainer, meaning, control))
-    for use in (() -> activations(model, FEW), () -> unit(acts, 1), () -> units(acts), () -> texts(acts), () -> acts[1, 1],
+    for use in (() -> activations(model, FEW), () -> unit(acts, 1), () -> units(acts), () -> source_texts(acts), () -> acts[1, 1],
                 () -> sum(acts), () -> unseen[1], () -> Matrix(unseen), () -> pointer(unseen), () -> pointer(acts),
                 () -> acts[:, 1], () -> acts[:, 1:2], () -> unit_span(acts, 1), () -> save(tempname(), acts),
                 () -> Eidos.to_dlpack(acts), () -> fit(ICA(2), acts), () -> sum(wrapped), () -> encode(explainer, numbers),
                 () -> decode(explainer, [1, 2]), () -> dictionary(explainer), () -> save(tempname(), explainer),
                 () -> top_inputs(explainer, acts), () -> top_inputs(explainer, model, FEW), () -> meaning[1],
-                () -> collect(meaning), () -> json(meaning), () -> table(meaning), () -> save(tempname(), meaning),
-                () -> cancel!(control), () -> iscancelled(control), () -> progress(control))
+                () -> collect(meaning), () -> Eidos.json(meaning), () -> table(meaning), () -> save(tempname(), meaning),
+                () -> cancel!(control), () -> iscancelled(control), () -> Progress(control))
         @test status(use) == :invalid_handle
     end
     @test concepts == before # a view outlives its owner

@@ -38,7 +38,7 @@ end
 
 @testset "of new texts and of the vocabulary" begin
     of_texts = top_inputs(explainer, model, FEW; k = 3, granularity = :word)
-    @test json(of_texts) == json(top_inputs(explainer, acts; k = 3))
+    @test Eidos.json(of_texts) == Eidos.json(top_inputs(explainer, acts; k = 3))
     of_vocabulary = top_inputs(explainer, model, Vocabulary(); k = 3)
     @test length(of_vocabulary) == 4 && 1 <= of_vocabulary[1][1].column <= 6000
     other = SplitModel("eidos:demo"; split = 1)
@@ -68,11 +68,11 @@ end
 
 @testset "saved and opened" begin
     meaning = top_inputs(explainer, acts; k = 3)
-    @test startswith(json(meaning), "{")
+    @test startswith(Eidos.json(meaning), "{")
     path = tempname() * ".json"
     save(path, meaning)
     open(Interpretation, path) do again
-        @test json(again) == json(meaning) && table(again) == table(meaning)
+        @test Eidos.json(again) == Eidos.json(meaning) && table(again) == table(meaning)
     end
     write(path, "{}")
     @test status(() -> open(Interpretation, path)) == :invalid_file

@@ -22,7 +22,7 @@ end
     acts = activations(model, FEW)
     explainer = fit(ICA(3; max_iterations = 20), acts)
     meaning = top_inputs(explainer, acts)
-    read_all() = (sum(acts), units(acts), encode(explainer, acts), json(meaning), [c[1].text for c in meaning])
+    read_all() = (sum(acts), units(acts), encode(explainer, acts), Eidos.json(meaning), [c[1].text for c in meaning])
     once = read_all()
     @test all(==(once), fetch.([Threads.@spawn read_all() for _ in 1:8]))
 end
@@ -32,7 +32,7 @@ end
     control = Control()
     if Threads.nthreads() > 1
         fitting = Threads.@spawn status(() -> fit(ICA(50; max_iterations = 10^6, tolerance = 0), acts; control))
-        while progress(control).stage !== :fit
+        while Progress(control).stage !== :fit
             yield()
         end
         cancel!(control)
