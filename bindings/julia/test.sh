@@ -2,9 +2,10 @@
 # The tests of the Julia package, and its four examples beside those of C. Needs the library (`cargo build --release`), Julia
 # (`scripts/install-julia.sh`) and gcc; the network is not used and nothing is installed.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
-
-export EIDOS_LIBRARY=${EIDOS_LIBRARY:-$PWD/target/release/libeidos.so}
+root=$(realpath "$(dirname "$0")/../..")
+EIDOS_LIBRARY=$(realpath -m "${EIDOS_LIBRARY:-$root/target/release/libeidos.so}")
+export EIDOS_LIBRARY
+cd "$root"
 [ -f "$EIDOS_LIBRARY" ] || {
     echo "there is no $EIDOS_LIBRARY: run cargo build --release" >&2
     exit 1

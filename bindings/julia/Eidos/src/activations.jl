@@ -87,9 +87,9 @@ struct Vocabulary end
     activations(model, Vocabulary(); ...)
     activations(f, model, texts; ...)
 
-The [`Activations`](@ref) of texts at the split point of a [`SplitModel`](@ref), or a vector of them where the model was split
-at a vector of modules. A text without tokens gives no columns. With a function as first argument (`do`), they are closed
-after it.
+The [`Activations`](@ref) of texts at the split point of a [`SplitModel`](@ref), or a vector of them where the model was
+split at a vector of modules. A text without tokens gives no columns. With a function as first argument (`do`), they are
+closed after it.
 
 # Keywords
 * `granularity`: what one column stands for: a `:word`, `:token`, `:sentence` or `:sample` (a text), or each position with

@@ -20,8 +20,8 @@ end
 """
     Eidos.from_dlpack(tensor; units = nothing)
 
-[`Activations`](@ref) from a DLPack tensor of version 1 and shape (observations, features) of contiguous `Float32` on the CPU,
-without a copy. The tensor belongs to them: they run its deleter in the end, on any thread. On an error it is still yours.
+[`Activations`](@ref) from a DLPack tensor of version 1 and shape (observations, features) of contiguous `Float32` on the
+CPU, without a copy. The tensor belongs to them: they run its deleter in the end, on any thread. On an error it is still yours.
 """
 function from_dlpack(tensor::Ptr{DLTensor}; units::Union{Nothing,AbstractVector} = nothing)
     handle = Handle{LibEidos.eidos_activations}()

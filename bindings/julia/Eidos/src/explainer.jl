@@ -45,8 +45,8 @@ end
 """
     encode(explainer, matrix)
 
-The activation of each concept: concepts x observations, from a matrix of features x observations; or a vector from a vector.
-Throws an [`EidosError`](@ref) of `:mismatch` where the number of features is another one.
+The activation of each concept: concepts x observations, from a matrix of features x observations; or a vector from a
+vector. Throws an [`EidosError`](@ref) of `:mismatch` where the number of features is another one.
 """
 function encode(explainer::Explainer, matrix::AbstractMatrix{<:Real})
     codes = Matrix{Float32}(undef, explainer.concepts, size(matrix, 2))
@@ -56,8 +56,8 @@ end
 """
     decode(explainer, codes)
 
-Activations from concepts, the inverse of [`encode`](@ref): features x observations, from a matrix of concepts x observations; or
-a vector from a vector.
+Activations from concepts, the inverse of [`encode`](@ref): features x observations, from a matrix of concepts x
+observations; or a vector from a vector.
 """
 function decode(explainer::Explainer, codes::AbstractMatrix{<:Real})
     matrix = Matrix{Float32}(undef, explainer.features, size(codes, 2))
@@ -116,11 +116,13 @@ function Base.open(::Type{Explainer}, file::AbstractString)
 end
 
 function Base.show(io::IO, explainer::Explainer)
-    print(io, "Explainer of ", explainer.concepts, " concepts (", explainer.method, ") in ", explainer.features, " features")
+    print(io, "Explainer of ", explainer.concepts, " concepts (", explainer.method, ") in ",
+          explainer.features, " features")
     isempty(explainer.split) || print(io, " of ", explainer.split, " in ", explainer.model)
     isopen(explainer) || print(io, " (closed)")
 end
 
 function Base.show(io::IO, ::MIME"text/plain", explainer::Explainer)
-    print(io, explainer, explainer.converged ? ":\nconverged in " : ":\nnot converged in ", explainer.iterations, " iterations")
+    print(io, explainer, explainer.converged ? ":\nconverged in " : ":\nnot converged in ", explainer.iterations,
+          " iterations")
 end

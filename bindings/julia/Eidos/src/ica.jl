@@ -40,12 +40,12 @@ Options(ica::ICA) = Options{LibEidos.eidos_ica_options}(;
 """
     fit(ICA(50), acts; progress = nothing, control = nothing)
 
-An [`Explainer`](@ref) with the concepts that a method finds in [`Activations`](@ref), or in a matrix of your own, features x
-observations. Not converging is a result: see the field `converged`. `progress` is a function of a [`Progress`](@ref), or `true`
-for a bar on the terminal; `control` a [`Control`](@ref).
+An [`Explainer`](@ref) with the concepts that a method finds in [`Activations`](@ref), or in a matrix of your own, features
+x observations. Not converging is a result: see the field `converged`. `progress` is a function of a [`Progress`](@ref),
+or `true` for a bar on the terminal; `control` a [`Control`](@ref).
 
-Throws an [`EidosError`](@ref): `:invalid_argument` for more concepts than features or observations, `:invalid_data` for NaN and
-constant numbers, `:cancelled`, ...
+Throws an [`EidosError`](@ref): `:invalid_argument` for more concepts than features or observations, `:invalid_data` for
+NaN and constant numbers, `:cancelled`, ...
 
 The name is also that of StatsAPI and MultivariateStats: where both are loaded, write `Eidos.fit`.
 """

@@ -16,9 +16,9 @@ end
     Concept
 
 What a concept means: iterate it, or index it, for the [`TopInput`](@ref)s that excite it most, strongest first; a dead
-concept has none. Its field `index` is the number of the concept, from 1: its column in the [`dictionary`](@ref) and its row
-in what [`encode`](@ref) returns. (Files and other languages count from 0.) Its field `negative` holds the inputs with the most
-negative activations, where they were asked for.
+concept has none. Its field `index` is the number of the concept, from 1: its column in the [`dictionary`](@ref) and its
+row in what [`encode`](@ref) returns. (Files and other languages count from 0.) Its field `negative` holds the inputs with
+the most negative activations, where they were asked for.
 """
 struct Concept
     index::Int
@@ -154,9 +154,9 @@ json(meaning::Interpretation) =
 """
     table(meaning)
 
-An [`Interpretation`](@ref) as a table: vectors `concept` (from 1), `pole` (`:positive` or `:negative`), `rank` (from 1), `text`,
-`activation` and `column`, as a `NamedTuple`. That is a table for Tables.jl; where Julia is 1.9 or later and Tables.jl is
-loaded, the interpretation itself is one, too: `DataFrame(meaning)`.
+An [`Interpretation`](@ref) as a table: vectors `concept` (from 1), `pole` (`:positive` or `:negative`), `rank` (from 1),
+`text`, `activation` and `column`, as a `NamedTuple`. That is a table for Tables.jl; where Julia is 1.9 or later and
+Tables.jl is loaded, the interpretation itself is one, too: `DataFrame(meaning)`.
 """
 function table(meaning::Interpretation)
     rows = [(concept = concept.index, pole = pole, rank = rank, text = input.text, activation = input.activation,
