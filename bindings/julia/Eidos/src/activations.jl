@@ -100,7 +100,7 @@ closed after it.
   Without it they are in memory.
 * `memory_limit`: bytes in memory, beyond which columns go to a temporary folder (4 GiB).
 * `shard_bytes`: the most bytes of a shard (256 MiB).
-* `batch_tokens`: the most tokens of one batch (2048), and `threads`: how many batches run at the same time (one per core).
+* `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
   Results do not depend on them.
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
