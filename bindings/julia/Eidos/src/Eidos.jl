@@ -1,0 +1,64 @@
+"""
+Eidos says which concepts the activations of a language model are made of.
+
+It opens a Hugging Face model at a module, collects the activations of texts word by word, learns the concepts that they
+are made of, and says which inputs excite each concept most:
+
+```julia
+using Eidos
+
+model = SplitModel("eidos:demo"; split = "model.layers.2.mlp")
+acts = activations(model, readlines("assets/demo-texts.txt"); granularity = :word)
+explainer = fit(ICA(20), acts)
+meaning = top_inputs(explainer, acts; k = 10)
+```
+
+Activations are features x observations: each column is a word. Whatever is an index counts from 1; module paths and the
+numbers in files stay as they are.
+
+Errors are [`EidosError`](@ref)s, with a hint what to do. Long calls take `progress` and `control`, stop at Ctrl-C, and
+leave the garbage collector of other threads alone; `Threads.@spawn` runs several at the same time. Memory is freed by the
+garbage collector, by `close`, or at the end of a `do` block.
+"""
+module Eidos
+
+import Libdl
+
+export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
+export ICA, fit, Explainer, encode, decode, dictionary
+export top_inputs, Interpretation, Concept, TopInput, table, save
+export Control, cancel!, iscancelled, Progress, EidosError
+
+include("LibEidos.jl")
+include("library.jl")
+include("errors.jl")
+include("handles.jl")
+include("options.jl")
+include("control.jl")
+include("MatrixView.jl")
+include("split_model.jl")
+include("activations.jl")
+include("dlpack.jl")
+include("explainer.jl")
+include("ica.jl")
+include("interpretation.jl")
+
+const Closable = Union{Control,SplitModel,Activations,Explainer,Interpretation}
+
+Base.isopen(object::Closable) = isopen(object.handle)
+Base.close(object::Closable) = close(object.handle)
+function Base.close(acts::Activations)
+    acts.first = C_NULL # so that `getindex` looks whether they are open
+    close(acts.handle)
+end
+
+# What a `do` block opens, it closes; a vector of activations where the model has several split points.
+function closing(f, object)
+    try
+        f(object)
+    finally
+        foreach(close, object isa Vector ? object : (object,))
+    end
+end
+
+end

@@ -1,0 +1,237 @@
+# The C functions and structs of include/eidos.h under their own names, one line each. test/header.jl compares every line
+# with the header, and every struct with tests/abi/layout.json. Nothing here is meant for users.
+module LibEidos
+
+const ABI_VERSION = 1
+const OK = Int32(0)
+const CANCELLED = Int32(12)
+
+# --- Types -------------------------------------------------------------------------------------------------------------
+
+abstract type eidos_error end
+abstract type eidos_control end
+abstract type eidos_split_model end
+abstract type eidos_activations end
+abstract type eidos_explainer end
+abstract type eidos_interpretation end
+abstract type DLManagedTensorVersioned end
+
+const eidos_status = Int32
+const eidos_progress_callback = Ptr{Cvoid}
+
+struct eidos_progress
+    stage::UInt32
+    reserved::UInt32
+    done::UInt64
+    total::UInt64
+    elapsed_seconds::Cdouble
+end
+
+struct eidos_fit_report
+    converged::UInt32
+    iterations::UInt32
+    last_change::Cdouble
+end
+
+# Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
+
+mutable struct eidos_load_options
+    struct_size::UInt32
+    head::UInt32
+    device::UInt32
+    device_index::UInt32
+    network::UInt32
+    reserved::UInt32
+    revision::Ptr{UInt8}
+    token::Ptr{UInt8}
+    cache_folder::Ptr{UInt8}
+    endpoint::Ptr{UInt8}
+    eidos_load_options() = new()
+end
+
+mutable struct eidos_activations_options
+    struct_size::UInt32
+    granularity::UInt32
+    aggregation::UInt32
+    threads::UInt32
+    batch_tokens::UInt64
+    memory_limit::UInt64
+    shard_bytes::UInt64
+    folder::Ptr{UInt8}
+    eidos_activations_options() = new()
+end
+
+mutable struct eidos_ica_options
+    struct_size::UInt32
+    concept_count::UInt32
+    algorithm::UInt32
+    contrast::UInt32
+    alpha::Cdouble
+    tolerance::Cdouble
+    max_iterations::UInt32
+    seed::UInt32
+    raw_signs::UInt32
+    threads::UInt32
+    eidos_ica_options() = new()
+end
+
+mutable struct eidos_top_inputs_options
+    struct_size::UInt32
+    negative_pole::UInt32
+    k::UInt64
+    concepts::Ptr{Csize_t}
+    concept_count::UInt64
+    eidos_top_inputs_options() = new()
+end
+
+# --- How a function is declared ----------------------------------------------------------------------------------------
+
+# What was declared: where the function's address is kept (NULL until the library is loaded), its arguments and its result.
+const FUNCTIONS = Dict{Symbol,Tuple{Base.RefValue{Ptr{Cvoid}},Vector{Any},Any}}()
+
+"Fills in the address of each function of a library that `Libdl.dlopen` has opened."
+function bind!(address)
+    for (name, (pointer, _, _)) in FUNCTIONS
+        pointer[] = address(name)
+    end
+end
+
+"`@c name(argument::Type, ...)::Result`: a C function that returns at once."
+macro c(signature)
+    declare(signature, false)
+end
+
+"""
+As `@c`, for a call that may take long. While it runs, its thread counts as safe for the garbage collector, so that other
+Julia threads can collect without waiting for it. It touches no Julia memory but what its arguments keep alive.
+"""
+macro long(signature)
+    declare(signature, true)
+end
+
+function declare(signature, is_long)
+    call, result = signature.args
+    name, arguments = call.args[1], call.args[2:end]
+    names = [argument.args[1] for argument in arguments]
+    types = [argument.args[2] for argument in arguments]
+    address = Symbol("address_of_", name)
+    body = is_long ? gc_safe_call(address, result, names, types) :
+           :(ccall($address[], $result, ($(types...),), $(names...)))
+    quote
+        const $address = Ref{Ptr{Cvoid}}(C_NULL)
+        FUNCTIONS[$(QuoteNode(name))] = ($address, Any[$(types...)], $result)
+        @inline $name($(names...)) = $body
+    end |> esc
+end
+
+# Arguments are converted before the thread is declared safe, so that only the call itself happens between the two.
+function gc_safe_call(address, result, names, types)
+    roots = [gensym(name) for name in names]
+    values = [gensym(name) for name in names]
+    convert_all = [:($root = Base.cconvert($type, $name)) for (root, type, name) in zip(roots, types, names)]
+    unsafe_all = [:($value = Base.unsafe_convert($type, $root)) for (value, type, root) in zip(values, types, roots)]
+    quote
+        $(convert_all...)
+        GC.@preserve $(roots...) begin
+            $(unsafe_all...)
+            function_address = $address[]
+            gc_state = ccall(:jl_gc_safe_enter, Int8, ())
+            returned = ccall(function_address, $result, ($(types...),), $(values...))
+            ccall(:jl_gc_safe_leave, Cvoid, (Int8,), gc_state)
+            returned
+        end
+    end
+end
+
+# --- The functions, in the order of the header -------------------------------------------------------------------------
+
+@c eidos_abi_version()::UInt32
+@c eidos_version()::Cstring
+@c eidos_status_name(status::eidos_status)::Cstring
+
+@c eidos_error_status(error::Ptr{eidos_error})::eidos_status
+@c eidos_error_message(error::Ptr{eidos_error}, len::Ptr{Csize_t})::Cstring
+@c eidos_error_hint(error::Ptr{eidos_error}, len::Ptr{Csize_t})::Cstring
+@c eidos_error_detail_count(error::Ptr{eidos_error})::Csize_t
+@c eidos_error_detail_key(error::Ptr{eidos_error}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_error_detail_value(error::Ptr{eidos_error}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_error_free(error::Ptr{eidos_error})::Cvoid
+
+@c eidos_stage_name(stage::UInt32)::Cstring
+@c eidos_control_new(out::Ptr{Ptr{eidos_control}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_control_cancel(control::Ptr{eidos_control})::Cvoid
+@c eidos_control_is_cancelled(control::Ptr{eidos_control})::Int32
+@c eidos_control_progress(control::Ptr{eidos_control}, out::Ptr{eidos_progress}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_control_set_callback(control::Ptr{eidos_control}, callback::eidos_progress_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_control_free(control::Ptr{eidos_control})::Cvoid
+
+@c eidos_load_options_init(options::Ptr{eidos_load_options}, size::Csize_t)::eidos_status
+@long eidos_split_model_load(id_or_path::Cstring, split_points::Ptr{Cstring}, split_point_count::Csize_t, options::Ptr{eidos_load_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_split_model_name(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_module_count(model::Ptr{eidos_split_model})::Csize_t
+@c eidos_split_model_module_path(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_module_kind(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_module_can_split(model::Ptr{eidos_split_model}, index::Csize_t)::Int32
+@c eidos_split_model_split_point_count(model::Ptr{eidos_split_model})::Csize_t
+@c eidos_split_model_split_point(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_width(model::Ptr{eidos_split_model}, index::Csize_t)::Csize_t
+@c eidos_split_model_free(model::Ptr{eidos_split_model})::Cvoid
+
+@c eidos_activations_options_init(options::Ptr{eidos_activations_options}, size::Csize_t)::eidos_status
+@long eidos_split_model_activations(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_vocabulary_activations(model::Ptr{eidos_split_model}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_activations_from_rows(rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, unit_texts::Ptr{Cstring}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_from_dlpack(tensor::Ptr{DLManagedTensorVersioned}, unit_texts::Ptr{Cstring}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_to_dlpack(activations::Ptr{eidos_activations}, out::Ptr{Ptr{DLManagedTensorVersioned}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_row_count(activations::Ptr{eidos_activations})::Csize_t
+@c eidos_activations_column_count(activations::Ptr{eidos_activations})::Csize_t
+@c eidos_activations_truncated_count(activations::Ptr{eidos_activations})::Csize_t
+@c eidos_activations_text_count(activations::Ptr{eidos_activations})::Csize_t
+@c eidos_activations_is_on_disk(activations::Ptr{eidos_activations})::Int32
+@c eidos_activations_granularity(activations::Ptr{eidos_activations})::UInt32
+@c eidos_activations_aggregation(activations::Ptr{eidos_activations})::UInt32
+@c eidos_activations_model(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring
+@c eidos_activations_split_point(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring
+@c eidos_activations_rows(activations::Ptr{eidos_activations}, first::Csize_t, count::Csize_t, out::Ptr{Ptr{Cfloat}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_activations_copy_rows(activations::Ptr{eidos_activations}, first::Csize_t, count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_unit(activations::Ptr{eidos_activations}, row::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_activations_unit_span(activations::Ptr{eidos_activations}, row::Csize_t, text_index::Ptr{Csize_t}, begin_::Ptr{Csize_t}, end_::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_text(activations::Ptr{eidos_activations}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@long eidos_activations_save(activations::Ptr{eidos_activations}, folder::Cstring, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_activations_open(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_free(activations::Ptr{eidos_activations})::Cvoid
+
+@c eidos_explainer_concept_count(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_input_width(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_method(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
+@c eidos_explainer_model(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
+@c eidos_explainer_split_point(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
+@c eidos_explainer_fit_report(explainer::Ptr{eidos_explainer}, out::Ptr{eidos_fit_report}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_encode(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_decode(explainer::Ptr{eidos_explainer}, codes::Ptr{Cfloat}, row_count::Csize_t, concept_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_dictionary(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Ptr{Cfloat}
+@long eidos_explainer_save(explainer::Ptr{eidos_explainer}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_open(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_free(explainer::Ptr{eidos_explainer})::Cvoid
+
+@c eidos_ica_options_init(options::Ptr{eidos_ica_options}, size::Csize_t)::eidos_status
+@long eidos_ica_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_ica_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+@c eidos_top_inputs_options_init(options::Ptr{eidos_top_inputs_options}, size::Csize_t)::eidos_status
+@long eidos_interpret_top_inputs(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_top_inputs_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_interpret_top_inputs_of_texts(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_interpret_top_inputs_of_vocabulary(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interpretation_concept_count(interpretation::Ptr{eidos_interpretation})::Csize_t
+@c eidos_interpretation_concept(interpretation::Ptr{eidos_interpretation}, index::Csize_t)::Csize_t
+@c eidos_interpretation_size(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::Csize_t
+@c eidos_interpretation_input(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, rank::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_interpretation_activation(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, rank::Csize_t)::Cfloat
+@c eidos_interpretation_row(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, rank::Csize_t)::Csize_t
+@c eidos_interpretation_json(interpretation::Ptr{eidos_interpretation}, len::Ptr{Csize_t})::Cstring
+@long eidos_interpretation_save(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_interpretation_open(path::Cstring, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
+
+@c eidos_debug_live_handles()::Csize_t
+
+end

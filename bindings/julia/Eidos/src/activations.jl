@@ -1,0 +1,322 @@
+# Activations: features x observations.
+
+"""
+    Activations <: DenseMatrix{Float32}
+
+A matrix of activations, features x observations: each column is one unit of text, such as a word. It is read-only and lies
+in the memory of the library, without a copy; linear algebra takes it like a `Matrix`.
+
+# Fields
+* `model`, `split`: the model's name and the module path of the split point; empty for a matrix of your own.
+* `granularity`: what one column stands for (`:word`), and `aggregation`: how its tokens became one column (`:mean`);
+  `nothing` for a matrix of your own.
+* `truncated`: how many texts were longer than the model can read and lost their end.
+* `on_disk`: whether the numbers are memory-mapped from a folder.
+
+[`unit`](@ref), [`units`](@ref), [`unit_span`](@ref) and [`source_texts`](@ref) say what the columns stand for.
+
+Activations on disk may lie in several shards. They can be indexed, copied, fitted and encoded as always, but are not one
+piece of memory: linear algebra on them throws, and wants `Matrix(acts)` or some columns `acts[:, 1:1000]`.
+
+`close` frees them, and so does the garbage collector. Numbers that were looked at stay in memory until the garbage
+collector finds that no array shows them.
+
+    Activations(matrix; units = nothing)
+    Activations(f, matrix; units = nothing)
+
+Activations from a matrix of your own, features x observations, which is copied. `units` names each column. Throws an
+[`EidosError`](@ref) of `:invalid_argument` or `:invalid_data`.
+
+```julia
+acts = Activations(randn(Float32, 64, 1000))
+```
+"""
+mutable struct Activations <: DenseMatrix{Float32}
+    handle::Handle{LibEidos.eidos_activations}
+    size::Tuple{Int,Int}
+    model::String
+    split::String
+    granularity::Union{Symbol,Nothing}
+    aggregation::Union{Symbol,Nothing}
+    truncated::Int
+    on_disk::Bool
+    first::Ptr{Float32} # the numbers, once they were looked at and where they are one piece of memory; else NULL
+    shards::Vector{MatrixView{LibEidos.eidos_activations}} # what keeps them alive
+    lock::ReentrantLock
+end
+
+function Activations(handle::Handle{LibEidos.eidos_activations})
+    use(handle) do acts
+        shape = (LibEidos.eidos_activations_column_count(acts), LibEidos.eidos_activations_row_count(acts))
+        Activations(handle, shape,
+                    text(len -> LibEidos.eidos_activations_model(acts, len)),
+                    text(len -> LibEidos.eidos_activations_split_point(acts, len)),
+                    chosen(LibEidos.eidos_activations_granularity(acts), GRANULARITIES),
+                    chosen(LibEidos.eidos_activations_aggregation(acts), AGGREGATIONS),
+                    LibEidos.eidos_activations_truncated_count(acts),
+                    LibEidos.eidos_activations_is_on_disk(acts) != 0,
+                    C_NULL, [], ReentrantLock())
+    end
+end
+
+function Activations(matrix::AbstractMatrix{<:Real}; units = nothing)
+    rows = columns(matrix)
+    names = unit_names(units, size(matrix, 2))
+    handle = Handle{LibEidos.eidos_activations}()
+    check(err -> LibEidos.eidos_activations_from_rows(rows, size(rows, 2), size(rows, 1), names, handle, err))
+    Activations(handle)
+end
+
+Activations(f::Function, matrix::AbstractMatrix; keywords...) = closing(f, Activations(matrix; keywords...))
+
+unit_names(::Nothing, count) = C_NULL
+function unit_names(units, count)
+    length(units) == count || throw(DimensionMismatch("there are $(length(units)) units for $count columns"))
+    strings(units)
+end
+
+"""
+    Vocabulary()
+
+Stands for the tokenizer's vocabulary where texts are expected: each of its entries, run as a sequence of one token.
+"""
+struct Vocabulary end
+
+"""
+    activations(model, texts; granularity = :word, aggregation = :mean, ...)
+    activations(model, Vocabulary(); ...)
+    activations(f, model, texts; ...)
+
+The [`Activations`](@ref) of texts at the split point of a [`SplitModel`](@ref), or a vector of them where the model was
+split at a vector of modules. A text without tokens gives no columns. With a function as first argument (`do`), they are
+closed after it.
+
+# Keywords
+* `granularity`: what one column stands for: a `:word`, `:token`, `:sentence` or `:sample` (a text), or each position with
+  `:all_tokens`, or the first one with `:cls_token`.
+* `aggregation`: how the tokens of a unit become one column: their `:mean`, `:sum`, `:max`, `:min`, `:signed_max` (the value
+  of largest magnitude), or the `:first` or `:last` of them.
+* `folder`: where columns are written, in shards; an interrupted call with the same folder goes on where it stopped.
+  Without it they are in memory.
+* `memory_limit`: bytes in memory, beyond which columns go to a temporary folder (4 GiB).
+* `shard_bytes`: the most bytes of a shard (256 MiB).
+* `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
+  Results do not depend on them.
+* `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
+* `control = nothing`: a [`Control`](@ref) to watch and cancel it.
+
+Throws an [`EidosError`](@ref): `:invalid_argument`, `:io`, `:mismatch` for a folder of another job, `:cancelled`, ...
+
+```julia
+acts = activations(model, ["a warm and funny film", "too long by half"])
+acts[:, 1]     # the activation of the first word
+unit(acts, 1)  # "a"
+```
+"""
+function activations(model::SplitModel, texts; progress = nothing, control = nothing, keywords...)
+    inputs, options = source(texts), activations_options(; keywords...)
+    handles = use(model.handle) do pointer
+        long_call(control, progress) do control
+            out = fill(Ptr{LibEidos.eidos_activations}(C_NULL), length(model.features))
+            check(err -> collect_activations(pointer, inputs, options, control, out, err))
+            Handle{LibEidos.eidos_activations}.(out)
+        end
+    end
+    model.split isa String ? Activations(handles[1]) : Activations.(handles)
+end
+
+activations(f::Function, model::SplitModel, texts; keywords...) = closing(f, activations(model, texts; keywords...))
+
+source(texts) = strings(texts)
+source(vocabulary::Vocabulary) = vocabulary
+
+collect_activations(model, texts, options, control, out, err) =
+    LibEidos.eidos_split_model_activations(model, texts, length(texts), options, control, out, length(out), err)
+collect_activations(model, ::Vocabulary, options, control, out, err) =
+    LibEidos.eidos_split_model_vocabulary_activations(model, options, control, out, length(out), err)
+
+activations_options(; granularity = :word, aggregation = :mean, threads = nothing, batch_tokens = nothing,
+                    memory_limit = nothing, shard_bytes = nothing, folder = nothing) =
+    Options{LibEidos.eidos_activations_options}(;
+        granularity = choice(:granularity, granularity, GRANULARITIES),
+        aggregation = choice(:aggregation, aggregation, AGGREGATIONS),
+        threads, batch_tokens, memory_limit, shard_bytes, folder)
+
+# --- The numbers -------------------------------------------------------------------------------------------------------
+
+Base.size(acts::Activations) = acts.size
+Base.IndexStyle(::Type{Activations}) = IndexLinear()
+Base.strides(acts::Activations) = (1, acts.size[1])
+Base.elsize(::Type{Activations}) = sizeof(Float32)
+
+@inline function Base.getindex(acts::Activations, index::Int)
+    @boundscheck checkbounds(acts, index)
+    first = acts.first
+    first == C_NULL ? element(acts, index) : GC.@preserve acts unsafe_load(first, index)
+end
+
+# An element of activations that were not looked at yet, were closed, or lie in several shards.
+@noinline function element(acts, index)
+    for piece in shards(acts)
+        index <= length(piece) && return piece[index]
+        index -= length(piece)
+    end
+    throw(BoundsError(acts, index))
+end
+
+Base.cconvert(::Type{Ptr{Float32}}, acts::Activations) = acts
+function Base.unsafe_convert(::Type{Ptr{Float32}}, acts::Activations)
+    pieces = shards(acts)
+    length(pieces) <= 1 || throw(EidosError(:unsupported, "the activations lie in $(length(pieces)) shards on disk, " *
+        "not in one piece of memory", "copy them with Matrix(acts), or some columns with acts[:, 1:1000]"))
+    isempty(pieces) ? Ptr{Float32}(C_NULL) : pieces[1].pointer
+end
+
+# Views of the pieces of memory that the numbers lie in, one after the other.
+function shards(acts::Activations)
+    isopen(acts) || throw(closed(acts.handle))
+    lock(acts.lock) do
+        if isempty(acts.shards) && !isempty(acts)
+            acts.shards = view_shards(acts.handle, acts.size...)
+            length(acts.shards) == 1 && (acts.first = acts.shards[1].pointer)
+        end
+        acts.shards
+    end
+end
+
+function view_shards(handle, features, observations)
+    owner = Retained(handle)
+    shards = MatrixView{LibEidos.eidos_activations}[]
+    first = 0
+    while first < observations
+        count, pointer = longest_view(handle.pointer, first, observations - first)
+        push!(shards, MatrixView(owner, pointer, (features, count)))
+        first += count
+    end
+    shards
+end
+
+# The most observations from `first`, counted from 0, that are one piece of memory: the library says how many, in an error.
+function longest_view(acts, first, count)
+    pointer = Ref{Ptr{Float32}}(C_NULL)
+    try
+        check(err -> LibEidos.eidos_activations_rows(acts, first, count, pointer, err))
+    catch error
+        error isa EidosError && haskey(error.details, "available_rows") || rethrow()
+        count = parse(Int, error.details["available_rows"])
+        check(err -> LibEidos.eidos_activations_rows(acts, first, count, pointer, err))
+    end
+    count, pointer[]
+end
+
+function copy_columns!(target::Array{Float32}, acts::Activations, first, count)
+    use(acts.handle) do pointer
+        check(err -> LibEidos.eidos_activations_copy_rows(pointer, first - 1, count, target, count * size(acts, 1), err))
+    end
+    target
+end
+
+function Base.copyto!(target::Array{Float32}, acts::Activations)
+    length(target) >= length(acts) || throw(BoundsError(target, length(acts)))
+    copy_columns!(target, acts, 1, size(acts, 2))
+end
+
+function Base.getindex(acts::Activations, ::Colon, column::Int)
+    @boundscheck checkbounds(acts, :, column)
+    copy_columns!(Vector{Float32}(undef, size(acts, 1)), acts, column, 1)
+end
+
+function Base.getindex(acts::Activations, ::Colon, columns::AbstractUnitRange{Int})
+    @boundscheck checkbounds(acts, :, columns)
+    copy_columns!(Matrix{Float32}(undef, size(acts, 1), length(columns)), acts, first(columns), length(columns))
+end
+
+# --- What the columns stand for ----------------------------------------------------------------------------------------
+
+"""
+    unit(acts, column)
+
+The text of the unit that a column stands for, such as `" film"`; `nothing` for columns that have no names.
+"""
+function unit(acts::Activations, column::Integer)
+    checkbounds(acts, :, column)
+    use(pointer -> unit(pointer, column), acts.handle)
+end
+unit(acts::Ptr, column) = text_or_nothing(len -> LibEidos.eidos_activations_unit(acts, column - 1, len))
+
+"""
+    units(acts)
+
+The text of each column's unit, as a vector.
+"""
+units(acts::Activations) = use(pointer -> map(column -> unit(pointer, column), axes(acts, 2)), acts.handle)
+
+"""
+    source_texts(acts)
+
+The texts that activations were collected from, as a vector; empty for a matrix of your own.
+"""
+source_texts(acts::Activations) = use(acts.handle) do pointer
+    [text(pointer, index) for index in 1:LibEidos.eidos_activations_text_count(pointer)]
+end
+text(acts::Ptr, index) = text(len -> LibEidos.eidos_activations_text(acts, index - 1, len))
+
+"""
+    unit_span(acts, column)
+
+Where a column's unit stands: `text`, the index of its text, and `range`, the indices of that `String` which the unit covers,
+so that `source_texts(acts)[text][range]` is the unit as it is written there. A matrix of your own has no spans: an
+[`EidosError`](@ref).
+"""
+function unit_span(acts::Activations, column::Integer)
+    checkbounds(acts, :, column)
+    index, start, stop = Ref{Csize_t}(0), Ref{Csize_t}(0), Ref{Csize_t}(0)
+    use(acts.handle) do pointer
+        check(err -> LibEidos.eidos_activations_unit_span(pointer, column - 1, index, start, stop, err))
+        string = text(pointer, index[] + 1)
+        (text = Int(index[]) + 1, range = Int(start[]) + 1:prevind(string, Int(stop[]) + 1))
+    end
+end
+
+# --- Keeping and showing them ------------------------------------------------------------------------------------------
+
+"""
+    save(folder, acts; progress = nothing, control = nothing)
+    save(file, explainer)
+    save(file, interpretation)
+
+Writes activations to a folder, which is made where missing, an explainer to a `.safetensors` file, or an interpretation to
+a `.json` file. Every language reads them; in Julia with `open(Activations, folder)`, `open(Explainer, file)` and
+`open(Interpretation, file)`. Throws an [`EidosError`](@ref) of `:io`.
+"""
+function save(folder::AbstractString, acts::Activations; progress = nothing, control = nothing)
+    use(acts.handle) do pointer
+        long_call(control, progress) do control
+            check(err -> LibEidos.eidos_activations_save(pointer, folder, control, err))
+        end
+    end
+end
+
+"""
+    open(Activations, folder)
+
+Opens a folder that [`save`](@ref) or [`activations`](@ref) wrote. The numbers are memory-mapped.
+"""
+function Base.open(::Type{Activations}, folder::AbstractString)
+    handle = Handle{LibEidos.eidos_activations}()
+    check(err -> LibEidos.eidos_activations_open(folder, handle, err))
+    Activations(handle)
+end
+
+function Base.summary(io::IO, acts::Activations)
+    print(io, size(acts, 1), "×", size(acts, 2), " Activations")
+    isempty(acts.split) || print(io, " of ", acts.split, " in ", acts.model)
+    acts.granularity === nothing || print(io, ", one ", acts.granularity, " a column")
+    isopen(acts) || print(io, " (closed)")
+end
+
+Base.show(io::IO, acts::Activations) = summary(io, acts)
+
+# As every matrix shows itself, but closed ones have nothing to show.
+Base.show(io::IO, mime::MIME"text/plain", acts::Activations) =
+    isopen(acts) ? invoke(show, Tuple{IO,MIME"text/plain",AbstractArray}, io, mime, acts) : summary(io, acts)

@@ -1,0 +1,45 @@
+# DLPack: tensors that other libraries of this process own, and ours for them, without a copy.
+#
+# These functions are for packages that exchange tensors. `Ptr{Eidos.DLTensor}` is a `DLManagedTensorVersioned *`.
+
+const DLTensor = LibEidos.DLManagedTensorVersioned
+
+"""
+    Eidos.to_dlpack(acts)
+
+The activations as a read-only DLPack tensor of version 1 and shape (observations, features), without a copy. It lives on
+when the activations are closed, until its deleter runs: pass it on, or call [`Eidos.delete_dlpack`](@ref). Throws an
+[`EidosError`](@ref) where they lie in several shards on disk.
+"""
+function to_dlpack(acts::Activations)
+    tensor = Ref{Ptr{DLTensor}}(C_NULL)
+    use(pointer -> check(err -> LibEidos.eidos_activations_to_dlpack(pointer, tensor, err)), acts.handle)
+    tensor[]
+end
+
+"""
+    Eidos.from_dlpack(tensor; units = nothing)
+
+[`Activations`](@ref) from a DLPack tensor of version 1 and shape (observations, features) of contiguous `Float32` on the
+CPU, without a copy. The tensor belongs to them: they run its deleter in the end, on any thread. On an error it is still yours.
+"""
+function from_dlpack(tensor::Ptr{DLTensor}; units::Union{Nothing,AbstractVector} = nothing)
+    handle = Handle{LibEidos.eidos_activations}()
+    names = units === nothing ? C_NULL : unit_names(units, observations(tensor))
+    check(err -> LibEidos.eidos_activations_from_dlpack(tensor, names, handle, err))
+    Activations(handle)
+end
+
+"Runs the deleter of a tensor of [`Eidos.to_dlpack`](@ref) that nobody took."
+function delete_dlpack(tensor::Ptr{DLTensor})
+    deleter = unsafe_load(Ptr{Ptr{Cvoid}}(tensor), 3) # after the version and the context
+    deleter == C_NULL || ccall(deleter, Cvoid, (Ptr{DLTensor},), tensor)
+    nothing
+end
+
+# The first size of a tensor's shape. In bytes from its start: 8 version, 8 context, 8 deleter, 8 flags, then the tensor
+# with 8 data, 8 device, 4 number of dimensions, 4 type, 8 shape.
+function observations(tensor)
+    dimensions = unsafe_load(Ptr{Int32}(tensor + 48))
+    dimensions < 1 ? 0 : Int(unsafe_load(unsafe_load(Ptr{Ptr{Int64}}(tensor + 56))))
+end

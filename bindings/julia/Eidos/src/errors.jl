@@ -1,0 +1,61 @@
+# Errors of the library as exceptions.
+
+"""
+    EidosError
+
+Why a call failed.
+
+* `status`: whose fault it is, as a `Symbol`: `:invalid_argument`, `:invalid_handle`, `:not_found`, `:unknown_module`,
+  `:invalid_file`, `:unsupported`, `:invalid_data`, `:mismatch`, `:io`, `:network`, `:access_denied`, `:cancelled`,
+  `:out_of_memory`, `:device`, or `:internal` for a defect in Eidos.
+* `message`: what is wrong, naming the thing.
+* `hint`: what to do about it; may be empty.
+* `details`: the facts, as a `Dict` from names (`"path"`, `"row"`) to values.
+
+```julia
+try
+    SplitModel("eidos:demo"; split = "model.layer.2.mlp")
+catch error
+    error isa EidosError && error.status === :unknown_module || rethrow()
+    println(error.hint)
+end
+```
+"""
+struct EidosError <: Exception
+    status::Symbol
+    message::String
+    hint::String
+    details::Dict{String,String}
+end
+EidosError(status, message, hint = "") = EidosError(status, message, hint, Dict{String,String}())
+
+function Base.showerror(io::IO, error::EidosError)
+    print(io, "EidosError (", error.status, "): ", error.message)
+    isempty(error.hint) || print(io, "\n  hint: ", error.hint)
+end
+
+# Runs `call(err)`, which returns a status, and throws what the library says where it failed.
+function check(call)
+    err = Ref{Ptr{LibEidos.eidos_error}}(C_NULL)
+    call(err) == LibEidos.OK || throw(take_error(err[]))
+    nothing
+end
+
+function take_error(pointer)
+    status = Symbol(unsafe_string(LibEidos.eidos_status_name(LibEidos.eidos_error_status(pointer))))
+    read(get, index...) = text(len -> get(pointer, index..., len))
+    details = Dict(read(LibEidos.eidos_error_detail_key, index - 1) => read(LibEidos.eidos_error_detail_value, index - 1)
+                   for index in 1:LibEidos.eidos_error_detail_count(pointer))
+    message, hint = read(LibEidos.eidos_error_message), read(LibEidos.eidos_error_hint)
+    LibEidos.eidos_error_free(pointer)
+    EidosError(status, message, hint, details)
+end
+
+# A copy of the string that `get(len)` returns, whatever bytes are in it; `nothing` for NULL.
+function text_or_nothing(get)
+    len = Ref{Csize_t}(0)
+    string = get(len)
+    string == C_NULL ? nothing : unsafe_string(Ptr{UInt8}(string), len[])
+end
+
+text(get) = something(text_or_nothing(get), "")

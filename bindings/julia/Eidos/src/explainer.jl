@@ -1,0 +1,128 @@
+# Explainers: fitted concepts.
+
+"""
+    Explainer
+
+Concepts that [`fit`](@ref) found in activations. It never changes: any number of tasks and threads may use it at the same
+time. `close` frees it, and so does the garbage collector.
+
+# Fields
+* `method`: how they were found (`:ica`).
+* `concepts`, `features`: how many concepts there are, and how many features the activations have.
+* `model`, `split`: where the activations came from; empty for a matrix of your own.
+* `converged`: whether the iterations ended because nothing changed any more; `iterations`: how many there were;
+  `last_change`: the change of the last one, in the unit of the tolerance.
+
+[`encode`](@ref) and [`decode`](@ref) map activations to concepts and back, [`dictionary`](@ref) shows the concepts, and
+[`top_inputs`](@ref) says what they mean.
+"""
+struct Explainer
+    handle::Handle{LibEidos.eidos_explainer}
+    method::Symbol
+    concepts::Int
+    features::Int
+    model::String
+    split::String
+    converged::Bool
+    iterations::Int
+    last_change::Float64
+end
+
+function Explainer(handle::Handle{LibEidos.eidos_explainer})
+    report = Ref{LibEidos.eidos_fit_report}()
+    use(handle) do pointer
+        check(err -> LibEidos.eidos_explainer_fit_report(pointer, report, err))
+        Explainer(handle,
+                  Symbol(text(len -> LibEidos.eidos_explainer_method(pointer, len))),
+                  LibEidos.eidos_explainer_concept_count(pointer),
+                  LibEidos.eidos_explainer_input_width(pointer),
+                  text(len -> LibEidos.eidos_explainer_model(pointer, len)),
+                  text(len -> LibEidos.eidos_explainer_split_point(pointer, len)),
+                  report[].converged != 0, report[].iterations, report[].last_change)
+    end
+end
+
+"""
+    encode(explainer, matrix)
+
+The activation of each concept: concepts x observations, from a matrix of features x observations; or a vector from a
+vector. Throws an [`EidosError`](@ref) of `:mismatch` where the number of features is another one.
+"""
+function encode(explainer::Explainer, matrix::AbstractMatrix{<:Real})
+    codes = Matrix{Float32}(undef, explainer.concepts, size(matrix, 2))
+    map_columns!(LibEidos.eidos_explainer_encode, codes, explainer, matrix)
+end
+
+"""
+    decode(explainer, codes)
+
+Activations from concepts, the inverse of [`encode`](@ref): features x observations, from a matrix of concepts x
+observations; or a vector from a vector.
+"""
+function decode(explainer::Explainer, codes::AbstractMatrix{<:Real})
+    matrix = Matrix{Float32}(undef, explainer.features, size(codes, 2))
+    map_columns!(LibEidos.eidos_explainer_decode, matrix, explainer, codes)
+end
+
+encode(explainer::Explainer, vector::AbstractVector{<:Real}) = vec(encode(explainer, reshape(vector, :, 1)))
+decode(explainer::Explainer, vector::AbstractVector{<:Real}) = vec(decode(explainer, reshape(vector, :, 1)))
+
+# Writes what `call` makes of each column of a matrix, from the column `at` of `out` on.
+function map_columns!(call, out, explainer, matrix, at = 1)
+    rows = columns(matrix)
+    features, count = size(rows)
+    use(explainer.handle) do pointer
+        GC.@preserve out check() do err
+            target = isempty(out) ? pointer_to(out, 1) : pointer_to(out, at)
+            call(pointer, rows, count, features, target, size(out, 1) * count, err)
+        end
+    end
+    out
+end
+pointer_to(matrix, column) = pointer(matrix) + (column - 1) * size(matrix, 1) * sizeof(Float32)
+
+function map_columns!(call, out, explainer, acts::Activations)
+    at = 1
+    for shard in shards(acts)
+        map_columns!(call, out, explainer, shard, at)
+        at += size(shard, 2)
+    end
+    out
+end
+
+"""
+    dictionary(explainer)
+
+The concepts as directions among the activations: features x concepts, a read-only [`Eidos.MatrixView`](@ref) without a copy.
+"""
+function dictionary(explainer::Explainer)
+    owner = Retained(explainer.handle)
+    pointer = LibEidos.eidos_explainer_dictionary(explainer.handle.pointer, C_NULL)
+    MatrixView(owner, pointer, (explainer.features, explainer.concepts))
+end
+
+save(file::AbstractString, explainer::Explainer) =
+    use(pointer -> check(err -> LibEidos.eidos_explainer_save(pointer, file, err)), explainer.handle)
+
+"""
+    open(Explainer, file)
+
+Opens a file that [`save`](@ref) wrote.
+"""
+function Base.open(::Type{Explainer}, file::AbstractString)
+    handle = Handle{LibEidos.eidos_explainer}()
+    check(err -> LibEidos.eidos_explainer_open(file, handle, err))
+    Explainer(handle)
+end
+
+function Base.show(io::IO, explainer::Explainer)
+    print(io, "Explainer of ", explainer.concepts, " concepts (", explainer.method, ") in ",
+          explainer.features, " features")
+    isempty(explainer.split) || print(io, " of ", explainer.split, " in ", explainer.model)
+    isopen(explainer) || print(io, " (closed)")
+end
+
+function Base.show(io::IO, ::MIME"text/plain", explainer::Explainer)
+    print(io, explainer, explainer.converged ? ":\nconverged in " : ":\nnot converged in ", explainer.iterations,
+          " iterations")
+end

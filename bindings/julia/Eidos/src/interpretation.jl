@@ -1,0 +1,213 @@
+# What concepts mean: the inputs that excite them most.
+
+"""
+    TopInput
+
+An input that excites a concept: its `text`, the concept's `activation` there, and the `column` of the activations where that
+was found.
+"""
+struct TopInput
+    text::String
+    activation::Float32
+    column::Int
+end
+
+"""
+    Concept
+
+What a concept means: iterate it, or index it, for the [`TopInput`](@ref)s that excite it most, strongest first; a dead
+concept has none. Its field `index` is the number of the concept, from 1: its column in the [`dictionary`](@ref) and its
+row in what [`encode`](@ref) returns. (Files and other languages count from 0.) Its field `negative` holds the inputs with
+the most negative activations, where they were asked for.
+"""
+struct Concept
+    index::Int
+    positive::Vector{TopInput}
+    negative::Vector{TopInput}
+end
+
+Base.length(concept::Concept) = length(concept.positive)
+Base.eltype(::Type{Concept}) = TopInput
+Base.iterate(concept::Concept, state...) = iterate(concept.positive, state...)
+Base.getindex(concept::Concept, rank) = concept.positive[rank]
+Base.keys(concept::Concept) = keys(concept.positive)
+Base.firstindex(concept::Concept) = 1
+Base.lastindex(concept::Concept) = length(concept)
+
+"""
+    Interpretation
+
+What concepts mean, as [`top_inputs`](@ref) found it: iterate it, or index it, for its [`Concept`](@ref)s. It is also a table
+with one row per listed input, see [`table`](@ref). [`save`](@ref) and [`Eidos.json`](@ref) write it down. `close` frees it, and so
+does the garbage collector.
+
+```julia
+for concept in meaning
+    println(concept.index, ": ", join((input.text for input in concept), " |"))
+end
+```
+"""
+struct Interpretation
+    handle::Handle{LibEidos.eidos_interpretation}
+    length::Int
+end
+
+Interpretation(handle::Handle{LibEidos.eidos_interpretation}) =
+    Interpretation(handle, use(LibEidos.eidos_interpretation_concept_count, handle))
+
+Base.length(meaning::Interpretation) = meaning.length
+Base.eltype(::Type{Interpretation}) = Concept
+Base.keys(meaning::Interpretation) = Base.OneTo(length(meaning))
+Base.firstindex(meaning::Interpretation) = 1
+Base.lastindex(meaning::Interpretation) = length(meaning)
+Base.iterate(meaning::Interpretation, index = 1) = index > length(meaning) ? nothing : (meaning[index], index + 1)
+
+function Base.getindex(meaning::Interpretation, index::Integer)
+    1 <= index <= length(meaning) || throw(BoundsError(meaning, index))
+    use(meaning.handle) do pointer
+        number = LibEidos.eidos_interpretation_concept(pointer, index - 1)
+        Concept(number + 1, inputs(pointer, index, :positive), inputs(pointer, index, :negative))
+    end
+end
+Base.getindex(meaning::Interpretation, indices::AbstractVector{<:Integer}) = [meaning[index] for index in indices]
+
+function inputs(pointer, index, pole)
+    entry, pole = index - 1, UInt32(POLES[pole])
+    map(1:LibEidos.eidos_interpretation_size(pointer, entry, pole)) do rank
+        TopInput(text(len -> LibEidos.eidos_interpretation_input(pointer, entry, pole, rank - 1, len)),
+                 LibEidos.eidos_interpretation_activation(pointer, entry, pole, rank - 1),
+                 LibEidos.eidos_interpretation_row(pointer, entry, pole, rank - 1) + 1)
+    end
+end
+
+"""
+    top_inputs(explainer, acts; k = 5, negative = false, concepts = nothing)
+    top_inputs(explainer, model, texts; k = 5, negative = false, concepts = nothing, granularity = :word, ...)
+    top_inputs(explainer, model, Vocabulary(); k = 5, negative = false, concepts = nothing)
+
+The inputs that excite each concept most, as an [`Interpretation`](@ref): among [`Activations`](@ref) that are there already,
+among the units of new texts, or among the entries of the tokenizer's vocabulary. The model must have the explainer's split
+point.
+
+Occurrences of the same text count once, with their strongest activation.
+
+# Keywords
+* `k`: how many inputs to list for each concept; fewer where there are fewer.
+* `negative`: also list the inputs with the most negative activations.
+* `concepts`: the indices of the concepts to list, from 1, in the order wanted; all by default.
+* `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
+* `control = nothing`: a [`Control`](@ref) to watch and cancel it.
+* those of [`activations`](@ref), where these have to be collected first.
+
+Throws an [`EidosError`](@ref): `:invalid_argument`, `:mismatch`, `:cancelled`, ...
+"""
+function top_inputs(explainer::Explainer, acts::Activations; progress = nothing, control = nothing, keywords...)
+    options = top_options(explainer; keywords...)
+    interpreted(explainer, acts, progress, control) do explainer, acts, control, handle, err
+        LibEidos.eidos_interpret_top_inputs(explainer, acts, options, control, handle, err)
+    end
+end
+
+function top_inputs(explainer::Explainer, model::SplitModel, texts; k = 5, negative = false, concepts = nothing,
+                    progress = nothing, control = nothing, keywords...)
+    options = top_options(explainer; k, negative, concepts)
+    inputs, collecting = source(texts), activations_options(; keywords...)
+    interpreted(explainer, model, progress, control) do explainer, model, control, handle, err
+        interpret(explainer, model, inputs, options, collecting, control, handle, err)
+    end
+end
+
+interpret(explainer, model, texts, rest...) =
+    LibEidos.eidos_interpret_top_inputs_of_texts(explainer, model, texts, length(texts), rest...)
+interpret(explainer, model, ::Vocabulary, rest...) =
+    LibEidos.eidos_interpret_top_inputs_of_vocabulary(explainer, model, rest...)
+
+function interpreted(call, explainer, source, progress, control)
+    handle = Handle{LibEidos.eidos_interpretation}()
+    use(explainer.handle, source.handle) do explainer, source
+        long_call(control, progress) do control
+            check(err -> call(explainer, source, control, handle, err))
+        end
+    end
+    Interpretation(handle)
+end
+
+top_options(explainer; k = 5, negative = false, concepts = nothing) =
+    Options{LibEidos.eidos_top_inputs_options}(; k, negative_pole = negative, concept_numbers(explainer, concepts)...)
+
+concept_numbers(explainer, ::Nothing) = NamedTuple()
+function concept_numbers(explainer, indices)
+    isempty(indices) && throw(ArgumentError("`concepts` is empty; leave it out to list all of them"))
+    all(in(1:explainer.concepts), indices) ||
+        throw(ArgumentError("`concepts` must be among the indices 1 to $(explainer.concepts)"))
+    (concepts = [index - 1 for index in indices], concept_count = length(indices))
+end
+
+"""
+    Eidos.json(meaning)
+
+An [`Interpretation`](@ref) as JSON text, the same in every language; concepts and rows count from 0 there.
+"""
+json(meaning::Interpretation) =
+    use(pointer -> text(len -> LibEidos.eidos_interpretation_json(pointer, len)), meaning.handle)
+
+"""
+    table(meaning)
+
+An [`Interpretation`](@ref) as a table: vectors `concept` (from 1), `pole` (`:positive` or `:negative`), `rank` (from 1),
+`text`, `activation` and `column`, as a `NamedTuple`. That is a table for Tables.jl; where Julia is 1.9 or later and
+Tables.jl is loaded, the interpretation itself is one, too: `DataFrame(meaning)`.
+"""
+function table(meaning::Interpretation)
+    rows = [(concept = concept.index, pole = pole, rank = rank, text = input.text, activation = input.activation,
+             column = input.column)
+            for concept in meaning for pole in keys(POLES) for (rank, input) in enumerate(getfield(concept, pole))]
+    names = (:concept, :pole, :rank, :text, :activation, :column)
+    NamedTuple{names}(map(name -> [getfield(row, name) for row in rows], names))
+end
+
+save(file::AbstractString, meaning::Interpretation) =
+    use(pointer -> check(err -> LibEidos.eidos_interpretation_save(pointer, file, err)), meaning.handle)
+
+"""
+    open(Interpretation, file)
+
+Opens a file that [`save`](@ref) wrote.
+"""
+function Base.open(::Type{Interpretation}, file::AbstractString)
+    handle = Handle{LibEidos.eidos_interpretation}()
+    check(err -> LibEidos.eidos_interpretation_open(file, handle, err))
+    Interpretation(handle)
+end
+
+Base.show(io::IO, input::TopInput) = print(io, repr(input.text), " (", round(input.activation; digits = 2), ")")
+
+function Base.show(io::IO, concept::Concept)
+    print(io, "Concept ", concept.index, ": [")
+    join(io, (repr(input.text) for input in concept), ", ")
+    print(io, "]")
+end
+
+function Base.show(io::IO, ::MIME"text/plain", concept::Concept)
+    print(io, "Concept ", concept.index, isempty(concept.positive) ? " (dead)" : ":")
+    for input in Iterators.flatten((concept.positive, concept.negative))
+        print(io, "\n", lpad(round(input.activation; digits = 2), 8), "  ", repr(input.text))
+    end
+end
+
+Base.show(io::IO, meaning::Interpretation) =
+    print(io, "Interpretation of ", length(meaning), " concepts", isopen(meaning) ? "" : " (closed)")
+
+function Base.show(io::IO, ::MIME"text/plain", meaning::Interpretation)
+    print(io, meaning)
+    isopen(meaning) && length(meaning) > 0 || return
+    print(io, ":")
+    height, width = displaysize(io)
+    limited = get(io, :limit, false)
+    rows = limited ? max(height - 5, 1) : length(meaning)
+    for concept in Iterators.take(meaning, rows)
+        line = sprint(show, concept)
+        print(io, "\n ", limited && textwidth(line) > width - 2 ? first(line, width - 3) * "…" : line)
+    end
+    length(meaning) > rows && print(io, "\n ⋮")
+end

@@ -1,0 +1,107 @@
+# Models, split at modules.
+
+"""
+    SplitModel(id; split, ...)
+    SplitModel(f, id; split, ...)
+
+A language model that runs up to one of its modules, or to several. `id` is the path of a folder, the id of a repository
+of the Hugging Face Hub such as `"EuroBERT/EuroBERT-210m"`, or `"eidos:demo"` for the small model inside the library.
+
+`split` is the path of a module as the checkpoint names it (`"model.layers.10.mlp"`), or its number among the blocks, from 0
+as in the path; or a vector of them. Without it nothing but the tree of modules is loaded, to choose from: see `modules`.
+
+The model never changes: any number of tasks and threads may use it at the same time. `close` frees it; the garbage
+collector does, too. With a function as first argument (`do`), it is closed after the function.
+
+# Fields
+* `name`: the `id`.
+* `modules`: a vector with `path`, `kind` (such as `"Linear(768 -> 3072)"`) and `can_split` of each module, in the order of
+  PyTorch's `named_modules()`.
+* `split`: the module path of the split point, or a vector of them where `split` was one.
+* `features`: how many features the activations of the split point have, or a vector of these numbers.
+
+# Keywords
+* `head = :auto`: the head that the configuration names, or `:base`, `:masked_lm`, `:sequence_classification`.
+* `device = :cpu`, or `:cuda`; `device_index = 0` says which GPU.
+* `network = :auto`: what `HF_HUB_OFFLINE` says, or `:offline`, `:online`.
+* `revision`: a branch, tag or commit (`main`).
+* `token`: an access token (`HF_TOKEN`, or the token file).
+* `cache_folder`: where downloads are kept (`HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`).
+* `endpoint`: the address of the hub (`HF_ENDPOINT`, or the Hugging Face Hub).
+* `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
+* `control = nothing`: a [`Control`](@ref) to watch and cancel it.
+
+Throws an [`EidosError`](@ref): `:not_found`, `:unknown_module`, `:invalid_file`, `:unsupported`, `:network`,
+`:access_denied`, `:device`, `:cancelled`, ...
+
+```julia
+SplitModel("eidos:demo").modules
+model = SplitModel("eidos:demo"; split = "model.layers.2.mlp")
+```
+"""
+struct SplitModel
+    handle::Handle{LibEidos.eidos_split_model}
+    name::String
+    modules::Vector{NamedTuple{(:path, :kind, :can_split),Tuple{String,String,Bool}}}
+    split::Union{String,Vector{String}}
+    features::Union{Int,Vector{Int}}
+end
+
+function SplitModel(id::AbstractString; split = String[], head = :auto, device = :cpu, device_index = 0, network = :auto,
+                    revision = nothing, token = nothing, cache_folder = nothing, endpoint = nothing,
+                    progress = nothing, control = nothing)
+    options = Options{LibEidos.eidos_load_options}(;
+        head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES), device_index,
+        network = choice(:network, network, NETWORKS), revision, token, cache_folder, endpoint)
+    points = split isa AbstractVector ? split_point.(split) : [split_point(split)]
+    handle = Handle{LibEidos.eidos_split_model}()
+    long_call(control, progress) do control
+        check(err -> LibEidos.eidos_split_model_load(id, strings(points), length(points), options, control, handle, err))
+    end
+    use(pointer -> SplitModel(handle, pointer, split isa AbstractVector), handle)
+end
+
+function SplitModel(handle::Handle, model::Ptr, several::Bool)
+    name = text(len -> LibEidos.eidos_split_model_name(model, len))
+    modules = map(1:LibEidos.eidos_split_model_module_count(model)) do index
+        (path = text(len -> LibEidos.eidos_split_model_module_path(model, index - 1, len)),
+         kind = text(len -> LibEidos.eidos_split_model_module_kind(model, index - 1, len)),
+         can_split = LibEidos.eidos_split_model_module_can_split(model, index - 1) != 0)
+    end
+    indices = 1:LibEidos.eidos_split_model_split_point_count(model)
+    split = [text(len -> LibEidos.eidos_split_model_split_point(model, index - 1, len)) for index in indices]
+    features = [Int(LibEidos.eidos_split_model_width(model, index - 1)) for index in indices]
+    several ? SplitModel(handle, name, modules, split, features) : SplitModel(handle, name, modules, split[1], features[1])
+end
+
+SplitModel(f::Function, id::AbstractString; keywords...) = closing(f, SplitModel(id; keywords...))
+
+split_point(path::AbstractString) = String(path)
+split_point(number::Integer) = string(number)
+
+# Strings as `const char *const *` takes them; one string is a list of one.
+strings(texts) = String[text for text in texts]
+strings(text::AbstractString) = [String(text)]
+
+function Base.show(io::IO, model::SplitModel)
+    print(io, "SplitModel(", repr(model.name))
+    isempty(model.split) || print(io, "; split = ", repr(model.split))
+    print(io, ")", isopen(model) ? "" : " (closed)")
+end
+
+function Base.show(io::IO, ::MIME"text/plain", model::SplitModel)
+    println(io, model, ":")
+    choices = filter(item -> item.can_split, model.modules)
+    print(io, length(model.modules), " modules, ", length(choices), " of them can be split points")
+    if isempty(model.split)
+        rows = get(io, :limit, false) ? max(displaysize(io)[1] - 6, 1) : length(choices)
+        for item in Iterators.take(choices, rows)
+            print(io, "\n  ", rpad(item.path, 40), " ", item.kind)
+        end
+        length(choices) > rows && print(io, "\n  ⋮")
+    else
+        for (path, features) in zip(vcat(model.split), vcat(model.features))
+            print(io, "\n  ", path, ": ", features, " features")
+        end
+    end
+end

@@ -1,0 +1,74 @@
+acts = SplitModel(model -> activations(model, FEW), "eidos:demo"; split = SPLIT)
+explainer = fit(ICA(6; seed = 3), acts)
+
+@testset "fit" begin
+    @test (explainer.method, explainer.concepts, explainer.features) == (:ica, 6, 192)
+    @test (explainer.model, explainer.split) == ("eidos:demo", SPLIT)
+    @test explainer.iterations > 1 && explainer.last_change >= 0
+    @test occursin("Explainer of 6 concepts (ica) in 192 features of $SPLIT in eidos:demo", shown(explainer))
+    @test fit(ICA(6; seed = 3, threads = 1), acts) |> dictionary == dictionary(explainer)
+    @test dictionary(fit(ICA(6; seed = 4), acts)) != dictionary(explainer)
+end
+
+@testset "options" begin
+    sources = randn(3, 2000) .^ 5
+    matrix = randn(6, 3) * sources
+    for algorithm in keys(Eidos.ALGORITHMS), contrast in keys(Eidos.CONTRASTS)
+        found = fit(ICA(3; algorithm, contrast, alpha = 1.5, tolerance = 1e-3, max_iterations = 500, raw_signs = true), matrix)
+        @test found.concepts == 3 && isempty(found.model)
+    end
+    @test !fit(ICA(3; max_iterations = 1, tolerance = 1e-12), matrix).converged
+    @test fit(ICA(3), Float32.(matrix)).features == 6
+    @test_throws ArgumentError fit(ICA(3; contrast = :tanh), matrix)
+    @test_throws ArgumentError fit(ICA(-1), matrix)
+    @test_throws InexactError ICA(1.5)
+    @test_throws MethodError fit(:ica, matrix)
+    @test status(() -> fit(ICA(0), matrix)) == :invalid_argument
+    @test status(() -> fit(ICA(7), matrix)) == :invalid_argument
+    @test status(() -> fit(ICA(3; alpha = 7), matrix)) == :invalid_argument
+    @test status(() -> fit(ICA(3), fill(NaN32, 6, 100))) == :invalid_data
+    @test status(() -> fit(ICA(3), zeros(6, 100))) == :invalid_data
+end
+
+@testset "encode and decode" begin
+    codes = encode(explainer, acts)
+    @test size(codes) == (6, size(acts, 2)) && codes isa Matrix{Float32}
+    @test codes == encode(explainer, Matrix(acts)) == encode(explainer, Float64.(acts))
+    @test encode(explainer, acts[:, 9]) == codes[:, 9] == vec(encode(explainer, view(acts, :, 9:9)))
+    decoded = decode(explainer, codes)
+    @test size(decoded) == size(acts)
+    @test encode(explainer, decoded) ≈ codes atol = 1e-2
+    @test decode(explainer, codes[:, 1]) == decoded[:, 1]
+    @test size(encode(explainer, zeros(Float32, 192, 0))) == (6, 0)
+    @test status(() -> encode(explainer, zeros(Float32, 191, 2))) == :mismatch
+    @test status(() -> decode(explainer, zeros(Float32, 7, 2))) == :mismatch
+end
+
+@testset "dictionary" begin
+    concepts = dictionary(explainer)
+    @test concepts isa Eidos.MatrixView && size(concepts) == (192, 6)
+    codes = encode(explainer, acts)
+    # Decoding is the dictionary and the mean.
+    @test decode(explainer, codes) .- decode(explainer, zero(codes)) ≈ concepts * codes atol = 1e-3
+    @test Matrix(concepts)[:, 2] == concepts[:, 2] && strides(concepts) == (1, 192)
+    @test concepts' * concepts ≈ Matrix(concepts)' * Matrix(concepts)
+    @test_throws BoundsError concepts[193, 1]
+    @test_throws BoundsError copyto!(zeros(Float32, 3), concepts)
+    @test encode(explainer, concepts) isa Matrix
+end
+
+@testset "saved and opened" begin
+    mktempdir() do folder
+        path = joinpath(folder, "explainer.safetensors")
+        save(path, explainer)
+        open(Explainer, path) do again
+            @test dictionary(again) == dictionary(explainer) && encode(again, acts) == encode(explainer, acts)
+            @test (again.split, again.concepts) == (explainer.split, explainer.concepts)
+        end
+        write(path, "not an explainer")
+        @test status(() -> open(Explainer, path)) == :invalid_file
+        @test status(() -> open(Explainer, joinpath(folder, "none"))) == :not_found
+    end
+end
+
+foreach(close, (acts, explainer))
