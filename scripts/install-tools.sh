@@ -29,4 +29,4 @@ if [ ${#missing[@]} -gt 0 ]; then
         exit 1
     fi
 fi
-command -v julia >/dev/null 2>&1 || ./install-julia.sh
+./install-julia.sh
