@@ -14,6 +14,7 @@
 //! `ffi > interpret > concepts > activations > model > text, hub > linalg, files, error, control`.
 
 pub mod activations;
+pub mod chat;
 pub mod concepts;
 pub mod control;
 pub mod error;
@@ -25,6 +26,9 @@ pub mod text;
 
 mod ffi;
 mod files;
+#[cfg(any(feature = "hub", feature = "chat"))]
+mod net;
+mod retry;
 
 pub use activations::{Activations, CollectOptions, Provenance};
 pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
