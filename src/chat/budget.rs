@@ -128,17 +128,14 @@ impl Reservation<'_> {
     /// The request was answered at this cost; `None` when the server did not say it.
     pub(super) fn settle(self, cost: Option<Tokens>) {
         let mut state = self.meter.lock();
-        match cost {
-            Some(Tokens { prompt, completion }) => {
-                state.usage.prompt_tokens = state.usage.prompt_tokens.saturating_add(prompt);
-                state.usage.completion_tokens = state.usage.completion_tokens.saturating_add(completion);
-                state.spent = state.spent.saturating_add(prompt).saturating_add(completion);
-            }
-            None => {
-                state.usage.unreported += 1;
-                state.spent = state.spent.saturating_add(self.tokens);
-            }
-        }
+        let Some(Tokens { prompt, completion }) = cost else {
+            state.usage.unreported += 1;
+            state.spent = state.spent.saturating_add(self.tokens);
+            return;
+        };
+        state.usage.prompt_tokens = state.usage.prompt_tokens.saturating_add(prompt);
+        state.usage.completion_tokens = state.usage.completion_tokens.saturating_add(completion);
+        state.spent = state.spent.saturating_add(prompt).saturating_add(completion);
     }
 }
 

@@ -7,10 +7,7 @@ use super::message::{ChatAnswer, ChatRequest, Ending, Tokens};
 /// Which fields a server takes. It begins with all of them, and loses those that the server calls wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
-    /// Whether the server holds the model to a JSON schema.
-    schema: bool,
-    /// Whether an answer has come without the schema, so that it was indeed what the server did not want.
-    schema_settled: bool,
+    schema: SchemaUse,
     temperature: bool,
     /// Whether there is a role for instructions, or they stand before the question.
     system_role: bool,
@@ -18,10 +15,21 @@ pub(super) struct Dialect {
     new_limit_name: bool,
 }
 
+/// Whether a server holds the model to a JSON schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SchemaUse {
+    /// As far as is known.
+    Sent,
+    /// It refused a request with one, and may have meant something else.
+    Doubted,
+    /// It refused a request with one, and answered without.
+    Unknown,
+}
+
 impl Dialect {
     /// What a server of today takes.
     pub(super) fn full() -> Self {
-        Self { schema: true, schema_settled: false, temperature: true, system_role: true, new_limit_name: false }
+        Self { schema: SchemaUse::Sent, temperature: true, system_role: true, new_limit_name: false }
     }
 
     /// The dialect to try next, after a server called a request in this one wrong; `None` when it is not about the form.
@@ -36,18 +44,24 @@ impl Dialect {
             Some(Self { system_role: false, ..self })
         } else {
             // Few servers say that it is the schema that they do not know.
-            self.schema.then_some(Self { schema: false, ..self })
+            (self.schema == SchemaUse::Sent).then_some(Self { schema: SchemaUse::Doubted, ..self })
         }
     }
 
     /// The dialect once a request in this one was answered.
     pub(super) fn confirmed(self) -> Self {
-        Self { schema_settled: !self.schema, ..self }
+        match self.schema {
+            SchemaUse::Doubted => Self { schema: SchemaUse::Unknown, ..self },
+            SchemaUse::Sent | SchemaUse::Unknown => self,
+        }
     }
 
     /// The dialect once a request in this one was refused as well: the schema may not have been the reason.
     pub(super) fn refused_again(self) -> Self {
-        Self { schema: !self.schema_settled, ..self }
+        match self.schema {
+            SchemaUse::Doubted => Self { schema: SchemaUse::Sent, ..self },
+            SchemaUse::Sent | SchemaUse::Unknown => self,
+        }
     }
 
     /// The body of a request.
@@ -62,7 +76,7 @@ impl Dialect {
         if let Some(temperature) = request.temperature.filter(|_| self.temperature) {
             body["temperature"] = json!(temperature);
         }
-        if let Some(schema) = request.schema.as_ref().filter(|_| self.schema) {
+        if let Some(schema) = request.schema.as_ref().filter(|_| self.schema == SchemaUse::Sent) {
             let schema = json!({"name": schema.name, "strict": true, "schema": schema.schema});
             body["response_format"] = json!({"type": "json_schema", "json_schema": schema});
         }

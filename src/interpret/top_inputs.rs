@@ -4,6 +4,7 @@
 //! the first activation that is exactly zero: what comes after it does not excite the concept.
 
 use super::interpretation::{ConceptInputs, Input, Interpretation};
+use super::selection::{check_width, checked_concepts, split_point_of};
 use crate::activations::{Activations, CollectOptions};
 use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
@@ -48,7 +49,10 @@ impl TopInputs {
         activations: &Activations,
         control: &Control,
     ) -> Result<Interpretation> {
-        let concepts = self.checked_concepts(explainer.concept_count())?;
+        if self.k == 0 {
+            return Err(Error::argument("the top 0 inputs were asked for").hint("ask for k of at least 1"));
+        }
+        let concepts = checked_concepts(self.concepts.as_deref(), explainer.concept_count())?;
         check_width(explainer, activations)?;
         let names = Names::of(activations);
         let mut extremes = Extremes::new(names.count, concepts.len(), self.negative_pole)?;
@@ -72,6 +76,7 @@ impl TopInputs {
                 concept,
                 positive: self.strongest(extremes.positive(slot), &names),
                 negative: self.strongest(extremes.negative(slot), &names),
+                ..ConceptInputs::default()
             })
             .collect();
         Ok(Interpretation::new(activations.provenance().clone(), listed))
@@ -111,23 +116,6 @@ impl TopInputs {
         self.interpret(explainer, &activations[at], control)
     }
 
-    fn checked_concepts(&self, count: usize) -> Result<Vec<usize>> {
-        if self.k == 0 {
-            return Err(Error::argument("the top 0 inputs were asked for").hint("ask for k of at least 1"));
-        }
-        let Some(asked) = &self.concepts else { return Ok((0..count).collect()) };
-        if let Some(concept) = asked.iter().find(|&&concept| concept >= count) {
-            return Err(Error::argument(format!("there is no concept {concept}: the explainer has {count}"))
-                .hint("ask for concepts below the concept count"));
-        }
-        if asked.is_empty() {
-            return Err(
-                Error::argument("an empty list of concepts was asked for").hint("leave the list out to ask for all")
-            );
-        }
-        Ok(asked.clone())
-    }
-
     /// The k strongest of the different texts, ties by first occurrence, up to the first that is exactly zero.
     fn strongest(&self, extremes: impl Iterator<Item = Extreme>, names: &Names<'_>) -> Vec<Input> {
         let mut ranked: Vec<(usize, Extreme)> =
@@ -146,37 +134,6 @@ impl TopInputs {
             .map(|(index, extreme)| Input { text: names.text(index), activation: extreme.activation, row: extreme.row })
             .collect()
     }
-}
-
-fn check_width(explainer: &Explainer, activations: &Activations) -> Result<()> {
-    let (wanted, found) = (explainer.input_width(), Rows::column_count(activations));
-    if wanted == found {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorCode::Mismatch,
-        format!("the explainer reads rows of {wanted} columns, but these have {found}"),
-    )
-    .hint("use activations of the model and split point that the explainer was fitted on"))
-}
-
-/// Which of the model's split points the explainer was fitted on.
-fn split_point_of(explainer: &Explainer, model: &SplitModel) -> Result<usize> {
-    let wanted = explainer.provenance().split_point.as_deref();
-    let found = match wanted {
-        Some(wanted) => model.split_points().iter().position(|point| point.path == wanted),
-        None if model.split_points().len() == 1 => Some(0),
-        None => None,
-    };
-    found.ok_or_else(|| {
-        let name = wanted.map_or_else(|| "rows of no known split point".to_owned(), |wanted| format!("`{wanted}`"));
-        let loaded: Vec<&str> = model.split_points().iter().map(|point| point.path.as_str()).collect();
-        Error::new(
-            ErrorCode::Mismatch,
-            format!("the explainer was fitted on {name}, but the model is split at `{}`", loaded.join("`, `")),
-        )
-        .hint("load the model with that split point")
-    })
 }
 
 /// The different texts of the units: rows without unit texts are all different, and named by their number.

@@ -1,0 +1,131 @@
+//! What a row looks like to a reader: the text around its unit, as it was written.
+
+use std::ops::Range;
+
+use crate::activations::Activations;
+use crate::error::{Error, Result};
+use crate::text::{StringTable, UnitSpan, Units};
+
+/// What is before, between and after the marks is cut to so many bytes, so that one long text cannot fill a prompt.
+const LONGEST_PART: usize = 1000;
+
+/// The units of activations with so many units of context on each side, as far as their text goes.
+pub(super) struct Passages<'a> {
+    units: &'a Units,
+    /// Empty for a vocabulary, and for rows that a caller brought: their units stand alone.
+    texts: &'a StringTable,
+    context: usize,
+}
+
+impl<'a> Passages<'a> {
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] for rows that stand for no texts.
+    pub(super) fn new(activations: &'a Activations, context: usize) -> Result<Self> {
+        let units = activations.units().ok_or_else(|| {
+            Error::argument("the rows have no texts that a language model could read")
+                .hint("give the text of each row's unit with the rows")
+        })?;
+        Ok(Self { units, texts: activations.texts(), context })
+    }
+
+    /// The rows of the passage around a row: its neighbours in the same text.
+    pub(super) fn window(&self, row: usize) -> Range<usize> {
+        let Some(text) = self.span(row).map(|span| span.text_index) else { return row..row + 1 };
+        let same = |other: usize| self.span(other).is_some_and(|span| span.text_index == text);
+        let before = (row.saturating_sub(self.context)..row).rev().take_while(|&other| same(other)).count();
+        let last = row.saturating_add(self.context).min(self.units.len() - 1);
+        let after = (row + 1..=last).take_while(|&other| same(other)).count();
+        row - before..row + after + 1
+    }
+
+    /// The name of a row's unit in the units' own table: rows with equal names look the same when they stand alone.
+    pub(super) fn name_index(&self, row: usize) -> u32 {
+        self.units.string_indices()[row]
+    }
+
+    /// Whether all passages are units alone, so that equal units are equal passages.
+    pub(super) fn stand_alone(&self) -> bool {
+        self.context == 0 || self.texts.is_empty()
+    }
+
+    /// What the unit of a row is called, as in every other interpretation.
+    pub(super) fn name(&self, row: usize) -> String {
+        self.units.string(row).to_owned()
+    }
+
+    /// The unit of a row, without spaces around it.
+    pub(super) fn unit(&self, row: usize) -> String {
+        let written = self.span(row).map(|span| &self.texts.get(span.text_index)[span.begin..span.end]);
+        let written = written.map(str::trim).filter(|text| !text.is_empty());
+        on_one_line(start_of(written.unwrap_or_else(|| self.units.string(row).trim())))
+    }
+
+    /// The passage around a row, as it was written.
+    pub(super) fn plain(&self, row: usize) -> String {
+        let [before, unit, after] = self.parts(row);
+        before + &unit + &after
+    }
+
+    /// The passage around a row with the row's unit between `<<` and `>>`; a unit that stands alone needs no marks.
+    pub(super) fn marked(&self, row: usize) -> String {
+        let [before, unit, after] = self.parts(row);
+        if before.is_empty() && after.is_empty() { unit } else { format!("{before}<<{unit}>>{after}") }
+    }
+
+    /// What is before the unit, the unit, and what is after it. The spaces of the text are all kept: those that the unit
+    /// has at its ends belong to the parts around it.
+    fn parts(&self, row: usize) -> [String; 3] {
+        let window = self.window(row);
+        let Some(span) = self.span(row).filter(|span| span.begin < span.end) else {
+            return [String::new(), self.unit(row), String::new()];
+        };
+        let spans = || window.clone().filter_map(|other| self.span(other));
+        let begin = spans().map(|span| span.begin).min().unwrap_or(span.begin);
+        let end = spans().map(|span| span.end).max().unwrap_or(span.end);
+        let text = self.texts.get(span.text_index);
+        let unit = &text[span.begin..span.end];
+        let unit_begin = span.begin + (unit.len() - unit.trim_start().len());
+        let unit_end = span.begin + unit.trim_end().len();
+        if unit_begin >= unit_end {
+            return [String::new(), self.unit(row), String::new()];
+        }
+        let before = on_one_line(end_of(text[begin..unit_begin].trim_start()));
+        let after = on_one_line(start_of(text[unit_end..end].trim_end()));
+        [before, on_one_line(start_of(&text[unit_begin..unit_end])), after]
+    }
+
+    fn span(&self, row: usize) -> Option<UnitSpan> {
+        if self.texts.is_empty() { None } else { self.units.span(row) }
+    }
+}
+
+/// Line breaks and other control characters would end an example; they are shown as in a program.
+fn on_one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+fn start_of(text: &str) -> String {
+    if text.len() <= LONGEST_PART {
+        text.to_owned()
+    } else {
+        format!("{}…", &text[..text.floor_char_boundary(LONGEST_PART)])
+    }
+}
+
+fn end_of(text: &str) -> String {
+    if text.len() <= LONGEST_PART {
+        return text.to_owned();
+    }
+    format!("…{}", &text[text.ceil_char_boundary(text.len() - LONGEST_PART)..])
+}
