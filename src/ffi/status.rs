@@ -63,6 +63,16 @@ const ALL: [(eidos_status, ErrorCode, &str); 17] = [
     (EIDOS_BUDGET_EXHAUSTED, ErrorCode::BudgetExhausted, "budget_exhausted\0"),
 ];
 
+/// The code that a status stands for; `None` for `EIDOS_OK` and for a number that is no status.
+pub(super) fn error_code(status: eidos_status) -> Option<ErrorCode> {
+    ALL.iter().find(|(found, _, _)| *found == status).map(|(_, code, _)| *code)
+}
+
+/// The status of a code's name; `EIDOS_INTERNAL` for one that a newer version wrote.
+pub(super) fn status_of(name: &str) -> eidos_status {
+    ALL.iter().find(|(_, code, _)| code.name() == name).map_or(EIDOS_INTERNAL, |(status, _, _)| *status)
+}
+
 /// A status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The string
 /// is static.
 #[unsafe(no_mangle)]
