@@ -108,17 +108,17 @@ mod tests {
     #[test]
     fn a_wish_to_wait_is_read_in_all_its_forms() {
         let now = httpdate::parse_http_date("Sun, 06 Nov 1994 08:49:37 GMT").unwrap();
-        let pause = |name: &'static str, value: &'static str| {
+        let read = |name: &'static str, value: &'static str| {
             let headers = HeaderMap::from_iter([(name.parse().unwrap(), value.parse().unwrap())]);
-            super::pause(&headers, now).map(|pause| pause.as_millis())
+            pause(&headers, now).map(|pause| pause.as_millis())
         };
-        assert_eq!(pause("retry-after", "3"), Some(3000));
-        assert_eq!(pause("retry-after", "0.5"), Some(500));
-        assert_eq!(pause("retry-after-ms", "40"), Some(40));
-        assert_eq!(pause("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT"), Some(3000));
-        assert_eq!(pause("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
+        assert_eq!(read("retry-after", "3"), Some(3000));
+        assert_eq!(read("retry-after", "0.5"), Some(500));
+        assert_eq!(read("retry-after-ms", "40"), Some(40));
+        assert_eq!(read("retry-after", "Sun, 06 Nov 1994 08:49:40 GMT"), Some(3000));
+        assert_eq!(read("retry-after", "Sun, 06 Nov 1994 08:00:00 GMT"), Some(0));
         for nonsense in ["soon", "-1", "", "NaN", "1e300"] {
-            assert_eq!(pause("retry-after", nonsense), None, "{nonsense}");
+            assert_eq!(read("retry-after", nonsense), None, "{nonsense}");
         }
     }
 }

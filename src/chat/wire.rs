@@ -201,23 +201,26 @@ mod tests {
 
     #[test]
     fn answers_are_read_whatever_their_shape() {
-        let read = |value: Value| super::read(value.to_string().as_bytes());
+        let reading = |value: Value| read(value.to_string().as_bytes());
         let choice = |message: Value, finish: &str| json!({"choices": [{"message": message, "finish_reason": finish}]});
         let answer =
             |text: &str, ending: Ending| Reading::Answer(ChatAnswer { text: text.to_owned(), ending, tokens: None });
-        assert_eq!(read(choice(json!({"content": "a"}), "stop")), answer("a", Ending::Complete));
-        assert_eq!(read(choice(json!({"content": null}), "stop")), answer("", Ending::Complete));
-        assert_eq!(read(choice(json!({"content": "a"}), "length")), answer("a", Ending::Cut));
+        assert_eq!(reading(choice(json!({"content": "a"}), "stop")), answer("a", Ending::Complete));
+        assert_eq!(reading(choice(json!({"content": null}), "stop")), answer("", Ending::Complete));
+        assert_eq!(reading(choice(json!({"content": "a"}), "length")), answer("a", Ending::Cut));
         let parts = json!([{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]);
-        assert_eq!(read(choice(json!({"content": parts}), "stop")), answer("ab", Ending::Complete));
+        assert_eq!(reading(choice(json!({"content": parts}), "stop")), answer("ab", Ending::Complete));
         let refused = json!({"content": null, "refusal": "no"});
-        assert_eq!(read(choice(refused, "stop")), answer("", Ending::Refused("no".to_owned())));
-        assert_eq!(read(choice(json!({"content": ""}), "content_filter")), answer("", Ending::Refused(String::new())));
+        assert_eq!(reading(choice(refused, "stop")), answer("", Ending::Refused("no".to_owned())));
+        assert_eq!(
+            reading(choice(json!({"content": ""}), "content_filter")),
+            answer("", Ending::Refused(String::new()))
+        );
         let error = json!({"error": {"message": "busy", "code": 503}});
-        assert_eq!(read(error), Reading::Error(Complaint { message: "busy".to_owned(), code: String::new() }));
-        assert_eq!(read(json!({"models": []})), Reading::Foreign);
-        assert_eq!(super::read(b"<html>"), Reading::Foreign);
-        assert_eq!(super::read(b"{\"choices\": [{\"mess"), Reading::CutOff);
+        assert_eq!(reading(error), Reading::Error(Complaint { message: "busy".to_owned(), code: String::new() }));
+        assert_eq!(reading(json!({"models": []})), Reading::Foreign);
+        assert_eq!(read(b"<html>"), Reading::Foreign);
+        assert_eq!(read(b"{\"choices\": [{\"mess"), Reading::CutOff);
     }
 
     #[test]
