@@ -8,6 +8,8 @@ mod adapting;
 mod budget;
 #[cfg(feature = "chat")]
 mod cache;
+#[cfg(feature = "chat")]
+mod foreign;
 mod labels;
 #[cfg(feature = "demo-model")]
 mod passages;
