@@ -1350,8 +1350,8 @@ typedef struct {
      */
     uint32_t sampling;
     /**
-     * How many examples the model sees of each concept; fewer where there are fewer. By default 30. Examples that look the
-     * same are shown once.
+     * How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+     * is shown once, around its strongest unit, and so are units that stand alone and look the same.
      */
     uint32_t example_count;
     /**

@@ -3,6 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// What a chat template adds to the two messages at most: roles, marks, and with some models a date and a few rules.
+const TEMPLATE_TOKENS: u64 = 256;
+
 /// One question to a language model. The whole of it is the key of the cache.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChatRequest {
@@ -30,10 +33,11 @@ pub struct AnswerSchema {
 }
 
 impl ChatRequest {
-    /// A bound on the tokens of the question: no tokenizer makes more of a text than it has bytes, and a chat template adds
-    /// a few for each of the two messages.
+    /// A bound on the tokens of the question: no tokenizer makes more of a text than it has bytes. Some servers write the
+    /// schema into the prompt.
     pub(super) fn most_prompt_tokens(&self) -> u64 {
-        (self.system.len() + self.user.len()) as u64 + 32
+        let schema = self.schema.as_ref().map_or(0, |schema| schema.schema.to_string().len());
+        (self.system.len() + self.user.len() + schema) as u64 + TEMPLATE_TOKENS
     }
 
     /// About how many tokens the question has: English has four characters a token.

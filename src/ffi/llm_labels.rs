@@ -39,8 +39,8 @@ pub struct eidos_llm_labels_options {
     pub concept_count: u64,
     /// How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
     pub sampling: u32,
-    /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. Examples that look the
-    /// same are shown once.
+    /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+    /// is shown once, around its strongest unit, and so are units that stand alone and look the same.
     pub example_count: u32,
     /// How many units of context an example has on each side, as far as its text goes. `eidos_llm_labels_options_init` sets
     /// 10; 0 shows the units alone. Whole texts, vocabularies and rows that a caller brought have no context.

@@ -13,6 +13,9 @@ use crate::linalg::RandomState;
 /// The strength that the strongest example has in a prompt.
 const SCALE: f32 = 10.0;
 
+/// How many other parts of a passage are listed.
+const MOST_OTHERS: usize = 5;
+
 /// What a language model is asked about one pole of a concept.
 #[derive(Debug, Default)]
 pub(super) struct Examples {
@@ -52,10 +55,7 @@ impl Examples {
         let mut excited: Vec<usize> =
             (0..strength.len()).filter(|&row| strength[row] > 0.0 && strength[row].is_finite()).collect();
         excited.sort_by(|&left, &right| strength[right].total_cmp(&strength[left]));
-        if passages.stand_alone() {
-            let mut seen = HashSet::new();
-            excited.retain(|&row| seen.insert(passages.name_index(row)));
-        }
+        passages.keep_different(&mut excited);
         let Some(&strongest) = excited.first() else {
             let sign = if pole == Pole::Positive { "positive" } else { "negative" };
             let error = Error::new(ErrorCode::InvalidData, format!("concept {concept} has no {sign} activation"))
@@ -64,24 +64,6 @@ impl Examples {
         };
         let shown = wanted.sampling.choose(&excited, wanted.examples, wanted.quantiles, &mut random);
         let scale = Scale { strongest: strength[strongest] };
-        let mut question = String::from("Passages:\n");
-        let mut lines = HashSet::new();
-        for &row in &shown {
-            let line = passages.marked(row);
-            if lines.insert(line.clone()) {
-                let others = others(row, strength, passages, scale);
-                question += &[
-                    &lines.len().to_string(),
-                    ". (",
-                    &scale.of(strength[row]).to_string(),
-                    ") ",
-                    &line,
-                    &others,
-                    "\n",
-                ]
-                .concat();
-            }
-        }
         let sign = if pole == Pole::Positive { 1.0 } else { -1.0 };
         let input = |&row: &usize| Input { text: passages.name(row), activation: sign * strength[row], row };
         let test = match wanted.scoring {
@@ -90,15 +72,39 @@ impl Examples {
                 scoring.passages(passages, strength, &excited, &shown, &mut random).map_or(Test::TooFew, Test::Passages)
             }
         };
+        let question = question(&shown, strength, passages, scale);
         Self { inputs: shown.iter().map(input).collect(), question, test, problem: None }
     }
 }
 
-/// What else in the passage excites the concept, with its strength.
+/// The examples as a language model reads them: `1. (10) a <<great>> film | also: "film" (6)`. What looks the same is shown
+/// once.
+fn question(shown: &[usize], strength: &[f32], passages: &Passages<'_>, scale: Scale) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
+    for &row in shown {
+        let text = passages.marked(row);
+        if seen.insert(text.clone()) {
+            let (number, strong, others) =
+                (seen.len(), scale.of(strength[row]), others(row, strength, passages, scale));
+            lines.push(format!("{number}. ({strong}) {text}{others}\n"));
+        }
+    }
+    format!("Passages:\n{}", lines.concat())
+}
+
+/// What else in the passage excites the concept, at least half as strongly: the strongest few, in the order of the text.
 fn others(row: usize, strength: &[f32], passages: &Passages<'_>, scale: Scale) -> String {
-    let others = passages.window(row).filter(|&other| other != row && scale.of(strength[other]) > 0);
-    let listed: Vec<String> =
-        others.map(|other| format!("\"{}\" ({})", passages.unit(other), scale.of(strength[other]))).collect();
+    let enough = strength[row] / 2.0;
+    let mut others: Vec<usize> = passages
+        .window(row)
+        .filter(|&other| other != row && strength[other] >= enough && scale.of(strength[other]) > 0)
+        .collect();
+    others.sort_by(|&left, &right| strength[right].total_cmp(&strength[left]));
+    others.truncate(MOST_OTHERS);
+    others.sort_unstable();
+    let name = |other: usize| format!("\"{}\" ({})", passages.unit(other), scale.of(strength[other]));
+    let listed: Vec<String> = others.into_iter().map(name).collect();
     if listed.is_empty() { String::new() } else { format!(" | also: {}", listed.join(", ")) }
 }
 

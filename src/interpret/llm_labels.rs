@@ -60,8 +60,8 @@ pub struct LlmLabels {
     pub negative_pole: bool,
     /// How the examples are chosen.
     pub sampling: Sampling,
-    /// How many examples the model sees of each concept, at least 1; fewer where there are fewer. Examples that look the
-    /// same are shown once, with the strongest of their activations.
+    /// How many examples the model sees of each concept, at least 1; fewer where there are fewer. A piece of a text is
+    /// shown once, around its strongest unit, and so are units that stand alone and look the same.
     pub examples: usize,
     /// How many units of context an example has on each side, as far as its text goes; 0 shows the units alone. Whole
     /// texts, entries of a vocabulary and rows that a caller brought have no context.

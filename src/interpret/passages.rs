@@ -38,14 +38,23 @@ impl<'a> Passages<'a> {
         row - before..row + after + 1
     }
 
-    /// The name of a row's unit in the units' own table: rows with equal names look the same when they stand alone.
-    pub(super) fn name_index(&self, row: usize) -> u32 {
-        self.units.string_indices()[row]
-    }
-
-    /// Whether all passages are units alone, so that equal units are equal passages.
-    pub(super) fn stand_alone(&self) -> bool {
-        self.context == 0 || self.texts.is_empty()
+    /// Keeps of rows that are sorted by strength those that show something new: of units that stand alone each different
+    /// one once, else each piece of a text once, around its strongest unit. A word that excites a concept makes its
+    /// neighbours exciting, too, and the same sentence twenty times would teach nobody anything.
+    pub(super) fn keep_different(&self, rows: &mut Vec<usize>) {
+        if self.context == 0 || self.texts.is_empty() {
+            let mut seen = vec![false; self.units.strings().len()];
+            rows.retain(|&row| !std::mem::replace(&mut seen[self.units.string_indices()[row] as usize], true));
+        } else {
+            let mut shown = vec![false; self.units.len()];
+            rows.retain(|&row| {
+                let is_new = !shown[row];
+                if is_new {
+                    shown[self.window(row)].fill(true);
+                }
+                is_new
+            });
+        }
     }
 
     /// What the unit of a row is called, as in every other interpretation.
