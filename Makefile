@@ -36,7 +36,7 @@ features:
 	$(CARGO) clippy --release --lib --no-default-features -- -D warnings
 
 c:
-	$(CARGO) build --release --lib
+	$(CARGO) build --release --lib --examples
 	tests/c/run.sh
 
 # Write include/eidos.h, the list of symbols and the layout of the structs anew, to be looked at and committed.

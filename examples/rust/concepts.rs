@@ -6,6 +6,7 @@
 
 use std::error::Error;
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 
 use eidos::{CollectOptions, Control, Ica, IcaOptions, LoadOptions, Progress, SplitModel, TopInputs};
 
@@ -38,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 fn read_texts(path: &str) -> Result<Vec<String>, Box<dyn Error>> {
     let content = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    let json_lines = path.ends_with(".jsonl");
+    let json_lines = Path::new(path).extension().is_some_and(|extension| extension == "jsonl");
     let text = |line: &str| -> Result<String, Box<dyn Error>> {
         if !json_lines {
             return Ok(line.to_owned());

@@ -1,9 +1,9 @@
 //! Products of row-major matrices of f32 on one thread, whose result for a row does not depend on the other rows.
 //!
-//! faer's kernel splits the inner size into panels and sums them in order, whatever the other two sizes are, so that an
-//! element of the product is the same bits in a product of any height. Two cases leave that path: a product of one row (a
-//! matrix-vector kernel) and a very small one (an unrolled kernel). [`least_rows`] says how many rows a product must have to
-//! stay on it. The kernel for processors without wide vectors has one more such case, below 65 by 65, covered as well.
+//! faer's kernel splits the inner size into panels and sums them in order, whatever the other two sizes and the strides are,
+//! so that an element of the product is the same bits in a product of any height. Two cases leave that path: a product of one
+//! row (a matrix-vector kernel) and a very small one (an unrolled kernel). [`least_rows`] says how many rows a product must
+//! have to stay on it. The kernel for processors without wide vectors has one more such case, below 65 by 65, covered as well.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
@@ -13,38 +13,83 @@ const UNROLLED: usize = 16 * 16 * 16;
 
 /// The rows that a product with an `(inputs, outputs)` matrix must at least have, so that a row of the result does not depend
 /// on how many there are.
-pub(crate) fn least_rows(inputs: usize, outputs: usize) -> usize {
+fn least_rows(inputs: usize, outputs: usize) -> usize {
     let generic = if outputs <= 64 { 65 } else { 2 };
     let unrolled = UNROLLED / (inputs * outputs).max(1) + 1;
     generic.max(unrolled)
+}
+
+/// Part of a row-major matrix: `rows` rows of `columns` values, each row `stride` values after the one before.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a> {
+    pub values: &'a [f32],
+    pub rows: usize,
+    pub columns: usize,
+    pub stride: usize,
+}
+
+impl<'a> Block<'a> {
+    /// A whole matrix.
+    pub fn whole(values: &'a [f32], rows: usize, columns: usize) -> Self {
+        Self { values, rows, columns, stride: columns }
+    }
+
+    fn view(self) -> MatRef<'a, f32> {
+        MatRef::from_row_major_slice_with_stride(self.values, self.rows, self.columns, self.stride)
+    }
+}
+
+/// Part of a row-major matrix that is written.
+pub(crate) struct BlockMut<'a> {
+    pub values: &'a mut [f32],
+    pub rows: usize,
+    pub columns: usize,
+    pub stride: usize,
+}
+
+impl<'a> BlockMut<'a> {
+    /// A whole matrix.
+    pub fn whole(values: &'a mut [f32], rows: usize, columns: usize) -> Self {
+        Self { values, rows, columns, stride: columns }
+    }
+
+    fn view(self) -> MatMut<'a, f32> {
+        // faer 0.24's `from_row_major_slice_with_stride_mut` swaps the strides; a transposed view has them right.
+        MatMut::from_column_major_slice_with_stride_mut(self.values, self.columns, self.rows, self.stride)
+            .transpose_mut()
+    }
+}
+
+/// `result = left right^T`, for blocks; rows are independent of each other only for a fixed number of rows.
+pub(crate) fn block_times_transposed(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) {
+    matmul(result.view(), Accum::Replace, left.view(), right.view().transpose(), 1.0, Par::Seq);
+}
+
+/// `result = left right`, for blocks; rows are independent of each other only for a fixed number of rows.
+pub(crate) fn block_times(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) {
+    matmul(result.view(), Accum::Replace, left.view(), right.view(), 1.0, Par::Seq);
 }
 
 /// `result = left right^T` for `left` of (rows, inner) and `right` of (columns, inner); a row of the result is the same bits
 /// for every number of rows.
 pub(crate) fn times_transposed(result: &mut [f32], left: &[f32], right: &[f32], inner: usize) {
     let (rows, columns) = (left.len() / inner, right.len() / inner);
+    let right = Block::whole(right, columns, inner);
     let least = least_rows(inner, columns);
     if rows >= least {
-        multiply(result, left, right, inner);
+        block_times_transposed(BlockMut::whole(result, rows, columns), Block::whole(left, rows, inner), right);
     } else if rows > 0 {
+        // Short products get rows of zeros, so that every row takes the same path through the kernel.
         let mut padded = left.to_vec();
         padded.resize(least * inner, 0.0);
         let mut product = vec![0.0; least * columns];
-        multiply(&mut product, &padded, right, inner);
+        block_times_transposed(
+            BlockMut::whole(&mut product, least, columns),
+            Block::whole(&padded, least, inner),
+            right,
+        );
         result.copy_from_slice(&product[..rows * columns]);
     }
-}
-
-fn multiply(result: &mut [f32], left: &[f32], right: &[f32], inner: usize) {
-    let (rows, columns) = (left.len() / inner, right.len() / inner);
-    matmul(
-        MatMut::from_row_major_slice_mut(result, rows, columns),
-        Accum::Replace,
-        MatRef::from_row_major_slice(left, rows, inner),
-        MatRef::from_row_major_slice(right, columns, inner).transpose(),
-        1.0,
-        Par::Seq,
-    );
 }
 
 #[cfg(test)]

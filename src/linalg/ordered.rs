@@ -66,7 +66,7 @@ mod tests {
     fn results_come_in_order_whatever_the_number_of_threads() {
         for threads in [1, 2, 3, 7] {
             let mut seen = Vec::new();
-            let work = |part: usize, _: &mut ()| Ok(part * part);
+            let work = |part: usize, (): &mut ()| Ok(part * part);
             let absorb = |part, square| {
                 seen.push((part, square));
                 Ok(())
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn the_first_error_in_order_is_the_one_reported() {
-        let work = |part: usize, _: &mut ()| {
+        let work = |part: usize, (): &mut ()| {
             if part >= 5 { Err(Error::argument(format!("part {part}"))) } else { Ok(()) }
         };
         let error = in_order(20, 4, &Control::new(), work, |_, ()| Ok(())).unwrap_err();

@@ -15,7 +15,8 @@ pub(crate) fn exp(x: f32) -> f32 {
     const LN_2_HIGH: f32 = 355.0 / 512.0;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let x = x.clamp(-87.0, 88.0);
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
     let mut polynomial = 1.0 / 5040.0;
     polynomial = polynomial * r + 1.0 / 720.0;
@@ -24,6 +25,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     polynomial = polynomial * r + 1.0 / 6.0;
     polynomial = polynomial * r + 0.5;
     polynomial = polynomial * r * r + r + 1.0;
-    // 2^n, written into the exponent.
-    polynomial * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    // 2^n: the lowest bits of `shifted` are n, which goes into the exponent. Nothing here can fail, or the loop around it
+    // would not become vector instructions.
+    polynomial * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }

@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, Site};
-use crate::model::layers::{Activation, Embedding, Linear, Norm, Rotary, attend};
+use crate::model::layers::{Activation, Embedding, Linear, Norm, Rotary, add, attend, multiply};
 use crate::model::tap::{Flow, Tap};
 
 /// What computes the value at a site.
@@ -76,7 +76,7 @@ impl Pass<'_, '_> {
         let mut stream = self.embed()?;
         let rotary = self.rotary()?;
         for index in 0..self.blueprint.blocks {
-            stream = self.block(index, stream, rotary.as_ref())?;
+            stream = self.block(index, &stream, rotary.as_ref())?;
         }
         stream = self.step(Site::FinalNorm, stream)?;
         self.head(stream)
@@ -109,10 +109,10 @@ impl Pass<'_, '_> {
         let mut sum = tokens.ok_or_else(|| Error::internal("the model has no token embedding"))?;
         // A single text is of type 0 throughout.
         if let Some(types) = self.table(EmbeddingSite::TokenType, &vec![0; rows.len()])? {
-            sum = (sum + types)?;
+            sum = add(&sum, &types)?;
         }
         if let Some(positions) = self.table(EmbeddingSite::Position, &rows.positions)? {
-            sum = (sum + positions)?;
+            sum = add(&sum, &positions)?;
         }
         let sum = self.step(Site::Embedding(EmbeddingSite::Norm), sum)?;
         self.tap.at(Site::Embedding(EmbeddingSite::Output), sum)
@@ -129,17 +129,17 @@ impl Pass<'_, '_> {
         Ok(Some(rotary))
     }
 
-    fn block(&mut self, index: usize, stream: Tensor, rotary: Option<&Rotary>) -> Flow<Tensor> {
+    fn block(&mut self, index: usize, stream: &Tensor, rotary: Option<&Rotary>) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
         let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
         let context = self.attention(index, read, rotary)?;
         let change = self.step(at(BlockSite::AttentionProjection), context)?;
-        let stream = self.step(at(BlockSite::AttentionResidualNorm), (stream + change)?)?;
+        let stream = self.step(at(BlockSite::AttentionResidualNorm), add(stream, &change)?)?;
 
         let read = self.step(at(BlockSite::MlpInputNorm), stream.clone())?;
         let hidden = self.mlp_hidden(index, read)?;
         let change = self.step(at(BlockSite::MlpDown), hidden)?;
-        let stream = self.step(at(BlockSite::MlpResidualNorm), (stream + change)?)?;
+        let stream = self.step(at(BlockSite::MlpResidualNorm), add(&stream, &change)?)?;
         self.tap.at(at(BlockSite::Output), stream)
     }
 
@@ -173,7 +173,7 @@ impl Pass<'_, '_> {
                     return Ok(activated);
                 }
                 let up = self.step(at(BlockSite::MlpUp), read)?;
-                Ok((activated * up)?)
+                Ok(multiply(&activated, &up)?)
             }
         }
     }

@@ -110,16 +110,18 @@ impl ModelPlan {
             }
             self.hash = hash;
         }
-        Ok(SplitModel::new(
-            name.to_owned(),
-            self.blueprint,
-            self.tree,
-            self.split_points,
+        Ok(SplitModel {
+            name: name.to_owned(),
+            blueprint: self.blueprint,
+            tree: self.tree,
+            sites: self.split_points.iter().map(|point| point.site).collect(),
+            split_points: self.split_points,
             layers,
             device,
-            self.options.whole,
-            self.hash.finalize().into(),
-        ))
+            whole: self.options.whole,
+            fingerprint: self.hash.finalize().into(),
+            tokenizer: None,
+        })
     }
 
     /// The modules that compute something at or before the last split point, with their sites.

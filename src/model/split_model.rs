@@ -39,33 +39,21 @@ pub struct ModelParts<'a> {
 /// It is only read, so any number of threads may run it at once; each run computes on the thread that calls it.
 #[derive(Debug)]
 pub struct SplitModel {
-    name: String,
-    blueprint: Blueprint,
-    tree: ModuleTree,
-    split_points: Vec<SplitPoint>,
-    sites: Vec<Site>,
-    layers: Layers,
-    device: Device,
-    whole: bool,
-    fingerprint: [u8; 32],
-    tokenizer: Option<Tokenizer>,
+    pub(super) name: String,
+    pub(super) blueprint: Blueprint,
+    pub(super) tree: ModuleTree,
+    pub(super) split_points: Vec<SplitPoint>,
+    /// Those of the split points.
+    pub(super) sites: Vec<Site>,
+    pub(super) layers: Layers,
+    pub(super) device: Device,
+    /// Whether all layers are there, up to the head.
+    pub(super) whole: bool,
+    pub(super) fingerprint: [u8; 32],
+    pub(super) tokenizer: Option<Tokenizer>,
 }
 
 impl SplitModel {
-    pub(crate) fn new(
-        name: String,
-        blueprint: Blueprint,
-        tree: ModuleTree,
-        split_points: Vec<SplitPoint>,
-        layers: Layers,
-        device: Device,
-        whole: bool,
-        fingerprint: [u8; 32],
-    ) -> Self {
-        let sites = split_points.iter().map(|point| point.site).collect();
-        Self { name, blueprint, tree, split_points, sites, layers, device, whole, fingerprint, tokenizer: None }
-    }
-
     /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or
     /// the number of a block. Without split points no weight is read, and the model only lists its modules.
     ///

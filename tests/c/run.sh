@@ -10,7 +10,7 @@ out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 export LD_LIBRARY_PATH=$library
 strict="-Wall -Wextra -Wpedantic -Werror -Iinclude"
-link="-L$library -leidos -lpthread"
+link="-L$library -leidos -lpthread -lm"
 say() { printf '  %s\n' "$*"; }
 
 snapshot() { # name: compares standard input with tests/abi/NAME
@@ -36,32 +36,50 @@ say "the layout of the structs"
 gcc -std=c99 $strict tests/c/layout.c -o "$out/layout"
 "$out/layout" | snapshot layout.json
 
-head -n 60 assets/demo-texts.txt >"$out/texts.txt"
 sanitize="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+head -n 60 assets/demo-texts.txt >"$out/60-texts.txt"
+head -n 10 assets/demo-texts.txt >"$out/10-texts.txt"
+
+examples() { # suffix, texts, command to run under: runs the four examples
+    local suffix=$1 texts=$2
+    shift 2
+    rm -rf "$out/saved" && mkdir "$out/saved"
+    "$@" "$out/modules$suffix" >"$out/modules.output"
+    "$@" "$out/concepts$suffix" eidos:demo model.layers.2.mlp "$texts" >"$out/concepts.output" 2>"$out/progress" || {
+        cat "$out/progress"
+        return 1
+    }
+    "$@" "$out/own_activations$suffix" >"$out/own_activations.output"
+    "$@" "$out/resume$suffix" "$out/saved" "$texts" >"$out/resume.output"
+    grep -qx 'first run: cancelled' "$out/resume.output"
+}
 
 say "the contract of the calls"
 gcc -std=c11 $strict -g tests/c/abi.c -o "$out/abi" $link
 mkdir "$out/native" && "$out/abi" "$out/native"
 
-say "the examples"
+say "the examples, and the same in Rust"
 for example in examples/c/*.c; do
-    gcc -std=c99 $strict -g "$example" -o "$out/$(basename "$example" .c)" $link
-    "$out/$(basename "$example" .c)" eidos:demo model.layers.2.mlp assets/demo-texts.txt "$out/native/saved" >"$out/output" 2>/dev/null || {
-        "$out/$(basename "$example" .c)" >&2
-        exit 1
-    }
-    grep -q '^Concept 0: \[' "$out/output"
+    name=$(basename "$example" .c)
+    gcc -std=c99 $strict -g "$example" -o "$out/$name" $link
+    gcc -std=c99 $strict $sanitize "$example" -o "$out/$name-sanitized" $link
 done
+examples "" assets/demo-texts.txt
+rm -rf "$out/saved" && mkdir "$out/saved"
+for name in modules concepts own_activations; do "target/release/examples/$name" 2>/dev/null | diff "$out/$name.output" -; done
+target/release/examples/resume "$out/saved" | diff "$out/resume.output" -
 
-say "the contract and the example under AddressSanitizer and UBSan"
+say "the README shows the example as it is"
+scripts/readme.sh "$out/concepts"
+
+say "the contract and the examples under AddressSanitizer and UBSan"
 gcc -std=c11 $strict $sanitize tests/c/abi.c -o "$out/abi-sanitized" $link
 mkdir "$out/sanitized" && "$out/abi-sanitized" "$out/sanitized"
-gcc -std=c99 $strict $sanitize examples/c/concepts.c -o "$out/concepts-sanitized" $link
-"$out/concepts-sanitized" eidos:demo model.layers.2.mlp "$out/texts.txt" >/dev/null 2>&1
+examples -sanitized "$out/60-texts.txt"
 
-say "the contract and the example under valgrind"
+say "the contract and the examples under valgrind"
 check="valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect"
 mkdir "$out/valgrind" && $check "$out/abi" "$out/valgrind"
-$check "$out/concepts" eidos:demo model.layers.2.mlp "$out/texts.txt" >/dev/null
+examples "" "$out/10-texts.txt" $check
 
 say "C sees what the header says"

@@ -26,8 +26,8 @@ fn every_module_of_every_variant_gives_what_transformers_gives() {
                     let ours = output.narrow(0, start, ids.len()).unwrap();
                     start += ids.len();
                     let twin = listing.iter().find(|m| m.path == *path).and_then(|m| m.same_as.as_deref());
-                    let names = [Some(*path), twin].into_iter().flatten();
-                    let Some(theirs) = names.filter_map(|name| expected.get(&format!("{text}/{name}"))).next() else {
+                    let mut names = [Some(*path), twin].into_iter().flatten();
+                    let Some(theirs) = names.find_map(|name| expected.get(&format!("{text}/{name}"))) else {
                         continue;
                     };
                     let difference = difference(&ours, theirs);

@@ -3,16 +3,15 @@
     python -m venv venv && venv/bin/pip install -r requirements.txt
     venv/bin/python train.py --data ../../../shared/data --out ../../assets/demo-model     # half an hour on one core
 
-Two things are learned at once: to guess masked tokens, and, at `model.layers.2.mlp`, to give each word the vector that a
-much larger sentence encoder (all-MiniLM-L6-v2, Apache-2.0) gives it in its context. The second makes the directions of that
-module mean something, which a million words of text alone would not.
+Two things are learned at once: to guess masked tokens, and, at `model.layers.2.mlp`, to say what each word means, as a much
+larger sentence encoder (all-MiniLM-L6-v2, Apache-2.0) knows it. The second makes the directions of that module mean
+something, which a million words of text alone would not. See `meanings` for what exactly is learned there.
 """
 import argparse, glob, json, math, os, pathlib, random, re, time
 
 import numpy as np
 import torch
 from safetensors.torch import load_file, save_file
-from sklearn.utils.extmath import randomized_svd
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoModel, AutoTokenizer, EuroBertConfig, EuroBertForMaskedLM
 
@@ -23,6 +22,7 @@ LLAMA_3 = (
 )
 VOCABULARY, WIDTH, LAYERS, HEADS, INNER = 6000, 192, 4, 6, 512
 MOST_TOKENS = 64
+CONTEXT, RARE = 0.15, 3e-3
 
 
 def read_texts(data):
@@ -70,28 +70,6 @@ def encode(tokenizer, texts):
     return encoded
 
 
-def embeddings_of_neighbours(encoded, vocabulary, width, window=4):
-    """Token vectors from which words stand near which: positive pointwise mutual information and its largest directions."""
-    counts = {}
-    for _, ids, _ in encoded:
-        for i, left in enumerate(ids):
-            for j in range(i + 1, min(i + 1 + window, len(ids))):
-                counts[left, ids[j]] = counts.get((left, ids[j]), 0) + 1 / (j - i)
-    from scipy.sparse import coo_matrix
-
-    pairs = np.array(list(counts))
-    half = coo_matrix((list(counts.values()), (pairs[:, 0], pairs[:, 1])), shape=(vocabulary, vocabulary))
-    both = (half + half.T).tocoo()
-    total, margin = both.sum(), np.asarray(both.sum(1)).ravel()
-    context = margin**0.75 / (margin**0.75).sum()
-    information = np.log(both.data / margin[both.row] / context[both.col])
-    keep = information > 0
-    matrix = coo_matrix((information[keep], (both.row[keep], both.col[keep])), shape=both.shape).tocsr()
-    u, s, _ = randomized_svd(matrix, width, random_state=0)
-    vectors = u * np.sqrt(s)
-    return vectors / vectors.std()
-
-
 @torch.inference_mode()
 def teach(encoded, folder):
     """The teacher's vectors of each word, one row after the other, standardised."""
@@ -113,10 +91,29 @@ def teach(encoded, folder):
                 inside = (starts < end) & (ends > start)
                 words.append(taken["rows"][row][inside].mean(0) if inside.any() else torch.full((model.config.hidden_size,), math.nan))
             vectors[i] = torch.stack(words).half()
+    return vectors
+
+
+def meanings(encoded, vectors):
+    """What each word is to be mapped to: mostly its mean over all texts, a little what the teacher says of it in its text.
+
+    Frequent words are moved towards zero as in smooth inverse frequency weighting (Arora, Liang & Ma 2017), so that the
+    directions belong to what texts are about and not to "the" and commas. Projected on the largest principal components.
+    """
+    names = [text[start:end].lower() for text, _, spans in encoded for _, _, start, end in spans]
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    kinds = torch.tensor([numbers[name] for name in names])
     every = torch.cat(vectors).float()
-    known = every[~every.isnan().any(1)]
-    mean, deviation = known.mean(0), known.std()
-    return [(v.float() - mean) / deviation for v in vectors]
+    known = ~every.isnan().any(1)
+    counts = torch.zeros(len(numbers)).index_add_(0, kinds[known], torch.ones(int(known.sum())))
+    means = torch.zeros(len(numbers), every.shape[1]).index_add_(0, kinds[known], every[known]) / counts.clamp(min=1)[:, None]
+    weight = RARE / (RARE + counts / counts.sum())
+    every.mul_(CONTEXT).add_(means[kinds], alpha=1 - CONTEXT).sub_(every[known].mean(0))
+    every.mul_(weight[kinds][:, None])
+    directions = torch.linalg.eigh(torch.cov(every[known][::7].T))[1][:, -WIDTH:]
+    every = every @ directions
+    every /= every[known].std()
+    return list(every.split([len(v) for v in vectors]))
 
 
 def batches(encoded, size, rng):
@@ -124,6 +121,19 @@ def batches(encoded, size, rng):
     packs = [order[i : i + size] for i in range(0, len(order), size)]
     rng.shuffle(packs)
     return packs
+
+
+def start_from_meanings(table, encoded, targets):
+    """Lets the vector of each token begin as the mean of the words that it is part of."""
+    counts = torch.zeros(len(table))
+    sums = torch.zeros_like(table)
+    for (_, ids, spans), goals in zip(encoded, targets):
+        tokens = [(token, word) for word, (first, last, _, _) in enumerate(spans) for token in ids[first:last]]
+        tokens = torch.tensor([(token, word) for token, word in tokens if not goals[word].isnan().any()] or [(0, 0)][:0])
+        if len(tokens):
+            sums.index_add_(0, tokens[:, 0], goals[tokens[:, 1]])
+            counts.index_add_(0, tokens[:, 0], torch.ones(len(tokens)))
+    table[counts > 0] = 0.06 * sums[counts > 0] / counts[counts > 0, None]
 
 
 def train(encoded, targets, tokenizer, steps, size=48):
@@ -135,13 +145,10 @@ def train(encoded, targets, tokenizer, steps, size=48):
         eos_token_id=tokenizer.token_to_id(SPECIAL[1]), mask_token_id=mask, initializer_range=0.04,
     )
     model = EuroBertForMaskedLM(config)
-    start = embeddings_of_neighbours(encoded, config.vocab_size, WIDTH)
-    model.model.embed_tokens.weight.data.copy_(torch.tensor(start * 0.06, dtype=torch.float32))
-    model.tie_weights()
-    read = torch.nn.Linear(WIDTH, targets[0].shape[1])
+    start_from_meanings(model.model.embed_tokens.weight.data, encoded, targets)
     taken = {}
     model.get_submodule(SPLIT).register_forward_hook(lambda module, inputs, output: taken.update(rows=output))
-    parameters = [*model.parameters(), *read.parameters()]
+    parameters = list(model.parameters())
     optimizer = torch.optim.AdamW(parameters, lr=2e-3, weight_decay=0.01, betas=(0.9, 0.98))
     rng, begin, step, smooth = random.Random(0), time.time(), 0, None
     while step < steps:
@@ -169,7 +176,7 @@ def train(encoded, targets, tokenizer, steps, size=48):
                         goals.append(targets[i][word])
             goals = torch.stack(goals)
             known = ~goals.isnan().any(1)
-            distance = torch.nn.functional.mse_loss(read(torch.stack(words))[known], goals[known])
+            distance = torch.nn.functional.mse_loss(torch.stack(words)[known], goals[known])
             loss = guess + 6 * distance
             optimizer.zero_grad()
             loss.backward()
@@ -220,7 +227,7 @@ def main():
     tokenizer = train_tokenizer(texts)
     encoded = encode(tokenizer, texts[:8530] + random.sample(texts[8530:], max(0, min(len(texts), a.texts) - 8530)))
     print(f"{len(encoded)} texts, {sum(len(ids) for _, ids, _ in encoded)} tokens", flush=True)
-    targets = teach(encoded, a.teacher or teacher_folder())
+    targets = meanings(encoded, teach(encoded, a.teacher or teacher_folder()))
     print("the teacher has spoken", flush=True)
     save(train(encoded, targets, tokenizer, a.steps), tokenizer, a.out)
 

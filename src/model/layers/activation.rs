@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use super::{values, vector, with_values};
+use super::{multiply, pairwise, vector, with_values};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::config::Config;
 
@@ -68,21 +68,14 @@ impl Activation {
     /// The function of each value of `gate`, times the value of `up`: both steps of a gated MLP at once, with the
     /// bits of one after the other.
     pub fn gate(self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-        let Self::Silu = self else { return Ok((self.forward(gate)? * up)?) };
-        let product = with_values(gate, |gate| {
-            values(up, |up| {
-                vector::map_pairs(
-                    gate,
-                    up,
-                    #[inline(always)]
-                    |gate, up| vector::silu(gate) * up,
-                )
-            })
-        });
-        match product {
-            Some(result) => Ok(Tensor::from_vec(result?, gate.shape(), gate.device())?),
-            None => Ok((self.composed(gate)? * up)?),
-        }
+        let Self::Silu = self else { return multiply(&self.forward(gate)?, up) };
+        pairwise(
+            gate,
+            up,
+            #[inline(always)]
+            |gate, up| vector::silu(gate) * up,
+        )
+        .unwrap_or_else(|| Ok((self.composed(gate)? * up)?))
     }
 
     fn on_slice(self, input: &[f32]) -> Vec<f32> {
@@ -92,7 +85,7 @@ impl Activation {
             Self::GeluQuick => vector::map(
                 input,
                 #[inline(always)]
-                |x| x / (1.0 + vector::exp(-1.702 * x)),
+                |x| x / (1.0 + crate::linalg::exp(-1.702 * x)),
             ),
             Self::Silu => vector::map(input, vector::silu),
             Self::Relu => vector::map(

@@ -4,9 +4,9 @@ use std::ops::Range;
 
 use candle_core::{D, Tensor};
 
-use super::matrix::{Block, BlockMut, times, times_transposed};
 use super::{values, vector, with_values};
 use crate::error::Result;
+use crate::linalg::{Block, BlockMut, block_times, block_times_transposed};
 use crate::model::blueprint::AttentionSettings;
 
 /// How many queries are scored at a time: bounds the memory of scores for a long text.
@@ -58,12 +58,12 @@ fn on_slices(
                 scores.clear();
                 scores.resize(rows * length, 0.0);
                 let asked = Block { values: slice(queries, start, end), rows, columns, stride: query_width };
-                let target = BlockMut { values: &mut scores, rows, columns: length, stride: length };
-                times_transposed(target, asked, of_keys(keys));
+                let target = BlockMut::whole(&mut scores, rows, length);
+                block_times_transposed(target, asked, of_keys(keys));
                 vector::softmax_rows(&mut scores, length, settings.scale);
                 let Some(part) = context.get_mut(start..end) else { continue };
                 let target = BlockMut { values: part, rows, columns, stride: query_width };
-                times(target, Block::whole(&scores, rows, length), of_keys(values));
+                block_times(target, Block::whole(&scores, rows, length), of_keys(values));
             }
         }
     }

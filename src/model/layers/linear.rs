@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 
-use super::matrix::{Block, BlockMut, least_rows, times_transposed};
 use super::{values, vector, with_values};
 use crate::error::Result;
+use crate::linalg::times_transposed;
 
 /// A projection of rows.
 #[derive(Debug)]
@@ -36,23 +36,8 @@ impl Linear {
     fn on_slices(&self, rows: &Tensor, input: &[f32]) -> Result<Tensor> {
         let (outputs, inputs) = self.weight.dims2()?;
         let count = rows.dim(0)?;
-        // Short batches get rows of zeros, so that every row takes the same path through the kernel.
-        let height = count.max(least_rows(inputs, outputs));
-        let padded;
-        let input = if height == count {
-            input
-        } else {
-            let mut longer = vec![0.0; height * inputs];
-            longer[..input.len()].copy_from_slice(input);
-            padded = longer;
-            &padded
-        };
-        let mut output = vec![0.0; height * outputs];
-        values(&self.weight, |weight| {
-            let result = BlockMut { values: &mut output, rows: height, columns: outputs, stride: outputs };
-            times_transposed(result, Block::whole(input, height, inputs), Block::whole(weight, outputs, inputs));
-        })?;
-        output.truncate(count * outputs);
+        let mut output = vec![0.0; count * outputs];
+        values(&self.weight, |weight| times_transposed(&mut output, input, weight, inputs))?;
         if let Some(bias) = &self.bias {
             values(bias, |bias| vector::add_to_rows(&mut output, bias))?;
         }

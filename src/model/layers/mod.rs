@@ -1,15 +1,15 @@
 //! What modules do: small layers over rows `(tokens, columns)`.
 //!
 //! On the processor, layers work on slices with one thread, and the value of a row never depends on the rows
-//! around it: products go through [`matrix`], whose summation order depends on the inner size only, and row-wise
+//! around it: products go through [`crate::linalg`], whose order of summation depends on the inner size only, and row-wise
 //! functions through [`vector`]. On another device they are compositions of candle's operations.
 
 mod activation;
 mod attention;
 mod embedding;
 mod linear;
-mod matrix;
 mod norm;
+mod pairs;
 mod rotary;
 mod vector;
 
@@ -18,7 +18,10 @@ pub(crate) use attention::attend;
 pub(crate) use embedding::Embedding;
 pub(crate) use linear::Linear;
 pub(crate) use norm::Norm;
+pub(crate) use pairs::{add, multiply};
 pub(crate) use rotary::Rotary;
+
+use pairs::pairwise;
 
 use candle_core::{CpuStorage, Storage, Tensor};
 

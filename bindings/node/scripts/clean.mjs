@@ -1,0 +1,4 @@
+// Removes what an older build left behind.
+import { rmSync } from 'node:fs';
+
+rmSync(new URL('../dist', import.meta.url), { recursive: true, force: true });

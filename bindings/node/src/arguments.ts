@@ -1,0 +1,83 @@
+/**
+ * What callers pass, checked before C sees it: a wrong type is a `TypeError`, a number that C's type cannot hold a
+ * `RangeError`. Whether a value makes sense is for the library to say.
+ */
+
+/** A string that C can read. */
+export function text(name: string, value: unknown): string {
+  if (typeof value !== 'string') throw new TypeError(`${name} must be a string, not ${nameOf(value)}`);
+  if (value.includes('\0')) throw new TypeError(`${name} contains a NUL character (U+0000); remove it`);
+  if (!value.isWellFormed()) {
+    throw new TypeError(`${name} contains half of a surrogate pair, which is no text; see String.prototype.toWellFormed()`);
+  }
+  return value;
+}
+
+/** An array of strings that C can read. */
+export function texts(name: string, value: unknown): string[] {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of strings, not ${nameOf(value)}`);
+  return Array.from(value, (item, index) => text(`${name}[${index}]`, item));
+}
+
+/** A whole number from 0 to `largest`. */
+export function whole(name: string, value: unknown, largest: number = Number.MAX_SAFE_INTEGER): number {
+  const number = real(name, value);
+  if (!Number.isInteger(number) || number < 0 || number > largest) {
+    throw new RangeError(`${name} must be a whole number from 0 to ${largest}, not ${number}`);
+  }
+  return number;
+}
+
+/** A whole number of 32 bits. */
+export function whole32(name: string, value: unknown): number {
+  return whole(name, value, 0xffff_ffff);
+}
+
+/** A number. */
+export function real(name: string, value: unknown): number {
+  if (typeof value !== 'number') throw new TypeError(`${name} must be a number, not ${nameOf(value)}`);
+  return value;
+}
+
+/** A boolean, as C's 0 or 1. */
+export function flag(name: string, value: unknown): number {
+  if (typeof value !== 'boolean') throw new TypeError(`${name} must be true or false, not ${nameOf(value)}`);
+  return value ? 1 : 0;
+}
+
+/** A word, as the number that stands for it in C. */
+export function word(table: Readonly<Record<string, number>>) {
+  return (name: string, value: unknown): number => {
+    const number = typeof value === 'string' && Object.hasOwn(table, value) ? table[value] : undefined;
+    if (number === undefined) {
+      const words = Object.keys(table).map((key) => `'${key}'`);
+      throw new TypeError(`${name} must be one of ${words.join(', ')}, not ${nameOf(value)}`);
+    }
+    return number;
+  };
+}
+
+/** Which of `count` things. */
+export function index(name: string, value: unknown, count: number): number {
+  const number = whole(name, value);
+  if (number >= count) throw new RangeError(`${name} is ${number}, but there are ${count}`);
+  return number;
+}
+
+/** 32-bit floats. */
+export function floats(name: string, value: unknown): Float32Array {
+  if (!(value instanceof Float32Array)) throw new TypeError(`${name} must be a Float32Array, not ${nameOf(value)}`);
+  return value;
+}
+
+/** Options, which callers may leave out. */
+export function record<T extends object>(name: string, value: T): T {
+  if (typeof value !== 'object' || value === null) throw new TypeError(`${name} must be an object, not ${nameOf(value)}`);
+  return value;
+}
+
+function nameOf(value: unknown): string {
+  if (typeof value === 'string') return `'${value}'`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  return `an object of class ${value.constructor?.name ?? 'Object'}`;
+}

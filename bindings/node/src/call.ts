@@ -1,0 +1,178 @@
+/** Calls that take time: promises for what C does on a thread of libuv's pool, watched and cancelled through a control. */
+import { onAbort } from './abort';
+import { check, EidosError, throwIfFailed } from './errors';
+import { atExit } from './exit';
+import type { Resource } from './handle';
+import { handleIn, native, out, type Out, type Pointer, type ProgressStruct } from './native';
+import { withSlot } from './pool';
+
+/** The library's stages (`EIDOS_STAGE_*`), in their order from 0, which says that nothing has started. */
+export const STAGES = ['idle', 'download', 'load', 'tokenize', 'forward', 'covariance', 'fit', 'interpret', 'write'] as const;
+
+/**
+ * What a long call is busy with: `download` is counted in bytes, `load` in tensors, `tokenize` in texts, `forward` in
+ * tokens, `covariance` and `interpret` in rows, `fit` in iterations (of which the total is the most there can be), `write`
+ * in bytes.
+ */
+export type Stage = Exclude<(typeof STAGES)[number], 'idle'>;
+
+/** How far a long call has come. */
+export interface Progress {
+  /** What it is busy with. */
+  readonly stage: Stage;
+  /** How much of the stage is done, in the unit of the stage. */
+  readonly done: number;
+  /** How much there is in all, in the same unit; 0 when unknown. */
+  readonly total: number;
+  /** Seconds since the call began. */
+  readonly elapsedSeconds: number;
+}
+
+/** What every long call takes. */
+export interface CallOptions {
+  /** Cancels the call: the promise rejects with the signal's reason, within one batch or iteration. */
+  readonly signal?: AbortSignal | undefined;
+  /**
+   * Receives progress, on the thread of the caller: at most every 20 ms, when something changed, and once at the end of a
+   * call that succeeds. When it throws, the call is cancelled and its promise rejects with what was thrown.
+   */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+}
+
+/** How often progress is asked for. No callback crosses threads: this one looks. */
+const POLL_MILLISECONDS = 20;
+
+/** Calls in progress, to be cancelled when the process or the worker ends before them. */
+const controls = new Set<Control>();
+atExit(() => controls.forEach((control) => control.cancel()));
+
+/** The library's control of one call. */
+class Control {
+  readonly pointer: Pointer;
+
+  constructor() {
+    const control = out();
+    check((error) => native().eidos_control_new(control, error));
+    this.pointer = handleIn(control);
+    controls.add(this);
+  }
+
+  cancel(): void {
+    native().eidos_control_cancel(this.pointer);
+  }
+
+  /** How far the call has come; `undefined` before it starts. */
+  progress(): Progress | undefined {
+    const struct: Partial<ProgressStruct> = {};
+    check((error) => native().eidos_control_progress(this.pointer, struct, error));
+    const { stage, done, total, elapsed_seconds } = struct as ProgressStruct;
+    const name = STAGES[stage] ?? 'idle';
+    return name === 'idle' ? undefined : { stage: name, done, total, elapsedSeconds: elapsed_seconds };
+  }
+
+  free(): void {
+    controls.delete(this);
+    native().eidos_control_free(this.pointer);
+  }
+}
+
+/** Asks a control for progress, and tells the caller when something changed. */
+class Reporter {
+  /** What the caller's function threw. */
+  failure: { readonly reason: unknown } | undefined;
+  #last: string | undefined;
+
+  constructor(
+    private readonly control: Control,
+    private readonly onProgress: (progress: Progress) => void,
+  ) {}
+
+  report(): void {
+    if (this.failure) return;
+    try {
+      const progress = this.control.progress();
+      const position = progress && `${progress.stage} ${progress.done}`;
+      if (!progress || position === this.#last) return;
+      this.#last = position;
+      this.onProgress(progress);
+    } catch (reason) {
+      this.failure = { reason };
+      this.control.cancel();
+    }
+  }
+}
+
+/**
+ * Runs a C function on the pool, and makes a value of what it wrote. The resources that it uses live until it returns, even
+ * when they are closed before.
+ *
+ * @throws {EidosError} what the library says.
+ */
+export async function runOnPool<T>(
+  uses: readonly Resource[],
+  start: (error: Out) => Promise<number>,
+  result: () => T,
+): Promise<T> {
+  return withPinned(uses, () => withSlot(undefined, () => settle(start, result)));
+}
+
+/** As `runOnPool`, with a control: progress is reported, and a signal cancels the call. */
+export async function runWithControl<T>(
+  options: CallOptions,
+  uses: readonly Resource[],
+  start: (control: Pointer, error: Out) => Promise<number>,
+  result: () => T,
+): Promise<T> {
+  checkCallOptions(options);
+  const call = (control: Control) => settle((error) => start(control.pointer, error), result);
+  return withPinned(uses, () => withSlot(options.signal, () => watch(options, call)));
+}
+
+async function withPinned<T>(resources: readonly Resource[], task: () => Promise<T>): Promise<T> {
+  const unpin = resources.map((resource) => resource.pinForCall());
+  try {
+    return await task();
+  } finally {
+    unpin.forEach((release) => release());
+  }
+}
+
+async function settle<T>(start: (error: Out) => Promise<number>, result: () => T): Promise<T> {
+  const error = out();
+  throwIfFailed(await start(error), error);
+  return result();
+}
+
+async function watch<T>({ signal, onProgress }: CallOptions, call: (control: Control) => Promise<T>): Promise<T> {
+  signal?.throwIfAborted(); // it may have been aborted while the call waited for its turn
+  const control = new Control();
+  const reporter = onProgress && new Reporter(control, onProgress);
+  const timer = reporter && setInterval(() => reporter.report(), POLL_MILLISECONDS);
+  const forget = onAbort(signal, () => control.cancel());
+  try {
+    const value = await call(control);
+    reporter?.report();
+    if (reporter?.failure) throw reporter.failure.reason;
+    return value;
+  } catch (error) {
+    throw explain(error, signal, reporter);
+  } finally {
+    forget();
+    clearInterval(timer);
+    control.free();
+  }
+}
+
+/** A cancelled call fails with what cancelled it. */
+function explain(error: unknown, signal: AbortSignal | undefined, reporter: Reporter | undefined): unknown {
+  if (reporter?.failure) return reporter.failure.reason;
+  const cancelled = error instanceof EidosError && error.code === 'cancelled';
+  return cancelled && signal?.aborted ? signal.reason : error;
+}
+
+function checkCallOptions({ signal, onProgress }: CallOptions): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal');
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new TypeError('onProgress must be a function');
+  }
+}

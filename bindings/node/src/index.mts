@@ -1,0 +1,12 @@
+// The ES module: the same classes as those of `require`, so that there is one of each in a process.
+export {
+  Activations,
+  debugLiveHandles,
+  DLPackTensor,
+  EidosError,
+  Explainer,
+  Interpretation,
+  SplitModel,
+  version,
+} from './index.js';
+export type * from './index.js';

@@ -1,0 +1,35 @@
+/**
+ * Eidos: what is a language model thinking about? Open a model at a named module, collect the activations of texts word by
+ * word, learn the concepts that they are made of, and ask which inputs excite each concept most.
+ */
+/// <reference lib="esnext.disposable" preserve="true" />
+import { native } from './native';
+
+export { Activations, type FromRowsOptions, type UnitSpan } from './activations';
+export type { CallOptions, Progress, Stage } from './call';
+export { DLPackTensor } from './dlpack';
+export { EidosError, type ErrorCode } from './errors';
+export { Explainer, type FitReport } from './explainer';
+export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
+export type {
+  ActivationsOptions,
+  Aggregation,
+  Granularity,
+  IcaOptions,
+  LoadOptions,
+  TopInputsOfTextsOptions,
+  TopInputsOptions,
+  UnitOptions,
+} from './options';
+export type { ReadonlyFloat32Array } from './readonly-float32-array';
+export { SplitModel, type Module, type SplitPoint } from './split-model';
+
+/** The version of the library that was loaded (`0.1.0`). */
+export function version(): string {
+  return native().eidos_version();
+}
+
+/** How many handles of the library exist in this process, of all threads: for leak checks in tests. */
+export function debugLiveHandles(): number {
+  return native().eidos_debug_live_handles();
+}

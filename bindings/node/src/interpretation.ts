@@ -1,0 +1,97 @@
+/** What concepts mean: for each, the inputs that excite it. */
+import { text } from './arguments';
+import { runOnPool } from './call';
+import { Handle, pointerOf, Resource, resourceOf } from './handle';
+import { callOnPool, handleIn, native, out, readText, type Pointer } from './native';
+
+/** `EIDOS_POLE_*`. */
+export const poles = { positive: 0, negative: 1 } as const;
+
+/** An input that excites a concept. */
+export interface TopInput {
+  /** Its text. */
+  readonly text: string;
+  /** How strongly it excites the concept. */
+  readonly activation: number;
+  /** The row of the activations where it does. */
+  readonly row: number;
+}
+
+/** The inputs that excite one concept, the strongest first. */
+export interface ConceptInputs {
+  /** Which concept of the explainer. */
+  readonly concept: number;
+  /** The inputs with the largest activations; none for a dead concept. */
+  readonly positive: readonly TopInput[];
+  /** The inputs with the most negative activations, where they were asked for with `negativePole`. */
+  readonly negative: readonly TopInput[];
+}
+
+/** What concepts mean. Iterate over it for one `ConceptInputs` after the other; `JSON.stringify` writes it whole. */
+export class Interpretation extends Handle {
+  /** Opens a file that `save()` wrote. */
+  static async open(file: string): Promise<Interpretation> {
+    const path = text('file', file);
+    const result = out();
+    return runOnPool(
+      [],
+      (error) => callOnPool(native().eidos_interpretation_open, path, result, error),
+      () => new Interpretation(new Resource(handleIn(result), native().eidos_interpretation_free)),
+    );
+  }
+
+  /** How many concepts were interpreted. */
+  get conceptCount(): number {
+    return native().eidos_interpretation_concept_count(this.#pointer);
+  }
+
+  /** The concepts that were interpreted, in their order. */
+  get concepts(): readonly ConceptInputs[] {
+    return [...this];
+  }
+
+  /** One concept after the other. */
+  *[Symbol.iterator](): IterableIterator<ConceptInputs> {
+    for (let index = 0; index < this.conceptCount; index++) {
+      yield {
+        concept: native().eidos_interpretation_concept(this.#pointer, index),
+        positive: this.#inputs(index, poles.positive),
+        negative: this.#inputs(index, poles.negative),
+      };
+    }
+  }
+
+  #inputs(index: number, pole: number): TopInput[] {
+    const pointer = this.#pointer;
+    return Array.from({ length: native().eidos_interpretation_size(pointer, index, pole) }, (_, rank) => ({
+      text: readText((length) => native().eidos_interpretation_input(pointer, index, pole, rank, length)) ?? '',
+      activation: native().eidos_interpretation_activation(pointer, index, pole, rank),
+      row: native().eidos_interpretation_row(pointer, index, pole, rank),
+    }));
+  }
+
+  /** The whole interpretation as the library writes it to a file. */
+  get json(): string {
+    return readText((length) => native().eidos_interpretation_json(this.#pointer, length)) ?? '';
+  }
+
+  /** The content of `json`, for `JSON.stringify`. */
+  toJSON(): unknown {
+    return JSON.parse(this.json);
+  }
+
+  /** Writes the interpretation to a JSON file, whole or not at all. */
+  async save(file: string): Promise<void> {
+    const pointer = this.#pointer;
+    const path = text('file', file);
+    return runOnPool(
+      [resourceOf(this, Interpretation)],
+      (error) => callOnPool(native().eidos_interpretation_save, pointer, path, error),
+      () => undefined,
+    );
+  }
+
+  get #pointer(): Pointer {
+    return pointerOf(this, Interpretation);
+  }
+}

@@ -1,0 +1,132 @@
+/** Models, split at modules. */
+import { Activations } from './activations';
+import { record, text, texts, whole } from './arguments';
+import { runWithControl } from './call';
+import { Handle, pointerOf, Resource, resourceOf } from './handle';
+import { callOnPool, handleIn, native, out, readText, textsForC, type Out, type Pointer } from './native';
+import { activationsOptions, loadOptions, type ActivationsOptions, type LoadOptions } from './options';
+
+/** A module of a model. */
+export interface Module {
+  /** Its path (`model.layers.10.mlp`); empty for the whole model. */
+  readonly path: string;
+  /** What it is, with its sizes (`Linear(768 -> 3072)`). */
+  readonly kind: string;
+  /** Whether it can be a split point: it has one output row per token. */
+  readonly canSplit: boolean;
+}
+
+/** A module that a model was split at. */
+export interface SplitPoint {
+  /** The path of the module. */
+  readonly path: string;
+  /** How many columns its activations have. */
+  readonly width: number;
+}
+
+/**
+ * A model that runs up to one or several of its modules. It never changes after loading: any number of calls may use it at
+ * the same time.
+ */
+export class SplitModel extends Handle {
+  #modules: readonly Module[] | undefined;
+
+  /**
+   * Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the small
+   * model inside the library.
+   *
+   * @throws {EidosError} `not_found`, `unknown_module`, `invalid_file`, `unsupported`, `network`, `access_denied`, ...
+   */
+  static async load(idOrPath: string, options: LoadOptions = {}): Promise<SplitModel> {
+    const id = text('idOrPath', idOrPath);
+    const splitPoints = textsForC(splitPointsOf(record('options', options).splitPoints ?? []));
+    const struct = loadOptions(options);
+    const result = out();
+    return runWithControl(
+      options,
+      [],
+      (control, error) =>
+        callOnPool(
+          native().eidos_split_model_load, id, splitPoints, splitPoints.length, struct, control, result, error,
+        ),
+      () => new SplitModel(new Resource(handleIn(result), native().eidos_split_model_free)),
+    );
+  }
+
+  /** The id or folder that the model was loaded by. */
+  get name(): string {
+    return readText((length) => native().eidos_split_model_name(this.#pointer, length)) ?? '';
+  }
+
+  /** The modules of the model, in the order in which PyTorch's `named_modules()` lists them. */
+  get modules(): readonly Module[] {
+    const pointer = this.#pointer;
+    return (this.#modules ??= Array.from({ length: native().eidos_split_model_module_count(pointer) }, (_, index) => ({
+      path: readText((length) => native().eidos_split_model_module_path(pointer, index, length)) ?? '',
+      kind: readText((length) => native().eidos_split_model_module_kind(pointer, index, length)) ?? '',
+      canSplit: native().eidos_split_model_module_can_split(pointer, index) === 1,
+    })));
+  }
+
+  /** The split points that the model was loaded with, in the order in which they were given. */
+  get splitPoints(): readonly SplitPoint[] {
+    const pointer = this.#pointer;
+    return Array.from({ length: native().eidos_split_model_split_point_count(pointer) }, (_, index) => ({
+      path: readText((length) => native().eidos_split_model_split_point(pointer, index, length)) ?? '',
+      width: native().eidos_split_model_width(pointer, index),
+    }));
+  }
+
+  /**
+   * The activations of texts at each split point, in the order of the split points. A text without tokens gives no rows.
+   *
+   * @throws {EidosError} `invalid_argument` for a model that was loaded without split points, `io`, `out_of_memory`, ...
+   */
+  async activations(inputs: readonly string[], options: ActivationsOptions = {}): Promise<Activations[]> {
+    const model = this.#pointer;
+    const checked = textsForC(texts('inputs', inputs));
+    const struct = activationsOptions(options);
+    return this.#collect(options, (control, result, error) =>
+      callOnPool(
+        native().eidos_split_model_activations, model, checked, checked.length, struct, control, result, result.length, error,
+      ),
+    );
+  }
+
+  /**
+   * The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token, at each split point. The
+   * units are the vocabulary's own strings.
+   */
+  async vocabularyActivations(options: ActivationsOptions = {}): Promise<Activations[]> {
+    const model = this.#pointer;
+    const struct = activationsOptions(options);
+    return this.#collect(options, (control, result, error) =>
+      callOnPool(native().eidos_split_model_vocabulary_activations, model, struct, control, result, result.length, error),
+    );
+  }
+
+  #collect(
+    options: ActivationsOptions,
+    start: (control: Pointer, result: Out, error: Out) => Promise<number>,
+  ): Promise<Activations[]> {
+    const result = out(native().eidos_split_model_split_point_count(this.#pointer));
+    return runWithControl(
+      options,
+      [resourceOf(this, SplitModel)],
+      (control, error) => start(control, result, error),
+      () => Array.from(result, (pointer) => new Activations(new Resource(pointer, native().eidos_activations_free))),
+    );
+  }
+
+  get #pointer(): Pointer {
+    return pointerOf(this, SplitModel);
+  }
+}
+
+function splitPointsOf(value: unknown): string[] {
+  if (!Array.isArray(value)) throw new TypeError('splitPoints must be an array of module paths or numbers of blocks');
+  return Array.from(value, (item, position) => {
+    const name = `splitPoints[${position}]`;
+    return typeof item === 'number' ? String(whole(name, item)) : text(name, item);
+  });
+}

@@ -1,0 +1,136 @@
+// Concepts, and what they mean.
+import assert from 'node:assert/strict';
+import { readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import test, { after, before } from 'node:test';
+
+import { Explainer, Interpretation } from '@eidos/eidos';
+
+import { assertNothingLives, heavyRows, loadDemo, ownActivations, splitPoint, temporaryFolder, texts } from './helpers.mjs';
+
+const folder = temporaryFolder();
+let model, activations, explainer;
+
+before(async () => {
+  model = await loadDemo();
+  [activations] = await model.activations(texts);
+  explainer = await Explainer.fitIca(activations, { conceptCount: 5, maxIterations: 30 });
+});
+after(async () => {
+  for (const object of [explainer, model, activations]) object.close();
+  await assertNothingLives();
+});
+
+test('an explainer says what it is', () => {
+  assert.equal(explainer.conceptCount, 5);
+  assert.equal(explainer.inputWidth, 192);
+  assert.equal(explainer.method, 'ica');
+  assert.equal(explainer.model, 'eidos:demo');
+  assert.equal(explainer.splitPoint, splitPoint);
+  const { converged, iterations, lastChange } = explainer.fitReport;
+  assert.equal(typeof converged, 'boolean');
+  assert.ok(iterations > 0 && iterations <= 30);
+  assert.ok(lastChange >= 0);
+});
+
+test('the dictionary is one view', () => {
+  assert.equal(explainer.dictionary.length, 5 * 192);
+  assert.ok(explainer.dictionary.every(Number.isFinite));
+  assert.equal(explainer.dictionary, explainer.dictionary);
+});
+
+test('encode and decode', async () => {
+  const codes = await explainer.encode(activations.rows());
+  assert.equal(codes.length, activations.rowCount * 5);
+  const decoded = await explainer.decode(codes);
+  assert.equal(decoded.length, activations.rowCount * 192);
+  assert.deepEqual(await explainer.encode(activations.copyRows()), codes);
+  assert.deepEqual(await explainer.encode(new Float32Array(0)), new Float32Array(0));
+});
+
+test('all components explain everything, whatever the options', async () => {
+  const rows = heavyRows(500, 4);
+  for (const options of [
+    {},
+    { algorithm: 'deflation', contrast: 'exp' },
+    { contrast: 'cube', tolerance: 1e-3, maxIterations: 100 },
+    { alpha: 1.5, seed: 7, rawSigns: true, threads: 1 },
+  ]) {
+    const fitted = await Explainer.fitIca(ownActivations(500, 4), { conceptCount: 4, ...options });
+    const decoded = await fitted.decode(await fitted.encode(rows));
+    assert.ok(decoded.every((value, index) => Math.abs(value - rows[index]) < 1e-4), JSON.stringify(options));
+  }
+});
+
+test('what callers do with their rows while they are encoded does not matter', async () => {
+  const rows = activations.copyRows();
+  const expected = await explainer.encode(rows);
+  const promise = explainer.encode(rows);
+  structuredClone(rows.buffer, { transfer: [rows.buffer] });
+  assert.equal(rows.length, 0);
+  assert.deepEqual(await promise, expected);
+});
+
+test('the same input gives the same bits, saved or not', async () => {
+  const again = await Explainer.fitIca(activations, { conceptCount: 5, maxIterations: 30, threads: 1 });
+  assert.deepEqual(again.dictionary, explainer.dictionary);
+  const file = path.join(folder, 'explainer.safetensors');
+  await explainer.save(file);
+  const opened = await Explainer.open(file);
+  assert.deepEqual(opened.dictionary, explainer.dictionary);
+  const { lastChange, ...report } = opened.fitReport;
+  assert.deepEqual({ ...report, lastChange: explainer.fitReport.lastChange }, explainer.fitReport);
+  assert.ok(Math.abs(lastChange - explainer.fitReport.lastChange) < 1e-15);
+});
+
+test('top inputs', async () => {
+  const meaning = await explainer.topInputs(activations, { k: 3, negativePole: true });
+  assert.equal(meaning.conceptCount, 5);
+  assert.deepEqual(meaning.concepts.map(({ concept }) => concept), [0, 1, 2, 3, 4]);
+  for (const { positive, negative } of meaning) {
+    assert.equal(positive.length, 3);
+    assert.equal(negative.length, 3);
+    assert.ok(positive[0].activation >= positive[1].activation);
+    assert.ok(negative[0].activation <= negative[1].activation);
+    for (const { text, row } of positive) assert.equal(activations.unit(row), text);
+  }
+});
+
+test('some concepts, in their order', async () => {
+  const meaning = await explainer.topInputs(activations, { concepts: [3, 1] });
+  assert.deepEqual(meaning.concepts.map(({ concept }) => concept), [3, 1]);
+  assert.deepEqual(meaning.concepts[0].negative, []);
+  assert.equal(meaning.concepts[0].positive.length, 5);
+});
+
+test('top inputs of new texts and of the vocabulary', async () => {
+  const ofTexts = await explainer.topInputsOfTexts(model, texts, { k: 3 });
+  const ofActivations = await explainer.topInputs(activations, { k: 3 });
+  assert.deepEqual(ofTexts.concepts, ofActivations.concepts);
+  const samples = await explainer.topInputsOfTexts(model, texts, { k: 1, granularity: 'sample' });
+  assert.ok(texts.includes(samples.concepts[0].positive[0].text));
+  const ofVocabulary = await explainer.topInputsOfVocabulary(model, { k: 2, concepts: [0] });
+  assert.equal(ofVocabulary.concepts[0].positive.length, 2);
+});
+
+test('an interpretation is JSON, and opens again', async () => {
+  const meaning = await explainer.topInputs(activations);
+  const file = path.join(folder, 'meaning.json');
+  await meaning.save(file);
+  const json = JSON.parse(JSON.stringify(meaning));
+  assert.equal(json.split_point, splitPoint);
+  assert.deepEqual(JSON.parse(readFileSync(file, 'utf8')), json);
+  assert.equal(JSON.parse(meaning.json).concepts.length, 5);
+  const opened = await Interpretation.open(file);
+  assert.deepEqual(opened.concepts, meaning.concepts);
+});
+
+test('a NUL inside a text survives on its way out', async () => {
+  const file = path.join(folder, 'nul.json');
+  const meaning = await explainer.topInputs(activations, { k: 1, concepts: [0] });
+  const json = JSON.parse(meaning.json);
+  json.concepts[0].positive[0].text = 'a\0é😀';
+  writeFileSync(file, JSON.stringify(json));
+  const opened = await Interpretation.open(file);
+  assert.equal(opened.concepts[0].positive[0].text, 'a\0é😀');
+});

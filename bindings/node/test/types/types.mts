@@ -1,0 +1,143 @@
+// What the compiler must accept and refuse. It is compiled, not run.
+import {
+  Activations,
+  debugLiveHandles,
+  DLPackTensor,
+  EidosError,
+  Explainer,
+  Interpretation,
+  SplitModel,
+  version,
+  type ConceptInputs,
+  type ErrorCode,
+  type Progress,
+  type ReadonlyFloat32Array,
+  type Stage,
+  type UnitSpan,
+} from '@eidos/eidos';
+
+type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false;
+function same<A, B>(_proof: Equal<A, B>): void {}
+
+const signal = new AbortController().signal;
+const onProgress = ({ stage, done, total, elapsedSeconds }: Progress): void => {
+  same<typeof stage, Stage>(true);
+  console.log(done / total, elapsedSeconds);
+};
+
+// Models.
+const model = await SplitModel.load('eidos:demo', { splitPoints: ['model.layers.2.mlp', 3], device: 'cpu', signal, onProgress });
+same<typeof model, SplitModel>(true);
+const { modules, splitPoints, name } = model;
+same<typeof name, string>(true);
+const canSplit: boolean = modules[0]!.canSplit;
+const width: number = splitPoints[0]!.width;
+// @ts-expect-error: an id is text
+await SplitModel.load(5);
+// @ts-expect-error: no such head
+await SplitModel.load('eidos:demo', { head: 'tail' });
+// @ts-expect-error: a list, not one
+await SplitModel.load('eidos:demo', { splitPoints: 'model.layers.2.mlp' });
+// @ts-expect-error: a misspelt option
+await SplitModel.load('eidos:demo', { splitPoint: [] });
+// @ts-expect-error: not made with new
+new SplitModel();
+// @ts-expect-error: modules are read only
+modules.push({ path: '', kind: '', canSplit: false });
+// @ts-expect-error: names are read only
+model.name = 'other';
+
+// Activations.
+const frozen: readonly string[] = ['a text'];
+const [activations] = await model.activations(frozen, { granularity: 'word', aggregation: 'mean', folder: 'x', signal });
+if (!activations) throw new Error('no split point');
+const rows = activations.rows(0, 1);
+same<typeof rows, ReadonlyFloat32Array>(true);
+const value: number | undefined = rows[0];
+const copy: Float32Array = activations.copyRows();
+const mine: Float32Array = rows.slice();
+for (const element of rows) element.toFixed();
+const unit = activations.unit(0);
+same<typeof unit, string | undefined>(true);
+const span: UnitSpan = activations.unitSpan(0);
+await activations.save('folder', { signal, onProgress });
+// @ts-expect-error: views are for reading
+rows[0] = 1;
+// @ts-expect-error: views are for reading
+rows.fill(0);
+// @ts-expect-error: views are for reading
+rows.subarray(1).set([1]);
+// @ts-expect-error: a view is not an array to write to
+const writable: Float32Array = rows;
+// @ts-expect-error: no such granularity
+await model.activations(frozen, { granularity: 'letter' });
+// @ts-expect-error: one text is not many
+await model.activations('a text');
+Activations.fromRows(mine, 2, { units: frozen });
+Activations.fromRows(rows, 2);
+// @ts-expect-error: 64-bit floats
+Activations.fromRows(new Float64Array(4), 2);
+// @ts-expect-error: how many columns?
+Activations.fromRows(mine);
+
+// Explainers.
+const explainer = await Explainer.fitIca(activations, { conceptCount: 20, contrast: 'cube', rawSigns: true, signal, onProgress });
+const { converged, iterations } = explainer.fitReport;
+same<typeof converged, boolean>(true);
+const codes = await explainer.encode(rows);
+const decoded: Float32Array = await explainer.decode(codes);
+same<typeof explainer.dictionary, ReadonlyFloat32Array>(true);
+// @ts-expect-error: how many concepts?
+await Explainer.fitIca(activations, {});
+// @ts-expect-error: how many concepts?
+await Explainer.fitIca(activations);
+// @ts-expect-error: a model is not activations
+await Explainer.fitIca(model, { conceptCount: 2 });
+// @ts-expect-error: a promise of activations is not activations
+await Explainer.fitIca(model.activations(frozen), { conceptCount: 2 });
+// @ts-expect-error: encoding has nothing to cancel
+await explainer.encode(rows, { signal });
+
+// Interpretations.
+const meaning = await explainer.topInputs(activations, { k: 10, concepts: [1, 2], negativePole: true, signal });
+same<typeof meaning, Interpretation>(true);
+for (const entry of meaning) {
+  same<typeof entry, ConceptInputs>(true);
+  const texts: string[] = entry.positive.map(({ text }) => text);
+  console.log(texts, entry.negative[0]?.activation.toFixed(2));
+}
+await explainer.topInputsOfTexts(model, frozen, { k: 3, granularity: 'sentence' });
+await explainer.topInputsOfVocabulary(model, { k: 3, batchTokens: 512 });
+// @ts-expect-error: these are activations, which have a granularity already
+await explainer.topInputs(activations, { granularity: 'word' });
+// @ts-expect-error: a model is asked with texts
+await explainer.topInputsOfTexts(model);
+
+// Errors.
+try {
+  await Explainer.open('nothing');
+} catch (error) {
+  if (error instanceof EidosError) {
+    same<typeof error.code, ErrorCode>(true);
+    const details: Record<string, string> = Object.fromEntries(error.details);
+    console.log(error.message, error.hint, error.status, details);
+    // @ts-expect-error: no such code
+    if (error.code === 'wrong') throw error;
+  }
+}
+
+// Lifetimes.
+{
+  using opened = await Interpretation.open('meaning.json');
+  const disposable: Disposable = opened;
+  console.log(disposable, opened.closed);
+}
+const tensor: DLPackTensor = activations.toDLPack();
+const address: bigint = tensor.address;
+model.close();
+// @ts-expect-error: internal
+model.resourceOf(model);
+// @ts-expect-error: internal
+await import('@eidos/eidos/dist/native.js');
+
+console.log(version(), debugLiveHandles(), canSplit, width, value, copy, span, writable, iterations, decoded, address);
