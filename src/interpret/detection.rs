@@ -118,7 +118,7 @@ impl<'a> Taken<'a> {
             return None;
         }
         let text = self.passages.plain(row);
-        if text.is_empty() || !self.texts.insert(text.clone()) {
+        if text.trim().is_empty() || !self.texts.insert(text.clone()) {
             return None;
         }
         self.windows.push(window);

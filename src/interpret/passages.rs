@@ -62,11 +62,11 @@ impl<'a> Passages<'a> {
         self.units.string(row).to_owned()
     }
 
-    /// The unit of a row, without spaces around it.
+    /// The unit of a row, without spaces around it unless it is nothing else.
     pub(super) fn unit(&self, row: usize) -> String {
         let written = self.span(row).map(|span| &self.texts.get(span.text_index)[span.begin..span.end]);
-        let written = written.map(str::trim).filter(|text| !text.is_empty());
-        on_one_line(start_of(written.unwrap_or_else(|| self.units.string(row).trim())))
+        let unit = written.filter(|text| !text.is_empty()).unwrap_or_else(|| self.units.string(row));
+        on_one_line(start_of(&unit[without_spaces(unit)]))
     }
 
     /// The passage around a row, as it was written.
@@ -75,10 +75,17 @@ impl<'a> Passages<'a> {
         before + &unit + &after
     }
 
-    /// The passage around a row with the row's unit between `<<` and `>>`; a unit that stands alone needs no marks.
+    /// The passage around a row with the row's unit between `<<` and `>>`; a unit that stands alone needs no marks, and one
+    /// of spaces alone stands in quotes.
     pub(super) fn marked(&self, row: usize) -> String {
         let [before, unit, after] = self.parts(row);
-        if before.is_empty() && after.is_empty() { unit } else { format!("{before}<<{unit}>>{after}") }
+        if !before.is_empty() || !after.is_empty() {
+            format!("{before}<<{unit}>>{after}")
+        } else if unit.trim().is_empty() {
+            format!("\"{unit}\"")
+        } else {
+            unit
+        }
     }
 
     /// What is before the unit, the unit, and what is after it. The spaces of the text are all kept: those that the unit
@@ -92,12 +99,8 @@ impl<'a> Passages<'a> {
         let begin = spans().map(|span| span.begin).min().unwrap_or(span.begin);
         let end = spans().map(|span| span.end).max().unwrap_or(span.end);
         let text = self.texts.get(span.text_index);
-        let unit = &text[span.begin..span.end];
-        let unit_begin = span.begin + (unit.len() - unit.trim_start().len());
-        let unit_end = span.begin + unit.trim_end().len();
-        if unit_begin >= unit_end {
-            return [String::new(), self.unit(row), String::new()];
-        }
+        let unit = without_spaces(&text[span.begin..span.end]);
+        let (unit_begin, unit_end) = (span.begin + unit.start, span.begin + unit.end);
         let before = on_one_line(end_of(text[begin..unit_begin].trim_start()));
         let after = on_one_line(start_of(text[unit_end..end].trim_end()));
         [before, on_one_line(start_of(&text[unit_begin..unit_end])), after]
@@ -106,6 +109,12 @@ impl<'a> Passages<'a> {
     fn span(&self, row: usize) -> Option<UnitSpan> {
         if self.texts.is_empty() { None } else { self.units.span(row) }
     }
+}
+
+/// Where a text is without the spaces at its ends; the whole of it when it is nothing else.
+fn without_spaces(text: &str) -> Range<usize> {
+    let end = text.trim_end().len();
+    if end == 0 { 0..text.len() } else { text.len() - text.trim_start().len()..end }
 }
 
 /// Line breaks and other control characters would end an example; they are shown as in a program.

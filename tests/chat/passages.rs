@@ -60,11 +60,14 @@ fn windows_are_cut_from_the_texts_and_mark_the_unit() {
             let mut marked_some = false;
             for example in &shown {
                 let (text, marked) = parts(example);
+                if example == "\" \"" {
+                    continue; // a unit that is a space
+                }
                 assert!(texts.iter().any(|whole| whole.contains(&text)), "{granularity:?} {context}: {example}");
                 assert!(!text.starts_with(' ') && !text.ends_with(' '), "{example:?}");
                 marked_some |= marked.is_some();
                 if let Some(marked) = marked {
-                    assert!(!marked.is_empty() && marked.trim() == marked, "{example}");
+                    assert!(!marked.is_empty() && (marked.trim() == marked || marked == " "), "{example}");
                     assert!(context > 0);
                 }
                 if context == 0 && granularity == Granularity::Word {
