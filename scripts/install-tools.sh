@@ -1,21 +1,32 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks, with apt where that is there; says what is missing otherwise.
 set -euo pipefail
+cd "$(dirname "$0")"
 
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
+need_file() { [ -e "$1" ] || missing+=("$2"); }
 
 need cargo "cargo (https://rustup.rs)"
 need gcc gcc
 need g++ g++
+need clang++ clang
 need nm binutils
 need valgrind valgrind
+need cmake cmake
+need pkg-config pkg-config
+need patchelf patchelf
+need_file /usr/include/gtest/gtest.h libgtest-dev
+need node "nodejs (20.4 or later)"
+need npm npm
 
-[ ${#missing[@]} -eq 0 ] && exit 0
-if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ] && command -v cargo >/dev/null 2>&1; then
-    apt-get update -qq
-    apt-get install -y -qq --no-install-recommends "${missing[@]}"
-else
-    printf 'the tests need: %s\n' "${missing[*]}" >&2
-    exit 1
+if [ ${#missing[@]} -gt 0 ]; then
+    if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ] && command -v cargo >/dev/null 2>&1; then
+        apt-get update -qq
+        apt-get install -y -qq --no-install-recommends "${missing[@]/nodejs (*)/nodejs}" >/dev/null
+    else
+        printf 'the tests need: %s\n' "${missing[*]}" >&2
+        exit 1
+    fi
 fi
+command -v julia >/dev/null 2>&1 || ./install-julia.sh

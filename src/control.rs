@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
@@ -104,7 +104,15 @@ struct Shared {
     done: AtomicU64,
     total: AtomicU64,
     start: Instant,
-    callback: Mutex<Option<Callback>>,
+    callback: Mutex<Slot>,
+}
+
+/// The callback and how often it was set: one that returns goes back into its slot only if nobody has set or removed it
+/// in the meantime.
+#[derive(Default)]
+struct Slot {
+    callback: Option<Callback>,
+    settings: u64,
 }
 
 impl Default for Control {
@@ -129,7 +137,7 @@ impl Control {
                 done: AtomicU64::new(0),
                 total: AtomicU64::new(0),
                 start: Instant::now(),
-                callback: Mutex::new(None),
+                callback: Mutex::default(),
             }),
         }
     }
@@ -142,11 +150,19 @@ impl Control {
         control
     }
 
-    /// Replaces the callback; `None` removes it.
+    /// Replaces the callback; `None` removes it. A callback may replace or remove itself.
     pub fn set_callback(&self, callback: Option<Callback>) {
-        if let Ok(mut slot) = self.shared.callback.lock() {
-            *slot = callback;
-        }
+        let mut slot = self.slot();
+        let replaced = std::mem::replace(&mut slot.callback, callback);
+        slot.settings += 1;
+        // What the callback owned may come back here when it is dropped.
+        drop(slot);
+        drop(replaced);
+    }
+
+    /// Nothing that can panic runs while the slot is locked, so there is no state to protect from.
+    fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.shared.callback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the call to stop. It returns [`crate::ErrorCode::Cancelled`] within one batch or iteration.
@@ -195,12 +211,15 @@ impl Control {
 
     fn call_back(&self) {
         // Taken out of its slot while it runs, so that it may replace itself and cannot deadlock.
-        let taken = self.shared.callback.lock().ok().and_then(|mut slot| slot.take());
-        if let Some(mut callback) = taken {
-            callback(self.progress());
-            if let Ok(mut slot) = self.shared.callback.lock() {
-                slot.get_or_insert(callback);
-            }
+        let (taken, settings) = {
+            let mut slot = self.slot();
+            (slot.callback.take(), slot.settings)
+        };
+        let Some(mut callback) = taken else { return };
+        callback(self.progress());
+        let mut slot = self.slot();
+        if slot.settings == settings {
+            slot.callback = Some(callback);
         }
     }
 }
@@ -227,5 +246,28 @@ mod tests {
         assert!(stopped.is_err_and(|error| error.code() == crate::ErrorCode::Cancelled));
         let expected = vec![(Stage::Fit, 0, 3), (Stage::Fit, 1, 3), (Stage::Fit, 2, 3)];
         assert_eq!(seen.lock().map(|log| log.clone()).unwrap_or_default(), expected);
+    }
+
+    #[test]
+    fn a_callback_can_remove_and_replace_itself() {
+        let control = Control::new();
+        let calls = Arc::new(AtomicU64::new(0));
+        let count = |by: u64| {
+            let calls = Arc::clone(&calls);
+            move || calls.fetch_add(by, Ordering::Relaxed)
+        };
+        let (clone, one, ten) = (control.clone(), count(1), count(10));
+        control.set_callback(Some(Box::new(move |_| {
+            one();
+            let (again, ten) = (clone.clone(), ten.clone());
+            clone.set_callback(Some(Box::new(move |_| {
+                ten();
+                again.set_callback(None);
+            })));
+        })));
+        for expected in [1, 11, 11] {
+            assert!(control.advance(1).is_ok());
+            assert_eq!(calls.load(Ordering::Relaxed), expected);
+        }
     }
 }

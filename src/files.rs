@@ -1,22 +1,21 @@
 //! Files that are either whole or not there.
 
-use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::io::{self, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// Writes a file so that a reader sees either the old one or the whole new one, even after a crash: the bytes
 /// go to a neighbour with a name of its own, reach the disk, and then take the place of the file.
 ///
 /// # Errors
-/// [`crate::ErrorCode::Io`] with the path when the system refuses (disk full, no permission); the neighbour is removed.
+/// [`ErrorCode::NotFound`] when there is no such folder, [`ErrorCode::Io`] with the path when the system refuses (disk
+/// full, no permission); the neighbour is removed.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let mut name = path.file_name().map_or_else(|| OsString::from("file"), OsString::from);
-    name.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(name);
-    let result = write_synced(&part, write).and_then(|()| fs::rename(&part, path));
+    let (part, file) = create_part(path).map_err(|error| Error::io(path, "write", &error))?;
+    let result = write_synced(file, write).and_then(|()| fs::rename(&part, path));
     result.map_err(|error| {
         // Only a leftover: the error that matters is the one that is returned.
         fs::remove_file(&part).ok();
@@ -24,8 +23,23 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
     })
 }
 
-fn write_synced(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
-    let mut writer = BufWriter::with_capacity(1 << 20, File::create(path)?);
+/// A new file beside `path`, under a name that no other call uses, of this process or another one. The name is short
+/// and not made from that of `path`, which may be as long as the system allows.
+fn create_part(path: &Path) -> io::Result<(PathBuf, File)> {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let call = CALLS.fetch_add(1, Ordering::Relaxed);
+        let part = path.with_file_name(format!(".eidos-{}-{call}.part", std::process::id()));
+        match File::create_new(&part) {
+            // What a process of the same number left behind when it was killed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (part, file)),
+        }
+    }
+}
+
+fn write_synced(file: File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+    let mut writer = BufWriter::with_capacity(1 << 20, file);
     write(&mut writer)?;
     writer.flush()?;
     writer.get_ref().sync_all()
@@ -34,16 +48,46 @@ fn write_synced(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// [`crate::ErrorCode::NotFound`] or [`crate::ErrorCode::Io`] with the path, [`crate::ErrorCode::InvalidFile`] when it is larger.
+/// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path, [`ErrorCode::InvalidFile`] when it is larger, or is not
+/// a file (a folder, a pipe, a device).
 pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
-    let size = fs::metadata(path).map_err(|error| Error::io(path, "read", &error))?.len();
+    let (file, size) = open_file(path)?;
     if size > limit {
         let path = path.display();
         return Err(Error::new(
-            crate::ErrorCode::InvalidFile,
+            ErrorCode::InvalidFile,
             format!("`{path}` has {size} bytes, more than the {limit} that such a file may have"),
         )
-        .hint("check that it is the file it should be"));
+        .hint("check that it is the file it should be")
+        .detail("path", path));
     }
-    fs::read(path).map_err(|error| Error::io(path, "read", &error))
+    let mut bytes = Vec::new();
+    let reserved = usize::try_from(size).is_ok_and(|size| bytes.try_reserve_exact(size).is_ok());
+    if !reserved {
+        let path = path.display();
+        return Err(Error::new(ErrorCode::OutOfMemory, format!("there is no memory for the {size} bytes of `{path}`"))
+            .hint("free some memory")
+            .detail("path", path));
+    }
+    // The system may understate a size (files under /proc have none), and a file may grow: the limit holds all the
+    // same.
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| Error::io(path, "read", &error))?;
+    Ok(bytes)
+}
+
+/// Opens a file for reading, and says how many bytes it has. What is not a file is refused before it is opened:
+/// opening a pipe waits for somebody to write into it.
+///
+/// # Errors
+/// As [`read_limited`].
+pub fn open_file(path: &Path) -> Result<(File, u64)> {
+    let metadata = fs::metadata(path).map_err(|error| Error::io(path, "read", &error))?;
+    if !metadata.is_file() {
+        let path = path.display();
+        return Err(Error::new(ErrorCode::InvalidFile, format!("`{path}` is not a file"))
+            .hint("check that it is the file it should be")
+            .detail("path", path));
+    }
+    let file = File::open(path).map_err(|error| Error::io(path, "read", &error))?;
+    Ok((file, metadata.len()))
 }

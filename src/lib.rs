@@ -12,7 +12,8 @@
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > concepts > activations > model > text, hub, chat > net, linalg, files, retry, error, control`.
+//! `ffi > interpret > concepts > activations > model > text, hub, chat > net, linalg, files, retry, threads, error,
+//! control`.
 
 pub mod activations;
 pub mod chat;
@@ -30,6 +31,7 @@ mod files;
 #[cfg(any(feature = "hub", feature = "chat"))]
 mod net;
 mod retry;
+mod threads;
 
 pub use activations::{Activations, CollectOptions, Provenance};
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};

@@ -1,7 +1,7 @@
 //! FastICA is scikit-learn's, component by component (see `tests/golden/README.md`), and survives what data can be like.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use eidos::linalg::{RandomState, RowSlice};
 use eidos::{Activations, Algorithm, Contrast, Control, ErrorCode, Explainer, Ica, IcaOptions, Provenance};
@@ -303,43 +303,4 @@ fn damaged_files_are_errors_that_name_the_file() {
     hole[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
     assert_eq!(open(&hole), ErrorCode::InvalidFile);
     assert_eq!(Explainer::open(&folder.path().join("none")).unwrap_err().code(), ErrorCode::NotFound);
-}
-
-/// The folder that `tests/golden/minilm.py` fills: the word activations of a real MiniLM on Rotten Tomatoes and what
-/// scikit-learn finds in them.
-fn minilm() -> Option<PathBuf> {
-    let folder = std::env::var_os("EIDOS_MINILM").map(PathBuf::from).filter(|folder| folder.exists());
-    if folder.is_none() {
-        eprintln!("skipped: EIDOS_MINILM does not name the folder that tests/golden/minilm.py fills");
-    }
-    folder
-}
-
-/// The values of a `.npy` file, behind its header.
-fn npy(path: &Path) -> Vec<u8> {
-    let bytes = std::fs::read(path).unwrap();
-    let header = usize::from(u16::from_le_bytes([bytes[8], bytes[9]]));
-    bytes[10 + header..].to_vec()
-}
-
-#[test]
-fn the_concepts_of_a_real_model_are_those_of_scikit_learn() {
-    let Some(folder) = minilm() else { return };
-    let rows = f32s(&npy(&folder.join("activations.npy")));
-    for (name, tolerance, least) in [("default", 1e-4, 0.999), ("1e-8", 1e-8, 0.9999)] {
-        let expected = f64s(&npy(&folder.join(format!("components_{name}.npy"))));
-        let options = IcaOptions {
-            tolerance,
-            max_iterations: 1000,
-            canonical_signs: false,
-            ..IcaOptions::new(expected.len() / 384)
-        };
-        let start = std::time::Instant::now();
-        let explainer = fit(&rows, 384, &options).unwrap();
-        let found = components(&explainer);
-        let worst = found.chunks(384).zip(expected.chunks(384)).map(|(a, b)| cosine(a, b)).fold(1.0, f64::min);
-        let (report, seconds) = (explainer.report(), start.elapsed().as_secs_f64());
-        eprintln!("tolerance {tolerance:e}: {report:?} in {seconds:.1} s, least cosine 1 - {:.1e}", 1.0 - worst);
-        assert!(worst >= least, "{name}: {worst}");
-    }
 }

@@ -18,9 +18,9 @@ use super::provenance::Provenance;
 use super::storage::Storage;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::thread_count;
 use crate::model::{SplitModel, plan_batches};
-use crate::text::{EncodedTexts, StringTable};
+use crate::text::{EncodedTexts, StringTable, Units};
+use crate::threads::{no_thread, start, thread_count};
 
 impl SplitModel {
     /// The activations of `texts` at each split point of the model, in the order of the split points.
@@ -124,10 +124,11 @@ impl Run<'_> {
     }
 
     fn into_shards(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
-        let mut writers = self.open_writers(&abouts)?;
+        let windows = self.windows();
+        let mut writers = self.open_writers(&abouts, &windows)?;
         // A shard is complete when it is there for each split point; what is further ahead waits.
         let complete = writers.iter().map(ShardWriter::complete_rows).min().unwrap_or(0);
-        for texts in self.windows() {
+        for texts in windows {
             let rows = self.rows_of(&texts);
             if rows.end <= complete {
                 control.advance(self.tokens_of(&texts))?;
@@ -143,13 +144,16 @@ impl Run<'_> {
         writers.into_iter().zip(abouts).map(|(writer, about)| writer.finish(about)).collect()
     }
 
-    fn open_writers(&self, abouts: &[About]) -> Result<Vec<ShardWriter>> {
+    fn open_writers(&self, abouts: &[About], windows: &[Range<usize>]) -> Result<Vec<ShardWriter>> {
         let several = abouts.len() > 1;
+        let fingerprint = self.fingerprint(&abouts[0]);
+        let shard_rows: Vec<usize> =
+            windows.iter().map(|texts| self.rows_of(texts).len()).filter(|&rows| rows > 0).collect();
         abouts
             .iter()
             .zip(self.widths())
             .map(|(about, width)| {
-                let manifest = Manifest::new(self.encoded.unit_count(), width, about, self.fingerprint());
+                let manifest = Manifest::new(self.encoded.unit_count(), width, about, fingerprint.clone());
                 let split_point = about.provenance.split_point.as_deref().unwrap_or_default();
                 let folder = self.options.folder.as_ref().map(|folder| {
                     // One folder per split point, named after it, when there are several.
@@ -159,7 +163,7 @@ impl Run<'_> {
                         folder.clone()
                     }
                 });
-                ShardWriter::open(folder.as_deref(), manifest, about)
+                ShardWriter::open(folder.as_deref(), manifest, about, &shard_rows)
             })
             .collect()
     }
@@ -169,25 +173,43 @@ impl Run<'_> {
         self.model.split_points().iter().map(|point| point.width)
     }
 
-    /// What the rows are a function of beside what the provenance says. The shards' size belongs to it, since it
-    /// decides where a shard ends.
-    fn fingerprint(&self) -> String {
+    /// What the folder is a function of beside what the provenance says: the model, the tokens, the units and the
+    /// texts, and how many rows a shard has, since that decides where one ends.
+    fn fingerprint(&self, about: &About) -> String {
+        let no_units = Units::default();
+        let units = about.units.as_deref().unwrap_or(&no_units);
         let mut hash = Sha256::new();
         hash.update(self.model.fingerprint());
-        hash.update(self.options.shard_bytes.to_le_bytes());
-        hash.update(bytemuck::cast_slice::<u32, u8>(&self.encoded.ids));
-        hash.update(bytemuck::cast_slice::<u32, u8>(&self.encoded.positions));
-        for starts in [&self.encoded.text_starts, &self.encoded.unit_starts] {
-            starts.iter().for_each(|start| hash.update(start.to_le_bytes()));
+        hash.update((self.rows_per_shard() as u64).to_le_bytes());
+        // Each list behind its length, so that no two sets of lists look the same.
+        let numbers =
+            [&self.encoded.ids, &self.encoded.positions, &units.text_index, &units.begin, &units.end, &units.string];
+        for numbers in numbers {
+            hash.update((numbers.len() as u64).to_le_bytes());
+            hash.update(bytemuck::cast_slice::<u32, u8>(numbers));
+        }
+        let strings = [about.texts.parts(), units.strings.parts()];
+        for (bytes, _) in strings {
+            hash.update((bytes.len() as u64).to_le_bytes());
+            hash.update(bytes);
+        }
+        for places in [&self.encoded.text_starts, &self.encoded.unit_starts, strings[0].1, strings[1].1] {
+            hash.update((places.len() as u64).to_le_bytes());
+            places.iter().for_each(|&place| hash.update((place as u64).to_le_bytes()));
         }
         let digits = |text: String, byte: &u8| text + &format!("{byte:02x}");
         hash.finalize().iter().fold(String::new(), digits)
     }
 
-    /// Consecutive texts whose rows fill a shard for the widest split point.
-    fn windows(&self) -> Vec<Range<usize>> {
+    /// How many rows a shard has at most: those that fill it for the widest split point.
+    fn rows_per_shard(&self) -> usize {
         let widest = self.widths().max().unwrap_or(1);
-        let most_rows = (self.options.shard_bytes / (widest * size_of::<f32>())).max(1);
+        (self.options.shard_bytes / (widest * size_of::<f32>())).max(1)
+    }
+
+    /// Consecutive texts whose rows fill a shard; a text of more rows than that is a shard of its own.
+    fn windows(&self) -> Vec<Range<usize>> {
+        let most_rows = self.rows_per_shard();
         let mut windows = Vec::new();
         let mut first = 0;
         for text in 0..self.encoded.text_count() {
@@ -221,18 +243,22 @@ impl Run<'_> {
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);
         let result = std::thread::scope(|scope| {
+            let threads = self.threads.min(batches.len());
             // A worker that is ahead waits: at most one finished batch per worker is in the channel.
-            let (sender, receiver) = mpsc::sync_channel(self.threads);
-            for _ in 0..self.threads.min(batches.len()) {
+            let (sender, receiver) = mpsc::sync_channel(threads);
+            let started = (0..threads).try_for_each(|_| {
                 let sender = sender.clone();
                 let (batches, next, stop) = (&batches, &next, &stop);
-                scope.spawn(move || self.work(batches, next, stop, control, &sender));
-            }
+                let work = move || self.work(batches, next, stop, control, &sender);
+                start(scope, work).map(drop)
+            });
             drop(sender);
-            let result = receiver.iter().try_for_each(|finished| {
-                let (batch, pooled) = finished?;
-                self.place(&batches[batch], &pooled, rows.start, &mut window);
-                control.advance(batches[batch].iter().map(|&text| self.encoded.ids(text).len() as u64).sum())
+            let result = started.and_then(|()| {
+                receiver.iter().try_for_each(|finished| {
+                    let (batch, pooled) = finished?;
+                    self.place(&batches[batch], &pooled, rows.start, &mut window);
+                    control.advance(batches[batch].iter().map(|&text| self.encoded.ids(text).len() as u64).sum())
+                })
             });
             // Workers that still run see this before their next batch, and a closed channel after it.
             stop.store(true, Ordering::Relaxed);
@@ -267,9 +293,8 @@ impl Run<'_> {
         let pool = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
             Ok(pool) => pool,
             Err(error) => {
-                let error = Error::new(ErrorCode::OutOfMemory, format!("cannot start a thread: {error}"));
                 // Nobody listens any more when this fails.
-                sender.send(Err(error.hint("ask for fewer threads"))).ok();
+                sender.send(Err(no_thread(&error))).ok();
                 return;
             }
         };

@@ -1,7 +1,8 @@
 //! Activations as a folder: `manifest.json`, `units.safetensors` and shards `rows-00000.safetensors`.
 //!
 //! The manifest lists the shards that are complete and is replaced as a whole after each one, so that whatever
-//! happens in between, the folder holds complete shards and says which.
+//! happens in between, the folder holds complete shards and says which. Shard `i` is always called
+//! `rows-{i:05}.safetensors`.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -24,6 +25,8 @@ const FORMAT: &str = "eidos.activations";
 const VERSION: u32 = 1;
 const MANIFEST: &str = "manifest.json";
 const UNITS: &str = "units.safetensors";
+/// The fingerprint of a folder that [`Activations::save`] writes. Nothing goes on from it: a save begins anew.
+const SAVED: &str = "saved";
 /// A manifest lists shards of many megabytes; one of more than this is not a manifest.
 const MANIFEST_LIMIT: u64 = 64 << 20;
 
@@ -38,7 +41,8 @@ pub(super) struct Manifest {
     #[serde(flatten)]
     pub(super) provenance: Provenance,
     pub(super) truncated_count: usize,
-    /// What the rows are a function of (weights, tokens, pooling): a run goes on only where this is the same.
+    /// What the rows, the units and the shards are a function of: a run goes on only where this is the same. [`SAVED`]
+    /// where a matrix was saved.
     pub(super) fingerprint: String,
     /// The complete shards, in the order of their rows.
     pub(super) shards: Vec<ShardEntry>,
@@ -71,8 +75,13 @@ impl Manifest {
         self.shards.iter().map(|shard| shard.row_count).sum()
     }
 
+    /// Whether this is what a save left behind that was interrupted: nobody can open it.
+    fn is_half_saved(&self) -> bool {
+        self.fingerprint == SAVED && self.complete_rows() < self.row_count
+    }
+
     /// Whether a run with `wanted` may go on from the shards of this one.
-    pub(super) fn continues(&self, wanted: &Self) -> bool {
+    fn continues(&self, wanted: &Self) -> bool {
         let same = Self { shards: Vec::new(), ..self.clone() };
         same == Self { shards: Vec::new(), ..wanted.clone() }
     }
@@ -86,49 +95,68 @@ pub(super) struct ShardWriter {
 }
 
 impl ShardWriter {
-    /// Opens `folder` (or a temporary one) for the shards that `manifest` describes. Complete shards of the same
-    /// run that are there already are kept; those of another run are an error, since somebody may want them.
-    pub(super) fn open(folder: Option<&Path>, manifest: Manifest, about: &About) -> Result<Self> {
+    /// Opens `folder` (or a temporary one) for the shards that `manifest` describes, which have `shard_rows` rows each.
+    /// Complete shards of the same run that are there already are kept; those of another run are an error, since
+    /// somebody may want them.
+    pub(super) fn open(folder: Option<&Path>, manifest: Manifest, about: &About, shard_rows: &[usize]) -> Result<Self> {
         let (folder, temporary) = if let Some(folder) = folder {
             (folder.to_owned(), None)
         } else {
             let temporary = TemporaryFolder::create()?;
             (temporary.path().to_owned(), Some(temporary))
         };
-        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, "create the folder", &error))?;
         let mut writer = Self { folder, temporary, manifest };
-        if writer.folder.join(MANIFEST).exists() {
-            let found = read_manifest(&writer.folder)?;
-            if !found.continues(&writer.manifest) {
-                let folder = writer.folder.display();
-                return Err(Error::new(
-                    ErrorCode::Mismatch,
-                    format!("`{folder}` holds activations of another run (other texts, model, split point or options)"),
-                )
-                .hint("choose another folder, or remove that one")
-                .detail("path", folder));
-            }
-            writer.manifest.shards = writer.whole_shards(&found);
-        } else {
+        if !writer.folder.join(MANIFEST).exists() {
+            writer.begin(about)?;
+            return Ok(writer);
+        }
+        let found = read_manifest(&writer.folder)?;
+        if !found.continues(&writer.manifest) {
+            let folder = writer.folder.display();
+            return Err(Error::new(
+                ErrorCode::Mismatch,
+                format!("`{folder}` holds activations of another run (other texts, model, split point or options)"),
+            )
+            .hint("choose another folder, or remove that one")
+            .detail("path", folder));
+        }
+        writer.manifest.shards = writer.whole_shards(&found, shard_rows);
+        // A disk that has lost shards may have lost the units as well.
+        let units = read_units(&writer.folder.join(UNITS), found.row_count);
+        if !units.is_ok_and(|(units, texts)| units.as_ref() == about.units.as_deref() && texts == *about.texts) {
             write_units(&writer.folder.join(UNITS), about)?;
         }
-        writer.write_manifest()?;
+        if writer.manifest != found {
+            writer.write_manifest()?;
+        }
         Ok(writer)
     }
 
-    /// The leading shards of `found` that are really there and whole: a disk may have lost what it promised.
-    fn whole_shards(&self, found: &Manifest) -> Vec<ShardEntry> {
+    /// A writer that begins anew in `folder`, whatever is there.
+    fn create(folder: &Path, manifest: Manifest, about: &About) -> Result<Self> {
+        let writer = Self { folder: folder.to_owned(), temporary: None, manifest };
+        writer.begin(about)?;
+        Ok(writer)
+    }
+
+    /// Makes the folder and writes what comes before the first shard.
+    fn begin(&self, about: &About) -> Result<()> {
+        std::fs::create_dir_all(&self.folder).map_err(|error| Error::io(&self.folder, "create the folder", &error))?;
+        write_units(&self.folder.join(UNITS), about)?;
+        self.write_manifest()
+    }
+
+    /// The leading shards of `found` that are really there, whole, and where this run puts them: a disk may have lost
+    /// what it promised.
+    fn whole_shards(&self, found: &Manifest, shard_rows: &[usize]) -> Vec<ShardEntry> {
         let mut first_row = 0;
-        let mut whole = Vec::new();
-        for entry in &found.shards {
+        let is_whole = |(entry, rows): &(&ShardEntry, &usize)| {
             let path = self.folder.join(&entry.file);
-            if Shard::open(&path, first_row, entry.row_count, self.manifest.column_count).is_err() {
-                break;
-            }
+            let shard = Shard::open(&path, first_row, entry.row_count, self.manifest.column_count);
             first_row += entry.row_count;
-            whole.push(entry.clone());
-        }
-        whole
+            entry.row_count == **rows && shard.is_ok()
+        };
+        found.shards.iter().zip(shard_rows).take_while(is_whole).map(|(entry, _)| entry.clone()).collect()
     }
 
     /// How many rows are complete, from the first on.
@@ -140,7 +168,7 @@ impl ShardWriter {
     pub(super) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
         let columns = self.manifest.column_count;
         let row_count = values.len() / columns;
-        let file = format!("rows-{:05}.safetensors", self.manifest.shards.len());
+        let file = shard_file(self.manifest.shards.len());
         write_shard(&self.folder.join(&file), values, columns)?;
         self.manifest.shards.push(ShardEntry { file, row_count });
         self.write_manifest()
@@ -163,7 +191,8 @@ impl ShardWriter {
 
 impl Activations {
     /// Writes the activations to `folder` (made if missing): shards of at most 256 MiB, the units and the texts,
-    /// and a manifest last.
+    /// and a manifest last. Nothing is done where they lie in that folder already; what an interrupted save left there
+    /// is written anew.
     ///
     /// # Errors
     /// [`ErrorCode::Io`] when the disk is full or forbids it; [`ErrorCode::Mismatch`] when other activations are in
@@ -179,17 +208,18 @@ impl Activations {
                 return Ok(());
             }
         }
-        if folder.join(MANIFEST).exists() {
+        if folder.join(MANIFEST).exists() && !read_manifest(folder).is_ok_and(|found| found.is_half_saved()) {
             return Err(Error::new(ErrorCode::Mismatch, format!("`{}` holds activations already", folder.display()))
-                .hint("choose another folder, or remove that one"));
+                .hint("choose another folder, or remove that one")
+                .detail("path", folder.display()));
         }
         let columns = self.column_count();
         let rows_per_shard = (SHARD_BYTES / (columns * size_of::<f32>())).max(1);
-        let manifest = Manifest::new(self.row_count(), columns, self.about(), "saved".to_owned());
-        let mut writer = ShardWriter::open(Some(folder), manifest, self.about())?;
+        let manifest = Manifest::new(self.row_count(), columns, self.about(), SAVED.to_owned());
         control.begin(Stage::Write, (self.row_count() * columns * size_of::<f32>()) as u64)?;
+        let mut writer = ShardWriter::create(folder, manifest, self.about())?;
         let mut scratch = Vec::new();
-        let mut first = writer.complete_rows();
+        let mut first = 0;
         while first < self.row_count() {
             let count = rows_per_shard.min(self.row_count() - first);
             let values = self.tile(first, count, &mut scratch)?;
@@ -212,8 +242,13 @@ impl Activations {
         let complete = manifest.complete_rows();
         if complete != manifest.row_count {
             let (folder, rows) = (folder.display(), manifest.row_count);
+            let hint = if manifest.is_half_saved() {
+                "save into the same folder again"
+            } else {
+                "collect into the same folder again to go on from there"
+            };
             return Err(Error::new(ErrorCode::InvalidFile, format!("`{folder}` holds {complete} of {rows} rows"))
-                .hint("collect into the same folder again to go on from there")
+                .hint(hint)
                 .detail("complete_rows", complete));
         }
         let (units, texts) = read_units(&folder.join(UNITS), manifest.row_count)?;
@@ -231,6 +266,11 @@ impl Activations {
 
 /// How large a shard is at most, in bytes: one is in memory while it is made.
 pub(super) const SHARD_BYTES: usize = 256 << 20;
+
+/// The name of a shard.
+fn shard_file(index: usize) -> String {
+    format!("rows-{index:05}.safetensors")
+}
 
 fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::InvalidFile, format!("`{}` {what}", path.display()))
@@ -257,9 +297,16 @@ fn read_manifest(folder: &Path) -> Result<Manifest> {
         )
         .hint("update Eidos"));
     }
-    let plain = |file: &str| file.starts_with("rows-") && !file.contains(['/', '\\']);
-    if manifest.column_count == 0 || !manifest.shards.iter().all(|shard| plain(&shard.file)) {
-        return Err(damaged(&path, "names shards or sizes that cannot be"));
+    let wrong = manifest.shards.iter().enumerate().find(|(index, shard)| shard.file != shard_file(*index));
+    if let Some((index, shard)) = wrong {
+        let (file, right) = (shard.file.escape_debug(), shard_file(index));
+        return Err(damaged(&path, format!("names a shard `{file}`, which must be `{right}`")));
+    }
+    let (rows, columns) = (manifest.row_count, manifest.column_count);
+    // No row takes more than memory can hold either, even where there are none.
+    let bytes = rows.max(1).checked_mul(columns).and_then(|values| values.checked_mul(size_of::<f32>()));
+    if columns == 0 || bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+        return Err(damaged(&path, format!("says that there are {rows} rows of {columns} columns")));
     }
     let complete = manifest.shards.iter().try_fold(0_usize, |sum, shard| sum.checked_add(shard.row_count));
     if complete.is_none_or(|rows| rows > manifest.row_count) {

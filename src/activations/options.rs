@@ -37,7 +37,7 @@ impl Default for CollectOptions {
         Self {
             granularity: Granularity::Word,
             aggregation: Aggregation::Mean,
-            batch_tokens: 2048,
+            batch_tokens: 512,
             threads: 0,
             memory_limit: 4 << 30,
             folder: None,

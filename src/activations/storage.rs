@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use memmap2::Mmap;
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::files::open_file;
 
 /// Rows that another library owns (a DLPack tensor, say) and that stay where they are until this is dropped.
 pub trait ForeignRows: Send + Sync {
@@ -86,7 +87,10 @@ impl Shard {
                 .hint("collect the activations again, or restore the file")
                 .detail("path", path.display())
         };
-        let file = std::fs::File::open(path).map_err(|error| Error::io(path, "open", &error))?;
+        let (file, size) = open_file(path)?;
+        if size == 0 {
+            return Err(invalid("is empty".to_owned()));
+        }
         // SAFETY: the map is read-only and private to this value. A file that another process changes or truncates
         // while it is mapped is outside what any library can guard; complete shards are never written again by us.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, "map", &error))?;
@@ -115,14 +119,14 @@ impl Shard {
 pub(super) struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
-    /// Makes a new folder in the system's folder for temporary files.
+    /// Makes a new folder in the system's folder for temporary files. What texts say is for nobody else to read.
     pub(super) fn create() -> Result<Self> {
         let base = std::env::temp_dir();
         let nanos =
             std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0, |time| time.as_nanos());
         for attempt in 0..1000_u32 {
             let path = base.join(format!("eidos-{}-{nanos}-{attempt}", std::process::id()));
-            match std::fs::create_dir(&path) {
+            match create_private(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(Error::io(path, "create the temporary folder", &error)),
@@ -134,6 +138,13 @@ impl TemporaryFolder {
     pub(super) fn path(&self) -> &Path {
         &self.0
     }
+}
+
+fn create_private(path: &Path) -> std::io::Result<()> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(path)
 }
 
 impl Drop for TemporaryFolder {

@@ -14,6 +14,7 @@ use crate::activations::Provenance;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
 
+/// The entry of the metadata that describes an explainer, and tells its file from another one.
 const FORMAT: &str = "eidos.explainer";
 const VERSION: u32 = 1;
 /// A dictionary of a hundred thousand concepts of ten thousand columns; anything larger is not an explainer.
@@ -127,7 +128,8 @@ impl Explainer {
     pub fn save(&self, path: &Path) -> Result<()> {
         let broken = |error: &dyn std::fmt::Display| Error::internal(format!("cannot describe the explainer: {error}"));
         let about = serde_json::to_string(&*self.about).map_err(|error| broken(&error))?;
-        let metadata = HashMap::from([("format".to_owned(), FORMAT.to_owned()), ("about".to_owned(), about)]);
+        // One entry only: a map has no order, and the same explainer must be the same bytes.
+        let metadata = HashMap::from([(FORMAT.to_owned(), about)]);
         let tensors = self.model.tensors();
         let views = tensors
             .iter()
@@ -153,10 +155,9 @@ impl Explainer {
         let whole = |error: safetensors::SafeTensorError| invalid(format!("not a whole safetensors file: {error}"));
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole)?;
         let metadata = header.metadata().clone().unwrap_or_default();
-        if metadata.get("format").map(String::as_str) != Some(FORMAT) {
+        let Some(about) = metadata.get(FORMAT) else {
             return Err(invalid("a safetensors file, but not an explainer".to_owned()));
-        }
-        let about = metadata.get("about").map_or("", String::as_str);
+        };
         let version = serde_json::from_str::<serde_json::Value>(about).ok().and_then(|about| about["version"].as_u64());
         if version.is_some_and(|version| version > u64::from(VERSION)) {
             let message =

@@ -110,7 +110,7 @@ pub struct eidos_activations_options {
     pub aggregation: u32,
     /// How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
     pub threads: u32,
-    /// How many tokens one batch holds at most. By default 2048. Results do not depend on it.
+    /// How many tokens one batch holds at most. By default 512. Results do not depend on it.
     pub batch_tokens: u64,
     /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
     /// 4 GiB.

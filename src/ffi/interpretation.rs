@@ -160,6 +160,7 @@ impl eidos_top_inputs_options {
             k: usize::try_from(self.k).unwrap_or(usize::MAX),
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
             negative_pole: self.negative_pole != 0,
+            threads: 0,
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use crate::chat::{Chat, ChatRequest, Usage};
 use crate::control::Control;
 use crate::error::Result;
+use crate::threads::start;
 
 /// Where answers come from: the cache alone, the model, or nowhere.
 pub(super) trait Source {
@@ -129,7 +130,7 @@ pub(super) fn side_by_side<T: Send>(
                     }
                 };
                 // Where there are no more threads, fewer work.
-                std::thread::Builder::new().spawn_scoped(scope, worker).ok();
+                start(scope, worker).ok();
             }
             drop(sender);
             receiver.iter().for_each(|(job, result)| absorb(job, result));

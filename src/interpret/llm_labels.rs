@@ -8,7 +8,7 @@
 //! finds all answers in the cache.
 
 use super::asking::{Cached, Estimate, Live, Source, side_by_side};
-use super::columns::{columns, concepts_at_a_time};
+use super::codes::{columns, concepts_at_a_time};
 use super::detection::{Scoring, TestPassage, score};
 use super::examples::{Examples, Test};
 use super::interpretation::{ConceptInputs, Interpretation, Pole};
@@ -156,7 +156,7 @@ impl LlmLabels {
         }
         self.scoring.as_ref().map_or(Ok(()), Scoring::check)?;
         let concepts = checked_concepts(self.concepts.as_deref(), explainer.concept_count())?;
-        check_width(explainer, activations)?;
+        check_width(explainer, Rows::column_count(activations))?;
         let passages = Passages::new(activations, self.context)?;
         let mut jobs = Vec::with_capacity(concepts.len());
         for group in concepts.chunks(concepts_at_a_time(Rows::row_count(activations))) {

@@ -1,7 +1,7 @@
 //! What concepts mean, in words.
 
 mod asking;
-mod columns;
+mod codes;
 mod detection;
 mod examples;
 mod interpretation;

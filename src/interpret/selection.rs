@@ -1,9 +1,7 @@
 //! What every interpretation checks before it begins.
 
-use crate::activations::Activations;
 use crate::concepts::Explainer;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::Rows;
 use crate::model::SplitModel;
 
 /// The concepts that are asked for; all when no list is given.
@@ -22,8 +20,8 @@ pub(super) fn checked_concepts(asked: Option<&[usize]>, count: usize) -> Result<
 }
 
 /// Rows of another width are of another model or split point.
-pub(super) fn check_width(explainer: &Explainer, activations: &Activations) -> Result<()> {
-    let (wanted, found) = (explainer.input_width(), Rows::column_count(activations));
+pub(super) fn check_width(explainer: &Explainer, found: usize) -> Result<()> {
+    let wanted = explainer.input_width();
     if wanted == found {
         return Ok(());
     }

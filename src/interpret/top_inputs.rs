@@ -3,13 +3,14 @@
 //! Occurrences of the same text count once, with their strongest activation. As in the Python peer, a list ends at
 //! the first activation that is exactly zero: what comes after it does not excite the concept.
 
+use super::codes::for_each_code;
 use super::interpretation::{ConceptInputs, Input, Interpretation};
 use super::selection::{check_width, checked_concepts, split_point_of};
 use crate::activations::{Activations, CollectOptions};
 use crate::concepts::Explainer;
-use crate::control::{Control, Stage};
+use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Rows, TILE_ROWS};
+use crate::linalg::Rows;
 use crate::model::SplitModel;
 
 /// Asks for the inputs that excite each concept most.
@@ -27,48 +28,39 @@ pub struct TopInputs {
     pub concepts: Option<Vec<usize>>,
     /// Also list the inputs with the most negative activations.
     pub negative_pole: bool,
+    /// How many threads encode; 0 means one per core. The result does not depend on it.
+    pub threads: usize,
 }
 
 impl Default for TopInputs {
     fn default() -> Self {
-        Self { k: 5, concepts: None, negative_pole: false }
+        Self { k: 5, concepts: None, negative_pole: false, threads: 0 }
     }
 }
 
 impl TopInputs {
     /// Ranks the units of activations that are there already.
     ///
-    /// Memory: 16 bytes per concept asked for and per different unit text, and one tile of rows.
+    /// Memory: 8 bytes per concept asked for, per different unit text and per pole, and a few tiles of rows per thread.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for k = 0 or a concept that does not exist; [`ErrorCode::Mismatch`] when the
-    /// activations have another width than the explainer; [`ErrorCode::Cancelled`].
+    /// activations have another width than the explainer; [`ErrorCode::InvalidData`] naming the first row with a
+    /// concept that is not finite; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
     pub fn interpret(
         &self,
         explainer: &Explainer,
         activations: &Activations,
         control: &Control,
     ) -> Result<Interpretation> {
-        if self.k == 0 {
-            return Err(Error::argument("the top 0 inputs were asked for").hint("ask for k of at least 1"));
-        }
-        let concepts = checked_concepts(self.concepts.as_deref(), explainer.concept_count())?;
-        check_width(explainer, activations)?;
+        let concepts = self.checked_concepts(explainer.concept_count())?;
+        check_width(explainer, Rows::column_count(activations))?;
         let names = Names::of(activations);
-        let mut extremes = Extremes::new(names.count, concepts.len(), self.negative_pole)?;
-        let mut codes = vec![0.0; TILE_ROWS * explainer.concept_count()];
-        let mut scratch = Vec::new();
-        control.begin(Stage::Interpret, Rows::row_count(activations) as u64)?;
-        for first in (0..Rows::row_count(activations)).step_by(TILE_ROWS) {
-            let count = TILE_ROWS.min(Rows::row_count(activations) - first);
-            let rows = activations.tile(first, count, &mut scratch)?;
-            let codes = &mut codes[..count * explainer.concept_count()];
-            explainer.encode(rows, codes)?;
-            for (offset, code) in codes.chunks_exact(explainer.concept_count()).enumerate() {
-                extremes.update(names.index(first + offset), first + offset, code, &concepts);
-            }
-            control.advance(count as u64)?;
-        }
+        let row_count = Rows::row_count(activations);
+        let mut extremes = Extremes::new(names.count, concepts.len(), row_count, self.negative_pole)?;
+        for_each_code(explainer, activations, self.threads, control, |row, code| {
+            extremes.update(names.index(row), row, code, &concepts);
+        })?;
         let listed = concepts
             .iter()
             .enumerate()
@@ -86,7 +78,8 @@ impl TopInputs {
     ///
     /// # Errors
     /// Those of [`SplitModel::activations`] and [`TopInputs::interpret`]; [`ErrorCode::Mismatch`] when the model was
-    /// not loaded with the explainer's split point.
+    /// not loaded with the explainer's split point. What the explainer and the model say is looked at before the model
+    /// runs.
     pub fn interpret_texts(
         &self,
         explainer: &Explainer,
@@ -95,7 +88,7 @@ impl TopInputs {
         options: &CollectOptions,
         control: &Control,
     ) -> Result<Interpretation> {
-        let at = split_point_of(explainer, model)?;
+        let at = self.split_point_of(explainer, model)?;
         let activations = model.activations(texts, options, control)?;
         self.interpret(explainer, &activations[at], control)
     }
@@ -111,9 +104,24 @@ impl TopInputs {
         options: &CollectOptions,
         control: &Control,
     ) -> Result<Interpretation> {
-        let at = split_point_of(explainer, model)?;
+        let at = self.split_point_of(explainer, model)?;
         let activations = model.vocabulary_activations(options, control)?;
         self.interpret(explainer, &activations[at], control)
+    }
+
+    /// Which of the model's split points to read, once all is known to fit: running a model takes long.
+    fn split_point_of(&self, explainer: &Explainer, model: &SplitModel) -> Result<usize> {
+        self.checked_concepts(explainer.concept_count())?;
+        let at = split_point_of(explainer, model)?;
+        check_width(explainer, model.split_points()[at].width)?;
+        Ok(at)
+    }
+
+    fn checked_concepts(&self, count: usize) -> Result<Vec<usize>> {
+        if self.k == 0 {
+            return Err(Error::argument("the top 0 inputs were asked for").hint("ask for k of at least 1"));
+        }
+        checked_concepts(self.concepts.as_deref(), count)
     }
 
     /// The k strongest of the different texts, ties by first occurrence, up to the first that is exactly zero.
@@ -174,7 +182,11 @@ struct Extremes {
 }
 
 impl Extremes {
-    fn new(names: usize, slots: usize, both: bool) -> Result<Self> {
+    fn new(names: usize, slots: usize, rows: usize, both: bool) -> Result<Self> {
+        if u32::try_from(rows).is_err() {
+            return Err(Error::argument(format!("{rows} rows are too many to rank"))
+                .hint("give at most 4,294,967,295 rows at a time"));
+        }
         let too_many = || {
             Error::new(
                 ErrorCode::OutOfMemory,

@@ -4,11 +4,7 @@ use std::sync::mpsc;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-
-/// As many threads as asked for; 0 means one per core.
-pub(crate) fn thread_count(asked: usize) -> usize {
-    if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) }
-}
+use crate::threads::{start, thread_count};
 
 /// Runs `work` on the parts `0 .. parts`, side by side on `threads` threads, and hands the results to `absorb` on the
 /// calling thread in the order of the parts: sums that `absorb` makes are the same bits for every number of threads.
@@ -34,10 +30,10 @@ pub(crate) fn in_order<Scratch: Default, Part: Send>(
     }
     std::thread::scope(|scope| {
         let work = &work;
-        let receivers: Vec<_> = (0..threads)
+        let receivers = (0..threads)
             .map(|first| {
                 let (sender, receiver) = mpsc::sync_channel(1);
-                scope.spawn(move || {
+                start(scope, move || {
                     let mut scratch = Scratch::default();
                     for part in (first..parts).step_by(threads) {
                         let result = control.check().and_then(|()| work(part, &mut scratch));
@@ -47,10 +43,10 @@ pub(crate) fn in_order<Scratch: Default, Part: Send>(
                             return;
                         }
                     }
-                });
-                receiver
+                })?;
+                Ok(receiver)
             })
-            .collect();
+            .collect::<Result<Vec<_>>>()?;
         (0..parts).try_for_each(|part| {
             let result = receivers[part % threads].recv().map_err(|_| Error::internal("a thread ended early"))?;
             absorb(part, result?)

@@ -6,7 +6,7 @@
 //!                              weights ───►  layers by site ──► forward pass ──► tap ──► rows
 //! ```
 //!
-//! An architecture is data: a [family](families) maps a configuration to a [blueprint], which lists the
+//! An architecture is data: a family maps a configuration to a blueprint, which lists the
 //! modules with the point of the forward pass where each one's output lies. From that one list come the paths a
 //! user splits at, the names of the weights and the steps of the pass, which is written once.
 

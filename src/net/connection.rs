@@ -9,6 +9,7 @@ use ureq::{Agent, RequestBuilder};
 
 use crate::control::Control;
 use crate::error::Result;
+use crate::threads::start;
 
 /// How often the watcher looks whether the caller cancelled.
 const WATCH_STEP: Duration = Duration::from_millis(100);
@@ -49,7 +50,7 @@ pub(crate) fn until_cancelled<T, E: From<crate::Error>>(
     let result = std::thread::scope(|scope| {
         // Without a watcher (no more threads) cancelling waits for the next bytes or a time limit, which is no reason to
         // fail.
-        std::thread::Builder::new().spawn_scoped(scope, move || watch(control, shut_down, &ended)).ok();
+        start(scope, move || watch(control, shut_down, &ended)).ok();
         let result = work();
         drop(working);
         result

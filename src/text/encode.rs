@@ -14,6 +14,7 @@ use super::tokenizer::Tokenizer;
 use super::units::UnitsBuilder;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
+use crate::threads::start;
 
 /// How many texts are tokenized before the next look at progress and cancellation.
 const TEXTS_AT_A_TIME: usize = 512;
@@ -41,8 +42,8 @@ impl Tokenizer {
             let share = chunk.len().div_ceil(threads.max(1));
             let tokens = std::thread::scope(|scope| {
                 let workers: Vec<_> =
-                    chunk.chunks(share).map(|texts| scope.spawn(move || self.tokenize(texts, control))).collect();
-                workers.into_iter().map(|worker| worker.join().map_err(|_| panicked())?).collect::<Result<Vec<_>>>()
+                    chunk.chunks(share).map(|texts| start(scope, move || self.tokenize(texts, control))).collect();
+                workers.into_iter().map(|worker| worker?.join().map_err(|_| panicked())?).collect::<Result<Vec<_>>>()
             });
             let tokens =
                 tokens.map_err(|error| error.within(format!("texts {first} to {}", first + chunk.len() - 1)))?;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::{Map, Value};
-use tokenizers::{TruncationDirection, TruncationParams};
+use tokenizers::{PostProcessor, TruncationDirection, TruncationParams};
 
 use super::sentence::SentenceRules;
 use crate::error::{Error, ErrorCode, Result};
@@ -155,14 +155,21 @@ fn limit(config: &Map<String, Value>, max_tokens: Option<usize>) -> Option<usize
 fn truncate_to(inner: &mut tokenizers::Tokenizer, limit: Option<usize>, config: &Map<String, Value>) -> Result<()> {
     let left = config.get("truncation_side").and_then(Value::as_str) == Some("left");
     let direction = if left { TruncationDirection::Left } else { TruncationDirection::Right };
+    let added = inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
+    // The crate subtracts the one from the other without a look.
+    if let Some(limit) = limit.filter(|&limit| limit <= added) {
+        return Err(invalid(
+            "tokenizer.json",
+            format!(
+                "adds {added} special tokens to a text, but the model_max_length of tokenizer_config.json or the \
+                 positions of the model allow {limit}: there is no room for text"
+            ),
+        ));
+    }
     let parameters = limit.map(|max_length| TruncationParams { max_length, direction, ..TruncationParams::default() });
-    inner.with_truncation(parameters).map_err(|error| {
-        let limit = limit.unwrap_or(0);
-        invalid(
-            "tokenizer_config.json",
-            format!("has a model_max_length of {limit}, which leaves no room for text: {error}"),
-        )
-    })?;
+    inner
+        .with_truncation(parameters)
+        .map_err(|error| invalid("tokenizer.json", format!("cannot cut texts to {limit:?} tokens: {error}")))?;
     Ok(())
 }
 

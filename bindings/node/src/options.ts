@@ -63,7 +63,7 @@ export interface UnitOptions {
   readonly aggregation?: Aggregation | undefined;
   /** How many batches run at the same time on the CPU. By default one per core. */
   readonly threads?: number | undefined;
-  /** How many tokens one batch holds at most. By default 2048. */
+  /** How many tokens one batch holds at most. By default 512. */
   readonly batchTokens?: number | undefined;
   /** The most bytes that the rows may take in memory; beyond it they go to shards on disk. By default 4 GiB. */
   readonly memoryLimit?: number | undefined;

@@ -78,9 +78,7 @@ test('the same input gives the same bits, saved or not', async () => {
   await explainer.save(file);
   const opened = await Explainer.open(file);
   assert.deepEqual(opened.dictionary, explainer.dictionary);
-  const { lastChange, ...report } = opened.fitReport;
-  assert.deepEqual({ ...report, lastChange: explainer.fitReport.lastChange }, explainer.fitReport);
-  assert.ok(Math.abs(lastChange - explainer.fitReport.lastChange) < 1e-15);
+  assert.deepEqual(opened.fitReport, explainer.fitReport);
 });
 
 test('top inputs', async () => {

@@ -1,0 +1,228 @@
+/// Activations: one row per unit of text, with what each row stands for.
+#ifndef EIDOS_ACTIVATIONS_HPP
+#define EIDOS_ACTIVATIONS_HPP
+
+#include "control.hpp"
+#include "detail/call.hpp"
+#include "detail/handle.hpp"
+#include "error.hpp"
+#include "matrix.hpp"
+#include "strings.hpp"
+
+#include <eidos.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+namespace eidos {
+
+/// What one row of activations stands for.
+enum class Granularity : std::uint32_t {
+    /// Each token that is not a special one.
+    token = EIDOS_GRANULARITY_TOKEN,
+    /// Each word, as the tokenizer's pre-tokenizer splits them.
+    word = EIDOS_GRANULARITY_WORD,
+    /// Each sentence.
+    sentence = EIDOS_GRANULARITY_SENTENCE,
+    /// Each text, over its tokens that are not special.
+    sample = EIDOS_GRANULARITY_SAMPLE,
+    /// Each position, special tokens included.
+    all_tokens = EIDOS_GRANULARITY_ALL_TOKENS,
+    /// The first position of each text, which must be the tokenizer's classification token.
+    cls_token = EIDOS_GRANULARITY_CLS_TOKEN,
+};
+
+/// How the tokens of a unit become one row, column by column.
+enum class Aggregation : std::uint32_t {
+    /// Their mean.
+    mean = EIDOS_AGGREGATION_MEAN,
+    /// Their sum.
+    sum = EIDOS_AGGREGATION_SUM,
+    /// Their largest value.
+    max = EIDOS_AGGREGATION_MAX,
+    /// Their smallest value.
+    min = EIDOS_AGGREGATION_MIN,
+    /// Their value of largest magnitude, with its sign.
+    signed_max = EIDOS_AGGREGATION_SIGNED_MAX,
+    /// The row of the first token.
+    first = EIDOS_AGGREGATION_FIRST,
+    /// The row of the last token.
+    last = EIDOS_AGGREGATION_LAST,
+};
+
+/// How activations are collected.
+struct ActivationsOptions {
+    /// What one row stands for.
+    Granularity granularity = Granularity::word;
+    /// How the tokens of a unit become one row.
+    Aggregation aggregation = Aggregation::mean;
+    /// How many batches run at the same time on the CPU; 0 means one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// How many tokens one batch holds at most; 0 means 512. Results do not depend on it.
+    std::uint64_t batch_tokens = 0;
+    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. 0 means
+    /// 4 GiB.
+    std::uint64_t memory_limit = 0;
+    /// How many bytes a shard has at most; 0 means 256 MiB.
+    std::uint64_t shard_bytes = 0;
+    /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
+    /// shard. Empty means memory, and a temporary folder beyond the memory limit.
+    std::string folder = {};
+};
+
+/// Where a unit stands: the index of its text, and its first byte and one past its last byte in that text's UTF-8.
+struct UnitSpan {
+    std::size_t text_index = 0;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+};
+
+namespace detail {
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_activations_options to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_activations_options result = defaults(eidos_activations_options_init);
+    result.granularity = static_cast<std::uint32_t>(options.granularity);
+    result.aggregation = static_cast<std::uint32_t>(options.aggregation);
+    result.threads = options.threads;
+    result.batch_tokens = options.batch_tokens;
+    result.memory_limit = options.memory_limit;
+    result.shard_bytes = options.shard_bytes;
+    result.folder = c_str_or_null(options.folder);
+    return result;
+}
+
+/// The enumerator of a number; nothing for 0.
+template <class Enumeration> std::optional<Enumeration> enumerator_of(std::uint32_t number)
+{
+    return number ? std::optional(static_cast<Enumeration>(number)) : std::nullopt;
+}
+
+/// The unit texts of `row_count` rows as eidos.h wants them: NULL when there are none.
+inline const char *const *unit_texts_of(const StringArgs &unit_texts EIDOS_LIFETIMEBOUND, std::size_t row_count)
+{
+    if (unit_texts.size() != 0 && unit_texts.size() != row_count)
+        throw Error(Status::invalid_argument,
+                    "there are " + std::to_string(row_count) + " rows, but " + std::to_string(unit_texts.size()) +
+                        " unit texts",
+                    "pass one text per row, or none");
+    return unit_texts.data();
+}
+
+} // namespace detail
+
+/// A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of threads
+/// may read it at the same time.
+class Activations : public detail::Handle<eidos_activations> {
+public:
+    using Handle::Handle;
+
+    /// Activations from a matrix of your own, which is copied. `unit_texts` names each row; without, rows have numbers.
+    [[nodiscard]] static Activations from_rows(MatrixView rows, const StringArgs &unit_texts = {})
+    {
+        return detail::create<Activations>(eidos_activations_from_rows, rows.data(), rows.row_count(), rows.column_count(),
+                                           detail::unit_texts_of(unit_texts, rows.row_count()));
+    }
+
+    /// Opens a folder that save(), or a collection into a folder, wrote. Rows are memory-mapped.
+    [[nodiscard]] static Activations open(const StringArg &folder)
+    {
+        return detail::create<Activations>(eidos_activations_open, folder.c_str());
+    }
+
+    /// Writes the activations to a folder, which is made where missing.
+    void save(const StringArg &folder, const Control &control = {}) const
+    {
+        control.call(eidos_activations_save, handle(), folder.c_str(), control.handle());
+    }
+
+    /// How many rows there are: one per unit.
+    [[nodiscard]] std::size_t row_count() const { return eidos_activations_row_count(handle()); }
+
+    /// How many columns there are: the width of the module's output.
+    [[nodiscard]] std::size_t column_count() const { return eidos_activations_column_count(handle()); }
+
+    /// How many texts were longer than the model can read and lost their end.
+    [[nodiscard]] std::size_t truncated_count() const { return eidos_activations_truncated_count(handle()); }
+
+    /// How many texts the activations were collected from; 0 for rows of your own.
+    [[nodiscard]] std::size_t text_count() const { return eidos_activations_text_count(handle()); }
+
+    /// Whether the rows are memory-mapped from shards on disk.
+    [[nodiscard]] bool is_on_disk() const { return eidos_activations_is_on_disk(handle()) != 0; }
+
+    /// What one row stands for; nothing for rows of your own.
+    [[nodiscard]] std::optional<Granularity> granularity() const
+    {
+        return detail::enumerator_of<Granularity>(eidos_activations_granularity(handle()));
+    }
+
+    /// How the tokens of a unit became one row; nothing for rows of your own.
+    [[nodiscard]] std::optional<Aggregation> aggregation() const
+    {
+        return detail::enumerator_of<Aggregation>(eidos_activations_aggregation(handle()));
+    }
+
+    /// The id or folder of the model; empty for rows of your own.
+    [[nodiscard]] std::string model() const { return detail::text(eidos_activations_model, handle()); }
+
+    /// The module path of the split point; empty for rows of your own.
+    [[nodiscard]] std::string split_point() const { return detail::text(eidos_activations_split_point, handle()); }
+
+    /// All rows, without a copy: a view that ends with the activations. Throws an Error where they lie in several shards on
+    /// disk; its detail `available_rows` says how many can be one view.
+    [[nodiscard]] MatrixView rows() const & EIDOS_LIFETIMEBOUND { return rows(0, row_count()); }
+    MatrixView rows() const && = delete;
+
+    /// `count` rows from row `first`, without a copy, as rows().
+    [[nodiscard]] MatrixView rows(std::size_t first, std::size_t count) const & EIDOS_LIFETIMEBOUND
+    {
+        const float *values = nullptr;
+        detail::call(eidos_activations_rows, handle(), first, count, &values);
+        return {values, count, column_count()};
+    }
+    MatrixView rows(std::size_t, std::size_t) const && = delete;
+
+    /// A copy of `count` rows from row `first`, wherever they lie.
+    [[nodiscard]] Matrix copy_rows(std::size_t first, std::size_t count) const
+    {
+        Matrix result(count, column_count());
+        copy_rows_into(first, count, result.values());
+        return result;
+    }
+
+    /// Copies `count` rows from row `first` to `out`, which has room for `count * column_count()` values.
+    void copy_rows_into(std::size_t first, std::size_t count, Span<float> out) const
+    {
+        detail::call(eidos_activations_copy_rows, handle(), first, count, out.data(), out.size());
+    }
+
+    /// The text of a row's unit (`" film"`); nothing for rows without unit texts. Throws an Error beyond the last row.
+    [[nodiscard]] std::optional<std::string> unit(std::size_t row) const
+    {
+        detail::check_index(row, row_count(), "row");
+        return detail::optional_text(eidos_activations_unit, handle(), row);
+    }
+
+    /// Where a row's unit stands in the texts. Throws an Error beyond the last row, and for rows of your own.
+    [[nodiscard]] UnitSpan unit_span(std::size_t row) const
+    {
+        UnitSpan span;
+        detail::call(eidos_activations_unit_span, handle(), row, &span.text_index, &span.begin, &span.end);
+        return span;
+    }
+
+    /// A text that the activations were collected from. Throws an Error beyond the last.
+    [[nodiscard]] std::string text(std::size_t index) const
+    {
+        detail::check_index(index, text_count(), "text");
+        return detail::text(eidos_activations_text, handle(), index);
+    }
+};
+
+} // namespace eidos
+
+#endif

@@ -1,0 +1,177 @@
+/// Progress and cancellation of long calls.
+#ifndef EIDOS_CONTROL_HPP
+#define EIDOS_CONTROL_HPP
+
+#include "detail/call.hpp"
+#include "detail/handle.hpp"
+#include "error.hpp"
+
+#include <eidos.h>
+
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string_view>
+#include <utility>
+
+namespace eidos {
+
+/// What a long call is busy with, and the unit that its progress is counted in.
+enum class Stage : std::uint32_t {
+    /// Nothing has started.
+    idle = EIDOS_STAGE_IDLE,
+    /// Fetching files from a hub; bytes.
+    download = EIDOS_STAGE_DOWNLOAD,
+    /// Reading weights; tensors.
+    load = EIDOS_STAGE_LOAD,
+    /// Turning texts into tokens; texts.
+    tokenize = EIDOS_STAGE_TOKENIZE,
+    /// Running the model; tokens.
+    forward = EIDOS_STAGE_FORWARD,
+    /// Reading rows to learn their mean and covariance; rows.
+    covariance = EIDOS_STAGE_COVARIANCE,
+    /// Iterating to fit the concepts; iterations, of which the total is the most there can be.
+    fit = EIDOS_STAGE_FIT,
+    /// Encoding rows into concepts to rank inputs; rows.
+    interpret = EIDOS_STAGE_INTERPRET,
+    /// Writing files; bytes.
+    write = EIDOS_STAGE_WRITE,
+};
+
+/// A stage as a word for a progress bar (`forward`).
+inline std::string_view name(Stage stage) { return eidos_stage_name(static_cast<std::uint32_t>(stage)); }
+
+/// How far a long call has come.
+struct Progress {
+    Stage stage = Stage::idle;
+    /// How much of the stage is done, in the unit of the stage.
+    std::uint64_t done = 0;
+    /// How much there is in all, in the same unit; 0 when unknown.
+    std::uint64_t total = 0;
+    /// Seconds since the Control was made.
+    double elapsed_seconds = 0;
+};
+
+class Control;
+
+namespace detail {
+
+inline Progress from_c(const eidos_progress &progress)
+{
+    return {static_cast<Stage>(progress.stage), progress.done, progress.total, progress.elapsed_seconds};
+}
+
+/// A callback, and the exception that it threw: that one must not pass through the library, which is not C++.
+class Watcher {
+public:
+    Watcher(const eidos_control *control, std::function<void(const Progress &)> callback)
+        : control_(control), callback_(std::move(callback))
+    {
+    }
+
+    /// Runs the callback of the Watcher behind `watcher`; cancels the call when it throws. An eidos_progress_callback.
+    static void report(const eidos_progress *progress, void *watcher) noexcept
+    {
+        static_cast<Watcher *>(watcher)->run(from_c(*progress));
+    }
+
+    /// Throws what the callback threw, once.
+    void rethrow()
+    {
+        std::unique_lock lock(mutex_);
+        if (const std::exception_ptr thrown = std::exchange(thrown_, nullptr)) {
+            lock.unlock();
+            std::rethrow_exception(thrown);
+        }
+    }
+
+private:
+    void run(const Progress &progress) noexcept
+    {
+        try {
+            callback_(progress);
+        } catch (...) {
+            eidos_control_cancel(control_);
+            const std::lock_guard lock(mutex_);
+            if (!thrown_)
+                thrown_ = std::current_exception();
+        }
+    }
+
+    const eidos_control *control_;
+    std::function<void(const Progress &)> callback_;
+    std::mutex mutex_;
+    std::exception_ptr thrown_;
+};
+
+} // namespace detail
+
+/// Watches and cancels long calls, from any thread. It may be used for several calls, one after the other.
+///
+///     eidos::Control control([](const eidos::Progress &progress) { std::cerr << name(progress.stage) << '\n'; });
+///     auto activations = model.activations(texts, {}, control);
+///
+/// With C++20, a std::stop_token cancels through `std::stop_callback stop(token, [&] { control.cancel(); });`.
+class Control : public detail::Handle<eidos_control> {
+public:
+    /// A control that nobody has cancelled.
+    Control() : Control(detail::create<detail::Handle<eidos_control>>(eidos_control_new).release()) {}
+
+    /// A control that runs `callback` after each step, on the thread that makes the long call. The callback may cancel
+    /// this control; it must not start another call with it. When it throws, the call is cancelled, and throws that.
+    explicit Control(std::function<void(const Progress &)> callback) : Control()
+    {
+        if (!callback)
+            return;
+        watcher_ = std::make_unique<detail::Watcher>(handle(), std::move(callback));
+        detail::call(eidos_control_set_callback, handle(), &detail::Watcher::report, watcher_.get());
+    }
+
+    /// Takes over a handle of eidos.h.
+    using Handle::Handle;
+
+    /// Asks the calls that use this control to stop: they throw Cancelled within one batch or iteration. A cancelled
+    /// control stays cancelled.
+    void cancel() const noexcept { eidos_control_cancel(get()); }
+
+    /// Whether somebody asked to stop.
+    [[nodiscard]] bool is_cancelled() const { return eidos_control_is_cancelled(handle()) != 0; }
+
+    /// How far the call has come, without waiting for it.
+    [[nodiscard]] Progress progress() const
+    {
+        eidos_progress progress;
+        detail::call(eidos_control_progress, handle(), &progress);
+        return detail::from_c(progress);
+    }
+
+    /// Calls a function of eidos.h that uses this control, and throws what it says, or what the callback threw.
+    template <class... Parameters, class... Arguments>
+    void call(eidos_status (*function)(Parameters...), Arguments... arguments) const
+    {
+        const auto rethrow = [this] {
+            if (watcher_)
+                watcher_->rethrow();
+        };
+        detail::call_then(rethrow, function, arguments...);
+    }
+
+    /// Calls a function of eidos.h whose last parameters are this control, an output and the error; the output becomes an
+    /// `Object`.
+    template <class Object, class... Parameters, class... Arguments>
+    [[nodiscard]] Object create(eidos_status (*function)(Parameters...), Arguments... arguments) const
+    {
+        detail::Outputs<typename Object::handle_type> out(1);
+        call(function, arguments..., handle(), out.data());
+        return Object(out.take(0));
+    }
+
+private:
+    std::unique_ptr<detail::Watcher> watcher_;
+};
+
+} // namespace eidos
+
+#endif

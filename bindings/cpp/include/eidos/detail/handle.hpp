@@ -1,0 +1,76 @@
+/// Handles of the C library and their owners.
+#ifndef EIDOS_DETAIL_HANDLE_HPP
+#define EIDOS_DETAIL_HANDLE_HPP
+
+#include "../error.hpp"
+
+#include <eidos.h>
+
+#include <cstddef>
+#include <memory>
+#include <utility>
+#include <vector>
+
+namespace eidos::detail {
+
+/// Frees a handle with the function of its type.
+struct Free {
+    void operator()(eidos_error *handle) const noexcept { eidos_error_free(handle); }
+    void operator()(eidos_control *handle) const noexcept { eidos_control_free(handle); }
+    void operator()(eidos_split_model *handle) const noexcept { eidos_split_model_free(handle); }
+    void operator()(eidos_activations *handle) const noexcept { eidos_activations_free(handle); }
+    void operator()(eidos_explainer *handle) const noexcept { eidos_explainer_free(handle); }
+    void operator()(eidos_interpretation *handle) const noexcept { eidos_interpretation_free(handle); }
+};
+
+/// An object of this binding: the owner of one handle of the C library.
+template <class T> class Handle {
+public:
+    /// The type of the handle in eidos.h.
+    using handle_type = T;
+
+    /// Takes over a handle that a call of eidos.h returned.
+    explicit Handle(T *handle) noexcept : handle_(handle) {}
+
+    /// The handle, for calls of eidos.h; still owned by this object. Throws an Error when the object was moved from.
+    [[nodiscard]] T *handle() const EIDOS_LIFETIMEBOUND
+    {
+        if (!handle_)
+            throw Error(Status::invalid_handle, "the object was moved from", "use the object that it was moved to");
+        return handle_.get();
+    }
+
+    /// Gives the handle up to the caller, who frees it. NULL when the object was moved from.
+    [[nodiscard]] T *release() noexcept { return handle_.release(); }
+
+protected:
+    /// The handle, or NULL when the object was moved from.
+    [[nodiscard]] T *get() const noexcept { return handle_.get(); }
+
+private:
+    std::unique_ptr<T, Free> handle_;
+};
+
+/// Places for the handles that a call returns; frees those that nobody took.
+template <class T> class Outputs {
+public:
+    explicit Outputs(std::size_t count) : handles_(count, nullptr) {}
+    Outputs(const Outputs &) = delete;
+    Outputs &operator=(const Outputs &) = delete;
+    ~Outputs()
+    {
+        for (T *handle : handles_)
+            Free()(handle);
+    }
+
+    [[nodiscard]] T **data() noexcept { return handles_.data(); }
+    [[nodiscard]] std::size_t size() const noexcept { return handles_.size(); }
+    [[nodiscard]] T *take(std::size_t index) noexcept { return std::exchange(handles_[index], nullptr); }
+
+private:
+    std::vector<T *> handles_;
+};
+
+} // namespace eidos::detail
+
+#endif

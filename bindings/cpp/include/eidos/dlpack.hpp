@@ -1,0 +1,54 @@
+/// Activations as DLPack tensors and back, without a copy. Include your dlpack.h, of version 1.0 or later, before this file.
+#ifndef EIDOS_DLPACK_HPP
+#define EIDOS_DLPACK_HPP
+
+#include "activations.hpp"
+#include "detail/call.hpp"
+#include "strings.hpp"
+
+#include <eidos.h>
+
+#include <cstddef>
+#include <memory>
+
+namespace eidos {
+
+/// Runs a tensor's own deleter.
+struct DLPackDeleter {
+    void operator()(DLManagedTensorVersioned *tensor) const noexcept
+    {
+        if (tensor->deleter)
+            tensor->deleter(tensor);
+    }
+};
+
+/// A tensor and the duty to run its deleter; `release()` gives both to another library.
+using DLPackTensor = std::unique_ptr<DLManagedTensorVersioned, DLPackDeleter>;
+
+/// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
+/// copy. The tensor's deleter runs with the last of the activations, or at once when this throws. `unit_texts` names each
+/// row.
+[[nodiscard]] inline Activations from_dlpack(DLPackTensor tensor, const StringArgs &unit_texts = {})
+{
+    // The library reads as many unit texts as the tensor has rows. It refuses tensors of other versions and dimensions.
+    if (unit_texts.size() != 0 && tensor && tensor->version.major == 1 && tensor->dl_tensor.ndim == 2 &&
+        tensor->dl_tensor.shape)
+        detail::unit_texts_of(unit_texts, static_cast<std::size_t>(tensor->dl_tensor.shape[0]));
+    Activations result =
+        detail::create<Activations>(eidos_activations_from_dlpack, tensor.get(), unit_texts.data());
+    static_cast<void>(tensor.release());
+    return result;
+}
+
+/// The rows as a read-only DLPack tensor, version 1, without a copy; they stay alive until its deleter runs. Throws an Error
+/// where the rows lie in several shards on disk.
+[[nodiscard]] inline DLPackTensor to_dlpack(const Activations &activations)
+{
+    DLManagedTensorVersioned *tensor = nullptr;
+    detail::call(eidos_activations_to_dlpack, activations.handle(), &tensor);
+    return DLPackTensor(tensor);
+}
+
+} // namespace eidos
+
+#endif

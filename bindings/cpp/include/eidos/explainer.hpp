@@ -1,0 +1,108 @@
+/// Explainers: fitted concepts.
+#ifndef EIDOS_EXPLAINER_HPP
+#define EIDOS_EXPLAINER_HPP
+
+#include "detail/call.hpp"
+#include "detail/handle.hpp"
+#include "matrix.hpp"
+#include "strings.hpp"
+
+#include <eidos.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+namespace eidos {
+
+/// How a fit ended.
+struct FitReport {
+    /// Whether the iterations ended because nothing changed any more, not because they ran out.
+    bool converged = false;
+    /// How many iterations it took; the most that any component took when they were found one after the other.
+    std::uint32_t iterations = 0;
+    /// The change of the last iteration, in the unit of the tolerance.
+    double last_change = 0;
+};
+
+/// Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
+/// number of threads may use it at the same time.
+class Explainer : public detail::Handle<eidos_explainer> {
+public:
+    using Handle::Handle;
+
+    /// Opens a file that save() wrote.
+    [[nodiscard]] static Explainer open(const StringArg &path)
+    {
+        return detail::create<Explainer>(eidos_explainer_open, path.c_str());
+    }
+
+    /// Writes the explainer to a file, whole or not at all.
+    void save(const StringArg &path) const { detail::call(eidos_explainer_save, handle(), path.c_str()); }
+
+    /// How many concepts there are.
+    [[nodiscard]] std::size_t concept_count() const { return eidos_explainer_concept_count(handle()); }
+
+    /// How many columns the rows have that it encodes.
+    [[nodiscard]] std::size_t input_width() const { return eidos_explainer_input_width(handle()); }
+
+    /// The method that found the concepts (`ica`).
+    [[nodiscard]] std::string method() const { return detail::text(eidos_explainer_method, handle()); }
+
+    /// The id or folder of the model that the activations came from; empty for rows of your own.
+    [[nodiscard]] std::string model() const { return detail::text(eidos_explainer_model, handle()); }
+
+    /// The module path of the split point that the activations came from; empty for rows of your own.
+    [[nodiscard]] std::string split_point() const { return detail::text(eidos_explainer_split_point, handle()); }
+
+    /// How the fit ended.
+    [[nodiscard]] FitReport fit_report() const
+    {
+        eidos_fit_report report;
+        detail::call(eidos_explainer_fit_report, handle(), &report);
+        return {report.converged != 0, report.iterations, report.last_change};
+    }
+
+    /// Encodes rows of `input_width()` columns into concepts: a row of `concept_count()` columns for each.
+    [[nodiscard]] Matrix encode(MatrixView rows) const
+    {
+        Matrix codes(rows.row_count(), concept_count());
+        encode_into(rows, codes.values());
+        return codes;
+    }
+
+    /// Encodes rows into `out`, which has room for `rows.row_count() * concept_count()` values.
+    void encode_into(MatrixView rows, Span<float> out) const
+    {
+        detail::call(eidos_explainer_encode, handle(), rows.data(), rows.row_count(), rows.column_count(), out.data(),
+                     out.size());
+    }
+
+    /// Decodes concepts, a row of `concept_count()` columns each, back into rows of `input_width()` columns.
+    [[nodiscard]] Matrix decode(MatrixView codes) const
+    {
+        Matrix rows(codes.row_count(), input_width());
+        decode_into(codes, rows.values());
+        return rows;
+    }
+
+    /// Decodes concepts into `out`, which has room for `codes.row_count() * input_width()` values.
+    void decode_into(MatrixView codes, Span<float> out) const
+    {
+        detail::call(eidos_explainer_decode, handle(), codes.data(), codes.row_count(), codes.column_count(), out.data(),
+                     out.size());
+    }
+
+    /// The dictionary: a row of `input_width()` columns per concept, without a copy. The view ends with the explainer.
+    [[nodiscard]] MatrixView dictionary() const & EIDOS_LIFETIMEBOUND
+    {
+        std::size_t length = 0;
+        const float *values = eidos_explainer_dictionary(handle(), &length);
+        return {Span<const float>(values, length), input_width()};
+    }
+    MatrixView dictionary() const && = delete;
+};
+
+} // namespace eidos
+
+#endif

@@ -1,0 +1,92 @@
+/// What concepts mean: for each, the inputs that excite it.
+#ifndef EIDOS_INTERPRETATION_HPP
+#define EIDOS_INTERPRETATION_HPP
+
+#include "detail/call.hpp"
+#include "detail/handle.hpp"
+#include "error.hpp"
+#include "strings.hpp"
+
+#include <eidos.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace eidos {
+
+/// An input that excites a concept.
+struct Input {
+    /// Its text (`" film"`).
+    std::string text;
+    /// The concept's activation there.
+    float activation = 0;
+    /// The row of the activations that has that activation.
+    std::size_t row = 0;
+};
+
+/// The inputs that excite one concept, the strongest first; none for a dead concept.
+struct ConceptInputs {
+    /// Which concept of the explainer it is.
+    std::size_t concept_index = 0;
+    /// The inputs with the largest activations.
+    std::vector<Input> positive;
+    /// The inputs with the most negative activations, where they were asked for.
+    std::vector<Input> negative;
+};
+
+/// What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
+/// time.
+class Interpretation : public detail::Handle<eidos_interpretation> {
+public:
+    using Handle::Handle;
+
+    /// Opens a file that save() wrote.
+    [[nodiscard]] static Interpretation open(const StringArg &path)
+    {
+        return detail::create<Interpretation>(eidos_interpretation_open, path.c_str());
+    }
+
+    /// Writes the interpretation to a JSON file, whole or not at all.
+    void save(const StringArg &path) const { detail::call(eidos_interpretation_save, handle(), path.c_str()); }
+
+    /// How many concepts were interpreted.
+    [[nodiscard]] std::size_t concept_count() const { return eidos_interpretation_concept_count(handle()); }
+
+    /// The concepts that were interpreted, in the order in which they were asked for.
+    [[nodiscard]] std::vector<ConceptInputs> concepts() const
+    {
+        std::vector<ConceptInputs> result(concept_count());
+        for (std::size_t index = 0; index < result.size(); index++)
+            result[index] = at(index);
+        return result;
+    }
+
+    /// One of them. Throws an Error beyond the last.
+    [[nodiscard]] ConceptInputs at(std::size_t index) const
+    {
+        detail::check_index(index, concept_count(), "interpreted concept");
+        return {eidos_interpretation_concept(handle(), index), inputs(index, EIDOS_POLE_POSITIVE),
+                inputs(index, EIDOS_POLE_NEGATIVE)};
+    }
+
+    /// The whole interpretation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation",
+    /// "concepts": [{"concept", "positive": [{"text", "activation", "row"}], "negative": [...]}]}`.
+    [[nodiscard]] std::string json() const { return detail::text(eidos_interpretation_json, handle()); }
+
+private:
+    [[nodiscard]] std::vector<Input> inputs(std::size_t index, std::uint32_t pole) const
+    {
+        std::vector<Input> result(eidos_interpretation_size(handle(), index, pole));
+        for (std::size_t rank = 0; rank < result.size(); rank++)
+            result[rank] = {detail::text(eidos_interpretation_input, handle(), index, pole, rank),
+                            eidos_interpretation_activation(handle(), index, pole, rank),
+                            eidos_interpretation_row(handle(), index, pole, rank)};
+        return result;
+    }
+};
+
+} // namespace eidos
+
+#endif

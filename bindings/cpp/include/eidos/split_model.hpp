@@ -1,0 +1,213 @@
+/// Models split at modules.
+#ifndef EIDOS_SPLIT_MODEL_HPP
+#define EIDOS_SPLIT_MODEL_HPP
+
+#include "activations.hpp"
+#include "control.hpp"
+#include "detail/call.hpp"
+#include "detail/handle.hpp"
+#include "strings.hpp"
+
+#include <eidos.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace eidos {
+
+/// Which head of a model to build.
+enum class Head : std::uint32_t {
+    /// The head that the model's configuration names.
+    automatic = EIDOS_HEAD_AUTO,
+    /// No head: the base model.
+    base = EIDOS_HEAD_BASE,
+    /// A masked language model.
+    masked_lm = EIDOS_HEAD_MASKED_LM,
+    /// A classifier of texts.
+    sequence_classification = EIDOS_HEAD_SEQUENCE_CLASSIFICATION,
+};
+
+/// Where a model runs.
+enum class Device : std::uint32_t {
+    /// The processor.
+    cpu = EIDOS_DEVICE_CPU,
+    /// An NVIDIA GPU.
+    cuda = EIDOS_DEVICE_CUDA,
+};
+
+/// Whether to download.
+enum class Network : std::uint32_t {
+    /// Ask the environment (`HF_HUB_OFFLINE`).
+    automatic = EIDOS_NETWORK_AUTO,
+    /// Use only files that are there already.
+    offline = EIDOS_NETWORK_OFFLINE,
+    /// Download what is missing.
+    online = EIDOS_NETWORK_ONLINE,
+};
+
+/// How a model is loaded. Empty strings mean the environment or the default.
+struct LoadOptions {
+    /// Which head to build.
+    Head head = Head::automatic;
+    /// Where to run.
+    Device device = Device::cpu;
+    /// Which of several GPUs, from 0.
+    std::uint32_t device_index = 0;
+    /// Whether to download.
+    Network network = Network::automatic;
+    /// A branch, tag or commit of a repository; empty means `main`.
+    std::string revision = {};
+    /// An access token; empty means `HF_TOKEN` or the token file.
+    std::string token = {};
+    /// Where downloads are kept; empty means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    std::string cache_folder = {};
+    /// The hub's address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
+    std::string endpoint = {};
+};
+
+/// A module of a model.
+struct Module {
+    /// Its path as the checkpoint names it (`model.layers.10.mlp`); empty for the whole model.
+    std::string path;
+    /// What it is, with its sizes (`Linear(768 -> 3072)`).
+    std::string kind;
+    /// Whether it can be a split point: it has one output row per token.
+    bool can_split = false;
+};
+
+/// A module that a model is split at.
+struct SplitPoint {
+    /// The module's path.
+    std::string path;
+    /// How many columns its activations have.
+    std::size_t width = 0;
+};
+
+namespace detail {
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_load_options result = defaults(eidos_load_options_init);
+    result.head = static_cast<std::uint32_t>(options.head);
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
+    result.network = static_cast<std::uint32_t>(options.network);
+    result.revision = c_str_or_null(options.revision);
+    result.token = c_str_or_null(options.token);
+    result.cache_folder = c_str_or_null(options.cache_folder);
+    result.endpoint = c_str_or_null(options.endpoint);
+    return result;
+}
+
+} // namespace detail
+
+/// A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
+/// at the same time.
+class SplitModel : public detail::Handle<eidos_split_model> {
+public:
+    using Handle::Handle;
+
+    /// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the
+    /// small model inside the library.
+    ///
+    /// `split_points` are module paths (`model.layers.10.mlp`), or numbers (`10` is the eleventh block): one, or several in
+    /// braces. Only the weights up to the last of them are read. Without any, nothing but the tree of modules is loaded, to
+    /// choose from.
+    [[nodiscard]] static SplitModel load(const StringArg &id_or_path, const StringArgs &split_points = {},
+                                         const LoadOptions &options = {}, const Control &control = {})
+    {
+        const eidos_load_options c_options = detail::to_c(options);
+        return control.create<SplitModel>(eidos_split_model_load, id_or_path.c_str(), split_points.data(),
+                                          split_points.size(), &c_options);
+    }
+
+    /// The id or folder that the model was loaded by.
+    [[nodiscard]] std::string name() const { return detail::text(eidos_split_model_name, handle()); }
+
+    /// The modules, in the order in which PyTorch's `named_modules()` lists them.
+    [[nodiscard]] std::vector<Module> modules() const
+    {
+        std::vector<Module> result(eidos_split_model_module_count(handle()));
+        for (std::size_t index = 0; index < result.size(); index++)
+            result[index] = {detail::text(eidos_split_model_module_path, handle(), index),
+                             detail::text(eidos_split_model_module_kind, handle(), index),
+                             eidos_split_model_module_can_split(handle(), index) != 0};
+        return result;
+    }
+
+    /// The modules that the model was split at, in the order in which they were given.
+    [[nodiscard]] std::vector<SplitPoint> split_points() const
+    {
+        std::vector<SplitPoint> result(split_point_count());
+        for (std::size_t index = 0; index < result.size(); index++)
+            result[index] = {detail::text(eidos_split_model_split_point, handle(), index),
+                             eidos_split_model_width(handle(), index)};
+        return result;
+    }
+
+    /// The activations of texts, of a model with one split point. A text without tokens gives no rows.
+    [[nodiscard]] Activations activations(const StringArgs &texts, const ActivationsOptions &options = {},
+                                          const Control &control = {}) const
+    {
+        check_one_split_point();
+        return std::move(activations_per_split_point(texts, options, control).front());
+    }
+
+    /// The activations of texts at each split point, in their order.
+    [[nodiscard]] std::vector<Activations> activations_per_split_point(const StringArgs &texts,
+                                                                       const ActivationsOptions &options = {},
+                                                                       const Control &control = {}) const
+    {
+        const eidos_activations_options c_options = detail::to_c(options);
+        return collect(control, eidos_split_model_activations, handle(), texts.data(), texts.size(), &c_options);
+    }
+
+    /// The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token, of a model with one split
+    /// point. The units are the vocabulary's own strings.
+    [[nodiscard]] Activations vocabulary_activations(const ActivationsOptions &options = {},
+                                                     const Control &control = {}) const
+    {
+        check_one_split_point();
+        return std::move(vocabulary_activations_per_split_point(options, control).front());
+    }
+
+    /// The activations of the vocabulary at each split point, in their order.
+    [[nodiscard]] std::vector<Activations> vocabulary_activations_per_split_point(const ActivationsOptions &options = {},
+                                                                                  const Control &control = {}) const
+    {
+        const eidos_activations_options c_options = detail::to_c(options);
+        return collect(control, eidos_split_model_vocabulary_activations, handle(), &c_options);
+    }
+
+private:
+    [[nodiscard]] std::size_t split_point_count() const { return eidos_split_model_split_point_count(handle()); }
+
+    void check_one_split_point() const
+    {
+        if (split_point_count() != 1)
+            throw Error(Status::invalid_argument,
+                        "the model has " + std::to_string(split_point_count()) + " split points, and this call is for one",
+                        "load the model with one split point, or ask for the activations per split point");
+    }
+
+    template <class... Parameters, class... Arguments>
+    [[nodiscard]] std::vector<Activations> collect(const Control &control, eidos_status (*function)(Parameters...),
+                                                   Arguments... arguments) const
+    {
+        detail::Outputs<eidos_activations> out(split_point_count());
+        control.call(function, arguments..., control.handle(), out.data(), out.size());
+        std::vector<Activations> result;
+        result.reserve(out.size());
+        for (std::size_t index = 0; index < out.size(); index++)
+            result.emplace_back(out.take(index));
+        return result;
+    }
+};
+
+} // namespace eidos
+
+#endif

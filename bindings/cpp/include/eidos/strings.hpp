@@ -1,0 +1,122 @@
+/// How strings are passed to calls: anything that is like a string, anything that is like a list of them.
+#ifndef EIDOS_STRINGS_HPP
+#define EIDOS_STRINGS_HPP
+
+#include "error.hpp"
+
+#include <cstddef>
+#include <filesystem>
+#include <initializer_list>
+#include <iterator>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace eidos {
+namespace detail {
+
+/// Throws for a string with a NUL inside, which C would cut short.
+inline void check_string(std::string_view string)
+{
+    if (const std::size_t at = string.find('\0'); at != std::string_view::npos)
+        throw Error(Status::invalid_argument, "a string has a NUL inside, at byte " + std::to_string(at),
+                    "remove it, or replace it with a space");
+}
+
+/// A string of an options struct: NULL for an empty one.
+inline const char *c_str_or_null(const std::string &string EIDOS_LIFETIMEBOUND)
+{
+    check_string(string);
+    return string.empty() ? nullptr : string.c_str();
+}
+
+} // namespace detail
+
+/// One UTF-8 string as an argument: a `const char *`, std::string, std::string_view or std::filesystem::path. It refers to
+/// what it was made of where that ends in a NUL, so it is for passing on, not for keeping. A string with a NUL inside, which C
+/// would cut short, throws an Error.
+class StringArg {
+public:
+    StringArg(const char *string EIDOS_LIFETIMEBOUND) noexcept : borrowed_(string) {}
+    StringArg(const std::string &string EIDOS_LIFETIMEBOUND) : borrowed_(string.c_str()) { detail::check_string(string); }
+    StringArg(std::string &&string) : owned_(std::move(string)), owns_(true) { detail::check_string(owned_); }
+    StringArg(std::string_view string) : StringArg(std::string(string)) {}
+    StringArg(const std::filesystem::path &path) : StringArg(utf8(path)) {}
+
+    /// The string as C wants it; NULL only for a `const char *` that was NULL.
+    [[nodiscard]] const char *c_str() const noexcept EIDOS_LIFETIMEBOUND { return owns_ ? owned_.c_str() : borrowed_; }
+
+private:
+    static std::string utf8(const std::filesystem::path &path)
+    {
+        const auto bytes = path.u8string(); // of char in C++17, of char8_t later
+        return {bytes.begin(), bytes.end()};
+    }
+
+    const char *borrowed_ = nullptr;
+    std::string owned_;
+    bool owns_ = false;
+};
+
+namespace detail {
+
+template <class T, class = void> struct IsRangeOfStrings : std::false_type {};
+template <class T>
+struct IsRangeOfStrings<T, std::void_t<decltype(std::begin(std::declval<T &>()), std::end(std::declval<T &>()))>>
+    : std::is_convertible<decltype(*std::begin(std::declval<T &>())), StringArg> {};
+
+/// A string, or a range of strings.
+template <class T>
+inline constexpr bool are_strings = std::is_convertible_v<T, StringArg> || IsRangeOfStrings<T>::value;
+
+} // namespace detail
+
+/// Strings as an argument: `{"a", "b"}`, or any range of strings, or a single one. For passing on, as StringArg.
+class StringArgs {
+public:
+    /// No strings.
+    StringArgs() = default;
+
+    StringArgs(std::initializer_list<StringArg> strings) : StringArgs(strings.begin(), strings.end()) {}
+
+    template <class Strings, class = std::enable_if_t<!std::is_same_v<std::decay_t<Strings>, StringArgs> &&
+                                                      detail::are_strings<Strings>>>
+    StringArgs(Strings &&strings EIDOS_LIFETIMEBOUND)
+    {
+        if constexpr (std::is_convertible_v<Strings, StringArg>)
+            strings_.emplace_back(std::forward<Strings>(strings));
+        else
+            for (auto &&string : strings)
+                strings_.emplace_back(std::forward<decltype(string)>(string));
+        point();
+    }
+
+    StringArgs(const StringArgs &) = delete;
+    StringArgs &operator=(const StringArgs &) = delete;
+
+    /// The strings as C wants them; NULL when there are none.
+    [[nodiscard]] const char *const *data() const noexcept EIDOS_LIFETIMEBOUND
+    {
+        return pointers_.empty() ? nullptr : pointers_.data();
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return pointers_.size(); }
+
+private:
+    template <class Iterator> StringArgs(Iterator first, Iterator last) : strings_(first, last) { point(); }
+
+    void point()
+    {
+        pointers_.reserve(strings_.size());
+        for (const StringArg &string : strings_)
+            pointers_.push_back(string.c_str());
+    }
+
+    std::vector<StringArg> strings_;
+    std::vector<const char *> pointers_;
+};
+
+} // namespace eidos
+
+#endif

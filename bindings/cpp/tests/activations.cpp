@@ -1,0 +1,128 @@
+// Rows and what they stand for.
+#include "demo.hpp"
+
+#include <algorithm>
+
+namespace {
+
+using eidos::Activations;
+
+TEST(Activations, KnowWhereTheyComeFrom)
+{
+    const Activations &activations = demo().activations;
+    EXPECT_EQ(activations.model(), "eidos:demo");
+    EXPECT_EQ(activations.split_point(), split);
+    EXPECT_EQ(activations.granularity(), eidos::Granularity::word);
+    EXPECT_EQ(activations.aggregation(), eidos::Aggregation::mean);
+    EXPECT_EQ(activations.text_count(), texts.size());
+    EXPECT_EQ(activations.truncated_count(), 0u);
+    EXPECT_FALSE(activations.is_on_disk());
+}
+
+TEST(Activations, UnitsStandInTheirTexts)
+{
+    const Activations &activations = demo().activations;
+    ASSERT_GT(activations.row_count(), 50u);
+    bool not_ascii = false;
+    for (std::size_t row = 0; row < activations.row_count(); row++) {
+        const auto [text_index, begin, end] = activations.unit_span(row);
+        ASSERT_LT(text_index, texts.size());
+        EXPECT_EQ(activations.unit(row), texts[text_index].substr(begin, end - begin));
+        not_ascii = not_ascii || activations.unit(row) == " caf\xc3\xa9";
+    }
+    EXPECT_TRUE(not_ascii);
+    for (std::size_t index = 0; index < texts.size(); index++)
+        EXPECT_EQ(activations.text(index), texts[index]);
+}
+
+TEST(Activations, ViewsAndCopiesAgree)
+{
+    const Activations &activations = demo().activations;
+    const auto view = activations.rows();
+    EXPECT_EQ(view.row_count(), activations.row_count());
+    EXPECT_EQ(view.data(), activations.rows().data()) << "a view is not a copy";
+    const auto some = activations.rows(3, 2);
+    EXPECT_EQ(some.data(), view.row(3).data());
+    const auto copy = activations.copy_rows(3, 2);
+    EXPECT_TRUE(std::equal(some.values().begin(), some.values().end(), copy.values().begin(), copy.values().end()));
+    EXPECT_EQ(activations.copy_rows(0, 0).row_count(), 0u);
+}
+
+TEST(Activations, ViewsSurviveAMove)
+{
+    Activations first = Activations::from_rows(demo().activations.rows());
+    const auto view = first.rows();
+    const float value = view(0, 0);
+    const Activations second = std::move(first);
+    EXPECT_EQ(view(0, 0), value);
+    EXPECT_EQ(second.rows().data(), view.data());
+}
+
+TEST(Activations, OfOnesOwnMatrix)
+{
+    const std::vector<float> rows = {1, 2, 3, 4, 5, 6};
+    const auto plain = Activations::from_rows({rows, 2});
+    EXPECT_EQ(plain.row_count(), 3u);
+    EXPECT_EQ(plain.column_count(), 2u);
+    EXPECT_EQ(plain.rows()(2, 1), 6);
+    EXPECT_EQ(plain.unit(0), std::nullopt);
+    EXPECT_EQ(plain.granularity(), std::nullopt);
+    EXPECT_EQ(plain.aggregation(), std::nullopt);
+    EXPECT_EQ(plain.model() + plain.split_point(), "");
+    EXPECT_STATUS(invalid_argument, plain.unit_span(0));
+
+    const auto named = Activations::from_rows({rows, 3}, {"first", "second"});
+    EXPECT_EQ(named.unit(1), "second");
+    EXPECT_STATUS(invalid_argument, Activations::from_rows({rows, 3}, {"first"}));
+    EXPECT_STATUS(invalid_argument, Activations::from_rows({rows, 3}, {"first", "second", "third"}));
+    EXPECT_STATUS(invalid_argument, Activations::from_rows({nullptr, 2, 2}));
+    EXPECT_STATUS(invalid_argument, Activations::from_rows({rows.data(), 2, 0}));
+    EXPECT_STATUS(invalid_argument, Activations::from_rows({}));
+}
+
+TEST(Activations, OfOtherUnits)
+{
+    eidos::ActivationsOptions options;
+    options.granularity = eidos::Granularity::sample;
+    options.aggregation = eidos::Aggregation::max;
+    options.threads = 1;
+    const auto samples = demo().model.activations(std::vector<std::string>{"a text", "another one"}, options);
+    EXPECT_EQ(samples.row_count(), 2u);
+    EXPECT_EQ(samples.granularity(), eidos::Granularity::sample);
+    EXPECT_EQ(samples.aggregation(), eidos::Aggregation::max);
+    EXPECT_EQ(demo().model.activations("one text").text_count(), 1u);
+    EXPECT_EQ(demo().model.activations({""}).row_count(), 0u) << "a text without tokens";
+    EXPECT_STATUS(invalid_argument, demo().model.activations({}));
+}
+
+TEST(Activations, SaveAndOpen)
+{
+    const TemporaryFolder folder;
+    const Activations &saved = demo().activations;
+    saved.save(folder / "saved");
+    const auto opened = Activations::open(folder / "saved");
+    EXPECT_TRUE(opened.is_on_disk());
+    EXPECT_EQ(opened.row_count(), saved.row_count());
+    EXPECT_EQ(opened.unit(5), saved.unit(5));
+    const auto left = opened.rows().values(), right = saved.rows().values();
+    EXPECT_TRUE(std::equal(left.begin(), left.end(), right.begin(), right.end()));
+}
+
+TEST(Activations, ShardsAreReadAsOne)
+{
+    const TemporaryFolder folder;
+    eidos::ActivationsOptions options;
+    options.folder = (folder / "shards").string();
+    options.shard_bytes = 1 << 14;
+    const auto shards = demo().model.activations(texts, options);
+    EXPECT_TRUE(shards.is_on_disk());
+    const auto error = error_of([&] { return shards.rows(); });
+    EXPECT_EQ(error.status(), eidos::Status::invalid_argument);
+    const std::size_t available = std::stoul(error.detail("available_rows").value());
+    EXPECT_EQ(shards.rows(0, available).row_count(), available);
+    const auto copy = shards.copy_rows(0, shards.row_count());
+    const auto rows = demo().activations.rows().values();
+    EXPECT_TRUE(std::equal(rows.begin(), rows.end(), copy.values().begin(), copy.values().end()));
+}
+
+} // namespace

@@ -1,0 +1,103 @@
+// Fitting concepts, and encoding and decoding with them.
+#include "demo.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace {
+
+TEST(Explainer, KnowsWhatItIs)
+{
+    const eidos::Explainer &explainer = demo().explainer;
+    EXPECT_EQ(explainer.concept_count(), 4u);
+    EXPECT_EQ(explainer.input_width(), demo().activations.column_count());
+    EXPECT_EQ(explainer.method(), "ica");
+    EXPECT_EQ(explainer.model(), "eidos:demo");
+    EXPECT_EQ(explainer.split_point(), split);
+    EXPECT_GT(explainer.fit_report().iterations, 0u);
+    EXPECT_GE(explainer.fit_report().last_change, 0);
+}
+
+TEST(Explainer, NotConvergingIsAResult)
+{
+    eidos::IcaOptions options;
+    options.concept_count = 4;
+    options.max_iterations = 1;
+    const auto report = eidos::fit_ica(demo().activations, options).fit_report();
+    EXPECT_FALSE(report.converged);
+    EXPECT_EQ(report.iterations, 1u);
+    EXPECT_GT(report.last_change, 0);
+}
+
+TEST(Explainer, EncodesAndDecodes)
+{
+    // As many concepts as columns lose nothing.
+    const std::vector<float> rows = {1, 2, 0, -1, 3, 1, 9, 0, 2, 5, -4, 1, 0, 0, 7, 2};
+    const auto activations = eidos::Activations::from_rows({rows, 2});
+    eidos::IcaOptions options;
+    options.concept_count = 2;
+    const auto explainer = eidos::fit_ica(activations, options);
+    const auto codes = explainer.encode(activations.rows());
+    EXPECT_EQ(codes.row_count(), 8u);
+    EXPECT_EQ(codes.column_count(), 2u);
+    const auto decoded = explainer.decode(codes);
+    for (std::size_t index = 0; index < rows.size(); index++)
+        EXPECT_NEAR(decoded.values()[index], rows[index], 1e-4);
+
+    std::vector<float> into(16);
+    explainer.encode_into(activations.rows(), into);
+    EXPECT_TRUE(std::equal(into.begin(), into.end(), codes.values().begin()));
+    explainer.decode_into(codes, into);
+    EXPECT_TRUE(std::equal(into.begin(), into.end(), decoded.values().begin()));
+    EXPECT_EQ(explainer.encode({eidos::Span<const float>(), 2}).row_count(), 0u);
+}
+
+TEST(Explainer, TheDictionaryIsAView)
+{
+    const eidos::Explainer &explainer = demo().explainer;
+    const auto dictionary = explainer.dictionary();
+    EXPECT_EQ(dictionary.row_count(), explainer.concept_count());
+    EXPECT_EQ(dictionary.column_count(), explainer.input_width());
+    EXPECT_EQ(dictionary.data(), explainer.dictionary().data());
+    // Decoding one concept adds its row of the dictionary.
+    eidos::Matrix codes(2, 4);
+    codes.values()[4 + 1] = 1;
+    const auto rows = explainer.decode(codes);
+    for (std::size_t column = 0; column < dictionary.column_count(); column++)
+        EXPECT_NEAR(rows(1, column) - rows(0, column), dictionary(1, column), 1e-5);
+}
+
+TEST(Explainer, OptionsMatter)
+{
+    eidos::IcaOptions options;
+    options.concept_count = 4;
+    const auto dictionary_of = [&] {
+        const auto explainer = eidos::fit_ica(demo().activations, options);
+        const auto values = explainer.dictionary().values();
+        return std::vector<float>(values.begin(), values.end());
+    };
+    const auto same = demo().explainer.dictionary().values();
+    const auto first = dictionary_of();
+    EXPECT_TRUE(std::equal(first.begin(), first.end(), same.begin())) << "the same input gives the same bits";
+    options.seed = 7;
+    EXPECT_NE(dictionary_of(), first);
+    options.seed = 0;
+    options.contrast = eidos::Contrast::cube;
+    EXPECT_NE(dictionary_of(), first);
+    options.contrast = eidos::Contrast::logcosh;
+    options.algorithm = eidos::IcaAlgorithm::deflation;
+    EXPECT_NE(dictionary_of(), first);
+}
+
+TEST(Explainer, SaveAndOpen)
+{
+    const TemporaryFolder folder;
+    demo().explainer.save(folder / "explainer.safetensors");
+    const auto opened = eidos::Explainer::open(folder / "explainer.safetensors");
+    EXPECT_EQ(opened.concept_count(), 4u);
+    EXPECT_EQ(opened.split_point(), split);
+    const auto left = opened.dictionary().values(), right = demo().explainer.dictionary().values();
+    EXPECT_TRUE(std::equal(left.begin(), left.end(), right.begin(), right.end()));
+}
+
+} // namespace

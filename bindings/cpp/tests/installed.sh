@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# What users of an installed Eidos see: it is installed, moved, and programs of C and C++ are built from there with CMake and
+# pkg-config, against the shared and the static library.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/../../.." && pwd)
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+unset LD_LIBRARY_PATH CMAKE_PREFIX_PATH PKG_CONFIG_PATH
+fail() { printf 'installed.sh: %s\n' "$*" >&2; exit 1; }
+
+# PROGRAM: it runs and says what it must. shared|static: how it finds the library.
+check() {
+    local kind=$2 needed
+    needed=$(readelf -d "$1" | grep -c 'NEEDED.*\[libeidos.so.0\]' || true)
+    [ "$needed" = "$([ "$kind" = shared ] && echo 1 || echo 0)" ] || fail "$1 is not $kind: $(readelf -d "$1" | grep NEEDED)"
+    [ "$("$1")" = "Eidos 0.1.0: 4 words" ] || fail "$1 says: $("$1")"
+}
+
+libdir=${1:-lib}
+LIBDIR=$libdir "$root/scripts/install.sh" "$out/first" >/dev/null
+LIBDIR=$libdir "$root/scripts/install.sh" "$out/first" >/dev/null # again, over itself
+mv "$out/first" "$out/moved"
+prefix=$out/moved
+lib=$prefix/$libdir
+if grep -rIl -e "$out" -e "$root" "$prefix" --exclude='*.a' --exclude='*.so*'; then fail "these name a folder of this machine"; fi
+[ "$(readlink "$lib/libeidos.so")" = libeidos.so.0 ] && [ "$(readlink "$lib/libeidos.so.0")" = libeidos.so.0.1.0 ] ||
+    fail "the links are wrong: $(ls -l "$lib")"
+if grep -rl '@[A-Z_]*@' "$lib/cmake" "$lib/pkgconfig"; then fail "these templates were not filled in"; fi
+find "$prefix" -type f -not -perm -044 | grep . && fail "these files cannot be read by others"
+
+# CMake
+cmake -S "$root/bindings/cpp/tests/installed" -B "$out/cmake" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+cmake --build "$out/cmake" >/dev/null
+for language in c cpp; do
+    check "$out/cmake/$language-shared" shared
+    check "$out/cmake/$language-static" static
+done
+sed 's/eidos 0.1 /eidos 0.2 /' "$root/bindings/cpp/tests/installed/CMakeLists.txt" >"$out/CMakeLists.txt"
+if cmake -S "$out" -B "$out/newer" -DCMAKE_PREFIX_PATH="$prefix" >"$out/log" 2>&1; then fail "0.1 passes for 0.2"; fi
+grep -q 'version: 0.1.0' "$out/log" || fail "$(cat "$out/log")"
+
+# pkg-config
+export PKG_CONFIG_PATH=$lib/pkgconfig
+apps=$root/bindings/cpp/tests/installed
+strict="-Wall -Wextra -Wpedantic -Werror"
+gcc $strict "$apps/app.c" $(pkg-config --cflags --libs eidos) "-Wl,-rpath,$lib" -o "$out/c-shared"
+g++ -std=c++17 $strict "$apps/app.cpp" $(pkg-config --cflags --libs eidos) "-Wl,-rpath,$lib" -o "$out/cpp-shared"
+gcc $strict "$apps/app.c" $(pkg-config --cflags --libs eidos-static) -o "$out/c-static"
+g++ -std=c++17 $strict "$apps/app.cpp" $(pkg-config --cflags --libs eidos-static) -o "$out/cpp-static"
+gcc "$apps/app.c" -static $(pkg-config --static --cflags --libs eidos) -o "$out/c-wholly-static" 2>/dev/null # warns of getaddrinfo
+for language in c cpp; do
+    check "$out/$language-shared" shared
+    check "$out/$language-static" static
+done
+check "$out/c-wholly-static" static
+pkg-config --exact-version=0.1.0 eidos || fail "pkg-config knows another version"
+
+# Packages are made in a folder that stands for the root.
+DESTDIR=$out/package "$root/scripts/install.sh" /usr >/dev/null
+[ -f "$out/package/usr/lib/libeidos.so.0.1.0" ] && [ -f "$out/package/usr/include/eidos/activations.hpp" ] ||
+    fail "DESTDIR is not heeded"

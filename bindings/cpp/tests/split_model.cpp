@@ -1,0 +1,61 @@
+// Loading models and reading their modules.
+#include "demo.hpp"
+
+#include <algorithm>
+
+namespace {
+
+TEST(SplitModel, ListsItsModulesWithoutWeights)
+{
+    const auto tree = eidos::SplitModel::load("eidos:demo");
+    const auto modules = tree.modules();
+    ASSERT_GT(modules.size(), 50u);
+    EXPECT_EQ(modules.front().path, "");
+    const auto found = std::find_if(modules.begin(), modules.end(), [](const auto &module) { return module.path == split; });
+    ASSERT_NE(found, modules.end());
+    EXPECT_TRUE(found->can_split);
+    EXPECT_NE(found->kind, "");
+    EXPECT_TRUE(std::any_of(modules.begin(), modules.end(), [](const auto &module) { return !module.can_split; }));
+    EXPECT_TRUE(tree.split_points().empty());
+    EXPECT_EQ(tree.name(), "eidos:demo");
+}
+
+TEST(SplitModel, KnowsItsSplitPoints)
+{
+    const auto model = eidos::SplitModel::load("eidos:demo", {"2", "model.layers.0.mlp"});
+    const auto points = model.split_points();
+    ASSERT_EQ(points.size(), 2u);
+    EXPECT_EQ(points[0].path, "model.layers.2");
+    EXPECT_EQ(points[1].path, "model.layers.0.mlp");
+    EXPECT_GT(points[0].width, 0u);
+
+    const auto all = model.activations_per_split_point(texts);
+    ASSERT_EQ(all.size(), 2u);
+    for (std::size_t index = 0; index < 2; index++) {
+        EXPECT_EQ(all[index].split_point(), points[index].path);
+        EXPECT_EQ(all[index].column_count(), points[index].width);
+    }
+    EXPECT_STATUS(invalid_argument, model.activations(texts));
+    EXPECT_STATUS(invalid_argument, model.vocabulary_activations());
+    EXPECT_STATUS(invalid_argument, eidos::SplitModel::load("eidos:demo").activations(texts));
+}
+
+TEST(SplitModel, LoadsAFolder)
+{
+    eidos::LoadOptions options;
+    options.network = eidos::Network::offline;
+    options.head = eidos::Head::base;
+    const std::filesystem::path folder = EIDOS_ROOT "/assets/demo-model";
+    const auto modules = eidos::SplitModel::load(folder, {}, options).modules();
+    EXPECT_LT(modules.size(), eidos::SplitModel::load(folder).modules().size()) << "a base model has no head";
+}
+
+TEST(SplitModel, RunsItsVocabulary)
+{
+    const auto vocabulary = demo().model.vocabulary_activations();
+    EXPECT_GT(vocabulary.row_count(), 1000u);
+    EXPECT_TRUE(vocabulary.unit(100).has_value());
+    EXPECT_EQ(demo().model.vocabulary_activations_per_split_point().size(), 1u);
+}
+
+} // namespace

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Installs the library, the headers of C and C++, and what pkg-config and CMake ask for: install.sh PREFIX
+#
+#   PREFIX/include      eidos.h, eidos.hpp, eidos/
+#   PREFIX/lib          libeidos.so -> libeidos.so.0 -> libeidos.so.0.1.0, libeidos.a, pkgconfig/, cmake/eidos/
+#
+# Nothing that is installed names PREFIX, so the folder may be moved. Build first: cargo build --release --lib
+#   LIBDIR          the folder of the libraries below PREFIX; by default lib
+#   DESTDIR         a folder that stands for the root of the file system, for packages
+#   EIDOS_LIBRARY   the libeidos.so to install, with libeidos.a beside it; by default that of target/release
+set -euo pipefail
+source_folder=$(cd "$(dirname "$0")/.." && pwd)
+fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
+
+[ $# -eq 1 ] && [ -n "$1" ] || fail "say where: scripts/install.sh PREFIX"
+case $1 in /*) prefix=$1 ;; *) prefix=$PWD/$1 ;; esac
+libdir=${LIBDIR:-lib}
+case $libdir in /* | *..*) fail "LIBDIR is a folder below PREFIX, such as lib64" ;; esac
+library=${EIDOS_LIBRARY:-$source_folder/target/release/libeidos.so}
+archive=$(dirname "$library")/libeidos.a
+[ -f "$library" ] && [ -f "$archive" ] || fail "$library or libeidos.a beside it is missing; build it: cargo build --release --lib"
+
+version_part() { sed -n "s/^#define EIDOS_VERSION_$1 //p" "$source_folder/include/eidos.h"; }
+major=$(version_part MAJOR) minor=$(version_part MINOR)
+version=$major.$minor.$(version_part PATCH)
+soname=libeidos.so.$major
+
+root=${DESTDIR:-}$prefix
+lib=$root/$libdir
+system_libraries="pthread dl m" # what the static library needs; older C libraries keep them apart
+
+# Cargo gives the library no soname, and without one programs remember the path that they were linked with.
+install_library() {
+    local named=$lib/libeidos.so.$version
+    install -m 755 "$library" "$named.new"
+    if ! readelf -d "$named.new" | grep -qF "[$soname]"; then
+        command -v patchelf >/dev/null || fail "patchelf is needed to name the library $soname; install the package patchelf"
+        patchelf --set-soname "$soname" "$named.new"
+    fi
+    mv -f "$named.new" "$named" # whole or not at all, and programs that run keep the old one
+    ln -sfn "libeidos.so.$version" "$lib/$soname"
+    ln -sfn "$soname" "$lib/libeidos.so"
+}
+
+# TEMPLATE FOLDER: fills in a template of bindings/cpp/cmake. `up` leads from the folder back to PREFIX.
+install_template() {
+    local name up flags cmake_libraries
+    name=$(basename "$1" .in)
+    up=$(sed 's,[^/][^/]*,..,g' <<<"$libdir/$2")
+    flags=$(printf -- '-l%s ' $system_libraries)
+    cmake_libraries=${system_libraries// /;}
+    mkdir -p "$lib/$2"
+    sed -e "s,@UP@,$up,g" -e "s,@LIBDIR@,$libdir,g" -e "s,@VERSION@,$version,g" -e "s,@SONAME@,$soname,g" \
+        -e "s,@VERSION_MAJOR@,$major,g" -e "s,@VERSION_MINOR@,$minor,g" \
+        -e "s,@FLAGS@,${flags% },g" -e "s,@LIBRARIES@,$cmake_libraries,g" "$1" >"$lib/$2/$name"
+    chmod 644 "$lib/$2/$name"
+}
+
+mkdir -p "$lib" "$root/include"
+install_library
+install -m 644 "$archive" "$lib/libeidos.a"
+install -m 644 "$source_folder/include/eidos.h" "$root/include/eidos.h"
+(cd "$source_folder/bindings/cpp/include" && find . -name '*.hpp' -exec install -D -m 644 {} "$root/include/{}" \;)
+for template in "$source_folder"/bindings/cpp/cmake/*.pc.in; do install_template "$template" pkgconfig; done
+for template in "$source_folder"/bindings/cpp/cmake/*.cmake.in; do install_template "$template" cmake/eidos; done
+printf 'Eidos %s is in %s\n' "$version" "$root"

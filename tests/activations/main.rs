@@ -1,0 +1,12 @@
+//! The activations room from the outside: values, bits, folders that resume, and whatever a disk can do to them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
+
+mod bits;
+#[path = "../common/mod.rs"]
+mod common;
+mod damaged;
+mod folder;
+mod full_disk;
+mod own_rows;
+mod units;
+mod values;
