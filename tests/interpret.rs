@@ -391,11 +391,13 @@ fn json_is_as_documented() {
             concept: 3,
             positive: vec![Input { text: " film".to_owned(), activation: 1.5, row: 7 }],
             negative: Vec::new(),
+            ..ConceptInputs::default()
         },
         ConceptInputs {
             concept: 0,
             positive: Vec::new(),
             negative: vec![Input { text: "a".to_owned(), activation: -2.0, row: 0 }],
+            ..ConceptInputs::default()
         },
     ];
     assert_eq!(found.concepts(), expected);
