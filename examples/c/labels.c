@@ -33,7 +33,7 @@ static size_t read_lines(const char *path, char **texts)
 }
 
 /* A string of an interpretation, or another one where it has none. */
-static const char *or(const char *string, const char *other)
+static const char *string_or(const char *string, const char *other)
 {
     return string ? string : other;
 }
@@ -46,8 +46,8 @@ static void print_label(const eidos_interpretation *meaning, size_t index)
     if (!isnan(value))
         snprintf(score, sizeof score, "%.2f", value);
     printf("%4zu %4s %s %s\n", eidos_interpretation_concept(meaning, index), score,
-           or(eidos_interpretation_label(meaning, index, EIDOS_POLE_POSITIVE, NULL), "-"),
-           or(eidos_interpretation_label_error(meaning, index, EIDOS_POLE_POSITIVE, NULL), ""));
+           string_or(eidos_interpretation_label(meaning, index, EIDOS_POLE_POSITIVE, NULL), "-"),
+           string_or(eidos_interpretation_label_error(meaning, index, EIDOS_POLE_POSITIVE, NULL), ""));
 }
 
 static void print_usage(const eidos_label_usage *usage)
@@ -98,7 +98,7 @@ int main(int argc, char **argv)
         eidos_error_free(error);
     } else if (labels.dry_run) {
         printf("%sAn estimate for all concepts: Some(Labelling { model: \"%s\", usage: ",
-               or(eidos_interpretation_label_prompt(meaning, 0, EIDOS_POLE_POSITIVE, NULL), ""), chat_model);
+               string_or(eidos_interpretation_label_prompt(meaning, 0, EIDOS_POLE_POSITIVE, NULL), ""), chat_model);
         print_usage(&usage);
         printf(", dry_run: true })\n");
     } else {
