@@ -36,7 +36,8 @@ static std::string two_digits(double score)
 //    3 0.85 negations
 static void print(std::size_t concept_index, const eidos::Label &label)
 {
-    std::cout << std::setw(4) << concept_index << ' ' << std::setw(4) << (label.score ? two_digits(*label.score) : "") << ' '
+    std::cout << std::setw(4) << concept_index << ' '
+              << std::setw(4) << (label.score ? two_digits(*label.score) : "") << ' '
               << label.text.value_or("-") << ' ' << (label.error ? label.error->message() : "") << '\n';
 }
 
@@ -61,8 +62,9 @@ try {
     if (chat_model == "-") {
         const auto plan = eidos::interpret_llm_labels(explainer, activations, {.model = chat_model},
                                                       {.score_passages = 20, .dry_run = true});
-        std::cout << plan.at(0).positive_label.value().prompt.value_or("") << "An estimate for all concepts: "
-                  << "Some(Labelling { model: \"" << chat_model << "\", usage: " << plan.label_usage() << ", dry_run: true })\n";
+        std::cout << plan.at(0).positive_label.value().prompt.value_or("")
+                  << "An estimate for all concepts: Some(Labelling { model: \"" << chat_model
+                  << "\", usage: " << plan.label_usage() << ", dry_run: true })\n";
         return 0;
     }
     const auto meaning = eidos::interpret_llm_labels(

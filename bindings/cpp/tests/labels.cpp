@@ -107,7 +107,7 @@ TEST(Labels, OneThatFailsDoesNotLoseTheOthers)
     EXPECT_TRUE(has(other.message(), "not a std::exception")) << other.message();
 
     EXPECT_EQ(error_of_the_second(eidos::Error(Status::ok, "no error at all")).status(), Status::unusable_answer);
-    EXPECT_EQ(error_of_the_second(eidos::Error(static_cast<Status>(99), "of another time")).status(), Status::unusable_answer);
+    EXPECT_EQ(error_of_the_second(eidos::Error(static_cast<Status>(99), "of later")).status(), Status::unusable_answer);
     EXPECT_EQ(error_of_the_second(eidos::Cancelled(Status::cancelled, "only this one")).status(), Status::cancelled);
     EXPECT_EQ(error_of_the_second(std::runtime_error("not UTF-8: \xff")).status(), Status::unusable_answer);
 }
