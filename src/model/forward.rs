@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::slice;
 
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, Site};
-use crate::model::layers::{Activation, Embedding, Linear, Norm, Rotary, add, attend, multiply};
+use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, Residual, Site};
+use crate::model::layers::{
+    Activation, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled, soft_cap,
+};
 use crate::model::tap::{Flow, Tap};
 
 /// What computes the value at a site.
@@ -74,11 +77,12 @@ impl Pass<'_, '_> {
     /// Runs from the ids to what the head gives, or until the tap halts it. There must be at least one row.
     pub fn run(&mut self) -> Flow<Tensor> {
         let mut stream = self.embed()?;
-        let rotary = self.rotary()?;
+        let rotations = self.rotations()?;
         for index in 0..self.blueprint.blocks {
-            stream = self.block(index, &stream, rotary.as_ref())?;
+            stream = self.block(index, &stream, &rotations)?;
         }
         stream = self.step(Site::FinalNorm, stream)?;
+        stream = self.step(Site::FinalProjection, stream)?;
         self.head(stream)
     }
 
@@ -106,73 +110,116 @@ impl Pass<'_, '_> {
     fn embed(&mut self) -> Flow<Tensor> {
         let rows = self.rows;
         let tokens = self.table(EmbeddingSite::Token, &rows.ids)?;
-        let mut sum = tokens.ok_or_else(|| Error::internal("the model has no token embedding"))?;
+        let tokens = tokens.ok_or_else(|| Error::internal("the model has no token embedding"))?;
+        let mut sum = self.step(Site::Embedding(EmbeddingSite::TokenProjection), tokens)?;
         // A single text is of type 0 throughout.
         if let Some(types) = self.table(EmbeddingSite::TokenType, &vec![0; rows.len()])? {
             sum = add(&sum, &types)?;
         }
-        if let Some(positions) = self.table(EmbeddingSite::Position, &rows.positions)? {
+        let first = self.blueprint.first_position as u32;
+        let positions: Vec<u32> = rows.positions.iter().map(|position| position + first).collect();
+        if let Some(positions) = self.table(EmbeddingSite::Position, &positions)? {
             sum = add(&sum, &positions)?;
         }
         let sum = self.step(Site::Embedding(EmbeddingSite::Norm), sum)?;
+        let sum = scaled(&sum, self.blueprint.scales.embedding)?;
         self.tap.at(Site::Embedding(EmbeddingSite::Output), sum)
     }
 
-    fn rotary(&mut self) -> Flow<Option<Rotary>> {
-        let Some(settings) = self.blueprint.attention.rotary else { return Ok(None) };
-        let width = self.blueprint.attention.head_width;
-        let rotary = Rotary::new(&self.rows.positions, settings.theta, width, self.device)?;
+    fn rotations(&mut self) -> Flow<Vec<Rotary>> {
+        let rotations = self.blueprint.rotations.iter();
+        let rotations = rotations.map(|settings| Rotary::new(&self.rows.texts, settings, self.device));
+        let rotations = rotations.collect::<Result<Vec<_>>>()?;
         let site = Site::Embedding(EmbeddingSite::RotaryCosines);
-        if self.tap.reads(site) {
+        if let (true, Some(rotary)) = (self.tap.reads(site), rotations.first()) {
             self.tap.at(site, rotary.cosines()?)?;
         }
-        Ok(Some(rotary))
+        Ok(rotations)
     }
 
-    fn block(&mut self, index: usize, stream: &Tensor, rotary: Option<&Rotary>) -> Flow<Tensor> {
+    fn block(&mut self, index: usize, stream: &Tensor, rotations: &[Rotary]) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
+        let residual = self.blueprint.scales.residual;
         let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
-        let context = self.attention(index, read, rotary)?;
+        let context = self.attention(index, &read, rotations)?;
         let change = self.step(at(BlockSite::AttentionProjection), context)?;
-        let stream = self.step(at(BlockSite::AttentionResidualNorm), add(stream, &change)?)?;
+        let change = scaled(&self.step(at(BlockSite::AttentionOutputNorm), change)?, residual)?;
 
-        let read = self.step(at(BlockSite::MlpInputNorm), stream.clone())?;
-        let hidden = self.mlp_hidden(index, read)?;
-        let change = self.step(at(BlockSite::MlpDown), hidden)?;
-        let stream = self.step(at(BlockSite::MlpResidualNorm), add(&stream, &change)?)?;
+        let stream = match self.blueprint.residual {
+            Residual::Sequential => {
+                let stream = self.tap.at(at(BlockSite::AttentionResidual), add(stream, &change)?)?;
+                let stream = self.step(at(BlockSite::AttentionResidualNorm), stream)?;
+                let change = scaled(&self.mlp(index, stream.clone())?, residual)?;
+                add(&stream, &change)?
+            }
+            Residual::Parallel => {
+                let own_norm = self.layers.contains_key(&at(BlockSite::MlpInputNorm));
+                let read = if own_norm { stream.clone() } else { read };
+                let other = scaled(&self.mlp(index, read)?, residual)?;
+                add(&add(&other, &change)?, stream)?
+            }
+        };
+        let stream = self.step(at(BlockSite::MlpResidualNorm), stream)?;
         self.tap.at(at(BlockSite::Output), stream)
     }
 
-    fn attention(&mut self, index: usize, read: Tensor, rotary: Option<&Rotary>) -> Flow<Tensor> {
+    fn attention(&mut self, index: usize, read: &Tensor, rotations: &[Rotary]) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
-        let mut queries = self.step(at(BlockSite::Query), read.clone())?;
-        let mut keys = self.step(at(BlockSite::Key), read.clone())?;
-        let values = self.step(at(BlockSite::Value), read)?;
-        if let Some(rotary) = rotary {
-            queries = rotary.forward(&queries)?;
-            keys = rotary.forward(&keys)?;
+        let blueprint = self.blueprint;
+        let settings = &blueprint.attention[index];
+        let [queries, keys, values] = match settings.fused {
+            Some(layout) => {
+                let all = self.step(at(BlockSite::QueryKeyValue), read.clone())?;
+                let [queries, keys, values] = settings.columns(layout);
+                [gather_columns(&all, &queries)?, gather_columns(&all, &keys)?, gather_columns(&all, &values)?]
+            }
+            None => [read.clone(), read.clone(), read.clone()],
+        };
+        let queries = self.step(at(BlockSite::Query), queries)?;
+        let mut queries = self.step(at(BlockSite::QueryNorm), queries)?;
+        let keys = self.step(at(BlockSite::Key), keys)?;
+        let mut keys = self.step(at(BlockSite::KeyNorm), keys)?;
+        let values = self.step(at(BlockSite::Value), values)?;
+        if let Some(rotary) = settings.rotary.and_then(|rotary| rotations.get(rotary)) {
+            queries = rotary.forward(&queries, settings.head_width)?;
+            keys = rotary.forward(&keys, settings.head_width)?;
         }
-        let context = attend(&self.blueprint.attention, &self.rows.texts, &queries, &keys, &values)?;
+        let context = attend(settings, &self.rows.texts, &queries, &keys, &values)?;
         self.tap.at(at(BlockSite::Context), context)
+    }
+
+    fn mlp(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
+        let at = |site| Site::Block(index, site);
+        let read = self.step(at(BlockSite::MlpInputNorm), read)?;
+        let hidden = self.mlp_hidden(index, read)?;
+        let change = self.step(at(BlockSite::MlpDown), hidden)?;
+        self.step(at(BlockSite::MlpOutputNorm), change)
     }
 
     /// What the MLP's projection back to the stream reads.
     fn mlp_hidden(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
-        let inner = self.step(at(BlockSite::MlpInner), read.clone())?;
-        let gated = self.layers.contains_key(&at(BlockSite::MlpUp));
+        let (gate, up) = if self.layers.contains_key(&at(BlockSite::MlpGateUp)) {
+            let both = self.step(at(BlockSite::MlpGateUp), read)?;
+            let half = self.blueprint.inner_width;
+            (
+                gather_columns(&both, slice::from_ref(&(0..half)))?,
+                Some(gather_columns(&both, slice::from_ref(&(half..2 * half)))?),
+            )
+        } else {
+            let gated = self.layers.contains_key(&at(BlockSite::MlpUp));
+            (self.step(at(BlockSite::MlpInner), read.clone())?, gated.then_some(read))
+        };
+        let Some(up) = up else { return self.step(at(BlockSite::MlpActivation), gate) };
         match self.layers.get(&at(BlockSite::MlpActivation)) {
             // Nobody looks between the function and the product, so they are one loop over the values.
-            Some(Layer::Activation(function)) if gated && !self.tap.reads(at(BlockSite::MlpActivation)) => {
-                let up = self.step(at(BlockSite::MlpUp), read)?;
-                Ok(function.gate(&inner, &up)?)
+            Some(Layer::Activation(function)) if !self.tap.reads(at(BlockSite::MlpActivation)) => {
+                let up = self.step(at(BlockSite::MlpUp), up)?;
+                Ok(function.gate(&gate, &up)?)
             }
             _ => {
-                let activated = self.step(at(BlockSite::MlpActivation), inner)?;
-                if !gated {
-                    return Ok(activated);
-                }
-                let up = self.step(at(BlockSite::MlpUp), read)?;
+                let activated = self.step(at(BlockSite::MlpActivation), gate)?;
+                let up = self.step(at(BlockSite::MlpUp), up)?;
                 Ok(multiply(&activated, &up)?)
             }
         }
@@ -180,17 +227,36 @@ impl Pass<'_, '_> {
 
     fn head(&mut self, stream: Tensor) -> Flow<Tensor> {
         let mut rows = match self.blueprint.pooling {
-            Pooling::PerToken | Pooling::MeanOfLogits => stream,
+            Pooling::PerToken | Pooling::MeanOfLogits | Pooling::LastOfLogits(_) => stream,
             Pooling::First => self.first_rows(&stream)?,
             Pooling::Mean => self.mean_rows(&stream)?,
         };
         for site in [HeadSite::Dense, HeadSite::Activation, HeadSite::Norm, HeadSite::Logits] {
             rows = self.step(Site::Head(site), rows)?;
         }
-        if self.blueprint.pooling == Pooling::MeanOfLogits {
-            rows = self.mean_rows(&rows)?;
-        }
-        Ok(rows)
+        let rows = match self.blueprint.pooling {
+            Pooling::MeanOfLogits => self.mean_rows(&rows)?,
+            Pooling::LastOfLogits(padding) => self.last_rows(&rows, padding)?,
+            _ => rows,
+        };
+        let rows = scaled(&rows, self.blueprint.scales.logits)?;
+        Ok(self.blueprint.scales.logits_cap.map_or(Ok(rows.clone()), |cap| soft_cap(&rows, cap))?)
+    }
+
+    /// The row of the last token of each text that is not `padding`; the first row where all are.
+    fn last_rows(&self, rows: &Tensor, padding: Option<u32>) -> Result<Tensor> {
+        let texts = self.rows.texts.iter().filter(|text| !text.is_empty());
+        let last = texts.map(|text| {
+            let ids = &self.rows.ids[text.clone()];
+            let last = match padding {
+                None => ids.len() - 1,
+                Some(padding) => ids.iter().rposition(|id| *id != padding).unwrap_or(0),
+            };
+            (text.start + last) as u32
+        });
+        let last: Vec<_> = last.collect();
+        let last = Tensor::from_slice(&last, last.len(), self.device)?;
+        Ok(rows.index_select(&last, 0)?)
     }
 
     fn first_rows(&self, rows: &Tensor) -> Result<Tensor> {

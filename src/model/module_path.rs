@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::blueprint::{BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Work};
+use crate::model::blueprint::{
+    AttentionSettings, BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Work,
+};
 
 /// How many near names an error offers.
 const SUGGESTIONS: usize = 3;
@@ -54,7 +56,8 @@ impl ModuleTree {
     pub fn new(blueprint: &Blueprint) -> Self {
         let mut nodes = Vec::new();
         collect(&blueprint.root, String::new(), &mut nodes);
-        let modules = nodes.iter().map(|node| describe(node, blueprint)).collect();
+        let widths = nodes.iter().filter_map(|node| Some((node.gives.site()?, node.work.columns()?))).collect();
+        let modules = nodes.iter().map(|node| describe(node, blueprint, &widths)).collect();
         let index = nodes.iter().enumerate().map(|(index, node)| (node.path.clone(), index)).collect();
         let prefix = format!("{}.", blueprint.base_prefix);
         let mut tree = Self { nodes, modules, index, prefix, block_list: String::new(), blocks: blueprint.blocks };
@@ -91,6 +94,7 @@ impl ModuleTree {
         let (module, node) = (&self.modules[index], &self.nodes[index]);
         match node.gives {
             Gives::PerToken(site) => Ok((module, site)),
+            Gives::Several => Err(self.cannot_split(index, "is called several times, for another value each time")),
             Gives::PerText(_) => Err(self.cannot_split(index, "gives one row per text, not one per token")),
             Gives::Nothing if matches!(node.work, Work::List(_)) => {
                 Err(self.cannot_split(index, "is a list that is never called itself"))
@@ -174,35 +178,37 @@ fn collect(part: &Part, path: String, nodes: &mut Vec<Node>) {
     }
 }
 
-fn describe(node: &Node, blueprint: &Blueprint) -> Module {
+fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -> Module {
     let class = node.class;
     let kind = match &node.work {
         Work::Linear { inputs, outputs, .. } => format!("{class}({inputs} -> {outputs})"),
-        Work::Embedding { count, width } => format!("{class}({count} x {width})"),
+        Work::Embedding { count, width, .. } => format!("{class}({count} x {width})"),
         Work::RmsNorm { width, .. } | Work::LayerNorm { width, .. } => format!("{class}({width})"),
         Work::List(count) => format!("{class}({count})"),
         Work::Container | Work::Activation(_) | Work::Dropout(_) => class.to_owned(),
     };
     let site = match node.gives {
         Gives::PerToken(site) => Some(site),
-        Gives::Nothing | Gives::PerText(_) => None,
+        Gives::Nothing | Gives::Several | Gives::PerText(_) => None,
     };
     Module {
         path: node.path.clone(),
         kind,
         can_split: site.is_some(),
-        width: site.map(|site| width_at(site, blueprint)),
+        width: site.map(|site| widths.get(&site).copied().unwrap_or_else(|| width_at(site, blueprint))),
     }
 }
 
-/// The columns of the value at a site.
+/// The columns of the value at a site that is not a projection's or a table's.
 fn width_at(site: Site, blueprint: &Blueprint) -> usize {
-    let attention = &blueprint.attention;
+    let heads = |block: usize, count: fn(&AttentionSettings) -> usize| {
+        blueprint.attention.get(block).map_or(0, |attention| count(attention).saturating_mul(attention.head_width))
+    };
     match site {
-        Site::Embedding(EmbeddingSite::RotaryCosines) => attention.head_width,
-        Site::Block(_, BlockSite::Query | BlockSite::Context) => attention.heads * attention.head_width,
-        Site::Block(_, BlockSite::Key | BlockSite::Value) => attention.key_value_heads * attention.head_width,
-        Site::Block(_, BlockSite::MlpInner | BlockSite::MlpActivation | BlockSite::MlpUp) => blueprint.inner_width,
+        Site::Embedding(EmbeddingSite::RotaryCosines) => blueprint.rotations.first().map_or(0, |rotary| rotary.width),
+        Site::Block(block, BlockSite::QueryNorm | BlockSite::Context) => heads(block, |attention| attention.heads),
+        Site::Block(block, BlockSite::KeyNorm) => heads(block, |attention| attention.key_value_heads),
+        Site::Block(_, BlockSite::MlpActivation) => blueprint.inner_width,
         Site::Head(HeadSite::Logits) => blueprint.logits,
         _ => blueprint.width,
     }

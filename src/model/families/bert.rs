@@ -5,7 +5,9 @@ use serde_json::json;
 
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Site};
+use crate::model::blueprint::{
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Residual, Scales, Site,
+};
 use crate::model::config::Config;
 use crate::model::layers::Activation;
 
@@ -63,13 +65,11 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         logits: sizes.logits,
         blocks,
         max_positions: sizes.positions,
-        attention: AttentionSettings {
-            heads,
-            key_value_heads: heads,
-            head_width,
-            scale: (head_width as f32).sqrt().recip(),
-            rotary: None,
-        },
+        first_position: 0,
+        attention: vec![AttentionSettings::new(heads, heads, head_width); blocks],
+        rotations: Vec::new(),
+        residual: Residual::Sequential,
+        scales: Scales::default(),
         pooling: if head == Head::MaskedLanguageModel { Pooling::PerToken } else { Pooling::First },
         base_prefix: "bert",
         block_list: "encoder.layer",
@@ -98,7 +98,7 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Par
             let children = vec![base("bert"), masked_language_model_head(config, sizes)?];
             Part::container("", "BertForMaskedLM", children)
         }
-        Head::SequenceClassification => {
+        Head::SequenceClassification | Head::CausalLanguageModel | Head::TokenClassification => {
             let dropout = config.number("classifier_dropout", sizes.dropout)?;
             let children = vec![
                 base("bert"),

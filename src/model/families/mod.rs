@@ -2,6 +2,7 @@
 
 mod bert;
 mod eurobert;
+mod rotary;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::Blueprint;
@@ -17,6 +18,10 @@ pub(crate) enum Head {
     MaskedLanguageModel,
     /// Scores of the labels for a text.
     SequenceClassification,
+    /// Scores of the vocabulary for the token after each token.
+    CausalLanguageModel,
+    /// Scores of the labels for every token.
+    TokenClassification,
 }
 
 impl Head {
@@ -24,8 +29,8 @@ impl Head {
     fn logits(self, config: &Config, vocabulary: usize) -> Result<usize> {
         match self {
             Self::Base => Ok(0),
-            Self::MaskedLanguageModel => Ok(vocabulary),
-            Self::SequenceClassification => config.labels(),
+            Self::MaskedLanguageModel | Self::CausalLanguageModel => Ok(vocabulary),
+            Self::SequenceClassification | Self::TokenClassification => config.labels(),
         }
     }
 }
@@ -63,10 +68,19 @@ pub(crate) fn blueprint(config: &Config, choice: HeadChoice) -> Result<Blueprint
         HeadChoice::Base => Head::Base,
         HeadChoice::MaskedLanguageModel => Head::MaskedLanguageModel,
         HeadChoice::SequenceClassification => Head::SequenceClassification,
+        HeadChoice::CausalLanguageModel => Head::CausalLanguageModel,
+        HeadChoice::TokenClassification => Head::TokenClassification,
         HeadChoice::Auto => {
             let saved = config.architecture().unwrap_or_default();
             family.classes.iter().find(|(class, _)| *class == saved).map_or(Head::Base, |(_, head)| *head)
         }
     };
+    if head != Head::Base && !family.classes.iter().any(|(_, built)| *built == head) {
+        let built: Vec<_> = family.classes.iter().map(|(class, _)| *class).collect();
+        let message = format!("Eidos builds no such head for models of the type `{model_type}`");
+        return Err(Error::new(ErrorCode::Unsupported, message)
+            .hint(format!("choose the head of one of these: {}", built.join(", ")))
+            .detail("field", "head"));
+    }
     (family.blueprint)(config, head)
 }

@@ -3,11 +3,12 @@
 use std::ops::Range;
 
 use candle_core::{D, Tensor};
+use half::bf16;
 
 use super::{values, vector, with_values};
 use crate::error::Result;
 use crate::linalg::{Block, BlockMut, block_times, block_times_transposed};
-use crate::model::blueprint::AttentionSettings;
+use crate::model::blueprint::{Alibi, AttentionSettings};
 
 /// How many queries are scored at a time: bounds the memory of scores for a long text.
 const QUERIES: usize = 256;
@@ -42,32 +43,94 @@ fn on_slices(
     let columns = settings.head_width;
     let (query_width, key_width) = (settings.heads * columns, settings.key_value_heads * columns);
     let group = settings.heads / settings.key_value_heads;
+    let longest = texts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+    let biases = settings.alibi.map(|alibi| alibi.of_positions(settings.heads, longest));
     let mut context = vec![0.0; queries.len()];
     let mut scores = Vec::new();
     for text in texts {
-        let length = text.len();
         for head in 0..settings.heads {
-            let key_start = text.start * key_width + head / group * columns;
-            let key_end = if length == 0 { key_start } else { key_start + (length - 1) * key_width + columns };
-            let of_keys =
-                |all| Block { values: slice(all, key_start, key_end), rows: length, columns, stride: key_width };
-            for first in (0..length).step_by(QUERIES) {
-                let rows = QUERIES.min(length - first);
+            let bias = biases.as_ref().map(|biases| &biases[head * longest..(head + 1) * longest]);
+            for first in (0..text.len()).step_by(QUERIES) {
+                let asking = first..text.len().min(first + QUERIES);
+                // All keys that one of these queries reads.
+                let read =
+                    settings.reads(asking.start, text.len()).start..settings.reads(asking.end - 1, text.len()).end;
+                let of_keys = |all| {
+                    let start = (text.start + read.start) * key_width + head / group * columns;
+                    let end = start + (read.len() - 1) * key_width + columns;
+                    Block { values: slice(all, start, end), rows: read.len(), columns, stride: key_width }
+                };
+                let rows = asking.len();
                 let start = (text.start + first) * query_width + head * columns;
                 let end = start + (rows - 1) * query_width + columns;
                 scores.clear();
-                scores.resize(rows * length, 0.0);
+                scores.resize(rows * read.len(), 0.0);
                 let asked = Block { values: slice(queries, start, end), rows, columns, stride: query_width };
-                let target = BlockMut::whole(&mut scores, rows, length);
+                let target = BlockMut::whole(&mut scores, rows, read.len());
                 block_times_transposed(target, asked, of_keys(keys));
-                vector::softmax_rows(&mut scores, length, settings.scale);
+                weigh(settings, &mut scores, asking, &read, text.len(), bias);
                 let Some(part) = context.get_mut(start..end) else { continue };
                 let target = BlockMut { values: part, rows, columns, stride: query_width };
-                block_times(target, Block::whole(&scores, rows, length), of_keys(values));
+                block_times(target, Block::whole(&scores, rows, read.len()), of_keys(values));
             }
         }
     }
     context
+}
+
+/// Turns raw scores `(asking, read)` into weights: those of keys that a query does not read are 0.
+fn weigh(
+    settings: &AttentionSettings,
+    scores: &mut [f32],
+    asking: Range<usize>,
+    read: &Range<usize>,
+    length: usize,
+    bias: Option<&[f32]>,
+) {
+    let mut scale = settings.scale;
+    if settings.soft_cap.is_some() || bias.is_some() {
+        let bias = bias.map(|bias| &bias[read.clone()]);
+        vector::adjust_scores(scores, read.len(), scale, settings.soft_cap, bias);
+        scale = 1.0;
+    }
+    if !settings.causal {
+        return vector::softmax_rows(scores, read.len(), scale);
+    }
+    for (row, query) in scores.chunks_exact_mut(read.len()).zip(asking) {
+        let visible = settings.reads(query, length);
+        let (first, last) = (visible.start - read.start, visible.end - read.start);
+        row[..first].fill(0.0);
+        row[last..].fill(0.0);
+        vector::softmax_rows(&mut row[first..last], last - first, scale);
+    }
+}
+
+impl AttentionSettings {
+    /// The positions that the token at position `query` reads in a text of `length` tokens.
+    fn reads(&self, query: usize, length: usize) -> Range<usize> {
+        if !self.causal {
+            return 0..length;
+        }
+        self.window.map_or(0, |window| (query + 1).saturating_sub(window))..query + 1
+    }
+}
+
+impl Alibi {
+    /// What each head adds to the scores of the keys at the positions up to `length`: `(heads, length)`.
+    fn of_positions(self, heads: usize, length: usize) -> Vec<f32> {
+        let power = 1_usize << heads.ilog2();
+        let base = |heads: usize| (-f64::from(2_f32.powf(3.0 - (heads as f32).log2()))).exp2() as f32;
+        let slopes = (1..=power).map(|index| base(power).powi(index as i32));
+        let others = (0..heads - power).map(|index| base(2 * power).powi(2 * index as i32 + 1));
+        let bias = |slope: f32, position: usize| match self {
+            Self::Exact => slope * position as f32,
+            Self::Rounded(scale) => {
+                bf16::from_f32(bf16::from_f32(slope).to_f32() * bf16::from_f32(position as f32).to_f32()).to_f32()
+                    * scale
+            }
+        };
+        slopes.chain(others).flat_map(|slope| (0..length).map(move |position| bias(slope, position))).collect()
+    }
 }
 
 fn slice(values: &[f32], start: usize, end: usize) -> &[f32] {
@@ -97,7 +160,21 @@ fn composed(
         };
         let asked = heads(queries, settings.heads)?;
         let (keys, values) = (heads(keys, settings.key_value_heads)?, heads(values, settings.key_value_heads)?);
-        let scores = (asked.matmul(&keys.transpose(2, 3)?.contiguous()?)? * f64::from(settings.scale))?;
+        let mut scores = (asked.matmul(&keys.transpose(2, 3)?.contiguous()?)? * f64::from(settings.scale))?;
+        if let Some(cap) = settings.soft_cap {
+            scores = ((scores / f64::from(cap))?.tanh()? * f64::from(cap))?;
+        }
+        if let Some(alibi) = settings.alibi {
+            let bias = alibi.of_positions(settings.heads, length);
+            scores = scores.broadcast_add(&Tensor::from_vec(bias, (1, settings.heads, 1, length), scores.device())?)?;
+        }
+        if settings.causal {
+            let hidden = |query, key| !settings.reads(query, length).contains(&key);
+            let mask = (0..length).flat_map(|query| (0..length).map(move |key| (query, key)));
+            let mask: Vec<f32> =
+                mask.map(|(query, key)| if hidden(query, key) { f32::NEG_INFINITY } else { 0.0 }).collect();
+            scores = scores.broadcast_add(&Tensor::from_vec(mask, (1, 1, length, length), scores.device())?)?;
+        }
         let weights = candle_nn::ops::softmax(&scores, D::Minus1)?;
         let context = weights.matmul(&values)?.transpose(1, 2)?;
         contexts.push(context.contiguous()?.reshape((run.len() * length, settings.heads * settings.head_width))?);
