@@ -1,8 +1,18 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
 mod bert;
+mod decoder_heads;
 mod eurobert;
+mod gemma;
+mod granite;
+mod llama;
+mod llama_parts;
+mod mistral;
+mod olmo2;
+mod phi3;
+mod qwen;
 mod rotary;
+mod smollm3;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::Blueprint;
@@ -46,7 +56,21 @@ struct Family {
 }
 
 /// The registry: a new family is one more line.
-const FAMILIES: &[Family] = &[eurobert::FAMILY, bert::FAMILY];
+const FAMILIES: &[Family] = &[
+    eurobert::FAMILY,
+    bert::FAMILY,
+    llama::FAMILY,
+    qwen::QWEN2,
+    qwen::QWEN3,
+    mistral::FAMILY,
+    gemma::GEMMA,
+    gemma::GEMMA2,
+    gemma::GEMMA3,
+    phi3::FAMILY,
+    olmo2::FAMILY,
+    granite::FAMILY,
+    smollm3::FAMILY,
+];
 
 /// Reads a configuration of any family.
 ///
