@@ -3,4 +3,5 @@
 
 mod activations;
 mod golden;
+mod table;
 mod trees;

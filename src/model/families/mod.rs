@@ -1,7 +1,9 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
 mod bert;
+mod bert_parts;
 mod eurobert;
+mod roberta;
 mod rotary;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -46,7 +48,13 @@ struct Family {
 }
 
 /// The registry: a new family is one more line.
-const FAMILIES: &[Family] = &[eurobert::FAMILY, bert::FAMILY];
+const FAMILIES: &[Family] = &[
+    eurobert::FAMILY,
+    bert::FAMILY,
+    roberta::ROBERTA,
+    roberta::XLM_ROBERTA,
+    roberta::CAMEMBERT,
+];
 
 /// Reads a configuration of any family.
 ///
