@@ -40,8 +40,10 @@ pub(crate) enum EmbeddingSite {
     Position,
     /// The norm of their sum.
     Norm,
-    /// What the first block reads.
+    /// What the first block reads, or the projection before it.
     Output,
+    /// A projection of that to the width of the blocks.
+    Projection,
     /// The cosines of the rotary angles at the token's position.
     RotaryCosines,
 }
@@ -516,6 +518,10 @@ pub(crate) struct Blueprint {
     pub max_positions: usize,
     /// What the number of the first position is in the table of positions.
     pub first_position: usize,
+    /// The id of a token that positions do not count: it has the one before the first.
+    pub uncounted_token: Option<u32>,
+    /// Functions that PyTorch calls without a module, by the site of their value.
+    pub functions: Vec<(Site, Activation)>,
     /// The attention of each block.
     pub attention: Vec<AttentionSettings>,
     /// The rotations that blocks choose from.

@@ -116,14 +116,32 @@ impl Pass<'_, '_> {
         if let Some(types) = self.table(EmbeddingSite::TokenType, &vec![0; rows.len()])? {
             sum = add(&sum, &types)?;
         }
-        let first = self.blueprint.first_position as u32;
-        let positions: Vec<u32> = rows.positions.iter().map(|position| position + first).collect();
+        let positions = self.positions();
         if let Some(positions) = self.table(EmbeddingSite::Position, &positions)? {
             sum = add(&sum, &positions)?;
         }
         let sum = self.step(Site::Embedding(EmbeddingSite::Norm), sum)?;
         let sum = scaled(&sum, self.blueprint.scales.embedding)?;
-        self.tap.at(Site::Embedding(EmbeddingSite::Output), sum)
+        let output = self.tap.at(Site::Embedding(EmbeddingSite::Output), sum)?;
+        self.step(Site::Embedding(EmbeddingSite::Projection), output)
+    }
+
+    /// The number of each row in the table of positions.
+    fn positions(&self) -> Vec<u32> {
+        let first = self.blueprint.first_position as u32;
+        let Some(uncounted) = self.blueprint.uncounted_token else {
+            return self.rows.positions.iter().map(|position| position + first).collect();
+        };
+        let mut positions = Vec::with_capacity(self.rows.len());
+        for text in &self.rows.texts {
+            let mut next = first;
+            positions.extend(self.rows.ids[text.clone()].iter().map(|id| {
+                let counted = u32::from(*id != uncounted);
+                next += counted;
+                if counted == 1 { next - 1 } else { first.saturating_sub(1) }
+            }));
+        }
+        positions
     }
 
     fn rotations(&mut self) -> Flow<Vec<Rotary>> {

@@ -109,6 +109,9 @@ impl ModelPlan {
                 control.advance(1)?;
             }
             self.hash = hash;
+            for (site, function) in &self.blueprint.functions {
+                layers.insert(*site, Layer::Activation(*function));
+            }
         }
         Ok(SplitModel {
             name: name.to_owned(),

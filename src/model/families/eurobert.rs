@@ -16,6 +16,7 @@ pub(super) const FAMILY: Family = Family {
         ("EuroBertModel", Head::Base),
         ("EuroBertForMaskedLM", Head::MaskedLanguageModel),
         ("EuroBertForSequenceClassification", Head::SequenceClassification),
+        ("EuroBertForTokenClassification", Head::TokenClassification),
     ],
     blueprint,
 };
@@ -66,6 +67,8 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         blocks,
         max_positions: config.size("max_position_embeddings", 8192)?,
         first_position: 0,
+        uncounted_token: None,
+        functions: Vec::new(),
         attention: vec![
             AttentionSettings {
                 rotary: Some(0),
@@ -116,7 +119,11 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize, pooling: Pool
             }
             Part::container("", "EuroBertForMaskedLM", vec![base("model"), scores])
         }
-        Head::SequenceClassification | Head::CausalLanguageModel | Head::TokenClassification => {
+        Head::TokenClassification => {
+            let scores = Part::linear("classifier", width, sizes.logits, true).gives(Site::Head(HeadSite::Logits));
+            Part::container("", "EuroBertForTokenClassification", vec![base("model"), scores])
+        }
+        Head::SequenceClassification | Head::CausalLanguageModel => {
             let gives = |part: Part, site| match pooling {
                 Pooling::MeanOfLogits => part.gives(Site::Head(site)),
                 _ => part.gives_per_text(Site::Head(site)),

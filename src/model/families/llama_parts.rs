@@ -246,6 +246,8 @@ impl<'a> Decoder<'a> {
             blocks: self.blocks,
             max_positions: self.positions,
             first_position: 0,
+            uncounted_token: None,
+            functions: Vec::new(),
             attention: self.attention,
             rotations: self.rotations,
             residual: Residual::Sequential,

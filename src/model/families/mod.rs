@@ -1,16 +1,23 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
 mod bert;
+mod bert_parts;
+mod bloom;
 mod decoder_heads;
 mod eurobert;
+mod falcon;
 mod gemma;
+mod gpt2;
+mod gpt_neox;
 mod granite;
 mod llama;
 mod llama_parts;
 mod mistral;
 mod olmo2;
+mod opt;
 mod phi3;
 mod qwen;
+mod roberta;
 mod rotary;
 mod smollm3;
 
@@ -70,6 +77,14 @@ const FAMILIES: &[Family] = &[
     olmo2::FAMILY,
     granite::FAMILY,
     smollm3::FAMILY,
+    gpt2::FAMILY,
+    gpt_neox::FAMILY,
+    opt::FAMILY,
+    bloom::FAMILY,
+    falcon::FAMILY,
+    roberta::ROBERTA,
+    roberta::XLM_ROBERTA,
+    roberta::CAMEMBERT,
 ];
 
 /// Reads a configuration of any family.

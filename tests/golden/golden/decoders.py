@@ -286,7 +286,7 @@ def falcon():
         family.changed(name, own=True, only=block, list_modules=True, **changes)
     # With eager attention transformers 5.23 adds ALiBi twice; the default is what the model was trained with.
     with sdpa():
-        family.changed("alibi", own=True, only=block, alibi=True, multi_query=False, parallel_attn=False, bias=True)
+        family.changed("alibi", own=True, only=block, list_modules=True, alibi=True, multi_query=False, parallel_attn=False, bias=True)
 
 
 @contextlib.contextmanager

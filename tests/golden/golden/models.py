@@ -302,6 +302,8 @@ def eurobert():
     make("classify_late", classify, config(classifier_pooling="late"), complete=(0,), only=head)
     make("classify_bos", classify, config(classifier_pooling="bos"))
     make("classify_mean", classify, config(classifier_pooling="mean"), list_modules=False)
+    tokens = transformers.EuroBertForTokenClassification
+    make("classify_tokens", tokens, complete=(0,), only=("classifier",), all_logits=True)
 
     def as_on_the_hub(settings):
         """The keys that the published EuroBERT configurations have, written before transformers knew the family."""
@@ -385,6 +387,8 @@ def bert():
         "masked_lm", transformers.BertForMaskedLM, complete=(0,), only=("cls",), partial=("bert.encoder.layer.1.output",)
     )
     make("classify", transformers.BertForSequenceClassification)
+    tokens = transformers.BertForTokenClassification
+    make("classify_tokens", tokens, complete=(0,), only=("classifier",), all_logits=True)
     inner = ("encoder.layer.0.intermediate", "encoder.layer.2")
     for act in ("gelu_new", "relu"):
         make(f"base_{act}", transformers.BertModel, config(hidden_act=act), complete=(0,), only=inner, list_modules=False)
