@@ -76,9 +76,12 @@ pub(crate) struct Pass<'a, 'b> {
 impl Pass<'_, '_> {
     /// Runs from the ids to what the head gives, or until the tap halts it. There must be at least one row.
     pub fn run(&mut self) -> Flow<Tensor> {
-        let mut stream = self.embed()?;
+        let (first, mut stream) = match self.tap.replaced_block() {
+            Some((index, rows)) => (index + 1, rows),
+            None => (0, self.embed()?),
+        };
         let rotations = self.rotations()?;
-        for index in 0..self.blueprint.blocks {
+        for index in first..self.blueprint.blocks {
             stream = self.block(index, &stream, &rotations)?;
         }
         stream = self.step(Site::FinalNorm, stream)?;
@@ -149,7 +152,7 @@ impl Pass<'_, '_> {
         let rotations = rotations.map(|settings| Rotary::new(&self.rows.texts, settings, self.device));
         let rotations = rotations.collect::<Result<Vec<_>>>()?;
         let site = Site::Embedding(EmbeddingSite::RotaryCosines);
-        if let (true, Some(rotary)) = (self.tap.reads(site), rotations.first()) {
+        if let (true, Some(rotary)) = (self.tap.touches(site), rotations.first()) {
             self.tap.at(site, rotary.cosines()?)?;
         }
         Ok(rotations)
@@ -231,7 +234,7 @@ impl Pass<'_, '_> {
         let Some(up) = up else { return self.step(at(BlockSite::MlpActivation), gate) };
         match self.layers.get(&at(BlockSite::MlpActivation)) {
             // Nobody looks between the function and the product, so they are one loop over the values.
-            Some(Layer::Activation(function)) if !self.tap.reads(at(BlockSite::MlpActivation)) => {
+            Some(Layer::Activation(function)) if !self.tap.touches(at(BlockSite::MlpActivation)) => {
                 let up = self.step(at(BlockSite::MlpUp), up)?;
                 Ok(function.gate(&gate, &up)?)
             }

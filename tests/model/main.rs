@@ -3,5 +3,6 @@
 
 mod activations;
 mod golden;
+mod resume;
 mod table;
 mod trees;
