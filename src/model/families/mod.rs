@@ -1,8 +1,13 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
+mod albert;
 mod bert;
 mod bert_parts;
+mod deberta_v2;
+mod distilbert;
+mod electra;
 mod eurobert;
+mod mpnet;
 mod roberta;
 mod rotary;
 
@@ -54,6 +59,11 @@ const FAMILIES: &[Family] = &[
     roberta::ROBERTA,
     roberta::XLM_ROBERTA,
     roberta::CAMEMBERT,
+    distilbert::FAMILY,
+    electra::FAMILY,
+    albert::FAMILY,
+    mpnet::FAMILY,
+    deberta_v2::FAMILY,
 ];
 
 /// Reads a configuration of any family.
