@@ -46,6 +46,10 @@ pub(crate) enum EmbeddingSite {
     Projection,
     /// The cosines of the rotary angles at the token's position.
     RotaryCosines,
+    /// A table for the distances between tokens.
+    RelativePositions,
+    /// The norm of its rows.
+    RelativePositionsNorm,
 }
 
 /// The steps of one block. Norms stand in three places: before a branch reads the residual stream (pre-norm), on
@@ -64,6 +68,10 @@ pub(crate) enum BlockSite {
     Key,
     /// Norm of the keys.
     KeyNorm,
+    /// The table for distances, projected like keys; by the keys' own projection where a block has no other.
+    PositionKey,
+    /// The same, projected like queries.
+    PositionQuery,
     /// Values, all key heads side by side.
     Value,
     /// The weighted values of all heads, before the output projection.
@@ -86,6 +94,8 @@ pub(crate) enum BlockSite {
     MlpActivation,
     /// The projection that the activation multiplies, in a gated MLP.
     MlpUp,
+    /// The product of the two in a gated MLP.
+    MlpProduct,
     /// The projection back to the width of the model.
     MlpDown,
     /// Norm of the MLP's output.
@@ -204,6 +214,33 @@ pub(crate) enum Alibi {
     Rounded(f32),
 }
 
+/// What the distance between two tokens adds to the score of one for the other.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum RelativePositions {
+    /// A number for each head and bucket of distances (Raffel et al. 2020, "T5").
+    Bias {
+        /// Buckets of distances, half of them for keys before the query.
+        buckets: usize,
+        /// The distance from which all are one bucket.
+        furthest: usize,
+    },
+    /// Contents compared with distances (He et al. 2021, "DeBERTa").
+    Disentangled(DistanceTable),
+}
+
+/// A table with a row for each distance, or for each bucket of distances, in both directions.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DistanceTable {
+    /// Half the rows.
+    pub span: usize,
+    /// Where distances are put into buckets: how many in each direction, and the distance where the last one ends.
+    pub buckets: Option<(usize, usize)>,
+    /// Whether queries are compared with distances.
+    pub content_to_position: bool,
+    /// Whether keys are.
+    pub position_to_content: bool,
+}
+
 /// Multi-head attention with grouped keys and values.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct AttentionSettings {
@@ -221,12 +258,14 @@ pub(crate) struct AttentionSettings {
     pub fused: Option<FusedLayout>,
     /// Whether a token reads only itself and the tokens before it.
     pub causal: bool,
-    /// With `causal`: how many tokens it reads, itself among them.
+    /// A token reads only those whose distance is less than this, itself being at distance 0.
     pub window: Option<usize>,
     /// Scores `s` become `cap tanh(s / cap)`.
     pub soft_cap: Option<f32>,
     /// What positions add to the scores.
     pub alibi: Option<Alibi>,
+    /// What distances between tokens add to the scores.
+    pub relative: Option<RelativePositions>,
 }
 
 impl AttentionSettings {
@@ -243,6 +282,7 @@ impl AttentionSettings {
             window: None,
             soft_cap: None,
             alibi: None,
+            relative: None,
         }
     }
 }
@@ -341,6 +381,8 @@ pub(crate) enum Work {
         width: usize,
         /// Added to the variance.
         epsilon: f64,
+        /// Whether it has a bias.
+        bias: bool,
     },
     /// An element-wise function.
     Activation(Activation),
@@ -366,6 +408,8 @@ pub(crate) enum Gives {
     Nothing,
     /// Another value at each of several calls.
     Several,
+    /// Rows for something else than tokens, the value at this site.
+    Aside(Site),
     /// One row per token, the value at this site.
     PerToken(Site),
     /// One row per text, the value at this site.
@@ -376,7 +420,7 @@ impl Gives {
     /// Where the value lies.
     pub fn site(self) -> Option<Site> {
         match self {
-            Self::PerToken(site) | Self::PerText(site) => Some(site),
+            Self::PerToken(site) | Self::PerText(site) | Self::Aside(site) => Some(site),
             Self::Nothing | Self::Several => None,
         }
     }
@@ -461,7 +505,17 @@ impl Part {
 
     /// A `LayerNorm` with weight and bias.
     pub fn layer_norm(name: &str, width: usize, epsilon: f64) -> Self {
-        Self::new(name, "LayerNorm", Work::LayerNorm { width, epsilon })
+        Self::new(name, "LayerNorm", Work::LayerNorm { width, epsilon, bias: true })
+    }
+
+    /// A `LayerNorm` that may lack the bias.
+    pub fn layer_norm_with(name: &str, width: usize, epsilon: f64, bias: bool) -> Self {
+        Self::new(name, "LayerNorm", Work::LayerNorm { width, epsilon, bias })
+    }
+
+    /// An `Identity`, which stands where other models of the family have something.
+    pub fn identity(name: &str) -> Self {
+        Self::new(name, "Identity", Work::Dropout(0.0))
     }
 
     /// An activation function that is a module.
@@ -489,6 +543,12 @@ impl Part {
     /// Says that the module is called several times, for another value each time.
     pub fn gives_several(mut self) -> Self {
         self.gives = Gives::Several;
+        self
+    }
+
+    /// Says that the module is used for something else than tokens: its rows are those of distances.
+    pub fn gives_aside(mut self, site: Site) -> Self {
+        self.gives = Gives::Aside(site);
         self
     }
 
@@ -522,6 +582,8 @@ pub(crate) struct Blueprint {
     pub uncounted_token: Option<u32>,
     /// Functions that PyTorch calls without a module, by the site of their value.
     pub functions: Vec<(Site, Activation)>,
+    /// For each block the last one that has the same modules; empty where every block has modules of its own.
+    pub shared_blocks: Vec<usize>,
     /// The attention of each block.
     pub attention: Vec<AttentionSettings>,
     /// The rotations that blocks choose from.
@@ -538,4 +600,25 @@ pub(crate) struct Blueprint {
     pub block_list: &'static str,
     /// The model itself: the module whose path is empty.
     pub root: Part,
+}
+
+impl Blueprint {
+    /// Where the layer lies that computes a site: blocks that share their modules have them at the last of these blocks.
+    pub fn layer_site(&self, site: Site) -> Site {
+        match site {
+            Site::Block(block, site) => Site::Block(self.shared_blocks.get(block).copied().unwrap_or(block), site),
+            other => other,
+        }
+    }
+
+    /// The first site that the layer at `site` computes.
+    pub fn first_use(&self, site: Site) -> Site {
+        match site {
+            Site::Block(block, site) => {
+                let first = self.shared_blocks.iter().position(|shared| *shared == block);
+                Site::Block(first.unwrap_or(block), site)
+            }
+            other => other,
+        }
+    }
 }

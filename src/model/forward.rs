@@ -7,9 +7,12 @@ use std::slice;
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, Residual, Site};
+use crate::model::blueprint::{
+    BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site,
+};
 use crate::model::layers::{
-    Activation, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled, soft_cap,
+    Activation, DistanceScores, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled,
+    soft_cap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -59,6 +62,13 @@ impl TokenRows {
     }
 }
 
+/// What blocks know of positions.
+struct Positions {
+    rotations: Vec<Rotary>,
+    /// The table for distances.
+    distances: Option<Tensor>,
+}
+
 /// One run of a model over some rows.
 pub(crate) struct Pass<'a, 'b> {
     /// What the model is.
@@ -73,25 +83,30 @@ pub(crate) struct Pass<'a, 'b> {
     pub tap: &'a mut Tap<'b>,
 }
 
-impl Pass<'_, '_> {
+impl<'a> Pass<'a, '_> {
     /// Runs from the ids to what the head gives, or until the tap halts it. There must be at least one row.
     pub fn run(&mut self) -> Flow<Tensor> {
         let (first, mut stream) = match self.tap.replaced_block() {
             Some((index, rows)) => (index + 1, rows),
             None => (0, self.embed()?),
         };
-        let rotations = self.rotations()?;
+        let positions = Positions { rotations: self.rotations()?, distances: self.distances()? };
         for index in first..self.blueprint.blocks {
-            stream = self.block(index, &stream, &rotations)?;
+            stream = self.block(index, &stream, &positions)?;
         }
         stream = self.step(Site::FinalNorm, stream)?;
         stream = self.step(Site::FinalProjection, stream)?;
         self.head(stream)
     }
 
+    /// What computes the value at a site.
+    fn layer(&self, site: Site) -> Option<&'a Layer> {
+        self.layers.get(&self.blueprint.layer_site(site))
+    }
+
     /// Applies the layer of a site, if the model has one there, and shows its value to the tap.
     fn step(&mut self, site: Site, rows: Tensor) -> Flow<Tensor> {
-        let value = match self.layers.get(&site) {
+        let value = match self.layer(site) {
             None => return Ok(rows),
             Some(Layer::Linear(linear)) => linear.forward(&rows)?,
             Some(Layer::Norm(norm)) => norm.forward(&rows)?,
@@ -104,7 +119,7 @@ impl Pass<'_, '_> {
     /// The rows of a table at a site, if the model has one there.
     fn table(&mut self, site: EmbeddingSite, numbers: &[u32]) -> Flow<Option<Tensor>> {
         let site = Site::Embedding(site);
-        match self.layers.get(&site) {
+        match self.layer(site) {
             Some(Layer::Embedding(table)) => Ok(Some(self.tap.at(site, table.forward(numbers)?)?)),
             _ => Ok(None),
         }
@@ -158,11 +173,43 @@ impl Pass<'_, '_> {
         Ok(rotations)
     }
 
-    fn block(&mut self, index: usize, stream: &Tensor, rotations: &[Rotary]) -> Flow<Tensor> {
+    /// The table for distances, if the model has one: normed, but not yet projected.
+    fn distances(&self) -> Result<Option<Tensor>> {
+        let at = |site| self.layer(Site::Embedding(site));
+        let Some(Layer::Embedding(table)) = at(EmbeddingSite::RelativePositions) else { return Ok(None) };
+        Ok(Some(match at(EmbeddingSite::RelativePositionsNorm) {
+            Some(Layer::Norm(norm)) => norm.forward(table.rows())?,
+            _ => table.rows().clone(),
+        }))
+    }
+
+    /// What distances add to the scores of a block.
+    fn distance_scores(&self, index: usize, positions: &Positions) -> Result<Option<DistanceScores>> {
+        let (Some(settings), Some(table)) = (&self.blueprint.attention[index].relative, &positions.distances) else {
+            return Ok(None);
+        };
+        let longest = self.rows.texts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        let project = |wanted: bool, own, other| match self.layer(own).or_else(|| self.layer(other)) {
+            Some(Layer::Linear(linear)) if wanted => linear.forward(table).map(Some),
+            _ => Ok(None),
+        };
+        let at = |site| Site::Block(index, site);
+        Ok(Some(match settings {
+            RelativePositions::Bias { buckets, furthest } => DistanceScores::bias(table, *buckets, *furthest, longest)?,
+            RelativePositions::Disentangled(settings) => {
+                let keys = project(settings.content_to_position, at(BlockSite::PositionKey), at(BlockSite::Key))?;
+                let queries =
+                    project(settings.position_to_content, at(BlockSite::PositionQuery), at(BlockSite::Query))?;
+                DistanceScores::compared(settings, keys, queries, longest)
+            }
+        }))
+    }
+
+    fn block(&mut self, index: usize, stream: &Tensor, positions: &Positions) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
         let residual = self.blueprint.scales.residual;
         let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
-        let context = self.attention(index, &read, rotations)?;
+        let context = self.attention(index, &read, positions)?;
         let change = self.step(at(BlockSite::AttentionProjection), context)?;
         let change = scaled(&self.step(at(BlockSite::AttentionOutputNorm), change)?, residual)?;
 
@@ -174,7 +221,7 @@ impl Pass<'_, '_> {
                 add(&stream, &change)?
             }
             Residual::Parallel => {
-                let own_norm = self.layers.contains_key(&at(BlockSite::MlpInputNorm));
+                let own_norm = self.layer(at(BlockSite::MlpInputNorm)).is_some();
                 let read = if own_norm { stream.clone() } else { read };
                 let other = scaled(&self.mlp(index, read)?, residual)?;
                 add(&add(&other, &change)?, stream)?
@@ -184,7 +231,7 @@ impl Pass<'_, '_> {
         self.tap.at(at(BlockSite::Output), stream)
     }
 
-    fn attention(&mut self, index: usize, read: &Tensor, rotations: &[Rotary]) -> Flow<Tensor> {
+    fn attention(&mut self, index: usize, read: &Tensor, positions: &Positions) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
         let blueprint = self.blueprint;
         let settings = &blueprint.attention[index];
@@ -201,11 +248,12 @@ impl Pass<'_, '_> {
         let keys = self.step(at(BlockSite::Key), keys)?;
         let mut keys = self.step(at(BlockSite::KeyNorm), keys)?;
         let values = self.step(at(BlockSite::Value), values)?;
-        if let Some(rotary) = settings.rotary.and_then(|rotary| rotations.get(rotary)) {
+        if let Some(rotary) = settings.rotary.and_then(|rotary| positions.rotations.get(rotary)) {
             queries = rotary.forward(&queries, settings.head_width)?;
             keys = rotary.forward(&keys, settings.head_width)?;
         }
-        let context = attend(settings, &self.rows.texts, &queries, &keys, &values)?;
+        let distances = self.distance_scores(index, positions)?;
+        let context = attend(settings, &self.rows.texts, &queries, &keys, &values, distances.as_ref())?;
         self.tap.at(at(BlockSite::Context), context)
     }
 
@@ -220,7 +268,7 @@ impl Pass<'_, '_> {
     /// What the MLP's projection back to the stream reads.
     fn mlp_hidden(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
-        let (gate, up) = if self.layers.contains_key(&at(BlockSite::MlpGateUp)) {
+        let (gate, up) = if self.layer(at(BlockSite::MlpGateUp)).is_some() {
             let both = self.step(at(BlockSite::MlpGateUp), read)?;
             let half = self.blueprint.inner_width;
             (
@@ -228,20 +276,20 @@ impl Pass<'_, '_> {
                 Some(gather_columns(&both, slice::from_ref(&(half..2 * half)))?),
             )
         } else {
-            let gated = self.layers.contains_key(&at(BlockSite::MlpUp));
+            let gated = self.layer(at(BlockSite::MlpUp)).is_some();
             (self.step(at(BlockSite::MlpInner), read.clone())?, gated.then_some(read))
         };
         let Some(up) = up else { return self.step(at(BlockSite::MlpActivation), gate) };
-        match self.layers.get(&at(BlockSite::MlpActivation)) {
+        match self.layer(at(BlockSite::MlpActivation)) {
             // Nobody looks between the function and the product, so they are one loop over the values.
             Some(Layer::Activation(function)) if !self.tap.touches(at(BlockSite::MlpActivation)) => {
                 let up = self.step(at(BlockSite::MlpUp), up)?;
-                Ok(function.gate(&gate, &up)?)
+                self.tap.at(at(BlockSite::MlpProduct), function.gate(&gate, &up)?)
             }
             _ => {
                 let activated = self.step(at(BlockSite::MlpActivation), gate)?;
                 let up = self.step(at(BlockSite::MlpUp), up)?;
-                Ok(multiply(&activated, &up)?)
+                self.tap.at(at(BlockSite::MlpProduct), multiply(&activated, &up)?)
             }
         }
     }

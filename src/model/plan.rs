@@ -51,9 +51,9 @@ impl ModelPlan {
         let split_points = split_points
             .iter()
             .map(|path| {
-                let (module, site) = tree.split_point(path)?;
+                let (path, module, site) = tree.split_point(&blueprint, path)?;
                 let width = module.width.ok_or_else(|| Error::internal("a split point without a width"))?;
-                Ok(SplitPoint { path: module.path.clone(), site, width })
+                Ok(SplitPoint { path, site, width })
             })
             .collect::<Result<Vec<_>>>()?;
         let mut plan = Self {
@@ -134,7 +134,7 @@ impl ModelPlan {
         self.tree.nodes().iter().filter_map(move |node| {
             let site = node.gives.site()?;
             let computes = !matches!(node.work, Work::Container | Work::List(_) | Work::Dropout(_));
-            (computes && (whole || Some(site) <= last)).then_some((node, site))
+            (computes && (whole || Some(self.blueprint.first_use(site)) <= last)).then_some((node, site))
         })
     }
 
@@ -156,8 +156,12 @@ impl ModelPlan {
             Work::Embedding { count, width, .. } => vec![parameter("weight", None, &[count, width])],
             Work::RmsNorm { width, .. } => vec![parameter("weight", None, &[width])],
             // Checkpoints converted from TensorFlow have TensorFlow's names.
-            Work::LayerNorm { width, .. } => {
-                vec![parameter("weight", Some("gamma"), &[width]), parameter("bias", Some("beta"), &[width])]
+            Work::LayerNorm { width, bias, .. } => {
+                let mut parameters = vec![parameter("weight", Some("gamma"), &[width])];
+                if bias {
+                    parameters.push(parameter("bias", Some("beta"), &[width]));
+                }
+                parameters
             }
             Work::Container | Work::List(_) | Work::Activation(_) | Work::Dropout(_) => Vec::new(),
         }
@@ -191,7 +195,11 @@ impl ModelPlan {
                 let weight = if plus_one { (weight + 1.0)? } else { weight };
                 Layer::Norm(Norm::root_mean_square(weight, epsilon))
             }
-            Work::LayerNorm { epsilon, .. } => Layer::Norm(Norm::layer(next()?, next()?, epsilon)),
+            Work::LayerNorm { epsilon, bias, .. } => {
+                let weight = next()?;
+                let bias = if bias { next()? } else { weight.zeros_like()? };
+                Layer::Norm(Norm::layer(weight, bias, epsilon))
+            }
             Work::Activation(function) => Layer::Activation(function),
             Work::Container | Work::List(_) | Work::Dropout(_) => {
                 return Err(Error::internal(format!("`{}` computes nothing", node.path)));

@@ -184,7 +184,7 @@ impl SplitModel {
     /// that shape or the module's output does not depend on the text; else those of [`SplitModel::logits`].
     pub fn logits_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
         self.check_head()?;
-        let (module, site) = self.tree.split_point(path)?;
+        let (_, module, site) = self.tree.split_point(&self.blueprint, path)?;
         if site == Site::Embedding(EmbeddingSite::RotaryCosines) {
             return Err(Error::argument(format!(
                 "`{}` gives rotations of positions, which cannot be replaced",

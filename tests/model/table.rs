@@ -19,6 +19,9 @@ const KINDS: &[&str] = &[
     "logits",
 ];
 
+/// What the paths of heads begin with.
+const HEADS: &[&str] = &["cls", "classifier", "generator_", "head", "lm_head", "predictions", "score", "vocab_"];
+
 const START: &str = "<!-- the table: made by a test, see above -->\n";
 
 /// What a module is, as a place to split at.
@@ -34,6 +37,7 @@ pub fn kind_of_split(module: &Listed) -> &'static str {
             }
             "encoder" | "decoder" | "transformer" | "model" => "blocks",
             _ if module.list.is_some() => "blocks",
+            _ if HEADS.iter().any(|head| path.starts_with(head)) => "heads",
             _ if ["norm", "ln_f"].iter().any(|name| path.rsplit('.').next().unwrap().contains(name)) => "final norm",
             _ if module.class.ends_with("Model") || module.class.contains("Encoder") => "blocks",
             _ if module.class.ends_with("Stack") || module.class.contains("Transformer") => "blocks",

@@ -19,10 +19,12 @@ pub(super) const FAMILY: Family = Family {
 };
 
 const CLASSES: Classes = classes!("Bert");
+const MASKED_LANGUAGE_MODEL: [&str; 3] = ["BertOnlyMLMHead", "BertLMPredictionHead", "BertPredictionHeadTransform"];
+const WORD_EMBEDDINGS: &str = "bert.embeddings.word_embeddings.weight";
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     config.only("position_embedding_type", &["absolute".into()])?;
-    let sizes = Sizes::read(config, head, &CLASSES, 30_522)?;
+    let sizes = Sizes::read(config, head, &CLASSES, 30_522)?.with_token_types(config)?;
     Ok(sizes.blueprint(FAMILY.model_type, "bert", head, root(config, head, &sizes)?))
 }
 
@@ -36,7 +38,7 @@ fn root(config: &Config, head: Head, sizes: &Sizes) -> Result<Part> {
     let base = |name| Part::container(name, CLASSES.model, parts).gives(sizes.last());
     Ok(match head {
         Head::MaskedLanguageModel => {
-            let children = vec![base("bert"), masked_language_model_head(config, sizes)?];
+            let children = vec![base("bert"), sizes.prediction_head(config, &MASKED_LANGUAGE_MODEL, WORD_EMBEDDINGS)?];
             Part::container("", "BertForMaskedLM", children)
         }
         Head::SequenceClassification => {
@@ -51,26 +53,4 @@ fn root(config: &Config, head: Head, sizes: &Sizes) -> Result<Part> {
         Head::TokenClassification => sizes.token_classifier("BertForTokenClassification", base("bert")),
         _ => base(""),
     })
-}
-
-fn masked_language_model_head(config: &Config, sizes: &Sizes) -> Result<Part> {
-    let &Sizes { width, epsilon, .. } = sizes;
-    let (function, class) = sizes.activation;
-    let at = Site::Head;
-    let transform = vec![
-        Part::linear("dense", width, width, true).gives(at(HeadSite::Dense)),
-        Part::activation("transform_act_fn", class, function).gives(at(HeadSite::Activation)),
-        Part::layer_norm("LayerNorm", width, epsilon).gives(at(HeadSite::Norm)),
-    ];
-    // The bias is the head's own parameter, shared with the decoder; checkpoints hold either or both.
-    let mut decoder = Part::linear("decoder", width, sizes.logits, true)
-        .gives(at(HeadSite::Logits))
-        .or_from("bias", "cls.predictions.bias");
-    if config.flag("tie_word_embeddings", true)? {
-        decoder = decoder.or_from("weight", "bert.embeddings.word_embeddings.weight");
-    }
-    let transform = Part::container("transform", "BertPredictionHeadTransform", transform).gives(at(HeadSite::Norm));
-    let predictions =
-        Part::container("predictions", "BertLMPredictionHead", vec![transform, decoder]).gives(at(HeadSite::Logits));
-    Ok(Part::container("cls", "BertOnlyMLMHead", vec![predictions]).gives(at(HeadSite::Logits)))
 }

@@ -85,13 +85,18 @@ impl Sizes {
             logits: head.logits(config, vocabulary)?,
             blocks: config.blocks("num_hidden_layers", 12)?,
             positions: config.size("max_position_embeddings", 512)?,
-            token_types: config.size("type_vocab_size", 2)?,
+            token_types: 0,
             epsilon: config.number("layer_norm_eps", 1e-12)?,
             dropout,
             attention_dropout: config.number("attention_probs_dropout_prob", 0.1)?,
             classifier_dropout: config.number("classifier_dropout", dropout)?,
             activation: Activation::named(config, "hidden_act", "gelu")?,
         })
+    }
+
+    /// Reads how many token types there are, for a family that needs one.
+    pub fn with_token_types(self, config: &Config) -> Result<Self> {
+        Ok(Self { token_types: config.size("type_vocab_size", 2)?, ..self })
     }
 
     /// The blueprint of an encoder with ordinary attention over positions from 0, and the modules of `root`.
@@ -111,6 +116,7 @@ impl Sizes {
             residual: Residual::Sequential,
             scales: Scales::default(),
             functions: Vec::new(),
+            shared_blocks: Vec::new(),
             pooling: match head {
                 Head::Base | Head::SequenceClassification => Pooling::First,
                 _ => Pooling::PerToken,
@@ -246,6 +252,28 @@ impl Sizes {
         let scores = Part::linear("out_proj", self.width, self.logits, true);
         children.push(scores.gives_per_text(at(HeadSite::Logits)));
         Part::container("classifier", class, children).gives_per_text(at(HeadSite::Logits))
+    }
+
+    /// BERT's masked-LM head, `cls`, of these classes, the outermost first.
+    pub fn prediction_head(&self, config: &Config, classes: &[&'static str; 3], word_embeddings: &str) -> Result<Part> {
+        let at = Site::Head;
+        let (function, class) = self.activation;
+        let transform = vec![
+            Part::linear("dense", self.width, self.width, true).gives(at(HeadSite::Dense)),
+            Part::activation("transform_act_fn", class, function).gives(at(HeadSite::Activation)),
+            Part::layer_norm("LayerNorm", self.width, self.epsilon).gives(at(HeadSite::Norm)),
+        ];
+        // The bias is the head's own parameter, shared with the decoder; checkpoints hold either or both.
+        let mut decoder = Part::linear("decoder", self.width, self.logits, true)
+            .gives(at(HeadSite::Logits))
+            .or_from("bias", "cls.predictions.bias");
+        if config.flag("tie_word_embeddings", true)? {
+            decoder = decoder.or_from("weight", word_embeddings);
+        }
+        let transform = Part::container("transform", classes[2], transform).gives(at(HeadSite::Norm));
+        let predictions = Part::container("predictions", classes[1], vec![transform, decoder]);
+        let children = vec![predictions.gives(at(HeadSite::Logits))];
+        Ok(Part::container("cls", classes[0], children).gives(at(HeadSite::Logits)))
     }
 
     /// RoBERTa's masked-LM head, `lm_head`, with a function after its first projection.

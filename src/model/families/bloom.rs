@@ -63,6 +63,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         first_position: 0,
         uncounted_token: None,
         functions: Vec::new(),
+        shared_blocks: Vec::new(),
         attention: vec![attention; blocks],
         rotations: Vec::new(),
         residual: Residual::Sequential,

@@ -69,6 +69,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         first_position: 0,
         uncounted_token: None,
         functions: Vec::new(),
+        shared_blocks: Vec::new(),
         attention: vec![
             AttentionSettings {
                 rotary: Some(0),

@@ -107,6 +107,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         first_position: 0,
         uncounted_token: None,
         functions: Vec::new(),
+        shared_blocks: Vec::new(),
         attention: vec![attention; blocks],
         rotations: vec![settings(config, head_width, &RotaryDefaults::default())?],
         residual: if parallel { Residual::Parallel } else { Residual::Sequential },

@@ -75,6 +75,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         first_position: 0,
         uncounted_token: None,
         functions: Vec::new(),
+        shared_blocks: Vec::new(),
         attention: (0..blocks).map(of_block).collect(),
         rotations: Vec::new(),
         residual: Residual::Sequential,

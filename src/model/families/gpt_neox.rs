@@ -73,6 +73,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         first_position: 0,
         uncounted_token: None,
         functions: Vec::new(),
+        shared_blocks: Vec::new(),
         attention: vec![attention; blocks],
         rotations: vec![settings(config, width / heads, &rotary)?],
         residual: if parallel { Residual::Parallel } else { Residual::Sequential },

@@ -248,6 +248,7 @@ impl<'a> Decoder<'a> {
             first_position: 0,
             uncounted_token: None,
             functions: Vec::new(),
+            shared_blocks: Vec::new(),
             attention: self.attention,
             rotations: self.rotations,
             residual: Residual::Sequential,

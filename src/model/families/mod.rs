@@ -1,9 +1,13 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
+mod albert;
 mod bert;
 mod bert_parts;
 mod bloom;
+mod deberta_v2;
 mod decoder_heads;
+mod distilbert;
+mod electra;
 mod eurobert;
 mod falcon;
 mod gemma;
@@ -13,6 +17,7 @@ mod granite;
 mod llama;
 mod llama_parts;
 mod mistral;
+mod mpnet;
 mod olmo2;
 mod opt;
 mod phi3;
@@ -85,6 +90,11 @@ const FAMILIES: &[Family] = &[
     roberta::ROBERTA,
     roberta::XLM_ROBERTA,
     roberta::CAMEMBERT,
+    distilbert::FAMILY,
+    electra::FAMILY,
+    albert::FAMILY,
+    mpnet::FAMILY,
+    deberta_v2::FAMILY,
 ];
 
 /// Reads a configuration of any family.

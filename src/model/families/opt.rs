@@ -69,6 +69,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         first_position: FIRST_POSITION,
         uncounted_token: None,
         functions: Vec::new(),
+        shared_blocks: Vec::new(),
         attention: vec![attention; sizes.blocks],
         rotations: Vec::new(),
         residual: Residual::Sequential,

@@ -16,11 +16,13 @@ struct Twin {
     masked_language_model: [&'static str; 2],
     classifier: [&'static str; 2],
     token_classifier: &'static str,
+    /// Whether classes with a head define it before the base model.
+    head_first: bool,
 }
 
 /// A registered twin, from what its classes are called.
 macro_rules! twin {
-    ($constant:ident, $twin:ident, $blueprint:ident, $model_type:literal, $classes:literal, $vocabulary:literal) => {
+    ($constant:ident, $twin:ident, $blueprint:ident, $model_type:literal, $classes:literal, $vocabulary:literal, $head_first:literal) => {
         const $twin: Twin = Twin {
             model_type: $model_type,
             vocabulary: $vocabulary,
@@ -28,6 +30,7 @@ macro_rules! twin {
             masked_language_model: [concat!($classes, "ForMaskedLM"), concat!($classes, "LMHead")],
             classifier: [concat!($classes, "ForSequenceClassification"), concat!($classes, "ClassificationHead")],
             token_classifier: concat!($classes, "ForTokenClassification"),
+            head_first: $head_first,
         };
 
         pub(super) const $constant: Family = Family {
@@ -47,13 +50,13 @@ macro_rules! twin {
     };
 }
 
-twin!(ROBERTA, ROBERTA_TWIN, roberta, "roberta", "Roberta", 50_265);
-twin!(XLM_ROBERTA, XLM_ROBERTA_TWIN, xlm_roberta, "xlm-roberta", "XLMRoberta", 30_522);
-twin!(CAMEMBERT, CAMEMBERT_TWIN, camembert, "camembert", "Camembert", 30_522);
+twin!(ROBERTA, ROBERTA_TWIN, roberta, "roberta", "Roberta", 50_265, false);
+twin!(XLM_ROBERTA, XLM_ROBERTA_TWIN, xlm_roberta, "xlm-roberta", "XLMRoberta", 30_522, true);
+twin!(CAMEMBERT, CAMEMBERT_TWIN, camembert, "camembert", "Camembert", 30_522, true);
 
 fn blueprint(config: &Config, head: Head, twin: &'static Twin) -> Result<Blueprint> {
     config.only("position_embedding_type", &["absolute".into()])?;
-    let sizes = Sizes::read(config, head, &twin.classes, twin.vocabulary)?;
+    let sizes = Sizes::read(config, head, &twin.classes, twin.vocabulary)?.with_token_types(config)?;
     let padding = config.token("pad_token_id", Some(1))?.ok_or_else(|| Config::missing("pad_token_id"))?;
     let mut blueprint = sizes.blueprint(twin.model_type, "roberta", head, root(config, head, twin, &sizes)?);
     sizes.start_after_padding(&mut blueprint, padding)?;
@@ -72,7 +75,7 @@ fn root(config: &Config, head: Head, twin: &'static Twin, sizes: &Sizes) -> Resu
         parts.push(sizes.pooler());
     }
     let base = |name| Part::container(name, twin.classes.model, parts).gives(sizes.last());
-    Ok(match head {
+    let mut root = match head {
         Head::MaskedLanguageModel => {
             let [class, head] = twin.masked_language_model;
             let head = sizes.language_model_head(config, head, "roberta.embeddings.word_embeddings.weight")?;
@@ -83,6 +86,10 @@ fn root(config: &Config, head: Head, twin: &'static Twin, sizes: &Sizes) -> Resu
             Part::container("", class, vec![base("roberta"), sizes.classification_head(head, None)])
         }
         Head::TokenClassification => sizes.token_classifier(twin.token_classifier, base("roberta")),
-        _ => base(""),
-    })
+        _ => return Ok(base("")),
+    };
+    if twin.head_first {
+        root.children.rotate_left(1);
+    }
+    Ok(root)
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use candle_core::{D, Tensor};
 use half::bf16;
 
+use super::distance::DistanceScores;
 use super::{values, vector, with_values};
 use crate::error::Result;
 use crate::linalg::{Block, BlockMut, block_times, block_times_transposed};
@@ -23,13 +24,14 @@ pub(crate) fn attend(
     queries: &Tensor,
     keys: &Tensor,
     value_rows: &Tensor,
+    distances: Option<&DistanceScores>,
 ) -> Result<Tensor> {
     let context = with_values(queries, |queries| {
-        values(keys, |keys| values(value_rows, |rows| on_slices(settings, texts, queries, keys, rows)))?
+        values(keys, |keys| values(value_rows, |rows| on_slices(settings, texts, queries, keys, rows, distances)))??
     });
     match context {
         Some(context) => Ok(Tensor::from_vec(context?, queries.shape(), queries.device())?),
-        None => composed(settings, texts, queries, keys, value_rows),
+        None => composed(settings, texts, queries, keys, value_rows, distances),
     }
 }
 
@@ -39,7 +41,8 @@ fn on_slices(
     queries: &[f32],
     keys: &[f32],
     values: &[f32],
-) -> Vec<f32> {
+    distances: Option<&DistanceScores>,
+) -> Result<Vec<f32>> {
     let columns = settings.head_width;
     let (query_width, key_width) = (settings.heads * columns, settings.key_value_heads * columns);
     let group = settings.heads / settings.key_value_heads;
@@ -50,6 +53,15 @@ fn on_slices(
     for text in texts {
         for head in 0..settings.heads {
             let bias = biases.as_ref().map(|biases| &biases[head * longest..(head + 1) * longest]);
+            let by_key = match distances {
+                Some(distances) if !text.is_empty() => {
+                    let start = text.start * key_width + head / group * columns;
+                    let end = start + (text.len() - 1) * key_width + columns;
+                    let all = Block { values: slice(keys, start, end), rows: text.len(), columns, stride: key_width };
+                    distances.by_key(head, all)?
+                }
+                _ => None,
+            };
             for first in (0..text.len()).step_by(QUERIES) {
                 let asking = first..text.len().min(first + QUERIES);
                 // All keys that one of these queries reads.
@@ -68,32 +80,45 @@ fn on_slices(
                 let asked = Block { values: slice(queries, start, end), rows, columns, stride: query_width };
                 let target = BlockMut::whole(&mut scores, rows, read.len());
                 block_times_transposed(target, asked, of_keys(keys));
-                weigh(settings, &mut scores, asking, &read, text.len(), bias);
+                if let Some(distances) = distances {
+                    distances.add_to(&mut scores, head, asked, first, by_key.as_deref())?;
+                }
+                let of_distances = distances.and_then(|distances| distances.of_head(head));
+                weigh(settings, &mut scores, asking, &read, text.len(), (bias, of_distances));
                 let Some(part) = context.get_mut(start..end) else { continue };
                 let target = BlockMut { values: part, rows, columns, stride: query_width };
                 block_times(target, Block::whole(&scores, rows, read.len()), of_keys(values));
             }
         }
     }
-    context
+    Ok(context)
 }
 
-/// Turns raw scores `(asking, read)` into weights: those of keys that a query does not read are 0.
+/// Turns raw scores `(asking, read)` into weights: those of keys that a query does not read are 0. Biases are for the
+/// positions of keys, and for their distances as [`DistanceScores::of_head`] has them.
 fn weigh(
     settings: &AttentionSettings,
     scores: &mut [f32],
     asking: Range<usize>,
     read: &Range<usize>,
     length: usize,
-    bias: Option<&[f32]>,
+    (bias, of_distances): (Option<&[f32]>, Option<&[f32]>),
 ) {
     let mut scale = settings.scale;
-    if settings.soft_cap.is_some() || bias.is_some() {
+    if settings.soft_cap.is_some() || bias.is_some() || of_distances.is_some() {
         let bias = bias.map(|bias| &bias[read.clone()]);
         vector::adjust_scores(scores, read.len(), scale, settings.soft_cap, bias);
         scale = 1.0;
     }
-    if !settings.causal {
+    if let Some(bias) = of_distances {
+        for (row, query) in scores.chunks_exact_mut(read.len()).zip(asking.clone()) {
+            let first = bias.len() / 2 + read.start - query;
+            for (score, bias) in row.iter_mut().zip(&bias[first..]) {
+                *score += bias;
+            }
+        }
+    }
+    if !settings.causal && settings.window.is_none() {
         return vector::softmax_rows(scores, read.len(), scale);
     }
     for (row, query) in scores.chunks_exact_mut(read.len()).zip(asking) {
@@ -108,10 +133,9 @@ fn weigh(
 impl AttentionSettings {
     /// The positions that the token at position `query` reads in a text of `length` tokens.
     fn reads(&self, query: usize, length: usize) -> Range<usize> {
-        if !self.causal {
-            return 0..length;
-        }
-        self.window.map_or(0, |window| (query + 1).saturating_sub(window))..query + 1
+        let first = self.window.map_or(0, |window| (query + 1).saturating_sub(window));
+        let past = self.window.map_or(length, |window| query.saturating_add(window).min(length));
+        first..if self.causal { query + 1 } else { past }
     }
 }
 
@@ -144,6 +168,7 @@ fn composed(
     queries: &Tensor,
     keys: &Tensor,
     values: &Tensor,
+    distances: Option<&DistanceScores>,
 ) -> Result<Tensor> {
     let mut contexts = Vec::new();
     for run in texts.chunk_by(|one, next| one.len() == next.len()) {
@@ -168,7 +193,10 @@ fn composed(
             let bias = alibi.of_positions(settings.heads, length);
             scores = scores.broadcast_add(&Tensor::from_vec(bias, (1, settings.heads, 1, length), scores.device())?)?;
         }
-        if settings.causal {
+        if let Some(distances) = distances {
+            scores = (scores + distances.composed(settings, &asked, &keys)?)?;
+        }
+        if settings.causal || settings.window.is_some() {
             let hidden = |query, key| !settings.reads(query, length).contains(&key);
             let mask = (0..length).flat_map(|query| (0..length).map(move |key| (query, key)));
             let mask: Vec<f32> =

@@ -7,6 +7,7 @@
 mod activation;
 mod attention;
 mod columns;
+mod distance;
 mod embedding;
 mod frequencies;
 mod linear;
@@ -18,6 +19,7 @@ mod vector;
 pub(crate) use activation::{Activation, soft_cap};
 pub(crate) use attention::attend;
 pub(crate) use columns::gather_columns;
+pub(crate) use distance::DistanceScores;
 pub(crate) use embedding::Embedding;
 pub(crate) use linear::Linear;
 pub(crate) use norm::Norm;

@@ -98,8 +98,8 @@ class Family:
 def roberta():
     special = dict(pad_token_id=1, bos_token_id=2, eos_token_id=3, type_vocab_size=1)
     family = Family("roberta", "Roberta", {**COMMON, **special}, 10)
-    for classes, name in (("XLMRoberta", "xlm_roberta"), ("Camembert", "camembert")):
-        for head in HEADS[:2]:
+    for classes, name, heads in (("XLMRoberta", "xlm_roberta", HEADS), ("Camembert", "camembert", HEADS[:2])):
+        for head in heads:
             family.head(f"{name}_{VARIANTS[head]}", head, classes=classes)
 
 
