@@ -144,8 +144,8 @@ impl Alibi {
     fn of_positions(self, heads: usize, length: usize) -> Vec<f32> {
         let power = 1_usize << heads.ilog2();
         let base = |heads: usize| (-f64::from(2_f32.powf(3.0 - (heads as f32).log2()))).exp2() as f32;
-        let slopes = (1..=power).map(|index| base(power).powi(index as i32));
-        let others = (0..heads - power).map(|index| base(2 * power).powi(2 * index as i32 + 1));
+        let slopes = (1..=power).map(|index| base(power).powf(index as f32));
+        let others = (0..heads - power).map(|index| base(2 * power).powf((2 * index + 1) as f32));
         let bias = |slope: f32, position: usize| match self {
             Self::Exact => slope * position as f32,
             Self::Rounded(scale) => {
@@ -246,8 +246,8 @@ mod tests {
         ];
         let (queries, keys, values) = (rows(24, 1), rows(8, 2), rows(8, 3));
         for settings in choices {
-            let ours = attend(&settings, &TEXTS, &queries, &keys, &values).unwrap();
-            let theirs = composed(&settings, &TEXTS, &queries, &keys, &values).unwrap();
+            let ours = attend(&settings, &TEXTS, &queries, &keys, &values, None).unwrap();
+            let theirs = composed(&settings, &TEXTS, &queries, &keys, &values, None).unwrap();
             let difference = (ours - theirs).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
             assert!(difference < 1e-5, "{settings:?}: {difference:e}");
         }
