@@ -141,6 +141,23 @@ impl Config {
         }
     }
 
+    /// A size: `default` where the field is absent, nothing where it is null.
+    pub fn size_or(&self, field: &str, default: Option<usize>) -> Result<Option<usize>> {
+        if self.fields.contains_key(field) { self.optional_size(field) } else { Ok(default) }
+    }
+
+    /// A number above 0: `default` where the field is absent, nothing where it is null.
+    pub fn number_or(&self, field: &str, default: Option<f64>) -> Result<Option<f64>> {
+        if self.fields.contains_key(field) { self.optional_number(field) } else { Ok(default) }
+    }
+
+    /// A number of things, which may be 0.
+    pub fn count_of(&self, field: &str, default: usize) -> Result<usize> {
+        let Some(value) = self.get(field) else { return Ok(default) };
+        let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+        count.ok_or_else(|| bad(field, value, "it must be a whole number"))
+    }
+
     /// A list of as many numbers as `length` says.
     pub fn numbers(&self, field: &str, length: usize) -> Result<Vec<f64>> {
         let Some(value) = self.get(field) else {

@@ -27,9 +27,12 @@ const START: &str = "<!-- the table: made by a test, see above -->\n";
 /// What a module is, as a place to split at.
 pub fn kind_of_split(module: &Listed) -> &'static str {
     let path = module.path.to_lowercase();
-    let Some((number, name)) = path.split('.').enumerate().filter(|(_, name)| name.parse::<u32>().is_ok()).last() else {
+    let Some((number, name)) = path.split('.').enumerate().filter(|(_, name)| name.parse::<u32>().is_ok()).last()
+    else {
         return match path.as_str() {
-            _ if path.contains("embed") || ["shared", "wte", "wpe", "rotary"].iter().any(|name| path.contains(name)) => {
+            _ if path.contains("embed")
+                || ["shared", "wte", "wpe", "rotary"].iter().any(|name| path.contains(name)) =>
+            {
                 "embeddings"
             }
             "encoder" | "decoder" | "transformer" | "model" => "blocks",
@@ -43,7 +46,8 @@ pub fn kind_of_split(module: &Listed) -> &'static str {
     };
     let inside = &path.split('.').collect::<Vec<_>>()[number + 1..].join(".");
     let class = module.class.to_lowercase();
-    let simple = module.linear.is_some() || ["conv1d", "dropout"].contains(&class.as_str()) || class.ends_with("activation");
+    let simple =
+        module.linear.is_some() || ["conv1d", "dropout"].contains(&class.as_str()) || class.ends_with("activation");
     let of_attention = ["attn", "attention"].iter().any(|name| inside.contains(name) || class.contains(name));
     match inside.as_str() {
         _ if class.contains("norm") => "norms",
@@ -92,7 +96,8 @@ impl Table {
     }
 
     fn rows(&self) -> String {
-        let mut rows = format!("\n| family | `model_type` | {} |\n|---|---{}|\n", KINDS.join(" | "), "|---".repeat(KINDS.len()));
+        let mut rows =
+            format!("\n| family | `model_type` | {} |\n|---|---{}|\n", KINDS.join(" | "), "|---".repeat(KINDS.len()));
         for (family, variants) in golden::variants() {
             let mut types = Vec::new();
             for variant in &variants {

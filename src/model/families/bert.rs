@@ -45,7 +45,8 @@ fn root(config: &Config, head: Head, sizes: &Sizes) -> Result<Part> {
             let children = vec![
                 base("bert"),
                 Part::dropout("dropout", sizes.classifier_dropout).gives_per_text(Site::Head(HeadSite::Activation)),
-                Part::linear("classifier", sizes.width, sizes.logits, true).gives_per_text(Site::Head(HeadSite::Logits)),
+                Part::linear("classifier", sizes.width, sizes.logits, true)
+                    .gives_per_text(Site::Head(HeadSite::Logits)),
             ];
             Part::container("", "BertForSequenceClassification", children)
         }

@@ -186,15 +186,15 @@ impl Sizes {
         ];
         let children = vec![
             Part::container("attention", self.classes.attention, attention).gives(at(BlockSite::AttentionResidualNorm)),
-            Part::container("intermediate", self.classes.intermediate, intermediate).gives(at(BlockSite::MlpActivation)),
+            Part::container("intermediate", self.classes.intermediate, intermediate)
+                .gives(at(BlockSite::MlpActivation)),
             self.output(index, self.classes.output, self.inner, (BlockSite::MlpDown, BlockSite::MlpResidualNorm)),
         ];
         Part::container(index.to_string(), self.classes.layer, children).gives(at(BlockSite::Output))
     }
 
     fn self_attention(&self, index: usize) -> Part {
-        let project =
-            |name, site| Part::linear(name, self.width, self.width, true).gives(Site::Block(index, site));
+        let project = |name, site| Part::linear(name, self.width, self.width, true).gives(Site::Block(index, site));
         let children = vec![
             project("query", BlockSite::Query),
             project("key", BlockSite::Key),
@@ -245,7 +245,8 @@ impl Sizes {
     /// them or a function.
     pub fn classification_head(&self, class: &'static str, activation: Option<Part>) -> Part {
         let at = Site::Head;
-        let mut children = vec![Part::linear("dense", self.width, self.width, true).gives_per_text(at(HeadSite::Dense))];
+        let mut children =
+            vec![Part::linear("dense", self.width, self.width, true).gives_per_text(at(HeadSite::Dense))];
         children.extend(activation.map(|part| part.gives_per_text(at(HeadSite::Activation))));
         children.push(Part::dropout("dropout", self.classifier_dropout).gives_per_text(at(HeadSite::Activation)));
         let scores = Part::linear("out_proj", self.width, self.logits, true);

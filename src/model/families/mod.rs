@@ -3,13 +3,28 @@
 mod albert;
 mod bert;
 mod bert_parts;
+mod bloom;
 mod deberta_v2;
+mod decoder_heads;
 mod distilbert;
 mod electra;
 mod eurobert;
+mod falcon;
+mod gemma;
+mod gpt2;
+mod gpt_neox;
+mod granite;
+mod llama;
+mod llama_parts;
+mod mistral;
 mod mpnet;
+mod olmo2;
+mod opt;
+mod phi3;
+mod qwen;
 mod roberta;
 mod rotary;
+mod smollm3;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::Blueprint;
@@ -56,6 +71,22 @@ struct Family {
 const FAMILIES: &[Family] = &[
     eurobert::FAMILY,
     bert::FAMILY,
+    llama::FAMILY,
+    qwen::QWEN2,
+    qwen::QWEN3,
+    mistral::FAMILY,
+    gemma::GEMMA,
+    gemma::GEMMA2,
+    gemma::GEMMA3,
+    phi3::FAMILY,
+    olmo2::FAMILY,
+    granite::FAMILY,
+    smollm3::FAMILY,
+    gpt2::FAMILY,
+    gpt_neox::FAMILY,
+    opt::FAMILY,
+    bloom::FAMILY,
+    falcon::FAMILY,
     roberta::ROBERTA,
     roberta::XLM_ROBERTA,
     roberta::CAMEMBERT,

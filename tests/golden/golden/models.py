@@ -14,6 +14,7 @@ from .texts import MODEL_TEXTS
 
 # Every module's output is kept for the first text; for the others only that of a few modules, to stay small.
 COMPLETE_TEXTS = (0,)
+ATTENTION = "eager"
 
 EUROBERT = dict(
     hidden_size=32,
@@ -72,7 +73,10 @@ def kind_of(module):
     if isinstance(module, torch.nn.LayerNorm):
         return {"layer_norm": list(module.normalized_shape), "eps": module.eps}
     if name.endswith("RMSNorm"):
-        return {"rms_norm": list(module.weight.shape), "eps": module.variance_epsilon}
+        epsilon = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
+        return {"rms_norm": list(module.weight.shape), "eps": epsilon}
+    if isinstance(module, transformers.pytorch_utils.Conv1D):
+        return {"linear": [module.nx, module.nf], "bias": True}
     if isinstance(module, torch.nn.Dropout):
         return {"dropout": module.p}
     if isinstance(module, torch.nn.ModuleList):
@@ -214,7 +218,7 @@ def load(klass, config, weights, config_edit=None):
         for file in weights.iterdir():
             shutil.copy(file, place)
         model, report = klass.from_pretrained(
-            place, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+            place, dtype=torch.float32, attn_implementation=ATTENTION, output_loading_info=True
         )
         assert not report["missing_keys"] and not report["mismatched_keys"], report
         return model.eval(), open(f"{place}/config.json").read()
