@@ -108,3 +108,18 @@ impl Activation {
         })
     }
 }
+
+/// `cap tanh(x / cap)`: values that cannot grow beyond `cap`.
+pub(crate) fn soft_cap(rows: &Tensor, cap: f32) -> Result<Tensor> {
+    let capped = with_values(rows, |values| {
+        vector::map(
+            values,
+            #[inline(always)]
+            |value| vector::tanh(value / cap) * cap,
+        )
+    });
+    match capped {
+        Some(capped) => Ok(Tensor::from_vec(capped, rows.shape(), rows.device())?),
+        None => Ok(((rows / f64::from(cap))?.tanh()? * f64::from(cap))?),
+    }
+}
