@@ -377,6 +377,16 @@ void eidos_control_free(eidos_control *control);
 #define EIDOS_HEAD_SEQUENCE_CLASSIFICATION 3
 
 /**
+ * A causal language model.
+ */
+#define EIDOS_HEAD_CAUSAL_LM 4
+
+/**
+ * A classifier of tokens.
+ */
+#define EIDOS_HEAD_TOKEN_CLASSIFICATION 5
+
+/**
  * The processor.
  */
 #define EIDOS_DEVICE_CPU 0

@@ -7,9 +7,12 @@ use std::slice;
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site};
+use crate::model::blueprint::{
+    BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site,
+};
 use crate::model::layers::{
-    Activation, DistanceScores, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled, soft_cap,
+    Activation, DistanceScores, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled,
+    soft_cap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -83,9 +86,12 @@ pub(crate) struct Pass<'a, 'b> {
 impl<'a> Pass<'a, '_> {
     /// Runs from the ids to what the head gives, or until the tap halts it. There must be at least one row.
     pub fn run(&mut self) -> Flow<Tensor> {
-        let mut stream = self.embed()?;
+        let (first, mut stream) = match self.tap.replaced_block() {
+            Some((index, rows)) => (index + 1, rows),
+            None => (0, self.embed()?),
+        };
         let positions = Positions { rotations: self.rotations()?, distances: self.distances()? };
-        for index in 0..self.blueprint.blocks {
+        for index in first..self.blueprint.blocks {
             stream = self.block(index, &stream, &positions)?;
         }
         stream = self.step(Site::FinalNorm, stream)?;
@@ -161,7 +167,7 @@ impl<'a> Pass<'a, '_> {
         let rotations = rotations.map(|settings| Rotary::new(&self.rows.texts, settings, self.device));
         let rotations = rotations.collect::<Result<Vec<_>>>()?;
         let site = Site::Embedding(EmbeddingSite::RotaryCosines);
-        if let (true, Some(rotary)) = (self.tap.reads(site), rotations.first()) {
+        if let (true, Some(rotary)) = (self.tap.touches(site), rotations.first()) {
             self.tap.at(site, rotary.cosines()?)?;
         }
         Ok(rotations)
@@ -192,7 +198,8 @@ impl<'a> Pass<'a, '_> {
             RelativePositions::Bias { buckets, furthest } => DistanceScores::bias(table, *buckets, *furthest, longest)?,
             RelativePositions::Disentangled(settings) => {
                 let keys = project(settings.content_to_position, at(BlockSite::PositionKey), at(BlockSite::Key))?;
-                let queries = project(settings.position_to_content, at(BlockSite::PositionQuery), at(BlockSite::Query))?;
+                let queries =
+                    project(settings.position_to_content, at(BlockSite::PositionQuery), at(BlockSite::Query))?;
                 DistanceScores::compared(settings, keys, queries, longest)
             }
         }))
@@ -275,7 +282,7 @@ impl<'a> Pass<'a, '_> {
         let Some(up) = up else { return self.step(at(BlockSite::MlpActivation), gate) };
         match self.layer(at(BlockSite::MlpActivation)) {
             // Nobody looks between the function and the product, so they are one loop over the values.
-            Some(Layer::Activation(function)) if !self.tap.reads(at(BlockSite::MlpActivation)) => {
+            Some(Layer::Activation(function)) if !self.tap.touches(at(BlockSite::MlpActivation)) => {
                 let up = self.step(at(BlockSite::MlpUp), up)?;
                 self.tap.at(at(BlockSite::MlpProduct), function.gate(&gate, &up)?)
             }

@@ -25,11 +25,8 @@ pub(super) const FAMILY: Family = Family {
 
 const CLASSES: Classes = Classes { self_attention: "DisentangledSelfAttention", ..classes!("DebertaV2") };
 
-const MASKED_LANGUAGE_MODEL: [&str; 3] = [
-    "LegacyDebertaV2OnlyMLMHead",
-    "LegacyDebertaV2LMPredictionHead",
-    "LegacyDebertaV2PredictionHeadTransform",
-];
+const MASKED_LANGUAGE_MODEL: [&str; 3] =
+    ["LegacyDebertaV2OnlyMLMHead", "LegacyDebertaV2LMPredictionHead", "LegacyDebertaV2PredictionHeadTransform"];
 const WORD_EMBEDDINGS: &str = "deberta.embeddings.word_embeddings.weight";
 
 /// The choices that only this family has.

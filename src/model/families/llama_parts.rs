@@ -112,6 +112,7 @@ pub(super) enum HeadNorms {
 }
 
 /// A decoder like Llama. It begins as Llama without biases; a family changes what differs.
+#[allow(clippy::struct_excessive_bools, reason = "each is one free choice of a configuration")]
 pub(super) struct Decoder<'a> {
     config: &'a Config,
     head: Head,

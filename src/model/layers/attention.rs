@@ -144,8 +144,8 @@ impl Alibi {
     fn of_positions(self, heads: usize, length: usize) -> Vec<f32> {
         let power = 1_usize << heads.ilog2();
         let base = |heads: usize| (-f64::from(2_f32.powf(3.0 - (heads as f32).log2()))).exp2() as f32;
-        let slopes = (1..=power).map(|index| base(power).powi(index as i32));
-        let others = (0..heads - power).map(|index| base(2 * power).powi(2 * index as i32 + 1));
+        let slopes = (1..=power).map(|index| base(power).powf(index as f32));
+        let others = (0..heads - power).map(|index| base(2 * power).powf((2 * index + 1) as f32));
         let bias = |slope: f32, position: usize| match self {
             Self::Exact => slope * position as f32,
             Self::Rounded(scale) => {
@@ -208,4 +208,48 @@ fn composed(
         contexts.push(context.contiguous()?.reshape((run.len() * length, settings.heads * settings.head_width))?);
     }
     Ok(Tensor::cat(&contexts, 0)?)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use candle_core::Device;
+
+    use super::{Alibi, AttentionSettings, Range, Tensor, attend, composed};
+
+    /// Texts of which one has more queries than are scored at a time.
+    const TEXTS: [Range<usize>; 4] = [0..300, 300..301, 301..301, 301..318];
+
+    fn rows(columns: usize, seed: u64) -> Tensor {
+        let mut state = seed;
+        let mut next = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        };
+        let values = (0..318 * columns).map(|_| next()).collect::<Vec<_>>();
+        Tensor::from_vec(values, (318, columns), &Device::Cpu).unwrap()
+    }
+
+    #[test]
+    fn slices_and_candles_operations_agree_for_every_choice() {
+        let plain = AttentionSettings::new(6, 2, 4);
+        let causal = AttentionSettings { causal: true, ..plain.clone() };
+        let choices = [
+            plain.clone(),
+            causal.clone(),
+            AttentionSettings { window: Some(7), ..causal.clone() },
+            AttentionSettings { window: Some(290), ..causal.clone() },
+            AttentionSettings { soft_cap: Some(0.5), ..causal.clone() },
+            AttentionSettings { alibi: Some(Alibi::Exact), ..causal.clone() },
+            AttentionSettings { alibi: Some(Alibi::Rounded(0.5)), window: Some(20), ..causal },
+        ];
+        let (queries, keys, values) = (rows(24, 1), rows(8, 2), rows(8, 3));
+        for settings in choices {
+            let ours = attend(&settings, &TEXTS, &queries, &keys, &values, None).unwrap();
+            let theirs = composed(&settings, &TEXTS, &queries, &keys, &values, None).unwrap();
+            let difference = (ours - theirs).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            assert!(difference < 1e-5, "{settings:?}: {difference:e}");
+        }
+    }
 }

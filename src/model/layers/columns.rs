@@ -20,11 +20,9 @@ pub(crate) fn gather_columns(rows: &Tensor, runs: &[Range<usize>]) -> Result<Ten
         }
         gathered
     });
-    match gathered {
-        Some(gathered) => Ok(Tensor::from_vec(gathered, (count, width), rows.device())?),
-        None => {
-            let parts = runs.iter().map(|run| rows.narrow(1, run.start, run.len()));
-            Ok(Tensor::cat(&parts.collect::<candle_core::Result<Vec<_>>>()?, 1)?)
-        }
+    if let Some(gathered) = gathered {
+        return Ok(Tensor::from_vec(gathered, (count, width), rows.device())?);
     }
+    let parts = runs.iter().map(|run| rows.narrow(1, run.start, run.len()));
+    Ok(Tensor::cat(&parts.collect::<candle_core::Result<Vec<_>>>()?, 1)?)
 }

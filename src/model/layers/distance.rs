@@ -110,12 +110,14 @@ impl DistanceScores {
             }
             Self::Compared { keys: position_keys, queries: position_queries, rows, longest } => {
                 let shape = (texts, heads, length, length);
-                let gathered = |contents: &Tensor, table: &Tensor, of_pair: fn(usize, usize) -> (usize, usize)| -> Result<Tensor> {
+                let gathered = |contents: &Tensor,
+                                table: &Tensor,
+                                of_pair: fn(usize, usize) -> (usize, usize)|
+                 -> Result<Tensor> {
                     let count = table.dim(0)?;
                     let table = table.reshape((count, heads, width))?.permute((1, 2, 0))?.unsqueeze(0)?;
                     let table = table.broadcast_as((texts, heads, width, count))?.contiguous()?;
-                    let rows: Vec<u32> =
-                        pairs(of_pair).map(|(query, key)| rows[longest - 1 + query - key]).collect();
+                    let rows: Vec<u32> = pairs(of_pair).map(|(query, key)| rows[longest - 1 + query - key]).collect();
                     let rows = Tensor::from_vec(rows, (1, 1, length, length), device)?;
                     let rows = rows.broadcast_as(shape)?.contiguous()?;
                     Ok(contents.matmul(&table)?.gather(&rows, D::Minus1)?)

@@ -62,7 +62,7 @@ pub(super) fn gelu_tanh(x: f32) -> f32 {
 pub(super) fn tanh(x: f32) -> f32 {
     let square = x * x;
     let mut polynomial = -5.704_988_7e-3;
-    polynomial = polynomial * square + 2.063_908_9e-2;
+    polynomial = polynomial * square + 2.063_909e-2;
     polynomial = polynomial * square - 5.373_971_6e-2;
     polynomial = polynomial * square + 1.333_144_2e-1;
     polynomial = polynomial * square - 3.333_328e-1;
