@@ -17,6 +17,7 @@ mod granite;
 mod llama;
 mod llama_parts;
 mod mistral;
+mod modernbert;
 mod mpnet;
 mod olmo2;
 mod opt;
@@ -25,6 +26,7 @@ mod qwen;
 mod roberta;
 mod rotary;
 mod smollm3;
+mod t5;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::Blueprint;
@@ -95,6 +97,9 @@ const FAMILIES: &[Family] = &[
     albert::FAMILY,
     mpnet::FAMILY,
     deberta_v2::FAMILY,
+    modernbert::FAMILY,
+    t5::T5,
+    t5::MT5,
 ];
 
 /// Reads a configuration of any family.

@@ -73,10 +73,10 @@ class Family:
     def config(self, classes=None, **changes):
         return getattr(transformers, (classes or self.classes) + "Config")(**{**self.settings, **changes})
 
-    def base(self, variant, partial, weights=None, config=None, **kept):
+    def base(self, variant, partial, weights=None, config=None, classes=None, **kept):
         """The model without a head: every module for the first text, those whose last name is `partial` for all texts."""
         config = config or self.config()
-        klass = self.classes_of(self.base_class)
+        klass = self.classes_of(self.base_class, classes)
         partial = [path for path, _ in klass(config).named_modules() if path.split(".")[-1] == partial]
         kept = {"complete": (0,), "partial": partial, **kept}
         return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, **kept)
@@ -177,6 +177,7 @@ def t5():
         config=config,
         weights=family.own_weights("classify_tokens", config, "ForTokenClassification"),
     )
+    family.base("mt5", "1", complete=(), config=family.config("MT5", feed_forward_proj="relu"), classes="MT5")
     gated = family.config(feed_forward_proj="gated-gelu", tie_word_embeddings=False, num_layers=2)
     family.base("gated", "1", config=gated, weights=family.own_weights("gated", gated))
 

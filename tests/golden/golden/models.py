@@ -72,7 +72,7 @@ def kind_of(module):
         return {"embedding": [module.num_embeddings, module.embedding_dim]}
     if isinstance(module, torch.nn.LayerNorm):
         return {"layer_norm": list(module.normalized_shape), "eps": module.eps}
-    if name.endswith("RMSNorm"):
+    if name.endswith("RMSNorm") or hasattr(module, "variance_epsilon"):
         epsilon = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
         return {"rms_norm": list(module.weight.shape), "eps": epsilon}
     if isinstance(module, transformers.pytorch_utils.Conv1D):
@@ -111,9 +111,13 @@ def captured(model, length):
     outputs, kinds, handles = {}, {}, []
 
     def keep(path):
-        def hook(_module, _inputs, output):
+        def hook(module, _inputs, output):
             tensor, kind = first_per_token(output, length)
-            if tensor is not None or path not in outputs:
+            if "Rotary" in type(module).__name__ and path in kinds:
+                # Once for each rotation, in no order.
+                outputs.pop(path, None)
+                tensor, kinds[path] = None, "called several times"
+            if tensor is not None or path not in kinds:
                 kinds[path] = kind
             if tensor is not None:
                 outputs[path] = tensor.detach().clone()
