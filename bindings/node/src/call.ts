@@ -7,7 +7,18 @@ import { handleIn, native, out, type Out, type Pointer, type ProgressStruct } fr
 import { withSlot } from './pool';
 
 /** The library's stages (`EIDOS_STAGE_*`), in their order from 0, which says that nothing has started. */
-export const STAGES = ['idle', 'download', 'load', 'tokenize', 'forward', 'covariance', 'fit', 'interpret', 'write', 'label'] as const;
+export const STAGES = [
+  'idle',
+  'download',
+  'load',
+  'tokenize',
+  'forward',
+  'covariance',
+  'fit',
+  'interpret',
+  'write',
+  'label',
+] as const;
 
 /**
  * What a long call is busy with: `download` is counted in bytes, `load` in tensors, `tokenize` in texts, `forward` in

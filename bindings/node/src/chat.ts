@@ -9,7 +9,7 @@ export interface ChatRequest extends Question {
   readonly system: string;
   /** What it is to do it with: the message of the user. */
   readonly user: string;
-  /** The JSON schema of the answer, as text, for models that can be held to one. Answers that follow it roughly are read too. */
+  /** The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too. */
   readonly schema: string;
   /** How many tokens the answer should have at most. */
   readonly maxTokens: number;

@@ -10,7 +10,8 @@ import { onAbort } from './abort';
 import type { Control } from './call';
 import { checkedAnswer, type Answer, type ChatAnswer } from './chat';
 import { EidosError } from './errors';
-import { libraryFile, type ChatOptionsStruct, type LlmLabelsOptionsStruct, type Out, type Pointer, type Question } from './native';
+import { libraryFile } from './native';
+import type { ChatOptionsStruct, LlmLabelsOptionsStruct, Out, Pointer, Question } from './native';
 
 /** What the worker calls C with. */
 export interface LabelCall {
@@ -24,7 +25,14 @@ export interface LabelCall {
 }
 
 /** What the worker says: it has a question, or the call has ended. */
-export type FromWorker = { readonly question: Question } | { readonly status: number; readonly result: bigint; readonly error: bigint };
+export type FromWorker = { readonly question: Question } | Outcome;
+
+/** What the call returned, and the addresses that it wrote; 0 for none. */
+interface Outcome {
+  readonly status: number;
+  readonly result: bigint;
+  readonly error: bigint;
+}
 
 /** What it hears: an answer, or why there is none. */
 export type Reply = ChatAnswer | Failure;
@@ -46,8 +54,8 @@ export class OwnModelCall {
 
   /** Adds what the function threw to the error of a call that failed because of it: C gives the first error. */
   explain(error: unknown): unknown {
-    const { code } = error instanceof EidosError ? error : { code: undefined };
-    if (this.#firstFailure && code !== undefined && code !== 'cancelled') (error as EidosError).cause = this.#firstFailure.reason;
+    const cause = this.#firstFailure;
+    if (cause && error instanceof EidosError && error.code !== 'cancelled') error.cause = cause.reason;
     return error;
   }
 
@@ -55,7 +63,8 @@ export class OwnModelCall {
     const answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     const worker = new Worker(path.join(__dirname, 'own-model-worker.js'), {
       workerData: { ...call, control: control.pointer, answered } satisfies LabelCall,
-      env: { ...process.env, EIDOS_LIBRARY: libraryFile() }, // the handles are of this library
+      // The handles are of this library. Options of the program, such as loaders, are not for this worker.
+      env: { EIDOS_LIBRARY: libraryFile() },
       execArgv: [],
     });
     const send = (reply: Reply): void => {
