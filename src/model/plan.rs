@@ -53,7 +53,7 @@ impl ModelPlan {
             .map(|path| {
                 let (path, module, site) = tree.split_point(&blueprint, path)?;
                 let width = module.width.ok_or_else(|| Error::internal("a split point without a width"))?;
-                Ok(SplitPoint { path, site, width })
+                Ok(SplitPoint { path, width, site })
             })
             .collect::<Result<Vec<_>>>()?;
         let mut plan = Self {

@@ -1,6 +1,7 @@
 //! The table of measured differences in `docs/architectures.md`.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::path::PathBuf;
 
 use crate::golden::{self, Listed};
@@ -108,8 +109,8 @@ impl Table {
             }
             let worst = &self.worst[&family];
             let number = |kind| worst.get(kind).map_or("-".to_owned(), |worst| format!("{worst:.1e}"));
-            let numbers: Vec<String> = KINDS.iter().map(|kind| number(kind)).collect();
-            rows += &format!("| {family} | {} | {} |\n", types.join(", "), numbers.join(" | "));
+            let numbers: Vec<String> = KINDS.iter().map(number).collect();
+            writeln!(rows, "| {family} | {} | {} |", types.join(", "), numbers.join(" | ")).unwrap();
         }
         rows
     }

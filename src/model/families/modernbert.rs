@@ -5,7 +5,8 @@ use super::rotary::{RotaryDefaults, settings_in};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, HeadSite, Part, Pooling, Residual, Scales, Site,
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, HeadSite, Part, Pooling, Residual, Scales,
+    Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
@@ -82,7 +83,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         uncounted_token: None,
         functions: Vec::new(),
         shared_blocks: Vec::new(),
-        attention: attention(config, &sizes, AttentionSettings::new(heads, heads, head_width))?,
+        attention: attention(config, &sizes, &AttentionSettings::new(heads, heads, head_width))?,
         rotations: vec![
             rotation("full_attention", "global_rope_theta", 160_000.0)?,
             rotation("sliding_attention", "local_rope_theta", 10_000.0)?,
@@ -97,7 +98,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
 }
 
 /// Which blocks read all tokens and turn them by the first rotation, and which read a window and use the second.
-fn attention(config: &Config, sizes: &Sizes, usual: AttentionSettings) -> Result<Vec<AttentionSettings>> {
+fn attention(config: &Config, sizes: &Sizes, usual: &AttentionSettings) -> Result<Vec<AttentionSettings>> {
     let every = config.size("global_attn_every_n_layers", 3)?;
     // Half to either side, the token itself between them.
     let window = config.size("local_attention", 128)? / 2 + 1;

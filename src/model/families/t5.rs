@@ -4,8 +4,8 @@
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, RelativePositions, Residual, Scales,
-    Site,
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, RelativePositions, Residual,
+    Scales, Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
