@@ -52,10 +52,5 @@ compare modules
 compare concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
 compare own_activations
 compare resume FOLDER
-if [ -f examples/c/labels.c ]; then
-    compare labels
-else
-    say "the example labels runs"
-    julia --startup-file=no --project=bindings/julia/Eidos examples/julia/labels.jl | grep -q "^An estimate for all concepts: "
-fi
+compare labels
 say "Julia says what C says"

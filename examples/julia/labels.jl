@@ -6,7 +6,8 @@
 
 using Eidos, Printf
 
-function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp", file = "assets/demo-texts.txt", concepts = "20")
+function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp", file = "assets/demo-texts.txt",
+              concepts = "20")
     # 1. Concepts, as in concepts.jl.
     texts = filter(line -> !isempty(strip(line)), readlines(file))
     model = SplitModel(id; split = split, progress = true)
@@ -16,12 +17,13 @@ function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp",
     # 2. What would be asked, and about what it would cost.
     if chat_model == "-"
         plan = llm_labels(explainer, acts, Chat(chat_model); score_passages = 20, dry_run = true)
-        print(plan[1].label.prompt)
-        println("An estimate for all concepts: Some(Labelling { model: \"$chat_model\", usage: ", cost(plan), ", dry_run: true })")
+        print(something(plan[1].label.prompt, ""))
+        estimate = "Some(Labelling { model: \"$chat_model\", usage: $(cost(plan)), dry_run: true })"
+        println("An estimate for all concepts: ", estimate)
         return
     end
 
-    # 3. A label of each concept, scored on passages that the model had not seen; another run finds the answers in the cache.
+    # 3. A label of each concept, scored on passages that the model had not seen. Another run finds the answers again.
     chat = Chat(chat_model; cache_folder = "labels-cache")
     meaning = llm_labels(explainer, acts, chat; score_passages = 20, progress = true)
     for concept in meaning

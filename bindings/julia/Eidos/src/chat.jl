@@ -89,7 +89,7 @@ chat_limits(; cache_folder = nothing, max_tokens = nothing, request_budget = not
     (; cache_folder, max_tokens, request_budget, token_budget)
 
 # The key is not for everybody who looks at the screen.
-Base.show(io::IO, chat::Chat) = print(io, "Chat(", chat.answer === nothing ? repr(chat.options.model) : chat.answer, ")")
+Base.show(io::IO, chat::Chat) = print(io, "Chat(", something(chat.answer, repr(chat.options.model)), ")")
 
 # What the library's callback is given: the function to ask, the call's control, and what the function threw first.
 mutable struct Asking

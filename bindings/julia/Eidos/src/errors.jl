@@ -38,9 +38,11 @@ status_name(number) = Symbol(unsafe_string(LibEidos.eidos_status_name(number)))
 
 # The number of a status other than `:ok`; `nothing` for another symbol.
 function status_number(name)
-    numbers = Iterators.takewhile(number -> status_name(number) !== :unknown, Iterators.countfrom(LibEidos.OK + Int32(1), Int32(1)))
-    found = Iterators.filter(number -> status_name(number) === name, numbers)
-    isempty(found) ? nothing : first(found)
+    number = LibEidos.OK + Int32(1)
+    while status_name(number) !== :unknown
+        status_name(number) === name && return number
+        number += Int32(1)
+    end
 end
 
 # Runs `call(err)`, which returns a status, and throws what the library says where it failed.

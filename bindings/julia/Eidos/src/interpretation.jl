@@ -42,9 +42,9 @@ Base.lastindex(concept::Concept) = length(concept)
 """
     Interpretation
 
-What concepts mean, as [`top_inputs`](@ref) or [`llm_labels`](@ref) found it: iterate it, or index it, for its [`Concept`](@ref)s. It is also a table
-with one row per listed input, see [`table`](@ref). [`save`](@ref) and [`Eidos.json`](@ref) write it down. `close` frees it, and so
-does the garbage collector.
+What concepts mean, as [`top_inputs`](@ref) or [`llm_labels`](@ref) found it: iterate it, or index it, for its
+[`Concept`](@ref)s. It is also a table with one row per listed input, see [`table`](@ref). [`save`](@ref) and
+[`Eidos.json`](@ref) write it down. `close` frees it, and so does the garbage collector.
 
 ```julia
 for concept in meaning

@@ -31,8 +31,8 @@ end
 """
     Options{T}(; field = value, ...)
 
-The defaults of an options struct `T` with some fields set; `nothing` leaves a default. A `String`, an array or a mutable object
-becomes the pointer to it.
+The defaults of an options struct `T` with some fields set; `nothing` leaves a default. A `String`, an array or a mutable
+object becomes the pointer to it.
 """
 function Options{T}(; fields...) where {T}
     options = Options{T}(T(), [])

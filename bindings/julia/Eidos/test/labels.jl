@@ -99,7 +99,7 @@ Base.showerror(io::IO, ::NoWords) = error("no words")
                                  (_ -> "", :unusable_answer, ""),
                                  (_ -> "{\"label\": ", :unusable_answer, ""),
                                  (_ -> "\xff\xfe", :invalid_argument, "UTF-8"),
-                                 (_ -> ChatAnswer("a"; prompt_tokens = -1, completion_tokens = 0), :unusable_answer, "Inexact"),
+                                 (_ -> ChatAnswer("a", -1, 0), :unusable_answer, "Inexact"),
                                  (() -> "too few arguments", :unusable_answer, "no method"))
         meaning = llm_labels(in_turn(good, bad, good, good), explainer, acts; examples = 2)
         @test [concept.label.text for concept in meaning] == ["good", nothing, "good", "good"]
@@ -122,7 +122,8 @@ end
     @test_throws ErrorException("mine") llm_labels(_ -> error("mine"), explainer, acts)
     @test_throws DivideError llm_labels(_ -> div(1, 0), explainer, acts)
     @test_throws MethodError llm_labels("not a function", explainer, acts, 1)
-    @test_throws ErrorException("first") llm_labels(in_turn((_ -> error(s) for s in ("first", "2", "3", "4"))...), explainer, acts)
+    different = in_turn((_ -> error(words) for words in ("first", "second", "third", "fourth"))...)
+    @test_throws ErrorException("first") llm_labels(different, explainer, acts)
     @test status(() -> llm_labels(_ -> throw(EidosError(:network, "mine")), explainer, acts)) === :network
     @test status(() -> llm_labels(_ -> "", explainer, acts)) === :unusable_answer
     @test_throws ErrorException("bar") llm_labels(counting(), explainer, acts; progress = now -> error("bar"))
@@ -154,7 +155,8 @@ end
 end
 
 @testset "options" begin
-    prompts(; keywords...) = [c.label.prompt for c in llm_labels(_ -> error("asked"), explainer, acts; dry_run = true, keywords...)]
+    plan(; keywords...) = llm_labels(_ -> error("asked"), explainer, acts; dry_run = true, keywords...)
+    prompts(; keywords...) = [concept.label.prompt for concept in plan(; keywords...)]
     lines(prompt) = count(r"^\d+\. "m, prompt)
     usual = prompts()
     @test all(prompt -> lines(prompt) == 30, usual)
@@ -166,16 +168,14 @@ end
     @test prompts(sampling = :quantile, quantiles = 2)[1] != prompts(sampling = :quantile, quantiles = 10)[1]
     @test length(prompts(concepts = [2])) == 1 && prompts(concepts = [2])[1] == usual[2]
 
-    plan = llm_labels(_ -> error("asked"), explainer, acts; dry_run = true)
-    usage = label_usage(plan)
-    @test usage.dry_run && usage.requests == 4 && usage.prompt_tokens > 100 && plan[1].label.text === nothing
-    more = label_usage(llm_labels(good, explainer, acts; dry_run = true, examples = 3, score_passages = 4, context = 2))
-    fewer = label_usage(llm_labels(good, explainer, acts; dry_run = true, examples = 3, score_passages = 4, context = 2,
-                                   score_passages_per_request = 1))
-    @test fewer.requests > more.requests > 4
+    usage = label_usage(plan())
+    @test usage.dry_run && usage.requests == 4 && usage.prompt_tokens > 100 && plan()[1].label.text === nothing
+    scored(; keywords...) = label_usage(plan(; examples = 3, context = 2, score_passages = 4, keywords...)).requests
+    @test scored(score_passages_per_request = 1) > scored() > 4
 
     seen = Ref{Any}()
-    llm_labels(explainer, acts, Chat(request -> (seen[] = request; good(request)); max_tokens = 77); system_prompt = "Sag was.")
+    watching = Chat(request -> (seen[] = request; good(request)); max_tokens = 77)
+    llm_labels(explainer, acts, watching; system_prompt = "Sag was.")
     @test seen[].max_tokens == 77 && seen[].system_prompt == "Sag was."
     of_two = llm_labels(explainer, acts, Chat(good; request_budget = 2))
     @test [concept.label.text for concept in of_two] == ["good", "good", nothing, nothing]
@@ -238,14 +238,16 @@ end
     @test status(() -> llm_labels(good, explainer, Activations(ones(Float32, 3, 4); units = string.(1:4)))) === :mismatch
     @test status(() -> llm_labels(explainer, acts, Chat(""))) === :invalid_argument
     @test status(() -> llm_labels(explainer, acts, Chat("a"; base_url = "localhost"))) === :invalid_argument
-    @test status(() -> llm_labels(explainer, acts, Chat("a"; base_url = "http://localhost:1", temperature = NaN))) === :invalid_argument
+    lukewarm = Chat("a"; base_url = "http://localhost:1", temperature = NaN)
+    @test status(() -> llm_labels(explainer, acts, lukewarm)) === :invalid_argument
 end
 
 @testset "several tasks at once ($(Threads.nthreads()) threads)" begin
     chat = Chat(request -> (yield(); zeros(1000); named("$(length(request.user_prompt))")))
     expected = Eidos.json(llm_labels(explainer, acts, chat))
-    tasks = [Threads.@spawn Eidos.json(llm_labels(explainer, acts, chat; progress = _ -> rand(1:9) == 1 && GC.gc())) for _ in 1:8]
-    @test all(==(expected), fetch.(tasks))
+    collect_now_and_then(_) = rand(1:9) == 1 && GC.gc()
+    label() = Eidos.json(llm_labels(explainer, acts, chat; progress = collect_now_and_then))
+    @test all(==(expected), fetch.([Threads.@spawn label() for _ in 1:8]))
 end
 
 @testset "Ctrl-C inside the function" begin
