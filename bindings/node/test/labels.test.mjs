@@ -132,8 +132,11 @@ test('a call needs no thread of the pool', async () => {
   const controller = new AbortController();
   const fit = () => Explainer.fitIca(endlessActivations(), { ...endless, signal: controller.signal });
   const busy = Array.from({ length: 4 }, () => rejection(fit()));
-  assert.equal(labelsOf(await explainer.llmLabels(activations, counting()))[3].text, 'concept 4');
-  controller.abort();
+  try {
+    assert.equal(labelsOf(await explainer.llmLabels(activations, counting()))[3].text, 'concept 4');
+  } finally {
+    controller.abort();
+  }
   await Promise.all(busy);
 });
 
