@@ -72,7 +72,10 @@ fn other_rows_lead_to_other_logits() {
     let before = values(&model.logits_from(path, rows, &sequences).unwrap());
     let after = values(&model.logits_from(path, &(rows * 0.5).unwrap(), &sequences).unwrap());
     assert_eq!(before.len(), after.len());
-    assert!(before.iter().zip(&after).filter(|(before, after)| before.to_bits() != after.to_bits()).count() > before.len() / 2);
+    assert!(
+        before.iter().zip(&after).filter(|(before, after)| before.to_bits() != after.to_bits()).count()
+            > before.len() / 2
+    );
 }
 
 #[test]
