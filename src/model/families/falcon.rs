@@ -65,8 +65,11 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         None => newer,
         Some(_) => config.size("num_ln_in_parallel_attn", 1)? == 2,
     };
-    if newer && !parallel || two && !newer {
-        return Err(config.not_built(if two { "num_ln_in_parallel_attn" } else { "parallel_attn" }));
+    if newer && !parallel {
+        return Err(config.not_built("parallel_attn"));
+    }
+    if parallel && two && !newer {
+        return Err(config.not_built("num_ln_in_parallel_attn"));
     }
     let norms = match (parallel, two) {
         (false, _) => Norms::InTurn,

@@ -276,7 +276,7 @@ def falcon():
     names = {"intermediate_size": "ffn_hidden_size"}
     settings = {names.get(name, name): value for name, value in COMMON.items()}
     family = Family("falcon", "Falcon", settings, 45, block="h.1")
-    block = ("h.0", "h.2")
+    block = ("h.2",)
     grouped = dict(new_decoder_architecture=True, num_kv_heads=2)
     for name, changes in {
         "grouped": grouped,
