@@ -2,7 +2,8 @@
  * Eidos: what is a language model thinking about?
  *
  * Eidos opens a Hugging Face model at a named module, collects the activations of texts word by word, learns the concepts
- * that those activations are made of, and says which inputs excite each concept most.
+ * that those activations are made of, and says which inputs excite each concept most. A language model, behind a server or
+ * the caller's own, can name the concepts (eidos_interpret_llm_labels).
  *
  *     const char *split = "model.layers.3.mlp";
  *     eidos_split_model *model = NULL;
@@ -182,6 +183,16 @@ typedef int32_t eidos_status;
 #define EIDOS_INTERNAL 15
 
 /**
+ * A language model gave no answer that can be used (empty, refused, cut). Try again, or use another model.
+ */
+#define EIDOS_UNUSABLE_ANSWER 16
+
+/**
+ * The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
+ */
+#define EIDOS_BUDGET_EXHAUSTED 17
+
+/**
  * A status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The string
  * is static.
  */
@@ -276,6 +287,11 @@ void eidos_error_free(eidos_error *error);
  * Writing files; counted in bytes.
  */
 #define EIDOS_STAGE_WRITE 8
+
+/**
+ * Asking a language model what concepts mean; counted in concepts.
+ */
+#define EIDOS_STAGE_LABEL 9
 
 /**
  * Watches and cancels a long call, from any thread. A call takes a `const eidos_control *`, which may be NULL; the same
@@ -375,6 +391,16 @@ void eidos_control_free(eidos_control *control);
  * A classifier of texts.
  */
 #define EIDOS_HEAD_SEQUENCE_CLASSIFICATION 3
+
+/**
+ * A causal language model.
+ */
+#define EIDOS_HEAD_CAUSAL_LM 4
+
+/**
+ * A classifier of tokens.
+ */
+#define EIDOS_HEAD_TOKEN_CLASSIFICATION 5
 
 /**
  * The processor.
@@ -1124,9 +1150,11 @@ size_t eidos_interpretation_row(const eidos_interpretation *interpretation, size
 /**
  * The whole interpretation as JSON:
  * `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
- * [{"text", "activation", "row"}], "negative": [...]}]}`. Borrowed from the interpretation; `len` may be NULL.
+ * [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also `"labelling": {"model", "usage"}` and, in each
+ * concept, `"positive_label": {"text", "score", "error"}`. Borrowed from the interpretation; `len` may be NULL.
  */
-const char *eidos_interpretation_json(const eidos_interpretation *interpretation, size_t *len);
+const char *eidos_interpretation_json(const eidos_interpretation *interpretation,
+                                      size_t *len);
 
 /**
  * Writes the interpretation to a JSON file, whole or not at all.
@@ -1142,6 +1170,336 @@ eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **
  * Frees an interpretation; NULL is fine.
  */
 void eidos_interpretation_free(eidos_interpretation *interpretation);
+
+/* --- Language models that label concepts: over HTTP, or the caller's own ------------------------------------------- */
+
+/**
+ * Receives the answer of a caller's own model. It lives as long as the call of the callback.
+ */
+typedef struct eidos_chat_reply eidos_chat_reply;
+
+/**
+ * A question to a language model. The struct and its strings are valid during the call of the callback only; the strings
+ * are UTF-8 and end in a NUL.
+ */
+typedef struct {
+    /**
+     * The size of this struct. It may grow at its end.
+     */
+    uint32_t struct_size;
+    /**
+     * How many tokens the answer should have at most.
+     */
+    uint32_t max_tokens;
+    /**
+     * What the model is to do: its system prompt.
+     */
+    const char *system_prompt;
+    /**
+     * The length of `system_prompt` in bytes, without the NUL.
+     */
+    size_t system_prompt_len;
+    /**
+     * What it is to do it with: the message of the user.
+     */
+    const char *user_prompt;
+    /**
+     * The length of `user_prompt` in bytes, without the NUL.
+     */
+    size_t user_prompt_len;
+    /**
+     * The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too.
+     */
+    const char *json_schema;
+    /**
+     * The length of `json_schema` in bytes, without the NUL.
+     */
+    size_t json_schema_len;
+} eidos_chat_request;
+
+/**
+ * A caller's own language model: it answers `request` by calling `eidos_chat_reply_set_text` on `reply`, and returns
+ * `EIDOS_OK`. Any other status makes the concept fail with the message of `eidos_chat_reply_set_error`;
+ * `EIDOS_ACCESS_DENIED`, `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop asking for further concepts. It runs on the
+ * thread that asks for labels, one question after the other, and must not unwind.
+ */
+typedef eidos_status (*eidos_chat_callback)(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data);
+
+/**
+ * Which language model is asked, and how. Fill it with `eidos_chat_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_chat_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How many tokens one answer may have. By default 1024; models that think first need some thousands.
+     */
+    uint32_t max_tokens;
+    /**
+     * The name of the model, as its server knows it. With a callback it is needed for the cache only.
+     */
+    const char *model;
+    /**
+     * The address that `/chat/completions` is appended to. NULL: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
+     */
+    const char *base_url;
+    /**
+     * The key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
+     * string sends none. It appears in no error and in no cache.
+     */
+    const char *api_key;
+    /**
+     * A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where it
+     * stopped. It is made if it is not there. NULL: no cache.
+     */
+    const char *cache_folder;
+    /**
+     * How long one request may take, with its answer. By default 120.
+     */
+    uint32_t timeout_seconds;
+    /**
+     * How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
+     * `eidos_chat_options_init` sets 4.
+     */
+    uint32_t retries;
+    /**
+     * How many requests may be on their way at the same time. By default 4; a callback is asked one question at a time.
+     */
+    uint32_t parallel_requests;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+    /**
+     * How much chance there is in the answers; negative leaves it to the server. `eidos_chat_options_init` sets 0.
+     */
+    double temperature;
+    /**
+     * The most requests that may be sent, repetitions counted; 0 is no limit.
+     */
+    uint64_t request_budget;
+    /**
+     * The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it
+     * is not sent.
+     */
+    uint64_t token_budget;
+    /**
+     * The caller's own model, which is asked instead of a server; NULL for a server.
+     */
+    eidos_chat_callback callback;
+    /**
+     * What the callback is called with.
+     */
+    void *user_data;
+} eidos_chat_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_chat_options)`.
+ */
+eidos_status eidos_chat_options_init(eidos_chat_options *options, size_t size);
+
+/**
+ * The answer of a caller's own model, `length` bytes of UTF-8, which are copied.
+ */
+eidos_status eidos_chat_reply_set_text(eidos_chat_reply *reply, const char *answer, size_t length, eidos_error **err);
+
+/**
+ * What the answer of a caller's own model cost, for the usage and the token budget. An answer without it counts with the
+ * most that it can have cost.
+ */
+void eidos_chat_reply_set_usage(eidos_chat_reply *reply,
+                                uint64_t prompt_tokens,
+                                uint64_t completion_tokens);
+
+/**
+ * Why a caller's own model has no answer. The callback then returns a status other than `EIDOS_OK`.
+ */
+eidos_status eidos_chat_reply_set_error(eidos_chat_reply *reply, const char *message, eidos_error **err);
+
+/* --- Labels for concepts, written by a language model -------------------------------------------------------------- */
+
+/**
+ * The examples with the strongest activations. The default.
+ */
+#define EIDOS_SAMPLING_TOP 1
+
+/**
+ * Any examples that excite the concept.
+ */
+#define EIDOS_SAMPLING_RANDOM 2
+
+/**
+ * Equally many examples of each quantile of activation, at random within it.
+ */
+#define EIDOS_SAMPLING_QUANTILE 3
+
+/**
+ * How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_llm_labels_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 also labels what the most negative activations mean.
+     */
+    uint32_t negative_pole;
+    /**
+     * Which concepts, in the order wanted; NULL means all.
+     */
+    const size_t *concepts;
+    /**
+     * How many there are in `concepts`; 0 means all.
+     */
+    uint64_t concept_count;
+    /**
+     * How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
+     */
+    uint32_t sampling;
+    /**
+     * How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+     * is shown once, around its strongest unit, and so are units that stand alone and look the same.
+     */
+    uint32_t example_count;
+    /**
+     * How many units of context an example has on each side, as far as its text goes. `eidos_llm_labels_options_init` sets
+     * 10; 0 shows the units alone. Whole texts, vocabularies and rows that a caller brought have no context.
+     */
+    uint32_t context;
+    /**
+     * Into how many quantiles `EIDOS_SAMPLING_QUANTILE` cuts. By default 5.
+     */
+    uint32_t quantile_count;
+    /**
+     * The seed of everything that is drawn at random.
+     */
+    uint32_t seed;
+    /**
+     * On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+     * default, leaves the score out; 20 is a good number.
+     */
+    uint32_t score_passages;
+    /**
+     * How many of them one request holds. By default 10: more are cheaper and judged worse.
+     */
+    uint32_t score_passages_per_request;
+    /**
+     * 1 asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate.
+     */
+    uint32_t dry_run;
+    /**
+     * From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to
+     * 1; below half of that it is quiet. By default 0.5.
+     */
+    double score_threshold;
+    /**
+     * Instructions to use instead of ours. They should ask for `{"label": "..."}`. NULL: ours.
+     */
+    const char *system_prompt;
+} eidos_llm_labels_options;
+
+/**
+ * What labels have cost.
+ */
+typedef struct {
+    /**
+     * Requests that were sent; a repetition counts.
+     */
+    uint64_t requests;
+    /**
+     * Questions that the cache answered.
+     */
+    uint64_t cached;
+    /**
+     * Tokens of the questions, as the server counted them.
+     */
+    uint64_t prompt_tokens;
+    /**
+     * Tokens of the answers, as the server counted them.
+     */
+    uint64_t completion_tokens;
+    /**
+     * Answers whose server did not say what they cost.
+     */
+    uint64_t unreported;
+    /**
+     * 1 when nothing was asked and the numbers are an estimate.
+     */
+    uint64_t dry_run;
+} eidos_label_usage;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
+ */
+eidos_status eidos_llm_labels_options_init(eidos_llm_labels_options *options, size_t size);
+
+/**
+ * Asks a language model for a label of each concept, from the units that excite it and the text around them. The inputs of
+ * the interpretation are the examples that the model saw. `chat` says which model; `options`, `control` and `err` may be
+ * NULL.
+ *
+ * A concept that cannot be labelled does not lose the others: it has no label and `eidos_interpretation_label_error` says
+ * why. That holds for the concepts, too, that were not asked for because the call was cancelled while it labelled, the
+ * budget was spent or the key refused; with a cache folder, a later call goes on there. The call fails only when not one
+ * concept could be labelled.
+ */
+eidos_status eidos_interpret_llm_labels(const eidos_explainer *explainer,
+                                        const eidos_activations *activations,
+                                        const eidos_chat_options *chat,
+                                        const eidos_llm_labels_options *options,
+                                        const eidos_control *control,
+                                        eidos_interpretation **out,
+                                        eidos_error **err);
+
+/**
+ * The label of the entry `index` at a pole (`EIDOS_POLE_*`); NULL when it has none. Borrowed from the interpretation;
+ * `len` may be NULL.
+ */
+const char *eidos_interpretation_label(const eidos_interpretation *interpretation,
+                                       size_t index,
+                                       uint32_t pole,
+                                       size_t *len);
+
+/**
+ * How well the label of the entry `index` at a pole tells unseen passages apart: the balanced accuracy from 0 to 1, where
+ * 0.5 is chance. NaN when it was not scored. The JSON has the counts.
+ */
+double eidos_interpretation_label_score(const eidos_interpretation *interpretation,
+                                        size_t index,
+                                        uint32_t pole);
+
+/**
+ * Why the entry `index` has no label at a pole, or a label without a score; NULL when nothing went wrong. Borrowed from
+ * the interpretation; `len` may be NULL.
+ */
+const char *eidos_interpretation_label_error(const eidos_interpretation *interpretation,
+                                             size_t index,
+                                             uint32_t pole,
+                                             size_t *len);
+
+/**
+ * The status that belongs to `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong.
+ */
+eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
+
+/**
+ * What the model would be asked about the entry `index` at a pole: the message of the user. NULL unless it was a dry run.
+ * Borrowed from the interpretation; `len` may be NULL.
+ */
+const char *eidos_interpretation_label_prompt(const eidos_interpretation *interpretation,
+                                              size_t index,
+                                              uint32_t pole,
+                                              size_t *len);
+
+/**
+ * What the labels have cost; all zero where nobody labelled.
+ */
+eidos_status eidos_interpretation_label_usage(const eidos_interpretation *interpretation,
+                                              eidos_label_usage *out,
+                                              eidos_error **err);
 
 /* --- Opaque handles: a boxed value behind a tag that says its type ------------------------------------------------- */
 

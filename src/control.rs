@@ -34,11 +34,13 @@ pub enum Stage {
     Interpret = 7,
     /// Writing a file; counted in bytes.
     Write = 8,
+    /// Asking a language model what concepts mean; counted in concepts.
+    Label = 9,
 }
 
 impl Stage {
     /// All stages, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Idle,
         Self::Download,
         Self::Load,
@@ -48,6 +50,7 @@ impl Stage {
         Self::Fit,
         Self::Interpret,
         Self::Write,
+        Self::Label,
     ];
 
     /// A word for a progress bar (`tokenize`).
@@ -62,6 +65,7 @@ impl Stage {
             Self::Fit => "fit",
             Self::Interpret => "interpret",
             Self::Write => "write",
+            Self::Label => "label",
         }
     }
 }

@@ -47,6 +47,10 @@ pub enum ErrorCode {
     Device = 14,
     /// A defect in Eidos. Please report it with the message.
     Internal = 15,
+    /// A language model gave no answer that can be used (empty, refused, cut). Try again, or use another model.
+    UnusableAnswer = 16,
+    /// The next request could exceed the budget, or the account is empty. Raise it and call again.
+    BudgetExhausted = 17,
 }
 
 impl ErrorCode {
@@ -68,6 +72,8 @@ impl ErrorCode {
             Self::OutOfMemory => "out_of_memory",
             Self::Device => "device",
             Self::Internal => "internal",
+            Self::UnusableAnswer => "unusable_answer",
+            Self::BudgetExhausted => "budget_exhausted",
         }
     }
 }
@@ -190,5 +196,30 @@ impl From<candle_core::Error> for Error {
                 .hint("lower the token budget of a batch");
         }
         Self::internal(text)
+    }
+}
+
+/// A text from outside, safe to print: without control characters and not longer than a line.
+pub(crate) fn shown(text: &str) -> String {
+    shown_up_to(120, text)
+}
+
+/// A text from outside, safe to print: without control characters and with at most so many characters.
+pub(crate) fn shown_up_to(characters: usize, text: &str) -> String {
+    let mut short: String = text.chars().take(characters).flat_map(char::escape_debug).collect();
+    if text.chars().nth(characters).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_from_outside_are_shown_on_one_short_line() {
+        assert_eq!(shown("a\nb\u{1b}"), "a\\nb\\u{1b}");
+        assert!(shown(&"x".repeat(500)).chars().count() <= 121);
     }
 }

@@ -1,19 +1,22 @@
 //! What is a language model thinking about?
 //!
 //! Eidos opens a Hugging Face model at a named module, reads what flows through it on a set of texts, learns the
-//! concepts that those activations are made of, and says in words what each concept means.
+//! concepts that those activations are made of, and says in words what each concept means: by the inputs that excite it,
+//! and by the label that a language model gives it.
 //!
 //! ```text
 //! texts ──► text ──► model ──► activations ──► concepts ──► interpret ──► words
 //!           units     forward     rows (n, d)     encode       top inputs
-//!           tokens    to the      of f32, one     decode
+//!           tokens    to the      of f32, one     decode       labels ◄── chat
 //!           batches   split       per unit        dictionary
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > concepts > activations > model > text, hub > linalg, files, threads, error, control`.
+//! `ffi > interpret > concepts > activations > model > text, hub, chat > net, linalg, files, retry, threads, error,
+//! control`.
 
 pub mod activations;
+pub mod chat;
 pub mod concepts;
 pub mod control;
 pub mod error;
@@ -25,13 +28,20 @@ pub mod text;
 
 mod ffi;
 mod files;
+#[cfg(any(feature = "hub", feature = "chat"))]
+mod net;
+mod retry;
 mod threads;
 
 pub use activations::{Activations, CollectOptions, Provenance};
+pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
 pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
 pub use control::{Control, Progress, Stage};
 pub use error::{Error, ErrorCode, Result};
 pub use hub::{HubOptions, ModelSource};
-pub use interpret::{ConceptInputs, Input, Interpretation, Pole, TopInputs};
+pub use interpret::{
+    ConceptInputs, DetectionScore, Input, Interpretation, Label, LabelError, Labelling, LlmLabels, Pole, Sampling,
+    Scoring, TopInputs,
+};
 pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint};
 pub use text::{Aggregation, Granularity};

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 10] = [
+const SECTIONS: [&str; 12] = [
     "version",
     "status",
     "error",
@@ -14,6 +14,8 @@ const SECTIONS: [&str; 10] = [
     "explainer",
     "ica",
     "interpretation",
+    "chat",
+    "llm_labels",
     "handle",
 ];
 

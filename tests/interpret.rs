@@ -27,7 +27,7 @@ fn columns_as_concepts(width: usize, split_point: Option<&str>) -> Explainer {
         "report": {"converged": true, "iterations": 1, "last_change": 0.0},
         "provenance": provenance,
     });
-    let metadata = [("format", "eidos.explainer".to_owned()), ("about", about.to_string())];
+    let metadata = [("eidos.explainer", about.to_string())];
     let metadata = metadata.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let unit = |index: usize| if index / width == index % width { 1.0_f32 } else { 0.0 };
     let matrix: Vec<u8> = (0..width * width).flat_map(|index| unit(index).to_le_bytes()).collect();
@@ -391,11 +391,13 @@ fn json_is_as_documented() {
             concept: 3,
             positive: vec![Input { text: " film".to_owned(), activation: 1.5, row: 7 }],
             negative: Vec::new(),
+            ..ConceptInputs::default()
         },
         ConceptInputs {
             concept: 0,
             positive: Vec::new(),
             negative: vec![Input { text: "a".to_owned(), activation: -2.0, row: 0 }],
+            ..ConceptInputs::default()
         },
     ];
     assert_eq!(found.concepts(), expected);

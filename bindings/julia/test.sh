@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The tests of the Julia package, and its four examples beside those of C. Needs the library (`cargo build --release`), Julia
+# The tests of the Julia package, and its examples beside those of C. Needs the library (`cargo build --release`), Julia
 # (`scripts/install-julia.sh`) and gcc; the network is not used and nothing is installed.
 set -euo pipefail
 root=$(realpath "$(dirname "$0")/../..")
@@ -52,4 +52,5 @@ compare modules
 compare concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
 compare own_activations
 compare resume FOLDER
+compare labels
 say "Julia says what C says"

@@ -61,6 +61,8 @@ pub const EIDOS_STAGE_FIT: u32 = 6;
 pub const EIDOS_STAGE_INTERPRET: u32 = 7;
 /// Writing files; counted in bytes.
 pub const EIDOS_STAGE_WRITE: u32 = 8;
+/// Asking a language model what concepts mean; counted in concepts.
+pub const EIDOS_STAGE_LABEL: u32 = 9;
 
 /// Receives progress. `progress` is valid during the call only.
 #[allow(non_camel_case_types)]
@@ -80,6 +82,7 @@ pub extern "C" fn eidos_stage_name(stage: u32) -> *const c_char {
         6 => "fit\0",
         7 => "interpret\0",
         8 => "write\0",
+        9 => "label\0",
         _ => "unknown\0",
     };
     name.as_ptr().cast()

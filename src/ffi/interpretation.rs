@@ -15,7 +15,7 @@ use super::split_model::eidos_split_model;
 use super::status::eidos_status;
 use super::strings::{array, borrow_string, check_out, choice, text, texts, write_handle, write_len};
 use crate::error::Result;
-use crate::interpret::{ConceptInputs, Input, Interpretation, Pole, TopInputs};
+use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
 
 /// What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
@@ -30,12 +30,14 @@ pub struct InterpretationValue {
     interpretation: Interpretation,
     /// For each concept, the index in `strings` of its first positive and its first negative input.
     firsts: Vec<[usize; 2]>,
-    /// The texts of all inputs, then the JSON.
+    /// The texts of all inputs, then the texts, errors and prompts of all labels, then the JSON.
     strings: StringTable,
+    /// For each concept, the index in `strings` of what its positive and its negative label say.
+    labels: Vec<[LabelStrings; 2]>,
 }
 
 impl InterpretationValue {
-    fn new(interpretation: Interpretation) -> Result<Self> {
+    pub(super) fn new(interpretation: Interpretation) -> Result<Self> {
         let mut strings = StringTable::default();
         let mut firsts = Vec::new();
         for concept in interpretation.concepts() {
@@ -45,8 +47,50 @@ impl InterpretationValue {
                 first
             }));
         }
+        let mut add = |text: Option<&str>| {
+            text.map(|text| {
+                strings.push(text);
+                strings.len() - 1
+            })
+        };
+        let mut labels = Vec::new();
+        for concept in interpretation.concepts() {
+            labels.push([Pole::Positive, Pole::Negative].map(|pole| {
+                let label = concept.label(pole);
+                LabelStrings {
+                    text: add(label.and_then(|label| label.text.as_deref())),
+                    error: add(label.and_then(|label| label.error.as_ref()).map(|error| error.message.as_str())),
+                    prompt: add(label.and_then(|label| label.prompt.as_deref())),
+                }
+            }));
+        }
         strings.push(&interpretation.to_json()?);
-        Ok(Self { interpretation, firsts, strings })
+        Ok(Self { interpretation, firsts, strings, labels })
+    }
+
+    pub(super) fn labelling(&self) -> Option<&Labelling> {
+        self.interpretation.labelling()
+    }
+
+    pub(super) fn label(&self, index: usize, pole: u32) -> Option<&Label> {
+        self.concept(index)?.label(pole_of(pole)?)
+    }
+
+    pub(super) fn label_text(&self, index: usize, pole: u32) -> Option<&str> {
+        self.label_string(index, pole, |strings| strings.text)
+    }
+
+    pub(super) fn label_error(&self, index: usize, pole: u32) -> Option<&str> {
+        self.label_string(index, pole, |strings| strings.error)
+    }
+
+    pub(super) fn label_prompt(&self, index: usize, pole: u32) -> Option<&str> {
+        self.label_string(index, pole, |strings| strings.prompt)
+    }
+
+    fn label_string(&self, index: usize, pole: u32, of: impl Fn(&LabelStrings) -> Option<usize>) -> Option<&str> {
+        let strings = &self.labels.get(index)?[pole_of(pole)? as usize];
+        Some(self.strings.get_with_nul(of(strings)?))
     }
 
     fn concept(&self, index: usize) -> Option<&ConceptInputs> {
@@ -62,6 +106,13 @@ impl InterpretationValue {
         let first = self.firsts.get(index)?[pole_of(pole)? as usize];
         Some(self.strings.get_with_nul(first + rank))
     }
+}
+
+/// Where the strings of a label are.
+struct LabelStrings {
+    text: Option<usize>,
+    error: Option<usize>,
+    prompt: Option<usize>,
 }
 
 fn pole_of(pole: u32) -> Option<Pole> {
@@ -319,7 +370,8 @@ pub unsafe extern "C" fn eidos_interpretation_row(
 
 /// The whole interpretation as JSON:
 /// `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
-/// [{"text", "activation", "row"}], "negative": [...]}]}`. Borrowed from the interpretation; `len` may be NULL.
+/// [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also `"labelling": {"model", "usage"}` and, in each
+/// concept, `"positive_label": {"text", "score", "error"}`. Borrowed from the interpretation; `len` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
@@ -381,7 +433,7 @@ pub unsafe extern "C" fn eidos_interpretation_free(interpretation: *mut eidos_in
 
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
-unsafe fn string<'a>(
+pub(super) unsafe fn string<'a>(
     interpretation: *const eidos_interpretation,
     len: *mut usize,
     find: impl FnOnce(&'a InterpretationValue) -> Option<&'a str>,

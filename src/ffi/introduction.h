@@ -2,7 +2,8 @@
  * Eidos: what is a language model thinking about?
  *
  * Eidos opens a Hugging Face model at a named module, collects the activations of texts word by word, learns the concepts
- * that those activations are made of, and says which inputs excite each concept most.
+ * that those activations are made of, and says which inputs excite each concept most. A language model, behind a server or
+ * the caller's own, can name the concepts (eidos_interpret_llm_labels).
  *
  *     const char *split = "model.layers.3.mlp";
  *     eidos_split_model *model = NULL;

@@ -7,6 +7,7 @@
 
 mod activations;
 mod call;
+mod chat;
 mod control;
 mod dlpack;
 mod error;
@@ -14,6 +15,7 @@ mod explainer;
 mod handle;
 mod ica;
 mod interpretation;
+mod llm_labels;
 mod options;
 mod split_model;
 mod status;

@@ -54,6 +54,10 @@ pub const EIDOS_HEAD_BASE: u32 = 1;
 pub const EIDOS_HEAD_MASKED_LM: u32 = 2;
 /// A classifier of texts.
 pub const EIDOS_HEAD_SEQUENCE_CLASSIFICATION: u32 = 3;
+/// A causal language model.
+pub const EIDOS_HEAD_CAUSAL_LM: u32 = 4;
+/// A classifier of tokens.
+pub const EIDOS_HEAD_TOKEN_CLASSIFICATION: u32 = 5;
 
 /// The processor.
 pub const EIDOS_DEVICE_CPU: u32 = 0;
@@ -120,6 +124,8 @@ impl eidos_load_options {
             (EIDOS_HEAD_BASE, HeadChoice::Base),
             (EIDOS_HEAD_MASKED_LM, HeadChoice::MaskedLanguageModel),
             (EIDOS_HEAD_SEQUENCE_CLASSIFICATION, HeadChoice::SequenceClassification),
+            (EIDOS_HEAD_CAUSAL_LM, HeadChoice::CausalLanguageModel),
+            (EIDOS_HEAD_TOKEN_CLASSIFICATION, HeadChoice::TokenClassification),
         ];
         let devices = [(EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize))];
         let networks = [(EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];

@@ -38,8 +38,12 @@ pub const EIDOS_OUT_OF_MEMORY: eidos_status = 13;
 pub const EIDOS_DEVICE: eidos_status = 14;
 /// A defect in Eidos. Please report it with the message of the error.
 pub const EIDOS_INTERNAL: eidos_status = 15;
+/// A language model gave no answer that can be used (empty, refused, cut). Try again, or use another model.
+pub const EIDOS_UNUSABLE_ANSWER: eidos_status = 16;
+/// The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
+pub const EIDOS_BUDGET_EXHAUSTED: eidos_status = 17;
 
-const ALL: [(eidos_status, ErrorCode, &str); 15] = [
+const ALL: [(eidos_status, ErrorCode, &str); 17] = [
     (EIDOS_INVALID_ARGUMENT, ErrorCode::InvalidArgument, "invalid_argument\0"),
     (EIDOS_INVALID_HANDLE, ErrorCode::InvalidHandle, "invalid_handle\0"),
     (EIDOS_NOT_FOUND, ErrorCode::NotFound, "not_found\0"),
@@ -55,7 +59,19 @@ const ALL: [(eidos_status, ErrorCode, &str); 15] = [
     (EIDOS_OUT_OF_MEMORY, ErrorCode::OutOfMemory, "out_of_memory\0"),
     (EIDOS_DEVICE, ErrorCode::Device, "device\0"),
     (EIDOS_INTERNAL, ErrorCode::Internal, "internal\0"),
+    (EIDOS_UNUSABLE_ANSWER, ErrorCode::UnusableAnswer, "unusable_answer\0"),
+    (EIDOS_BUDGET_EXHAUSTED, ErrorCode::BudgetExhausted, "budget_exhausted\0"),
 ];
+
+/// The code that a status stands for; `None` for `EIDOS_OK` and for a number that is no status.
+pub(super) fn error_code(status: eidos_status) -> Option<ErrorCode> {
+    ALL.iter().find(|(found, _, _)| *found == status).map(|(_, code, _)| *code)
+}
+
+/// The status of a code's name; `EIDOS_INTERNAL` for one that a newer version wrote.
+pub(super) fn status_of(name: &str) -> eidos_status {
+    ALL.iter().find(|(_, code, _)| code.name() == name).map_or(EIDOS_INTERNAL, |(status, _, _)| *status)
+}
 
 /// A status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The string
 /// is static.

@@ -4,24 +4,18 @@
 //! must not go along to another host, and a chain must not leave encryption.
 
 use std::io::Read;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::time::Duration;
 
 use ureq::Agent;
 use ureq::http::{HeaderMap, Response};
 
 use super::cache::is_safe_name;
-use super::endpoint::{Origin, redirected};
-use super::refusal::{Failure, Patience, Refusal, Target};
+use super::endpoint::redirected;
+use super::refusal::{Refusal, Target};
 use super::settings::Settings;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-
-/// How often the watcher looks whether the caller cancelled.
-const WATCH_STEP: Duration = Duration::from_millis(100);
-
-/// How long finding and reaching a host may take; this is also how long cancelling can take in the worst case.
-const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+use crate::net::{Origin, Secret, agent, reason, send_directly, until_cancelled};
+use crate::retry::{Failure, Patience};
 
 const MOST_REDIRECTS: usize = 8;
 
@@ -67,32 +61,16 @@ impl<'a> Client<'a> {
         work: impl FnOnce(&Self) -> Result<T>,
     ) -> Result<T> {
         control.check()?;
-        let agent: Agent = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .user_agent(concat!("eidos/", env!("CARGO_PKG_VERSION")))
-            // Sizes and ranges count the bytes of the file, not of some compression of it.
-            .accept_encoding("identity")
-            .timeout_resolve(Some(LONGEST_CONNECT))
-            .timeout_connect(Some(LONGEST_CONNECT))
-            .timeout_recv_response(Some(settings.timeout))
-            .timeout_per_read(Some(settings.timeout))
-            .timeout_per_write(Some(settings.timeout))
-            .build()
-            .into();
-        let client = Client { agent, settings, control };
-        let (working, ended) = channel::<()>();
-        let result = std::thread::scope(|scope| {
-            let agent = client.agent.clone();
-            // Without a watcher (no more threads) cancelling waits for the next bytes or a time limit, which is no
-            // reason to fail.
-            std::thread::Builder::new().spawn_scoped(scope, move || watch(agent, control, &ended)).ok();
-            let result = work(&client);
-            drop(working);
-            result
+        // Downloads may take long, so only silence is limited.
+        let agent = agent(|limits| {
+            limits
+                .timeout_recv_response(Some(settings.timeout))
+                .timeout_per_read(Some(settings.timeout))
+                .timeout_per_write(Some(settings.timeout))
         });
-        // A broken connection is what cancelling looks like from below.
-        if result.is_err() { control.check().and(result) } else { result }
+        let client = Client { agent, settings, control };
+        let shut_down = || client.agent.clone().shutdown();
+        until_cancelled(control, shut_down, || work(&client))
     }
 
     /// Asks what a file is; `None` when the revision has no such file.
@@ -161,7 +139,7 @@ impl<'a> Client<'a> {
         for _ in 0..=MOST_REDIRECTS {
             self.control.check()?;
             let token = self.settings.token.as_ref().filter(|_| origin == *endpoint.origin());
-            let response = self.send(method, &address, &origin, token.map(super::settings::Token::header), range);
+            let response = self.send(method, &address, &origin, token.map(Secret::header), range);
             let response = response.map_err(|error| unreachable(&error, origin.host(), target))?;
             let status = response.status().as_u16();
             let headers = response.headers();
@@ -203,7 +181,7 @@ impl<'a> Client<'a> {
     ) -> Result<Response<ureq::Body>, ureq::Error> {
         let mut request = if method == "HEAD" { self.agent.head(address) } else { self.agent.get(address) };
         if origin.is_this_machine() {
-            request = request.config().proxy(None).build();
+            request = send_directly(request);
         }
         if let Some(token) = token {
             request = request.header("authorization", token);
@@ -212,16 +190,6 @@ impl<'a> Client<'a> {
             request = request.header("range", range);
         }
         request.call()
-    }
-}
-
-/// Breaks the connections of an agent when the caller cancels.
-fn watch(agent: Agent, control: &Control, ended: &Receiver<()>) {
-    while ended.recv_timeout(WATCH_STEP) == Err(RecvTimeoutError::Timeout) {
-        if control.is_cancelled() {
-            agent.shutdown();
-            return;
-        }
     }
 }
 
@@ -299,21 +267,7 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 
 /// The host could not be reached, or not be understood.
 fn unreachable(error: &ureq::Error, host: &str, target: &Target<'_>) -> Failure {
-    // Other errors show the address, and an address may be signed.
-    let (reason, may_pass) = match error {
-        ureq::Error::Io(error) => (error.to_string(), error.kind() != std::io::ErrorKind::InvalidData),
-        ureq::Error::Timeout(timeout) => (format!("no answer in time ({timeout})"), true),
-        ureq::Error::HostNotFound => ("there is no host of that name".to_owned(), true),
-        ureq::Error::ConnectionFailed => ("no connection".to_owned(), true),
-        ureq::Error::Rustls(error) => (format!("no secure connection: {error}"), false),
-        ureq::Error::Tls(reason) => (format!("no secure connection: {reason}"), false),
-        ureq::Error::ConnectProxyFailed(reason) => (format!("the proxy refused: {reason}"), false),
-        ureq::Error::InvalidProxyUrl => ("the address of the proxy is not valid".to_owned(), false),
-        ureq::Error::LargeResponseHeader(..) | ureq::Error::Protocol(_) => {
-            ("it does not speak HTTP/1.1".to_owned(), false)
-        }
-        _ => ("the request could not be sent".to_owned(), false),
-    };
+    let (reason, may_pass) = reason(error);
     let id = target.id.as_str();
     let error = Error::new(ErrorCode::Network, format!("cannot reach {host} for model `{id}`: {reason}"))
         .hint("check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 only cached files are used")

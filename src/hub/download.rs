@@ -8,9 +8,10 @@ use sha2::{Digest, Sha256};
 
 use super::cache::Cache;
 use super::client::{Client, RemoteBytes, RemoteFile, broken};
-use super::refusal::{Failure, Patience, Target};
+use super::refusal::{Target, several_tries};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::retry::Failure;
 
 /// Bytes between two looks at the control.
 const CHUNK: usize = 256 << 10;
@@ -57,7 +58,7 @@ struct Growing<'a> {
 impl Growing<'_> {
     /// Goes on until all bytes are on the disk and are the right ones.
     fn complete(&mut self) -> Result<()> {
-        let mut patience = Patience::new();
+        let mut patience = several_tries();
         loop {
             let before = self.size_on_disk();
             let failure = match self.grow() {
@@ -65,7 +66,7 @@ impl Growing<'_> {
                 Err(failure) => failure,
             };
             if self.size_on_disk() >= before.saturating_add(GOOD_RUN) {
-                patience = Patience::new();
+                patience = several_tries();
             }
             patience.wait(failure, self.control)?;
         }

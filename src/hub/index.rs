@@ -5,8 +5,8 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::id::{is_plain_file_name, shown};
-use crate::error::{Error, ErrorCode, Result};
+use super::id::is_plain_file_name;
+use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::read_limited;
 
 /// The name of the index in a repository or folder.

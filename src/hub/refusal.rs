@@ -1,11 +1,12 @@
 //! What a failed request means, in words and remedies; and whether trying again can help.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::endpoint::{Endpoint, Origin};
+use super::endpoint::Endpoint;
 use super::id::RepositoryId;
-use crate::control::Control;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode};
+use crate::net::Origin;
+use crate::retry::{Failure, Patience};
 
 /// How often a request that failed for no reason of ours is repeated.
 const RETRIES: u32 = 3;
@@ -16,74 +17,14 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause, also when the server asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// How often a pause looks whether the caller cancelled.
-const PAUSE_STEP: Duration = Duration::from_millis(50);
-
-/// Why a request did not succeed.
-#[derive(Debug)]
-pub(super) enum Failure {
-    /// Asking again gives the same answer.
-    Final(Error),
-    /// Asking again may help, after a pause that the server may have named.
-    Transient { error: Error, pause: Option<Duration> },
+/// Three repetitions with growing pauses.
+pub(super) fn several_tries() -> Patience {
+    Patience::new(RETRIES, FIRST_PAUSE, LONGEST_PAUSE)
 }
 
-impl Failure {
-    /// A failure that may pass.
-    pub(super) fn transient(error: Error) -> Self {
-        Self::Transient { error, pause: None }
-    }
-}
-
-impl From<Error> for Failure {
-    fn from(error: Error) -> Self {
-        Self::Final(error)
-    }
-}
-
-/// Counts the repetitions of one request.
-#[derive(Debug)]
-pub(super) struct Patience {
-    left: u32,
-    pause: Duration,
-}
-
-impl Patience {
-    /// Three repetitions with growing pauses.
-    pub(super) fn new() -> Self {
-        Self { left: RETRIES, pause: FIRST_PAUSE }
-    }
-
-    /// No repetition: there is another way if the request fails.
-    pub(super) fn none() -> Self {
-        Self { left: 0, pause: FIRST_PAUSE }
-    }
-
-    /// Waits before the next attempt.
-    ///
-    /// # Errors
-    /// The failure itself when it is final or was repeated often enough, [`ErrorCode::Cancelled`].
-    pub(super) fn wait(&mut self, failure: Failure, control: &Control) -> Result<()> {
-        control.check()?;
-        let (error, asked) = match failure {
-            Failure::Final(error) => return Err(error),
-            Failure::Transient { error, pause } => (error, pause.unwrap_or_default()),
-        };
-        if self.left == 0 {
-            return Err(error);
-        }
-        let until = Instant::now() + asked.max(self.pause).min(LONGEST_PAUSE);
-        self.left -= 1;
-        self.pause *= 2;
-        loop {
-            let remaining = until.saturating_duration_since(Instant::now());
-            if remaining.is_zero() {
-                return Ok(());
-            }
-            std::thread::sleep(remaining.min(PAUSE_STEP));
-            control.check()?;
-        }
-    }
+/// No repetition: there is another way if the request fails.
+pub(super) fn one_try() -> Patience {
+    Patience::new(0, FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 /// A file of a repository, as requests and messages name it.

@@ -7,7 +7,7 @@ use super::client::{Client, RemoteFile};
 use super::download::download;
 use super::id::RepositoryId;
 use super::options::HubOptions;
-use super::refusal::{Patience, Target};
+use super::refusal::{Target, one_try, several_tries};
 use super::settings::Settings;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
@@ -56,7 +56,7 @@ impl Repository {
         let asked = Client::with(&self.settings, control, |client| {
             let target = Target { id: &self.id, revision: &self.settings.revision, file };
             // With a cached commit there is something better to do than to wait for a hub that is not there.
-            let patience = if cached.is_some() { Patience::none() } else { Patience::new() };
+            let patience = if cached.is_some() { one_try() } else { several_tries() };
             let remote = client.describe(&target, patience)?;
             let remote = remote.ok_or_else(|| {
                 self.not_there(&format!("`{file}`"), "check that the id is that of a transformers model")
@@ -134,7 +134,7 @@ impl Repository {
         if self.cache.is_known_missing(&self.commit, name) {
             return Ok(None);
         }
-        let remote = client.describe(&self.target(name), Patience::new())?;
+        let remote = client.describe(&self.target(name), several_tries())?;
         if remote.is_none() {
             self.cache.remember_missing(&self.commit, name);
         }

@@ -5,10 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::endpoint::Endpoint;
-use super::id::{check_revision, shown};
+use super::id::check_revision;
 use super::options::HubOptions;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::files::read_limited;
+use crate::net::Secret;
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 const DEFAULT_REVISION: &str = "main";
@@ -25,7 +26,7 @@ pub(super) struct Settings {
     /// The address of the hub.
     pub(super) endpoint: Endpoint,
     /// The access token, if there is one.
-    pub(super) token: Option<Token>,
+    pub(super) token: Option<Secret>,
     /// The folder that holds `models--owner--name`; absolute.
     pub(super) cache_dir: PathBuf,
     /// Whether the network must not be used.
@@ -34,33 +35,12 @@ pub(super) struct Settings {
     pub(super) timeout: Duration,
 }
 
-/// An access token, which shows itself to nobody.
-pub(super) struct Token(String);
-
-impl Token {
-    /// Checks that a token can be sent at all.
-    fn parse(text: &str) -> Result<Option<Self>> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Ok(None);
-        }
-        if text.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Ok(Some(Self(text.to_owned())));
-        }
-        Err(Error::argument("the access token has characters that no token has")
-            .hint("set HF_TOKEN, the token file or the option to the token alone"))
-    }
-
-    /// The value of the `Authorization` header.
-    pub(super) fn header(&self) -> String {
-        format!("Bearer {}", self.0)
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token(hidden)")
-    }
+/// Checks that a token can be sent at all.
+fn parse_token(text: &str) -> Result<Option<Secret>> {
+    Secret::parse(text).map_err(|_| {
+        Error::argument("the access token has characters that no token has")
+            .hint("set HF_TOKEN, the token file or the option to the token alone")
+    })
 }
 
 impl Settings {
@@ -84,7 +64,7 @@ impl Settings {
         let cache_dir =
             std::path::absolute(&cache_dir).map_err(|error| Error::io(&cache_dir, "find the cache", &error))?;
         let token = match &options.token {
-            Some(token) => Token::parse(token)?,
+            Some(token) => parse_token(token)?,
             None => environment.token()?,
         };
         let offline = options
@@ -150,19 +130,19 @@ impl Environment<'_> {
             })
     }
 
-    fn token(&self) -> Result<Option<Token>> {
+    fn token(&self) -> Result<Option<Secret>> {
         if self.flag("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
             return Ok(None);
         }
         if let Some(token) = self.text("HF_TOKEN").or_else(|| self.text("HUGGING_FACE_HUB_TOKEN")) {
-            return Token::parse(&token);
+            return parse_token(&token);
         }
         let file = self.path("HF_TOKEN_PATH").or_else(|| self.hub_home().map(|home| home.join("token")));
         // A token file that cannot be read is like none: public models need no token.
         let text = file
             .and_then(|file| read_limited(&file, LARGEST_TOKEN_FILE).ok())
             .and_then(|bytes| String::from_utf8(bytes).ok());
-        text.map_or(Ok(None), |text| Token::parse(&text))
+        text.map_or(Ok(None), |text| parse_token(&text))
     }
 
     fn timeout(&self) -> Result<Duration> {

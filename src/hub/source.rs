@@ -3,13 +3,13 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::id::{RepositoryId, check_file_name, looks_like_a_path, shown};
+use super::id::{RepositoryId, check_file_name, looks_like_a_path};
 use super::index::{INDEX_FILE, ShardIndex};
 use super::options::HubOptions;
 #[cfg(feature = "hub")]
 use super::repository::Repository;
 use crate::control::Control;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, shown};
 
 const CONFIG_FILE: &str = "config.json";
 const WEIGHTS_FILE: &str = "model.safetensors";

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::label::{Label, Labelling};
 use crate::activations::Provenance;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
@@ -48,6 +49,12 @@ pub struct ConceptInputs {
     /// The inputs with the most negative activations; empty unless asked for.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub negative: Vec<Input>,
+    /// What a language model calls the positive pole; `None` unless it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positive_label: Option<Label>,
+    /// What a language model calls the negative pole; `None` unless it was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub negative_label: Option<Label>,
 }
 
 impl ConceptInputs {
@@ -58,13 +65,38 @@ impl ConceptInputs {
             Pole::Negative => &self.negative,
         }
     }
+
+    /// What a language model calls one pole.
+    pub fn label(&self, pole: Pole) -> Option<&Label> {
+        match pole {
+            Pole::Positive => self.positive_label.as_ref(),
+            Pole::Negative => self.negative_label.as_ref(),
+        }
+    }
 }
 
-/// Concept by concept as people read them: `Concept 0: [' all', ' everything']`.
+/// Concept by concept as people read them: `Concept 0: [' all', ' everything']`, with labels
+/// `Concept 0: universal words (0.95) [' all', ' everything']`.
 impl fmt::Display for ConceptInputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Concept {}: {}", self.concept, Quoted(&self.positive))?;
-        if self.negative.is_empty() { Ok(()) } else { write!(f, " against {}", Quoted(&self.negative)) }
+        write!(f, "Concept {}: {}{}", self.concept, Named(self.label(Pole::Positive)), Quoted(&self.positive))?;
+        if self.negative.is_empty() {
+            return Ok(());
+        }
+        write!(f, " against {}{}", Named(self.label(Pole::Negative)), Quoted(&self.negative))
+    }
+}
+
+struct Named<'a>(Option<&'a Label>);
+
+impl fmt::Display for Named<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(label) = self.0 else { return Ok(()) };
+        let text = label.text.as_deref().unwrap_or("(no label)");
+        match label.score {
+            Some(score) => write!(f, "{text} ({:.2}) ", score.balanced_accuracy),
+            None => write!(f, "{text} "),
+        }
     }
 }
 
@@ -89,12 +121,20 @@ pub struct Interpretation {
     /// Where the activations came from.
     #[serde(flatten)]
     provenance: Provenance,
+    /// Who labelled the concepts, where somebody did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    labelling: Option<Labelling>,
     concepts: Vec<ConceptInputs>,
 }
 
 impl Interpretation {
     pub(super) fn new(provenance: Provenance, concepts: Vec<ConceptInputs>) -> Self {
-        Self { format: FORMAT.to_owned(), version: VERSION, provenance, concepts }
+        Self { format: FORMAT.to_owned(), version: VERSION, provenance, labelling: None, concepts }
+    }
+
+    pub(super) fn with_labelling(mut self, labelling: Labelling) -> Self {
+        self.labelling = Some(labelling);
+        self
     }
 
     /// The interpreted concepts, in the order asked for.
@@ -107,8 +147,15 @@ impl Interpretation {
         &self.provenance
     }
 
+    /// Which language model labelled the concepts and what it cost; `None` where none did.
+    pub fn labelling(&self) -> Option<&Labelling> {
+        self.labelling.as_ref()
+    }
+
     /// The interpretation as JSON:
-    /// `{"format", "version", "model", ..., "concepts": [{"concept", "positive": [{"text", "activation", "row"}]}]}`.
+    /// `{"format", "version", "model", ..., "concepts": [{"concept", "positive": [{"text", "activation", "row"}]}]}`,
+    /// and with labels `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score",
+    /// "error"}`.
     ///
     /// # Errors
     /// [`ErrorCode::Internal`] only.

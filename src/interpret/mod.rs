@@ -1,7 +1,21 @@
 //! What concepts mean, in words.
 
+mod asking;
+mod codes;
+mod detection;
+mod examples;
 mod interpretation;
+mod label;
+mod llm_labels;
+mod passages;
+mod prompts;
+mod sampling;
+mod selection;
 mod top_inputs;
 
+pub use detection::Scoring;
 pub use interpretation::{ConceptInputs, Input, Interpretation, Pole};
+pub use label::{DetectionScore, Label, LabelError, Labelling};
+pub use llm_labels::LlmLabels;
+pub use sampling::Sampling;
 pub use top_inputs::TopInputs;

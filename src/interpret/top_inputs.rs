@@ -3,12 +3,14 @@
 //! Occurrences of the same text count once, with their strongest activation. As in the Python peer, a list ends at
 //! the first activation that is exactly zero: what comes after it does not excite the concept.
 
+use super::codes::for_each_code;
 use super::interpretation::{ConceptInputs, Input, Interpretation};
+use super::selection::{check_width, checked_concepts, split_point_of};
 use crate::activations::{Activations, CollectOptions};
 use crate::concepts::Explainer;
-use crate::control::{Control, Stage};
+use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Rows, TILE_ROWS, in_order};
+use crate::linalg::Rows;
 use crate::model::SplitModel;
 
 /// Asks for the inputs that excite each concept most.
@@ -54,23 +56,10 @@ impl TopInputs {
         let concepts = self.checked_concepts(explainer.concept_count())?;
         check_width(explainer, Rows::column_count(activations))?;
         let names = Names::of(activations);
-        let (row_count, concept_count) = (Rows::row_count(activations), explainer.concept_count());
+        let row_count = Rows::row_count(activations);
         let mut extremes = Extremes::new(names.count, concepts.len(), row_count, self.negative_pole)?;
-        control.begin(Stage::Interpret, row_count as u64)?;
-        let encode = |tile: usize, scratch: &mut Vec<f32>| {
-            let first = tile * TILE_ROWS;
-            let count = TILE_ROWS.min(row_count - first);
-            let mut codes = vec![0.0; count * concept_count];
-            explainer.encode(activations.tile(first, count, scratch)?, &mut codes)?;
-            Ok(codes)
-        };
-        in_order(row_count.div_ceil(TILE_ROWS), self.threads, control, encode, |tile, codes| {
-            let first = tile * TILE_ROWS;
-            for (row, code) in (first..).zip(codes.chunks_exact(concept_count)) {
-                check_finite(row, code)?;
-                extremes.update(names.index(row), row, code, &concepts);
-            }
-            control.advance((codes.len() / concept_count) as u64)
+        for_each_code(explainer, activations, self.threads, control, |row, code| {
+            extremes.update(names.index(row), row, code, &concepts);
         })?;
         let listed = concepts
             .iter()
@@ -79,6 +68,7 @@ impl TopInputs {
                 concept,
                 positive: self.strongest(extremes.positive(slot), &names),
                 negative: self.strongest(extremes.negative(slot), &names),
+                ..ConceptInputs::default()
             })
             .collect();
         Ok(Interpretation::new(activations.provenance().clone(), listed))
@@ -131,17 +121,7 @@ impl TopInputs {
         if self.k == 0 {
             return Err(Error::argument("the top 0 inputs were asked for").hint("ask for k of at least 1"));
         }
-        let Some(asked) = &self.concepts else { return Ok((0..count).collect()) };
-        if let Some(concept) = asked.iter().find(|&&concept| concept >= count) {
-            return Err(Error::argument(format!("there is no concept {concept}: the explainer has {count}"))
-                .hint("ask for concepts below the concept count"));
-        }
-        if asked.is_empty() {
-            return Err(
-                Error::argument("an empty list of concepts was asked for").hint("leave the list out to ask for all")
-            );
-        }
-        Ok(asked.clone())
+        checked_concepts(self.concepts.as_deref(), count)
     }
 
     /// The k strongest of the different texts, ties by first occurrence, up to the first that is exactly zero.
@@ -162,47 +142,6 @@ impl TopInputs {
             .map(|(index, extreme)| Input { text: names.text(index), activation: extreme.activation, row: extreme.row })
             .collect()
     }
-}
-
-fn check_width(explainer: &Explainer, found: usize) -> Result<()> {
-    let wanted = explainer.input_width();
-    if wanted == found {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorCode::Mismatch,
-        format!("the explainer reads rows of {wanted} columns, but these have {found}"),
-    )
-    .hint("use activations of the model and split point that the explainer was fitted on"))
-}
-
-/// A concept that is not a number has no rank, and must not pass for one that nothing excites.
-fn check_finite(row: usize, code: &[f32]) -> Result<()> {
-    let Some(concept) = code.iter().position(|value| !value.is_finite()) else { return Ok(()) };
-    let value = code[concept];
-    Err(Error::new(ErrorCode::InvalidData, format!("row {row} gives concept {concept} the activation {value}"))
-        .hint("look for values in that row that are not finite, or too large")
-        .detail("row", row)
-        .detail("concept", concept))
-}
-
-/// Which of the model's split points the explainer was fitted on.
-fn split_point_of(explainer: &Explainer, model: &SplitModel) -> Result<usize> {
-    let wanted = explainer.provenance().split_point.as_deref();
-    let found = match wanted {
-        Some(wanted) => model.split_points().iter().position(|point| point.path == wanted),
-        None if model.split_points().len() == 1 => Some(0),
-        None => None,
-    };
-    found.ok_or_else(|| {
-        let name = wanted.map_or_else(|| "rows of no known split point".to_owned(), |wanted| format!("`{wanted}`"));
-        let loaded: Vec<&str> = model.split_points().iter().map(|point| point.path.as_str()).collect();
-        Error::new(
-            ErrorCode::Mismatch,
-            format!("the explainer was fitted on {name}, but the model is split at `{}`", loaded.join("`, `")),
-        )
-        .hint("load the model with that split point")
-    })
 }
 
 /// The different texts of the units: rows without unit texts are all different, and named by their number.

@@ -45,6 +45,33 @@ impl RandomState {
         }
     }
 
+    /// The next whole number from 0 to `largest`, every one as likely as the others.
+    pub fn up_to(&mut self, largest: u32) -> u32 {
+        if largest == 0 {
+            return 0;
+        }
+        let mask = u32::MAX >> largest.leading_zeros();
+        loop {
+            let value = self.word() & mask;
+            if value <= largest {
+                return value;
+            }
+        }
+    }
+
+    /// Puts items in random order: that of NumPy's `shuffle`, for less than 2^32 of them.
+    ///
+    /// ```
+    /// let mut items: Vec<u32> = (0..10).collect();
+    /// eidos::linalg::RandomState::new(0).shuffle(&mut items);
+    /// assert_eq!(items, [2, 8, 4, 9, 1, 6, 7, 3, 0, 5]); // numpy.random.RandomState(0).permutation(10)
+    /// ```
+    pub fn shuffle<T>(&mut self, items: &mut [T]) {
+        for last in (1..items.len()).rev() {
+            items.swap(last, self.up_to(last as u32) as usize);
+        }
+    }
+
     /// The next number between 0 and 1, with 53 random bits.
     fn uniform(&mut self) -> f64 {
         let (high, low) = (self.word() >> 5, self.word() >> 6);

@@ -12,6 +12,7 @@ const LARGEST_SIZE: usize = 1 << 27;
 const MOST_BLOCKS: usize = 4096;
 
 /// The configuration of a model, read field by field.
+#[derive(Clone)]
 pub(crate) struct Config {
     fields: Map<String, Value>,
 }
@@ -27,6 +28,21 @@ impl Config {
             Ok(_) => Err(invalid("config.json is not a JSON object".to_owned())),
             Err(error) => Err(invalid(format!("config.json is not JSON: {error}"))),
         }
+    }
+
+    /// A configuration that says nothing.
+    pub fn empty() -> Self {
+        Self { fields: Map::new() }
+    }
+
+    /// The error that a field cannot have this value.
+    pub fn wrong(field: &str, value: f64, rule: &str) -> Error {
+        invalid(format!("config.json: `{field}` is {value}; {rule}")).detail("field", field).detail("value", value)
+    }
+
+    /// The error that a field is not there.
+    pub fn missing(field: &str) -> Error {
+        invalid(format!("config.json: `{field}` is missing")).detail("field", field)
     }
 
     /// A field that is there and not null.
@@ -84,26 +100,80 @@ impl Config {
         }
     }
 
-    /// The base of rotary wave lengths, from `rope_parameters` (transformers 5) or `rope_theta` (before).
+    /// The fields inside a field, where it is there, not null and not empty.
     ///
     /// # Errors
-    /// [`ErrorCode::Unsupported`] for a scaled kind, naming the field.
-    pub fn rotary_theta(&self, default: f64) -> Result<f32> {
-        let mut theta = self.number("rope_theta", default)?;
-        for field in ["rope_parameters", "rope_scaling"] {
-            let Some(value) = self.get(field) else { continue };
-            let kind = value.get("rope_type").or_else(|| value.get("type")).filter(|kind| !kind.is_null());
-            if kind.is_some_and(|kind| kind != "default") {
-                return Err(self.not_built(field));
-            }
-            if let Some(value) = value.get("rope_theta") {
-                theta = non_negative("rope_theta", value)?;
+    /// [`ErrorCode::InvalidFile`] when it is not an object.
+    pub fn inner(&self, field: &str) -> Result<Option<Self>> {
+        match self.get(field) {
+            None => Ok(None),
+            Some(Value::Object(fields)) if fields.is_empty() => Ok(None),
+            Some(Value::Object(fields)) => Ok(Some(Self { fields: fields.clone() })),
+            Some(value) => Err(bad(field, value, "it must be an object")),
+        }
+    }
+
+    /// The id of a special token; `default` where the field is absent, nothing where it is null.
+    pub fn token(&self, field: &str, default: Option<u32>) -> Result<Option<u32>> {
+        match self.fields.get(field) {
+            None => Ok(default),
+            Some(Value::Null) => Ok(None),
+            // -1 stands for none in older files.
+            Some(value) if value.as_i64() == Some(-1) => Ok(None),
+            Some(value) => {
+                let id = value.as_u64().and_then(|id| u32::try_from(id).ok());
+                id.map(Some).ok_or_else(|| bad(field, value, "it must be the id of a token"))
             }
         }
-        if theta < 1.0 || !(theta as f32).is_finite() {
-            return Err(invalid(format!("config.json: `rope_theta` is {theta}, it must be at least 1")));
+    }
+
+    /// A size that may be absent or null.
+    pub fn optional_size(&self, field: &str) -> Result<Option<usize>> {
+        self.get(field).map(|_| self.size(field, 1)).transpose()
+    }
+
+    /// A number above 0 that may be absent or null.
+    pub fn optional_number(&self, field: &str) -> Result<Option<f64>> {
+        let Some(value) = self.get(field) else { return Ok(None) };
+        match non_negative(field, value)? {
+            number if number > 0.0 => Ok(Some(number)),
+            _ => Err(bad(field, value, "it must be a number above 0")),
         }
-        Ok(theta as f32)
+    }
+
+    /// A size: `default` where the field is absent, nothing where it is null.
+    pub fn size_or(&self, field: &str, default: Option<usize>) -> Result<Option<usize>> {
+        if self.fields.contains_key(field) { self.optional_size(field) } else { Ok(default) }
+    }
+
+    /// A number above 0: `default` where the field is absent, nothing where it is null.
+    pub fn number_or(&self, field: &str, default: Option<f64>) -> Result<Option<f64>> {
+        if self.fields.contains_key(field) { self.optional_number(field) } else { Ok(default) }
+    }
+
+    /// A number of things, which may be 0.
+    pub fn count_of(&self, field: &str, default: usize) -> Result<usize> {
+        let Some(value) = self.get(field) else { return Ok(default) };
+        let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+        count.ok_or_else(|| bad(field, value, "it must be a whole number"))
+    }
+
+    /// A list of as many numbers as `length` says.
+    pub fn numbers(&self, field: &str, length: usize) -> Result<Vec<f64>> {
+        let Some(value) = self.get(field) else {
+            return Err(Self::missing(field));
+        };
+        let list = value.as_array().filter(|list| list.len() == length);
+        let list = list.ok_or_else(|| bad(field, value, &format!("it must be a list of {length} numbers")))?;
+        list.iter().map(|number| non_negative(field, number)).collect()
+    }
+
+    /// A list of strings, one for each block.
+    pub fn per_block<'a>(&'a self, field: &str, blocks: usize) -> Result<Option<Vec<&'a str>>> {
+        let Some(value) = self.get(field) else { return Ok(None) };
+        let names = value.as_array().filter(|list| list.len() >= blocks);
+        let names = names.and_then(|list| list.iter().take(blocks).map(Value::as_str).collect::<Option<Vec<_>>>());
+        names.map(Some).ok_or_else(|| bad(field, value, &format!("it must be a list of {blocks} strings")))
     }
 
     /// Refuses a field whose value asks for something that is not built.

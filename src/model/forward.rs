@@ -2,12 +2,18 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::slice;
 
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
-use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, Site};
-use crate::model::layers::{Activation, Embedding, Linear, Norm, Rotary, add, attend, multiply};
+use crate::model::blueprint::{
+    BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site,
+};
+use crate::model::layers::{
+    Activation, DistanceScores, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled,
+    soft_cap,
+};
 use crate::model::tap::{Flow, Tap};
 
 /// What computes the value at a site.
@@ -56,6 +62,13 @@ impl TokenRows {
     }
 }
 
+/// What blocks know of positions.
+struct Positions {
+    rotations: Vec<Rotary>,
+    /// The table for distances.
+    distances: Option<Tensor>,
+}
+
 /// One run of a model over some rows.
 pub(crate) struct Pass<'a, 'b> {
     /// What the model is.
@@ -70,21 +83,30 @@ pub(crate) struct Pass<'a, 'b> {
     pub tap: &'a mut Tap<'b>,
 }
 
-impl Pass<'_, '_> {
+impl<'a> Pass<'a, '_> {
     /// Runs from the ids to what the head gives, or until the tap halts it. There must be at least one row.
     pub fn run(&mut self) -> Flow<Tensor> {
-        let mut stream = self.embed()?;
-        let rotary = self.rotary()?;
-        for index in 0..self.blueprint.blocks {
-            stream = self.block(index, &stream, rotary.as_ref())?;
+        let (first, mut stream) = match self.tap.replaced_block() {
+            Some((index, rows)) => (index + 1, rows),
+            None => (0, self.embed()?),
+        };
+        let positions = Positions { rotations: self.rotations()?, distances: self.distances()? };
+        for index in first..self.blueprint.blocks {
+            stream = self.block(index, &stream, &positions)?;
         }
         stream = self.step(Site::FinalNorm, stream)?;
+        stream = self.step(Site::FinalProjection, stream)?;
         self.head(stream)
+    }
+
+    /// What computes the value at a site.
+    fn layer(&self, site: Site) -> Option<&'a Layer> {
+        self.layers.get(&self.blueprint.layer_site(site))
     }
 
     /// Applies the layer of a site, if the model has one there, and shows its value to the tap.
     fn step(&mut self, site: Site, rows: Tensor) -> Flow<Tensor> {
-        let value = match self.layers.get(&site) {
+        let value = match self.layer(site) {
             None => return Ok(rows),
             Some(Layer::Linear(linear)) => linear.forward(&rows)?,
             Some(Layer::Norm(norm)) => norm.forward(&rows)?,
@@ -97,7 +119,7 @@ impl Pass<'_, '_> {
     /// The rows of a table at a site, if the model has one there.
     fn table(&mut self, site: EmbeddingSite, numbers: &[u32]) -> Flow<Option<Tensor>> {
         let site = Site::Embedding(site);
-        match self.layers.get(&site) {
+        match self.layer(site) {
             Some(Layer::Embedding(table)) => Ok(Some(self.tap.at(site, table.forward(numbers)?)?)),
             _ => Ok(None),
         }
@@ -106,91 +128,204 @@ impl Pass<'_, '_> {
     fn embed(&mut self) -> Flow<Tensor> {
         let rows = self.rows;
         let tokens = self.table(EmbeddingSite::Token, &rows.ids)?;
-        let mut sum = tokens.ok_or_else(|| Error::internal("the model has no token embedding"))?;
+        let tokens = tokens.ok_or_else(|| Error::internal("the model has no token embedding"))?;
+        let mut sum = self.step(Site::Embedding(EmbeddingSite::TokenProjection), tokens)?;
         // A single text is of type 0 throughout.
         if let Some(types) = self.table(EmbeddingSite::TokenType, &vec![0; rows.len()])? {
             sum = add(&sum, &types)?;
         }
-        if let Some(positions) = self.table(EmbeddingSite::Position, &rows.positions)? {
+        let positions = self.positions();
+        if let Some(positions) = self.table(EmbeddingSite::Position, &positions)? {
             sum = add(&sum, &positions)?;
         }
         let sum = self.step(Site::Embedding(EmbeddingSite::Norm), sum)?;
-        self.tap.at(Site::Embedding(EmbeddingSite::Output), sum)
+        let sum = scaled(&sum, self.blueprint.scales.embedding)?;
+        let output = self.tap.at(Site::Embedding(EmbeddingSite::Output), sum)?;
+        self.step(Site::Embedding(EmbeddingSite::Projection), output)
     }
 
-    fn rotary(&mut self) -> Flow<Option<Rotary>> {
-        let Some(settings) = self.blueprint.attention.rotary else { return Ok(None) };
-        let width = self.blueprint.attention.head_width;
-        let rotary = Rotary::new(&self.rows.positions, settings.theta, width, self.device)?;
+    /// The number of each row in the table of positions.
+    fn positions(&self) -> Vec<u32> {
+        let first = self.blueprint.first_position as u32;
+        let Some(uncounted) = self.blueprint.uncounted_token else {
+            return self.rows.positions.iter().map(|position| position + first).collect();
+        };
+        let mut positions = Vec::with_capacity(self.rows.len());
+        for text in &self.rows.texts {
+            let mut next = first;
+            positions.extend(self.rows.ids[text.clone()].iter().map(|id| {
+                let counted = u32::from(*id != uncounted);
+                next += counted;
+                if counted == 1 { next - 1 } else { first.saturating_sub(1) }
+            }));
+        }
+        positions
+    }
+
+    fn rotations(&mut self) -> Flow<Vec<Rotary>> {
+        let rotations = self.blueprint.rotations.iter();
+        let rotations = rotations.map(|settings| Rotary::new(&self.rows.texts, settings, self.device));
+        let rotations = rotations.collect::<Result<Vec<_>>>()?;
         let site = Site::Embedding(EmbeddingSite::RotaryCosines);
-        if self.tap.reads(site) {
+        if let (true, Some(rotary)) = (self.tap.touches(site), rotations.first()) {
             self.tap.at(site, rotary.cosines()?)?;
         }
-        Ok(Some(rotary))
+        Ok(rotations)
     }
 
-    fn block(&mut self, index: usize, stream: &Tensor, rotary: Option<&Rotary>) -> Flow<Tensor> {
-        let at = |site| Site::Block(index, site);
-        let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
-        let context = self.attention(index, read, rotary)?;
-        let change = self.step(at(BlockSite::AttentionProjection), context)?;
-        let stream = self.step(at(BlockSite::AttentionResidualNorm), add(stream, &change)?)?;
+    /// The table for distances, if the model has one: normed, but not yet projected.
+    fn distances(&self) -> Result<Option<Tensor>> {
+        let at = |site| self.layer(Site::Embedding(site));
+        let Some(Layer::Embedding(table)) = at(EmbeddingSite::RelativePositions) else { return Ok(None) };
+        Ok(Some(match at(EmbeddingSite::RelativePositionsNorm) {
+            Some(Layer::Norm(norm)) => norm.forward(table.rows())?,
+            _ => table.rows().clone(),
+        }))
+    }
 
-        let read = self.step(at(BlockSite::MlpInputNorm), stream.clone())?;
-        let hidden = self.mlp_hidden(index, read)?;
-        let change = self.step(at(BlockSite::MlpDown), hidden)?;
-        let stream = self.step(at(BlockSite::MlpResidualNorm), add(&stream, &change)?)?;
+    /// What distances add to the scores of a block.
+    fn distance_scores(&self, index: usize, positions: &Positions) -> Result<Option<DistanceScores>> {
+        let (Some(settings), Some(table)) = (&self.blueprint.attention[index].relative, &positions.distances) else {
+            return Ok(None);
+        };
+        let longest = self.rows.texts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
+        let project = |wanted: bool, own, other| match self.layer(own).or_else(|| self.layer(other)) {
+            Some(Layer::Linear(linear)) if wanted => linear.forward(table).map(Some),
+            _ => Ok(None),
+        };
+        let at = |site| Site::Block(index, site);
+        Ok(Some(match settings {
+            RelativePositions::Bias { buckets, furthest } => DistanceScores::bias(table, *buckets, *furthest, longest)?,
+            RelativePositions::Disentangled(settings) => {
+                let keys = project(settings.content_to_position, at(BlockSite::PositionKey), at(BlockSite::Key))?;
+                let queries =
+                    project(settings.position_to_content, at(BlockSite::PositionQuery), at(BlockSite::Query))?;
+                DistanceScores::compared(settings, keys, queries, longest)
+            }
+        }))
+    }
+
+    fn block(&mut self, index: usize, stream: &Tensor, positions: &Positions) -> Flow<Tensor> {
+        let at = |site| Site::Block(index, site);
+        let residual = self.blueprint.scales.residual;
+        let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
+        let context = self.attention(index, &read, positions)?;
+        let change = self.step(at(BlockSite::AttentionProjection), context)?;
+        let change = scaled(&self.step(at(BlockSite::AttentionOutputNorm), change)?, residual)?;
+
+        let stream = match self.blueprint.residual {
+            Residual::Sequential => {
+                let stream = self.tap.at(at(BlockSite::AttentionResidual), add(stream, &change)?)?;
+                let stream = self.step(at(BlockSite::AttentionResidualNorm), stream)?;
+                let change = scaled(&self.mlp(index, stream.clone())?, residual)?;
+                add(&stream, &change)?
+            }
+            Residual::Parallel => {
+                let own_norm = self.layer(at(BlockSite::MlpInputNorm)).is_some();
+                let read = if own_norm { stream.clone() } else { read };
+                let other = scaled(&self.mlp(index, read)?, residual)?;
+                add(&add(&other, &change)?, stream)?
+            }
+        };
+        let stream = self.step(at(BlockSite::MlpResidualNorm), stream)?;
         self.tap.at(at(BlockSite::Output), stream)
     }
 
-    fn attention(&mut self, index: usize, read: Tensor, rotary: Option<&Rotary>) -> Flow<Tensor> {
+    fn attention(&mut self, index: usize, read: &Tensor, positions: &Positions) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
-        let mut queries = self.step(at(BlockSite::Query), read.clone())?;
-        let mut keys = self.step(at(BlockSite::Key), read.clone())?;
-        let values = self.step(at(BlockSite::Value), read)?;
-        if let Some(rotary) = rotary {
-            queries = rotary.forward(&queries)?;
-            keys = rotary.forward(&keys)?;
+        let blueprint = self.blueprint;
+        let settings = &blueprint.attention[index];
+        let [queries, keys, values] = match settings.fused {
+            Some(layout) => {
+                let all = self.step(at(BlockSite::QueryKeyValue), read.clone())?;
+                let [queries, keys, values] = settings.columns(layout);
+                [gather_columns(&all, &queries)?, gather_columns(&all, &keys)?, gather_columns(&all, &values)?]
+            }
+            None => [read.clone(), read.clone(), read.clone()],
+        };
+        let queries = self.step(at(BlockSite::Query), queries)?;
+        let mut queries = self.step(at(BlockSite::QueryNorm), queries)?;
+        let keys = self.step(at(BlockSite::Key), keys)?;
+        let mut keys = self.step(at(BlockSite::KeyNorm), keys)?;
+        let values = self.step(at(BlockSite::Value), values)?;
+        if let Some(rotary) = settings.rotary.and_then(|rotary| positions.rotations.get(rotary)) {
+            queries = rotary.forward(&queries, settings.head_width)?;
+            keys = rotary.forward(&keys, settings.head_width)?;
         }
-        let context = attend(&self.blueprint.attention, &self.rows.texts, &queries, &keys, &values)?;
+        let distances = self.distance_scores(index, positions)?;
+        let context = attend(settings, &self.rows.texts, &queries, &keys, &values, distances.as_ref())?;
         self.tap.at(at(BlockSite::Context), context)
+    }
+
+    fn mlp(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
+        let at = |site| Site::Block(index, site);
+        let read = self.step(at(BlockSite::MlpInputNorm), read)?;
+        let hidden = self.mlp_hidden(index, read)?;
+        let change = self.step(at(BlockSite::MlpDown), hidden)?;
+        self.step(at(BlockSite::MlpOutputNorm), change)
     }
 
     /// What the MLP's projection back to the stream reads.
     fn mlp_hidden(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
-        let inner = self.step(at(BlockSite::MlpInner), read.clone())?;
-        let gated = self.layers.contains_key(&at(BlockSite::MlpUp));
-        match self.layers.get(&at(BlockSite::MlpActivation)) {
+        let (gate, up) = if self.layer(at(BlockSite::MlpGateUp)).is_some() {
+            let both = self.step(at(BlockSite::MlpGateUp), read)?;
+            let half = self.blueprint.inner_width;
+            (
+                gather_columns(&both, slice::from_ref(&(0..half)))?,
+                Some(gather_columns(&both, slice::from_ref(&(half..2 * half)))?),
+            )
+        } else {
+            let gated = self.layer(at(BlockSite::MlpUp)).is_some();
+            (self.step(at(BlockSite::MlpInner), read.clone())?, gated.then_some(read))
+        };
+        let Some(up) = up else { return self.step(at(BlockSite::MlpActivation), gate) };
+        match self.layer(at(BlockSite::MlpActivation)) {
             // Nobody looks between the function and the product, so they are one loop over the values.
-            Some(Layer::Activation(function)) if gated && !self.tap.reads(at(BlockSite::MlpActivation)) => {
-                let up = self.step(at(BlockSite::MlpUp), read)?;
-                Ok(function.gate(&inner, &up)?)
+            Some(Layer::Activation(function)) if !self.tap.touches(at(BlockSite::MlpActivation)) => {
+                let up = self.step(at(BlockSite::MlpUp), up)?;
+                self.tap.at(at(BlockSite::MlpProduct), function.gate(&gate, &up)?)
             }
             _ => {
-                let activated = self.step(at(BlockSite::MlpActivation), inner)?;
-                if !gated {
-                    return Ok(activated);
-                }
-                let up = self.step(at(BlockSite::MlpUp), read)?;
-                Ok(multiply(&activated, &up)?)
+                let activated = self.step(at(BlockSite::MlpActivation), gate)?;
+                let up = self.step(at(BlockSite::MlpUp), up)?;
+                self.tap.at(at(BlockSite::MlpProduct), multiply(&activated, &up)?)
             }
         }
     }
 
     fn head(&mut self, stream: Tensor) -> Flow<Tensor> {
         let mut rows = match self.blueprint.pooling {
-            Pooling::PerToken | Pooling::MeanOfLogits => stream,
+            Pooling::PerToken | Pooling::MeanOfLogits | Pooling::LastOfLogits(_) => stream,
             Pooling::First => self.first_rows(&stream)?,
             Pooling::Mean => self.mean_rows(&stream)?,
         };
         for site in [HeadSite::Dense, HeadSite::Activation, HeadSite::Norm, HeadSite::Logits] {
             rows = self.step(Site::Head(site), rows)?;
         }
-        if self.blueprint.pooling == Pooling::MeanOfLogits {
-            rows = self.mean_rows(&rows)?;
-        }
-        Ok(rows)
+        let rows = match self.blueprint.pooling {
+            Pooling::MeanOfLogits => self.mean_rows(&rows)?,
+            Pooling::LastOfLogits(padding) => self.last_rows(&rows, padding)?,
+            _ => rows,
+        };
+        let rows = scaled(&rows, self.blueprint.scales.logits)?;
+        Ok(self.blueprint.scales.logits_cap.map_or(Ok(rows.clone()), |cap| soft_cap(&rows, cap))?)
+    }
+
+    /// The row of the last token of each text that is not `padding`; the first row where all are.
+    fn last_rows(&self, rows: &Tensor, padding: Option<u32>) -> Result<Tensor> {
+        let texts = self.rows.texts.iter().filter(|text| !text.is_empty());
+        let last = texts.map(|text| {
+            let ids = &self.rows.ids[text.clone()];
+            let last = match padding {
+                None => ids.len() - 1,
+                Some(padding) => ids.iter().rposition(|id| *id != padding).unwrap_or(0),
+            };
+            (text.start + last) as u32
+        });
+        let last: Vec<_> = last.collect();
+        let last = Tensor::from_slice(&last, last.len(), self.device)?;
+        Ok(rows.index_select(&last, 0)?)
     }
 
     fn first_rows(&self, rows: &Tensor) -> Result<Tensor> {

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::blueprint::{BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Work};
+use crate::model::blueprint::{
+    AttentionSettings, BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Work,
+};
 
 /// How many near names an error offers.
 const SUGGESTIONS: usize = 3;
@@ -54,7 +56,8 @@ impl ModuleTree {
     pub fn new(blueprint: &Blueprint) -> Self {
         let mut nodes = Vec::new();
         collect(&blueprint.root, String::new(), &mut nodes);
-        let modules = nodes.iter().map(|node| describe(node, blueprint)).collect();
+        let widths = nodes.iter().filter_map(|node| Some((node.gives.site()?, node.work.columns()?))).collect();
+        let modules = nodes.iter().map(|node| describe(node, blueprint, &widths)).collect();
         let index = nodes.iter().enumerate().map(|(index, node)| (node.path.clone(), index)).collect();
         let prefix = format!("{}.", blueprint.base_prefix);
         let mut tree = Self { nodes, modules, index, prefix, block_list: String::new(), blocks: blueprint.blocks };
@@ -82,15 +85,30 @@ impl ModuleTree {
         vec![path.to_owned(), other]
     }
 
-    /// Finds the module that a split point names: a path in either spelling, or the number of a block.
+    /// Finds the module that a split point names: a path in either spelling, or the number of a block. Modules that several
+    /// blocks share (ALBERT) give what they gave last, and `path@n` is what they gave in block `n`.
     ///
     /// # Errors
     /// [`ErrorCode::UnknownModule`] with the nearest names, or saying why the model cannot be split there.
-    pub fn split_point(&self, path: &str) -> Result<(&Module, Site)> {
+    pub fn split_point(&self, blueprint: &Blueprint, path: &str) -> Result<(String, &Module, Site)> {
+        if !blueprint.shared_blocks.is_empty()
+            && let Some((module, block)) = self.shared(blueprint, path)?
+        {
+            let (path, _, site) = self.split_point(blueprint, &module)?;
+            let index = self.find(&path)?;
+            return match site {
+                Site::Block(last, site) if blueprint.shared_blocks.get(block) == Some(&last) => {
+                    Ok((format!("{path}@{block}"), &self.modules[index], Site::Block(block, site)))
+                }
+                _ => Err(self.cannot_split(index, &format!("is no part of block {block}"))),
+            };
+        }
         let index = self.find(path)?;
         let (module, node) = (&self.modules[index], &self.nodes[index]);
         match node.gives {
-            Gives::PerToken(site) => Ok((module, site)),
+            Gives::PerToken(site) => Ok((module.path.clone(), module, site)),
+            Gives::Aside(_) => Err(self.cannot_split(index, "gives no row per token")),
+            Gives::Several => Err(self.cannot_split(index, "is called several times, for another value each time")),
             Gives::PerText(_) => Err(self.cannot_split(index, "gives one row per text, not one per token")),
             Gives::Nothing if matches!(node.work, Work::List(_)) => {
                 Err(self.cannot_split(index, "is a list that is never called itself"))
@@ -100,14 +118,32 @@ impl ModuleTree {
         }
     }
 
+    /// Where blocks share their modules: the module and the block that `path@n` or the number of a block names.
+    fn shared(&self, blueprint: &Blueprint, path: &str) -> Result<Option<(String, usize)>> {
+        let (module, number) = path.rsplit_once('@').unwrap_or(("", path));
+        let Ok(block) = number.parse::<usize>() else { return Ok(None) };
+        let Some(last) = blueprint.shared_blocks.get(block) else {
+            return Err(self.no_block(block, path));
+        };
+        if !module.is_empty() {
+            return Ok(Some((module.to_owned(), block)));
+        }
+        let output = Gives::PerToken(Site::Block(*last, BlockSite::Output));
+        let inmost = self.nodes.iter().rev().find(|node| node.gives == output);
+        Ok(inmost.map(|node| (node.path.clone(), block)))
+    }
+
+    fn no_block(&self, block: usize, path: &str) -> Error {
+        let last = self.blocks - 1;
+        Error::new(ErrorCode::UnknownModule, format!("there is no block {block}"))
+            .hint(format!("the model's blocks are 0 to {last}"))
+            .detail("path", path)
+    }
+
     fn find(&self, path: &str) -> Result<usize> {
         if let Ok(block) = path.parse::<usize>() {
-            return self.index.get(&format!("{}.{block}", self.block_list)).copied().ok_or_else(|| {
-                let last = self.blocks - 1;
-                Error::new(ErrorCode::UnknownModule, format!("there is no block {block}"))
-                    .hint(format!("the model's blocks are 0 to {last}"))
-                    .detail("path", path)
-            });
+            let found = self.index.get(&format!("{}.{block}", self.block_list)).copied();
+            return found.ok_or_else(|| self.no_block(block, path));
         }
         let found = self.spellings(path).iter().find_map(|spelling| self.index.get(spelling).copied());
         found.ok_or_else(|| {
@@ -174,35 +210,52 @@ fn collect(part: &Part, path: String, nodes: &mut Vec<Node>) {
     }
 }
 
-fn describe(node: &Node, blueprint: &Blueprint) -> Module {
+fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -> Module {
     let class = node.class;
     let kind = match &node.work {
         Work::Linear { inputs, outputs, .. } => format!("{class}({inputs} -> {outputs})"),
-        Work::Embedding { count, width } => format!("{class}({count} x {width})"),
+        Work::Embedding { count, width, .. } => format!("{class}({count} x {width})"),
         Work::RmsNorm { width, .. } | Work::LayerNorm { width, .. } => format!("{class}({width})"),
         Work::List(count) => format!("{class}({count})"),
         Work::Container | Work::Activation(_) | Work::Dropout(_) => class.to_owned(),
     };
     let site = match node.gives {
         Gives::PerToken(site) => Some(site),
-        Gives::Nothing | Gives::PerText(_) => None,
+        Gives::Nothing | Gives::Several | Gives::Aside(_) | Gives::PerText(_) => None,
     };
     Module {
         path: node.path.clone(),
         kind,
         can_split: site.is_some(),
-        width: site.map(|site| width_at(site, blueprint)),
+        width: site.map(|site| {
+            let widths = [Some(site), read_by(site)].into_iter().flatten().find_map(|site| widths.get(&site).copied());
+            widths.unwrap_or_else(|| width_at(site, blueprint))
+        }),
     }
 }
 
-/// The columns of the value at a site.
-fn width_at(site: Site, blueprint: &Blueprint) -> usize {
-    let attention = &blueprint.attention;
+/// The projection or table whose columns the value at a site has, where these may differ from the model's.
+fn read_by(site: Site) -> Option<Site> {
     match site {
-        Site::Embedding(EmbeddingSite::RotaryCosines) => attention.head_width,
-        Site::Block(_, BlockSite::Query | BlockSite::Context) => attention.heads * attention.head_width,
-        Site::Block(_, BlockSite::Key | BlockSite::Value) => attention.key_value_heads * attention.head_width,
-        Site::Block(_, BlockSite::MlpInner | BlockSite::MlpActivation | BlockSite::MlpUp) => blueprint.inner_width,
+        Site::Embedding(EmbeddingSite::Norm | EmbeddingSite::Output) => {
+            // Whatever comes after it, a position is as wide as what it is added to.
+            Some(Site::Embedding(EmbeddingSite::Position))
+        }
+        Site::Head(HeadSite::Activation | HeadSite::Norm) => Some(Site::Head(HeadSite::Dense)),
+        _ => None,
+    }
+}
+
+/// The columns of the value at a site that is not a projection's or a table's.
+fn width_at(site: Site, blueprint: &Blueprint) -> usize {
+    let heads = |block: usize, count: fn(&AttentionSettings) -> usize| {
+        blueprint.attention.get(block).map_or(0, |attention| count(attention).saturating_mul(attention.head_width))
+    };
+    match site {
+        Site::Embedding(EmbeddingSite::RotaryCosines) => blueprint.rotations.first().map_or(0, |rotary| rotary.width),
+        Site::Block(block, BlockSite::QueryNorm | BlockSite::Context) => heads(block, |attention| attention.heads),
+        Site::Block(block, BlockSite::KeyNorm) => heads(block, |attention| attention.key_value_heads),
+        Site::Block(_, BlockSite::MlpActivation | BlockSite::MlpProduct) => blueprint.inner_width,
         Site::Head(HeadSite::Logits) => blueprint.logits,
         _ => blueprint.width,
     }

@@ -16,6 +16,10 @@ pub enum HeadChoice {
     MaskedLanguageModel,
     /// `AutoModelForSequenceClassification`.
     SequenceClassification,
+    /// `AutoModelForCausalLM`.
+    CausalLanguageModel,
+    /// `AutoModelForTokenClassification`.
+    TokenClassification,
 }
 
 /// The type of number that a model computes in. Files may hold `f32`, `f16` or `bf16` whatever this is.

@@ -7,11 +7,11 @@ use sha2::{Digest, Sha256};
 
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::blueprint::{Blueprint, Gives, Site, Work};
+use crate::model::blueprint::{Blueprint, Site, Work};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
-use crate::model::layers::{Embedding, Linear, Norm};
+use crate::model::layers::{Embedding, Linear, Norm, scaled};
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::options::{DeviceChoice, LoadOptions};
 use crate::model::split_model::{SplitModel, SplitPoint};
@@ -51,9 +51,9 @@ impl ModelPlan {
         let split_points = split_points
             .iter()
             .map(|path| {
-                let (module, site) = tree.split_point(path)?;
+                let (path, module, site) = tree.split_point(&blueprint, path)?;
                 let width = module.width.ok_or_else(|| Error::internal("a split point without a width"))?;
-                Ok(SplitPoint { path: module.path.clone(), site, width })
+                Ok(SplitPoint { path, width, site })
             })
             .collect::<Result<Vec<_>>>()?;
         let mut plan = Self {
@@ -109,6 +109,9 @@ impl ModelPlan {
                 control.advance(1)?;
             }
             self.hash = hash;
+            for (site, function) in &self.blueprint.functions {
+                layers.insert(*site, Layer::Activation(*function));
+            }
         }
         Ok(SplitModel {
             name: name.to_owned(),
@@ -129,9 +132,9 @@ impl ModelPlan {
         let last = self.split_points.iter().map(|point| point.site).max();
         let whole = self.options.whole;
         self.tree.nodes().iter().filter_map(move |node| {
-            let (Gives::PerToken(site) | Gives::PerText(site)) = node.gives else { return None };
+            let site = node.gives.site()?;
             let computes = !matches!(node.work, Work::Container | Work::List(_) | Work::Dropout(_));
-            (computes && (whole || Some(site) <= last)).then_some((node, site))
+            (computes && (whole || Some(self.blueprint.first_use(site)) <= last)).then_some((node, site))
         })
     }
 
@@ -142,18 +145,23 @@ impl ModelPlan {
             shape: shape.to_vec(),
         };
         match node.work {
-            Work::Linear { inputs, outputs, bias } => {
-                let mut parameters = vec![parameter("weight", None, &[outputs, inputs])];
+            Work::Linear { inputs, outputs, bias, transposed } => {
+                let shape = if transposed { [inputs, outputs] } else { [outputs, inputs] };
+                let mut parameters = vec![parameter("weight", None, &shape)];
                 if bias {
                     parameters.push(parameter("bias", None, &[outputs]));
                 }
                 parameters
             }
-            Work::Embedding { count, width } => vec![parameter("weight", None, &[count, width])],
+            Work::Embedding { count, width, .. } => vec![parameter("weight", None, &[count, width])],
             Work::RmsNorm { width, .. } => vec![parameter("weight", None, &[width])],
             // Checkpoints converted from TensorFlow have TensorFlow's names.
-            Work::LayerNorm { width, .. } => {
-                vec![parameter("weight", Some("gamma"), &[width]), parameter("bias", Some("beta"), &[width])]
+            Work::LayerNorm { width, bias, .. } => {
+                let mut parameters = vec![parameter("weight", Some("gamma"), &[width])];
+                if bias {
+                    parameters.push(parameter("bias", Some("beta"), &[width]));
+                }
+                parameters
             }
             Work::Container | Work::List(_) | Work::Activation(_) | Work::Dropout(_) => Vec::new(),
         }
@@ -176,10 +184,22 @@ impl ModelPlan {
             .into_iter();
         let mut next = || tensors.next().ok_or_else(|| Error::internal("a module without its parameters"));
         Ok(match node.work {
-            Work::Linear { bias, .. } => Layer::Linear(Linear::new(next()?, if bias { Some(next()?) } else { None })),
-            Work::Embedding { .. } => Layer::Embedding(Embedding::new(next()?)),
-            Work::RmsNorm { epsilon, .. } => Layer::Norm(Norm::root_mean_square(next()?, epsilon)),
-            Work::LayerNorm { epsilon, .. } => Layer::Norm(Norm::layer(next()?, next()?, epsilon)),
+            Work::Linear { bias, transposed, .. } => {
+                let weight = next()?;
+                let weight = if transposed { weight.t()?.contiguous()? } else { weight };
+                Layer::Linear(Linear::new(weight, if bias { Some(next()?) } else { None }))
+            }
+            Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(scaled(&next()?, scale)?)),
+            Work::RmsNorm { epsilon, plus_one, .. } => {
+                let weight = next()?;
+                let weight = if plus_one { (weight + 1.0)? } else { weight };
+                Layer::Norm(Norm::root_mean_square(weight, epsilon))
+            }
+            Work::LayerNorm { epsilon, bias, .. } => {
+                let weight = next()?;
+                let bias = if bias { next()? } else { weight.zeros_like()? };
+                Layer::Norm(Norm::layer(weight, bias, epsilon))
+            }
             Work::Activation(function) => Layer::Activation(function),
             Work::Container | Work::List(_) | Work::Dropout(_) => {
                 return Err(Error::internal(format!("`{}` computes nothing", node.path)));

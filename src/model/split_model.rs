@@ -156,13 +156,71 @@ impl SplitModel {
             .collect()
     }
 
-    /// What the head of the model gives for a text: `(tokens, vocabulary)` scores of a masked language model,
-    /// `(1, labels)` of a classifier. The model must have been loaded with [`LoadOptions::whole`].
+    /// What the head of the model gives for a text: `(tokens, vocabulary)` scores of a language model, `(tokens, labels)`
+    /// of a classifier of tokens, `(1, labels)` of a classifier of texts. The model must have been loaded with [`LoadOptions::whole`].
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] when the model has no head, was not loaded as a whole, or the text has no
     /// tokens; else those of [`SplitModel::forward`].
     pub fn logits(&self, sequence: &[u32]) -> Result<Tensor> {
+        self.check_head()?;
+        if sequence.is_empty() {
+            return Err(Error::argument("a text without tokens has no logits").hint("give at least one token"));
+        }
+        self.check(&[sequence])?;
+        self.run_to_head(&[sequence], &mut Tap::pass())
+    }
+
+    /// What the head of the model gives when the output of the module at `path` is `rows`: the texts' rows one after
+    /// the other, `(sum of lengths, width)`, as [`SplitModel::forward`] returns them. The blocks before that module are
+    /// not run where its output is all that goes on, which is the case at the output of a block.
+    ///
+    /// Returns `(sum of lengths, scores)` for a head that works token by token, `(texts, labels)` for a classifier of
+    /// texts, where a text without tokens has no row. With the rows that the model itself gives there, the logits are
+    /// the same bits as those of [`SplitModel::logits`]. The model must have been loaded with [`LoadOptions::whole`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::UnknownModule`] with the nearest names; [`ErrorCode::InvalidArgument`] when the rows are not of
+    /// that shape or the module's output does not depend on the text; else those of [`SplitModel::logits`].
+    pub fn logits_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
+        self.check_head()?;
+        let (_, module, site) = self.tree.split_point(&self.blueprint, path)?;
+        if site == Site::Embedding(EmbeddingSite::RotaryCosines) {
+            return Err(Error::argument(format!(
+                "`{}` gives rotations of positions, which cannot be replaced",
+                module.path
+            ))
+            .hint("replace the output of another module"));
+        }
+        let tokens = sequences.iter().map(|ids| ids.len()).sum::<usize>();
+        let shape = (tokens, module.width.unwrap_or(0));
+        if rows.dims() != [shape.0, shape.1] {
+            let message = format!(
+                "the rows for `{}` are of shape {:?}, but these texts need {:?}",
+                module.path,
+                rows.dims(),
+                [shape.0, shape.1]
+            );
+            return Err(Error::argument(message).hint("give one row for each token of each text, in their order"));
+        }
+        if tokens == 0 {
+            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.device)?);
+        }
+        self.check(sequences)?;
+        let rows = rows.to_device(&self.device)?.to_dtype(DType::F32)?.contiguous()?;
+        self.run_to_head(sequences, &mut Tap::replace(site, rows))
+    }
+
+    fn run_to_head(&self, sequences: &[&[u32]], tap: &mut Tap<'_>) -> Result<Tensor> {
+        match self.pass(&TokenRows::new(sequences), tap).run() {
+            Ok(logits) => Ok(logits),
+            Err(Halt::Failed(error)) => Err(error),
+            Err(Halt::Done) => Err(Error::internal("the forward pass ended before the head")),
+        }
+    }
+
+    /// Refuses to give logits without a head, or without the weights up to it.
+    fn check_head(&self) -> Result<()> {
         if self.blueprint.logits == 0 {
             return Err(Error::argument(format!("`{}` was loaded without a head that gives logits", self.name))
                 .hint("choose a head in the load options"));
@@ -171,15 +229,7 @@ impl SplitModel {
             return Err(Error::argument(format!("`{}` was loaded only as far as its split points", self.name))
                 .hint("set `whole` in the load options"));
         }
-        if sequence.is_empty() {
-            return Err(Error::argument("a text without tokens has no logits").hint("give at least one token"));
-        }
-        self.check(&[sequence])?;
-        match self.pass(&TokenRows::new(&[sequence]), &mut Tap::pass()).run() {
-            Ok(logits) => Ok(logits),
-            Err(Halt::Failed(error)) => Err(error),
-            Err(Halt::Done) => Err(Error::internal("the forward pass ended before the head")),
-        }
+        Ok(())
     }
 
     fn pass<'a, 'b>(&'a self, rows: &'a TokenRows, tap: &'a mut Tap<'b>) -> Pass<'a, 'b> {

@@ -3,7 +3,7 @@
 use candle_core::Tensor;
 
 use crate::error::Error;
-use crate::model::blueprint::Site;
+use crate::model::blueprint::{BlockSite, Site};
 
 /// Why a forward pass ended before its last step.
 #[derive(Debug)]
@@ -30,29 +30,44 @@ impl From<candle_core::Error> for Halt {
 pub(crate) type Flow<T> = Result<T, Halt>;
 
 /// Stands at every site of a forward pass: each value goes through [`Tap::at`], which keeps it if it is wanted
-/// and ends the pass when nothing more is. The pass goes on with what `at` returns, so replacing a value is a
-/// matter of returning another one.
+/// and ends the pass when nothing more is. The pass goes on with what `at` returns, which is another value where one is
+/// replaced.
 #[derive(Debug)]
 pub(crate) struct Tap<'a> {
     wanted: &'a [Site],
     captured: Vec<Option<Tensor>>,
     last: Option<Site>,
+    /// Values that stand for those of a site.
+    replaced: Option<(Site, Tensor)>,
 }
 
 impl<'a> Tap<'a> {
     /// Captures the values at `wanted` and stops after the last of them.
     pub fn capture(wanted: &'a [Site]) -> Self {
-        Self { wanted, captured: vec![None; wanted.len()], last: wanted.iter().max().copied() }
+        Self { wanted, captured: vec![None; wanted.len()], last: wanted.iter().max().copied(), replaced: None }
     }
 
     /// Captures nothing and lets the pass run to its end.
     pub fn pass() -> Self {
-        Self { wanted: &[], captured: Vec::new(), last: None }
+        Self { wanted: &[], captured: Vec::new(), last: None, replaced: None }
     }
 
-    /// Whether somebody reads the value at a site, so that it must not be skipped over by a fused step.
-    pub fn reads(&self, site: Site) -> bool {
-        self.wanted.contains(&site)
+    /// Puts `rows` in the place of the values at `site` and lets the pass run to its end.
+    pub fn replace(site: Site, rows: Tensor) -> Self {
+        Self { replaced: Some((site, rows)), ..Self::pass() }
+    }
+
+    /// The block whose output is replaced, with what stands for it: no block up to it need run.
+    pub fn replaced_block(&self) -> Option<(usize, Tensor)> {
+        match &self.replaced {
+            Some((Site::Block(index, BlockSite::Output), rows)) => Some((*index, rows.clone())),
+            _ => None,
+        }
+    }
+
+    /// Whether somebody reads or replaces the value at a site, so that it must not be skipped over by a fused step.
+    pub fn touches(&self, site: Site) -> bool {
+        self.wanted.contains(&site) || self.replaced.as_ref().is_some_and(|(replaced, _)| *replaced == site)
     }
 
     /// Lets a value pass through a site.
@@ -60,6 +75,10 @@ impl<'a> Tap<'a> {
     /// # Errors
     /// [`Halt::Done`] after the last site that is wanted.
     pub fn at(&mut self, site: Site, value: Tensor) -> Flow<Tensor> {
+        let value = match &self.replaced {
+            Some((replaced, rows)) if *replaced == site => rows.clone(),
+            _ => value,
+        };
         for (wanted, slot) in self.wanted.iter().zip(&mut self.captured) {
             if *wanted == site {
                 // A tensor is never changed in place, so sharing it is as good as a copy.

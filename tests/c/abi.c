@@ -1,6 +1,7 @@
 /* The contract of the header, from the outside: NULL for each pointer, wrong handles, readers on many threads, cancelling,
  * tensors of other libraries, and not one handle left at the end. Exits with 0 when all of it holds. */
 #include <eidos.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,6 +76,12 @@ static void free_everything(void)
     eidos_interpretation_free(meaning);
 }
 
+static eidos_status answer_nothing(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data)
+{
+    (void)request, (void)reply, (void)user_data;
+    return EIDOS_OK;
+}
+
 static void null_is_an_error_for_each_pointer(void)
 {
     eidos_split_model *no_model = NULL;
@@ -83,6 +90,7 @@ static void null_is_an_error_for_each_pointer(void)
     eidos_interpretation *no_meaning = NULL;
     eidos_control *control = NULL;
     eidos_ica_options ica;
+    eidos_chat_options chat;
     float value = 0;
     const float *view = NULL;
     const char *const texts[] = {"a", NULL};
@@ -146,6 +154,19 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(NULL, model, NULL, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(explainer, NULL, NULL, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(explainer, model, NULL, NULL, NULL, NULL, &err));
+    CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK);
+    chat.callback = answer_nothing;
+    CHECK_FAILS(wrong, eidos_interpret_llm_labels(NULL, activations, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, NULL, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, &chat, NULL, NULL, NULL, &err));
+    chat.callback = NULL; /* a server, but no model named */
+    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_chat_reply_set_text(NULL, "x", 1, &err));
+    CHECK_FAILS(wrong, eidos_chat_reply_set_error(NULL, "x", &err));
+    eidos_chat_reply_set_usage(NULL, 1, 1);
+    CHECK_FAILS(wrong, eidos_interpretation_label_usage(NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_label_usage(meaning, NULL, &err));
     CHECK_FAILS(wrong, eidos_interpretation_save(NULL, "x", &err));
     CHECK_FAILS(wrong, eidos_interpretation_save(meaning, NULL, &err));
     CHECK_FAILS(wrong, eidos_interpretation_open(NULL, &no_meaning, &err));
@@ -160,6 +181,8 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(eidos_activations_options_init(NULL, 8) == wrong);
     CHECK(eidos_ica_options_init(&ica, 0) == wrong);
     CHECK(eidos_top_inputs_options_init(NULL, 8) == wrong);
+    CHECK(eidos_chat_options_init(NULL, 8) == wrong);
+    CHECK(eidos_llm_labels_options_init(NULL, 8) == wrong);
 
     /* Calls without a status answer NULL or 0, and freeing NULL does nothing. */
     CHECK(!eidos_split_model_name(NULL, NULL) && !eidos_split_model_module_path(NULL, 0, NULL));
@@ -178,6 +201,9 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(eidos_interpretation_size(NULL, 0, 0) == 0 && !eidos_interpretation_input(NULL, 0, 0, 0, NULL));
     CHECK(eidos_interpretation_activation(NULL, 0, 0, 0) == 0 && !eidos_interpretation_json(NULL, NULL));
     CHECK(eidos_interpretation_concept(NULL, 0) == (size_t)-1 && eidos_interpretation_row(NULL, 0, 0, 0) == (size_t)-1);
+    CHECK(!eidos_interpretation_label(NULL, 0, 0, NULL) && !eidos_interpretation_label_error(NULL, 0, 0, NULL));
+    CHECK(!eidos_interpretation_label_prompt(NULL, 0, 0, NULL) && isnan(eidos_interpretation_label_score(NULL, 0, 0)));
+    CHECK(eidos_interpretation_label_status(NULL, 0, 0) == EIDOS_OK);
     CHECK(!eidos_error_message(NULL, NULL) && !eidos_error_hint(NULL, NULL) && eidos_error_detail_count(NULL) == 0);
     CHECK(!eidos_error_detail_key(NULL, 0, NULL) && !eidos_error_detail_value(NULL, 0, NULL));
     CHECK(eidos_error_status(NULL) == EIDOS_INVALID_HANDLE && eidos_control_is_cancelled(NULL) == 0);
@@ -438,6 +464,118 @@ static void what_is_saved_opens_the_same(const char *folder)
     eidos_interpretation_free(found);
 }
 
+struct own_model {
+    int asked, judged, wrong;
+    pthread_t thread;
+    eidos_chat_reply *last;
+};
+
+/* A model of the caller: it names each concept after how often it was asked, finds that every passage fits, and has no
+ * answer to the second question. */
+static eidos_status answer(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data)
+{
+    struct own_model *own = user_data;
+    char label[64];
+    own->last = reply;
+    own->wrong += request->struct_size < sizeof *request || !pthread_equal(own->thread, pthread_self());
+    own->wrong += strlen(request->system_prompt) != request->system_prompt_len;
+    own->wrong += strlen(request->user_prompt) != request->user_prompt_len;
+    own->wrong += !strstr(request->json_schema, "\"type\"") || request->max_tokens != 1024;
+    if (strstr(request->json_schema, "answers")) {
+        own->judged++;
+        return eidos_chat_reply_set_text(reply, "[1, 1, 1, 1]", 12, NULL);
+    }
+    own->wrong += !strstr(request->user_prompt, "1. (10) ");
+    if (own->asked++ == 1) {
+        eidos_chat_reply_set_error(reply, "the model went to lunch", NULL);
+        return EIDOS_NETWORK;
+    }
+    snprintf(label, sizeof label, "{\"label\": \"concept %d\"} and more", own->asked);
+    eidos_chat_reply_set_usage(reply, 100, 5);
+    return eidos_chat_reply_set_text(reply, label, strlen(label) - 9, NULL);
+}
+
+static void a_model_of_the_caller_labels_concepts(const char *folder)
+{
+    struct own_model own = {0, 0, 0, pthread_self(), NULL};
+    eidos_chat_options chat;
+    eidos_llm_labels_options options;
+    eidos_label_usage usage;
+    eidos_interpretation *labelled = NULL, *again = NULL;
+    eidos_error *error = NULL;
+    char cache[1024], path[1024];
+    size_t len = 0;
+
+    snprintf(cache, sizeof cache, "%s/answers", folder);
+    snprintf(path, sizeof path, "%s/labels.json", folder);
+    CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK && chat.retries == 4);
+    CHECK(eidos_llm_labels_options_init(&options, sizeof options) == EIDOS_OK && options.context == 10);
+    chat.callback = answer;
+    chat.user_data = &own;
+    chat.cache_folder = cache;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
+                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &err));
+    chat.model = "own";
+    options.dry_run = 1;
+    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
+    CHECK(own.asked == 0 && !eidos_interpretation_label(labelled, 0, 0, NULL));
+    CHECK(strstr(eidos_interpretation_label_prompt(labelled, 0, 0, &len), "1. (10) ") && len > 20);
+    CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
+    CHECK(usage.dry_run == 1 && usage.requests == CONCEPTS && usage.prompt_tokens > 100);
+    eidos_interpretation_free(labelled);
+
+    options.dry_run = 0;
+    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
+    CHECK(own.asked == CONCEPTS && own.wrong == 0 && own.judged == 0);
+    CHECK(eidos_interpretation_concept_count(labelled) == CONCEPTS);
+    CHECK(strcmp(eidos_interpretation_label(labelled, 0, EIDOS_POLE_POSITIVE, &len), "concept 1") == 0 && len == 9);
+    CHECK(!eidos_interpretation_label(labelled, 0, EIDOS_POLE_NEGATIVE, NULL));
+    CHECK(!eidos_interpretation_label_error(labelled, 0, 0, NULL) && !eidos_interpretation_label(labelled, CONCEPTS, 0, NULL));
+    CHECK(isnan(eidos_interpretation_label_score(labelled, 0, 0)));
+    CHECK(!eidos_interpretation_label(labelled, 1, 0, NULL));
+    CHECK(strstr(eidos_interpretation_label_error(labelled, 1, 0, NULL), "went to lunch"));
+    CHECK(eidos_interpretation_label_status(labelled, 1, 0) == EIDOS_NETWORK);
+    CHECK(eidos_interpretation_label_status(labelled, 0, 0) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
+    CHECK(usage.requests == CONCEPTS && usage.prompt_tokens == 100 * (CONCEPTS - 1) && usage.dry_run == 0);
+    CHECK(strstr(eidos_interpretation_json(labelled, NULL), "\"positive_label\":{\"text\":\"concept 1\"}"));
+    CHECK(eidos_interpretation_save(labelled, path, &error) == EIDOS_OK);
+    CHECK(eidos_interpretation_open(path, &again, &error) == EIDOS_OK);
+    CHECK(strcmp(eidos_interpretation_label(again, 0, 0, NULL), "concept 1") == 0);
+    eidos_interpretation_free(again);
+    eidos_interpretation_free(labelled);
+
+    /* Only the concept that failed is asked for again. */
+    again = NULL;
+    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
+    CHECK(own.asked == CONCEPTS + 1 && strcmp(eidos_interpretation_label(again, 1, 0, NULL), "concept 5") == 0);
+    eidos_interpretation_free(again);
+
+    /* A model that finds that everything fits has judged nothing. */
+    again = NULL;
+    options.score_passages = 2;
+    options.example_count = 3;
+    options.context = 0;
+    options.score_passages_per_request = 4;
+    own.asked = 2;
+    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
+    CHECK(own.judged > 0 && own.wrong == 0);
+    for (len = 0; len < CONCEPTS; len++)
+        CHECK(eidos_interpretation_label_score(again, len, 0) == 0.5 || eidos_interpretation_label_error(again, len, 0, NULL));
+    eidos_interpretation_free(again);
+
+    again = NULL;
+    chat.cache_folder = NULL;
+    chat.callback = answer_nothing;
+    options.sampling = 99;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
+                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &err));
+    options.sampling = EIDOS_SAMPLING_QUANTILE;
+    CHECK_FAILS(EIDOS_UNUSABLE_ANSWER,
+                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &err));
+    CHECK(!error && !again);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -454,6 +592,7 @@ int main(int argc, char **argv)
     cancelling_is_honoured_at_every_stage();
     tensors_travel_without_a_copy();
     what_is_saved_opens_the_same(argv[1]);
+    a_model_of_the_caller_labels_concepts(argv[1]);
     free_everything();
     CHECK(eidos_debug_live_handles() == 0);
     printf("%d checks, %d failed\n", checks, failures);

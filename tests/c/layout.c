@@ -69,6 +69,61 @@ int main(void)
     FIELD(eidos_top_inputs_options, concept_count);
     END;
 
+    STRUCT(eidos_chat_request);
+    FIELD(eidos_chat_request, struct_size);
+    FIELD(eidos_chat_request, max_tokens);
+    FIELD(eidos_chat_request, system_prompt);
+    FIELD(eidos_chat_request, system_prompt_len);
+    FIELD(eidos_chat_request, user_prompt);
+    FIELD(eidos_chat_request, user_prompt_len);
+    FIELD(eidos_chat_request, json_schema);
+    FIELD(eidos_chat_request, json_schema_len);
+    END;
+
+    STRUCT(eidos_chat_options);
+    FIELD(eidos_chat_options, struct_size);
+    FIELD(eidos_chat_options, max_tokens);
+    FIELD(eidos_chat_options, model);
+    FIELD(eidos_chat_options, base_url);
+    FIELD(eidos_chat_options, api_key);
+    FIELD(eidos_chat_options, cache_folder);
+    FIELD(eidos_chat_options, timeout_seconds);
+    FIELD(eidos_chat_options, retries);
+    FIELD(eidos_chat_options, parallel_requests);
+    FIELD(eidos_chat_options, reserved);
+    FIELD(eidos_chat_options, temperature);
+    FIELD(eidos_chat_options, request_budget);
+    FIELD(eidos_chat_options, token_budget);
+    FIELD(eidos_chat_options, callback);
+    FIELD(eidos_chat_options, user_data);
+    END;
+
+    STRUCT(eidos_llm_labels_options);
+    FIELD(eidos_llm_labels_options, struct_size);
+    FIELD(eidos_llm_labels_options, negative_pole);
+    FIELD(eidos_llm_labels_options, concepts);
+    FIELD(eidos_llm_labels_options, concept_count);
+    FIELD(eidos_llm_labels_options, sampling);
+    FIELD(eidos_llm_labels_options, example_count);
+    FIELD(eidos_llm_labels_options, context);
+    FIELD(eidos_llm_labels_options, quantile_count);
+    FIELD(eidos_llm_labels_options, seed);
+    FIELD(eidos_llm_labels_options, score_passages);
+    FIELD(eidos_llm_labels_options, score_passages_per_request);
+    FIELD(eidos_llm_labels_options, dry_run);
+    FIELD(eidos_llm_labels_options, score_threshold);
+    FIELD(eidos_llm_labels_options, system_prompt);
+    END;
+
+    STRUCT(eidos_label_usage);
+    FIELD(eidos_label_usage, requests);
+    FIELD(eidos_label_usage, cached);
+    FIELD(eidos_label_usage, prompt_tokens);
+    FIELD(eidos_label_usage, completion_tokens);
+    FIELD(eidos_label_usage, unreported);
+    FIELD(eidos_label_usage, dry_run);
+    END;
+
     printf("\n}\n");
     return 0;
 }

@@ -1,6 +1,6 @@
 """Make the golden fixtures again: expected values computed by PyTorch, transformers, scikit-learn and interpreto.
 
-    python generate.py all          # or: models, text, ica, top_inputs, aggregation
+    python generate.py all          # or: models, encoders, decoders, text, ica, top_inputs, aggregation
     python generate.py text --shared ../../../shared/data
 
 Everything is written below `data/`, seeded, so that a second run changes nothing. README.md says what each file is.
@@ -14,12 +14,13 @@ import argparse
 import importlib
 import pathlib
 
-PARTS = ["models", "text", "ica", "top_inputs", "aggregation"]
+PARTS = ["models", "decoders", "text", "ica", "top_inputs", "aggregation"]
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=["all", *PARTS])
+    parser.add_argument("only", nargs="*", help="families of decoders, to make only these")
     parser.add_argument("--shared", type=pathlib.Path, default=pathlib.Path("../../../shared/data"))
     arguments = parser.parse_args()
     for part in PARTS if arguments.part == "all" else [arguments.part]:

@@ -1,7 +1,7 @@
 //! The fixtures of `tests/golden`.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use eidos::model::{LoadOptions, ModelParts, SplitModel, WeightSource};
@@ -39,21 +39,37 @@ pub fn texts(family: &str) -> Vec<Vec<u32>> {
     inputs.into_iter().map(|input| input.ids).collect()
 }
 
-/// `named_modules()` of a variant.
-pub fn listing(family: &str, variant: &str) -> Vec<Listed> {
-    let folder = folder(family);
-    let own = folder.join(variant).join("modules.json");
-    // Where a variant has no listing of its own it is that of the class without changes.
-    let path = if own.exists() {
-        own
-    } else if variant == "hub_config" {
-        folder.join("masked_lm/modules.json")
-    } else if variant == "classify_mean" {
-        folder.join("classify_bos/modules.json")
-    } else {
-        folder.join("base/modules.json")
+/// The families of the fixtures with their variants: every folder with a configuration.
+pub fn variants() -> Vec<(String, Vec<String>)> {
+    let names = |path: &Path| {
+        let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let mut names: Vec<_> = entries.collect();
+        names.sort();
+        names
     };
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    let families = names(&folder(""));
+    let of = |family: &String| {
+        let mut variants = names(&folder(family));
+        variants.retain(|variant| folder(family).join(variant).join("config.json").exists());
+        (family.clone(), variants)
+    };
+    families.iter().map(of).collect()
+}
+
+/// The configuration of a variant.
+pub fn config(family: &str, variant: &str) -> serde_json::Value {
+    serde_json::from_slice(&std::fs::read(folder(family).join(variant).join("config.json")).unwrap()).unwrap()
+}
+
+/// `named_modules()` of a variant; where it has no listing of its own, that of the first variant with the same class and weights.
+pub fn listing(family: &str, variant: &str) -> Vec<Listed> {
+    let of = |variant: &str| std::fs::read(folder(family).join(variant).join("modules.json")).ok();
+    let same_class = || {
+        let class = |variant: &str| (config(family, variant)["architectures"].clone(), weights_of(family, variant));
+        let variants = variants().into_iter().find(|(name, _)| name == family).unwrap().1;
+        variants.iter().filter(|other| class(other) == class(variant)).find_map(|other| of(other))
+    };
+    serde_json::from_slice(&of(variant).or_else(same_class).unwrap()).unwrap()
 }
 
 /// What transformers computed for a variant, by `<text>/<module>`.
@@ -70,9 +86,10 @@ pub fn weight_files(family: &str, weights: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Which weights a variant runs with.
-pub fn weights_of(variant: &str) -> &'static str {
-    if variant == "grouped" { "weights_grouped" } else { "weights" }
+/// Which weights a variant runs with: its own, if it has any.
+pub fn weights_of(family: &str, variant: &str) -> String {
+    let own = format!("weights_{variant}");
+    if folder(family).join(&own).exists() { own } else { "weights".to_owned() }
 }
 
 /// Loads a variant with weights of the family.
@@ -88,12 +105,6 @@ pub fn load(
     let parts = ModelParts { name: variant, config: &config, weights };
     SplitModel::from_parts(&parts, split_points, options, &Control::new())
 }
-
-/// Variants by family.
-pub const VARIANTS: &[(&str, &[&str])] = &[
-    ("eurobert", &["base", "masked_lm", "classify_late", "classify_bos", "classify_mean", "grouped", "hub_config"]),
-    ("bert", &["base", "masked_lm", "classify", "base_gelu_new", "base_relu"]),
-];
 
 /// The values of a tensor.
 pub fn values(tensor: &Tensor) -> Vec<f32> {

@@ -2,5 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod activations;
+mod configs;
 mod golden;
+mod resume;
+mod table;
 mod trees;

@@ -1,9 +1,11 @@
 //! Module trees are those of PyTorch, and paths are found in them.
 
-use eidos::ErrorCode;
-use eidos::model::LoadOptions;
+use std::collections::HashSet;
 
-use crate::golden::{self, Listed, VARIANTS};
+use eidos::ErrorCode;
+use eidos::model::{LoadOptions, ModelPlan};
+
+use crate::golden::{self, Listed};
 
 fn kind(listed: &Listed) -> String {
     let class = &listed.class;
@@ -20,8 +22,8 @@ fn kind(listed: &Listed) -> String {
 
 #[test]
 fn every_module_tree_is_the_one_that_named_modules_prints() {
-    for (family, variants) in VARIANTS {
-        for variant in *variants {
+    for (family, variants) in &golden::variants() {
+        for variant in variants {
             let model = golden::load(family, variant, "weights", &[], &LoadOptions::default()).unwrap();
             assert_eq!(model.modules()[0].path, "");
             let theirs = golden::listing(family, variant);
@@ -39,6 +41,21 @@ fn every_module_tree_is_the_one_that_named_modules_prints() {
             }
         }
     }
+}
+
+#[test]
+fn every_type_that_is_built_has_fixtures() {
+    let config = br#"{"model_type": "nothing"}"#;
+    let error = ModelPlan::new(config, &[], &LoadOptions::default()).unwrap_err();
+    let error = error.to_string();
+    let built = error.rsplit_once("one of these types: ").unwrap().1;
+    let built: HashSet<&str> = built.split([',', ')']).map(str::trim).filter(|name| !name.is_empty()).collect();
+    let variants = golden::variants();
+    let tested = variants.iter().flat_map(|(family, variants)| {
+        variants.iter().map(|variant| golden::config(family, variant)["model_type"].as_str().unwrap().to_owned())
+    });
+    let tested: HashSet<String> = tested.collect();
+    assert_eq!(built, tested.iter().map(String::as_str).collect());
 }
 
 fn split(family: &str, variant: &str, path: &str) -> Result<String, (ErrorCode, String)> {

@@ -25,11 +25,14 @@
 #define EIDOS_HPP
 
 #include "eidos/activations.hpp"
+#include "eidos/chat.hpp"
 #include "eidos/control.hpp"
 #include "eidos/error.hpp"
 #include "eidos/explainer.hpp"
 #include "eidos/ica.hpp"
 #include "eidos/interpretation.hpp"
+#include "eidos/label.hpp"
+#include "eidos/llm_labels.hpp"
 #include "eidos/matrix.hpp"
 #include "eidos/split_model.hpp"
 #include "eidos/strings.hpp"

@@ -40,6 +40,8 @@ TEST(Errors, StatusesHaveNames)
 {
     EXPECT_EQ(name(eidos::Status::invalid_argument), "invalid_argument");
     EXPECT_EQ(name(eidos::Status::internal), "internal");
+    EXPECT_EQ(name(eidos::Status::unusable_answer), "unusable_answer");
+    EXPECT_EQ(name(eidos::Status::budget_exhausted), "budget_exhausted");
     EXPECT_EQ(name(static_cast<eidos::Status>(99)), "unknown");
 }
 

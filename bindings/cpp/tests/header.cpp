@@ -137,6 +137,57 @@ TEST(Header, StructsLieAsTheLibraryLaysThem)
           FIELD(eidos_top_inputs_options, k),
           FIELD(eidos_top_inputs_options, concepts),
           FIELD(eidos_top_inputs_options, concept_count)}},
+        {"eidos_chat_request",
+         {{"size", sizeof(eidos_chat_request)},
+          FIELD(eidos_chat_request, struct_size),
+          FIELD(eidos_chat_request, max_tokens),
+          FIELD(eidos_chat_request, system_prompt),
+          FIELD(eidos_chat_request, system_prompt_len),
+          FIELD(eidos_chat_request, user_prompt),
+          FIELD(eidos_chat_request, user_prompt_len),
+          FIELD(eidos_chat_request, json_schema),
+          FIELD(eidos_chat_request, json_schema_len)}},
+        {"eidos_chat_options",
+         {{"size", sizeof(eidos_chat_options)},
+          FIELD(eidos_chat_options, struct_size),
+          FIELD(eidos_chat_options, max_tokens),
+          FIELD(eidos_chat_options, model),
+          FIELD(eidos_chat_options, base_url),
+          FIELD(eidos_chat_options, api_key),
+          FIELD(eidos_chat_options, cache_folder),
+          FIELD(eidos_chat_options, timeout_seconds),
+          FIELD(eidos_chat_options, retries),
+          FIELD(eidos_chat_options, parallel_requests),
+          FIELD(eidos_chat_options, reserved),
+          FIELD(eidos_chat_options, temperature),
+          FIELD(eidos_chat_options, request_budget),
+          FIELD(eidos_chat_options, token_budget),
+          FIELD(eidos_chat_options, callback),
+          FIELD(eidos_chat_options, user_data)}},
+        {"eidos_llm_labels_options",
+         {{"size", sizeof(eidos_llm_labels_options)},
+          FIELD(eidos_llm_labels_options, struct_size),
+          FIELD(eidos_llm_labels_options, negative_pole),
+          FIELD(eidos_llm_labels_options, concepts),
+          FIELD(eidos_llm_labels_options, concept_count),
+          FIELD(eidos_llm_labels_options, sampling),
+          FIELD(eidos_llm_labels_options, example_count),
+          FIELD(eidos_llm_labels_options, context),
+          FIELD(eidos_llm_labels_options, quantile_count),
+          FIELD(eidos_llm_labels_options, seed),
+          FIELD(eidos_llm_labels_options, score_passages),
+          FIELD(eidos_llm_labels_options, score_passages_per_request),
+          FIELD(eidos_llm_labels_options, dry_run),
+          FIELD(eidos_llm_labels_options, score_threshold),
+          FIELD(eidos_llm_labels_options, system_prompt)}},
+        {"eidos_label_usage",
+         {{"size", sizeof(eidos_label_usage)},
+          FIELD(eidos_label_usage, requests),
+          FIELD(eidos_label_usage, cached),
+          FIELD(eidos_label_usage, prompt_tokens),
+          FIELD(eidos_label_usage, completion_tokens),
+          FIELD(eidos_label_usage, unreported),
+          FIELD(eidos_label_usage, dry_run)}},
     };
     EXPECT_EQ(here, layout_of_the_library());
 }
@@ -168,6 +219,18 @@ TEST(Header, DefaultsAreTheLibrarys)
     const auto top = eidos::detail::to_c(top_options);
     const auto top_default = eidos::detail::defaults(eidos_top_inputs_options_init);
     EXPECT_EQ(std::memcmp(&top, &top_default, sizeof top), 0);
+
+    const eidos::ChatOptions chat_options;
+    const auto chat = eidos::detail::to_c(chat_options);
+    const auto chat_default = eidos::detail::defaults(eidos_chat_options_init);
+    EXPECT_EQ(std::memcmp(&chat, &chat_default, sizeof chat), 0);
+
+    const eidos::LlmLabelsOptions labels_options;
+    auto labels = eidos::detail::to_c(labels_options);
+    EXPECT_EQ(labels.sampling, static_cast<std::uint32_t>(EIDOS_SAMPLING_TOP));
+    labels.sampling = 0;
+    const auto labels_default = eidos::detail::defaults(eidos_llm_labels_options_init);
+    EXPECT_EQ(std::memcmp(&labels, &labels_default, sizeof labels), 0);
 }
 
 TEST(Header, EveryOptionArrives)
@@ -212,6 +275,38 @@ TEST(Header, EveryOptionArrives)
     top.k = 7, top.concepts = {2, 0}, top.negative_pole = true;
     const auto c_top = eidos::detail::to_c(top);
     EXPECT_TRUE(c_top.k == 7 && c_top.concept_count == 2 && c_top.concepts[0] == 2 && c_top.negative_pole == 1);
+}
+
+TEST(Header, EveryOptionOfLabelsArrives)
+{
+    eidos::ChatOptions chat;
+    chat.model = "m", chat.base_url = "b", chat.api_key = "k", chat.cache_folder = "c";
+    chat.max_tokens = 1, chat.timeout_seconds = 2, chat.retries = 3, chat.parallel_requests = 4;
+    chat.temperature = 0.5, chat.request_budget = 5, chat.token_budget = 6;
+    chat.answer = [](const eidos::ChatRequest &) { return ""; };
+    auto c_chat = eidos::detail::to_c(chat);
+    EXPECT_EQ(std::string(c_chat.model) + c_chat.base_url + c_chat.api_key + c_chat.cache_folder, "mbkc");
+    EXPECT_EQ(c_chat.max_tokens * 10 + c_chat.timeout_seconds, 12u);
+    EXPECT_EQ(c_chat.retries * 10 + c_chat.parallel_requests, 34u);
+    EXPECT_TRUE(c_chat.temperature == 0.5 && c_chat.request_budget == 5 && c_chat.token_budget == 6);
+    EXPECT_TRUE(c_chat.callback && c_chat.user_data == &chat.answer);
+    chat.api_key = "", chat.temperature = std::nullopt;
+    c_chat = eidos::detail::to_c(chat);
+    EXPECT_STREQ(c_chat.api_key, "") << "no key is not the key of the environment";
+    EXPECT_LT(c_chat.temperature, 0);
+
+    eidos::LlmLabelsOptions labels;
+    labels.concepts = {2, 0}, labels.negative_pole = true, labels.sampling = eidos::Sampling::quantile;
+    labels.example_count = 1, labels.context = 2, labels.quantile_count = 3, labels.seed = 4, labels.score_passages = 5;
+    labels.score_passages_per_request = 6, labels.score_threshold = 0.75, labels.system_prompt = "s", labels.dry_run = true;
+    const auto c_labels = eidos::detail::to_c(labels);
+    EXPECT_TRUE(c_labels.concept_count == 2 && c_labels.concepts[0] == 2 && c_labels.negative_pole == 1);
+    EXPECT_EQ(c_labels.sampling, static_cast<std::uint32_t>(EIDOS_SAMPLING_QUANTILE));
+    EXPECT_EQ(c_labels.example_count * 10 + c_labels.context, 12u);
+    EXPECT_EQ(c_labels.quantile_count * 10 + c_labels.seed, 34u);
+    EXPECT_EQ(c_labels.score_passages * 10 + c_labels.score_passages_per_request, 56u);
+    EXPECT_TRUE(c_labels.score_threshold == 0.75 && c_labels.dry_run == 1);
+    EXPECT_STREQ(c_labels.system_prompt, "s");
 }
 
 TEST(Header, VersionsAreThoseOfTheHeader)

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const { libraryFileName, nativePackageName } = createRequire(import.meta.url)('../dist/library.js');
+const licences = ['LICENSE-MIT', 'LICENSE-APACHE'];
 const root = fileURLToPath(new URL('..', import.meta.url));
 const main = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
 
@@ -32,6 +33,7 @@ function writeNative({ os, cpu, file, name }) {
   const libraryName = libraryFileName(os);
   mkdirSync(folder, { recursive: true });
   cpSync(file, path.join(folder, libraryName));
+  copyTo(folder, licences);
   writeManifest(folder, {
     name,
     version: main.version,
@@ -40,17 +42,21 @@ function writeNative({ os, cpu, file, name }) {
     os: [os],
     cpu: [cpu],
     ...(os === 'linux' && { libc: ['glibc'] }),
-    files: [libraryName],
+    files: [libraryName, ...licences],
   });
   writeFileSync(path.join(folder, 'README.md'), `The Eidos library for ${os}-${cpu}. Install \`${main.name}\`, which needs it.\n`);
 }
 
 function writeMain() {
   const folder = path.join(out, 'eidos');
-  for (const entry of ['dist', 'README.md']) cpSync(path.join(root, entry), path.join(folder, entry), { recursive: true });
+  copyTo(folder, ['dist', 'README.md', ...licences]);
   const { scripts, devDependencies, ...published } = main;
   const optionalDependencies = Object.fromEntries(natives.map(({ name }) => [name, main.version]));
   writeManifest(folder, { ...published, optionalDependencies });
+}
+
+function copyTo(folder, entries) {
+  for (const entry of entries) cpSync(path.join(root, entry), path.join(folder, entry), { recursive: true });
 }
 
 function writeManifest(folder, manifest) {

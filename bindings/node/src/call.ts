@@ -7,12 +7,23 @@ import { handleIn, native, out, type Out, type Pointer, type ProgressStruct } fr
 import { withSlot } from './pool';
 
 /** The library's stages (`EIDOS_STAGE_*`), in their order from 0, which says that nothing has started. */
-export const STAGES = ['idle', 'download', 'load', 'tokenize', 'forward', 'covariance', 'fit', 'interpret', 'write'] as const;
+export const STAGES = [
+  'idle',
+  'download',
+  'load',
+  'tokenize',
+  'forward',
+  'covariance',
+  'fit',
+  'interpret',
+  'write',
+  'label',
+] as const;
 
 /**
  * What a long call is busy with: `download` is counted in bytes, `load` in tensors, `tokenize` in texts, `forward` in
  * tokens, `covariance` and `interpret` in rows, `fit` in iterations (of which the total is the most there can be), `write`
- * in bytes.
+ * in bytes, `label` in concepts.
  */
 export type Stage = Exclude<(typeof STAGES)[number], 'idle'>;
 
@@ -47,8 +58,9 @@ const controls = new Set<Control>();
 atExit(() => controls.forEach((control) => control.cancel()));
 
 /** The library's control of one call. */
-class Control {
+export class Control {
   readonly pointer: Pointer;
+  readonly #cancelled = new AbortController();
 
   constructor() {
     const control = out();
@@ -57,8 +69,14 @@ class Control {
     controls.add(this);
   }
 
-  cancel(): void {
+  cancel(reason?: unknown): void {
     native().eidos_control_cancel(this.pointer);
+    this.#cancelled.abort(reason);
+  }
+
+  /** Is aborted when the call is cancelled, whoever does it. */
+  get cancelled(): AbortSignal {
+    return this.#cancelled.signal;
   }
 
   /** How far the call has come; `undefined` before it starts. */
@@ -97,7 +115,7 @@ class Reporter {
       this.onProgress(progress);
     } catch (reason) {
       this.failure = { reason };
-      this.control.cancel();
+      this.control.cancel(reason);
     }
   }
 }
@@ -128,6 +146,18 @@ export async function runWithControl<T>(
   return withPinned(uses, () => withSlot(options.signal, () => watch(options, call)));
 }
 
+/** As `runWithControl`, for a call that brings a thread of its own instead of using the pool. */
+export async function runOnOwnThread<T>(
+  options: CallOptions,
+  uses: readonly Resource[],
+  start: (control: Control, error: Out) => Promise<number>,
+  result: () => T,
+): Promise<T> {
+  checkCallOptions(options);
+  const call = (control: Control) => settle((error) => start(control, error), result);
+  return withPinned(uses, () => watch(options, call));
+}
+
 async function withPinned<T>(resources: readonly Resource[], task: () => Promise<T>): Promise<T> {
   const unpin = resources.map((resource) => resource.pinForCall());
   try {
@@ -148,7 +178,7 @@ async function watch<T>({ signal, onProgress }: CallOptions, call: (control: Con
   const control = new Control();
   const reporter = onProgress && new Reporter(control, onProgress);
   const timer = reporter && setInterval(() => reporter.report(), POLL_MILLISECONDS);
-  const forget = onAbort(signal, () => control.cancel());
+  const forget = onAbort(signal, () => control.cancel(signal?.reason));
   try {
     const value = await call(control);
     reporter?.report();

@@ -18,6 +18,8 @@ const CODES = [
   'out_of_memory',
   'device',
   'internal',
+  'unusable_answer',
+  'budget_exhausted',
 ] as const;
 
 /**
@@ -38,6 +40,8 @@ const CODES = [
  * - `out_of_memory`: a memory limit would be exceeded.
  * - `device`: the device that was asked for is missing or failed.
  * - `internal`: a defect in Eidos; please report it with the message.
+ * - `unusable_answer`: a language model gave no answer that can be used (empty, refused, cut). Try again, or use another one.
+ * - `budget_exhausted`: the next request to a language model could exceed the budget, or the account is empty. Raise it.
  */
 export type ErrorCode = (typeof CODES)[number];
 
@@ -64,6 +68,11 @@ export class EidosError extends Error {
   }
 }
 
+/** The code of a status other than 0. */
+export function codeOf(status: number): ErrorCode {
+  return CODES[status - 1] ?? 'internal';
+}
+
 /** Throws what a call says that returned a status other than 0. */
 export function throwIfFailed(status: number, error: Out = out()): void {
   if (status !== 0) throw takeError(status, addressIn(error));
@@ -77,7 +86,7 @@ export function check(call: (error: Out) => number): void {
 
 /** Copies an error of the library and frees it. */
 function takeError(status: number, error: Pointer | null): EidosError {
-  const code = CODES[status - 1] ?? 'internal';
+  const code = codeOf(status);
   if (error === null) return new EidosError(code, native().eidos_status_name(status));
   try {
     return new EidosError(

@@ -1,14 +1,17 @@
 /** Explainers: fitted concepts, which encode rows and decode them back. */
 import { Activations } from './activations';
 import { floats, text, texts } from './arguments';
-import { runOnPool, runWithControl } from './call';
+import { runOnOwnThread, runOnPool, runWithControl } from './call';
+import { answerOption, chatOptions, type ChatOptions } from './chat';
 import { check } from './errors';
 import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { Interpretation } from './interpretation';
+import { llmLabelsOptions, type LlmLabelsOptions } from './llm-labels';
 import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC } from './native';
 import type { FitReportStruct, Out, Pointer } from './native';
 import { activationsOptions, icaOptions, topInputsOptions } from './options';
 import type { IcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
+import { OwnModelCall } from './own-model';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 import { SplitModel } from './split-model';
 
@@ -215,8 +218,44 @@ export class Explainer extends Handle {
       options,
       [resourceOf(this, Explainer), other],
       (control, error) => start(control, result, error),
-      () => new Interpretation(new Resource(handleIn(result), native().eidos_interpretation_free)),
+      () => interpretationIn(result),
     );
+  }
+
+  /**
+   * Asks a language model for a label of each concept, from the units that excite it and the text around them. The inputs of
+   * the interpretation are the examples that the model saw.
+   *
+   * A concept that cannot be labelled does not lose the others: its label has an `error` instead of a text. That holds for
+   * the concepts, too, that were not asked for because the call was cancelled while it labelled, the budget was spent or the
+   * key refused; with a `cacheFolder`, a later call goes on there. The promise rejects only when not one concept could be
+   * labelled; when a function of yours threw first, that is the `cause`.
+   *
+   * @param chat which language model is asked: the `model` of a server, or a function `answer` of your own.
+   * @throws {EidosError} `mismatch` for activations of another width, `invalid_argument` for options that cannot be right,
+   *   `network`, `access_denied`, `not_found`, `unusable_answer` or `budget_exhausted` when there is no label at all.
+   */
+  async llmLabels(activations: Activations, chat: ChatOptions, options: LlmLabelsOptions = {}): Promise<Interpretation> {
+    const explainer = this.#pointer;
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const [server, labels, answer] = [chatOptions(chat), llmLabelsOptions(options), answerOption(chat)];
+    if (answer === undefined) {
+      return this.#interpret(options, rows, (control, result, error) =>
+        callOnPool(native().eidos_interpret_llm_labels, explainer, pointer, server, labels, control, result, error),
+      );
+    }
+    const own = new OwnModelCall(answer);
+    const call = { explainer, activations: pointer, chat: server, options: labels };
+    const result = out();
+    return runOnOwnThread(
+      options,
+      [resourceOf(this, Explainer), rows],
+      (control, error) => own.run(call, control, result, error),
+      () => interpretationIn(result),
+    ).catch((error: unknown) => {
+      throw own.explain(error);
+    });
   }
 
   /** Writes the explainer to a file, whole or not at all. */
@@ -233,4 +272,8 @@ export class Explainer extends Handle {
   get #pointer(): Pointer {
     return pointerOf(this, Explainer);
   }
+}
+
+function interpretationIn(result: Out): Interpretation {
+  return new Interpretation(new Resource(handleIn(result), native().eidos_interpretation_free));
 }

@@ -1,16 +1,18 @@
 /**
  * Eidos: what is a language model thinking about? Open a model at a named module, collect the activations of texts word by
- * word, learn the concepts that they are made of, and ask which inputs excite each concept most.
+ * word, learn the concepts that they are made of, and ask which inputs excite each concept most, or a language model for names.
  */
 /// <reference lib="esnext.disposable" preserve="true" />
 import { native } from './native';
 
 export { Activations, type FromRowsOptions, type UnitSpan } from './activations';
 export type { CallOptions, Progress, Stage } from './call';
+export type { ChatAnswer, ChatOptions, ChatRequest } from './chat';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type FitReport } from './explainer';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
+export type { ConceptLabel, LabelUsage, LlmLabelsOptions, Sampling } from './llm-labels';
 export type {
   ActivationsOptions,
   Aggregation,

@@ -1,8 +1,10 @@
 /** What concepts mean: for each, the inputs that excite it. */
 import { text } from './arguments';
 import { runOnPool } from './call';
+import { check, codeOf } from './errors';
 import { Handle, pointerOf, Resource, resourceOf } from './handle';
-import { callOnPool, handleIn, native, out, readText, type Pointer } from './native';
+import type { ConceptLabel, LabelUsage } from './llm-labels';
+import { callOnPool, handleIn, native, out, readText, type LabelUsageStruct, type Out, type Pointer } from './native';
 
 /** `EIDOS_POLE_*`. */
 export const poles = { positive: 0, negative: 1 } as const;
@@ -25,6 +27,10 @@ export interface ConceptInputs {
   readonly positive: readonly TopInput[];
   /** The inputs with the most negative activations, where they were asked for with `negativePole`. */
   readonly negative: readonly TopInput[];
+  /** What a language model calls it, where one was asked (`llmLabels`). */
+  readonly positiveLabel?: ConceptLabel;
+  /** What it calls the most negative activations, where that was asked for with `negativePole`. */
+  readonly negativeLabel?: ConceptLabel;
 }
 
 /** What concepts mean. Iterate over it for one `ConceptInputs` after the other; `JSON.stringify` writes it whole. */
@@ -57,6 +63,8 @@ export class Interpretation extends Handle {
         concept: native().eidos_interpretation_concept(this.#pointer, index),
         positive: this.#inputs(index, poles.positive),
         negative: this.#inputs(index, poles.negative),
+        ...given('positiveLabel', this.#label(index, poles.positive)),
+        ...given('negativeLabel', this.#label(index, poles.negative)),
       };
     }
   }
@@ -68,6 +76,38 @@ export class Interpretation extends Handle {
       activation: native().eidos_interpretation_activation(pointer, index, pole, rank),
       row: native().eidos_interpretation_row(pointer, index, pole, rank),
     }));
+  }
+
+  #label(index: number, pole: number): ConceptLabel | undefined {
+    const pointer = this.#pointer;
+    const read = (get: (pointer: Pointer, index: number, pole: number, length: Out) => Pointer | null) =>
+      readText((length) => get(pointer, index, pole, length)) ?? undefined;
+    const score = native().eidos_interpretation_label_score(pointer, index, pole);
+    const message = read(native().eidos_interpretation_label_error);
+    const code = codeOf(native().eidos_interpretation_label_status(pointer, index, pole));
+    const label = {
+      ...given('text', read(native().eidos_interpretation_label)),
+      ...given('score', Number.isNaN(score) ? undefined : score),
+      ...given('error', message === undefined ? undefined : { code, message }),
+      ...given('prompt', read(native().eidos_interpretation_label_prompt)),
+    };
+    return Object.keys(label).length > 0 ? label : undefined;
+  }
+
+  /** What the labels have cost; all zero where nobody labelled. */
+  get labelUsage(): LabelUsage {
+    const pointer = this.#pointer;
+    const struct: Partial<LabelUsageStruct> = {};
+    check((error) => native().eidos_interpretation_label_usage(pointer, struct, error));
+    const { requests, cached, prompt_tokens, completion_tokens, unreported, dry_run } = struct as LabelUsageStruct;
+    return {
+      requests,
+      cached,
+      promptTokens: prompt_tokens,
+      completionTokens: completion_tokens,
+      unreported,
+      dryRun: dry_run === 1,
+    };
   }
 
   /** The whole interpretation as the library writes it to a file. */
@@ -94,4 +134,9 @@ export class Interpretation extends Handle {
   get #pointer(): Pointer {
     return pointerOf(this, Interpretation);
   }
+}
+
+/** A member with its value, or nothing where there is none. */
+function given<K extends string, T>(name: K, value: T | undefined): { [name in K]?: T } {
+  return value === undefined ? {} : ({ [name]: value } as { [name in K]: T });
 }

@@ -48,6 +48,7 @@ function signature<R, A extends unknown[]>(
 function struct<T>(members: { [K in keyof T]: string }) {
   const type = koffi.struct(members as Record<string, string>);
   return {
+    type,
     size: type.size,
     /** The size and the offset of each member, as in `tests/abi/layout.json`. */
     layout: { size: type.size, ...Object.fromEntries(Object.keys(members).map((key) => [key, koffi.offsetof(type, key)])) },
@@ -65,6 +66,8 @@ const nothing = ctype<void>('void');
 const string = ctype<string>('const char *');
 const texts = ctype<Texts | null>('const char **');
 const floats = ctype<Float32Array>('float *');
+const double = ctype<number>('double');
+const bytes = ctype<Uint8Array>('const uint8_t *');
 const address = ctype<Pointer>('void *');
 const nullable = ctype<Pointer | null>('void *');
 const addressOut = ctype<Out>('void **');
@@ -125,6 +128,57 @@ export interface TopInputsOptionsStruct {
   concepts: readonly number[] | null;
   concept_count: number;
 }
+export interface ChatRequestStruct {
+  struct_size: number;
+  max_tokens: number;
+  system_prompt: Pointer;
+  system_prompt_len: number;
+  user_prompt: Pointer;
+  user_prompt_len: number;
+  json_schema: Pointer;
+  json_schema_len: number;
+}
+export interface ChatOptionsStruct {
+  struct_size: number;
+  max_tokens: number;
+  model: string | null;
+  base_url: string | null;
+  api_key: string | null;
+  cache_folder: string | null;
+  timeout_seconds: number;
+  retries: number;
+  parallel_requests: number;
+  reserved: number;
+  temperature: number;
+  request_budget: number;
+  token_budget: number;
+  callback: Pointer | null;
+  user_data: Pointer | null;
+}
+export interface LlmLabelsOptionsStruct {
+  struct_size: number;
+  negative_pole: number;
+  concepts: readonly number[] | null;
+  concept_count: number;
+  sampling: number;
+  example_count: number;
+  context: number;
+  quantile_count: number;
+  seed: number;
+  score_passages: number;
+  score_passages_per_request: number;
+  dry_run: number;
+  score_threshold: number;
+  system_prompt: string | null;
+}
+export interface LabelUsageStruct {
+  requests: number;
+  cached: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  unreported: number;
+  dry_run: number;
+}
 
 export const structs = {
   eidos_progress: struct<ProgressStruct>({
@@ -176,12 +230,65 @@ export const structs = {
     concepts: 'const size_t *',
     concept_count: 'uint64_t',
   }),
+  eidos_chat_request: struct<ChatRequestStruct>({
+    struct_size: 'uint32_t',
+    max_tokens: 'uint32_t',
+    system_prompt: 'void *',
+    system_prompt_len: 'size_t',
+    user_prompt: 'void *',
+    user_prompt_len: 'size_t',
+    json_schema: 'void *',
+    json_schema_len: 'size_t',
+  }),
+  eidos_chat_options: struct<ChatOptionsStruct>({
+    struct_size: 'uint32_t',
+    max_tokens: 'uint32_t',
+    model: 'const char *',
+    base_url: 'const char *',
+    api_key: 'const char *',
+    cache_folder: 'const char *',
+    timeout_seconds: 'uint32_t',
+    retries: 'uint32_t',
+    parallel_requests: 'uint32_t',
+    reserved: 'uint32_t',
+    temperature: 'double',
+    request_budget: 'uint64_t',
+    token_budget: 'uint64_t',
+    callback: 'void *',
+    user_data: 'void *',
+  }),
+  eidos_llm_labels_options: struct<LlmLabelsOptionsStruct>({
+    struct_size: 'uint32_t',
+    negative_pole: 'uint32_t',
+    concepts: 'const size_t *',
+    concept_count: 'uint64_t',
+    sampling: 'uint32_t',
+    example_count: 'uint32_t',
+    context: 'uint32_t',
+    quantile_count: 'uint32_t',
+    seed: 'uint32_t',
+    score_passages: 'uint32_t',
+    score_passages_per_request: 'uint32_t',
+    dry_run: 'uint32_t',
+    score_threshold: 'double',
+    system_prompt: 'const char *',
+  }),
+  eidos_label_usage: struct<LabelUsageStruct>({
+    requests: 'uint64_t',
+    cached: 'uint64_t',
+    prompt_tokens: 'uint64_t',
+    completion_tokens: 'uint64_t',
+    unreported: 'uint64_t',
+    dry_run: 'uint64_t',
+  }),
 };
 
 const loadOptions = structs.eidos_load_options;
 const activationsOptions = structs.eidos_activations_options;
 const icaOptions = structs.eidos_ica_options;
 const topInputsOptions = structs.eidos_top_inputs_options;
+const chatOptions = structs.eidos_chat_options;
+const llmLabelsOptions = structs.eidos_llm_labels_options;
 
 /** The functions of `eidos.h`, in its order. A test compares the two. */
 export const signatures = {
@@ -282,6 +389,22 @@ export const signatures = {
   eidos_interpretation_open: signature(status, string, addressOut, addressOut),
   eidos_interpretation_free: signature(nothing, nullable),
 
+  eidos_chat_options_init: signature(status, chatOptions.output, size),
+  eidos_chat_reply_set_text: signature(status, address, bytes, size, addressOut),
+  eidos_chat_reply_set_usage: signature(nothing, address, size, size),
+  eidos_chat_reply_set_error: signature(status, address, string, addressOut),
+
+  eidos_llm_labels_options_init: signature(status, llmLabelsOptions.output, size),
+  eidos_interpret_llm_labels: signature(
+    status, address, address, chatOptions.input, llmLabelsOptions.input, nullable, addressOut, addressOut,
+  ),
+  eidos_interpretation_label: signature(nullable, address, size, u32, sizeOut),
+  eidos_interpretation_label_score: signature(double, address, size, u32),
+  eidos_interpretation_label_error: signature(nullable, address, size, u32, sizeOut),
+  eidos_interpretation_label_status: signature(status, address, size, u32),
+  eidos_interpretation_label_prompt: signature(nullable, address, size, u32, sizeOut),
+  eidos_interpretation_label_usage: signature(status, address, structs.eidos_label_usage.output, addressOut),
+
   eidos_debug_live_handles: signature(size),
 };
 
@@ -310,7 +433,14 @@ let functions: Functions | undefined;
  * @throws {Error} when the library is missing, cannot be loaded, or speaks another binary interface.
  */
 export function native(): Functions {
-  return (functions ??= load(findLibrary()));
+  return (functions ??= load(libraryFile()));
+}
+
+let file: string | undefined;
+
+/** The file that `native()` loads on this thread. */
+export function libraryFile(): string {
+  return (file ??= findLibrary());
 }
 
 function load(file: string): Functions {
@@ -456,4 +586,39 @@ export function dlpackRowCount(tensor: Pointer): number {
   if (dimensions < 1) return 0;
   const shape = koffi.decode(tensor, DLPACK_SHAPE_OFFSET, 'void *') as Pointer;
   return Number(koffi.decode(shape, 'int64_t'));
+}
+
+/** What a language model is asked, as it travels from thread to thread. */
+export interface Question {
+  readonly system: string;
+  readonly user: string;
+  readonly schema: string;
+  readonly maxTokens: number;
+}
+
+const chatCallback = koffi.pointer(koffi.proto('int32_t', ['void *', 'void *', 'void *']));
+const chatRequest = structs.eidos_chat_request.type;
+
+/**
+ * Runs a task with the address of an `eidos_chat_callback` that `answer` stands behind. C must call it on this thread, within
+ * the task; `answer` returns a status and must not throw.
+ */
+export function withChatCallback<T>(answer: (question: Question, reply: Pointer) => number, task: (callback: Pointer) => T): T {
+  native(); // which sets koffi up, before anything uses it
+  const callback = koffi.register((request: Pointer, reply: Pointer) => answer(readQuestion(request), reply), chatCallback);
+  try {
+    return task(callback);
+  } finally {
+    koffi.unregister(callback);
+  }
+}
+
+function readQuestion(request: Pointer): Question {
+  const struct = koffi.decode(request, chatRequest) as ChatRequestStruct;
+  return {
+    system: readBytes(struct.system_prompt, 0, struct.system_prompt_len),
+    user: readBytes(struct.user_prompt, 0, struct.user_prompt_len),
+    schema: readBytes(struct.json_schema, 0, struct.json_schema_len),
+    maxTokens: struct.max_tokens,
+  };
 }

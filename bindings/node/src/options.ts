@@ -12,13 +12,14 @@ import type {
 } from './native';
 
 /** The words of the options, with their numbers in `eidos.h`. A test compares the two. */
-export const heads = { auto: 0, base: 1, masked_lm: 2, sequence_classification: 3 } as const;
+export const heads = { auto: 0, base: 1, masked_lm: 2, sequence_classification: 3, causal_lm: 4, token_classification: 5 } as const;
 export const devices = { cpu: 0, cuda: 1 } as const;
 export const networks = { auto: 0, offline: 1, online: 2 } as const;
 export const granularities = { token: 1, word: 2, sentence: 3, sample: 4, all_tokens: 5, cls_token: 6 } as const;
 export const aggregations = { mean: 1, sum: 2, max: 3, min: 4, signed_max: 5, first: 6, last: 7 } as const;
 export const algorithms = { parallel: 1, deflation: 2 } as const;
 export const contrasts = { logcosh: 1, exp: 2, cube: 3 } as const;
+export const samplings = { top: 1, random: 2, quantile: 3 } as const;
 
 /**
  * What one row stands for: each `token` that is not a special one, each `word` as the tokenizer's pre-tokenizer splits them,
@@ -121,7 +122,7 @@ export interface TopInputsOfTextsOptions extends TopInputsOptions, UnitOptions {
 type Fields<O, S> = { [F in keyof S]?: readonly [keyof O & string, (name: string, value: unknown) => S[F]] };
 
 /** A function that fills a struct with its defaults and then with the options that are given. */
-function translator<O extends object, S extends { struct_size: number }>(
+export function translator<O extends object, S extends { struct_size: number }>(
   init: () => NativeFunction<[Partial<S>, number], number>,
   size: number,
   fields: Fields<O, S>,
@@ -199,7 +200,8 @@ export function topInputsOptions(options: TopInputsOptions): TopInputsOptionsStr
   return { ...struct, concept_count: struct.concepts?.length ?? 0 };
 }
 
-function indices(name: string, value: unknown): number[] {
+/** Numbers of things, of which there is at least one. */
+export function indices(name: string, value: unknown): number[] {
   if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of numbers`);
   if (value.length === 0) throw new RangeError(`${name} must not be empty; leave it out for all of them`);
   return Array.from(value, (item, position) => whole(`${name}[${position}]`, item));

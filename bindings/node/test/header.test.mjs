@@ -12,7 +12,7 @@ const { signatures, structs, ABI_VERSION, native } = require('../dist/native.js'
 const options = require('../dist/options.js');
 const { poles } = require('../dist/interpretation.js');
 
-const code = header.replace(/\/\*[\s\S]*?\*\//g, '');
+const code = header.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^typedef .*\(\*.*$/gm, '');
 const declared = [...code.matchAll(/\b(eidos_\w+)\s*\(/g)].map(([, name]) => name);
 const constants = new Map([...code.matchAll(/#define (EIDOS_\w+) (\d+)/g)].map(([, name, value]) => [name, Number(value)]));
 
@@ -55,6 +55,7 @@ test('the words of the options have the numbers of the header', () => {
     CONTRAST: options.contrasts,
     ICA: options.algorithms,
     POLE: poles,
+    SAMPLING: options.samplings,
   };
   for (const [family, table] of Object.entries(families)) {
     const expected = [...constants].filter(([name]) => name.startsWith(`EIDOS_${family}_`));
@@ -68,7 +69,7 @@ test('status codes, stages and the version of the interface are those of the hea
   const { EidosError } = require('../dist/errors.js');
   const statuses = code.slice(code.indexOf('#define EIDOS_INVALID_ARGUMENT'), code.indexOf('eidos_status_name'));
   const names = [...statuses.matchAll(/#define EIDOS_(\w+) (\d+)/g)];
-  assert.equal(names.length, 15);
+  assert.equal(names.length, 17);
   for (const [, name, number] of names) {
     assert.equal(native().eidos_status_name(Number(number)), name.toLowerCase());
     assert.equal(new EidosError(name.toLowerCase(), '').status, Number(number), name);

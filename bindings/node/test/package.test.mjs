@@ -18,15 +18,23 @@ function run(command, args, options) {
   return result.stdout;
 }
 
-test('npm pack holds the code, its types and the README, and nothing else', () => {
+test('npm pack holds the code, its types, the README and the licences, and nothing else', () => {
   const [{ files }] = JSON.parse(run('npm', ['pack', '--dry-run', '--json', '--ignore-scripts'], { cwd: packageFolder }));
   const paths = files.map(({ path }) => path);
   for (const file of ['package.json', 'README.md', 'dist/index.js', 'dist/index.mjs', 'dist/index.d.ts', 'dist/index.d.mts']) {
     assert.ok(paths.includes(file), file);
   }
   const others = paths.filter((file) => !/^dist\/[\w-]+(\.d)?\.m?[jt]s$/.test(file));
-  assert.deepEqual(others.sort(), ['README.md', 'package.json']);
+  assert.deepEqual(others.sort(), ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json']);
+  assertLicences(packageFolder);
 });
+
+/** That a folder has the licences of the repository. */
+function assertLicences(folder) {
+  for (const name of ['LICENSE-MIT', 'LICENSE-APACHE']) {
+    assert.equal(readFileSync(path.join(folder, name), 'utf8'), readFileSync(path.join(repository, name), 'utf8'), name);
+  }
+}
 
 test('koffi is pinned, and lockfiles name no host', () => {
   assert.match(manifest.dependencies.koffi, /^\d+\.\d+\.\d+$/);
@@ -52,6 +60,8 @@ test('the library of the platform comes in a package of its own', () => {
   assert.equal(main.devDependencies, undefined);
   const native = JSON.parse(readFileSync(path.join(scope, `native-${platform}/package.json`), 'utf8'));
   assert.deepEqual([native.version, native.os, native.cpu], [manifest.version, [process.platform], [process.arch]]);
+
+  for (const name of ['eidos', `native-${platform}`]) assertLicences(path.join(scope, name));
 
   const program = `import { version } from '@eidos/eidos'; console.log(version());`;
   const env = { ...process.env };

@@ -1,10 +1,11 @@
 //! EuroBERT: a bidirectional encoder built like Llama (Boizard et al. 2025): rotary positions, grouped keys,
 //! root-mean-square norms before each branch, a gated MLP.
 
+use super::rotary::RotaryDefaults;
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, RotarySettings, Site,
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Residual, Scales, Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
@@ -15,6 +16,7 @@ pub(super) const FAMILY: Family = Family {
         ("EuroBertModel", Head::Base),
         ("EuroBertForMaskedLM", Head::MaskedLanguageModel),
         ("EuroBertForSequenceClassification", Head::SequenceClassification),
+        ("EuroBertForTokenClassification", Head::TokenClassification),
     ],
     blueprint,
 };
@@ -64,13 +66,20 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         logits: sizes.logits,
         blocks,
         max_positions: config.size("max_position_embeddings", 8192)?,
-        attention: AttentionSettings {
-            heads,
-            key_value_heads,
-            head_width,
-            scale: (head_width as f32).sqrt().recip(),
-            rotary: Some(RotarySettings { theta: config.rotary_theta(10_000.0)? }),
-        },
+        first_position: 0,
+        uncounted_token: None,
+        functions: Vec::new(),
+        shared_blocks: Vec::new(),
+        attention: vec![
+            AttentionSettings {
+                rotary: Some(0),
+                ..AttentionSettings::new(heads, key_value_heads, head_width)
+            };
+            blocks
+        ],
+        rotations: vec![super::rotary::settings(config, head_width, &RotaryDefaults::default())?],
+        residual: Residual::Sequential,
+        scales: Scales::default(),
         pooling,
         base_prefix: "model",
         block_list: "layers",
@@ -111,7 +120,11 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize, pooling: Pool
             }
             Part::container("", "EuroBertForMaskedLM", vec![base("model"), scores])
         }
-        Head::SequenceClassification => {
+        Head::TokenClassification => {
+            let scores = Part::linear("classifier", width, sizes.logits, true).gives(Site::Head(HeadSite::Logits));
+            Part::container("", "EuroBertForTokenClassification", vec![base("model"), scores])
+        }
+        Head::SequenceClassification | Head::CausalLanguageModel => {
             let gives = |part: Part, site| match pooling {
                 Pooling::MeanOfLogits => part.gives(Site::Head(site)),
                 _ => part.gives_per_text(Site::Head(site)),

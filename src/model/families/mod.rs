@@ -1,7 +1,32 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
+mod albert;
 mod bert;
+mod bert_parts;
+mod bloom;
+mod deberta_v2;
+mod decoder_heads;
+mod distilbert;
+mod electra;
 mod eurobert;
+mod falcon;
+mod gemma;
+mod gpt2;
+mod gpt_neox;
+mod granite;
+mod llama;
+mod llama_parts;
+mod mistral;
+mod modernbert;
+mod mpnet;
+mod olmo2;
+mod opt;
+mod phi3;
+mod qwen;
+mod roberta;
+mod rotary;
+mod smollm3;
+mod t5;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::Blueprint;
@@ -17,6 +42,10 @@ pub(crate) enum Head {
     MaskedLanguageModel,
     /// Scores of the labels for a text.
     SequenceClassification,
+    /// Scores of the vocabulary for the token after each token.
+    CausalLanguageModel,
+    /// Scores of the labels for every token.
+    TokenClassification,
 }
 
 impl Head {
@@ -24,8 +53,8 @@ impl Head {
     fn logits(self, config: &Config, vocabulary: usize) -> Result<usize> {
         match self {
             Self::Base => Ok(0),
-            Self::MaskedLanguageModel => Ok(vocabulary),
-            Self::SequenceClassification => config.labels(),
+            Self::MaskedLanguageModel | Self::CausalLanguageModel => Ok(vocabulary),
+            Self::SequenceClassification | Self::TokenClassification => config.labels(),
         }
     }
 }
@@ -41,7 +70,37 @@ struct Family {
 }
 
 /// The registry: a new family is one more line.
-const FAMILIES: &[Family] = &[eurobert::FAMILY, bert::FAMILY];
+const FAMILIES: &[Family] = &[
+    eurobert::FAMILY,
+    bert::FAMILY,
+    llama::FAMILY,
+    qwen::QWEN2,
+    qwen::QWEN3,
+    mistral::FAMILY,
+    gemma::GEMMA,
+    gemma::GEMMA2,
+    gemma::GEMMA3,
+    phi3::FAMILY,
+    olmo2::FAMILY,
+    granite::FAMILY,
+    smollm3::FAMILY,
+    gpt2::FAMILY,
+    gpt_neox::FAMILY,
+    opt::FAMILY,
+    bloom::FAMILY,
+    falcon::FAMILY,
+    roberta::ROBERTA,
+    roberta::XLM_ROBERTA,
+    roberta::CAMEMBERT,
+    distilbert::FAMILY,
+    electra::FAMILY,
+    albert::FAMILY,
+    mpnet::FAMILY,
+    deberta_v2::FAMILY,
+    modernbert::FAMILY,
+    t5::T5,
+    t5::MT5,
+];
 
 /// Reads a configuration of any family.
 ///
@@ -63,10 +122,19 @@ pub(crate) fn blueprint(config: &Config, choice: HeadChoice) -> Result<Blueprint
         HeadChoice::Base => Head::Base,
         HeadChoice::MaskedLanguageModel => Head::MaskedLanguageModel,
         HeadChoice::SequenceClassification => Head::SequenceClassification,
+        HeadChoice::CausalLanguageModel => Head::CausalLanguageModel,
+        HeadChoice::TokenClassification => Head::TokenClassification,
         HeadChoice::Auto => {
             let saved = config.architecture().unwrap_or_default();
             family.classes.iter().find(|(class, _)| *class == saved).map_or(Head::Base, |(_, head)| *head)
         }
     };
+    if head != Head::Base && !family.classes.iter().any(|(_, built)| *built == head) {
+        let built: Vec<_> = family.classes.iter().map(|(class, _)| *class).collect();
+        let message = format!("Eidos builds no such head for models of the type `{model_type}`");
+        return Err(Error::new(ErrorCode::Unsupported, message)
+            .hint(format!("choose the head of one of these: {}", built.join(", ")))
+            .detail("field", "head"));
+    }
     (family.blueprint)(config, head)
 }

@@ -45,7 +45,14 @@ impl Activation {
     /// # Errors
     /// [`ErrorCode::Unsupported`] naming the field, its value and the names that are built.
     pub fn named(config: &Config, field: &str, default: &str) -> Result<(Self, &'static str)> {
-        let name = config.text(field, default)?;
+        Self::by_name(field, config.text(field, default)?)
+    }
+
+    /// The function of that name, which stands in a field: the function and the name of its class.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] naming the field, its value and the names that are built.
+    pub fn by_name(field: &str, name: &str) -> Result<(Self, &'static str)> {
         if let Some((_, function, class)) = NAMES.iter().find(|(known, ..)| *known == name) {
             return Ok((*function, class));
         }
@@ -106,5 +113,20 @@ impl Activation {
             Self::Relu => rows.relu()?,
             Self::Tanh => rows.tanh()?,
         })
+    }
+}
+
+/// `cap tanh(x / cap)`: values that cannot grow beyond `cap`.
+pub(crate) fn soft_cap(rows: &Tensor, cap: f32) -> Result<Tensor> {
+    let capped = with_values(rows, |values| {
+        vector::map(
+            values,
+            #[inline(always)]
+            |value| vector::tanh(value / cap) * cap,
+        )
+    });
+    match capped {
+        Some(capped) => Ok(Tensor::from_vec(capped, rows.shape(), rows.device())?),
+        None => Ok(((rows / f64::from(cap))?.tanh()? * f64::from(cap))?),
     }
 }

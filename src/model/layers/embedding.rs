@@ -18,6 +18,11 @@ impl Embedding {
         Self { table }
     }
 
+    /// All rows, `(count, width)`.
+    pub fn rows(&self) -> &Tensor {
+        &self.table
+    }
+
     /// The rows of the numbers, `(numbers, width)`. The caller has checked that every number is in the table.
     pub fn forward(&self, numbers: &[u32]) -> Result<Tensor> {
         let width = self.table.dim(1)?;

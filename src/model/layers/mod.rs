@@ -6,19 +6,24 @@
 
 mod activation;
 mod attention;
+mod columns;
+mod distance;
 mod embedding;
+mod frequencies;
 mod linear;
 mod norm;
 mod pairs;
 mod rotary;
 mod vector;
 
-pub(crate) use activation::Activation;
+pub(crate) use activation::{Activation, soft_cap};
 pub(crate) use attention::attend;
+pub(crate) use columns::gather_columns;
+pub(crate) use distance::DistanceScores;
 pub(crate) use embedding::Embedding;
 pub(crate) use linear::Linear;
 pub(crate) use norm::Norm;
-pub(crate) use pairs::{add, multiply};
+pub(crate) use pairs::{add, multiply, scaled};
 pub(crate) use rotary::Rotary;
 
 use pairs::pairwise;

@@ -25,11 +25,12 @@ impl Norm {
         Self { weight, bias: Some(bias), epsilon }
     }
 
-    /// `(rows, columns)` -> `(rows, columns)`.
+    /// `(rows, columns)` -> `(rows, columns)`, the columns in groups as long as the weight, each normed for itself.
     pub fn forward(&self, rows: &Tensor) -> Result<Tensor> {
         match with_values(rows, |input| self.on_slices(input)) {
             Some(result) => Ok(Tensor::from_vec(result?, rows.shape(), rows.device())?),
-            None => self.composed(rows),
+            // A norm of each head is one of many short rows.
+            None => self.composed(&rows.reshape(((), self.weight.dim(0)?))?)?.reshape(rows.shape()).map_err(Into::into),
         }
     }
 

@@ -27,6 +27,25 @@ pub(crate) fn multiply(left: &Tensor, right: &Tensor) -> Result<Tensor> {
     .unwrap_or_else(|| Ok((left * right)?))
 }
 
+/// `rows * factor`.
+pub(crate) fn scaled(rows: &Tensor, factor: f32) -> Result<Tensor> {
+    #[allow(clippy::float_cmp, reason = "exactly one is what a model without the scale has")]
+    if factor == 1.0 {
+        return Ok(rows.clone());
+    }
+    let product = with_values(rows, |rows| {
+        vector::map(
+            rows,
+            #[inline(always)]
+            |value| value * factor,
+        )
+    });
+    match product {
+        Some(product) => Ok(Tensor::from_vec(product, rows.shape(), rows.device())?),
+        None => Ok((rows * f64::from(factor))?),
+    }
+}
+
 /// A function of each pair of values, for tensors in main memory; `None` for others. On the calling thread: candle's own
 /// operations share one pool of threads, which would make parallel runs of a model wait for each other.
 pub(super) fn pairwise(

@@ -57,6 +57,21 @@ pub(super) fn gelu_tanh(x: f32) -> f32 {
     x / (1.0 + exp(-2.0 * u))
 }
 
+/// `tanh(x)`: a polynomial near 0 (Moshier, Cephes), else from `e^2x`.
+#[inline(always)]
+pub(super) fn tanh(x: f32) -> f32 {
+    let square = x * x;
+    let mut polynomial = -5.704_988_7e-3;
+    polynomial = polynomial * square + 2.063_909e-2;
+    polynomial = polynomial * square - 5.373_971_6e-2;
+    polynomial = polynomial * square + 1.333_144_2e-1;
+    polynomial = polynomial * square - 3.333_328e-1;
+    let near = polynomial * square * x + x;
+    let size = x.abs();
+    let far = 1.0 - 2.0 / (exp(2.0 * size) + 1.0);
+    if size < 0.625 { near } else { far.copysign(x) }
+}
+
 /// A new vector of `function` of each value.
 pub(super) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; values.len()];
@@ -186,11 +201,18 @@ pub(super) fn softmax_rows(scores: &mut [f32], columns: usize, scale: f32) {
     );
 }
 
-/// Rotates each head of each row: the pair of columns `i` and `i + half` by the angle of column `i`.
-/// `cosines` and `sines` hold one row of `half` values for each row.
-pub(super) fn rotate(rows: &[f32], cosines: &[f32], sines: &[f32], width: usize, head_width: usize) -> Vec<f32> {
-    let half = head_width / 2;
-    let mut result = vec![0.0; rows.len()];
+/// Rotates the first `turned` columns of each head of each row: the pair of columns `i` and `i + half` by the angle of
+/// column `i`. `cosines` and `sines` hold one row of `half = turned / 2` values for each row.
+pub(super) fn rotate(
+    rows: &[f32],
+    cosines: &[f32],
+    sines: &[f32],
+    width: usize,
+    head_width: usize,
+    turned: usize,
+) -> Vec<f32> {
+    let half = turned / 2;
+    let mut result = rows.to_vec();
     let target = &mut result;
     Arch::new().dispatch(
         #[inline(always)]
@@ -199,8 +221,8 @@ pub(super) fn rotate(rows: &[f32], cosines: &[f32], sines: &[f32], width: usize,
             let rows = target.chunks_exact_mut(width).zip(rows.chunks_exact(width));
             for ((result, row), (cosines, sines)) in rows.zip(angles) {
                 for (result, head) in result.chunks_exact_mut(head_width).zip(row.chunks_exact(head_width)) {
-                    let (first, second) = head.split_at(half);
-                    let (first_result, second_result) = result.split_at_mut(half);
+                    let (first, second) = head[..turned].split_at(half);
+                    let (first_result, second_result) = result[..turned].split_at_mut(half);
                     for index in 0..half {
                         let (a, b, cosine, sine) = (first[index], second[index], cosines[index], sines[index]);
                         first_result[index] = a * cosine - b * sine;
@@ -211,4 +233,29 @@ pub(super) fn rotate(rows: &[f32], cosines: &[f32], sines: &[f32], width: usize,
         },
     );
     result
+}
+
+/// Turns raw scores of queries into what the softmax reads: times `scale`, perhaps capped, perhaps plus what each
+/// key's position adds.
+pub(super) fn adjust_scores(scores: &mut [f32], columns: usize, scale: f32, cap: Option<f32>, bias: Option<&[f32]>) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for row in scores.chunks_exact_mut(columns) {
+                for value in row.iter_mut() {
+                    *value *= scale;
+                }
+                if let Some(cap) = cap {
+                    for value in row.iter_mut() {
+                        *value = tanh(*value / cap) * cap;
+                    }
+                }
+                if let Some(bias) = bias {
+                    for (value, bias) in row.iter_mut().zip(bias) {
+                        *value += bias;
+                    }
+                }
+            }
+        },
+    );
 }

@@ -14,6 +14,7 @@ from .texts import MODEL_TEXTS
 
 # Every module's output is kept for the first text; for the others only that of a few modules, to stay small.
 COMPLETE_TEXTS = (0,)
+ATTENTION = "eager"
 
 EUROBERT = dict(
     hidden_size=32,
@@ -71,8 +72,11 @@ def kind_of(module):
         return {"embedding": [module.num_embeddings, module.embedding_dim]}
     if isinstance(module, torch.nn.LayerNorm):
         return {"layer_norm": list(module.normalized_shape), "eps": module.eps}
-    if name.endswith("RMSNorm"):
-        return {"rms_norm": list(module.weight.shape), "eps": module.variance_epsilon}
+    if name.endswith("RMSNorm") or hasattr(module, "variance_epsilon"):
+        epsilon = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
+        return {"rms_norm": list(module.weight.shape), "eps": epsilon}
+    if isinstance(module, transformers.pytorch_utils.Conv1D):
+        return {"linear": [module.nx, module.nf], "bias": True}
     if isinstance(module, torch.nn.Dropout):
         return {"dropout": module.p}
     if isinstance(module, torch.nn.ModuleList):
@@ -80,28 +84,41 @@ def kind_of(module):
     return {}
 
 
-def first_per_token(output):
-    """The first 3-D tensor of an output and how it was wrapped; None if there is none."""
+def first_per_token(output, length):
+    """The first tensor (1, length, columns) of an output and how it was wrapped; None if there is none."""
+
+    def per_token(value):
+        return isinstance(value, torch.Tensor) and value.dim() == 3 and value.shape[:2] == (1, length)
+
     if isinstance(output, torch.Tensor):
-        return (output, "tensor") if output.dim() == 3 else (None, f"{output.dim()}-D tensor")
+        return (output, "tensor") if per_token(output) else (None, f"{output.dim()}-D tensor")
     if isinstance(output, transformers.utils.ModelOutput):
         kind, members = "model output", list(output.values())
     elif isinstance(output, tuple):
         kind, members = "tuple", output
     else:
         return None, type(output).__name__
-    found = next((item for item in members if isinstance(item, torch.Tensor) and item.dim() == 3), None)
-    return found, kind
+    return next(filter(per_token, members), None), kind
 
 
 @contextlib.contextmanager
-def captured(model):
-    """Collect a copy of the output of each module while the model runs."""
+def captured(model, length):
+    """Collect a copy of the output of each module while the model runs.
+
+    A module that is called several times (ALBERT's blocks) leaves its last output, as a hook in PyTorch would. A call for
+    something else than the tokens of the text (DeBERTa projects a table of positions, too) is not counted.
+    """
     outputs, kinds, handles = {}, {}, []
 
     def keep(path):
-        def hook(_module, _inputs, output):
-            tensor, kinds[path] = first_per_token(output)
+        def hook(module, _inputs, output):
+            tensor, kind = first_per_token(output, length)
+            if "Rotary" in type(module).__name__ and path in kinds:
+                # Once for each rotation, in no order.
+                outputs.pop(path, None)
+                tensor, kinds[path] = None, "called several times"
+            if tensor is not None or path not in kinds:
+                kinds[path] = kind
             if tensor is not None:
                 outputs[path] = tensor.detach().clone()
 
@@ -118,7 +135,7 @@ def captured(model):
 
 
 def run(model, ids):
-    with torch.inference_mode(), captured(model) as (outputs, kinds):
+    with torch.inference_mode(), captured(model, len(ids)) as (outputs, kinds):
         result = model(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long))
     return outputs, kinds, result.get("logits")
 
@@ -142,15 +159,20 @@ def reads_text(rows):
     return any(not torch.equal(text[:shortest], rows[0][:shortest]) for text in rows)
 
 
-def expect(path, model, tokenizer, complete=(), partial=(), only=None, list_modules=True):
+def expect(path, model, tokenizer, complete=(), partial=(), only=None, list_modules=True, all_logits=False):
     """Write `modules.json` and `expected.safetensors` of one variant into the folder `path`.
 
+    tokenizer: one for the golden texts, or a list of texts that are ids already.
     complete: texts for which all modules are kept (restricted to paths that start with one of `only`).
     partial: modules kept for every text.
+    all_logits: the logits of a head that works token by token, too, for the first text.
     list_modules: False where the listing is that of another variant.
     """
-    encoded = [tokenizer(text)["input_ids"] for text in MODEL_TEXTS]
-    assert max(map(len, encoded)) <= tokenizer.model_max_length, "a text would be truncated"
+    if isinstance(tokenizer, list):
+        encoded = tokenizer
+    else:
+        encoded = [tokenizer(text)["input_ids"] for text in MODEL_TEXTS]
+        assert max(map(len, encoded)) <= tokenizer.model_max_length, "a text would be truncated"
     runs = [run(model, ids) for ids in encoded]
     outputs = [outputs for outputs, _, _ in runs]
     same = twins(outputs)
@@ -161,7 +183,7 @@ def expect(path, model, tokenizer, complete=(), partial=(), only=None, list_modu
             if (wanted and module not in same) or module in partial:
                 expected[f"{index}/{module}"] = tensor[0].contiguous()
         logits = runs[index][2]
-        if logits is not None and logits.dim() == 2:
+        if logits is not None and (logits.dim() == 2 or (all_logits and index == 0)):
             expected[f"{index}/logits"] = logits[0].contiguous()
     save_file(expected, path / "expected.safetensors")
     largest = max(tensor.abs().max() for tensor in expected.values())
@@ -200,7 +222,7 @@ def load(klass, config, weights, config_edit=None):
         for file in weights.iterdir():
             shutil.copy(file, place)
         model, report = klass.from_pretrained(
-            place, dtype=torch.float32, attn_implementation="eager", output_loading_info=True
+            place, dtype=torch.float32, attn_implementation=ATTENTION, output_loading_info=True
         )
         assert not report["missing_keys"] and not report["mismatched_keys"], report
         return model.eval(), open(f"{place}/config.json").read()
@@ -284,6 +306,8 @@ def eurobert():
     make("classify_late", classify, config(classifier_pooling="late"), complete=(0,), only=head)
     make("classify_bos", classify, config(classifier_pooling="bos"))
     make("classify_mean", classify, config(classifier_pooling="mean"), list_modules=False)
+    tokens = transformers.EuroBertForTokenClassification
+    make("classify_tokens", tokens, complete=(0,), only=("classifier",), all_logits=True)
 
     def as_on_the_hub(settings):
         """The keys that the published EuroBERT configurations have, written before transformers knew the family."""
@@ -367,6 +391,8 @@ def bert():
         "masked_lm", transformers.BertForMaskedLM, complete=(0,), only=("cls",), partial=("bert.encoder.layer.1.output",)
     )
     make("classify", transformers.BertForSequenceClassification)
+    tokens = transformers.BertForTokenClassification
+    make("classify_tokens", tokens, complete=(0,), only=("classifier",), all_logits=True)
     inner = ("encoder.layer.0.intermediate", "encoder.layer.2")
     for act in ("gelu_new", "relu"):
         make(f"base_{act}", transformers.BertModel, config(hidden_act=act), complete=(0,), only=inner, list_modules=False)
@@ -376,6 +402,7 @@ def generate(_shared):
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    shutil.rmtree(folder("models"))
+    for family in ("eurobert", "bert"):
+        shutil.rmtree(folder("models", family))
     eurobert()
     bert()

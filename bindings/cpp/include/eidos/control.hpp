@@ -38,6 +38,8 @@ enum class Stage : std::uint32_t {
     interpret = EIDOS_STAGE_INTERPRET,
     /// Writing files; bytes.
     write = EIDOS_STAGE_WRITE,
+    /// Asking a language model what concepts mean; concepts.
+    label = EIDOS_STAGE_LABEL,
 };
 
 /// A stage as a word for a progress bar (`forward`).

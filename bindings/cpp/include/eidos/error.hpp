@@ -52,6 +52,10 @@ enum class Status : std::int32_t {
     device = EIDOS_DEVICE,
     /// A defect in Eidos. Please report it.
     internal = EIDOS_INTERNAL,
+    /// A language model gave no answer that can be used (empty, refused, cut). Try again, or use another model.
+    unusable_answer = EIDOS_UNUSABLE_ANSWER,
+    /// The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
+    budget_exhausted = EIDOS_BUDGET_EXHAUSTED,
 };
 
 /// A status as a word (`invalid_argument`).

@@ -1,16 +1,19 @@
-/// What concepts mean: for each, the inputs that excite it.
+/// What concepts mean: for each, the inputs that excite it, and its label where a language model wrote one.
 #ifndef EIDOS_INTERPRETATION_HPP
 #define EIDOS_INTERPRETATION_HPP
 
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
 #include "error.hpp"
+#include "label.hpp"
 #include "strings.hpp"
 
 #include <eidos.h>
 
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,10 +37,14 @@ struct ConceptInputs {
     std::vector<Input> positive;
     /// The inputs with the most negative activations, where they were asked for.
     std::vector<Input> negative;
+    /// What a language model calls it, where one was asked; see interpret_llm_labels().
+    std::optional<Label> positive_label = {};
+    /// What it calls the negative pole, where that was asked for.
+    std::optional<Label> negative_label = {};
 };
 
-/// What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
-/// time.
+/// What concepts mean: for each, the inputs that excite it, and its labels where they were asked for. It never changes: any
+/// number of threads may read it at the same time.
 class Interpretation : public detail::Handle<eidos_interpretation> {
 public:
     using Handle::Handle;
@@ -68,11 +75,21 @@ public:
     {
         detail::check_index(index, concept_count(), "interpreted concept");
         return {eidos_interpretation_concept(handle(), index), inputs(index, EIDOS_POLE_POSITIVE),
-                inputs(index, EIDOS_POLE_NEGATIVE)};
+                inputs(index, EIDOS_POLE_NEGATIVE), label(index, EIDOS_POLE_POSITIVE), label(index, EIDOS_POLE_NEGATIVE)};
+    }
+
+    /// What the labels have cost; all zero where nobody labelled.
+    [[nodiscard]] LabelUsage label_usage() const
+    {
+        eidos_label_usage usage;
+        detail::call(eidos_interpretation_label_usage, handle(), &usage);
+        return {usage.requests,          usage.cached,     usage.prompt_tokens,
+                usage.completion_tokens, usage.unreported, usage.dry_run != 0};
     }
 
     /// The whole interpretation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation",
-    /// "concepts": [{"concept", "positive": [{"text", "activation", "row"}], "negative": [...]}]}`.
+    /// "concepts": [{"concept", "positive": [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also
+    /// `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score", "error"}`.
     [[nodiscard]] std::string json() const { return detail::text(eidos_interpretation_json, handle()); }
 
 private:
@@ -84,6 +101,21 @@ private:
                             eidos_interpretation_activation(handle(), index, pole, rank),
                             eidos_interpretation_row(handle(), index, pole, rank)};
         return result;
+    }
+
+    /// Nothing where nobody was asked for it.
+    [[nodiscard]] std::optional<Label> label(std::size_t index, std::uint32_t pole) const
+    {
+        Label result;
+        result.text = detail::optional_text(eidos_interpretation_label, handle(), index, pole);
+        result.prompt = detail::optional_text(eidos_interpretation_label_prompt, handle(), index, pole);
+        if (const double score = eidos_interpretation_label_score(handle(), index, pole); !std::isnan(score))
+            result.score = score;
+        if (auto message = detail::optional_text(eidos_interpretation_label_error, handle(), index, pole))
+            result.error.emplace(static_cast<Status>(eidos_interpretation_label_status(handle(), index, pole)),
+                                 *std::move(message));
+        const bool asked = result.text || result.prompt || result.error;
+        return asked ? std::optional(std::move(result)) : std::nullopt;
     }
 };
 

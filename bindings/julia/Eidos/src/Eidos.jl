@@ -27,6 +27,7 @@ import Libdl
 export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
 export ICA, fit, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
+export llm_labels, label_usage, Chat, ChatAnswer
 export Control, cancel!, iscancelled, Progress, EidosError
 
 include("LibEidos.jl")
@@ -41,7 +42,10 @@ include("activations.jl")
 include("dlpack.jl")
 include("explainer.jl")
 include("ica.jl")
+include("labels.jl")
 include("interpretation.jl")
+include("chat.jl")
+include("llm_labels.jl")
 
 const Closable = Union{Control,SplitModel,Activations,Explainer,Interpretation}
 

@@ -5,6 +5,7 @@ module LibEidos
 const ABI_VERSION = 1
 const OK = Int32(0)
 const CANCELLED = Int32(12)
+const UNUSABLE_ANSWER = Int32(16)
 
 # --- Types -------------------------------------------------------------------------------------------------------------
 
@@ -14,10 +15,12 @@ abstract type eidos_split_model end
 abstract type eidos_activations end
 abstract type eidos_explainer end
 abstract type eidos_interpretation end
+abstract type eidos_chat_reply end
 abstract type DLManagedTensorVersioned end
 
 const eidos_status = Int32
 const eidos_progress_callback = Ptr{Cvoid}
+const eidos_chat_callback = Ptr{Cvoid}
 
 struct eidos_progress
     stage::UInt32
@@ -31,6 +34,26 @@ struct eidos_fit_report
     converged::UInt32
     iterations::UInt32
     last_change::Cdouble
+end
+
+struct eidos_chat_request
+    struct_size::UInt32
+    max_tokens::UInt32
+    system_prompt::Ptr{UInt8}
+    system_prompt_len::Csize_t
+    user_prompt::Ptr{UInt8}
+    user_prompt_len::Csize_t
+    json_schema::Ptr{UInt8}
+    json_schema_len::Csize_t
+end
+
+struct eidos_label_usage
+    requests::UInt64
+    cached::UInt64
+    prompt_tokens::UInt64
+    completion_tokens::UInt64
+    unreported::UInt64
+    dry_run::UInt64
 end
 
 # Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
@@ -82,6 +105,43 @@ mutable struct eidos_top_inputs_options
     concepts::Ptr{Csize_t}
     concept_count::UInt64
     eidos_top_inputs_options() = new()
+end
+
+mutable struct eidos_chat_options
+    struct_size::UInt32
+    max_tokens::UInt32
+    model::Ptr{UInt8}
+    base_url::Ptr{UInt8}
+    api_key::Ptr{UInt8}
+    cache_folder::Ptr{UInt8}
+    timeout_seconds::UInt32
+    retries::UInt32
+    parallel_requests::UInt32
+    reserved::UInt32
+    temperature::Cdouble
+    request_budget::UInt64
+    token_budget::UInt64
+    callback::eidos_chat_callback
+    user_data::Ptr{Cvoid}
+    eidos_chat_options() = new()
+end
+
+mutable struct eidos_llm_labels_options
+    struct_size::UInt32
+    negative_pole::UInt32
+    concepts::Ptr{Csize_t}
+    concept_count::UInt64
+    sampling::UInt32
+    example_count::UInt32
+    context::UInt32
+    quantile_count::UInt32
+    seed::UInt32
+    score_passages::UInt32
+    score_passages_per_request::UInt32
+    dry_run::UInt32
+    score_threshold::Cdouble
+    system_prompt::Ptr{UInt8}
+    eidos_llm_labels_options() = new()
 end
 
 # --- How a function is declared ----------------------------------------------------------------------------------------
@@ -231,6 +291,20 @@ end
 @long eidos_interpretation_save(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_interpretation_open(path::Cstring, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
+
+@c eidos_chat_options_init(options::Ptr{eidos_chat_options}, size::Csize_t)::eidos_status
+@c eidos_chat_reply_set_text(reply::Ptr{eidos_chat_reply}, answer::Cstring, length::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_chat_reply_set_usage(reply::Ptr{eidos_chat_reply}, prompt_tokens::UInt64, completion_tokens::UInt64)::Cvoid
+@c eidos_chat_reply_set_error(reply::Ptr{eidos_chat_reply}, message::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+@c eidos_llm_labels_options_init(options::Ptr{eidos_llm_labels_options}, size::Csize_t)::eidos_status
+@long eidos_interpret_llm_labels(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, chat::Ptr{eidos_chat_options}, options::Ptr{eidos_llm_labels_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interpretation_label(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
+@c eidos_interpretation_label_score(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::Cdouble
+@c eidos_interpretation_label_error(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
+@c eidos_interpretation_label_status(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::eidos_status
+@c eidos_interpretation_label_prompt(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
+@c eidos_interpretation_label_usage(interpretation::Ptr{eidos_interpretation}, out::Ptr{eidos_label_usage}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 @c eidos_debug_live_handles()::Csize_t
 

@@ -7,7 +7,8 @@ How far a long call has come, as its `progress` function receives it.
 
 * `stage`: what it is busy with, a `Symbol`, and the unit of the counts: `:download` (bytes), `:load` (tensors), `:tokenize`
   (texts), `:forward` (tokens), `:covariance` (columns of the activations), `:fit` (iterations, of which the total is the
-  most there can be), `:interpret` (columns of the activations), `:write` (bytes), `:idle`.
+  most there can be), `:interpret` (columns of the activations), `:label` (concepts that a language model was asked about),
+  `:write` (bytes), `:idle`.
 * `done`, `total`: how much of the stage is done, and of how much; the total is 0 while it is unknown.
 * `seconds`: seconds since the [`Control`](@ref) was made, or since the call began where it has none.
 """

@@ -7,7 +7,7 @@ Why a call failed.
 
 * `status`: whose fault it is, as a `Symbol`: `:invalid_argument`, `:invalid_handle`, `:not_found`, `:unknown_module`,
   `:invalid_file`, `:unsupported`, `:invalid_data`, `:mismatch`, `:io`, `:network`, `:access_denied`, `:cancelled`,
-  `:out_of_memory`, `:device`, or `:internal` for a defect in Eidos.
+  `:out_of_memory`, `:device`, `:unusable_answer`, `:budget_exhausted`, or `:internal` for a defect in Eidos.
 * `message`: what is wrong, naming the thing.
 * `hint`: what to do about it; may be empty.
 * `details`: the facts, as a `Dict` from names (`"path"`, `"row"`) to values.
@@ -34,6 +34,17 @@ function Base.showerror(io::IO, error::EidosError)
     isempty(error.hint) || print(io, "\n  hint: ", error.hint)
 end
 
+status_name(number) = Symbol(unsafe_string(LibEidos.eidos_status_name(number)))
+
+# The number of a status other than `:ok`; `nothing` for another symbol.
+function status_number(name)
+    number = LibEidos.OK + Int32(1)
+    while status_name(number) !== :unknown
+        status_name(number) === name && return number
+        number += Int32(1)
+    end
+end
+
 # Runs `call(err)`, which returns a status, and throws what the library says where it failed.
 function check(call)
     err = Ref{Ptr{LibEidos.eidos_error}}(C_NULL)
@@ -42,7 +53,7 @@ function check(call)
 end
 
 function take_error(pointer)
-    status = Symbol(unsafe_string(LibEidos.eidos_status_name(LibEidos.eidos_error_status(pointer))))
+    status = status_name(LibEidos.eidos_error_status(pointer))
     read(get, index...) = text(len -> get(pointer, index..., len))
     details = Dict(read(LibEidos.eidos_error_detail_key, index - 1) => read(LibEidos.eidos_error_detail_value, index - 1)
                    for index in 1:LibEidos.eidos_error_detail_count(pointer))

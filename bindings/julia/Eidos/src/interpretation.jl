@@ -18,13 +18,18 @@ end
 What a concept means: iterate it, or index it, for the [`TopInput`](@ref)s that excite it most, strongest first; a dead
 concept has none. Its field `index` is the number of the concept, from 1: its column in the [`dictionary`](@ref) and its
 row in what [`encode`](@ref) returns. (Files and other languages count from 0.) Its field `negative` holds the inputs with
-the most negative activations, where they were asked for.
+the most negative activations, where they were asked for. Its field `label` is what a language model calls it, an
+[`Eidos.Label`](@ref), and `negative_label` what it calls the negative inputs; `nothing` where [`llm_labels`](@ref) was
+not asked for that.
 """
 struct Concept
     index::Int
     positive::Vector{TopInput}
     negative::Vector{TopInput}
+    label::Union{Label,Nothing}
+    negative_label::Union{Label,Nothing}
 end
+Concept(index, positive, negative) = Concept(index, positive, negative, nothing, nothing)
 
 Base.length(concept::Concept) = length(concept.positive)
 Base.eltype(::Type{Concept}) = TopInput
@@ -37,9 +42,9 @@ Base.lastindex(concept::Concept) = length(concept)
 """
     Interpretation
 
-What concepts mean, as [`top_inputs`](@ref) found it: iterate it, or index it, for its [`Concept`](@ref)s. It is also a table
-with one row per listed input, see [`table`](@ref). [`save`](@ref) and [`Eidos.json`](@ref) write it down. `close` frees it, and so
-does the garbage collector.
+What concepts mean, as [`top_inputs`](@ref) or [`llm_labels`](@ref) found it: iterate it, or index it, for its
+[`Concept`](@ref)s. It is also a table with one row per listed input, see [`table`](@ref). [`save`](@ref) and
+[`Eidos.json`](@ref) write it down. `close` frees it, and so does the garbage collector.
 
 ```julia
 for concept in meaning
@@ -66,7 +71,8 @@ function Base.getindex(meaning::Interpretation, index::Integer)
     1 <= index <= length(meaning) || throw(BoundsError(meaning, index))
     use(meaning.handle) do pointer
         number = LibEidos.eidos_interpretation_concept(pointer, index - 1)
-        Concept(number + 1, inputs(pointer, index, :positive), inputs(pointer, index, :negative))
+        Concept(number + 1, inputs(pointer, index, :positive), inputs(pointer, index, :negative),
+                label(pointer, index, :positive), label(pointer, index, :negative))
     end
 end
 Base.getindex(meaning::Interpretation, indices::AbstractVector{<:Integer}) = [meaning[index] for index in indices]
@@ -182,14 +188,20 @@ end
 
 Base.show(io::IO, input::TopInput) = print(io, repr(input.text), " (", round(input.activation; digits = 2), ")")
 
+# What stands behind the number of a concept that has labels.
+function labelled(concept)
+    positive = concept.label === nothing ? "" : ", $(concept.label)"
+    concept.negative_label === nothing ? positive : "$positive; negative: $(concept.negative_label)"
+end
+
 function Base.show(io::IO, concept::Concept)
-    print(io, "Concept ", concept.index, ": [")
+    print(io, "Concept ", concept.index, labelled(concept), ": [")
     join(io, (repr(input.text) for input in concept), ", ")
     print(io, "]")
 end
 
 function Base.show(io::IO, ::MIME"text/plain", concept::Concept)
-    print(io, "Concept ", concept.index, isempty(concept.positive) ? " (dead)" : ":")
+    print(io, "Concept ", concept.index, labelled(concept), isempty(concept.positive) ? " (dead)" : ":")
     for input in Iterators.flatten((concept.positive, concept.negative))
         print(io, "\n", lpad(round(input.activation; digits = 2), 8), "  ", repr(input.text))
     end

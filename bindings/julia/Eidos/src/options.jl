@@ -7,6 +7,7 @@ const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens
 const AGGREGATIONS = (mean = 1, sum = 2, max = 3, min = 4, signed_max = 5, first = 6, last = 7)
 const ALGORITHMS = (parallel = 1, deflation = 2)
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
+const SAMPLINGS = (top = 1, random = 2, quantile = 3)
 const POLES = (positive = 0, negative = 1)
 
 # The number of a choice: `choice(:granularity, :word, GRANULARITIES)`.
@@ -30,8 +31,8 @@ end
 """
     Options{T}(; field = value, ...)
 
-The defaults of an options struct `T` with some fields set; `nothing` leaves a default. A `String` or an array becomes the
-pointer to it.
+The defaults of an options struct `T` with some fields set; `nothing` leaves a default. A `String`, an array or a mutable
+object becomes the pointer to it.
 """
 function Options{T}(; fields...) where {T}
     options = Options{T}(T(), [])
@@ -47,6 +48,8 @@ initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load
 initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eidos_activations_options_init(o, size)
 initialize!(o::Options{LibEidos.eidos_ica_options}, size) = LibEidos.eidos_ica_options_init(o, size)
 initialize!(o::Options{LibEidos.eidos_top_inputs_options}, size) = LibEidos.eidos_top_inputs_options_init(o, size)
+initialize!(o::Options{LibEidos.eidos_chat_options}, size) = LibEidos.eidos_chat_options_init(o, size)
+initialize!(o::Options{LibEidos.eidos_llm_labels_options}, size) = LibEidos.eidos_llm_labels_options_init(o, size)
 
 field(::Type{T}, name, value, roots) where {T<:AbstractFloat} = T(value)
 
@@ -65,6 +68,12 @@ function field(::Type{Ptr{Csize_t}}, name, value, roots)
     numbers = Vector{Csize_t}(value)
     push!(roots, numbers)
     pointer(numbers)
+end
+
+field(::Type{Ptr{Cvoid}}, name, callback::Ptr, roots) = callback
+function field(::Type{Ptr{Cvoid}}, name, data, roots)
+    push!(roots, data)
+    pointer_from_objref(data)
 end
 
 Base.cconvert(::Type{Ptr{T}}, options::Options{T}) where {T} = options

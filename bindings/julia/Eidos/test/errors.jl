@@ -33,6 +33,7 @@ end
                 () -> decode(explainer, [1, 2]), () -> dictionary(explainer), () -> save(tempname(), explainer),
                 () -> top_inputs(explainer, acts), () -> top_inputs(explainer, model, FEW), () -> meaning[1],
                 () -> collect(meaning), () -> Eidos.json(meaning), () -> table(meaning), () -> save(tempname(), meaning),
+                () -> label_usage(meaning), () -> llm_labels(_ -> "a", explainer, acts),
                 () -> cancel!(control), () -> iscancelled(control), () -> Progress(control))
         @test status(use) == :invalid_handle
     end

@@ -49,14 +49,20 @@ constant(name) = (found = match(Regex("#define $name (\\d+)"), CODE); found === 
 
 @testset "constants" begin
     groups = (HEAD = Eidos.HEADS, DEVICE = Eidos.DEVICES, NETWORK = Eidos.NETWORKS, GRANULARITY = Eidos.GRANULARITIES,
-              AGGREGATION = Eidos.AGGREGATIONS, ICA = Eidos.ALGORITHMS, CONTRAST = Eidos.CONTRASTS, POLE = Eidos.POLES)
+              AGGREGATION = Eidos.AGGREGATIONS, ICA = Eidos.ALGORITHMS, CONTRAST = Eidos.CONTRASTS, POLE = Eidos.POLES,
+              SAMPLING = Eidos.SAMPLINGS)
     for (group, choices) in pairs(groups)
         expected = Dict(Symbol(lowercase(found[1])) => parse(Int, found[2])
                         for found in eachmatch(Regex("#define EIDOS_$(group)_(\\w+) (\\d+)"), CODE))
         @test Dict(pairs(choices)) == expected
     end
     @test LibEidos.ABI_VERSION == constant("EIDOS_ABI_VERSION")
-    @test LibEidos.OK == constant("EIDOS_OK")
+    for status in (:OK, :CANCELLED, :UNUSABLE_ANSWER)
+        @test getfield(LibEidos, status) == constant("EIDOS_$status")
+        name = Symbol(lowercase(string(status)))
+        @test Eidos.status_number(name) == (status === :OK ? nothing : constant("EIDOS_$status"))
+    end
+    @test Eidos.status_number(:unknown) === Eidos.status_number(:nonsense) === nothing
 end
 
 @testset "structs" begin

@@ -35,8 +35,8 @@ function julia(code; environment...)
 end
 
 @testset "Eidos" begin
-    for file in ("header", "library", "split_model", "activations", "explainer", "interpretation", "errors", "control",
-                 "lifetimes", "tasks", "tables")
+    for file in ("header", "library", "split_model", "activations", "explainer", "interpretation", "labels", "errors",
+                 "control", "lifetimes", "tasks", "tables")
         @testset "$file" begin
             include("$file.jl")
         end

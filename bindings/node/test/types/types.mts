@@ -8,8 +8,11 @@ import {
   Interpretation,
   SplitModel,
   version,
+  type ChatRequest,
   type ConceptInputs,
+  type ConceptLabel,
   type ErrorCode,
+  type LabelUsage,
   type Progress,
   type ReadonlyFloat32Array,
   type Stage,
@@ -113,6 +116,29 @@ await explainer.topInputs(activations, { granularity: 'word' });
 // @ts-expect-error: a model is asked with texts
 await explainer.topInputsOfTexts(model);
 
+// Labels.
+const chat = { model: 'gpt-4.1-mini', cacheFolder: 'answers', temperature: null, requestBudget: 100 };
+const labelled = await explainer.llmLabels(activations, chat, { sampling: 'quantile', scorePassages: 20, concepts: [1], signal, onProgress });
+same<typeof labelled, Interpretation>(true);
+for (const { positiveLabel, negativeLabel } of labelled) {
+  same<typeof positiveLabel, ConceptLabel | undefined>(true);
+  const failed: ErrorCode | undefined = negativeLabel?.error?.code;
+  console.log(positiveLabel?.text?.length, positiveLabel?.score?.toFixed(2), failed);
+}
+const usage: LabelUsage = labelled.labelUsage;
+const answer = async ({ system, user, signal }: ChatRequest): Promise<string> => `${system}${user}${signal.aborted}`;
+await explainer.llmLabels(activations, { answer });
+await explainer.llmLabels(activations, { answer: () => '{"label": "x"}' });
+await explainer.llmLabels(activations, { answer: () => ({ text: 'x', usage: { promptTokens: 1, completionTokens: 2 } }) });
+// @ts-expect-error: who is asked?
+await explainer.llmLabels(activations);
+// @ts-expect-error: an answer is text
+await explainer.llmLabels(activations, { answer: () => 5 });
+// @ts-expect-error: no such sampling
+await explainer.llmLabels(activations, chat, { sampling: 'best' });
+// @ts-expect-error: how many inputs are listed is the number of examples
+await explainer.llmLabels(activations, chat, { k: 5 });
+
 // Errors.
 try {
   await Explainer.open('nothing');
@@ -140,4 +166,4 @@ model.resourceOf(model);
 // @ts-expect-error: internal
 await import('@eidos/eidos/dist/native.js');
 
-console.log(version(), debugLiveHandles(), canSplit, width, value, copy, span, writable, iterations, decoded, address);
+console.log(version(), debugLiveHandles(), canSplit, width, value, copy, span, writable, iterations, decoded, address, usage);

@@ -1,0 +1,174 @@
+# Language models that label concepts: behind a server, or a function of the caller.
+
+"""
+    Eidos.ChatRequest
+
+A question to a language model of your own, see [`Chat`](@ref).
+
+* `system_prompt`: what the model is to do; `user_prompt`: what it is to do it with.
+* `json_schema`: the JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read
+  too.
+* `max_tokens`: how many tokens the answer should have at most.
+"""
+struct ChatRequest
+    system_prompt::String
+    user_prompt::String
+    json_schema::String
+    max_tokens::Int
+end
+
+ChatRequest(request::LibEidos.eidos_chat_request) =
+    ChatRequest(unsafe_string(request.system_prompt, request.system_prompt_len),
+                unsafe_string(request.user_prompt, request.user_prompt_len),
+                unsafe_string(request.json_schema, request.json_schema_len), request.max_tokens)
+
+"""
+    ChatAnswer(text; prompt_tokens, completion_tokens)
+
+The answer of a language model of your own, with what it cost: tokens of the question and of the answer. See
+[`Chat`](@ref).
+"""
+struct ChatAnswer
+    text::String
+    prompt_tokens::Int
+    completion_tokens::Int
+end
+ChatAnswer(text; prompt_tokens, completion_tokens) = ChatAnswer(text, prompt_tokens, completion_tokens)
+
+"""
+    Chat(model; base_url, api_key, cache_folder, ...)
+    Chat(answer; name, cache_folder, ...)
+
+Which language model [`llm_labels`](@ref) asks: the one of that name behind an OpenAI-compatible server, or a function of
+your own.
+
+# A server
+* `base_url`: the address that `/chat/completions` is appended to (`OPENAI_BASE_URL`, or `https://api.openai.com/v1`).
+* `api_key`: the key of the account (`OPENAI_API_KEY`, which is sent over https and to this very machine only); `""` sends
+  none. It appears in no error, in no cache and not in the REPL.
+* `timeout`: how long one request may take, with its answer, in whole seconds (120).
+* `retries`: how often a request is repeated that failed for a reason that may pass (4).
+* `parallel_requests`: how many requests may be on their way at the same time (4).
+* `temperature`: how much chance there is in the answers (0); negative leaves it to the server.
+
+# A function
+`answer` is called with an [`Eidos.ChatRequest`](@ref) and returns a string, or a [`ChatAnswer`](@ref) that says what it
+cost. It is asked one question at a time, in the task that asks for labels, and may wait there.
+
+What it throws is why that concept has no label; the other concepts are asked for all the same. After an
+[`EidosError`](@ref) of status `:access_denied`, `:not_found` or `:budget_exhausted` nothing more is asked.
+* `name`: the name of the model, which a cache needs.
+
+# Both
+* `cache_folder`: a folder that keeps every answer, so that the same question is paid for once and an interrupted run goes
+  on where it stopped (no cache).
+* `max_tokens`: how many tokens one answer may have (1024); models that think first need some thousands.
+* `request_budget`: the most requests that one call may send, repetitions counted (no limit).
+* `token_budget`: the most tokens that one call may spend, of questions and answers together (no limit). A request that
+  could exceed it is not sent.
+
+```julia
+Chat("gpt-4.1-nano"; cache_folder = "answers")
+Chat("llama"; base_url = "http://localhost:8080/v1")
+Chat(request -> my_model(request.system_prompt, request.user_prompt))
+```
+"""
+struct Chat
+    answer::Any # the function; `nothing` for a server
+    options::NamedTuple
+end
+
+Chat(model::AbstractString; base_url = nothing, api_key = nothing, timeout = nothing, retries = nothing,
+     parallel_requests = nothing, temperature = nothing, limits...) =
+    Chat(nothing, (; model, base_url, api_key, timeout_seconds = timeout, retries, parallel_requests, temperature,
+                   chat_limits(; limits...)...))
+
+Chat(answer; name = nothing, limits...) = Chat(answer, (; model = name, chat_limits(; limits...)...))
+
+chat_limits(; cache_folder = nothing, max_tokens = nothing, request_budget = nothing, token_budget = nothing) =
+    (; cache_folder, max_tokens, request_budget, token_budget)
+
+# The key is not for everybody who looks at the screen.
+Base.show(io::IO, chat::Chat) = print(io, "Chat(", something(chat.answer, repr(chat.options.model)), ")")
+
+# What the library's callback is given: the function to ask, the call's control, and what the function threw first.
+mutable struct Asking
+    answer::Any
+    control::Ptr{LibEidos.eidos_control}
+    thrown::Any
+end
+Asking(chat::Chat) = Asking(chat.answer, C_NULL, nothing)
+
+# The library calls this on the thread that made the long call: see `on_progress`.
+function on_question(request::Ptr{LibEidos.eidos_chat_request}, reply::Ptr{LibEidos.eidos_chat_reply}, asking::Ptr{Cvoid})
+    gc_state = ccall(:jl_gc_unsafe_enter, Int8, ())
+    status = answer!(request, reply, asking)
+    ccall(:jl_gc_unsafe_leave, Cvoid, (Int8,), gc_state)
+    status
+end
+
+# No exception may cross the library.
+@noinline function answer!(request, reply, pointer)::LibEidos.eidos_status
+    asking = unsafe_pointer_to_objref(pointer)::Asking
+    try
+        answer = Base.reenable_sigint() do
+            GC.safepoint()
+            asking.answer(ChatRequest(unsafe_load(request)))
+        end
+        set_answer(reply, answer)
+        LibEidos.OK
+    catch thrown
+        fail(reply, asking, thrown)
+    end
+end
+
+set_answer(reply, answer::AbstractString) = set_answer(reply, String(answer))
+# With its length, since a `Cstring` could not hold a NUL.
+set_answer(reply, answer::String) = GC.@preserve answer check() do err
+    LibEidos.eidos_chat_reply_set_text(reply, Cstring(pointer(answer)), sizeof(answer), err)
+end
+function set_answer(reply, answer::ChatAnswer)
+    LibEidos.eidos_chat_reply_set_usage(reply, answer.prompt_tokens, answer.completion_tokens)
+    set_answer(reply, answer.text)
+end
+set_answer(_, answer) = throw(ArgumentError(
+    "the language model must answer with a string or a ChatAnswer, but it returned a value of type $(typeof(answer))"))
+
+# Ctrl-C stops the whole call; what else is thrown concerns one concept.
+function fail(reply, asking, thrown)
+    if thrown isa InterruptException
+        asking.thrown = thrown
+        LibEidos.eidos_control_cancel(asking.control)
+        return LibEidos.CANCELLED
+    end
+    asking.thrown === nothing && (asking.thrown = thrown)
+    LibEidos.eidos_chat_reply_set_error(reply, explanation(thrown), C_NULL)
+    something(thrown isa EidosError ? status_number(thrown.status) : nothing, LibEidos.UNUSABLE_ANSWER)
+end
+
+function explanation(thrown)
+    words = try
+        thrown isa EidosError ? thrown.message : sprint(showerror, thrown)
+    catch
+        string(nameof(typeof(thrown)))
+    end
+    filter(character -> isvalid(character) && character != '\0', words)
+end
+
+function Options(chat::Chat, asking::Asking)
+    chat.answer === nothing && return Options{LibEidos.eidos_chat_options}(; chat.options...)
+    callback = @cfunction(on_question, LibEidos.eidos_status,
+                          (Ptr{LibEidos.eidos_chat_request}, Ptr{LibEidos.eidos_chat_reply}, Ptr{Cvoid}))
+    Options{LibEidos.eidos_chat_options}(; chat.options..., callback, user_data = asking)
+end
+
+# Runs a call that asks. What the function threw is thrown on where it left not one label, and Ctrl-C always is.
+function answered(call, asking::Asking)
+    result = try
+        call()
+    catch error
+        error isa EidosError && error.status !== :cancelled && asking.thrown !== nothing && throw(asking.thrown)
+        asking.thrown isa InterruptException || rethrow()
+    end
+    asking.thrown isa InterruptException ? throw(asking.thrown) : result
+end

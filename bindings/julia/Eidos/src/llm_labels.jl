@@ -1,0 +1,84 @@
+# Labels for concepts, written by a language model.
+
+"""
+    llm_labels(explainer, acts, chat; examples = 30, context = 10, score_passages = 0, ...)
+    llm_labels(answer, explainer, acts; ...)
+
+Asks a language model, a [`Chat`](@ref), for a label of each concept, from the units that excite it and the text around
+them. The result is an [`Interpretation`](@ref): each of its [`Concept`](@ref)s has a `label`, and its inputs are the
+examples that the model saw. [`label_usage`](@ref) says what the labels have cost.
+
+With a function as first argument (`do`), that is the model: see [`Chat`](@ref).
+
+A concept that cannot be labelled does not lose the others: its label has an `error`. So have those that were not asked for
+because a [`Control`](@ref) was cancelled, the budget was spent or the key refused; with a `cache_folder`, a later call goes
+on there. Only Ctrl-C, and what a `progress` function throws, give up the labels that were found.
+
+# Keywords
+* `concepts`: the indices of the concepts to label, from 1, in the order wanted; all by default.
+* `negative = false`: also label what the most negative activations mean.
+* `sampling = :top`: the model sees the examples with the strongest activations; or `:random` ones that excite the concept;
+  or equally many of each `:quantile` of activation.
+* `examples`: how many examples the model sees of each concept; fewer where there are fewer (30).
+* `context`: how many units of context an example has on each side (10); 0 shows the units alone.
+* `quantiles`: into how many quantiles `sampling = :quantile` cuts (5).
+* `seed`: the seed of everything that is drawn at random (0).
+* `score_passages`: on how many unseen passages that excite the concept, and on as many that do not, the label is scored;
+  0 leaves the score out (0), 20 is a good number.
+* `score_passages_per_request`: how many of them one request holds (10); more are cheaper and judged worse.
+* `score_threshold`: from which part of the concept's strongest activation on a passage counts as exciting when labels are
+  scored, up to 1; below half of that it is quiet (0.5).
+* `system_prompt`: instructions to use instead of the usual ones. They should ask for `{"label": "..."}`.
+* `dry_run = false`: ask nothing; the labels have a `prompt` instead of a text, and the usage is an estimate.
+* `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
+* `control = nothing`: a [`Control`](@ref) to watch and cancel it.
+
+Throws an [`EidosError`](@ref) where not one concept could be labelled (`:network`, `:access_denied`, `:budget_exhausted`,
+`:unusable_answer`, `:cancelled`, ...), or what your function threw first; `:invalid_argument`, `:mismatch`.
+
+```julia
+meaning = llm_labels(explainer, acts, Chat("gpt-4.1-nano"; cache_folder = "answers"); score_passages = 20)
+meaning = llm_labels(explainer, acts) do request
+    my_model(request.system_prompt, request.user_prompt) # returns a string
+end
+[(concept.index, concept.label.text, concept.label.score) for concept in meaning]
+```
+"""
+function llm_labels(explainer::Explainer, acts::Activations, chat::Chat; progress = nothing, control = nothing, keywords...)
+    options = label_options(explainer; keywords...)
+    asking = Asking(chat)
+    asked = Options(chat, asking)
+    answered(asking) do
+        interpreted(explainer, acts, progress, control) do explainer, acts, control, handle, err
+            asking.control = control
+            LibEidos.eidos_interpret_llm_labels(explainer, acts, asked, options, control, handle, err)
+        end
+    end
+end
+
+llm_labels(answer, explainer::Explainer, acts::Activations; keywords...) =
+    llm_labels(explainer, acts, Chat(answer); keywords...)
+
+label_options(explainer; concepts = nothing, negative = false, sampling = :top, examples = nothing, context = nothing,
+              quantiles = nothing, seed = nothing, score_passages = nothing, score_passages_per_request = nothing,
+              score_threshold = nothing, system_prompt = nothing, dry_run = false) =
+    Options{LibEidos.eidos_llm_labels_options}(;
+        concept_numbers(explainer, concepts)..., negative_pole = negative,
+        sampling = choice(:sampling, sampling, SAMPLINGS), example_count = examples, context, quantile_count = quantiles,
+        seed, score_passages, score_passages_per_request, score_threshold, system_prompt, dry_run)
+
+"""
+    label_usage(meaning)
+
+What the labels of an [`Interpretation`](@ref) have cost, as a `NamedTuple`: `requests` that were sent (a repetition
+counts), questions that the cache answered (`cached`), `prompt_tokens` and `completion_tokens` as the server counted them,
+and answers whose server did not say what they cost (`unreported`). After a dry run it is an estimate, and `dry_run` is
+`true`. All is 0 where nobody labelled.
+"""
+function label_usage(meaning::Interpretation)
+    usage = Ref{LibEidos.eidos_label_usage}()
+    use(pointer -> check(err -> LibEidos.eidos_interpretation_label_usage(pointer, usage, err)), meaning.handle)
+    (requests = Int(usage[].requests), cached = Int(usage[].cached), prompt_tokens = Int(usage[].prompt_tokens),
+     completion_tokens = Int(usage[].completion_tokens), unreported = Int(usage[].unreported),
+     dry_run = usage[].dry_run != 0)
+end

@@ -1,0 +1,50 @@
+/** The worker of `own-model.ts`: it calls C, which asks; and while it waits for an answer it does nothing else. */
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+
+import { native, out, withChatCallback, type Pointer, type Question } from './native';
+import type { FromWorker, LabelCall, Reply } from './own-model';
+
+const EIDOS_INTERNAL = 15;
+
+const port = parentPort!;
+const { explainer, activations, chat, options, control, answered } = workerData as LabelCall;
+let asked = 0;
+
+function say(message: FromWorker): void {
+  port.postMessage(message);
+}
+
+/** Sends a question to the thread of the caller, and sleeps until the answer is there. */
+function ask(question: Question): Reply {
+  say({ question });
+  while (Atomics.load(answered, 0) === asked) Atomics.wait(answered, 0, asked);
+  asked++;
+  return receiveMessageOnPort(port)!.message as Reply;
+}
+
+/** The callback of C: no exception may leave it. */
+function answer(question: Question, reply: Pointer): number {
+  try {
+    return pass(ask(question), reply);
+  } catch {
+    return EIDOS_INTERNAL;
+  }
+}
+
+/** Passes an answer on to C. */
+function pass(said: Reply, reply: Pointer): number {
+  if ('status' in said) {
+    native().eidos_chat_reply_set_error(reply, said.message, out());
+    return said.status;
+  }
+  const { text, usage } = said;
+  if (usage) native().eidos_chat_reply_set_usage(reply, usage.promptTokens, usage.completionTokens);
+  const bytes = Buffer.from(text);
+  return native().eidos_chat_reply_set_text(reply, bytes, bytes.length, out());
+}
+
+const [result, error] = [out(), out()];
+const status = withChatCallback(answer, (callback) =>
+  native().eidos_interpret_llm_labels(explainer, activations, { ...chat, callback }, options, control, result, error),
+);
+say({ status, result: result[0]!, error: error[0]! });

@@ -1,0 +1,38 @@
+// Concepts with names, written by a language model: node labels.js [CHAT_MODEL [MODEL [SPLIT [TEXTS [CONCEPTS]]]]]
+//
+// CHAT_MODEL is a model behind an OpenAI-compatible server: OPENAI_BASE_URL says where (by default OpenAI itself) and
+// OPENAI_API_KEY who pays. Answers are kept in the folder labels-cache. Without CHAT_MODEL, or with -, nothing is asked: the
+// first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line.
+import { readFile } from 'node:fs/promises';
+
+import { Explainer, SplitModel } from '@eidos/eidos';
+
+const [chatModel = '-', id = 'eidos:demo', split = 'model.layers.2.mlp', file = 'assets/demo-texts.txt', count = '20'] =
+  process.argv.slice(2);
+const texts = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line.trim());
+
+const model = await SplitModel.load(id, { splitPoints: [split] });
+const [activations] = await model.activations(texts);
+const explainer = await Explainer.fitIca(activations, { conceptCount: Number(count) });
+
+if (chatModel === '-') {
+  const plan = await explainer.llmLabels(activations, { model: chatModel }, { scorePassages: 20, dryRun: true });
+  process.stdout.write(plan.concepts[0]?.positiveLabel?.prompt ?? '');
+  const estimate = `Some(Labelling { model: "${chatModel}", usage: ${cost(plan)}, dry_run: true })`;
+  console.log(`An estimate for all concepts: ${estimate}`);
+} else {
+  const chat = { model: chatModel, cacheFolder: 'labels-cache' };
+  const meaning = await explainer.llmLabels(activations, chat, { scorePassages: 20 });
+  for (const { concept, positiveLabel } of meaning) {
+    const { text = '-', score, error } = positiveLabel ?? {};
+    console.log(String(concept).padStart(4), (score?.toFixed(2) ?? '').padStart(4), text, error?.message ?? '');
+  }
+  console.log(cost(meaning));
+}
+
+/** What labels cost, in a line. @param {import('@eidos/eidos').Interpretation} meaning */
+function cost({ labelUsage }) {
+  const { requests, cached, promptTokens, completionTokens, unreported } = labelUsage;
+  const tokens = `prompt_tokens: ${promptTokens}, completion_tokens: ${completionTokens}`;
+  return `Usage { requests: ${requests}, cached: ${cached}, ${tokens}, unreported: ${unreported} }`;
+}

@@ -1,0 +1,308 @@
+//! Labels for concepts, written by a language model.
+
+use std::ffi::c_char;
+use std::ptr;
+
+use super::activations::eidos_activations;
+use super::call::{call, get};
+use super::chat::eidos_chat_options;
+use super::control::{control_or_default, eidos_control};
+use super::error::eidos_error;
+use super::explainer::eidos_explainer;
+use super::handle::Handle;
+use super::interpretation::{InterpretationValue, eidos_interpretation, string};
+use super::options::{self, options};
+use super::status::{EIDOS_OK, eidos_status, status_of};
+use super::strings::{array, check_out, choice, optional_text, write_handle, write_out};
+use crate::error::{Error, Result};
+use crate::interpret::{LlmLabels, Sampling, Scoring};
+
+/// The examples with the strongest activations. The default.
+pub const EIDOS_SAMPLING_TOP: u32 = 1;
+/// Any examples that excite the concept.
+pub const EIDOS_SAMPLING_RANDOM: u32 = 2;
+/// Equally many examples of each quantile of activation, at random within it.
+pub const EIDOS_SAMPLING_QUANTILE: u32 = 3;
+
+/// How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first; zero means the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_llm_labels_options {
+    /// The size of this struct, set by `eidos_llm_labels_options_init`.
+    pub struct_size: u32,
+    /// 1 also labels what the most negative activations mean.
+    pub negative_pole: u32,
+    /// Which concepts, in the order wanted; NULL means all.
+    pub concepts: *const usize,
+    /// How many there are in `concepts`; 0 means all.
+    pub concept_count: u64,
+    /// How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
+    pub sampling: u32,
+    /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+    /// is shown once, around its strongest unit, and so are units that stand alone and look the same.
+    pub example_count: u32,
+    /// How many units of context an example has on each side, as far as its text goes. `eidos_llm_labels_options_init` sets
+    /// 10; 0 shows the units alone. Whole texts, vocabularies and rows that a caller brought have no context.
+    pub context: u32,
+    /// Into how many quantiles `EIDOS_SAMPLING_QUANTILE` cuts. By default 5.
+    pub quantile_count: u32,
+    /// The seed of everything that is drawn at random.
+    pub seed: u32,
+    /// On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+    /// default, leaves the score out; 20 is a good number.
+    pub score_passages: u32,
+    /// How many of them one request holds. By default 10: more are cheaper and judged worse.
+    pub score_passages_per_request: u32,
+    /// 1 asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate.
+    pub dry_run: u32,
+    /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to
+    /// 1; below half of that it is quiet. By default 0.5.
+    pub score_threshold: f64,
+    /// Instructions to use instead of ours. They should ask for `{"label": "..."}`. NULL: ours.
+    pub system_prompt: *const c_char,
+}
+
+options!(
+    eidos_llm_labels_options,
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        negative_pole: 0,
+        concepts: ptr::null(),
+        concept_count: 0,
+        sampling: 0,
+        example_count: 0,
+        context: 10,
+        quantile_count: 0,
+        seed: 0,
+        score_passages: 0,
+        score_passages_per_request: 0,
+        dry_run: 0,
+        score_threshold: 0.0,
+        system_prompt: ptr::null(),
+    }
+);
+
+impl eidos_llm_labels_options {
+    /// # Safety
+    /// `concepts` is NULL or has `concept_count` values; `system_prompt` is NULL or NUL-terminated.
+    unsafe fn to_rust(self) -> Result<LlmLabels> {
+        // SAFETY: promised by the caller.
+        let concepts =
+            unsafe { array(self.concepts, usize::try_from(self.concept_count).unwrap_or(usize::MAX), "concepts") }?;
+        // SAFETY: promised by the caller.
+        let system_prompt = unsafe { optional_text(self.system_prompt, "system_prompt") }?.map(str::to_owned);
+        let (labels, scoring) = (LlmLabels::default(), Scoring::default());
+        let or = |value: u32, default: usize| if value == 0 { default } else { value as usize };
+        let samplings = [
+            (EIDOS_SAMPLING_TOP, Sampling::Top),
+            (EIDOS_SAMPLING_RANDOM, Sampling::Random),
+            (EIDOS_SAMPLING_QUANTILE, Sampling::Quantile),
+        ];
+        let threshold = if self.score_threshold == 0.0 { scoring.threshold } else { self.score_threshold as f32 };
+        Ok(LlmLabels {
+            concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
+            negative_pole: self.negative_pole != 0,
+            sampling: choice(self.sampling, "sampling", &samplings)?,
+            examples: or(self.example_count, labels.examples),
+            context: self.context as usize,
+            quantiles: or(self.quantile_count, labels.quantiles),
+            seed: self.seed,
+            system_prompt,
+            scoring: (self.score_passages > 0).then(|| Scoring {
+                passages: self.score_passages as usize,
+                per_request: or(self.score_passages_per_request, scoring.per_request),
+                threshold,
+            }),
+        })
+    }
+}
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_llm_labels_options_init(
+    options: *mut eidos_llm_labels_options,
+    size: usize,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// What labels have cost.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_label_usage {
+    /// Requests that were sent; a repetition counts.
+    pub requests: u64,
+    /// Questions that the cache answered.
+    pub cached: u64,
+    /// Tokens of the questions, as the server counted them.
+    pub prompt_tokens: u64,
+    /// Tokens of the answers, as the server counted them.
+    pub completion_tokens: u64,
+    /// Answers whose server did not say what they cost.
+    pub unreported: u64,
+    /// 1 when nothing was asked and the numbers are an estimate.
+    pub dry_run: u64,
+}
+
+/// Asks a language model for a label of each concept, from the units that excite it and the text around them. The inputs of
+/// the interpretation are the examples that the model saw. `chat` says which model; `options`, `control` and `err` may be
+/// NULL.
+///
+/// A concept that cannot be labelled does not lose the others: it has no label and `eidos_interpretation_label_error` says
+/// why. That holds for the concepts, too, that were not asked for because the call was cancelled while it labelled, the
+/// budget was spent or the key refused; with a cache folder, a later call goes on there. The call fails only when not one
+/// concept could be labelled.
+///
+/// # Safety
+/// The handles are live; the options were filled by their init functions; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpret_llm_labels(
+    explainer: *const eidos_explainer,
+    activations: *const eidos_activations,
+    chat: *const eidos_chat_options,
+    options: *const eidos_llm_labels_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_interpretation,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            if chat.is_null() {
+                return Err(Error::argument("`chat` is NULL").hint("say which language model is to be asked"));
+            }
+            let chat = options::read(chat)?.open()?;
+            let options = options::read(options)?;
+            let (labels, control) = (options.to_rust()?, control_or_default(control)?);
+            let interpretation = if options.dry_run == 0 {
+                labels.interpret(explainer, activations, &chat, &control)?
+            } else {
+                labels.dry_run(explainer, activations, &chat, &control)?
+            };
+            write_handle(out, InterpretationValue::new(interpretation)?);
+            Ok(())
+        })
+    }
+}
+
+/// The label of the entry `index` at a pole (`EIDOS_POLE_*`); NULL when it has none. Borrowed from the interpretation;
+/// `len` may be NULL.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_label(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(interpretation, len, |value| value.label_text(index, pole)) }
+}
+
+/// How well the label of the entry `index` at a pole tells unseen passages apart: the balanced accuracy from 0 to 1, where
+/// 0.5 is chance. NaN when it was not scored. The JSON has the counts.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_label_score(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+) -> f64 {
+    get(f64::NAN, || {
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+        let score = value.label(index, pole).and_then(|label| label.score);
+        Ok(score.map_or(f64::NAN, |score| score.balanced_accuracy))
+    })
+}
+
+/// Why the entry `index` has no label at a pole, or a label without a score; NULL when nothing went wrong. Borrowed from
+/// the interpretation; `len` may be NULL.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_label_error(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(interpretation, len, |value| value.label_error(index, pole)) }
+}
+
+/// The status that belongs to `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_label_status(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+) -> eidos_status {
+    get(EIDOS_OK, || {
+        // SAFETY: promised by the caller.
+        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+        let error = value.label(index, pole).and_then(|label| label.error.as_ref());
+        Ok(error.map_or(EIDOS_OK, |error| status_of(&error.code)))
+    })
+}
+
+/// What the model would be asked about the entry `index` at a pole: the message of the user. NULL unless it was a dry run.
+/// Borrowed from the interpretation; `len` may be NULL.
+///
+/// # Safety
+/// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_label_prompt(
+    interpretation: *const eidos_interpretation,
+    index: usize,
+    pole: u32,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(interpretation, len, |value| value.label_prompt(index, pole)) }
+}
+
+/// What the labels have cost; all zero where nobody labelled.
+///
+/// # Safety
+/// `interpretation` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_label_usage(
+    interpretation: *const eidos_interpretation,
+    out: *mut eidos_label_usage,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let labelling = eidos_interpretation::borrow(interpretation)?.labelling().cloned().unwrap_or_default();
+            let usage = labelling.usage;
+            let result = eidos_label_usage {
+                requests: usage.requests,
+                cached: usage.cached,
+                prompt_tokens: usage.prompt_tokens,
+                completion_tokens: usage.completion_tokens,
+                unreported: usage.unreported,
+                dry_run: u64::from(labelling.dry_run),
+            };
+            write_out(out, result, "out")
+        })
+    }
+}

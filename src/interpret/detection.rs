@@ -1,0 +1,173 @@
+//! Can a reader tell from the label which unseen passages excite the concept?
+
+use std::ops::Range;
+
+use super::label::DetectionScore;
+use super::passages::Passages;
+use super::sampling::Sampling;
+use crate::error::{Error, Result};
+use crate::linalg::RandomState;
+
+/// How labels are scored: the language model gets the label and passages that it has not seen, and judges which of them
+/// fit. As many passages excite the concept as leave it quiet; the score is the balanced accuracy.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scoring {
+    /// How many passages of each kind are judged, at least 1; fewer where there are fewer.
+    pub passages: usize,
+    /// How many passages one request holds, at least 1: more are cheaper and judged worse.
+    pub per_request: usize,
+    /// From which part of the concept's strongest activation on a passage is exciting, above 0 and at most 1. A passage is
+    /// quiet where nothing in it reaches half of that; those between are not judged.
+    pub threshold: f32,
+}
+
+impl Default for Scoring {
+    fn default() -> Self {
+        Self { passages: 20, per_request: 10, threshold: 0.5 }
+    }
+}
+
+/// For how many rows a quiet passage is looked for before there are none, for each that is wanted.
+const TRIES: usize = 200;
+
+/// A passage and the truth about it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct TestPassage {
+    pub(super) text: String,
+    pub(super) exciting: bool,
+}
+
+impl Scoring {
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] naming what cannot be right.
+    pub(super) fn check(&self) -> Result<()> {
+        if self.passages == 0 || self.per_request == 0 {
+            return Err(Error::argument("labels were to be scored on 0 passages").hint("ask for at least one"));
+        }
+        if !(self.threshold > 0.0 && self.threshold <= 1.0) {
+            return Err(Error::argument(format!("a scoring threshold of {} cannot be reached", self.threshold))
+                .hint("give a part of the strongest activation, such as 0.5"));
+        }
+        Ok(())
+    }
+
+    /// The passages to judge, in random order; `None` where there are too few of a kind to say anything. `strength` is how
+    /// strongly a row excites the concept, `excited` are the rows above zero, strongest first, and `shown` those that the
+    /// labelling model has seen.
+    pub(super) fn passages(
+        &self,
+        passages: &Passages<'_>,
+        strength: &[f32],
+        excited: &[usize],
+        shown: &[usize],
+        random: &mut RandomState,
+    ) -> Option<Vec<TestPassage>> {
+        let largest = strength[*excited.first()?];
+        let enough = self.threshold * largest;
+        let exciting = &excited[..excited.partition_point(|&row| strength[row] >= enough)];
+        let mut taken = Taken::new(passages, shown);
+        // More than are needed, since some will look like others.
+        let mut candidates = Sampling::Quantile.choose(exciting, self.passages * 4, 5, random);
+        random.shuffle(&mut candidates);
+        let mut test: Vec<TestPassage> = Vec::new();
+        let mut candidates = candidates.into_iter();
+        while test.len() < self.passages
+            && let Some(row) = candidates.next()
+        {
+            test.extend(taken.take(row).map(|text| TestPassage { text, exciting: true }));
+        }
+        let found = test.len();
+        let last = u32::try_from(strength.len() - 1).unwrap_or(u32::MAX);
+        for _ in 0..self.passages * TRIES {
+            if test.len() == found + self.passages {
+                break;
+            }
+            let row = random.up_to(last) as usize;
+            let quiet = passages.window(row).all(|row| strength[row] < enough / 2.0);
+            test.extend(taken.take_if(quiet, row).map(|text| TestPassage { text, exciting: false }));
+        }
+        if found == 0 || test.len() == found {
+            return None;
+        }
+        random.shuffle(&mut test);
+        Some(test)
+    }
+}
+
+/// What was shown or taken already: no passage is judged twice, and none that the labelling model has seen.
+struct Taken<'a> {
+    passages: &'a Passages<'a>,
+    windows: Vec<Range<usize>>,
+    texts: std::collections::HashSet<String>,
+}
+
+impl<'a> Taken<'a> {
+    fn new(passages: &'a Passages<'a>, shown: &[usize]) -> Self {
+        let windows = shown.iter().map(|&row| passages.window(row)).collect();
+        Self { passages, windows, texts: shown.iter().map(|&row| passages.plain(row)).collect() }
+    }
+
+    fn take(&mut self, row: usize) -> Option<String> {
+        self.take_if(true, row)
+    }
+
+    fn take_if(&mut self, wanted: bool, row: usize) -> Option<String> {
+        let window = self.passages.window(row);
+        let overlaps = |other: &Range<usize>| window.start < other.end && other.start < window.end;
+        if !wanted || self.windows.iter().any(overlaps) {
+            return None;
+        }
+        let text = self.passages.plain(row);
+        if text.trim().is_empty() || !self.texts.insert(text.clone()) {
+            return None;
+        }
+        self.windows.push(window);
+        Some(text)
+    }
+}
+
+/// The score of judgements, as many as there were passages; `None` for a passage without an answer. There is no score
+/// unless both kinds were judged.
+pub(super) fn score(test: &[TestPassage], judged: &[Option<bool>]) -> Option<DetectionScore> {
+    let mut score = DetectionScore::default();
+    for (passage, judged) in test.iter().zip(judged) {
+        let Some(judged) = *judged else {
+            score.unanswered += 1;
+            continue;
+        };
+        let right = usize::from(judged == passage.exciting);
+        if passage.exciting {
+            score.exciting += 1;
+            score.exciting_right += right;
+        } else {
+            score.quiet += 1;
+            score.quiet_right += right;
+        }
+    }
+    if score.exciting == 0 || score.quiet == 0 {
+        return None;
+    }
+    let share = |right: usize, all: usize| right as f64 / all as f64;
+    score.balanced_accuracy =
+        f64::midpoint(share(score.exciting_right, score.exciting), share(score.quiet_right, score.quiet));
+    Some(score)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_is_balanced_between_exciting_and_quiet_passages() {
+        let passage = |exciting: bool| TestPassage { text: String::new(), exciting };
+        let test = [true, true, true, true, false, false].map(passage);
+        let judged = |answers: [u8; 6]| answers.map(|answer| [Some(false), Some(true), None][usize::from(answer)]);
+        let accuracy = |answers: [u8; 6]| score(&test, &judged(answers)).map(|score| score.balanced_accuracy);
+        assert_eq!(accuracy([1, 1, 1, 1, 0, 0]), Some(1.0));
+        assert_eq!(accuracy([1, 1, 1, 1, 1, 1]), Some(0.5));
+        assert_eq!(accuracy([0, 0, 0, 1, 0, 1]), Some(0.375));
+        assert_eq!(accuracy([1, 0, 2, 2, 0, 2]), Some(0.75));
+        assert_eq!(accuracy([1, 1, 1, 1, 2, 2]), None);
+        assert_eq!(score(&test, &judged([1, 0, 2, 2, 0, 2])).map(|score| score.unanswered), Some(3));
+    }
+}

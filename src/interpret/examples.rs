@@ -1,0 +1,123 @@
+//! The examples that a language model sees of a concept, as it reads them.
+
+use std::collections::HashSet;
+
+use super::detection::TestPassage;
+use super::interpretation::{Input, Pole};
+use super::label::LabelError;
+use super::llm_labels::LlmLabels;
+use super::passages::Passages;
+use crate::error::{Error, ErrorCode};
+use crate::linalg::RandomState;
+
+/// The strength that the strongest example has in a prompt.
+const SCALE: f32 = 10.0;
+
+/// How many other parts of a passage are listed.
+const MOST_OTHERS: usize = 5;
+
+/// What a language model is asked about one pole of a concept.
+#[derive(Debug, Default)]
+pub(super) struct Examples {
+    /// The examples.
+    pub(super) inputs: Vec<Input>,
+    /// The examples as the model reads them.
+    pub(super) question: String,
+    /// What its label is scored on.
+    pub(super) test: Test,
+    /// Why nothing can be asked.
+    pub(super) problem: Option<LabelError>,
+}
+
+/// The passages that a label is scored on.
+#[derive(Debug, Default)]
+pub(super) enum Test {
+    /// Labels are not scored.
+    #[default]
+    NotWanted,
+    /// There are too few of a kind.
+    TooFew,
+    /// These.
+    Passages(Vec<TestPassage>),
+}
+
+impl Examples {
+    /// Chooses the examples and test passages of one pole. `strength` is how strongly each row excites it.
+    pub(super) fn choose(
+        wanted: &LlmLabels,
+        concept: usize,
+        pole: Pole,
+        strength: &[f32],
+        passages: &Passages<'_>,
+    ) -> Self {
+        // Of its own for each concept, so that the choice does not depend on which others are asked for.
+        let mut random = RandomState::new(wanted.seed.wrapping_add(concept as u32 * 2 + pole as u32));
+        let mut excited: Vec<usize> =
+            (0..strength.len()).filter(|&row| strength[row] > 0.0 && strength[row].is_finite()).collect();
+        excited.sort_by(|&left, &right| strength[right].total_cmp(&strength[left]));
+        passages.keep_different(&mut excited);
+        let Some(&strongest) = excited.first() else {
+            let sign = if pole == Pole::Positive { "positive" } else { "negative" };
+            let error = Error::new(ErrorCode::InvalidData, format!("concept {concept} has no {sign} activation"))
+                .hint("there is nothing to label: the concept is dead on these texts");
+            return Self { problem: Some((&error).into()), ..Self::default() };
+        };
+        let shown = wanted.sampling.choose(&excited, wanted.examples, wanted.quantiles, &mut random);
+        let scale = Scale { strongest: strength[strongest] };
+        let sign = if pole == Pole::Positive { 1.0 } else { -1.0 };
+        let input = |&row: &usize| Input { text: passages.name(row), activation: sign * strength[row], row };
+        let test = match wanted.scoring {
+            None => Test::NotWanted,
+            Some(scoring) => {
+                scoring.passages(passages, strength, &excited, &shown, &mut random).map_or(Test::TooFew, Test::Passages)
+            }
+        };
+        let question = question(&shown, strength, passages, scale);
+        Self { inputs: shown.iter().map(input).collect(), question, test, problem: None }
+    }
+}
+
+/// The examples as a language model reads them: `1. (10) a <<great>> film | also: "film" (6)`. What looks the same is shown
+/// once.
+fn question(shown: &[usize], strength: &[f32], passages: &Passages<'_>, scale: Scale) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut seen = HashSet::new();
+    for &row in shown {
+        let text = passages.marked(row);
+        if seen.insert(text.clone()) {
+            let (number, strong, others) =
+                (seen.len(), scale.of(strength[row]), others(row, strength, passages, scale));
+            lines.push(format!("{number}. ({strong}) {text}{others}\n"));
+        }
+    }
+    format!("Passages:\n{}", lines.concat())
+}
+
+/// What else in the passage excites the concept, at least half as strongly: the strongest few, in the order of the text.
+fn others(row: usize, strength: &[f32], passages: &Passages<'_>, scale: Scale) -> String {
+    let enough = strength[row] / 2.0;
+    let mut others: Vec<usize> = passages
+        .window(row)
+        .filter(|&other| other != row && strength[other] >= enough && scale.of(strength[other]) > 0)
+        .collect();
+    others.sort_by(|&left, &right| strength[right].total_cmp(&strength[left]));
+    others.truncate(MOST_OTHERS);
+    others.sort_unstable();
+    let name = |other: usize| format!("\"{}\" ({})", passages.unit(other), scale.of(strength[other]));
+    let listed: Vec<String> = others.into_iter().map(name).collect();
+    if listed.is_empty() { String::new() } else { format!(" | also: {}", listed.join(", ")) }
+}
+
+/// From activations to the numbers 0 to 10 of a prompt.
+#[derive(Clone, Copy)]
+struct Scale {
+    /// Above zero.
+    strongest: f32,
+}
+
+impl Scale {
+    fn of(self, strength: f32) -> u8 {
+        // The quotient is at most 1, so that this cannot overflow; what is not a number becomes 0.
+        (strength / self.strongest * SCALE).round().clamp(0.0, SCALE) as u8
+    }
+}

@@ -1,0 +1,149 @@
+//! What a row looks like to a reader: the text around its unit, as it was written.
+
+use std::ops::Range;
+
+use crate::activations::Activations;
+use crate::error::{Error, Result};
+use crate::text::{StringTable, UnitSpan, Units};
+
+/// What is before, between and after the marks is cut to so many bytes, so that one long text cannot fill a prompt.
+const LONGEST_PART: usize = 1000;
+
+/// The units of activations with so many units of context on each side, as far as their text goes.
+pub(super) struct Passages<'a> {
+    units: &'a Units,
+    /// Empty for a vocabulary, and for rows that a caller brought: their units stand alone.
+    texts: &'a StringTable,
+    context: usize,
+}
+
+impl<'a> Passages<'a> {
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] for rows that stand for no texts.
+    pub(super) fn new(activations: &'a Activations, context: usize) -> Result<Self> {
+        let units = activations.units().ok_or_else(|| {
+            Error::argument("the rows have no texts that a language model could read")
+                .hint("give the text of each row's unit with the rows")
+        })?;
+        Ok(Self { units, texts: activations.texts(), context })
+    }
+
+    /// The rows of the passage around a row: its neighbours in the same text.
+    pub(super) fn window(&self, row: usize) -> Range<usize> {
+        let Some(text) = self.span(row).map(|span| span.text_index) else { return row..row + 1 };
+        let same = |other: usize| self.span(other).is_some_and(|span| span.text_index == text);
+        let before = (row.saturating_sub(self.context)..row).rev().take_while(|&other| same(other)).count();
+        let last = row.saturating_add(self.context).min(self.units.len() - 1);
+        let after = (row + 1..=last).take_while(|&other| same(other)).count();
+        row - before..row + after + 1
+    }
+
+    /// Keeps of rows that are sorted by strength those that show something new: of units that stand alone each different
+    /// one once, else each piece of a text once, around its strongest unit. A word that excites a concept makes its
+    /// neighbours exciting, too, and the same sentence twenty times would teach nobody anything.
+    pub(super) fn keep_different(&self, rows: &mut Vec<usize>) {
+        if self.context == 0 || self.texts.is_empty() {
+            let mut seen = vec![false; self.units.strings().len()];
+            rows.retain(|&row| !std::mem::replace(&mut seen[self.units.string_indices()[row] as usize], true));
+        } else {
+            let mut shown = vec![false; self.units.len()];
+            rows.retain(|&row| {
+                let is_new = !shown[row];
+                if is_new {
+                    shown[self.window(row)].fill(true);
+                }
+                is_new
+            });
+        }
+    }
+
+    /// What the unit of a row is called, as in every other interpretation.
+    pub(super) fn name(&self, row: usize) -> String {
+        self.units.string(row).to_owned()
+    }
+
+    /// The unit of a row, without spaces around it unless it is nothing else.
+    pub(super) fn unit(&self, row: usize) -> String {
+        let written = self.span(row).map(|span| &self.texts.get(span.text_index)[span.begin..span.end]);
+        let unit = written.filter(|text| !text.is_empty()).unwrap_or_else(|| self.units.string(row));
+        on_one_line(start_of(&unit[without_spaces(unit)]))
+    }
+
+    /// The passage around a row, as it was written.
+    pub(super) fn plain(&self, row: usize) -> String {
+        let [before, unit, after] = self.parts(row);
+        before + &unit + &after
+    }
+
+    /// The passage around a row with the row's unit between `<<` and `>>`; a unit that stands alone needs no marks, and one
+    /// of spaces alone stands in quotes.
+    pub(super) fn marked(&self, row: usize) -> String {
+        let [before, unit, after] = self.parts(row);
+        if !before.is_empty() || !after.is_empty() {
+            format!("{before}<<{unit}>>{after}")
+        } else if unit.trim().is_empty() {
+            format!("\"{unit}\"")
+        } else {
+            unit
+        }
+    }
+
+    /// What is before the unit, the unit, and what is after it. The spaces of the text are all kept: those that the unit
+    /// has at its ends belong to the parts around it.
+    fn parts(&self, row: usize) -> [String; 3] {
+        let window = self.window(row);
+        let Some(span) = self.span(row).filter(|span| span.begin < span.end) else {
+            return [String::new(), self.unit(row), String::new()];
+        };
+        let spans = || window.clone().filter_map(|other| self.span(other));
+        let begin = spans().map(|span| span.begin).min().unwrap_or(span.begin);
+        let end = spans().map(|span| span.end).max().unwrap_or(span.end);
+        let text = self.texts.get(span.text_index);
+        let unit = without_spaces(&text[span.begin..span.end]);
+        let (unit_begin, unit_end) = (span.begin + unit.start, span.begin + unit.end);
+        let before = on_one_line(end_of(text[begin..unit_begin].trim_start()));
+        let after = on_one_line(start_of(text[unit_end..end].trim_end()));
+        [before, on_one_line(start_of(&text[unit_begin..unit_end])), after]
+    }
+
+    fn span(&self, row: usize) -> Option<UnitSpan> {
+        if self.texts.is_empty() { None } else { self.units.span(row) }
+    }
+}
+
+/// Where a text is without the spaces at its ends; the whole of it when it is nothing else.
+fn without_spaces(text: &str) -> Range<usize> {
+    let end = text.trim_end().len();
+    if end == 0 { 0..text.len() } else { text.len() - text.trim_start().len()..end }
+}
+
+/// Line breaks and other control characters would end an example; they are shown as in a program.
+fn on_one_line(text: String) -> String {
+    if !text.contains(char::is_control) {
+        return text;
+    }
+    let mut line = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() {
+            line.extend(character.escape_debug());
+        } else {
+            line.push(character);
+        }
+    }
+    line
+}
+
+fn start_of(text: &str) -> String {
+    if text.len() <= LONGEST_PART {
+        text.to_owned()
+    } else {
+        format!("{}…", &text[..text.floor_char_boundary(LONGEST_PART)])
+    }
+}
+
+fn end_of(text: &str) -> String {
+    if text.len() <= LONGEST_PART {
+        return text.to_owned();
+    }
+    format!("…{}", &text[text.ceil_char_boundary(text.len() - LONGEST_PART)..])
+}

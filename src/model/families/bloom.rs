@@ -1,0 +1,133 @@
+//! BLOOM (Le Scao et al. 2022): positions that only lower scores (ALiBi), a norm of the embedding, layer norms before each
+//! branch. Its attention and MLP modules give the sum with the residual stream.
+
+use serde_json::json;
+
+use super::{Family, Head, decoder_heads};
+use crate::error::Result;
+use crate::model::blueprint::{
+    Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Scales, Site,
+};
+use crate::model::config::Config;
+use crate::model::layers::Activation;
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "bloom",
+    classes: &[
+        ("BloomModel", Head::Base),
+        ("BloomForCausalLM", Head::CausalLanguageModel),
+        ("BloomForSequenceClassification", Head::SequenceClassification),
+        ("BloomForTokenClassification", Head::TokenClassification),
+    ],
+    blueprint,
+};
+
+/// The fields that modules are made from.
+struct Sizes {
+    vocabulary: usize,
+    width: usize,
+    logits: usize,
+    epsilon: f64,
+    attention_dropout: f64,
+}
+
+fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
+    config.only("apply_residual_connection_post_layernorm", &[json!(false)])?;
+    let width = config.size("n_embed", config.size("hidden_size", 64)?)?;
+    let heads = config.size("n_head", config.size("num_attention_heads", 8)?)?;
+    Config::divides(("n_head", heads), ("hidden_size", width))?;
+    let vocabulary = config.size("vocab_size", 250_880)?;
+    let blocks = config.blocks("n_layer", config.blocks("num_hidden_layers", 2)?)?;
+    let sizes = Sizes {
+        vocabulary,
+        width,
+        logits: head.logits(config, vocabulary)?,
+        epsilon: config.number("layer_norm_epsilon", 1e-5)?,
+        attention_dropout: config.number("attention_dropout", 0.0)?,
+    };
+    let attention = AttentionSettings {
+        fused: Some(FusedLayout::PerKeyHead),
+        causal: true,
+        alibi: Some(Alibi::Exact),
+        ..AttentionSettings::new(heads, heads, width / heads)
+    };
+    Ok(Blueprint {
+        family: FAMILY.model_type,
+        vocabulary,
+        width,
+        inner_width: width.saturating_mul(4),
+        logits: sizes.logits,
+        blocks,
+        // No table limits them; the published models were trained with this length.
+        max_positions: config.size("seq_length", 2048)?,
+        first_position: 0,
+        uncounted_token: None,
+        functions: Vec::new(),
+        shared_blocks: Vec::new(),
+        attention: vec![attention; blocks],
+        rotations: Vec::new(),
+        residual: Residual::Sequential,
+        scales: Scales::default(),
+        pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
+        base_prefix: "transformer",
+        block_list: "h",
+        root: root(config, head, &sizes, blocks)?,
+    })
+}
+
+fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
+    let at = Site::Embedding;
+    let &Sizes { vocabulary, width, logits, epsilon, .. } = sizes;
+    let parts = vec![
+        Part::embedding("word_embeddings", vocabulary, width).gives(at(EmbeddingSite::Token)),
+        Part::layer_norm("word_embeddings_layernorm", width, epsilon).gives(at(EmbeddingSite::Norm)),
+        Part::list("h", (0..blocks).map(|index| block(sizes, index)).collect()),
+        Part::layer_norm("ln_f", width, epsilon).gives(Site::FinalNorm),
+    ];
+    let base = |name| Part::container(name, "BloomModel", parts).gives(Site::FinalNorm);
+    Ok(match head {
+        Head::CausalLanguageModel => {
+            let tied = config.flag("tie_word_embeddings", true)?.then_some("transformer.word_embeddings.weight");
+            let scores = decoder_heads::language_model(width, logits, tied);
+            Part::container("", "BloomForCausalLM", vec![base("transformer"), scores])
+        }
+        Head::SequenceClassification => {
+            let scores = decoder_heads::sequence_scores(width, logits);
+            Part::container("", "BloomForSequenceClassification", vec![base("transformer"), scores])
+        }
+        Head::TokenClassification => {
+            let mut parts = vec![base("transformer")];
+            parts.extend(decoder_heads::token_scores(config, "classifier", width, logits, true)?);
+            Part::container("", "BloomForTokenClassification", parts)
+        }
+        _ => base(""),
+    })
+}
+
+fn block(sizes: &Sizes, index: usize) -> Part {
+    use BlockSite::{
+        AttentionInputNorm, AttentionProjection, AttentionResidual, MlpActivation, MlpDown, MlpInner, MlpInputNorm,
+        Output, QueryKeyValue,
+    };
+    let at = |site| Site::Block(index, site);
+    let &Sizes { width, epsilon, .. } = sizes;
+    let inner = width.saturating_mul(4);
+    let attention = vec![
+        Part::linear("query_key_value", width, width.saturating_mul(3), true).gives(at(QueryKeyValue)),
+        Part::linear("dense", width, width, true).gives(at(AttentionProjection)),
+        // It gives the weights of the attention, not rows of tokens.
+        Part::dropout("attention_dropout", sizes.attention_dropout),
+    ];
+    let mlp = vec![
+        Part::linear("dense_h_to_4h", width, inner, true).gives(at(MlpInner)),
+        Part::activation("gelu_impl", "BloomGelu", Activation::GeluTanh).gives(at(MlpActivation)),
+        Part::linear("dense_4h_to_h", inner, width, true).gives(at(MlpDown)),
+    ];
+    let children = vec![
+        Part::layer_norm("input_layernorm", width, epsilon).gives(at(AttentionInputNorm)),
+        Part::container("self_attention", "BloomAttention", attention).gives(at(AttentionResidual)),
+        Part::layer_norm("post_attention_layernorm", width, epsilon).gives(at(MlpInputNorm)),
+        Part::container("mlp", "BloomMLP", mlp).gives(at(Output)),
+    ];
+    Part::container(index.to_string(), "BloomBlock", children).gives(at(Output))
+}

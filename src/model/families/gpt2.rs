@@ -1,0 +1,147 @@
+//! GPT-2 (Radford et al. 2019): learned positions, layer norms before each branch, one projection for queries, keys and
+//! values, weights that lie the other way round.
+
+use serde_json::json;
+
+use super::{Family, Head, decoder_heads};
+use crate::error::Result;
+use crate::model::blueprint::{
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Scales, Site,
+};
+use crate::model::config::Config;
+use crate::model::layers::Activation;
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "gpt2",
+    classes: &[
+        ("GPT2Model", Head::Base),
+        ("GPT2LMHeadModel", Head::CausalLanguageModel),
+        ("GPT2ForSequenceClassification", Head::SequenceClassification),
+        ("GPT2ForTokenClassification", Head::TokenClassification),
+    ],
+    blueprint,
+};
+
+/// The fields that modules are made from.
+struct Sizes {
+    vocabulary: usize,
+    width: usize,
+    inner: usize,
+    logits: usize,
+    positions: usize,
+    epsilon: f64,
+    dropout: f64,
+    attention_dropout: f64,
+    activation: (Activation, &'static str),
+}
+
+fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
+    config.only("add_cross_attention", &[json!(false)])?;
+    let width = config.size("n_embd", 768)?;
+    let heads = config.size("n_head", 12)?;
+    Config::divides(("n_head", heads), ("n_embd", width))?;
+    let vocabulary = config.size("vocab_size", 50_257)?;
+    let blocks = config.blocks("n_layer", 12)?;
+    let sizes = Sizes {
+        vocabulary,
+        width,
+        inner: config.size("n_inner", 4 * width)?,
+        logits: head.logits(config, vocabulary)?,
+        positions: config.size("n_positions", 1024)?,
+        epsilon: config.number("layer_norm_epsilon", 1e-5)?,
+        dropout: config.number("resid_pdrop", 0.1)?,
+        attention_dropout: config.number("attn_pdrop", 0.1)?,
+        activation: Activation::named(config, "activation_function", "gelu_new")?,
+    };
+    let attention = AttentionSettings {
+        fused: Some(FusedLayout::Stacked),
+        causal: true,
+        ..AttentionSettings::new(heads, heads, width / heads)
+    };
+    let scale = if config.flag("scale_attn_weights", true)? { attention.scale } else { 1.0 };
+    let by_block = config.flag("scale_attn_by_inverse_layer_idx", false)?;
+    let of_block = |index: usize| {
+        let scale = if by_block { scale / (index + 1) as f32 } else { scale };
+        AttentionSettings { scale, ..attention.clone() }
+    };
+    Ok(Blueprint {
+        family: FAMILY.model_type,
+        vocabulary,
+        width,
+        inner_width: sizes.inner,
+        logits: sizes.logits,
+        blocks,
+        max_positions: sizes.positions,
+        first_position: 0,
+        uncounted_token: None,
+        functions: Vec::new(),
+        shared_blocks: Vec::new(),
+        attention: (0..blocks).map(of_block).collect(),
+        rotations: Vec::new(),
+        residual: Residual::Sequential,
+        scales: Scales::default(),
+        pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
+        base_prefix: "transformer",
+        block_list: "h",
+        root: root(config, head, &sizes, blocks)?,
+    })
+}
+
+fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
+    let at = Site::Embedding;
+    let &Sizes { vocabulary, width, logits, .. } = sizes;
+    let parts = vec![
+        Part::embedding("wte", vocabulary, width).gives(at(EmbeddingSite::Token)),
+        Part::embedding("wpe", sizes.positions, width).gives(at(EmbeddingSite::Position)),
+        Part::dropout("drop", config.number("embd_pdrop", 0.1)?).gives(at(EmbeddingSite::Output)),
+        Part::list("h", (0..blocks).map(|index| block(sizes, index)).collect()),
+        Part::layer_norm("ln_f", width, sizes.epsilon).gives(Site::FinalNorm),
+    ];
+    let base = |name| Part::container(name, "GPT2Model", parts).gives(Site::FinalNorm);
+    Ok(match head {
+        Head::CausalLanguageModel => {
+            let tied = config.flag("tie_word_embeddings", true)?.then_some("transformer.wte.weight");
+            let scores = decoder_heads::language_model(width, logits, tied);
+            Part::container("", "GPT2LMHeadModel", vec![base("transformer"), scores])
+        }
+        Head::SequenceClassification => {
+            let scores = decoder_heads::sequence_scores(width, logits);
+            Part::container("", "GPT2ForSequenceClassification", vec![base("transformer"), scores])
+        }
+        Head::TokenClassification => {
+            let mut parts = vec![base("transformer")];
+            parts.extend(decoder_heads::token_scores(config, "classifier", width, logits, true)?);
+            Part::container("", "GPT2ForTokenClassification", parts)
+        }
+        _ => base(""),
+    })
+}
+
+fn block(sizes: &Sizes, index: usize) -> Part {
+    use BlockSite::{
+        AttentionInputNorm, AttentionProjection, MlpActivation, MlpDown, MlpInner, MlpInputNorm, Output, QueryKeyValue,
+    };
+    let at = |site| Site::Block(index, site);
+    let &Sizes { width, inner, epsilon, dropout, .. } = sizes;
+    let (function, class) = sizes.activation;
+    let attention = vec![
+        Part::conv1d("c_attn", width, width.saturating_mul(3)).gives(at(QueryKeyValue)),
+        Part::conv1d("c_proj", width, width).gives(at(AttentionProjection)),
+        // PyTorch applies this one as a function: the module is never called.
+        Part::dropout("attn_dropout", sizes.attention_dropout),
+        Part::dropout("resid_dropout", dropout).gives(at(AttentionProjection)),
+    ];
+    let mlp = vec![
+        Part::conv1d("c_fc", width, inner).gives(at(MlpInner)),
+        Part::conv1d("c_proj", inner, width).gives(at(MlpDown)),
+        Part::activation("act", class, function).gives(at(MlpActivation)),
+        Part::dropout("dropout", dropout).gives(at(MlpDown)),
+    ];
+    let children = vec![
+        Part::layer_norm("ln_1", width, epsilon).gives(at(AttentionInputNorm)),
+        Part::container("attn", "GPT2Attention", attention).gives(at(AttentionProjection)),
+        Part::layer_norm("ln_2", width, epsilon).gives(at(MlpInputNorm)),
+        Part::container("mlp", "GPT2MLP", mlp).gives(at(MlpDown)),
+    ];
+    Part::container(index.to_string(), "GPT2Block", children).gives(at(Output))
+}

@@ -1,0 +1,391 @@
+//! What the decoders that are built like Llama have in common: rotary positions, grouped keys, root-mean-square norms,
+//! a gated MLP, and the three heads of transformers. A family says in which of these choices it differs.
+
+use super::rotary::{RotaryDefaults, settings};
+use super::{Head, decoder_heads};
+use crate::error::Result;
+use crate::model::blueprint::{
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, RotarySettings, Scales, Site,
+};
+use crate::model::config::Config;
+use crate::model::layers::Activation;
+
+/// The names of a family's classes.
+pub(super) struct Classes {
+    pub model: &'static str,
+    pub layer: &'static str,
+    pub attention: &'static str,
+    pub mlp: &'static str,
+    pub norm: &'static str,
+    pub rotary: &'static str,
+    pub causal: &'static str,
+    pub sequences: &'static str,
+    pub tokens: &'static str,
+}
+
+/// The classes of a family by what their names begin with.
+macro_rules! classes {
+    ($name:literal) => {
+        $crate::model::families::llama_parts::Classes {
+            model: concat!($name, "Model"),
+            layer: concat!($name, "DecoderLayer"),
+            attention: concat!($name, "Attention"),
+            mlp: concat!($name, "MLP"),
+            norm: concat!($name, "RMSNorm"),
+            rotary: concat!($name, "RotaryEmbedding"),
+            causal: concat!($name, "ForCausalLM"),
+            sequences: concat!($name, "ForSequenceClassification"),
+            tokens: concat!($name, "ForTokenClassification"),
+        }
+    };
+}
+pub(super) use classes;
+
+/// The heads that a family's classes have.
+pub(super) const fn heads(classes: &Classes) -> [(&'static str, Head); 4] {
+    [
+        (classes.model, Head::Base),
+        (classes.causal, Head::CausalLanguageModel),
+        (classes.sequences, Head::SequenceClassification),
+        (classes.tokens, Head::TokenClassification),
+    ]
+}
+
+/// What a family takes where its configuration says nothing.
+pub(super) struct Defaults {
+    pub vocabulary: usize,
+    pub width: usize,
+    pub inner: usize,
+    pub blocks: usize,
+    pub heads: usize,
+    /// As many as heads where `None`.
+    pub key_value_heads: Option<usize>,
+    /// The width by the number of heads where `None`.
+    pub head_width: Option<usize>,
+    pub positions: usize,
+    pub theta: f64,
+    pub epsilon: f64,
+    pub padding: Option<u32>,
+    pub tied: bool,
+    /// The field that names the activation function, and what it is if it does not.
+    pub activation: (&'static str, &'static str),
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self {
+            vocabulary: 32_000,
+            width: 4096,
+            inner: 11_008,
+            blocks: 32,
+            heads: 32,
+            key_value_heads: None,
+            head_width: None,
+            positions: 2048,
+            theta: 10_000.0,
+            epsilon: 1e-6,
+            padding: None,
+            tied: false,
+            activation: ("hidden_act", "silu"),
+        }
+    }
+}
+
+/// Where the norms of a block stand.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Norms {
+    /// Before each branch.
+    Before,
+    /// On what each branch gives.
+    After,
+    /// Both.
+    Both,
+}
+
+/// Norms of queries and keys.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum HeadNorms {
+    /// Of each head.
+    Each,
+    /// Of all heads together.
+    Together,
+}
+
+/// A decoder like Llama. It begins as Llama without biases; a family changes what differs.
+#[allow(clippy::struct_excessive_bools, reason = "each is one free choice of a configuration")]
+pub(super) struct Decoder<'a> {
+    config: &'a Config,
+    head: Head,
+    classes: &'static Classes,
+    pub blocks: usize,
+    pub width: usize,
+    vocabulary: usize,
+    inner: usize,
+    logits: usize,
+    positions: usize,
+    epsilon: f64,
+    activation: (Activation, &'static str),
+    padding: Option<u32>,
+    tied: bool,
+    /// Of each block.
+    pub attention: Vec<AttentionSettings>,
+    pub rotations: Vec<RotarySettings>,
+    pub scales: Scales,
+    /// Whether queries, keys and values have a bias.
+    pub read_bias: bool,
+    /// Whether the output projection of the attention has one.
+    pub output_bias: bool,
+    pub mlp_bias: bool,
+    pub norms: Norms,
+    /// Whether the weights of norms are one more than the file says.
+    pub norms_plus_one: bool,
+    pub head_norms: Option<HeadNorms>,
+    /// The class of the token embedding and what its rows are multiplied by.
+    pub embedding: (&'static str, f32),
+    /// Whether one projection gives queries, keys and values, and one gate and factor of the MLP; with the dropout behind
+    /// each branch.
+    pub fused: Option<f64>,
+}
+
+impl<'a> Decoder<'a> {
+    /// Reads what all of these families have.
+    pub fn read(config: &'a Config, head: Head, classes: &'static Classes, defaults: &Defaults) -> Result<Self> {
+        let width = config.size("hidden_size", defaults.width)?;
+        let heads = config.size("num_attention_heads", defaults.heads)?;
+        let key_value_heads = config.size("num_key_value_heads", defaults.key_value_heads.unwrap_or(heads))?;
+        Config::divides(("num_key_value_heads", key_value_heads), ("num_attention_heads", heads))?;
+        let head_width = match (config.get("head_dim"), defaults.head_width) {
+            (None, None) => {
+                Config::divides(("num_attention_heads", heads), ("hidden_size", width))?;
+                width / heads
+            }
+            (_, default) => config.size("head_dim", default.unwrap_or(1))?,
+        };
+        let vocabulary = config.size("vocab_size", defaults.vocabulary)?;
+        let blocks = config.blocks("num_hidden_layers", defaults.blocks)?;
+        let attention = AttentionSettings {
+            rotary: Some(0),
+            causal: true,
+            ..AttentionSettings::new(heads, key_value_heads, head_width)
+        };
+        Ok(Self {
+            config,
+            head,
+            classes,
+            blocks,
+            width,
+            vocabulary,
+            inner: config.size("intermediate_size", defaults.inner)?,
+            logits: head.logits(config, vocabulary)?,
+            positions: config.size("max_position_embeddings", defaults.positions)?,
+            epsilon: config.number("rms_norm_eps", defaults.epsilon)?,
+            activation: Activation::named(config, defaults.activation.0, defaults.activation.1)?,
+            padding: config.token("pad_token_id", defaults.padding)?,
+            tied: config.flag("tie_word_embeddings", defaults.tied)?,
+            attention: vec![attention; blocks],
+            rotations: Vec::new(),
+            scales: Scales::default(),
+            read_bias: false,
+            output_bias: false,
+            mlp_bias: false,
+            norms: Norms::Before,
+            norms_plus_one: false,
+            head_norms: None,
+            embedding: ("Embedding", 1.0),
+            fused: None,
+        })
+    }
+
+    /// Gives all blocks the one rotation that the configuration says.
+    pub fn with_rotation(mut self, defaults: &Defaults) -> Result<Self> {
+        let rotary =
+            RotaryDefaults { theta: defaults.theta, positions: defaults.positions, ..RotaryDefaults::default() };
+        self.rotations = vec![settings(self.config, self.head_width(), &rotary)?];
+        Ok(self)
+    }
+
+    /// Reads the biases of families that have `attention_bias`.
+    pub fn with_attention_bias(mut self) -> Result<Self> {
+        self.read_bias = self.config.flag("attention_bias", false)?;
+        self.output_bias = self.read_bias;
+        Ok(self)
+    }
+
+    /// Lets the blocks that `layer_types` calls sliding, or `sliding` where it says nothing, read `window` tokens.
+    pub fn slide(&mut self, window: Option<usize>, sliding: impl Fn(usize) -> bool) -> Result<()> {
+        let types = self.config.per_block("layer_types", self.blocks)?;
+        for (index, attention) in self.attention.iter_mut().enumerate() {
+            let slides = match types.as_ref().map(|types| types[index]) {
+                None => sliding(index),
+                Some("sliding_attention") => true,
+                Some("full_attention") => false,
+                Some(_) => return Err(self.config.not_built("layer_types")),
+            };
+            attention.window = window.filter(|_| slides);
+        }
+        Ok(())
+    }
+
+    /// Columns of one head.
+    pub fn head_width(&self) -> usize {
+        self.attention[0].head_width
+    }
+
+    /// The decoder as a blueprint.
+    pub fn blueprint(mut self, family: &'static str) -> Result<Blueprint> {
+        if self.fused.is_some() {
+            self.attention.iter_mut().for_each(|attention| attention.fused = Some(FusedLayout::Stacked));
+        }
+        let pooling = self.head.pooling_of_decoder(self.padding);
+        let root = self.root()?;
+        Ok(Blueprint {
+            family,
+            vocabulary: self.vocabulary,
+            width: self.width,
+            inner_width: self.inner,
+            logits: self.logits,
+            blocks: self.blocks,
+            max_positions: self.positions,
+            first_position: 0,
+            uncounted_token: None,
+            functions: Vec::new(),
+            shared_blocks: Vec::new(),
+            attention: self.attention,
+            rotations: self.rotations,
+            residual: Residual::Sequential,
+            scales: if self.head == Head::CausalLanguageModel {
+                self.scales
+            } else {
+                // Only scores of the vocabulary are scaled and capped.
+                Scales { logits: 1.0, logits_cap: None, ..self.scales }
+            },
+            pooling,
+            base_prefix: "model",
+            block_list: "layers",
+            root,
+        })
+    }
+
+    fn root(&self) -> Result<Part> {
+        let at = Site::Embedding;
+        let (class, scale) = self.embedding;
+        let rotary = Part::container("rotary_emb", self.classes.rotary, Vec::new());
+        let parts = vec![
+            Part::embedding_of("embed_tokens", class, self.vocabulary, self.width, scale)
+                .gives(at(EmbeddingSite::Token)),
+            Part::list("layers", (0..self.blocks).map(|index| self.block(index)).collect()),
+            self.norm("norm", self.width).gives(Site::FinalNorm),
+            // Where there are two rotations, this module is called for each.
+            if self.rotations.len() > 1 {
+                rotary.gives_several()
+            } else {
+                rotary.gives(at(EmbeddingSite::RotaryCosines))
+            },
+        ];
+        let base = |name| Part::container(name, self.classes.model, parts).gives(Site::FinalNorm);
+        let (width, logits) = (self.width, self.logits);
+        Ok(match self.head {
+            Head::CausalLanguageModel => {
+                let tied = self.tied.then_some("model.embed_tokens.weight");
+                let scores = decoder_heads::language_model(width, logits, tied);
+                Part::container("", self.classes.causal, vec![base("model"), scores])
+            }
+            Head::SequenceClassification => {
+                let scores = decoder_heads::sequence_scores(width, logits);
+                Part::container("", self.classes.sequences, vec![base("model"), scores])
+            }
+            Head::TokenClassification => {
+                let mut parts = vec![base("model")];
+                let bias = self.config.flag("token_classification_bias", true)?;
+                parts.extend(decoder_heads::token_scores(self.config, "score", width, logits, bias)?);
+                Part::container("", self.classes.tokens, parts)
+            }
+            _ => base(""),
+        })
+    }
+
+    fn norm(&self, name: &str, width: usize) -> Part {
+        let norm = if self.norms_plus_one { Part::rms_norm_plus_one } else { Part::rms_norm };
+        norm(name, self.classes.norm, width, self.epsilon)
+    }
+
+    fn block(&self, index: usize) -> Part {
+        use BlockSite::{
+            AttentionInputNorm, AttentionOutputNorm, AttentionProjection, MlpDown, MlpInputNorm, MlpOutputNorm,
+        };
+        let at = |site| Site::Block(index, site);
+        let norm = |name, site| self.norm(name, self.width).gives(at(site));
+        let mut children = vec![self.attention(index), self.mlp(index)];
+        children.extend(match self.norms {
+            Norms::Before => {
+                vec![norm("input_layernorm", AttentionInputNorm), norm("post_attention_layernorm", MlpInputNorm)]
+            }
+            Norms::After => vec![
+                norm("post_attention_layernorm", AttentionOutputNorm),
+                norm("post_feedforward_layernorm", MlpOutputNorm),
+            ],
+            Norms::Both => vec![
+                norm("input_layernorm", AttentionInputNorm),
+                norm("post_attention_layernorm", AttentionOutputNorm),
+                norm("pre_feedforward_layernorm", MlpInputNorm),
+                norm("post_feedforward_layernorm", MlpOutputNorm),
+            ],
+        });
+        if let Some(dropout) = self.fused {
+            children.push(Part::dropout("resid_attn_dropout", dropout).gives(at(AttentionProjection)));
+            children.push(Part::dropout("resid_mlp_dropout", dropout).gives(at(MlpDown)));
+        }
+        Part::container(index.to_string(), self.classes.layer, children).gives(at(BlockSite::Output))
+    }
+
+    fn attention(&self, index: usize) -> Part {
+        use BlockSite::{AttentionProjection, Key, KeyNorm, Query, QueryKeyValue, QueryNorm, Value};
+        let at = |site| Site::Block(index, site);
+        let settings = &self.attention[index];
+        let queries = settings.heads.saturating_mul(settings.head_width);
+        let keys = settings.key_value_heads.saturating_mul(settings.head_width);
+        let read = |name, outputs| Part::linear(name, self.width, outputs, self.read_bias);
+        let output = Part::linear("o_proj", queries, self.width, self.output_bias).gives(at(AttentionProjection));
+        let mut children = if self.fused.is_some() {
+            let all = queries.saturating_add(keys.saturating_mul(2));
+            vec![output, read("qkv_proj", all).gives(at(QueryKeyValue))]
+        } else {
+            vec![
+                read("q_proj", queries).gives(at(Query)),
+                read("k_proj", keys).gives(at(Key)),
+                read("v_proj", keys).gives(at(Value)),
+                output,
+            ]
+        };
+        if let Some(norms) = self.head_norms {
+            let width = |together| if norms == HeadNorms::Each { settings.head_width } else { together };
+            children.push(self.norm("q_norm", width(queries)).gives(at(QueryNorm)));
+            children.push(self.norm("k_norm", width(keys)).gives(at(KeyNorm)));
+        }
+        Part::container("self_attn", self.classes.attention, children).gives(at(AttentionProjection))
+    }
+
+    fn mlp(&self, index: usize) -> Part {
+        use BlockSite::{MlpActivation, MlpDown, MlpGateUp, MlpInner, MlpUp};
+        let at = |site| Site::Block(index, site);
+        let (function, class) = self.activation;
+        let (width, inner) = (self.width, self.inner);
+        let linear = |name, inputs, outputs, site| Part::linear(name, inputs, outputs, self.mlp_bias).gives(at(site));
+        let activation = |name| Part::activation(name, class, function).gives(at(MlpActivation));
+        let children = if self.fused.is_some() {
+            vec![
+                linear("gate_up_proj", width, inner.saturating_mul(2), MlpGateUp),
+                linear("down_proj", inner, width, MlpDown),
+                activation("activation_fn"),
+            ]
+        } else {
+            vec![
+                linear("gate_proj", width, inner, MlpInner),
+                linear("up_proj", width, inner, MlpUp),
+                linear("down_proj", inner, width, MlpDown),
+                activation("act_fn"),
+            ]
+        };
+        Part::container("mlp", self.classes.mlp, children).gives(at(MlpDown))
+    }
+}

@@ -1,0 +1,89 @@
+//! Connections: their time limits, how cancelling breaks them, and what their failures mean.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
+
+use ureq::config::{AutoHeaderValue, ConfigBuilder};
+use ureq::typestate::AgentScope;
+use ureq::{Agent, RequestBuilder};
+
+use crate::control::Control;
+use crate::error::Result;
+use crate::threads::start;
+
+/// How often the watcher looks whether the caller cancelled.
+const WATCH_STEP: Duration = Duration::from_millis(100);
+
+/// How long finding and reaching a host may take; this is also how long cancelling can take in the worst case.
+const LONGEST_CONNECT: Duration = Duration::from_secs(10);
+
+/// An agent that neither follows redirects nor takes a status for an error: what they mean is said where they are known.
+pub(crate) fn agent(limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Agent {
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .user_agent(concat!("eidos/", env!("CARGO_PKG_VERSION")))
+        // Sizes and ranges count the bytes themselves, not those of some compression of them.
+        .accept_encoding(AutoHeaderValue::from("identity"))
+        .timeout_resolve(Some(LONGEST_CONNECT))
+        .timeout_connect(Some(LONGEST_CONNECT));
+    limits(config).build().into()
+}
+
+/// A request to this very machine goes past every proxy.
+pub(crate) fn send_directly<Body>(request: RequestBuilder<Body>) -> RequestBuilder<Body> {
+    request.config().proxy(None).build()
+}
+
+/// Does `work` on this thread. Meanwhile another thread waits for the caller to cancel, and then calls `shut_down`, which
+/// breaks the connections; it ends with this call.
+///
+/// # Errors
+/// Those of `work`, or [`crate::ErrorCode::Cancelled`]: a broken connection is what cancelling looks like from below.
+pub(crate) fn until_cancelled<T, E: From<crate::Error>>(
+    control: &Control,
+    shut_down: impl FnOnce() + Send,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    control.check()?;
+    let (working, ended) = channel::<()>();
+    let result = std::thread::scope(|scope| {
+        // Without a watcher (no more threads) cancelling waits for the next bytes or a time limit, which is no reason to
+        // fail.
+        start(scope, move || watch(control, shut_down, &ended)).ok();
+        let result = work();
+        drop(working);
+        result
+    });
+    if result.is_err() {
+        control.check()?;
+    }
+    result
+}
+
+fn watch(control: &Control, shut_down: impl FnOnce(), ended: &Receiver<()>) {
+    while ended.recv_timeout(WATCH_STEP) == Err(RecvTimeoutError::Timeout) {
+        if control.is_cancelled() {
+            return shut_down();
+        }
+    }
+}
+
+/// Why a host could not be reached or understood, and whether that may pass.
+pub(crate) fn reason(error: &ureq::Error) -> (String, bool) {
+    // Other errors show the address, and an address may be signed.
+    match error {
+        ureq::Error::Io(error) => (error.to_string(), error.kind() != std::io::ErrorKind::InvalidData),
+        ureq::Error::Timeout(timeout) => (format!("no answer in time ({timeout})"), true),
+        ureq::Error::HostNotFound => ("there is no host of that name".to_owned(), true),
+        ureq::Error::ConnectionFailed => ("no connection".to_owned(), true),
+        ureq::Error::Rustls(error) => (format!("no secure connection: {error}"), false),
+        ureq::Error::Tls(reason) => (format!("no secure connection: {reason}"), false),
+        ureq::Error::ConnectProxyFailed(reason) => (format!("the proxy refused: {reason}"), false),
+        ureq::Error::InvalidProxyUrl => ("the address of the proxy is not valid".to_owned(), false),
+        ureq::Error::LargeResponseHeader(..) | ureq::Error::Protocol(_) => {
+            ("it does not speak HTTP/1.1".to_owned(), false)
+        }
+        _ => ("the request could not be sent".to_owned(), false),
+    }
+}

@@ -1,0 +1,147 @@
+//! Failures that may pass, and the pauses before another try.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use crate::control::Control;
+use crate::error::{Error, Result};
+
+/// How often a pause looks whether the caller cancelled.
+const PAUSE_STEP: Duration = Duration::from_millis(50);
+
+/// Why something outside this process did not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// Asking again gives the same answer.
+    Final(Error),
+    /// Asking again may help, after a pause that the other side may have named.
+    Transient {
+        /// What a caller sees when nothing helps.
+        error: Error,
+        /// How long the other side wants us to wait.
+        pause: Option<Duration>,
+    },
+    /// Ask again at once: what was wrong is known and was changed.
+    Again,
+}
+
+impl Failure {
+    /// A failure that may pass.
+    pub fn transient(error: Error) -> Self {
+        Self::Transient { error, pause: None }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// Counts the repetitions of one request, and doubles the pause before each.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    left: u32,
+    pause: Duration,
+    longest: Duration,
+}
+
+impl Patience {
+    /// So many repetitions; the pauses begin with `first` and are never longer than `longest`, also when the other side
+    /// asks for more.
+    pub(crate) fn new(repetitions: u32, first: Duration, longest: Duration) -> Self {
+        Self { left: repetitions, pause: first, longest }
+    }
+
+    /// Waits before the next attempt.
+    ///
+    /// # Errors
+    /// The failure itself when it is final or was repeated often enough, [`crate::ErrorCode::Cancelled`].
+    pub(crate) fn wait(&mut self, failure: Failure, control: &Control) -> Result<()> {
+        control.check()?;
+        let (error, asked) = match failure {
+            Failure::Final(error) => return Err(error),
+            Failure::Transient { error, pause } => (error, pause.unwrap_or_default()),
+            Failure::Again => return Ok(()),
+        };
+        if self.left == 0 {
+            return Err(error);
+        }
+        // A little by chance, so that many who failed together do not come back together.
+        let pause = self.pause.mul_f64(0.75 + chance() / 4.0);
+        self.left -= 1;
+        self.pause *= 2;
+        wait_until(Instant::now() + asked.max(pause).min(self.longest), control)
+    }
+}
+
+/// Sleeps, unless somebody cancels.
+///
+/// # Errors
+/// [`crate::ErrorCode::Cancelled`].
+pub(crate) fn wait_until(until: Instant, control: &Control) -> Result<()> {
+    loop {
+        control.check()?;
+        let remaining = until.saturating_duration_since(Instant::now());
+        if remaining.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(remaining.min(PAUSE_STEP));
+    }
+}
+
+/// A number from 0 to 1 that differs from call to call. The standard library seeds its hash maps well enough for that.
+fn chance() -> f64 {
+    RandomState::new().hash_one(0) as f64 / u64::MAX as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn transient(pause: Option<Duration>) -> Failure {
+        Failure::Transient { error: Error::argument("busy"), pause }
+    }
+
+    #[test]
+    fn pauses_double_and_end_with_the_failure() {
+        let mut patience = Patience::new(2, Duration::from_millis(20), Duration::from_secs(9));
+        let control = Control::new();
+        for least in [15, 30] {
+            let start = Instant::now();
+            assert!(patience.wait(transient(None), &control).is_ok());
+            assert!(start.elapsed() >= Duration::from_millis(least), "{:?}", start.elapsed());
+        }
+        assert_eq!(
+            patience.wait(transient(None), &control).map_err(|error| error.message().to_owned()),
+            Err("busy".into())
+        );
+    }
+
+    #[test]
+    fn a_wish_of_the_other_side_is_honoured_up_to_a_limit() {
+        let longest = Duration::from_millis(120);
+        for (asked, waited) in [(60, 60), (5000, 120)] {
+            let start = Instant::now();
+            let mut patience = Patience::new(1, Duration::from_millis(1), longest);
+            assert!(patience.wait(transient(Some(Duration::from_millis(asked))), &Control::new()).is_ok());
+            let elapsed = start.elapsed().as_millis();
+            assert!((waited..waited + 1000).contains(&elapsed), "{elapsed}");
+        }
+    }
+
+    #[test]
+    fn a_pause_can_be_cancelled() {
+        let control = Control::new();
+        let canceller = control.clone();
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(50));
+            canceller.cancel();
+        });
+        let start = Instant::now();
+        let mut patience = Patience::new(1, Duration::from_mins(1), Duration::from_mins(1));
+        let error = patience.wait(transient(None), &control).err();
+        assert_eq!(error.map(|error| error.code()), Some(crate::ErrorCode::Cancelled));
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
+}

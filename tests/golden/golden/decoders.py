@@ -1,0 +1,330 @@
+"""Tiny random decoders, run on ids: the output of every module, one text at a time."""
+import contextlib
+import shutil
+import sys
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+from . import models
+from .common import folder, write_json
+
+IDS = 64
+PAD = 3
+# Short, a single id, longer than windows and first training lengths, one id repeated, and one with the padding id inside
+# and at the end. No length is a number of heads or the width of one.
+TEXTS = [
+    [2, 17, 40, 9, 33, 21, 5],
+    [2],
+    [2, *(5 + (7 * index * index + 3 * index) % 59 for index in range(29))],
+    [2, 30, 30, 30, 30],
+    [2, 11, PAD, 12, 0, 1, 50, PAD, PAD],
+]
+COMMON = dict(
+    vocab_size=IDS,
+    hidden_size=24,
+    num_hidden_layers=3,
+    num_attention_heads=4,
+    intermediate_size=40,
+    max_position_embeddings=40,
+    num_labels=3,
+    pad_token_id=PAD,
+    bos_token_id=2,
+    eos_token_id=5,
+)
+GROUPED = {**COMMON, "num_key_value_heads": 2}
+HEADS = {"causal_lm": "ForCausalLM", "classify": "ForSequenceClassification", "classify_tokens": "ForTokenClassification"}
+
+
+def first_per_token(output, length):
+    """As for encoders; besides, tensors that hold the tokens' values in another shape.
+
+    Norms of heads give (1, length, heads, columns) or (1, heads, length, columns), OPT's MLP (length, columns).
+    """
+    if isinstance(output, torch.Tensor) and output.dim() == 4 and output.shape[-1] in (6, 8):
+        heads = output if output.shape[1] == length else output.transpose(1, 2)
+        return heads.flatten(2), "4-D tensor"
+    if isinstance(output, torch.Tensor) and output.dim() == 2 and output.shape[0] == length:
+        return output.unsqueeze(0), "2-D tensor"
+    return encoders_first(output, length)
+
+
+def run(model, ids):
+    """As for encoders; but a module that gives another value at each of several calls has no one value."""
+    calls = {}
+    hooks = [
+        module.register_forward_hook(lambda *_, path=path: calls.update({path: calls.get(path, 0) + 1}))
+        for path, module in model.named_modules()
+    ]
+    outputs, kinds, logits = encoders_run(model, ids)
+    for hook in hooks:
+        hook.remove()
+    for path, count in calls.items():
+        if count > 1:
+            outputs.pop(path, None)
+            kinds[path] = "called several times"
+    return outputs, kinds, logits
+
+
+encoders_first, encoders_run = models.first_per_token, models.run
+
+
+def own_tensors(model):
+    """The tensors of a model without the second names of those that are tied."""
+    seen, tensors = set(), {}
+    for name, value in model.state_dict().items():
+        if value.data_ptr() not in seen:
+            seen.add(value.data_ptr())
+            tensors[name] = value.contiguous()
+    return tensors
+
+
+class Family:
+    """One family's fixtures: a checkpoint with the tensors of every head, and the variants that run with it."""
+
+    def __init__(self, name, classes, settings, seed, heads=tuple(HEADS), named=None, config=None, block="1"):
+        self.name, self.classes, self.settings, self.seed, self.block = name, classes, settings, seed, block
+        self.named, self.config_class = named or {}, config or f"{classes}Config"
+        shutil.rmtree(folder("models", name))
+        write_json(folder("models", name) / "inputs.json", [{"ids": ids} for ids in TEXTS])
+        tensors = {}
+        for number, head in enumerate(heads):
+            model = models.randomise(self.class_of(head)(self.config()), 10 * seed + number, torch.bfloat16)
+            tensors |= {key: value for key, value in own_tensors(model).items() if key not in tensors}
+        self.weights = self.save(tensors, "weights")
+        self.base("base")
+        for head in heads:
+            self.head(head, head)
+
+    def class_of(self, head):
+        name = self.named.get(head) or self.classes + HEADS.get(head, "Model")
+        return getattr(transformers, name)
+
+    def config(self, **changes):
+        return getattr(transformers, self.config_class)(**{**self.settings, **changes})
+
+    def save(self, tensors, name):
+        place = folder("models", self.name, name)
+        halves = {name: value.to(torch.bfloat16) for name, value in tensors.items()}
+        save_file(halves, place / "model.safetensors", metadata={"format": "pt"})
+        return place
+
+    def base(self, variant, config=None, weights=None, edit=None, **kept):
+        """The model without a head: every module for the first text, a block for all texts."""
+        config, klass = config or self.config(), self.class_of("base")
+        last = f".{self.block}"
+        partial = [path for path, _ in klass(config).named_modules() if f".{path}".endswith(last)]
+        kept = {"complete": (0,), "partial": partial, **kept}
+        return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, edit, **kept)
+
+    def changed(self, variant, edit=None, only=("layers.2",), list_modules=False, own=False, **changes):
+        """The model without a head and other settings: the last block for all texts."""
+        config = self.config(**changes)
+        weights = self.own_weights(variant, config) if own else None
+        partial = [path for path, _ in self.class_of("base")(config).named_modules() if path in only]
+        return self.base(variant, config, weights, edit, complete=(), partial=partial, list_modules=list_modules)
+
+    def head(self, variant, head, config=None, weights=None, **kept):
+        """A head: its own modules and its logits."""
+        klass, config = self.class_of(head), config or self.config()
+        model = klass(config)
+        own = tuple(path for path, _ in model.named_children() if path != model.base_model_prefix)
+        kept = {"complete": (0,), "only": own, "all_logits": True, **kept}
+        return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, **kept)
+
+    def own_weights(self, variant, config, head="base"):
+        """A checkpoint for one variant whose tensors have other shapes."""
+        model = models.randomise(self.class_of(head)(config), 10 * self.seed + 9, torch.bfloat16)
+        return self.save(own_tensors(model), f"weights_{variant}")
+
+
+def older_rope(**scaling):
+    """Writes rotary positions as transformers 4 did."""
+
+    def edit(settings):
+        theta = settings.pop("rope_parameters")["rope_theta"]
+        return {**settings, "rope_theta": theta, "rope_scaling": scaling or None}
+
+    return edit
+
+
+def llama():
+    family = Family("llama", "Llama", {**GROUPED, "rms_norm_eps": 1e-5}, 30)
+    rope = dict(rope_theta=100.0, factor=4.0)
+    family.changed("rope_linear", rope_parameters={**rope, "rope_type": "linear"})
+    family.changed("rope_dynamic", max_position_embeddings=16, rope_parameters={**rope, "rope_type": "dynamic"})
+    llama3 = dict(rope_type="llama3", low_freq_factor=1.0, high_freq_factor=4.0, original_max_position_embeddings=16)
+    family.changed("rope_llama3", rope_parameters={**rope, **llama3})
+    yarn = dict(rope_type="yarn", original_max_position_embeddings=16)
+    family.changed("rope_yarn", rope_parameters={**rope, **yarn})
+    ramp = dict(beta_fast=2.0, beta_slow=0.5, mscale=1.0, mscale_all_dim=0.7, truncate=False)
+    family.changed("rope_yarn_ramp", rope_parameters={**rope, **yarn, **ramp})
+    family.changed("rope_older", edit=older_rope(type="linear", factor=2.0), rope_parameters={"rope_type": "default", "rope_theta": 300.0})
+    # SmolLM and small Llamas: tied output; others have biases, and heads of another width.
+    tied = family.config(tie_word_embeddings=True, attention_bias=True, mlp_bias=True, head_dim=8, num_key_value_heads=1)
+    family.head("tied", "causal_lm", tied, family.own_weights("tied", tied, "causal_lm"), partial=("model.layers.2",))
+    # Without a padding id the last token counts.
+    family.head("classify_no_pad", "classify", family.config(pad_token_id=None), list_modules=False)
+
+
+def qwen2():
+    family = Family("qwen2", "Qwen2", GROUPED, 31)
+    window = dict(use_sliding_window=True, sliding_window=8, max_window_layers=1)
+    family.changed("window", **window)
+
+
+def qwen3():
+    Family("qwen3", "Qwen3", {**GROUPED, "head_dim": 8}, 32)
+
+
+def mistral():
+    Family("mistral", "Mistral", {**GROUPED, "sliding_window": 8}, 33)
+
+
+def gemma():
+    Family("gemma", "Gemma", {**GROUPED, "head_dim": 8}, 34)
+
+
+def gemma2():
+    settings = dict(head_dim=8, query_pre_attn_scalar=6, sliding_window=8, attn_logit_softcapping=2.0)
+    Family("gemma2", "Gemma2", {**GROUPED, **settings, "final_logit_softcapping": 1.5}, 35)
+
+
+def gemma3():
+    rope = dict(
+        full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000.0),
+        sliding_attention=dict(rope_type="default", rope_theta=50.0),
+    )
+    types = ["sliding_attention", "full_attention", "sliding_attention"]
+    settings = dict(head_dim=8, query_pre_attn_scalar=10, sliding_window=8, layer_types=types, rope_parameters=rope)
+    named = dict(base="Gemma3TextModel", causal_lm="Gemma3ForCausalLM", classify="Gemma3TextForSequenceClassification")
+    heads = ("causal_lm", "classify")
+    family = Family("gemma3", "Gemma3", {**GROUPED, **settings}, 36, heads, named, "Gemma3TextConfig")
+
+    def as_published(settings):
+        """The keys of the published files, which transformers 4 wrote."""
+        settings = {key: value for key, value in settings.items() if key not in ("rope_parameters", "layer_types")}
+        older = dict(rope_theta=1000.0, rope_local_base_freq=50.0, rope_scaling=dict(rope_type="linear", factor=8.0))
+        return {**settings, **older, "sliding_window_pattern": 2}
+
+    family.changed("older", as_published)
+
+
+def phi3():
+    settings = {**GROUPED, "rope_parameters": dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.67)}
+    family = Family("phi3", "Phi3", settings, 37)
+    long = dict(rope_type="longrope", short_factor=[1.0, 1.25], long_factor=[1.5, 4.0])
+    rope = dict(rope_theta=100.0, partial_rotary_factor=0.67, **long)
+    family.changed("rope_long", original_max_position_embeddings=16, rope_parameters=rope)
+    family.changed("window", sliding_window=8)
+
+
+def olmo2():
+    Family("olmo2", "Olmo2", GROUPED, 38, ("causal_lm", "classify"))
+
+
+def granite():
+    scales = dict(attention_multiplier=0.3, embedding_multiplier=3.0, residual_multiplier=0.4, logits_scaling=5.0)
+    Family("granite", "Granite", {**GROUPED, **scales}, 39, ("causal_lm",))
+
+
+def smollm3():
+    Family("smollm3", "SmolLM3", {**GROUPED, "no_rope_layer_interval": 2}, 40)
+
+
+def gpt2():
+    names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
+    names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
+    settings = {names.get(name, name): value for name, value in COMMON.items()}
+    family = Family("gpt2", "GPT2", settings, 41, named=dict(causal_lm="GPT2LMHeadModel"), block="h.1")
+    only = ("h.2",)
+    family.changed("scaled_by_block", scale_attn_by_inverse_layer_idx=True, only=only)
+    family.changed("unscaled", scale_attn_weights=False, only=only)
+
+
+def gpt_neox():
+    rope = dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.67)
+    family = Family("gpt_neox", "GPTNeoX", {**COMMON, "rope_parameters": rope}, 42, block="layers.1")
+    family.changed("sequential", use_parallel_residual=False)
+
+    def as_published(settings):
+        return {**settings, "rope_parameters": None, "rotary_pct": 0.67, "rotary_emb_base": 100}
+
+    family.changed("older", as_published)
+
+
+def opt():
+    settings = {name: value for name, value in COMMON.items() if name != "intermediate_size"} | {"ffn_dim": 40}
+    family = Family("opt", "OPT", settings, 43, ("causal_lm", "classify"), block="layers.1")
+    # As the one of 350 million parameters: norms behind the branches, an embedding of another width.
+    behind = family.config(do_layer_norm_before=False, word_embed_proj_dim=16)
+    weights = family.own_weights("behind", behind, "causal_lm")
+    family.head("behind", "causal_lm", behind, weights, partial=("model.decoder.layers.1",), only=("lm_head", "model.decoder"))
+
+
+def bloom():
+    names = {"num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
+    settings = {names.get(name, name): value for name, value in COMMON.items()}
+    for name in ("intermediate_size", "max_position_embeddings"):
+        del settings[name]
+    family = Family("bloom", "Bloom", settings, 44, block="h.1")
+    family.changed("three_heads", n_head=3, only=("h.2",))
+
+
+def falcon():
+    names = {"intermediate_size": "ffn_hidden_size"}
+    settings = {names.get(name, name): value for name, value in COMMON.items()}
+    family = Family("falcon", "Falcon", settings, 45, block="h.1")
+    block = ("h.2",)
+    grouped = dict(new_decoder_architecture=True, num_kv_heads=2)
+    for name, changes in {
+        "grouped": grouped,
+        "grouped_one_norm": {**grouped, "num_ln_in_parallel_attn": 1},
+        "many_heads": dict(multi_query=False, parallel_attn=False, bias=True),
+    }.items():
+        family.changed(name, own=True, only=block, list_modules=True, **changes)
+    # With eager attention transformers 5.23 adds ALiBi twice; the default is what the model was trained with.
+    with sdpa():
+        family.changed("alibi", own=True, only=block, list_modules=True, alibi=True, multi_query=False, parallel_attn=False, bias=True)
+
+
+@contextlib.contextmanager
+def sdpa():
+    """Lets transformers choose its own attention, where its eager one is wrong."""
+    models.ATTENTION = "sdpa"
+    try:
+        yield
+    finally:
+        models.ATTENTION = "eager"
+
+
+FAMILIES = (
+    llama,
+    qwen2,
+    qwen3,
+    mistral,
+    gemma,
+    gemma2,
+    gemma3,
+    phi3,
+    olmo2,
+    granite,
+    smollm3,
+    gpt2,
+    gpt_neox,
+    opt,
+    bloom,
+    falcon,
+)
+
+
+def generate(_shared):
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    models.first_per_token, models.run = first_per_token, run
+    wanted = [family for family in FAMILIES if family.__name__ in sys.argv]
+    for family in wanted or FAMILIES:
+        print(f"-- {family.__name__}")
+        family()

@@ -1,0 +1,191 @@
+"""Tiny random encoders of the families beside BERT and EuroBERT, run on ids: the output of every module, one text at a time."""
+import shutil
+
+import torch
+import transformers
+from safetensors.torch import save_file
+
+from . import models
+from .common import folder, write_json
+
+IDS = 64
+LABELS = 3
+# `[first] ... [last]`: short, a single id, longer than windows and exact buckets, one id repeated, and one with the padding
+# id 1 or 0 inside, which RoBERTa's positions do not count. Ids 0 to 4 are special in these families.
+TEXTS = [
+    [2, 17, 40, 9, 33, 21, 3],
+    [2],
+    [2, *(5 + (7 * index * index + 3 * index) % 59 for index in range(28)), 3],
+    [2, 30, 30, 30, 30, 30, 3],
+    [2, 11, 1, 12, 0, 1, 13, 50, 3],
+]
+COMMON = dict(
+    vocab_size=IDS,
+    hidden_size=24,
+    num_hidden_layers=3,
+    num_attention_heads=3,
+    intermediate_size=40,
+    max_position_embeddings=40,
+    num_labels=LABELS,
+)
+HEADS = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification")
+VARIANTS = {"ForMaskedLM": "masked_lm", "ForSequenceClassification": "classify", "ForTokenClassification": "classify_tokens"}
+
+
+def own_tensors(model):
+    """The tensors of a model without the second names of those that are tied."""
+    seen, tensors = set(), {}
+    for name, value in model.state_dict().items():
+        if value.data_ptr() not in seen:
+            seen.add(value.data_ptr())
+            tensors[name] = value.contiguous()
+    return tensors
+
+
+def save(tensors, *place):
+    halves = {name: value.to(torch.bfloat16) for name, value in tensors.items()}
+    place = folder("models", *place)
+    save_file(halves, place / "model.safetensors", metadata={"format": "pt"})
+    return place
+
+
+class Family:
+    """One family's fixtures: a checkpoint with the tensors of every head, and the variants that run with it."""
+
+    def __init__(self, name, classes, settings, seed, heads=HEADS, base="Model", block="1"):
+        self.name, self.classes, self.settings, self.seed, self.base_class = name, classes, settings, seed, base
+        shutil.rmtree(folder("models", name))
+        write_json(folder("models", name) / "inputs.json", [{"ids": ids} for ids in TEXTS])
+        tensors = {}
+        for number, head in enumerate([*heads, base]):
+            model = models.randomise(self.classes_of(head)(self.config()), 10 * seed + number, torch.bfloat16)
+            prefix = f"{model.base_model_prefix}." if head == base and heads else ""
+            named = {prefix + key: value for key, value in own_tensors(model).items()}
+            tensors |= {key: value for key, value in named.items() if key not in tensors}
+        self.weights = save(tensors, name, "weights")
+        self.base("base", block)
+        for head in heads:
+            self.head(VARIANTS[head], head)
+
+    def classes_of(self, ending, classes=None):
+        return getattr(transformers, (classes or self.classes) + ending)
+
+    def config(self, classes=None, **changes):
+        return getattr(transformers, (classes or self.classes) + "Config")(**{**self.settings, **changes})
+
+    def base(self, variant, partial, weights=None, config=None, classes=None, **kept):
+        """The model without a head: every module for the first text, those whose last name is `partial` for all texts."""
+        config = config or self.config()
+        klass = self.classes_of(self.base_class, classes)
+        partial = [path for path, _ in klass(config).named_modules() if path.split(".")[-1] == partial]
+        kept = {"complete": (0,), "partial": partial, **kept}
+        return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, **kept)
+
+    def head(self, variant, head, weights=None, config=None, classes=None, **kept):
+        """A head: its own modules and its logits."""
+        klass, config = self.classes_of(head, classes), config or self.config(classes)
+        model = klass(config)
+        own = tuple(path for path, _ in model.named_children() if path != model.base_model_prefix)
+        kept = {"complete": (0,), "only": own, "all_logits": True, **kept}
+        return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, **kept)
+
+    def own_weights(self, variant, config, head=None):
+        """A checkpoint for one variant whose tensors have other shapes."""
+        model = models.randomise(self.classes_of(head or self.base_class)(config), 10 * self.seed + 9, torch.bfloat16)
+        return save(own_tensors(model), self.name, f"weights_{variant}")
+
+
+def roberta():
+    special = dict(pad_token_id=1, bos_token_id=2, eos_token_id=3, type_vocab_size=1)
+    family = Family("roberta", "Roberta", {**COMMON, **special}, 10)
+    for classes, name, heads in (("XLMRoberta", "xlm_roberta", HEADS), ("Camembert", "camembert", HEADS[:2])):
+        for head in heads:
+            family.head(f"{name}_{VARIANTS[head]}", head, classes=classes)
+
+
+def distilbert():
+    settings = dict(vocab_size=IDS, dim=24, n_layers=3, n_heads=3, hidden_dim=40, max_position_embeddings=40)
+    Family("distilbert", "DistilBert", {**settings, "num_labels": LABELS}, 11)
+
+
+def electra():
+    family = Family("electra", "Electra", {**COMMON, "embedding_size": 16}, 12)
+    # Large ones have embeddings as wide as their blocks, and no projection.
+    wide = family.config(embedding_size=24)
+    family.base("wide", "1", config=wide, weights=family.own_weights("wide", wide))
+
+
+def albert():
+    family = Family("albert", "Albert", {**COMMON, "embedding_size": 16}, 13, block="0")
+    groups = family.config(num_hidden_layers=4, num_hidden_groups=2, inner_group_num=2)
+    family.base("groups", "1", config=groups, weights=family.own_weights("groups", groups))
+
+
+def mpnet():
+    Family("mpnet", "MPNet", {**COMMON, "pad_token_id": 1, "bos_token_id": 2, "eos_token_id": 3}, 14)
+
+
+def deberta():
+    third = dict(
+        relative_attention=True,
+        position_buckets=8,
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        type_vocab_size=0,
+        layer_norm_eps=1e-7,
+    )
+    family = Family("deberta_v2", "DebertaV2", {**COMMON, **third}, 15)
+    # As published: a string, and a range of -1.
+    family.base("written_as_text", "1", complete=(), config=family.config(pos_att_type="p2c|c2p", max_relative_positions=-1), list_modules=False)
+    for name, changes in {
+        "own_projections": dict(share_att_key=False, position_buckets=-1, max_relative_positions=12, norm_rel_ebd="none"),
+        "content_to_position": dict(share_att_key=False, pos_att_type=["c2p"], position_biased_input=True, type_vocab_size=2),
+        "no_relative": dict(relative_attention=False, pos_att_type=None, norm_rel_ebd="none", position_biased_input=True),
+    }.items():
+        config = family.config(num_hidden_layers=2, **changes)
+        family.base(name, "1", config=config, weights=family.own_weights(name, config))
+
+
+def modernbert():
+    own = dict(num_hidden_layers=4, local_attention=8, max_position_embeddings=64, cls_token_id=2, sep_token_id=3)
+    special = dict(pad_token_id=0, bos_token_id=2, eos_token_id=3, layer_types=None)
+    family = Family("modernbert", "ModernBert", {**COMMON, **own, **special, "global_attn_every_n_layers": 2}, 16)
+    family.head("classify_mean", "ForSequenceClassification", config=family.config(classifier_pooling="mean"), list_modules=False)
+
+    def as_on_the_hub(settings):
+        """The keys that the published configurations have, written before transformers 5."""
+        for key in ("rope_parameters", "layer_types", "dtype"):
+            settings.pop(key, None)
+        settings |= {"global_rope_theta": 500.0, "local_rope_theta": 90.0, "global_attn_every_n_layers": 3}
+        return settings | {"position_embedding_type": "absolute", "torch_dtype": "float32", "layer_norm_eps": 1e-5}
+
+    family.base("hub_config", "1", config_edit=as_on_the_hub, list_modules=False)
+    biased = family.config(attention_bias=True, mlp_bias=True, norm_bias=True, classifier_bias=True, num_hidden_layers=2)
+    family.head("biases", "ForMaskedLM", config=biased, weights=family.own_weights("biases", biased, "ForMaskedLM"))
+
+
+def t5():
+    settings = dict(vocab_size=IDS, d_model=24, d_kv=12, d_ff=40, num_layers=3, num_heads=3, num_labels=LABELS)
+    buckets = dict(relative_attention_num_buckets=8, relative_attention_max_distance=20)
+    family = Family("t5", "T5", {**settings, **buckets}, 17, heads=(), base="EncoderModel")
+    config = family.config(num_layers=2)
+    family.head(
+        "classify_tokens",
+        "ForTokenClassification",
+        config=config,
+        weights=family.own_weights("classify_tokens", config, "ForTokenClassification"),
+    )
+    family.base("mt5", "1", complete=(), config=family.config("MT5", feed_forward_proj="relu"), classes="MT5")
+    gated = family.config(feed_forward_proj="gated-gelu", tie_word_embeddings=False, num_layers=2)
+    family.base("gated", "1", config=gated, weights=family.own_weights("gated", gated))
+
+
+def generate(_shared):
+    torch.set_num_threads(1)
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    for family in (roberta, distilbert, electra, albert, mpnet, deberta, modernbert, t5):
+        print(family.__name__)
+        family()
