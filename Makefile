@@ -10,6 +10,9 @@ MODEL ?= eidos:demo
 SPLIT ?= model.layers.2.mlp
 TEXTS ?= assets/demo-texts.txt
 CONCEPTS ?= 20
+# LABELS=1 asks CHAT_MODEL, behind OPENAI_BASE_URL with OPENAI_API_KEY, for labels instead of listing words.
+LABELS ?= 0
+CHAT_MODEL ?= gpt-4.1-nano
 # Where `make install` installs.
 PREFIX ?= /usr/local
 # Where `make real` keeps its Python environment and the numbers, and where the texts are.
@@ -19,7 +22,11 @@ SHARED ?= ../shared
 .PHONY: demo test tools lint rust docs features c cpp node julia install header symbols bench real clean
 
 demo:
+ifeq ($(LABELS),1)
+	@$(CARGO) run --release --quiet --example labels -- '$(CHAT_MODEL)' '$(MODEL)' '$(SPLIT)' '$(TEXTS)' '$(CONCEPTS)'
+else
 	@$(CARGO) run --release --quiet --example concepts -- '$(MODEL)' '$(SPLIT)' '$(TEXTS)' '$(CONCEPTS)'
+endif
 
 test: tools lint rust docs features c cpp node julia
 	@echo "all of it holds"

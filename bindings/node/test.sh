@@ -42,7 +42,6 @@ compare() { # NAME: runs an example in C and in JavaScript with the same argumen
 compare modules eidos:demo
 compare concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
 compare own_activations
-# The example in C may not be there yet.
-[ ! -e examples/c/labels.c ] || compare labels - eidos:demo model.layers.2.mlp assets/demo-texts.txt 10
+compare labels - eidos:demo model.layers.2.mlp assets/demo-texts.txt 10
 compare resume FOLDER assets/demo-texts.txt
 diff "$out/concepts-c/meaning.json" "$out/concepts-node/meaning.json"

@@ -52,9 +52,9 @@ static void print_label(const eidos_interpretation *meaning, size_t index)
 
 static void print_usage(const eidos_label_usage *usage)
 {
-    printf("Usage { requests: %llu, cached: %llu, prompt_tokens: %llu, completion_tokens: %llu, unreported: %llu }",
+    printf("%llu requests and %llu answers from the cache: %llu tokens of questions, %llu of answers\n",
            (unsigned long long)usage->requests, (unsigned long long)usage->cached, (unsigned long long)usage->prompt_tokens,
-           (unsigned long long)usage->completion_tokens, (unsigned long long)usage->unreported);
+           (unsigned long long)usage->completion_tokens);
 }
 
 int main(int argc, char **argv)
@@ -97,15 +97,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "error: %s\nhint:  %s\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
         eidos_error_free(error);
     } else if (labels.dry_run) {
-        printf("%sAn estimate for all concepts: Some(Labelling { model: \"%s\", usage: ",
-               string_or(eidos_interpretation_label_prompt(meaning, 0, EIDOS_POLE_POSITIVE, NULL), ""), chat_model);
+        printf("%sAbout ", string_or(eidos_interpretation_label_prompt(meaning, 0, EIDOS_POLE_POSITIVE, NULL), ""));
         print_usage(&usage);
-        printf(", dry_run: true })\n");
     } else {
         for (index = 0; index < eidos_interpretation_concept_count(meaning); index++)
             print_label(meaning, index);
         print_usage(&usage);
-        printf("\n");
     }
 
     eidos_interpretation_free(meaning);

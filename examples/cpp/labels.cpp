@@ -43,9 +43,8 @@ static void print(std::size_t concept_index, const eidos::Label &label)
 
 static std::ostream &operator<<(std::ostream &out, const eidos::LabelUsage &usage)
 {
-    return out << "Usage { requests: " << usage.requests << ", cached: " << usage.cached
-               << ", prompt_tokens: " << usage.prompt_tokens << ", completion_tokens: " << usage.completion_tokens
-               << ", unreported: " << usage.unreported << " }";
+    return out << usage.requests << " requests and " << usage.cached << " answers from the cache: " << usage.prompt_tokens
+               << " tokens of questions, " << usage.completion_tokens << " of answers";
 }
 
 int main(int argc, char **argv)
@@ -63,8 +62,7 @@ try {
         const auto plan = eidos::interpret_llm_labels(explainer, activations, {.model = chat_model},
                                                       {.score_passages = 20, .dry_run = true});
         std::cout << plan.at(0).positive_label.value().prompt.value_or("")
-                  << "An estimate for all concepts: Some(Labelling { model: \"" << chat_model
-                  << "\", usage: " << plan.label_usage() << ", dry_run: true })\n";
+                  << "About " << plan.label_usage() << '\n';
         return 0;
     }
     const auto meaning = eidos::interpret_llm_labels(

@@ -18,8 +18,7 @@ function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp",
     if chat_model == "-"
         plan = llm_labels(explainer, acts, Chat(chat_model); score_passages = 20, dry_run = true)
         print(something(plan[1].label.prompt, ""))
-        estimate = "Some(Labelling { model: \"$chat_model\", usage: $(cost(plan)), dry_run: true })"
-        println("An estimate for all concepts: ", estimate)
+        println("About ", cost(plan))
         return
     end
 
@@ -35,11 +34,10 @@ function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp",
     println(cost(meaning))
 end
 
-# Usage { requests: 100, cached: 0, prompt_tokens: 48915, completion_tokens: 3080, unreported: 0 }
 function cost(meaning)
     usage = label_usage(meaning)
-    numbers = ("$name: $(usage[name])" for name in keys(usage) if name !== :dry_run)
-    "Usage { " * join(numbers, ", ") * " }"
+    "$(usage.requests) requests and $(usage.cached) answers from the cache: " *
+    "$(usage.prompt_tokens) tokens of questions, $(usage.completion_tokens) of answers"
 end
 
 main(ARGS...)

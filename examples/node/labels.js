@@ -18,8 +18,7 @@ const explainer = await Explainer.fitIca(activations, { conceptCount: Number(cou
 if (chatModel === '-') {
   const plan = await explainer.llmLabels(activations, { model: chatModel }, { scorePassages: 20, dryRun: true });
   process.stdout.write(plan.concepts[0]?.positiveLabel?.prompt ?? '');
-  const estimate = `Some(Labelling { model: "${chatModel}", usage: ${cost(plan)}, dry_run: true })`;
-  console.log(`An estimate for all concepts: ${estimate}`);
+  console.log(`About ${cost(plan)}`);
 } else {
   const chat = { model: chatModel, cacheFolder: 'labels-cache' };
   const meaning = await explainer.llmLabels(activations, chat, { scorePassages: 20 });
@@ -32,7 +31,7 @@ if (chatModel === '-') {
 
 /** What labels cost, in a line. @param {import('@eidos/eidos').Interpretation} meaning */
 function cost({ labelUsage }) {
-  const { requests, cached, promptTokens, completionTokens, unreported } = labelUsage;
-  const tokens = `prompt_tokens: ${promptTokens}, completion_tokens: ${completionTokens}`;
-  return `Usage { requests: ${requests}, cached: ${cached}, ${tokens}, unreported: ${unreported} }`;
+  const { requests, cached, promptTokens, completionTokens } = labelUsage;
+  const tokens = `${promptTokens} tokens of questions, ${completionTokens} of answers`;
+  return `${requests} requests and ${cached} answers from the cache: ${tokens}`;
 }

@@ -7,6 +7,7 @@
 
 use std::error::Error;
 
+use eidos::chat::Usage;
 use eidos::{Chat, ChatOptions, CollectOptions, Control, Ica, IcaOptions, LlmLabels, LoadOptions, Scoring, SplitModel};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -27,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let plan = labels.dry_run(&explainer, activations, &Chat::open(options)?, &control)?;
         let first = plan.concepts().first().and_then(|concept| concept.positive_label.as_ref());
         print!("{}", first.and_then(|label| label.prompt.as_deref()).unwrap_or_default());
-        println!("An estimate for all concepts: {:?}", plan.labelling());
+        println!("About {}", cost(&plan.labelling().map_or_else(Default::default, |labelling| labelling.usage)));
         return Ok(());
     }
     let chat = Chat::open(ChatOptions { cache_folder: Some("labels-cache".into()), ..options })?;
@@ -38,6 +39,14 @@ fn main() -> Result<(), Box<dyn Error>> {
         let problem = label.error.as_ref().map_or("", |error| &error.message);
         println!("{:>4} {score:>4} {} {problem}", concept.concept, label.text.as_deref().unwrap_or("-"));
     }
-    println!("{:?}", chat.usage());
+    println!("{}", cost(&chat.usage()));
     Ok(())
+}
+
+fn cost(usage: &Usage) -> String {
+    let Usage { requests, cached, prompt_tokens, completion_tokens, .. } = usage;
+    format!(
+        "{requests} requests and {cached} answers from the cache: {prompt_tokens} tokens of questions, \
+         {completion_tokens} of answers"
+    )
 }

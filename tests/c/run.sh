@@ -50,6 +50,7 @@ examples() { # suffix, texts, command to run under: runs the four examples
         return 1
     }
     "$@" "$out/own_activations$suffix" >"$out/own_activations.output"
+    "$@" "$out/labels$suffix" - eidos:demo model.layers.2.mlp "$texts" >"$out/labels.output"
     "$@" "$out/resume$suffix" "$out/saved" "$texts" >"$out/resume.output"
     grep -qx 'first run: cancelled' "$out/resume.output"
 }
@@ -66,7 +67,7 @@ for example in examples/c/*.c; do
 done
 examples "" assets/demo-texts.txt
 rm -rf "$out/saved" && mkdir "$out/saved"
-for name in modules concepts own_activations; do "target/release/examples/$name" 2>/dev/null | diff "$out/$name.output" -; done
+for name in modules concepts own_activations labels; do "target/release/examples/$name" 2>/dev/null | diff "$out/$name.output" -; done
 target/release/examples/resume "$out/saved" | diff "$out/resume.output" -
 
 say "the README shows the example as it is"

@@ -28,6 +28,10 @@ enum class Head : std::uint32_t {
     masked_lm = EIDOS_HEAD_MASKED_LM,
     /// A classifier of texts.
     sequence_classification = EIDOS_HEAD_SEQUENCE_CLASSIFICATION,
+    /// A causal language model.
+    causal_lm = EIDOS_HEAD_CAUSAL_LM,
+    /// A classifier of tokens.
+    token_classification = EIDOS_HEAD_TOKEN_CLASSIFICATION,
 };
 
 /// Where a model runs.
