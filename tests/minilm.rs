@@ -25,6 +25,15 @@ fn minilm() -> Option<PathBuf> {
     folder
 }
 
+/// Whether the script has come to the end of a fit; the one of tolerance 1e-8 takes it long.
+fn has_fit(folder: &Path, name: &str) -> bool {
+    let there = folder.join(format!("top10_{name}.json")).exists();
+    if !there {
+        eprintln!("skipped: tests/golden/minilm.py has not finished the fit `{name}`");
+    }
+    there
+}
+
 /// The values of a `.npy` file, behind its header.
 fn npy(path: &Path) -> Vec<u8> {
     let bytes = std::fs::read(path).unwrap();
@@ -96,6 +105,9 @@ fn concepts_are_those_of_scikit_learn() {
     let Some(folder) = minilm() else { return };
     let rows = f32s(&npy(&folder.join("activations.npy")));
     for (name, tolerance, least) in [("default", 1e-4, 0.999), ("1e-8", 1e-8, 0.9999)] {
+        if !has_fit(&folder, name) {
+            continue;
+        }
         let expected = f64s(&npy(&folder.join(format!("components_{name}.npy"))));
         let options = IcaOptions {
             tolerance,
@@ -175,7 +187,7 @@ fn top_inputs_are_those_of_the_peer_for_the_same_dictionary() {
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     let rows = f32s(&npy(&folder.join("activations.npy")));
     let activations = Activations::from_rows(rows, WIDTH, Some(&words)).unwrap();
-    for name in ["default", "1e-8"] {
+    for name in ["default", "1e-8"].into_iter().filter(|name| has_fit(&folder, name)) {
         let explainer = explainer_of_the_peer(&folder, name, &activations);
         let top = TopInputs { k: 10, negative_pole: true, ..TopInputs::default() };
         let found = top.interpret(&explainer, &activations, &Control::new()).unwrap();
