@@ -85,13 +85,13 @@ impl ErrorCode {
 /// let error = Error::new(ErrorCode::InvalidArgument, "0 concepts were asked for").hint("ask for at least one");
 /// assert_eq!(error.to_string(), "0 concepts were asked for (ask for at least one)");
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Error {
     // One pointer, so that `Result<T>` stays small on the paths that succeed.
     inner: Box<Inner>,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Inner {
     code: ErrorCode,
     message: String,
@@ -179,6 +179,13 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.inner.message)?;
         if self.inner.hint.is_empty() { Ok(()) } else { write!(f, " ({})", self.inner.hint) }
+    }
+}
+
+/// The code and the text: what a `main` that returns the error shows.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.inner.code.name())
     }
 }
 
