@@ -1,13 +1,21 @@
-//! Tensors by name from safetensors files that are mapped into memory, so that only what is used is read.
+//! Tensors by name, from files that are mapped into memory so that only what is used is read.
+//!
+//! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the same
+//! for all of them.
+
+mod safetensors;
+mod stored;
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use memmap2::Mmap;
-use safetensors::{Dtype, SafeTensors, tensor::TensorInfo};
 use sha2::{Digest, Sha256};
+
+pub(crate) use stored::{NumberType, Stored};
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -20,18 +28,28 @@ pub enum WeightSource {
     Bytes(&'static [u8]),
 }
 
-/// Safetensors files that are open.
+/// Files of weights that are open.
 pub(crate) struct Weights {
     files: Vec<OpenFile>,
-    tensors: HashMap<String, (usize, TensorInfo)>,
+    /// The file of each tensor, and where it lies there.
+    tensors: HashMap<String, (usize, Entry)>,
 }
 
 struct OpenFile {
     name: String,
     bytes: Bytes,
-    /// Where the tensors begin, behind the header.
-    data_start: usize,
 }
+
+/// What the directory of a file says of a tensor.
+struct Entry {
+    shape: Vec<usize>,
+    numbers: NumberType,
+    /// Its bytes, counted from the beginning of the file. They may lie beyond its end.
+    range: Range<usize>,
+}
+
+/// The tensors of a file, by name.
+type Directory = Vec<(String, Entry)>;
 
 enum Bytes {
     Mapped(Mmap),
@@ -67,68 +85,70 @@ impl Weights {
     }
 
     fn add(&mut self, name: String, bytes: Bytes) -> Result<()> {
-        let (header, metadata) = SafeTensors::read_metadata(bytes.as_slice()).map_err(|error| {
+        let directory = safetensors::directory(bytes.as_slice()).map_err(|problem| {
             let size = bytes.as_slice().len();
-            Error::new(
-                ErrorCode::InvalidFile,
-                format!("`{name}` ({size} bytes) is not a whole safetensors file: {error}"),
-            )
-            .hint("get the file again")
-            .detail("path", &name)
+            Error::new(ErrorCode::InvalidFile, format!("`{name}` ({size} bytes) {problem}"))
+                .hint("get the file again")
+                .detail("path", &name)
         })?;
         let index = self.files.len();
-        for (tensor, info) in metadata.tensors() {
-            self.tensors.entry(tensor).or_insert_with(|| (index, info.clone()));
+        for (tensor, entry) in directory {
+            self.tensors.entry(tensor).or_insert((index, entry));
         }
-        // The eight bytes before the header hold its length.
-        self.files.push(OpenFile { name, bytes, data_start: header + 8 });
+        self.files.push(OpenFile { name, bytes });
         Ok(())
     }
 
     /// Loads the first tensor that is there under one of `names`, as f32 on `device`.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidFile`] when none is there, or its shape is not `shape`;
-    /// [`ErrorCode::Unsupported`] when its type is not a float of 16 or 32 bits.
+    /// Those of [`Self::find`].
     pub fn load(&self, names: &[String], shape: &[usize], device: &Device) -> Result<Tensor> {
-        let Some((name, (file, info))) = names.iter().find_map(|name| Some((name, self.tensors.get(name)?))) else {
+        Ok(Tensor::from_vec(self.find(names, shape)?.widened(), shape, device)?)
+    }
+
+    /// The first tensor that is there under one of `names`, as it is stored.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] when none is there, its shape is not `shape`, or the file ends inside it;
+    /// [`ErrorCode::Unsupported`] when its numbers are not of a type that is read.
+    pub fn find(&self, names: &[String], shape: &[usize]) -> Result<Stored<'_>> {
+        let Some((name, (file, entry))) = self.first(names) else {
             return Err(self.missing(names));
         };
         let file = &self.files[*file];
-        if info.shape != shape {
+        let about = |code, message| Error::new(code, message).detail("path", &file.name).detail("tensor", name);
+        if entry.shape != shape {
             let message = format!(
                 "`{}`: the tensor `{name}` has shape {:?}, but config.json says {shape:?}",
-                file.name, info.shape
+                file.name, entry.shape
             );
-            return Err(Error::new(ErrorCode::InvalidFile, message)
-                .hint("take config.json and weights from the same model")
-                .detail("path", &file.name)
-                .detail("tensor", name));
+            return Err(about(ErrorCode::InvalidFile, message).hint("take config.json and weights from the same model"));
         }
-        let (start, end) = info.data_offsets;
-        let bytes = file.bytes.as_slice().get(file.data_start + start..file.data_start + end).ok_or_else(|| {
-            Error::new(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor `{name}`", file.name))
+        if let NumberType::Other(kind) = &entry.numbers {
+            let message = format!("`{}`: the tensor `{name}` is of type {kind}", file.name);
+            return Err(about(ErrorCode::Unsupported, message).hint("use weights in F32, F16 or BF16"));
+        }
+        let bytes = file.bytes.as_slice().get(entry.range.clone());
+        let whole = bytes.filter(|bytes| Some(bytes.len()) == entry.numbers.size_of(shape));
+        let bytes = whole.ok_or_else(|| {
+            about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor `{name}`", file.name))
                 .hint("get the file again")
         })?;
-        let values = widen(bytes, info.dtype).ok_or_else(|| {
-            let message = format!("`{}`: the tensor `{name}` is of type {:?}", file.name, info.dtype);
-            Error::new(ErrorCode::Unsupported, message)
-                .hint("use weights in F32, F16 or BF16")
-                .detail("path", &file.name)
-                .detail("tensor", name)
-        })?;
-        Ok(Tensor::from_vec(values, shape, device)?)
+        Ok(Stored::new(&entry.numbers, bytes))
+    }
+
+    fn first(&self, names: &[String]) -> Option<(&String, &(usize, Entry))> {
+        names.iter().find_map(|name| self.tensors.get_key_value(name))
     }
 
     /// Adds what tells a tensor from another one to a hash: its name, and its first and last values.
     pub fn hash(&self, names: &[String], hash: &mut Sha256) {
         const SAMPLE: usize = 4096;
-        let Some((name, (file, info))) = names.iter().find_map(|name| Some((name, self.tensors.get(name)?))) else {
+        let Some((name, (file, entry))) = self.first(names) else {
             return;
         };
-        let file = &self.files[*file];
-        let (start, end) = (file.data_start + info.data_offsets.0, file.data_start + info.data_offsets.1);
-        let bytes = file.bytes.as_slice().get(start..end).unwrap_or_default();
+        let bytes = self.files[*file].bytes.as_slice().get(entry.range.clone()).unwrap_or_default();
         hash.update(name);
         hash.update(&bytes[..bytes.len().min(SAMPLE)]);
         hash.update(&bytes[bytes.len().saturating_sub(SAMPLE)..]);
@@ -144,19 +164,6 @@ impl Weights {
         )
         .hint("get all files of the model, or choose another head")
         .detail("tensor", first)
-    }
-}
-
-/// Values of a tensor in f32; `None` for a type that is not a float of 16 or 32 bits.
-fn widen(bytes: &[u8], dtype: Dtype) -> Option<Vec<f32>> {
-    let halves = || bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-    match dtype {
-        Dtype::F32 => {
-            Some(bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect())
-        }
-        Dtype::F16 => Some(halves().map(|bits| half::f16::from_bits(bits).to_f32()).collect()),
-        Dtype::BF16 => Some(halves().map(|bits| half::bf16::from_bits(bits).to_f32()).collect()),
-        _ => None,
     }
 }
 

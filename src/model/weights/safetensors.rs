@@ -1,0 +1,27 @@
+//! The directory of a safetensors file: its header.
+
+use safetensors::{Dtype, SafeTensors};
+
+use super::{Directory, Entry, NumberType};
+
+/// The tensors of a file.
+///
+/// # Errors
+/// What is wrong with the file, as the end of a sentence that begins with its name.
+pub(super) fn directory(bytes: &[u8]) -> Result<Directory, String> {
+    let (header, metadata) =
+        SafeTensors::read_metadata(bytes).map_err(|error| format!("is not a whole safetensors file: {error}"))?;
+    // The eight bytes before the header hold its length.
+    let start = header + 8;
+    let entries = metadata.tensors().into_iter().map(|(name, info)| {
+        let (first, end) = info.data_offsets;
+        let numbers = match info.dtype {
+            Dtype::F32 => NumberType::F32,
+            Dtype::F16 => NumberType::F16,
+            Dtype::BF16 => NumberType::Bf16,
+            other => NumberType::Other(format!("{other:?}")),
+        };
+        (name, Entry { shape: info.shape.clone(), numbers, range: start + first..start + end })
+    });
+    Ok(entries.collect())
+}
