@@ -5,11 +5,18 @@
 //! row (a matrix-vector kernel) and a very small one (an unrolled kernel). [`least_rows`] says how many rows a product must
 //! have to stay on it. The kernel for processors without wide vectors has one more such case, below 65 by 65, covered as well.
 
+use std::ops::Range;
+
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 
+use crate::error::Result;
+
 /// faer's bound on rows x columns x inner size, up to which the unrolled kernel is used.
 const UNROLLED: usize = 16 * 16 * 16;
+
+/// How many values of a matrix that is not there as f32 are written at a time.
+const PANEL: usize = 1 << 18;
 
 /// The rows that a product with an `(inputs, outputs)` matrix must at least have, so that a row of the result does not depend
 /// on how many there are.
@@ -73,28 +80,101 @@ pub(crate) fn block_times(result: BlockMut<'_>, left: Block<'_>, right: Block<'_
 /// `result = left right^T` for `left` of (rows, inner) and `right` of (columns, inner); a row of the result is the same bits
 /// for every number of rows.
 pub(crate) fn times_transposed(result: &mut [f32], left: &[f32], right: &[f32], inner: usize) {
-    let (rows, columns) = (left.len() / inner, right.len() / inner);
-    let right = Block::whole(right, columns, inner);
-    let least = least_rows(inner, columns);
-    if rows >= least {
-        block_times_transposed(BlockMut::whole(result, rows, columns), Block::whole(left, rows, inner), right);
-    } else if rows > 0 {
-        // Short products get rows of zeros, so that every row takes the same path through the kernel.
-        let mut padded = left.to_vec();
-        padded.resize(least * inner, 0.0);
-        let mut product = vec![0.0; least * columns];
-        block_times_transposed(
-            BlockMut::whole(&mut product, least, columns),
-            Block::whole(&padded, least, inner),
-            right,
-        );
-        result.copy_from_slice(&product[..rows * columns]);
+    if left.is_empty() {
+        return;
     }
+    let columns = right.len() / inner;
+    at_least(least_rows(inner, columns), result, left, inner, |result, left| {
+        let result = BlockMut::whole(result, left.rows, columns);
+        block_times_transposed(result, left, Block::whole(right, columns, inner));
+    });
+}
+
+/// As [`times_transposed`], and the same bits, for a `right` of (columns, inner) that is not there as f32: `write` writes the
+/// rows of a range of it, panel by panel.
+///
+/// # Errors
+/// The first of `write`.
+pub(crate) fn times_panels(
+    result: &mut [f32],
+    left: &[f32],
+    columns: usize,
+    inner: usize,
+    mut write: impl FnMut(Range<usize>, &mut [f32]) -> Result<()>,
+) -> Result<()> {
+    if left.is_empty() {
+        return Ok(());
+    }
+    let panel = panel_columns(inner);
+    // What is left over goes with the last panel: a panel of few columns could take another path through the kernel.
+    let count = (columns / panel).max(1);
+    let panels = (0..count).map(|index| index * panel..if index + 1 < count { (index + 1) * panel } else { columns });
+    let mut scratch = vec![0.0; (columns - (count - 1) * panel) * inner];
+    at_least(least_rows(inner, panel.min(columns)), result, left, inner, |result, left| {
+        for panel in panels {
+            let right = &mut scratch[..panel.len() * inner];
+            write(panel.clone(), right)?;
+            let right = Block::whole(right, panel.len(), inner);
+            let result = &mut result[panel.start..];
+            let result = BlockMut { values: result, rows: left.rows, columns: panel.len(), stride: columns };
+            block_times_transposed(result, left, right);
+        }
+        Ok(())
+    })
+}
+
+/// How many columns of a product are computed at a time where the other matrix is written in panels: a multiple of the
+/// columns that the kernel takes at once, and few enough that a panel stays in the processor's cache.
+fn panel_columns(inner: usize) -> usize {
+    const AT_ONCE: usize = 96;
+    let fitting = PANEL / inner.max(1);
+    (fitting / AT_ONCE).clamp(1, 5) * AT_ONCE
+}
+
+/// Hands a product of at least that many rows to `work`. Short ones get rows of zeros, so that every row takes the same path
+/// through the kernel.
+fn at_least<T>(
+    least: usize,
+    result: &mut [f32],
+    left: &[f32],
+    inner: usize,
+    work: impl FnOnce(&mut [f32], Block<'_>) -> T,
+) -> T {
+    let rows = left.len() / inner;
+    if rows >= least {
+        return work(result, Block::whole(left, rows, inner));
+    }
+    let mut padded = left.to_vec();
+    padded.resize(least * inner, 0.0);
+    let mut product = vec![0.0; result.len() / rows * least];
+    let done = work(&mut product, Block::whole(&padded, least, inner));
+    result.copy_from_slice(&product[..result.len()]);
+    done
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_product_in_panels_is_the_same_bits() {
+        for (inner, columns) in [(3, 2), (24, 5), (24, 600), (24, 961), (768, 97), (768, 1000), (3000, 193), (5, 1)] {
+            let value = |index: usize| ((index * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
+            let right: Vec<f32> = (7..columns * inner + 7).map(value).collect();
+            for rows in [0, 1, 2, 3, 70, 600] {
+                let left: Vec<f32> = (0..rows * inner).map(value).collect();
+                let (mut whole, mut panels) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
+                times_transposed(&mut whole, &left, &right, inner);
+                let write = |rows: Range<usize>, panel: &mut [f32]| {
+                    panel.copy_from_slice(&right[rows.start * inner..rows.end * inner]);
+                    Ok(())
+                };
+                times_panels(&mut panels, &left, columns, inner, write).unwrap();
+                let same = whole.iter().zip(&panels).all(|(whole, panel)| whole.to_bits() == panel.to_bits());
+                assert!(same, "{rows} rows of {inner} by {columns}");
+            }
+        }
+    }
 
     #[test]
     fn a_row_of_a_product_does_not_depend_on_how_many_rows_there_are() {

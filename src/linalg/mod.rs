@@ -11,7 +11,7 @@ mod vector;
 
 pub(crate) use covariance::Moments;
 pub(crate) use eigen::{decorrelate, product, symmetric_eigen};
-pub(crate) use matrix::{Block, BlockMut, block_times, block_times_transposed, times_transposed};
+pub(crate) use matrix::{Block, BlockMut, block_times, block_times_transposed, times_panels, times_transposed};
 pub(crate) use ordered::in_order;
 pub use random::RandomState;
 pub use rows::{RowSlice, Rows, TILE_ROWS};

@@ -29,6 +29,18 @@ pub(crate) enum Layer {
     Activation(Activation),
 }
 
+impl Layer {
+    /// How many bytes its numbers take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Linear(linear) => linear.bytes(),
+            Self::Norm(norm) => norm.bytes(),
+            Self::Embedding(table) => table.bytes(),
+            Self::Activation(_) => 0,
+        }
+    }
+}
+
 /// The layers of a model by the site they compute.
 pub(crate) type Layers = HashMap<Site, Layer>;
 
@@ -178,8 +190,8 @@ impl<'a> Pass<'a, '_> {
         let at = |site| self.layer(Site::Embedding(site));
         let Some(Layer::Embedding(table)) = at(EmbeddingSite::RelativePositions) else { return Ok(None) };
         Ok(Some(match at(EmbeddingSite::RelativePositionsNorm) {
-            Some(Layer::Norm(norm)) => norm.forward(table.rows())?,
-            _ => table.rows().clone(),
+            Some(Layer::Norm(norm)) => norm.forward(&table.rows()?)?,
+            _ => table.rows()?,
         }))
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use sha2::{Digest, Sha256};
 
 use crate::control::{Control, Stage};
@@ -11,7 +11,7 @@ use crate::model::blueprint::{Blueprint, Site, Work};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
-use crate::model::layers::{Embedding, Linear, Norm, scaled};
+use crate::model::layers::{Embedding, Linear, Norm, Weight};
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::options::{DeviceChoice, LoadOptions};
 use crate::model::split_model::{SplitModel, SplitPoint};
@@ -176,28 +176,30 @@ impl ModelPlan {
     }
 
     fn layer(&self, node: &Node, weights: &Weights, device: &Device) -> Result<Layer> {
-        let mut tensors = self
-            .parameters(node)
-            .into_iter()
-            .map(|parameter| weights.load(&parameter.names, &parameter.shape, device))
-            .collect::<Result<Vec<Tensor>>>()?
-            .into_iter();
-        let mut next = || tensors.next().ok_or_else(|| Error::internal("a module without its parameters"));
+        let mut parameters = self.parameters(node).into_iter();
+        let mut next = || parameters.next().ok_or_else(|| Error::internal("a module without its parameters"));
+        let matrix = |parameter: Parameter| {
+            let &[rows, columns] = &*parameter.shape else {
+                return Err(Error::internal("a matrix without two sides"));
+            };
+            Weight::new(&weights.find(&parameter.names, &parameter.shape)?, rows, columns, device)
+        };
+        let vector = |parameter: Parameter| weights.load(&parameter.names, &parameter.shape, device);
         Ok(match node.work {
             Work::Linear { bias, transposed, .. } => {
-                let weight = next()?;
-                let weight = if transposed { weight.t()?.contiguous()? } else { weight };
-                Layer::Linear(Linear::new(weight, if bias { Some(next()?) } else { None }))
+                let weight = matrix(next()?)?;
+                let weight = if transposed { weight.transposed()? } else { weight };
+                Layer::Linear(Linear::new(weight, if bias { Some(vector(next()?)?) } else { None }))
             }
-            Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(scaled(&next()?, scale)?)),
+            Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(matrix(next()?)?, scale)),
             Work::RmsNorm { epsilon, plus_one, .. } => {
-                let weight = next()?;
+                let weight = vector(next()?)?;
                 let weight = if plus_one { (weight + 1.0)? } else { weight };
                 Layer::Norm(Norm::root_mean_square(weight, epsilon))
             }
             Work::LayerNorm { epsilon, bias, .. } => {
-                let weight = next()?;
-                let bias = if bias { next()? } else { weight.zeros_like()? };
+                let weight = vector(next()?)?;
+                let bias = if bias { vector(next()?)? } else { weight.zeros_like()? };
                 Layer::Norm(Norm::layer(weight, bias, epsilon))
             }
             Work::Activation(function) => Layer::Activation(function),

@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Site};
-use crate::model::forward::{Layers, Pass, TokenRows};
+use crate::model::forward::{Layer, Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
 use crate::model::options::LoadOptions;
 use crate::model::plan::ModelPlan;
@@ -110,6 +110,12 @@ impl SplitModel {
     /// loaded.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
+    }
+
+    /// How many bytes of memory its weights take, on whichever device: as many as the files have for those that are loaded,
+    /// but that vectors of half precision are f32 in memory, and so is everything on a device.
+    pub fn weight_bytes(&self) -> usize {
+        self.layers.values().map(Layer::bytes).sum()
     }
 
     /// How many token ids it knows.

@@ -1,46 +1,52 @@
 //! A table of rows.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
-use super::with_values;
-use crate::error::{Error, Result};
+use super::{Weight, scaled};
+use crate::error::Result;
 
 /// Rows by their number.
 #[derive(Debug)]
 pub(crate) struct Embedding {
     /// `(count, width)`.
-    table: Tensor,
+    table: Weight,
+    /// What each of its values is multiplied by.
+    scale: f32,
 }
 
 impl Embedding {
-    /// A table `(count, width)`.
-    pub fn new(table: Tensor) -> Self {
-        Self { table }
+    /// A table `(count, width)`, whose values are read times `scale`.
+    pub fn new(table: Weight, scale: f32) -> Self {
+        Self { table, scale }
+    }
+
+    /// How many bytes its numbers take.
+    pub fn bytes(&self) -> usize {
+        self.table.bytes()
     }
 
     /// All rows, `(count, width)`.
-    pub fn rows(&self) -> &Tensor {
-        &self.table
+    pub fn rows(&self) -> Result<Tensor> {
+        scaled(&self.table.tensor()?, self.scale)
     }
 
     /// The rows of the numbers, `(numbers, width)`. The caller has checked that every number is in the table.
     pub fn forward(&self, numbers: &[u32]) -> Result<Tensor> {
-        let width = self.table.dim(1)?;
-        let rows = with_values(&self.table, |table| {
-            let mut rows = Vec::with_capacity(numbers.len() * width);
-            for &number in numbers {
-                let start = number as usize * width;
-                rows.extend_from_slice(table.get(start..start + width)?);
-            }
-            Some(rows)
-        });
-        match rows {
-            Some(Some(rows)) => Ok(Tensor::from_vec(rows, (numbers.len(), width), self.table.device())?),
-            Some(None) => Err(Error::internal("a number is beyond the rows of its table")),
-            None => {
-                let numbers = Tensor::from_slice(numbers, numbers.len(), self.table.device())?;
-                Ok(self.table.index_select(&numbers, 0)?)
-            }
+        scaled(&self.look_up(numbers)?, self.scale)
+    }
+
+    fn look_up(&self, numbers: &[u32]) -> Result<Tensor> {
+        if let Weight::F32(table) = &self.table
+            && !table.device().is_cpu()
+        {
+            let numbers = Tensor::from_slice(numbers, numbers.len(), table.device())?;
+            return Ok(table.index_select(&numbers, 0)?);
         }
+        let (_, width) = self.table.shape()?;
+        let mut rows = vec![0.0; numbers.len() * width];
+        for (&number, row) in numbers.iter().zip(rows.chunks_exact_mut(width)) {
+            self.table.write(number as usize..number as usize + 1, row)?;
+        }
+        Ok(Tensor::from_vec(rows, (numbers.len(), width), &Device::Cpu)?)
     }
 }

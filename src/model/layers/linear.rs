@@ -2,23 +2,28 @@
 
 use candle_core::Tensor;
 
-use super::{values, vector, with_values};
-use crate::error::Result;
-use crate::linalg::times_transposed;
+use super::{Weight, values, vector, with_values};
+use crate::error::{Error, Result};
+use crate::linalg::{times_panels, times_transposed};
 
 /// A projection of rows.
 #[derive(Debug)]
 pub(crate) struct Linear {
-    /// `(outputs, inputs)`, as in the file.
-    weight: Tensor,
+    /// `(outputs, inputs)`.
+    weight: Weight,
     /// `(outputs,)`.
     bias: Option<Tensor>,
 }
 
 impl Linear {
     /// A projection with the weight `(outputs, inputs)` and perhaps a bias `(outputs,)`.
-    pub fn new(weight: Tensor, bias: Option<Tensor>) -> Self {
+    pub fn new(weight: Weight, bias: Option<Tensor>) -> Self {
         Self { weight, bias }
+    }
+
+    /// How many bytes its numbers take.
+    pub fn bytes(&self) -> usize {
+        self.weight.bytes() + self.bias.as_ref().map_or(0, |bias| bias.elem_count() * size_of::<f32>())
     }
 
     /// `(rows, inputs)` -> `(rows, outputs)`.
@@ -26,7 +31,10 @@ impl Linear {
         if let Some(result) = with_values(rows, |input| self.on_slices(rows, input)) {
             return result;
         }
-        let product = rows.matmul(&self.weight.t()?)?;
+        let Weight::F32(weight) = &self.weight else {
+            return Err(Error::internal("rows and their weight are on different devices"));
+        };
+        let product = rows.matmul(&weight.t()?)?;
         Ok(match &self.bias {
             Some(bias) => product.broadcast_add(bias)?,
             None => product,
@@ -34,10 +42,13 @@ impl Linear {
     }
 
     fn on_slices(&self, rows: &Tensor, input: &[f32]) -> Result<Tensor> {
-        let (outputs, inputs) = self.weight.dims2()?;
+        let (outputs, inputs) = self.weight.shape()?;
         let count = rows.dim(0)?;
         let mut output = vec![0.0; count * outputs];
-        values(&self.weight, |weight| times_transposed(&mut output, input, weight, inputs))?;
+        match &self.weight {
+            Weight::F32(weight) => values(weight, |weight| times_transposed(&mut output, input, weight, inputs))?,
+            weight => times_panels(&mut output, input, outputs, inputs, |rows, panel| weight.write(rows, panel))?,
+        }
         if let Some(bias) = &self.bias {
             values(bias, |bias| vector::add_to_rows(&mut output, bias))?;
         }

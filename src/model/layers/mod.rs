@@ -15,6 +15,7 @@ mod norm;
 mod pairs;
 mod rotary;
 mod vector;
+mod weight;
 
 pub(crate) use activation::{Activation, soft_cap};
 pub(crate) use attention::attend;
@@ -25,6 +26,7 @@ pub(crate) use linear::Linear;
 pub(crate) use norm::Norm;
 pub(crate) use pairs::{add, multiply, scaled};
 pub(crate) use rotary::Rotary;
+pub(crate) use weight::Weight;
 
 use pairs::pairwise;
 

@@ -6,6 +6,7 @@
 // A function is compiled for the vector units of its caller only where it is inlined into it.
 #![allow(clippy::inline_always)]
 
+use half::bf16;
 use pulp::Arch;
 
 use crate::linalg::exp;
@@ -22,6 +23,18 @@ pub(super) fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
             }
         }
     });
+}
+
+/// Writes numbers as f32: they are its upper halves.
+pub(super) fn widen(halves: &[bf16], values: &mut [f32]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for (value, half) in values.iter_mut().zip(halves) {
+                *value = f32::from_bits(u32::from(half.to_bits()) << 16);
+            }
+        },
+    );
 }
 
 /// `1 - erf(x)` for `x >= 0`, to within 1.5e-7 (Abramowitz & Stegun 1964, formula 7.1.26).

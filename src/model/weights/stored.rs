@@ -40,6 +40,16 @@ impl<'a> Stored<'a> {
         Self { numbers, bytes }
     }
 
+    /// The type of its numbers.
+    pub fn numbers(&self) -> &NumberType {
+        self.numbers
+    }
+
+    /// Its bytes, as many as its type and shape take.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes
+    }
+
     /// The values in single precision, which holds each of them exactly.
     pub fn widened(&self) -> Vec<f32> {
         let halves = || self.bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));

@@ -1,0 +1,132 @@
+//! A weight matrix as it is kept in memory.
+
+use std::fmt;
+use std::ops::Range;
+
+use candle_core::{Device, Tensor};
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+
+use super::{values, vector};
+use crate::error::{Error, Result};
+use crate::model::weights::{NumberType, Stored};
+
+/// A matrix `(rows, columns)`. In main memory its numbers stay as the file has them, and rows become f32, which holds each
+/// of them exactly, right before they are used; on another device they are f32.
+pub(crate) enum Weight {
+    /// Single precision, wherever the model computes.
+    F32(Tensor),
+    /// Half precision in main memory.
+    F16(Matrix<f16>),
+    /// The upper halves of single precision, in main memory.
+    Bf16(Matrix<bf16>),
+}
+
+/// Values in main memory, row after row.
+pub(crate) struct Matrix<T> {
+    values: Vec<T>,
+    rows: usize,
+    columns: usize,
+}
+
+impl<T: Copy> Matrix<T> {
+    fn part(&self, rows: Range<usize>) -> Result<&[T]> {
+        part(&self.values, rows, self.columns)
+    }
+
+    fn transposed(&self) -> Self {
+        let column = |column: usize| self.values.iter().skip(column).step_by(self.columns).copied();
+        let values = (0..self.columns).flat_map(column).collect();
+        Self { values, rows: self.columns, columns: self.rows }
+    }
+}
+
+/// Some rows of a matrix.
+fn part<T>(values: &[T], rows: Range<usize>, columns: usize) -> Result<&[T]> {
+    let values = values.get(rows.start * columns..rows.end * columns);
+    values.ok_or_else(|| Error::internal("a number is beyond the rows of its table"))
+}
+
+impl Weight {
+    /// What a file holds, for a model on `device`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`] on a device.
+    pub fn new(stored: &Stored<'_>, rows: usize, columns: usize, device: &Device) -> Result<Self> {
+        let bits = || stored.bytes().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        Ok(match stored.numbers() {
+            NumberType::F16 if device.is_cpu() => {
+                Self::F16(Matrix { values: bits().map(f16::from_bits).collect(), rows, columns })
+            }
+            NumberType::Bf16 if device.is_cpu() => {
+                Self::Bf16(Matrix { values: bits().map(bf16::from_bits).collect(), rows, columns })
+            }
+            _ => Self::F32(Tensor::from_vec(stored.widened(), (rows, columns), device)?),
+        })
+    }
+
+    /// The same with rows and columns exchanged.
+    pub fn transposed(self) -> Result<Self> {
+        Ok(match self {
+            Self::F32(tensor) => Self::F32(tensor.t()?.contiguous()?),
+            Self::F16(matrix) => Self::F16(matrix.transposed()),
+            Self::Bf16(matrix) => Self::Bf16(matrix.transposed()),
+        })
+    }
+
+    /// How many rows and columns it has.
+    pub fn shape(&self) -> Result<(usize, usize)> {
+        match self {
+            Self::F32(tensor) => Ok(tensor.dims2()?),
+            Self::F16(matrix) => Ok((matrix.rows, matrix.columns)),
+            Self::Bf16(matrix) => Ok((matrix.rows, matrix.columns)),
+        }
+    }
+
+    /// How many bytes its numbers take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::F32(tensor) => tensor.elem_count() * size_of::<f32>(),
+            Self::F16(matrix) => size_of_val(&*matrix.values),
+            Self::Bf16(matrix) => size_of_val(&*matrix.values),
+        }
+    }
+
+    /// Writes rows of a matrix in main memory as f32, one after the other, into a panel of their size.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Internal`] for rows that it does not have, or a matrix on another device.
+    pub fn write(&self, rows: Range<usize>, panel: &mut [f32]) -> Result<()> {
+        match self {
+            Self::F32(tensor) => {
+                let columns = tensor.dim(1)?;
+                values(tensor, |values| part(values, rows, columns).map(|rows| panel.copy_from_slice(rows)))??;
+            }
+            Self::F16(matrix) => matrix.part(rows)?.convert_to_f32_slice(panel),
+            Self::Bf16(matrix) => vector::widen(matrix.part(rows)?, panel),
+        }
+        Ok(())
+    }
+
+    /// All rows as f32.
+    pub fn tensor(&self) -> Result<Tensor> {
+        if let Self::F32(tensor) = self {
+            return Ok(tensor.clone());
+        }
+        let (rows, columns) = self.shape()?;
+        let mut values = vec![0.0; rows * columns];
+        self.write(0..rows, &mut values)?;
+        Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+    }
+}
+
+impl fmt::Debug for Weight {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = match self {
+            Self::F32(_) => "F32",
+            Self::F16(_) => "F16",
+            Self::Bf16(_) => "Bf16",
+        };
+        write!(formatter, "{numbers}{:?}", self.shape().unwrap_or_default())
+    }
+}
