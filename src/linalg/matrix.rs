@@ -15,8 +15,9 @@ use crate::error::Result;
 /// faer's bound on rows x columns x inner size, up to which the unrolled kernel is used.
 const UNROLLED: usize = 16 * 16 * 16;
 
-/// How many values of a matrix that is not there as f32 are written at a time.
-const PANEL: usize = 1 << 18;
+/// How many rows of a matrix that is not there as f32 are written at a time: as many as the kernels for wide vectors take
+/// at once, which is enough, as they read the other matrix anew for each such panel in any case.
+const PANEL: usize = 96;
 
 /// The rows that a product with an `(inputs, outputs)` matrix must at least have, so that a row of the result does not depend
 /// on how many there are.
@@ -105,12 +106,11 @@ pub(crate) fn times_panels(
     if left.is_empty() {
         return Ok(());
     }
-    let panel = panel_columns(inner);
     // What is left over goes with the last panel: a panel of few columns could take another path through the kernel.
-    let count = (columns / panel).max(1);
-    let panels = (0..count).map(|index| index * panel..if index + 1 < count { (index + 1) * panel } else { columns });
-    let mut scratch = vec![0.0; (columns - (count - 1) * panel) * inner];
-    at_least(least_rows(inner, panel.min(columns)), result, left, inner, |result, left| {
+    let count = (columns / PANEL).max(1);
+    let panels = (0..count).map(|index| index * PANEL..if index + 1 < count { (index + 1) * PANEL } else { columns });
+    let mut scratch = vec![0.0; (columns - (count - 1) * PANEL) * inner];
+    at_least(least_rows(inner, PANEL.min(columns)), result, left, inner, |result, left| {
         for panel in panels {
             let right = &mut scratch[..panel.len() * inner];
             write(panel.clone(), right)?;
@@ -121,14 +121,6 @@ pub(crate) fn times_panels(
         }
         Ok(())
     })
-}
-
-/// How many columns of a product are computed at a time where the other matrix is written in panels: a multiple of the
-/// columns that the kernel takes at once, and few enough that a panel stays in the processor's cache.
-fn panel_columns(inner: usize) -> usize {
-    const AT_ONCE: usize = 96;
-    let fitting = PANEL / inner.max(1);
-    (fitting / AT_ONCE).clamp(1, 5) * AT_ONCE
 }
 
 /// Hands a product of at least that many rows to `work`. Short ones get rows of zeros, so that every row takes the same path

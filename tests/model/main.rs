@@ -4,6 +4,7 @@
 mod activations;
 mod configs;
 mod golden;
+mod half;
 mod resume;
 mod table;
 mod trees;

@@ -18,6 +18,8 @@ const KINDS: &[&str] = &[
     "final norm",
     "heads",
     "logits",
+    "bf16",
+    "f16",
 ];
 
 /// What the paths of heads begin with.
