@@ -116,20 +116,6 @@ impl Repository {
         })
     }
 
-    /// Whether the commit has a file, without fetching it.
-    ///
-    /// # Errors
-    /// As [`super::locate`].
-    pub(super) fn has(&self, name: &str, control: &Control) -> Result<bool> {
-        if self.cache.find(&self.commit, name).is_some() {
-            return Ok(true);
-        }
-        if self.settings.offline {
-            return Ok(false);
-        }
-        Client::with(&self.settings, control, |client| Ok(self.describe(client, name)?.is_some()))
-    }
-
     fn describe(&self, client: &Client<'_>, name: &str) -> Result<Option<RemoteFile>> {
         if self.cache.is_known_missing(&self.commit, name) {
             return Ok(None);

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::id::{RepositoryId, check_file_name, looks_like_a_path};
-use super::index::{INDEX_FILE, ShardIndex};
+use super::index::ShardIndex;
 use super::options::HubOptions;
 #[cfg(feature = "hub")]
 use super::repository::Repository;
@@ -12,8 +12,22 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown};
 
 const CONFIG_FILE: &str = "config.json";
-const WEIGHTS_FILE: &str = "model.safetensors";
-const PICKLED_WEIGHTS: [&str; 2] = ["pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+/// How a model's weights may lie in its files.
+struct WeightFormat {
+    /// The name of the one file that holds all.
+    single: &'static str,
+    /// The name of the file that says which shard holds which tensor.
+    index: &'static str,
+    /// What the names of shards end in.
+    ending: &'static str,
+}
+
+/// The formats, the better one first: a repository that has both has the same weights in both.
+const WEIGHT_FORMATS: [WeightFormat; 2] = [
+    WeightFormat { single: "model.safetensors", index: "model.safetensors.index.json", ending: ".safetensors" },
+    WeightFormat { single: "pytorch_model.bin", index: "pytorch_model.bin.index.json", ending: ".bin" },
+];
 
 /// The ids of models inside the library start with this; they are opened without a hub, before [`locate`] is asked.
 const EMBEDDED_SCHEME: &str = "eidos:";
@@ -167,27 +181,38 @@ impl ModelSource {
         self.file("special_tokens_map.json", control)
     }
 
-    /// The safetensors files that hold the wanted tensors, in the order of their names.
+    /// The files that hold the wanted tensors, in the order of their names: safetensors, or PyTorch's own where there are none.
     ///
-    /// A model with one `model.safetensors` gives that file. A sharded one gives the shards in which the index puts at
-    /// least one tensor for which `wanted` is true, and only these are fetched; none when nothing is wanted.
+    /// A model with one `model.safetensors` (or `pytorch_model.bin`) gives that file. A sharded one gives the shards in which
+    /// the index puts at least one tensor for which `wanted` is true, and only these are fetched; none when nothing is wanted.
     ///
     /// # Errors
-    /// [`ErrorCode::Unsupported`] when the weights exist only as `pytorch_model.bin`, [`ErrorCode::NotFound`] when
-    /// there are none or a shard of the index is missing, [`ErrorCode::InvalidFile`] for an index that is none, and
-    /// what [`Self::file`] reports.
+    /// [`ErrorCode::NotFound`] when there are none or a shard of the index is missing, [`ErrorCode::InvalidFile`] for an
+    /// index that is none, and what [`Self::file`] reports.
     pub fn weight_files(&self, wanted: &dyn Fn(&str) -> bool, control: &Control) -> Result<Vec<PathBuf>> {
-        if let Some(single) = self.file(WEIGHTS_FILE, control)? {
-            return Ok(vec![single]);
+        for format in &WEIGHT_FORMATS {
+            if let Some(single) = self.file(format.single, control)? {
+                return Ok(vec![single]);
+            }
+            if let Some(path) = self.file(format.index, control)? {
+                return self.shards(&ShardIndex::read(&path, format.ending)?, format.index, wanted, control);
+            }
         }
-        let Some(index_path) = self.file(INDEX_FILE, control)? else {
-            return Err(self.no_weights(control));
-        };
-        let index = ShardIndex::read(&index_path)?;
+        Err(self.no_weights())
+    }
+
+    /// The shards that hold a wanted tensor.
+    fn shards(
+        &self,
+        index: &ShardIndex,
+        index_name: &str,
+        wanted: &dyn Fn(&str) -> bool,
+        control: &Control,
+    ) -> Result<Vec<PathBuf>> {
         let shards = index.shards(wanted);
         let paths = self.files(&shards, control)?;
         let found = shards.iter().zip(paths);
-        found.map(|(shard, path)| path.ok_or_else(|| self.missing_shard(shard))).collect()
+        found.map(|(shard, path)| path.ok_or_else(|| self.missing_shard(shard, index_name))).collect()
     }
 
     /// The paths of several files, in their order; those to be fetched count as one download.
@@ -208,44 +233,19 @@ impl ModelSource {
         self.not_there(&format!("`{name}`"), "choose a model that has it").detail("file", name)
     }
 
-    fn missing_shard(&self, shard: &str) -> Error {
+    fn missing_shard(&self, shard: &str, index: &str) -> Error {
         let error = self.not_there(
-            &format!("`{shard}`, which `{INDEX_FILE}` names,"),
+            &format!("`{shard}`, which `{index}` names,"),
             "get the missing shard, or the whole model again",
         );
-        error.detail("file", shard).detail("index", INDEX_FILE)
+        error.detail("file", shard).detail("index", index)
     }
 
-    fn no_weights(&self, control: &Control) -> Error {
-        match self.has_pickled_weights(control) {
-            Err(error) => error,
-            Ok(false) => self
-                .not_there(&format!("`{WEIGHTS_FILE}` or `{INDEX_FILE}`"), "choose a model with safetensors weights")
-                .detail("file", WEIGHTS_FILE),
-            Ok(true) => Error::new(
-                ErrorCode::Unsupported,
-                format!(
-                    "`{}` has its weights only as `pytorch_model.bin`, which Eidos does not read",
-                    shown(&self.name)
-                ),
-            )
-            .hint("convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder")
-            .detail("model", shown(&self.name)),
-        }
-    }
-
-    fn has_pickled_weights(&self, control: &Control) -> Result<bool> {
-        for name in PICKLED_WEIGHTS {
-            let there = match &self.origin {
-                Origin::Folder(folder) => folder.join(name).is_file(),
-                #[cfg(feature = "hub")]
-                Origin::Repository(repository) => repository.has(name, control)?,
-            };
-            if there {
-                return Ok(true);
-            }
-        }
-        control.check().map(|()| false)
+    fn no_weights(&self) -> Error {
+        let [best, other] = WEIGHT_FORMATS;
+        let (single, index, other) = (best.single, best.index, other.single);
+        self.not_there(&format!("`{single}`, `{index}` or `{other}`"), "choose a model with weights in one of these")
+            .detail("file", single)
     }
 
     fn not_there(&self, what: &str, remedy: &str) -> Error {

@@ -124,13 +124,37 @@ fn a_shard_that_the_index_names_and_the_repository_lacks_is_an_error() {
 }
 
 #[test]
-fn weights_that_are_only_pickled_are_unsupported_and_not_fetched() {
-    let (server, cache) =
-        (Server::start().with_large_file("pytorch_model.bin", b"pickle"), tempfile::tempdir().unwrap());
-    let error = open(&options(&server, cache.path())).unwrap().weight_files(&|_| true, &Control::new()).unwrap_err();
-    assert_eq!(error.code(), ErrorCode::Unsupported);
-    assert!(error.message().contains(MODEL) && error.message().contains("pytorch_model.bin"), "{error}");
-    assert!(!server.take_request_names().contains(&"GET pytorch_model.bin".to_owned()));
+fn weights_of_pytorch_are_fetched_where_there_are_no_safetensors() {
+    let cache = tempfile::tempdir().unwrap();
+    let server = Server::start().with_large_file("pytorch_model.bin", b"archive");
+    let files = open(&options(&server, cache.path())).unwrap().weight_files(&|_| true, &Control::new()).unwrap();
+    assert_eq!(files.len(), 1);
+    assert_eq!(fs::read(&files[0]).unwrap(), b"archive");
+
+    let cache = tempfile::tempdir().unwrap();
+    let two_shards = String::from_utf8_lossy(TWO_SHARDS).replace(".safetensors", ".bin");
+    let server = Server::start()
+        .with_file("pytorch_model.bin.index.json", two_shards.as_bytes())
+        .with_large_file("model-00001-of-00002.bin", b"first")
+        .with_large_file("model-00002-of-00002.bin", b"second");
+    let model = open(&options(&server, cache.path())).unwrap();
+    let early = model.weight_files(&|name| name.starts_with("embeddings"), &Control::new()).unwrap();
+    assert_eq!(early.len(), 1);
+    assert_eq!(fs::read(&early[0]).unwrap(), b"first");
+    assert!(!server.take_request_names().iter().any(|request| request.contains("00002-of")));
+}
+
+#[test]
+fn weights_of_pytorch_are_not_fetched_where_there_are_safetensors() {
+    let cache = tempfile::tempdir().unwrap();
+    let server = Server::start()
+        .with_large_file("pytorch_model.bin", b"archive")
+        .with_file("model.safetensors.index.json", TWO_SHARDS)
+        .with_large_file("model-00001-of-00002.safetensors", b"first")
+        .with_large_file("model-00002-of-00002.safetensors", b"second");
+    let files = open(&options(&server, cache.path())).unwrap().weight_files(&|_| true, &Control::new()).unwrap();
+    assert_eq!(files.len(), 2);
+    assert!(!server.take_request_names().iter().any(|request| request.contains("pytorch_model")));
 }
 
 #[test]

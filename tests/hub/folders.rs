@@ -61,15 +61,41 @@ fn only_the_shards_that_are_wanted_must_be_there() {
 }
 
 #[test]
-fn a_folder_without_safetensors_weights_says_which_it_has() {
-    let pickled = folder_with(&[("config.json", "{}"), ("pytorch_model.bin", "")]);
-    let error = open(pickled.path()).unwrap().weight_files(&|_| true, &Control::new()).unwrap_err();
-    assert_eq!(error.code(), ErrorCode::Unsupported);
-    assert!(error.message().contains("pytorch_model.bin") && error.hint_text().contains("save_pretrained"), "{error}");
+fn a_folder_gives_the_best_weights_it_has() {
+    let all =
+        ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+    let ending = |name: &str| if name.starts_with("model") { ".safetensors" } else { ".bin" };
+    for first in 0..all.len() {
+        let shard = format!("model-00001-of-00002{}", ending(all[first]));
+        let index = TWO_SHARDS.replace(".safetensors", ending(all[first]));
+        let mut files: Vec<_> = all[first..].iter().map(|name| (*name, index.as_str())).collect();
+        files.push((&shard, ""));
+        let folder = folder_with(&files);
+        let wanted = |name: &str| name.starts_with("embeddings");
+        let found = open(folder.path()).unwrap().weight_files(&wanted, &Control::new()).unwrap();
+        let expected = if all[first].ends_with(".json") { &shard } else { all[first] };
+        assert_eq!(found, [folder.path().join(expected)]);
+    }
+}
+
+#[test]
+fn an_index_of_pytorch_names_no_other_files() {
+    for shard in ["../secret.bin", "model.safetensors", "/etc/passwd", "x.bin.exe"] {
+        let index = format!(r#"{{"weight_map": {{"a": "{shard}"}}}}"#);
+        let folder = folder_with(&[("pytorch_model.bin.index.json", &index)]);
+        let error = open(folder.path()).unwrap().weight_files(&|_| true, &Control::new()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidFile);
+        assert!(error.message().contains("pytorch_model.bin.index.json"), "{error}");
+    }
+}
+
+#[test]
+fn a_folder_without_weights_says_which_it_could_have() {
     let empty = folder_with(&[]);
     let model = open(empty.path()).unwrap();
     let error = model.weight_files(&|_| true, &Control::new()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::NotFound);
+    assert!(error.message().contains("model.safetensors") && error.message().contains("pytorch_model.bin"), "{error}");
     let error = model.config(&Control::new()).unwrap_err();
     assert_eq!(error.code(), ErrorCode::NotFound);
     assert!(error.message().contains("config.json"), "{error}");

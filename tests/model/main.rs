@@ -7,4 +7,5 @@ mod golden;
 mod half;
 mod resume;
 mod table;
+mod torch_files;
 mod trees;

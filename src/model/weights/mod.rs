@@ -3,8 +3,10 @@
 //! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the same
 //! for all of them.
 
+mod pickle;
 mod safetensors;
 mod stored;
+mod torch;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,7 +24,7 @@ use crate::error::{Error, ErrorCode, Result};
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
 pub enum WeightSource {
-    /// One or several safetensors files, which together hold the tensors.
+    /// One or several files of safetensors or of PyTorch (`pytorch_model.bin`), which together hold the tensors.
     Files(Vec<PathBuf>),
     /// A safetensors file that is part of the program.
     Bytes(&'static [u8]),
@@ -46,6 +48,22 @@ struct Entry {
     numbers: NumberType,
     /// Its bytes, counted from the beginning of the file. They may lie beyond its end.
     range: Range<usize>,
+    /// From one index of each side to the next, in numbers, where these do not lie one after the other.
+    strides: Option<Vec<usize>>,
+}
+
+/// Why the directory of a file cannot be read, as the end of a sentence that begins with the file's name.
+enum Problem {
+    /// The file is not whole, or not what it should be.
+    Damaged(String),
+    /// The file is fine, but of a kind that is not read; with the remedy.
+    NotRead(&'static str, &'static str),
+}
+
+impl From<String> for Problem {
+    fn from(what: String) -> Self {
+        Self::Damaged(what)
+    }
 }
 
 /// The tensors of a file, by name.
@@ -85,11 +103,13 @@ impl Weights {
     }
 
     fn add(&mut self, name: String, bytes: Bytes) -> Result<()> {
-        let directory = safetensors::directory(bytes.as_slice()).map_err(|problem| {
+        let directory = directory(bytes.as_slice()).map_err(|problem| {
             let size = bytes.as_slice().len();
-            Error::new(ErrorCode::InvalidFile, format!("`{name}` ({size} bytes) {problem}"))
-                .hint("get the file again")
-                .detail("path", &name)
+            let (code, what, remedy) = match problem {
+                Problem::Damaged(what) => (ErrorCode::InvalidFile, what, "get the file again"),
+                Problem::NotRead(what, remedy) => (ErrorCode::Unsupported, what.to_owned(), remedy),
+            };
+            Error::new(code, format!("`{name}` ({size} bytes) {what}")).hint(remedy).detail("path", &name)
         })?;
         let index = self.files.len();
         for (tensor, entry) in directory {
@@ -130,12 +150,11 @@ impl Weights {
             return Err(about(ErrorCode::Unsupported, message).hint("use weights in F32, F16 or BF16"));
         }
         let bytes = file.bytes.as_slice().get(entry.range.clone());
-        let whole = bytes.filter(|bytes| Some(bytes.len()) == entry.numbers.size_of(shape));
-        let bytes = whole.ok_or_else(|| {
+        let stored = bytes.and_then(|bytes| Stored::new(&entry.numbers, bytes, shape, entry.strides.as_deref()));
+        stored.ok_or_else(|| {
             about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor `{name}`", file.name))
                 .hint("get the file again")
-        })?;
-        Ok(Stored::new(&entry.numbers, bytes))
+        })
     }
 
     fn first(&self, names: &[String]) -> Option<(&String, &(usize, Entry))> {
@@ -165,6 +184,11 @@ impl Weights {
         .hint("get all files of the model, or choose another head")
         .detail("tensor", first)
     }
+}
+
+/// Reads the directory of a file of any format, which its first bytes tell.
+fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
+    if torch::is_one(bytes) { torch::directory(bytes) } else { Ok(safetensors::directory(bytes)?) }
 }
 
 /// Maps a file into memory.

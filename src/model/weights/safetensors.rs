@@ -21,7 +21,7 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, String> {
             Dtype::BF16 => NumberType::Bf16,
             other => NumberType::Other(format!("{other:?}")),
         };
-        (name, Entry { shape: info.shape.clone(), numbers, range: start + first..start + end })
+        (name, Entry { shape: info.shape.clone(), numbers, range: start + first..start + end, strides: None })
     });
     Ok(entries.collect())
 }

@@ -1,5 +1,7 @@
 //! A tensor as a file holds it, and its values.
 
+use std::borrow::Cow;
+
 use half::{bf16, f16};
 
 /// The type of the numbers of a tensor in a file.
@@ -28,16 +30,22 @@ impl NumberType {
 }
 
 /// The bytes of a whole tensor in a file, with the type of their numbers, the lowest byte of each first.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Stored<'a> {
     numbers: &'a NumberType,
-    bytes: &'a [u8],
+    bytes: Cow<'a, [u8]>,
 }
 
 impl<'a> Stored<'a> {
-    /// Says what bytes are.
-    pub fn new(numbers: &'a NumberType, bytes: &'a [u8]) -> Self {
-        Self { numbers, bytes }
+    /// Says what bytes are: those of a tensor of that shape, whose numbers lie `strides` apart from one index of each side to
+    /// the next, or else one after the other. Nothing where there are not as many bytes as that takes.
+    pub fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], strides: Option<&[usize]>) -> Option<Self> {
+        let whole = numbers.size_of(shape)?;
+        let bytes = match strides {
+            None => Cow::Borrowed(bytes),
+            Some(strides) => Cow::Owned(one_after_the_other(bytes, numbers.size_of(&[])?, shape, strides)?),
+        };
+        (bytes.len() == whole).then_some(Self { numbers, bytes })
     }
 
     /// The type of its numbers.
@@ -47,7 +55,7 @@ impl<'a> Stored<'a> {
 
     /// Its bytes, as many as its type and shape take.
     pub fn bytes(&self) -> &[u8] {
-        self.bytes
+        &self.bytes
     }
 
     /// The values in single precision, which holds each of them exactly.
@@ -63,4 +71,23 @@ impl<'a> Stored<'a> {
             NumberType::Other(_) => Vec::new(),
         }
     }
+}
+
+/// Numbers of `size` bytes in the order of their indices, the last side running fastest.
+fn one_after_the_other(bytes: &[u8], size: usize, shape: &[usize], strides: &[usize]) -> Option<Vec<u8>> {
+    let (count, outer) = shape.split_last()?;
+    let step = strides.last()?.checked_mul(size)?;
+    let mut rows = vec![0_usize];
+    for (side, stride) in outer.iter().zip(strides) {
+        let step = stride.checked_mul(size)?;
+        rows = rows.iter().flat_map(|start| (0..*side).map(move |index| start + index * step)).collect();
+    }
+    let mut result = Vec::with_capacity(rows.len() * count * size);
+    for row in rows {
+        for index in 0..*count {
+            let start = row + index * step;
+            result.extend_from_slice(bytes.get(start..start + size)?);
+        }
+    }
+    Some(result)
 }

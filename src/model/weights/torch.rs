@@ -1,0 +1,180 @@
+//! The directory of a `pytorch_model.bin`: what `torch.save` writes since PyTorch 1.6.
+//!
+//! It is a zip archive whose entries are not compressed: a pickle that says which tensor is which view of which storage, and
+//! an entry for each storage. The zip crate finds the entries. The pickle is not read by candle, whose reader copies values
+//! on every use and nests them, so that a small hostile file ends the process, and prints what it does not know;
+//! [`pickle`](super::pickle) takes memory in proportion to the file.
+
+use std::io::Cursor;
+
+use zip::{CompressionMethod, ZipArchive};
+
+use super::pickle::{Id, Pickle, Value};
+use super::{Directory, Entry, NumberType, Problem};
+
+/// What a zip archive begins with.
+const ARCHIVE: &[u8] = b"PK\x03\x04";
+/// What a file of an older PyTorch begins with: a pickle of a large number.
+const OLDER: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+const CONVERT: &str =
+    "convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder";
+
+/// Whether a file is one of PyTorch, by its first bytes.
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    bytes.starts_with(ARCHIVE) || bytes.starts_with(OLDER)
+}
+
+/// The tensors of a file.
+///
+/// # Errors
+/// What is wrong with the file.
+pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
+    if bytes.starts_with(OLDER) {
+        return Err(Problem::NotRead("was written by a PyTorch before 1.6, in a format that is not read", CONVERT));
+    }
+    let mut archive = Archive::open(bytes)?;
+    if archive.holds("constants.pkl") {
+        return Err(Problem::NotRead("is a TorchScript program, not weights", CONVERT));
+    }
+    if let Some(order) = archive.entry("byteorder")?
+        && order.bytes != b"little"
+    {
+        return Err(Problem::NotRead("holds numbers whose highest byte comes first", CONVERT));
+    }
+    let pickle = archive.entry("data.pkl")?;
+    let pickle = pickle.ok_or_else(|| "is an archive without a checkpoint in it".to_owned())?;
+    let pickle = Pickle::read(pickle.bytes)?;
+    let mut tensors = Vec::new();
+    // Where a name is set twice, the last one holds.
+    for (name, value) in state(&pickle)?.iter().rev() {
+        let Some(name) = pickle.text(*name) else { continue };
+        let entry = match pickle.value(*value) {
+            Value::Call("_rebuild_tensor_v2", arguments) => tensor(&pickle, *arguments, &mut archive, name)?,
+            Value::Call(other, _) => Entry {
+                shape: Vec::new(),
+                numbers: NumberType::Other(format!("`{other}`")),
+                range: 0..0,
+                strides: None,
+            },
+            _ => continue,
+        };
+        tensors.push((name.to_owned(), entry));
+    }
+    Ok(tensors)
+}
+
+/// The dictionary of tensors by name: the whole pickle, or what a training script put under `state_dict`.
+fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
+    let dictionary = |id| match pickle.value(id) {
+        Value::Dictionary(pairs) => Some(pairs.as_slice()),
+        _ => None,
+    };
+    let all = dictionary(pickle.root).ok_or_else(|| "is a pickle of something else than tensors by name".to_owned())?;
+    let inner = all.iter().rev().find(|(name, _)| pickle.text(*name) == Some("state_dict"));
+    Ok(inner.and_then(|(_, value)| dictionary(*value)).unwrap_or(all))
+}
+
+/// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter here.
+fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &mut Archive<'_>, name: &str) -> Result<Entry, Problem> {
+    let damaged = |what: &str| Problem::from(format!("is a damaged checkpoint: the tensor `{name}` {what}"));
+    let view = || {
+        let &[storage, offset, sizes, strides, ..] = pickle.items(arguments)? else { return None };
+        let Value::Persistent(storage) = pickle.value(storage) else { return None };
+        let &[_, class, key, _, count, ..] = pickle.items(*storage)? else { return None };
+        let Value::Global(_, class) = pickle.value(class) else { return None };
+        let sizes = (pickle.sizes(sizes)?, pickle.sizes(strides)?);
+        Some((*class, pickle.text(key)?, pickle.size(count)?, pickle.size(offset)?, sizes))
+    };
+    let (class, key, count, offset, (shape, strides)) = view().ok_or_else(|| damaged("is not described as one"))?;
+    if shape.len() != strides.len() {
+        return Err(damaged("has not as many strides as sides"));
+    }
+    let numbers = match class {
+        "FloatStorage" => NumberType::F32,
+        "HalfStorage" => NumberType::F16,
+        "BFloat16Storage" => NumberType::Bf16,
+        other => {
+            let numbers = NumberType::Other(format!("`{other}`"));
+            return Ok(Entry { shape, numbers, range: 0..0, strides: None });
+        }
+    };
+    let storage = archive.entry(&format!("data/{key}"))?;
+    let storage = storage.ok_or_else(|| damaged("lies in a storage that the file lacks"))?;
+    if numbers.size_of(&[count]) != Some(storage.bytes.len()) {
+        return Err(damaged("lies in a storage of another size than the file says"));
+    }
+    // More values than the storage has would be the same ones several times.
+    let values =
+        shape.iter().try_fold(1_usize, |values, side| values.checked_mul(*side)).filter(|values| *values <= count);
+    let values = values.ok_or_else(|| damaged("is larger than its storage"))?;
+    let reach = shape.iter().zip(&strides).try_fold(usize::from(values > 0), |reach, (side, stride)| {
+        stride.checked_mul(side.saturating_sub(1))?.checked_add(reach)
+    });
+    let end = reach.and_then(|reach| reach.checked_add(offset)).filter(|end| *end <= count || values == 0);
+    let end = end.ok_or_else(|| damaged("reaches beyond the end of its storage"))?;
+    let size = numbers.size_of(&[]).unwrap_or_default();
+    let range = if values == 0 { 0..0 } else { storage.start + offset * size..storage.start + end * size };
+    let strides = (values > 0 && !in_rows(&shape, &strides)).then_some(strides);
+    Ok(Entry { shape, numbers, range, strides })
+}
+
+/// Whether the values lie one after the other, the last side running fastest.
+fn in_rows(shape: &[usize], strides: &[usize]) -> bool {
+    let mut step = 1;
+    shape.iter().zip(strides).rev().all(|(side, stride)| {
+        let expected = step;
+        step *= side;
+        *side == 1 || *stride == expected
+    })
+}
+
+/// The entries of a zip archive below its one folder.
+struct Archive<'a> {
+    bytes: &'a [u8],
+    zip: ZipArchive<Cursor<&'a [u8]>>,
+    /// `pytorch_model/`: the folder, named after the file that was saved.
+    folder: String,
+}
+
+/// An entry that is not compressed: its bytes, and where they begin in the file.
+struct Plain<'a> {
+    bytes: &'a [u8],
+    start: usize,
+}
+
+impl<'a> Archive<'a> {
+    fn open(bytes: &'a [u8]) -> Result<Self, Problem> {
+        let whole = |error| format!("is not a whole archive of PyTorch: {error}");
+        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(whole)?;
+        let folder = zip.file_names().flatten().find_map(|name| {
+            let folder = name.strip_suffix("data.pkl")?;
+            (folder.find('/') == folder.len().checked_sub(1)).then(|| folder.to_owned())
+        });
+        let folder = folder.ok_or_else(|| "is an archive without a checkpoint in it".to_owned())?;
+        Ok(Self { bytes, zip, folder })
+    }
+
+    fn holds(&self, name: &str) -> bool {
+        self.zip.index_for_name(&format!("{}{name}", self.folder)).is_some()
+    }
+
+    fn entry(&mut self, name: &str) -> Result<Option<Plain<'a>>, Problem> {
+        let name = format!("{}{name}", self.folder);
+        let Some(index) = self.zip.index_for_name(&name) else { return Ok(None) };
+        let damaged = || format!("is a damaged archive: its entry `{name}` does not lie in it");
+        let file = self.zip.by_index_raw(index).map_err(|_| damaged())?;
+        if file.compression() != CompressionMethod::Stored || file.encrypted() {
+            return Err(Problem::NotRead(
+                "is a compressed or encrypted archive, which PyTorch does not write",
+                CONVERT,
+            ));
+        }
+        let start = file.data_start().and_then(|start| usize::try_from(start).ok());
+        let size = usize::try_from(file.compressed_size()).ok();
+        let bytes = start
+            .zip(size)
+            .and_then(|(start, size)| Some(Plain { bytes: self.bytes.get(start..start.checked_add(size)?)?, start }));
+        Ok(Some(bytes.ok_or_else(damaged)?))
+    }
+}

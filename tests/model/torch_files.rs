@@ -1,0 +1,190 @@
+//! Weights that `torch.save` wrote: the same bits as from safetensors, nothing executed, and no file that ends the process.
+
+use std::io::{Cursor, Write};
+use std::path::{Path, PathBuf};
+
+use eidos::model::{LoadOptions, ModelParts, SplitModel, WeightSource};
+use eidos::{Control, Error, ErrorCode};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use crate::golden::{self, values};
+
+const SPLITS: [&str; 3] = ["model.embed_tokens", "model.layers.1.mlp", "lm_head"];
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data/torch").join(name)
+}
+
+fn load(files: Vec<PathBuf>) -> Result<SplitModel, Error> {
+    let config = std::fs::read(golden::folder("llama").join("causal_lm/config.json")).unwrap();
+    let parts = ModelParts { name: "llama", config: &config, weights: WeightSource::Files(files) };
+    SplitModel::from_parts(&parts, &SPLITS, &LoadOptions::default(), &Control::new())
+}
+
+/// Loads bytes as the only file of weights.
+fn load_bytes(bytes: &[u8]) -> Result<SplitModel, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pytorch_model.bin");
+    std::fs::write(&path, bytes).unwrap();
+    load(vec![path])
+}
+
+fn outputs(model: &SplitModel) -> Vec<Vec<f32>> {
+    let texts = golden::texts("llama");
+    let texts: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    model.forward(&texts).unwrap().iter().map(values).collect()
+}
+
+/// A checkpoint as PyTorch lays it out: entries that are not compressed, in a folder.
+fn archive(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    archive_with(entries, SimpleFileOptions::default().compression_method(CompressionMethod::Stored))
+}
+
+fn archive_with(entries: &[(&str, &[u8])], options: SimpleFileOptions) -> Vec<u8> {
+    let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
+    for (name, bytes) in entries {
+        writer.start_file(format!("archive/{name}"), options).unwrap();
+        writer.write_all(bytes).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+#[test]
+fn checkpoints_of_pytorch_give_the_bits_of_safetensors() {
+    let expected = outputs(&golden::load("llama", "causal_lm", "weights", &SPLITS, &LoadOptions::default()).unwrap());
+    let shards = ["shards/pytorch_model-00001-of-00002.bin", "shards/pytorch_model-00002-of-00002.bin"];
+    let checkpoints = [&["whole/pytorch_model.bin"][..], &["views/pytorch_model.bin"], &shards];
+    for files in checkpoints {
+        let model = load(files.iter().map(|name| file(name)).collect()).unwrap();
+        assert_eq!(outputs(&model), expected, "{files:?}");
+    }
+}
+
+#[test]
+fn a_pickle_cannot_call_anything() {
+    for (module, name) in [("os", "system"), ("builtins", "eval"), ("posix", "system"), ("torch.hub", "load")] {
+        let pickle = format!("\x02c{module}\n{name}\nX\x04\0\0\0true\u{85}R.");
+        let mut bytes = vec![0x80];
+        // The letters above 127 are single bytes here, not UTF-8.
+        bytes.extend(pickle.chars().map(|letter| letter as u8));
+        let error = load_bytes(&archive(&[("data.pkl", &bytes)])).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidFile);
+        assert!(error.message().contains(&format!("asks to run `{module}.{name}`")), "{error}");
+    }
+}
+
+#[test]
+fn what_is_not_read_is_named_with_the_remedy() {
+    let whole = std::fs::read(file("whole/pytorch_model.bin")).unwrap();
+    let mut archive_of = zip::ZipArchive::new(Cursor::new(&whole)).unwrap();
+    let mut pickle = Vec::new();
+    std::io::copy(&mut archive_of.by_name("pytorch_model/data.pkl").unwrap(), &mut pickle).unwrap();
+    let other_order = archive(&[("data.pkl", &pickle), ("byteorder", b"big")]);
+    for (bytes, part) in [
+        (std::fs::read(file("older.bin")).unwrap(), "before 1.6"),
+        (std::fs::read(file("script.bin")).unwrap(), "TorchScript"),
+        (other_order, "highest byte"),
+    ] {
+        let error = load_bytes(&bytes).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Unsupported, "{error}");
+        assert!(error.message().contains(part) && error.message().contains("pytorch_model.bin"), "{error}");
+        assert!(error.hint_text().contains("save_pretrained"), "{error}");
+    }
+    let without_storages = load_bytes(&archive(&[("data.pkl", &pickle), ("byteorder", b"little")])).unwrap_err();
+    assert_eq!(without_storages.code(), ErrorCode::InvalidFile);
+    assert!(without_storages.message().contains("storage that the file lacks"), "{without_storages}");
+    let nothing = load_bytes(&archive(&[("other.pkl", &pickle)])).unwrap_err();
+    assert!(nothing.message().contains("without a checkpoint"), "{nothing}");
+}
+
+/// What `_rebuild_tensor_v2` makes a `FloatStorage` of `count` numbers into, under the name of the embedding.
+fn pickled_tensor(count: u8, offset: u8, shape: [u8; 2], strides: [u8; 2]) -> Vec<u8> {
+    let text = |text: &str| [b"\x8c", &[text.len() as u8][..], text.as_bytes()].concat();
+    let pair = |[first, second]: [u8; 2]| vec![b'K', first, b'K', second, 0x86];
+    [
+        b"\x80\x02}".to_vec(),
+        text("model.embed_tokens.weight"),
+        b"ctorch._utils\n_rebuild_tensor_v2\n((".to_vec(),
+        text("storage"),
+        b"ctorch\nFloatStorage\n".to_vec(),
+        text("0"),
+        text("cpu"),
+        vec![b'K', count, b't', b'Q', b'K', offset],
+        pair(shape),
+        pair(strides),
+        b"\x89NtRs.".to_vec(),
+    ]
+    .concat()
+}
+
+#[test]
+fn a_tensor_cannot_reach_out_of_its_storage() {
+    let storage = [0_u8; 4 * 12];
+    let load = |pickle: &[u8]| load_bytes(&archive(&[("data.pkl", pickle), ("data/0", &storage)])).unwrap_err();
+    // Whole, but not of the shape that config.json says: the file itself is right.
+    let fine = load(&pickled_tensor(12, 0, [3, 4], [4, 1]));
+    assert!(fine.message().contains("has shape [3, 4], but config.json says"), "{fine}");
+    for (pickle, part) in [
+        (pickled_tensor(12, 1, [3, 4], [4, 1]), "beyond the end"),
+        (pickled_tensor(12, 0, [3, 4], [5, 1]), "beyond the end"),
+        (pickled_tensor(12, 0, [3, 4], [255, 255]), "beyond the end"),
+        (pickled_tensor(12, 0, [255, 255], [0, 0]), "larger than its storage"),
+        (pickled_tensor(13, 0, [3, 4], [4, 1]), "another size"),
+    ] {
+        let error = load(&pickle);
+        assert_eq!(error.code(), ErrorCode::InvalidFile);
+        assert!(error.message().contains(part) && error.message().contains("model.embed_tokens.weight"), "{error}");
+    }
+}
+
+#[test]
+fn hostile_pickles_are_errors_and_take_no_memory() {
+    let deep = |opening: &[u8], count: usize| [b"\x80\x02", opening.repeat(count).as_slice(), b"."].concat();
+    // Each value holds the one before twice: copies would be 2^60 of them.
+    let doubled = [b"\x80\x02)", b"q\0h\0\x86".repeat(60).as_slice(), b"."].concat();
+    for (what, pickle) in [
+        ("lists in lists", deep(b"(", 1 << 20)),
+        ("tuples in tuples", [b"\x80\x02)", b"\x85".repeat(1 << 20).as_slice(), b"."].concat()),
+        ("doubled", doubled),
+        ("a string of 4 GB", b"\x80\x02X\xff\xff\xff\xffa.".to_vec()),
+        ("a string of 2^64 bytes", b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\xffa.".to_vec()),
+        ("a long number", [b"\x80\x02\x8a\xff", [0xff; 255].as_slice(), b"."].concat()),
+        ("nothing remembered", b"\x80\x02j\xff\xff\xff\xff.".to_vec()),
+        ("an empty stack", b"\x80\x02R.".to_vec()),
+        ("no end", b"\x80\x02}".to_vec()),
+        ("itself", b"\x80\x02ctorch._tensor\n_rebuild_from_type_v2\nq\0(h\0h\0)tR.".to_vec()),
+        ("an unknown instruction", b"\x80\x02i.".to_vec()),
+        ("no dictionary", b"\x80\x02K\x01.".to_vec()),
+    ] {
+        let error = load_bytes(&archive(&[("data.pkl", &pickle)])).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidFile, "{what}: {error}");
+        assert!(error.message().contains("pytorch_model.bin"), "{what}: {error}");
+    }
+}
+
+#[test]
+fn damaged_archives_never_panic() {
+    let bytes = std::fs::read(file("shards/pytorch_model-00002-of-00002.bin")).unwrap();
+    let path = tempfile::tempdir().unwrap();
+    let path = path.path().join("pytorch_model.bin");
+    let refused = |bytes: &[u8]| {
+        std::fs::remove_file(&path).ok();
+        std::fs::write(&path, bytes).unwrap();
+        // The other shard is missing, so none of these loads; what is wrong must be an error of the file.
+        let error = load(vec![path.clone()]).unwrap_err();
+        assert!([ErrorCode::InvalidFile, ErrorCode::Unsupported].contains(&error.code()), "{error}");
+        error
+    };
+    for length in (0..bytes.len()).step_by(7).chain(bytes.len() - 200..bytes.len()) {
+        refused(&bytes[..length]);
+    }
+    let mut changed_ones = 0;
+    for at in 0..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= [0x01, 0x80, 0xff][at % 3];
+        // Numbers may be any; names, sizes and places may not.
+        changed_ones += usize::from(!refused(&changed).message().contains("is missing"));
+    }
+    assert!(changed_ones > 500, "{changed_ones}");
+}
