@@ -104,15 +104,15 @@ impl Weights {
     /// # Errors
     /// Those of [`Self::find`].
     pub fn load(&self, names: &[String], shape: &[usize], device: &Device) -> Result<Tensor> {
-        Ok(Tensor::from_vec(self.find(names, shape)?.widened(), shape, device)?)
+        Ok(Tensor::from_vec(self.find(names, shape)?.1.widened(), shape, device)?)
     }
 
-    /// The first tensor that is there under one of `names`, as it is stored.
+    /// The first tensor that is there under one of `names`, by its name and as it is stored.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] when none is there, its shape is not `shape`, or the file ends inside it;
     /// [`ErrorCode::Unsupported`] when its numbers are not of a type that is read.
-    pub fn find(&self, names: &[String], shape: &[usize]) -> Result<Stored<'_>> {
+    pub fn find(&self, names: &[String], shape: &[usize]) -> Result<(&str, Stored<'_>)> {
         let Some((name, (file, entry))) = self.first(names) else {
             return Err(self.missing(names));
         };
@@ -135,7 +135,7 @@ impl Weights {
             about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor `{name}`", file.name))
                 .hint("get the file again")
         })?;
-        Ok(Stored::new(&entry.numbers, bytes))
+        Ok((name, Stored::new(&entry.numbers, bytes)))
     }
 
     fn first(&self, names: &[String]) -> Option<(&String, &(usize, Entry))> {
