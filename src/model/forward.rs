@@ -29,18 +29,6 @@ pub(crate) enum Layer {
     Activation(Activation),
 }
 
-impl Layer {
-    /// How many bytes its numbers take.
-    pub fn bytes(&self) -> usize {
-        match self {
-            Self::Linear(linear) => linear.bytes(),
-            Self::Norm(norm) => norm.bytes(),
-            Self::Embedding(table) => table.bytes(),
-            Self::Activation(_) => 0,
-        }
-    }
-}
-
 /// The layers of a model by the site they compute.
 pub(crate) type Layers = HashMap<Site, Layer>;
 

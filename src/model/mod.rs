@@ -20,6 +20,7 @@ mod layers;
 mod load;
 mod module_path;
 mod options;
+mod parameters;
 mod plan;
 mod split_model;
 mod tap;

@@ -11,9 +11,10 @@ use crate::model::blueprint::{Blueprint, Site, Work};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
-use crate::model::layers::{Embedding, Linear, Norm, Weight};
+use crate::model::layers::{Embedding, Linear, Norm};
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::options::{DeviceChoice, LoadOptions};
+use crate::model::parameters::{Parameter, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
 use crate::model::weights::{WeightSource, Weights};
 
@@ -29,12 +30,6 @@ pub struct ModelPlan {
     wanted: HashSet<String>,
     /// Of the configuration; the weights that are read go in as well.
     hash: Sha256,
-}
-
-/// A parameter of a module: the names it may have in a file, and its shape.
-struct Parameter {
-    names: Vec<String>,
-    shape: Vec<usize>,
 }
 
 impl ModelPlan {
@@ -98,16 +93,19 @@ impl ModelPlan {
     pub fn load(mut self, name: &str, source: &WeightSource, control: &Control) -> Result<SplitModel> {
         let device = device(self.options.device)?;
         let mut layers = Layers::new();
+        let mut bytes = 0;
         if self.wants_weights() {
             let weights = Weights::open(source).map_err(|error| error.within(name))?;
+            let mut reader = Reader::new(&weights, &device);
             let needed: Vec<_> = self.needed().collect();
             control.begin(Stage::Load, needed.len() as u64)?;
             let mut hash = self.hash.clone();
             for (node, site) in needed {
                 self.parameters(node).iter().for_each(|parameter| weights.hash(&parameter.names, &mut hash));
-                layers.insert(site, self.layer(node, &weights, &device).map_err(|error| error.within(name))?);
+                layers.insert(site, self.layer(node, &mut reader).map_err(|error| error.within(name))?);
                 control.advance(1)?;
             }
+            bytes = reader.bytes();
             self.hash = hash;
             for (site, function) in &self.blueprint.functions {
                 layers.insert(*site, Layer::Activation(*function));
@@ -120,6 +118,7 @@ impl ModelPlan {
             sites: self.split_points.iter().map(|point| point.site).collect(),
             split_points: self.split_points,
             layers,
+            weight_bytes: bytes,
             device,
             whole: self.options.whole,
             fingerprint: self.hash.finalize().into(),
@@ -175,31 +174,23 @@ impl ModelPlan {
         all.flat_map(|name| self.tree.spellings(&name)).collect()
     }
 
-    fn layer(&self, node: &Node, weights: &Weights, device: &Device) -> Result<Layer> {
+    fn layer(&self, node: &Node, reader: &mut Reader<'_>) -> Result<Layer> {
         let mut parameters = self.parameters(node).into_iter();
         let mut next = || parameters.next().ok_or_else(|| Error::internal("a module without its parameters"));
-        let matrix = |parameter: Parameter| {
-            let &[rows, columns] = &*parameter.shape else {
-                return Err(Error::internal("a matrix without two sides"));
-            };
-            Weight::new(&weights.find(&parameter.names, &parameter.shape)?, rows, columns, device)
-        };
-        let vector = |parameter: Parameter| weights.load(&parameter.names, &parameter.shape, device);
         Ok(match node.work {
             Work::Linear { bias, transposed, .. } => {
-                let weight = matrix(next()?)?;
-                let weight = if transposed { weight.transposed()? } else { weight };
-                Layer::Linear(Linear::new(weight, if bias { Some(vector(next()?)?) } else { None }))
+                let weight = reader.matrix(&next()?, transposed)?;
+                Layer::Linear(Linear::new(weight, if bias { Some(reader.vector(&next()?)?) } else { None }))
             }
-            Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(matrix(next()?)?, scale)),
+            Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(reader.matrix(&next()?, false)?, scale)),
             Work::RmsNorm { epsilon, plus_one, .. } => {
-                let weight = vector(next()?)?;
+                let weight = reader.vector(&next()?)?;
                 let weight = if plus_one { (weight + 1.0)? } else { weight };
                 Layer::Norm(Norm::root_mean_square(weight, epsilon))
             }
             Work::LayerNorm { epsilon, bias, .. } => {
-                let weight = vector(next()?)?;
-                let bias = if bias { vector(next()?)? } else { weight.zeros_like()? };
+                let weight = reader.vector(&next()?)?;
+                let bias = if bias { reader.vector(&next()?)? } else { weight.zeros_like()? };
                 Layer::Norm(Norm::layer(weight, bias, epsilon))
             }
             Work::Activation(function) => Layer::Activation(function),

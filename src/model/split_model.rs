@@ -5,7 +5,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Site};
-use crate::model::forward::{Layer, Layers, Pass, TokenRows};
+use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
 use crate::model::options::LoadOptions;
 use crate::model::plan::ModelPlan;
@@ -46,6 +46,8 @@ pub struct SplitModel {
     /// Those of the split points.
     pub(super) sites: Vec<Site>,
     pub(super) layers: Layers,
+    /// What their numbers take in memory.
+    pub(super) weight_bytes: usize,
     pub(super) device: Device,
     /// Whether all layers are there, up to the head.
     pub(super) whole: bool,
@@ -112,10 +114,11 @@ impl SplitModel {
         self.fingerprint
     }
 
-    /// How many bytes of memory its weights take, on whichever device: as many as the files have for those that are loaded,
-    /// but that vectors of half precision are f32 in memory, and so is everything on a device.
+    /// How many bytes of memory its weights take, where it computes. On the processor matrices take as much as in their files,
+    /// whatever type of number these have, and vectors are f32; on another device everything is f32. A matrix that is an
+    /// embedding and an output as well is there once.
     pub fn weight_bytes(&self) -> usize {
-        self.layers.values().map(Layer::bytes).sum()
+        self.weight_bytes
     }
 
     /// How many token ids it knows.

@@ -1,5 +1,7 @@
 //! A table of rows.
 
+use std::sync::Arc;
+
 use candle_core::{Device, Tensor};
 
 use super::{Weight, scaled};
@@ -9,20 +11,15 @@ use crate::error::Result;
 #[derive(Debug)]
 pub(crate) struct Embedding {
     /// `(count, width)`.
-    table: Weight,
+    table: Arc<Weight>,
     /// What each of its values is multiplied by.
     scale: f32,
 }
 
 impl Embedding {
     /// A table `(count, width)`, whose values are read times `scale`.
-    pub fn new(table: Weight, scale: f32) -> Self {
+    pub fn new(table: Arc<Weight>, scale: f32) -> Self {
         Self { table, scale }
-    }
-
-    /// How many bytes its numbers take.
-    pub fn bytes(&self) -> usize {
-        self.table.bytes()
     }
 
     /// All rows, `(count, width)`.
@@ -36,7 +33,7 @@ impl Embedding {
     }
 
     fn look_up(&self, numbers: &[u32]) -> Result<Tensor> {
-        if let Weight::F32(table) = &self.table
+        if let Weight::F32(table) = &*self.table
             && !table.device().is_cpu()
         {
             let numbers = Tensor::from_slice(numbers, numbers.len(), table.device())?;

@@ -1,5 +1,7 @@
 //! `x W^T + b`.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use super::{Weight, values, vector, with_values};
@@ -10,20 +12,15 @@ use crate::linalg::{times_panels, times_transposed};
 #[derive(Debug)]
 pub(crate) struct Linear {
     /// `(outputs, inputs)`.
-    weight: Weight,
+    weight: Arc<Weight>,
     /// `(outputs,)`.
     bias: Option<Tensor>,
 }
 
 impl Linear {
     /// A projection with the weight `(outputs, inputs)` and perhaps a bias `(outputs,)`.
-    pub fn new(weight: Weight, bias: Option<Tensor>) -> Self {
+    pub fn new(weight: Arc<Weight>, bias: Option<Tensor>) -> Self {
         Self { weight, bias }
-    }
-
-    /// How many bytes its numbers take.
-    pub fn bytes(&self) -> usize {
-        self.weight.bytes() + self.bias.as_ref().map_or(0, |bias| bias.elem_count() * size_of::<f32>())
     }
 
     /// `(rows, inputs)` -> `(rows, outputs)`.
@@ -31,7 +28,7 @@ impl Linear {
         if let Some(result) = with_values(rows, |input| self.on_slices(rows, input)) {
             return result;
         }
-        let Weight::F32(weight) = &self.weight else {
+        let Weight::F32(weight) = &*self.weight else {
             return Err(Error::internal("rows and their weight are on different devices"));
         };
         let product = rows.matmul(&weight.t()?)?;
@@ -45,7 +42,7 @@ impl Linear {
         let (outputs, inputs) = self.weight.shape()?;
         let count = rows.dim(0)?;
         let mut output = vec![0.0; count * outputs];
-        match &self.weight {
+        match &*self.weight {
             Weight::F32(weight) => values(weight, |weight| times_transposed(&mut output, input, weight, inputs))?,
             weight => times_panels(&mut output, input, outputs, inputs, |rows, panel| weight.write(rows, panel))?,
         }

@@ -25,12 +25,6 @@ impl Norm {
         Self { weight, bias: Some(bias), epsilon }
     }
 
-    /// How many bytes its numbers take.
-    pub fn bytes(&self) -> usize {
-        let bias = self.bias.as_ref().map_or(0, Tensor::elem_count);
-        (self.weight.elem_count() + bias) * size_of::<f32>()
-    }
-
     /// `(rows, columns)` -> `(rows, columns)`, the columns in groups as long as the weight, each normed for itself.
     pub fn forward(&self, rows: &Tensor) -> Result<Tensor> {
         match with_values(rows, |input| self.on_slices(input)) {

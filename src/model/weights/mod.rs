@@ -124,15 +124,15 @@ impl Weights {
     /// # Errors
     /// Those of [`Self::find`].
     pub fn load(&self, names: &[String], shape: &[usize], device: &Device) -> Result<Tensor> {
-        Ok(Tensor::from_vec(self.find(names, shape)?.widened(), shape, device)?)
+        Ok(Tensor::from_vec(self.find(names, shape)?.1.widened(), shape, device)?)
     }
 
-    /// The first tensor that is there under one of `names`, as it is stored.
+    /// The first tensor that is there under one of `names`, by its name and as it is stored.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] when none is there, its shape is not `shape`, or the file ends inside it;
     /// [`ErrorCode::Unsupported`] when its numbers are not of a type that is read.
-    pub fn find(&self, names: &[String], shape: &[usize]) -> Result<Stored<'_>> {
+    pub fn find(&self, names: &[String], shape: &[usize]) -> Result<(&str, Stored<'_>)> {
         let Some((name, (file, entry))) = self.first(names) else {
             return Err(self.missing(names));
         };
@@ -151,10 +151,11 @@ impl Weights {
         }
         let bytes = file.bytes.as_slice().get(entry.range.clone());
         let stored = bytes.and_then(|bytes| Stored::new(&entry.numbers, bytes, shape, entry.strides.as_deref()));
-        stored.ok_or_else(|| {
+        let stored = stored.ok_or_else(|| {
             about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor `{name}`", file.name))
                 .hint("get the file again")
-        })
+        })?;
+        Ok((name, stored))
     }
 
     fn first(&self, names: &[String]) -> Option<(&String, &(usize, Entry))> {
