@@ -116,10 +116,12 @@ impl SplitModel {
         let (path, width, _) = self.replaceable(path)?;
         if rows.column_count() != width {
             let columns = rows.column_count();
-            return Err(Error::argument(format!("the rows have {columns} columns, but those of `{path}` have {width}"))
-                .hint("give rows of that module")
-                .detail("columns", columns)
-                .detail("width", width));
+            return Err(Error::argument(format!(
+                "the rows have {columns} columns, but those of `{path}` have {width}"
+            ))
+            .hint("give rows of that module")
+            .detail("columns", columns)
+            .detail("width", width));
         }
         check_finite(rows, &path)?;
         self.run_texts(texts, Some(&Replaced { path, rows }), options, control)

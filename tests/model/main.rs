@@ -6,5 +6,6 @@ mod configs;
 mod golden;
 mod half;
 mod resume;
+mod steer;
 mod table;
 mod trees;
