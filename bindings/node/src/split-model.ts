@@ -128,25 +128,31 @@ export class SplitModel extends Handle {
    *
    * @param modulePath the path of the module, or the number of a block.
    * @param rows tokens * columns values, which must not change before the promise settles.
+   * @param columnCount how many values one row has.
    * @throws {EidosError} `invalid_argument` for too few or many rows, `unknown_module`, `invalid_data` for a row with a number
    * that is not finite, ...
    */
   async logitsFrom(
     modulePath: string | number,
     rows: Float32Array | ReadonlyFloat32Array,
+    columnCount: number,
     inputs: readonly string[],
     options: LogitsOptions = {},
   ): Promise<Activations> {
     const model = this.#pointer;
     const path = typeof modulePath === 'number' ? String(whole('modulePath', modulePath)) : text('modulePath', modulePath);
     const values = floats('rows', rows);
+    const columns = whole('columnCount', columnCount);
+    const rowCount = columns === 0 ? 0 : values.length / columns;
+    if (!Number.isInteger(rowCount)) {
+      throw new RangeError(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
+    }
     const checked = textsForC(texts('inputs', inputs));
-    const columns = this.#widthOf(path, values.length);
     const struct = logitsOptions(options);
     return this.#toHead(options, (control, result, error) =>
       callOnPool(
         native().eidos_split_model_logits_from,
-        model, path, values, values.length / columns, columns, checked, checked.length, struct, control, result, error,
+        model, path, values, rowCount, columns, checked, checked.length, struct, control, result, error,
       ),
     );
   }
@@ -172,6 +178,19 @@ export class SplitModel extends Handle {
       [resourceOf(this, SplitModel)],
       (control, error) => start(control, result, error),
       () => Array.from(result, (pointer) => new Activations(new Resource(pointer, native().eidos_activations_free))),
+    );
+  }
+
+  #toHead(
+    options: LogitsOptions,
+    start: (control: Pointer, result: Out, error: Out) => Promise<number>,
+  ): Promise<Activations> {
+    const result = out();
+    return runWithControl(
+      options,
+      [resourceOf(this, SplitModel)],
+      (control, error) => start(control, result, error),
+      () => new Activations(new Resource(handleIn(result), native().eidos_activations_free)),
     );
   }
 
