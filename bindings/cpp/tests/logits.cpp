@@ -25,8 +25,7 @@ eidos::Matrix all_rows(const eidos::SplitModel &model)
 
 std::vector<float> values(const eidos::Activations &logits)
 {
-    const auto copy = logits.copy_rows(0, logits.row_count());
-    return {copy.data(), copy.data() + logits.row_count() * logits.column_count()};
+    return logits.copy_rows(0, logits.row_count()).values();
 }
 
 TEST(Logits, AreTheSameFromRowsThatWereCaptured)
