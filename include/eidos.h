@@ -458,9 +458,10 @@ typedef struct {
      */
     uint32_t network;
     /**
-     * Always 0.
+     * 1 to load every weight up to the head, not only those up to the last split point, so that
+     * `eidos_split_model_logits` works.
      */
-    uint32_t reserved;
+    uint32_t whole;
     /**
      * A branch, tag or commit of a repository; NULL means `main`.
      */
@@ -489,8 +490,8 @@ eidos_status eidos_load_options_init(eidos_load_options *options, size_t size);
  * model inside the library.
  *
  * `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
- * block). Only the weights up to the last of them are read. Without any, nothing but the tree of modules is loaded, to
- * choose from. `options`, `control` and `err` may be NULL.
+ * block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,
+ * nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_load(const char *id_or_path,
                                     const char *const *split_points,
@@ -828,6 +829,86 @@ eidos_status eidos_activations_open(const char *folder, eidos_activations **out,
  * Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
  */
 void eidos_activations_free(eidos_activations *activations);
+
+/* --- Logits -------------------------------------------------------------------------------------------------------- */
+
+/**
+ * How logits are computed. Fill it with `eidos_logits_options_init` first; zero means the default. Results do not depend on
+ * it.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_logits_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How many batches run at the same time on the CPU. By default one per core.
+     */
+    uint32_t threads;
+    /**
+     * How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512.
+     */
+    uint64_t batch_tokens;
+    /**
+     * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
+     * to shards in a temporary folder. By default 4 GiB.
+     */
+    uint64_t memory_limit;
+} eidos_logits_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_logits_options)`.
+ */
+eidos_status eidos_logits_options_init(eidos_logits_options *options, size_t size);
+
+/**
+ * The logits of texts: what the head of a model gives for each token, special ones included, or for each text where the
+ * model classifies texts. The model must have been loaded as a `whole`.
+ *
+ * The result is a matrix like any other activations: a row is a token (`EIDOS_GRANULARITY_ALL_TOKENS`) or a text
+ * (`EIDOS_GRANULARITY_SAMPLE`), `eidos_activations_unit_span` says of which text, and column `j` is what
+ * `eidos_split_model_logit_name` says. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_logits(const eidos_split_model *model,
+                                      const char *const *texts,
+                                      size_t text_count,
+                                      const eidos_logits_options *options,
+                                      const eidos_control *control,
+                                      eidos_activations **out,
+                                      eidos_error **err);
+
+/**
+ * The logits of texts when the output of the module at `module_path` is `rows`: one row for each token of each text, special
+ * ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`. With those very rows the
+ * logits are the same bits as those of `eidos_split_model_logits`.
+ *
+ * Change the rows before, and see what the model makes of them: add a direction, or leave out a concept. The module need not
+ * be a split point, but the model must have been loaded as a `whole`. A row with a number that is not finite is an error.
+ * `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_logits_from(const eidos_split_model *model,
+                                           const char *module_path,
+                                           const float *rows,
+                                           size_t row_count,
+                                           size_t column_count,
+                                           const char *const *texts,
+                                           size_t text_count,
+                                           const eidos_logits_options *options,
+                                           const eidos_control *control,
+                                           eidos_activations **out,
+                                           eidos_error **err);
+
+/**
+ * How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
+ */
+size_t eidos_split_model_logit_count(const eidos_split_model *model);
+
+/**
+ * What a column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty where the
+ * vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was loaded without its
+ * tokenizer. Borrowed from the model; `len` may be NULL.
+ */
+const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t column, size_t *len);
 
 /* --- Explainers: fitted concepts ----------------------------------------------------------------------------------- */
 

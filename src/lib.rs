@@ -33,7 +33,7 @@ mod net;
 mod retry;
 mod threads;
 
-pub use activations::{Activations, CollectOptions, Provenance};
+pub use activations::{Activations, CollectOptions, LogitsOptions, Provenance};
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
 pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
 pub use control::{Control, Progress, Stage};

@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "version",
     "status",
     "error",
     "control",
     "split_model",
     "activations",
+    "logits",
     "explainer",
     "ica",
     "interpretation",

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
+use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 
 use super::folder::{Manifest, ShardWriter};
@@ -89,35 +90,52 @@ impl SplitModel {
                 truncated_count: encoded.truncated_count(),
             })
             .collect();
-        let run = Run {
-            model: self,
-            encoded: &encoded,
-            options,
-            threads: if self.device().is_cpu() { thread_count(options.threads) } else { 1 },
+        let forward = |batch: &[usize]| {
+            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            self.forward(&sequences)
         };
-        let row_bytes: u64 = self.split_points().iter().map(|point| (point.width * size_of::<f32>()) as u64).sum();
-        let on_disk = options.folder.is_some() || (units.len() as u64).saturating_mul(row_bytes) > options.memory_limit;
-        control.begin(Stage::Forward, encoded.token_count() as u64)?;
-        if on_disk { run.into_shards(abouts, control) } else { run.into_memory(abouts, control) }
+        let widths = self.split_points().iter().map(|point| point.width).collect();
+        let run = Run { model: self, encoded: &encoded, options, forward: &forward, widths, row_per_text: false };
+        run.collect(abouts, control)
     }
 }
 
+/// What the model gives for the texts of a batch: a tensor for each matrix that is collected, of the rows of the first
+/// text, then those of the second, and so on.
+pub(super) type Forward<'a> = &'a (dyn Fn(&[usize]) -> Result<Vec<Tensor>> + Sync);
+
 /// One collection: what stays the same for all its windows.
-struct Run<'a> {
-    model: &'a SplitModel,
-    encoded: &'a EncodedTexts,
-    options: &'a CollectOptions,
-    threads: usize,
+pub(super) struct Run<'a> {
+    pub model: &'a SplitModel,
+    pub encoded: &'a EncodedTexts,
+    pub options: &'a CollectOptions,
+    pub forward: Forward<'a>,
+    /// The columns of each matrix.
+    pub widths: Vec<usize>,
+    /// Whether the model gives one row for each text, not one for each token.
+    pub row_per_text: bool,
 }
 
 /// The rows of one window, one matrix per split point.
 type WindowRows = Vec<Vec<f32>>;
 
 impl Run<'_> {
+    /// One matrix for each width, in memory or in shards on disk; what their rows stand for comes from `abouts`.
+    pub(super) fn collect(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
+        let row_bytes: u64 = self.widths.iter().map(|width| (width * size_of::<f32>()) as u64).sum();
+        let bytes = (self.encoded.unit_count() as u64).saturating_mul(row_bytes);
+        control.begin(Stage::Forward, self.encoded.token_count() as u64)?;
+        if self.options.folder.is_some() || bytes > self.options.memory_limit {
+            self.into_shards(abouts, control)
+        } else {
+            self.into_memory(abouts, control)
+        }
+    }
+
     fn into_memory(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
         let rows = self.encoded.unit_count();
         let window = self.run_window(0..self.encoded.text_count(), control)?;
-        let results = window.into_iter().zip(self.widths()).zip(abouts);
+        let results = window.into_iter().zip(self.widths).zip(abouts);
         Ok(results
             .map(|((values, columns), about)| Activations::from_storage(Storage::Memory(values), rows, columns, about))
             .collect())
@@ -168,9 +186,14 @@ impl Run<'_> {
             .collect()
     }
 
-    /// The columns of each split point.
+    /// The columns of each matrix.
     fn widths(&self) -> impl Iterator<Item = usize> + '_ {
-        self.model.split_points().iter().map(|point| point.width)
+        self.widths.iter().copied()
+    }
+
+    /// How many rows the model gives for a text that has tokens.
+    fn given_rows(&self, text: usize) -> usize {
+        if self.row_per_text { 1 } else { self.encoded.ids(text).len() }
     }
 
     /// What the folder is a function of beside what the provenance says: the model, the tokens, the units and the
@@ -243,7 +266,8 @@ impl Run<'_> {
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);
         let result = std::thread::scope(|scope| {
-            let threads = self.threads.min(batches.len());
+            let threads = if self.model.device().is_cpu() { thread_count(self.options.threads) } else { 1 };
+            let threads = threads.min(batches.len());
             // A worker that is ahead waits: at most one finished batch per worker is in the channel.
             let (sender, receiver) = mpsc::sync_channel(threads);
             let started = (0..threads).try_for_each(|_| {
@@ -312,24 +336,27 @@ impl Run<'_> {
 
     /// The rows of the units of a batch, text after text, one matrix per split point.
     fn run_batch(&self, batch: &[usize]) -> Result<WindowRows> {
-        let sequences: Vec<&[u32]> = batch.iter().map(|&text| self.encoded.ids(text)).collect();
-        let outputs = self.model.forward(&sequences)?;
+        let given: usize = batch.iter().map(|&text| self.given_rows(text)).sum();
+        let outputs = (self.forward)(batch)?;
         outputs
             .iter()
             .zip(self.widths())
             .map(|(output, width)| {
+                if output.dims() != [given, width] {
+                    return Err(Error::internal(format!("{:?} rows came where {given} were due", output.dims())));
+                }
                 let hidden = output.flatten_all()?.to_vec1::<f32>()?;
                 let unit_count: usize = batch.iter().map(|&text| self.encoded.units_of(text).len()).sum();
                 let mut pooled = zeros(unit_count, width)?;
                 let mut targets = pooled.chunks_exact_mut(width);
-                let mut first_token = 0;
+                let mut first_row = 0;
                 for &text in batch {
-                    let tokens = self.encoded.ids(text).len();
-                    let rows = &hidden[first_token * width..(first_token + tokens) * width];
+                    let count = self.given_rows(text);
+                    let rows = &hidden[first_row * width..(first_row + count) * width];
                     for (unit, target) in self.encoded.units_of(text).zip(&mut targets) {
                         self.options.aggregation.reduce(rows, self.encoded.positions(unit), target);
                     }
-                    first_token += tokens;
+                    first_row += count;
                 }
                 Ok(pooled)
             })

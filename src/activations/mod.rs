@@ -2,11 +2,13 @@
 
 mod collect;
 mod folder;
+mod logits;
 mod matrix;
 mod options;
 mod provenance;
 mod storage;
 
+pub use logits::LogitsOptions;
 pub use matrix::Activations;
 pub use options::CollectOptions;
 pub use provenance::Provenance;

@@ -16,6 +16,7 @@ mod handle;
 mod ica;
 mod interpretation;
 mod llm_labels;
+mod logits;
 mod options;
 mod split_model;
 mod status;

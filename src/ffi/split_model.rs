@@ -3,6 +3,7 @@
 use std::ffi::c_char;
 use std::path::PathBuf;
 use std::ptr;
+use std::sync::OnceLock;
 
 use super::call::{call, get, run};
 use super::control::{control_or_default, eidos_control};
@@ -30,6 +31,8 @@ pub struct ModelValue {
     paths: StringTable,
     kinds: StringTable,
     split_points: StringTable,
+    /// Made when they are first asked for: a vocabulary is large.
+    pub(super) logits: OnceLock<StringTable>,
 }
 
 impl From<SplitModel> for ModelValue {
@@ -39,6 +42,7 @@ impl From<SplitModel> for ModelValue {
             paths: model.modules().iter().map(|module| module.path.as_str()).collect(),
             kinds: model.modules().iter().map(|module| module.kind.as_str()).collect(),
             split_points: model.split_points().iter().map(|point| point.path.as_str()).collect(),
+            logits: OnceLock::new(),
             model,
         }
     }
@@ -86,8 +90,9 @@ pub struct eidos_load_options {
     pub device_index: u32,
     /// Whether to download: one of `EIDOS_NETWORK_*`.
     pub network: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// 1 to load every weight up to the head, not only those up to the last split point, so that
+    /// `eidos_split_model_logits` works.
+    pub whole: u32,
     /// A branch, tag or commit of a repository; NULL means `main`.
     pub revision: *const c_char,
     /// An access token; NULL means `HF_TOKEN` or the token file.
@@ -106,7 +111,7 @@ options!(
         device: EIDOS_DEVICE_CPU,
         device_index: 0,
         network: EIDOS_NETWORK_AUTO,
-        reserved: 0,
+        whole: 0,
         revision: ptr::null(),
         token: ptr::null(),
         cache_folder: ptr::null(),
@@ -140,6 +145,7 @@ impl eidos_load_options {
                 offline: choice(self.network, "network", &networks)?,
                 ..HubOptions::default()
             },
+            whole: self.whole != 0,
             ..LoadOptions::default()
         })
     }
@@ -159,8 +165,8 @@ pub unsafe extern "C" fn eidos_load_options_init(options: *mut eidos_load_option
 /// model inside the library.
 ///
 /// `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
-/// block). Only the weights up to the last of them are read. Without any, nothing but the tree of modules is loaded, to
-/// choose from. `options`, `control` and `err` may be NULL.
+/// block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,
+/// nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written.

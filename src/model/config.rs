@@ -100,6 +100,13 @@ impl Config {
         }
     }
 
+    /// What `id2label` calls the labels, as far as it numbers them from 0.
+    pub fn label_names(&self) -> Vec<String> {
+        let Some(Value::Object(labels)) = self.get("id2label") else { return Vec::new() };
+        let name = |index: usize| labels.get(&index.to_string())?.as_str().map(str::to_owned);
+        (0..labels.len()).map_while(name).collect()
+    }
+
     /// The fields inside a field, where it is there, not null and not empty.
     ///
     /// # Errors

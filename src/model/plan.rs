@@ -27,6 +27,7 @@ pub struct ModelPlan {
     tree: ModuleTree,
     options: LoadOptions,
     split_points: Vec<SplitPoint>,
+    labels: Option<Vec<String>>,
     wanted: HashSet<String>,
     /// Of the configuration; the weights that are read go in as well.
     hash: Sha256,
@@ -41,7 +42,8 @@ impl ModelPlan {
     /// [`ErrorCode::Unsupported`] naming one that asks for something that is not built,
     /// [`ErrorCode::UnknownModule`] with the nearest names.
     pub fn new(config: &[u8], split_points: &[&str], options: &LoadOptions) -> Result<Self> {
-        let blueprint = families::blueprint(&Config::parse(config)?, options.head)?;
+        let fields = Config::parse(config)?;
+        let blueprint = families::blueprint(&fields, options.head)?;
         let tree = ModuleTree::new(&blueprint);
         let split_points = split_points
             .iter()
@@ -56,6 +58,7 @@ impl ModelPlan {
             tree,
             options: options.clone(),
             split_points,
+            labels: families::labels(&fields, options.head)?,
             wanted: HashSet::new(),
             hash: Sha256::new_with_prefix(config),
         };
@@ -123,6 +126,7 @@ impl ModelPlan {
             whole: self.options.whole,
             fingerprint: self.hash.finalize().into(),
             tokenizer: None,
+            labels: self.labels,
         })
     }
 

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::blueprint::{Blueprint, EmbeddingSite, Site};
+use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
 use crate::model::options::LoadOptions;
@@ -53,6 +53,8 @@ pub struct SplitModel {
     pub(super) whole: bool,
     pub(super) fingerprint: [u8; 32],
     pub(super) tokenizer: Option<Tokenizer>,
+    /// What a classifier's configuration calls its labels; `None` for other heads.
+    pub(super) labels: Option<Vec<String>>,
 }
 
 impl SplitModel {
@@ -192,23 +194,13 @@ impl SplitModel {
     /// [`ErrorCode::UnknownModule`] with the nearest names; [`ErrorCode::InvalidArgument`] when the rows are not of
     /// that shape or the module's output does not depend on the text; else those of [`SplitModel::logits`].
     pub fn logits_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
-        self.check_head()?;
-        let (_, module, site) = self.tree.split_point(&self.blueprint, path)?;
-        if site == Site::Embedding(EmbeddingSite::RotaryCosines) {
-            return Err(Error::argument(format!(
-                "`{}` gives rotations of positions, which cannot be replaced",
-                module.path
-            ))
-            .hint("replace the output of another module"));
-        }
+        let (path, width, site) = self.replaceable(path)?;
         let tokens = sequences.iter().map(|ids| ids.len()).sum::<usize>();
-        let shape = (tokens, module.width.unwrap_or(0));
-        if rows.dims() != [shape.0, shape.1] {
+        if rows.dims() != [tokens, width] {
             let message = format!(
-                "the rows for `{}` are of shape {:?}, but these texts need {:?}",
-                module.path,
+                "the rows for `{path}` are of shape {:?}, but these texts need {:?}",
                 rows.dims(),
-                [shape.0, shape.1]
+                [tokens, width]
             );
             return Err(Error::argument(message).hint("give one row for each token of each text, in their order"));
         }
@@ -220,6 +212,53 @@ impl SplitModel {
         self.run_to_head(sequences, &mut Tap::replace(site, rows))
     }
 
+    /// The module whose rows are to be replaced: its path, its width and its site, in a model that runs to its head.
+    pub(crate) fn replaceable(&self, path: &str) -> Result<(String, usize, Site)> {
+        self.check_head()?;
+        let (path, module, site) = self.tree.split_point(&self.blueprint, path)?;
+        if site == Site::Embedding(EmbeddingSite::RotaryCosines) {
+            return Err(Error::argument(format!("`{path}` gives rotations of positions, which cannot be replaced"))
+                .hint("replace the output of another module"));
+        }
+        Ok((path, module.width.unwrap_or(0), site))
+    }
+
+    /// The logits of several texts at once, as [`SplitModel::logits_from`] gives them. Each must have tokens.
+    pub(crate) fn logits_together(&self, sequences: &[&[u32]]) -> Result<Tensor> {
+        self.check_head()?;
+        self.check(sequences)?;
+        self.run_to_head(sequences, &mut Tap::pass())
+    }
+
+    /// How many logits a row has: ids of the vocabulary, or labels of a classifier; 0 without a head.
+    pub fn logit_count(&self) -> usize {
+        self.blueprint.logits
+    }
+
+    /// Whether the head gives one row of logits for each text, not one for each token.
+    pub fn has_logits_per_text(&self) -> bool {
+        self.blueprint.pooling != Pooling::PerToken && self.blueprint.logits > 0
+    }
+
+    /// What each column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty
+    /// where the vocabulary has none, or the label of a classifier, `LABEL_0` where the configuration names none.
+    /// Empty without a head.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] when the names are the tokenizer's and the model was loaded without one.
+    pub fn logit_names(&self) -> Result<Vec<String>> {
+        let columns = 0..self.blueprint.logits;
+        if let Some(labels) = &self.labels {
+            let name = |column| labels.get(column).cloned().unwrap_or_else(|| format!("LABEL_{column}"));
+            return Ok(columns.map(name).collect());
+        }
+        if columns.is_empty() {
+            return Ok(Vec::new());
+        }
+        let tokenizer = self.tokenizer()?;
+        Ok(columns.map(|column| tokenizer.token(column as u32)).collect())
+    }
+
     fn run_to_head(&self, sequences: &[&[u32]], tap: &mut Tap<'_>) -> Result<Tensor> {
         match self.pass(&TokenRows::new(sequences), tap).run() {
             Ok(logits) => Ok(logits),
@@ -229,7 +268,7 @@ impl SplitModel {
     }
 
     /// Refuses to give logits without a head, or without the weights up to it.
-    fn check_head(&self) -> Result<()> {
+    pub(crate) fn check_head(&self) -> Result<()> {
         if self.blueprint.logits == 0 {
             return Err(Error::argument(format!("`{}` was loaded without a head that gives logits", self.name))
                 .hint("choose a head in the load options"));

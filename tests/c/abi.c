@@ -107,6 +107,14 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_split_model_activations(model, TEXTS, 1, NULL, NULL, &no_activations, 2, &err));
     CHECK_FAILS(wrong, eidos_split_model_vocabulary_activations(NULL, NULL, NULL, &no_activations, 1, &err));
     CHECK_FAILS(wrong, eidos_split_model_vocabulary_activations(model, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits(NULL, TEXTS, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits(model, NULL, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits(model, TEXTS, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits(model, TEXTS, 1, NULL, NULL, &no_activations, &err)); /* not whole */
+    CHECK_FAILS(wrong, eidos_split_model_logits_from(NULL, SPLIT, &value, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from(model, NULL, &value, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from(model, SPLIT, NULL, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from(model, SPLIT, &value, 1, 1, TEXTS, 1, NULL, NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, &no_activations, &err));
@@ -179,6 +187,7 @@ static void null_is_an_error_for_each_pointer(void)
     eidos_control_free(control);
     CHECK(eidos_load_options_init(NULL, 8) == wrong);
     CHECK(eidos_activations_options_init(NULL, 8) == wrong);
+    CHECK(eidos_logits_options_init(NULL, 8) == wrong);
     CHECK(eidos_ica_options_init(&ica, 0) == wrong);
     CHECK(eidos_top_inputs_options_init(NULL, 8) == wrong);
     CHECK(eidos_chat_options_init(NULL, 8) == wrong);
@@ -189,6 +198,7 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_split_model_module_kind(NULL, 0, NULL) && !eidos_split_model_split_point(NULL, 0, NULL));
     CHECK(eidos_split_model_module_count(NULL) == 0 && eidos_split_model_module_can_split(NULL, 0) == 0);
     CHECK(eidos_split_model_split_point_count(NULL) == 0 && eidos_split_model_width(NULL, 0) == 0);
+    CHECK(eidos_split_model_logit_count(NULL) == 0 && !eidos_split_model_logit_name(NULL, 0, NULL));
     CHECK(eidos_activations_row_count(NULL) == 0 && eidos_activations_column_count(NULL) == 0);
     CHECK(eidos_activations_truncated_count(NULL) == 0 && eidos_activations_text_count(NULL) == 0);
     CHECK(eidos_activations_is_on_disk(NULL) == 0 && eidos_activations_granularity(NULL) == 0);
@@ -218,6 +228,64 @@ static void null_is_an_error_for_each_pointer(void)
     /* The error may be NULL too, and outputs are untouched on failure. */
     CHECK(eidos_split_model_load(NULL, NULL, 0, NULL, NULL, &no_model, NULL) == wrong);
     CHECK(!no_model && !no_activations && !no_explainer && !no_meaning && !view);
+}
+
+/* With the rows that the model gave, the logits are the same bits; with others, they are others. */
+static void logits_go_on_from_rows(void)
+{
+    eidos_split_model *whole = NULL;
+    eidos_activations *rows = NULL, *logits = NULL, *again = NULL, *changed = NULL, *nothing = NULL;
+    eidos_load_options load;
+    eidos_activations_options all;
+    eidos_error *error = NULL;
+    const float *before = NULL, *after = NULL;
+    float *copy;
+    size_t count, width, bytes, begin = 0, text = 0;
+
+    CHECK(eidos_load_options_init(&load, sizeof load) == EIDOS_OK && load.whole == 0);
+    load.whole = 1;
+    CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, &load, NULL, &whole, &error) == EIDOS_OK);
+    CHECK(eidos_activations_options_init(&all, sizeof all) == EIDOS_OK);
+    all.granularity = EIDOS_GRANULARITY_ALL_TOKENS;
+    CHECK(eidos_split_model_activations(whole, TEXTS, TEXT_COUNT, &all, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits(whole, TEXTS, TEXT_COUNT, NULL, NULL, &logits, &error) == EIDOS_OK);
+    count = eidos_activations_row_count(rows);
+    width = eidos_activations_column_count(rows);
+    CHECK(eidos_activations_row_count(logits) == count);
+    CHECK(eidos_activations_column_count(logits) == eidos_split_model_logit_count(whole));
+    CHECK(eidos_activations_granularity(logits) == EIDOS_GRANULARITY_ALL_TOKENS);
+    CHECK(eidos_activations_unit_span(logits, count - 1, &text, &begin, NULL, &error) == EIDOS_OK && text == TEXT_COUNT - 1);
+    CHECK(strlen(eidos_split_model_logit_name(whole, 5, NULL)) > 0);
+    CHECK(!eidos_split_model_logit_name(whole, eidos_split_model_logit_count(whole), NULL));
+
+    copy = malloc(count * width * sizeof *copy);
+    CHECK(copy && eidos_activations_copy_rows(rows, 0, count, copy, count * width, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits_from(whole, SPLIT, copy, count, width, TEXTS, TEXT_COUNT, NULL, NULL, &again, &error) ==
+          EIDOS_OK);
+    bytes = count * eidos_activations_column_count(logits) * sizeof *copy;
+    CHECK(eidos_activations_rows(logits, 0, count, &before, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(again, 0, count, &after, &error) == EIDOS_OK && !memcmp(before, after, bytes));
+    copy[0] += 10;
+    CHECK(eidos_split_model_logits_from(whole, SPLIT, copy, count, width, TEXTS, TEXT_COUNT, NULL, NULL, &changed, &error) ==
+          EIDOS_OK);
+    CHECK(eidos_activations_rows(changed, 0, count, &after, &error) == EIDOS_OK && memcmp(before, after, bytes));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits_from(whole, SPLIT, copy, count - 1, width, TEXTS, TEXT_COUNT,
+                                                                      NULL, NULL, &nothing, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits_from(whole, SPLIT, copy, count, width - 1, TEXTS, TEXT_COUNT,
+                                                                      NULL, NULL, &nothing, &err));
+    CHECK_FAILS(EIDOS_UNKNOWN_MODULE, eidos_split_model_logits_from(whole, "model.layers.2.mpl", copy, count, width, TEXTS,
+                                                                    TEXT_COUNT, NULL, NULL, &nothing, &err));
+    copy[1] = NAN;
+    CHECK_FAILS(EIDOS_INVALID_DATA, eidos_split_model_logits_from(whole, SPLIT, copy, count, width, TEXTS, TEXT_COUNT, NULL,
+                                                                  NULL, &nothing, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits(whole, NULL, 0, NULL, NULL, &nothing, &err));
+    CHECK(!error && !nothing);
+    free(copy);
+    eidos_split_model_free(whole);
+    eidos_activations_free(rows);
+    eidos_activations_free(logits);
+    eidos_activations_free(again);
+    eidos_activations_free(changed);
 }
 
 static void a_handle_of_another_type_is_an_error(void)
@@ -586,6 +654,7 @@ int main(int argc, char **argv)
     CHECK(eidos_debug_live_handles() == 0);
     make_everything();
     null_is_an_error_for_each_pointer();
+    logits_go_on_from_rows();
     a_handle_of_another_type_is_an_error();
     wrong_text_and_numbers_are_errors();
     many_threads_read_the_same_handles();

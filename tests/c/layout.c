@@ -24,7 +24,7 @@ int main(void)
     FIELD(eidos_load_options, device);
     FIELD(eidos_load_options, device_index);
     FIELD(eidos_load_options, network);
-    FIELD(eidos_load_options, reserved);
+    FIELD(eidos_load_options, whole);
     FIELD(eidos_load_options, revision);
     FIELD(eidos_load_options, token);
     FIELD(eidos_load_options, cache_folder);
@@ -40,6 +40,13 @@ int main(void)
     FIELD(eidos_activations_options, memory_limit);
     FIELD(eidos_activations_options, shard_bytes);
     FIELD(eidos_activations_options, folder);
+    END;
+
+    STRUCT(eidos_logits_options);
+    FIELD(eidos_logits_options, struct_size);
+    FIELD(eidos_logits_options, threads);
+    FIELD(eidos_logits_options, batch_tokens);
+    FIELD(eidos_logits_options, memory_limit);
     END;
 
     STRUCT(eidos_fit_report);

@@ -6,6 +6,7 @@ mod configs;
 mod golden;
 mod half;
 mod resume;
+mod steer;
 mod table;
 mod torch_files;
 mod trees;

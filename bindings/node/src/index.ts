@@ -19,6 +19,7 @@ export type {
   Granularity,
   IcaOptions,
   LoadOptions,
+  LogitsOptions,
   TopInputsOfTextsOptions,
   TopInputsOptions,
   UnitOptions,

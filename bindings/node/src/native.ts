@@ -88,7 +88,7 @@ export interface LoadOptionsStruct {
   device: number;
   device_index: number;
   network: number;
-  reserved: number;
+  whole: number;
   revision: string | null;
   token: string | null;
   cache_folder: string | null;
@@ -103,6 +103,12 @@ export interface ActivationsOptionsStruct {
   memory_limit: number;
   shard_bytes: number;
   folder: string | null;
+}
+export interface LogitsOptionsStruct {
+  struct_size: number;
+  threads: number;
+  batch_tokens: number;
+  memory_limit: number;
 }
 export interface FitReportStruct {
   converged: number;
@@ -194,7 +200,7 @@ export const structs = {
     device: 'uint32_t',
     device_index: 'uint32_t',
     network: 'uint32_t',
-    reserved: 'uint32_t',
+    whole: 'uint32_t',
     revision: 'const char *',
     token: 'const char *',
     cache_folder: 'const char *',
@@ -209,6 +215,12 @@ export const structs = {
     memory_limit: 'uint64_t',
     shard_bytes: 'uint64_t',
     folder: 'const char *',
+  }),
+  eidos_logits_options: struct<LogitsOptionsStruct>({
+    struct_size: 'uint32_t',
+    threads: 'uint32_t',
+    batch_tokens: 'uint64_t',
+    memory_limit: 'uint64_t',
   }),
   eidos_fit_report: struct<FitReportStruct>({ converged: 'uint32_t', iterations: 'uint32_t', last_change: 'double' }),
   eidos_ica_options: struct<IcaOptionsStruct>({
@@ -285,6 +297,7 @@ export const structs = {
 
 const loadOptions = structs.eidos_load_options;
 const activationsOptions = structs.eidos_activations_options;
+const logitsOptions = structs.eidos_logits_options;
 const icaOptions = structs.eidos_ica_options;
 const topInputsOptions = structs.eidos_top_inputs_options;
 const chatOptions = structs.eidos_chat_options;
@@ -351,6 +364,16 @@ export const signatures = {
   eidos_activations_save: signature(status, address, string, nullable, addressOut),
   eidos_activations_open: signature(status, string, addressOut, addressOut),
   eidos_activations_free: signature(nothing, nullable),
+
+  eidos_logits_options_init: signature(status, logitsOptions.output, size),
+  eidos_split_model_logits: signature(
+    status, address, texts, size, logitsOptions.input, nullable, addressOut, addressOut,
+  ),
+  eidos_split_model_logits_from: signature(
+    status, address, string, floats, size, size, texts, size, logitsOptions.input, nullable, addressOut, addressOut,
+  ),
+  eidos_split_model_logit_count: signature(size, address),
+  eidos_split_model_logit_name: signature(nullable, address, size, sizeOut),
 
   eidos_explainer_concept_count: signature(size, address),
   eidos_explainer_input_width: signature(size, address),

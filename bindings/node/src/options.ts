@@ -7,6 +7,7 @@ import type {
   ActivationsOptionsStruct,
   IcaOptionsStruct,
   LoadOptionsStruct,
+  LogitsOptionsStruct,
   NativeFunction,
   TopInputsOptionsStruct,
 } from './native';
@@ -46,6 +47,8 @@ export interface LoadOptions extends CallOptions {
   readonly deviceIndex?: number | undefined;
   /** Whether to download what is missing. By default what the environment says (`HF_HUB_OFFLINE`). */
   readonly network?: keyof typeof networks | undefined;
+  /** Load every weight up to the head, not only those up to the last split point, so that `logits()` works. */
+  readonly whole?: boolean | undefined;
   /** A branch, tag or commit of a repository. By default `main`. */
   readonly revision?: string | undefined;
   /** An access token. By default `HF_TOKEN` or the token file. */
@@ -79,6 +82,16 @@ export interface UnitOptions {
 
 /** How activations are collected, as a long call. */
 export interface ActivationsOptions extends UnitOptions, CallOptions {}
+
+/** How logits are computed. Results do not depend on it. */
+export interface LogitsOptions extends CallOptions {
+  /** How many batches run at the same time on the CPU. By default one per core. */
+  readonly threads?: number | undefined;
+  /** How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512. */
+  readonly batchTokens?: number | undefined;
+  /** The most bytes that the logits may take in memory; beyond it they go to a temporary folder. By default 4 GiB. */
+  readonly memoryLimit?: number | undefined;
+}
 
 /** How independent components are fitted. */
 export interface IcaOptions extends CallOptions {
@@ -147,6 +160,7 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
     device: ['device', word(devices)],
     device_index: ['deviceIndex', whole32],
     network: ['network', word(networks)],
+    whole: ['whole', flag],
     revision: ['revision', text],
     token: ['token', text],
     cache_folder: ['cacheFolder', text],
@@ -165,6 +179,16 @@ export const activationsOptions = translator<UnitOptions, ActivationsOptionsStru
     memory_limit: ['memoryLimit', whole],
     shard_bytes: ['shardBytes', whole],
     folder: ['folder', text],
+  },
+);
+
+export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
+  () => native().eidos_logits_options_init,
+  structs.eidos_logits_options.size,
+  {
+    threads: ['threads', whole32],
+    batch_tokens: ['batchTokens', whole],
+    memory_limit: ['memoryLimit', whole],
   },
 );
 

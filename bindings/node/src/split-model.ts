@@ -1,10 +1,12 @@
 /** Models, split at modules. */
 import { Activations } from './activations';
-import { record, text, texts, whole } from './arguments';
+import { floats, index, record, text, texts, whole } from './arguments';
 import { runWithControl } from './call';
 import { Handle, pointerOf, Resource, resourceOf } from './handle';
 import { callOnPool, handleIn, native, out, readText, textsForC, type Out, type Pointer } from './native';
-import { activationsOptions, loadOptions, type ActivationsOptions, type LoadOptions } from './options';
+import { activationsOptions, loadOptions, logitsOptions } from './options';
+import type { ActivationsOptions, LoadOptions, LogitsOptions } from './options';
+import type { ReadonlyFloat32Array } from './readonly-float32-array';
 
 /** A module of a model. */
 export interface Module {
@@ -105,6 +107,67 @@ export class SplitModel extends Handle {
     );
   }
 
+  /**
+   * The logits of texts: what the head gives for each token, special ones included, or for each text where the model
+   * classifies texts. The model must have been loaded with `whole`. Column `j` is what `logitName(j)` says.
+   *
+   * @throws {EidosError} `invalid_argument` for a model without a head or that was not loaded as a whole, ...
+   */
+  async logits(inputs: readonly string[], options: LogitsOptions = {}): Promise<Activations> {
+    const model = this.#pointer;
+    const checked = textsForC(texts('inputs', inputs));
+    const struct = logitsOptions(options);
+    return this.#toHead(options, (control, result, error) =>
+      callOnPool(native().eidos_split_model_logits, model, checked, checked.length, struct, control, result, error),
+    );
+  }
+
+  /**
+   * The logits of texts when the output of a module is `rows`: one row for each token of each text, as `activations()` gives
+   * them with the granularity `all_tokens`. With those very rows, they are the same bits as those of `logits()`.
+   *
+   * @param modulePath the path of the module, or the number of a block.
+   * @param rows tokens * columns values, which must not change before the promise settles.
+   * @param columnCount how many values one row has.
+   * @throws {EidosError} `invalid_argument` for too few or many rows, `unknown_module`, `invalid_data` for a row with a number
+   * that is not finite, ...
+   */
+  async logitsFrom(
+    modulePath: string | number,
+    rows: Float32Array | ReadonlyFloat32Array,
+    columnCount: number,
+    inputs: readonly string[],
+    options: LogitsOptions = {},
+  ): Promise<Activations> {
+    const model = this.#pointer;
+    const path = typeof modulePath === 'number' ? String(whole('modulePath', modulePath)) : text('modulePath', modulePath);
+    const values = floats('rows', rows);
+    const columns = whole('columnCount', columnCount);
+    const rowCount = columns === 0 ? 0 : values.length / columns;
+    if (!Number.isInteger(rowCount)) {
+      throw new RangeError(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
+    }
+    const checked = textsForC(texts('inputs', inputs));
+    const struct = logitsOptions(options);
+    return this.#toHead(options, (control, result, error) =>
+      callOnPool(
+        native().eidos_split_model_logits_from,
+        model, path, values, rowCount, columns, checked, checked.length, struct, control, result, error,
+      ),
+    );
+  }
+
+  /** How many columns the logits have: ids of the vocabulary, or labels of a classifier. 0 without a head. */
+  get logitCount(): number {
+    return native().eidos_split_model_logit_count(this.#pointer);
+  }
+
+  /** What a column of the logits stands for: the vocabulary's own string, or the label of a classifier. */
+  logitName(column: number): string {
+    const number = index('column', column, this.logitCount);
+    return readText((length) => native().eidos_split_model_logit_name(this.#pointer, number, length)) ?? '';
+  }
+
   #collect(
     options: ActivationsOptions,
     start: (control: Pointer, result: Out, error: Out) => Promise<number>,
@@ -115,6 +178,19 @@ export class SplitModel extends Handle {
       [resourceOf(this, SplitModel)],
       (control, error) => start(control, result, error),
       () => Array.from(result, (pointer) => new Activations(new Resource(pointer, native().eidos_activations_free))),
+    );
+  }
+
+  #toHead(
+    options: LogitsOptions,
+    start: (control: Pointer, result: Out, error: Out) => Promise<number>,
+  ): Promise<Activations> {
+    const result = out();
+    return runWithControl(
+      options,
+      [resourceOf(this, SplitModel)],
+      (control, error) => start(control, result, error),
+      () => new Activations(new Resource(handleIn(result), native().eidos_activations_free)),
     );
   }
 

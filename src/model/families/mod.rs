@@ -109,6 +109,23 @@ const FAMILIES: &[Family] = &[
 /// else; [`ErrorCode::InvalidFile`] naming a field that cannot be right.
 pub(crate) fn blueprint(config: &Config, choice: HeadChoice) -> Result<Blueprint> {
     config.only("quantization_config", &[])?;
+    let (family, head) = choose(config, choice)?;
+    (family.blueprint)(config, head)
+}
+
+/// What a classifier calls its labels; `None` for other heads.
+///
+/// # Errors
+/// As [`blueprint`].
+pub(crate) fn labels(config: &Config, choice: HeadChoice) -> Result<Option<Vec<String>>> {
+    Ok(match choose(config, choice)?.1 {
+        Head::SequenceClassification | Head::TokenClassification => Some(config.label_names()),
+        _ => None,
+    })
+}
+
+/// The family of a configuration and the head to build.
+fn choose(config: &Config, choice: HeadChoice) -> Result<(&'static Family, Head)> {
     let model_type = config.text("model_type", "")?;
     let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
         let built: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();
@@ -136,5 +153,5 @@ pub(crate) fn blueprint(config: &Config, choice: HeadChoice) -> Result<Blueprint
             .hint(format!("choose the head of one of these: {}", built.join(", ")))
             .detail("field", "head"));
     }
-    (family.blueprint)(config, head)
+    Ok((family, head))
 }

@@ -62,6 +62,8 @@ struct LoadOptions {
     std::uint32_t device_index = 0;
     /// Whether to download.
     Network network = Network::automatic;
+    /// Load every weight up to the head, not only those up to the last split point, so that logits can be asked for.
+    bool whole = false;
     /// A branch, tag or commit of a repository; empty means `main`.
     std::string revision = {};
     /// An access token; empty means `HF_TOKEN` or the token file.
@@ -70,6 +72,16 @@ struct LoadOptions {
     std::string cache_folder = {};
     /// The hub's address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
     std::string endpoint = {};
+};
+
+/// How logits are computed. Results do not depend on it.
+struct LogitsOptions {
+    /// How many batches run at the same time on the CPU; 0 means one per core.
+    std::uint32_t threads = 0;
+    /// How many tokens one batch holds at most; 0 means as many as have 64 MiB of logits, and no more than 512.
+    std::uint64_t batch_tokens = 0;
+    /// The most bytes that the logits may take in memory; beyond it they go to a temporary folder. 0 means 4 GiB.
+    std::uint64_t memory_limit = 0;
 };
 
 /// A module of a model.
@@ -100,10 +112,21 @@ inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
     result.device = static_cast<std::uint32_t>(options.device);
     result.device_index = options.device_index;
     result.network = static_cast<std::uint32_t>(options.network);
+    result.whole = options.whole ? 1 : 0;
     result.revision = c_str_or_null(options.revision);
     result.token = c_str_or_null(options.token);
     result.cache_folder = c_str_or_null(options.cache_folder);
     result.endpoint = c_str_or_null(options.endpoint);
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_logits_options to_c(const LogitsOptions &options)
+{
+    eidos_logits_options result = defaults(eidos_logits_options_init);
+    result.threads = options.threads;
+    result.batch_tokens = options.batch_tokens;
+    result.memory_limit = options.memory_limit;
     return result;
 }
 
@@ -185,6 +208,35 @@ public:
     {
         const eidos_activations_options c_options = detail::to_c(options);
         return collect(control, eidos_split_model_vocabulary_activations, handle(), &c_options);
+    }
+
+    /// The logits of texts: what the head gives for each token, special ones included, or for each text where the model
+    /// classifies texts. The model must have been loaded as a whole. Column `j` is what logit_name() says.
+    [[nodiscard]] Activations logits(const StringArgs &texts, const LogitsOptions &options = {},
+                                     const Control &control = {}) const
+    {
+        const eidos_logits_options c_options = detail::to_c(options);
+        return control.create<Activations>(eidos_split_model_logits, handle(), texts.data(), texts.size(), &c_options);
+    }
+
+    /// The logits of texts when the output of the module at `module_path` is `rows`: one row for each token of each text, as
+    /// activations() gives them with Granularity::all_tokens. With those very rows, they are the same bits as logits().
+    [[nodiscard]] Activations logits_from(const StringArg &module_path, MatrixView rows, const StringArgs &texts,
+                                          const LogitsOptions &options = {}, const Control &control = {}) const
+    {
+        const eidos_logits_options c_options = detail::to_c(options);
+        return control.create<Activations>(eidos_split_model_logits_from, handle(), module_path.c_str(), rows.data(),
+                                           rows.row_count(), rows.column_count(), texts.data(), texts.size(), &c_options);
+    }
+
+    /// How many columns the logits have: ids of the vocabulary, or labels of a classifier. 0 without a head.
+    [[nodiscard]] std::size_t logit_count() const { return eidos_split_model_logit_count(handle()); }
+
+    /// What a column of the logits stands for: the vocabulary's own string, or a label. Throws an Error beyond the last.
+    [[nodiscard]] std::string logit_name(std::size_t column) const
+    {
+        detail::check_index(column, logit_count(), "column");
+        return detail::text(eidos_split_model_logit_name, handle(), column);
     }
 
 private:

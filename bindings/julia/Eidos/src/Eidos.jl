@@ -25,6 +25,7 @@ module Eidos
 import Libdl
 
 export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
+export logits, logit_names
 export ICA, fit, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
 export llm_labels, label_usage, Chat, ChatAnswer
@@ -39,6 +40,7 @@ include("control.jl")
 include("MatrixView.jl")
 include("split_model.jl")
 include("activations.jl")
+include("logits.jl")
 include("dlpack.jl")
 include("explainer.jl")
 include("ica.jl")

@@ -64,7 +64,7 @@ mutable struct eidos_load_options
     device::UInt32
     device_index::UInt32
     network::UInt32
-    reserved::UInt32
+    whole::UInt32
     revision::Ptr{UInt8}
     token::Ptr{UInt8}
     cache_folder::Ptr{UInt8}
@@ -82,6 +82,14 @@ mutable struct eidos_activations_options
     shard_bytes::UInt64
     folder::Ptr{UInt8}
     eidos_activations_options() = new()
+end
+
+mutable struct eidos_logits_options
+    struct_size::UInt32
+    threads::UInt32
+    batch_tokens::UInt64
+    memory_limit::UInt64
+    eidos_logits_options() = new()
 end
 
 mutable struct eidos_ica_options
@@ -260,6 +268,12 @@ end
 @long eidos_activations_save(activations::Ptr{eidos_activations}, folder::Cstring, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_activations_open(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_free(activations::Ptr{eidos_activations})::Cvoid
+
+@c eidos_logits_options_init(options::Ptr{eidos_logits_options}, size::Csize_t)::eidos_status
+@long eidos_split_model_logits(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_logits_from(model::Ptr{eidos_split_model}, module_path::Cstring, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_split_model_logit_count(model::Ptr{eidos_split_model})::Csize_t
+@c eidos_split_model_logit_name(model::Ptr{eidos_split_model}, column::Csize_t, len::Ptr{Csize_t})::Ptr{UInt8}
 
 @c eidos_explainer_concept_count(explainer::Ptr{eidos_explainer})::Csize_t
 @c eidos_explainer_input_width(explainer::Ptr{eidos_explainer})::Csize_t

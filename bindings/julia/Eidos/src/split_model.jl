@@ -24,6 +24,7 @@ collector does, too. With a function as first argument (`do`), it is closed afte
 * `head = :auto`: the head that the configuration names, or `:base`, `:masked_lm`, `:sequence_classification`.
 * `device = :cpu`, or `:cuda`; `device_index = 0` says which GPU.
 * `network = :auto`: what `HF_HUB_OFFLINE` says, or `:offline`, `:online`.
+* `whole = false`: load every weight up to the head, not only those up to the split points, so that [`logits`](@ref) works.
 * `revision`: a branch, tag or commit (`main`).
 * `token`: an access token (`HF_TOKEN`, or the token file).
 * `cache_folder`: where downloads are kept (`HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`).
@@ -48,11 +49,11 @@ struct SplitModel
 end
 
 function SplitModel(id::AbstractString; split = String[], head = :auto, device = :cpu, device_index = 0, network = :auto,
-                    revision = nothing, token = nothing, cache_folder = nothing, endpoint = nothing,
+                    whole = false, revision = nothing, token = nothing, cache_folder = nothing, endpoint = nothing,
                     progress = nothing, control = nothing)
     options = Options{LibEidos.eidos_load_options}(;
         head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES), device_index,
-        network = choice(:network, network, NETWORKS), revision, token, cache_folder, endpoint)
+        network = choice(:network, network, NETWORKS), whole = Bool(whole), revision, token, cache_folder, endpoint)
     points = split isa AbstractVector ? split_point.(split) : [split_point(split)]
     handle = Handle{LibEidos.eidos_split_model}()
     long_call(control, progress) do control

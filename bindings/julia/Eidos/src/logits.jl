@@ -1,0 +1,69 @@
+# Logits, from the start of a model and from the activations of a module.
+
+"""
+    logits(model, texts; ...)
+    logits(model, path => activations, texts; ...)
+    logits(f, model, texts; ...)
+
+What the head of a [`SplitModel`](@ref) gives for texts, as [`Activations`](@ref): one column for each token, special ones
+included, or for each text where the model classifies texts. Row `j` stands for `logit_names(model)[j]`. The model must have
+been loaded with `whole = true`.
+
+With `path => activations`, the output of that module is replaced: a matrix, features x tokens, as
+`activations(model, texts; granularity = :all_tokens)` gives it. Change it before, and see what the model makes of it: add a
+direction, or leave out a concept. With the numbers as they are, the logits are the same bits.
+
+# Keywords
+* `memory_limit`: bytes in memory, beyond which columns go to a temporary folder (4 GiB).
+* `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
+  Results do not depend on them.
+* `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
+* `control = nothing`: a [`Control`](@ref) to watch and cancel it.
+
+Throws an [`EidosError`](@ref): `:invalid_argument`, `:unknown_module`, `:invalid_data` for numbers that are not finite,
+`:cancelled`, ...
+
+```julia
+model = SplitModel("eidos:demo"; split = 1, whole = true)
+acts = Matrix(activations(model, ["a warm film"]; granularity = :all_tokens))
+logits(model, model.split => 2 .* acts, ["a warm film"])
+```
+"""
+function logits(model::SplitModel, texts; keywords...)
+    inputs = strings(texts)
+    run_to_head(model; keywords...) do pointer, options, control, handle, err
+        LibEidos.eidos_split_model_logits(pointer, inputs, length(inputs), options, control, handle, err)
+    end
+end
+
+function logits(model::SplitModel, (path, matrix)::Pair, texts; keywords...)
+    inputs, rows, name = strings(texts), columns(matrix), split_point(path)
+    run_to_head(model; keywords...) do pointer, options, control, handle, err
+        LibEidos.eidos_split_model_logits_from(pointer, name, rows, size(rows, 2), size(rows, 1), inputs, length(inputs),
+                                               options, control, handle, err)
+    end
+end
+
+logits(f::Function, model::SplitModel, inputs...; keywords...) = closing(f, logits(model, inputs...; keywords...))
+
+function run_to_head(call, model; threads = nothing, batch_tokens = nothing, memory_limit = nothing, progress = nothing,
+                     control = nothing)
+    options = Options{LibEidos.eidos_logits_options}(; threads, batch_tokens, memory_limit)
+    handle = Handle{LibEidos.eidos_activations}()
+    use(model.handle) do pointer
+        long_call(control, progress) do control
+            check(err -> call(pointer, options, control, handle, err))
+        end
+    end
+    Activations(handle)
+end
+
+"""
+    logit_names(model)
+
+What the logits stand for: the vocabulary's own strings (`"Ġfilm"`), or the labels of a classifier. Empty without a head.
+"""
+logit_names(model::SplitModel) = use(model.handle) do pointer
+    [text(len -> LibEidos.eidos_split_model_logit_name(pointer, column - 1, len))
+     for column in 1:LibEidos.eidos_split_model_logit_count(pointer)]
+end

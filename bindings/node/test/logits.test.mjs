@@ -1,0 +1,47 @@
+// Logits, from the start of a model and from the rows of a module.
+import assert from 'node:assert/strict';
+import test, { after } from 'node:test';
+
+import { SplitModel } from '@eidos/eidos';
+
+import { assertNothingLives } from './helpers.mjs';
+
+after(assertNothingLives);
+
+const films = ['a warm and funny film', 'what a waste of two hours'];
+const path = 'model.layers.1';
+
+test('rows that were captured lead to the same logits, others to others', async () => {
+  const model = await SplitModel.load('eidos:demo', { splitPoints: [1], whole: true });
+  const logits = await model.logits(films);
+  assert.equal(logits.columnCount, model.logitCount);
+  assert.equal(logits.granularity, 'all_tokens');
+  const before = logits.copyRows(0, logits.rowCount);
+  const [activations] = await model.activations(films, { granularity: 'all_tokens' });
+  const rows = activations.copyRows(0, activations.rowCount);
+  const again = await model.logitsFrom(path, rows, activations.columnCount, films);
+  assert.deepEqual(again.copyRows(0, again.rowCount), before);
+  rows[0] += 10;
+  const changed = await model.logitsFrom(1, rows, activations.columnCount, films, { threads: 1 });
+  assert.notDeepEqual(changed.copyRows(0, changed.rowCount), before);
+  rows[0] = NaN;
+  const from = (where, texts) => model.logitsFrom(where, rows, activations.columnCount, texts);
+  await assert.rejects(from(path, films), { code: 'invalid_data', message: /row 0, column 0/ });
+  await assert.rejects(model.logitsFrom(path, rows, 7, films), RangeError);
+  rows[0] = 0;
+  await assert.rejects(from('model.layers.9', films), { code: 'unknown_module' });
+  await assert.rejects(from(path, films.slice(1)), { code: 'invalid_argument', message: /tokens/ });
+});
+
+test('columns have names', async () => {
+  const model = await SplitModel.load('eidos:demo', { splitPoints: [1], whole: true });
+  const names = Array.from({ length: model.logitCount }, (_, column) => model.logitName(column));
+  assert.ok(names.some((name) => name.includes('film')));
+  assert.throws(() => model.logitName(names.length), RangeError);
+});
+
+test('a model that is not whole has no logits', async () => {
+  const model = await SplitModel.load('eidos:demo', { splitPoints: [1] });
+  await assert.rejects(model.logits(films), { code: 'invalid_argument', hint: /whole/ });
+  await assert.rejects(SplitModel.load('eidos:demo', { whole: 1 }), TypeError);
+});

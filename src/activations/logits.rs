@@ -1,0 +1,241 @@
+//! From texts to logits: a model runs to its head, from its start or from the rows of a module.
+
+use std::sync::Arc;
+
+use candle_core::{Device, Tensor};
+
+use super::collect::Run;
+use super::matrix::{About, Activations};
+use super::options::CollectOptions;
+use super::provenance::Provenance;
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::Rows;
+use crate::model::SplitModel;
+use crate::text::{Aggregation, EncodedTexts, Granularity, UnitsBuilder};
+use crate::threads::thread_count;
+
+/// How logits are computed. Results do not depend on it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogitsOptions {
+    /// How many tokens one batch holds at most; a longer text is a batch of its own. 0 means as many as have 64 MiB of
+    /// logits, and no more than 512.
+    pub batch_tokens: usize,
+    /// How many batches run at the same time on the CPU; 0 means one per core.
+    pub threads: usize,
+    /// The most bytes that the logits may take in memory: 4 for each token and each id of the vocabulary. Beyond it they
+    /// go to shards in a temporary folder, which is removed with them.
+    pub memory_limit: u64,
+}
+
+impl Default for LogitsOptions {
+    fn default() -> Self {
+        Self { batch_tokens: 0, threads: 0, memory_limit: CollectOptions::default().memory_limit }
+    }
+}
+
+/// How many bytes of logits a batch has, where the caller does not say how many tokens.
+const BATCH_BYTES: usize = 64 << 20;
+
+impl LogitsOptions {
+    fn to_collect(&self, logits: usize) -> CollectOptions {
+        let defaults = CollectOptions::default();
+        let fitting = (BATCH_BYTES / size_of::<f32>() / logits.max(1)).clamp(1, defaults.batch_tokens);
+        CollectOptions {
+            granularity: Granularity::AllTokens,
+            aggregation: Aggregation::First,
+            batch_tokens: if self.batch_tokens == 0 { fitting } else { self.batch_tokens },
+            threads: self.threads,
+            memory_limit: self.memory_limit,
+            ..defaults
+        }
+    }
+}
+
+/// Rows that stand for the output of a module.
+struct Replaced<'a> {
+    path: String,
+    rows: &'a dyn Rows,
+}
+
+impl SplitModel {
+    /// The logits of texts: what the head gives for each token, special ones included, or for each text where the model
+    /// classifies texts ([`SplitModel::has_logits_per_text`]). Columns are named by [`SplitModel::logit_names`].
+    ///
+    /// The result is a matrix as activations are, one row per token or text with what it stands for; a text without
+    /// tokens has no rows. Texts are tokenized and cut as for [`SplitModel::activations`]. The model must have been
+    /// loaded with [`crate::LoadOptions::whole`].
+    ///
+    /// A text's logits are the same bits whatever the other texts are. Memory: 4 bytes for each token and column, or
+    /// shards on disk beyond [`LogitsOptions::memory_limit`], and one batch per thread.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] for no texts, and when the model has no head or was not loaded as a whole; else
+    /// those of [`SplitModel::activations`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "demo-model")] {
+    /// use eidos::{Control, LoadOptions, LogitsOptions, SplitModel};
+    /// let control = Control::new();
+    /// let model = SplitModel::load("eidos:demo", &[], &LoadOptions { whole: true, ..LoadOptions::default() }, &control)?;
+    /// let logits = model.logits_of_texts(&["a warm and funny film"], &LogitsOptions::default(), &control)?;
+    /// assert_eq!(logits.column_count(), model.logit_count());
+    /// # }
+    /// # Ok::<(), eidos::Error>(())
+    /// ```
+    pub fn logits_of_texts(
+        &self,
+        texts: &[impl AsRef<str> + Sync],
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        self.check_head()?;
+        self.run_texts(texts, None, options, control)
+    }
+
+    /// The logits of texts when the output of the module at `path` is `rows`: one row for each token of each text, special
+    /// ones included, as [`SplitModel::activations`] gives them with [`Granularity::AllTokens`]. With those very rows, the
+    /// logits are the same bits as without.
+    ///
+    /// Change the rows before, and see what the model makes of them: add a direction, or leave out a concept. The module
+    /// need not be a split point, but the model must have been loaded with [`crate::LoadOptions::whole`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::UnknownModule`] with the nearest names; [`ErrorCode::InvalidArgument`] when there are more or fewer rows
+    /// than tokens, or the columns are not the module's, or its output does not depend on the text;
+    /// [`ErrorCode::InvalidData`] naming the first row that holds a number that is not finite; else those of
+    /// [`SplitModel::logits_of_texts`].
+    pub fn logits_of_texts_from(
+        &self,
+        path: &str,
+        rows: &impl Rows,
+        texts: &[impl AsRef<str> + Sync],
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        let (path, width, _) = self.replaceable(path)?;
+        if rows.column_count() != width {
+            let columns = rows.column_count();
+            return Err(Error::argument(format!(
+                "the rows have {columns} columns, but those of `{path}` have {width}"
+            ))
+            .hint("give rows of that module")
+            .detail("columns", columns)
+            .detail("width", width));
+        }
+        check_finite(rows, &path)?;
+        self.run_texts(texts, Some(&Replaced { path, rows }), options, control)
+    }
+
+    fn run_texts(
+        &self,
+        texts: &[impl AsRef<str> + Sync],
+        replaced: Option<&Replaced<'_>>,
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        if texts.is_empty() {
+            return Err(Error::argument("no texts were given").hint("give at least one text"));
+        }
+        let options = options.to_collect(self.logit_count());
+        let threads = thread_count(options.threads);
+        let mut encoded = self.tokenizer()?.encode_texts(texts, Granularity::AllTokens, threads, control)?;
+        if let Some(replaced) = replaced {
+            check_count(replaced, &encoded)?;
+        }
+        let row_per_text = self.has_logits_per_text();
+        if row_per_text {
+            one_unit_a_text(&mut encoded, texts);
+        }
+        let about = About {
+            units: Some(Arc::new(std::mem::take(&mut encoded.units))),
+            texts: Arc::new(texts.iter().map(AsRef::as_ref).collect()),
+            provenance: Provenance {
+                model: Some(self.name().to_owned()),
+                // What the whole model gives, whose path is empty.
+                split_point: Some(String::new()),
+                granularity: Some(if row_per_text { Granularity::Sample } else { Granularity::AllTokens }),
+                aggregation: None,
+            },
+            truncated_count: encoded.truncated_count(),
+        };
+        let forward = |batch: &[usize]| {
+            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            Ok(vec![match replaced {
+                None => self.logits_together(&sequences)?,
+                Some(replaced) => self.logits_from(&replaced.path, &replaced.of_batch(batch, &encoded)?, &sequences)?,
+            }])
+        };
+        let widths = vec![self.logit_count()];
+        let run = Run { model: self, encoded: &encoded, options: &options, forward: &forward, widths, row_per_text };
+        let logits = run.collect(vec![about], control)?.pop();
+        logits.ok_or_else(|| Error::internal("no logits were collected"))
+    }
+}
+
+impl Replaced<'_> {
+    /// The rows of the tokens of some texts.
+    fn of_batch(&self, batch: &[usize], encoded: &EncodedTexts) -> Result<Tensor> {
+        let (mut values, mut scratch) = (Vec::new(), Vec::new());
+        let mut tokens = 0;
+        for &text in batch {
+            let count = encoded.ids(text).len();
+            values.extend_from_slice(self.rows.tile(encoded.text_starts[text], count, &mut scratch)?);
+            tokens += count;
+        }
+        Ok(Tensor::from_vec(values, (tokens, self.rows.column_count()), &Device::Cpu)?)
+    }
+}
+
+fn check_count(replaced: &Replaced<'_>, encoded: &EncodedTexts) -> Result<()> {
+    let (rows, tokens) = (replaced.rows.row_count(), encoded.token_count());
+    if rows == tokens {
+        return Ok(());
+    }
+    let path = &replaced.path;
+    let message = format!("{rows} rows were given for `{path}`, but these texts have {tokens} tokens");
+    Err(Error::argument(message)
+        .hint("give one row for each token, special ones included: the granularity of all tokens")
+        .detail("rows", rows)
+        .detail("tokens", tokens))
+}
+
+fn check_finite(rows: &dyn Rows, path: &str) -> Result<()> {
+    let columns = rows.column_count().max(1);
+    let mut first = 0;
+    while first < rows.row_count() {
+        let run = rows.run(first);
+        if let Some(place) = run.iter().position(|value| !value.is_finite()) {
+            let (row, column) = (first + place / columns, place % columns);
+            let message = format!("row {row}, column {column} of the rows for `{path}` is {}", run[place]);
+            return Err(Error::new(ErrorCode::InvalidData, message)
+                .hint("give finite numbers")
+                .detail("row", row)
+                .detail("column", column));
+        }
+        let count = run.len() / columns;
+        if count == 0 {
+            return Err(Error::internal(format!("row {first} is in no piece of the rows")));
+        }
+        first += count;
+    }
+    Ok(())
+}
+
+/// Lets each text with tokens be one unit, whose row is the only one that the model gives for it.
+fn one_unit_a_text(encoded: &mut EncodedTexts, texts: &[impl AsRef<str>]) {
+    let mut units = UnitsBuilder::default();
+    encoded.text_units = vec![0];
+    let mut count = 0;
+    for (index, text) in texts.iter().enumerate() {
+        if !encoded.ids(index).is_empty() {
+            let string = units.intern(text.as_ref());
+            units.push(index as u32, 0, text.as_ref().len() as u32, string);
+            count += 1;
+        }
+        encoded.text_units.push(count);
+    }
+    encoded.units = units.finish();
+    encoded.positions = vec![0; count];
+    encoded.unit_starts = (0..=count).collect();
+}

@@ -1,0 +1,169 @@
+//! Logits.
+
+use std::ffi::c_char;
+use std::ptr;
+
+use super::activations::eidos_activations;
+use super::call::{call, get};
+use super::control::{control_or_default, eidos_control};
+use super::error::eidos_error;
+use super::handle::Handle;
+use super::options::{self, options};
+use super::split_model::eidos_split_model;
+use super::status::eidos_status;
+use super::strings::{array, borrow_string, check_out, product, text, texts, write_handle, write_len};
+use crate::activations::LogitsOptions;
+use crate::linalg::RowSlice;
+use crate::text::StringTable;
+
+/// How logits are computed. Fill it with `eidos_logits_options_init` first; zero means the default. Results do not depend on
+/// it.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_logits_options {
+    /// The size of this struct, set by `eidos_logits_options_init`.
+    pub struct_size: u32,
+    /// How many batches run at the same time on the CPU. By default one per core.
+    pub threads: u32,
+    /// How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512.
+    pub batch_tokens: u64,
+    /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
+    /// to shards in a temporary folder. By default 4 GiB.
+    pub memory_limit: u64,
+}
+
+options!(
+    eidos_logits_options,
+    Self { struct_size: size_of::<Self>() as u32, threads: 0, batch_tokens: 0, memory_limit: 0 }
+);
+
+impl eidos_logits_options {
+    fn to_rust(self) -> LogitsOptions {
+        let defaults = LogitsOptions::default();
+        LogitsOptions {
+            batch_tokens: usize::try_from(self.batch_tokens).unwrap_or(usize::MAX),
+            threads: self.threads as usize,
+            memory_limit: if self.memory_limit == 0 { defaults.memory_limit } else { self.memory_limit },
+        }
+    }
+}
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_logits_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_logits_options_init(options: *mut eidos_logits_options, size: usize) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// The logits of texts: what the head of a model gives for each token, special ones included, or for each text where the
+/// model classifies texts. The model must have been loaded as a `whole`.
+///
+/// The result is a matrix like any other activations: a row is a token (`EIDOS_GRANULARITY_ALL_TOKENS`) or a text
+/// (`EIDOS_GRANULARITY_SAMPLE`), `eidos_activations_unit_span` says of which text, and column `j` is what
+/// `eidos_split_model_logit_name` says. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The pointers are valid or NULL as said; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_logits(
+    model: *const eidos_split_model,
+    texts: *const *const c_char,
+    text_count: usize,
+    options: *const eidos_logits_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let model = &eidos_split_model::borrow(model)?.model;
+            let texts = self::texts(texts, text_count, "texts")?;
+            let options = options::read(options)?.to_rust();
+            let control = control_or_default(control)?;
+            write_handle(out, model.logits_of_texts(&texts, &options, &control)?.into());
+            Ok(())
+        })
+    }
+}
+
+/// The logits of texts when the output of the module at `module_path` is `rows`: one row for each token of each text, special
+/// ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`. With those very rows the
+/// logits are the same bits as those of `eidos_split_model_logits`.
+///
+/// Change the rows before, and see what the model makes of them: add a direction, or leave out a concept. The module need not
+/// be a split point, but the model must have been loaded as a `whole`. A row with a number that is not finite is an error.
+/// `options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The pointers are valid or NULL as said; `rows` has `row_count * column_count` values; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_logits_from(
+    model: *const eidos_split_model,
+    module_path: *const c_char,
+    rows: *const f32,
+    row_count: usize,
+    column_count: usize,
+    texts: *const *const c_char,
+    text_count: usize,
+    options: *const eidos_logits_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let model = &eidos_split_model::borrow(model)?.model;
+            let path = text(module_path, "module_path")?;
+            let rows = RowSlice::new(array(rows, product(row_count, column_count)?, "rows")?, column_count)?;
+            let texts = self::texts(texts, text_count, "texts")?;
+            let options = options::read(options)?.to_rust();
+            let control = control_or_default(control)?;
+            write_handle(out, model.logits_of_texts_from(path, &rows, &texts, &options, &control)?.into());
+            Ok(())
+        })
+    }
+}
+
+/// How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_logit_count(model: *const eidos_split_model) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.model.logit_count()))
+}
+
+/// What a column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty where the
+/// vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was loaded without its
+/// tokenizer. Borrowed from the model; `len` may be NULL.
+///
+/// # Safety
+/// `model` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_logit_name(
+    model: *const eidos_split_model,
+    column: usize,
+    len: *mut usize,
+) -> *const c_char {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            let value = eidos_split_model::borrow(model)?;
+            // No names where there is no tokenizer that knows them.
+            let table = || -> StringTable {
+                value.model.logit_names().unwrap_or_default().iter().map(String::as_str).collect()
+            };
+            Ok(borrow_string(value.logits.get_or_init(table).get_with_nul(column), len))
+        }
+    })
+}
