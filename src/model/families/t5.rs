@@ -301,9 +301,10 @@ fn block(sizes: &Sizes, number: usize, index: usize) -> Part {
     // The first block has the table of all.
     if number == 0 {
         let table = Part::embedding("relative_attention_bias", sizes.buckets, sizes.heads);
-        attention.push(table.gives_aside(match decoding {
-            true => at(BlockSite::DecoderRelativePositions),
-            false => Site::Embedding(EmbeddingSite::RelativePositions),
+        attention.push(table.gives_aside(if decoding {
+            at(BlockSite::DecoderRelativePositions)
+        } else {
+            Site::Embedding(EmbeddingSite::RelativePositions)
         }));
     }
     // A branch, and the norm and the dropout that stand beside it in each layer.
