@@ -403,6 +403,11 @@ void eidos_control_free(eidos_control *control);
 #define EIDOS_HEAD_TOKEN_CLASSIFICATION 5
 
 /**
+ * A language model of an encoder and a decoder.
+ */
+#define EIDOS_HEAD_SEQ2SEQ_LM 6
+
+/**
  * The processor.
  */
 #define EIDOS_DEVICE_CPU 0

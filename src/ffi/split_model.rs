@@ -62,6 +62,8 @@ pub const EIDOS_HEAD_SEQUENCE_CLASSIFICATION: u32 = 3;
 pub const EIDOS_HEAD_CAUSAL_LM: u32 = 4;
 /// A classifier of tokens.
 pub const EIDOS_HEAD_TOKEN_CLASSIFICATION: u32 = 5;
+/// A language model of an encoder and a decoder.
+pub const EIDOS_HEAD_SEQ2SEQ_LM: u32 = 6;
 
 /// The processor.
 pub const EIDOS_DEVICE_CPU: u32 = 0;
@@ -131,6 +133,7 @@ impl eidos_load_options {
             (EIDOS_HEAD_SEQUENCE_CLASSIFICATION, HeadChoice::SequenceClassification),
             (EIDOS_HEAD_CAUSAL_LM, HeadChoice::CausalLanguageModel),
             (EIDOS_HEAD_TOKEN_CLASSIFICATION, HeadChoice::TokenClassification),
+            (EIDOS_HEAD_SEQ2SEQ_LM, HeadChoice::Seq2SeqLanguageModel),
         ];
         let devices = [(EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize))];
         let networks = [(EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];

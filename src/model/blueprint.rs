@@ -56,6 +56,12 @@ pub(crate) enum EmbeddingSite {
 /// what the branch gives before it is added, and on the sum (post-norm).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum BlockSite {
+    /// Before the first block of a decoder: the norm after the encoder, which is what cross-attention reads.
+    EncoderNorm,
+    /// Then the rows of the tokens that the decoder reads.
+    DecoderToken,
+    /// And the decoder's table for the distances between tokens.
+    DecoderRelativePositions,
     /// Norm of what the attention reads.
     AttentionInputNorm,
     /// Queries, keys and values of one projection, laid out as [`FusedLayout`] says.
@@ -84,6 +90,8 @@ pub(crate) enum BlockSite {
     AttentionResidual,
     /// Norm of that sum.
     AttentionResidualNorm,
+    /// In a decoder's block, the attention to what the encoder gave.
+    Cross(CrossSite),
     /// Norm of what the MLP reads.
     MlpInputNorm,
     /// Gate and factor of a gated MLP from one projection, the gate first.
@@ -104,6 +112,23 @@ pub(crate) enum BlockSite {
     MlpResidualNorm,
     /// What the next block reads.
     Output,
+}
+
+/// The steps of cross-attention: as in [`BlockSite`], but keys and values are projections of what the encoder gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum CrossSite {
+    /// Norm of what is projected to queries.
+    InputNorm,
+    /// Queries.
+    Query,
+    /// Keys.
+    Key,
+    /// Values.
+    Value,
+    /// The output projection.
+    Projection,
+    /// That plus what the norm read.
+    Residual,
 }
 
 /// The steps after the base model. A head is a chain of these, with pooling before it or after it.
@@ -128,6 +153,8 @@ pub(crate) enum Pooling {
     First,
     /// The mean of the rows goes into the head.
     Mean,
+    /// The row of the last token of this id goes into the head.
+    LastOfToken(u32),
     /// The head works token by token, and the result is the mean of its logits.
     MeanOfLogits,
     /// The head works token by token, and the result is that of the last token that is not the padding token, of
@@ -219,10 +246,12 @@ pub(crate) enum Alibi {
 pub(crate) enum RelativePositions {
     /// A number for each head and bucket of distances (Raffel et al. 2020, "T5").
     Bias {
-        /// Buckets of distances, half of them for keys before the query.
+        /// Buckets of distances.
         buckets: usize,
         /// The distance from which all are one bucket.
         furthest: usize,
+        /// Whether half of the buckets are for keys after the query; else there are only those before it.
+        both_ways: bool,
     },
     /// Contents compared with distances (He et al. 2021, "DeBERTa").
     Disentangled(DistanceTable),
@@ -327,6 +356,8 @@ pub(crate) struct Scales {
     pub embedding: f32,
     /// What a branch adds to the residual stream.
     pub residual: f32,
+    /// What the head reads.
+    pub head: f32,
     /// The logits.
     pub logits: f32,
     /// After that, logits `l` become `cap tanh(l / cap)`.
@@ -335,7 +366,7 @@ pub(crate) struct Scales {
 
 impl Default for Scales {
     fn default() -> Self {
-        Self { embedding: 1.0, residual: 1.0, logits: 1.0, logits_cap: None }
+        Self { embedding: 1.0, residual: 1.0, head: 1.0, logits: 1.0, logits_cap: None }
     }
 }
 
@@ -559,6 +590,19 @@ impl Part {
     }
 }
 
+/// The blocks of a model that are a decoder: they read the text once more, one token late, and what the encoder gave for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Decoder {
+    /// The index of its first block; those before it are the encoder's.
+    pub first_block: usize,
+    /// The id that it reads before those of the text, the last of which it does not read.
+    pub start_token: u32,
+    /// How its blocks read what the encoder gave.
+    pub cross_attention: AttentionSettings,
+    /// The path of the list of its blocks, relative to the base model.
+    pub block_list: &'static str,
+}
+
 /// A transformer: its sizes, the choices that are not modules, and its modules.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Blueprint {
@@ -572,8 +616,10 @@ pub(crate) struct Blueprint {
     pub inner_width: usize,
     /// Columns of the logits; 0 without a head.
     pub logits: usize,
-    /// How many blocks there are.
+    /// How many blocks there are, those of a decoder after those of the encoder.
     pub blocks: usize,
+    /// Which of them are a decoder that reads an encoder, if any.
+    pub decoder: Option<Decoder>,
     /// How many tokens of a text the model was made for.
     pub max_positions: usize,
     /// What the number of the first position is in the table of positions.
@@ -596,13 +642,18 @@ pub(crate) struct Blueprint {
     pub pooling: Pooling,
     /// What head classes call the base model (`bert`): the prefix that checkpoints have or lack.
     pub base_prefix: &'static str,
-    /// The path of the list of blocks, relative to the base model.
+    /// The path of the list of blocks, relative to the base model; of the encoder's, where there is a decoder.
     pub block_list: &'static str,
     /// The model itself: the module whose path is empty.
     pub root: Part,
 }
 
 impl Blueprint {
+    /// The blocks that texts go through first: all of them, or those of the encoder.
+    pub fn first_stack(&self) -> Range<usize> {
+        0..self.decoder.as_ref().map_or(self.blocks, |decoder| decoder.first_block)
+    }
+
     /// Where the layer lies that computes a site: blocks that share their modules have them at the last of these blocks.
     pub fn layer_site(&self, site: Site) -> Site {
         match site {

@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::blueprint::{
-    BlockSite, Blueprint, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site,
+    BlockSite, Blueprint, CrossSite, Decoder, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site,
 };
 use crate::model::layers::{
     Activation, DistanceScores, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled,
@@ -60,13 +60,21 @@ impl TokenRows {
     pub fn len(&self) -> usize {
         self.ids.len()
     }
+
+    /// The ids one row later, each text with the id `start` in its first row and without its last one.
+    fn shifted(&self, start: u32) -> Vec<u32> {
+        let before = |(row, position): (usize, &u32)| if *position == 0 { start } else { self.ids[row - 1] };
+        self.positions.iter().enumerate().map(before).collect()
+    }
 }
 
-/// What blocks know of positions.
-struct Positions {
+/// What the blocks of a stack know besides the stream.
+struct Context {
     rotations: Vec<Rotary>,
     /// The table for distances.
     distances: Option<Tensor>,
+    /// What the encoder gave, in a decoder.
+    encoded: Option<Tensor>,
 }
 
 /// One run of a model over some rows.
@@ -86,17 +94,48 @@ pub(crate) struct Pass<'a, 'b> {
 impl<'a> Pass<'a, '_> {
     /// Runs from the ids to what the head gives, or until the tap halts it. There must be at least one row.
     pub fn run(&mut self) -> Flow<Tensor> {
-        let (first, mut stream) = match self.tap.replaced_block() {
-            Some((index, rows)) => (index + 1, rows),
-            None => (0, self.embed()?),
-        };
-        let positions = Positions { rotations: self.rotations()?, distances: self.distances()? };
-        for index in first..self.blueprint.blocks {
-            stream = self.block(index, &stream, &positions)?;
+        let mut stream = self.first_stack()?;
+        if let Some(decoder) = &self.blueprint.decoder {
+            stream = self.decoder(decoder, stream)?;
         }
         stream = self.step(Site::FinalNorm, stream)?;
         stream = self.step(Site::FinalProjection, stream)?;
-        self.head(stream)
+        self.head(&stream)
+    }
+
+    fn first_stack(&mut self) -> Flow<Tensor> {
+        let blocks = self.blueprint.first_stack();
+        let start = match self.tap.replaced_block(&blocks) {
+            Some(start) => start,
+            None => (0, self.embed()?),
+        };
+        let distances = self.distances(Site::Embedding(EmbeddingSite::RelativePositions))?;
+        let context = Context { rotations: self.rotations()?, distances, encoded: None };
+        self.blocks(start, blocks.end, &context)
+    }
+
+    /// The decoder reads the text one token late, and all that the encoder gave for it.
+    fn decoder(&mut self, decoder: &Decoder, encoded: Tensor) -> Flow<Tensor> {
+        let blocks = decoder.first_block..self.blueprint.blocks;
+        let at = |site| Site::Block(blocks.start, site);
+        let encoded = self.step(at(BlockSite::EncoderNorm), encoded)?;
+        let start = if let Some(start) = self.tap.replaced_block(&blocks) {
+            start
+        } else {
+            let tokens = self.table(at(BlockSite::DecoderToken), &self.rows.shifted(decoder.start_token))?;
+            (blocks.start, tokens.ok_or_else(|| Error::internal("the decoder has no token embedding"))?)
+        };
+        let distances = self.distances(at(BlockSite::DecoderRelativePositions))?;
+        let context = Context { rotations: Vec::new(), distances, encoded: Some(encoded) };
+        self.blocks(start, blocks.end, &context)
+    }
+
+    /// Runs the blocks from an index and its input to an end.
+    fn blocks(&mut self, (first, mut stream): (usize, Tensor), end: usize, context: &Context) -> Flow<Tensor> {
+        for index in first..end {
+            stream = self.block(index, &stream, context)?;
+        }
+        Ok(stream)
     }
 
     /// What computes the value at a site.
@@ -117,8 +156,7 @@ impl<'a> Pass<'a, '_> {
     }
 
     /// The rows of a table at a site, if the model has one there.
-    fn table(&mut self, site: EmbeddingSite, numbers: &[u32]) -> Flow<Option<Tensor>> {
-        let site = Site::Embedding(site);
+    fn table(&mut self, site: Site, numbers: &[u32]) -> Flow<Option<Tensor>> {
         match self.layer(site) {
             Some(Layer::Embedding(table)) => Ok(Some(self.tap.at(site, table.forward(numbers)?)?)),
             _ => Ok(None),
@@ -126,22 +164,23 @@ impl<'a> Pass<'a, '_> {
     }
 
     fn embed(&mut self) -> Flow<Tensor> {
+        let at = Site::Embedding;
         let rows = self.rows;
-        let tokens = self.table(EmbeddingSite::Token, &rows.ids)?;
+        let tokens = self.table(at(EmbeddingSite::Token), &rows.ids)?;
         let tokens = tokens.ok_or_else(|| Error::internal("the model has no token embedding"))?;
-        let mut sum = self.step(Site::Embedding(EmbeddingSite::TokenProjection), tokens)?;
+        let mut sum = self.step(at(EmbeddingSite::TokenProjection), tokens)?;
         // A single text is of type 0 throughout.
-        if let Some(types) = self.table(EmbeddingSite::TokenType, &vec![0; rows.len()])? {
+        if let Some(types) = self.table(at(EmbeddingSite::TokenType), &vec![0; rows.len()])? {
             sum = add(&sum, &types)?;
         }
         let positions = self.positions();
-        if let Some(positions) = self.table(EmbeddingSite::Position, &positions)? {
+        if let Some(positions) = self.table(at(EmbeddingSite::Position), &positions)? {
             sum = add(&sum, &positions)?;
         }
-        let sum = self.step(Site::Embedding(EmbeddingSite::Norm), sum)?;
+        let sum = self.step(at(EmbeddingSite::Norm), sum)?;
         let sum = scaled(&sum, self.blueprint.scales.embedding)?;
-        let output = self.tap.at(Site::Embedding(EmbeddingSite::Output), sum)?;
-        self.step(Site::Embedding(EmbeddingSite::Projection), output)
+        let output = self.tap.at(at(EmbeddingSite::Output), sum)?;
+        self.step(at(EmbeddingSite::Projection), output)
     }
 
     /// The number of each row in the table of positions.
@@ -173,19 +212,18 @@ impl<'a> Pass<'a, '_> {
         Ok(rotations)
     }
 
-    /// The table for distances, if the model has one: normed, but not yet projected.
-    fn distances(&self) -> Result<Option<Tensor>> {
-        let at = |site| self.layer(Site::Embedding(site));
-        let Some(Layer::Embedding(table)) = at(EmbeddingSite::RelativePositions) else { return Ok(None) };
-        Ok(Some(match at(EmbeddingSite::RelativePositionsNorm) {
+    /// The table for distances at a site, if the model has one there: normed, but not yet projected.
+    fn distances(&self, site: Site) -> Result<Option<Tensor>> {
+        let Some(Layer::Embedding(table)) = self.layer(site) else { return Ok(None) };
+        Ok(Some(match self.layer(Site::Embedding(EmbeddingSite::RelativePositionsNorm)) {
             Some(Layer::Norm(norm)) => norm.forward(&table.rows()?)?,
             _ => table.rows()?,
         }))
     }
 
     /// What distances add to the scores of a block.
-    fn distance_scores(&self, index: usize, positions: &Positions) -> Result<Option<DistanceScores>> {
-        let (Some(settings), Some(table)) = (&self.blueprint.attention[index].relative, &positions.distances) else {
+    fn distance_scores(&self, index: usize, context: &Context) -> Result<Option<DistanceScores>> {
+        let (Some(settings), Some(table)) = (&self.blueprint.attention[index].relative, &context.distances) else {
             return Ok(None);
         };
         let longest = self.rows.texts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
@@ -195,7 +233,9 @@ impl<'a> Pass<'a, '_> {
         };
         let at = |site| Site::Block(index, site);
         Ok(Some(match settings {
-            RelativePositions::Bias { buckets, furthest } => DistanceScores::bias(table, *buckets, *furthest, longest)?,
+            RelativePositions::Bias { buckets, furthest, both_ways } => {
+                DistanceScores::bias(table, *buckets, *furthest, *both_ways, longest)?
+            }
             RelativePositions::Disentangled(settings) => {
                 let keys = project(settings.content_to_position, at(BlockSite::PositionKey), at(BlockSite::Key))?;
                 let queries =
@@ -205,18 +245,21 @@ impl<'a> Pass<'a, '_> {
         }))
     }
 
-    fn block(&mut self, index: usize, stream: &Tensor, positions: &Positions) -> Flow<Tensor> {
+    fn block(&mut self, index: usize, stream: &Tensor, context: &Context) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
         let residual = self.blueprint.scales.residual;
         let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
-        let context = self.attention(index, &read, positions)?;
-        let change = self.step(at(BlockSite::AttentionProjection), context)?;
+        let weighed = self.attention(index, &read, context)?;
+        let change = self.step(at(BlockSite::AttentionProjection), weighed)?;
         let change = scaled(&self.step(at(BlockSite::AttentionOutputNorm), change)?, residual)?;
 
         let stream = match self.blueprint.residual {
             Residual::Sequential => {
                 let stream = self.tap.at(at(BlockSite::AttentionResidual), add(stream, &change)?)?;
-                let stream = self.step(at(BlockSite::AttentionResidualNorm), stream)?;
+                let mut stream = self.step(at(BlockSite::AttentionResidualNorm), stream)?;
+                if let (Some(encoded), Some(decoder)) = (&context.encoded, &self.blueprint.decoder) {
+                    stream = self.cross_attention(index, &stream, encoded, decoder)?;
+                }
                 let change = scaled(&self.mlp(index, stream.clone())?, residual)?;
                 add(&stream, &change)?
             }
@@ -231,7 +274,7 @@ impl<'a> Pass<'a, '_> {
         self.tap.at(at(BlockSite::Output), stream)
     }
 
-    fn attention(&mut self, index: usize, read: &Tensor, positions: &Positions) -> Flow<Tensor> {
+    fn attention(&mut self, index: usize, read: &Tensor, context: &Context) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
         let blueprint = self.blueprint;
         let settings = &blueprint.attention[index];
@@ -248,13 +291,25 @@ impl<'a> Pass<'a, '_> {
         let keys = self.step(at(BlockSite::Key), keys)?;
         let mut keys = self.step(at(BlockSite::KeyNorm), keys)?;
         let values = self.step(at(BlockSite::Value), values)?;
-        if let Some(rotary) = settings.rotary.and_then(|rotary| positions.rotations.get(rotary)) {
+        if let Some(rotary) = settings.rotary.and_then(|rotary| context.rotations.get(rotary)) {
             queries = rotary.forward(&queries, settings.head_width)?;
             keys = rotary.forward(&keys, settings.head_width)?;
         }
-        let distances = self.distance_scores(index, positions)?;
-        let context = attend(settings, &self.rows.texts, &queries, &keys, &values, distances.as_ref())?;
-        self.tap.at(at(BlockSite::Context), context)
+        let distances = self.distance_scores(index, context)?;
+        let weighed = attend(settings, &self.rows.texts, &queries, &keys, &values, distances.as_ref())?;
+        self.tap.at(at(BlockSite::Context), weighed)
+    }
+
+    /// Each token of the decoder reads all tokens of its text as the encoder gave them.
+    fn cross_attention(&mut self, index: usize, stream: &Tensor, encoded: &Tensor, decoder: &Decoder) -> Flow<Tensor> {
+        let at = |site| Site::Block(index, BlockSite::Cross(site));
+        let read = self.step(at(CrossSite::InputNorm), stream.clone())?;
+        let queries = self.step(at(CrossSite::Query), read)?;
+        let keys = self.step(at(CrossSite::Key), encoded.clone())?;
+        let values = self.step(at(CrossSite::Value), encoded.clone())?;
+        let weighed = attend(&decoder.cross_attention, &self.rows.texts, &queries, &keys, &values, None)?;
+        let change = self.step(at(CrossSite::Projection), weighed)?;
+        self.tap.at(at(CrossSite::Residual), add(stream, &change)?)
     }
 
     fn mlp(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
@@ -294,11 +349,13 @@ impl<'a> Pass<'a, '_> {
         }
     }
 
-    fn head(&mut self, stream: Tensor) -> Flow<Tensor> {
+    fn head(&mut self, stream: &Tensor) -> Flow<Tensor> {
+        let stream = scaled(stream, self.blueprint.scales.head)?;
         let mut rows = match self.blueprint.pooling {
             Pooling::PerToken | Pooling::MeanOfLogits | Pooling::LastOfLogits(_) => stream,
             Pooling::First => self.first_rows(&stream)?,
             Pooling::Mean => self.mean_rows(&stream)?,
+            Pooling::LastOfToken(token) => self.last_rows_of(&stream, token)?,
         };
         for site in [HeadSite::Dense, HeadSite::Activation, HeadSite::Norm, HeadSite::Logits] {
             rows = self.step(Site::Head(site), rows)?;
@@ -314,25 +371,36 @@ impl<'a> Pass<'a, '_> {
 
     /// The row of the last token of each text that is not `padding`; the first row where all are.
     fn last_rows(&self, rows: &Tensor, padding: Option<u32>) -> Result<Tensor> {
-        let texts = self.rows.texts.iter().filter(|text| !text.is_empty());
-        let last = texts.map(|text| {
-            let ids = &self.rows.ids[text.clone()];
-            let last = match padding {
+        self.one_row_each(rows, |ids| {
+            Ok(match padding {
                 None => ids.len() - 1,
                 Some(padding) => ids.iter().rposition(|id| *id != padding).unwrap_or(0),
-            };
-            (text.start + last) as u32
-        });
-        let last: Vec<_> = last.collect();
-        let last = Tensor::from_slice(&last, last.len(), self.device)?;
-        Ok(rows.index_select(&last, 0)?)
+            })
+        })
+    }
+
+    /// The row of the last token of an id, which every text must have.
+    fn last_rows_of(&self, rows: &Tensor, token: u32) -> Result<Tensor> {
+        self.one_row_each(rows, |ids| {
+            ids.iter().rposition(|id| *id == token).ok_or_else(|| {
+                Error::argument(format!("a text has no token of id {token}, where this classifier reads it"))
+                    .hint("end every text with the end-of-text token, as the model's tokenizer does")
+                    .detail("id", token)
+            })
+        })
     }
 
     fn first_rows(&self, rows: &Tensor) -> Result<Tensor> {
+        self.one_row_each(rows, |_| Ok(0))
+    }
+
+    /// The row of each text that has any, which `choose` finds by the text's ids.
+    fn one_row_each(&self, rows: &Tensor, choose: impl Fn(&[u32]) -> Result<usize>) -> Result<Tensor> {
         let texts = self.rows.texts.iter().filter(|text| !text.is_empty());
-        let first: Vec<_> = texts.map(|text| text.start as u32).collect();
-        let first = Tensor::from_slice(&first, first.len(), self.device)?;
-        Ok(rows.index_select(&first, 0)?)
+        let chosen = texts.map(|text| Ok((text.start + choose(&self.rows.ids[text.clone()])?) as u32));
+        let chosen = chosen.collect::<Result<Vec<_>>>()?;
+        let chosen = Tensor::from_slice(&chosen, chosen.len(), self.device)?;
+        Ok(rows.index_select(&chosen, 0)?)
     }
 
     fn mean_rows(&self, rows: &Tensor) -> Result<Tensor> {

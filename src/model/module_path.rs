@@ -1,6 +1,7 @@
 //! Names of modules, exactly those of the checkpoint, and what is behind each.
 
 use std::collections::HashMap;
+use std::iter;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
@@ -46,9 +47,8 @@ pub(crate) struct ModuleTree {
     index: HashMap<String, usize>,
     /// `bert.`: what checkpoints put before the base model's paths, or leave out.
     prefix: String,
-    /// The list of blocks and how many there are.
-    block_list: String,
-    blocks: usize,
+    /// The lists of blocks and how many there are in each: the encoder's before the decoder's.
+    block_lists: Vec<(String, usize)>,
 }
 
 impl ModuleTree {
@@ -60,12 +60,15 @@ impl ModuleTree {
         let modules = nodes.iter().map(|node| describe(node, blueprint, &widths)).collect();
         let index = nodes.iter().enumerate().map(|(index, node)| (node.path.clone(), index)).collect();
         let prefix = format!("{}.", blueprint.base_prefix);
-        let mut tree = Self { nodes, modules, index, prefix, block_list: String::new(), blocks: blueprint.blocks };
-        tree.block_list = tree
-            .spellings(blueprint.block_list)
-            .into_iter()
-            .find(|path| tree.index.contains_key(path))
-            .unwrap_or_default();
+        let mut tree = Self { nodes, modules, index, prefix, block_lists: Vec::new() };
+        let first = (blueprint.block_list, blueprint.first_stack().len());
+        let decoder = blueprint.decoder.as_ref();
+        let second = decoder.map(|decoder| (decoder.block_list, blueprint.blocks - decoder.first_block));
+        let lists = iter::once(first).chain(second).map(|(list, count)| {
+            let path = tree.spellings(list).into_iter().find(|path| tree.index.contains_key(path));
+            (path.unwrap_or_default(), count)
+        });
+        tree.block_lists = lists.collect();
         tree
     }
 
@@ -134,7 +137,7 @@ impl ModuleTree {
     }
 
     fn no_block(&self, block: usize, path: &str) -> Error {
-        let last = self.blocks - 1;
+        let last = self.block_lists.iter().map(|(_, count)| count).sum::<usize>() - 1;
         Error::new(ErrorCode::UnknownModule, format!("there is no block {block}"))
             .hint(format!("the model's blocks are 0 to {last}"))
             .detail("path", path)
@@ -142,8 +145,15 @@ impl ModuleTree {
 
     fn find(&self, path: &str) -> Result<usize> {
         if let Ok(block) = path.parse::<usize>() {
-            let found = self.index.get(&format!("{}.{block}", self.block_list)).copied();
-            return found.ok_or_else(|| self.no_block(block, path));
+            let mut within = block;
+            for (list, count) in &self.block_lists {
+                if within < *count {
+                    let found = self.index.get(&format!("{list}.{within}")).copied();
+                    return found.ok_or_else(|| self.no_block(block, path));
+                }
+                within -= count;
+            }
+            return Err(self.no_block(block, path));
         }
         let found = self.spellings(path).iter().find_map(|spelling| self.index.get(spelling).copied());
         found.ok_or_else(|| {
@@ -185,7 +195,12 @@ impl ModuleTree {
         let splits = || self.modules.iter().filter(|module| module.can_split);
         // One inside it if there is, else any block.
         let other = splits().find(|module| module.path.starts_with(&within));
-        let other = other.or_else(|| splits().find(|module| module.path.starts_with(&self.block_list)));
+        let other = other.or_else(|| {
+            splits().find(|module| {
+                let first = self.block_lists.first().map_or("", |(list, _)| list);
+                module.path.starts_with(first)
+            })
+        });
         let hint = other.map_or_else(
             || "choose a module that gives one row per token".to_owned(),
             |module| format!("choose a module that gives one row per token, such as `{}`", module.path),

@@ -20,6 +20,8 @@ pub enum HeadChoice {
     CausalLanguageModel,
     /// `AutoModelForTokenClassification`.
     TokenClassification,
+    /// `AutoModelForSeq2SeqLM`.
+    Seq2SeqLanguageModel,
 }
 
 /// The type of number that a model computes in. Files may hold `f32`, `f16` or `bf16` whatever this is.

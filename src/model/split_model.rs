@@ -59,7 +59,7 @@ pub struct SplitModel {
 
 impl SplitModel {
     /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or
-    /// the number of a block. Without split points no weight is read, and the model only lists its modules.
+    /// the number of a block (those of an encoder first, then those of its decoder). Without split points no weight is read, and the model only lists its modules.
     ///
     /// # Errors
     /// Those of [`ModelPlan::new`] and [`ModelPlan::load`].
@@ -143,6 +143,9 @@ impl SplitModel {
     /// Returns one f32 tensor `(sum of lengths, width)` for each split point, in the caller's order: the rows of
     /// the first text, then those of the second, and so on. A text without tokens has no rows. The rows of a text
     /// are the same bits whatever the other texts are.
+    ///
+    /// A decoder that has an encoder (T5) reads each text shifted by one token, its start token first: row `i` of a module
+    /// of the decoder is the state that predicts token `i`, from the tokens before it and from all that the encoder read.
     ///
     /// # Errors
     /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for a text

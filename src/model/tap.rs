@@ -1,5 +1,7 @@
 //! Reading what flows through a model at its modules, and stopping after the last one that is wanted.
 
+use std::ops::Range;
+
 use candle_core::Tensor;
 
 use crate::error::Error;
@@ -57,10 +59,13 @@ impl<'a> Tap<'a> {
         Self { replaced: Some((site, rows)), ..Self::pass() }
     }
 
-    /// The block whose output is replaced, with what stands for it: no block up to it need run.
-    pub fn replaced_block(&self) -> Option<(usize, Tensor)> {
+    /// If the output of one of these blocks is replaced: the index of the block after it, with what it reads. No block of these
+    /// before it need run.
+    pub fn replaced_block(&self, blocks: &Range<usize>) -> Option<(usize, Tensor)> {
         match &self.replaced {
-            Some((Site::Block(index, BlockSite::Output), rows)) => Some((*index, rows.clone())),
+            Some((Site::Block(index, BlockSite::Output), rows)) if blocks.contains(index) => {
+                Some((index + 1, rows.clone()))
+            }
             _ => None,
         }
     }

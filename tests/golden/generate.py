@@ -20,7 +20,7 @@ PARTS = ["models", "encoders", "decoders", "half", "torch_files", "text", "ica",
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=["all", *PARTS])
-    parser.add_argument("only", nargs="*", help="families of decoders, to make only these")
+    parser.add_argument("only", nargs="*", help="families of encoders or decoders, to make only these")
     parser.add_argument("--shared", type=pathlib.Path, default=pathlib.Path("../../../shared/data"))
     arguments = parser.parse_args()
     for part in PARTS if arguments.part == "all" else [arguments.part]:

@@ -56,7 +56,7 @@ impl Halved {
 /// The variant of a family in the fixtures.
 fn variant_of(family: &str) -> &'static str {
     let exists = |variant: &&str| golden::folder(family).join(variant).join("config.json").exists();
-    ["causal_lm", "masked_lm", "classify_tokens"].into_iter().find(exists).unwrap()
+    ["causal_lm", "masked_lm", "seq2seq_lm", "classify_tokens"].into_iter().find(exists).unwrap()
 }
 
 /// The largest difference to transformers in each type, for a family.

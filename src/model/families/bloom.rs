@@ -58,6 +58,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: width.saturating_mul(4),
         logits: sizes.logits,
         blocks,
+        decoder: None,
         // No table limits them; the published models were trained with this length.
         max_positions: config.size("seq_length", 2048)?,
         first_position: 0,

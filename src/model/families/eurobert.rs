@@ -65,6 +65,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
+        decoder: None,
         max_positions: config.size("max_position_embeddings", 8192)?,
         first_position: 0,
         uncounted_token: None,
@@ -111,7 +112,7 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize, pooling: Pool
     ];
     let base = |name| Part::container(name, "EuroBertModel", parts).gives(Site::FinalNorm);
     Ok(match head {
-        Head::Base => base(""),
+        Head::Base | Head::Encoder | Head::Seq2SeqLanguageModel => base(""),
         Head::MaskedLanguageModel => {
             let mut scores =
                 Part::linear("lm_head", width, sizes.logits, sizes.mlp_bias).gives(Site::Head(HeadSite::Logits));

@@ -106,6 +106,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
+        decoder: None,
         max_positions: config.size("max_position_embeddings", 2048)?,
         first_position: 0,
         uncounted_token: None,

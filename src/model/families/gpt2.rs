@@ -71,6 +71,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
+        decoder: None,
         max_positions: sizes.positions,
         first_position: 0,
         uncounted_token: None,

@@ -29,6 +29,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         residual: config.number("residual_multiplier", 1.0)? as f32,
         logits: config.number_or("logits_scaling", Some(1.0))?.unwrap_or(1.0).recip() as f32,
         logits_cap: None,
+        ..Scales::default()
     };
     decoder.blueprint(FAMILY.model_type)
 }

@@ -245,6 +245,7 @@ impl<'a> Decoder<'a> {
             inner_width: self.inner,
             logits: self.logits,
             blocks: self.blocks,
+            decoder: None,
             max_positions: self.positions,
             first_position: 0,
             uncounted_token: None,

@@ -46,14 +46,18 @@ pub(crate) enum Head {
     CausalLanguageModel,
     /// Scores of the labels for every token.
     TokenClassification,
+    /// Scores of the vocabulary for every token, by a decoder that reads those before it and an encoder that reads all.
+    Seq2SeqLanguageModel,
+    /// None, and no decoder either.
+    Encoder,
 }
 
 impl Head {
     /// How many scores it gives for each row; 0 where it gives none.
     fn logits(self, config: &Config, vocabulary: usize) -> Result<usize> {
         match self {
-            Self::Base => Ok(0),
-            Self::MaskedLanguageModel | Self::CausalLanguageModel => Ok(vocabulary),
+            Self::Base | Self::Encoder => Ok(0),
+            Self::MaskedLanguageModel | Self::CausalLanguageModel | Self::Seq2SeqLanguageModel => Ok(vocabulary),
             Self::SequenceClassification | Self::TokenClassification => config.labels(),
         }
     }
@@ -135,16 +139,18 @@ fn choose(config: &Config, choice: HeadChoice) -> Result<(&'static Family, Head)
             .detail("field", "model_type")
             .detail("value", model_type));
     };
+    let saved = config.architecture().unwrap_or_default();
+    let saved = family.classes.iter().find(|(class, _)| *class == saved).map_or(Head::Base, |(_, head)| *head);
     let head = match choice {
+        // A checkpoint without a decoder is not given one.
+        HeadChoice::Base if saved == Head::Encoder => Head::Encoder,
         HeadChoice::Base => Head::Base,
         HeadChoice::MaskedLanguageModel => Head::MaskedLanguageModel,
         HeadChoice::SequenceClassification => Head::SequenceClassification,
         HeadChoice::CausalLanguageModel => Head::CausalLanguageModel,
         HeadChoice::TokenClassification => Head::TokenClassification,
-        HeadChoice::Auto => {
-            let saved = config.architecture().unwrap_or_default();
-            family.classes.iter().find(|(class, _)| *class == saved).map_or(Head::Base, |(_, head)| *head)
-        }
+        HeadChoice::Seq2SeqLanguageModel => Head::Seq2SeqLanguageModel,
+        HeadChoice::Auto => saved,
     };
     if head != Head::Base && !family.classes.iter().any(|(_, built)| *built == head) {
         let built: Vec<_> = family.classes.iter().map(|(class, _)| *class).collect();

@@ -78,6 +78,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks: sizes.blocks,
+        decoder: None,
         max_positions: config.size("max_position_embeddings", 8192)?,
         first_position: 0,
         uncounted_token: None,

@@ -36,7 +36,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let mut blueprint = sizes.blueprint(FAMILY.model_type, "mpnet", head, root(config, head, &sizes, buckets)?);
     sizes.start_after_padding(&mut blueprint, PADDING)?;
     for attention in &mut blueprint.attention {
-        attention.relative = Some(RelativePositions::Bias { buckets: BUCKETS, furthest: 128 });
+        attention.relative = Some(RelativePositions::Bias { buckets: BUCKETS, furthest: 128, both_ways: true });
     }
     blueprint.functions = match head {
         Head::MaskedLanguageModel => head_function(Activation::Gelu),

@@ -65,6 +65,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks: sizes.blocks,
+        decoder: None,
         max_positions: sizes.positions,
         first_position: FIRST_POSITION,
         uncounted_token: None,

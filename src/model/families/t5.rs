@@ -1,48 +1,70 @@
-//! The encoders of T5, Flan-T5 and mT5 (Raffel et al. 2020): a bias for the distance between two tokens instead of positions,
-//! root-mean-square norms before each branch, scores that are not scaled. Decoders are not built.
+//! T5, Flan-T5 and mT5 (Raffel et al. 2020): a bias for the distance between two tokens instead of positions,
+//! root-mean-square norms before each branch, scores that are not scaled.
+//!
+//! A decoder reads what transformers gives it where a caller gives it nothing: the text's own ids, shifted by one. The first id
+//! is `decoder_start_token_id` and the last one of the text is not read. So row `i` of a module of the decoder belongs to token
+//! `i` of the text: it is the state that predicts this token from those before it, and from the whole text as the encoder gave it.
+
+use std::ops::Range;
 
 use super::{Family, Head};
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, RelativePositions, Residual,
-    Scales, Site,
+    AttentionSettings, BlockSite, Blueprint, CrossSite, Decoder, EmbeddingSite, HeadSite, Part, Pooling,
+    RelativePositions, Residual, Scales, Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
 
 /// What classes are called.
 struct Classes {
+    model: &'static str,
     encoder_model: &'static str,
+    language_model: &'static str,
+    text_classifier: &'static str,
     token_classifier: &'static str,
     stack: &'static str,
     block: &'static str,
     attention_layer: &'static str,
+    cross_attention_layer: &'static str,
     attention: &'static str,
     mlp_layer: &'static str,
     plain_mlp: &'static str,
     gated_mlp: &'static str,
     norm: &'static str,
+    classification_head: &'static str,
 }
 
 /// A registered family whose classes begin with `$name`.
 macro_rules! family {
     ($constant:ident, $classes:ident, $blueprint:ident, $model_type:literal, $name:literal, $vocabulary:literal) => {
         const $classes: Classes = Classes {
+            model: concat!($name, "Model"),
             encoder_model: concat!($name, "EncoderModel"),
+            language_model: concat!($name, "ForConditionalGeneration"),
+            text_classifier: concat!($name, "ForSequenceClassification"),
             token_classifier: concat!($name, "ForTokenClassification"),
             stack: concat!($name, "Stack"),
             block: concat!($name, "Block"),
             attention_layer: concat!($name, "LayerSelfAttention"),
+            cross_attention_layer: concat!($name, "LayerCrossAttention"),
             attention: concat!($name, "Attention"),
             mlp_layer: concat!($name, "LayerFF"),
             plain_mlp: concat!($name, "DenseActDense"),
             gated_mlp: concat!($name, "DenseGatedActDense"),
             norm: concat!($name, "LayerNorm"),
+            classification_head: concat!($name, "ClassificationHead"),
         };
 
         pub(super) const $constant: Family = Family {
             model_type: $model_type,
-            classes: &[($classes.encoder_model, Head::Base), ($classes.token_classifier, Head::TokenClassification)],
+            classes: &[
+                ($classes.model, Head::Base),
+                ($classes.encoder_model, Head::Encoder),
+                ($classes.language_model, Head::Seq2SeqLanguageModel),
+                ($classes.text_classifier, Head::SequenceClassification),
+                ($classes.token_classifier, Head::TokenClassification),
+            ],
             blueprint: $blueprint,
         };
 
@@ -64,7 +86,8 @@ struct Sizes {
     head_width: usize,
     inner: usize,
     logits: usize,
-    blocks: usize,
+    encoder_blocks: usize,
+    decoder_blocks: usize,
     buckets: usize,
     epsilon: f64,
     dropout: f64,
@@ -75,6 +98,11 @@ struct Sizes {
 impl Sizes {
     fn read(config: &Config, head: Head, classes: &'static Classes, vocabulary: usize) -> Result<Self> {
         let vocabulary = config.size("vocab_size", vocabulary)?;
+        let encoder_blocks = config.blocks("num_layers", 6)?;
+        let decoder_blocks = match head {
+            Head::Encoder | Head::TokenClassification => 0,
+            _ => config.blocks("num_decoder_layers", encoder_blocks)?,
+        };
         let default = if classes.norm == MT5_CLASSES.norm { "gated-gelu" } else { "relu" };
         let function = config.text("feed_forward_proj", default)?;
         // The first gated ones were trained with the approximation, and say less.
@@ -87,7 +115,8 @@ impl Sizes {
             head_width: config.size("d_kv", 64)?,
             inner: config.size("d_ff", 2048)?,
             logits: head.logits(config, vocabulary)?,
-            blocks: config.blocks("num_layers", 6)?,
+            encoder_blocks,
+            decoder_blocks,
             buckets: config.size("relative_attention_num_buckets", 32)?,
             epsilon: config.number("layer_norm_epsilon", 1e-6)?,
             dropout: config.number("dropout_rate", 0.1)?,
@@ -110,91 +139,206 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
     }
     let attention = AttentionSettings {
         scale: 1.0,
-        relative: Some(RelativePositions::Bias { buckets: sizes.buckets, furthest }),
+        relative: Some(RelativePositions::Bias { buckets: sizes.buckets, furthest, both_ways: true }),
         ..AttentionSettings::new(sizes.heads, sizes.heads, sizes.head_width)
     };
+    let looking_back = AttentionSettings {
+        causal: true,
+        relative: Some(RelativePositions::Bias { buckets: sizes.buckets, furthest, both_ways: false }),
+        ..attention.clone()
+    };
+    let mut attentions = vec![attention.clone(); sizes.encoder_blocks];
+    attentions.resize(sizes.encoder_blocks + sizes.decoder_blocks, looking_back);
+    let decoder = match sizes.decoder_blocks {
+        0 => None,
+        _ => Some(Decoder {
+            first_block: sizes.encoder_blocks,
+            start_token: start_token(config, sizes)?,
+            cross_attention: AttentionSettings { relative: None, ..attention },
+            block_list: "decoder.block",
+        }),
+    };
+    let scaled_head = head == Head::Seq2SeqLanguageModel && scales_decoder(config, sizes)?;
     Ok(Blueprint {
         family,
         vocabulary: sizes.vocabulary,
         width: sizes.width,
         inner_width: sizes.inner,
         logits: sizes.logits,
-        blocks: sizes.blocks,
+        blocks: attentions.len(),
+        decoder,
         // Nothing limits a text; this is how long those of the training were.
         max_positions: config.size("n_positions", 512)?,
         first_position: 0,
         uncounted_token: None,
-        functions: Vec::new(),
+        functions: match head {
+            Head::SequenceClassification => vec![(Site::Head(HeadSite::Activation), Activation::Tanh)],
+            _ => Vec::new(),
+        },
         shared_blocks: Vec::new(),
-        attention: vec![attention; sizes.blocks],
+        attention: attentions,
         rotations: Vec::new(),
         residual: Residual::Sequential,
-        scales: Scales::default(),
-        pooling: Pooling::PerToken,
+        scales: Scales {
+            head: if scaled_head { (sizes.width as f64).powf(-0.5) as f32 } else { 1.0 },
+            ..Scales::default()
+        },
+        pooling: match head {
+            Head::SequenceClassification => {
+                let end = config.token("eos_token_id", Some(1))?;
+                Pooling::LastOfToken(end.ok_or_else(|| Config::missing("eos_token_id"))?)
+            }
+            _ => Pooling::PerToken,
+        },
         base_prefix: "transformer",
         block_list: "encoder.block",
         root: root(config, head, sizes)?,
     })
 }
 
-fn root(config: &Config, head: Head, sizes: &Sizes) -> Result<Part> {
-    let table = |name| Part::embedding(name, sizes.vocabulary, sizes.width);
-    let encoder = vec![
-        table("embed_tokens").gives(Site::Embedding(EmbeddingSite::Token)).or_from("weight", "shared.weight"),
-        Part::list("block", (0..sizes.blocks).map(|index| block(sizes, index)).collect()),
-        sizes.norm("final_layer_norm").gives(Site::FinalNorm),
-        // Called for the embeddings and in the end; the end is what a hook in PyTorch is left with.
-        Part::dropout("dropout", sizes.dropout).gives(Site::FinalNorm),
-    ];
-    let encoder = Part::container("encoder", sizes.classes.stack, encoder).gives(Site::FinalNorm);
-    // The first is never called: it is the encoder's table under the name that it shares with a decoder.
-    let parts = vec![table("shared"), encoder];
-    let base = |name| Part::container(name, sizes.classes.encoder_model, parts).gives(Site::FinalNorm);
-    if head == Head::Base {
-        return Ok(base(""));
+/// The id that the decoder reads first. transformers has a default for mT5 alone.
+fn start_token(config: &Config, sizes: &Sizes) -> Result<u32> {
+    let field = "decoder_start_token_id";
+    let default = (sizes.classes.norm == MT5_CLASSES.norm).then_some(0);
+    let token = config.token(field, default)?.ok_or_else(|| {
+        let message = format!("config.json: `{field}` is missing, so nothing says what the decoder reads first");
+        Error::new(ErrorCode::InvalidFile, message)
+            .hint("add it (T5 was trained with its `pad_token_id`, 0), or name the encoder alone in `architectures`")
+            .detail("field", field)
+    })?;
+    if token as usize >= sizes.vocabulary {
+        return Err(Config::wrong(field, f64::from(token), "it must be less than `vocab_size`"));
     }
-    let children = vec![
-        base("transformer"),
-        Part::dropout("dropout", config.number("classifier_dropout", 0.0)?).gives(Site::FinalNorm),
-        Part::linear("classifier", sizes.width, sizes.logits, true).gives(Site::Head(HeadSite::Logits)),
-    ];
-    Ok(Part::container("", sizes.classes.token_classifier, children))
+    Ok(token)
 }
 
-fn block(sizes: &Sizes, index: usize) -> Part {
+/// Whether what the scores of the vocabulary read is divided by the root of the width: in T5, not in its version 1.1, which
+/// says so by scores that are not tied, and not in mT5.
+fn scales_decoder(config: &Config, sizes: &Sizes) -> Result<bool> {
+    if sizes.classes.norm == MT5_CLASSES.norm {
+        return Ok(false);
+    }
+    config.flag("scale_decoder_outputs", config.flag("tie_word_embeddings", true)?)
+}
+
+fn root(config: &Config, head: Head, sizes: &Sizes) -> Result<Part> {
+    let classes = sizes.classes;
+    // Never called: it is the table of encoder and decoder under the name that they share.
+    let mut parts = vec![Part::embedding("shared", sizes.vocabulary, sizes.width), encoder(sizes)];
+    let mut class = classes.encoder_model;
+    if sizes.decoder_blocks > 0 {
+        parts.push(decoder(sizes));
+        class = classes.model;
+    }
+    if head == Head::Seq2SeqLanguageModel {
+        let scores = Part::linear("lm_head", sizes.width, sizes.vocabulary, false).gives(Site::Head(HeadSite::Logits));
+        parts.push(scores.or_from("weight", "shared.weight").or_from("weight", "encoder.embed_tokens.weight"));
+        return Ok(Part::container("", classes.language_model, parts));
+    }
+    let base = |name| Part::container(name, class, parts).gives(Site::FinalNorm);
+    let dropout = config.number("classifier_dropout", 0.0)?;
+    Ok(match head {
+        Head::SequenceClassification => {
+            let children = vec![
+                Part::linear("dense", sizes.width, sizes.width, true).gives_per_text(Site::Head(HeadSite::Dense)),
+                Part::dropout("dropout", dropout).gives_several(),
+                Part::linear("out_proj", sizes.width, sizes.logits, true).gives_per_text(Site::Head(HeadSite::Logits)),
+            ];
+            let classifier = Part::container("classification_head", classes.classification_head, children);
+            let children = vec![base("transformer"), classifier.gives_per_text(Site::Head(HeadSite::Logits))];
+            Part::container("", classes.text_classifier, children)
+        }
+        Head::TokenClassification => {
+            let children = vec![
+                base("transformer"),
+                Part::dropout("dropout", dropout).gives(Site::FinalNorm),
+                Part::linear("classifier", sizes.width, sizes.logits, true).gives(Site::Head(HeadSite::Logits)),
+            ];
+            Part::container("", classes.token_classifier, children)
+        }
+        _ => base(""),
+    })
+}
+
+fn encoder(sizes: &Sizes) -> Part {
+    let last = match sizes.decoder_blocks {
+        0 => Site::FinalNorm,
+        _ => Site::Block(sizes.encoder_blocks, BlockSite::EncoderNorm),
+    };
+    let tokens = Part::embedding("embed_tokens", sizes.vocabulary, sizes.width);
+    let tokens = tokens.gives(Site::Embedding(EmbeddingSite::Token)).or_from("weight", "shared.weight");
+    stack("encoder", tokens, 0..sizes.encoder_blocks, last, sizes)
+}
+
+fn decoder(sizes: &Sizes) -> Part {
+    let first = sizes.encoder_blocks;
+    let tokens = Part::embedding("embed_tokens", sizes.vocabulary, sizes.width);
+    let tokens = tokens.gives(Site::Block(first, BlockSite::DecoderToken));
+    let tokens = tokens.or_from("weight", "shared.weight").or_from("weight", "encoder.embed_tokens.weight");
+    stack("decoder", tokens, first..first + sizes.decoder_blocks, Site::FinalNorm, sizes)
+}
+
+fn stack(name: &str, tokens: Part, blocks: Range<usize>, last: Site, sizes: &Sizes) -> Part {
+    let children = vec![
+        tokens,
+        Part::list("block", blocks.enumerate().map(|(number, index)| block(sizes, number, index)).collect()),
+        sizes.norm("final_layer_norm").gives(last),
+        // Called for the embeddings and in the end; the end is what a hook in PyTorch is left with.
+        Part::dropout("dropout", sizes.dropout).gives(last),
+    ];
+    Part::container(name, sizes.classes.stack, children).gives(last)
+}
+
+/// A block by its number in its stack and its index among the blocks of the model.
+fn block(sizes: &Sizes, number: usize, index: usize) -> Part {
     use BlockSite::{
         AttentionInputNorm, AttentionProjection, AttentionResidual, Key, MlpDown, MlpInputNorm, Output, Query, Value,
     };
     let at = |site| Site::Block(index, site);
     let classes = sizes.classes;
-    let inside = sizes.heads.saturating_mul(sizes.head_width);
-    let project = |name, site| Part::linear(name, sizes.width, inside, false).gives(at(site));
-    let mut attention = vec![
-        project("q", Query),
-        project("k", Key),
-        project("v", Value),
-        Part::linear("o", inside, sizes.width, false).gives(at(AttentionProjection)),
-    ];
+    let decoding = index >= sizes.encoder_blocks;
+    let mut attention = projections(sizes, [Query, Key, Value, AttentionProjection].map(at));
     // The first block has the table of all.
-    if index == 0 {
+    if number == 0 {
         let table = Part::embedding("relative_attention_bias", sizes.buckets, sizes.heads);
-        attention.push(table.gives_aside(Site::Embedding(EmbeddingSite::RelativePositions)));
+        attention.push(table.gives_aside(if decoding {
+            at(BlockSite::DecoderRelativePositions)
+        } else {
+            Site::Embedding(EmbeddingSite::RelativePositions)
+        }));
     }
-    let attention = vec![
-        Part::container("SelfAttention", classes.attention, attention).gives(at(AttentionProjection)),
-        sizes.norm("layer_norm").gives(at(AttentionInputNorm)),
-        Part::dropout("dropout", sizes.dropout).gives(at(AttentionProjection)),
-    ];
-    let mlp = vec![
-        mlp(sizes, index),
-        sizes.norm("layer_norm").gives(at(MlpInputNorm)),
-        Part::dropout("dropout", sizes.dropout).gives(at(MlpDown)),
-    ];
-    let layers = vec![
-        Part::container("0", classes.attention_layer, attention).gives(at(AttentionResidual)),
-        Part::container("1", classes.mlp_layer, mlp).gives(at(Output)),
-    ];
-    Part::container(index.to_string(), classes.block, vec![Part::list("layer", layers)]).gives(at(Output))
+    // A branch, and the norm and the dropout that stand beside it in each layer.
+    let branch = |part, norm, change| {
+        vec![part, sizes.norm("layer_norm").gives(at(norm)), Part::dropout("dropout", sizes.dropout).gives(at(change))]
+    };
+    let attention = Part::container("SelfAttention", classes.attention, attention).gives(at(AttentionProjection));
+    let attention = branch(attention, AttentionInputNorm, AttentionProjection);
+    let mut layers = vec![Part::container("0", classes.attention_layer, attention).gives(at(AttentionResidual))];
+    if decoding {
+        let cross = BlockSite::Cross;
+        let sites = [CrossSite::Query, CrossSite::Key, CrossSite::Value, CrossSite::Projection];
+        let attention = projections(sizes, sites.map(|site| at(cross(site))));
+        let attention = Part::container("EncDecAttention", classes.attention, attention);
+        let attention = attention.gives(at(cross(CrossSite::Projection)));
+        let attention = branch(attention, cross(CrossSite::InputNorm), cross(CrossSite::Projection));
+        let layer = Part::container("1", classes.cross_attention_layer, attention);
+        layers.push(layer.gives(at(cross(CrossSite::Residual))));
+    }
+    let mlp = branch(mlp(sizes, index), MlpInputNorm, MlpDown);
+    layers.push(Part::container(layers.len().to_string(), classes.mlp_layer, mlp).gives(at(Output)));
+    Part::container(number.to_string(), classes.block, vec![Part::list("layer", layers)]).gives(at(Output))
+}
+
+/// The projections of an attention, at the sites of queries, keys, values and the output.
+fn projections(sizes: &Sizes, [query, key, value, output]: [Site; 4]) -> Vec<Part> {
+    let inside = sizes.heads.saturating_mul(sizes.head_width);
+    let project = |name, site| Part::linear(name, sizes.width, inside, false).gives(site);
+    vec![
+        project("q", query),
+        project("k", key),
+        project("v", value),
+        Part::linear("o", inside, sizes.width, false).gives(output),
+    ]
 }
 
 fn mlp(sizes: &Sizes, index: usize) -> Part {

@@ -31,11 +31,16 @@ pub(crate) enum DistanceScores {
 
 impl DistanceScores {
     /// A bias from a table `(buckets, heads)`.
-    pub fn bias(table: &Tensor, buckets: usize, furthest: usize, longest: usize) -> Result<Self> {
+    pub fn bias(table: &Tensor, buckets: usize, furthest: usize, both_ways: bool, longest: usize) -> Result<Self> {
         let heads = table.dim(1)?;
         let table: Vec<f32> = table.flatten_all()?.to_vec1()?;
-        let bucket_of: Vec<usize> =
-            distances(longest).map(|distance| logarithmic_bucket(distance, buckets, furthest)).collect();
+        let bucket_of = |distance: i64| match both_ways {
+            true if distance > 0 => buckets / 2 + logarithmic_bucket(distance, buckets / 2, furthest),
+            true => logarithmic_bucket(-distance, buckets / 2, furthest),
+            // No query reads keys after it.
+            false => logarithmic_bucket((-distance).max(0), buckets, furthest),
+        };
+        let bucket_of: Vec<usize> = distances(longest).map(bucket_of).collect();
         let numbers = (0..heads).flat_map(|head| bucket_of.iter().map(move |bucket| bucket * heads + head));
         let numbers = numbers.map(|index| table.get(index).copied().unwrap_or_default()).collect();
         Ok(Self::Bias { numbers, longest })
@@ -162,20 +167,17 @@ fn distances(longest: usize) -> impl Iterator<Item = i64> {
     -last..=last
 }
 
-/// The bucket of a key that lies `distance` tokens after the query: one for each small distance, then wider and wider ones up
-/// to `furthest`; half of them for keys before the query. Rounded as PyTorch rounds.
+/// The bucket of a key that lies `distance` tokens away: one for each small distance, then wider and wider ones up to
+/// `furthest`. Rounded as PyTorch rounds.
 fn logarithmic_bucket(distance: i64, buckets: usize, furthest: usize) -> usize {
-    let half = buckets / 2;
-    let exact = half / 2;
+    let exact = buckets / 2;
     let size = distance.unsigned_abs() as usize;
-    let bucket = if size < exact {
-        size
-    } else {
-        let wide = (half - exact) as f32;
-        let part = ln(size as f32 / exact as f32) / (furthest as f64 / exact as f64).ln() as f32;
-        (exact + (part * wide) as usize).min(half - 1)
-    };
-    if distance > 0 { half + bucket } else { bucket }
+    if size < exact {
+        return size;
+    }
+    let wide = (buckets - exact) as f32;
+    let part = ln(size as f32 / exact as f32) / (furthest as f64 / exact as f64).ln() as f32;
+    (exact + (part * wide) as usize).min(buckets - 1)
 }
 
 impl DistanceTable {

@@ -1,5 +1,6 @@
 """Tiny random encoders of the families beside BERT and EuroBERT, run on ids: the output of every module, one text at a time."""
 import shutil
+import sys
 
 import torch
 import transformers
@@ -52,17 +53,18 @@ def save(tensors, *place):
 class Family:
     """One family's fixtures: a checkpoint with the tensors of every head, and the variants that run with it."""
 
-    def __init__(self, name, classes, settings, seed, heads=HEADS, base="Model", block="1"):
+    def __init__(self, name, classes, settings, seed, heads=HEADS, base="Model", block="1", texts=TEXTS, added=None):
         self.name, self.classes, self.settings, self.seed, self.base_class = name, classes, settings, seed, base
+        self.texts = texts
         shutil.rmtree(folder("models", name))
-        write_json(folder("models", name) / "inputs.json", [{"ids": ids} for ids in TEXTS])
+        write_json(folder("models", name) / "inputs.json", [{"ids": ids} for ids in texts])
         tensors = {}
         for number, head in enumerate([*heads, base]):
             model = models.randomise(self.classes_of(head)(self.config()), 10 * seed + number, torch.bfloat16)
             prefix = f"{model.base_model_prefix}." if head == base and heads else ""
             named = {prefix + key: value for key, value in own_tensors(model).items()}
             tensors |= {key: value for key, value in named.items() if key not in tensors}
-        self.weights = save(tensors, name, "weights")
+        self.weights = save(tensors | (added or {}), name, "weights")
         self.base("base", block)
         for head in heads:
             self.head(VARIANTS[head], head)
@@ -79,7 +81,7 @@ class Family:
         klass = self.classes_of(self.base_class, classes)
         partial = [path for path, _ in klass(config).named_modules() if path.split(".")[-1] == partial]
         kept = {"complete": (0,), "partial": partial, **kept}
-        return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, **kept)
+        return models.variant(self.name, variant, klass, config, weights or self.weights, self.texts, **kept)
 
     def head(self, variant, head, weights=None, config=None, classes=None, **kept):
         """A head: its own modules and its logits."""
@@ -87,7 +89,7 @@ class Family:
         model = klass(config)
         own = tuple(path for path, _ in model.named_children() if path != model.base_model_prefix)
         kept = {"complete": (0,), "only": own, "all_logits": True, **kept}
-        return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, **kept)
+        return models.variant(self.name, variant, klass, config, weights or self.weights, self.texts, **kept)
 
     def own_weights(self, variant, config, head=None):
         """A checkpoint for one variant whose tensors have other shapes."""
@@ -167,25 +169,42 @@ def modernbert():
 
 
 def t5():
-    settings = dict(vocab_size=IDS, d_model=24, d_kv=12, d_ff=40, num_layers=3, num_heads=3, num_labels=LABELS)
+    sizes = dict(vocab_size=IDS, d_model=16, d_kv=6, d_ff=24, num_layers=2, num_decoder_layers=2, num_heads=3)
+    more = dict(num_labels=LABELS, decoder_start_token_id=0, eos_token_id=3, tie_word_embeddings=True)
     buckets = dict(relative_attention_num_buckets=8, relative_attention_max_distance=20)
-    family = Family("t5", "T5", {**settings, **buckets}, 17, heads=(), base="EncoderModel")
-    config = family.config(num_layers=2)
-    family.head(
-        "classify_tokens",
-        "ForTokenClassification",
-        config=config,
-        weights=family.own_weights("classify_tokens", config, "ForTokenClassification"),
-    )
-    family.base("mt5", "1", complete=(), config=family.config("MT5", feed_forward_proj="relu"), classes="MT5")
-    gated = family.config(feed_forward_proj="gated-gelu", tie_word_embeddings=False, num_layers=2)
-    family.base("gated", "1", config=gated, weights=family.own_weights("gated", gated))
+    settings = {**sizes, **buckets, **more}
+    # The tensors of the classifiers, beside those of the base model.
+    heads = [transformers.T5ForSequenceClassification, transformers.T5ForTokenClassification]
+    heads = [models.randomise(head(transformers.T5Config(**settings)), 171 + index, torch.bfloat16) for index, head in enumerate(heads)]
+    added = {name: value for head in heads for name, value in own_tensors(head).items() if name.startswith("classif")}
+    # The end of the text is in each, where the classifier of texts reads.
+    texts = [TEXTS[0], [3], *TEXTS[2:]]
+    family = Family("t5", "T5", settings, 17, heads=(), base="Model", block="EncDecAttention", texts=texts, added=added)
+
+    def plain(variant, ending, classes="T5", config=None, weights=None, **kept):
+        kept = {"complete": (0,), "only": ("lm_head", "classif"), "all_logits": True, **kept}
+        klass, config = family.classes_of(ending, classes), config or family.config(classes)
+        return models.variant("t5", variant, klass, config, weights or family.weights, texts, **kept)
+
+    plain("encoder", "EncoderModel", only=("encoder.block.1",))
+    plain("seq2seq_lm", "ForConditionalGeneration", partial=("lm_head",))
+    plain("classify", "ForSequenceClassification")
+    plain("classify_tokens", "ForTokenClassification")
+    multilingual = family.config("MT5", feed_forward_proj="relu")
+    plain("mt5", "ForConditionalGeneration", "MT5", config=multilingual, partial=("decoder.block.1.layer.1",))
+    # Version 1.1: gated, scores of the vocabulary from a table of their own, and here more blocks in the decoder.
+    gated = family.config(feed_forward_proj="gated-gelu", tie_word_embeddings=False, num_layers=1, num_decoder_layers=2)
+    model = models.randomise(transformers.T5ForConditionalGeneration(gated), 179, torch.bfloat16)
+    scores = torch.randn(IDS, 16, generator=torch.Generator().manual_seed(17)) / 4
+    weights = save({**own_tensors(model), "lm_head.weight": scores}, "t5", "weights_gated")
+    plain("gated", "ForConditionalGeneration", config=gated, weights=weights, only=("decoder.block.1", "lm_head"))
 
 
 def generate(_shared):
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    for family in (roberta, distilbert, electra, albert, mpnet, deberta, modernbert, t5):
+    families = (roberta, distilbert, electra, albert, mpnet, deberta, modernbert, t5)
+    for family in [family for family in families if family.__name__ in sys.argv] or families:
         print(family.__name__)
         family()

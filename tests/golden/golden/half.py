@@ -6,6 +6,7 @@ a variant of the family, see `variant_of`, with weights and configuration as `ca
 import json
 import re
 import shutil
+import sys
 import tempfile
 
 import torch
@@ -16,7 +17,7 @@ from . import decoders, models
 from .common import DATA, folder
 
 TYPES = {"bf16": torch.bfloat16, "f16": torch.float16}
-VARIANTS = ("causal_lm", "masked_lm", "classify_tokens")
+VARIANTS = ("causal_lm", "masked_lm", "seq2seq_lm", "classify_tokens")
 # What tables of embeddings are called.
 TABLES = ("embed", "wte", "wpe", "shared")
 # The projection or the module that ends an MLP, by the many names that it has.
@@ -87,5 +88,6 @@ def generate(_shared):
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     models.first_per_token = decoders.first_per_token
-    for family in sorted(path.name for path in (DATA / "models").iterdir()):
+    families = sorted(path.name for path in (DATA / "models").iterdir())
+    for family in [family for family in families if family in sys.argv] or families:
         of_family(family)

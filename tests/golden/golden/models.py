@@ -135,8 +135,12 @@ def captured(model, length):
 
 
 def run(model, ids):
+    inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
+    # What a decoder reads, where nobody says: the text one token late.
+    if any(path.endswith("decoder.block") for path, _ in model.named_modules()):
+        inputs["decoder_input_ids"] = model._shift_right(inputs["input_ids"])
     with torch.inference_mode(), captured(model, len(ids)) as (outputs, kinds):
-        result = model(input_ids=torch.tensor([ids]), attention_mask=torch.ones(1, len(ids), dtype=torch.long))
+        result = model(**inputs)
     return outputs, kinds, result.get("logits")
 
 

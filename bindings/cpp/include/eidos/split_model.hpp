@@ -32,6 +32,8 @@ enum class Head : std::uint32_t {
     causal_lm = EIDOS_HEAD_CAUSAL_LM,
     /// A classifier of tokens.
     token_classification = EIDOS_HEAD_TOKEN_CLASSIFICATION,
+    /// A language model of an encoder and a decoder.
+    seq2seq_lm = EIDOS_HEAD_SEQ2SEQ_LM,
 };
 
 /// Where a model runs.

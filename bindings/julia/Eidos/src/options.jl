@@ -1,6 +1,6 @@
 # Choices by name, and options structs.
 
-const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, causal_lm = 4, token_classification = 5)
+const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, causal_lm = 4, token_classification = 5, seq2seq_lm = 6)
 const DEVICES = (cpu = 0, cuda = 1)
 const NETWORKS = (auto = 0, offline = 1, online = 2)
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
