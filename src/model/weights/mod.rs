@@ -172,6 +172,8 @@ impl Weights {
         hash.update(name);
         hash.update(&bytes[..bytes.len().min(SAMPLE)]);
         hash.update(&bytes[bytes.len().saturating_sub(SAMPLE)..]);
+        // The same bytes in another order are another tensor.
+        entry.strides.iter().flatten().for_each(|stride| hash.update(stride.to_le_bytes()));
     }
 
     fn missing(&self, names: &[String]) -> Error {

@@ -68,9 +68,10 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// A tuple of sizes.
+    /// A tuple of sizes, as many as PyTorch allows: a million tensors may share one tuple, and each gets a copy.
     pub fn sizes(&self, id: Id) -> Option<Vec<usize>> {
-        self.items(id)?.iter().map(|item| self.size(*item)).collect()
+        const MOST_SIDES: usize = 64;
+        self.items(id).filter(|items| items.len() <= MOST_SIDES)?.iter().map(|item| self.size(*item)).collect()
     }
 
     /// A whole number of at least 0.

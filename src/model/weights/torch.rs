@@ -5,17 +5,23 @@
 //! on every use and nests them, so that a small hostile file ends the process, and prints what it does not know;
 //! [`pickle`](super::pickle) takes memory in proportion to the file.
 
+use std::collections::HashSet;
 use std::io::Cursor;
 
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::{Id, Pickle, Value};
 use super::{Directory, Entry, NumberType, Problem};
+use crate::error::shown;
 
 /// What a zip archive begins with.
 const ARCHIVE: &[u8] = b"PK\x03\x04";
 /// What a file of an older PyTorch begins with: a pickle of a large number.
 const OLDER: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+
+/// The largest pickle in use describes some ten thousand tensors in a few megabytes. Its values take up to a hundred times as
+/// much memory.
+const LARGEST_PICKLE: usize = 16 << 20;
 
 const CONVERT: &str =
     "convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder";
@@ -44,16 +50,22 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
     }
     let pickle = archive.entry("data.pkl")?;
     let pickle = pickle.ok_or_else(|| "is an archive without a checkpoint in it".to_owned())?;
+    if pickle.bytes.len() > LARGEST_PICKLE {
+        let size = pickle.bytes.len();
+        return Err(format!("has a pickle of {size} bytes, more than the {LARGEST_PICKLE} that one may have").into());
+    }
     let pickle = Pickle::read(pickle.bytes)?;
     let mut tensors = Vec::new();
+    // A pickle may set one long name a million times, which must be neither copied nor compared as often.
+    let mut seen = HashSet::new();
     // Where a name is set twice, the last one holds.
     for (name, value) in state(&pickle)?.iter().rev() {
-        let Some(name) = pickle.text(*name) else { continue };
+        let Some(name) = pickle.text(*name).filter(|_| seen.insert(*name)) else { continue };
         let entry = match pickle.value(*value) {
             Value::Call("_rebuild_tensor_v2", arguments) => tensor(&pickle, *arguments, &mut archive, name)?,
             Value::Call(other, _) => Entry {
                 shape: Vec::new(),
-                numbers: NumberType::Other(format!("`{other}`")),
+                numbers: NumberType::Other(format!("`{}`", shown(other))),
                 range: 0..0,
                 strides: None,
             },
@@ -77,7 +89,7 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
 
 /// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter here.
 fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &mut Archive<'_>, name: &str) -> Result<Entry, Problem> {
-    let damaged = |what: &str| Problem::from(format!("is a damaged checkpoint: the tensor `{name}` {what}"));
+    let damaged = |what: &str| Problem::from(format!("is a damaged checkpoint: the tensor `{}` {what}", shown(name)));
     let view = || {
         let &[storage, offset, sizes, strides, ..] = pickle.items(arguments)? else { return None };
         let Value::Persistent(storage) = pickle.value(storage) else { return None };
@@ -95,7 +107,7 @@ fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &mut Archive<'_>, name: &
         "HalfStorage" => NumberType::F16,
         "BFloat16Storage" => NumberType::Bf16,
         other => {
-            let numbers = NumberType::Other(format!("`{other}`"));
+            let numbers = NumberType::Other(format!("`{}`", shown(other)));
             return Ok(Entry { shape, numbers, range: 0..0, strides: None });
         }
     };
