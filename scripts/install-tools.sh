@@ -20,7 +20,9 @@ need_file /usr/include/gtest/gtest.h libgtest-dev
 need node "nodejs (20.4 or later)"
 need npm npm
 
-if [ ${#missing[@]} -gt 0 ]; then
+# Installs what is missing so far, or names it.
+provide() {
+    [ ${#missing[@]} -gt 0 ] || return 0
     if command -v apt-get >/dev/null 2>&1 && [ "$(id -u)" -eq 0 ] && command -v cargo >/dev/null 2>&1; then
         apt-get update -qq
         apt-get install -y -qq --no-install-recommends "${missing[@]/nodejs (*)/nodejs}" >/dev/null
@@ -28,5 +30,13 @@ if [ ${#missing[@]} -gt 0 ]; then
         printf 'the tests need: %s\n' "${missing[*]}" >&2
         exit 1
     fi
-fi
+    missing=()
+}
+provide
+
+# Some packages of clang come without what its sanitizers link.
+sanitizes() { echo 'int main() {}' | clang++ -x c++ -fsanitize=address,undefined -o /dev/null - 2>/dev/null; }
+sanitizes || missing+=("libclang-rt-$(clang++ -dumpversion | cut -d. -f1)-dev")
+provide
+
 ./install-julia.sh
