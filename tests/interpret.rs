@@ -236,6 +236,25 @@ fn new_texts_are_collected_at_the_explainers_split_point() {
 }
 
 #[test]
+fn a_module_is_the_same_under_the_name_that_another_head_gives_it() {
+    let (texts, options, control) = (["a film", "it is dull"], CollectOptions::default(), Control::new());
+    for (family, variants, paths) in [
+        ("bert", ["base", "masked_lm"], ["encoder.layer.1.output", "bert.encoder.layer.1.output"]),
+        ("eurobert", ["base", "masked_lm"], ["layers.1.mlp", "model.layers.1.mlp"]),
+    ] {
+        let models = [0, 1].map(|index| tiny(family, variants[index], &[paths[index]]));
+        let found = paths.map(|path| {
+            let explainer = columns_as_concepts(32, Some(path));
+            let found = models.each_ref().map(|model| {
+                TopInputs::default().interpret_texts(&explainer, model, &texts, &options, &control).unwrap()
+            });
+            found.map(|interpretation| interpretation.concepts().to_vec())
+        });
+        assert!(found.iter().flatten().all(|concepts| *concepts == found[0][0]), "{family}");
+    }
+}
+
+#[test]
 fn the_vocabulary_is_each_entry_as_a_text_of_one_token() {
     for (family, path) in [("eurobert", "layers.1.mlp"), ("bert", "encoder.layer.1.output")] {
         let model = tiny(family, "base", &[path]);

@@ -36,7 +36,7 @@ pub(super) fn check_width(explainer: &Explainer, found: usize) -> Result<()> {
 pub(super) fn split_point_of(explainer: &Explainer, model: &SplitModel) -> Result<usize> {
     let wanted = explainer.provenance().split_point.as_deref();
     let found = match wanted {
-        Some(wanted) => model.split_points().iter().position(|point| point.path == wanted),
+        Some(wanted) => model.split_point_at(wanted),
         None if model.split_points().len() == 1 => Some(0),
         None => None,
     };

@@ -90,8 +90,18 @@ pub(crate) enum BlockSite {
     AttentionResidual,
     /// Norm of that sum.
     AttentionResidualNorm,
-    /// In a decoder's block, the attention to what the encoder gave.
-    Cross(CrossSite),
+    /// In a decoder's block, where it also reads what the encoder gave: norm of what is projected to queries.
+    CrossInputNorm,
+    /// Queries.
+    CrossQuery,
+    /// Keys, of what the encoder gave.
+    CrossKey,
+    /// Values, of the same.
+    CrossValue,
+    /// The output projection.
+    CrossProjection,
+    /// That plus what the norm read.
+    CrossResidual,
     /// Norm of what the MLP reads.
     MlpInputNorm,
     /// Gate and factor of a gated MLP from one projection, the gate first.
@@ -112,23 +122,6 @@ pub(crate) enum BlockSite {
     MlpResidualNorm,
     /// What the next block reads.
     Output,
-}
-
-/// The steps of cross-attention: as in [`BlockSite`], but keys and values are projections of what the encoder gave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum CrossSite {
-    /// Norm of what is projected to queries.
-    InputNorm,
-    /// Queries.
-    Query,
-    /// Keys.
-    Key,
-    /// Values.
-    Value,
-    /// The output projection.
-    Projection,
-    /// That plus what the norm read.
-    Residual,
 }
 
 /// The steps after the base model. A head is a chain of these, with pooling before it or after it.

@@ -8,7 +8,7 @@ use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::blueprint::{
-    BlockSite, Blueprint, CrossSite, Decoder, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site,
+    BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site,
 };
 use crate::model::layers::{
     Activation, DistanceScores, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled,
@@ -302,14 +302,14 @@ impl<'a> Pass<'a, '_> {
 
     /// Each token of the decoder reads all tokens of its text as the encoder gave them.
     fn cross_attention(&mut self, index: usize, stream: &Tensor, encoded: &Tensor, decoder: &Decoder) -> Flow<Tensor> {
-        let at = |site| Site::Block(index, BlockSite::Cross(site));
-        let read = self.step(at(CrossSite::InputNorm), stream.clone())?;
-        let queries = self.step(at(CrossSite::Query), read)?;
-        let keys = self.step(at(CrossSite::Key), encoded.clone())?;
-        let values = self.step(at(CrossSite::Value), encoded.clone())?;
+        let at = |site| Site::Block(index, site);
+        let read = self.step(at(BlockSite::CrossInputNorm), stream.clone())?;
+        let queries = self.step(at(BlockSite::CrossQuery), read)?;
+        let keys = self.step(at(BlockSite::CrossKey), encoded.clone())?;
+        let values = self.step(at(BlockSite::CrossValue), encoded.clone())?;
         let weighed = attend(&decoder.cross_attention, &self.rows.texts, &queries, &keys, &values, None)?;
-        let change = self.step(at(CrossSite::Projection), weighed)?;
-        self.tap.at(at(CrossSite::Residual), add(stream, &change)?)
+        let change = self.step(at(BlockSite::CrossProjection), weighed)?;
+        self.tap.at(at(BlockSite::CrossResidual), add(stream, &change)?)
     }
 
     fn mlp(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {

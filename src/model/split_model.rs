@@ -93,6 +93,13 @@ impl SplitModel {
         &self.split_points
     }
 
+    /// Which of the split points is the module at `path`, written with the base model's prefix or without: a head class may
+    /// have called it otherwise.
+    pub(crate) fn split_point_at(&self, path: &str) -> Option<usize> {
+        let spellings = self.tree.spellings(path);
+        spellings.iter().find_map(|path| self.split_points.iter().position(|point| point.path == *path))
+    }
+
     /// The same model with the tokenizer that turns texts into its ids.
     pub fn with_tokenizer(mut self, tokenizer: Tokenizer) -> Self {
         self.tokenizer = Some(tokenizer);

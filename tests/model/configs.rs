@@ -40,6 +40,21 @@ fn what_is_not_built_is_named_by_its_field() {
 }
 
 #[test]
+fn a_decoder_must_know_its_first_token() {
+    for (changes, says) in [
+        (json!({"decoder_start_token_id": null}), "`decoder_start_token_id` is missing"),
+        (json!({"decoder_start_token_id": 64}), "`decoder_start_token_id` is 64; it must be less than `vocab_size`"),
+        (json!({"relative_attention_max_distance": 4}), "`relative_attention_num_buckets` is 8"),
+    ] {
+        let (code, text) = refused("t5", &changes, HeadChoice::Seq2SeqLanguageModel);
+        assert_eq!(code, ErrorCode::InvalidFile, "{text}");
+        assert!(text.contains(says), "{text}");
+    }
+    let (code, text) = refused("llama", &json!({}), HeadChoice::Seq2SeqLanguageModel);
+    assert_eq!(code, ErrorCode::Unsupported, "{text}");
+}
+
+#[test]
 fn what_cannot_be_right_is_named_by_its_field() {
     let rope = |fields: Value| json!({ "rope_parameters": fields });
     for (family, changes, says) in [

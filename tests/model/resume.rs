@@ -79,6 +79,30 @@ fn other_rows_lead_to_other_logits() {
 }
 
 #[test]
+fn both_stacks_of_an_encoder_decoder_lead_to_the_logits() {
+    let options = LoadOptions { whole: true, ..LoadOptions::default() };
+    let paths = ["encoder.block.0", "encoder", "decoder.block.0", "decoder.block.1.layer.1.EncDecAttention.k"];
+    let model = golden::load("t5", "seq2seq_lm", "weights", &paths, &options).unwrap();
+    let texts = golden::texts("t5");
+    let sequences = [texts[0].as_slice(), &[], texts[2].as_slice()];
+    for (path, rows) in paths.iter().zip(model.forward(&sequences).unwrap()) {
+        let before = values(&model.logits_from(path, &rows, &sequences).unwrap());
+        let after = values(&model.logits_from(path, &(rows * 0.5).unwrap(), &sequences).unwrap());
+        let changed = before.iter().zip(&after).filter(|(before, after)| before.to_bits() != after.to_bits()).count();
+        assert!(changed > before.len() / 2, "{path}: {changed}");
+    }
+}
+
+#[test]
+fn a_text_without_its_end_cannot_be_classified_by_it() {
+    let options = LoadOptions { whole: true, ..LoadOptions::default() };
+    let model = golden::load("t5", "classify", "weights", &[], &options).unwrap();
+    let error = model.logits(&[2, 9, 11]).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    assert!(error.to_string().contains("no token of id 3"), "{error}");
+}
+
+#[test]
 fn rows_of_another_shape_and_modules_without_rows_are_refused() {
     let options = LoadOptions { whole: true, ..LoadOptions::default() };
     let model = golden::load("llama", "causal_lm", "weights", &["1"], &options).unwrap();

@@ -74,10 +74,31 @@ fn a_path_is_found_with_and_without_the_prefix_of_the_base_model() {
         ("bert", "base", "bert.encoder.layer.1.output", "encoder.layer.1.output"),
         ("bert", "classify", "2", "bert.encoder.layer.2"),
         ("eurobert", "base", "0", "layers.0"),
+        ("t5", "base", "1", "encoder.block.1"),
+        ("t5", "base", "2", "decoder.block.0"),
+        ("t5", "base", "3", "decoder.block.1"),
+        ("t5", "classify", "2", "transformer.decoder.block.0"),
+        ("t5", "classify", "decoder.block.0.layer.1", "transformer.decoder.block.0.layer.1"),
     ];
     for (family, variant, written, path) in found {
         assert_eq!(split(family, variant, written).unwrap(), path, "{family} {variant} {written}");
     }
+}
+
+#[test]
+fn a_split_point_in_the_encoder_loads_nothing_of_the_decoder() {
+    let wants = |split: &str, tensor: &str| {
+        let config = golden::config("t5", "base").to_string();
+        ModelPlan::new(config.as_bytes(), &[split], &LoadOptions::default()).unwrap().wants(tensor)
+    };
+    let before = "decoder.block.0.layer.0.SelfAttention.q.weight";
+    for split in ["encoder.block.1", "encoder"] {
+        assert!(wants(split, "encoder.block.1.layer.0.SelfAttention.q.weight"));
+        assert!(!wants(split, "decoder.embed_tokens.weight") && !wants(split, before), "{split}");
+    }
+    assert!(!wants("encoder.block.1", "encoder.final_layer_norm.weight"));
+    assert!(wants("decoder.block.1", before) && wants("decoder.block.1", "encoder.final_layer_norm.weight"));
+    assert!(!wants("decoder.block.1", "decoder.block.2.layer.0.SelfAttention.q.weight"));
 }
 
 #[test]

@@ -10,8 +10,8 @@ use std::ops::Range;
 use super::{Family, Head};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, CrossSite, Decoder, EmbeddingSite, HeadSite, Part, Pooling,
-    RelativePositions, Residual, Scales, Site,
+    AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Part, Pooling, RelativePositions,
+    Residual, Scales, Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
@@ -133,8 +133,10 @@ impl Sizes {
 fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -> Result<Blueprint> {
     config.only("is_decoder", &[false.into()])?;
     let furthest = config.size("relative_attention_max_distance", 128)?;
-    if sizes.buckets < 4 || furthest <= sizes.buckets / 4 {
-        let rule = "a quarter of it must be at least 1 and less than `relative_attention_max_distance`";
+    // Buckets of single distances: half of those that look one way, which in a decoder are all of them.
+    let single = sizes.buckets / if sizes.decoder_blocks > 0 { 2 } else { 4 };
+    if sizes.buckets < 4 || furthest <= single {
+        let rule = "it must be at least 4, and `relative_attention_max_distance` more than a quarter of it (half, with a decoder)";
         return Err(Config::wrong("relative_attention_num_buckets", sizes.buckets as f64, rule));
     }
     let attention = AttentionSettings {
@@ -292,7 +294,8 @@ fn stack(name: &str, tokens: Part, blocks: Range<usize>, last: Site, sizes: &Siz
 /// A block by its number in its stack and its index among the blocks of the model.
 fn block(sizes: &Sizes, number: usize, index: usize) -> Part {
     use BlockSite::{
-        AttentionInputNorm, AttentionProjection, AttentionResidual, Key, MlpDown, MlpInputNorm, Output, Query, Value,
+        AttentionInputNorm, AttentionProjection, AttentionResidual, CrossInputNorm, CrossKey, CrossProjection,
+        CrossQuery, CrossResidual, CrossValue, Key, MlpDown, MlpInputNorm, Output, Query, Value,
     };
     let at = |site| Site::Block(index, site);
     let classes = sizes.classes;
@@ -315,14 +318,10 @@ fn block(sizes: &Sizes, number: usize, index: usize) -> Part {
     let attention = branch(attention, AttentionInputNorm, AttentionProjection);
     let mut layers = vec![Part::container("0", classes.attention_layer, attention).gives(at(AttentionResidual))];
     if decoding {
-        let cross = BlockSite::Cross;
-        let sites = [CrossSite::Query, CrossSite::Key, CrossSite::Value, CrossSite::Projection];
-        let attention = projections(sizes, sites.map(|site| at(cross(site))));
-        let attention = Part::container("EncDecAttention", classes.attention, attention);
-        let attention = attention.gives(at(cross(CrossSite::Projection)));
-        let attention = branch(attention, cross(CrossSite::InputNorm), cross(CrossSite::Projection));
-        let layer = Part::container("1", classes.cross_attention_layer, attention);
-        layers.push(layer.gives(at(cross(CrossSite::Residual))));
+        let attention = projections(sizes, [CrossQuery, CrossKey, CrossValue, CrossProjection].map(at));
+        let attention = Part::container("EncDecAttention", classes.attention, attention).gives(at(CrossProjection));
+        let attention = branch(attention, CrossInputNorm, CrossProjection);
+        layers.push(Part::container("1", classes.cross_attention_layer, attention).gives(at(CrossResidual)));
     }
     let mlp = branch(mlp(sizes, index), MlpInputNorm, MlpDown);
     layers.push(Part::container(layers.len().to_string(), classes.mlp_layer, mlp).gives(at(Output)));
