@@ -1,0 +1,222 @@
+//! What a file says of its model: values by key.
+
+use std::collections::HashMap;
+
+use crate::error::{Error, ErrorCode, Result, shown};
+
+/// The metadata of a file, by key. A value is looked at when it is asked for, and an error names its key.
+#[derive(Debug, Default)]
+pub(crate) struct Metadata<'a> {
+    values: HashMap<&'a str, Value<'a>>,
+}
+
+/// A value as it lies in the file.
+#[derive(Debug)]
+pub(super) enum Value<'a> {
+    /// A string, which may be no UTF-8.
+    Text(&'a [u8]),
+    /// An array of strings.
+    Texts(Vec<&'a [u8]>),
+    /// Numbers, the lowest byte of each first: one, or an array of any length.
+    Numbers { kind: NumberKind, bytes: &'a [u8], list: bool },
+    /// An array of arrays, which is passed over.
+    Nested,
+}
+
+/// The type of a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum ValueType {
+    Number(NumberKind),
+    Text,
+    Array,
+}
+
+/// The type of a number or of a truth value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NumberKind {
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    F32,
+    Flag,
+    U64,
+    I64,
+    F64,
+}
+
+impl ValueType {
+    /// The type of that number in the format.
+    pub fn from_number(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::Number(NumberKind::U8),
+            1 => Self::Number(NumberKind::I8),
+            2 => Self::Number(NumberKind::U16),
+            3 => Self::Number(NumberKind::I16),
+            4 => Self::Number(NumberKind::U32),
+            5 => Self::Number(NumberKind::I32),
+            6 => Self::Number(NumberKind::F32),
+            7 => Self::Number(NumberKind::Flag),
+            8 => Self::Text,
+            9 => Self::Array,
+            10 => Self::Number(NumberKind::U64),
+            11 => Self::Number(NumberKind::I64),
+            12 => Self::Number(NumberKind::F64),
+            _ => return None,
+        })
+    }
+}
+
+impl NumberKind {
+    /// How many bytes one takes.
+    pub fn size(self) -> usize {
+        match self {
+            Self::U8 | Self::I8 | Self::Flag => 1,
+            Self::U16 | Self::I16 => 2,
+            Self::U32 | Self::I32 | Self::F32 => 4,
+            Self::U64 | Self::I64 | Self::F64 => 8,
+        }
+    }
+
+    /// The number in that many bytes. Whole numbers beyond 2^53 are rounded: nothing that is counted here has as many.
+    fn read(self, bytes: &[u8]) -> f64 {
+        let mut all = [0; 8];
+        all[..bytes.len()].copy_from_slice(bytes);
+        let unsigned = u64::from_le_bytes(all);
+        match self {
+            Self::U8 | Self::U16 | Self::U32 | Self::U64 | Self::Flag => unsigned as f64,
+            Self::I8 => f64::from(unsigned as u8 as i8),
+            Self::I16 => f64::from(unsigned as u16 as i16),
+            Self::I32 => f64::from(unsigned as u32 as i32),
+            Self::I64 => unsigned as i64 as f64,
+            Self::F32 => f64::from(f32::from_bits(unsigned as u32)),
+            Self::F64 => f64::from_bits(unsigned),
+        }
+    }
+}
+
+impl<'a> Metadata<'a> {
+    /// Adds a value; says whether its key is new.
+    pub(super) fn insert(&mut self, key: &'a str, value: Value<'a>) -> bool {
+        self.values.insert(key, value).is_none()
+    }
+
+    /// Whether there is a value of that key.
+    pub fn contains(&self, key: &str) -> bool {
+        self.values.contains_key(key)
+    }
+
+    /// A string, if there is one of that key.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] naming the key when its value is something else, or is not UTF-8.
+    pub fn text(&self, key: &str) -> Result<Option<&'a str>> {
+        match self.values.get(key) {
+            None => Ok(None),
+            Some(Value::Text(bytes)) => utf8(key, bytes).map(Some),
+            Some(_) => Err(wrong(key, "is not a text")),
+        }
+    }
+
+    /// The strings of an array, if there is one of that key.
+    ///
+    /// # Errors
+    /// As [`Self::text`].
+    pub fn texts(&self, key: &str) -> Result<Option<Vec<&'a str>>> {
+        match self.values.get(key) {
+            None => Ok(None),
+            Some(Value::Texts(texts)) => texts.iter().map(|bytes| utf8(key, bytes)).collect::<Result<_>>().map(Some),
+            // An array without elements may be of any type.
+            Some(Value::Numbers { bytes: [], list: true, .. }) => Ok(Some(Vec::new())),
+            Some(_) => Err(wrong(key, "is not a list of texts")),
+        }
+    }
+
+    /// A number, if there is one of that key. Single precision and whole numbers up to 2^53 are exact.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] naming the key when its value is something else.
+    pub fn number(&self, key: &str) -> Result<Option<f64>> {
+        match self.values.get(key) {
+            None => Ok(None),
+            Some(Value::Numbers { kind, bytes, list: false }) if *kind != NumberKind::Flag => {
+                Ok(Some(kind.read(bytes)))
+            }
+            Some(_) => Err(wrong(key, "is not a number")),
+        }
+    }
+
+    /// The numbers of an array, if there is one of that key.
+    ///
+    /// # Errors
+    /// As [`Self::number`].
+    pub fn numbers(&self, key: &str) -> Result<Option<Vec<f64>>> {
+        match self.values.get(key) {
+            None => Ok(None),
+            Some(Value::Numbers { kind, bytes, list: true }) => {
+                Ok(Some(bytes.chunks_exact(kind.size()).map(|bytes| kind.read(bytes)).collect()))
+            }
+            Some(Value::Texts(texts)) if texts.is_empty() => Ok(Some(Vec::new())),
+            Some(_) => Err(wrong(key, "is not a list of numbers")),
+        }
+    }
+
+    /// A whole number of at least 0, if there is one of that key.
+    ///
+    /// # Errors
+    /// As [`Self::number`], and where the number is another one.
+    pub fn size(&self, key: &str) -> Result<Option<usize>> {
+        let Some(number) = self.number(key)? else { return Ok(None) };
+        whole(number).map(Some).ok_or_else(|| wrong(key, &format!("is {number}, not a whole number of at least 0")))
+    }
+
+    /// The whole numbers of an array, if there is one of that key.
+    ///
+    /// # Errors
+    /// As [`Self::size`].
+    pub fn sizes(&self, key: &str) -> Result<Option<Vec<usize>>> {
+        let Some(numbers) = self.numbers(key)? else { return Ok(None) };
+        let sizes = numbers.into_iter().map(|number| {
+            whole(number).ok_or_else(|| wrong(key, &format!("holds {number}, not a whole number of at least 0")))
+        });
+        sizes.collect::<Result<_>>().map(Some)
+    }
+
+    /// A truth value, if there is one of that key.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] naming the key when its value is something else.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>> {
+        match self.values.get(key) {
+            None => Ok(None),
+            Some(Value::Numbers { kind: NumberKind::Flag, bytes: [value @ (0 | 1)], list: false }) => {
+                Ok(Some(*value == 1))
+            }
+            Some(_) => Err(wrong(key, "is not true or false")),
+        }
+    }
+}
+
+/// The error for a key that a file must have and has not.
+pub(crate) fn missing(key: &str) -> Error {
+    wrong(key, "is missing")
+}
+
+fn whole(number: f64) -> Option<usize> {
+    // 2^53: larger ones may have been rounded.
+    let fits = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
+    fits.then_some(number as usize)
+}
+
+fn utf8<'a>(key: &str, bytes: &'a [u8]) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|_| wrong(key, "has a text that is not UTF-8"))
+}
+
+fn wrong(key: &str, what: &str) -> Error {
+    let key = shown(key);
+    Error::new(ErrorCode::InvalidFile, format!("the metadata key `{key}` {what}"))
+        .hint("get the file again, or convert the model anew with llama.cpp")
+        .detail("key", key)
+}
