@@ -3,6 +3,7 @@
 mod aggregation;
 mod encode;
 mod encoded;
+mod gguf;
 mod granularity;
 mod sentence;
 mod strings;
