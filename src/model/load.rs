@@ -8,8 +8,9 @@ use super::split_model::SplitModel;
 use super::weights::WeightSource;
 use super::{demo, gguf};
 use crate::control::Control;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
 use crate::files::{map, read_limited};
+use crate::gguf::Header;
 use crate::hub::{self, ModelSource};
 use crate::text::Tokenizer;
 
@@ -70,14 +71,23 @@ impl SplitModel {
         options: &LoadOptions,
         control: &Control,
     ) -> Result<Self> {
+        let within = |error: Error| error.within(source.name());
         let bytes = map(&file)?;
-        let config = gguf::config(&bytes).map_err(|error| error.within(source.name()))?;
+        let header = Header::read(&bytes).map_err(|what| {
+            Error::new(ErrorCode::InvalidFile, format!("`{}` {what}", file.display()))
+                .hint("get the file again")
+                .detail("path", file.display())
+        })?;
+        let config = gguf::config(&header, &bytes).map_err(within)?;
         let plan = ModelPlan::new(&config, split_points, options)
-            .map_err(|error| error.within(format!("{}, whose metadata stand for a config.json", source.name())))?;
+            .map_err(|error| within(error.within("its metadata as a config.json")))?;
         if !plan.wants_weights() {
             return plan.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
-        let tokenizer = tokenizer(source, plan.max_tokens(), control)?;
+        let tokenizer = match source.tokenizer(control)? {
+            Some(_) => tokenizer(source, plan.max_tokens(), control)?,
+            None => Tokenizer::from_gguf(&header.metadata, plan.max_tokens()).map_err(within)?,
+        };
         let model = plan.load(source.name(), &WeightSource::Files(vec![file]), control)?;
         Ok(model.with_tokenizer(tokenizer))
     }

@@ -3,6 +3,7 @@
 
 mod activations;
 mod configs;
+mod gguf;
 mod golden;
 mod half;
 mod resume;

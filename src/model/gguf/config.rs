@@ -14,19 +14,17 @@ const DEFAULT_THETA: f64 = 10_000.0;
 /// How the type of single precision is numbered.
 const F32: u32 = 0;
 
-/// The bytes of the `config.json` that the model of a file would have.
+/// The bytes of the `config.json` that the model of a file, whose bytes and header these are, would have.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidFile`] naming a metadata key that is missing or of another type; [`ErrorCode::Unsupported`] naming one
 /// that asks for something that is not built, or listing the architectures that are.
-pub(crate) fn config(bytes: &[u8]) -> Result<Vec<u8>> {
-    let header = Header::read(bytes)
-        .map_err(|what| Error::new(ErrorCode::InvalidFile, format!("the file {what}")).hint("get the file again"))?;
+pub(crate) fn config(header: &Header<'_>, bytes: &[u8]) -> Result<Vec<u8>> {
     let keys = Keys::new(&header.metadata)?;
     refuse(&keys)?;
     let mut fields = Map::new();
-    sizes(&keys, &header, &mut fields)?;
-    rotation(&keys, &header, bytes, &mut fields)?;
+    sizes(&keys, header, &mut fields)?;
+    rotation(&keys, header, bytes, &mut fields)?;
     (keys.architecture.fields)(&keys, &mut fields)?;
     Ok(Value::Object(fields).to_string().into_bytes())
 }

@@ -1,0 +1,117 @@
+//! GGUF files: the values that the package `gguf` and transformers give their blocks, and what transformers computes with them.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use candle_core::{Device, Tensor};
+use eidos::model::{LoadOptions, SplitModel};
+use eidos::{Control, Error};
+use serde::Deserialize;
+use tempfile::TempDir;
+
+use crate::golden::{difference, values};
+
+/// See `tests/golden/README.md`.
+const TOLERANCE: f32 = 2e-5;
+
+/// The types of blocks that are read.
+const TYPES: [&str; 10] = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"];
+
+fn data() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data")
+}
+
+/// A GGUF file with a tokenizer beside it, whose texts nobody reads here.
+struct Beside {
+    folder: TempDir,
+}
+
+impl Beside {
+    fn new(file: &Path) -> Self {
+        Self::of(&fs::read(file).unwrap())
+    }
+
+    fn of(bytes: &[u8]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("model.gguf"), bytes).unwrap();
+        fs::copy(data().join("models/eurobert/tokenizer/tokenizer.json"), folder.path().join("tokenizer.json"))
+            .unwrap();
+        Self { folder }
+    }
+
+    fn file(&self) -> String {
+        self.folder.path().join("model.gguf").to_str().unwrap().to_owned()
+    }
+
+    fn load(&self, splits: &[&str], options: &LoadOptions) -> Result<SplitModel, Error> {
+        SplitModel::load(&self.file(), splits, options, &Control::new())
+    }
+}
+
+fn whole() -> LoadOptions {
+    LoadOptions { whole: true, ..LoadOptions::default() }
+}
+
+/// The folders with a model and what it must give.
+fn families() -> Vec<String> {
+    let entries = fs::read_dir(data().join("gguf")).unwrap().map(|entry| entry.unwrap().path());
+    let mut names: Vec<_> = entries
+        .filter(|path| path.join("expected.safetensors").exists())
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+fn family(name: &str) -> Beside {
+    Beside::new(&data().join("gguf").join(name).join("model.gguf"))
+}
+
+fn safetensors(file: &str) -> HashMap<String, Tensor> {
+    candle_core::safetensors::load(data().join("gguf").join(file), &Device::Cpu).unwrap()
+}
+
+/// The short text and the long one.
+fn texts() -> Vec<Vec<u32>> {
+    #[derive(Deserialize)]
+    struct Input {
+        ids: Vec<u32>,
+    }
+    let inputs: Vec<Input> = serde_json::from_slice(&fs::read(data().join("gguf/inputs.json")).unwrap()).unwrap();
+    inputs.into_iter().map(|input| input.ids).collect()
+}
+
+fn bits(tensor: &Tensor) -> Vec<u32> {
+    values(tensor).iter().map(|value| value.to_bits()).collect()
+}
+
+#[test]
+fn blocks_of_every_type_have_the_values_that_the_package_gguf_gives_them() {
+    let expected = safetensors("types.safetensors");
+    assert_eq!(expected.len(), TYPES.len());
+    for kind in TYPES {
+        let model = Beside::new(&data().join("gguf/types").join(kind).with_extension("gguf"));
+        let model = model.load(&["model.embed_tokens"], &LoadOptions::default()).unwrap();
+        let rows = model.forward(&[&[0, 1, 2, 3, 4, 5]]).unwrap();
+        assert!(bits(&rows[0]) == bits(&expected[kind]), "{kind}");
+    }
+}
+
+#[test]
+fn modules_and_logits_are_those_of_transformers_with_the_same_values() {
+    let (families, texts) = (families(), texts());
+    assert!(families.len() >= 12, "{families:?}");
+    for name in families {
+        let expected = safetensors(&format!("{name}/expected.safetensors"));
+        let splits: Vec<&str> = expected.keys().filter_map(|key| key.strip_prefix("0/")).collect();
+        let model = family(&name).load(&splits, &whole()).unwrap();
+        let outputs = model.forward(&[&texts[0]]).unwrap();
+        for (path, ours) in splits.iter().zip(&outputs) {
+            let difference = difference(ours, &expected[&format!("0/{path}")]);
+            assert!(difference <= TOLERANCE, "{name} {path}: {difference:e}");
+        }
+        let difference = difference(&model.logits(&texts[1]).unwrap(), &expected["2/logits"]);
+        assert!(difference <= TOLERANCE, "{name} logits: {difference:e}");
+    }
+}
