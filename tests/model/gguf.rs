@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use candle_core::{Device, Tensor};
 use eidos::model::{LoadOptions, SplitModel};
 use eidos::{Control, Error};
@@ -23,7 +25,7 @@ fn data() -> PathBuf {
 }
 
 /// A GGUF file with a tokenizer beside it, whose texts nobody reads here.
-struct Beside {
+pub struct Beside {
     folder: TempDir,
 }
 
@@ -32,7 +34,7 @@ impl Beside {
         Self::of(&fs::read(file).unwrap())
     }
 
-    fn of(bytes: &[u8]) -> Self {
+    pub fn of(bytes: &[u8]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("model.gguf"), bytes).unwrap();
         fs::copy(data().join("models/eurobert/tokenizer/tokenizer.json"), folder.path().join("tokenizer.json"))
@@ -40,16 +42,20 @@ impl Beside {
         Self { folder }
     }
 
+    pub fn remove_tokenizer(&self) {
+        fs::remove_file(self.folder.path().join("tokenizer.json")).unwrap();
+    }
+
     fn file(&self) -> String {
         self.folder.path().join("model.gguf").to_str().unwrap().to_owned()
     }
 
-    fn load(&self, splits: &[&str], options: &LoadOptions) -> Result<SplitModel, Error> {
+    pub fn load(&self, splits: &[&str], options: &LoadOptions) -> Result<SplitModel, Error> {
         SplitModel::load(&self.file(), splits, options, &Control::new())
     }
 }
 
-fn whole() -> LoadOptions {
+pub fn whole() -> LoadOptions {
     LoadOptions { whole: true, ..LoadOptions::default() }
 }
 
@@ -64,16 +70,20 @@ fn families() -> Vec<String> {
     names
 }
 
-fn family(name: &str) -> Beside {
-    Beside::new(&data().join("gguf").join(name).join("model.gguf"))
+pub fn golden_file(name: &str) -> PathBuf {
+    data().join("gguf").join(name).join("model.gguf")
 }
 
-fn safetensors(file: &str) -> HashMap<String, Tensor> {
+pub fn family(name: &str) -> Beside {
+    Beside::new(&golden_file(name))
+}
+
+pub fn safetensors(file: &str) -> HashMap<String, Tensor> {
     candle_core::safetensors::load(data().join("gguf").join(file), &Device::Cpu).unwrap()
 }
 
 /// The short text and the long one.
-fn texts() -> Vec<Vec<u32>> {
+pub fn texts() -> Vec<Vec<u32>> {
     #[derive(Deserialize)]
     struct Input {
         ids: Vec<u32>,
@@ -113,5 +123,35 @@ fn modules_and_logits_are_those_of_transformers_with_the_same_values() {
         }
         let difference = difference(&model.logits(&texts[1]).unwrap(), &expected["2/logits"]);
         assert!(difference <= TOLERANCE, "{name} logits: {difference:e}");
+    }
+}
+
+#[test]
+fn a_rows_bits_depend_on_its_text_alone() {
+    let texts = texts();
+    for name in ["llama", "llama_k", "gemma2"] {
+        let model = family(name).load(&["model.layers.0.mlp"], &whole()).unwrap();
+        let together = model.forward(&[&texts[0], &texts[1], &texts[0]]).unwrap();
+        let alone = |text: &[u32]| bits(&model.forward(&[text]).unwrap()[0]);
+        let expected: Vec<u32> = [&texts[0], &texts[1], &texts[0]].iter().flat_map(|text| alone(text)).collect();
+        assert!(bits(&together[0]) == expected, "{name}");
+        let logits = bits(&model.logits(&texts[1]).unwrap());
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(|| bits(&model.logits(&texts[1]).unwrap()))).collect();
+            threads.into_iter().for_each(|thread| assert!(thread.join().unwrap() == logits, "{name}"));
+        });
+    }
+}
+
+#[test]
+fn weights_take_the_bytes_that_they_are_stored_in() {
+    for name in families() {
+        let bytes = fs::read(golden_file(&name)).unwrap();
+        let content = Content::read(&mut Cursor::new(&bytes)).unwrap();
+        let tensors = content.tensor_infos.iter().filter(|(name, _)| !name.starts_with("rope_"));
+        let size =
+            |info: &TensorInfo| info.shape.elem_count() / info.ggml_dtype.block_size() * info.ggml_dtype.type_size();
+        let expected: usize = tensors.map(|(_, info)| size(info)).sum();
+        assert_eq!(family(&name).load(&[], &whole()).unwrap().weight_bytes(), expected, "{name}");
     }
 }

@@ -4,6 +4,7 @@
 mod activations;
 mod configs;
 mod gguf;
+mod gguf_files;
 mod golden;
 mod half;
 mod resume;

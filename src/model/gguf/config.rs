@@ -66,7 +66,7 @@ fn sizes(keys: &Keys<'_>, header: &Header<'_>, fields: &mut Map<String, Value>) 
     set(fields, "num_key_value_heads", Some(key_value_heads));
     set(fields, "head_dim", head_width(keys, heads)?);
     set(fields, "max_position_embeddings", Some(keys.required("context_length")?));
-    set(fields, "rms_norm_eps", keys.number("attention.layer_norm_rms_epsilon")?);
+    set(fields, "rms_norm_eps", Some(keys.required_number("attention.layer_norm_rms_epsilon")?));
     set(fields, "pad_token_id", Some(json!(keys.metadata.size("tokenizer.ggml.padding_token_id")?)));
     set(fields, "tie_word_embeddings", Some(tensor("output.weight").is_none()));
     set(fields, "attention_bias", Some(tensor("blk.0.attn_q.bias").is_some()));

@@ -46,6 +46,12 @@ impl<'a> Keys<'a> {
         self.metadata.size(&key)?.ok_or_else(|| missing(&key))
     }
 
+    /// A number that a file must have.
+    pub fn required_number(&self, key: &str) -> Result<f64> {
+        let key = self.whole(key);
+        self.metadata.number(&key)?.ok_or_else(|| missing(&key))
+    }
+
     /// A number, if there is one.
     pub fn number(&self, key: &str) -> Result<Option<f64>> {
         self.metadata.number(&self.whole(key))

@@ -143,10 +143,12 @@ impl Weights {
         let about = |code, message| Error::new(code, message).detail("path", &file.name).detail("tensor", name);
         if entry.shape != shape {
             let message = format!(
-                "`{}`: the tensor `{name}` has shape {:?}, but config.json says {shape:?}",
+                "`{}`: the tensor `{name}` has shape {:?}, but the configuration says {shape:?}",
                 file.name, entry.shape
             );
-            return Err(about(ErrorCode::InvalidFile, message).hint("take config.json and weights from the same model"));
+            return Err(
+                about(ErrorCode::InvalidFile, message).hint("take configuration and weights from the same model")
+            );
         }
         if let NumberType::Other(kind) = &entry.numbers {
             let message = format!("`{}`: the tensor `{name}` is of type {kind}", file.name);
