@@ -6,12 +6,14 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use candle_core::quantized::gguf_file::{Content, TensorInfo};
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use eidos::model::{LoadOptions, SplitModel};
 use eidos::{Control, Error};
 use serde::Deserialize;
 use tempfile::TempDir;
 
+use crate::gguf_files::changed;
 use crate::golden::{difference, values};
 
 /// See `tests/golden/README.md`.
@@ -153,5 +155,24 @@ fn weights_take_the_bytes_that_they_are_stored_in() {
             |info: &TensorInfo| info.shape.elem_count() / info.ggml_dtype.block_size() * info.ggml_dtype.type_size();
         let expected: usize = tensors.map(|(_, info)| size(info)).sum();
         assert_eq!(family(&name).load(&[], &whole()).unwrap().weight_bytes(), expected, "{name}");
+    }
+}
+
+#[test]
+fn blocks_give_the_bits_of_their_values_in_single_precision() {
+    for name in ["llama", "llama_k", "phi3"] {
+        let single = changed(name, |_, tensors| {
+            for tensor in tensors.values_mut() {
+                let values = tensor.dequantize(&Device::Cpu).unwrap();
+                *tensor = QTensor::quantize(&values, GgmlDType::F32).unwrap();
+            }
+        });
+        let [ours, single] = [family(name), Beside::of(&single)].map(|model| {
+            let model = model.load(&["model.layers.0.self_attn"], &whole()).unwrap();
+            let outputs = model.forward(&[&texts()[1]]).unwrap();
+            (bits(&outputs[0]), bits(&model.logits(&texts()[1]).unwrap()), model.weight_bytes())
+        });
+        assert!(ours.0 == single.0 && ours.1 == single.1, "{name}");
+        assert!(3 * ours.2 < 2 * single.2, "{name}: {} and {} bytes", ours.2, single.2);
     }
 }

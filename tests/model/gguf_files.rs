@@ -28,7 +28,7 @@ type Metadata = HashMap<String, Value>;
 type Tensors = HashMap<String, QTensor>;
 
 /// A model of the fixtures, changed and written anew by candle.
-fn changed(name: &str, change: impl FnOnce(&mut Metadata, &mut Tensors)) -> Vec<u8> {
+pub fn changed(name: &str, change: impl FnOnce(&mut Metadata, &mut Tensors)) -> Vec<u8> {
     let bytes = std::fs::read(golden_file(name)).unwrap();
     let mut reader = Cursor::new(&bytes);
     let content = Content::read(&mut reader).unwrap();
