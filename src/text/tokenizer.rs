@@ -40,19 +40,33 @@ impl Tokenizer {
         special_tokens_map: Option<&[u8]>,
         max_tokens: Option<usize>,
     ) -> Result<Self> {
-        let mut inner = parse(tokenizer_json)?;
+        let inner = parse(tokenizer_json)?;
         let config = object(tokenizer_config, "tokenizer_config.json")?;
         let map = object(special_tokens_map, "special_tokens_map.json")?;
-        inner.with_padding(None);
-        truncate_to(&mut inner, limit(&config, max_tokens), &config)?;
         let id = |token: &str| inner.token_to_id(token);
-        let mut special_ids: BTreeSet<u32> = declared(&config).chain(declared(&map)).filter_map(id).collect();
+        let special_ids = declared(&config).chain(declared(&map)).filter_map(id).collect();
+        let cls = token_text(config.get("cls_token")).or_else(|| token_text(map.get("cls_token")));
+        let cls_id = cls.and_then(id);
+        let left = config.get("truncation_side").and_then(Value::as_str) == Some("left");
+        let direction = if left { TruncationDirection::Left } else { TruncationDirection::Right };
+        Self::assemble(inner, special_ids, cls_id, limit(&config, max_tokens), direction)
+    }
+
+    /// A tokenizer with the ids of the special tokens that are declared somewhere (where none is, those that the tokenizer
+    /// itself calls special), which cuts texts to `limit` tokens.
+    pub(super) fn assemble(
+        mut inner: tokenizers::Tokenizer,
+        mut special_ids: BTreeSet<u32>,
+        cls_id: Option<u32>,
+        limit: Option<usize>,
+        direction: TruncationDirection,
+    ) -> Result<Self> {
+        inner.with_padding(None);
+        truncate_to(&mut inner, limit, direction)?;
         if special_ids.is_empty() {
             let added = inner.get_added_tokens_decoder();
             special_ids = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id).collect();
         }
-        let cls = token_text(config.get("cls_token")).or_else(|| token_text(map.get("cls_token")));
-        let cls_id = cls.and_then(|token| inner.token_to_id(token));
         let sentences = SentenceRules::new(&inner)?;
         Ok(Self { inner, special_ids, cls_id, sentences })
     }
@@ -111,7 +125,7 @@ fn invalid(file: &str, what: impl std::fmt::Display) -> Error {
         .detail("file", file)
 }
 
-fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
+pub(super) fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
     // The crate indexes into what a file declares and panics on some that contradict themselves; a file is the user's, so
     // that must be an error. Nothing is shared with the closure, so nothing can be left half done.
     catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(json)))
@@ -152,9 +166,7 @@ fn limit(config: &Map<String, Value>, max_tokens: Option<usize>) -> Option<usize
     own.map(|length| length as usize).into_iter().chain(max_tokens).min()
 }
 
-fn truncate_to(inner: &mut tokenizers::Tokenizer, limit: Option<usize>, config: &Map<String, Value>) -> Result<()> {
-    let left = config.get("truncation_side").and_then(Value::as_str) == Some("left");
-    let direction = if left { TruncationDirection::Left } else { TruncationDirection::Right };
+fn truncate_to(inner: &mut tokenizers::Tokenizer, limit: Option<usize>, direction: TruncationDirection) -> Result<()> {
     let added = inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
     // The crate subtracts the one from the other without a look.
     if let Some(limit) = limit.filter(|&limit| limit <= added) {

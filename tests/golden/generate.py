@@ -14,7 +14,9 @@ import argparse
 import importlib
 import pathlib
 
-PARTS = ["models", "encoders", "decoders", "half", "gguf", "torch_files", "text", "ica", "top_inputs", "aggregation"]
+PARTS = [
+    "models", "encoders", "decoders", "half", "gguf", "torch_files", "text", "gguf_tokenizers", "ica", "top_inputs", "aggregation",
+]
 
 
 def main():
