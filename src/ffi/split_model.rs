@@ -165,7 +165,9 @@ pub unsafe extern "C" fn eidos_load_options_init(options: *mut eidos_load_option
 }
 
 /// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the small
-/// model inside the library.
+/// model inside the library. A GGUF file of llama.cpp is named by its path, or by the id of its repository and its name there:
+/// `owner/name:model-Q8_0.gguf`; so is a folder that has no other weights than one such file. It is split at the module paths of the
+/// checkpoint that it was converted from, and its tokenizer is a `tokenizer.json` beside it, or else the file's own.
 ///
 /// `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
 /// block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,
@@ -197,7 +199,7 @@ pub unsafe extern "C" fn eidos_split_model_load(
     }
 }
 
-/// The id or folder that the model was loaded by. Borrowed from the model; `len` may be NULL.
+/// The id or path that the model was loaded by. Borrowed from the model; `len` may be NULL.
 ///
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.

@@ -152,15 +152,12 @@ impl<'a> Rest<'a> {
         };
         for _ in 0..arrays {
             let start = self.position;
-            match self.value_type()? {
-                ValueType::Array => {
-                    let count = self.length()?;
-                    self.skip(count, deeper)?;
-                }
-                _ => {
-                    self.position = start;
-                    self.list()?;
-                }
+            if let ValueType::Array = self.value_type()? {
+                let count = self.length()?;
+                self.skip(count, deeper)?;
+            } else {
+                self.position = start;
+                self.list()?;
             }
         }
         Ok(())

@@ -103,11 +103,6 @@ impl<'a> Metadata<'a> {
         self.values.insert(key, value).is_none()
     }
 
-    /// Whether there is a value of that key.
-    pub fn contains(&self, key: &str) -> bool {
-        self.values.contains_key(key)
-    }
-
     /// A string, if there is one of that key.
     ///
     /// # Errors
@@ -219,4 +214,59 @@ fn wrong(key: &str, what: &str) -> Error {
     Error::new(ErrorCode::InvalidFile, format!("the metadata key `{key}` {what}"))
         .hint("get the file again, or convert the model anew with llama.cpp")
         .detail("key", key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(kind: u32, bytes: &[u8], list: bool) -> Metadata<'_> {
+        let Some(ValueType::Number(kind)) = ValueType::from_number(kind) else { panic!("{kind} is no number") };
+        let mut metadata = Metadata::default();
+        assert!(metadata.insert("a", Value::Numbers { kind, bytes, list }));
+        metadata
+    }
+
+    #[test]
+    fn numbers_of_every_type_are_read() {
+        for (kind, bytes, number) in [
+            (0, &[200][..], 200.0),
+            (1, &[0xff], -1.0),
+            (2, &[0, 0x80], 32_768.0),
+            (3, &[0, 0x80], -32_768.0),
+            (4, &[0xff; 4], 4_294_967_295.0),
+            (5, &[0xfe, 0xff, 0xff, 0xff], -2.0),
+            (6, &1e-5_f32.to_le_bytes(), f64::from(1e-5_f32)),
+            (10, &[0, 0, 0, 0, 0, 0, 0, 0x80], 9_223_372_036_854_775_808.0),
+            (11, &[0xff; 8], -1.0),
+            (12, &0.1_f64.to_le_bytes(), 0.1),
+        ] {
+            assert_eq!(of(kind, bytes, false).number("a").unwrap(), Some(number), "{kind}");
+            assert_eq!(of(kind, &bytes.repeat(3), true).numbers("a").unwrap(), Some(vec![number; 3]), "{kind}");
+            assert_eq!(of(kind, bytes, false).number("b").unwrap(), None);
+        }
+        assert_eq!(of(7, &[1], false).flag("a").unwrap(), Some(true));
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_not_guessed() {
+        let one = of(4, &[1, 0, 0, 0], false);
+        assert_eq!((one.size("a").unwrap(), one.number("a").unwrap()), (Some(1), Some(1.0)));
+        for error in [
+            one.text("a").unwrap_err(),
+            one.texts("a").unwrap_err(),
+            one.numbers("a").unwrap_err(),
+            one.flag("a").unwrap_err(),
+            of(7, &[2], false).flag("a").unwrap_err(),
+            of(7, &[1], false).number("a").unwrap_err(),
+            of(4, &[1, 0, 0, 0], true).number("a").unwrap_err(),
+            of(6, &1.5_f32.to_le_bytes(), false).size("a").unwrap_err(),
+            of(6, &f32::INFINITY.to_le_bytes(), false).size("a").unwrap_err(),
+            of(11, &[0xff; 8], true).sizes("a").unwrap_err(),
+            of(10, &[0xff; 8], false).size("a").unwrap_err(),
+        ] {
+            assert_eq!(error.code(), ErrorCode::InvalidFile);
+            assert!(error.message().contains("`a`"), "{error}");
+        }
+    }
 }

@@ -9,8 +9,9 @@ use candle_core::quantized::gguf_file::{Content, TensorInfo};
 use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{Device, Tensor};
 use eidos::model::{LoadOptions, SplitModel};
-use eidos::{Control, Error};
+use eidos::{CollectOptions, Control, Error, Granularity};
 use serde::Deserialize;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::gguf_files::changed;
@@ -175,4 +176,35 @@ fn blocks_give_the_bits_of_their_values_in_single_precision() {
         assert!(ours.0 == single.0 && ours.1 == single.1, "{name}");
         assert!(3 * ours.2 < 2 * single.2, "{name}: {} and {} bytes", ours.2, single.2);
     }
+}
+
+#[test]
+fn texts_become_activations_with_the_tokenizer_of_the_file() {
+    let tokenizers = data().join("gguf_tokenizers");
+    let bytes = fs::read(tokenizers.join("llama3.gguf")).unwrap();
+    let described = Content::read(&mut Cursor::new(&bytes)).unwrap().metadata;
+    let vocabulary = described["tokenizer.ggml.tokens"].to_vec().unwrap().len();
+    // A table for that vocabulary, in a model that has another one.
+    let whole = changed("llama_scaled", |metadata, tensors| {
+        metadata.extend(described.into_iter().filter(|(key, _)| key.starts_with("tokenizer.")));
+        let table = Tensor::randn(0_f32, 1.0, (vocabulary, 32), &Device::Cpu).unwrap();
+        tensors.insert("token_embd.weight".to_owned(), QTensor::quantize(&table, GgmlDType::Q8_0).unwrap());
+    });
+    let beside = Beside::of(&whole);
+    beside.remove_tokenizer();
+    let model = beside.load(&["model.layers.1"], &LoadOptions::default()).unwrap();
+    let json = |name: &str| serde_json::from_slice::<Value>(&fs::read(tokenizers.join(name)).unwrap()).unwrap();
+    let (texts, expected) = (json("texts.json"), json("llama3.json"));
+    // All tokens of texts that fit, those of a beginning included.
+    let short = expected["texts"].as_array().unwrap().iter().filter(|text| text["ids"].as_array().unwrap().len() < 40);
+    let short: Vec<&Value> = short.collect();
+    assert!(short.len() > 5);
+    let texts: Vec<&str> =
+        short.iter().map(|text| texts[text["text"].as_u64().unwrap() as usize].as_str().unwrap()).collect();
+    let options = CollectOptions { granularity: Granularity::AllTokens, ..CollectOptions::default() };
+    let rows = model.activations(&texts, &options, &Control::new()).unwrap().remove(0);
+    let ids: Vec<Vec<u32>> = short.iter().map(|text| serde_json::from_value(text["ids"].clone()).unwrap()).collect();
+    let ids: Vec<&[u32]> = ids.iter().map(Vec::as_slice).collect();
+    let direct = values(&model.forward(&ids).unwrap()[0]);
+    assert!(rows.rows(0, rows.row_count()).unwrap() == direct);
 }

@@ -35,7 +35,8 @@ export class SplitModel extends Handle {
 
   /**
    * Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the small
-   * model inside the library.
+   * model inside the library; or a GGUF file by its path, or by the id of its repository and its name there:
+   * `owner/name:model-Q8_0.gguf`.
    *
    * @throws {EidosError} `not_found`, `unknown_module`, `invalid_file`, `unsupported`, `network`, `access_denied`, ...
    */

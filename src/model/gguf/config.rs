@@ -136,11 +136,13 @@ fn rotation(keys: &Keys<'_>, header: &Header<'_>, bytes: &[u8], fields: &mut Map
 
 /// How positions are scaled, and by which factor.
 fn scaling<'a>(keys: &Keys<'a>) -> Result<(&'a str, Option<f64>)> {
-    let factor = keys.number("rope.scaling.factor")?;
-    // Files of 2023 have this key only.
-    let older = keys.number("rope.scale_linear")?.filter(|factor| *factor != 0.0 && *factor != 1.0);
-    let kind = keys.text("rope.scaling.type")?.unwrap_or(if older.is_some() { "linear" } else { "none" });
-    Ok((kind, factor.or(older)))
+    // Files of 2023 have the second key only. Zero stands for none.
+    let factor = keys.number("rope.scaling.factor")?.or(keys.number("rope.scale_linear")?);
+    let factor = factor.filter(|factor| *factor != 0.0);
+    match (keys.text("rope.scaling.type")?, factor) {
+        (None | Some("linear"), None) => Ok(("none", None)),
+        (kind, factor) => Ok((kind.unwrap_or("linear"), factor)),
+    }
 }
 
 /// The numbers of a small tensor that says how wave lengths change, if there is one of that name.

@@ -3,6 +3,7 @@
 //! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the same
 //! for all of them.
 
+mod blocks;
 mod gguf;
 mod pickle;
 mod safetensors;
@@ -17,8 +18,9 @@ use candle_core::{Device, Tensor};
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 
+pub(crate) use blocks::Blocks;
 use stored::Layout;
-pub(crate) use stored::{Blocks, NumberType, Stored};
+pub(crate) use stored::{NumberType, Stored};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::map;

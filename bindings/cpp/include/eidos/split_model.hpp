@@ -141,7 +141,8 @@ public:
     using Handle::Handle;
 
     /// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the
-    /// small model inside the library.
+    /// small model inside the library; or a GGUF file by its path, or by the id of its repository and its name there:
+    /// `owner/name:model-Q8_0.gguf`.
     ///
     /// `split_points` are module paths (`model.layers.10.mlp`), or numbers (`10` is the eleventh block): one, or several in
     /// braces. Only the weights up to the last of them are read. Without any, nothing but the tree of modules is loaded, to
