@@ -5,6 +5,8 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use memmap2::Mmap;
+
 use crate::error::{Error, ErrorCode, Result};
 
 /// Writes a file so that a reader sees either the old one or the whole new one, even after a crash: the bytes
@@ -90,4 +92,25 @@ pub fn open_file(path: &Path) -> Result<(File, u64)> {
     }
     let file = File::open(path).map_err(|error| Error::io(path, "read", &error))?;
     Ok((file, metadata.len()))
+}
+
+/// Maps a file into memory, so that only what is used is read.
+///
+/// # Errors
+/// As [`read_limited`], and [`ErrorCode::InvalidFile`] for an empty file.
+pub fn map(path: &Path) -> Result<Mmap> {
+    let (file, size) = open_file(path)?;
+    if size == 0 {
+        let path = path.display();
+        return Err(Error::new(ErrorCode::InvalidFile, format!("`{path}` is empty"))
+            .hint("get the file again")
+            .detail("path", path));
+    }
+    // SAFETY: the mapping is read-only and private to this value, and is only read as bytes that may have any
+    // value. What cannot be ruled out is that somebody changes or truncates the file while it is mapped: then the
+    // weights are wrong, or the system ends the process. Weight files are replaced as a whole, by renaming, by
+    // every tool that writes them, which leaves a mapping of the old file intact.
+    #[allow(unsafe_code)]
+    let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, "map", &error))?;
+    Ok(map)
 }

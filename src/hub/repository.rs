@@ -12,6 +12,10 @@ use super::settings::Settings;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 
+/// What to do about a repository that has not the file that says what the model is.
+const NO_MODEL: &str =
+    "check that the id is that of a transformers model, or name a GGUF file of it: `owner/name:file.gguf`";
+
 /// A repository whose revision has become a commit.
 #[derive(Debug)]
 pub(super) struct Repository {
@@ -22,7 +26,7 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    /// Resolves the revision and fetches the file that every model has.
+    /// Resolves the revision and fetches the file that says what the model is.
     ///
     /// # Errors
     /// As [`super::locate`].
@@ -44,10 +48,7 @@ impl Repository {
         }
         match repository.files(&[first_file], control)?.pop().flatten() {
             Some(_) => Ok(repository),
-            None => {
-                Err(repository
-                    .not_there(&format!("`{first_file}`"), "check that the id is that of a transformers model"))
-            }
+            None => Err(repository.not_there(&format!("`{first_file}`"), NO_MODEL)),
         }
     }
 
@@ -58,9 +59,7 @@ impl Repository {
             // With a cached commit there is something better to do than to wait for a hub that is not there.
             let patience = if cached.is_some() { one_try() } else { several_tries() };
             let remote = client.describe(&target, patience)?;
-            let remote = remote.ok_or_else(|| {
-                self.not_there(&format!("`{file}`"), "check that the id is that of a transformers model")
-            })?;
+            let remote = remote.ok_or_else(|| self.not_there(&format!("`{file}`"), NO_MODEL))?;
             self.cache.remember_commit(&self.settings.revision, &remote.commit);
             if self.cache.find(&remote.commit, file).is_none() {
                 control.begin(Stage::Download, remote.size.unwrap_or(0))?;

@@ -32,15 +32,20 @@ const WEIGHT_FORMATS: [WeightFormat; 2] = [
 /// The ids of models inside the library start with this; they are opened without a hub, before [`locate`] is asked.
 const EMBEDDED_SCHEME: &str = "eidos:";
 
-/// Finds a model by folder or by hub id.
+/// What the names of files of llama.cpp end in.
+const GGUF_ENDING: &str = ".gguf";
+
+/// Finds a model by folder, by the path of a GGUF file, or by hub id.
 ///
-/// A folder that exists is taken as it is: neither the network nor the cache is touched. Everything else is an id,
-/// `name` or `owner/name`. With a hub the revision is resolved to a commit, so that all files belong
-/// together, and `config.json` is fetched; the other files follow when [`ModelSource`] is asked for them. When the hub
+/// A folder or file that exists is taken as it is: neither the network nor the cache is touched. A folder that has no weights
+/// but those of one GGUF file is that file. Everything else is an id, `name` or `owner/name`, perhaps with a GGUF file
+/// of its repository behind a colon: `owner/name:model-Q8_0.gguf`. With a hub the revision is resolved to a commit, so that all files belong
+/// together, and `config.json` or the GGUF file is fetched; the other files follow when [`ModelSource`] is asked for them. When the hub
 /// cannot be reached, the commit that the cache last saw for this revision is used.
 ///
 /// # Errors
-/// * [`ErrorCode::InvalidArgument`]: neither a folder nor an id; a revision, endpoint or token that cannot be one.
+/// * [`ErrorCode::InvalidArgument`]: neither a folder nor a GGUF file nor an id; a folder of several GGUF files; a revision,
+///   endpoint or token that cannot be one.
 /// * [`ErrorCode::NotFound`]: no such folder, repository, revision or `config.json`; offline and not cached.
 /// * [`ErrorCode::AccessDenied`]: the hub wants a token, or another one, or the acceptance of its conditions.
 /// * [`ErrorCode::Network`]: the hub cannot be reached or fails, after three retries.
@@ -51,34 +56,92 @@ pub fn locate(id_or_path: &str, options: &HubOptions, control: &Control) -> Resu
     if path.is_dir() {
         // Files are opened later: the working directory may be another one by then.
         let folder = std::path::absolute(path).map_err(|error| Error::io(path, "open", &error))?;
-        return Ok(ModelSource { name: id_or_path.to_owned(), origin: Origin::Folder(folder) });
+        let gguf = only_gguf(&folder)?;
+        return Ok(ModelSource { name: id_or_path.to_owned(), origin: Origin::Folder(folder), gguf });
     }
     if id_or_path.starts_with(EMBEDDED_SCHEME) {
         return Err(no_embedded_model(id_or_path));
     }
     if path.is_file() {
-        return Err(Error::argument(format!("`{}` is a file, not the folder of a model", shown(id_or_path)))
-            .hint("give the folder that holds `config.json`")
+        return gguf_file(id_or_path);
+    }
+    if let Some((id, file)) = id_or_path.split_once(':').filter(|(_, file)| file.ends_with(GGUF_ENDING)) {
+        check_file_name(file)?;
+        return open_repository(&RepositoryId::parse(id)?, Some(file), options, control);
+    }
+    if looks_like_a_path(id_or_path) || id_or_path.ends_with(GGUF_ENDING) {
+        let what = if id_or_path.ends_with(GGUF_ENDING) { "file" } else { "folder" };
+        return Err(Error::new(ErrorCode::NotFound, format!("there is no {what} `{}`", shown(id_or_path)))
+            .hint("check the path; an id has the form `owner/name`, a GGUF file on a hub `owner/name:file.gguf`")
             .detail("path", shown(id_or_path)));
     }
-    if looks_like_a_path(id_or_path) {
-        return Err(Error::new(ErrorCode::NotFound, format!("there is no folder `{}`", shown(id_or_path)))
-            .hint("check the path; an id has the form `owner/name`")
-            .detail("path", shown(id_or_path)));
+    open_repository(&RepositoryId::parse(id_or_path)?, None, options, control)
+}
+
+/// A model that is one file, with what lies beside it.
+fn gguf_file(name: &str) -> Result<ModelSource> {
+    if !name.ends_with(GGUF_ENDING) {
+        return Err(Error::argument(format!("`{}` is a file, not the folder of a model", shown(name)))
+            .hint("give the folder that holds `config.json`, or a `.gguf` file")
+            .detail("path", shown(name)));
     }
-    let id = RepositoryId::parse(id_or_path)?;
-    open_repository(&id, options, control)
+    let file = std::path::absolute(name).map_err(|error| Error::io(name, "open", &error))?;
+    let (Some(folder), Some(file)) = (file.parent(), file.file_name()) else {
+        return Err(Error::internal("a file without a name"));
+    };
+    Ok(ModelSource {
+        name: name.to_owned(),
+        origin: Origin::Folder(folder.to_owned()),
+        gguf: Some(PathBuf::from(file)),
+    })
+}
+
+/// The one GGUF file of a folder that has no other weights.
+///
+/// # Errors
+/// [`ErrorCode::InvalidArgument`] naming some of them where there are several and nothing else says what the model is.
+fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
+    let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    if WEIGHT_FORMATS.iter().any(|format| has(format.single) || has(format.index)) {
+        return Ok(None);
+    }
+    // A folder that cannot be listed may still hold files that can be opened.
+    let Ok(entries) = folder.read_dir() else { return Ok(None) };
+    let names = entries.flatten().map(|entry| PathBuf::from(entry.file_name()));
+    let mut files: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(GGUF_ENDING)).collect();
+    files.sort();
+    match &*files {
+        [_, _, ..] if !has(CONFIG_FILE) => {
+            let shown: Vec<_> =
+                files.iter().take(3).map(|file| format!("`{}`", shown(&file.to_string_lossy()))).collect();
+            let (count, path) = (files.len(), folder.display());
+            let message = format!("folder `{path}` has {count} GGUF files: {} ...", shown.join(", "));
+            Err(Error::argument(message).hint("give the path of one of them").detail("folder", path))
+        }
+        [file] => Ok(Some(file.clone())),
+        _ => Ok(None),
+    }
 }
 
 #[cfg(feature = "hub")]
-fn open_repository(id: &RepositoryId, options: &HubOptions, control: &Control) -> Result<ModelSource> {
-    let name = id.as_str().to_owned();
-    let repository = Repository::open(id.clone(), options, control, CONFIG_FILE)?;
-    Ok(ModelSource { name, origin: Origin::Repository(Box::new(repository)) })
+fn open_repository(
+    id: &RepositoryId,
+    gguf: Option<&str>,
+    options: &HubOptions,
+    control: &Control,
+) -> Result<ModelSource> {
+    let name = gguf.map_or_else(|| id.as_str().to_owned(), |file| format!("{}:{file}", id.as_str()));
+    let repository = Repository::open(id.clone(), options, control, gguf.unwrap_or(CONFIG_FILE))?;
+    Ok(ModelSource { name, origin: Origin::Repository(Box::new(repository)), gguf: gguf.map(PathBuf::from) })
 }
 
 #[cfg(not(feature = "hub"))]
-fn open_repository(id: &RepositoryId, _options: &HubOptions, _control: &Control) -> Result<ModelSource> {
+fn open_repository(
+    id: &RepositoryId,
+    _gguf: Option<&str>,
+    _options: &HubOptions,
+    _control: &Control,
+) -> Result<ModelSource> {
     let id = id.as_str();
     Err(Error::new(
         ErrorCode::Unsupported,
@@ -106,6 +169,8 @@ fn no_embedded_model(name: &str) -> Error {
 pub struct ModelSource {
     name: String,
     origin: Origin,
+    /// The GGUF file that the model is, in the folder or repository.
+    gguf: Option<PathBuf>,
 }
 
 #[derive(Debug)]
@@ -116,7 +181,7 @@ enum Origin {
 }
 
 impl ModelSource {
-    /// The folder or id, as the caller wrote it.
+    /// The folder, file or id, as the caller wrote it.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -155,6 +220,20 @@ impl ModelSource {
     /// As [`Self::required`].
     pub fn config(&self, control: &Control) -> Result<PathBuf> {
         self.required(CONFIG_FILE, control)
+    }
+
+    /// The path of the GGUF file that the model is, fetched if need be; `None` for a model with a `config.json`.
+    ///
+    /// # Errors
+    /// As [`Self::required`].
+    pub fn gguf(&self, control: &Control) -> Result<Option<PathBuf>> {
+        match (&self.gguf, &self.origin) {
+            (None, _) => Ok(None),
+            // The caller's own file may have any name.
+            (Some(file), Origin::Folder(folder)) => Ok(Some(folder.join(file))),
+            #[cfg(feature = "hub")]
+            (Some(file), Origin::Repository(_)) => self.required(&file.to_string_lossy(), control).map(Some),
+        }
     }
 
     /// The path of `tokenizer.json`; `None` when the model has none, which is enough to list its modules.
@@ -244,8 +323,11 @@ impl ModelSource {
     fn no_weights(&self) -> Error {
         let [best, other] = WEIGHT_FORMATS;
         let (single, index, other) = (best.single, best.index, other.single);
-        self.not_there(&format!("`{single}`, `{index}` or `{other}`"), "choose a model with weights in one of these")
-            .detail("file", single)
+        self.not_there(
+            &format!("`{single}`, `{index}` or `{other}`"),
+            "choose a model with weights in one of these, or name its GGUF file",
+        )
+        .detail("file", single)
     }
 
     fn not_there(&self, what: &str, remedy: &str) -> Error {

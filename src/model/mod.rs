@@ -16,6 +16,7 @@ mod config;
 mod demo;
 mod families;
 mod forward;
+mod gguf;
 mod layers;
 mod load;
 mod module_path;

@@ -217,3 +217,25 @@ fn a_file_that_two_revisions_share_is_stored_once() {
     assert_eq!(fs::read(tokenizer).unwrap(), br#"{"model_type": "bert"}"#);
     assert_eq!(server.take_request_names(), ["HEAD tokenizer.json"]);
 }
+
+#[test]
+fn a_gguf_file_of_a_repository_is_named_behind_its_id() {
+    let server = Server::start().with_large_file("small/model-Q8_0.gguf", b"blocks").without_file("config.json");
+    let (cache, control) = (tempfile::tempdir().unwrap(), Control::new());
+    let name = format!("{MODEL}:small/model-Q8_0.gguf");
+    let model = locate(&name, &options(&server, cache.path()), &control).unwrap();
+    assert_eq!((model.name(), model.commit()), (&*name, Some(COMMIT)));
+    assert_eq!(fs::read(model.gguf(&control).unwrap().unwrap()).unwrap(), b"blocks");
+    assert_eq!(model.tokenizer(&control).unwrap(), None);
+    let asked = server.take_request_names();
+    assert_eq!(asked[..2], ["HEAD model-Q8_0.gguf", "GET model-Q8_0.gguf"]);
+    assert!(!asked.iter().any(|request| request.contains("config.json")), "{asked:?}");
+    let offline = HubOptions { offline: Some(true), ..options(&server, cache.path()) };
+    assert!(locate(&name, &offline, &control).unwrap().gguf(&control).unwrap().is_some());
+    // The id alone does not say which file.
+    let error = open(&options(&server, cache.path())).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    assert!(error.message().contains("config.json") && error.hint_text().contains("owner/name:file.gguf"), "{error}");
+    let error = locate(&format!("{MODEL}:gone.gguf"), &options(&server, cache.path()), &control).unwrap_err();
+    assert!(error.code() == ErrorCode::NotFound && error.message().contains("gone.gguf"), "{error}");
+}

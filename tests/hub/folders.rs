@@ -102,6 +102,52 @@ fn a_folder_without_weights_says_which_it_could_have() {
 }
 
 #[test]
+fn a_folder_whose_only_weights_are_one_gguf_file_is_that_file() {
+    let control = Control::new();
+    for files in [&[("a.gguf", ""), ("README.md", "")][..], &[("a.gguf", ""), ("config.json", "{}")]] {
+        let folder = folder_with(files);
+        assert_eq!(open(folder.path()).unwrap().gguf(&control).unwrap(), Some(folder.path().join("a.gguf")));
+    }
+    for weights in ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"] {
+        let folder = folder_with(&[("a.gguf", ""), ("config.json", "{}"), (weights, "")]);
+        assert_eq!(open(folder.path()).unwrap().gguf(&control).unwrap(), None, "{weights}");
+    }
+}
+
+#[test]
+fn of_several_gguf_files_in_a_folder_one_must_be_named() {
+    let files = [("b-Q8_0.gguf", ""), ("a-Q4_K_M.gguf", ""), ("tokenizer.json", "{}")];
+    let folder = folder_with(&files);
+    let error = open(folder.path()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    assert!(error.message().contains("2 GGUF files: `a-Q4_K_M.gguf`, `b-Q8_0.gguf`"), "{error}");
+    assert!(error.hint_text().contains("path of one"), "{error}");
+    // A configuration says what the model is, but not which file has its weights.
+    fs::write(folder.path().join("config.json"), "{}").unwrap();
+    let model = open(folder.path()).unwrap();
+    assert_eq!(model.gguf(&Control::new()).unwrap(), None);
+    let error = model.weight_files(&|_| true, &Control::new()).unwrap_err();
+    assert!(error.code() == ErrorCode::NotFound && error.hint_text().contains("GGUF"), "{error}");
+}
+
+#[test]
+fn a_gguf_file_is_opened_by_its_path_and_its_tokenizer_lies_beside_it() {
+    let folder =
+        folder_with(&[("a: b?.gguf", ""), ("other.gguf", ""), ("tokenizer.json", "{}"), ("config.json", "{}")]);
+    let model = open(&folder.path().join("a: b?.gguf")).unwrap();
+    assert_eq!(model.gguf(&Control::new()).unwrap(), Some(folder.path().join("a: b?.gguf")));
+    assert_eq!(model.tokenizer(&Control::new()).unwrap(), Some(folder.path().join("tokenizer.json")));
+    for gone in ["gone.gguf", "models/gone.gguf", "./gone.gguf", "/no/such/gone.gguf"] {
+        let error = open(Path::new(gone)).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::NotFound, "{gone}");
+        assert!(error.message().contains(&format!("there is no file `{gone}`")), "{error}");
+    }
+    for strange in ["owner/name:../x.gguf", "owner/name:/x.gguf", "owner/na me:x.gguf", ":x.gguf", "a/b/c:x.gguf"] {
+        assert_eq!(open(Path::new(strange)).unwrap_err().code(), ErrorCode::InvalidArgument, "{strange}");
+    }
+}
+
+#[test]
 fn a_damaged_index_is_named() {
     for index in ["", "{", r#"{"weight_map": {"a": "../../secret.safetensors"}}"#] {
         let folder = folder_with(&[("model.safetensors.index.json", index)]);

@@ -3,6 +3,8 @@
 
 mod activations;
 mod configs;
+mod gguf;
+mod gguf_files;
 mod golden;
 mod half;
 mod resume;

@@ -122,9 +122,9 @@ fn pickled_tensor(count: u8, offset: u8, shape: [u8; 2], strides: [u8; 2]) -> Ve
 fn a_tensor_cannot_reach_out_of_its_storage() {
     let storage = [0_u8; 4 * 12];
     let load = |pickle: &[u8]| load_bytes(&archive(&[("data.pkl", pickle), ("data/0", &storage)])).unwrap_err();
-    // Whole, but not of the shape that config.json says: the file itself is right.
+    // Whole, but not of the shape that the configuration says: the file itself is right.
     let fine = load(&pickled_tensor(12, 0, [3, 4], [4, 1]));
-    assert!(fine.message().contains("has shape [3, 4], but config.json says"), "{fine}");
+    assert!(fine.message().contains("has shape [3, 4], but the configuration says"), "{fine}");
     for (pickle, part) in [
         (pickled_tensor(12, 1, [3, 4], [4, 1]), "beyond the end"),
         (pickled_tensor(12, 0, [3, 4], [5, 1]), "beyond the end"),

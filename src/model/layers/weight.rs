@@ -9,10 +9,10 @@ use half::{bf16, f16};
 
 use super::{values, vector};
 use crate::error::{Error, Result};
-use crate::model::weights::{NumberType, Stored};
+use crate::model::weights::{Blocks, NumberType, Stored};
 
-/// A matrix `(rows, columns)`. In main memory its numbers stay as the file has them, and rows become f32, which holds each
-/// of them exactly, right before they are used; on another device they are f32.
+/// A matrix `(rows, columns)`. In main memory its numbers stay as the file has them, quantised ones as well, and rows become
+/// f32 right before they are used, which holds each number exactly; on another device they are f32.
 pub(crate) enum Weight {
     /// Single precision, wherever the model computes.
     F32(Tensor),
@@ -20,6 +20,8 @@ pub(crate) enum Weight {
     F16(Matrix<f16>),
     /// The upper halves of single precision, in main memory.
     Bf16(Matrix<bf16>),
+    /// Quantised, in main memory.
+    Blocks(Blocks),
 }
 
 /// Values in main memory, row after row.
@@ -61,7 +63,10 @@ impl Weight {
             NumberType::Bf16 if device.is_cpu() => {
                 Self::Bf16(Matrix { values: bits().map(bf16::from_bits).collect(), rows, columns })
             }
-            _ => Self::F32(Tensor::from_vec(stored.widened(), (rows, columns), device)?),
+            NumberType::Blocks(kind) if device.is_cpu() => {
+                Self::Blocks(Blocks::new(*kind, stored.bytes(), rows, columns))
+            }
+            _ => Self::F32(Tensor::from_vec(stored.widened()?, (rows, columns), device)?),
         })
     }
 
@@ -71,6 +76,8 @@ impl Weight {
             Self::F32(tensor) => Self::F32(tensor.t()?.contiguous()?),
             Self::F16(matrix) => Self::F16(matrix.transposed()),
             Self::Bf16(matrix) => Self::Bf16(matrix.transposed()),
+            // No family that GGUF files are read of has a matrix that lies the other way round.
+            Self::Blocks(_) => return Err(Error::internal("a quantised matrix cannot be transposed")),
         })
     }
 
@@ -80,6 +87,7 @@ impl Weight {
             Self::F32(tensor) => Ok(tensor.dims2()?),
             Self::F16(matrix) => Ok((matrix.rows, matrix.columns)),
             Self::Bf16(matrix) => Ok((matrix.rows, matrix.columns)),
+            Self::Blocks(matrix) => Ok((matrix.rows, matrix.columns)),
         }
     }
 
@@ -89,6 +97,7 @@ impl Weight {
             Self::F32(tensor) => tensor.elem_count() * size_of::<f32>(),
             Self::F16(matrix) => size_of_val(&*matrix.values),
             Self::Bf16(matrix) => size_of_val(&*matrix.values),
+            Self::Blocks(matrix) => matrix.bytes(),
         }
     }
 
@@ -104,6 +113,7 @@ impl Weight {
             }
             Self::F16(matrix) => matrix.part(rows)?.convert_to_f32_slice(panel),
             Self::Bf16(matrix) => vector::widen(matrix.part(rows)?, panel),
+            Self::Blocks(matrix) => matrix.write(rows, panel)?,
         }
         Ok(())
     }
@@ -122,11 +132,12 @@ impl Weight {
 
 impl fmt::Debug for Weight {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let numbers = match self {
-            Self::F32(_) => "F32",
-            Self::F16(_) => "F16",
-            Self::Bf16(_) => "Bf16",
-        };
-        write!(formatter, "{numbers}{:?}", self.shape().unwrap_or_default())
+        let shape = self.shape().unwrap_or_default();
+        match self {
+            Self::F32(_) => write!(formatter, "F32{shape:?}"),
+            Self::F16(_) => write!(formatter, "F16{shape:?}"),
+            Self::Bf16(_) => write!(formatter, "Bf16{shape:?}"),
+            Self::Blocks(matrix) => write!(formatter, "{:?}{shape:?}", matrix.kind()),
+        }
     }
 }

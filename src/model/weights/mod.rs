@@ -3,28 +3,31 @@
 //! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the same
 //! for all of them.
 
+mod gguf;
 mod pickle;
 mod safetensors;
 mod stored;
 mod torch;
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::ops::Range;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use candle_core::{Device, Tensor};
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 
-pub(crate) use stored::{NumberType, Stored};
+use stored::Layout;
+pub(crate) use stored::{Blocks, NumberType, Stored};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::files::map;
 
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
 pub enum WeightSource {
-    /// One or several files of safetensors or of PyTorch (`pytorch_model.bin`), which together hold the tensors.
+    /// One or several files of safetensors, of PyTorch (`pytorch_model.bin`) or of llama.cpp (GGUF), which together hold the
+    /// tensors.
     Files(Vec<PathBuf>),
     /// A safetensors file that is part of the program.
     Bytes(&'static [u8]),
@@ -48,8 +51,8 @@ struct Entry {
     numbers: NumberType,
     /// Its bytes, counted from the beginning of the file. They may lie beyond its end.
     range: Range<usize>,
-    /// From one index of each side to the next, in numbers, where these do not lie one after the other.
-    strides: Option<Vec<usize>>,
+    /// How its values lie in them.
+    layout: Layout,
 }
 
 /// Why the directory of a file cannot be read, as the end of a sentence that begins with the file's name.
@@ -94,7 +97,7 @@ impl Weights {
         match source {
             WeightSource::Files(paths) => {
                 for path in paths {
-                    weights.add(path.display().to_string(), map(path)?)?;
+                    weights.add(path.display().to_string(), Bytes::Mapped(map(path)?))?;
                 }
             }
             WeightSource::Bytes(bytes) => weights.add("the built-in model".to_owned(), Bytes::Static(bytes))?,
@@ -124,7 +127,7 @@ impl Weights {
     /// # Errors
     /// Those of [`Self::find`].
     pub fn load(&self, names: &[String], shape: &[usize], device: &Device) -> Result<Tensor> {
-        Ok(Tensor::from_vec(self.find(names, shape)?.1.widened(), shape, device)?)
+        Ok(Tensor::from_vec(self.find(names, shape)?.1.widened()?, shape, device)?)
     }
 
     /// The first tensor that is there under one of `names`, by its name and as it is stored.
@@ -140,17 +143,20 @@ impl Weights {
         let about = |code, message| Error::new(code, message).detail("path", &file.name).detail("tensor", name);
         if entry.shape != shape {
             let message = format!(
-                "`{}`: the tensor `{name}` has shape {:?}, but config.json says {shape:?}",
+                "`{}`: the tensor `{name}` has shape {:?}, but the configuration says {shape:?}",
                 file.name, entry.shape
             );
-            return Err(about(ErrorCode::InvalidFile, message).hint("take config.json and weights from the same model"));
+            return Err(
+                about(ErrorCode::InvalidFile, message).hint("take configuration and weights from the same model")
+            );
         }
         if let NumberType::Other(kind) = &entry.numbers {
             let message = format!("`{}`: the tensor `{name}` is of type {kind}", file.name);
-            return Err(about(ErrorCode::Unsupported, message).hint("use weights in F32, F16 or BF16"));
+            return Err(about(ErrorCode::Unsupported, message)
+                .hint(format!("use weights in F32, F16 or BF16, or a GGUF file in {}", gguf::BLOCK_TYPES)));
         }
         let bytes = file.bytes.as_slice().get(entry.range.clone());
-        let stored = bytes.and_then(|bytes| Stored::new(&entry.numbers, bytes, shape, entry.strides.as_deref()));
+        let stored = bytes.and_then(|bytes| Stored::new(&entry.numbers, bytes, shape, &entry.layout));
         let stored = stored.ok_or_else(|| {
             about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor `{name}`", file.name))
                 .hint("get the file again")
@@ -173,7 +179,7 @@ impl Weights {
         hash.update(&bytes[..bytes.len().min(SAMPLE)]);
         hash.update(&bytes[bytes.len().saturating_sub(SAMPLE)..]);
         // The same bytes in another order are another tensor.
-        entry.strides.iter().flatten().for_each(|stride| hash.update(stride.to_le_bytes()));
+        entry.layout.numbers().iter().for_each(|number| hash.update(number.to_le_bytes()));
     }
 
     fn missing(&self, names: &[String]) -> Error {
@@ -191,24 +197,11 @@ impl Weights {
 
 /// Reads the directory of a file of any format, which its first bytes tell.
 fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
-    if torch::is_one(bytes) { torch::directory(bytes) } else { Ok(safetensors::directory(bytes)?) }
-}
-
-/// Maps a file into memory.
-fn map(path: &Path) -> Result<Bytes> {
-    let file = File::open(path).map_err(|error| Error::io(path, "read", &error))?;
-    let size = file.metadata().map_err(|error| Error::io(path, "read", &error))?.len();
-    if size == 0 {
-        let path = path.display();
-        return Err(Error::new(ErrorCode::InvalidFile, format!("`{path}` is empty"))
-            .hint("get the file again")
-            .detail("path", path));
+    if torch::is_one(bytes) {
+        torch::directory(bytes)
+    } else if crate::gguf::is_one(bytes) {
+        gguf::directory(bytes)
+    } else {
+        Ok(safetensors::directory(bytes)?)
     }
-    // SAFETY: the mapping is read-only and private to this value, and is only read as bytes that may have any
-    // value. What cannot be ruled out is that somebody changes or truncates the file while it is mapped: then the
-    // weights are wrong, or the system ends the process. Weight files are replaced as a whole, by renaming, by
-    // every tool that writes them, which leaves a mapping of the old file intact.
-    #[allow(unsafe_code)]
-    let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, "map", &error))?;
-    Ok(Bytes::Mapped(map))
 }

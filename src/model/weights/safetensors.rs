@@ -2,7 +2,7 @@
 
 use safetensors::{Dtype, SafeTensors};
 
-use super::{Directory, Entry, NumberType};
+use super::{Directory, Entry, Layout, NumberType};
 
 /// The tensors of a file.
 ///
@@ -21,7 +21,7 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, String> {
             Dtype::BF16 => NumberType::Bf16,
             other => NumberType::Other(format!("{other:?}")),
         };
-        (name, Entry { shape: info.shape.clone(), numbers, range: start + first..start + end, strides: None })
+        (name, Entry { shape: info.shape.clone(), numbers, range: start + first..start + end, layout: Layout::Rows })
     });
     Ok(entries.collect())
 }

@@ -1,8 +1,13 @@
 //! A tensor as a file holds it, and its values.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
+use candle_core::CpuStorage;
+use candle_core::quantized::{GgmlDType, QuantizedType};
 use half::{bf16, f16};
+
+use crate::error::{Error, Result};
 
 /// The type of the numbers of a tensor in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,19 +18,63 @@ pub(crate) enum NumberType {
     F16,
     /// The upper half of single precision.
     Bf16,
+    /// Small whole numbers in blocks, each with a scale of its own: quantised.
+    Blocks(GgmlDType),
     /// One that is not read, by its name.
     Other(String),
 }
 
 impl NumberType {
-    /// How many bytes a tensor of that shape takes; nothing where no memory could hold it, or the type is not read.
-    pub fn size_of(&self, shape: &[usize]) -> Option<usize> {
-        let size = match self {
-            Self::F32 => 4,
-            Self::F16 | Self::Bf16 => 2,
+    /// How many numbers are stored together, and in how many bytes; nothing where the type is not read.
+    fn block(&self) -> Option<(usize, usize)> {
+        Some(match self {
+            Self::F32 => (1, 4),
+            Self::F16 | Self::Bf16 => (1, 2),
+            Self::Blocks(kind) => (kind.block_size(), kind.type_size()),
             Self::Other(_) => return None,
-        };
-        shape.iter().try_fold(size, |size: usize, side| size.checked_mul(*side))
+        })
+    }
+
+    /// How many bytes a tensor of that shape takes; nothing where no memory could hold it, its rows are not whole blocks, or the
+    /// type is not read.
+    pub fn size_of(&self, shape: &[usize]) -> Option<usize> {
+        let (numbers, size) = self.block()?;
+        let count = shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side))?;
+        let whole = shape.last().copied().unwrap_or(1).is_multiple_of(numbers);
+        if whole { (count / numbers).checked_mul(size) } else { None }
+    }
+
+    /// Whether rows of that many numbers are whole blocks.
+    pub fn divides(&self, columns: usize) -> bool {
+        self.block().is_none_or(|(numbers, _)| columns.is_multiple_of(numbers))
+    }
+}
+
+/// How the values of a tensor lie in its bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// One after the other, the last side running fastest.
+    Rows,
+    /// So, with one added to each of them.
+    RowsPlusOne,
+    /// This far apart from one index of each side to the next, in numbers.
+    Strided(Vec<usize>),
+    /// Row after row, but in each of so many heads the rows of its first half and those of its second take turns.
+    TakingTurns {
+        /// Heads, each of the same even number of rows.
+        heads: usize,
+    },
+}
+
+impl Layout {
+    /// What tells it from another one of the same bytes.
+    pub fn numbers(&self) -> &[usize] {
+        match self {
+            Self::Rows => &[],
+            Self::RowsPlusOne => &[1],
+            Self::Strided(strides) => strides,
+            Self::TakingTurns { heads } => std::slice::from_ref(heads),
+        }
     }
 }
 
@@ -34,18 +83,21 @@ impl NumberType {
 pub(crate) struct Stored<'a> {
     numbers: &'a NumberType,
     bytes: Cow<'a, [u8]>,
+    /// Whether the values are one less than the bytes say.
+    plus_one: bool,
 }
 
 impl<'a> Stored<'a> {
-    /// Says what bytes are: those of a tensor of that shape, whose numbers lie `strides` apart from one index of each side to
-    /// the next, or else one after the other. Nothing where there are not as many bytes as that takes.
-    pub fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], strides: Option<&[usize]>) -> Option<Self> {
+    /// Says what bytes are: those of a tensor of that shape and layout. Nothing where there are not as many bytes as that takes.
+    pub(super) fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], layout: &Layout) -> Option<Self> {
         let whole = numbers.size_of(shape)?;
-        let bytes = match strides {
-            None => Cow::Borrowed(bytes),
-            Some(strides) => Cow::Owned(one_after_the_other(bytes, numbers.size_of(&[])?, shape, strides)?),
+        let bytes = match layout {
+            Layout::Rows | Layout::RowsPlusOne => Cow::Borrowed(bytes),
+            Layout::Strided(strides) => Cow::Owned(one_after_the_other(bytes, numbers.size_of(&[])?, shape, strides)?),
+            Layout::TakingTurns { heads } => Cow::Owned(half_after_half(bytes.get(..whole)?, *shape.first()?, *heads)?),
         };
-        (bytes.len() == whole).then_some(Self { numbers, bytes })
+        let plus_one = *layout == Layout::RowsPlusOne;
+        (bytes.len() == whole).then_some(Self { numbers, bytes, plus_one })
     }
 
     /// The type of its numbers.
@@ -59,18 +111,93 @@ impl<'a> Stored<'a> {
     }
 
     /// The values in single precision, which holds each of them exactly.
-    pub fn widened(&self) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Internal`] when candle cannot read blocks that have the right size.
+    pub fn widened(&self) -> Result<Vec<f32>> {
         let halves = || self.bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-        match self.numbers {
+        let mut values: Vec<f32> = match self.numbers {
             NumberType::F32 => {
                 let fours = self.bytes.chunks_exact(4);
                 fours.map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
             }
             NumberType::F16 => halves().map(|bits| f16::from_bits(bits).to_f32()).collect(),
             NumberType::Bf16 => halves().map(|bits| bf16::from_bits(bits).to_f32()).collect(),
+            NumberType::Blocks(kind) => {
+                let numbers = self.bytes.len() / kind.type_size() * kind.block_size();
+                let mut values = vec![0.0; numbers];
+                Blocks::new(*kind, &self.bytes, 1, numbers).write(0..1, &mut values)?;
+                values
+            }
             NumberType::Other(_) => Vec::new(),
+        };
+        if self.plus_one {
+            values.iter_mut().for_each(|value| *value -= 1.0);
+        }
+        Ok(values)
+    }
+}
+
+/// A quantised matrix in memory, row after row of whole blocks.
+pub(crate) struct Blocks {
+    blocks: Box<dyn QuantizedType>,
+    /// How many rows it has.
+    pub rows: usize,
+    /// How many numbers each of them has.
+    pub columns: usize,
+}
+
+impl Blocks {
+    /// Copies the bytes of a matrix, which must be a whole number of blocks.
+    pub fn new(kind: GgmlDType, bytes: &[u8], rows: usize, columns: usize) -> Self {
+        // candle asks that the bytes lie as its own blocks would, whose largest member takes four.
+        let mut words: Vec<u32> = Vec::new();
+        let bytes = if bytes.as_ptr().align_offset(size_of::<u32>()) == 0 {
+            bytes
+        } else {
+            words.resize(bytes.len().div_ceil(size_of::<u32>()), 0);
+            let aligned = &mut bytemuck::cast_slice_mut(&mut words)[..bytes.len()];
+            aligned.copy_from_slice(bytes);
+            aligned
+        };
+        Self { blocks: kind.from_data(Cow::Borrowed(bytes)), rows, columns }
+    }
+
+    /// The type of its numbers.
+    pub fn kind(&self) -> GgmlDType {
+        self.blocks.dtype()
+    }
+
+    /// How many bytes its blocks take.
+    pub fn bytes(&self) -> usize {
+        self.blocks.storage_size_in_bytes()
+    }
+
+    /// Writes the values of some rows, one after the other, into a panel of their size. A value depends on its block only.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Internal`] for rows that it does not have.
+    pub fn write(&self, rows: Range<usize>, panel: &mut [f32]) -> Result<()> {
+        let rows: Vec<u32> = rows.map(|row| row as u32).collect();
+        match self.blocks.embedding(&rows, self.rows, self.columns)? {
+            CpuStorage::F32(values) if values.len() == panel.len() => panel.copy_from_slice(&values),
+            _ => return Err(Error::internal("blocks gave other values than those of their rows")),
+        }
+        Ok(())
+    }
+}
+
+/// The rows of a matrix whose heads are to have their first half before their second.
+fn half_after_half(bytes: &[u8], rows: usize, heads: usize) -> Option<Vec<u8>> {
+    let head = rows.checked_div(heads).filter(|head| head * heads == rows && head.is_multiple_of(2))?;
+    let size = bytes.len().checked_div(rows)?;
+    let mut result = Vec::with_capacity(bytes.len());
+    for head in bytes.chunks_exact(head * size) {
+        for half in 0..2 {
+            head.chunks_exact(size).skip(half).step_by(2).for_each(|row| result.extend_from_slice(row));
         }
     }
+    Some(result)
 }
 
 /// Numbers of `size` bytes in the order of their indices, the last side running fastest.

@@ -11,7 +11,7 @@ use std::io::Cursor;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::pickle::{Id, Pickle, Value};
-use super::{Directory, Entry, NumberType, Problem};
+use super::{Directory, Entry, Layout, NumberType, Problem};
 use crate::error::shown;
 
 /// What a zip archive begins with.
@@ -67,7 +67,7 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
                 shape: Vec::new(),
                 numbers: NumberType::Other(format!("`{}`", shown(other))),
                 range: 0..0,
-                strides: None,
+                layout: Layout::Rows,
             },
             _ => continue,
         };
@@ -108,7 +108,7 @@ fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &mut Archive<'_>, name: &
         "BFloat16Storage" => NumberType::Bf16,
         other => {
             let numbers = NumberType::Other(format!("`{}`", shown(other)));
-            return Ok(Entry { shape, numbers, range: 0..0, strides: None });
+            return Ok(Entry { shape, numbers, range: 0..0, layout: Layout::Rows });
         }
     };
     let storage = archive.entry(&format!("data/{key}"))?;
@@ -127,8 +127,8 @@ fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &mut Archive<'_>, name: &
     let end = end.ok_or_else(|| damaged("reaches beyond the end of its storage"))?;
     let size = numbers.size_of(&[]).unwrap_or_default();
     let range = if values == 0 { 0..0 } else { storage.start + offset * size..storage.start + end * size };
-    let strides = (values > 0 && !in_rows(&shape, &strides)).then_some(strides);
-    Ok(Entry { shape, numbers, range, strides })
+    let layout = if values > 0 && !in_rows(&shape, &strides) { Layout::Strided(strides) } else { Layout::Rows };
+    Ok(Entry { shape, numbers, range, layout })
 }
 
 /// Whether the values lie one after the other, the last side running fastest.

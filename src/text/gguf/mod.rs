@@ -51,7 +51,6 @@ impl Tokenizer {
     /// # Errors
     /// [`ErrorCode::Unsupported`] for a kind of tokenizer that is not built from metadata; [`ErrorCode::InvalidFile`] naming the
     /// key for metadata that are damaged or contradict themselves.
-    #[allow(dead_code)] // The model loader calls it once it reads GGUF files.
     pub(crate) fn from_gguf(metadata: &Metadata<'_>, max_tokens: Option<usize>) -> Result<Self> {
         let architecture = metadata.text("general.architecture")?.unwrap_or_default();
         let length = metadata.size(&format!("{architecture}.context_length"))?;

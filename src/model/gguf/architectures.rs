@@ -1,0 +1,231 @@
+//! The architectures that are read: how llama.cpp calls them, and what its converter does to their tensors.
+
+use serde_json::{Map, Value, json};
+
+use super::Keys;
+use crate::error::Result;
+
+/// An architecture of llama.cpp whose model is built here.
+pub(crate) struct Architecture {
+    /// What `general.architecture` calls it.
+    pub name: &'static str,
+    /// The `model_type` of its family.
+    pub model_type: &'static str,
+    /// The class that the checkpoint was saved from.
+    pub class: &'static str,
+    /// The modules of a block that are other ones than [`BLOCK`] says, by their name in the file.
+    block: &'static [(&'static str, &'static str)],
+    /// Whether the rows of a head's first half and those of its second take turns in the projections of queries and keys:
+    /// llama.cpp turns neighbouring columns, transformers columns that are half a head apart.
+    pub takes_turns: bool,
+    /// Whether the weights of norms have the one added that transformers adds when it uses them.
+    norms_plus_one: bool,
+    /// Adds the fields that only this architecture has.
+    pub fields: fn(&Keys<'_>, &mut Map<String, Value>) -> Result<()>,
+}
+
+/// What the converter did to a tensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Change {
+    /// Nothing.
+    None,
+    /// It added one.
+    PlusOne,
+    /// It let the rows of the halves of each head of queries take turns.
+    QueriesTakeTurns,
+    /// The same for keys.
+    KeysTakeTurns,
+}
+
+/// Modules outside of blocks, by their name in a file.
+const OUTSIDE: &[(&str, &str)] =
+    &[("token_embd", "model.embed_tokens"), ("output_norm", "model.norm"), ("output", "lm_head")];
+
+/// The modules of a block, by their name in a file.
+const BLOCK: &[(&str, &str)] = &[
+    ("attn_norm", "input_layernorm"),
+    ("attn_q", "self_attn.q_proj"),
+    ("attn_k", "self_attn.k_proj"),
+    ("attn_v", "self_attn.v_proj"),
+    ("attn_qkv", "self_attn.qkv_proj"),
+    ("attn_output", "self_attn.o_proj"),
+    ("attn_q_norm", "self_attn.q_norm"),
+    ("attn_k_norm", "self_attn.k_norm"),
+    ("ffn_norm", "post_attention_layernorm"),
+    ("ffn_gate", "mlp.gate_proj"),
+    ("ffn_up", "mlp.up_proj"),
+    ("ffn_down", "mlp.down_proj"),
+];
+
+/// Norms on what a branch gives.
+const NORMS_AFTER: &[(&str, &str)] =
+    &[("post_attention_norm", "post_attention_layernorm"), ("post_ffw_norm", "post_feedforward_layernorm")];
+
+/// Norms before a branch and on what it gives.
+const NORMS_BOTH: &[(&str, &str)] = &[
+    ("post_attention_norm", "post_attention_layernorm"),
+    ("ffn_norm", "pre_feedforward_layernorm"),
+    ("post_ffw_norm", "post_feedforward_layernorm"),
+];
+
+/// An architecture that needs no word beyond its names.
+const fn like_llama(name: &'static str, model_type: &'static str, class: &'static str) -> Architecture {
+    Architecture { name, model_type, class, block: &[], takes_turns: false, norms_plus_one: false, fields: nothing }
+}
+
+/// The registry: a new architecture is one more entry.
+const ARCHITECTURES: &[Architecture] = &[
+    // Mistral's models are of this architecture, too.
+    Architecture { takes_turns: true, ..like_llama("llama", "llama", "LlamaForCausalLM") },
+    like_llama("qwen2", "qwen2", "Qwen2ForCausalLM"),
+    like_llama("qwen3", "qwen3", "Qwen3ForCausalLM"),
+    Architecture { norms_plus_one: true, ..like_llama("gemma", "gemma", "GemmaForCausalLM") },
+    Architecture {
+        block: NORMS_BOTH,
+        norms_plus_one: true,
+        fields: gemma2,
+        ..like_llama("gemma2", "gemma2", "Gemma2ForCausalLM")
+    },
+    Architecture {
+        block: NORMS_BOTH,
+        norms_plus_one: true,
+        fields: gemma3,
+        ..like_llama("gemma3", "gemma3_text", "Gemma3ForCausalLM")
+    },
+    Architecture {
+        block: &[("ffn_up", "mlp.gate_up_proj")],
+        fields: phi3,
+        ..like_llama("phi3", "phi3", "Phi3ForCausalLM")
+    },
+    Architecture { block: NORMS_AFTER, fields: olmo2, ..like_llama("olmo2", "olmo2", "Olmo2ForCausalLM") },
+    Architecture { takes_turns: true, fields: granite, ..like_llama("granite", "granite", "GraniteForCausalLM") },
+    Architecture { takes_turns: true, ..like_llama("smollm3", "smollm3", "SmolLM3ForCausalLM") },
+];
+
+impl Architecture {
+    /// The architecture of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        ARCHITECTURES.iter().find(|architecture| architecture.name == name)
+    }
+
+    /// All names.
+    pub fn names() -> String {
+        ARCHITECTURES.iter().map(|architecture| architecture.name).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The name that a tensor had before it was converted, and what was done to it. A tensor that no module has keeps its name.
+    pub fn original(&self, tensor: &str) -> (String, Change) {
+        self.module(tensor).unwrap_or_else(|| (tensor.to_owned(), Change::None))
+    }
+
+    fn module(&self, tensor: &str) -> Option<(String, Change)> {
+        let (module, parameter) = tensor.rsplit_once('.')?;
+        let norm = module.ends_with("norm") && self.norms_plus_one;
+        let plus_one = if norm { Change::PlusOne } else { Change::None };
+        let Some((index, module)) = module.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) else {
+            return Some((format!("{}.{parameter}", look_up(OUTSIDE, module)?), plus_one));
+        };
+        let change = match module {
+            "attn_q" if self.takes_turns => Change::QueriesTakeTurns,
+            "attn_k" if self.takes_turns => Change::KeysTakeTurns,
+            _ => plus_one,
+        };
+        let module = look_up(self.block, module).or_else(|| look_up(BLOCK, module))?;
+        Some((format!("model.layers.{index}.{module}.{parameter}"), change))
+    }
+}
+
+fn look_up(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
+    table.iter().find(|(key, _)| *key == name).map(|(_, module)| *module)
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "it stands among functions that can fail")]
+fn nothing(_: &Keys<'_>, _: &mut Map<String, Value>) -> Result<()> {
+    Ok(())
+}
+
+/// The largest Gemma 2 and 3 divide scores by the width over the number of heads, the others by the width of a head; only the
+/// number of blocks tells which is which.
+fn score_scale(keys: &Keys<'_>, largest: usize, fields: &mut Map<String, Value>) -> Result<()> {
+    let (heads, _) = keys.heads()?;
+    let of_width = keys.required("embedding_length")?.checked_div(heads);
+    let scalar = if keys.required("block_count")? == largest { of_width } else { keys.size("attention.key_length")? };
+    set(fields, "query_pre_attn_scalar", scalar.or(of_width));
+    Ok(())
+}
+
+fn gemma2(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    score_scale(keys, 46, fields)?;
+    set(fields, "sliding_window", keys.size("attention.sliding_window")?);
+    set(fields, "attn_logit_softcapping", keys.number("attn_logit_softcapping")?);
+    set(fields, "final_logit_softcapping", keys.number("final_logit_softcapping")?);
+    Ok(())
+}
+
+fn gemma3(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    score_scale(keys, 62, fields)?;
+    set(fields, "sliding_window", keys.size("attention.sliding_window")?);
+    set(fields, "sliding_window_pattern", keys.size("attention.sliding_window_pattern")?);
+    set(fields, "rope_local_base_freq", keys.number("rope.freq_base_swa")?);
+    set(fields, "final_logit_softcapping", keys.number("final_logit_softcapping")?);
+    Ok(())
+}
+
+fn phi3(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    set(fields, "sliding_window", keys.size("attention.sliding_window")?.filter(|window| *window > 0));
+    Ok(())
+}
+
+fn olmo2(keys: &Keys<'_>, _: &mut Map<String, Value>) -> Result<()> {
+    // OLMo 3 is of this architecture, with blocks that read a window.
+    match keys.size("attention.sliding_window")? {
+        Some(window) if window > 0 => Err(keys.not_built("attention.sliding_window", window)),
+        _ => Ok(()),
+    }
+}
+
+fn granite(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    for (field, key) in [
+        ("attention_multiplier", "attention.scale"),
+        ("embedding_multiplier", "embedding_scale"),
+        ("residual_multiplier", "residual_scale"),
+        ("logits_scaling", "logit_scale"),
+    ] {
+        set(fields, field, keys.number(key)?);
+    }
+    Ok(())
+}
+
+/// Sets a field that the file says something of.
+pub(super) fn set(fields: &mut Map<String, Value>, field: &str, value: Option<impl Into<Value>>) {
+    if let Some(value) = value {
+        fields.insert(field.to_owned(), json!(value.into()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tensors_have_the_names_of_their_modules() {
+        let llama = Architecture::named("llama").unwrap();
+        let original = |tensor: &str| llama.original(tensor);
+        assert_eq!(original("blk.3.ffn_gate.weight"), ("model.layers.3.mlp.gate_proj.weight".to_owned(), Change::None));
+        assert_eq!(
+            original("blk.10.attn_k.bias"),
+            ("model.layers.10.self_attn.k_proj.bias".to_owned(), Change::KeysTakeTurns)
+        );
+        assert_eq!(original("output.weight").0, "lm_head.weight");
+        for strange in ["rope_freqs.weight", "blk.0", "blk.0.ssm_a", "blk..attn_x.weight", ""] {
+            assert_eq!(original(strange), (strange.to_owned(), Change::None));
+        }
+        let gemma = Architecture::named("gemma3").unwrap();
+        assert_eq!(
+            gemma.original("blk.0.ffn_norm.weight"),
+            ("model.layers.0.pre_feedforward_layernorm.weight".to_owned(), Change::PlusOne)
+        );
+        assert_eq!(gemma.original("output_norm.weight").1, Change::PlusOne);
+        assert_eq!(gemma.original("blk.0.attn_q.weight").1, Change::None);
+    }
+}

@@ -1,0 +1,173 @@
+//! Metadata as the `config.json` of the model before it was converted.
+
+use serde_json::{Map, Value, json};
+
+use super::Keys;
+use super::architectures::set;
+use super::keys::not_built;
+use crate::error::{Error, ErrorCode, Result};
+use crate::gguf::{Header, TensorInfo};
+
+/// What llama.cpp takes where a file says nothing.
+const DEFAULT_THETA: f64 = 10_000.0;
+
+/// How the type of single precision is numbered.
+const F32: u32 = 0;
+
+/// The bytes of the `config.json` that the model of a file, whose bytes and header these are, would have.
+///
+/// # Errors
+/// [`ErrorCode::InvalidFile`] naming a metadata key that is missing or of another type; [`ErrorCode::Unsupported`] naming one
+/// that asks for something that is not built, or listing the architectures that are.
+pub(crate) fn config(header: &Header<'_>, bytes: &[u8]) -> Result<Vec<u8>> {
+    let keys = Keys::new(&header.metadata)?;
+    refuse(&keys)?;
+    let mut fields = Map::new();
+    sizes(&keys, header, &mut fields)?;
+    rotation(&keys, header, bytes, &mut fields)?;
+    (keys.architecture.fields)(&keys, &mut fields)?;
+    Ok(Value::Object(fields).to_string().into_bytes())
+}
+
+/// Refuses what none of the architectures is built with.
+fn refuse(keys: &Keys<'_>) -> Result<()> {
+    if let Some(kind) = keys.metadata.text("general.type")?.filter(|kind| *kind != "model") {
+        return Err(not_built("general.type", format!("`{kind}`")));
+    }
+    if let Some(parts) = keys.metadata.size("split.count")?.filter(|parts| *parts > 1) {
+        return Err(not_built("split.count", parts)
+            .hint("put the parts together: `llama-gguf-split --merge first-part.gguf whole.gguf`"));
+    }
+    if let Some(experts) = keys.size("expert_count")?.filter(|experts| *experts > 0) {
+        return Err(keys.not_built("expert_count", experts));
+    }
+    if keys.flag("attention.causal")? == Some(false) {
+        return Err(keys.not_built("attention.causal", false));
+    }
+    for key in ["attention.clamp_kqv", "rope.scaling.yarn_log_multiplier"] {
+        if let Some(value) = keys.number(key)?.filter(|value| *value != 0.0) {
+            return Err(keys.not_built(key, value));
+        }
+    }
+    Ok(())
+}
+
+fn sizes(keys: &Keys<'_>, header: &Header<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    let tensor = |name: &str| header.tensors.iter().find(|tensor| tensor.name == name);
+    let embedding = tensor("token_embd.weight").ok_or_else(|| missing_tensor("token_embd.weight"))?;
+    let (heads, key_value_heads) = keys.heads()?;
+    set(fields, "model_type", Some(keys.architecture.model_type));
+    set(fields, "architectures", Some(json!([keys.architecture.class])));
+    set(fields, "vocab_size", embedding.shape.first().copied());
+    set(fields, "hidden_size", Some(keys.required("embedding_length")?));
+    set(fields, "num_hidden_layers", Some(keys.required("block_count")?));
+    set(fields, "intermediate_size", Some(keys.required("feed_forward_length")?));
+    set(fields, "num_attention_heads", Some(heads));
+    set(fields, "num_key_value_heads", Some(key_value_heads));
+    set(fields, "head_dim", head_width(keys, heads)?);
+    set(fields, "max_position_embeddings", Some(keys.required("context_length")?));
+    set(fields, "rms_norm_eps", Some(keys.required_number("attention.layer_norm_rms_epsilon")?));
+    set(fields, "pad_token_id", Some(json!(keys.metadata.size("tokenizer.ggml.padding_token_id")?)));
+    set(fields, "tie_word_embeddings", Some(tensor("output.weight").is_none()));
+    set(fields, "attention_bias", Some(tensor("blk.0.attn_q.bias").is_some()));
+    set(fields, "mlp_bias", Some(tensor("blk.0.ffn_up.bias").is_some()));
+    Ok(())
+}
+
+/// Columns of a head; nothing where the heads do not share the width evenly, which the family refuses.
+fn head_width(keys: &Keys<'_>, heads: usize) -> Result<Option<usize>> {
+    let width = keys.required("embedding_length")?;
+    let even = (heads > 0 && width.is_multiple_of(heads)).then(|| width / heads);
+    let (key, value) = (keys.size("attention.key_length")?.or(even), keys.size("attention.value_length")?.or(even));
+    match (key, value) {
+        (Some(key), Some(value)) if key != value => Err(keys.not_built("attention.value_length", value)),
+        _ => Ok(key),
+    }
+}
+
+/// The fields about rotary positions.
+fn rotation(keys: &Keys<'_>, header: &Header<'_>, bytes: &[u8], fields: &mut Map<String, Value>) -> Result<()> {
+    set(fields, "rope_theta", Some(keys.number("rope.freq_base")?.unwrap_or(DEFAULT_THETA)));
+    let head = fields.get("head_dim").and_then(Value::as_u64).unwrap_or(0) as usize;
+    let turning = keys.size("rope.dimension_count")?.unwrap_or(head);
+    if turning != head && head > 0 {
+        if keys.architecture.takes_turns {
+            return Err(keys.not_built("rope.dimension_count", turning));
+        }
+        set(fields, "partial_rotary_factor", Some(turning as f64 / head as f64));
+    }
+    let factors = |name: &str| factors(header, bytes, name, turning / 2);
+    let both = match (factors("rope_factors_short.weight")?, factors("rope_factors_long.weight")?) {
+        (Some(short), Some(long)) => Some((short, long)),
+        // Llama 3.1's wave lengths, which the converter has worked out.
+        (None, None) => factors("rope_freqs.weight")?.map(|factors| (factors.clone(), factors)),
+        (None, _) => return Err(missing_tensor("rope_factors_short.weight")),
+        (_, None) => return Err(missing_tensor("rope_factors_long.weight")),
+    };
+    let (kind, factor) = scaling(keys)?;
+    let mut scaling = Map::new();
+    set(&mut scaling, "original_max_position_embeddings", keys.size("rope.scaling.original_context_length")?);
+    let amplitude = keys.number("rope.scaling.attn_factor")?.unwrap_or(1.0);
+    match (kind, both) {
+        ("none" | "longrope", Some((short, long))) => {
+            set(&mut scaling, "rope_type", Some("longrope"));
+            set(&mut scaling, "short_factor", Some(short));
+            set(&mut scaling, "long_factor", Some(long));
+            set(&mut scaling, "attention_factor", Some(amplitude));
+        }
+        ("none", None) => return Ok(()),
+        ("linear", None) => {
+            set(&mut scaling, "rope_type", Some("linear"));
+            set(&mut scaling, "factor", factor);
+        }
+        ("yarn", None) => {
+            set(&mut scaling, "rope_type", Some("yarn"));
+            set(&mut scaling, "factor", factor);
+            set(&mut scaling, "beta_fast", keys.number("rope.scaling.yarn_beta_fast")?);
+            set(&mut scaling, "beta_slow", keys.number("rope.scaling.yarn_beta_slow")?);
+            let usual = factor.filter(|factor| *factor > 1.0).map_or(1.0, |factor| 0.1 * factor.ln() + 1.0);
+            set(&mut scaling, "attention_factor", Some(amplitude * usual));
+        }
+        (kind, _) => return Err(keys.not_built("rope.scaling.type", format!("`{kind}`"))),
+    }
+    set(fields, "rope_scaling", Some(scaling));
+    Ok(())
+}
+
+/// How positions are scaled, and by which factor.
+fn scaling<'a>(keys: &Keys<'a>) -> Result<(&'a str, Option<f64>)> {
+    let factor = keys.number("rope.scaling.factor")?;
+    // Files of 2023 have this key only.
+    let older = keys.number("rope.scale_linear")?.filter(|factor| *factor != 0.0 && *factor != 1.0);
+    let kind = keys.text("rope.scaling.type")?.unwrap_or(if older.is_some() { "linear" } else { "none" });
+    Ok((kind, factor.or(older)))
+}
+
+/// The numbers of a small tensor that says how wave lengths change, if there is one of that name.
+fn factors(header: &Header<'_>, bytes: &[u8], name: &str, waves: usize) -> Result<Option<Vec<f64>>> {
+    let Some(tensor) = header.tensors.iter().find(|tensor| tensor.name == name) else { return Ok(None) };
+    let values =
+        single_precision(header, tensor, bytes, waves).filter(|values| values.iter().all(|value| *value > 0.0));
+    values.map(Some).ok_or_else(|| {
+        Error::new(
+            ErrorCode::InvalidFile,
+            format!("the tensor `{name}` is not {waves} numbers above 0 in single precision, one for each wave"),
+        )
+        .hint("get the file again")
+        .detail("tensor", name)
+    })
+}
+
+fn single_precision(header: &Header<'_>, tensor: &TensorInfo<'_>, bytes: &[u8], count: usize) -> Option<Vec<f64>> {
+    let start = header.start.checked_add(tensor.offset)?;
+    let end = start.checked_add(count.checked_mul(size_of::<f32>())?)?;
+    let bytes = bytes.get(start..end).filter(|_| tensor.kind == F32 && tensor.shape == [count])?;
+    let values = bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+    Some(values.map(f64::from).collect())
+}
+
+fn missing_tensor(name: &str) -> Error {
+    Error::new(ErrorCode::InvalidFile, format!("the tensor `{name}` is missing"))
+        .hint("get the file again")
+        .detail("tensor", name)
+}
