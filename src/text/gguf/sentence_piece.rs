@@ -91,8 +91,8 @@ struct Merge {
 
 /// Every way to put a piece together from two others, the piece with the best score first.
 ///
-/// Those of one piece come in the order of the ids of their parts. Since the end of 2024 the converters of transformers prefer
-/// longer parts among pieces of one score, of which only runs of spaces and newlines have many: Gemma 3's file has that order.
+/// Those of one piece come in the order of the ids of their parts. Newer converters prefer longer parts among pieces
+/// of one score, of which only runs of spaces and newlines have many: Gemma 3's `tokenizer.json` has that order.
 fn merges_by_score(
     metadata: &Metadata<'_>,
     vocabulary: &Vocabulary<'_>,
