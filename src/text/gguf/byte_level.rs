@@ -10,7 +10,7 @@ use tokenizers::pre_tokenizers::sequence::Sequence;
 use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
 use tokenizers::{PreTokenizerWrapper, SplitDelimiterBehavior};
 
-use super::vocabulary::Vocabulary;
+use super::vocabulary::{Ids, MERGES, listed_merges};
 use super::{Layout, unsupported};
 use crate::error::{Error, ErrorCode, Result};
 use crate::gguf::{Metadata, missing};
@@ -69,11 +69,11 @@ impl Style {
 const KNOWN: &str =
     "those of `llama-bpe`, `qwen2`, `smollm`, `gpt-2`, `tekken`, `gpt-4o`, `dbrx`, `starcoder` and `refact`";
 
-pub(super) fn layout(metadata: &Metadata<'_>, architecture: &str, vocabulary: &Vocabulary<'_>) -> Result<Layout> {
+pub(super) fn layout(metadata: &Metadata<'_>, architecture: &str, ids: &Ids<'_>) -> Result<Layout> {
     let name = metadata.text(WORDS)?.unwrap_or("default");
     let name = if name == "default" { of_architecture(architecture)? } else { name };
     let style = Style::named(name).ok_or_else(|| unsupported(WORDS, name, KNOWN))?;
-    let merges = vocabulary.listed_merges(metadata)?.ok_or_else(|| missing(super::vocabulary::MERGES))?;
+    let merges = listed_merges(metadata, ids)?.ok_or_else(|| missing(MERGES))?;
     Ok(Layout {
         merges,
         normalizer: style.composes.then_some(NFC.into()),

@@ -57,7 +57,7 @@ impl Tokenizer {
         let limit = length.into_iter().chain(max_tokens).min();
         let (inner, named) = if let Some(json) = metadata.text(WHOLE)? {
             let inner = parse(json.as_bytes()).map_err(|error| error.within(WHOLE))?;
-            (inner, NamedTokens::read(metadata, usize::MAX)?)
+            (inner, NamedTokens::read(metadata, u32::MAX as usize)?)
         } else {
             described(metadata, architecture)?
         };
@@ -70,18 +70,24 @@ fn described(metadata: &Metadata<'_>, architecture: &str) -> Result<(tokenizers:
     let model = metadata.text(MODEL)?.ok_or_else(|| missing(MODEL))?;
     let mut vocabulary = Vocabulary::read(metadata)?;
     let mut named = NamedTokens::read(metadata, vocabulary.len())?;
-    let layout = match model {
-        "llama" => sentence_piece::layout(metadata, architecture, &mut vocabulary, &mut named)?,
-        "gpt2" => byte_level::layout(metadata, architecture, &vocabulary)?,
+    let (ids, layout);
+    match model {
+        "llama" => {
+            sentence_piece::restore(&mut vocabulary, &mut named, architecture);
+            ids = vocabulary.ids()?;
+            layout = sentence_piece::layout(metadata, architecture, &vocabulary, &ids)?;
+        }
+        "gpt2" => {
+            ids = vocabulary.ids()?;
+            layout = byte_level::layout(metadata, architecture, &ids)?;
+        }
         other => return Err(unsupported(MODEL, other, "`llama` and `gpt2`")),
-    };
+    }
     let ends = Ends::read(metadata, &named, layout.begins)?;
     let added = vocabulary.added(&named, model == "llama" && architecture == "phi3");
     let unknown = named.unknown.filter(|_| layout.bytes).map(|id| vocabulary.text(id).to_owned());
-    // The crate indexes into what it is given; a file is the user's, so a contradiction that was not seen before must be an
-    // error too. Nothing is shared with the closure, so nothing can be left half done.
-    catch_unwind(AssertUnwindSafe(|| -> tokenizers::Result<tokenizers::Tokenizer> {
-        let entries: Vocab = vocabulary.entries().map(|(token, id)| (token.to_owned(), id)).collect();
+    let inner = guarded(|| {
+        let entries: Vocab = ids.iter().map(|(&token, &id)| (token.to_owned(), id)).collect();
         let mut model = BPE::builder()
             .vocab_and_merges(entries, layout.merges)
             .ignore_merges(layout.ignore_merges)
@@ -97,14 +103,19 @@ fn described(metadata: &Metadata<'_>, architecture: &str) -> Result<(tokenizers:
         inner.with_post_processor(ends.template(&vocabulary)?);
         inner.add_tokens(added)?;
         Ok(inner)
-    }))
-    .map_err(|_| "they contradict themselves".into())
-    .and_then(|built| built)
-    .map_err(|error| {
+    })?;
+    Ok((inner, named))
+}
+
+/// Has the crate build a tokenizer. It panics on some contradictions; a file is the user's, so one that was not seen before must be
+/// an error too.
+fn guarded(build: impl FnOnce() -> tokenizers::Result<tokenizers::Tokenizer>) -> Result<tokenizers::Tokenizer> {
+    // What is half done is dropped.
+    let built = catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|_| Err("they contradict themselves".into()));
+    built.map_err(|error| {
         Error::new(ErrorCode::InvalidFile, format!("the keys `tokenizer.ggml.*` make no tokenizer: {error}"))
             .hint("get the file again, or put the model's tokenizer.json beside it")
     })
-    .map(|inner| (inner, named))
 }
 
 /// The tokens that are put around a text.

@@ -4,7 +4,6 @@
 //! scores, so the merges are made from them, in the order in which the converters of transformers list them.
 
 use std::cmp::Ordering;
-use std::collections::HashMap;
 
 use tokenizers::decoders::DecoderWrapper;
 use tokenizers::decoders::byte_fallback::ByteFallback;
@@ -14,14 +13,13 @@ use tokenizers::decoders::strip::Strip;
 use tokenizers::models::bpe::Merges;
 use tokenizers::normalizers::{Prepend, Replace, Sequence as Normalizers};
 
-use super::vocabulary::{Kind, NamedTokens, Vocabulary, of_other_length};
+use super::vocabulary::{Ids, Kind, NamedTokens, TOKENS, Vocabulary, listed_merges, of_other_length};
 use super::{Layout, wrong};
 use crate::error::{Error, Result};
 use crate::gguf::{Metadata, missing};
 
 const SCORES: &str = "tokenizer.ggml.scores";
 const SPACE_IN_FRONT: &str = "tokenizer.ggml.add_space_prefix";
-const TOKENS: &str = "tokenizer.ggml.tokens";
 
 /// How SentencePiece writes a space.
 const SPACE: &str = "▁";
@@ -30,17 +28,33 @@ const LONGEST_PIECE: usize = 1024;
 /// The bytes that all merges may take. Gemma's take 14 million.
 const MOST_MERGES: usize = 1 << 28;
 
+/// Undoes what the converters change in the pieces, and adds the special tokens that old files do not name, which are Llama 2's.
+///
+/// The converters write the spaces of user-defined pieces as spaces. And Gemma's `tokenizer.json` has the tab itself for the byte
+/// of it, where no other piece is the tab.
+pub(super) fn restore(vocabulary: &mut Vocabulary<'_>, named: &mut NamedTokens, architecture: &str) {
+    let has_tab = !architecture.starts_with("gemma") || vocabulary.entries().any(|(text, _)| text == "\t");
+    vocabulary.respell(|text, kind| {
+        if kind == Kind::UserDefined && text.chars().all(|character| character == ' ') {
+            return Some(SPACE.repeat(text.len()));
+        }
+        (!has_tab && kind == Kind::Byte && text == "<0x09>").then(|| "\t".to_owned())
+    });
+    let usual = |id: u32, kind: Kind| (vocabulary.kind(id) == Some(kind)).then_some(id);
+    named.unknown = named.unknown.or_else(|| usual(0, Kind::Unknown));
+    named.beginning = named.beginning.or_else(|| usual(1, Kind::Control));
+    named.end = named.end.or_else(|| usual(2, Kind::Control));
+}
+
 pub(super) fn layout(
     metadata: &Metadata<'_>,
     architecture: &str,
-    vocabulary: &mut Vocabulary<'_>,
-    named: &mut NamedTokens,
+    vocabulary: &Vocabulary<'_>,
+    ids: &Ids<'_>,
 ) -> Result<Layout> {
-    complete(named, vocabulary);
-    respell(vocabulary, architecture)?;
-    let merges = match vocabulary.listed_merges(metadata)? {
+    let merges = match listed_merges(metadata, ids)? {
         Some(merges) => merges,
-        None => merges_by_score(metadata, vocabulary, architecture.starts_with("gemma3"))?,
+        None => merges_by_score(metadata, vocabulary, ids, architecture.starts_with("gemma3"))?,
     };
     let space_in_front = metadata.flag(SPACE_IN_FRONT)?.unwrap_or(true);
     let replace = |from: &str, to: &str| {
@@ -68,27 +82,6 @@ pub(super) fn layout(
     })
 }
 
-/// The special tokens of Llama 2, where a file does not name them.
-fn complete(named: &mut NamedTokens, vocabulary: &Vocabulary<'_>) {
-    let has = |id: u32, kind: Kind| (vocabulary.kind(id) == Some(kind)).then_some(id);
-    named.unknown = named.unknown.or_else(|| has(0, Kind::Unknown));
-    named.beginning = named.beginning.or_else(|| has(1, Kind::Control));
-    named.end = named.end.or_else(|| has(2, Kind::Control));
-}
-
-/// Undoes what the converters change in the pieces. They write the spaces of user-defined pieces as spaces; and Gemma's
-/// `tokenizer.json` has the tab itself for the byte of it, where no other piece is the tab.
-fn respell(vocabulary: &mut Vocabulary<'_>, architecture: &str) -> Result<()> {
-    let tab = !architecture.starts_with("gemma") || vocabulary.entries().any(|(text, _)| text == "\t");
-    vocabulary.respell(|text, kind| {
-        let spaces = kind == Kind::UserDefined && text.chars().all(|character| character == ' ');
-        if spaces {
-            return Some(SPACE.repeat(text.len()));
-        }
-        (!tab && kind == Kind::Byte && text == "<0x09>").then(|| "\t".to_owned())
-    })
-}
-
 /// Two pieces, and the score of the piece that they make.
 struct Merge {
     score: f64,
@@ -98,9 +91,14 @@ struct Merge {
 
 /// Every way to put a piece together from two others, the piece with the best score first.
 ///
-/// Those of one piece come in the order of the ids of their parts. Since the end of 2024 the converters of transformers prefer
-/// longer parts among pieces of one score, of which only runs of spaces and newlines have many: Gemma 3's file has that order.
-fn merges_by_score(metadata: &Metadata<'_>, vocabulary: &Vocabulary<'_>, longest_first: bool) -> Result<Merges> {
+/// Those of one piece come in the order of the ids of their parts. Newer converters prefer longer parts among pieces
+/// of one score, of which only runs of spaces and newlines have many: Gemma 3's `tokenizer.json` has that order.
+fn merges_by_score(
+    metadata: &Metadata<'_>,
+    vocabulary: &Vocabulary<'_>,
+    ids: &Ids<'_>,
+    longest_first: bool,
+) -> Result<Merges> {
     let scores = metadata.numbers(SCORES)?.ok_or_else(|| missing(SCORES))?;
     if scores.len() != vocabulary.len() {
         return Err(of_other_length(SCORES, scores.len(), vocabulary.len()));
@@ -108,7 +106,6 @@ fn merges_by_score(metadata: &Metadata<'_>, vocabulary: &Vocabulary<'_>, longest
     if let Some(score) = scores.iter().find(|score| !score.is_finite()) {
         return Err(wrong(SCORES, format!("holds {score}")));
     }
-    let ids: HashMap<&str, u32> = vocabulary.entries().collect();
     let mut merges: Vec<Merge> = Vec::new();
     let mut bytes = 0;
     for (piece, id) in vocabulary.entries() {
@@ -136,10 +133,12 @@ fn merges_by_score(metadata: &Metadata<'_>, vocabulary: &Vocabulary<'_>, longest
             return Err(wrong(TOKENS, format!("has tokens that can be merged in too many ways, up to {id} alone")));
         }
     }
-    let length = |id: u32| vocabulary.text(id).chars().count();
-    let longer = |one: &Merge, other: &Merge| match longest_first {
-        true => (length(other.left), length(other.right)).cmp(&(length(one.left), length(one.right))),
-        false => Ordering::Equal,
+    let lengths = |merge: &Merge| {
+        let length = |id| vocabulary.text(id).chars().count();
+        (length(merge.left), length(merge.right))
+    };
+    let longer = |one: &Merge, other: &Merge| {
+        if longest_first { lengths(other).cmp(&lengths(one)) } else { Ordering::Equal }
     };
     // Scores are finite, so that they can be compared; 0 and -0 are equal.
     merges.sort_by(|one, other| {

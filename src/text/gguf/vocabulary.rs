@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use tokenizers::AddedToken;
+use tokenizers::models::bpe::Merges;
 
 use super::wrong;
 use crate::error::{Result, shown};
 use crate::gguf::{Metadata, missing};
 
-const TOKENS: &str = "tokenizer.ggml.tokens";
+pub(super) const TOKENS: &str = "tokenizer.ggml.tokens";
 const KINDS: &str = "tokenizer.ggml.token_type";
 pub(super) const MERGES: &str = "tokenizer.ggml.merges";
 /// The keys of the ids of the special tokens.
@@ -21,6 +22,9 @@ const PADDING: &str = "tokenizer.ggml.padding_token_id";
 const SEPARATOR: &str = "tokenizer.ggml.seperator_token_id";
 const CLASSIFICATION: &str = "tokenizer.ggml.cls_token_id";
 const MASK: &str = "tokenizer.ggml.mask_token_id";
+
+/// Ids by the text of the token.
+pub(super) type Ids<'a> = HashMap<&'a str, u32>;
 
 /// The tokens of a file in the order of their ids.
 pub(super) struct Vocabulary<'a> {
@@ -72,19 +76,7 @@ impl<'a> Vocabulary<'a> {
                 numbers.into_iter().map(kind).collect::<Result<_>>()?
             }
         };
-        let vocabulary = Self { texts: texts.into_iter().map(Cow::Borrowed).collect(), kinds };
-        vocabulary.check_unique()?;
-        Ok(vocabulary)
-    }
-
-    fn check_unique(&self) -> Result<()> {
-        let mut first = HashMap::with_capacity(self.len());
-        for (text, id) in self.entries() {
-            if let Some(other) = first.insert(text, id) {
-                return Err(wrong(TOKENS, format!("has `{}` twice, as the tokens {other} and {id}", shown(text))));
-            }
-        }
-        Ok(())
+        Ok(Self { texts: texts.into_iter().map(Cow::Borrowed).collect(), kinds })
     }
 
     pub fn len(&self) -> usize {
@@ -101,13 +93,12 @@ impl<'a> Vocabulary<'a> {
     }
 
     /// Gives each token the text that `spell` has for it, if any.
-    pub fn respell(&mut self, spell: impl Fn(&str, Kind) -> Option<String>) -> Result<()> {
+    pub fn respell(&mut self, spell: impl Fn(&str, Kind) -> Option<String>) {
         for (text, &kind) in self.texts.iter_mut().zip(&self.kinds) {
             if let Some(other) = spell(text, kind) {
                 *text = Cow::Owned(other);
             }
         }
-        self.check_unique()
     }
 
     /// The tokens that a text can have, and their ids. Converters fill the vocabulary up to the rows of the embedding matrix with
@@ -116,6 +107,20 @@ impl<'a> Vocabulary<'a> {
         let all = self.texts.iter().zip(&self.kinds).zip(0..);
         all.filter(|((text, kind), id)| !text.is_empty() && (**kind != Kind::Unused || **text != format!("[PAD{id}]")))
             .map(|((text, _), id)| (&**text, id))
+    }
+
+    /// The ids of the tokens that a text can have.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`](crate::ErrorCode::InvalidFile) where two have one text.
+    pub fn ids(&self) -> Result<Ids<'_>> {
+        let mut ids = HashMap::with_capacity(self.len());
+        for (text, id) in self.entries() {
+            if let Some(other) = ids.insert(text, id) {
+                return Err(wrong(TOKENS, format!("has `{}` twice, as the tokens {other} and {id}", shown(text))));
+            }
+        }
+        Ok(ids)
     }
 
     /// The tokens that are found in a text before it is split. The markers of Phi-3 (`<|user|>`) swallow the space behind them.
@@ -130,32 +135,29 @@ impl<'a> Vocabulary<'a> {
         });
         added.collect()
     }
+}
 
-    /// The merges that a file lists, as pairs of tokens, if it does.
-    ///
-    /// # Errors
-    /// [`ErrorCode::InvalidFile`](crate::ErrorCode::InvalidFile) for one that is no pair, or names what is not a token.
-    pub fn listed_merges(&self, metadata: &Metadata<'_>) -> Result<Option<Vec<(String, String)>>> {
-        let Some(merges) = metadata.texts(MERGES)? else { return Ok(None) };
-        let known: HashMap<&str, u32> = self.entries().collect();
-        let mut joined = String::new();
-        let pair = |(index, merge): (usize, &&str)| {
-            let parts = merge.split_once(' ').filter(|(left, right)| !left.is_empty() && !right.is_empty());
-            let (left, right) = parts.ok_or_else(|| {
-                wrong(MERGES, format!("has `{}` at {index}, not two tokens with a space between them", shown(merge)))
-            })?;
-            joined.clear();
-            joined.extend([left, right]);
-            // The crate takes both for granted, and writes beyond a buffer if the whole is longer than any token.
-            match [left, right, &joined].into_iter().find(|text| !known.contains_key(text)) {
-                None => Ok((left.to_owned(), right.to_owned())),
-                Some(text) => {
-                    Err(wrong(MERGES, format!("has at {index} `{}`, which is not in `{TOKENS}`", shown(text))))
-                }
-            }
-        };
-        merges.iter().enumerate().map(pair).collect::<Result<_>>().map(Some)
-    }
+/// The merges that a file lists, as pairs of tokens, if it does.
+///
+/// # Errors
+/// [`ErrorCode::InvalidFile`](crate::ErrorCode::InvalidFile) for one that is no pair, or names what is not a token.
+pub(super) fn listed_merges(metadata: &Metadata<'_>, ids: &Ids<'_>) -> Result<Option<Merges>> {
+    let Some(merges) = metadata.texts(MERGES)? else { return Ok(None) };
+    let mut joined = String::new();
+    let pair = |(index, merge): (usize, &&str)| {
+        let parts = merge.split_once(' ').filter(|(left, right)| !left.is_empty() && !right.is_empty());
+        let (left, right) = parts.ok_or_else(|| {
+            wrong(MERGES, format!("has `{}` at {index}, not two tokens with a space between them", shown(merge)))
+        })?;
+        joined.clear();
+        joined.extend([left, right]);
+        // The crate panics where the whole is longer than any token.
+        match [left, right, &joined].into_iter().find(|text| !ids.contains_key(text)) {
+            None => Ok((left.to_owned(), right.to_owned())),
+            Some(text) => Err(wrong(MERGES, format!("has at {index} `{}`, which is not in `{TOKENS}`", shown(text)))),
+        }
+    };
+    merges.iter().enumerate().map(pair).collect::<Result<_>>().map(Some)
 }
 
 /// The ids of the special tokens that a file names.

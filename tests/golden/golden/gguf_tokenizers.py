@@ -104,8 +104,8 @@ def sentence_piece(**options):
 def merges_of(pieces, longest_first=False):
     """Every way to put a piece together from two others, the best piece first, as the converters of transformers list them.
 
-    Those of one piece come in the order of the ids of their parts. Since the end of 2024 the converters prefer longer
-    parts among pieces of one score: Gemma 3's file has that order, those of Llama 2, Mistral and Gemma 2 are older.
+    Those of one piece come in the order of the ids of their parts. Newer converters prefer longer parts among pieces of
+    one score: Gemma 3's file has that order, those of Llama 2, Mistral and Gemma 2 are older.
     """
     ids = {piece: index for index, (piece, _, _) in enumerate(pieces)}
     merges = []
