@@ -129,7 +129,7 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// A number, if there is one of that key. Single precision and whole numbers up to 2^53 are exact.
+    /// A finite number, if there is one of that key. Single precision and whole numbers up to 2^53 are exact.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] naming the key when its value is something else.
@@ -137,16 +137,17 @@ impl<'a> Metadata<'a> {
         match self.values.get(key) {
             None => Ok(None),
             Some(Value::Numbers { kind, bytes, list: false }) if *kind != NumberKind::Flag => {
-                Ok(Some(kind.read(bytes)))
+                let number = kind.read(bytes);
+                if number.is_finite() { Ok(Some(number)) } else { Err(wrong(key, &format!("is {number}"))) }
             }
             Some(_) => Err(wrong(key, "is not a number")),
         }
     }
 
-    /// The numbers of an array, if there is one of that key.
+    /// The numbers of an array, which need not be finite, if there is one of that key.
     ///
     /// # Errors
-    /// As [`Self::number`].
+    /// [`ErrorCode::InvalidFile`] naming the key when its value is something else.
     pub fn numbers(&self, key: &str) -> Result<Option<Vec<f64>>> {
         match self.values.get(key) {
             None => Ok(None),
@@ -262,6 +263,7 @@ mod tests {
             of(4, &[1, 0, 0, 0], true).number("a").unwrap_err(),
             of(6, &1.5_f32.to_le_bytes(), false).size("a").unwrap_err(),
             of(6, &f32::INFINITY.to_le_bytes(), false).size("a").unwrap_err(),
+            of(12, &f64::NAN.to_le_bytes(), false).number("a").unwrap_err(),
             of(11, &[0xff; 8], true).sizes("a").unwrap_err(),
             of(10, &[0xff; 8], false).size("a").unwrap_err(),
         ] {

@@ -1,11 +1,11 @@
-//! A model id or a folder becomes the files of a model.
+//! A model id, a folder or a GGUF file becomes the files of a model.
 //!
 //! ```text
-//! locate ──► a folder?      ──► ModelSource: the files in it; no network, no cache
-//!        └─► "owner/name"?  ──► ModelSource: cache, then hub; a file travels when it is asked for
+//! locate ──► a folder or a .gguf file?      ──► ModelSource: the files there; no network, no cache
+//!        └─► "owner/name", "…:file.gguf"?   ──► ModelSource: cache, then hub; a file travels when it is asked for
 //! ```
 //!
-//! [`locate`] fetches no more than `config.json`, so listing the modules of a model is cheap;
+//! [`locate`] fetches no more than `config.json` (of a GGUF model, its one file), so listing the modules of a model is cheap;
 //! [`ModelSource::weight_files`] fetches only the shards that hold the tensors a split needs.
 //!
 //! The cache is the one of Python's `huggingface_hub` (`models--owner--name/{blobs,refs,snapshots}`), so a model that

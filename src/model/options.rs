@@ -24,8 +24,8 @@ pub enum HeadChoice {
     Seq2SeqLanguageModel,
 }
 
-/// The type of number that a model computes in. Files may hold `f32`, `f16` or `bf16` whatever this is: on the processor matrices
-/// stay in memory in the type of their file, and become single precision, which holds them exactly, right before they are used.
+/// The type of number that a model computes in. Files may hold `f32`, `f16`, `bf16` or quantised blocks whatever this is: on the
+/// processor matrices stay in memory in the type of their file, and become single precision right before they are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Precision {

@@ -190,6 +190,12 @@ fn what_is_not_built_is_named_with_the_remedy() {
         ("llama", "llama.attention.value_length", Value::U32(4), "another model"),
         ("llama", "llama.rope.dimension_count", Value::U32(4), "another model"),
         ("llama", "llama.rope.scaling.type", text("strange"), "another model"),
+        ("llama", "llama.rope.scaling.type", text("longrope"), "another model"),
+        ("llama", "llama.rope.scaling.attn_factor", Value::F32(1.5), "another model"),
+        ("qwen2", "qwen2.rope.scaling.yarn_attn_factor", Value::F32(0.5), "another model"),
+        ("llama", "llama.logit_scale", Value::F32(2.0), "another model"),
+        ("qwen3", "qwen3.attention.scale", Value::F32(0.1), "another model"),
+        ("gemma3", "gemma3.attn_logit_softcapping", Value::F32(50.0), "another model"),
         ("olmo2", "olmo2.attention.sliding_window", Value::U32(4), "another model"),
     ] {
         let error = refusal(&with_key(name, key, value));
@@ -229,8 +235,10 @@ fn a_key_that_is_missing_or_wrong_is_named() {
     }
     let error = refusal(&with_key("llama", "llama.block_count", Value::I32(-1)));
     assert!(error.message().contains("`llama.block_count` is -1"), "{error}");
-    let error = refusal(&with_key("llama", "llama.block_count", Value::F32(f32::NAN)));
-    assert!(error.message().contains("`llama.block_count` is NaN"), "{error}");
+    for key in ["llama.block_count", "llama.rope.freq_base"] {
+        let error = refusal(&with_key("llama", key, Value::F32(f32::NAN)));
+        assert!(error.message().contains(&format!("`{key}` is NaN")), "{error}");
+    }
     for key in ["llama.attention.head_count", "llama.attention.head_count_kv", "llama.embedding_length"] {
         let error = refusal(&with_key("llama", key, Value::U32(0)));
         assert_eq!(error.code(), ErrorCode::InvalidFile, "{error}");

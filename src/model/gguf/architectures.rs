@@ -20,6 +20,8 @@ pub(crate) struct Architecture {
     pub takes_turns: bool,
     /// Whether the weights of norms have the one added that transformers adds when it uses them.
     norms_plus_one: bool,
+    /// The keys of numbers that it calculates with; where another architecture's file has one of them, it is refused.
+    pub numbers: &'static [&'static str],
     /// Adds the fields that only this architecture has.
     pub fields: fn(&Keys<'_>, &mut Map<String, Value>) -> Result<()>,
 }
@@ -70,7 +72,16 @@ const NORMS_BOTH: &[(&str, &str)] = &[
 
 /// An architecture that needs no word beyond its names.
 const fn like_llama(name: &'static str, model_type: &'static str, class: &'static str) -> Architecture {
-    Architecture { name, model_type, class, block: &[], takes_turns: false, norms_plus_one: false, fields: nothing }
+    Architecture {
+        name,
+        model_type,
+        class,
+        block: &[],
+        takes_turns: false,
+        norms_plus_one: false,
+        numbers: &[],
+        fields: nothing,
+    }
 }
 
 /// The registry: a new architecture is one more entry.
@@ -83,12 +94,14 @@ const ARCHITECTURES: &[Architecture] = &[
     Architecture {
         block: NORMS_BOTH,
         norms_plus_one: true,
+        numbers: &["attn_logit_softcapping", "final_logit_softcapping"],
         fields: gemma2,
         ..like_llama("gemma2", "gemma2", "Gemma2ForCausalLM")
     },
     Architecture {
         block: NORMS_BOTH,
         norms_plus_one: true,
+        numbers: &["final_logit_softcapping"],
         fields: gemma3,
         ..like_llama("gemma3", "gemma3_text", "Gemma3ForCausalLM")
     },
@@ -98,7 +111,12 @@ const ARCHITECTURES: &[Architecture] = &[
         ..like_llama("phi3", "phi3", "Phi3ForCausalLM")
     },
     Architecture { block: NORMS_AFTER, fields: olmo2, ..like_llama("olmo2", "olmo2", "Olmo2ForCausalLM") },
-    Architecture { takes_turns: true, fields: granite, ..like_llama("granite", "granite", "GraniteForCausalLM") },
+    Architecture {
+        takes_turns: true,
+        numbers: &["attention.scale", "embedding_scale", "residual_scale", "logit_scale"],
+        fields: granite,
+        ..like_llama("granite", "granite", "GraniteForCausalLM")
+    },
     Architecture { takes_turns: true, ..like_llama("smollm3", "smollm3", "SmolLM3ForCausalLM") },
 ];
 

@@ -11,6 +11,20 @@ use crate::gguf::{Header, TensorInfo};
 /// What llama.cpp takes where a file says nothing.
 const DEFAULT_THETA: f64 = 10_000.0;
 
+/// Numbers that some architectures of llama.cpp calculate with, and what they are where they change nothing.
+const NEUTRAL: &[(&str, f64)] = &[
+    ("attention.clamp_kqv", 0.0),
+    ("attention.scale", 0.0),
+    ("embedding_scale", 0.0),
+    ("residual_scale", 0.0),
+    ("logit_scale", 0.0),
+    ("attn_logit_softcapping", 0.0),
+    ("final_logit_softcapping", 0.0),
+    ("rope.scaling.yarn_log_multiplier", 0.0),
+    ("rope.scaling.yarn_ext_factor", 1.0),
+    ("rope.scaling.yarn_attn_factor", 1.0),
+];
+
 /// How the type of single precision is numbered.
 const F32: u32 = 0;
 
@@ -44,8 +58,9 @@ fn refuse(keys: &Keys<'_>) -> Result<()> {
     if keys.flag("attention.causal")? == Some(false) {
         return Err(keys.not_built("attention.causal", false));
     }
-    for key in ["attention.clamp_kqv", "rope.scaling.yarn_log_multiplier"] {
-        if let Some(value) = keys.number(key)?.filter(|value| *value != 0.0) {
+    for (key, neutral) in NEUTRAL {
+        let own = keys.architecture.numbers.contains(key);
+        if let Some(value) = keys.number(key)?.filter(|value| !own && (value - neutral).abs() > 1e-6) {
             return Err(keys.not_built(key, value));
         }
     }
@@ -114,6 +129,9 @@ fn rotation(keys: &Keys<'_>, header: &Header<'_>, bytes: &[u8], fields: &mut Map
             set(&mut scaling, "short_factor", Some(short));
             set(&mut scaling, "long_factor", Some(long));
             set(&mut scaling, "attention_factor", Some(amplitude));
+        }
+        ("none" | "linear", None) if (amplitude - 1.0).abs() > 1e-6 => {
+            return Err(keys.not_built("rope.scaling.attn_factor", amplitude));
         }
         ("none", None) => return Ok(()),
         ("linear", None) => {

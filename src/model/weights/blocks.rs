@@ -59,3 +59,35 @@ impl Blocks {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_may_lie_anywhere_in_memory() {
+        let stored: Vec<u8> = (0..2 * 3 * 34).map(|index| (index * 37 % 120) as u8).collect();
+        let values_at = |shift: usize| {
+            // The buffer begins at a multiple of four whatever the allocator does; the blocks begin `shift` bytes later.
+            let mut words = vec![0_u32; stored.len().div_ceil(4) + 1];
+            let bytes = &mut bytemuck::cast_slice_mut::<u32, u8>(&mut words)[shift..shift + stored.len()];
+            bytes.copy_from_slice(&stored);
+            let mut values = vec![0.0; 3 * 32];
+            Blocks::new(GgmlDType::Q8_0, bytes, 2, 96).write(1..2, &mut values).unwrap();
+            values
+        };
+        let aligned = values_at(0);
+        assert!(aligned.iter().any(|value| *value != 0.0));
+        for shift in 1..4 {
+            assert_eq!(values_at(shift), aligned);
+        }
+    }
+
+    #[test]
+    fn rows_that_are_not_there_are_an_error() {
+        let blocks = Blocks::new(GgmlDType::Q8_0, &[0; 68], 2, 32);
+        assert_eq!((blocks.bytes(), blocks.kind()), (68, GgmlDType::Q8_0));
+        assert!(blocks.write(1..3, &mut [0.0; 64]).is_err());
+        assert!(blocks.write(0..1, &mut [0.0; 64]).is_err());
+    }
+}

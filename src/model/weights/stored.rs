@@ -140,7 +140,7 @@ impl<'a> Stored<'a> {
 /// The rows of a matrix whose heads are to have their first half before their second.
 fn half_after_half(bytes: &[u8], rows: usize, heads: usize) -> Option<Vec<u8>> {
     let head = rows.checked_div(heads).filter(|head| head * heads == rows && head.is_multiple_of(2))?;
-    let size = bytes.len().checked_div(rows)?;
+    let size = bytes.len().checked_div(rows).filter(|size| *size > 0)?;
     let mut result = Vec::with_capacity(bytes.len());
     for head in bytes.chunks_exact(head * size) {
         for half in 0..2 {
