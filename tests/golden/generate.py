@@ -14,7 +14,7 @@ import argparse
 import importlib
 import pathlib
 
-PARTS = ["models", "encoders", "decoders", "half", "torch_files", "text", "gguf_tokenizers", "ica", "top_inputs", "aggregation"]
+PARTS = ["models", "encoders", "decoders", "half", "torch_files", "text", "kinds", "gguf_tokenizers", "ica", "top_inputs", "aggregation"]
 
 
 def main():
