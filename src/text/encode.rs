@@ -81,7 +81,7 @@ impl Tokenizer {
     fn tokenize(&self, texts: &[impl AsRef<str>], control: &Control) -> Result<Vec<Tokens>> {
         let one = |text: &str| {
             control.check()?;
-            let encoding = self.inner.encode(text, true).map_err(fails)?;
+            let encoding = self.inner.encode(text, true).map_err(|error| fails(&error))?;
             Ok(Tokens {
                 truncated: !encoding.get_overflowing().is_empty() || self.left_out(text, &encoding)?,
                 ids: encoding.get_ids().to_vec(),
@@ -106,11 +106,11 @@ impl Tokenizer {
             TruncationDirection::Left => offsets.first().and_then(|(begin, _)| text.get(..*begin)),
         };
         let rest = rest.filter(|rest| !rest.is_empty()).map(|rest| self.inner.encode_fast(rest, false));
-        Ok(rest.transpose().map_err(fails)?.is_some_and(|tokens| !tokens.is_empty()))
+        Ok(rest.transpose().map_err(|error| fails(&error))?.is_some_and(|tokens| !tokens.is_empty()))
     }
 }
 
-fn fails(error: tokenizers::Error) -> Error {
+fn fails(error: &tokenizers::Error) -> Error {
     Error::new(ErrorCode::InvalidFile, format!("the tokenizer fails on a text: {error}"))
         .hint("use the tokenizer.json that belongs to the model")
 }
