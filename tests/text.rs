@@ -1,10 +1,12 @@
 //! Units of texts are those that transformers and interpreto cut (see `tests/golden/README.md`).
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use eidos::model::ModelPlan;
 use eidos::text::{EncodedTexts, Tokenizer};
-use eidos::{Aggregation, Control, Granularity};
+use eidos::{Aggregation, Control, Granularity, LoadOptions};
 use serde_json::Value;
 
 fn golden(path: &str) -> PathBuf {
@@ -114,6 +116,31 @@ fn units_of_a_word_piece_tokenizer_are_the_peers() {
     agrees_with_the_peer(&open(&golden("models/bert/tokenizer")), "text/tiny_bert.json");
 }
 
+/// Which kinds of tokenizers the models of a type come with, by `model_type`.
+fn kinds() -> BTreeMap<String, Vec<String>> {
+    serde_json::from_value(json(&golden("tokenizers/families.json"))).unwrap()
+}
+
+#[test]
+fn units_of_every_kind_of_tokenizer_are_the_peers() {
+    let kinds: BTreeSet<String> = kinds().into_values().flatten().collect();
+    // Those of BERT and Llama 3 are beside the weights of BERT and EuroBERT.
+    for kind in kinds.iter().filter(|kind| !["bert", "llama3"].contains(&kind.as_str())) {
+        eprintln!("{kind}");
+        agrees_with_the_peer(&open(&golden(&format!("tokenizers/{kind}"))), &format!("text/{kind}.json"));
+    }
+}
+
+#[test]
+fn every_type_of_model_has_the_tokenizers_that_it_comes_with() {
+    let error = ModelPlan::new(br#"{"model_type": "nothing"}"#, &[], &LoadOptions::default()).unwrap_err();
+    let built = error.hint_text().rsplit_once(": ").unwrap().1.to_owned();
+    let built: BTreeSet<&str> = built.split(", ").collect();
+    let kinds = kinds();
+    assert_eq!(built, kinds.keys().map(String::as_str).collect());
+    assert!(kinds.values().all(|kinds| !kinds.is_empty()));
+}
+
 #[test]
 fn units_of_the_real_eurobert_tokenizer_are_the_peers() {
     let folder = shared().join("data/eurobert-tokenizer");
@@ -172,6 +199,29 @@ fn a_blank_line_ends_a_sentence_even_inside_a_token() {
     let encoded = encode(&open(&folder), "World's best.\n\nNew para", Granularity::Sentence);
     let sentences: Vec<String> = units(&encoded).into_iter().map(|(string, ..)| string).collect();
     assert_eq!(sentences, ["World's best.\n\n", "New para"]);
+}
+
+#[test]
+fn texts_that_are_cut_are_counted() {
+    let cut = |kind: &str, side: &str, limit: usize, text: &str| {
+        let json = std::fs::read(golden(&format!("{kind}/tokenizer.json"))).unwrap();
+        let config = format!(r#"{{"truncation_side": "{side}"}}"#);
+        let tokenizer = Tokenizer::from_parts(&json, Some(config.as_bytes()), None, Some(limit)).unwrap();
+        let encoded = encode(&tokenizer, text, Granularity::AllTokens);
+        assert!(encoded.token_count() <= limit);
+        encoded.truncated_count()
+    };
+    // GPT-2 adds no token: where a word ends at the limit, nothing hangs over.
+    for side in ["left", "right"] {
+        assert_eq!(cut("tokenizers/gpt2", side, 4, "!!!! ????"), 1, "{side}");
+        assert_eq!(cut("tokenizers/gpt2", side, 4, "!!!!"), 0, "{side}");
+        assert_eq!(cut("tokenizers/gpt2", side, 4, "!!!"), 0, "{side}");
+        assert_eq!(cut("tokenizers/gpt2", side, 3, "!!!!"), 1, "{side}");
+        // BERT adds two.
+        assert_eq!(cut("models/bert/tokenizer", side, 6, "a a a a"), 0, "{side}");
+        assert_eq!(cut("models/bert/tokenizer", side, 6, "a a a a a"), 1, "{side}");
+        assert_eq!(cut("models/bert/tokenizer", side, 6, ""), 0, "{side}");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use tokenizers::{Encoding, TruncationDirection, TruncationParams};
+
 use super::encoded::EncodedTexts;
 use super::granularity::Granularity;
 use super::sentence::TokenAt;
@@ -79,12 +81,9 @@ impl Tokenizer {
     fn tokenize(&self, texts: &[impl AsRef<str>], control: &Control) -> Result<Vec<Tokens>> {
         let one = |text: &str| {
             control.check()?;
-            let encoding = self.inner.encode(text, true).map_err(|error| {
-                Error::new(ErrorCode::InvalidFile, format!("the tokenizer fails on a text: {error}"))
-                    .hint("use the tokenizer.json that belongs to the model")
-            })?;
+            let encoding = self.inner.encode(text, true).map_err(|error| fails(&error))?;
             Ok(Tokens {
-                truncated: !encoding.get_overflowing().is_empty(),
+                truncated: !encoding.get_overflowing().is_empty() || self.left_out(text, &encoding)?,
                 ids: encoding.get_ids().to_vec(),
                 words: encoding.get_word_ids().to_vec(),
                 offsets: encoding.get_offsets().to_vec(),
@@ -92,6 +91,28 @@ impl Tokenizer {
         };
         texts.iter().map(|text| one(text.as_ref())).collect()
     }
+
+    /// Whether a text has tokens beyond those of an encoding that is full. The crate stops after the word that fills it, and
+    /// where that ends at the limit it does not say that there was more. Where it adds special tokens it stops beyond the limit.
+    fn left_out(&self, text: &str, encoding: &Encoding) -> Result<bool> {
+        let full = |cut: &&TruncationParams| cut.max_length == encoding.len();
+        let Some(truncation) = self.inner.get_truncation().filter(full) else { return Ok(false) };
+        if encoding.get_special_tokens_mask().contains(&1) {
+            return Ok(false);
+        }
+        let offsets = encoding.get_offsets();
+        let rest = match truncation.direction {
+            TruncationDirection::Right => offsets.last().and_then(|(_, end)| text.get(*end..)),
+            TruncationDirection::Left => offsets.first().and_then(|(begin, _)| text.get(..*begin)),
+        };
+        let rest = rest.filter(|rest| !rest.is_empty()).map(|rest| self.inner.encode_fast(rest, false));
+        Ok(rest.transpose().map_err(|error| fails(&error))?.is_some_and(|tokens| !tokens.is_empty()))
+    }
+}
+
+fn fails(error: &tokenizers::Error) -> Error {
+    Error::new(ErrorCode::InvalidFile, format!("the tokenizer fails on a text: {error}"))
+        .hint("use the tokenizer.json that belongs to the model")
 }
 
 fn panicked() -> Error {
@@ -187,27 +208,23 @@ impl<'a> Encoder<'a> {
 
     /// The positions of each word, in the order of the words.
     fn words(&self, tokens: &Tokens) -> Vec<Vec<usize>> {
-        let mut words: Vec<(u32, Vec<usize>)> = Vec::new();
-        for (position, word) in tokens.words.iter().enumerate() {
-            let Some(word) = *word else { continue };
-            match words.iter_mut().rev().find(|(found, _)| *found == word) {
-                Some((_, positions)) => positions.push(position),
-                None => words.push((word, vec![position])),
-            }
-        }
-        words.sort_by_key(|(word, _)| *word);
-        let words: Vec<Vec<usize>> = words.into_iter().map(|(_, positions)| positions).collect();
-        match <[_; 1]>::try_from(words) {
-            Ok([all]) => self.split_at_spaces(tokens, all),
-            Err(words) => words,
+        let numbered = tokens.words.iter().zip(0..).filter_map(|(word, position)| Some(((*word)?, position)));
+        let mut numbered: Vec<(u32, usize)> = numbered.collect();
+        numbered.sort_unstable();
+        let words = numbered.chunk_by(|one, next| one.0 == next.0);
+        let words = words.map(|word| word.iter().map(|(_, position)| *position).collect::<Vec<_>>());
+        if self.tokenizer.leaves_spaces {
+            words.flat_map(|word| self.cut_at_spaces(tokens, &word)).collect()
+        } else {
+            words.collect()
         }
     }
 
-    /// Some tokenizers (those of Llama 2 and Gemma) have no pre-tokenizer and call a whole text one word. Then a word
-    /// begins at each token that begins with a space.
-    fn split_at_spaces(&self, tokens: &Tokens, positions: Vec<usize>) -> Vec<Vec<usize>> {
+    /// The words in what a tokenizer that leaves spaces in its words calls one: a word begins at each token that begins with
+    /// a space.
+    fn cut_at_spaces(&self, tokens: &Tokens, positions: &[usize]) -> Vec<Vec<usize>> {
         let mut words: Vec<Vec<usize>> = Vec::new();
-        for position in positions {
+        for &position in positions {
             let begins = self.tokenizer.token(tokens.ids[position]).starts_with(['▁', 'Ġ', ' ']);
             match words.last_mut() {
                 Some(word) if !begins => word.push(position),

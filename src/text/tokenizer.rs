@@ -24,6 +24,8 @@ pub struct Tokenizer {
     pub(super) inner: tokenizers::Tokenizer,
     special_ids: BTreeSet<u32>,
     cls_id: Option<u32>,
+    /// Whether what it calls a word may have spaces in it.
+    pub(super) leaves_spaces: bool,
     pub(super) sentences: SentenceRules,
 }
 
@@ -68,7 +70,8 @@ impl Tokenizer {
             special_ids = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id).collect();
         }
         let sentences = SentenceRules::new(&inner)?;
-        Ok(Self { inner, special_ids, cls_id, sentences })
+        let leaves_spaces = leaves_spaces(&inner);
+        Ok(Self { inner, special_ids, cls_id, leaves_spaces, sentences })
     }
 
     /// Whether an id is one of the declared special tokens: beginning, end, separator, padding, mask, classification, and
@@ -117,6 +120,15 @@ impl Tokenizer {
         entries.sort_unstable_by(|left, right| left.1.cmp(&right.1).then_with(|| left.0.cmp(&right.0)));
         entries
     }
+}
+
+/// Whether a tokenizer leaves spaces in its words: those of Llama 2 and Gemma split nothing, and call a whole text one word.
+fn leaves_spaces(tokenizer: &tokenizers::Tokenizer) -> bool {
+    let encoding = tokenizer.encode("a b", false);
+    encoding.is_ok_and(|encoding| {
+        let words = encoding.get_word_ids();
+        words.first().is_some_and(|first| words.last() == Some(first))
+    })
 }
 
 fn invalid(file: &str, what: impl std::fmt::Display) -> Error {

@@ -15,7 +15,18 @@ import importlib
 import pathlib
 
 PARTS = [
-    "models", "encoders", "decoders", "half", "gguf", "torch_files", "text", "gguf_tokenizers", "ica", "top_inputs", "aggregation",
+    "models",
+    "encoders",
+    "decoders",
+    "half",
+    "gguf",
+    "torch_files",
+    "text",
+    "kinds",
+    "gguf_tokenizers",
+    "ica",
+    "top_inputs",
+    "aggregation",
 ]
 
 

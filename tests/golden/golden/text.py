@@ -2,7 +2,6 @@
 import importlib.util
 import json
 import pathlib
-import shutil
 
 import transformers
 from interpreto.commons.granularity import Granularity
@@ -31,8 +30,28 @@ def units(granularity, encoded, tokenizer, text):
     """[string, token positions, first character, past the last, first byte, past the last] of every unit."""
     positions = granularity.get_indices(encoded, tokenizer)[0]
     strings = granularity.get_decomposition(encoded, tokenizer, return_text=True)[0]
+    if granularity is Granularity.WORD and leaves_spaces(tokenizer):
+        positions = [word for group in positions for word in cut_at_spaces(group, encoded, tokenizer)]
+        ids = encoded["input_ids"][0].tolist()
+        strings = [tokenizer.decode([ids[i] for i in word], skip_special_tokens=True) for word in positions]
     offsets = encoded.encodings[0].offsets
     return [[string, unit, *span(text, offsets, unit)] for string, unit in zip(strings, positions, strict=True)]
+
+
+def leaves_spaces(tokenizer):
+    """Whether a word of the tokenizer may have spaces in it: Llama 2's and Gemma's call a whole text one word."""
+    return len(set(tokenizer("a b", add_special_tokens=False).word_ids())) == 1
+
+
+def cut_at_spaces(group, encoded, tokenizer):
+    """The words of such a group, by the rule that the peer has for tokenizers that say nothing of words."""
+    words = []
+    for position in group:
+        token = tokenizer.convert_ids_to_tokens(encoded["input_ids"][0].tolist()[position])
+        if Granularity._starts_word(token) or not words:
+            words.append([])
+        words[-1].append(position)
+    return words
 
 
 def expect(tokenizer, text):
@@ -118,6 +137,13 @@ def read_texts(path):
     return [json.loads(line)["text"] for line in path.open(encoding="utf-8")]
 
 
+def write(name, tokenizer, texts):
+    """The file of a tokenizer."""
+    entries = [expect(tokenizer, text) for text in texts]
+    write_json(folder("text") / f"{name}.json", {**describe(tokenizer), "texts": entries})
+    print(f"  {name}: {len(texts)} texts, {sum(len(entry['word']) for entry in entries)} words")
+
+
 def generate(shared):
     transformers.logging.set_verbosity_error()
     place = folder("text")
@@ -126,16 +152,14 @@ def generate(shared):
     if absent:
         print("  kept as they are, because their tokenizers are not here:", *sorted(absent))
     else:
-        shutil.rmtree(place)
-        place = folder("text")
+        for name in (*found, "counts"):
+            (place / f"{name}.json").unlink(missing_ok=True)
     counts = {}
     for name, path in found.items():
         tokenizer = transformers.AutoTokenizer.from_pretrained(path)
         tiny = name.startswith("tiny")
         texts = [*HARD_TEXTS, LONG_TEXT, *(REVIEWS[::4] if tiny else REVIEWS)]
-        entries = [expect(tokenizer, text) for text in texts]
-        write_json(place / f"{name}.json", {**describe(tokenizer), "texts": entries})
-        print(f"  {name}: {len(texts)} texts, {sum(len(entry['word']) for entry in entries)} words")
+        write(name, tokenizer, texts)
         if not tiny and not absent:
             counts[name] = {
                 "rotten_tomatoes/train.jsonl": count(tokenizer, read_texts(shared / "rotten_tomatoes/train.jsonl")),
