@@ -129,13 +129,25 @@ fn a_tensor_cannot_reach_out_of_its_storage() {
         (pickled_tensor(12, 1, [3, 4], [4, 1]), "beyond the end"),
         (pickled_tensor(12, 0, [3, 4], [5, 1]), "beyond the end"),
         (pickled_tensor(12, 0, [3, 4], [255, 255]), "beyond the end"),
-        (pickled_tensor(12, 0, [255, 255], [0, 0]), "larger than its storage"),
         (pickled_tensor(13, 0, [3, 4], [4, 1]), "another size"),
     ] {
         let error = load(&pickle);
         assert_eq!(error.code(), ErrorCode::InvalidFile);
         assert!(error.message().contains(part) && error.message().contains("model.embed_tokens.weight"), "{error}");
     }
+}
+
+#[test]
+fn a_tensor_that_repeats_its_values_is_refused_where_it_is_needed() {
+    let expanded = |shape| archive(&[("data.pkl", &pickled_tensor(12, 0, shape, [0, 0])), ("data/0", &[0; 4 * 12])]);
+    let error = load_bytes(&expanded([64, 24])).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unsupported, "{error}");
+    assert!(error.message().contains("`FloatStorage`, expanded to more values than it holds"), "{error}");
+    // Beside what is needed it does no harm, whatever size it claims.
+    let folder = tempfile::tempdir().unwrap();
+    let beside = folder.path().join("beside.bin");
+    std::fs::write(&beside, expanded([255, 255])).unwrap();
+    load(vec![file("whole/pytorch_model.bin"), beside]).unwrap();
 }
 
 #[test]

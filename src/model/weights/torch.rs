@@ -102,24 +102,26 @@ fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &mut Archive<'_>, name: &
     if shape.len() != strides.len() {
         return Err(damaged("has not as many strides as sides"));
     }
+    let unread = |kind: &str| {
+        let numbers = NumberType::Other(format!("`{}`{kind}", shown(class)));
+        Entry { shape: shape.clone(), numbers, range: 0..0, layout: Layout::Rows }
+    };
     let numbers = match class {
         "FloatStorage" => NumberType::F32,
         "HalfStorage" => NumberType::F16,
         "BFloat16Storage" => NumberType::Bf16,
-        other => {
-            let numbers = NumberType::Other(format!("`{}`", shown(other)));
-            return Ok(Entry { shape, numbers, range: 0..0, layout: Layout::Rows });
-        }
+        _ => return Ok(unread("")),
     };
     let storage = archive.entry(&format!("data/{key}"))?;
     let storage = storage.ok_or_else(|| damaged("lies in a storage that the file lacks"))?;
     if numbers.size_of(&[count]) != Some(storage.bytes.len()) {
         return Err(damaged("lies in a storage of another size than the file says"));
     }
-    // More values than the storage has would be the same ones several times.
-    let values =
-        shape.iter().try_fold(1_usize, |values, side| values.checked_mul(*side)).filter(|values| *values <= count);
-    let values = values.ok_or_else(|| damaged("is larger than its storage"))?;
+    // More values than the storage has would be the same ones several times: there is no telling how many they would take.
+    let values = shape.iter().try_fold(1_usize, |values, side| values.checked_mul(*side));
+    let Some(values) = values.filter(|values| *values <= count) else {
+        return Ok(unread(", expanded to more values than it holds"));
+    };
     let reach = shape.iter().zip(&strides).try_fold(usize::from(values > 0), |reach, (side, stride)| {
         stride.checked_mul(side.saturating_sub(1))?.checked_add(reach)
     });
