@@ -176,6 +176,32 @@ fn hostile_pickles_are_errors_and_take_no_memory() {
 }
 
 #[test]
+fn an_archive_takes_memory_for_the_entries_that_it_has_alone() {
+    let mut bytes = std::fs::read(file("whole/pytorch_model.bin")).unwrap();
+    // PyTorch writes the end for large archives; it has the number of entries 32 bytes on, twice.
+    let end = bytes.windows(4).rposition(|four| four == b"PK\x06\x06").unwrap();
+    for count in [1_u64 << 20, 1 << 40, u64::MAX] {
+        bytes[end + 24..end + 32].copy_from_slice(&count.to_le_bytes());
+        bytes[end + 32..end + 40].copy_from_slice(&count.to_le_bytes());
+        let error = load_bytes(&bytes).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidFile, "{error}");
+        assert!(error.message().contains("is not a whole archive"), "{error}");
+    }
+    // A directory of zeros in a file that is nearly all hole.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("pytorch_model.bin");
+    let mut sparse = std::fs::File::create(&path).unwrap();
+    sparse.write_all(b"PK\x03\x04").unwrap();
+    sparse.set_len(1 << 40).unwrap();
+    let claims = [bytes[end..end + 40].to_vec(), (1_u64 << 39).to_le_bytes().to_vec(), 64_u64.to_le_bytes().to_vec()];
+    let rest = [claims.concat(), b"PK\x06\x07\0\0\0\0".to_vec(), (1_u64 << 40).to_le_bytes().to_vec()].concat();
+    std::io::Seek::seek(&mut sparse, std::io::SeekFrom::End(0)).unwrap();
+    sparse.write_all(&[rest, vec![1, 0, 0, 0], b"PK\x05\x06".to_vec(), vec![0xff; 16], vec![0, 0]].concat()).unwrap();
+    let error = load(vec![path]).unwrap_err();
+    assert!(error.message().contains("is not a whole archive"), "{error}");
+}
+
+#[test]
 fn damaged_archives_never_panic() {
     let bytes = std::fs::read(file("shards/pytorch_model-00002-of-00002.bin")).unwrap();
     let path = tempfile::tempdir().unwrap();

@@ -3,6 +3,7 @@
 //! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the same
 //! for all of them.
 
+mod archive;
 mod blocks;
 mod gguf;
 mod pickle;

@@ -1,21 +1,17 @@
 //! The directory of a `pytorch_model.bin`: what `torch.save` writes since PyTorch 1.6.
 //!
-//! It is a zip archive whose entries are not compressed: a pickle that says which tensor is which view of which storage, and
-//! an entry for each storage. The zip crate finds the entries. The pickle is not read by candle, whose reader copies values
+//! It is an [`archive`](super::archive): a pickle that says which tensor is which view of which storage, and an entry for each
+//! storage. The pickle is not read by candle, whose reader copies values
 //! on every use and nests them, so that a small hostile file ends the process, and prints what it does not know;
 //! [`pickle`](super::pickle) takes memory in proportion to the file.
 
 use std::collections::HashSet;
-use std::io::Cursor;
 
-use zip::{CompressionMethod, ZipArchive};
-
+use super::archive::{self, Archive};
 use super::pickle::{Id, Pickle, Value};
 use super::{Directory, Entry, Layout, NumberType, Problem};
 use crate::error::shown;
 
-/// What a zip archive begins with.
-const ARCHIVE: &[u8] = b"PK\x03\x04";
 /// What a file of an older PyTorch begins with: a pickle of a large number.
 const OLDER: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
@@ -23,12 +19,12 @@ const OLDER: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 /// much memory.
 const LARGEST_PICKLE: usize = 16 << 20;
 
-const CONVERT: &str =
+pub(super) const CONVERT: &str =
     "convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder";
 
 /// Whether a file is one of PyTorch, by its first bytes.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
-    bytes.starts_with(ARCHIVE) || bytes.starts_with(OLDER)
+    bytes.starts_with(archive::ENTRY) || bytes.starts_with(OLDER)
 }
 
 /// The tensors of a file.
@@ -39,7 +35,7 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
     if bytes.starts_with(OLDER) {
         return Err(Problem::NotRead("was written by a PyTorch before 1.6, in a format that is not read", CONVERT));
     }
-    let mut archive = Archive::open(bytes)?;
+    let archive = Archive::open(bytes)?;
     if archive.holds("constants.pkl") {
         return Err(Problem::NotRead("is a TorchScript program, not weights", CONVERT));
     }
@@ -62,7 +58,7 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
     for (name, value) in state(&pickle)?.iter().rev() {
         let Some(name) = pickle.text(*name).filter(|_| seen.insert(*name)) else { continue };
         let entry = match pickle.value(*value) {
-            Value::Call("_rebuild_tensor_v2", arguments) => tensor(&pickle, *arguments, &mut archive, name)?,
+            Value::Call("_rebuild_tensor_v2", arguments) => tensor(&pickle, *arguments, &archive, name)?,
             Value::Call(other, _) => Entry {
                 shape: Vec::new(),
                 numbers: NumberType::Other(format!("`{}`", shown(other))),
@@ -88,7 +84,7 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
 }
 
 /// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter here.
-fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &mut Archive<'_>, name: &str) -> Result<Entry, Problem> {
+fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &Archive<'_>, name: &str) -> Result<Entry, Problem> {
     let damaged = |what: &str| Problem::from(format!("is a damaged checkpoint: the tensor `{}` {what}", shown(name)));
     let view = || {
         let &[storage, offset, sizes, strides, ..] = pickle.items(arguments)? else { return None };
@@ -141,54 +137,4 @@ fn in_rows(shape: &[usize], strides: &[usize]) -> bool {
         step *= side;
         *side == 1 || *stride == expected
     })
-}
-
-/// The entries of a zip archive below its one folder.
-struct Archive<'a> {
-    bytes: &'a [u8],
-    zip: ZipArchive<Cursor<&'a [u8]>>,
-    /// `pytorch_model/`: the folder, named after the file that was saved.
-    folder: String,
-}
-
-/// An entry that is not compressed: its bytes, and where they begin in the file.
-struct Plain<'a> {
-    bytes: &'a [u8],
-    start: usize,
-}
-
-impl<'a> Archive<'a> {
-    fn open(bytes: &'a [u8]) -> Result<Self, Problem> {
-        let whole = |error| format!("is not a whole archive of PyTorch: {error}");
-        let zip = ZipArchive::new(Cursor::new(bytes)).map_err(whole)?;
-        let folder = zip.file_names().flatten().find_map(|name| {
-            let folder = name.strip_suffix("data.pkl")?;
-            (folder.find('/') == folder.len().checked_sub(1)).then(|| folder.to_owned())
-        });
-        let folder = folder.ok_or_else(|| "is an archive without a checkpoint in it".to_owned())?;
-        Ok(Self { bytes, zip, folder })
-    }
-
-    fn holds(&self, name: &str) -> bool {
-        self.zip.index_for_name(&format!("{}{name}", self.folder)).is_some()
-    }
-
-    fn entry(&mut self, name: &str) -> Result<Option<Plain<'a>>, Problem> {
-        let name = format!("{}{name}", self.folder);
-        let Some(index) = self.zip.index_for_name(&name) else { return Ok(None) };
-        let damaged = || format!("is a damaged archive: its entry `{name}` does not lie in it");
-        let file = self.zip.by_index_raw(index).map_err(|_| damaged())?;
-        if file.compression() != CompressionMethod::Stored || file.encrypted() {
-            return Err(Problem::NotRead(
-                "is a compressed or encrypted archive, which PyTorch does not write",
-                CONVERT,
-            ));
-        }
-        let start = file.data_start().and_then(|start| usize::try_from(start).ok());
-        let size = usize::try_from(file.compressed_size()).ok();
-        let bytes = start
-            .zip(size)
-            .and_then(|(start, size)| Some(Plain { bytes: self.bytes.get(start..start.checked_add(size)?)?, start }));
-        Ok(Some(bytes.ok_or_else(damaged)?))
-    }
 }
