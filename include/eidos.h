@@ -904,6 +904,25 @@ eidos_status eidos_split_model_logits_from(const eidos_split_model *model,
                                            eidos_error **err);
 
 /**
+ * The logits of texts when the output of the module at `module_path` is `rows`, as `eidos_split_model_logits_from` gives them.
+ * Rows on disk are read batch by batch, and no more of them is in memory at a time.
+ *
+ * Activations that know where they come from must be those of that module for these texts, with
+ * `EIDOS_GRANULARITY_ALL_TOKENS`: otherwise `EIDOS_MISMATCH`. Of rows that a caller brought (`eidos_activations_from_rows`,
+ * `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on purpose, the rows of another module or of
+ * other texts. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_logits_from_activations(const eidos_split_model *model,
+                                                       const char *module_path,
+                                                       const eidos_activations *rows,
+                                                       const char *const *texts,
+                                                       size_t text_count,
+                                                       const eidos_logits_options *options,
+                                                       const eidos_control *control,
+                                                       eidos_activations **out,
+                                                       eidos_error **err);
+
+/**
  * How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
  */
 size_t eidos_split_model_logit_count(const eidos_split_model *model);

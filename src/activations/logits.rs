@@ -10,7 +10,7 @@ use super::options::CollectOptions;
 use super::provenance::Provenance;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::Rows;
+use crate::linalg::{Rows, TILE_ROWS};
 use crate::model::SplitModel;
 use crate::text::{Aggregation, EncodedTexts, Granularity, UnitsBuilder};
 use crate::threads::thread_count;
@@ -123,8 +123,57 @@ impl SplitModel {
             .detail("columns", columns)
             .detail("width", width));
         }
-        check_finite(rows, &path)?;
+        check_finite(rows, &path, control)?;
         self.run_texts(texts, Some(&Replaced { path, rows }), options, control)
+    }
+
+    /// The logits of texts when the output of the module at `path` is `activations`, as [`SplitModel::logits_of_texts_from`]
+    /// gives them. Activations that know where they come from must be those of that module for these texts, one row for
+    /// each token; of rows that a caller brought only the shape is known. Rows on disk are read batch by batch.
+    ///
+    /// To put in the rows of another module or of other texts on purpose, bring them as rows of your own.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] when the activations are of other units, of another module or of other texts; else those
+    /// of [`SplitModel::logits_of_texts_from`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "demo-model")] {
+    /// use eidos::{CollectOptions, Control, Granularity, LoadOptions, LogitsOptions, SplitModel};
+    /// let (control, texts) = (Control::new(), ["a warm and funny film"]);
+    /// let whole = LoadOptions { whole: true, ..LoadOptions::default() };
+    /// let model = SplitModel::load("eidos:demo", &["1"], &whole, &control)?;
+    /// let every_token = CollectOptions { granularity: Granularity::AllTokens, ..CollectOptions::default() };
+    /// let rows = &model.activations(&texts, &every_token, &control)?[0];
+    /// let options = LogitsOptions::default();
+    /// let logits = model.logits_of_texts_from_activations("1", rows, &texts, &options, &control)?;
+    /// assert_eq!(logits.rows(0, 1)?, model.logits_of_texts(&texts, &options, &control)?.rows(0, 1)?);
+    /// # }
+    /// # Ok::<(), eidos::Error>(())
+    /// ```
+    pub fn logits_of_texts_from_activations(
+        &self,
+        path: &str,
+        activations: &Activations,
+        texts: &[impl AsRef<str> + Sync],
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        self.check_module(path, activations)?;
+        check_granularity(activations)?;
+        check_texts(activations, texts)?;
+        self.logits_of_texts_from(path, activations, texts, options, control)
+    }
+
+    /// Refuses activations that say that they are another module's than the one at `path`, whatever spelling either has.
+    fn check_module(&self, path: &str, activations: &Activations) -> Result<()> {
+        let (path, _, site) = self.replaceable(path)?;
+        let Some(origin) = activations.provenance().split_point.as_deref() else { return Ok(()) };
+        if self.replaceable(origin).is_ok_and(|(_, _, of_origin)| of_origin == site) {
+            return Ok(());
+        }
+        let origin = if origin.is_empty() { "the whole model".to_owned() } else { format!("`{origin}`") };
+        Err(foreign(format!("the rows for `{path}` are activations of {origin}")))
     }
 
     fn run_texts(
@@ -187,6 +236,38 @@ impl Replaced<'_> {
     }
 }
 
+fn check_granularity(activations: &Activations) -> Result<()> {
+    match activations.provenance().granularity {
+        None | Some(Granularity::AllTokens) => Ok(()),
+        Some(granularity) => Err(Error::new(
+            ErrorCode::Mismatch,
+            format!("the rows are of the granularity `{}`, but a model goes on from a row for each token", granularity.name()),
+        )
+        .hint("collect the activations with the granularity `all_tokens`")),
+    }
+}
+
+fn check_texts(activations: &Activations, texts: &[impl AsRef<str>]) -> Result<()> {
+    let (known, given) = (activations.texts(), texts.len());
+    if known.is_empty() {
+        return Ok(());
+    }
+    if known.len() != given {
+        let message = format!("the rows are activations of {} texts, but {given} were given", known.len());
+        return Err(foreign(message).detail("texts", known.len()));
+    }
+    match texts.iter().zip(0..).find(|(text, index)| known.get(*index) != text.as_ref()) {
+        Some((_, index)) => Err(foreign(format!("the rows are activations of other texts: text {index} is another one"))
+            .detail("text", index)),
+        None => Ok(()),
+    }
+}
+
+fn foreign(message: String) -> Error {
+    Error::new(ErrorCode::Mismatch, message)
+        .hint("give the module and the texts that they were collected from, or bring them as rows of your own")
+}
+
 fn check_count(replaced: &Replaced<'_>, encoded: &EncodedTexts) -> Result<()> {
     let (rows, tokens) = (replaced.rows.row_count(), encoded.token_count());
     if rows == tokens {
@@ -200,11 +281,13 @@ fn check_count(replaced: &Replaced<'_>, encoded: &EncodedTexts) -> Result<()> {
         .detail("tokens", tokens))
 }
 
-fn check_finite(rows: &dyn Rows, path: &str) -> Result<()> {
+fn check_finite(rows: &dyn Rows, path: &str, control: &Control) -> Result<()> {
     let columns = rows.column_count().max(1);
     let mut first = 0;
     while first < rows.row_count() {
+        control.check()?;
         let run = rows.run(first);
+        let run = &run[..run.len().min(TILE_ROWS * columns)];
         if let Some(place) = run.iter().position(|value| !value.is_finite()) {
             let (row, column) = (first + place / columns, place % columns);
             let message = format!("row {row}, column {column} of the rows for `{path}` is {}", run[place]);

@@ -115,6 +115,15 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_split_model_logits_from(model, NULL, &value, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_split_model_logits_from(model, SPLIT, NULL, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_split_model_logits_from(model, SPLIT, &value, 1, 1, TEXTS, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(NULL, SPLIT, activations, TEXTS, 1, NULL, NULL,
+                                                                 &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, NULL, activations, TEXTS, 1, NULL, NULL,
+                                                                 &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, NULL, TEXTS, 1, NULL, NULL, &no_activations,
+                                                                 &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, activations, NULL, 1, NULL, NULL,
+                                                                 &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, activations, TEXTS, 1, NULL, NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, &no_activations, &err));
@@ -234,7 +243,7 @@ static void null_is_an_error_for_each_pointer(void)
 static void logits_go_on_from_rows(void)
 {
     eidos_split_model *whole = NULL;
-    eidos_activations *rows = NULL, *logits = NULL, *again = NULL, *changed = NULL, *nothing = NULL;
+    eidos_activations *rows = NULL, *own = NULL, *logits = NULL, *again = NULL, *changed = NULL, *nothing = NULL;
     eidos_load_options load;
     eidos_activations_options all;
     eidos_error *error = NULL;
@@ -265,6 +274,25 @@ static void logits_go_on_from_rows(void)
     bytes = count * eidos_activations_column_count(logits) * sizeof *copy;
     CHECK(eidos_activations_rows(logits, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(again, 0, count, &after, &error) == EIDOS_OK && !memcmp(before, after, bytes));
+    eidos_activations_free(again);
+    again = NULL;
+    CHECK(eidos_split_model_logits_from_activations(whole, SPLIT, rows, TEXTS, TEXT_COUNT, NULL, NULL, &again, &error) ==
+          EIDOS_OK);
+    CHECK(eidos_activations_rows(again, 0, count, &after, &error) == EIDOS_OK && !memcmp(before, after, bytes));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, "model.layers.1", rows, TEXTS, TEXT_COUNT, NULL,
+                                                                          NULL, &nothing, &err));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, SPLIT, activations, TEXTS, TEXT_COUNT, NULL,
+                                                                          NULL, &nothing, &err));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, SPLIT, rows, TEXTS, TEXT_COUNT - 1, NULL, NULL,
+                                                                          &nothing, &err));
+    CHECK(eidos_activations_from_rows(copy, count, width, NULL, &own, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits_from_activations(whole, "model.layers.1", own, TEXTS, TEXT_COUNT, NULL, NULL, &changed,
+                                                    &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(changed, 0, count, &after, &error) == EIDOS_OK && memcmp(before, after, bytes));
+    eidos_activations_free(changed);
+    changed = NULL;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits_from_activations(whole, SPLIT, own, TEXTS, TEXT_COUNT - 1, NULL,
+                                                                                  NULL, &nothing, &err));
     copy[0] += 10;
     CHECK(eidos_split_model_logits_from(whole, SPLIT, copy, count, width, TEXTS, TEXT_COUNT, NULL, NULL, &changed, &error) ==
           EIDOS_OK);
@@ -283,6 +311,7 @@ static void logits_go_on_from_rows(void)
     free(copy);
     eidos_split_model_free(whole);
     eidos_activations_free(rows);
+    eidos_activations_free(own);
     eidos_activations_free(logits);
     eidos_activations_free(again);
     eidos_activations_free(changed);

@@ -372,6 +372,9 @@ export const signatures = {
   eidos_split_model_logits_from: signature(
     status, address, string, floats, size, size, texts, size, logitsOptions.input, nullable, addressOut, addressOut,
   ),
+  eidos_split_model_logits_from_activations: signature(
+    status, address, string, address, texts, size, logitsOptions.input, nullable, addressOut, addressOut,
+  ),
   eidos_split_model_logit_count: signature(size, address),
   eidos_split_model_logit_name: signature(nullable, address, size, sizeOut),
 

@@ -2,7 +2,7 @@
 import { Activations } from './activations';
 import { floats, index, record, text, texts, whole } from './arguments';
 import { runWithControl } from './call';
-import { Handle, pointerOf, Resource, resourceOf } from './handle';
+import { Handle, isView, pointerOf, Resource, resourceOf } from './handle';
 import { callOnPool, handleIn, native, out, readText, textsForC, type Out, type Pointer } from './native';
 import { activationsOptions, loadOptions, logitsOptions } from './options';
 import type { ActivationsOptions, LoadOptions, LogitsOptions } from './options';
@@ -126,27 +126,77 @@ export class SplitModel extends Handle {
    * The logits of texts when the output of a module is `rows`: one row for each token of each text, as `activations()` gives
    * them with the granularity `all_tokens`. With those very rows, they are the same bits as those of `logits()`.
    *
+   * Activations that know where they come from must be those of that module for these texts; of rows of one's own only the
+   * shape is known. Rows on disk are read batch by batch.
+   *
    * @param modulePath the path of the module, or the number of a block.
-   * @param rows tokens * columns values, which must not change before the promise settles.
+   * @throws {EidosError} `mismatch` for activations of something else, `invalid_argument` for too few or many rows,
+   * `unknown_module`, `invalid_data` for a row with a number that is not finite, ...
+   */
+  async logitsFrom(
+    modulePath: string | number,
+    rows: Activations,
+    inputs: readonly string[],
+    options?: LogitsOptions,
+  ): Promise<Activations>;
+  /**
+   * @param rows tokens * columns values, copied at once, unless they are a view of this package.
    * @param columnCount how many values one row has.
-   * @throws {EidosError} `invalid_argument` for too few or many rows, `unknown_module`, `invalid_data` for a row with a number
-   * that is not finite, ...
    */
   async logitsFrom(
     modulePath: string | number,
     rows: Float32Array | ReadonlyFloat32Array,
     columnCount: number,
     inputs: readonly string[],
+    options?: LogitsOptions,
+  ): Promise<Activations>;
+  async logitsFrom(
+    modulePath: string | number,
+    rows: Activations | Float32Array | ReadonlyFloat32Array,
+    ...rest: readonly unknown[]
+  ): Promise<Activations> {
+    const path = typeof modulePath === 'number' ? String(whole('modulePath', modulePath)) : text('modulePath', modulePath);
+    if (rows instanceof Activations) return this.#logitsFromActivations(path, rows, ...(rest as [string[], LogitsOptions?]));
+    return this.#logitsFromRows(path, rows, ...(rest as [number, string[], LogitsOptions?]));
+  }
+
+  async #logitsFromActivations(
+    path: string,
+    activations: Activations,
+    inputs: readonly string[],
     options: LogitsOptions = {},
   ): Promise<Activations> {
     const model = this.#pointer;
-    const path = typeof modulePath === 'number' ? String(whole('modulePath', modulePath)) : text('modulePath', modulePath);
-    const values = floats('rows', rows);
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const checked = textsForC(texts('inputs', inputs));
+    const struct = logitsOptions(options);
+    return this.#toHead(
+      options,
+      (control, result, error) =>
+        callOnPool(
+          native().eidos_split_model_logits_from_activations,
+          model, path, pointer, checked, checked.length, struct, control, result, error,
+        ),
+      [rows],
+    );
+  }
+
+  async #logitsFromRows(
+    path: string,
+    rows: Float32Array | ReadonlyFloat32Array,
+    columnCount: number,
+    inputs: readonly string[],
+    options: LogitsOptions = {},
+  ): Promise<Activations> {
+    const model = this.#pointer;
+    const given = floats('rows', rows);
     const columns = whole('columnCount', columnCount);
-    const rowCount = columns === 0 ? 0 : values.length / columns;
+    const rowCount = columns === 0 ? 0 : given.length / columns;
     if (!Number.isInteger(rowCount)) {
-      throw new RangeError(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
+      throw new RangeError(`rows has ${given.length} values, which is no multiple of its ${columns} columns`);
     }
+    const values = isView(given) ? given : given.slice();
     const checked = textsForC(texts('inputs', inputs));
     const struct = logitsOptions(options);
     return this.#toHead(options, (control, result, error) =>
@@ -184,11 +234,12 @@ export class SplitModel extends Handle {
   #toHead(
     options: LogitsOptions,
     start: (control: Pointer, result: Out, error: Out) => Promise<number>,
+    uses: readonly Resource[] = [],
   ): Promise<Activations> {
     const result = out();
     return runWithControl(
       options,
-      [resourceOf(this, SplitModel)],
+      [resourceOf(this, SplitModel), ...uses],
       (control, error) => start(control, result, error),
       () => new Activations(new Resource(handleIn(result), native().eidos_activations_free)),
     );

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 
-import { SplitModel } from '@eidos/eidos';
+import { Activations, SplitModel } from '@eidos/eidos';
 
 import { assertNothingLives } from './helpers.mjs';
 
@@ -31,6 +31,33 @@ test('rows that were captured lead to the same logits, others to others', async 
   rows[0] = 0;
   await assert.rejects(from('model.layers.9', films), { code: 'unknown_module' });
   await assert.rejects(from(path, films.slice(1)), { code: 'invalid_argument', message: /tokens/ });
+});
+
+test('activations lead to the same logits, in memory and on disk, and nothing else is taken for them', async () => {
+  const model = await SplitModel.load('eidos:demo', { splitPoints: [1], whole: true });
+  const before = (await model.logits(films)).copyRows();
+  const [activations] = await model.activations(films, { granularity: 'all_tokens' });
+  const [spilled] = await model.activations(films, { granularity: 'all_tokens', memoryLimit: 1, shardBytes: 4096 });
+  assert.ok(spilled.isOnDisk);
+  assert.throws(() => spilled.rows(), { code: 'invalid_argument', message: /shard/ });
+  const own = Activations.fromRows(activations.copyRows(), activations.columnCount);
+  for (const rows of [activations, spilled, own]) {
+    assert.deepEqual((await model.logitsFrom(path, rows, films, { threads: 1 })).copyRows(), before);
+  }
+  const [words] = await model.activations(films);
+  await assert.rejects(model.logitsFrom(path, words, films), { code: 'mismatch', message: /word/ });
+  await assert.rejects(model.logitsFrom(2, activations, films), { code: 'mismatch', message: /model\.layers\.1/ });
+  await assert.rejects(model.logitsFrom(path, activations, films.slice(1)), { code: 'mismatch', message: /2 texts, but 1/ });
+  await assert.rejects(model.logitsFrom(path, activations, 'a film'), TypeError);
+  await assert.rejects(model.logitsFrom(path, {}, 192, films), TypeError);
+
+  // What is passed in may be changed or closed at once.
+  const rows = activations.copyRows();
+  const pending = [model.logitsFrom(path, rows, activations.columnCount, films), model.logitsFrom(path, spilled, films)];
+  rows.fill(NaN);
+  spilled.close();
+  for (const logits of await Promise.all(pending)) assert.deepEqual(logits.copyRows(), before);
+  await assert.rejects(model.logitsFrom(path, spilled, films), { code: 'invalid_handle' });
 });
 
 test('columns have names', async () => {

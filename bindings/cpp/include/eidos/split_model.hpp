@@ -231,6 +231,17 @@ public:
                                            rows.row_count(), rows.column_count(), texts.data(), texts.size(), &c_options);
     }
 
+    /// As above; rows on disk are read batch by batch. Activations that know where they come from must be those of that module
+    /// for these texts, with Granularity::all_tokens: otherwise Status::mismatch is thrown. Of rows of your own only the shape
+    /// is known.
+    [[nodiscard]] Activations logits_from(const StringArg &module_path, const Activations &rows, const StringArgs &texts,
+                                          const LogitsOptions &options = {}, const Control &control = {}) const
+    {
+        const eidos_logits_options c_options = detail::to_c(options);
+        return control.create<Activations>(eidos_split_model_logits_from_activations, handle(), module_path.c_str(),
+                                           rows.handle(), texts.data(), texts.size(), &c_options);
+    }
+
     /// How many columns the logits have: ids of the vocabulary, or labels of a classifier. 0 without a head.
     [[nodiscard]] std::size_t logit_count() const { return eidos_split_model_logit_count(handle()); }
 

@@ -272,6 +272,7 @@ end
 @c eidos_logits_options_init(options::Ptr{eidos_logits_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_logits(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_split_model_logits_from(model::Ptr{eidos_split_model}, module_path::Cstring, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_logits_from_activations(model::Ptr{eidos_split_model}, module_path::Cstring, rows::Ptr{eidos_activations}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_logit_count(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_logit_name(model::Ptr{eidos_split_model}, column::Csize_t, len::Ptr{Csize_t})::Cstring
 

@@ -7,6 +7,16 @@
     @test before.granularity == :all_tokens && any(name -> occursin("film", name), names)
     acts = activations(model, films; granularity = :all_tokens)
     @test Matrix(logits(model, model.split => acts, films)) == Matrix(before)
+    spilled = activations(model, films; granularity = :all_tokens, memory_limit = 1, shard_bytes = 4096)
+    @test spilled.on_disk && status(() -> pointer(spilled)) == :unsupported # they lie in several shards
+    @test Matrix(logits(model, 1 => spilled, films)) == Matrix(before)
+    @test Matrix(logits(model, 1 => Matrix(acts), films)) == Matrix(before)
+    @test Matrix(logits(model, 1 => Activations(Matrix(acts)), films)) == Matrix(before)
+    @test status(() -> logits(model, 2 => acts, films)) == :mismatch
+    @test status(() -> logits(model, 1 => activations(model, films), films)) == :mismatch
+    @test status(() -> logits(model, 1 => acts, films[1:1])) == :mismatch
+    close(spilled)
+    @test status(() -> logits(model, 1 => spilled, films)) == :invalid_handle
     changed = Matrix(acts)
     changed[1, 1] += 10
     @test Matrix(logits(model, "model.layers.1" => changed, films; threads = 1)) != Matrix(before)
