@@ -12,8 +12,9 @@ const split = 'model.layers.2.mlp';
 const sentence = 'This movie is so<|mask|>.';
 const word = ' funny'; // the concept is the one that this word excites
 
+/** @param {import('@eidos/eidos').ReadonlyFloat32Array} logits */
 function probabilities(logits) {
-  const largest = logits.reduce((a, b) => Math.max(a, b));
+  const largest = Math.max(...logits);
   const powers = Array.from(logits, (logit) => Math.exp(logit - largest));
   const sum = powers.reduce((a, b) => a + b);
   return powers.map((power) => power / sum);
@@ -45,12 +46,17 @@ const after = await model.logitsFrom(split, steered, width, [sentence]);
 
 // 4. What the model expects at the masked place; Ġ is how the vocabulary writes a space.
 const place = Array.from({ length: rows.rowCount }, (_, row) => rows.unit(row)).indexOf('<|mask|>');
-const [expected, expectedAfter] = [before, after].map((logits) => probabilities(logits.rows(place, 1)));
-const change = (token) => expectedAfter[token] - expected[token];
-const order = expected.map((_, token) => token).sort((a, b) => change(b) - change(a));
-const percent = (share) => `${(100 * share).toFixed(1).padStart(4)} %`;
-const show = (token) => console.log(`  ${percent(expected[token])} -> ${percent(expectedAfter[token])}  ${model.logitName(token)}`);
+const expected = probabilities(before.rows(place, 1));
+const expectedAfter = probabilities(after.rows(place, 1));
+const changes = expected.map((share, token) => ({ token, before: share, after: expectedAfter[token] }));
+changes.sort((a, b) => b.after - b.before - (a.after - a.before));
+
+/** @param {(typeof changes)[number]} change */
+function show({ token, before, after }) {
+  const [from, to] = [before, after].map((share) => `${(100 * share).toFixed(1).padStart(4)} %`);
+  console.log(`  ${from} -> ${to}  ${model.logitName(token)}`);
+}
 console.log(`with ${strength.toFixed(1)} standard deviations of the concept in each row, more expected:`);
-order.slice(0, 5).forEach(show);
+changes.slice(0, 5).forEach(show);
 console.log('and less:');
-order.slice(-5).reverse().forEach(show);
+changes.slice(-5).reverse().forEach(show);

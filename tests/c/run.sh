@@ -73,7 +73,7 @@ for name in modules concepts own_activations labels steering; do "target/release
 target/release/examples/resume "$out/saved" | diff "$out/resume.output" -
 
 say "the README shows the example as it is"
-scripts/readme.sh "$out/concepts"
+scripts/readme.sh "$out/concepts" "$out/steering"
 
 say "the contract and the examples under AddressSanitizer and UBSan"
 gcc -std=c11 $strict $sanitize tests/c/abi.c -o "$out/abi-sanitized" $link
