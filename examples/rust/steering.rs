@@ -7,9 +7,7 @@
 use std::error::Error;
 
 use eidos::linalg::RowSlice;
-use eidos::{
-    CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, LogitsOptions, SplitModel, TopInputs,
-};
+use eidos::{CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, LogitsOptions, SplitModel, TopInputs};
 
 const SPLIT: &str = "model.layers.2.mlp";
 const SENTENCE: &str = "This movie is so<|mask|>.";

@@ -20,7 +20,7 @@ use super::storage::Storage;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{SplitModel, plan_batches};
-use crate::text::{EncodedTexts, StringTable, Units};
+use crate::text::{EncodedTexts, Granularity, StringTable, Units};
 use crate::threads::{no_thread, start, thread_count};
 
 impl SplitModel {
@@ -63,6 +63,24 @@ impl SplitModel {
         self.collect(encoded, &Arc::new(StringTable::default()), options, control)
     }
 
+    /// The activations of texts that are token ids already, at each split point: a row for each token, whatever granularity
+    /// the options name. The model reads these ids and no others: no special token is added. The units are the vocabulary's
+    /// own strings.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; else those of [`SplitModel::activations`].
+    pub fn activations_of_token_ids(
+        &self,
+        sequences: &[&[u32]],
+        options: &CollectOptions,
+        control: &Control,
+    ) -> Result<Vec<Activations>> {
+        options.check()?;
+        check_sequences(sequences)?;
+        let options = CollectOptions { granularity: Granularity::AllTokens, ..options.clone() };
+        self.collect(self.tokenizer()?.encode_ids(sequences)?, &Arc::default(), &options, control)
+    }
+
     fn collect(
         &self,
         mut encoded: EncodedTexts,
@@ -98,6 +116,13 @@ impl SplitModel {
         let run = Run { model: self, encoded: &encoded, options, forward: &forward, widths, row_per_text: false };
         run.collect(abouts, control)
     }
+}
+
+pub(super) fn check_sequences(sequences: &[&[u32]]) -> Result<()> {
+    if sequences.is_empty() {
+        return Err(Error::argument("no sequences of token ids were given").hint("give at least one"));
+    }
+    Ok(())
 }
 
 /// What the model gives for the texts of a batch: a tensor for each matrix that is collected, of the rows of the first

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::collect::Run;
+use super::collect::{Run, check_sequences};
 use super::matrix::{About, Activations};
 use super::options::CollectOptions;
 use super::provenance::Provenance;
@@ -12,7 +12,7 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::{Rows, TILE_ROWS};
 use crate::model::SplitModel;
-use crate::text::{Aggregation, EncodedTexts, Granularity, UnitsBuilder};
+use crate::text::{Aggregation, EncodedTexts, Granularity, StringTable, Tokenizer, UnitsBuilder};
 use crate::threads::thread_count;
 
 /// How logits are computed. Results do not depend on it.
@@ -176,6 +176,23 @@ impl SplitModel {
         Err(foreign(format!("the rows for `{path}` are activations of {origin}")))
     }
 
+    /// The logits of texts that are token ids already, as [`SplitModel::logits_of_texts`] gives them. The model reads these
+    /// ids and no others: no special token is added.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; else those of [`SplitModel::logits_of_texts`].
+    pub fn logits_of_token_ids(
+        &self,
+        sequences: &[&[u32]],
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        self.check_head()?;
+        check_sequences(sequences)?;
+        let encoded = self.tokenizer()?.encode_ids(sequences)?;
+        self.run_encoded(encoded, &Arc::default(), None, options, control)
+    }
+
     fn run_texts(
         &self,
         texts: &[impl AsRef<str> + Sync],
@@ -186,19 +203,32 @@ impl SplitModel {
         if texts.is_empty() {
             return Err(Error::argument("no texts were given").hint("give at least one text"));
         }
-        let options = options.to_collect(self.logit_count());
         let threads = thread_count(options.threads);
-        let mut encoded = self.tokenizer()?.encode_texts(texts, Granularity::AllTokens, threads, control)?;
+        let encoded = self.tokenizer()?.encode_texts(texts, Granularity::AllTokens, threads, control)?;
         if let Some(replaced) = replaced {
             check_count(replaced, &encoded)?;
         }
+        let texts = Arc::new(texts.iter().map(AsRef::as_ref).collect());
+        self.run_encoded(encoded, &texts, replaced, options, control)
+    }
+
+    /// `texts` are empty where there are only ids.
+    fn run_encoded(
+        &self,
+        mut encoded: EncodedTexts,
+        texts: &Arc<StringTable>,
+        replaced: Option<&Replaced<'_>>,
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        let options = options.to_collect(self.logit_count());
         let row_per_text = self.has_logits_per_text();
         if row_per_text {
-            one_unit_a_text(&mut encoded, texts);
+            one_unit_a_text(&mut encoded, texts, self.tokenizer()?)?;
         }
         let about = About {
             units: Some(Arc::new(std::mem::take(&mut encoded.units))),
-            texts: Arc::new(texts.iter().map(AsRef::as_ref).collect()),
+            texts: Arc::clone(texts),
             provenance: Provenance {
                 model: Some(self.name().to_owned()),
                 // What the whole model gives, whose path is empty.
@@ -241,7 +271,10 @@ fn check_granularity(activations: &Activations) -> Result<()> {
         None | Some(Granularity::AllTokens) => Ok(()),
         Some(granularity) => Err(Error::new(
             ErrorCode::Mismatch,
-            format!("the rows are of the granularity `{}`, but a model goes on from a row for each token", granularity.name()),
+            format!(
+                "the rows are of the granularity `{}`, but a model goes on from a row for each token",
+                granularity.name()
+            ),
         )
         .hint("collect the activations with the granularity `all_tokens`")),
     }
@@ -257,8 +290,10 @@ fn check_texts(activations: &Activations, texts: &[impl AsRef<str>]) -> Result<(
         return Err(foreign(message).detail("texts", known.len()));
     }
     match texts.iter().zip(0..).find(|(text, index)| known.get(*index) != text.as_ref()) {
-        Some((_, index)) => Err(foreign(format!("the rows are activations of other texts: text {index} is another one"))
-            .detail("text", index)),
+        Some((_, index)) => {
+            Err(foreign(format!("the rows are activations of other texts: text {index} is another one"))
+                .detail("text", index))
+        }
         None => Ok(()),
     }
 }
@@ -305,15 +340,21 @@ fn check_finite(rows: &dyn Rows, path: &str, control: &Control) -> Result<()> {
     Ok(())
 }
 
-/// Lets each text with tokens be one unit, whose row is the only one that the model gives for it.
-fn one_unit_a_text(encoded: &mut EncodedTexts, texts: &[impl AsRef<str>]) {
+/// Lets each text with tokens be one unit, whose row is the only one that the model gives for it. Where there are only ids,
+/// its string is what they stand for.
+fn one_unit_a_text(encoded: &mut EncodedTexts, texts: &StringTable, tokenizer: &Tokenizer) -> Result<()> {
     let mut units = UnitsBuilder::default();
     encoded.text_units = vec![0];
     let mut count = 0;
-    for (index, text) in texts.iter().enumerate() {
+    for index in 0..encoded.text_count() {
         if !encoded.ids(index).is_empty() {
-            let string = units.intern(text.as_ref());
-            units.push(index as u32, 0, text.as_ref().len() as u32, string);
+            let text = texts.get(index);
+            let string = if texts.is_empty() {
+                units.intern(&tokenizer.decode(encoded.ids(index))?)
+            } else {
+                units.intern(text)
+            };
+            units.push(index as u32, 0, text.len() as u32, string);
             count += 1;
         }
         encoded.text_units.push(count);
@@ -321,4 +362,5 @@ fn one_unit_a_text(encoded: &mut EncodedTexts, texts: &[impl AsRef<str>]) {
     encoded.units = units.finish();
     encoded.positions = vec![0; count];
     encoded.unit_starts = (0..=count).collect();
+    Ok(())
 }

@@ -39,7 +39,7 @@ options!(
 );
 
 impl eidos_logits_options {
-    fn to_rust(self) -> LogitsOptions {
+    pub(super) fn to_rust(self) -> LogitsOptions {
         let defaults = LogitsOptions::default();
         LogitsOptions {
             batch_tokens: usize::try_from(self.batch_tokens).unwrap_or(usize::MAX),

@@ -21,7 +21,7 @@ fn rows_of(model: &SplitModel, texts: &[&str]) -> Activations {
     model.activations(texts, &options, &Control::new()).unwrap().remove(0)
 }
 
-fn bits(logits: &Activations) -> Vec<u32> {
+pub fn bits(logits: &Activations) -> Vec<u32> {
     let mut bits = Vec::new();
     for row in 0..logits.row_count() {
         bits.extend(logits.rows(row, 1).unwrap().iter().map(|value| value.to_bits()));
@@ -138,8 +138,8 @@ fn other_rows_change_the_logits_of_their_text_alone() {
     }
 }
 
-#[test]
-fn a_classifier_of_texts_gives_one_row_a_text() {
+/// A classifier of texts, and a block of it.
+pub fn classifier() -> (SplitModel, &'static str) {
     // Only the shape of the folder is needed here: a fixture with a head, and the tokenizer of its family.
     let folder = crate::golden::folder("bert");
     let options = LoadOptions { whole: true, ..LoadOptions::default() };
@@ -149,6 +149,12 @@ fn a_classifier_of_texts_gives_one_row_a_text() {
     let path = "bert.encoder.layer.0";
     let model =
         crate::golden::load("bert", "classify", "weights", &[path], &options).unwrap().with_tokenizer(tokenizer);
+    (model, path)
+}
+
+#[test]
+fn a_classifier_of_texts_gives_one_row_a_text() {
+    let (model, path) = classifier();
     assert!(model.has_logits_per_text());
     let texts = ["a film", "", "the film of a film"];
     let rows = rows_of(&model, &texts);

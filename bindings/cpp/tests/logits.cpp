@@ -73,6 +73,36 @@ TEST(Logits, AreNotMadeFromActivationsOfSomethingElse)
     EXPECT_EQ(status("model.layers.1", rows, {films.front()}), eidos::Status::mismatch);
 }
 
+TEST(TokenIds, LeadToWhatTheirTextLeadsTo)
+{
+    const auto model = whole();
+    eidos::TokenIds ids;
+    for (const auto &film : films) {
+        ids.emplace_back();
+        for (const auto &token : model.tokens(film))
+            ids.back().push_back(token.id);
+    }
+    EXPECT_EQ(values(model.logits_of_token_ids(ids)), values(model.logits(films)));
+    const auto found = model.activations_of_token_ids(ids), expected = all_tokens(model);
+    EXPECT_EQ(found.copy_rows().values().size(), expected.copy_rows().values().size());
+    EXPECT_EQ(values(found), values(expected));
+    EXPECT_EQ(found.unit(1), expected.unit(1));
+    EXPECT_EQ(values(model.logits_from("1", found, films)), values(model.logits(films)));
+    EXPECT_EQ(model.activations_of_token_ids_per_split_point(ids).size(), 1u);
+    EXPECT_THROW((void)model.logits_of_token_ids({}), eidos::Error);
+    EXPECT_THROW((void)model.logits_of_token_ids({{6000}}), eidos::Error);
+    EXPECT_EQ(model.activations_of_token_ids({{}, {5, 6}}).row_count(), 2u);
+}
+
+TEST(TokenIds, HaveStringsAndPlaces)
+{
+    const auto tokens = whole().tokens("caf\u00e9 films");
+    EXPECT_EQ(tokens.front().string, "<|begin_of_text|>");
+    EXPECT_EQ(tokens.front().begin, tokens.front().end);
+    EXPECT_EQ(tokens[tokens.size() - 2].end, std::string("caf\u00e9 films").size());
+    EXPECT_EQ(tokens[1].begin, 0u);
+}
+
 TEST(Logits, HaveColumnsWithNames)
 {
     const auto model = whole();

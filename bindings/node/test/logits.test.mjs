@@ -60,6 +60,34 @@ test('activations lead to the same logits, in memory and on disk, and nothing el
   await assert.rejects(model.logitsFrom(path, spilled, films), { code: 'invalid_handle' });
 });
 
+test('token ids lead to what their text leads to', async () => {
+  const model = await SplitModel.load('eidos:demo', { splitPoints: [1], whole: true });
+  const texts = ['a café 😀 film', 'what a waste of two hours'];
+  const tokens = model.tokens(texts[0]);
+  assert.deepEqual(tokens[0], { id: 5996, string: '<|begin_of_text|>', begin: 0, end: 0 });
+  assert.equal(tokens.at(-2).string, 'Ġfilm');
+  assert.equal(texts[0].slice(tokens.at(-2).begin, tokens.at(-2).end), ' film');
+  assert.equal(model.logitName(tokens.at(-2).id), 'Ġfilm');
+  assert.equal(model.tokens('').length, 2);
+
+  const ids = texts.map((text) => model.tokens(text).map(({ id }) => id));
+  const copies = async (promise) => (await promise).copyRows();
+  assert.deepEqual(await copies(model.logitsOfTokenIds(ids)), await copies(model.logits(texts)));
+  const [found] = await model.activationsOfTokenIds([Uint32Array.from(ids[0]), ids[1]], { threads: 1 });
+  const [expected] = await model.activations(texts, { granularity: 'all_tokens' });
+  assert.deepEqual(found.copyRows(), expected.copyRows());
+  assert.equal(found.unit(1), 'a');
+  assert.equal(found.granularity, 'all_tokens');
+  const [few] = await model.activationsOfTokenIds([[], [5, 6]]);
+  assert.equal(few.rowCount, 2);
+  await assert.rejects(model.logitsOfTokenIds([[6000]]), { code: 'mismatch', message: /6000/ });
+  await assert.rejects(model.logitsOfTokenIds([]), { code: 'invalid_argument' });
+  await assert.rejects(model.logitsOfTokenIds([[-1]]), RangeError);
+  await assert.rejects(model.logitsOfTokenIds([1, 2]), TypeError);
+  await assert.rejects(model.activationsOfTokenIds('a film'), TypeError);
+  assert.throws(() => model.tokens(5), TypeError);
+});
+
 test('columns have names', async () => {
   const model = await SplitModel.load('eidos:demo', { splitPoints: [1], whole: true });
   const names = Array.from({ length: model.logitCount }, (_, column) => model.logitName(column));

@@ -6,7 +6,7 @@
     logits(f, model, texts; ...)
 
 What the head of a [`SplitModel`](@ref) gives for texts, as [`Activations`](@ref): one column for each token, special ones
-included, or for each text where the model classifies texts. Row `j` stands for `logit_names(model)[j]`. The model must have
+included, or for each text where the model classifies texts. Texts may be vectors of ids, see [`tokens`](@ref). Row `j` stands for `logit_names(model)[j]`. The model must have
 been loaded with `whole = true`.
 
 With `path => activations`, the output of that module is replaced: a matrix, features x tokens, as
@@ -33,11 +33,14 @@ logits(model, model.split => 2 .* acts, ["a warm film"])
 ```
 """
 function logits(model::SplitModel, texts; keywords...)
-    inputs = strings(texts)
+    inputs = source(texts)
     run_to_head(model; keywords...) do pointer, options, control, handle, err
-        LibEidos.eidos_split_model_logits(pointer, inputs, length(inputs), options, control, handle, err)
+        run_logits(pointer, inputs, options, control, handle, err)
     end
 end
+
+run_logits(model, texts::Vector{String}, options, control, handle, err) =
+    LibEidos.eidos_split_model_logits(model, texts, length(texts), options, control, handle, err)
 
 logits(model::SplitModel, (path, matrix)::Pair, texts; keywords...) =
     logits_from(model, split_point(path), matrix, strings(texts); keywords...)

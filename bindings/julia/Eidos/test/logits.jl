@@ -1,3 +1,23 @@
+@testset "token ids" begin
+    films = ["a warm café film", "what a waste of two hours"]
+    model = SplitModel("eidos:demo"; split = 1, whole = true)
+    found = tokens(model, films[1])
+    @test found[1].string == "<|begin_of_text|>" && isempty(found[1].range)
+    @test found[2].string == "a" && films[1][found[2].range] == "a"
+    @test all(token -> isvalid(films[1], first(token.range)), found[2:end-1])
+    @test films[1][found[end-1].range] == " film" && logit_names(model)[found[end-1].id+1] == found[end-1].string
+    ids = [[token.id for token in tokens(model, film)] for film in films]
+    @test Matrix(logits(model, ids)) == Matrix(logits(model, films))
+    acts = activations(model, ids)
+    @test Matrix(acts) == Matrix(activations(model, films; granularity = :all_tokens))
+    @test acts.granularity == :all_tokens && unit(acts, 2) == "a"
+    @test Matrix(logits(model, 1 => acts, films)) == Matrix(logits(model, films))
+    @test size(activations(model, [Int[], UInt32[5, 6]]), 2) == 2
+    @test status(() -> logits(model, [[6000]])) == :mismatch
+    @test status(() -> logits(model, Vector{Int}[])) == :invalid_argument
+    @test_throws InexactError logits(model, [[-1]])
+end
+
 @testset "logits, and logits from activations" begin
     films = ["a warm and funny film", "what a waste of two hours"]
     model = SplitModel("eidos:demo"; split = 1, whole = true)
