@@ -68,7 +68,8 @@ impl SplitModel {
     /// own strings.
     ///
     /// # Errors
-    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; else those of [`SplitModel::activations`].
+    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for more ids than
+    /// [`SplitModel::max_positions`]; else those of [`SplitModel::activations`].
     pub fn activations_of_token_ids(
         &self,
         sequences: &[&[u32]],
@@ -76,9 +77,27 @@ impl SplitModel {
         control: &Control,
     ) -> Result<Vec<Activations>> {
         options.check()?;
-        check_sequences(sequences)?;
+        self.check_sequences(sequences)?;
         let options = CollectOptions { granularity: Granularity::AllTokens, ..options.clone() };
         self.collect(self.tokenizer()?.encode_ids(sequences)?, &Arc::default(), &options, control)
+    }
+
+    /// Texts are cut to what the model can read, but ids are never: who gives too many is told.
+    pub(super) fn check_sequences(&self, sequences: &[&[u32]]) -> Result<()> {
+        if sequences.is_empty() {
+            return Err(Error::argument("no sequences of token ids were given").hint("give at least one"));
+        }
+        let most = self.max_positions();
+        if let Some(sequence) = sequences.iter().position(|ids| ids.len() > most) {
+            let (length, name) = (sequences[sequence].len(), self.name());
+            let message =
+                format!("sequence {sequence} has {length} token ids, but `{name}` was made for {most} tokens");
+            return Err(Error::argument(message)
+                .hint(format!("cut sequences to {most} ids"))
+                .detail("length", length)
+                .detail("positions", most));
+        }
+        Ok(())
     }
 
     fn collect(
@@ -116,13 +135,6 @@ impl SplitModel {
         let run = Run { model: self, encoded: &encoded, options, forward: &forward, widths, row_per_text: false };
         run.collect(abouts, control)
     }
-}
-
-pub(super) fn check_sequences(sequences: &[&[u32]]) -> Result<()> {
-    if sequences.is_empty() {
-        return Err(Error::argument("no sequences of token ids were given").hint("give at least one"));
-    }
-    Ok(())
 }
 
 /// What the model gives for the texts of a batch: a tensor for each matrix that is collected, of the rows of the first

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::collect::{Run, check_sequences};
+use super::collect::Run;
 use super::matrix::{About, Activations};
 use super::options::CollectOptions;
 use super::provenance::Provenance;
@@ -180,7 +180,8 @@ impl SplitModel {
     /// ids and no others: no special token is added.
     ///
     /// # Errors
-    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; else those of [`SplitModel::logits_of_texts`].
+    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for more ids than
+    /// [`SplitModel::max_positions`]; else those of [`SplitModel::logits_of_texts`].
     pub fn logits_of_token_ids(
         &self,
         sequences: &[&[u32]],
@@ -188,7 +189,7 @@ impl SplitModel {
         control: &Control,
     ) -> Result<Activations> {
         self.check_head()?;
-        check_sequences(sequences)?;
+        self.check_sequences(sequences)?;
         let encoded = self.tokenizer()?.encode_ids(sequences)?;
         self.run_encoded(encoded, &Arc::default(), None, options, control)
     }

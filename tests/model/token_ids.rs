@@ -108,6 +108,12 @@ fn ids_that_cannot_be_are_refused_with_a_reason() {
     assert_eq!(error.code(), ErrorCode::InvalidArgument);
     let split = SplitModel::load("eidos:demo", &["1"], &LoadOptions::default(), &control).unwrap();
     assert!(split.logits_of_token_ids(&[&[1]], &LogitsOptions::default(), &control).is_err());
+    let long = vec![7; model.max_positions() + 1];
+    let error = model.activations_of_token_ids(&[&[1], &long], &collect, &control).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    assert!(error.to_string().contains("sequence 1 has 513 token ids"), "{error}");
+    assert!(model.logits_of_token_ids(&[&long], &LogitsOptions::default(), &control).is_err());
+    assert!(model.logits_of_token_ids(&[&long[1..]], &LogitsOptions::default(), &control).is_ok());
     let empty = model.activations_of_token_ids(&[&[], &[1, 2], &[]], &collect, &control).unwrap();
     assert_eq!(empty[0].row_count(), 2);
 }
