@@ -962,7 +962,8 @@ const char *eidos_split_model_token_string(const eidos_split_model *model,
 /**
  * The activations of texts that are token ids already, at each split point, as `eidos_split_model_activations` gives them with
  * `EIDOS_GRANULARITY_ALL_TOKENS`, whatever granularity `options` name. The model reads these ids and no others: no special
- * token is added. `ids` are those of all sequences, one after the other, and `id_counts` says how many each has.
+ * token is added, and more than it was made for are an error. `ids` are those of all sequences, one after the other, and
+ * `id_counts` says how many each has.
  *
  * The units are the vocabulary's own strings. `options`, `control` and `err` may be NULL.
  */
