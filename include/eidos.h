@@ -906,6 +906,25 @@ eidos_status eidos_split_model_logits_from(const eidos_split_model *model,
                                            eidos_error **err);
 
 /**
+ * The logits of texts when the output of the module at `module_path` is `rows`, as `eidos_split_model_logits_from` gives them.
+ * Rows on disk are read batch by batch, and no more of them is in memory at a time.
+ *
+ * Activations that know where they come from must be those of that module for these texts, with
+ * `EIDOS_GRANULARITY_ALL_TOKENS`: otherwise `EIDOS_MISMATCH`. Of rows that a caller brought (`eidos_activations_from_rows`,
+ * `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on purpose, the rows of another module or of
+ * other texts. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_logits_from_activations(const eidos_split_model *model,
+                                                       const char *module_path,
+                                                       const eidos_activations *rows,
+                                                       const char *const *texts,
+                                                       size_t text_count,
+                                                       const eidos_logits_options *options,
+                                                       const eidos_control *control,
+                                                       eidos_activations **out,
+                                                       eidos_error **err);
+
+/**
  * How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
  */
 size_t eidos_split_model_logit_count(const eidos_split_model *model);
@@ -916,6 +935,62 @@ size_t eidos_split_model_logit_count(const eidos_split_model *model);
  * tokenizer. Borrowed from the model; `len` may be NULL.
  */
 const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t column, size_t *len);
+
+/* --- Token ids ----------------------------------------------------------------------------------------------------- */
+
+/**
+ * The tokens of a text as the model reads them: special ones included, cut to what the model can read. `count` receives how
+ * many there are, and each array, where not NULL, those of the first `capacity`: the ids, and the first byte and one past the
+ * last byte of the text that each stands for, on character boundaries. A special token stands for none: both are the same.
+ * Ask with a `capacity` of 0 first to know how many places are needed.
+ */
+eidos_status eidos_split_model_tokens(const eidos_split_model *model,
+                                      const char *text,
+                                      uint32_t *ids,
+                                      uint32_t *begins,
+                                      uint32_t *ends,
+                                      size_t capacity,
+                                      size_t *count,
+                                      eidos_error **err);
+
+/**
+ * The vocabulary's own string of a token id (`Ġfilm`, `##ing`), empty where the vocabulary has none; NULL beyond the model's
+ * last id, and for a model that was loaded without its tokenizer. Borrowed from the model; `len` may be NULL.
+ */
+const char *eidos_split_model_token_string(const eidos_split_model *model,
+                                           uint32_t id,
+                                           size_t *len);
+
+/**
+ * The activations of texts that are token ids already, at each split point, as `eidos_split_model_activations` gives them with
+ * `EIDOS_GRANULARITY_ALL_TOKENS`, whatever granularity `options` name. The model reads these ids and no others: no special
+ * token is added, and more than it was made for are an error. `ids` are those of all sequences, one after the other, and
+ * `id_counts` says how many each has.
+ *
+ * The units are the vocabulary's own strings. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_activations_of_token_ids(const eidos_split_model *model,
+                                                        const uint32_t *ids,
+                                                        const size_t *id_counts,
+                                                        size_t sequence_count,
+                                                        const eidos_activations_options *options,
+                                                        const eidos_control *control,
+                                                        eidos_activations **out,
+                                                        size_t out_count,
+                                                        eidos_error **err);
+
+/**
+ * The logits of texts that are token ids already, as `eidos_split_model_logits` gives them; `ids` and `id_counts` as for
+ * `eidos_split_model_activations_of_token_ids`. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_logits_of_token_ids(const eidos_split_model *model,
+                                                   const uint32_t *ids,
+                                                   const size_t *id_counts,
+                                                   size_t sequence_count,
+                                                   const eidos_logits_options *options,
+                                                   const eidos_control *control,
+                                                   eidos_activations **out,
+                                                   eidos_error **err);
 
 /* --- Explainers: fitted concepts ----------------------------------------------------------------------------------- */
 

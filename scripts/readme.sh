@@ -1,15 +1,18 @@
 #!/usr/bin/env bash
-# Checks that the README shows the C example as it is and what it prints; UPDATE=1 writes both into the README.
-#   scripts/readme.sh PROGRAM      PROGRAM is examples/c/concepts.c, compiled
+# Checks that the README shows the C example concepts as it is and what it and steering print; UPDATE=1 writes that into the
+# README.
+#   scripts/readme.sh CONCEPTS STEERING      examples/c/concepts.c and steering.c, compiled
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 new=$(mktemp)
 output=$(mktemp)
-trap 'rm -f "$new" "$output"' EXIT
+steering=$(mktemp)
+trap 'rm -f "$new" "$output" "$steering"' EXIT
 "$1" >"$output" 2>/dev/null
+"$2" >"$steering"
 
-awk -v output="$output" '
+awk -v output="$output" -v steering="$steering" '
     function show(file, kind,   line) {
         print "```" kind
         while ((getline line < file) > 0) print line
@@ -20,6 +23,7 @@ awk -v output="$output" '
     !skipping { print }
     /^<!-- examples\/c\/concepts.c -->$/ { show("examples/c/concepts.c", "c"); skipping = 1 }
     /^<!-- output -->$/ { show(output, "text"); skipping = 1 }
+    /^<!-- output of steering -->$/ { show(steering, "text"); skipping = 1 }
 ' README.md >"$new"
 
 if [ "${UPDATE:-}" = 1 ]; then cat "$new" >README.md; else diff -u README.md "$new"; fi

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "version",
     "status",
     "error",
@@ -12,6 +12,7 @@ const SECTIONS: [&str; 13] = [
     "split_model",
     "activations",
     "logits",
+    "tokens",
     "explainer",
     "ica",
     "interpretation",

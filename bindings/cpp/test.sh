@@ -37,7 +37,7 @@ run_tests() {
 compare_examples() {
     local out example arguments
     out=$(mktemp -d)
-    for example in modules concepts own_activations resume labels; do
+    for example in modules concepts own_activations resume labels steering; do
         gcc -std=c99 -Iinclude "examples/c/$example.c" "$EIDOS_LIBRARY" "-Wl,-rpath,$(dirname "$EIDOS_LIBRARY")" -lm -o "$out/$example"
         for language in c cpp; do
             case $example in

@@ -53,4 +53,5 @@ compare concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
 compare own_activations
 compare resume FOLDER
 compare labels
+compare steering
 say "Julia says what C says"

@@ -44,4 +44,5 @@ compare concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
 compare own_activations
 compare labels - eidos:demo model.layers.2.mlp assets/demo-texts.txt 10
 compare resume FOLDER assets/demo-texts.txt
+compare steering assets/demo-texts.txt
 diff "$out/concepts-c/meaning.json" "$out/concepts-node/meaning.json"

@@ -20,7 +20,7 @@ use super::storage::Storage;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::{SplitModel, plan_batches};
-use crate::text::{EncodedTexts, StringTable, Units};
+use crate::text::{EncodedTexts, Granularity, StringTable, Units};
 use crate::threads::{no_thread, start, thread_count};
 
 impl SplitModel {
@@ -61,6 +61,43 @@ impl SplitModel {
         options.check()?;
         let encoded = self.tokenizer()?.encode_vocabulary();
         self.collect(encoded, &Arc::new(StringTable::default()), options, control)
+    }
+
+    /// The activations of texts that are token ids already, at each split point: a row for each token, whatever granularity
+    /// the options name. The model reads these ids and no others: no special token is added. The units are the vocabulary's
+    /// own strings.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for more ids than
+    /// [`SplitModel::max_positions`]; else those of [`SplitModel::activations`].
+    pub fn activations_of_token_ids(
+        &self,
+        sequences: &[&[u32]],
+        options: &CollectOptions,
+        control: &Control,
+    ) -> Result<Vec<Activations>> {
+        options.check()?;
+        self.check_sequences(sequences)?;
+        let options = CollectOptions { granularity: Granularity::AllTokens, ..options.clone() };
+        self.collect(self.tokenizer()?.encode_ids(sequences)?, &Arc::default(), &options, control)
+    }
+
+    /// Texts are cut to what the model can read, but ids are never: who gives too many is told.
+    pub(super) fn check_sequences(&self, sequences: &[&[u32]]) -> Result<()> {
+        if sequences.is_empty() {
+            return Err(Error::argument("no sequences of token ids were given").hint("give at least one"));
+        }
+        let most = self.max_positions();
+        if let Some(sequence) = sequences.iter().position(|ids| ids.len() > most) {
+            let (length, name) = (sequences[sequence].len(), self.name());
+            let message =
+                format!("sequence {sequence} has {length} token ids, but `{name}` was made for {most} tokens");
+            return Err(Error::argument(message)
+                .hint(format!("cut sequences to {most} ids"))
+                .detail("length", length)
+                .detail("positions", most));
+        }
+        Ok(())
     }
 
     fn collect(

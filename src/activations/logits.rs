@@ -10,9 +10,9 @@ use super::options::CollectOptions;
 use super::provenance::Provenance;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::Rows;
+use crate::linalg::{Rows, TILE_ROWS};
 use crate::model::SplitModel;
-use crate::text::{Aggregation, EncodedTexts, Granularity, UnitsBuilder};
+use crate::text::{Aggregation, EncodedTexts, Granularity, StringTable, Tokenizer, UnitsBuilder};
 use crate::threads::thread_count;
 
 /// How logits are computed. Results do not depend on it.
@@ -123,8 +123,75 @@ impl SplitModel {
             .detail("columns", columns)
             .detail("width", width));
         }
-        check_finite(rows, &path)?;
+        check_finite(rows, &path, control)?;
         self.run_texts(texts, Some(&Replaced { path, rows }), options, control)
+    }
+
+    /// The logits of texts when the output of the module at `path` is `activations`, as [`SplitModel::logits_of_texts_from`]
+    /// gives them. Activations that know where they come from must be those of that module for these texts, one row for
+    /// each token; of rows that a caller brought only the shape is known. Rows on disk are read batch by batch.
+    ///
+    /// To put in the rows of another module or of other texts on purpose, bring them as rows of your own.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] when the activations are of other units, of another module or of other texts; else those
+    /// of [`SplitModel::logits_of_texts_from`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "demo-model")] {
+    /// use eidos::{CollectOptions, Control, Granularity, LoadOptions, LogitsOptions, SplitModel};
+    /// let (control, texts) = (Control::new(), ["a warm and funny film"]);
+    /// let whole = LoadOptions { whole: true, ..LoadOptions::default() };
+    /// let model = SplitModel::load("eidos:demo", &["1"], &whole, &control)?;
+    /// let every_token = CollectOptions { granularity: Granularity::AllTokens, ..CollectOptions::default() };
+    /// let rows = &model.activations(&texts, &every_token, &control)?[0];
+    /// let options = LogitsOptions::default();
+    /// let logits = model.logits_of_texts_from_activations("1", rows, &texts, &options, &control)?;
+    /// assert_eq!(logits.rows(0, 1)?, model.logits_of_texts(&texts, &options, &control)?.rows(0, 1)?);
+    /// # }
+    /// # Ok::<(), eidos::Error>(())
+    /// ```
+    pub fn logits_of_texts_from_activations(
+        &self,
+        path: &str,
+        activations: &Activations,
+        texts: &[impl AsRef<str> + Sync],
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        self.check_module(path, activations)?;
+        check_granularity(activations)?;
+        check_texts(activations, texts)?;
+        self.logits_of_texts_from(path, activations, texts, options, control)
+    }
+
+    /// Refuses activations that say that they are another module's than the one at `path`, whatever spelling either has.
+    fn check_module(&self, path: &str, activations: &Activations) -> Result<()> {
+        let (path, _, site) = self.replaceable(path)?;
+        let Some(origin) = activations.provenance().split_point.as_deref() else { return Ok(()) };
+        if self.replaceable(origin).is_ok_and(|(_, _, of_origin)| of_origin == site) {
+            return Ok(());
+        }
+        let origin = if origin.is_empty() { "the whole model".to_owned() } else { format!("`{origin}`") };
+        Err(foreign(format!("the rows for `{path}` are activations of {origin}")))
+    }
+
+    /// The logits of texts that are token ids already, as [`SplitModel::logits_of_texts`] gives them. The model reads these
+    /// ids and no others: no special token is added.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for more ids than
+    /// [`SplitModel::max_positions`]; else those of [`SplitModel::logits_of_texts`].
+    pub fn logits_of_token_ids(
+        &self,
+        sequences: &[&[u32]],
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        self.check_head()?;
+        self.check_sequences(sequences)?;
+        let encoded = self.tokenizer()?.encode_ids(sequences)?;
+        self.run_encoded(encoded, &Arc::default(), None, options, control)
     }
 
     fn run_texts(
@@ -137,19 +204,32 @@ impl SplitModel {
         if texts.is_empty() {
             return Err(Error::argument("no texts were given").hint("give at least one text"));
         }
-        let options = options.to_collect(self.logit_count());
         let threads = thread_count(options.threads);
-        let mut encoded = self.tokenizer()?.encode_texts(texts, Granularity::AllTokens, threads, control)?;
+        let encoded = self.tokenizer()?.encode_texts(texts, Granularity::AllTokens, threads, control)?;
         if let Some(replaced) = replaced {
             check_count(replaced, &encoded)?;
         }
+        let texts = Arc::new(texts.iter().map(AsRef::as_ref).collect());
+        self.run_encoded(encoded, &texts, replaced, options, control)
+    }
+
+    /// `texts` are empty where there are only ids.
+    fn run_encoded(
+        &self,
+        mut encoded: EncodedTexts,
+        texts: &Arc<StringTable>,
+        replaced: Option<&Replaced<'_>>,
+        options: &LogitsOptions,
+        control: &Control,
+    ) -> Result<Activations> {
+        let options = options.to_collect(self.logit_count());
         let row_per_text = self.has_logits_per_text();
         if row_per_text {
-            one_unit_a_text(&mut encoded, texts);
+            one_unit_a_text(&mut encoded, texts, self.tokenizer()?)?;
         }
         let about = About {
             units: Some(Arc::new(std::mem::take(&mut encoded.units))),
-            texts: Arc::new(texts.iter().map(AsRef::as_ref).collect()),
+            texts: Arc::clone(texts),
             provenance: Provenance {
                 model: Some(self.name().to_owned()),
                 // What the whole model gives, whose path is empty.
@@ -187,6 +267,43 @@ impl Replaced<'_> {
     }
 }
 
+fn check_granularity(activations: &Activations) -> Result<()> {
+    match activations.provenance().granularity {
+        None | Some(Granularity::AllTokens) => Ok(()),
+        Some(granularity) => Err(Error::new(
+            ErrorCode::Mismatch,
+            format!(
+                "the rows are of the granularity `{}`, but a model goes on from a row for each token",
+                granularity.name()
+            ),
+        )
+        .hint("collect the activations with the granularity `all_tokens`")),
+    }
+}
+
+fn check_texts(activations: &Activations, texts: &[impl AsRef<str>]) -> Result<()> {
+    let (known, given) = (activations.texts(), texts.len());
+    if known.is_empty() {
+        return Ok(());
+    }
+    if known.len() != given {
+        let message = format!("the rows are activations of {} texts, but {given} were given", known.len());
+        return Err(foreign(message).detail("texts", known.len()));
+    }
+    match texts.iter().zip(0..).find(|(text, index)| known.get(*index) != text.as_ref()) {
+        Some((_, index)) => {
+            Err(foreign(format!("the rows are activations of other texts: text {index} is another one"))
+                .detail("text", index))
+        }
+        None => Ok(()),
+    }
+}
+
+fn foreign(message: String) -> Error {
+    Error::new(ErrorCode::Mismatch, message)
+        .hint("give the module and the texts that they were collected from, or bring them as rows of your own")
+}
+
 fn check_count(replaced: &Replaced<'_>, encoded: &EncodedTexts) -> Result<()> {
     let (rows, tokens) = (replaced.rows.row_count(), encoded.token_count());
     if rows == tokens {
@@ -200,11 +317,13 @@ fn check_count(replaced: &Replaced<'_>, encoded: &EncodedTexts) -> Result<()> {
         .detail("tokens", tokens))
 }
 
-fn check_finite(rows: &dyn Rows, path: &str) -> Result<()> {
+fn check_finite(rows: &dyn Rows, path: &str, control: &Control) -> Result<()> {
     let columns = rows.column_count().max(1);
     let mut first = 0;
     while first < rows.row_count() {
+        control.check()?;
         let run = rows.run(first);
+        let run = &run[..run.len().min(TILE_ROWS * columns)];
         if let Some(place) = run.iter().position(|value| !value.is_finite()) {
             let (row, column) = (first + place / columns, place % columns);
             let message = format!("row {row}, column {column} of the rows for `{path}` is {}", run[place]);
@@ -222,15 +341,21 @@ fn check_finite(rows: &dyn Rows, path: &str) -> Result<()> {
     Ok(())
 }
 
-/// Lets each text with tokens be one unit, whose row is the only one that the model gives for it.
-fn one_unit_a_text(encoded: &mut EncodedTexts, texts: &[impl AsRef<str>]) {
+/// Lets each text with tokens be one unit, whose row is the only one that the model gives for it. Where there are only ids,
+/// its string is what they stand for.
+fn one_unit_a_text(encoded: &mut EncodedTexts, texts: &StringTable, tokenizer: &Tokenizer) -> Result<()> {
     let mut units = UnitsBuilder::default();
     encoded.text_units = vec![0];
     let mut count = 0;
-    for (index, text) in texts.iter().enumerate() {
+    for index in 0..encoded.text_count() {
         if !encoded.ids(index).is_empty() {
-            let string = units.intern(text.as_ref());
-            units.push(index as u32, 0, text.as_ref().len() as u32, string);
+            let text = texts.get(index);
+            let string = if texts.is_empty() {
+                units.intern(&tokenizer.decode(encoded.ids(index))?)
+            } else {
+                units.intern(text)
+            };
+            units.push(index as u32, 0, text.len() as u32, string);
             count += 1;
         }
         encoded.text_units.push(count);
@@ -238,4 +363,5 @@ fn one_unit_a_text(encoded: &mut EncodedTexts, texts: &[impl AsRef<str>]) {
     encoded.units = units.finish();
     encoded.positions = vec![0; count];
     encoded.unit_starts = (0..=count).collect();
+    Ok(())
 }

@@ -229,7 +229,7 @@ pub unsafe extern "C" fn eidos_split_model_vocabulary_activations(
 
 /// # Safety
 /// `out` is NULL or can be written `out_count` times.
-unsafe fn checked_outputs<'a>(
+pub(super) unsafe fn checked_outputs<'a>(
     model: &SplitModel,
     out: *mut *mut eidos_activations,
     out_count: usize,
@@ -245,7 +245,7 @@ unsafe fn checked_outputs<'a>(
     unsafe { array_mut(out, out_count, "out") }
 }
 
-fn write_all(outputs: &mut [*mut eidos_activations], results: Vec<Activations>) {
+pub(super) fn write_all(outputs: &mut [*mut eidos_activations], results: Vec<Activations>) {
     for (output, activations) in outputs.iter_mut().zip(results) {
         *output = eidos_activations::into_raw(activations.into());
     }

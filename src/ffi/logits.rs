@@ -39,7 +39,7 @@ options!(
 );
 
 impl eidos_logits_options {
-    fn to_rust(self) -> LogitsOptions {
+    pub(super) fn to_rust(self) -> LogitsOptions {
         let defaults = LogitsOptions::default();
         LogitsOptions {
             batch_tokens: usize::try_from(self.batch_tokens).unwrap_or(usize::MAX),
@@ -127,6 +127,44 @@ pub unsafe extern "C" fn eidos_split_model_logits_from(
             let options = options::read(options)?.to_rust();
             let control = control_or_default(control)?;
             write_handle(out, model.logits_of_texts_from(path, &rows, &texts, &options, &control)?.into());
+            Ok(())
+        })
+    }
+}
+
+/// The logits of texts when the output of the module at `module_path` is `rows`, as `eidos_split_model_logits_from` gives them.
+/// Rows on disk are read batch by batch, and no more of them is in memory at a time.
+///
+/// Activations that know where they come from must be those of that module for these texts, with
+/// `EIDOS_GRANULARITY_ALL_TOKENS`: otherwise `EIDOS_MISMATCH`. Of rows that a caller brought (`eidos_activations_from_rows`,
+/// `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on purpose, the rows of another module or of
+/// other texts. `options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The pointers are valid or NULL as said; `rows` is a live handle; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_logits_from_activations(
+    model: *const eidos_split_model,
+    module_path: *const c_char,
+    rows: *const eidos_activations,
+    texts: *const *const c_char,
+    text_count: usize,
+    options: *const eidos_logits_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let model = &eidos_split_model::borrow(model)?.model;
+            let path = text(module_path, "module_path")?;
+            let rows = &eidos_activations::borrow(rows)?.activations;
+            let texts = self::texts(texts, text_count, "texts")?;
+            let options = options::read(options)?.to_rust();
+            let control = control_or_default(control)?;
+            write_handle(out, model.logits_of_texts_from_activations(path, rows, &texts, &options, &control)?.into());
             Ok(())
         })
     }

@@ -21,4 +21,5 @@ mod options;
 mod split_model;
 mod status;
 mod strings;
+mod tokens;
 mod version;

@@ -33,6 +33,8 @@ pub struct ModelValue {
     split_points: StringTable,
     /// Made when they are first asked for: a vocabulary is large.
     pub(super) logits: OnceLock<StringTable>,
+    /// The vocabulary's strings, likewise.
+    pub(super) vocabulary: OnceLock<StringTable>,
 }
 
 impl From<SplitModel> for ModelValue {
@@ -43,6 +45,7 @@ impl From<SplitModel> for ModelValue {
             kinds: model.modules().iter().map(|module| module.kind.as_str()).collect(),
             split_points: model.split_points().iter().map(|point| point.path.as_str()).collect(),
             logits: OnceLock::new(),
+            vocabulary: OnceLock::new(),
             model,
         }
     }

@@ -23,6 +23,20 @@ pub enum Granularity {
     ClsToken = 6,
 }
 
+impl Granularity {
+    /// Its name, as files and the bindings write it (`all_tokens`).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Word => "word",
+            Self::Sentence => "sentence",
+            Self::Sample => "sample",
+            Self::AllTokens => "all_tokens",
+            Self::ClsToken => "cls_token",
+        }
+    }
+}
+
 /// How the rows of the tokens of a unit become one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

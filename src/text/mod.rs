@@ -8,10 +8,12 @@ mod granularity;
 mod sentence;
 mod strings;
 mod tokenizer;
+mod tokens;
 mod units;
 
 pub use encoded::EncodedTexts;
 pub use granularity::{Aggregation, Granularity};
 pub use strings::{StringTable, StringTableBuilder};
 pub use tokenizer::Tokenizer;
+pub use tokens::Token;
 pub use units::{UnitSpan, Units, UnitsBuilder};

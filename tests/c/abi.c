@@ -94,6 +94,9 @@ static void null_is_an_error_for_each_pointer(void)
     float value = 0;
     const float *view = NULL;
     const char *const texts[] = {"a", NULL};
+    const uint32_t id = 7;
+    const size_t one = 1, huge[] = {(size_t)-1, 2};
+    size_t size = 0;
     const eidos_status wrong = EIDOS_INVALID_ARGUMENT;
 
     CHECK_FAILS(wrong, eidos_split_model_load(NULL, NULL, 0, NULL, NULL, &no_model, &err));
@@ -115,6 +118,29 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_split_model_logits_from(model, NULL, &value, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_split_model_logits_from(model, SPLIT, NULL, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_split_model_logits_from(model, SPLIT, &value, 1, 1, TEXTS, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(NULL, SPLIT, activations, TEXTS, 1, NULL, NULL,
+                                                                 &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, NULL, activations, TEXTS, 1, NULL, NULL,
+                                                                 &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, NULL, TEXTS, 1, NULL, NULL, &no_activations,
+                                                                 &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, activations, NULL, 1, NULL, NULL,
+                                                                 &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, activations, TEXTS, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_split_model_tokens(NULL, "a", NULL, NULL, NULL, 0, &size, &err));
+    CHECK_FAILS(wrong, eidos_split_model_tokens(model, NULL, NULL, NULL, NULL, 0, &size, &err));
+    CHECK_FAILS(wrong, eidos_split_model_tokens(model, "a", NULL, NULL, NULL, 0, NULL, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(NULL, &id, &one, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, NULL, &one, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, NULL, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 0, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 1, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 1, NULL, NULL, &no_activations, 2, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, huge, 2, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(NULL, &id, &one, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, NULL, &one, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, NULL, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, &one, 1, NULL, NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, &no_activations, &err));
@@ -199,6 +225,7 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(eidos_split_model_module_count(NULL) == 0 && eidos_split_model_module_can_split(NULL, 0) == 0);
     CHECK(eidos_split_model_split_point_count(NULL) == 0 && eidos_split_model_width(NULL, 0) == 0);
     CHECK(eidos_split_model_logit_count(NULL) == 0 && !eidos_split_model_logit_name(NULL, 0, NULL));
+    CHECK(!eidos_split_model_token_string(NULL, 0, NULL));
     CHECK(eidos_activations_row_count(NULL) == 0 && eidos_activations_column_count(NULL) == 0);
     CHECK(eidos_activations_truncated_count(NULL) == 0 && eidos_activations_text_count(NULL) == 0);
     CHECK(eidos_activations_is_on_disk(NULL) == 0 && eidos_activations_granularity(NULL) == 0);
@@ -234,7 +261,7 @@ static void null_is_an_error_for_each_pointer(void)
 static void logits_go_on_from_rows(void)
 {
     eidos_split_model *whole = NULL;
-    eidos_activations *rows = NULL, *logits = NULL, *again = NULL, *changed = NULL, *nothing = NULL;
+    eidos_activations *rows = NULL, *own = NULL, *logits = NULL, *again = NULL, *changed = NULL, *nothing = NULL;
     eidos_load_options load;
     eidos_activations_options all;
     eidos_error *error = NULL;
@@ -265,6 +292,25 @@ static void logits_go_on_from_rows(void)
     bytes = count * eidos_activations_column_count(logits) * sizeof *copy;
     CHECK(eidos_activations_rows(logits, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(again, 0, count, &after, &error) == EIDOS_OK && !memcmp(before, after, bytes));
+    eidos_activations_free(again);
+    again = NULL;
+    CHECK(eidos_split_model_logits_from_activations(whole, SPLIT, rows, TEXTS, TEXT_COUNT, NULL, NULL, &again, &error) ==
+          EIDOS_OK);
+    CHECK(eidos_activations_rows(again, 0, count, &after, &error) == EIDOS_OK && !memcmp(before, after, bytes));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, "model.layers.1", rows, TEXTS, TEXT_COUNT, NULL,
+                                                                          NULL, &nothing, &err));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, SPLIT, activations, TEXTS, TEXT_COUNT, NULL,
+                                                                          NULL, &nothing, &err));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, SPLIT, rows, TEXTS, TEXT_COUNT - 1, NULL, NULL,
+                                                                          &nothing, &err));
+    CHECK(eidos_activations_from_rows(copy, count, width, NULL, &own, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits_from_activations(whole, "model.layers.1", own, TEXTS, TEXT_COUNT, NULL, NULL, &changed,
+                                                    &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(changed, 0, count, &after, &error) == EIDOS_OK && memcmp(before, after, bytes));
+    eidos_activations_free(changed);
+    changed = NULL;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits_from_activations(whole, SPLIT, own, TEXTS, TEXT_COUNT - 1, NULL,
+                                                                                  NULL, &nothing, &err));
     copy[0] += 10;
     CHECK(eidos_split_model_logits_from(whole, SPLIT, copy, count, width, TEXTS, TEXT_COUNT, NULL, NULL, &changed, &error) ==
           EIDOS_OK);
@@ -283,9 +329,64 @@ static void logits_go_on_from_rows(void)
     free(copy);
     eidos_split_model_free(whole);
     eidos_activations_free(rows);
+    eidos_activations_free(own);
     eidos_activations_free(logits);
     eidos_activations_free(again);
     eidos_activations_free(changed);
+}
+
+/* The ids of a text lead to what the text leads to. */
+static void texts_can_be_token_ids(void)
+{
+    static const char *text = "caf\xc3\xa9 films";
+    eidos_split_model *whole = NULL;
+    eidos_activations *expected = NULL, *found = NULL;
+    eidos_load_options load;
+    eidos_activations_options all;
+    eidos_error *error = NULL;
+    uint32_t ids[32], begins[32], ends[32];
+    size_t count = 0, again = 0, length = 0, index;
+    const float *before = NULL, *after = NULL;
+
+    CHECK(eidos_load_options_init(&load, sizeof load) == EIDOS_OK);
+    load.whole = 1;
+    CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, &load, NULL, &whole, &error) == EIDOS_OK);
+    CHECK(eidos_activations_options_init(&all, sizeof all) == EIDOS_OK);
+    all.granularity = EIDOS_GRANULARITY_ALL_TOKENS;
+
+    CHECK(eidos_split_model_tokens(whole, text, NULL, NULL, NULL, 0, &count, &error) == EIDOS_OK && count > 3 && count <= 32);
+    memset(ids, 0xff, sizeof ids);
+    CHECK(eidos_split_model_tokens(whole, text, ids, begins, ends, 2, &again, &error) == EIDOS_OK && again == count);
+    CHECK(ids[1] != UINT32_MAX && ids[2] == UINT32_MAX); /* no more than there is room for */
+    CHECK(eidos_split_model_tokens(whole, text, ids, begins, ends, 32, &count, &error) == EIDOS_OK && again == count);
+    CHECK(begins[0] == ends[0] && begins[1] == 0 && ends[count - 2] == strlen(text));
+    for (index = 0; index < count; index++)
+        CHECK(begins[index] <= ends[index] && (text[begins[index]] & 0xc0) != 0x80);
+    CHECK(!strcmp(eidos_split_model_token_string(whole, ids[0], &length), "<|begin_of_text|>") && length == 17);
+    CHECK(eidos_split_model_token_string(whole, 5999, NULL) && !eidos_split_model_token_string(whole, 6000, &length));
+    CHECK(length == 0 && !eidos_split_model_token_string(whole, UINT32_MAX, NULL));
+
+    CHECK(eidos_split_model_activations(whole, &text, 1, &all, NULL, &expected, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, 1, &error) == EIDOS_OK);
+    CHECK(eidos_activations_granularity(found) == EIDOS_GRANULARITY_ALL_TOKENS && eidos_activations_text_count(found) == 0);
+    CHECK(eidos_activations_rows(expected, 0, count, &before, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(found, 0, count, &after, &error) == EIDOS_OK);
+    CHECK(!memcmp(before, after, count * eidos_activations_column_count(found) * sizeof *before));
+    for (index = 0; index < count; index++)
+        CHECK(!strcmp(eidos_activations_unit(expected, index, NULL), eidos_activations_unit(found, index, NULL)));
+    eidos_activations_free(expected);
+    eidos_activations_free(found);
+    CHECK(eidos_split_model_logits(whole, &text, 1, NULL, NULL, &expected, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(expected, 0, count, &before, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(found, 0, count, &after, &error) == EIDOS_OK);
+    CHECK(!memcmp(before, after, count * eidos_activations_column_count(found) * sizeof *before));
+    ids[1] = 6000;
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, &err));
+    CHECK(!error);
+    eidos_activations_free(expected);
+    eidos_activations_free(found);
+    eidos_split_model_free(whole);
 }
 
 static void a_handle_of_another_type_is_an_error(void)
@@ -655,6 +756,7 @@ int main(int argc, char **argv)
     make_everything();
     null_is_an_error_for_each_pointer();
     logits_go_on_from_rows();
+    texts_can_be_token_ids();
     a_handle_of_another_type_is_an_error();
     wrong_text_and_numbers_are_errors();
     many_threads_read_the_same_handles();

@@ -40,7 +40,7 @@ sanitize="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omi
 head -n 60 assets/demo-texts.txt >"$out/60-texts.txt"
 head -n 10 assets/demo-texts.txt >"$out/10-texts.txt"
 
-examples() { # suffix, texts, command to run under: runs the four examples
+examples() { # suffix, texts, command to run under: runs the six examples
     local suffix=$1 texts=$2
     shift 2
     rm -rf "$out/saved" && mkdir "$out/saved"
@@ -51,6 +51,8 @@ examples() { # suffix, texts, command to run under: runs the four examples
     }
     "$@" "$out/own_activations$suffix" >"$out/own_activations.output"
     "$@" "$out/labels$suffix" - eidos:demo model.layers.2.mlp "$texts" >"$out/labels.output"
+    "$@" "$out/steering$suffix" "$texts" >"$out/steering.output"
+    grep -qx 'from the rows as they are, the same logits: yes' "$out/steering.output"
     "$@" "$out/resume$suffix" "$out/saved" "$texts" >"$out/resume.output"
     grep -qx 'first run: cancelled' "$out/resume.output"
 }
@@ -67,11 +69,11 @@ for example in examples/c/*.c; do
 done
 examples "" assets/demo-texts.txt
 rm -rf "$out/saved" && mkdir "$out/saved"
-for name in modules concepts own_activations labels; do "target/release/examples/$name" 2>/dev/null | diff "$out/$name.output" -; done
+for name in modules concepts own_activations labels steering; do "target/release/examples/$name" 2>/dev/null | diff "$out/$name.output" -; done
 target/release/examples/resume "$out/saved" | diff "$out/resume.output" -
 
 say "the README shows the example as it is"
-scripts/readme.sh "$out/concepts"
+scripts/readme.sh "$out/concepts" "$out/steering"
 
 say "the contract and the examples under AddressSanitizer and UBSan"
 gcc -std=c11 $strict $sanitize tests/c/abi.c -o "$out/abi-sanitized" $link

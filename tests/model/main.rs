@@ -10,5 +10,6 @@ mod half;
 mod resume;
 mod steer;
 mod table;
+mod token_ids;
 mod torch_files;
 mod trees;

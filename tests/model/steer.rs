@@ -21,7 +21,7 @@ fn rows_of(model: &SplitModel, texts: &[&str]) -> Activations {
     model.activations(texts, &options, &Control::new()).unwrap().remove(0)
 }
 
-fn bits(logits: &Activations) -> Vec<u32> {
+pub fn bits(logits: &Activations) -> Vec<u32> {
     let mut bits = Vec::new();
     for row in 0..logits.row_count() {
         bits.extend(logits.rows(row, 1).unwrap().iter().map(|value| value.to_bits()));
@@ -58,6 +58,69 @@ fn rows_that_were_captured_lead_to_the_same_logits_whatever_the_batches() {
 }
 
 #[test]
+fn rows_in_many_shards_on_disk_lead_to_the_same_logits() {
+    let model = whole();
+    let expected = bits(&logits(&model, &TEXTS, &LogitsOptions::default()));
+    let width = model.split_points()[0].width;
+    let collect = CollectOptions {
+        granularity: Granularity::AllTokens,
+        memory_limit: 0,
+        shard_bytes: 3 * width * size_of::<f32>(),
+        ..CollectOptions::default()
+    };
+    let rows = model.activations(&TEXTS, &collect, &Control::new()).unwrap().remove(0);
+    assert!(rows.is_on_disk() && rows.rows(0, rows.row_count()).is_err(), "they lie in several shards");
+    for (path, batch_tokens) in [(PATH, 0), ("layers.1", 1), ("1", 9)] {
+        let options = LogitsOptions { batch_tokens, ..LogitsOptions::default() };
+        let again = model.logits_of_texts_from_activations(path, &rows, &TEXTS, &options, &Control::new()).unwrap();
+        assert!(bits(&again) == expected, "{path}");
+    }
+}
+
+/// Rows that stay in their owner's memory, as those of a DLPack tensor do.
+struct Lent(Vec<f32>);
+
+impl eidos::activations::ForeignRows for Lent {
+    fn values(&self) -> &[f32] {
+        &self.0
+    }
+}
+
+#[test]
+fn activations_that_know_where_they_come_from_are_not_taken_for_others() {
+    let model = whole();
+    let (control, options) = (Control::new(), LogitsOptions::default());
+    let rows = rows_of(&model, &TEXTS);
+    let from = |path: &str, rows: &Activations, texts: &[&str]| {
+        model.logits_of_texts_from_activations(path, rows, texts, &options, &control)
+    };
+    let refused = |path: &str, rows: &Activations, texts: &[&str], code, says: &str| {
+        let error = from(path, rows, texts).unwrap_err();
+        assert_eq!(error.code(), code, "{error}");
+        assert!(error.to_string().contains(says), "{error}");
+    };
+    let words = model.activations(&TEXTS, &CollectOptions::default(), &control).unwrap().remove(0);
+    refused(PATH, &words, &TEXTS, ErrorCode::Mismatch, "`word`");
+    refused("model.layers.2", &rows, &TEXTS, ErrorCode::Mismatch, "`model.layers.1`");
+    refused(PATH, &logits(&model, &TEXTS, &options), &TEXTS, ErrorCode::Mismatch, "the whole model");
+    refused(PATH, &rows, &TEXTS[1..], ErrorCode::Mismatch, "4 texts, but 3");
+    let mut others = TEXTS;
+    others[3] = "grey";
+    refused(PATH, &rows, &others, ErrorCode::Mismatch, "text 3");
+    refused("model.layers.9", &rows, &TEXTS, ErrorCode::UnknownModule, "model.layers.9");
+
+    // Rows that a caller brought say nothing of themselves, so that one can put in what one likes, of that shape.
+    let values = rows.rows(0, rows.row_count()).unwrap().to_vec();
+    let own = Activations::from_foreign(Box::new(Lent(values)), rows.column_count(), None).unwrap();
+    let expected = bits(&logits(&model, &TEXTS, &options));
+    assert!(bits(&from(PATH, &own, &TEXTS).unwrap()) == expected);
+    assert!(bits(&from("model.layers.2", &own, &TEXTS).unwrap()) != expected);
+    assert!(from(PATH, &own, &others).is_ok());
+    refused(PATH, &own, &TEXTS[1..], ErrorCode::InvalidArgument, "tokens");
+    refused("model.layers.1.mlp.up_proj", &own, &TEXTS, ErrorCode::InvalidArgument, "columns");
+}
+
+#[test]
 fn other_rows_change_the_logits_of_their_text_alone() {
     let model = whole();
     let rows = rows_of(&model, &TEXTS);
@@ -75,8 +138,8 @@ fn other_rows_change_the_logits_of_their_text_alone() {
     }
 }
 
-#[test]
-fn a_classifier_of_texts_gives_one_row_a_text() {
+/// A classifier of texts, and a block of it.
+pub fn classifier() -> (SplitModel, &'static str) {
     // Only the shape of the folder is needed here: a fixture with a head, and the tokenizer of its family.
     let folder = crate::golden::folder("bert");
     let options = LoadOptions { whole: true, ..LoadOptions::default() };
@@ -86,6 +149,12 @@ fn a_classifier_of_texts_gives_one_row_a_text() {
     let path = "bert.encoder.layer.0";
     let model =
         crate::golden::load("bert", "classify", "weights", &[path], &options).unwrap().with_tokenizer(tokenizer);
+    (model, path)
+}
+
+#[test]
+fn a_classifier_of_texts_gives_one_row_a_text() {
+    let (model, path) = classifier();
     assert!(model.has_logits_per_text());
     let texts = ["a film", "", "the film of a film"];
     let rows = rows_of(&model, &texts);

@@ -15,18 +15,18 @@ eidos::SplitModel whole()
     return eidos::SplitModel::load("eidos:demo", "model.layers.1", options);
 }
 
-eidos::Matrix all_rows(const eidos::SplitModel &model)
+eidos::Activations all_tokens(const eidos::SplitModel &model, std::uint64_t memory_limit = 0, std::uint64_t shard_bytes = 0)
 {
     eidos::ActivationsOptions options;
     options.granularity = eidos::Granularity::all_tokens;
-    const auto activations = model.activations(films, options);
-    return activations.copy_rows(0, activations.row_count());
+    options.memory_limit = memory_limit;
+    options.shard_bytes = shard_bytes;
+    return model.activations(films, options);
 }
 
-std::vector<float> values(const eidos::Activations &logits)
-{
-    return logits.copy_rows(0, logits.row_count()).values();
-}
+eidos::Matrix all_rows(const eidos::SplitModel &model) { return all_tokens(model).copy_rows(); }
+
+std::vector<float> values(const eidos::Activations &logits) { return logits.copy_rows().values(); }
 
 TEST(Logits, AreTheSameFromRowsThatWereCaptured)
 {
@@ -38,8 +38,69 @@ TEST(Logits, AreTheSameFromRowsThatWereCaptured)
     auto rows = all_rows(model);
     const auto before = values(logits);
     EXPECT_EQ(values(model.logits_from("model.layers.1", rows, films)), before);
-    rows.values()[0] += 10;
+    rows.row(0)[0] += 10;
     EXPECT_NE(values(model.logits_from("model.layers.1", rows, films)), before);
+}
+
+TEST(Logits, AreTheSameFromActivationsInMemoryAndOnDisk)
+{
+    const auto model = whole();
+    const auto before = values(model.logits(films));
+    EXPECT_EQ(values(model.logits_from("model.layers.1", all_tokens(model), films)), before);
+    const auto spilled = all_tokens(model, 1, 4096);
+    ASSERT_TRUE(spilled.is_on_disk());
+    EXPECT_THROW((void)spilled.rows(), eidos::Error); // they lie in several shards
+    EXPECT_EQ(values(model.logits_from("1", spilled, films)), before);
+    const auto own = eidos::Activations::from_rows(all_rows(model));
+    EXPECT_EQ(values(model.logits_from("model.layers.1", own, films)), before);
+}
+
+TEST(Logits, AreNotMadeFromActivationsOfSomethingElse)
+{
+    const auto model = whole();
+    const auto rows = all_tokens(model);
+    const auto status = [&](const char *path, const eidos::Activations &activations, const std::vector<std::string> &texts) {
+        try {
+            (void)model.logits_from(path, activations, texts);
+            return eidos::Status::ok;
+        } catch (const eidos::Error &error) {
+            return error.status();
+        }
+    };
+    EXPECT_EQ(status("model.layers.1", rows, films), eidos::Status::ok);
+    EXPECT_EQ(status("model.layers.2", rows, films), eidos::Status::mismatch);
+    EXPECT_EQ(status("model.layers.1", model.activations(films), films), eidos::Status::mismatch);
+    EXPECT_EQ(status("model.layers.1", rows, {films.front()}), eidos::Status::mismatch);
+}
+
+TEST(TokenIds, LeadToWhatTheirTextLeadsTo)
+{
+    const auto model = whole();
+    eidos::TokenIds ids;
+    for (const auto &film : films) {
+        ids.emplace_back();
+        for (const auto &token : model.tokens(film))
+            ids.back().push_back(token.id);
+    }
+    EXPECT_EQ(values(model.logits_of_token_ids(ids)), values(model.logits(films)));
+    const auto found = model.activations_of_token_ids(ids), expected = all_tokens(model);
+    EXPECT_EQ(found.copy_rows().values().size(), expected.copy_rows().values().size());
+    EXPECT_EQ(values(found), values(expected));
+    EXPECT_EQ(found.unit(1), expected.unit(1));
+    EXPECT_EQ(values(model.logits_from("1", found, films)), values(model.logits(films)));
+    EXPECT_EQ(model.activations_of_token_ids_per_split_point(ids).size(), 1u);
+    EXPECT_THROW((void)model.logits_of_token_ids({}), eidos::Error);
+    EXPECT_THROW((void)model.logits_of_token_ids({{6000}}), eidos::Error);
+    EXPECT_EQ(model.activations_of_token_ids({{}, {5, 6}}).row_count(), 2u);
+}
+
+TEST(TokenIds, HaveStringsAndPlaces)
+{
+    const auto tokens = whole().tokens("caf\u00e9 films");
+    EXPECT_EQ(tokens.front().string, "<|begin_of_text|>");
+    EXPECT_EQ(tokens.front().begin, tokens.front().end);
+    EXPECT_EQ(tokens[tokens.size() - 2].end, std::string("caf\u00e9 films").size());
+    EXPECT_EQ(tokens[1].begin, 0u);
 }
 
 TEST(Logits, HaveColumnsWithNames)

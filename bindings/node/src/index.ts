@@ -25,7 +25,7 @@ export type {
   UnitOptions,
 } from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
-export { SplitModel, type Module, type SplitPoint } from './split-model';
+export { SplitModel, type Module, type SplitPoint, type Token, type TokenIds } from './split-model';
 
 /** The version of the library that was loaded (`0.1.0`). */
 export function version(): string {

@@ -66,6 +66,8 @@ const nothing = ctype<void>('void');
 const string = ctype<string>('const char *');
 const texts = ctype<Texts | null>('const char **');
 const floats = ctype<Float32Array>('float *');
+const integers = ctype<Uint32Array>('uint32_t *');
+const sizes = ctype<BigUint64Array>('size_t *');
 const double = ctype<number>('double');
 const bytes = ctype<Uint8Array>('const uint8_t *');
 const address = ctype<Pointer>('void *');
@@ -372,8 +374,20 @@ export const signatures = {
   eidos_split_model_logits_from: signature(
     status, address, string, floats, size, size, texts, size, logitsOptions.input, nullable, addressOut, addressOut,
   ),
+  eidos_split_model_logits_from_activations: signature(
+    status, address, string, address, texts, size, logitsOptions.input, nullable, addressOut, addressOut,
+  ),
   eidos_split_model_logit_count: signature(size, address),
   eidos_split_model_logit_name: signature(nullable, address, size, sizeOut),
+
+  eidos_split_model_tokens: signature(status, address, string, integers, integers, integers, size, sizeOut, addressOut),
+  eidos_split_model_token_string: signature(nullable, address, u32, sizeOut),
+  eidos_split_model_activations_of_token_ids: signature(
+    status, address, integers, sizes, size, activationsOptions.input, nullable, addressOut, size, addressOut,
+  ),
+  eidos_split_model_logits_of_token_ids: signature(
+    status, address, integers, sizes, size, logitsOptions.input, nullable, addressOut, addressOut,
+  ),
 
   eidos_explainer_concept_count: signature(size, address),
   eidos_explainer_input_width: signature(size, address),

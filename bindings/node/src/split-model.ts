@@ -1,9 +1,10 @@
 /** Models, split at modules. */
 import { Activations } from './activations';
-import { floats, index, record, text, texts, whole } from './arguments';
+import { floats, index, record, text, texts, whole, whole32 } from './arguments';
 import { runWithControl } from './call';
-import { Handle, pointerOf, Resource, resourceOf } from './handle';
-import { callOnPool, handleIn, native, out, readText, textsForC, type Out, type Pointer } from './native';
+import { check } from './errors';
+import { Handle, isView, pointerOf, Resource, resourceOf } from './handle';
+import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC, type Out, type Pointer } from './native';
 import { activationsOptions, loadOptions, logitsOptions } from './options';
 import type { ActivationsOptions, LoadOptions, LogitsOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
@@ -25,6 +26,21 @@ export interface SplitPoint {
   /** How many columns its activations have. */
   readonly width: number;
 }
+
+/** A token of a text. */
+export interface Token {
+  /** Its number in the vocabulary. */
+  readonly id: number;
+  /** The vocabulary's own string (`Ġfilm`, `##ing`). */
+  readonly string: string;
+  /** Where the part of the text begins that it stands for, in JavaScript's count; a special token stands for none. */
+  readonly begin: number;
+  /** Where it ends: one past its last UTF-16 code unit. */
+  readonly end: number;
+}
+
+/** Texts as token ids. */
+export type TokenIds = readonly (readonly number[] | Uint32Array)[];
 
 /**
  * A model that runs up to one or several of its modules. It never changes after loading: any number of calls may use it at
@@ -127,33 +143,134 @@ export class SplitModel extends Handle {
    * The logits of texts when the output of a module is `rows`: one row for each token of each text, as `activations()` gives
    * them with the granularity `all_tokens`. With those very rows, they are the same bits as those of `logits()`.
    *
+   * Activations that know where they come from must be those of that module for these texts; of rows of one's own only the
+   * shape is known. Rows on disk are read batch by batch.
+   *
    * @param modulePath the path of the module, or the number of a block.
-   * @param rows tokens * columns values, which must not change before the promise settles.
+   * @throws {EidosError} `mismatch` for activations of something else, `invalid_argument` for too few or many rows,
+   * `unknown_module`, `invalid_data` for a row with a number that is not finite, ...
+   */
+  async logitsFrom(
+    modulePath: string | number,
+    rows: Activations,
+    inputs: readonly string[],
+    options?: LogitsOptions,
+  ): Promise<Activations>;
+  /**
+   * @param rows tokens * columns values, copied at once, unless they are a view of this package.
    * @param columnCount how many values one row has.
-   * @throws {EidosError} `invalid_argument` for too few or many rows, `unknown_module`, `invalid_data` for a row with a number
-   * that is not finite, ...
    */
   async logitsFrom(
     modulePath: string | number,
     rows: Float32Array | ReadonlyFloat32Array,
     columnCount: number,
     inputs: readonly string[],
+    options?: LogitsOptions,
+  ): Promise<Activations>;
+  async logitsFrom(
+    modulePath: string | number,
+    rows: Activations | Float32Array | ReadonlyFloat32Array,
+    ...rest: readonly unknown[]
+  ): Promise<Activations> {
+    const path = typeof modulePath === 'number' ? String(whole('modulePath', modulePath)) : text('modulePath', modulePath);
+    if (rows instanceof Activations) return this.#logitsFromActivations(path, rows, ...(rest as [string[], LogitsOptions?]));
+    return this.#logitsFromRows(path, rows, ...(rest as [number, string[], LogitsOptions?]));
+  }
+
+  async #logitsFromActivations(
+    path: string,
+    activations: Activations,
+    inputs: readonly string[],
     options: LogitsOptions = {},
   ): Promise<Activations> {
     const model = this.#pointer;
-    const path = typeof modulePath === 'number' ? String(whole('modulePath', modulePath)) : text('modulePath', modulePath);
-    const values = floats('rows', rows);
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const checked = textsForC(texts('inputs', inputs));
+    const struct = logitsOptions(options);
+    return this.#toHead(
+      options,
+      (control, result, error) =>
+        callOnPool(
+          native().eidos_split_model_logits_from_activations,
+          model, path, pointer, checked, checked.length, struct, control, result, error,
+        ),
+      [rows],
+    );
+  }
+
+  async #logitsFromRows(
+    path: string,
+    rows: Float32Array | ReadonlyFloat32Array,
+    columnCount: number,
+    inputs: readonly string[],
+    options: LogitsOptions = {},
+  ): Promise<Activations> {
+    const model = this.#pointer;
+    const given = floats('rows', rows);
     const columns = whole('columnCount', columnCount);
-    const rowCount = columns === 0 ? 0 : values.length / columns;
+    const rowCount = columns === 0 ? 0 : given.length / columns;
     if (!Number.isInteger(rowCount)) {
-      throw new RangeError(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
+      throw new RangeError(`rows has ${given.length} values, which is no multiple of its ${columns} columns`);
     }
+    const values = isView(given) ? given : given.slice();
     const checked = textsForC(texts('inputs', inputs));
     const struct = logitsOptions(options);
     return this.#toHead(options, (control, result, error) =>
       callOnPool(
         native().eidos_split_model_logits_from,
         model, path, values, rowCount, columns, checked, checked.length, struct, control, result, error,
+      ),
+    );
+  }
+
+  /** The tokens of a text as the model reads them: special ones included, cut to what the model can read. */
+  tokens(input: string): Token[] {
+    const pointer = this.#pointer;
+    const checked = text('input', input);
+    const count = out();
+    const read = (room: number): [Uint32Array, Uint32Array, Uint32Array] => {
+      const [ids, begins, ends] = [new Uint32Array(room), new Uint32Array(room), new Uint32Array(room)];
+      check((error) => native().eidos_split_model_tokens(pointer, checked, ids, begins, ends, room, count, error));
+      return [ids, begins, ends];
+    };
+    read(0); // how many there are
+    const [ids, begins, ends] = read(sizeIn(count));
+    const places = utf16Places(checked);
+    return Array.from(ids, (id, token) => ({
+      id,
+      string: readText((length) => native().eidos_split_model_token_string(pointer, id, length)) ?? '',
+      begin: places[begins[token]!]!,
+      end: places[ends[token]!]!,
+    }));
+  }
+
+  /**
+   * The activations of texts that are token ids already, at each split point: a row for each token. The model reads these ids
+   * and no others: no special token is added. The units are the vocabulary's own strings.
+   *
+   * @throws {EidosError} `mismatch` for an id that is not in the vocabulary, ...
+   */
+  async activationsOfTokenIds(sequences: TokenIds, options: ActivationsOptions = {}): Promise<Activations[]> {
+    const model = this.#pointer;
+    const { ids, counts } = tokenIdsForC(sequences);
+    const struct = activationsOptions(options);
+    return this.#collect(options, (control, result, error) =>
+      callOnPool(
+        native().eidos_split_model_activations_of_token_ids,
+        model, ids, counts, counts.length, struct, control, result, result.length, error,
+      ),
+    );
+  }
+
+  /** The logits of texts that are token ids already, as `logits()` gives them. */
+  async logitsOfTokenIds(sequences: TokenIds, options: LogitsOptions = {}): Promise<Activations> {
+    const model = this.#pointer;
+    const { ids, counts } = tokenIdsForC(sequences);
+    const struct = logitsOptions(options);
+    return this.#toHead(options, (control, result, error) =>
+      callOnPool(
+        native().eidos_split_model_logits_of_token_ids, model, ids, counts, counts.length, struct, control, result, error,
       ),
     );
   }
@@ -185,11 +302,12 @@ export class SplitModel extends Handle {
   #toHead(
     options: LogitsOptions,
     start: (control: Pointer, result: Out, error: Out) => Promise<number>,
+    uses: readonly Resource[] = [],
   ): Promise<Activations> {
     const result = out();
     return runWithControl(
       options,
-      [resourceOf(this, SplitModel)],
+      [resourceOf(this, SplitModel), ...uses],
       (control, error) => start(control, result, error),
       () => new Activations(new Resource(handleIn(result), native().eidos_activations_free)),
     );
@@ -198,6 +316,38 @@ export class SplitModel extends Handle {
   get #pointer(): Pointer {
     return pointerOf(this, SplitModel);
   }
+}
+
+/** Where each byte of a text's UTF-8 stands in JavaScript's count, and its end. */
+function utf16Places(value: string): Uint32Array {
+  const places = new Uint32Array(Buffer.byteLength(value) + 1);
+  let [byte, unit] = [0, 0];
+  for (const character of value) {
+    const bytes = Buffer.byteLength(character);
+    places.fill(unit, byte, byte + bytes);
+    byte += bytes;
+    unit += character.length;
+  }
+  places[byte] = unit;
+  return places;
+}
+
+/** Token ids as C takes them: all of them, and how many each sequence has. */
+function tokenIdsForC(sequences: unknown): { ids: Uint32Array; counts: BigUint64Array } {
+  if (!Array.isArray(sequences)) throw new TypeError('sequences must be an array of arrays of token ids');
+  const checked = Array.from(sequences, (sequence, position) => {
+    const name = `sequences[${position}]`;
+    if (sequence instanceof Uint32Array) return sequence;
+    if (!Array.isArray(sequence)) throw new TypeError(`${name} must be an array of token ids`);
+    return Uint32Array.from(sequence, (id, token) => whole32(`${name}[${token}]`, id));
+  });
+  const ids = new Uint32Array(checked.reduce((sum, sequence) => sum + sequence.length, 0));
+  let first = 0;
+  for (const sequence of checked) {
+    ids.set(sequence, first);
+    first += sequence.length;
+  }
+  return { ids, counts: BigUint64Array.from(checked, (sequence) => BigInt(sequence.length)) };
 }
 
 function splitPointsOf(value: unknown): string[] {

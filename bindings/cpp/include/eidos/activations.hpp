@@ -186,6 +186,9 @@ public:
     }
     MatrixView rows(std::size_t, std::size_t) const && = delete;
 
+    /// A copy of all rows, wherever they lie.
+    [[nodiscard]] Matrix copy_rows() const { return copy_rows(0, row_count()); }
+
     /// A copy of `count` rows from row `first`, wherever they lie.
     [[nodiscard]] Matrix copy_rows(std::size_t first, std::size_t count) const
     {

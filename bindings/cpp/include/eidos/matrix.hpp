@@ -178,6 +178,11 @@ public:
 
     /// A row. Throws an Error beyond the last.
     [[nodiscard]] Span<const float> row(std::size_t index) const & EIDOS_LIFETIMEBOUND { return view().row(index); }
+    [[nodiscard]] Span<float> row(std::size_t index) & EIDOS_LIFETIMEBOUND
+    {
+        detail::check_index(index, row_count_, "row");
+        return {values_.data() + index * column_count_, column_count_};
+    }
     Span<const float> row(std::size_t) const && = delete;
 
     /// A value; `row` and `column` must be less than the counts.

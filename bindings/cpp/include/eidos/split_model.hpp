@@ -104,7 +104,35 @@ struct SplitPoint {
     std::size_t width = 0;
 };
 
+/// A token of a text.
+struct Token {
+    /// Its number in the vocabulary.
+    std::uint32_t id = 0;
+    /// The vocabulary's own string (`Ġfilm`, `##ing`).
+    std::string string;
+    /// The first byte of the text that it stands for, on a character boundary; a special token stands for none.
+    std::size_t begin = 0;
+    /// One past the last byte of the text that it stands for.
+    std::size_t end = 0;
+};
+
+/// Texts as token ids.
+using TokenIds = std::vector<std::vector<std::uint32_t>>;
+
 namespace detail {
+
+/// Token ids as eidos.h wants them: all of them, and how many each sequence has.
+struct FlatTokenIds {
+    explicit FlatTokenIds(const TokenIds &sequences)
+    {
+        for (const auto &sequence : sequences) {
+            ids.insert(ids.end(), sequence.begin(), sequence.end());
+            counts.push_back(sequence.size());
+        }
+    }
+    std::vector<std::uint32_t> ids;
+    std::vector<std::size_t> counts;
+};
 
 /// Options as eidos.h wants them; they point into `options`.
 inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
@@ -230,6 +258,61 @@ public:
         const eidos_logits_options c_options = detail::to_c(options);
         return control.create<Activations>(eidos_split_model_logits_from, handle(), module_path.c_str(), rows.data(),
                                            rows.row_count(), rows.column_count(), texts.data(), texts.size(), &c_options);
+    }
+
+    /// As above; rows on disk are read batch by batch. Activations that know where they come from must be those of that module
+    /// for these texts, with Granularity::all_tokens: otherwise Status::mismatch is thrown. Of rows of your own only the shape
+    /// is known.
+    [[nodiscard]] Activations logits_from(const StringArg &module_path, const Activations &rows, const StringArgs &texts,
+                                          const LogitsOptions &options = {}, const Control &control = {}) const
+    {
+        const eidos_logits_options c_options = detail::to_c(options);
+        return control.create<Activations>(eidos_split_model_logits_from_activations, handle(), module_path.c_str(),
+                                           rows.handle(), texts.data(), texts.size(), &c_options);
+    }
+
+    /// The tokens of a text as the model reads them: special ones included, cut to what the model can read.
+    [[nodiscard]] std::vector<Token> tokens(const StringArg &text) const
+    {
+        std::size_t count = 0;
+        detail::call(eidos_split_model_tokens, handle(), text.c_str(), nullptr, nullptr, nullptr, std::size_t{0}, &count);
+        std::vector<std::uint32_t> ids(count), begins(count), ends(count);
+        detail::call(eidos_split_model_tokens, handle(), text.c_str(), ids.data(), begins.data(), ends.data(), count, &count);
+        std::vector<Token> result(count);
+        for (std::size_t index = 0; index < count; index++)
+            result[index] = {ids[index], detail::text(eidos_split_model_token_string, handle(), ids[index]), begins[index],
+                             ends[index]};
+        return result;
+    }
+
+    /// The activations of texts that are token ids already, of a model with one split point: a row for each token. The model
+    /// reads these ids and no others: no special token is added. The units are the vocabulary's own strings.
+    [[nodiscard]] Activations activations_of_token_ids(const TokenIds &sequences, const ActivationsOptions &options = {},
+                                                       const Control &control = {}) const
+    {
+        check_one_split_point();
+        return std::move(activations_of_token_ids_per_split_point(sequences, options, control).front());
+    }
+
+    /// The activations of texts that are token ids already at each split point, in their order.
+    [[nodiscard]] std::vector<Activations>
+    activations_of_token_ids_per_split_point(const TokenIds &sequences, const ActivationsOptions &options = {},
+                                             const Control &control = {}) const
+    {
+        const eidos_activations_options c_options = detail::to_c(options);
+        const detail::FlatTokenIds flat(sequences);
+        return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.counts.data(),
+                       flat.counts.size(), &c_options);
+    }
+
+    /// The logits of texts that are token ids already, as logits() gives them.
+    [[nodiscard]] Activations logits_of_token_ids(const TokenIds &sequences, const LogitsOptions &options = {},
+                                                  const Control &control = {}) const
+    {
+        const eidos_logits_options c_options = detail::to_c(options);
+        const detail::FlatTokenIds flat(sequences);
+        return control.create<Activations>(eidos_split_model_logits_of_token_ids, handle(), flat.ids.data(),
+                                           flat.counts.data(), flat.counts.size(), &c_options);
     }
 
     /// How many columns the logits have: ids of the vocabulary, or labels of a classifier. 0 without a head.

@@ -25,7 +25,7 @@ module Eidos
 import Libdl
 
 export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
-export logits, logit_names
+export logits, logit_names, tokens
 export ICA, fit, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
 export llm_labels, label_usage, Chat, ChatAnswer
@@ -41,6 +41,7 @@ include("MatrixView.jl")
 include("split_model.jl")
 include("activations.jl")
 include("logits.jl")
+include("tokens.jl")
 include("dlpack.jl")
 include("explainer.jl")
 include("ica.jl")

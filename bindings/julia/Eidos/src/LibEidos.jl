@@ -272,8 +272,14 @@ end
 @c eidos_logits_options_init(options::Ptr{eidos_logits_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_logits(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_split_model_logits_from(model::Ptr{eidos_split_model}, module_path::Cstring, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_logits_from_activations(model::Ptr{eidos_split_model}, module_path::Cstring, rows::Ptr{eidos_activations}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_logit_count(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_logit_name(model::Ptr{eidos_split_model}, column::Csize_t, len::Ptr{Csize_t})::Cstring
+
+@c eidos_split_model_tokens(model::Ptr{eidos_split_model}, text::Cstring, ids::Ptr{UInt32}, begins::Ptr{UInt32}, ends::Ptr{UInt32}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_split_model_token_string(model::Ptr{eidos_split_model}, id::UInt32, len::Ptr{Csize_t})::Cstring
+@long eidos_split_model_activations_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_counts::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_logits_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_counts::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 @c eidos_explainer_concept_count(explainer::Ptr{eidos_explainer})::Csize_t
 @c eidos_explainer_input_width(explainer::Ptr{eidos_explainer})::Csize_t

@@ -88,7 +88,8 @@ struct Vocabulary end
     activations(f, model, texts; ...)
 
 The [`Activations`](@ref) of texts at the split point of a [`SplitModel`](@ref), or a vector of them where the model was
-split at a vector of modules. A text without tokens gives no columns. With a function as first argument (`do`), they are
+split at a vector of modules. A text without tokens gives no columns. Texts may be vectors of ids, see [`tokens`](@ref);
+then each column is a token. With a function as first argument (`do`), they are
 closed after it.
 
 # Keywords

@@ -6,12 +6,15 @@
     logits(f, model, texts; ...)
 
 What the head of a [`SplitModel`](@ref) gives for texts, as [`Activations`](@ref): one column for each token, special ones
-included, or for each text where the model classifies texts. Row `j` stands for `logit_names(model)[j]`. The model must have
+included, or for each text where the model classifies texts. Texts may be vectors of ids, see [`tokens`](@ref). Row `j` stands for `logit_names(model)[j]`. The model must have
 been loaded with `whole = true`.
 
 With `path => activations`, the output of that module is replaced: a matrix, features x tokens, as
 `activations(model, texts; granularity = :all_tokens)` gives it. Change it before, and see what the model makes of it: add a
 direction, or leave out a concept. With the numbers as they are, the logits are the same bits.
+
+[`Activations`](@ref) are not copied, and read batch by batch where they lie on disk. They must be those of that module for
+these texts, or made from a matrix of your own, of which only the shape is known.
 
 # Keywords
 * `memory_limit`: bytes in memory, beyond which columns go to a temporary folder (4 GiB).
@@ -20,7 +23,7 @@ direction, or leave out a concept. With the numbers as they are, the logits are 
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
-Throws an [`EidosError`](@ref): `:invalid_argument`, `:unknown_module`, `:invalid_data` for numbers that are not finite,
+Throws an [`EidosError`](@ref): `:invalid_argument`, `:unknown_module`, `:mismatch` for activations of something else, `:invalid_data` for numbers that are not finite,
 `:cancelled`, ...
 
 ```julia
@@ -30,17 +33,32 @@ logits(model, model.split => 2 .* acts, ["a warm film"])
 ```
 """
 function logits(model::SplitModel, texts; keywords...)
-    inputs = strings(texts)
+    inputs = source(texts)
     run_to_head(model; keywords...) do pointer, options, control, handle, err
-        LibEidos.eidos_split_model_logits(pointer, inputs, length(inputs), options, control, handle, err)
+        run_logits(pointer, inputs, options, control, handle, err)
     end
 end
 
-function logits(model::SplitModel, (path, matrix)::Pair, texts; keywords...)
-    inputs, rows, name = strings(texts), columns(matrix), split_point(path)
+run_logits(model, texts::Vector{String}, options, control, handle, err) =
+    LibEidos.eidos_split_model_logits(model, texts, length(texts), options, control, handle, err)
+
+logits(model::SplitModel, (path, matrix)::Pair, texts; keywords...) =
+    logits_from(model, split_point(path), matrix, strings(texts); keywords...)
+
+function logits_from(model, path, matrix, texts; keywords...)
+    rows = columns(matrix)
     run_to_head(model; keywords...) do pointer, options, control, handle, err
-        LibEidos.eidos_split_model_logits_from(pointer, name, rows, size(rows, 2), size(rows, 1), inputs, length(inputs),
+        LibEidos.eidos_split_model_logits_from(pointer, path, rows, size(rows, 2), size(rows, 1), texts, length(texts),
                                                options, control, handle, err)
+    end
+end
+
+function logits_from(model, path, acts::Activations, texts; keywords...)
+    use(acts.handle) do rows
+        run_to_head(model; keywords...) do pointer, options, control, handle, err
+            LibEidos.eidos_split_model_logits_from_activations(pointer, path, rows, texts, length(texts), options, control,
+                                                               handle, err)
+        end
     end
 end
 

@@ -83,6 +83,29 @@ Activations.fromRows(new Float64Array(4), 2);
 // @ts-expect-error: how many columns?
 Activations.fromRows(mine);
 
+// Logits.
+const logits: Activations = await model.logits(frozen, { threads: 1, signal });
+same<typeof logits.rowCount, number>(true);
+await model.logitsFrom('model.layers.2.mlp', activations, frozen, { signal, onProgress });
+await model.logitsFrom(2, mine, 192, frozen, { threads: 1 });
+await model.logitsFrom(2, rows, 192, frozen);
+// @ts-expect-error: activations know how many columns they have
+await model.logitsFrom(2, activations, 192, frozen);
+// @ts-expect-error: how many columns?
+await model.logitsFrom(2, mine, frozen);
+// @ts-expect-error: no activations, but a promise of them
+await model.logitsFrom(2, model.activations(frozen), frozen);
+
+// Token ids.
+const [token] = model.tokens('a text');
+if (!token) throw new Error('no token');
+const id: number = token.id;
+same<typeof token.string, string>(true);
+await model.activationsOfTokenIds([[id], Uint32Array.of(1, 2)], { threads: 1, signal });
+await model.logitsOfTokenIds([[id]], { threads: 1 });
+// @ts-expect-error: sequences, not one
+await model.logitsOfTokenIds([id]);
+
 // Explainers.
 const explainer = await Explainer.fitIca(activations, { conceptCount: 20, contrast: 'cube', rawSigns: true, signal, onProgress });
 const { converged, iterations } = explainer.fitReport;
