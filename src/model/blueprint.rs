@@ -11,6 +11,7 @@ use std::iter;
 use std::ops::Range;
 
 use crate::model::layers::Activation;
+use crate::model::weights::Share;
 
 /// A point of the forward pass where a value exists. The order is the order of execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -457,6 +458,8 @@ pub(crate) struct Elsewhere {
     pub parameter: &'static str,
     /// The whole name of the tensor to take where the module has none of its own.
     pub tensor: String,
+    /// Which of its rows to take, where one tensor holds the parameters of several modules.
+    pub share: Option<Share>,
 }
 
 /// A module of the checkpoint, with the modules inside it.
@@ -578,7 +581,7 @@ impl Part {
 
     /// Says under which other name a parameter may lie in the file.
     pub fn or_from(mut self, parameter: &'static str, tensor: impl Into<String>) -> Self {
-        self.elsewhere.push(Elsewhere { parameter, tensor: tensor.into() });
+        self.elsewhere.push(Elsewhere { parameter, tensor: tensor.into(), share: None });
         self
     }
 }

@@ -19,12 +19,14 @@ mod llama_parts;
 mod mistral;
 mod modernbert;
 mod mpnet;
+mod nomic_bert;
 mod olmo2;
 mod opt;
 mod phi3;
 mod qwen;
 mod roberta;
 mod rotary;
+mod rotary_bert;
 mod smollm3;
 mod t5;
 
@@ -102,6 +104,7 @@ const FAMILIES: &[Family] = &[
     mpnet::FAMILY,
     deberta_v2::FAMILY,
     modernbert::FAMILY,
+    nomic_bert::FAMILY,
     t5::T5,
     t5::MT5,
 ];
