@@ -14,6 +14,7 @@ mod gemma;
 mod gpt2;
 mod gpt_neox;
 mod granite;
+mod jina_embeddings_v3;
 mod llama;
 mod llama_parts;
 mod mistral;
@@ -105,6 +106,7 @@ const FAMILIES: &[Family] = &[
     deberta_v2::FAMILY,
     modernbert::FAMILY,
     nomic_bert::FAMILY,
+    jina_embeddings_v3::FAMILY,
     t5::T5,
     t5::MT5,
 ];

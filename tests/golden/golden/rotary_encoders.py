@@ -1,4 +1,4 @@
-"""Tiny random BERTs with rotary positions: NomicBERT.
+"""Tiny random BERTs with rotary positions: NomicBERT, Jina 3.
 
 transformers writes and reads their tensors by the names of the published files, queries, keys and values in one, though its modules
 have other names. So `weights/` has these names; `weights_own_names/` has those of the modules, which transformers reads as well.
@@ -71,11 +71,16 @@ def nomic_bert():
     as_published("published_long", family.classes_of("Model"), "NomicBertModel", scaled, base, dynamic, partial=("layers.1",))
 
 
+def jina_embeddings_v3():
+    special = dict(pad_token_id=1, bos_token_id=2, eos_token_id=3, rope_parameters=ROPE)
+    RotaryFamily("jina_embeddings_v3", "JinaEmbeddingsV3", {**COMMON, **special}, 19).own_names()
+
+
 def generate(_shared):
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    families = (nomic_bert,)
+    families = (nomic_bert, jina_embeddings_v3)
     for family in [family for family in families if family.__name__ in sys.argv] or families:
         print(family.__name__)
         family()
