@@ -14,6 +14,7 @@ mod gemma;
 mod gpt2;
 mod gpt_neox;
 mod granite;
+mod gte;
 mod jina_embeddings_v3;
 mod llama;
 mod llama_parts;
@@ -107,6 +108,7 @@ const FAMILIES: &[Family] = &[
     modernbert::FAMILY,
     nomic_bert::FAMILY,
     jina_embeddings_v3::FAMILY,
+    gte::FAMILY,
     t5::T5,
     t5::MT5,
 ];

@@ -1,4 +1,4 @@
-"""Tiny random BERTs with rotary positions: NomicBERT, Jina 3.
+"""Tiny random BERTs with rotary positions: NomicBERT, Jina 3, GTE.
 
 transformers writes and reads their tensors by the names of the published files, queries, keys and values in one, though its modules
 have other names. So `weights/` has these names; `weights_own_names/` has those of the modules, which transformers reads as well.
@@ -76,11 +76,19 @@ def jina_embeddings_v3():
     RotaryFamily("jina_embeddings_v3", "JinaEmbeddingsV3", {**COMMON, **special}, 19).own_names()
 
 
+def gte():
+    family = RotaryFamily("gte", "Gte", {**COMMON, "pad_token_id": 1, "rope_parameters": ROPE}, 20)
+    family.own_names()
+    # gte-base-en-v1.5 has no token types.
+    config = family.config(type_vocab_size=0, num_hidden_layers=2)
+    family.base("no_token_types", "1", config=config, weights=family.own_weights("no_token_types", config))
+
+
 def generate(_shared):
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    families = (nomic_bert, jina_embeddings_v3)
+    families = (nomic_bert, jina_embeddings_v3, gte)
     for family in [family for family in families if family.__name__ in sys.argv] or families:
         print(family.__name__)
         family()
