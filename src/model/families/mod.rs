@@ -23,6 +23,7 @@ mod modernbert;
 mod mpnet;
 mod nomic_bert;
 mod olmo2;
+mod olmo3;
 mod opt;
 mod phi3;
 mod qwen;
@@ -90,6 +91,7 @@ const FAMILIES: &[Family] = &[
     gemma::GEMMA3,
     phi3::FAMILY,
     olmo2::FAMILY,
+    olmo3::FAMILY,
     granite::FAMILY,
     smollm3::FAMILY,
     gpt2::FAMILY,

@@ -224,6 +224,21 @@ def olmo2():
     Family("olmo2", "Olmo2", GROUPED, 38, ("causal_lm", "classify"))
 
 
+def olmo3():
+    yarn = dict(rope_type="yarn", factor=4.0, rope_theta=100.0, original_max_position_embeddings=16)
+    rope = dict(full_attention=yarn, sliding_attention=dict(rope_type="default", rope_theta=100.0))
+    types = ["sliding_attention", "full_attention", "sliding_attention"]
+    settings = dict(sliding_window=8, layer_types=types, rope_parameters=rope)
+    family = Family("olmo3", "Olmo3", {**GROUPED, **settings}, 46, ("causal_lm", "classify"))
+
+    def as_published(settings):
+        settings = {key: value for key, value in settings.items() if key != "rope_parameters"}
+        scaling = {key: value for key, value in yarn.items() if key != "rope_theta"}
+        return {**settings, "rope_theta": 500000.0, "rope_scaling": scaling}
+
+    family.changed("older", as_published)
+
+
 def granite():
     scales = dict(attention_multiplier=0.3, embedding_multiplier=3.0, residual_multiplier=0.4, logits_scaling=5.0)
     Family("granite", "Granite", {**GROUPED, **scales}, 39, ("causal_lm",))
@@ -309,6 +324,7 @@ FAMILIES = (
     gemma3,
     phi3,
     olmo2,
+    olmo3,
     granite,
     smollm3,
     gpt2,
