@@ -31,6 +31,8 @@ mod roberta;
 mod rotary;
 mod rotary_bert;
 mod smollm3;
+mod stablelm;
+mod starcoder2;
 mod t5;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -94,6 +96,8 @@ const FAMILIES: &[Family] = &[
     olmo3::FAMILY,
     granite::FAMILY,
     smollm3::FAMILY,
+    stablelm::FAMILY,
+    starcoder2::FAMILY,
     gpt2::FAMILY,
     gpt_neox::FAMILY,
     opt::FAMILY,

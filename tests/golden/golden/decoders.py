@@ -248,6 +248,22 @@ def smollm3():
     Family("smollm3", "SmolLM3", {**GROUPED, "no_rope_layer_interval": 2}, 40)
 
 
+def stablelm():
+    rope = dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.67)
+    family = Family("stablelm", "StableLm", {**GROUPED, "rope_parameters": rope}, 47)
+    family.changed("parallel", own=True, use_parallel_residual=True, use_qkv_bias=True, list_modules=True)
+
+    def as_published(settings):
+        return {**settings, "rope_parameters": None, "partial_rotary_factor": 0.67, "rope_theta": 100}
+
+    family.changed("older", as_published)
+
+
+def starcoder2():
+    family = Family("starcoder2", "Starcoder2", {**GROUPED, "sliding_window": 8}, 48)
+    family.changed("without_biases", own=True, use_bias=False, sliding_window=None, list_modules=True)
+
+
 def gpt2():
     names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
     names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
@@ -327,6 +343,8 @@ FAMILIES = (
     olmo3,
     granite,
     smollm3,
+    stablelm,
+    starcoder2,
     gpt2,
     gpt_neox,
     opt,
