@@ -25,6 +25,7 @@ mod nomic_bert;
 mod olmo2;
 mod olmo3;
 mod opt;
+mod phi;
 mod phi3;
 mod qwen;
 mod roberta;
@@ -91,6 +92,7 @@ const FAMILIES: &[Family] = &[
     gemma::GEMMA,
     gemma::GEMMA2,
     gemma::GEMMA3,
+    phi::FAMILY,
     phi3::FAMILY,
     olmo2::FAMILY,
     olmo3::FAMILY,

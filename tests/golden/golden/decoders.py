@@ -264,6 +264,17 @@ def starcoder2():
     family.changed("without_biases", own=True, use_bias=False, sliding_window=None, list_modules=True)
 
 
+def phi():
+    rope = dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.67)
+    family = Family("phi", "Phi", {**GROUPED, "rope_parameters": rope}, 49)
+    family.changed("head_norms", own=True, qk_layernorm=True, list_modules=True)
+
+    def as_published(settings):
+        return {**settings, "rope_parameters": None, "partial_rotary_factor": 0.67, "rope_theta": 100}
+
+    family.changed("older", as_published)
+
+
 def gpt2():
     names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
     names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
@@ -345,6 +356,7 @@ FAMILIES = (
     smollm3,
     stablelm,
     starcoder2,
+    phi,
     gpt2,
     gpt_neox,
     opt,
