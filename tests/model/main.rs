@@ -3,6 +3,7 @@
 
 mod activations;
 mod configs;
+mod decoder_choices;
 mod golden;
 mod half;
 mod published_files;

@@ -4,6 +4,7 @@ mod albert;
 mod bert;
 mod bert_parts;
 mod bloom;
+mod cohere;
 mod deberta_v2;
 mod decoder_heads;
 mod distilbert;
@@ -100,6 +101,8 @@ const FAMILIES: &[Family] = &[
     smollm3::FAMILY,
     stablelm::FAMILY,
     starcoder2::FAMILY,
+    cohere::COHERE,
+    cohere::COHERE2,
     gpt2::FAMILY,
     gpt_neox::FAMILY,
     opt::FAMILY,

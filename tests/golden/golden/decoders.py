@@ -275,6 +275,24 @@ def phi():
     family.changed("older", as_published)
 
 
+def cohere():
+    rope = dict(rope_type="default", rope_theta=100.0)
+    Family("cohere", "Cohere", {**GROUPED, "rope_parameters": rope, "logit_scale": 0.3}, 50, ("causal_lm",))
+
+
+def cohere2():
+    rope = dict(rope_type="default", rope_theta=100.0)
+    types = ["sliding_attention", "full_attention", "sliding_attention"]
+    settings = dict(rope_parameters=rope, sliding_window=8, layer_types=types, logit_scale=0.3)
+    family = Family("cohere2", "Cohere2", {**GROUPED, **settings}, 51, ("causal_lm",))
+
+    def as_published(settings):
+        settings = {key: value for key, value in settings.items() if key not in ("rope_parameters", "layer_types")}
+        return {**settings, "rope_theta": 100, "sliding_window_pattern": 2, "attention_bias": False}
+
+    family.changed("older", as_published)
+
+
 def gpt2():
     names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
     names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
@@ -357,6 +375,8 @@ FAMILIES = (
     stablelm,
     starcoder2,
     phi,
+    cohere,
+    cohere2,
     gpt2,
     gpt_neox,
     opt,
