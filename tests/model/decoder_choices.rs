@@ -51,6 +51,9 @@ fn sizes_that_cannot_be_right_are_named() {
         ("starcoder2", json!({"num_key_value_heads": 3}), "not a multiple of `num_key_value_heads`, 3"),
         ("phi", json!({"num_attention_heads": 5}), "not a multiple of `num_attention_heads`, 5"),
         ("phi", json!({"rope_parameters": null, "partial_rotary_factor": 0.5}), "`partial_rotary_factor` is 3"),
+        ("gptj", json!({"rotary_dim": 8}), "`rotary_dim` is 8; a head has no more than"),
+        ("gptj", json!({"rotary_dim": 3}), "`rotary_dim` is 3"),
+        ("gptj", json!({"n_head": 5}), "not a multiple of `n_head`, 5"),
         ("cohere", json!({"logit_scale": "small"}), "`logit_scale` is \"small\""),
         ("cohere2", json!({"sliding_window_pattern": 0}), "`sliding_window_pattern` is 0"),
     ] {

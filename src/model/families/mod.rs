@@ -14,6 +14,7 @@ mod falcon;
 mod gemma;
 mod gpt2;
 mod gpt_neox;
+mod gptj;
 mod granite;
 mod gte;
 mod jina_embeddings_v3;
@@ -104,6 +105,7 @@ const FAMILIES: &[Family] = &[
     cohere::COHERE,
     cohere::COHERE2,
     gpt2::FAMILY,
+    gptj::FAMILY,
     gpt_neox::FAMILY,
     opt::FAMILY,
     bloom::FAMILY,

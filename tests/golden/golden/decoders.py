@@ -303,6 +303,14 @@ def gpt2():
     family.changed("unscaled", scale_attn_weights=False, only=only)
 
 
+def gptj():
+    names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
+    names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
+    settings = {names.get(name, name): value for name, value in COMMON.items()}
+    family = Family("gptj", "GPTJ", {**settings, "rotary_dim": 4}, 52, ("causal_lm", "classify"), block="h.1")
+    family.changed("whole_heads", rotary_dim=6, only=("h.2",))
+
+
 def gpt_neox():
     rope = dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.67)
     family = Family("gpt_neox", "GPTNeoX", {**COMMON, "rope_parameters": rope}, 42, block="layers.1")
@@ -378,6 +386,7 @@ FAMILIES = (
     cohere,
     cohere2,
     gpt2,
+    gptj,
     gpt_neox,
     opt,
     bloom,
