@@ -2,24 +2,14 @@
 
 use eidos::ErrorCode;
 use eidos::model::{LoadOptions, ModelPlan};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::golden;
-
-/// The error for the base configuration of a family with these fields changed.
-fn refused(family: &str, changes: &Value) -> (ErrorCode, String) {
-    let mut config = golden::config(family, "base");
-    for (field, value) in changes.as_object().unwrap() {
-        config[field] = value.clone();
-    }
-    let error = ModelPlan::new(config.to_string().as_bytes(), &[], &LoadOptions::default()).unwrap_err();
-    (error.code(), error.to_string())
-}
 
 #[test]
 fn a_norm_for_each_head_of_its_own_is_refused_by_its_field() {
     for (family, field) in [("stablelm", "qk_layernorm"), ("cohere", "use_qk_norm")] {
-        let (code, text) = refused(family, &json!({ field: true }));
+        let (code, text) = golden::refused(family, "base", &json!({ field: true }));
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
         assert!(text.contains(&format!("`{field}` is true")), "{text}");
     }
@@ -34,7 +24,7 @@ fn kinds_of_blocks_and_functions_that_are_not_built_are_named() {
         ("olmo3", json!({"rope_parameters": {"full_attention": {"rope_type": "spiral"}}}), "`rope_parameters`"),
         ("phi", json!({"rope_scaling": {"type": "spiral"}, "partial_rotary_factor": 0.67}), "`rope_scaling`"),
     ] {
-        let (code, text) = refused(family, &changes);
+        let (code, text) = golden::refused(family, "base", &changes);
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
         assert!(text.contains(says), "{text}");
     }
@@ -57,7 +47,7 @@ fn sizes_that_cannot_be_right_are_named() {
         ("cohere", json!({"logit_scale": "small"}), "`logit_scale` is \"small\""),
         ("cohere2", json!({"sliding_window_pattern": 0}), "`sliding_window_pattern` is 0"),
     ] {
-        let (code, text) = refused(family, &changes);
+        let (code, text) = golden::refused(family, "base", &changes);
         assert_eq!(code, ErrorCode::InvalidFile, "{text}");
         assert!(text.contains(says), "{text}");
     }

@@ -5,19 +5,9 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 use eidos::model::{LoadOptions, ModelParts, ModelPlan, SplitModel, WeightSource};
 use eidos::{Control, ErrorCode};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::golden::{self, values};
-
-/// The error for the configuration of a variant with these fields changed.
-fn refused_of(family: &str, variant: &str, changes: &Value) -> (ErrorCode, String) {
-    let mut config = golden::config(family, variant);
-    for (field, value) in changes.as_object().unwrap() {
-        config[field] = value.clone();
-    }
-    let error = ModelPlan::new(config.to_string().as_bytes(), &[], &LoadOptions::default()).unwrap_err();
-    (error.code(), error.to_string())
-}
 
 /// The rows of the last block for all golden texts, of the masked language model with these tensors.
 fn last_block(family: &str, tensors: &HashMap<String, Tensor>) -> Vec<f32> {
@@ -106,7 +96,7 @@ fn what_published_code_does_otherwise_is_named_by_its_field() {
         ("rope_parameters", json!({"rope_type": "default", "partial_rotary_factor": 0.5})),
         ("hidden_act", json!("swiglu")),
     ] {
-        let (code, text) = refused_of("nomic_bert", "base", &json!({ field: value }));
+        let (code, text) = golden::refused("nomic_bert", "base", &json!({ field: value }));
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
         assert!(text.contains(&format!("`{field}`")), "{text}");
     }
@@ -124,13 +114,13 @@ fn sizes_that_cannot_be_right_are_named_as_the_file_names_them() {
         ("max_trained_positions", json!(0), "`max_trained_positions` is 0"),
         ("layer_norm_epsilon", json!(-1.0), "`layer_norm_epsilon` is -1.0"),
     ] {
-        let (code, text) = refused_of("nomic_bert", "published_long", &json!({ field: value }));
+        let (code, text) = golden::refused("nomic_bert", "published_long", &json!({ field: value }));
         assert_eq!(code, ErrorCode::InvalidFile, "{text}");
         assert!(text.contains(says), "{text}");
     }
     for (family, field, value) in [("jina_embeddings_v3", "head_dim", json!(7)), ("gte", "type_vocab_size", json!(-1))]
     {
-        let (code, text) = refused_of(family, "base", &json!({ field: value }));
+        let (code, text) = golden::refused(family, "base", &json!({ field: value }));
         assert_eq!(code, ErrorCode::InvalidFile, "{text}");
         assert!(text.contains(&format!("`{field}` is {value}")), "{text}");
     }
@@ -139,10 +129,6 @@ fn sizes_that_cannot_be_right_are_named_as_the_file_names_them() {
 /// The families that have the `model_type` of another one and code of their own are not run as that one.
 #[test]
 fn a_model_with_code_of_its_own_is_not_taken_for_the_family_that_it_names() {
-    let error = |config: &Value| {
-        let error = ModelPlan::new(config.to_string().as_bytes(), &[], &LoadOptions::default()).unwrap_err();
-        (error.code(), error.to_string())
-    };
     // The fields of jina-embeddings-v2-base-en.
     let second = json!({
         "architectures": ["JinaBertForMaskedLM"],
@@ -159,14 +145,14 @@ fn a_model_with_code_of_its_own_is_not_taken_for_the_family_that_it_names() {
         "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096, "pad_token_id": 1,
     });
     for (config, value) in [(&second, "\"alibi\""), (&third, "\"rotary\"")] {
-        let (code, text) = error(config);
+        let (code, text) = golden::refused_config(config);
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
         assert!(text.contains(&format!("`position_embedding_type` is {value}")), "{text}");
     }
     // Without the field it is a BERT, and its values say so.
     let mut absolute = second;
     absolute["position_embedding_type"] = json!("absolute");
-    let (code, text) = error(&absolute);
+    let (code, text) = golden::refused_config(&absolute);
     assert_eq!(code, ErrorCode::Unsupported, "{text}");
     assert!(text.contains("`feed_forward_type` is \"geglu\""), "{text}");
 }
