@@ -11,6 +11,7 @@ use std::iter;
 use std::ops::Range;
 
 use crate::model::layers::Activation;
+use crate::model::weights::Share;
 
 /// A point of the forward pass where a value exists. The order is the order of execution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -160,12 +161,23 @@ pub(crate) enum Pooling {
 pub(crate) struct RotarySettings {
     /// The columns of a head that turn, its first ones.
     pub width: usize,
+    /// Which of these turn together.
+    pub pairs: RotaryPairs,
     /// The base of the wave lengths.
     pub theta: f64,
     /// How wave lengths are changed for texts that are longer than those the model was first trained on.
     pub scaling: RotaryScaling,
     /// What cosines and sines are multiplied by.
     pub amplitude: f32,
+}
+
+/// The columns of a head that turn together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RotaryPairs {
+    /// Each of the first half with the one as far into the second (GPT-NeoX, Llama).
+    Halves,
+    /// Each with its neighbour (RoFormer, GPT-J).
+    Neighbours,
 }
 
 /// Ways to change the wave lengths of rotary positions.
@@ -457,6 +469,8 @@ pub(crate) struct Elsewhere {
     pub parameter: &'static str,
     /// The whole name of the tensor to take where the module has none of its own.
     pub tensor: String,
+    /// Which of its rows to take, where one tensor holds the parameters of several modules.
+    pub share: Option<Share>,
 }
 
 /// A module of the checkpoint, with the modules inside it.
@@ -578,7 +592,7 @@ impl Part {
 
     /// Says under which other name a parameter may lie in the file.
     pub fn or_from(mut self, parameter: &'static str, tensor: impl Into<String>) -> Self {
-        self.elsewhere.push(Elsewhere { parameter, tensor: tensor.into() });
+        self.elsewhere.push(Elsewhere { parameter, tensor: tensor.into(), share: None });
         self
     }
 }

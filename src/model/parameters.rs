@@ -4,25 +4,35 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
+use sha2::Sha256;
 
 use crate::error::{Error, Result};
 use crate::model::layers::Weight;
-use crate::model::weights::Weights;
+use crate::model::weights::{Share, Stored, Weights};
 
-/// A parameter of a module: the names it may have in a file, the likeliest first, and its shape there.
+/// A parameter of a module: where it may lie in a file, the likeliest place first, and its shape.
 pub(crate) struct Parameter {
     /// The first of them that a file has is the one.
-    pub names: Vec<String>,
+    pub places: Vec<Place>,
     /// Its shape.
     pub shape: Vec<usize>,
+}
+
+/// Where a parameter may lie.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    /// The name of a tensor.
+    pub tensor: String,
+    /// Which of its rows the parameter is, where it is not all of them.
+    pub share: Option<Share>,
 }
 
 /// Reads parameters for a model on a device. A matrix that several layers have in common is in memory once.
 pub(crate) struct Reader<'a> {
     weights: &'a Weights,
     device: &'a Device,
-    /// The matrices so far, by their name in the file and whether rows and columns are exchanged.
-    matrices: HashMap<(String, bool), Arc<Weight>>,
+    /// The matrices so far, by their place in the file and whether rows and columns are exchanged.
+    matrices: HashMap<(Place, bool), Arc<Weight>>,
     bytes: usize,
 }
 
@@ -40,9 +50,10 @@ impl<'a> Reader<'a> {
     /// A vector as f32.
     ///
     /// # Errors
-    /// Those of [`Weights::load`].
+    /// Those of [`Weights::find`]; [`crate::ErrorCode::OutOfMemory`] on a device.
     pub fn vector(&mut self, parameter: &Parameter) -> Result<Tensor> {
-        let vector = self.weights.load(&parameter.names, &parameter.shape, self.device)?;
+        let (_, stored) = self.stored(parameter)?;
+        let vector = Tensor::from_vec(stored.widened()?, &*parameter.shape, self.device)?;
         self.bytes += vector.elem_count() * size_of::<f32>();
         Ok(vector)
     }
@@ -55,8 +66,8 @@ impl<'a> Reader<'a> {
         let &[rows, columns] = &*parameter.shape else {
             return Err(Error::internal("a matrix without two sides"));
         };
-        let (name, stored) = self.weights.find(&parameter.names, &parameter.shape)?;
-        let key = (name.to_owned(), transposed);
+        let (place, stored) = self.stored(parameter)?;
+        let key = (place.clone(), transposed);
         if let Some(matrix) = self.matrices.get(&key) {
             return Ok(Arc::clone(matrix));
         }
@@ -65,5 +76,32 @@ impl<'a> Reader<'a> {
         self.bytes += matrix.bytes();
         self.matrices.insert(key, Arc::clone(&matrix));
         Ok(matrix)
+    }
+
+    /// Adds what tells a parameter from another one to a hash.
+    pub fn hash(&self, parameter: &Parameter, hash: &mut Sha256) {
+        if let Some(place) = self.place(parameter) {
+            self.weights.hash(&place.tensor, hash);
+        }
+    }
+
+    /// The first place of a parameter that a file has; the likeliest where it has none.
+    fn place<'p>(&self, parameter: &'p Parameter) -> Option<&'p Place> {
+        let there = parameter.places.iter().find(|place| self.weights.has(&place.tensor));
+        there.or(parameter.places.first())
+    }
+
+    /// Where a parameter lies, and what is stored there.
+    fn stored<'p>(&self, parameter: &'p Parameter) -> Result<(&'p Place, Stored<'a>)> {
+        let place = self.place(parameter).ok_or_else(|| Error::internal("a parameter without a name"))?;
+        let Some(share) = place.share else {
+            return Ok((place, self.weights.find(&place.tensor, &parameter.shape)?));
+        };
+        let mut whole = parameter.shape.clone();
+        if let Some(rows) = whole.first_mut() {
+            *rows = rows.saturating_mul(share.of);
+        }
+        let part = self.weights.find(&place.tensor, &whole)?.share(share);
+        Ok((place, part.ok_or_else(|| Error::internal("a share of a tensor that is not there"))?))
     }
 }

@@ -14,7 +14,7 @@ use crate::model::forward::{Layer, Layers};
 use crate::model::layers::{Embedding, Linear, Norm};
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::options::{DeviceChoice, LoadOptions};
-use crate::model::parameters::{Parameter, Reader};
+use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
 use crate::model::weights::{WeightSource, Weights};
 
@@ -62,8 +62,8 @@ impl ModelPlan {
             wanted: HashSet::new(),
             hash: Sha256::new_with_prefix(config),
         };
-        let wanted = plan.needed().flat_map(|(node, _)| plan.parameters(node)).flat_map(|parameter| parameter.names);
-        plan.wanted = wanted.collect();
+        let wanted = plan.needed().flat_map(|(node, _)| plan.parameters(node)).flat_map(|parameter| parameter.places);
+        plan.wanted = wanted.map(|place| place.tensor).collect();
         Ok(plan)
     }
 
@@ -104,7 +104,7 @@ impl ModelPlan {
             control.begin(Stage::Load, needed.len() as u64)?;
             let mut hash = self.hash.clone();
             for (node, site) in needed {
-                self.parameters(node).iter().for_each(|parameter| weights.hash(&parameter.names, &mut hash));
+                self.parameters(node).iter().for_each(|parameter| reader.hash(parameter, &mut hash));
                 layers.insert(site, self.layer(node, &mut reader).map_err(|error| error.within(name))?);
                 control.advance(1)?;
             }
@@ -144,7 +144,7 @@ impl ModelPlan {
     /// The parameters of a module: its weight, then its bias.
     fn parameters(&self, node: &Node) -> Vec<Parameter> {
         let parameter = |name, older: Option<&str>, shape: &[usize]| Parameter {
-            names: self.names(node, name, older),
+            places: self.places(node, name, older),
             shape: shape.to_vec(),
         };
         match node.work {
@@ -170,12 +170,15 @@ impl ModelPlan {
         }
     }
 
-    /// The names a parameter may have in a file, the likeliest first.
-    fn names(&self, node: &Node, parameter: &str, older: Option<&str>) -> Vec<String> {
-        let own = [Some(parameter), older].into_iter().flatten().map(|name| format!("{}.{name}", node.path));
+    /// Where a parameter may lie in a file, the likeliest place first.
+    fn places(&self, node: &Node, parameter: &str, older: Option<&str>) -> Vec<Place> {
+        let own = [Some(parameter), older].into_iter().flatten().map(|name| (format!("{}.{name}", node.path), None));
         let elsewhere = node.elsewhere.iter().filter(|other| other.parameter == parameter);
-        let all = own.chain(elsewhere.map(|other| other.tensor.clone()));
-        all.flat_map(|name| self.tree.spellings(&name)).collect()
+        let all = own.chain(elsewhere.map(|other| (other.tensor.clone(), other.share)));
+        let spelt = |(name, share): (String, _)| {
+            self.tree.spellings(&name).into_iter().map(move |tensor| Place { tensor, share })
+        };
+        all.flat_map(spelt).collect()
     }
 
     fn layer(&self, node: &Node, reader: &mut Reader<'_>) -> Result<Layer> {

@@ -1,6 +1,6 @@
 """Make the golden fixtures again: expected values computed by PyTorch, transformers, scikit-learn and interpreto.
 
-    python generate.py all          # or: models, encoders, decoders, half, gguf, text, ica, top_inputs, aggregation
+    python generate.py all          # or parts: python generate.py models gguf
     python generate.py text --shared ../../../shared/data
 
 Everything is written below `data/`, seeded, so that a second run changes nothing. README.md says what each file is.
@@ -17,6 +17,7 @@ import pathlib
 PARTS = [
     "models",
     "encoders",
+    "rotary_encoders",
     "decoders",
     "half",
     "gguf",

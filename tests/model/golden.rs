@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
-use eidos::model::{LoadOptions, ModelParts, SplitModel, WeightSource};
-use eidos::{Control, Error};
+use eidos::model::{LoadOptions, ModelParts, ModelPlan, SplitModel, WeightSource};
+use eidos::{Control, Error, ErrorCode};
 use serde::Deserialize;
 
 /// A module as transformers lists it.
@@ -59,6 +59,21 @@ pub fn variants() -> Vec<(String, Vec<String>)> {
 /// The configuration of a variant.
 pub fn config(family: &str, variant: &str) -> serde_json::Value {
     serde_json::from_slice(&std::fs::read(folder(family).join(variant).join("config.json")).unwrap()).unwrap()
+}
+
+/// The error for the configuration of a variant with these fields changed.
+pub fn refused(family: &str, variant: &str, changes: &serde_json::Value) -> (ErrorCode, String) {
+    let mut config = config(family, variant);
+    for (field, value) in changes.as_object().unwrap() {
+        config[field] = value.clone();
+    }
+    refused_config(&config)
+}
+
+/// The error for a configuration.
+pub fn refused_config(config: &serde_json::Value) -> (ErrorCode, String) {
+    let error = ModelPlan::new(config.to_string().as_bytes(), &[], &LoadOptions::default()).unwrap_err();
+    (error.code(), error.to_string())
 }
 
 /// `named_modules()` of a variant; where it has no listing of its own, that of the first variant with the same class and weights.

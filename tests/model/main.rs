@@ -3,10 +3,12 @@
 
 mod activations;
 mod configs;
+mod decoder_choices;
 mod gguf;
 mod gguf_files;
 mod golden;
 mod half;
+mod published_files;
 mod resume;
 mod steer;
 mod table;

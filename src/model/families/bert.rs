@@ -1,10 +1,10 @@
 //! BERT (Devlin et al. 2018) and the sentence encoders made from it: learned absolute positions, token types,
 //! layer norms after each residual sum, a plain MLP.
 
-use super::bert_parts::{Classes, Sizes, classes};
+use super::bert_parts::{Classes, PredictionHead, Sizes, classes};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{Blueprint, HeadSite, Part, Site};
+use crate::model::blueprint::{Blueprint, Part};
 use crate::model::config::Config;
 
 pub(super) const FAMILY: Family = Family {
@@ -19,11 +19,17 @@ pub(super) const FAMILY: Family = Family {
 };
 
 const CLASSES: Classes = classes!("Bert");
-const MASKED_LANGUAGE_MODEL: [&str; 3] = ["BertOnlyMLMHead", "BertLMPredictionHead", "BertPredictionHeadTransform"];
-const WORD_EMBEDDINGS: &str = "bert.embeddings.word_embeddings.weight";
+const MASKED_LANGUAGE_MODEL: PredictionHead = PredictionHead {
+    classes: ["BertOnlyMLMHead", "BertLMPredictionHead", "BertPredictionHeadTransform"],
+    norm: "LayerNorm",
+    bias: true,
+    word_embeddings: &["bert.embeddings.word_embeddings.weight"],
+};
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     config.only("position_embedding_type", &["absolute".into()])?;
+    // Jina's encoders of the second version have the type of BERT and code of their own.
+    config.only("feed_forward_type", &["original".into()])?;
     let sizes = Sizes::read(config, head, &CLASSES, 30_522)?.with_token_types(config)?;
     Ok(sizes.blueprint(FAMILY.model_type, "bert", head, root(config, head, &sizes)?))
 }
@@ -38,18 +44,10 @@ fn root(config: &Config, head: Head, sizes: &Sizes) -> Result<Part> {
     let base = |name| Part::container(name, CLASSES.model, parts).gives(sizes.last());
     Ok(match head {
         Head::MaskedLanguageModel => {
-            let children = vec![base("bert"), sizes.prediction_head(config, &MASKED_LANGUAGE_MODEL, WORD_EMBEDDINGS)?];
+            let children = vec![base("bert"), sizes.prediction_head(config, &MASKED_LANGUAGE_MODEL)?];
             Part::container("", "BertForMaskedLM", children)
         }
-        Head::SequenceClassification => {
-            let children = vec![
-                base("bert"),
-                Part::dropout("dropout", sizes.classifier_dropout).gives_per_text(Site::Head(HeadSite::Activation)),
-                Part::linear("classifier", sizes.width, sizes.logits, true)
-                    .gives_per_text(Site::Head(HeadSite::Logits)),
-            ];
-            Part::container("", "BertForSequenceClassification", children)
-        }
+        Head::SequenceClassification => sizes.text_classifier("BertForSequenceClassification", base("bert")),
         Head::TokenClassification => sizes.token_classifier("BertForTokenClassification", base("bert")),
         _ => base(""),
     })

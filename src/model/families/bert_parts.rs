@@ -42,6 +42,50 @@ macro_rules! classes {
 }
 pub(super) use classes;
 
+/// The fields that sizes are read from, each with what it is where it is absent.
+pub(super) struct Fields {
+    pub vocabulary: usize,
+    pub width: (&'static str, usize),
+    pub heads: (&'static str, usize),
+    pub inner: (&'static str, usize),
+    pub blocks: (&'static str, usize),
+    pub positions: (&'static str, usize),
+    pub epsilon: (&'static str, f64),
+    pub dropout: (&'static str, f64),
+    pub attention_dropout: (&'static str, f64),
+    pub activation: (&'static str, &'static str),
+}
+
+impl Default for Fields {
+    /// The names that BERT gave them, and its base size.
+    fn default() -> Self {
+        Self {
+            vocabulary: 30_522,
+            width: ("hidden_size", 768),
+            heads: ("num_attention_heads", 12),
+            inner: ("intermediate_size", 3072),
+            blocks: ("num_hidden_layers", 12),
+            positions: ("max_position_embeddings", 512),
+            epsilon: ("layer_norm_eps", 1e-12),
+            dropout: ("hidden_dropout_prob", 0.1),
+            attention_dropout: ("attention_probs_dropout_prob", 0.1),
+            activation: ("hidden_act", "gelu"),
+        }
+    }
+}
+
+/// What a family's masked-LM head is made of.
+pub(super) struct PredictionHead {
+    /// Its classes, the outermost first.
+    pub classes: [&'static str; 3],
+    /// What its norm is called.
+    pub norm: &'static str,
+    /// Whether its projections have a bias.
+    pub bias: bool,
+    /// The names of the table that its scores may be tied to.
+    pub word_embeddings: &'static [&'static str],
+}
+
 /// The fields that modules are made from.
 pub(super) struct Sizes {
     pub classes: &'static Classes,
@@ -68,29 +112,35 @@ impl Sizes {
     /// Reads the fields that all of these families have, by the names that BERT gave them. The defaults are those of
     /// transformers for the base size.
     pub fn read(config: &Config, head: Head, classes: &'static Classes, vocabulary: usize) -> Result<Self> {
+        Self::read_from(config, head, classes, &Fields { vocabulary, ..Fields::default() })
+    }
+
+    /// The same from fields of other names or with other defaults.
+    pub fn read_from(config: &Config, head: Head, classes: &'static Classes, fields: &Fields) -> Result<Self> {
         config.only("is_decoder", &[false.into()])?;
         config.only("add_cross_attention", &[false.into()])?;
-        let width = config.size("hidden_size", 768)?;
-        let heads = config.size("num_attention_heads", 12)?;
-        Config::divides(("num_attention_heads", heads), ("hidden_size", width))?;
-        let vocabulary = config.size("vocab_size", vocabulary)?;
-        let dropout = config.number("hidden_dropout_prob", 0.1)?;
+        let size = |(field, default)| config.size(field, default);
+        let number = |(field, default)| config.number(field, default);
+        let (width, heads) = (size(fields.width)?, size(fields.heads)?);
+        Config::divides((fields.heads.0, heads), (fields.width.0, width))?;
+        let vocabulary = size(("vocab_size", fields.vocabulary))?;
+        let dropout = number(fields.dropout)?;
         Ok(Self {
             classes,
             vocabulary,
             width,
             embedding_width: width,
             heads,
-            inner: config.size("intermediate_size", 3072)?,
+            inner: size(fields.inner)?,
             logits: head.logits(config, vocabulary)?,
-            blocks: config.blocks("num_hidden_layers", 12)?,
-            positions: config.size("max_position_embeddings", 512)?,
+            blocks: config.blocks(fields.blocks.0, fields.blocks.1)?,
+            positions: size(fields.positions)?,
             token_types: 0,
-            epsilon: config.number("layer_norm_eps", 1e-12)?,
+            epsilon: number(fields.epsilon)?,
             dropout,
-            attention_dropout: config.number("attention_probs_dropout_prob", 0.1)?,
+            attention_dropout: number(fields.attention_dropout)?,
             classifier_dropout: config.number("classifier_dropout", dropout)?,
-            activation: Activation::named(config, "hidden_act", "gelu")?,
+            activation: Activation::named(config, fields.activation.0, fields.activation.1)?,
         })
     }
 
@@ -255,26 +305,38 @@ impl Sizes {
         Part::container("classifier", class, children).gives_per_text(at(HeadSite::Logits))
     }
 
-    /// BERT's masked-LM head, `cls`, of these classes, the outermost first.
-    pub fn prediction_head(&self, config: &Config, classes: &[&'static str; 3], word_embeddings: &str) -> Result<Part> {
+    /// BERT's classifier of texts: the base model, a dropout, a projection of what the pooler gives.
+    pub fn text_classifier(&self, class: &'static str, base: Part) -> Part {
+        let at = Site::Head;
+        let children = vec![
+            base,
+            Part::dropout("dropout", self.classifier_dropout).gives_per_text(at(HeadSite::Activation)),
+            Part::linear("classifier", self.width, self.logits, true).gives_per_text(at(HeadSite::Logits)),
+        ];
+        Part::container("", class, children)
+    }
+
+    /// BERT's masked-LM head, `cls`.
+    pub fn prediction_head(&self, config: &Config, names: &PredictionHead) -> Result<Part> {
         let at = Site::Head;
         let (function, class) = self.activation;
         let transform = vec![
-            Part::linear("dense", self.width, self.width, true).gives(at(HeadSite::Dense)),
+            Part::linear("dense", self.width, self.width, names.bias).gives(at(HeadSite::Dense)),
             Part::activation("transform_act_fn", class, function).gives(at(HeadSite::Activation)),
-            Part::layer_norm("LayerNorm", self.width, self.epsilon).gives(at(HeadSite::Norm)),
+            Part::layer_norm(names.norm, self.width, self.epsilon).gives(at(HeadSite::Norm)),
         ];
         // The bias is the head's own parameter, shared with the decoder; checkpoints hold either or both.
-        let mut decoder = Part::linear("decoder", self.width, self.logits, true)
+        let mut decoder = Part::linear("decoder", self.width, self.logits, names.bias)
             .gives(at(HeadSite::Logits))
             .or_from("bias", "cls.predictions.bias");
         if config.flag("tie_word_embeddings", true)? {
-            decoder = decoder.or_from("weight", word_embeddings);
+            decoder = names.word_embeddings.iter().fold(decoder, |decoder, table| decoder.or_from("weight", *table));
         }
-        let transform = Part::container("transform", classes[2], transform).gives(at(HeadSite::Norm));
-        let predictions = Part::container("predictions", classes[1], vec![transform, decoder]);
+        let [outer, predictions, inner] = names.classes;
+        let transform = Part::container("transform", inner, transform).gives(at(HeadSite::Norm));
+        let predictions = Part::container("predictions", predictions, vec![transform, decoder]);
         let children = vec![predictions.gives(at(HeadSite::Logits))];
-        Ok(Part::container("cls", classes[0], children).gives(at(HeadSite::Logits)))
+        Ok(Part::container("cls", outer, children).gives(at(HeadSite::Logits)))
     }
 
     /// RoBERTa's masked-LM head, `lm_head`, with a function after its first projection.

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::bert_parts::{Classes, Sizes, classes, head_function};
+use super::bert_parts::{Classes, PredictionHead, Sizes, classes, head_function};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
@@ -25,9 +25,16 @@ pub(super) const FAMILY: Family = Family {
 
 const CLASSES: Classes = Classes { self_attention: "DisentangledSelfAttention", ..classes!("DebertaV2") };
 
-const MASKED_LANGUAGE_MODEL: [&str; 3] =
-    ["LegacyDebertaV2OnlyMLMHead", "LegacyDebertaV2LMPredictionHead", "LegacyDebertaV2PredictionHeadTransform"];
-const WORD_EMBEDDINGS: &str = "deberta.embeddings.word_embeddings.weight";
+const MASKED_LANGUAGE_MODEL: PredictionHead = PredictionHead {
+    classes: [
+        "LegacyDebertaV2OnlyMLMHead",
+        "LegacyDebertaV2LMPredictionHead",
+        "LegacyDebertaV2PredictionHeadTransform",
+    ],
+    norm: "LayerNorm",
+    bias: true,
+    word_embeddings: &["deberta.embeddings.word_embeddings.weight"],
+};
 
 /// The choices that only this family has.
 struct Choices {
@@ -122,7 +129,7 @@ fn root(config: &Config, head: Head, sizes: &Sizes, choices: &Choices) -> Result
     let at = Site::Head;
     Ok(match head {
         Head::MaskedLanguageModel => {
-            let head = sizes.prediction_head(config, &MASKED_LANGUAGE_MODEL, WORD_EMBEDDINGS)?;
+            let head = sizes.prediction_head(config, &MASKED_LANGUAGE_MODEL)?;
             Part::container("", "DebertaV2ForMaskedLM", vec![base("deberta"), head])
         }
         Head::SequenceClassification => {

@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use super::llama_parts::{Classes, Decoder, Defaults, HeadNorms, Norms, classes, heads};
+use super::llama_parts::{Classes, Decoder, Defaults, HeadNorms, NormKind, Norms, classes, heads};
 use super::rotary::{RotaryDefaults, settings_in};
 use super::{Family, Head};
 use crate::error::Result;
@@ -54,7 +54,7 @@ fn read<'a>(
 ) -> Result<Decoder<'a>> {
     config.only("use_bidirectional_attention", &[json!(false)])?;
     let mut decoder = Decoder::read(config, head, classes, defaults)?.with_attention_bias()?;
-    decoder.norms_plus_one = true;
+    decoder.norm_kind = NormKind::RootMeanSquarePlusOne;
     decoder.embedding = (embedding, (decoder.width as f64).sqrt() as f32);
     Ok(decoder)
 }

@@ -1,5 +1,5 @@
-//! What the decoders that are built like Llama have in common: rotary positions, grouped keys, root-mean-square norms,
-//! a gated MLP, and the three heads of transformers. A family says in which of these choices it differs.
+//! What the decoders that are built like Llama have in common: rotary positions, grouped keys, norms and an MLP without
+//! surprises, and the three heads of transformers. A family says in which of these choices it differs.
 
 use super::rotary::{RotaryDefaults, settings};
 use super::{Head, decoder_heads};
@@ -64,6 +64,10 @@ pub(super) struct Defaults {
     pub head_width: Option<usize>,
     pub positions: usize,
     pub theta: f64,
+    /// The part of a head that turns.
+    pub part: f64,
+    /// The field of what norms add to a variance.
+    pub epsilon_field: &'static str,
     pub epsilon: f64,
     pub padding: Option<u32>,
     pub tied: bool,
@@ -83,6 +87,8 @@ impl Default for Defaults {
             head_width: None,
             positions: 2048,
             theta: 10_000.0,
+            part: 1.0,
+            epsilon_field: "rms_norm_eps",
             epsilon: 1e-6,
             padding: None,
             tied: false,
@@ -96,10 +102,23 @@ impl Default for Defaults {
 pub(super) enum Norms {
     /// Before each branch.
     Before,
+    /// One before both branches, which read the stream as the block found it.
+    Shared,
     /// On what each branch gives.
     After,
     /// Both.
     Both,
+}
+
+/// What norms do.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum NormKind {
+    /// Division by the root mean square.
+    RootMeanSquare,
+    /// The same, with a weight that is one more than the file says.
+    RootMeanSquarePlusOne,
+    /// Standardisation, with a bias or without.
+    Layer { bias: bool },
 }
 
 /// Norms of queries and keys.
@@ -137,11 +156,14 @@ pub(super) struct Decoder<'a> {
     pub output_bias: bool,
     pub mlp_bias: bool,
     pub norms: Norms,
-    /// Whether the weights of norms are one more than the file says.
-    pub norms_plus_one: bool,
+    pub norm_kind: NormKind,
     pub head_norms: Option<HeadNorms>,
     /// The class of the token embedding and what its rows are multiplied by.
     pub embedding: (&'static str, f32),
+    /// What the two projections and the function of an MLP are called that has no gate.
+    pub plain_mlp: Option<[&'static str; 3]>,
+    /// The dropout behind an MLP, where it is a module.
+    pub mlp_dropout: Option<f64>,
     /// Whether one projection gives queries, keys and values, and one gate and factor of the MLP; with the dropout behind
     /// each branch.
     pub fused: Option<f64>,
@@ -178,7 +200,7 @@ impl<'a> Decoder<'a> {
             inner: config.size("intermediate_size", defaults.inner)?,
             logits: head.logits(config, vocabulary)?,
             positions: config.size("max_position_embeddings", defaults.positions)?,
-            epsilon: config.number("rms_norm_eps", defaults.epsilon)?,
+            epsilon: config.number(defaults.epsilon_field, defaults.epsilon)?,
             activation: Activation::named(config, defaults.activation.0, defaults.activation.1)?,
             padding: config.token("pad_token_id", defaults.padding)?,
             tied: config.flag("tie_word_embeddings", defaults.tied)?,
@@ -189,17 +211,19 @@ impl<'a> Decoder<'a> {
             output_bias: false,
             mlp_bias: false,
             norms: Norms::Before,
-            norms_plus_one: false,
+            norm_kind: NormKind::RootMeanSquare,
             head_norms: None,
             embedding: ("Embedding", 1.0),
+            plain_mlp: None,
+            mlp_dropout: None,
             fused: None,
         })
     }
 
     /// Gives all blocks the one rotation that the configuration says.
     pub fn with_rotation(mut self, defaults: &Defaults) -> Result<Self> {
-        let rotary =
-            RotaryDefaults { theta: defaults.theta, positions: defaults.positions, ..RotaryDefaults::default() };
+        let &Defaults { theta, part, positions, .. } = defaults;
+        let rotary = RotaryDefaults { theta, part, positions, ..RotaryDefaults::default() };
         self.rotations = vec![settings(self.config, self.head_width(), &rotary)?];
         Ok(self)
     }
@@ -253,7 +277,7 @@ impl<'a> Decoder<'a> {
             shared_blocks: Vec::new(),
             attention: self.attention,
             rotations: self.rotations,
-            residual: Residual::Sequential,
+            residual: if self.norms == Norms::Shared { Residual::Parallel } else { Residual::Sequential },
             scales: if self.head == Head::CausalLanguageModel {
                 self.scales
             } else {
@@ -306,8 +330,12 @@ impl<'a> Decoder<'a> {
     }
 
     fn norm(&self, name: &str, width: usize) -> Part {
-        let norm = if self.norms_plus_one { Part::rms_norm_plus_one } else { Part::rms_norm };
-        norm(name, self.classes.norm, width, self.epsilon)
+        let (class, epsilon) = (self.classes.norm, self.epsilon);
+        match self.norm_kind {
+            NormKind::RootMeanSquare => Part::rms_norm(name, class, width, epsilon),
+            NormKind::RootMeanSquarePlusOne => Part::rms_norm_plus_one(name, class, width, epsilon),
+            NormKind::Layer { bias } => Part { class, ..Part::layer_norm_with(name, width, epsilon, bias) },
+        }
     }
 
     fn block(&self, index: usize) -> Part {
@@ -321,6 +349,7 @@ impl<'a> Decoder<'a> {
             Norms::Before => {
                 vec![norm("input_layernorm", AttentionInputNorm), norm("post_attention_layernorm", MlpInputNorm)]
             }
+            Norms::Shared => vec![norm("input_layernorm", AttentionInputNorm)],
             Norms::After => vec![
                 norm("post_attention_layernorm", AttentionOutputNorm),
                 norm("post_feedforward_layernorm", MlpOutputNorm),
@@ -335,6 +364,9 @@ impl<'a> Decoder<'a> {
         if let Some(dropout) = self.fused {
             children.push(Part::dropout("resid_attn_dropout", dropout).gives(at(AttentionProjection)));
             children.push(Part::dropout("resid_mlp_dropout", dropout).gives(at(MlpDown)));
+        }
+        if let Some(dropout) = self.mlp_dropout {
+            children.push(Part::dropout("dropout", dropout).gives(at(MlpDown)));
         }
         Part::container(index.to_string(), self.classes.layer, children).gives(at(BlockSite::Output))
     }
@@ -373,7 +405,9 @@ impl<'a> Decoder<'a> {
         let (width, inner) = (self.width, self.inner);
         let linear = |name, inputs, outputs, site| Part::linear(name, inputs, outputs, self.mlp_bias).gives(at(site));
         let activation = |name| Part::activation(name, class, function).gives(at(MlpActivation));
-        let children = if self.fused.is_some() {
+        let children = if let Some([first, last, between]) = self.plain_mlp {
+            vec![linear(first, width, inner, MlpInner), linear(last, inner, width, MlpDown), activation(between)]
+        } else if self.fused.is_some() {
             vec![
                 linear("gate_up_proj", width, inner.saturating_mul(2), MlpGateUp),
                 linear("down_proj", inner, width, MlpDown),

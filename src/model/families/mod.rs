@@ -4,6 +4,7 @@ mod albert;
 mod bert;
 mod bert_parts;
 mod bloom;
+mod cohere;
 mod deberta_v2;
 mod decoder_heads;
 mod distilbert;
@@ -13,19 +14,28 @@ mod falcon;
 mod gemma;
 mod gpt2;
 mod gpt_neox;
+mod gptj;
 mod granite;
+mod gte;
+mod jina_embeddings_v3;
 mod llama;
 mod llama_parts;
 mod mistral;
 mod modernbert;
 mod mpnet;
+mod nomic_bert;
 mod olmo2;
+mod olmo3;
 mod opt;
+mod phi;
 mod phi3;
 mod qwen;
 mod roberta;
 mod rotary;
+mod rotary_bert;
 mod smollm3;
+mod stablelm;
+mod starcoder2;
 mod t5;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -84,11 +94,18 @@ const FAMILIES: &[Family] = &[
     gemma::GEMMA,
     gemma::GEMMA2,
     gemma::GEMMA3,
+    phi::FAMILY,
     phi3::FAMILY,
     olmo2::FAMILY,
+    olmo3::FAMILY,
     granite::FAMILY,
     smollm3::FAMILY,
+    stablelm::FAMILY,
+    starcoder2::FAMILY,
+    cohere::COHERE,
+    cohere::COHERE2,
     gpt2::FAMILY,
+    gptj::FAMILY,
     gpt_neox::FAMILY,
     opt::FAMILY,
     bloom::FAMILY,
@@ -102,6 +119,9 @@ const FAMILIES: &[Family] = &[
     mpnet::FAMILY,
     deberta_v2::FAMILY,
     modernbert::FAMILY,
+    nomic_bert::FAMILY,
+    jina_embeddings_v3::FAMILY,
+    gte::FAMILY,
     t5::T5,
     t5::MT5,
 ];

@@ -4,7 +4,7 @@
 use std::f64::consts::PI;
 
 use crate::error::Result;
-use crate::model::blueprint::{RotaryScaling, RotarySettings};
+use crate::model::blueprint::{RotaryPairs, RotaryScaling, RotarySettings};
 use crate::model::config::Config;
 
 /// What a family takes where its configuration says nothing.
@@ -62,7 +62,7 @@ pub(super) fn settings_in(
     Config::even(if part < 1.0 { defaults.part_field } else { "head_dim" }, width)?;
     let positions = config.size("max_position_embeddings", defaults.positions)?;
     let (scaling, amplitude) = scaling(config, &fields, path[0], theta, width, positions)?;
-    Ok(RotarySettings { width, theta, scaling, amplitude })
+    Ok(RotarySettings { width, pairs: RotaryPairs::Halves, theta, scaling, amplitude })
 }
 
 fn scaling(

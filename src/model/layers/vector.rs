@@ -10,6 +10,7 @@ use half::bf16;
 use pulp::Arch;
 
 use crate::linalg::exp;
+use crate::model::blueprint::RotaryPairs;
 
 /// Lanes of a sum.
 const LANES: usize = 16;
@@ -214,8 +215,7 @@ pub(super) fn softmax_rows(scores: &mut [f32], columns: usize, scale: f32) {
     );
 }
 
-/// Rotates the first `turned` columns of each head of each row: the pair of columns `i` and `i + half` by the angle of
-/// column `i`. `cosines` and `sines` hold one row of `half = turned / 2` values for each row.
+/// Rotates the first `turned` columns of each head of each row: pair `i` of the columns by angle `i`. `cosines` and `sines` hold one row of `half = turned / 2` values for each row.
 pub(super) fn rotate(
     rows: &[f32],
     cosines: &[f32],
@@ -223,6 +223,7 @@ pub(super) fn rotate(
     width: usize,
     head_width: usize,
     turned: usize,
+    pairs: RotaryPairs,
 ) -> Vec<f32> {
     let half = turned / 2;
     let mut result = rows.to_vec();
@@ -234,12 +235,23 @@ pub(super) fn rotate(
             let rows = target.chunks_exact_mut(width).zip(rows.chunks_exact(width));
             for ((result, row), (cosines, sines)) in rows.zip(angles) {
                 for (result, head) in result.chunks_exact_mut(head_width).zip(row.chunks_exact(head_width)) {
-                    let (first, second) = head[..turned].split_at(half);
-                    let (first_result, second_result) = result[..turned].split_at_mut(half);
-                    for index in 0..half {
-                        let (a, b, cosine, sine) = (first[index], second[index], cosines[index], sines[index]);
-                        first_result[index] = a * cosine - b * sine;
-                        second_result[index] = b * cosine + a * sine;
+                    match pairs {
+                        RotaryPairs::Halves => {
+                            let (first, second) = head[..turned].split_at(half);
+                            let (first_result, second_result) = result[..turned].split_at_mut(half);
+                            for index in 0..half {
+                                let (a, b, cosine, sine) = (first[index], second[index], cosines[index], sines[index]);
+                                first_result[index] = a * cosine - b * sine;
+                                second_result[index] = b * cosine + a * sine;
+                            }
+                        }
+                        RotaryPairs::Neighbours => {
+                            let columns = result[..turned].chunks_exact_mut(2).zip(head[..turned].chunks_exact(2));
+                            for ((result, pair), (cosine, sine)) in columns.zip(cosines.iter().zip(sines)) {
+                                result[0] = pair[0] * cosine - pair[1] * sine;
+                                result[1] = pair[1] * cosine + pair[0] * sine;
+                            }
+                        }
                     }
                 }
             }

@@ -15,13 +15,12 @@ use std::collections::HashMap;
 use std::ops::Range;
 use std::path::PathBuf;
 
-use candle_core::{Device, Tensor};
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 
 pub(crate) use blocks::Blocks;
 use stored::Layout;
-pub(crate) use stored::{NumberType, Stored};
+pub(crate) use stored::{NumberType, Share, Stored};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::map;
@@ -125,22 +124,19 @@ impl Weights {
         Ok(())
     }
 
-    /// Loads the first tensor that is there under one of `names`, as f32 on `device`.
-    ///
-    /// # Errors
-    /// Those of [`Self::find`].
-    pub fn load(&self, names: &[String], shape: &[usize], device: &Device) -> Result<Tensor> {
-        Ok(Tensor::from_vec(self.find(names, shape)?.1.widened()?, shape, device)?)
+    /// Whether there is a tensor of that name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
     }
 
-    /// The first tensor that is there under one of `names`, by its name and as it is stored.
+    /// The tensor of that name, as it is stored.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidFile`] when none is there, its shape is not `shape`, or the file ends inside it;
+    /// [`ErrorCode::InvalidFile`] when it is not there, its shape is not `shape`, or the file ends inside it;
     /// [`ErrorCode::Unsupported`] when its numbers are not of a type that is read.
-    pub fn find(&self, names: &[String], shape: &[usize]) -> Result<(&str, Stored<'_>)> {
-        let Some((name, (file, entry))) = self.first(names) else {
-            return Err(self.missing(names));
+    pub fn find(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>> {
+        let Some((file, entry)) = self.tensors.get(name) else {
+            return Err(self.missing(name));
         };
         let file = &self.files[*file];
         let about = |code, message| Error::new(code, message).detail("path", &file.name).detail("tensor", name);
@@ -164,17 +160,13 @@ impl Weights {
             about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor `{name}`", file.name))
                 .hint("get the file again")
         })?;
-        Ok((name, stored))
-    }
-
-    fn first(&self, names: &[String]) -> Option<(&String, &(usize, Entry))> {
-        names.iter().find_map(|name| self.tensors.get_key_value(name))
+        Ok(stored)
     }
 
     /// Adds what tells a tensor from another one to a hash: its name, and its first and last values.
-    pub fn hash(&self, names: &[String], hash: &mut Sha256) {
+    pub fn hash(&self, name: &str, hash: &mut Sha256) {
         const SAMPLE: usize = 4096;
-        let Some((name, (file, entry))) = self.first(names) else {
+        let Some((file, entry)) = self.tensors.get(name) else {
             return;
         };
         let bytes = self.files[*file].bytes.as_slice().get(entry.range.clone()).unwrap_or_default();
@@ -185,16 +177,15 @@ impl Weights {
         entry.layout.numbers().iter().for_each(|number| hash.update(number.to_le_bytes()));
     }
 
-    fn missing(&self, names: &[String]) -> Error {
-        let first = names.first().map_or("", String::as_str);
+    fn missing(&self, name: &str) -> Error {
         let files: Vec<_> = self.files.iter().map(|file| format!("`{}`", file.name)).collect();
         let files = if files.is_empty() { "no file of weights".to_owned() } else { files.join(", ") };
         Error::new(
             ErrorCode::InvalidFile,
-            format!("the tensor `{first}` is missing: {files} holds nothing of that name"),
+            format!("the tensor `{name}` is missing: {files} holds nothing of that name"),
         )
         .hint("get all files of the model, or choose another head")
-        .detail("tensor", first)
+        .detail("tensor", name)
     }
 }
 

@@ -77,6 +77,15 @@ impl Layout {
     }
 }
 
+/// Rows of a tensor that are a parameter by themselves: one of `of` equal parts, counted from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Share {
+    /// Which part.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+}
+
 /// The bytes of a whole tensor in a file, with the type of their numbers, the lowest byte of each first.
 #[derive(Debug, Clone)]
 pub(crate) struct Stored<'a> {
@@ -97,6 +106,17 @@ impl<'a> Stored<'a> {
         };
         let plus_one = *layout == Layout::RowsPlusOne;
         (bytes.len() == whole).then_some(Self { numbers, bytes, plus_one })
+    }
+
+    /// Some of its rows as a tensor of their own; nothing where there is no such part.
+    pub fn share(self, share: Share) -> Option<Self> {
+        let size = self.bytes.len().checked_div(share.of)?;
+        let part = share.index.checked_mul(size)?..share.index.checked_add(1)?.checked_mul(size)?;
+        let bytes = match self.bytes {
+            Cow::Borrowed(bytes) => Cow::Borrowed(bytes.get(part)?),
+            Cow::Owned(bytes) => Cow::Owned(bytes.get(part)?.to_vec()),
+        };
+        Some(Self { bytes, ..self })
     }
 
     /// The type of its numbers.

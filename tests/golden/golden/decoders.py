@@ -224,6 +224,21 @@ def olmo2():
     Family("olmo2", "Olmo2", GROUPED, 38, ("causal_lm", "classify"))
 
 
+def olmo3():
+    yarn = dict(rope_type="yarn", factor=4.0, rope_theta=100.0, original_max_position_embeddings=16)
+    rope = dict(full_attention=yarn, sliding_attention=dict(rope_type="default", rope_theta=100.0))
+    types = ["sliding_attention", "full_attention", "sliding_attention"]
+    settings = dict(sliding_window=8, layer_types=types, rope_parameters=rope)
+    family = Family("olmo3", "Olmo3", {**GROUPED, **settings}, 46, ("causal_lm", "classify"))
+
+    def as_published(settings):
+        settings = {key: value for key, value in settings.items() if key != "rope_parameters"}
+        scaling = {key: value for key, value in yarn.items() if key != "rope_theta"}
+        return {**settings, "rope_theta": 500000.0, "rope_scaling": scaling}
+
+    family.changed("older", as_published)
+
+
 def granite():
     scales = dict(attention_multiplier=0.3, embedding_multiplier=3.0, residual_multiplier=0.4, logits_scaling=5.0)
     Family("granite", "Granite", {**GROUPED, **scales}, 39, ("causal_lm",))
@@ -231,6 +246,51 @@ def granite():
 
 def smollm3():
     Family("smollm3", "SmolLM3", {**GROUPED, "no_rope_layer_interval": 2}, 40)
+
+
+def stablelm():
+    rope = dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.67)
+    family = Family("stablelm", "StableLm", {**GROUPED, "rope_parameters": rope}, 47)
+    family.changed("parallel", own=True, use_parallel_residual=True, use_qkv_bias=True, list_modules=True)
+
+    def as_published(settings):
+        return {**settings, "rope_parameters": None, "partial_rotary_factor": 0.67, "rope_theta": 100}
+
+    family.changed("older", as_published)
+
+
+def starcoder2():
+    family = Family("starcoder2", "Starcoder2", {**GROUPED, "sliding_window": 8}, 48)
+    family.changed("without_biases", own=True, use_bias=False, sliding_window=None, list_modules=True)
+
+
+def phi():
+    rope = dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.67)
+    family = Family("phi", "Phi", {**GROUPED, "rope_parameters": rope}, 49)
+    family.changed("head_norms", own=True, qk_layernorm=True, list_modules=True)
+
+    def as_published(settings):
+        return {**settings, "rope_parameters": None, "partial_rotary_factor": 0.67, "rope_theta": 100}
+
+    family.changed("older", as_published)
+
+
+def cohere():
+    rope = dict(rope_type="default", rope_theta=100.0)
+    Family("cohere", "Cohere", {**GROUPED, "rope_parameters": rope, "logit_scale": 0.3}, 50, ("causal_lm",))
+
+
+def cohere2():
+    rope = dict(rope_type="default", rope_theta=100.0)
+    types = ["sliding_attention", "full_attention", "sliding_attention"]
+    settings = dict(rope_parameters=rope, sliding_window=8, layer_types=types, logit_scale=0.3)
+    family = Family("cohere2", "Cohere2", {**GROUPED, **settings}, 51, ("causal_lm",))
+
+    def as_published(settings):
+        settings = {key: value for key, value in settings.items() if key not in ("rope_parameters", "layer_types")}
+        return {**settings, "rope_theta": 100, "sliding_window_pattern": 2, "attention_bias": False}
+
+    family.changed("older", as_published)
 
 
 def gpt2():
@@ -241,6 +301,14 @@ def gpt2():
     only = ("h.2",)
     family.changed("scaled_by_block", scale_attn_by_inverse_layer_idx=True, only=only)
     family.changed("unscaled", scale_attn_weights=False, only=only)
+
+
+def gptj():
+    names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
+    names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
+    settings = {names.get(name, name): value for name, value in COMMON.items()}
+    family = Family("gptj", "GPTJ", {**settings, "rotary_dim": 4}, 52, ("causal_lm", "classify"), block="h.1")
+    family.changed("whole_heads", rotary_dim=6, only=("h.2",))
 
 
 def gpt_neox():
@@ -309,9 +377,16 @@ FAMILIES = (
     gemma3,
     phi3,
     olmo2,
+    olmo3,
     granite,
     smollm3,
+    stablelm,
+    starcoder2,
+    phi,
+    cohere,
+    cohere2,
     gpt2,
+    gptj,
     gpt_neox,
     opt,
     bloom,

@@ -64,10 +64,14 @@ class Family:
             prefix = f"{model.base_model_prefix}." if head == base and heads else ""
             named = {prefix + key: value for key, value in own_tensors(model).items()}
             tensors |= {key: value for key, value in named.items() if key not in tensors}
-        self.weights = save(tensors | (added or {}), name, "weights")
+        self.weights = save(self.written(tensors | (added or {})), name, "weights")
         self.base("base", block)
         for head in heads:
             self.head(VARIANTS[head], head)
+
+    def written(self, tensors):
+        """The tensors as the checkpoint holds them."""
+        return tensors
 
     def classes_of(self, ending, classes=None):
         return getattr(transformers, (classes or self.classes) + ending)

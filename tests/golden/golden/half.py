@@ -20,6 +20,8 @@ TYPES = {"bf16": torch.bfloat16, "f16": torch.float16}
 VARIANTS = ("causal_lm", "masked_lm", "seq2seq_lm", "classify_tokens")
 # What tables of embeddings are called.
 TABLES = ("embed", "wte", "wpe", "shared")
+# The families whose norms stand behind branches and nowhere else.
+BEHIND = ("olmo2", "olmo3")
 # The projection or the module that ends an MLP, by the many names that it has.
 MLP = r"(mlp|ffn|output\.dense|fc2|layer\.1\.DenseReluDense)"
 NORM = r"(norm|final_norm|ln_f|final_layer_norm)"
@@ -34,11 +36,13 @@ def calmed(config, tensors, dtype):
     """The projections halved, all in the type; scores capped at 30 or not at all.
 
     The projections of the tiny models double the roundings of each block, which no trained model does: transformers' own bfloat16
-    would be off by 3e-2. And gemma2's cap is 1.5 here, where nearly all scores are beyond it and the others rounding: 0.25.
+    would be off by 3e-2. A norm behind a branch undoes that, so it is halved as well where there is none before it. And gemma2's cap is 1.5 here, where nearly all scores are beyond it and the others rounding: 0.25.
     """
     if config.get("final_logit_softcapping"):
         config["final_logit_softcapping"] = 30.0
     projections = {name for name, value in tensors.items() if value.dim() == 2 and not any(word in name for word in TABLES)}
+    if config["model_type"] in BEHIND:
+        projections |= {name for name in tensors if "layernorm" in name}
     return config, {name: (value.float() * (0.5 if name in projections else 1)).to(dtype) for name, value in tensors.items()}
 
 

@@ -27,6 +27,9 @@ FAMILIES = {
     "distilbert": ["bert"],
     "electra": ["bert"],
     "mpnet": ["mpnet"],
+    "nomic_bert": ["bert"],
+    "gte": ["bert", "xlm_roberta"],
+    "jina_embeddings_v3": ["xlm_roberta"],
     "roberta": ["roberta"],
     "xlm-roberta": ["xlm_roberta"],
     "camembert": ["xlm_roberta"],
@@ -36,7 +39,7 @@ FAMILIES = {
     "eurobert": ["llama3"],
     "t5": ["t5"],
     "mt5": ["t5"],
-    "llama": ["llama2", "llama2_published", "llama3"],
+    "llama": ["llama2", "llama2_published", "llama3", "starcoder2"],
     "mistral": ["llama2", "llama2_published", "llama3"],
     "phi3": ["llama2", "llama2_published"],
     "smollm3": ["llama3"],
@@ -46,16 +49,23 @@ FAMILIES = {
     "gemma2": ["gemma"],
     "gemma3_text": ["gemma"],
     "gpt2": ["gpt2"],
-    "granite": ["gpt2"],
+    "gptj": ["gpt2"],
+    "phi": ["gpt2"],
+    "starcoder2": ["starcoder2"],
+    "granite": ["starcoder2"],
+    "cohere": ["starcoder2"],
+    "cohere2": ["starcoder2"],
+    "stablelm": ["gpt_neox"],
     "olmo2": ["llama3"],
+    "olmo3": ["llama3"],
     "gpt_neox": ["gpt_neox"],
     "opt": ["opt"],
     "bloom": ["bloom"],
     "falcon": ["falcon"],
 }
 # Kinds whose words are those of another one: between other special tokens, or from another pipeline. They have the texts that show it.
-SAME_WORDS = {"opt", "modernbert", "llama2"}
-TELLING_TEXTS = [*HARD_TEXTS[:2], *HARD_TEXTS[15:22], *HARD_TEXTS[29:37]]
+SAME_WORDS = {"starcoder2", "opt", "modernbert", "llama2"}
+TELLING_TEXTS = [*HARD_TEXTS[:3], *HARD_TEXTS[15:22], *HARD_TEXTS[27:37]]
 # Made by `models.py`, beside the weights of these families.
 ELSEWHERE = {"bert": "models/bert/tokenizer", "llama3": "models/eurobert/tokenizer"}
 
@@ -149,6 +159,13 @@ def gpt2():
     vocabulary, merges = byte_level_vocabulary([])
     vocabulary["<|endoftext|>"] = len(vocabulary)
     return transformers.GPT2Tokenizer(vocab=vocabulary, merges=merges, model_max_length=LONGEST)
+
+
+def starcoder2():
+    """GPT-2's words, and each digit one of its own; SmolLM's and Command R's are of this kind."""
+    words = pre_tokenizers.Sequence([pre_tokenizers.Digits(True), pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    tokenizer = byte_level(words, ["<|endoftext|>"])
+    return published(tokenizer, bos_token="<|endoftext|>", eos_token="<|endoftext|>", unk_token="<|endoftext|>")
 
 
 def opt():
@@ -262,7 +279,7 @@ def gemma():
     return tokenizer
 
 
-KINDS = (mpnet, roberta, gpt2, opt, gpt_neox, modernbert, qwen2, bloom, falcon, t5, xlm_roberta, albert, deberta_v2, llama2, llama2_published, gemma)
+KINDS = (mpnet, roberta, gpt2, starcoder2, opt, gpt_neox, modernbert, qwen2, bloom, falcon, t5, xlm_roberta, albert, deberta_v2, llama2, llama2_published, gemma)
 
 
 def generate(_shared):

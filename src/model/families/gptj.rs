@@ -1,0 +1,143 @@
+//! GPT-J (Wang & Komatsuzaki 2021): both branches read the stream as the block found it, through one norm; a part of each head
+//! turns in pairs of neighbours.
+
+use super::{Family, Head, decoder_heads};
+use crate::error::Result;
+use crate::model::blueprint::{
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Residual, RotaryPairs, RotaryScaling,
+    RotarySettings, Scales, Site,
+};
+use crate::model::config::Config;
+use crate::model::layers::Activation;
+
+pub(super) const FAMILY: Family = Family {
+    model_type: "gptj",
+    classes: &[
+        ("GPTJModel", Head::Base),
+        ("GPTJForCausalLM", Head::CausalLanguageModel),
+        ("GPTJForSequenceClassification", Head::SequenceClassification),
+    ],
+    blueprint,
+};
+
+/// The fields that modules are made from.
+struct Sizes {
+    vocabulary: usize,
+    width: usize,
+    inner: usize,
+    logits: usize,
+    epsilon: f64,
+    dropout: f64,
+    attention_dropout: f64,
+    activation: (Activation, &'static str),
+}
+
+fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
+    let width = config.size("n_embd", 4096)?;
+    let heads = config.size("n_head", 16)?;
+    Config::divides(("n_head", heads), ("n_embd", width))?;
+    let vocabulary = config.size("vocab_size", 50_400)?;
+    let blocks = config.blocks("n_layer", 28)?;
+    let sizes = Sizes {
+        vocabulary,
+        width,
+        inner: config.size("n_inner", 4 * width)?,
+        logits: head.logits(config, vocabulary)?,
+        epsilon: config.number("layer_norm_epsilon", 1e-5)?,
+        dropout: config.number("resid_pdrop", 0.0)?,
+        attention_dropout: config.number("attn_pdrop", 0.0)?,
+        activation: Activation::named(config, "activation_function", "gelu_new")?,
+    };
+    let attention =
+        AttentionSettings { rotary: Some(0), causal: true, ..AttentionSettings::new(heads, heads, width / heads) };
+    Ok(Blueprint {
+        family: FAMILY.model_type,
+        vocabulary,
+        width,
+        inner_width: sizes.inner,
+        logits: sizes.logits,
+        blocks,
+        decoder: None,
+        max_positions: config.size("n_positions", 2048)?,
+        first_position: 0,
+        uncounted_token: None,
+        functions: Vec::new(),
+        shared_blocks: Vec::new(),
+        attention: vec![attention; blocks],
+        rotations: vec![rotation(config, width / heads)?],
+        residual: Residual::Parallel,
+        scales: Scales::default(),
+        pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
+        base_prefix: "transformer",
+        block_list: "h",
+        root: root(config, head, &sizes, blocks)?,
+    })
+}
+
+/// The rotation of the first `rotary_dim` columns of each head.
+fn rotation(config: &Config, head_width: usize) -> Result<RotarySettings> {
+    let width = config.size("rotary_dim", 64)?;
+    if width > head_width {
+        return Err(Config::wrong("rotary_dim", width as f64, "a head has no more than `n_embd` / `n_head` columns"));
+    }
+    Config::even("rotary_dim", width)?;
+    let pairs = RotaryPairs::Neighbours;
+    Ok(RotarySettings { width, pairs, theta: 10_000.0, scaling: RotaryScaling::None, amplitude: 1.0 })
+}
+
+fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
+    let at = Site::Embedding;
+    let &Sizes { vocabulary, width, logits, .. } = sizes;
+    let parts = vec![
+        Part::embedding("wte", vocabulary, width).gives(at(EmbeddingSite::Token)),
+        Part::dropout("drop", config.number("embd_pdrop", 0.0)?).gives(at(EmbeddingSite::Output)),
+        Part::list("h", (0..blocks).map(|index| block(sizes, index)).collect()),
+        Part::layer_norm("ln_f", width, sizes.epsilon).gives(Site::FinalNorm),
+    ];
+    let base = |name| Part::container(name, "GPTJModel", parts).gives(Site::FinalNorm);
+    Ok(match head {
+        Head::CausalLanguageModel => {
+            let mut scores = Part::linear("lm_head", width, logits, true).gives(Site::Head(HeadSite::Logits));
+            if config.flag("tie_word_embeddings", false)? {
+                scores = scores.or_from("weight", "transformer.wte.weight");
+            }
+            Part::container("", "GPTJForCausalLM", vec![base("transformer"), scores])
+        }
+        Head::SequenceClassification => {
+            let scores = decoder_heads::sequence_scores(width, logits);
+            Part::container("", "GPTJForSequenceClassification", vec![base("transformer"), scores])
+        }
+        _ => base(""),
+    })
+}
+
+fn block(sizes: &Sizes, index: usize) -> Part {
+    use BlockSite::{
+        AttentionInputNorm, AttentionProjection, Context, Key, MlpActivation, MlpDown, MlpInner, Output, Query, Value,
+    };
+    let at = |site| Site::Block(index, site);
+    let &Sizes { width, inner, epsilon, dropout, .. } = sizes;
+    let (function, class) = sizes.activation;
+    let project = |name, site| Part::linear(name, width, width, false).gives(at(site));
+    let attention = vec![
+        // What it gives are the scores of tokens for tokens.
+        Part::dropout("attn_dropout", sizes.attention_dropout).gives_aside(at(Context)),
+        Part::dropout("resid_dropout", dropout).gives(at(AttentionProjection)),
+        project("k_proj", Key),
+        project("v_proj", Value),
+        project("q_proj", Query),
+        project("out_proj", AttentionProjection),
+    ];
+    let mlp = vec![
+        Part::linear("fc_in", width, inner, true).gives(at(MlpInner)),
+        Part::linear("fc_out", inner, width, true).gives(at(MlpDown)),
+        Part::activation("act", class, function).gives(at(MlpActivation)),
+        Part::dropout("dropout", dropout).gives(at(MlpDown)),
+    ];
+    let children = vec![
+        Part::layer_norm("ln_1", width, epsilon).gives(at(AttentionInputNorm)),
+        Part::container("attn", "GPTJAttention", attention).gives(at(AttentionProjection)),
+        Part::container("mlp", "GPTJMLP", mlp).gives(at(MlpDown)),
+    ];
+    Part::container(index.to_string(), "GPTJBlock", children).gives(at(Output))
+}
