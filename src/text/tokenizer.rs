@@ -182,13 +182,13 @@ fn truncate_to(inner: &mut tokenizers::Tokenizer, limit: Option<usize>, directio
     let added = inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
     // The crate subtracts the one from the other without a look.
     if let Some(limit) = limit.filter(|&limit| limit <= added) {
-        return Err(invalid(
-            "tokenizer.json",
-            format!(
-                "adds {added} special tokens to a text, but the model_max_length of tokenizer_config.json or the \
-                 positions of the model allow {limit}: there is no room for text"
-            ),
-        ));
+        let message = format!(
+            "the tokenizer adds {added} special tokens to a text, but its own limit (model_max_length) or the positions of \
+             the model allow {limit}: there is no room for text"
+        );
+        return Err(
+            Error::new(ErrorCode::InvalidFile, message).hint("get the model's files again, from its repository")
+        );
     }
     let parameters = limit.map(|max_length| TruncationParams { max_length, direction, ..TruncationParams::default() });
     inner
