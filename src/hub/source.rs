@@ -227,6 +227,7 @@ impl ModelSource {
     /// # Errors
     /// As [`Self::required`].
     pub fn gguf(&self, control: &Control) -> Result<Option<PathBuf>> {
+        control.check()?;
         match (&self.gguf, &self.origin) {
             (None, _) => Ok(None),
             // The caller's own file may have any name.
