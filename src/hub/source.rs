@@ -115,7 +115,8 @@ fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
             let shown: Vec<_> =
                 files.iter().take(3).map(|file| format!("`{}`", shown(&file.to_string_lossy()))).collect();
             let (count, path) = (files.len(), folder.display());
-            let message = format!("folder `{path}` has {count} GGUF files: {} ...", shown.join(", "));
+            let more = if count > shown.len() { ", ..." } else { "" };
+            let message = format!("folder `{path}` has {count} GGUF files: {}{more}", shown.join(", "));
             Err(Error::argument(message).hint("give the path of one of them").detail("folder", path))
         }
         [file] => Ok(Some(file.clone())),
