@@ -48,9 +48,8 @@ enum Words {
 
 impl Style {
     fn named(name: &str) -> Option<Self> {
-        let pattern =
-            |pattern| Self { words: Words::Pattern(pattern), composes: false, ignore_merges: false, begins: false };
-        let gpt2 = |digits| Self { words: Words::Gpt2 { digits }, ..pattern("") };
+        let plain = |words| Self { words, composes: false, ignore_merges: false, begins: false };
+        let pattern = |expression| plain(Words::Pattern(expression));
         Some(match name {
             "llama-bpe" | "llama-v3" | "llama3" => Self { ignore_merges: true, begins: true, ..pattern(LLAMA3) },
             // GPT-4's tokens, all of which their merges lead to: Phi-4, OLMo 2.
@@ -58,8 +57,8 @@ impl Style {
             "qwen2" | "deepseek-r1-qwen" => Self { composes: true, ..pattern(QWEN2) },
             "tekken" | "pixtral" => Self { ignore_merges: true, begins: true, ..pattern(TEKKEN) },
             "gpt-4o" => Self { ignore_merges: true, ..pattern(GPT4O) },
-            "gpt-2" => gpt2(false),
-            "smollm" | "starcoder" | "refact" => gpt2(true),
+            "gpt-2" => plain(Words::Gpt2 { digits: false }),
+            "smollm" | "starcoder" | "refact" => plain(Words::Gpt2 { digits: true }),
             _ => return None,
         })
     }

@@ -287,6 +287,17 @@ fn listed_merges_go_before_scores() {
     assert_eq!(file.ids("ab"), [1, 6, 5]);
 }
 
+/// The order within one piece shows in no ids, but in the list.
+#[test]
+fn merges_are_listed_by_score_and_then_by_the_ids_of_their_parts() {
+    let file = File::sentence_piece()
+        .with("tokens", texts(&["<unk>", "<s>", "</s>", "ba", "ab", "a", "b", "aba"]))
+        .with("token_type", Field::Integers(vec![2, 3, 3, 1, 1, 1, 1, 1]))
+        .with("scores", Field::Floats(vec![0.0, 0.0, 0.0, -2.0, -1.0, -9.0, -9.0, -3.0]));
+    let listed = serde_json::to_value(&file.open().unwrap().inner).unwrap()["model"]["merges"].clone();
+    assert_eq!(listed, serde_json::json!([["a", "b"], ["b", "a"], ["ab", "a"], ["a", "ba"]]));
+}
+
 #[test]
 fn a_zero_is_a_character_like_any_other() {
     let tokens = ["<unk>", "<s>", "</s>", "▁", "a", "b", "▁a", "\0", "▁ab"];
