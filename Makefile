@@ -5,7 +5,7 @@
 # make real       the tests against a real model, with numbers that transformers, scikit-learn and interpreto compute
 
 CARGO ?= cargo
-# What `make demo` explains: MODEL is a folder or a Hub id, SPLIT a module path, TEXTS one text a line or JSON lines.
+# What `make demo` explains: MODEL is a folder, a GGUF file or a Hub id, SPLIT a module path, TEXTS one text a line or JSON lines.
 MODEL ?= eidos:demo
 SPLIT ?= model.layers.2.mlp
 TEXTS ?= assets/demo-texts.txt

@@ -37,11 +37,12 @@ const GGUF_ENDING: &str = ".gguf";
 
 /// Finds a model by folder, by the path of a GGUF file, or by hub id.
 ///
-/// A folder or file that exists is taken as it is: neither the network nor the cache is touched. A folder that has no weights
-/// but those of one GGUF file is that file. Everything else is an id, `name` or `owner/name`, perhaps with a GGUF file
-/// of its repository behind a colon: `owner/name:model-Q8_0.gguf`. With a hub the revision is resolved to a commit, so that all files belong
-/// together, and `config.json` or the GGUF file is fetched; the other files follow when [`ModelSource`] is asked for them. When the hub
-/// cannot be reached, the commit that the cache last saw for this revision is used.
+/// A folder or file that exists is taken as it is: neither the network nor the cache is touched. A folder that has no
+/// weights but those of one GGUF file is that file. Everything else is an id, `name` or `owner/name`, perhaps with a GGUF
+/// file of its repository behind a colon: `owner/name:model-Q8_0.gguf`. With a hub the revision is resolved to a commit, so
+/// that all files belong together, and `config.json` or the GGUF file is fetched; the other files follow when
+/// [`ModelSource`] is asked for them. When the hub cannot be reached, the commit that the cache last saw for this revision
+/// is used.
 ///
 /// # Errors
 /// * [`ErrorCode::InvalidArgument`]: neither a folder nor a GGUF file nor an id; a folder of several GGUF files; a revision,
@@ -115,7 +116,8 @@ fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
             let shown: Vec<_> =
                 files.iter().take(3).map(|file| format!("`{}`", shown(&file.to_string_lossy()))).collect();
             let (count, path) = (files.len(), folder.display());
-            let message = format!("folder `{path}` has {count} GGUF files: {} ...", shown.join(", "));
+            let more = if count > shown.len() { ", ..." } else { "" };
+            let message = format!("folder `{path}` has {count} GGUF files: {}{more}", shown.join(", "));
             Err(Error::argument(message).hint("give the path of one of them").detail("folder", path))
         }
         [file] => Ok(Some(file.clone())),
@@ -227,6 +229,7 @@ impl ModelSource {
     /// # Errors
     /// As [`Self::required`].
     pub fn gguf(&self, control: &Control) -> Result<Option<PathBuf>> {
+        control.check()?;
         match (&self.gguf, &self.origin) {
             (None, _) => Ok(None),
             // The caller's own file may have any name.
