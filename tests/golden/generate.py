@@ -1,6 +1,6 @@
 """Make the golden fixtures again: expected values computed by PyTorch, transformers, scikit-learn and interpreto.
 
-    python generate.py all          # or: models, encoders, decoders, half, text, ica, top_inputs, aggregation
+    python generate.py all          # or: models, encoders, decoders, half, defaults, text, ica, top_inputs, aggregation
     python generate.py text --shared ../../../shared/data
 
 Everything is written below `data/`, seeded, so that a second run changes nothing. README.md says what each file is.
@@ -14,7 +14,7 @@ import argparse
 import importlib
 import pathlib
 
-PARTS = ["models", "encoders", "decoders", "half", "torch_files", "text", "ica", "top_inputs", "aggregation"]
+PARTS = ["models", "encoders", "decoders", "half", "torch_files", "defaults", "text", "ica", "top_inputs", "aggregation"]
 
 
 def main():

@@ -42,6 +42,22 @@ macro_rules! classes {
 }
 pub(super) use classes;
 
+/// The sizes that a family takes where its configuration says nothing: those of BERT, but for its vocabulary.
+pub(super) struct Defaults {
+    pub vocabulary: usize,
+    pub width: usize,
+    pub heads: usize,
+    pub inner: usize,
+    pub blocks: usize,
+    pub dropout: f64,
+}
+
+impl Default for Defaults {
+    fn default() -> Self {
+        Self { vocabulary: 30_522, width: 768, heads: 12, inner: 3072, blocks: 12, dropout: 0.1 }
+    }
+}
+
 /// The fields that modules are made from.
 pub(super) struct Sizes {
     pub classes: &'static Classes,
@@ -65,30 +81,34 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Reads the fields that all of these families have, by the names that BERT gave them. The defaults are those of
-    /// transformers for the base size.
+    /// Reads the fields that all of these families have, by the names that BERT gave them, with BERT's defaults.
     pub fn read(config: &Config, head: Head, classes: &'static Classes, vocabulary: usize) -> Result<Self> {
+        Self::read_or(config, head, classes, &Defaults { vocabulary, ..Defaults::default() })
+    }
+
+    /// The same with other defaults.
+    pub fn read_or(config: &Config, head: Head, classes: &'static Classes, defaults: &Defaults) -> Result<Self> {
         config.only("is_decoder", &[false.into()])?;
         config.only("add_cross_attention", &[false.into()])?;
-        let width = config.size("hidden_size", 768)?;
-        let heads = config.size("num_attention_heads", 12)?;
+        let width = config.size("hidden_size", defaults.width)?;
+        let heads = config.size("num_attention_heads", defaults.heads)?;
         Config::divides(("num_attention_heads", heads), ("hidden_size", width))?;
-        let vocabulary = config.size("vocab_size", vocabulary)?;
-        let dropout = config.number("hidden_dropout_prob", 0.1)?;
+        let vocabulary = config.size("vocab_size", defaults.vocabulary)?;
+        let dropout = config.number("hidden_dropout_prob", defaults.dropout)?;
         Ok(Self {
             classes,
             vocabulary,
             width,
             embedding_width: width,
             heads,
-            inner: config.size("intermediate_size", 3072)?,
+            inner: config.size("intermediate_size", defaults.inner)?,
             logits: head.logits(config, vocabulary)?,
-            blocks: config.blocks("num_hidden_layers", 12)?,
+            blocks: config.blocks("num_hidden_layers", defaults.blocks)?,
             positions: config.size("max_position_embeddings", 512)?,
             token_types: 0,
             epsilon: config.number("layer_norm_eps", 1e-12)?,
             dropout,
-            attention_dropout: config.number("attention_probs_dropout_prob", 0.1)?,
+            attention_dropout: config.number("attention_probs_dropout_prob", defaults.dropout)?,
             classifier_dropout: config.number("classifier_dropout", dropout)?,
             activation: Activation::named(config, "hidden_act", "gelu")?,
         })

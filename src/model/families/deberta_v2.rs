@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::bert_parts::{Classes, Sizes, classes, head_function};
+use super::bert_parts::{Classes, Defaults, Sizes, classes, head_function};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
@@ -87,7 +87,9 @@ fn positive(config: &Config, field: &str) -> Result<Option<usize>> {
 }
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
-    let mut sizes = Sizes::read(config, head, &CLASSES, 128_100)?;
+    let defaults =
+        Defaults { vocabulary: 128_100, width: 1536, heads: 24, inner: 6144, blocks: 24, ..Defaults::default() };
+    let mut sizes = Sizes::read_or(config, head, &CLASSES, &defaults)?;
     config.only("embedding_size", &[json!(sizes.width)])?;
     config.only("pooler_hidden_size", &[json!(sizes.width)])?;
     config.only("attention_head_size", &[json!(sizes.width / sizes.heads)])?;

@@ -52,13 +52,12 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let attention = AttentionSettings {
         rotary: Some(0),
         fused: Some(FusedLayout::PerKeyHead),
-        causal: true,
+        causal: config.flag("is_causal", true)?,
         ..AttentionSettings::new(heads, heads, width / heads)
     };
     let rotary = RotaryDefaults {
         theta_field: "rotary_emb_base",
-        part_field: "rotary_pct",
-        part: 0.25,
+        part: Some(("rotary_pct", 0.25)),
         ..RotaryDefaults::default()
     };
     let parallel = config.flag("use_parallel_residual", true)?;

@@ -64,6 +64,10 @@ pub(super) struct Defaults {
     pub head_width: Option<usize>,
     pub positions: usize,
     pub theta: f64,
+    /// What the part of a head that turns is called at top level, and that part, where it may be less than all.
+    pub turning: Option<(&'static str, f64)>,
+    /// How many positions the model was first trained on, where a family says so whatever stands with the rotation.
+    pub first_positions: Option<usize>,
     pub epsilon: f64,
     pub padding: Option<u32>,
     pub tied: bool,
@@ -83,6 +87,8 @@ impl Default for Defaults {
             head_width: None,
             positions: 2048,
             theta: 10_000.0,
+            turning: None,
+            first_positions: None,
             epsilon: 1e-6,
             padding: None,
             tied: false,
@@ -152,7 +158,7 @@ impl<'a> Decoder<'a> {
     pub fn read(config: &'a Config, head: Head, classes: &'static Classes, defaults: &Defaults) -> Result<Self> {
         let width = config.size("hidden_size", defaults.width)?;
         let heads = config.size("num_attention_heads", defaults.heads)?;
-        let key_value_heads = config.size("num_key_value_heads", defaults.key_value_heads.unwrap_or(heads))?;
+        let key_value_heads = config.size_or("num_key_value_heads", defaults.key_value_heads)?.unwrap_or(heads);
         Config::divides(("num_key_value_heads", key_value_heads), ("num_attention_heads", heads))?;
         let head_width = match (config.get("head_dim"), defaults.head_width) {
             (None, None) => {
@@ -165,7 +171,7 @@ impl<'a> Decoder<'a> {
         let blocks = config.blocks("num_hidden_layers", defaults.blocks)?;
         let attention = AttentionSettings {
             rotary: Some(0),
-            causal: true,
+            causal: config.flag("is_causal", true)?,
             ..AttentionSettings::new(heads, key_value_heads, head_width)
         };
         Ok(Self {
@@ -198,8 +204,13 @@ impl<'a> Decoder<'a> {
 
     /// Gives all blocks the one rotation that the configuration says.
     pub fn with_rotation(mut self, defaults: &Defaults) -> Result<Self> {
-        let rotary =
-            RotaryDefaults { theta: defaults.theta, positions: defaults.positions, ..RotaryDefaults::default() };
+        let rotary = RotaryDefaults {
+            theta: defaults.theta,
+            part: defaults.turning,
+            positions: defaults.positions,
+            first_positions: defaults.first_positions,
+            ..RotaryDefaults::default()
+        };
         self.rotations = vec![settings(self.config, self.head_width(), &rotary)?];
         Ok(self)
     }
@@ -209,6 +220,16 @@ impl<'a> Decoder<'a> {
         self.read_bias = self.config.flag("attention_bias", false)?;
         self.output_bias = self.read_bias;
         Ok(self)
+    }
+
+    /// Lets all blocks read `window` tokens, or all where there is no window.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorCode::Unsupported`] for `layer_types`: the family's blocks are all of one type.
+    pub fn slide_all(&mut self, window: Option<usize>) -> Result<()> {
+        self.config.only("layer_types", &[])?;
+        self.attention.iter_mut().for_each(|attention| attention.window = window);
+        Ok(())
     }
 
     /// Lets the blocks that `layer_types` calls sliding, or `sliding` where it says nothing, read `window` tokens.
@@ -235,6 +256,10 @@ impl<'a> Decoder<'a> {
     pub fn blueprint(mut self, family: &'static str) -> Result<Blueprint> {
         if self.fused.is_some() {
             self.attention.iter_mut().for_each(|attention| attention.fused = Some(FusedLayout::Stacked));
+        }
+        // transformers counts the end of a window in where tokens read to both sides, and not where they look back.
+        for attention in self.attention.iter_mut().filter(|attention| !attention.causal) {
+            attention.window = attention.window.map(|window| window.saturating_add(1));
         }
         let pooling = self.head.pooling_of_decoder(self.padding);
         let root = self.root()?;
