@@ -164,6 +164,8 @@ def llama():
     # SmolLM and small Llamas: tied output; others have biases, and heads of another width.
     tied = family.config(tie_word_embeddings=True, attention_bias=True, mlp_bias=True, head_dim=8, num_key_value_heads=1)
     family.head("tied", "causal_lm", tied, family.own_weights("tied", tied, "causal_lm"), partial=("model.layers.2",))
+    # As the embedding models that were made from decoders.
+    family.changed("bidirectional", is_causal=False)
     # Without a padding id the last token counts.
     family.head("classify_no_pad", "classify", family.config(pad_token_id=None), list_modules=False)
 
@@ -179,7 +181,9 @@ def qwen3():
 
 
 def mistral():
-    Family("mistral", "Mistral", {**GROUPED, "sliding_window": 8}, 33)
+    family = Family("mistral", "Mistral", {**GROUPED, "sliding_window": 8}, 33)
+    # Here transformers counts the end of the window in.
+    family.changed("bidirectional", is_causal=False)
 
 
 def gemma():
@@ -209,6 +213,8 @@ def gemma3():
         return {**settings, **older, "sliding_window_pattern": 2}
 
     family.changed("older", as_published)
+    # As EmbeddingGemma.
+    family.changed("bidirectional", use_bidirectional_attention=True)
 
 
 def phi3():
