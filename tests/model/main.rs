@@ -5,6 +5,7 @@ mod activations;
 mod configs;
 mod golden;
 mod half;
+mod published;
 mod resume;
 mod steer;
 mod table;

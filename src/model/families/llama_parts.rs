@@ -153,6 +153,19 @@ pub(super) struct Decoder<'a> {
     pub fused: Option<f64>,
 }
 
+/// What head classes call the base model: files of a few classes have kept an older name.
+fn base_prefix(config: &Config) -> &'static str {
+    match config.architecture() {
+        Some(
+            "LlamaForQuestionAnswering"
+            | "Qwen2ForQuestionAnswering"
+            | "Qwen3ForQuestionAnswering"
+            | "SmolLM3ForQuestionAnswering",
+        ) => "transformer",
+        _ => "model",
+    }
+}
+
 impl<'a> Decoder<'a> {
     /// Reads what all of these families have.
     pub fn read(config: &'a Config, head: Head, classes: &'static Classes, defaults: &Defaults) -> Result<Self> {
@@ -286,7 +299,7 @@ impl<'a> Decoder<'a> {
                 Scales { logits: 1.0, logits_cap: None, ..self.scales }
             },
             pooling,
-            base_prefix: "model",
+            base_prefix: base_prefix(self.config),
             block_list: "layers",
             root,
         })

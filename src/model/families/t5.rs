@@ -64,6 +64,8 @@ macro_rules! family {
                 ($classes.model, Head::Base),
                 ($classes.encoder_model, Head::Encoder),
                 ($classes.language_model, Head::Seq2SeqLanguageModel),
+                // What the class was called once; the largest files still say so.
+                (concat!($name, "WithLMHeadModel"), Head::Seq2SeqLanguageModel),
                 ($classes.text_classifier, Head::SequenceClassification),
                 ($classes.token_classifier, Head::TokenClassification),
             ],
