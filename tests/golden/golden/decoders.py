@@ -44,9 +44,9 @@ def first_per_token(output, length):
     """
     if isinstance(output, torch.Tensor) and output.dim() == 4 and output.shape[-1] in (6, 8):
         heads = output if output.shape[1] == length else output.transpose(1, 2)
-        return heads.flatten(2), "4-D tensor"
+        return heads.flatten(2)
     if isinstance(output, torch.Tensor) and output.dim() == 2 and output.shape[0] == length:
-        return output.unsqueeze(0), "2-D tensor"
+        return output.unsqueeze(0)
     return encoders_first(output, length)
 
 
@@ -57,14 +57,13 @@ def run(model, ids):
         module.register_forward_hook(lambda *_, path=path: calls.update({path: calls.get(path, 0) + 1}))
         for path, module in model.named_modules()
     ]
-    outputs, kinds, logits = encoders_run(model, ids)
+    outputs, logits = encoders_run(model, ids)
     for hook in hooks:
         hook.remove()
     for path, count in calls.items():
         if count > 1:
             outputs.pop(path, None)
-            kinds[path] = "called several times"
-    return outputs, kinds, logits
+    return outputs, logits
 
 
 encoders_first, encoders_run = models.first_per_token, models.run
