@@ -134,6 +134,23 @@ fn the_scores_of_pythia_are_read_by_the_name_in_its_files() {
     assert_eq!(error.code(), ErrorCode::UnknownModule);
 }
 
+/// Classifiers that were made with EuroBERT's own code say how they pool by another name.
+#[test]
+fn a_classifier_of_euroberts_own_code_pools_as_it_says() {
+    for (pooling, variant) in [("bos", "classify_bos"), ("mean", "classify_mean"), ("late", "classify_late")] {
+        let older = json!({"classifier_pooling": null, "clf_pooling": pooling});
+        let options = LoadOptions { whole: true, ..LoadOptions::default() };
+        let mut config = golden::config("eurobert", variant);
+        older.as_object().unwrap().iter().for_each(|(field, value)| config[field] = value.clone());
+        let config = config.to_string();
+        let weights = WeightSource::Files(golden::weight_files("eurobert", "weights"));
+        let parts = ModelParts { name: pooling, config: config.as_bytes(), weights };
+        let model = SplitModel::from_parts(&parts, &[], &options, &Control::new()).unwrap();
+        let logits = model.logits(&golden::texts("eurobert")[0]).unwrap().squeeze(0).unwrap();
+        assert!(golden::difference(&logits, &golden::expected("eurobert", variant)["0/logits"]) < 2e-5, "{pooling}");
+    }
+}
+
 fn plan(fields: &Value) -> eidos::Result<ModelPlan> {
     ModelPlan::new(fields.to_string().as_bytes(), &[], &LoadOptions::default())
 }
@@ -145,6 +162,7 @@ fn code_that_repeats_the_familys_classes_is_not_needed() {
             "eurobert",
             json!({"AutoConfig": "configuration_eurobert.EuroBertConfig", "AutoModel": "modeling_eurobert.EuroBertModel"}),
         ),
+        ("eurobert", json!({"AutoModelForQuestionAnswering": "modeling_eurobert.EuroBertForQuestionAnswering"})),
         ("eurobert", json!({"AutoModelForPreTraining": "modeling_eurobert.EuroBertPreTrainedModel"})),
         ("phi3", json!({"AutoModelForCausalLM": "microsoft/Phi-3--modeling_phi3.Phi3ForCausalLM"})),
         ("falcon", json!({"AutoModelForQuestionAnswering": "modeling_falcon.FalconForQuestionAnswering"})),

@@ -53,13 +53,9 @@ pub(super) fn settings_in(
     }
     let width = turning(config, &fields, head_width, defaults)?;
     let positions = config.size("max_position_embeddings", defaults.positions)?;
-    let first_positions = match defaults.first_positions {
-        Some(default) => config.size("original_max_position_embeddings", default)?,
-        None => {
-            let inside = fields.size("original_max_position_embeddings", positions)?;
-            config.size("original_max_position_embeddings", inside)?
-        }
-    };
+    let field = "original_max_position_embeddings";
+    let inside = || fields.size(field, positions);
+    let first_positions = config.size(field, defaults.first_positions.map_or_else(inside, Ok)?)?;
     let (scaling, amplitude) = scaling(config, &fields, path[0], theta, width, (positions, first_positions))?;
     Ok(RotarySettings { width, theta, scaling, amplitude })
 }

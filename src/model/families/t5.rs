@@ -143,6 +143,7 @@ impl Sizes {
         // The first gated ones were trained with the approximation, and say less.
         let name = if function == "gated-gelu" { "gelu_new" } else { function.trim_start_matches("gated-") };
         let gated = function.starts_with("gated-");
+        let activation = Activation::by_name("feed_forward_proj", name)?;
         // The same once more, which newer files write besides.
         config.only("dense_act_fn", &[json!(name)])?;
         config.only("is_gated_act", &[json!(gated)])?;
@@ -161,7 +162,7 @@ impl Sizes {
             epsilon: config.number("layer_norm_epsilon", 1e-6)?,
             dropout: config.number("dropout_rate", 0.1)?,
             gated,
-            activation: Activation::by_name("feed_forward_proj", name)?,
+            activation,
         })
     }
 
