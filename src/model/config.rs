@@ -40,7 +40,7 @@ impl Config {
     pub fn with_aliases(&self, aliases: &[(&str, &str)]) -> Self {
         let mut fields = self.fields.clone();
         for (name, field) in aliases {
-            if let Some(value) = fields.remove(*name) {
+            if let Some(value) = fields.remove(*name).filter(|value| !value.is_null()) {
                 fields.insert((*field).to_owned(), value);
             }
         }

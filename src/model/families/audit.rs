@@ -232,6 +232,33 @@ fn a_field_may_have_its_other_name() {
 }
 
 #[test]
+fn fields_of_older_files_mean_what_they_meant() {
+    for (model_type, older, newer) in [
+        // As many heads of keys as of queries.
+        ("mistral", json!({"num_key_value_heads": null}), json!({"num_key_value_heads": 32})),
+        ("smollm3", json!({"num_key_value_heads": null}), json!({"num_key_value_heads": 16})),
+        ("modernbert", json!({"sliding_window": 7}), json!({"local_attention": 14})),
+        ("gpt_neox", json!({"rotary_pct": 0.5}), json!({"rope_parameters": {"partial_rotary_factor": 0.5}})),
+        ("gpt_neox", json!({"rotary_emb_base": 70}), json!({"rope_parameters": {"rope_theta": 70}})),
+        ("llama", json!({"rope_theta": 70, "rope_scaling": null}), json!({"rope_parameters": {"rope_theta": 70}})),
+        ("gemma3_text", json!({"sliding_window_pattern": 1}), json!({"layer_types": vec!["full_attention"; 26]})),
+        ("gemma", json!({"hidden_act": "gelu"}), json!({"hidden_act": "gelu_pytorch_tanh"})),
+        ("falcon", json!({"n_head": 8, "n_layer": 3}), json!({"num_attention_heads": 8, "num_hidden_layers": 3})),
+        (
+            "deberta-v2",
+            json!({"pos_att_type": "c2p|p2c", "relative_attention": true}),
+            json!({"pos_att_type": ["c2p", "p2c"], "relative_attention": true}),
+        ),
+        ("mt5", json!({"num_hidden_layers": 3}), json!({"num_layers": 3})),
+    ] {
+        let of = |changes: &Value| blueprints(family(model_type), &with(&least(model_type), changes));
+        assert!(of(&older).iter().all(Result::is_ok), "{model_type} {older}");
+        assert_eq!(of(&older), of(&newer), "{model_type} {older}");
+        assert!(of(&older) != of(&json!({})) || model_type == "gemma", "{model_type} {older}");
+    }
+}
+
+#[test]
 fn a_choice_of_a_head_is_no_way_around_a_refusal() {
     let config = json!({"model_type": "bert", "pruned_heads": {"0": [1]}});
     let config = Config::parse(config.to_string().as_bytes()).unwrap();
