@@ -87,10 +87,10 @@ fn copies_in_single_precision_in_shards_and_by_older_names_give_the_same_bits() 
             let norms = name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta");
             norms.strip_prefix(prefix).map(str::to_owned)
         };
-        let same = |name: &str| Some(name.to_owned());
-        let copies: [(&dyn Fn(&str) -> Option<String>, DType, usize); 3] =
-            [(&same, DType::F32, 1), (&older, DType::F32, 2), (&older, half, 3)];
-        for (number, (name, kind, count)) in copies.into_iter().enumerate() {
+        for (number, (by_older_names, kind, count)) in
+            [(false, DType::F32, 1), (true, DType::F32, 2), (true, half, 3)].into_iter().enumerate()
+        {
+            let name = |name: &String| if by_older_names { older(name) } else { Some(name.clone()) };
             let renamed = tensors.iter().filter_map(|(old, tensor)| Some((name(old)?, tensor.to_dtype(kind).unwrap())));
             let renamed: BTreeMap<String, Tensor> = renamed.collect();
             let mut shards = vec![HashMap::new(); count];
