@@ -5,6 +5,7 @@
 //! has its place from the start, so the order in which batches finish does not matter.
 
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -12,7 +13,7 @@ use std::sync::mpsc;
 use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 
-use super::folder::{Manifest, ShardWriter};
+use super::folder::{self, Manifest, ShardWriter};
 use super::matrix::{About, Activations};
 use super::options::CollectOptions;
 use super::provenance::Provenance;
@@ -178,9 +179,9 @@ impl Run<'_> {
             .collect())
     }
 
-    fn into_shards(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
+    fn into_shards(self, mut abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
         let windows = self.windows();
-        let mut writers = self.open_writers(&abouts, &windows)?;
+        let mut writers = self.open_writers(&mut abouts, &windows)?;
         // A shard is complete when it is there for each split point; what is further ahead waits.
         let complete = writers.iter().map(ShardWriter::complete_rows).min().unwrap_or(0);
         for texts in windows {
@@ -199,28 +200,37 @@ impl Run<'_> {
         writers.into_iter().zip(abouts).map(|(writer, about)| writer.finish(about)).collect()
     }
 
-    fn open_writers(&self, abouts: &[About], windows: &[Range<usize>]) -> Result<Vec<ShardWriter>> {
+    fn open_writers(&self, abouts: &mut [About], windows: &[Range<usize>]) -> Result<Vec<ShardWriter>> {
         let several = abouts.len() > 1;
         let fingerprint = self.fingerprint(&abouts[0]);
         let shard_rows: Vec<usize> =
             windows.iter().map(|texts| self.rows_of(texts).len()).filter(|&rows| rows > 0).collect();
         abouts
-            .iter()
+            .iter_mut()
             .zip(self.widths())
             .map(|(about, width)| {
+                let folder = self.options.folder.as_deref().map(|folder| self.folder_of(folder, several, about));
                 let manifest = Manifest::new(self.encoded.unit_count(), width, about, fingerprint.clone());
-                let split_point = about.provenance.split_point.as_deref().unwrap_or_default();
-                let folder = self.options.folder.as_ref().map(|folder| {
-                    // One folder per split point, named after it, when there are several.
-                    if several {
-                        folder.join(if split_point.is_empty() { "model" } else { split_point })
-                    } else {
-                        folder.clone()
-                    }
-                });
                 ShardWriter::open(folder.as_deref(), manifest, about, &shard_rows)
             })
             .collect()
+    }
+
+    /// Where the rows of a split point go: into the folder, or one inside it of the split point's name where there are
+    /// several. A run that was begun with another head may have called the module otherwise; then it keeps that name.
+    fn folder_of(&self, folder: &Path, several: bool, about: &mut About) -> PathBuf {
+        let inside = |split_point: &str| match split_point {
+            _ if !several => folder.to_owned(),
+            "" => folder.join("model"),
+            name => folder.join(name),
+        };
+        let path = about.provenance.split_point.clone().unwrap_or_default();
+        let mut spellings = self.model.spellings(&path).into_iter();
+        let begun = spellings.find(|name| folder::split_point_of(&inside(name)).as_deref() == Some(name));
+        let path = begun.unwrap_or(path);
+        let place = inside(&path);
+        about.provenance.split_point = Some(path);
+        place
     }
 
     /// The columns of each matrix.

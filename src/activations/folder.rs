@@ -85,6 +85,22 @@ impl Manifest {
         let same = Self { shards: Vec::new(), ..self.clone() };
         same == Self { shards: Vec::new(), ..wanted.clone() }
     }
+
+    /// What tells this run from `wanted`, as far as a manifest says.
+    fn difference(&self, wanted: &Self) -> String {
+        let (ours, theirs) = (&self.provenance, &wanted.provenance);
+        let differs = |what, here: &Option<String>, there: &Option<String>| {
+            let name = |text: &Option<String>| text.as_ref().map_or("none".to_owned(), |text| format!("`{text}`"));
+            (here != there).then(|| format!("its {what} is {}, not {}", name(here), name(there)))
+        };
+        differs("model", &ours.model, &theirs.model)
+            .or_else(|| differs("split point", &ours.split_point, &theirs.split_point))
+            .or_else(|| (ours.granularity != theirs.granularity).then(|| "it has another granularity".to_owned()))
+            .or_else(|| (ours.aggregation != theirs.aggregation).then(|| "it has another aggregation".to_owned()))
+            .unwrap_or_else(|| {
+                "it has other texts, another tokenizer, other weights or other sizes of shards".to_owned()
+            })
+    }
 }
 
 /// A folder that shards are written into, one after the other.
@@ -115,7 +131,7 @@ impl ShardWriter {
             let folder = writer.folder.display();
             return Err(Error::new(
                 ErrorCode::Mismatch,
-                format!("`{folder}` holds activations of another run (other texts, model, split point or options)"),
+                format!("`{folder}` holds activations of another run: {}", found.difference(&writer.manifest)),
             )
             .hint("choose another folder, or remove that one")
             .detail("path", folder));
@@ -276,6 +292,11 @@ fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::InvalidFile, format!("`{}` {what}", path.display()))
         .hint("restore the file, or collect the activations again")
         .detail("path", path.display())
+}
+
+/// The split point that a folder's activations are of, where it holds any.
+pub(super) fn split_point_of(folder: &Path) -> Option<String> {
+    read_manifest(folder).ok()?.provenance.split_point
 }
 
 fn read_manifest(folder: &Path) -> Result<Manifest> {

@@ -35,6 +35,18 @@ impl Config {
         Self { fields: Map::new() }
     }
 
+    /// The same with fields that may be written under another name, `(name, field)`: what the other name says counts, as
+    /// in transformers.
+    pub fn with_aliases(&self, aliases: &[(&str, &str)]) -> Self {
+        let mut fields = self.fields.clone();
+        for (name, field) in aliases {
+            if let Some(value) = fields.remove(*name).filter(|value| !value.is_null()) {
+                fields.insert((*field).to_owned(), value);
+            }
+        }
+        Self { fields }
+    }
+
     /// The error that a field cannot have this value.
     pub fn wrong(field: &str, value: f64, rule: &str) -> Error {
         invalid(format!("config.json: `{field}` is {value}; {rule}")).detail("field", field).detail("value", value)

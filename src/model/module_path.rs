@@ -156,7 +156,7 @@ impl ModuleTree {
             return Err(self.no_block(block, path));
         }
         let found = self.spellings(path).iter().find_map(|spelling| self.index.get(spelling).copied());
-        found.ok_or_else(|| {
+        found.or_else(|| self.older_name(path)).ok_or_else(|| {
             let nearest = self.nearest(path);
             let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
             let hint = match names.split_last() {
@@ -167,6 +167,12 @@ impl ModuleTree {
             let error = Error::new(ErrorCode::UnknownModule, format!("the model has no module `{path}`"));
             nearest.iter().fold(error.hint(hint).detail("path", path), |error, name| error.detail("nearest", name))
         })
+    }
+
+    /// The module whose weight published files keep under this path, where no module has it (`embed_out` for `lm_head`).
+    fn older_name(&self, path: &str) -> Option<usize> {
+        let weight = format!("{path}.weight");
+        self.nodes.iter().position(|node| node.elsewhere.iter().any(|other| other.tensor == weight))
     }
 
     /// The modules to split at whose names are nearest, the nearest first.

@@ -72,6 +72,11 @@ impl ModelPlan {
         self.tree.modules()
     }
 
+    /// Where it will be split, in the caller's order.
+    pub fn split_points(&self) -> &[SplitPoint] {
+        &self.split_points
+    }
+
     /// Whether the tensor of that name will be loaded. Files that hold no such tensor need not be fetched.
     pub fn wants(&self, tensor: &str) -> bool {
         self.wanted.contains(tensor)

@@ -93,6 +93,11 @@ impl SplitModel {
         &self.split_points
     }
 
+    /// A path as different head classes of the model may call it, this spelling first.
+    pub(crate) fn spellings(&self, path: &str) -> Vec<String> {
+        self.tree.spellings(path)
+    }
+
     /// Which of the split points is the module at `path`, written with the base model's prefix or without: a head class may
     /// have called it otherwise.
     pub(crate) fn split_point_at(&self, path: &str) -> Option<usize> {

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use eidos::{Activations, Aggregation, CollectOptions, Control, ErrorCode, Granularity, Provenance, Stage};
+use eidos::{
+    Activations, Aggregation, CollectOptions, Control, ErrorCode, Granularity, HeadChoice, LoadOptions, Provenance,
+    SplitModel, Stage,
+};
 
 use crate::common::{
     SPLITS, assert_error, collect, eurobert, everything, load_from, many_texts, model_folder, steps, tiny, watching,
@@ -202,7 +205,7 @@ fn a_folder_of_another_run_is_refused_and_left_alone() {
     let expected = everything(&collect(&model, &texts, &options).unwrap()[0]);
     let before = shards(folder.path());
     let name = folder.path().to_str().unwrap();
-    let refused = |model: &eidos::SplitModel, texts: &[String], options: &CollectOptions| {
+    let refused = |model: &SplitModel, texts: &[String], options: &CollectOptions| {
         assert_error(
             collect(model, texts, options),
             ErrorCode::Mismatch,
@@ -246,6 +249,47 @@ fn a_folder_of_another_run_is_refused_and_left_alone() {
         collect(&model, &texts, &CollectOptions { threads: 1, batch_tokens: 500, memory_limit: 1, ..options }).unwrap();
     assert!(everything(&results[0]) == expected);
     assert_eq!(shards(folder.path()), before);
+}
+
+/// A head calls the modules of the base model by longer paths.
+#[test]
+fn a_run_that_was_begun_under_another_heads_name_goes_on() {
+    let place = model_folder("bert", "masked_lm");
+    let load = |head, paths: &[&str]| {
+        let options = LoadOptions { head, ..LoadOptions::default() };
+        SplitModel::load(place.path().to_str().unwrap(), paths, &options, &Control::new()).unwrap()
+    };
+    let (base, masked) = (HeadChoice::Base, HeadChoice::MaskedLanguageModel);
+    let texts = many_texts(60);
+    let plain = ["encoder.layer.1.output", "encoder.layer.0.output"];
+    let prefixed = plain.map(|path| format!("bert.{path}"));
+    let prefixed = prefixed.each_ref().map(String::as_str);
+    for count in [1, 2] {
+        for (first, then) in [((base, plain), (masked, prefixed)), ((masked, prefixed), (base, plain))] {
+            let folder = tempfile::tempdir().unwrap();
+            let begun = load(first.0, &first.1[..count]);
+            let whole = tempfile::tempdir().unwrap();
+            let expected: Vec<_> =
+                collect(&begun, &texts, &small(whole.path())).unwrap().iter().map(everything).collect();
+            let (control, _) = watching(20);
+            assert_error(begun.activations(&texts, &small(folder.path()), &control), ErrorCode::Cancelled, &[]);
+            let inside = if count == 1 { folder.path().to_owned() } else { folder.path().join(first.1[0]) };
+            let before = shards(&inside);
+            assert!(!before.is_empty());
+            let results = collect(&load(then.0, &then.1[..count]), &texts, &small(folder.path())).unwrap();
+            // The rows are those of the run as it was begun, and so is the name.
+            assert!(results.iter().map(everything).collect::<Vec<_>>() == expected);
+            assert_eq!(results[0].provenance().split_point.as_deref(), Some(first.1[0]));
+            let after = shards(&inside);
+            assert!(before.iter().all(|shard| after.contains(shard)), "{before:?} {after:?}");
+            // Another module is another run, and the error says which.
+            let other = load(then.0, &["encoder.layer.2"]);
+            if count == 1 {
+                let says = [first.1[0], "another run", "encoder.layer.2"];
+                assert_error(collect(&other, &texts, &small(folder.path())), ErrorCode::Mismatch, &says);
+            }
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 """Make the golden fixtures again: expected values computed by PyTorch, transformers, scikit-learn and interpreto.
 
-    python generate.py all          # or parts: python generate.py models gguf
+    python generate.py all          # or one part: models, encoders, gguf ...
     python generate.py text --shared ../../../shared/data
 
 Everything is written below `data/`, seeded, so that a second run changes nothing. README.md says what each file is.
@@ -20,6 +20,7 @@ PARTS = [
     "rotary_encoders",
     "decoders",
     "half",
+    "defaults",
     "gguf",
     "torch_files",
     "text",

@@ -1,4 +1,4 @@
-//! Configurations of decoders that ask for what is not built, or cannot be right.
+//! Configurations that ask for what is not built, or cannot be right.
 
 use eidos::ErrorCode;
 use eidos::model::{HeadChoice, LoadOptions, ModelPlan};
@@ -20,23 +20,104 @@ fn refused(family: &str, changes: &Value, head: HeadChoice) -> (ErrorCode, Strin
 #[test]
 fn what_is_not_built_is_named_by_its_field() {
     let rope = |kind: &str| json!({"rope_parameters": {"rope_type": kind, "rope_theta": 100.0}});
-    for (family, changes, field) in [
-        ("llama", rope("spiral"), "`rope_parameters`"),
-        ("gemma2", json!({"use_bidirectional_attention": true}), "`use_bidirectional_attention`"),
-        ("qwen2", json!({"layer_types": ["full_attention", "chunked", "full_attention"]}), "`layer_types`"),
-        ("gpt2", json!({"add_cross_attention": true}), "`add_cross_attention`"),
-        ("bloom", json!({"apply_residual_connection_post_layernorm": true}), "`apply_residual_connection"),
-        ("falcon", json!({"new_decoder_architecture": true, "parallel_attn": false}), "`parallel_attn`"),
-        ("opt", json!({"layer_norm_elementwise_affine": false}), "`layer_norm_elementwise_affine`"),
-        ("mistral", json!({"model_type": "mixtral"}), "`mixtral`"),
+    let base = HeadChoice::Base;
+    for (family, changes, head, field) in [
+        // Of any family.
+        ("llama", json!({"quantization_config": {"quant_method": "gptq"}}), base, "`quantization_config`"),
+        ("llama", json!({"compression_config": {"format": "dense"}}), base, "`compression_config`"),
+        ("llama", json!({"num_local_experts": 8}), base, "`num_local_experts` is 8"),
+        ("qwen2", json!({"num_experts": 60}), base, "`num_experts` is 60"),
+        ("llama", json!({"n_routed_experts": 64}), base, "`n_routed_experts` is 64"),
+        ("llama", json!({"per_layer_config": {"0": {"hidden_act": "relu"}}}), base, "`per_layer_config`"),
+        ("bert", json!({"pruned_heads": {"0": [1, 2]}}), base, "`pruned_heads` is {\"0\":[1,2]}"),
+        ("bert", json!({"alibi_starting_size": 512}), base, "`alibi_starting_size`"),
+        ("t5", json!({"tie_encoder_decoder": true}), base, "`tie_encoder_decoder`"),
+        ("mistral", json!({"model_type": "mixtral"}), base, "`mixtral`"),
+        ("bert", json!({"hidden_act": "mish"}), base, "`hidden_act` is `mish`"),
+        // Of encoders.
+        ("bert", json!({"position_embedding_type": "relative_key"}), base, "`position_embedding_type`"),
+        ("roberta", json!({"position_embedding_type": "relative_key_query"}), base, "`position_embedding_type`"),
+        ("electra", json!({"position_embedding_type": "relative_key"}), base, "`position_embedding_type`"),
+        ("albert", json!({"position_embedding_type": "relative_key"}), base, "`position_embedding_type`"),
+        ("bert", json!({"is_decoder": true}), base, "`is_decoder`"),
+        ("bert", json!({"add_cross_attention": true}), base, "`add_cross_attention`"),
+        ("deberta_v2", json!({"conv_kernel_size": 3}), base, "`conv_kernel_size`"),
+        ("deberta_v2", json!({"embedding_size": 16}), base, "`embedding_size`"),
+        ("deberta_v2", json!({"attention_head_size": 5}), base, "`attention_head_size`"),
+        ("deberta_v2", json!({"pos_att_type": "c2p|p2x"}), base, "`pos_att_type`"),
+        ("deberta_v2", json!({"legacy": false}), HeadChoice::MaskedLanguageModel, "`legacy`"),
+        ("eurobert", json!({"classifier_pooling": "max"}), HeadChoice::SequenceClassification, "`classifier_pooling`"),
+        (
+            "modernbert",
+            json!({"classifier_pooling": "max"}),
+            HeadChoice::SequenceClassification,
+            "`classifier_pooling`",
+        ),
+        ("modernbert", json!({"rope_scaling": {"type": "linear", "factor": 2.0}}), base, "`rope_scaling`"),
+        ("t5", json!({"is_decoder": true}), base, "`is_decoder`"),
+        ("t5", json!({"is_causal": false}), base, "`is_causal`"),
+        ("t5", json!({"dense_act_fn": "gelu"}), base, "`dense_act_fn`"),
+        ("t5", json!({"is_gated_act": true}), base, "`is_gated_act`"),
+        ("t5", json!({"feed_forward_proj": "gated-spline"}), base, "`feed_forward_proj` is `spline`"),
+        // Of decoders.
+        ("llama", rope("spiral"), base, "`rope_parameters`"),
+        ("llama", json!({"partial_rotary_factor": 0.5}), base, "`partial_rotary_factor`"),
+        ("eurobert", json!({"rope_parameters": {"partial_rotary_factor": 0.5}}), base, "`partial_rotary_factor`"),
+        ("falcon", json!({"partial_rotary_factor": 0.5}), base, "`partial_rotary_factor`"),
+        ("gemma", json!({"use_bidirectional_attention": true}), base, "`use_bidirectional_attention`"),
+        ("gemma2", json!({"use_bidirectional_attention": true}), base, "`use_bidirectional_attention`"),
+        ("qwen2", json!({"layer_types": ["full_attention", "chunked", "full_attention"]}), base, "`layer_types`"),
+        ("llama", json!({"layer_types": ["sliding_attention"]}), base, "`layer_types`"),
+        ("mistral", json!({"layer_types": ["full_attention"]}), base, "`layer_types`"),
+        ("phi3", json!({"layer_types": ["full_attention"]}), base, "`layer_types`"),
+        ("gpt2", json!({"add_cross_attention": true}), base, "`add_cross_attention`"),
+        ("bloom", json!({"apply_residual_connection_post_layernorm": true}), base, "`apply_residual_connection"),
+        ("falcon", json!({"new_decoder_architecture": true, "parallel_attn": false}), base, "`parallel_attn`"),
+        ("opt", json!({"layer_norm_elementwise_affine": false}), base, "`layer_norm_elementwise_affine`"),
     ] {
-        let (code, text) = refused(family, &changes, HeadChoice::Base);
+        let (code, text) = refused(family, &changes, head);
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
         assert!(text.contains(field), "{text}");
     }
     let (code, text) = refused("olmo2", &json!({}), HeadChoice::TokenClassification);
     assert_eq!(code, ErrorCode::Unsupported);
     assert!(text.contains("`olmo2`") && text.contains("Olmo2ForSequenceClassification"), "{text}");
+}
+
+/// What published files say beside it, or say otherwise without another meaning.
+#[test]
+fn what_changes_nothing_is_no_reason_to_refuse_a_model() {
+    for (family, changes) in [
+        (
+            "llama",
+            json!({"quantization_config": null, "pretraining_tp": 2, "num_local_experts": 1, "torch_dtype": "float16"}),
+        ),
+        ("llama", json!({"partial_rotary_factor": 1.0, "is_causal": true, "use_cache": false, "rope_scaling": null})),
+        ("bert", json!({"pruned_heads": {}, "chunk_size_feed_forward": 16, "position_embedding_type": "absolute"})),
+        ("bert", json!({"gradient_checkpointing": false, "classifier_dropout": null, "problem_type": "regression"})),
+        ("albert", json!({"net_structure_type": 0, "gap_size": 0, "num_memory_blocks": 0, "down_scale_factor": 1})),
+        ("distilbert", json!({"sinusoidal_pos_embds": true, "tie_weights_": true, "is_decoder": false})),
+        ("electra", json!({"summary_type": "first", "summary_use_proj": true, "summary_activation": "gelu"})),
+        ("gpt2", json!({"n_ctx": 40, "reorder_and_upcast_attn": true, "task_specific_params": {}})),
+        (
+            "modernbert",
+            json!({"reference_compile": true, "sparse_prediction": true, "position_embedding_type": "absolute"}),
+        ),
+        ("t5", json!({"dense_act_fn": "relu", "is_gated_act": false, "output_past": true, "is_causal": true})),
+        (
+            "bloom",
+            json!({"offset_alibi": 100, "n_inner": null, "slow_but_exact": true, "attention_softmax_in_fp32": true}),
+        ),
+    ] {
+        let plain = golden::config(family, "base");
+        let mut config = plain.clone();
+        changes.as_object().unwrap().iter().for_each(|(field, value)| config[field] = value.clone());
+        let modules = |config: &Value| {
+            let plan = ModelPlan::new(config.to_string().as_bytes(), &[], &LoadOptions::default());
+            plan.unwrap_or_else(|error| panic!("{family} {changes}: {error}")).modules().to_vec()
+        };
+        assert_eq!(modules(&config), modules(&plain), "{family} {changes}");
+    }
 }
 
 #[test]

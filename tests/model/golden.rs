@@ -8,8 +8,18 @@ use eidos::model::{LoadOptions, ModelParts, ModelPlan, SplitModel, WeightSource}
 use eidos::{Control, Error, ErrorCode};
 use serde::Deserialize;
 
+/// A line of a listing.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Line {
+    /// A module with all that is inside it, which are those of the family's base model under another path.
+    Like { path: String, like: String },
+    /// A module alone.
+    One(Listed),
+}
+
 /// A module as transformers lists it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Listed {
     pub path: String,
     pub class: String,
@@ -78,13 +88,37 @@ pub fn refused_config(config: &serde_json::Value) -> (ErrorCode, String) {
 
 /// `named_modules()` of a variant; where it has no listing of its own, that of the first variant with the same class and weights.
 pub fn listing(family: &str, variant: &str) -> Vec<Listed> {
-    let of = |variant: &str| std::fs::read(folder(family).join(variant).join("modules.json")).ok();
-    let same_class = || {
-        let class = |variant: &str| (config(family, variant)["architectures"].clone(), weights_of(family, variant));
+    let has_one = |variant: &str| folder(family).join(variant).join("modules.json").exists();
+    let class = |variant: &str| (config(family, variant)["architectures"].clone(), weights_of(family, variant));
+    let listed = if has_one(variant) {
+        variant.to_owned()
+    } else {
         let variants = variants().into_iter().find(|(name, _)| name == family).unwrap().1;
-        variants.iter().filter(|other| class(other) == class(variant)).find_map(|other| of(other))
+        variants.into_iter().find(|other| has_one(other) && class(other) == class(variant)).unwrap()
     };
-    serde_json::from_slice(&of(variant).or_else(same_class).unwrap()).unwrap()
+    let bytes = std::fs::read(folder(family).join(&listed).join("modules.json")).unwrap();
+    let lines: Vec<Line> = serde_json::from_slice(&bytes).unwrap();
+    let mut modules = Vec::new();
+    for line in lines {
+        match line {
+            Line::One(module) => modules.push(module),
+            Line::Like { path, like } => modules.extend(inside(&listing(family, "base"), &like, &path)),
+        }
+    }
+    modules
+}
+
+/// The module `like` of a listing with all that is inside it, under the path `path`.
+fn inside(listing: &[Listed], like: &str, path: &str) -> Vec<Listed> {
+    let prefix = path.strip_suffix(like).unwrap();
+    let within =
+        |module: &&Listed| module.path.strip_prefix(like).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    let moved = |module: &Listed| Listed {
+        path: format!("{prefix}{}", module.path),
+        same_as: module.same_as.as_ref().map(|same| format!("{prefix}{same}")),
+        ..module.clone()
+    };
+    listing.iter().filter(within).map(moved).collect()
 }
 
 /// What transformers computed for a variant, by `<text>/<module>`.
@@ -101,10 +135,17 @@ pub fn weight_files(family: &str, weights: &str) -> Vec<PathBuf> {
     files
 }
 
-/// Which weights a variant runs with: its own, if it has any.
+/// Which weights a variant runs with: its own, or those of the variant that its name begins with, if there are any.
 pub fn weights_of(family: &str, variant: &str) -> String {
-    let own = format!("weights_{variant}");
-    if folder(family).join(&own).exists() { own } else { "weights".to_owned() }
+    let mut name = variant;
+    loop {
+        let own = format!("weights_{name}");
+        if folder(family).join(&own).exists() {
+            return own;
+        }
+        let Some((shorter, _)) = name.rsplit_once('_') else { return "weights".to_owned() };
+        name = shorter;
+    }
 }
 
 /// Loads a variant with weights of the family.

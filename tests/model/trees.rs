@@ -1,6 +1,7 @@
 //! Module trees are those of PyTorch, and paths are found in them.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use eidos::ErrorCode;
 use eidos::model::{LoadOptions, ModelPlan};
@@ -58,6 +59,20 @@ fn every_type_that_is_built_has_fixtures() {
     assert_eq!(built, tested.iter().map(String::as_str).collect());
 }
 
+#[test]
+fn no_familys_fixtures_are_larger_than_the_limit() {
+    // See tests/golden/README.md; what is committed is what everybody downloads.
+    const LIMIT: u64 = 300 * 1000;
+    fn size(path: &Path) -> u64 {
+        let entries = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path());
+        entries.map(|path| if path.is_dir() { size(&path) } else { path.metadata().unwrap().len() }).sum()
+    }
+    let sizes = golden::variants().into_iter().map(|(family, _)| (size(&golden::folder(&family)), family));
+    let over: Vec<_> =
+        sizes.filter(|(size, _)| *size > LIMIT).map(|(size, family)| format!("{family}: {size}")).collect();
+    assert!(over.is_empty(), "more than {LIMIT} bytes: {over:?}");
+}
+
 fn split(family: &str, variant: &str, path: &str) -> Result<String, (ErrorCode, String)> {
     golden::load(family, variant, "weights", &[path], &LoadOptions::default())
         .map(|model| model.split_points()[0].path.clone())
@@ -83,6 +98,62 @@ fn a_path_is_found_with_and_without_the_prefix_of_the_base_model() {
     for (family, variant, written, path) in found {
         assert_eq!(split(family, variant, written).unwrap(), path, "{family} {variant} {written}");
     }
+}
+
+/// What a class puts before the paths of the base model: what stands before the first of its modules.
+fn prefix_of(base: &[Listed], class: &[Listed]) -> String {
+    let first = &base[0].path;
+    let mut prefixes = class.iter().filter_map(|module| module.path.strip_suffix(first.as_str()));
+    prefixes.find(|prefix| prefix.is_empty() || prefix.ends_with('.')).unwrap().to_owned()
+}
+
+#[test]
+fn each_path_of_the_base_model_is_found_in_every_class_and_the_reverse() {
+    let mut prefixes = HashSet::new();
+    for (family, variants) in &golden::variants() {
+        let found = |variant: &str, written: &[&str]| -> Vec<String> {
+            let config = golden::config(family, variant).to_string();
+            let plan = ModelPlan::new(config.as_bytes(), written, &LoadOptions::default());
+            let plan = plan.unwrap_or_else(|error| panic!("{family} {variant}: {error}"));
+            plan.split_points().iter().map(|point| point.path.clone()).collect()
+        };
+        let base = golden::listing(family, "base");
+        for variant in variants {
+            let listed = golden::listing(family, variant);
+            let prefix = prefix_of(&base, &listed);
+            let splits: HashSet<_> = listed.iter().filter(|module| module.splits).map(|module| &module.path).collect();
+            // Nearly all of them; some variants have fewer blocks, or norms in other places.
+            let both = base
+                .iter()
+                .filter(|module| module.splits)
+                .map(|module| (&module.path, format!("{prefix}{}", module.path)));
+            let (plain, prefixed): (Vec<_>, Vec<_>) = both.filter(|(_, prefixed)| splits.contains(prefixed)).unzip();
+            assert!(plain.len() > 15, "{family} {variant}: only {plain:?}");
+            let plain: Vec<&str> = plain.into_iter().map(String::as_str).collect();
+            let prefixed: Vec<&str> = prefixed.iter().map(String::as_str).collect();
+            for written in [&plain, &prefixed] {
+                assert_eq!(found(variant, written), prefixed, "{family} {variant}");
+                assert_eq!(found("base", written), plain, "{family} {variant}");
+            }
+            prefixes.insert(prefix);
+        }
+    }
+    let families = [
+        "albert",
+        "bert",
+        "deberta",
+        "distilbert",
+        "electra",
+        "gpt_neox",
+        "gte",
+        "model",
+        "mpnet",
+        "nomic_bert",
+        "roberta",
+        "transformer",
+    ];
+    let expected = families.iter().map(|name| format!("{name}.")).chain([String::new()]);
+    assert_eq!(prefixes, expected.collect());
 }
 
 #[test]

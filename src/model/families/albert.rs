@@ -1,6 +1,6 @@
 //! ALBERT (Lan et al. 2019): one block (or a few groups of them) applied again and again, over embeddings of a width of their own.
 
-use super::bert_parts::{Classes, Sizes, classes};
+use super::bert_parts::{Classes, Fields, Sizes, classes};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Site};
@@ -70,7 +70,16 @@ impl Sharing {
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     config.only("position_embedding_type", &["absolute".into()])?;
     let sharing = Sharing::read(config)?;
-    let mut sizes = Sizes::read(config, head, &CLASSES, 30_000)?.with_token_types(config)?;
+    let fields = Fields {
+        vocabulary: 30_000,
+        width: ("hidden_size", 4096),
+        heads: ("num_attention_heads", 64),
+        inner: ("intermediate_size", 16_384),
+        dropout: ("hidden_dropout_prob", 0.0),
+        attention_dropout: ("attention_probs_dropout_prob", 0.0),
+        ..Fields::default()
+    };
+    let mut sizes = Sizes::read_from(config, head, &CLASSES, &fields)?.with_token_types(config)?;
     sizes.embedding_width = config.size("embedding_size", 128)?;
     sizes.blocks = sharing.blocks();
     sizes.activation = Activation::named(config, "hidden_act", "gelu_new")?;

@@ -109,8 +109,7 @@ pub(super) struct Sizes {
 }
 
 impl Sizes {
-    /// Reads the fields that all of these families have, by the names that BERT gave them. The defaults are those of
-    /// transformers for the base size.
+    /// Reads the fields that all of these families have, by the names that BERT gave them, with BERT's defaults.
     pub fn read(config: &Config, head: Head, classes: &'static Classes, vocabulary: usize) -> Result<Self> {
         Self::read_from(config, head, classes, &Fields { vocabulary, ..Fields::default() })
     }

@@ -22,6 +22,10 @@ pub(super) const FAMILY: Family = Family {
     blueprint,
 };
 
+/// Fields by other names that transformers reads as well.
+const ALIASES: [(&str, &str); 3] =
+    [("n_embed", "hidden_size"), ("num_attention_heads", "n_head"), ("num_hidden_layers", "n_layer")];
+
 /// The fields that modules are made from.
 struct Sizes {
     vocabulary: usize,
@@ -33,11 +37,12 @@ struct Sizes {
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     config.only("apply_residual_connection_post_layernorm", &[json!(false)])?;
-    let width = config.size("n_embed", config.size("hidden_size", 64)?)?;
-    let heads = config.size("n_head", config.size("num_attention_heads", 8)?)?;
+    let config = &config.with_aliases(&ALIASES);
+    let width = config.size("hidden_size", 64)?;
+    let heads = config.size("n_head", 8)?;
     Config::divides(("n_head", heads), ("hidden_size", width))?;
     let vocabulary = config.size("vocab_size", 250_880)?;
-    let blocks = config.blocks("n_layer", config.blocks("num_hidden_layers", 2)?)?;
+    let blocks = config.blocks("n_layer", 2)?;
     let sizes = Sizes {
         vocabulary,
         width,
@@ -47,7 +52,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     };
     let attention = AttentionSettings {
         fused: Some(FusedLayout::PerKeyHead),
-        causal: true,
+        causal: config.flag("is_causal", true)?,
         alibi: Some(Alibi::Exact),
         ..AttentionSettings::new(heads, heads, width / heads)
     };

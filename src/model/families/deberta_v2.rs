@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::bert_parts::{Classes, PredictionHead, Sizes, classes, head_function};
+use super::bert_parts::{Classes, Fields, PredictionHead, Sizes, classes, head_function};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
@@ -94,7 +94,15 @@ fn positive(config: &Config, field: &str) -> Result<Option<usize>> {
 }
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
-    let mut sizes = Sizes::read(config, head, &CLASSES, 128_100)?;
+    let fields = Fields {
+        vocabulary: 128_100,
+        width: ("hidden_size", 1536),
+        heads: ("num_attention_heads", 24),
+        inner: ("intermediate_size", 6144),
+        blocks: ("num_hidden_layers", 24),
+        ..Fields::default()
+    };
+    let mut sizes = Sizes::read_from(config, head, &CLASSES, &fields)?;
     config.only("embedding_size", &[json!(sizes.width)])?;
     config.only("pooler_hidden_size", &[json!(sizes.width)])?;
     config.only("attention_head_size", &[json!(sizes.width / sizes.heads)])?;

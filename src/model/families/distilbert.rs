@@ -18,10 +18,15 @@ pub(super) const FAMILY: Family = Family {
     blueprint,
 };
 
+/// Fields by other names that transformers reads as well.
+const ALIASES: [(&str, &str); 3] =
+    [("hidden_size", "dim"), ("num_attention_heads", "n_heads"), ("num_hidden_layers", "n_layers")];
+
 /// What it does not call as BERT does is in [`block`] and [`root`].
 const CLASSES: Classes = Classes { embeddings: "Embeddings", ..classes!("DistilBert") };
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
+    let config = &config.with_aliases(&ALIASES);
     let sizes = sizes(config, head)?;
     let mut blueprint = sizes.blueprint(FAMILY.model_type, "distilbert", head, root(config, head, &sizes)?);
     blueprint.block_list = "transformer.layer";

@@ -1,7 +1,7 @@
 //! ELECTRA (Clark et al. 2020): BERT with embeddings of a width of their own and other heads. A generator has the
 //! masked-LM head; the head of a discriminator is not built, its base model is.
 
-use super::bert_parts::{Classes, Sizes, classes};
+use super::bert_parts::{Classes, Fields, Sizes, classes};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{Blueprint, EmbeddingSite, HeadSite, Part, Site};
@@ -23,7 +23,13 @@ const CLASSES: Classes = classes!("Electra");
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     config.only("position_embedding_type", &["absolute".into()])?;
-    let mut sizes = Sizes::read(config, head, &CLASSES, 30_522)?.with_token_types(config)?;
+    let fields = Fields {
+        width: ("hidden_size", 256),
+        heads: ("num_attention_heads", 4),
+        inner: ("intermediate_size", 1024),
+        ..Fields::default()
+    };
+    let mut sizes = Sizes::read_from(config, head, &CLASSES, &fields)?.with_token_types(config)?;
     sizes.embedding_width = config.size("embedding_size", 128)?;
     Ok(sizes.blueprint(FAMILY.model_type, "electra", head, root(config, head, &sizes)?))
 }

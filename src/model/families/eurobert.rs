@@ -93,11 +93,14 @@ fn pooling(config: &Config, head: Head) -> Result<Pooling> {
     if head != Head::SequenceClassification {
         return Ok(Pooling::PerToken);
     }
-    match config.text("classifier_pooling", "late")? {
+    // What the code calls it that EuroBERT was published with. transformers does not read that, but the classifiers that say so
+    // were trained with it.
+    let field = if config.get("classifier_pooling").is_some() { "classifier_pooling" } else { "clf_pooling" };
+    match config.text(field, "late")? {
         "late" => Ok(Pooling::MeanOfLogits),
         "mean" => Ok(Pooling::Mean),
         "bos" => Ok(Pooling::First),
-        _ => Err(config.not_built("classifier_pooling")),
+        _ => Err(config.not_built(field)),
     }
 }
 

@@ -95,7 +95,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let attention = AttentionSettings {
         rotary: (!alibi).then_some(0),
         fused: Some(FusedLayout::PerKeyHead),
-        causal: true,
+        causal: config.flag("is_causal", true)?,
         alibi: alibi.then_some(Alibi::Rounded(plain.scale)),
         ..plain
     };

@@ -52,7 +52,6 @@ fn read<'a>(
     embedding: &'static str,
     defaults: &Defaults,
 ) -> Result<Decoder<'a>> {
-    config.only("use_bidirectional_attention", &[json!(false)])?;
     let mut decoder = Decoder::read(config, head, classes, defaults)?.with_attention_bias()?;
     decoder.norm_kind = NormKind::RootMeanSquarePlusOne;
     decoder.embedding = (embedding, (decoder.width as f64).sqrt() as f32);
@@ -60,6 +59,7 @@ fn read<'a>(
 }
 
 fn first(config: &Config, head: Head) -> Result<Blueprint> {
+    config.only("use_bidirectional_attention", &[json!(false)])?;
     // The published files say `gelu` and mean its approximation.
     let activation = match config.text("hidden_act", "gelu")? {
         "gelu" => ("", "gelu_pytorch_tanh"),
@@ -74,7 +74,9 @@ fn first(config: &Config, head: Head) -> Result<Blueprint> {
         activation,
         ..defaults()
     };
-    let decoder = read(config, head, &FIRST, "GemmaTextScaledWordEmbedding", &defaults)?.with_rotation(&defaults)?;
+    let mut decoder =
+        read(config, head, &FIRST, "GemmaTextScaledWordEmbedding", &defaults)?.with_rotation(&defaults)?;
+    decoder.slide_all(None)?;
     decoder.blueprint(GEMMA.model_type)
 }
 
@@ -92,6 +94,7 @@ fn later(config: &Config, decoder: &mut Decoder, caps: (Option<f64>, Option<f64>
 }
 
 fn second(config: &Config, head: Head) -> Result<Blueprint> {
+    config.only("use_bidirectional_attention", &[json!(false)])?;
     let defaults = defaults();
     let mut decoder =
         read(config, head, &SECOND, "Gemma2TextScaledWordEmbedding", &defaults)?.with_rotation(&defaults)?;
@@ -108,8 +111,13 @@ fn third(config: &Config, head: Head) -> Result<Blueprint> {
     decoder.attention.iter_mut().for_each(|attention| attention.soft_cap = None);
     decoder.head_norms = Some(HeadNorms::Each);
     let pattern = config.size("sliding_window_pattern", 6)?;
-    let window = config.size_or("sliding_window", Some(4096))?;
-    decoder.slide(Some(window.unwrap_or(usize::MAX)), |index| (index + 1) % pattern != 0)?;
+    let mut window = config.size_or("sliding_window", Some(4096))?.unwrap_or(usize::MAX);
+    if config.flag("use_bidirectional_attention", false)? {
+        // As in EmbeddingGemma: half of the window to either side.
+        window /= 2;
+        decoder.attention.iter_mut().for_each(|attention| attention.causal = false);
+    }
+    decoder.slide(Some(window), |index| (index + 1) % pattern != 0)?;
     let rotation = |kind, older: &str, theta_field, theta| {
         let path: &[&str] = if config.inner(older)?.is_some() { &[older] } else { &["rope_parameters", kind] };
         let rotary = RotaryDefaults { theta_field, theta, positions: defaults.positions, ..RotaryDefaults::default() };

@@ -22,6 +22,14 @@ pub(super) const FAMILY: Family = Family {
     blueprint,
 };
 
+/// Fields by other names that transformers reads as well.
+const ALIASES: [(&str, &str); 4] = [
+    ("hidden_size", "n_embd"),
+    ("max_position_embeddings", "n_positions"),
+    ("num_attention_heads", "n_head"),
+    ("num_hidden_layers", "n_layer"),
+];
+
 /// The fields that modules are made from.
 struct Sizes {
     vocabulary: usize,
@@ -36,6 +44,7 @@ struct Sizes {
 }
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
+    let config = &config.with_aliases(&ALIASES);
     config.only("add_cross_attention", &[json!(false)])?;
     let width = config.size("n_embd", 768)?;
     let heads = config.size("n_head", 12)?;
@@ -55,7 +64,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     };
     let attention = AttentionSettings {
         fused: Some(FusedLayout::Stacked),
-        causal: true,
+        causal: config.flag("is_causal", true)?,
         ..AttentionSettings::new(heads, heads, width / heads)
     };
     let scale = if config.flag("scale_attn_weights", true)? { attention.scale } else { 1.0 };

@@ -52,13 +52,12 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let attention = AttentionSettings {
         rotary: Some(0),
         fused: Some(FusedLayout::PerKeyHead),
-        causal: true,
+        causal: config.flag("is_causal", true)?,
         ..AttentionSettings::new(heads, heads, width / heads)
     };
     let rotary = RotaryDefaults {
         theta_field: "rotary_emb_base",
-        part_field: "rotary_pct",
-        part: 0.25,
+        part: Some(("rotary_pct", 0.25)),
         ..RotaryDefaults::default()
     };
     let parallel = config.flag("use_parallel_residual", true)?;
@@ -99,9 +98,11 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Par
     let base = |name| Part::container(name, "GPTNeoXModel", parts).gives(Site::FinalNorm);
     Ok(match head {
         Head::CausalLanguageModel => {
-            let tied = config.flag("tie_word_embeddings", false)?.then_some("gpt_neox.embed_in.weight");
             // Published files call it by its name before transformers 5.
-            let scores = decoder_heads::language_model(width, logits, tied).or_from("weight", "embed_out.weight");
+            let mut scores = decoder_heads::language_model(width, logits, None).or_from("weight", "embed_out.weight");
+            if config.flag("tie_word_embeddings", false)? {
+                scores = scores.or_from("weight", "gpt_neox.embed_in.weight");
+            }
             Part::container("", "GPTNeoXForCausalLM", vec![base("gpt_neox"), scores])
         }
         Head::SequenceClassification => {

@@ -21,6 +21,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let defaults = Defaults::default();
     let mut decoder =
         Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?.with_attention_bias()?;
+    decoder.slide_all(None)?;
     decoder.mlp_bias = config.flag("mlp_bias", false)?;
     let scale = config.number("attention_multiplier", 1.0)? as f32;
     decoder.attention.iter_mut().for_each(|attention| attention.scale = scale);

@@ -15,6 +15,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let defaults = Defaults::default();
     let mut decoder =
         Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?.with_attention_bias()?;
+    decoder.slide_all(None)?;
     decoder.mlp_bias = config.flag("mlp_bias", false)?;
     decoder.blueprint(FAMILY.model_type)
 }

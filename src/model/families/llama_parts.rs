@@ -64,8 +64,10 @@ pub(super) struct Defaults {
     pub head_width: Option<usize>,
     pub positions: usize,
     pub theta: f64,
-    /// The part of a head that turns.
-    pub part: f64,
+    /// What the part of a head that turns is called at top level, and that part, where it may be less than all.
+    pub turning: Option<(&'static str, f64)>,
+    /// How many positions the model was first trained on, where a family says so whatever stands with the rotation.
+    pub first_positions: Option<usize>,
     /// The field of what norms add to a variance.
     pub epsilon_field: &'static str,
     pub epsilon: f64,
@@ -87,7 +89,8 @@ impl Default for Defaults {
             head_width: None,
             positions: 2048,
             theta: 10_000.0,
-            part: 1.0,
+            turning: None,
+            first_positions: None,
             epsilon_field: "rms_norm_eps",
             epsilon: 1e-6,
             padding: None,
@@ -169,12 +172,25 @@ pub(super) struct Decoder<'a> {
     pub fused: Option<f64>,
 }
 
+/// What head classes call the base model: files of a few classes have kept an older name.
+fn base_prefix(config: &Config) -> &'static str {
+    match config.architecture() {
+        Some(
+            "LlamaForQuestionAnswering"
+            | "Qwen2ForQuestionAnswering"
+            | "Qwen3ForQuestionAnswering"
+            | "SmolLM3ForQuestionAnswering",
+        ) => "transformer",
+        _ => "model",
+    }
+}
+
 impl<'a> Decoder<'a> {
     /// Reads what all of these families have.
     pub fn read(config: &'a Config, head: Head, classes: &'static Classes, defaults: &Defaults) -> Result<Self> {
         let width = config.size("hidden_size", defaults.width)?;
         let heads = config.size("num_attention_heads", defaults.heads)?;
-        let key_value_heads = config.size("num_key_value_heads", defaults.key_value_heads.unwrap_or(heads))?;
+        let key_value_heads = config.size_or("num_key_value_heads", defaults.key_value_heads)?.unwrap_or(heads);
         Config::divides(("num_key_value_heads", key_value_heads), ("num_attention_heads", heads))?;
         let head_width = match (config.get("head_dim"), defaults.head_width) {
             (None, None) => {
@@ -187,7 +203,7 @@ impl<'a> Decoder<'a> {
         let blocks = config.blocks("num_hidden_layers", defaults.blocks)?;
         let attention = AttentionSettings {
             rotary: Some(0),
-            causal: true,
+            causal: config.flag("is_causal", true)?,
             ..AttentionSettings::new(heads, key_value_heads, head_width)
         };
         Ok(Self {
@@ -222,8 +238,13 @@ impl<'a> Decoder<'a> {
 
     /// Gives all blocks the one rotation that the configuration says.
     pub fn with_rotation(mut self, defaults: &Defaults) -> Result<Self> {
-        let &Defaults { theta, part, positions, .. } = defaults;
-        let rotary = RotaryDefaults { theta, part, positions, ..RotaryDefaults::default() };
+        let rotary = RotaryDefaults {
+            theta: defaults.theta,
+            part: defaults.turning,
+            positions: defaults.positions,
+            first_positions: defaults.first_positions,
+            ..RotaryDefaults::default()
+        };
         self.rotations = vec![settings(self.config, self.head_width(), &rotary)?];
         Ok(self)
     }
@@ -233,6 +254,16 @@ impl<'a> Decoder<'a> {
         self.read_bias = self.config.flag("attention_bias", false)?;
         self.output_bias = self.read_bias;
         Ok(self)
+    }
+
+    /// Lets all blocks read `window` tokens, or all where there is no window.
+    ///
+    /// # Errors
+    /// [`crate::error::ErrorCode::Unsupported`] for `layer_types`: the family's blocks are all of one type.
+    pub fn slide_all(&mut self, window: Option<usize>) -> Result<()> {
+        self.config.only("layer_types", &[])?;
+        self.attention.iter_mut().for_each(|attention| attention.window = window);
+        Ok(())
     }
 
     /// Lets the blocks that `layer_types` calls sliding, or `sliding` where it says nothing, read `window` tokens.
@@ -260,6 +291,10 @@ impl<'a> Decoder<'a> {
         if self.fused.is_some() {
             self.attention.iter_mut().for_each(|attention| attention.fused = Some(FusedLayout::Stacked));
         }
+        // transformers counts the end of a window in where tokens read to both sides, and not where they look back.
+        for attention in self.attention.iter_mut().filter(|attention| !attention.causal) {
+            attention.window = attention.window.map(|window| window.saturating_add(1));
+        }
         let pooling = self.head.pooling_of_decoder(self.padding);
         let root = self.root()?;
         Ok(Blueprint {
@@ -285,7 +320,7 @@ impl<'a> Decoder<'a> {
                 Scales { logits: 1.0, logits_cap: None, ..self.scales }
             },
             pooling,
-            base_prefix: "model",
+            base_prefix: base_prefix(self.config),
             block_list: "layers",
             root,
         })

@@ -14,6 +14,6 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let defaults = Defaults { inner: 14_336, key_value_heads: Some(8), positions: 4096 * 32, ..Defaults::default() };
     let mut decoder = Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?;
     let window = config.size_or("sliding_window", Some(4096))?;
-    decoder.attention.iter_mut().for_each(|attention| attention.window = window);
+    decoder.slide_all(window)?;
     decoder.blueprint(FAMILY.model_type)
 }

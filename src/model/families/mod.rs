@@ -1,6 +1,8 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
 mod albert;
+#[cfg(test)]
+mod audit;
 mod bert;
 mod bert_parts;
 mod bloom;
@@ -30,6 +32,7 @@ mod opt;
 mod phi;
 mod phi3;
 mod qwen;
+mod refusals;
 mod roberta;
 mod rotary;
 mod rotary_bert;
@@ -132,8 +135,9 @@ const FAMILIES: &[Family] = &[
 /// [`ErrorCode::Unsupported`] listing the families that are built, or naming the field that asks for something
 /// else; [`ErrorCode::InvalidFile`] naming a field that cannot be right.
 pub(crate) fn blueprint(config: &Config, choice: HeadChoice) -> Result<Blueprint> {
-    config.only("quantization_config", &[])?;
+    refusals::fields(config)?;
     let (family, head) = choose(config, choice)?;
+    refusals::own_code(config, family)?;
     (family.blueprint)(config, head)
 }
 

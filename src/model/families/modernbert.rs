@@ -102,7 +102,8 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
 fn attention(config: &Config, sizes: &Sizes, usual: &AttentionSettings) -> Result<Vec<AttentionSettings>> {
     let every = config.size("global_attn_every_n_layers", 3)?;
     // Half to either side, the token itself between them.
-    let window = config.size("local_attention", 128)? / 2 + 1;
+    let half = config.size("sliding_window", config.size("local_attention", 128)? / 2)?;
+    let window = half.saturating_add(1);
     let types = config.per_block("layer_types", sizes.blocks)?;
     let of_block = |block: usize| {
         let slides = match types.as_ref().and_then(|types| types.get(block)) {

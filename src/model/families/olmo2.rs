@@ -21,6 +21,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let defaults = Defaults { vocabulary: 50_304, epsilon: 1e-5, padding: Some(1), ..Defaults::default() };
     let mut decoder =
         Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?.with_attention_bias()?;
+    decoder.slide_all(None)?;
     decoder.norms = Norms::After;
     decoder.head_norms = Some(HeadNorms::Together);
     decoder.blueprint(FAMILY.model_type)

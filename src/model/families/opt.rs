@@ -57,7 +57,10 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         bias: config.flag("enable_bias", true)?,
         activation: Activation::named(config, "activation_function", "relu")?,
     };
-    let attention = AttentionSettings { causal: true, ..AttentionSettings::new(heads, heads, width / heads) };
+    let attention = AttentionSettings {
+        causal: config.flag("is_causal", true)?,
+        ..AttentionSettings::new(heads, heads, width / heads)
+    };
     Ok(Blueprint {
         family: FAMILY.model_type,
         vocabulary,

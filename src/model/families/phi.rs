@@ -59,7 +59,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         activation: Activation::named(config, "hidden_act", "gelu_new")?,
         attention,
     };
-    let rotary = RotaryDefaults { part: 0.5, ..RotaryDefaults::default() };
+    let rotary = RotaryDefaults { part: Some(("partial_rotary_factor", 0.5)), ..RotaryDefaults::default() };
     Ok(Blueprint {
         family: FAMILY.model_type,
         vocabulary,

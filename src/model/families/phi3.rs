@@ -17,6 +17,8 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         width: 3072,
         inner: 8192,
         positions: 4096,
+        turning: Some(("partial_rotary_factor", 1.0)),
+        first_positions: Some(4096),
         epsilon: 1e-5,
         padding: Some(32_000),
         ..Defaults::default()
@@ -24,6 +26,6 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let mut decoder = Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?;
     decoder.fused = Some(config.number("resid_pdrop", 0.0)?);
     let window = config.optional_size("sliding_window")?;
-    decoder.attention.iter_mut().for_each(|attention| attention.window = window);
+    decoder.slide_all(window)?;
     decoder.blueprint(FAMILY.model_type)
 }

@@ -3,6 +3,8 @@
 
 use std::f64::consts::PI;
 
+use serde_json::json;
+
 use crate::error::Result;
 use crate::model::blueprint::{RotaryPairs, RotaryScaling, RotarySettings};
 use crate::model::config::Config;
@@ -13,18 +15,17 @@ pub(super) struct RotaryDefaults {
     pub theta_field: &'static str,
     /// The base.
     pub theta: f64,
-    /// What the part of a head that turns is called at top level.
-    pub part_field: &'static str,
-    /// That part.
-    pub part: f64,
+    /// What the part of a head that turns is called at top level, and that part; `None` where the family turns all of it.
+    pub part: Option<(&'static str, f64)>,
     /// How many positions the model was made for.
     pub positions: usize,
+    /// How many it was first trained on, where a family has a number of its own that counts before the one with the rotation.
+    pub first_positions: Option<usize>,
 }
 
 impl Default for RotaryDefaults {
     fn default() -> Self {
-        let (theta_field, part_field) = ("rope_theta", "partial_rotary_factor");
-        Self { theta_field, theta: 10_000.0, part_field, part: 1.0, positions: 2048 }
+        Self { theta_field: "rope_theta", theta: 10_000.0, part: None, positions: 2048, first_positions: None }
     }
 }
 
@@ -50,19 +51,31 @@ pub(super) fn settings_in(
     if theta < 1.0 || !(theta as f32).is_finite() {
         return Err(Config::wrong("rope_theta", theta, "it must be at least 1"));
     }
-    let part = fields.number("partial_rotary_factor", config.number(defaults.part_field, defaults.part)?)?;
+    let width = turning(config, &fields, head_width, defaults)?;
+    let positions = config.size("max_position_embeddings", defaults.positions)?;
+    let field = "original_max_position_embeddings";
+    let inside = || fields.size(field, positions);
+    let first_positions = config.size(field, defaults.first_positions.map_or_else(inside, Ok)?)?;
+    let (scaling, amplitude) = scaling(config, &fields, path[0], theta, width, (positions, first_positions))?;
+    Ok(RotarySettings { width, pairs: RotaryPairs::Halves, theta, scaling, amplitude })
+}
+
+/// How many columns of a head turn.
+fn turning(config: &Config, fields: &Config, head_width: usize, defaults: &RotaryDefaults) -> Result<usize> {
+    let Some((field, default)) = defaults.part else {
+        for place in [config, fields] {
+            place.only("partial_rotary_factor", &[json!(1.0), json!(1)])?;
+        }
+        Config::even("head_dim", head_width)?;
+        return Ok(head_width);
+    };
+    let part = fields.number("partial_rotary_factor", config.number(field, default)?)?;
     let width = (head_width as f64 * part) as usize;
     if width == 0 || width > head_width {
-        return Err(Config::wrong(
-            defaults.part_field,
-            part,
-            "it must leave at least 1 column of a head, and at most all",
-        ));
+        return Err(Config::wrong(field, part, "it must leave at least 1 column of a head, and at most all"));
     }
-    Config::even(if part < 1.0 { defaults.part_field } else { "head_dim" }, width)?;
-    let positions = config.size("max_position_embeddings", defaults.positions)?;
-    let (scaling, amplitude) = scaling(config, &fields, path[0], theta, width, positions)?;
-    Ok(RotarySettings { width, pairs: RotaryPairs::Halves, theta, scaling, amplitude })
+    Config::even(if part < 1.0 { field } else { "head_dim" }, width)?;
+    Ok(width)
 }
 
 fn scaling(
@@ -71,16 +84,13 @@ fn scaling(
     name: &str,
     theta: f64,
     width: usize,
-    positions: usize,
+    (positions, first_positions): (usize, usize),
 ) -> Result<(RotaryScaling, f32)> {
     let factor = || match fields.optional_number("factor")? {
         Some(factor) => Ok(factor),
         None => Err(Config::missing(&format!("{name}.factor"))),
     };
-    let original = || -> Result<f64> {
-        let inside = fields.size("original_max_position_embeddings", positions)?;
-        Ok(config.size("original_max_position_embeddings", inside)? as f64)
-    };
+    let original = first_positions as f64;
     let kind = fields.text("rope_type", fields.text("type", "default")?)?;
     Ok(match kind {
         "default" => (RotaryScaling::None, 1.0),
@@ -94,13 +104,12 @@ fn scaling(
         "llama3" => {
             let low = fields.number("low_freq_factor", 1.0)?;
             let high = fields.number("high_freq_factor", 4.0)?;
-            (RotaryScaling::Llama3 { factor: factor()?, low, high, positions: original()? }, 1.0)
+            (RotaryScaling::Llama3 { factor: factor()?, low, high, positions: original }, 1.0)
         }
         // Phi-3's first files called LongRoPE by other names.
-        "longrope" | "su" => per_wave(fields, width, positions as f64, original()?)?,
-        "yarn" if fields.get("short_factor").is_some() => per_wave(fields, width, positions as f64, original()?)?,
+        "longrope" | "su" => per_wave(fields, width, positions as f64, original)?,
+        "yarn" if fields.get("short_factor").is_some() => per_wave(fields, width, positions as f64, original)?,
         "yarn" => {
-            let original = original()?;
             let factor = fields.optional_number("factor")?.unwrap_or(positions as f64 / original);
             let column = |turns: f64| width as f64 * (original / (turns * 2.0 * PI)).ln() / (2.0 * theta.ln());
             let (mut low, mut high) = (

@@ -19,7 +19,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner: 6912,
         key_value_heads: Some(32),
         positions: 4096,
-        part: 0.25,
+        turning: Some(("partial_rotary_factor", 0.25)),
         epsilon_field: "layer_norm_eps",
         epsilon: 1e-5,
         ..Defaults::default()

@@ -7,6 +7,8 @@
 
 use std::ops::Range;
 
+use serde_json::json;
+
 use super::{Family, Head};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
@@ -37,7 +39,7 @@ struct Classes {
 
 /// A registered family whose classes begin with `$name`.
 macro_rules! family {
-    ($constant:ident, $classes:ident, $blueprint:ident, $model_type:literal, $name:literal, $vocabulary:literal) => {
+    ($constant:ident, $classes:ident, $blueprint:ident, $model_type:literal, $name:literal, $defaults:expr) => {
         const $classes: Classes = Classes {
             model: concat!($name, "Model"),
             encoder_model: concat!($name, "EncoderModel"),
@@ -62,6 +64,8 @@ macro_rules! family {
                 ($classes.model, Head::Base),
                 ($classes.encoder_model, Head::Encoder),
                 ($classes.language_model, Head::Seq2SeqLanguageModel),
+                // What the class was called once; the largest files still say so.
+                (concat!($name, "WithLMHeadModel"), Head::Seq2SeqLanguageModel),
                 ($classes.text_classifier, Head::SequenceClassification),
                 ($classes.token_classifier, Head::TokenClassification),
             ],
@@ -69,13 +73,44 @@ macro_rules! family {
         };
 
         fn $blueprint(config: &Config, head: Head) -> Result<Blueprint> {
-            blueprint(config, head, $model_type, &Sizes::read(config, head, &$classes, $vocabulary)?)
+            let config = &config.with_aliases(&ALIASES);
+            blueprint(config, head, $model_type, &Sizes::read(config, head, &$classes, &$defaults)?)
         }
     };
 }
 
-family!(T5, T5_CLASSES, t5, "t5", "T5", 32_128);
-family!(MT5, MT5_CLASSES, mt5, "mt5", "MT5", 250_112);
+family!(T5, T5_CLASSES, t5, "t5", "T5", T5_DEFAULTS);
+family!(MT5, MT5_CLASSES, mt5, "mt5", "MT5", MT5_DEFAULTS);
+
+/// Fields by other names that transformers reads as well.
+const ALIASES: [(&str, &str); 4] = [
+    ("hidden_size", "d_model"),
+    ("head_dim", "d_kv"),
+    ("num_attention_heads", "num_heads"),
+    ("num_hidden_layers", "num_layers"),
+];
+
+/// What a family takes where its configuration says nothing.
+struct Defaults {
+    vocabulary: usize,
+    inner: usize,
+    heads: usize,
+    blocks: usize,
+    feed_forward: &'static str,
+    /// transformers has one for mT5 alone.
+    start_token: Option<u32>,
+}
+
+const T5_DEFAULTS: Defaults =
+    Defaults { vocabulary: 32_128, inner: 2048, heads: 8, blocks: 6, feed_forward: "relu", start_token: None };
+const MT5_DEFAULTS: Defaults = Defaults {
+    vocabulary: 250_112,
+    inner: 1024,
+    heads: 6,
+    blocks: 8,
+    feed_forward: "gated-gelu",
+    start_token: Some(0),
+};
 
 /// The fields that modules are made from.
 struct Sizes {
@@ -88,6 +123,7 @@ struct Sizes {
     logits: usize,
     encoder_blocks: usize,
     decoder_blocks: usize,
+    start_token: Option<u32>,
     buckets: usize,
     epsilon: f64,
     dropout: f64,
@@ -96,32 +132,37 @@ struct Sizes {
 }
 
 impl Sizes {
-    fn read(config: &Config, head: Head, classes: &'static Classes, vocabulary: usize) -> Result<Self> {
-        let vocabulary = config.size("vocab_size", vocabulary)?;
-        let encoder_blocks = config.blocks("num_layers", 6)?;
+    fn read(config: &Config, head: Head, classes: &'static Classes, defaults: &Defaults) -> Result<Self> {
+        let vocabulary = config.size("vocab_size", defaults.vocabulary)?;
+        let encoder_blocks = config.blocks("num_layers", defaults.blocks)?;
         let decoder_blocks = match head {
             Head::Encoder | Head::TokenClassification => 0,
             _ => config.blocks("num_decoder_layers", encoder_blocks)?,
         };
-        let default = if classes.norm == MT5_CLASSES.norm { "gated-gelu" } else { "relu" };
-        let function = config.text("feed_forward_proj", default)?;
+        let function = config.text("feed_forward_proj", defaults.feed_forward)?;
         // The first gated ones were trained with the approximation, and say less.
         let name = if function == "gated-gelu" { "gelu_new" } else { function.trim_start_matches("gated-") };
+        let gated = function.starts_with("gated-");
+        let activation = Activation::by_name("feed_forward_proj", name)?;
+        // The same once more, which newer files write besides.
+        config.only("dense_act_fn", &[json!(name)])?;
+        config.only("is_gated_act", &[json!(gated)])?;
         Ok(Self {
             classes,
             vocabulary,
             width: config.size("d_model", 512)?,
-            heads: config.size("num_heads", 8)?,
+            heads: config.size("num_heads", defaults.heads)?,
             head_width: config.size("d_kv", 64)?,
-            inner: config.size("d_ff", 2048)?,
+            inner: config.size("d_ff", defaults.inner)?,
             logits: head.logits(config, vocabulary)?,
             encoder_blocks,
             decoder_blocks,
+            start_token: config.token("decoder_start_token_id", defaults.start_token)?,
             buckets: config.size("relative_attention_num_buckets", 32)?,
             epsilon: config.number("layer_norm_epsilon", 1e-6)?,
             dropout: config.number("dropout_rate", 0.1)?,
-            gated: function.starts_with("gated-"),
-            activation: Activation::by_name("feed_forward_proj", name)?,
+            gated,
+            activation,
         })
     }
 
@@ -132,6 +173,9 @@ impl Sizes {
 
 fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -> Result<Blueprint> {
     config.only("is_decoder", &[false.into()])?;
+    if sizes.decoder_blocks > 0 {
+        config.only("is_causal", &[true.into()])?;
+    }
     let furthest = config.size("relative_attention_max_distance", 128)?;
     // Buckets of single distances: half of those that look one way, which in a decoder are all of them.
     let single = sizes.buckets / if sizes.decoder_blocks > 0 { 2 } else { 4 };
@@ -155,7 +199,7 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
         0 => None,
         _ => Some(Decoder {
             first_block: sizes.encoder_blocks,
-            start_token: start_token(config, sizes)?,
+            start_token: start_token(sizes)?,
             cross_attention: AttentionSettings { relative: None, ..attention },
             block_list: "decoder.block",
         }),
@@ -198,11 +242,10 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
     })
 }
 
-/// The id that the decoder reads first. transformers has a default for mT5 alone.
-fn start_token(config: &Config, sizes: &Sizes) -> Result<u32> {
+/// The id that the decoder reads first.
+fn start_token(sizes: &Sizes) -> Result<u32> {
     let field = "decoder_start_token_id";
-    let default = (sizes.classes.norm == MT5_CLASSES.norm).then_some(0);
-    let token = config.token(field, default)?.ok_or_else(|| {
+    let token = sizes.start_token.ok_or_else(|| {
         let message = format!("config.json: `{field}` is missing, so nothing says what the decoder reads first");
         Error::new(ErrorCode::InvalidFile, message)
             .hint("add it (T5 was trained with its `pad_token_id`, 0), or name the encoder alone in `architectures`")

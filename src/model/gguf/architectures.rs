@@ -190,6 +190,8 @@ fn gemma3(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
 }
 
 fn phi3(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    let first = "original_max_position_embeddings";
+    set(fields, first, keys.size("rope.scaling.original_context_length")?);
     set(fields, "sliding_window", keys.size("attention.sliding_window")?.filter(|window| *window > 0));
     Ok(())
 }

@@ -44,9 +44,9 @@ def first_per_token(output, length):
     """
     if isinstance(output, torch.Tensor) and output.dim() == 4 and output.shape[-1] in (6, 8):
         heads = output if output.shape[1] == length else output.transpose(1, 2)
-        return heads.flatten(2), "4-D tensor"
+        return heads.flatten(2)
     if isinstance(output, torch.Tensor) and output.dim() == 2 and output.shape[0] == length:
-        return output.unsqueeze(0), "2-D tensor"
+        return output.unsqueeze(0)
     return encoders_first(output, length)
 
 
@@ -57,14 +57,13 @@ def run(model, ids):
         module.register_forward_hook(lambda *_, path=path: calls.update({path: calls.get(path, 0) + 1}))
         for path, module in model.named_modules()
     ]
-    outputs, kinds, logits = encoders_run(model, ids)
+    outputs, logits = encoders_run(model, ids)
     for hook in hooks:
         hook.remove()
     for path, count in calls.items():
         if count > 1:
             outputs.pop(path, None)
-            kinds[path] = "called several times"
-    return outputs, kinds, logits
+    return outputs, logits
 
 
 encoders_first, encoders_run = models.first_per_token, models.run
@@ -164,6 +163,8 @@ def llama():
     # SmolLM and small Llamas: tied output; others have biases, and heads of another width.
     tied = family.config(tie_word_embeddings=True, attention_bias=True, mlp_bias=True, head_dim=8, num_key_value_heads=1)
     family.head("tied", "causal_lm", tied, family.own_weights("tied", tied, "causal_lm"), partial=("model.layers.2",))
+    # As the embedding models that were made from decoders.
+    family.changed("bidirectional", is_causal=False)
     # Without a padding id the last token counts.
     family.head("classify_no_pad", "classify", family.config(pad_token_id=None), list_modules=False)
 
@@ -179,7 +180,9 @@ def qwen3():
 
 
 def mistral():
-    Family("mistral", "Mistral", {**GROUPED, "sliding_window": 8}, 33)
+    family = Family("mistral", "Mistral", {**GROUPED, "sliding_window": 8}, 33)
+    # Here transformers counts the end of the window in.
+    family.changed("bidirectional", is_causal=False)
 
 
 def gemma():
@@ -209,6 +212,8 @@ def gemma3():
         return {**settings, **older, "sliding_window_pattern": 2}
 
     family.changed("older", as_published)
+    # As EmbeddingGemma.
+    family.changed("bidirectional", use_bidirectional_attention=True)
 
 
 def phi3():

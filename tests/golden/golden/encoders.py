@@ -200,8 +200,20 @@ def t5():
     gated = family.config(feed_forward_proj="gated-gelu", tie_word_embeddings=False, num_layers=1, num_decoder_layers=2)
     model = models.randomise(transformers.T5ForConditionalGeneration(gated), 179, torch.bfloat16)
     scores = torch.randn(IDS, 16, generator=torch.Generator().manual_seed(17)) / 4
-    weights = save({**own_tensors(model), "lm_head.weight": scores}, "t5", "weights_gated")
+    weights = save({**own_tensors(model), "lm_head.weight": scores, **added}, "t5", "weights_gated")
     plain("gated", "ForConditionalGeneration", config=gated, weights=weights, only=("decoder.block.1", "lm_head"))
+
+    def as_published(settings):
+        """What mT5's files say of the scores, which transformers does not write."""
+        return {**settings, "tie_word_embeddings": False}
+
+    for variant, ending in {
+        "gated_mt5": "ForConditionalGeneration",
+        "gated_mt5_classify": "ForSequenceClassification",
+        "gated_mt5_classify_tokens": "ForTokenClassification",
+    }.items():
+        own = family.config("MT5", feed_forward_proj="gated-gelu", num_layers=1, num_decoder_layers=2)
+        plain(variant, ending, "MT5", config=own, weights=weights, config_edit=as_published)
 
 
 def generate(_shared):

@@ -57,7 +57,7 @@ def run(place, dtype, ids):
     """The kept outputs of the model in a folder when it computes in a type."""
     name = json.load(open(f"{place}/config.json"))["architectures"][0]
     model = getattr(transformers, name).from_pretrained(place, dtype=dtype, attn_implementation=models.ATTENTION).eval()
-    outputs, _, logits = models.run(model, ids)
+    outputs, logits = models.run(model, ids)
     return {path: outputs[path][0] for path in wanted(list(outputs))} | {"logits": logits[0]}
 
 

@@ -6,7 +6,7 @@ import tempfile
 
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from . import tokenizers
 from .common import folder, write_json
@@ -42,10 +42,9 @@ BERT = dict(
 
 
 def randomise(model, seed, half):
-    """Give every parameter a value of a size that matters, and one that the type `half` holds exactly.
+    """Give every parameter a value of a size that matters, and one that the type `half` holds exactly, so that files are small.
 
-    Because the values survive the conversion, the half-precision copy of a checkpoint must give the same bits as the
-    float32 one, and one set of expected values serves both.
+    Because the values survive the conversion, a float32 copy of a checkpoint must give the same bits.
     """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
@@ -85,20 +84,15 @@ def kind_of(module):
 
 
 def first_per_token(output, length):
-    """The first tensor (1, length, columns) of an output and how it was wrapped; None if there is none."""
+    """The first tensor (1, length, columns) of an output, alone or in a tuple or model output; None if there is none."""
 
     def per_token(value):
         return isinstance(value, torch.Tensor) and value.dim() == 3 and value.shape[:2] == (1, length)
 
-    if isinstance(output, torch.Tensor):
-        return (output, "tensor") if per_token(output) else (None, f"{output.dim()}-D tensor")
     if isinstance(output, transformers.utils.ModelOutput):
-        kind, members = "model output", list(output.values())
-    elif isinstance(output, tuple):
-        kind, members = "tuple", output
-    else:
-        return None, type(output).__name__
-    return next(filter(per_token, members), None), kind
+        output = list(output.values())
+    members = output if isinstance(output, (tuple, list)) else [output]
+    return next(filter(per_token, members), None)
 
 
 @contextlib.contextmanager
@@ -108,17 +102,16 @@ def captured(model, length):
     A module that is called several times (ALBERT's blocks) leaves its last output, as a hook in PyTorch would. A call for
     something else than the tokens of the text (DeBERTa projects a table of positions, too) is not counted.
     """
-    outputs, kinds, handles = {}, {}, []
+    outputs, called, handles = {}, set(), []
 
     def keep(path):
         def hook(module, _inputs, output):
-            tensor, kind = first_per_token(output, length)
-            if "Rotary" in type(module).__name__ and path in kinds:
+            tensor = first_per_token(output, length)
+            if "Rotary" in type(module).__name__ and path in called:
                 # Once for each rotation, in no order.
                 outputs.pop(path, None)
-                tensor, kinds[path] = None, "called several times"
-            if tensor is not None or path not in kinds:
-                kinds[path] = kind
+                tensor = None
+            called.add(path)
             if tensor is not None:
                 outputs[path] = tensor.detach().clone()
 
@@ -128,7 +121,7 @@ def captured(model, length):
         if path:
             handles.append(module.register_forward_hook(keep(path)))
     try:
-        yield outputs, kinds
+        yield outputs
     finally:
         for handle in handles:
             handle.remove()
@@ -139,9 +132,9 @@ def run(model, ids):
     # What a decoder reads, where nobody says: the text one token late.
     if any(path.endswith("decoder.block") for path, _ in model.named_modules()):
         inputs["decoder_input_ids"] = model._shift_right(inputs["input_ids"])
-    with torch.inference_mode(), captured(model, len(ids)) as (outputs, kinds):
+    with torch.inference_mode(), captured(model, len(ids)) as outputs:
         result = model(**inputs)
-    return outputs, kinds, result.get("logits")
+    return outputs, result.get("logits")
 
 
 def twins(outputs):
@@ -155,12 +148,6 @@ def twins(outputs):
         else:
             seen.append(path)
     return same
-
-
-def reads_text(rows):
-    """Whether an output depends on the text, not only on the positions (rotary tables do not)."""
-    shortest = min(len(text) for text in rows)
-    return any(not torch.equal(text[:shortest], rows[0][:shortest]) for text in rows)
 
 
 def expect(path, model, tokenizer, complete=(), partial=(), only=None, list_modules=True, all_logits=False):
@@ -178,7 +165,7 @@ def expect(path, model, tokenizer, complete=(), partial=(), only=None, list_modu
         encoded = [tokenizer(text)["input_ids"] for text in MODEL_TEXTS]
         assert max(map(len, encoded)) <= tokenizer.model_max_length, "a text would be truncated"
     runs = [run(model, ids) for ids in encoded]
-    outputs = [outputs for outputs, _, _ in runs]
+    outputs = [outputs for outputs, _ in runs]
     same = twins(outputs)
     expected = {}
     for index, text in enumerate(outputs):
@@ -186,17 +173,18 @@ def expect(path, model, tokenizer, complete=(), partial=(), only=None, list_modu
             wanted = index in complete and (only is None or module.startswith(only))
             if (wanted and module not in same) or module in partial:
                 expected[f"{index}/{module}"] = tensor[0].contiguous()
-        logits = runs[index][2]
+        logits = runs[index][1]
         if logits is not None and (logits.dim() == 2 or (all_logits and index == 0)):
             expected[f"{index}/logits"] = logits[0].contiguous()
     save_file(expected, path / "expected.safetensors")
     largest = max(tensor.abs().max() for tensor in expected.values())
     print(f"  {path.name}: {len(expected)} tensors, largest value {largest:.3g}")
     if list_modules:
-        write_json(path / "modules.json", listing(model, outputs, runs[0][1], same))
+        modules, base = listing(model, outputs, same), path.parent / "base" / "modules.json"
+        write_json(path / "modules.json", shortened(modules, json.loads(base.read_text()) if base.exists() else []))
 
 
-def listing(model, outputs, kinds, same):
+def listing(model, outputs, same):
     """What `named_modules()` prints, with what each module is and gives."""
     modules = []
     for module_path, module in model.named_modules():
@@ -204,14 +192,40 @@ def listing(model, outputs, kinds, same):
             continue
         splits = module_path in outputs[0]
         entry = {"path": module_path, "class": type(module).__name__, "splits": splits, **kind_of(module)}
-        entry["output"] = kinds.get(module_path, "never called")
         if splits:
             entry["width"] = outputs[0][module_path].shape[-1]
-            entry["reads_text"] = reads_text([text[module_path][0] for text in outputs])
         if module_path in same:
             entry["same_as"] = same[module_path]
         modules.append(entry)
     return modules
+
+
+def shortened(modules, base):
+    """A listing in which a module that the family's base model has too, with all that is inside it, is one line: `{"path", "like"}`.
+
+    The base model may call it otherwise: `bert.encoder` is like `encoder`.
+    """
+
+    def inside(listing, path):
+        return [module for module in listing if module["path"] == path or module["path"].startswith(path + ".")]
+
+    def within(module, prefix):
+        """The same with longer paths."""
+        return module | {key: prefix + module[key] for key in ("path", "same_as") if key in module}
+
+    short, rest = [], list(modules)
+    while rest:
+        path = rest[0]["path"]
+        for like in (path, path.partition(".")[2]):
+            theirs = inside(base, like) if like else []
+            prefix = path[: len(path) - len(like)]
+            if len(theirs) > 1 and [within(module, prefix) for module in theirs] == rest[: len(theirs)]:
+                short.append({"path": path, "like": like})
+                rest = rest[len(theirs) :]
+                break
+        else:
+            short.append(rest.pop(0))
+    return short
 
 
 def load(klass, config, weights, config_edit=None):
@@ -241,24 +255,13 @@ def variant(family, name, klass, config, weights, tokenizer, config_edit=None, *
     return model
 
 
-def save_sharded(tensors, place, rename=lambda name: name):
-    """Two shards and their index, as `save_pretrained` writes them when a checkpoint is too big for one file."""
-    names = list(tensors)
-    shards = names[: len(names) // 2], names[len(names) // 2 :]
-    index = {"metadata": {"total_size": sum(t.numel() * t.element_size() for t in tensors.values())}, "weight_map": {}}
-    for number, shard in enumerate(shards, 1):
-        file = f"model-{number:05}-of-00002.safetensors"
-        save_file({rename(name): tensors[name] for name in shard}, place / file, metadata={"format": "pt"})
-        index["weight_map"].update({rename(name): file for name in shard})
-    index["weight_map"] = dict(sorted(index["weight_map"].items()))
-    (place / "model.safetensors.index.json").write_text(json.dumps(index, indent=2) + "\n")
-
-
-def check_copy(klass, config, copy, original):
-    """A copy of the weights must give transformers the same model, bit for bit."""
-    model, _ = load(klass, config, copy)
-    for (name, ours), (_, theirs) in zip(model.state_dict().items(), original.state_dict().items(), strict=True):
-        assert torch.equal(ours, theirs), name
+def save_halves(tensors, half, family):
+    """The checkpoint of a family in a type that holds its values exactly."""
+    weights = folder("models", family, "weights")
+    halves = {name: value.to(half) for name, value in tensors.items()}
+    assert all(torch.equal(halves[name].float(), value) for name, value in tensors.items())
+    save_file(halves, weights / "model.safetensors", metadata={"format": "pt"})
+    return weights
 
 
 def save_tokenizer(tokenizer, place):
@@ -292,19 +295,13 @@ def eurobert():
     classifier = randomise(transformers.EuroBertForSequenceClassification(config()), 2, torch.bfloat16)
     heads = {name: value for name, value in classifier.state_dict().items() if not name.startswith("model.")}
     tensors = {name: value.contiguous() for name, value in {**tensors, **heads}.items()}
-    weights = folder("models", "eurobert", "weights")
-    save_file(tensors, weights / "model.safetensors", metadata={"format": "pt"})
-    halves = folder("models", "eurobert", "weights_bf16_sharded")
-    save_sharded({name: value.to(torch.bfloat16) for name, value in tensors.items()}, halves)
+    weights = save_halves(tensors, torch.bfloat16, "eurobert")
 
     def make(name, klass, settings=None, **kept):
         return variant("eurobert", name, klass, settings or config(), weights, tokenizer, **kept)
 
     make("base", transformers.EuroBertModel, complete=COMPLETE_TEXTS, partial=("layers.1.mlp", "norm"))
-    masked = make(
-        "masked_lm", transformers.EuroBertForMaskedLM, complete=(0,), only=("lm_head",), partial=("model.layers.1.mlp",)
-    )
-    check_copy(transformers.EuroBertForMaskedLM, config(), halves, masked)
+    make("masked_lm", transformers.EuroBertForMaskedLM, complete=(0,), only=("lm_head",))
     classify = transformers.EuroBertForSequenceClassification
     head = ("dense", "activation", "classifier")
     make("classify_late", classify, config(classifier_pooling="late"), complete=(0,), only=head)
@@ -326,14 +323,15 @@ def eurobert():
         return settings
 
     older = make(
-        "hub_config", transformers.EuroBertForMaskedLM, config_edit=as_on_the_hub, partial=("model.norm",), list_modules=False
+        "hub_config", transformers.EuroBertForMaskedLM, config_edit=as_on_the_hub, complete=(3,), only=("model.norm",), list_modules=False
     )
     assert older.config.rope_parameters["rope_theta"] == 700, older.config.rope_parameters
 
     # Grouped keys and values, a head width of its own, biases, tied output: a checkpoint of its own, in bf16.
     settings = config(
         num_key_value_heads=2,
-        head_dim=12,
+        head_dim=6,
+        intermediate_size=16,
         num_hidden_layers=2,
         attention_bias=True,
         mlp_bias=True,
@@ -353,7 +351,7 @@ def eurobert():
         weights_grouped,
         tokenizer,
         complete=(2,),
-        partial=("model.layers.1.mlp", "model.norm"),
+        partial=("model.norm",),
     )
 
 
@@ -373,24 +371,14 @@ def bert():
     tensors = {name: value for name, value in masked.items() if name not in tied}
     tensors |= {name: value for name, value in classifier.items() if name not in tensors}
     tensors = {name: value.contiguous() for name, value in tensors.items()}
-    weights = folder("models", "bert", "weights")
-    save_file(tensors, weights / "model.safetensors", metadata={"format": "pt"})
-    def older_names(name):
-        """bert-base-uncased and others of its time call the norm's weight and bias gamma and beta."""
-        return name.replace("LayerNorm.weight", "LayerNorm.gamma").replace("LayerNorm.bias", "LayerNorm.beta")
-
-    # A base model's own checkpoint has no `bert.` prefix (MiniLM's is such a one).
-    halves = folder("models", "bert", "weights_f16_sharded")
-    base = {n.removeprefix("bert."): v.to(torch.float16) for n, v in tensors.items() if n.startswith("bert.")}
-    save_sharded(base, halves, older_names)
+    weights = save_halves(tensors, torch.float16, "bert")
 
     def make(name, klass, settings=None, **kept):
         return variant("bert", name, klass, settings or config(), weights, tokenizer, **kept)
 
-    model = make(
+    make(
         "base", transformers.BertModel, complete=COMPLETE_TEXTS, partial=("encoder.layer.1.output", "encoder.layer.2")
     )
-    check_copy(transformers.BertModel, config(), halves, model)
     make(
         "masked_lm", transformers.BertForMaskedLM, complete=(0,), only=("cls",), partial=("bert.encoder.layer.1.output",)
     )

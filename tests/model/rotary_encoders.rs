@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use candle_core::{Device, Tensor};
 use eidos::model::{LoadOptions, ModelParts, ModelPlan, SplitModel, WeightSource};
 use eidos::{Control, ErrorCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::golden::{self, values};
 
@@ -93,7 +93,7 @@ fn what_published_code_does_otherwise_is_named_by_its_field() {
         ("num_heads_kv", json!(1)),
         // nomic-embed-text-v2-moe.
         ("num_experts", json!(8)),
-        ("rope_parameters", json!({"rope_type": "default", "partial_rotary_factor": 0.5})),
+        ("partial_rotary_factor", json!(0.5)),
         ("hidden_act", json!("swiglu")),
     ] {
         let (code, text) = golden::refused("nomic_bert", "base", &json!({ field: value }));
@@ -144,15 +144,19 @@ fn a_model_with_code_of_its_own_is_not_taken_for_the_family_that_it_names() {
         "model_type": "xlm-roberta", "position_embedding_type": "rotary", "rotary_emb_base": 20000.0, "lora_rank": 4,
         "hidden_size": 1024, "num_hidden_layers": 24, "num_attention_heads": 16, "intermediate_size": 4096, "pad_token_id": 1,
     });
-    for (config, value) in [(&second, "\"alibi\""), (&third, "\"rotary\"")] {
+    let refused = |config: &Value, says: &str| {
         let (code, text) = golden::refused_config(config);
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
-        assert!(text.contains(&format!("`position_embedding_type` is {value}")), "{text}");
-    }
-    // Without the field it is a BERT, and its values say so.
-    let mut absolute = second;
-    absolute["position_embedding_type"] = json!("absolute");
-    let (code, text) = golden::refused_config(&absolute);
-    assert_eq!(code, ErrorCode::Unsupported, "{text}");
-    assert!(text.contains("`feed_forward_type` is \"geglu\""), "{text}");
+        assert!(text.contains(says), "{text}");
+    };
+    refused(&second, "`auto_map.AutoModel` is `jinaai/jina-bert-implementation--modeling_bert.JinaBertModel`");
+    // A copy that no longer says where its code lay is refused by its fields, and so is the third, whose class has the name.
+    let without = |config: &Value, fields: &[&str]| {
+        let mut config = config.clone();
+        fields.iter().for_each(|field| drop(config.as_object_mut().unwrap().remove(*field)));
+        config
+    };
+    refused(&without(&second, &["auto_map"]), "`position_embedding_type` is \"alibi\"");
+    refused(&without(&second, &["auto_map", "position_embedding_type"]), "`feed_forward_type` is \"geglu\"");
+    refused(&without(&third, &["auto_map"]), "`position_embedding_type` is \"rotary\"");
 }

@@ -1,0 +1,73 @@
+//! What a configuration may ask for that no family builds: fields that change what any model computes, and code of its own.
+
+use serde_json::{Value, json};
+
+use super::Family;
+use crate::error::{Error, ErrorCode, Result};
+use crate::model::config::Config;
+
+/// Refuses fields that change the model whatever its family is.
+///
+/// # Errors
+/// [`ErrorCode::Unsupported`] naming the field.
+pub(super) fn fields(config: &Config) -> Result<()> {
+    let nothing = [json!({}), json!([])];
+    let one = [json!(0), json!(1)];
+    for (field, harmless) in [
+        // Weights that must be unpacked first.
+        ("quantization_config", &[][..]),
+        ("compression_config", &[]),
+        // Another set of fields for some of the blocks.
+        ("per_layer_config", &nothing),
+        // Heads of the attention that were cut out.
+        ("pruned_heads", &nothing),
+        // Several MLPs of which each token takes some.
+        ("num_experts", &one),
+        ("num_local_experts", &one),
+        ("n_routed_experts", &one),
+        // MosaicBERT's positions; its class is called as BERT's.
+        ("alibi_starting_size", &[]),
+        // One set of weights for the blocks of encoder and decoder.
+        ("tie_encoder_decoder", &[json!(false)]),
+    ] {
+        config.only(field, harmless)?;
+    }
+    Ok(())
+}
+
+/// Refuses a model whose `auto_map` names a class of its own that is none of the family's. Code in a model's repository is never
+/// run: where it only repeats the family's classes, as EuroBERT's and Phi-3's does, the family is built, and a head that Eidos
+/// does not know is left out as any other; but a class of another name is another architecture (JinaBERT, LLM2Vec).
+///
+/// # Errors
+/// [`ErrorCode::Unsupported`] naming the field and the class.
+pub(super) fn own_code(config: &Config, family: &Family) -> Result<()> {
+    let Some(Value::Object(classes)) = config.get("auto_map") else { return Ok(()) };
+    for (kind, reference) in classes.iter().filter(|(kind, _)| kind.starts_with("AutoModel")) {
+        let reference = reference.as_str().unwrap_or_default();
+        // `owner/repository--module.Class`.
+        let class = reference.rsplit('.').next().unwrap_or_default();
+        let known = family.classes.iter().any(|(known, _)| *known == class);
+        let alike = kind != "AutoModel" && class.starts_with(stem(family));
+        if !known && !alike {
+            let message =
+                format!("config.json: `auto_map.{kind}` is `{reference}`, code that Eidos neither has nor runs");
+            let built: Vec<_> = family.classes.iter().map(|(class, _)| *class).collect();
+            return Err(Error::new(ErrorCode::Unsupported, message)
+                .hint(format!("use a model of one of these classes: {}", built.join(", ")))
+                .detail("field", "auto_map")
+                .detail("value", reference));
+        }
+    }
+    Ok(())
+}
+
+/// What the names of a family's classes have in common (`EuroBert`).
+fn stem(family: &Family) -> &'static str {
+    let mut names = family.classes.iter().map(|(class, _)| *class);
+    let first = names.next().unwrap_or_default();
+    names.fold(first, |stem, name| {
+        let same = stem.bytes().zip(name.bytes()).take_while(|(one, other)| one == other).count();
+        stem.get(..same).unwrap_or_default()
+    })
+}
