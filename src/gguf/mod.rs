@@ -7,6 +7,8 @@
 
 mod header;
 mod metadata;
+mod parts;
 
 pub(crate) use header::{Header, TensorInfo, is_one};
 pub(crate) use metadata::{Metadata, missing};
+pub(crate) use parts::{Part, Parts, follows_another};

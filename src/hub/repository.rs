@@ -46,7 +46,7 @@ impl Repository {
             (true, None) => return Err(repository.not_there("cached commit", "download it once with a network")),
             (false, cached) => repository.resolve(first_file, cached, control)?,
         }
-        match repository.files(&[first_file], control)?.pop().flatten() {
+        match repository.file(first_file, control)? {
             Some(_) => Ok(repository),
             None => Err(repository.not_there(&format!("`{first_file}`"), NO_MODEL)),
         }
@@ -80,38 +80,53 @@ impl Repository {
         &self.commit
     }
 
-    /// The paths of files, in their order; `None` for one that the commit does not have. What is not cached is fetched,
-    /// as one download stage.
+    /// The path of a file, fetched if need be; `None` when the commit does not have it.
     ///
     /// # Errors
     /// As [`super::locate`].
-    pub(super) fn files(&self, names: &[&str], control: &Control) -> Result<Vec<Option<PathBuf>>> {
-        let cached: Vec<Option<PathBuf>> = names.iter().map(|name| self.cache.find(&self.commit, name)).collect();
-        let all_known = names
-            .iter()
-            .zip(&cached)
-            .all(|(name, path)| path.is_some() || self.cache.is_known_missing(&self.commit, name));
-        if all_known || self.settings.offline {
+    pub(super) fn file(&self, name: &str, control: &Control) -> Result<Option<PathBuf>> {
+        let cached = self.cache.find(&self.commit, name);
+        if cached.is_some() || self.settings.offline || self.cache.is_known_missing(&self.commit, name) {
             return Ok(cached);
         }
         Client::with(&self.settings, control, |client| {
-            let mut remotes = Vec::with_capacity(names.len());
+            let Some(remote) = self.describe(client, name)? else { return Ok(None) };
+            control.begin(Stage::Download, remote.size.unwrap_or(0))?;
+            download(client, &self.cache, &self.target(name), &remote, control).map(Some)
+        })
+    }
+
+    /// The paths of files, in their order. What is not cached is fetched, as one download stage, but nothing where one is missing.
+    ///
+    /// # Errors
+    /// What `missing` makes of the first name that the commit does not have, and as [`super::locate`].
+    pub(super) fn files(
+        &self,
+        names: &[&str],
+        missing: &dyn Fn(&str) -> Error,
+        control: &Control,
+    ) -> Result<Vec<PathBuf>> {
+        let cached: Vec<Option<PathBuf>> = names.iter().map(|name| self.cache.find(&self.commit, name)).collect();
+        if cached.iter().all(Option::is_some) || self.settings.offline {
+            return names.iter().zip(cached).map(|(name, path)| path.ok_or_else(|| missing(name))).collect();
+        }
+        Client::with(&self.settings, control, |client| {
+            let mut found = Vec::with_capacity(names.len());
             for (name, path) in names.iter().zip(&cached) {
-                remotes.push(if path.is_some() { None } else { self.describe(client, name)? });
+                found.push(match path {
+                    Some(path) => Ok(path.clone()),
+                    None => Err(self.describe(client, name)?.ok_or_else(|| missing(name))?),
+                });
             }
             // Sizes come from a server: the sum may be anything.
-            let total =
-                remotes.iter().flatten().fold(0, |sum: u64, remote| sum.saturating_add(remote.size.unwrap_or(0)));
-            if remotes.iter().any(Option::is_some) {
-                control.begin(Stage::Download, total)?;
-            }
-            let wanted = names.iter().zip(cached).zip(&remotes);
-            wanted
-                .map(|((name, path), remote)| match remote {
-                    Some(remote) => download(client, &self.cache, &self.target(name), remote, control).map(Some),
-                    None => Ok(path),
-                })
-                .collect()
+            let remotes = found.iter().filter_map(|file| file.as_ref().err());
+            let total = remotes.fold(0, |sum: u64, remote| sum.saturating_add(remote.size.unwrap_or(0)));
+            control.begin(Stage::Download, total)?;
+            let fetch = |(name, file): (&&str, Result<PathBuf, RemoteFile>)| match file {
+                Ok(path) => Ok(path),
+                Err(remote) => download(client, &self.cache, &self.target(name), &remote, control),
+            };
+            names.iter().zip(found).map(fetch).collect()
         })
     }
 

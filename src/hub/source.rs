@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::id::{RepositoryId, check_file_name, looks_like_a_path};
 use super::index::ShardIndex;
 use super::options::HubOptions;
+use super::part_name::{PartName, first_part};
 #[cfg(feature = "hub")]
 use super::repository::Repository;
 use crate::control::Control;
@@ -33,7 +34,9 @@ const WEIGHT_FORMATS: [WeightFormat; 2] = [
 const EMBEDDED_SCHEME: &str = "eidos:";
 
 /// What the names of files of llama.cpp end in.
-const GGUF_ENDING: &str = ".gguf";
+pub(super) const GGUF_ENDING: &str = ".gguf";
+
+const MISSING_PART: &str = "get all parts of the model, with the names that they were published under, into one folder";
 
 /// Finds a model by folder, by the path of a GGUF file, or by hub id.
 ///
@@ -44,10 +47,14 @@ const GGUF_ENDING: &str = ".gguf";
 /// [`ModelSource`] is asked for them. When the hub cannot be reached, the commit that the cache last saw for this revision
 /// is used.
 ///
+/// llama.cpp splits large models into parts, `model-00001-of-00003.gguf` and so on. Any of them names the model, and a folder of
+/// nothing else is the model; the first part is fetched, and the others when [`ModelSource::gguf_parts`] is asked for them.
+///
 /// # Errors
-/// * [`ErrorCode::InvalidArgument`]: neither a folder nor a GGUF file nor an id; a folder of several GGUF files; a revision,
+/// * [`ErrorCode::InvalidArgument`]: neither a folder nor a GGUF file nor an id; a folder of several GGUF models; a revision,
 ///   endpoint or token that cannot be one.
-/// * [`ErrorCode::NotFound`]: no such folder, repository, revision or `config.json`; offline and not cached.
+/// * [`ErrorCode::NotFound`]: no such folder, repository, revision or `config.json`; a folder with parts of a model, but not the
+///   first; offline and not cached.
 /// * [`ErrorCode::AccessDenied`]: the hub wants a token, or another one, or the acceptance of its conditions.
 /// * [`ErrorCode::Network`]: the hub cannot be reached or fails, after three retries.
 /// * [`ErrorCode::Unsupported`]: an id, and a build without the feature `hub`.
@@ -79,7 +86,7 @@ pub fn locate(id_or_path: &str, options: &HubOptions, control: &Control) -> Resu
     open_repository(&RepositoryId::parse(id_or_path)?, None, options, control)
 }
 
-/// A model that is one file, with what lies beside it.
+/// A model that is one file, or of which it is a part, with what lies beside it.
 fn gguf_file(name: &str) -> Result<ModelSource> {
     if !name.ends_with(GGUF_ENDING) {
         return Err(Error::argument(format!("`{}` is a file, not the folder of a model", shown(name)))
@@ -90,17 +97,20 @@ fn gguf_file(name: &str) -> Result<ModelSource> {
     let (Some(folder), Some(file)) = (file.parent(), file.file_name()) else {
         return Err(Error::internal("a file without a name"));
     };
+    // Where there is no first part, what the file says of itself decides: it may have its name by chance.
+    let first = file.to_str().map(first_part).filter(|first| folder.join(first).is_file());
     Ok(ModelSource {
         name: name.to_owned(),
         origin: Origin::Folder(folder.to_owned()),
-        gguf: Some(PathBuf::from(file)),
+        gguf: Some(first.map_or_else(|| PathBuf::from(file), PathBuf::from)),
     })
 }
 
-/// The one GGUF file of a folder that has no other weights.
+/// The one GGUF file of a folder that has no other weights, or the first part of the one GGUF model.
 ///
 /// # Errors
-/// [`ErrorCode::InvalidArgument`] naming some of them where there are several and nothing else says what the model is.
+/// [`ErrorCode::InvalidArgument`] naming some of them where there are several and nothing else says what the model is;
+/// [`ErrorCode::NotFound`] naming the first part where there are only others.
 fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
     let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
     if WEIGHT_FORMATS.iter().any(|format| has(format.single) || has(format.index)) {
@@ -111,18 +121,36 @@ fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
     let names = entries.flatten().map(|entry| PathBuf::from(entry.file_name()));
     let mut files: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(GGUF_ENDING)).collect();
     files.sort();
-    match &*files {
-        [_, _, ..] if !has(CONFIG_FILE) => {
-            let shown: Vec<_> =
-                files.iter().take(3).map(|file| format!("`{}`", shown(&file.to_string_lossy()))).collect();
-            let (count, path) = (files.len(), folder.display());
-            let more = if count > shown.len() { ", ..." } else { "" };
-            let message = format!("folder `{path}` has {count} GGUF files: {}{more}", shown.join(", "));
-            Err(Error::argument(message).hint("give the path of one of them").detail("folder", path))
-        }
-        [file] => Ok(Some(file.clone())),
+    let first_of = |file: &PathBuf| file.to_str().map_or_else(|| file.clone(), |name| first_part(name).into());
+    let mut models: Vec<PathBuf> = files.iter().map(first_of).collect();
+    models.sort();
+    models.dedup();
+    match (&*models, &*files) {
+        ([_, _, ..], _) if !has(CONFIG_FILE) => Err(several_models(folder, &models)),
+        ([model], [file, ..]) if !files.contains(model) => Err(no_first_part(folder, model, file)),
+        ([model], _) => Ok(Some(model.clone())),
         _ => Ok(None),
     }
+}
+
+fn several_models(folder: &Path, models: &[PathBuf]) -> Error {
+    let shown: Vec<_> = models.iter().take(3).map(|file| format!("`{}`", shown(&file.to_string_lossy()))).collect();
+    let (count, path) = (models.len(), folder.display());
+    let more = if count > shown.len() { ", ..." } else { "" };
+    let message = format!("folder `{path}` has {count} GGUF files: {}{more}", shown.join(", "));
+    Error::argument(message).hint("give the path of one of them").detail("folder", path)
+}
+
+fn no_first_part(folder: &Path, first: &Path, other: &Path) -> Error {
+    let [first, other] = [first, other].map(|file| shown(&file.to_string_lossy()));
+    let path = folder.display();
+    Error::new(
+        ErrorCode::NotFound,
+        format!("folder `{path}` has `{other}`, but not `{first}`, the part that says what the model is"),
+    )
+    .hint(MISSING_PART)
+    .detail("folder", path)
+    .detail("file", first)
 }
 
 #[cfg(feature = "hub")]
@@ -133,7 +161,8 @@ fn open_repository(
     control: &Control,
 ) -> Result<ModelSource> {
     let name = gguf.map_or_else(|| id.as_str().to_owned(), |file| format!("{}:{file}", id.as_str()));
-    let repository = Repository::open(id.clone(), options, control, gguf.unwrap_or(CONFIG_FILE))?;
+    let gguf = gguf.map(first_part);
+    let repository = Repository::open(id.clone(), options, control, gguf.as_deref().unwrap_or(CONFIG_FILE))?;
     Ok(ModelSource { name, origin: Origin::Repository(Box::new(repository)), gguf: gguf.map(PathBuf::from) })
 }
 
@@ -171,7 +200,7 @@ fn no_embedded_model(name: &str) -> Error {
 pub struct ModelSource {
     name: String,
     origin: Origin,
-    /// The GGUF file that the model is, in the folder or repository.
+    /// The GGUF file that the model is, or its first part, in the folder or repository.
     gguf: Option<PathBuf>,
 }
 
@@ -205,7 +234,13 @@ impl ModelSource {
     /// [`ErrorCode::InvalidArgument`] when `name` is not a plain relative name, [`ErrorCode::InvalidFile`] when it is a
     /// folder, [`ErrorCode::NotFound`] when it is a link to nothing, and for an id what [`locate`] reports.
     pub fn file(&self, name: &str, control: &Control) -> Result<Option<PathBuf>> {
-        Ok(self.files(&[name], control)?.pop().flatten())
+        check_file_name(name)?;
+        control.check()?;
+        match &self.origin {
+            Origin::Folder(folder) => file_in_folder(folder, name),
+            #[cfg(feature = "hub")]
+            Origin::Repository(repository) => repository.file(name, control),
+        }
     }
 
     /// The path of a file that the model must have.
@@ -224,7 +259,7 @@ impl ModelSource {
         self.required(CONFIG_FILE, control)
     }
 
-    /// The path of the GGUF file that the model is, fetched if need be; `None` for a model with a `config.json`.
+    /// The path of the GGUF file that the model is, or of its first part, fetched if need be; `None` for a model with a `config.json`.
     ///
     /// # Errors
     /// As [`Self::required`].
@@ -237,6 +272,38 @@ impl ModelSource {
             #[cfg(feature = "hub")]
             (Some(file), Origin::Repository(_)) => self.required(&file.to_string_lossy(), control).map(Some),
         }
+    }
+
+    /// The paths of all parts of a GGUF model, the first one first, fetched if need be. `count` is how many the first one says that
+    /// there are: 1 for a whole model, whose one file may have any name. None for a model with a `config.json`.
+    ///
+    /// # Errors
+    /// [`ErrorCode::NotFound`] naming a part that is missing, [`ErrorCode::InvalidFile`] when the file is not called as the first of
+    /// so many parts is, so that there is no telling what the others are called, and what [`Self::file`] reports.
+    pub fn gguf_parts(&self, count: usize, control: &Control) -> Result<Vec<PathBuf>> {
+        let Some(first) = self.gguf(control)?.filter(|_| count > 1) else {
+            return Ok(self.gguf(control)?.into_iter().collect());
+        };
+        let name = self.gguf.as_deref().and_then(Path::to_str).and_then(PartName::parse);
+        let name = name.filter(|name| (name.number, name.count) == (1, count));
+        let name = name.ok_or_else(|| {
+            let path = first.display();
+            Error::new(
+                ErrorCode::InvalidFile,
+                format!(
+                    "`{path}` is the first of {count} parts of a model, but it is not called `...-00001-of-{count:05}.gguf`, and the \
+                     others are found by its name"
+                ),
+            )
+            .hint("give all parts the names that they were published under")
+            .detail("path", path)
+        })?;
+        let names: Vec<String> = (1..=count).map(|number| name.part(number)).collect();
+        let missing = |part: &str| {
+            self.not_there(&format!("`{part}`, one of the {count} parts of the model,"), MISSING_PART)
+                .detail("file", part)
+        };
+        self.files(&names.iter().map(String::as_str).collect::<Vec<_>>(), &missing, control)
     }
 
     /// The path of `tokenizer.json`; `None` when the model has none, which is enough to list its modules.
@@ -292,21 +359,19 @@ impl ModelSource {
         control: &Control,
     ) -> Result<Vec<PathBuf>> {
         let shards = index.shards(wanted);
-        let paths = self.files(&shards, control)?;
-        let found = shards.iter().zip(paths);
-        found.map(|(shard, path)| path.ok_or_else(|| self.missing_shard(shard, index_name))).collect()
+        shards.iter().try_for_each(|shard| check_file_name(shard))?;
+        self.files(&shards, &|shard| self.missing_shard(shard, index_name), control)
     }
 
-    /// The paths of several files, in their order; those to be fetched count as one download.
-    fn files(&self, names: &[&str], control: &Control) -> Result<Vec<Option<PathBuf>>> {
-        for name in names {
-            check_file_name(name)?;
-        }
+    /// The paths of several files that the model must have, in their order; those to be fetched count as one download.
+    fn files(&self, names: &[&str], missing: &dyn Fn(&str) -> Error, control: &Control) -> Result<Vec<PathBuf>> {
         control.check()?;
         match &self.origin {
-            Origin::Folder(folder) => names.iter().map(|name| file_in_folder(folder, name)).collect(),
+            Origin::Folder(folder) => {
+                names.iter().map(|name| file_in_folder(folder, name)?.ok_or_else(|| missing(name))).collect()
+            }
             #[cfg(feature = "hub")]
-            Origin::Repository(repository) => repository.files(names, control),
+            Origin::Repository(repository) => repository.files(names, missing, control),
         }
     }
 

@@ -1,6 +1,6 @@
 //! From a name to a model: the demo model inside the library, a folder, a GGUF file, or an id on a hub.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::options::LoadOptions;
 use super::plan::ModelPlan;
@@ -8,9 +8,9 @@ use super::split_model::SplitModel;
 use super::weights::WeightSource;
 use super::{demo, gguf};
 use crate::control::Control;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, Result};
 use crate::files::{map, read_limited};
-use crate::gguf::Header;
+use crate::gguf::{Part, Parts};
 use crate::hub::{self, ModelSource};
 use crate::text::Tokenizer;
 
@@ -24,7 +24,8 @@ impl SplitModel {
     /// `owner/name:file.gguf`), or `eidos:demo` for the small model inside the library.
     ///
     /// A GGUF file is split at the module paths of the checkpoint that it was converted from. Its tokenizer is the
-    /// `tokenizer.json` beside it, or else what its metadata says.
+    /// `tokenizer.json` beside it, or else what its metadata says. A model in several parts (`model-00001-of-00003.gguf` ...) is
+    /// named by any of them; the first one alone lists its modules.
     ///
     /// Split points are module paths, with or without the prefix of the base model, or the number of a block. Only the
     /// weights up to the last of them are fetched and read. Without any, nothing but the tree of modules is loaded.
@@ -51,7 +52,7 @@ impl SplitModel {
         }
         let source = hub::locate(id_or_path, &options.hub, control)?;
         if let Some(file) = source.gguf(control)? {
-            return Self::load_gguf(&source, file, split_points, options, control);
+            return Self::load_gguf(&source, &file, split_points, options, control);
         }
         let config = read_limited(&source.config(control)?, CONFIG_LIMIT)?;
         let plan = ModelPlan::new(&config, split_points, options).map_err(|error| error.within(source.name()))?;
@@ -66,31 +67,44 @@ impl SplitModel {
 
     fn load_gguf(
         source: &ModelSource,
-        file: PathBuf,
+        first: &Path,
         split_points: &[&str],
         options: &LoadOptions,
         control: &Control,
     ) -> Result<Self> {
-        let within = |error: Error| error.within(source.name());
-        let bytes = map(&file)?;
-        let header = Header::read(&bytes).map_err(|what| {
-            Error::new(ErrorCode::InvalidFile, format!("`{}` {what}", file.display()))
-                .hint("get the file again")
-                .detail("path", file.display())
-        })?;
-        let config = gguf::config(&header, &bytes).map_err(within)?;
-        let plan = ModelPlan::new(&config, split_points, options)
-            .map_err(|error| within(error.within("its metadata as a config.json")))?;
-        if !plan.wants_weights() {
-            return plan.load(source.name(), &WeightSource::Files(Vec::new()), control);
+        let within = |error: Error| about(source.name(), error);
+        let plan = |parts: &Parts<'_>| {
+            let config = gguf::config(parts)?;
+            ModelPlan::new(&config, split_points, options)
+                .map_err(|error| error.within("its metadata as a config.json"))
+        };
+        let bytes = map(first)?;
+        let parts = Parts::new(Part::read(first, &bytes)?)?;
+        // What can be refused is refused before the other parts are fetched.
+        let known = plan(&parts).map_err(within)?;
+        if !known.wants_weights() {
+            return known.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
         let tokenizer = match source.tokenizer(control)? {
-            Some(_) => tokenizer(source, plan.max_tokens(), control)?,
-            None => Tokenizer::from_gguf(&header.metadata, plan.max_tokens()).map_err(within)?,
+            Some(_) => tokenizer(source, known.max_tokens(), control)?,
+            None => Tokenizer::from_gguf(parts.metadata(), known.max_tokens()).map_err(within)?,
         };
-        let model = plan.load(source.name(), &WeightSource::Files(vec![file]), control)?;
+        let files = source.gguf_parts(parts.count(), control)?;
+        let others = files.get(1..).unwrap_or_default();
+        let maps = others.iter().map(|path| map(path)).collect::<Result<Vec<_>>>()?;
+        let others = others.iter().zip(&maps).map(|(path, bytes)| Part::read(path, bytes));
+        let parts = parts.with(others.collect::<Result<_>>()?)?;
+        let plan = plan(&parts).map_err(within)?;
+        let files = gguf::files(&parts, &|tensor| plan.wants(tensor)).map_err(within)?;
+        let model = plan.load(source.name(), &WeightSource::Files(files), control)?;
         Ok(model.with_tokenizer(tokenizer))
     }
+}
+
+/// An error about a model, which says so unless it names the model's one file already.
+pub(super) fn about(model: &str, error: Error) -> Error {
+    let named = model.ends_with(".gguf") && error.message().contains(&format!("{model}`"));
+    if named { error } else { error.within(model) }
 }
 
 fn tokenizer(source: &ModelSource, max_tokens: Option<usize>, control: &Control) -> Result<Tokenizer> {

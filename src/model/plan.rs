@@ -12,6 +12,7 @@ use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::layers::{Embedding, Linear, Norm};
+use crate::model::load::about;
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::options::{DeviceChoice, LoadOptions};
 use crate::model::parameters::{Parameter, Place, Reader};
@@ -103,14 +104,14 @@ impl ModelPlan {
         let mut layers = Layers::new();
         let mut bytes = 0;
         if self.wants_weights() {
-            let weights = Weights::open(source).map_err(|error| error.within(name))?;
+            let weights = Weights::open(source).map_err(|error| about(name, error))?;
             let mut reader = Reader::new(&weights, &device);
             let needed: Vec<_> = self.needed().collect();
             control.begin(Stage::Load, needed.len() as u64)?;
             let mut hash = self.hash.clone();
             for (node, site) in needed {
                 self.parameters(node).iter().for_each(|parameter| reader.hash(parameter, &mut hash));
-                layers.insert(site, self.layer(node, &mut reader).map_err(|error| error.within(name))?);
+                layers.insert(site, self.layer(node, &mut reader).map_err(|error| about(name, error))?);
                 control.advance(1)?;
             }
             bytes = reader.bytes();

@@ -151,10 +151,25 @@ impl Architecture {
         let module = look_up(self.block, module).or_else(|| look_up(BLOCK, module))?;
         Some((format!("model.layers.{index}.{module}.{parameter}"), change))
     }
+
+    /// The name that a tensor has in a file, by the one that it had before; nothing where no module of a file is its.
+    pub fn converted(&self, original: &str) -> Option<String> {
+        let (module, parameter) = original.rsplit_once('.')?;
+        let Some((index, module)) = module.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.')) else {
+            return Some(format!("{}.{parameter}", look_back(OUTSIDE, module)?));
+        };
+        let usual = || look_back(BLOCK, module).filter(|name| look_up(self.block, name).is_none());
+        let name = look_back(self.block, module).or_else(usual)?;
+        Some(format!("blk.{index}.{name}.{parameter}"))
+    }
 }
 
 fn look_up(table: &[(&str, &'static str)], name: &str) -> Option<&'static str> {
     table.iter().find(|(key, _)| *key == name).map(|(_, module)| *module)
+}
+
+fn look_back(table: &[(&'static str, &str)], module: &str) -> Option<&'static str> {
+    table.iter().find(|(_, value)| *value == module).map(|(name, _)| *name)
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "it stands among functions that can fail")]

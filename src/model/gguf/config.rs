@@ -6,7 +6,7 @@ use super::Keys;
 use super::architectures::set;
 use super::keys::not_built;
 use crate::error::{Error, ErrorCode, Result};
-use crate::gguf::{Header, TensorInfo};
+use crate::gguf::{Part, Parts, TensorInfo, missing};
 
 /// What llama.cpp takes where a file says nothing.
 const DEFAULT_THETA: f64 = 10_000.0;
@@ -28,17 +28,18 @@ const NEUTRAL: &[(&str, f64)] = &[
 /// How the type of single precision is numbered.
 const F32: u32 = 0;
 
-/// The bytes of the `config.json` that the model of a file, whose bytes and header these are, would have.
+/// The bytes of the `config.json` that the model of a file would have. The first part alone tells which modules there are, and not
+/// how they are tied together or positions are turned, which other parts may say.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidFile`] naming a metadata key that is missing or of another type; [`ErrorCode::Unsupported`] naming one
 /// that asks for something that is not built, or listing the architectures that are.
-pub(crate) fn config(header: &Header<'_>, bytes: &[u8]) -> Result<Vec<u8>> {
-    let keys = Keys::new(&header.metadata)?;
+pub(crate) fn config(parts: &Parts<'_>) -> Result<Vec<u8>> {
+    let keys = Keys::new(parts.metadata())?;
     refuse(&keys)?;
     let mut fields = Map::new();
-    sizes(&keys, header, &mut fields)?;
-    rotation(&keys, header, bytes, &mut fields)?;
+    sizes(&keys, parts, &mut fields)?;
+    rotation(&keys, parts, &mut fields)?;
     (keys.architecture.fields)(&keys, &mut fields)?;
     Ok(Value::Object(fields).to_string().into_bytes())
 }
@@ -47,10 +48,6 @@ pub(crate) fn config(header: &Header<'_>, bytes: &[u8]) -> Result<Vec<u8>> {
 fn refuse(keys: &Keys<'_>) -> Result<()> {
     if let Some(kind) = keys.metadata.text("general.type")?.filter(|kind| *kind != "model") {
         return Err(not_built("general.type", format!("`{kind}`")));
-    }
-    if let Some(parts) = keys.metadata.size("split.count")?.filter(|parts| *parts > 1) {
-        return Err(not_built("split.count", parts)
-            .hint("put the parts together: `llama-gguf-split --merge first-part.gguf whole.gguf`"));
     }
     if let Some(experts) = keys.size("expert_count")?.filter(|experts| *experts > 0) {
         return Err(keys.not_built("expert_count", experts));
@@ -67,13 +64,12 @@ fn refuse(keys: &Keys<'_>) -> Result<()> {
     Ok(())
 }
 
-fn sizes(keys: &Keys<'_>, header: &Header<'_>, fields: &mut Map<String, Value>) -> Result<()> {
-    let tensor = |name: &str| header.tensors.iter().find(|tensor| tensor.name == name);
-    let embedding = tensor("token_embd.weight").ok_or_else(|| missing_tensor("token_embd.weight"))?;
+fn sizes(keys: &Keys<'_>, parts: &Parts<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    let tensor = |name: &str| parts.tensor(name);
     let (heads, key_value_heads) = keys.heads()?;
     set(fields, "model_type", Some(keys.architecture.model_type));
     set(fields, "architectures", Some(json!([keys.architecture.class])));
-    set(fields, "vocab_size", embedding.shape.first().copied());
+    set(fields, "vocab_size", Some(vocabulary(keys, parts)?));
     set(fields, "hidden_size", Some(keys.required("embedding_length")?));
     set(fields, "num_hidden_layers", Some(keys.required("block_count")?));
     set(fields, "intermediate_size", Some(keys.required("feed_forward_length")?));
@@ -89,6 +85,20 @@ fn sizes(keys: &Keys<'_>, header: &Header<'_>, fields: &mut Map<String, Value>) 
     Ok(())
 }
 
+/// Rows of the table of embeddings, which nearly always is in the first part. Where it is not, the first part's metadata says it.
+fn vocabulary(keys: &Keys<'_>, parts: &Parts<'_>) -> Result<usize> {
+    const TABLE: &str = "token_embd.weight";
+    const TOKENS: &str = "tokenizer.ggml.tokens";
+    match parts.tensor(TABLE) {
+        Some((_, table)) => table.shape.first().copied().ok_or_else(|| missing_tensor(TABLE)),
+        None if parts.are_complete() => Err(missing_tensor(TABLE)),
+        None => match keys.size("vocab_size")? {
+            Some(size) => Ok(size),
+            None => Ok(keys.metadata.texts(TOKENS)?.ok_or_else(|| missing(TOKENS))?.len()),
+        },
+    }
+}
+
 /// Columns of a head; nothing where the heads do not share the width evenly, which the family refuses.
 fn head_width(keys: &Keys<'_>, heads: usize) -> Result<Option<usize>> {
     let width = keys.required("embedding_length")?;
@@ -101,7 +111,7 @@ fn head_width(keys: &Keys<'_>, heads: usize) -> Result<Option<usize>> {
 }
 
 /// The fields about rotary positions.
-fn rotation(keys: &Keys<'_>, header: &Header<'_>, bytes: &[u8], fields: &mut Map<String, Value>) -> Result<()> {
+fn rotation(keys: &Keys<'_>, parts: &Parts<'_>, fields: &mut Map<String, Value>) -> Result<()> {
     set(fields, "rope_theta", Some(keys.number("rope.freq_base")?.unwrap_or(DEFAULT_THETA)));
     let head = fields.get("head_dim").and_then(Value::as_u64).unwrap_or(0) as usize;
     let turning = keys.size("rope.dimension_count")?.unwrap_or(head);
@@ -111,7 +121,11 @@ fn rotation(keys: &Keys<'_>, header: &Header<'_>, bytes: &[u8], fields: &mut Map
         }
         set(fields, "partial_rotary_factor", Some(turning as f64 / head as f64));
     }
-    let factors = |name: &str| factors(header, bytes, name, turning / 2);
+    // The rest depends on tensors of any part, and no module depends on it.
+    if !parts.are_complete() {
+        return Ok(());
+    }
+    let factors = |name: &str| factors(parts, name, turning / 2);
     let both = match (factors("rope_factors_short.weight")?, factors("rope_factors_long.weight")?) {
         (Some(short), Some(long)) => Some((short, long)),
         // Llama 3.1's wave lengths, which the converter has worked out.
@@ -164,10 +178,9 @@ fn scaling<'a>(keys: &Keys<'a>) -> Result<(&'a str, Option<f64>)> {
 }
 
 /// The numbers of a small tensor that says how wave lengths change, if there is one of that name.
-fn factors(header: &Header<'_>, bytes: &[u8], name: &str, waves: usize) -> Result<Option<Vec<f64>>> {
-    let Some(tensor) = header.tensors.iter().find(|tensor| tensor.name == name) else { return Ok(None) };
-    let values =
-        single_precision(header, tensor, bytes, waves).filter(|values| values.iter().all(|value| *value > 0.0));
+fn factors(parts: &Parts<'_>, name: &str, waves: usize) -> Result<Option<Vec<f64>>> {
+    let Some((part, tensor)) = parts.tensor(name) else { return Ok(None) };
+    let values = single_precision(part, tensor, waves).filter(|values| values.iter().all(|value| *value > 0.0));
     values.map(Some).ok_or_else(|| {
         Error::new(
             ErrorCode::InvalidFile,
@@ -178,10 +191,10 @@ fn factors(header: &Header<'_>, bytes: &[u8], name: &str, waves: usize) -> Resul
     })
 }
 
-fn single_precision(header: &Header<'_>, tensor: &TensorInfo<'_>, bytes: &[u8], count: usize) -> Option<Vec<f64>> {
-    let start = header.start.checked_add(tensor.offset)?;
+fn single_precision(part: &Part<'_>, tensor: &TensorInfo<'_>, count: usize) -> Option<Vec<f64>> {
+    let start = part.header.start.checked_add(tensor.offset)?;
     let end = start.checked_add(count.checked_mul(size_of::<f32>())?)?;
-    let bytes = bytes.get(start..end).filter(|_| tensor.kind == F32 && tensor.shape == [count])?;
+    let bytes = part.bytes.get(start..end).filter(|_| tensor.kind == F32 && tensor.shape == [count])?;
     let values = bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
     Some(values.map(f64::from).collect())
 }

@@ -3,8 +3,10 @@
 
 mod architectures;
 mod config;
+mod files;
 mod keys;
 
 pub(crate) use architectures::{Architecture, Change};
 pub(crate) use config::config;
+pub(crate) use files::files;
 pub(crate) use keys::Keys;

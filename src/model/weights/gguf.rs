@@ -4,28 +4,52 @@ use candle_core::quantized::GgmlDType;
 
 use super::{Directory, Entry, Layout, NumberType, Problem};
 use crate::error::shown;
-use crate::gguf::{Header, TensorInfo};
-use crate::model::gguf::{Change, Keys};
+use crate::gguf::{Header, Metadata, TensorInfo, follows_another};
+use crate::model::gguf::{Architecture, Change, Keys};
 
 /// The types of blocks that are read, as llama.cpp names them.
 pub(super) const BLOCK_TYPES: &str = "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K or Q6_K";
 
-/// The tensors of a file.
+/// What the tensors of a file are. Where a model was split into parts, the first one says it for all.
+#[derive(Clone, Copy)]
+pub(super) struct Names {
+    architecture: &'static Architecture,
+    queries: usize,
+    keys_and_values: usize,
+}
+
+impl Names {
+    fn read(metadata: &Metadata<'_>) -> crate::error::Result<Self> {
+        let keys = Keys::new(metadata)?;
+        let (queries, keys_and_values) = keys.heads()?;
+        Ok(Self { architecture: keys.architecture, queries, keys_and_values })
+    }
+
+    /// What a file calls the tensor that had that name.
+    pub fn in_file(&self, original: &str) -> Option<String> {
+        self.architecture.converted(original)
+    }
+}
+
+/// The tensors of a file. `names` are those of the file before it, and become its own where it is no further part.
 ///
 /// # Errors
 /// What is wrong with the file.
-pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
+pub(super) fn directory(bytes: &[u8], names: &mut Option<Names>) -> Result<Directory, Problem> {
     let header = Header::read(bytes)?;
-    let keys = Keys::new(&header.metadata).map_err(|error| format!("cannot be read: {}", error.message()))?;
-    let (queries, keys_and_values) = keys.heads().map_err(|error| format!("cannot be read: {}", error.message()))?;
+    let unreadable = |error: crate::error::Error| format!("cannot be read: {}", error.message());
+    let names = match names {
+        Some(names) if follows_another(&header.metadata).map_err(unreadable)? => *names,
+        names => *names.insert(Names::read(&header.metadata).map_err(unreadable)?),
+    };
     let mut tensors = Vec::new();
     for tensor in &header.tensors {
-        let (name, change) = keys.architecture.original(tensor.name);
+        let (name, change) = names.architecture.original(tensor.name);
         let layout = match change {
             Change::None => Layout::Rows,
             Change::PlusOne => Layout::RowsPlusOne,
-            Change::QueriesTakeTurns => Layout::TakingTurns { heads: queries },
-            Change::KeysTakeTurns => Layout::TakingTurns { heads: keys_and_values },
+            Change::QueriesTakeTurns => Layout::TakingTurns { heads: names.queries },
+            Change::KeysTakeTurns => Layout::TakingTurns { heads: names.keys_and_values },
         };
         tensors.push((name, entry(&header, tensor, layout)?));
     }

@@ -29,7 +29,7 @@ use crate::files::map;
 #[derive(Debug, Clone)]
 pub enum WeightSource {
     /// One or several files of safetensors, of PyTorch (`pytorch_model.bin`) or of llama.cpp (GGUF), which together hold the
-    /// tensors.
+    /// tensors. Of the parts of a GGUF model the first one comes first, because it says what the others are.
     Files(Vec<PathBuf>),
     /// A safetensors file that is part of the program.
     Bytes(&'static [u8]),
@@ -40,6 +40,8 @@ pub(crate) struct Weights {
     files: Vec<OpenFile>,
     /// The file of each tensor, and where it lies there.
     tensors: HashMap<String, (usize, Entry)>,
+    /// What the tensors of GGUF files are called there.
+    names: Option<gguf::Names>,
 }
 
 struct OpenFile {
@@ -95,7 +97,7 @@ impl Weights {
     /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path; [`ErrorCode::InvalidFile`] naming the file when
     /// it is truncated or its header is not one.
     pub fn open(source: &WeightSource) -> Result<Self> {
-        let mut weights = Self { files: Vec::new(), tensors: HashMap::new() };
+        let mut weights = Self { files: Vec::new(), tensors: HashMap::new(), names: None };
         match source {
             WeightSource::Files(paths) => {
                 for path in paths {
@@ -108,7 +110,7 @@ impl Weights {
     }
 
     fn add(&mut self, name: String, bytes: Bytes) -> Result<()> {
-        let directory = directory(bytes.as_slice()).map_err(|problem| {
+        let directory = directory(bytes.as_slice(), &mut self.names).map_err(|problem| {
             let size = bytes.as_slice().len();
             let (code, what, remedy) = match problem {
                 Problem::Damaged(what) => (ErrorCode::InvalidFile, what, "get the file again"),
@@ -139,10 +141,11 @@ impl Weights {
             return Err(self.missing(name));
         };
         let file = &self.files[*file];
+        let called = self.called(name);
         let about = |code, message| Error::new(code, message).detail("path", &file.name).detail("tensor", name);
         if entry.shape != shape {
             let message = format!(
-                "`{}`: the tensor `{name}` has shape {:?}, but the configuration says {shape:?}",
+                "`{}`: the tensor {called} has shape {:?}, but the configuration says {shape:?}",
                 file.name, entry.shape
             );
             return Err(
@@ -150,14 +153,14 @@ impl Weights {
             );
         }
         if let NumberType::Other(kind) = &entry.numbers {
-            let message = format!("`{}`: the tensor `{name}` is of type {kind}", file.name);
+            let message = format!("`{}`: the tensor {called} is of type {kind}", file.name);
             return Err(about(ErrorCode::Unsupported, message)
                 .hint(format!("use weights in F32, F16 or BF16, or a GGUF file in {}", gguf::BLOCK_TYPES)));
         }
         let bytes = file.bytes.as_slice().get(entry.range.clone());
         let stored = bytes.and_then(|bytes| Stored::new(&entry.numbers, bytes, shape, &entry.layout));
         let stored = stored.ok_or_else(|| {
-            about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor `{name}`", file.name))
+            about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor {called}", file.name))
                 .hint("get the file again")
         })?;
         Ok(stored)
@@ -177,24 +180,38 @@ impl Weights {
         entry.layout.numbers().iter().for_each(|number| hash.update(number.to_le_bytes()));
     }
 
+    /// A tensor by its name, and by the one that its file has for it where that is another one.
+    fn called(&self, name: &str) -> String {
+        let other = self.names.and_then(|names| names.in_file(name));
+        other.map_or_else(|| format!("`{name}`"), |other| format!("`{name}` (`{other}` in GGUF)"))
+    }
+
     fn missing(&self, name: &str) -> Error {
-        let files: Vec<_> = self.files.iter().map(|file| format!("`{}`", file.name)).collect();
-        let files = if files.is_empty() { "no file of weights".to_owned() } else { files.join(", ") };
+        /// A model may have hundreds of files.
+        const NAMED: usize = 3;
+        let mut files: Vec<_> = self.files.iter().take(NAMED).map(|file| format!("`{}`", file.name)).collect();
+        match self.files.len() {
+            0 => files.push("no file of weights".to_owned()),
+            count if count > NAMED => files.push(format!("and {} more files", count - NAMED)),
+            _ => {}
+        }
+        let (called, files) = (self.called(name), files.join(", "));
+        let holds = if self.files.len() > 1 { "hold" } else { "holds" };
         Error::new(
             ErrorCode::InvalidFile,
-            format!("the tensor `{name}` is missing: {files} holds nothing of that name"),
+            format!("the tensor {called} is missing: {files} {holds} nothing of that name"),
         )
         .hint("get all files of the model, or choose another head")
         .detail("tensor", name)
     }
 }
 
-/// Reads the directory of a file of any format, which its first bytes tell.
-fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
+/// Reads the directory of a file of any format, which its first bytes tell. `names` are those of the GGUF file before it.
+fn directory(bytes: &[u8], names: &mut Option<gguf::Names>) -> Result<Directory, Problem> {
     if torch::is_one(bytes) {
         torch::directory(bytes)
     } else if crate::gguf::is_one(bytes) {
-        gguf::directory(bytes)
+        gguf::directory(bytes, names)
     } else {
         Ok(safetensors::directory(bytes)?)
     }
