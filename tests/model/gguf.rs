@@ -23,7 +23,7 @@ const TOLERANCE: f32 = 2e-5;
 /// The types of blocks that are read.
 const TYPES: [&str; 10] = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"];
 
-fn data() -> PathBuf {
+pub fn data() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data")
 }
 
@@ -63,7 +63,7 @@ pub fn whole() -> LoadOptions {
 }
 
 /// The folders with a model and what it must give.
-fn families() -> Vec<String> {
+pub fn families() -> Vec<String> {
     let entries = fs::read_dir(data().join("gguf")).unwrap().map(|entry| entry.unwrap().path());
     let mut names: Vec<_> = entries
         .filter(|path| path.join("expected.safetensors").exists())
@@ -95,7 +95,7 @@ pub fn texts() -> Vec<Vec<u32>> {
     inputs.into_iter().map(|input| input.ids).collect()
 }
 
-fn bits(tensor: &Tensor) -> Vec<u32> {
+pub fn bits(tensor: &Tensor) -> Vec<u32> {
     values(tensor).iter().map(|value| value.to_bits()).collect()
 }
 

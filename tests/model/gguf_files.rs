@@ -184,7 +184,6 @@ fn what_is_not_built_is_named_with_the_remedy() {
     for (name, key, value, remedy) in [
         ("llama", "general.architecture", text("mamba"), "llama, qwen2, qwen3"),
         ("llama", "general.type", text("adapter"), "another model"),
-        ("llama", "split.count", Value::U16(3), "--merge"),
         ("llama", "llama.expert_count", Value::U32(8), "another model"),
         ("llama", "llama.attention.causal", Value::Bool(false), "another model"),
         ("llama", "llama.attention.value_length", Value::U32(4), "another model"),
@@ -247,16 +246,22 @@ fn a_key_that_is_missing_or_wrong_is_named() {
 
 #[test]
 fn a_tensor_that_is_missing_is_named() {
-    for (gone, named) in [
-        ("token_embd.weight", "`token_embd.weight`"),
-        ("blk.1.attn_k.weight", "`model.layers.1.self_attn.k_proj.weight`"),
-        ("blk.0.ffn_norm.weight", "`model.layers.0.post_attention_layernorm.weight`"),
+    for (name, gone, original) in [
+        ("llama", "token_embd.weight", None),
+        ("llama", "blk.1.attn_k.weight", Some("model.layers.1.self_attn.k_proj.weight")),
+        ("llama", "blk.0.ffn_norm.weight", Some("model.layers.0.post_attention_layernorm.weight")),
+        ("gemma2", "blk.0.ffn_norm.weight", Some("model.layers.0.pre_feedforward_layernorm.weight")),
+        ("phi3", "blk.1.ffn_up.weight", Some("model.layers.1.mlp.gate_up_proj.weight")),
     ] {
-        let error = refusal(&changed("llama", |_, tensors| {
+        let error = refusal(&changed(name, |_, tensors| {
             tensors.remove(gone).unwrap();
         }));
         assert_eq!(error.code(), ErrorCode::InvalidFile, "{error}");
-        assert!(error.message().contains(named) && error.message().contains("model.gguf"), "{error}");
+        // By both names, and the file once.
+        for part in [Some(gone), original].into_iter().flatten() {
+            assert!(error.message().contains(&format!("`{part}`")), "{error}");
+        }
+        assert_eq!(error.message().matches("model.gguf").count(), 1, "{error}");
     }
     let error = refusal(&changed("phi3", |_, tensors| {
         tensors.remove("rope_factors_short.weight").unwrap();

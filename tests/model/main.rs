@@ -6,6 +6,7 @@ mod configs;
 mod decoder_choices;
 mod gguf;
 mod gguf_files;
+mod gguf_parts;
 mod golden;
 mod half;
 mod published;

@@ -182,9 +182,12 @@ fn factors(parts: &Parts<'_>, name: &str, waves: usize) -> Result<Option<Vec<f64
     let Some((part, tensor)) = parts.tensor(name) else { return Ok(None) };
     let values = single_precision(part, tensor, waves).filter(|values| values.iter().all(|value| *value > 0.0));
     values.map(Some).ok_or_else(|| {
+        let path = part.path.display();
         Error::new(
             ErrorCode::InvalidFile,
-            format!("the tensor `{name}` is not {waves} numbers above 0 in single precision, one for each wave"),
+            format!(
+                "`{path}`: the tensor `{name}` is not {waves} numbers above 0 in single precision, one for each wave"
+            ),
         )
         .hint("get the file again")
         .detail("tensor", name)

@@ -2,7 +2,7 @@
 
 `gguf/<name>/model.gguf` is a tiny random model whose tensors are of many types, `expected.safetensors` what the model of the family
 gives with the dequantised tensors, in float32; `gguf/types/<type>.gguf` holds one table of random blocks of a type, and
-`types.safetensors` what the package `gguf` says that these mean. See README.md.
+`types.safetensors` what the package `gguf` says that these mean; `gguf/parts` is one of the models, split. See README.md.
 """
 import re
 import shutil
@@ -287,6 +287,21 @@ def all_types():
     save_file(expected, folder("gguf") / "types.safetensors")
 
 
+def all_parts():
+    """The model `llama_scaled` in three parts; the last tensor of the last one says how its positions turn."""
+    whole = gguf.GGUFReader(folder("gguf", "llama_scaled") / "model.gguf")
+    writer = gguf.GGUFWriter(folder("gguf", "parts") / "model.gguf", "llama", split_max_tensors=8)
+    for name, field in whole.fields.items():
+        if not name.startswith("GGUF.") and name != "general.architecture":
+            writer.add_key_value(name, field.contents(), field.types[0])
+    for tensor in whole.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
 def generate(_shared):
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
@@ -295,3 +310,4 @@ def generate(_shared):
     write_json(folder("gguf") / "inputs.json", [{"ids": TEXTS[text]} for text in (0, 2)])
     all_families()
     all_types()
+    all_parts()
