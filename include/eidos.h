@@ -559,144 +559,10 @@ void eidos_split_model_free(eidos_split_model *model);
 /* --- Activations --------------------------------------------------------------------------------------------------- */
 
 /**
- * Each token that is not a special one.
- */
-#define EIDOS_GRANULARITY_TOKEN 1
-
-/**
- * Each word, as the tokenizer's pre-tokenizer splits them. The default.
- */
-#define EIDOS_GRANULARITY_WORD 2
-
-/**
- * Each sentence.
- */
-#define EIDOS_GRANULARITY_SENTENCE 3
-
-/**
- * Each text, over its tokens that are not special.
- */
-#define EIDOS_GRANULARITY_SAMPLE 4
-
-/**
- * Each position, special tokens included.
- */
-#define EIDOS_GRANULARITY_ALL_TOKENS 5
-
-/**
- * The first position of each text, which must be the tokenizer's classification token.
- */
-#define EIDOS_GRANULARITY_CLS_TOKEN 6
-
-/**
- * The mean of the unit's tokens, per column. The default.
- */
-#define EIDOS_AGGREGATION_MEAN 1
-
-/**
- * Their sum.
- */
-#define EIDOS_AGGREGATION_SUM 2
-
-/**
- * Their largest value.
- */
-#define EIDOS_AGGREGATION_MAX 3
-
-/**
- * Their smallest value.
- */
-#define EIDOS_AGGREGATION_MIN 4
-
-/**
- * Their value of largest magnitude, with its sign.
- */
-#define EIDOS_AGGREGATION_SIGNED_MAX 5
-
-/**
- * The row of the first token.
- */
-#define EIDOS_AGGREGATION_FIRST 6
-
-/**
- * The row of the last token.
- */
-#define EIDOS_AGGREGATION_LAST 7
-
-/**
  * A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of
  * threads may read it at the same time. Freed with `eidos_activations_free`.
  */
 typedef struct eidos_activations eidos_activations;
-
-/**
- * How activations are collected. Fill it with `eidos_activations_options_init` first; zero means the default.
- */
-typedef struct {
-    /**
-     * The size of this struct, set by `eidos_activations_options_init`.
-     */
-    uint32_t struct_size;
-    /**
-     * What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
-     */
-    uint32_t granularity;
-    /**
-     * How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
-     */
-    uint32_t aggregation;
-    /**
-     * How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
-     */
-    uint32_t threads;
-    /**
-     * How many tokens one batch holds at most. By default 512. Results do not depend on it.
-     */
-    uint64_t batch_tokens;
-    /**
-     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
-     * 4 GiB.
-     */
-    uint64_t memory_limit;
-    /**
-     * How many bytes a shard has at most. By default 256 MiB.
-     */
-    uint64_t shard_bytes;
-    /**
-     * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-     * shard. NULL means memory, and a temporary folder beyond the memory limit.
-     */
-    const char *folder;
-} eidos_activations_options;
-
-/**
- * Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
- */
-eidos_status eidos_activations_options_init(eidos_activations_options *options, size_t size);
-
-/**
- * The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
- * `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
- */
-eidos_status eidos_split_model_activations(const eidos_split_model *model,
-                                           const char *const *texts,
-                                           size_t text_count,
-                                           const eidos_activations_options *options,
-                                           const eidos_control *control,
-                                           eidos_activations **out,
-                                           size_t out_count,
-                                           eidos_error **err);
-
-/**
- * The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token; outputs as for
- * `eidos_split_model_activations`. The units are the vocabulary's own strings.
- */
-eidos_status eidos_split_model_vocabulary_activations(const eidos_split_model *model,
-                                                      const eidos_activations_options *options,
-                                                      const eidos_control *control,
-                                                      eidos_activations **out,
-                                                      size_t out_count,
-                                                      eidos_error **err);
 
 /**
  * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, or is NULL.
@@ -836,6 +702,142 @@ eidos_status eidos_activations_open(const char *folder, eidos_activations **out,
  * Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
  */
 void eidos_activations_free(eidos_activations *activations);
+
+/* --- Collecting activations ---------------------------------------------------------------------------------------- */
+
+/**
+ * Each token that is not a special one.
+ */
+#define EIDOS_GRANULARITY_TOKEN 1
+
+/**
+ * Each word, as the tokenizer's pre-tokenizer splits them. The default.
+ */
+#define EIDOS_GRANULARITY_WORD 2
+
+/**
+ * Each sentence.
+ */
+#define EIDOS_GRANULARITY_SENTENCE 3
+
+/**
+ * Each text, over its tokens that are not special.
+ */
+#define EIDOS_GRANULARITY_SAMPLE 4
+
+/**
+ * Each position, special tokens included.
+ */
+#define EIDOS_GRANULARITY_ALL_TOKENS 5
+
+/**
+ * The first position of each text, which must be the tokenizer's classification token.
+ */
+#define EIDOS_GRANULARITY_CLS_TOKEN 6
+
+/**
+ * The mean of the unit's tokens, per column. The default.
+ */
+#define EIDOS_AGGREGATION_MEAN 1
+
+/**
+ * Their sum.
+ */
+#define EIDOS_AGGREGATION_SUM 2
+
+/**
+ * Their largest value.
+ */
+#define EIDOS_AGGREGATION_MAX 3
+
+/**
+ * Their smallest value.
+ */
+#define EIDOS_AGGREGATION_MIN 4
+
+/**
+ * Their value of largest magnitude, with its sign.
+ */
+#define EIDOS_AGGREGATION_SIGNED_MAX 5
+
+/**
+ * The row of the first token.
+ */
+#define EIDOS_AGGREGATION_FIRST 6
+
+/**
+ * The row of the last token.
+ */
+#define EIDOS_AGGREGATION_LAST 7
+
+/**
+ * How activations are collected. Fill it with `eidos_activations_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_activations_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
+     */
+    uint32_t granularity;
+    /**
+     * How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
+     */
+    uint32_t aggregation;
+    /**
+     * How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * How many tokens one batch holds at most. By default 512. Results do not depend on it.
+     */
+    uint64_t batch_tokens;
+    /**
+     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
+     * 4 GiB.
+     */
+    uint64_t memory_limit;
+    /**
+     * How many bytes a shard has at most. By default 256 MiB.
+     */
+    uint64_t shard_bytes;
+    /**
+     * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
+     * shard. NULL means memory, and a temporary folder beyond the memory limit.
+     */
+    const char *folder;
+} eidos_activations_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
+ */
+eidos_status eidos_activations_options_init(eidos_activations_options *options, size_t size);
+
+/**
+ * The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
+ * `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_activations(const eidos_split_model *model,
+                                           const char *const *texts,
+                                           size_t text_count,
+                                           const eidos_activations_options *options,
+                                           const eidos_control *control,
+                                           eidos_activations **out,
+                                           size_t out_count,
+                                           eidos_error **err);
+
+/**
+ * The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token; outputs as for
+ * `eidos_split_model_activations`. The units are the vocabulary's own strings.
+ */
+eidos_status eidos_split_model_vocabulary_activations(const eidos_split_model *model,
+                                                      const eidos_activations_options *options,
+                                                      const eidos_control *control,
+                                                      eidos_activations **out,
+                                                      size_t out_count,
+                                                      eidos_error **err);
 
 /* --- Logits -------------------------------------------------------------------------------------------------------- */
 

@@ -4,13 +4,14 @@
 use std::path::{Path, PathBuf};
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "version",
     "status",
     "error",
     "control",
     "split_model",
     "activations",
+    "collect",
     "logits",
     "tokens",
     "explainer",

@@ -4,8 +4,9 @@ use std::ffi::c_char;
 use std::path::Path;
 use std::ptr;
 
-use super::activations::{eidos_activations, eidos_activations_options};
+use super::activations::eidos_activations;
 use super::call::{call, get, run};
+use super::collect::eidos_activations_options;
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;

@@ -8,6 +8,7 @@
 mod activations;
 mod call;
 mod chat;
+mod collect;
 mod control;
 mod dlpack;
 mod error;

@@ -3,8 +3,9 @@
 use std::ffi::c_char;
 use std::ptr;
 
-use super::activations::{checked_outputs, eidos_activations, eidos_activations_options, write_all};
+use super::activations::eidos_activations;
 use super::call::{call, get};
+use super::collect::{checked_outputs, eidos_activations_options, write_all};
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
 use super::handle::Handle;

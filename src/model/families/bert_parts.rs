@@ -3,9 +3,7 @@
 
 use super::Head;
 use crate::error::Result;
-use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Residual, Scales, Site,
-};
+use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Site};
 use crate::model::config::Config;
 use crate::model::layers::Activation;
 
@@ -157,23 +155,15 @@ impl Sizes {
             inner_width: self.inner,
             logits: self.logits,
             blocks: self.blocks,
-            decoder: None,
             max_positions: self.positions,
-            first_position: 0,
-            uncounted_token: None,
             attention: vec![AttentionSettings::new(self.heads, self.heads, self.width / self.heads); self.blocks],
-            rotations: Vec::new(),
-            residual: Residual::Sequential,
-            scales: Scales::default(),
-            functions: Vec::new(),
-            shared_blocks: Vec::new(),
             pooling: match head {
                 Head::Base | Head::SequenceClassification => Pooling::First,
                 _ => Pooling::PerToken,
             },
             base_prefix,
             block_list: "encoder.layer",
-            root,
+            ..Blueprint::plain(root)
         }
     }
 

@@ -3,11 +3,10 @@
 
 use serde_json::json;
 
-use super::{Family, Head, decoder_heads};
+use super::decoder_heads::DecoderHeads;
+use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{
-    Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Scales, Site,
-};
+use crate::model::blueprint::{Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Site};
 use crate::model::config::Config;
 use crate::model::layers::Activation;
 
@@ -63,51 +62,27 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: width.saturating_mul(4),
         logits: sizes.logits,
         blocks,
-        decoder: None,
         // No table limits them; the published models were trained with this length.
         max_positions: config.size("seq_length", 2048)?,
-        first_position: 0,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: vec![attention; blocks],
-        rotations: Vec::new(),
-        residual: Residual::Sequential,
-        scales: Scales::default(),
         pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
         base_prefix: "transformer",
         block_list: "h",
-        root: root(config, head, &sizes, blocks)?,
+        ..Blueprint::plain(root(config, head, &sizes, blocks)?)
     })
 }
 
 fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
     let at = Site::Embedding;
-    let &Sizes { vocabulary, width, logits, epsilon, .. } = sizes;
+    let &Sizes { vocabulary, width, epsilon, .. } = sizes;
     let parts = vec![
         Part::embedding("word_embeddings", vocabulary, width).gives(at(EmbeddingSite::Token)),
         Part::layer_norm("word_embeddings_layernorm", width, epsilon).gives(at(EmbeddingSite::Norm)),
         Part::list("h", (0..blocks).map(|index| block(sizes, index)).collect()),
         Part::layer_norm("ln_f", width, epsilon).gives(Site::FinalNorm),
     ];
-    let base = |name| Part::container(name, "BloomModel", parts).gives(Site::FinalNorm);
-    Ok(match head {
-        Head::CausalLanguageModel => {
-            let tied = config.flag("tie_word_embeddings", true)?.then_some("transformer.word_embeddings.weight");
-            let scores = decoder_heads::language_model(width, logits, tied);
-            Part::container("", "BloomForCausalLM", vec![base("transformer"), scores])
-        }
-        Head::SequenceClassification => {
-            let scores = decoder_heads::sequence_scores(width, logits);
-            Part::container("", "BloomForSequenceClassification", vec![base("transformer"), scores])
-        }
-        Head::TokenClassification => {
-            let mut parts = vec![base("transformer")];
-            parts.extend(decoder_heads::token_scores(config, "classifier", width, logits, true)?);
-            Part::container("", "BloomForTokenClassification", parts)
-        }
-        _ => base(""),
-    })
+    let base = Part::container("", "BloomModel", parts).gives(Site::FinalNorm);
+    DecoderHeads::new(config, "transformer", "word_embeddings", width, sizes.logits).around(base, FAMILY.classes, head)
 }
 
 fn block(sizes: &Sizes, index: usize) -> Part {

@@ -4,9 +4,7 @@
 use super::rotary::RotaryDefaults;
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Residual, Scales, Site,
-};
+use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Site};
 use crate::model::config::Config;
 use crate::model::layers::Activation;
 
@@ -65,12 +63,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
-        decoder: None,
         max_positions: config.size("max_position_embeddings", 8192)?,
-        first_position: 0,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: vec![
             AttentionSettings {
                 rotary: Some(0),
@@ -79,12 +72,10 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
             blocks
         ],
         rotations: vec![super::rotary::settings(config, head_width, &RotaryDefaults::default())?],
-        residual: Residual::Sequential,
-        scales: Scales::default(),
         pooling,
         base_prefix: "model",
         block_list: "layers",
-        root: root(config, head, &sizes, blocks, pooling)?,
+        ..Blueprint::plain(root(config, head, &sizes, blocks, pooling)?)
     })
 }
 

@@ -1,11 +1,12 @@
 //! Falcon (Almazrouei et al. 2023): both branches read the stream as the block found it, all queries share one key and value
 //! or a few; the first ones have ALiBi and branches one after the other instead.
 
+use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
-use super::{Family, Head, decoder_heads};
+use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Scales, Site,
+    Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
@@ -106,26 +107,20 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
-        decoder: None,
         max_positions: config.size("max_position_embeddings", 2048)?,
-        first_position: 0,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: vec![attention; blocks],
         rotations: vec![settings(config, head_width, &RotaryDefaults::default())?],
         residual: if parallel { Residual::Parallel } else { Residual::Sequential },
-        scales: Scales::default(),
         pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
         base_prefix: "transformer",
         block_list: "h",
-        root: root(config, head, &sizes, blocks)?,
+        ..Blueprint::plain(root(config, head, &sizes, blocks)?)
     })
 }
 
 fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
     let at = Site::Embedding;
-    let &Sizes { vocabulary, width, logits, .. } = sizes;
+    let &Sizes { vocabulary, width, .. } = sizes;
     let parts = vec![
         Part::embedding("word_embeddings", vocabulary, width).gives(at(EmbeddingSite::Token)),
         Part::list("h", (0..blocks).map(|index| block(sizes, index)).collect()),
@@ -133,24 +128,8 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Par
         // It is called even where ALiBi stands in its place.
         Part::container("rotary_emb", "FalconRotaryEmbedding", Vec::new()).gives(at(EmbeddingSite::RotaryCosines)),
     ];
-    let base = |name| Part::container(name, "FalconModel", parts).gives(Site::FinalNorm);
-    Ok(match head {
-        Head::CausalLanguageModel => {
-            let tied = config.flag("tie_word_embeddings", true)?.then_some("transformer.word_embeddings.weight");
-            let scores = decoder_heads::language_model(width, logits, tied);
-            Part::container("", "FalconForCausalLM", vec![base("transformer"), scores])
-        }
-        Head::SequenceClassification => {
-            let scores = decoder_heads::sequence_scores(width, logits);
-            Part::container("", "FalconForSequenceClassification", vec![base("transformer"), scores])
-        }
-        Head::TokenClassification => {
-            let mut parts = vec![base("transformer")];
-            parts.extend(decoder_heads::token_scores(config, "classifier", width, logits, true)?);
-            Part::container("", "FalconForTokenClassification", parts)
-        }
-        _ => base(""),
-    })
+    let base = Part::container("", "FalconModel", parts).gives(Site::FinalNorm);
+    DecoderHeads::new(config, "transformer", "word_embeddings", width, sizes.logits).around(base, FAMILY.classes, head)
 }
 
 fn block(sizes: &Sizes, index: usize) -> Part {

@@ -3,11 +3,10 @@
 
 use serde_json::json;
 
-use super::{Family, Head, decoder_heads};
+use super::decoder_heads::DecoderHeads;
+use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Scales, Site,
-};
+use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Site};
 use crate::model::config::Config;
 use crate::model::layers::Activation;
 
@@ -80,26 +79,18 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
-        decoder: None,
         max_positions: sizes.positions,
-        first_position: 0,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: (0..blocks).map(of_block).collect(),
-        rotations: Vec::new(),
-        residual: Residual::Sequential,
-        scales: Scales::default(),
         pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
         base_prefix: "transformer",
         block_list: "h",
-        root: root(config, head, &sizes, blocks)?,
+        ..Blueprint::plain(root(config, head, &sizes, blocks)?)
     })
 }
 
 fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
     let at = Site::Embedding;
-    let &Sizes { vocabulary, width, logits, .. } = sizes;
+    let &Sizes { vocabulary, width, .. } = sizes;
     let parts = vec![
         Part::embedding("wte", vocabulary, width).gives(at(EmbeddingSite::Token)),
         Part::embedding("wpe", sizes.positions, width).gives(at(EmbeddingSite::Position)),
@@ -107,24 +98,8 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Par
         Part::list("h", (0..blocks).map(|index| block(sizes, index)).collect()),
         Part::layer_norm("ln_f", width, sizes.epsilon).gives(Site::FinalNorm),
     ];
-    let base = |name| Part::container(name, "GPT2Model", parts).gives(Site::FinalNorm);
-    Ok(match head {
-        Head::CausalLanguageModel => {
-            let tied = config.flag("tie_word_embeddings", true)?.then_some("transformer.wte.weight");
-            let scores = decoder_heads::language_model(width, logits, tied);
-            Part::container("", "GPT2LMHeadModel", vec![base("transformer"), scores])
-        }
-        Head::SequenceClassification => {
-            let scores = decoder_heads::sequence_scores(width, logits);
-            Part::container("", "GPT2ForSequenceClassification", vec![base("transformer"), scores])
-        }
-        Head::TokenClassification => {
-            let mut parts = vec![base("transformer")];
-            parts.extend(decoder_heads::token_scores(config, "classifier", width, logits, true)?);
-            Part::container("", "GPT2ForTokenClassification", parts)
-        }
-        _ => base(""),
-    })
+    let base = Part::container("", "GPT2Model", parts).gives(Site::FinalNorm);
+    DecoderHeads::new(config, "transformer", "wte", width, sizes.logits).around(base, FAMILY.classes, head)
 }
 
 fn block(sizes: &Sizes, index: usize) -> Part {

@@ -1,11 +1,12 @@
 //! GPT-NeoX (Black et al. 2022) and Pythia (Biderman et al. 2023): both branches read the stream as the block found it, a
 //! part of each head turns, one projection gives query, key and value of each head.
 
+use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
-use super::{Family, Head, decoder_heads};
+use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Scales, Site,
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
@@ -68,26 +69,20 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
-        decoder: None,
         max_positions: config.size("max_position_embeddings", 2048)?,
-        first_position: 0,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: vec![attention; blocks],
         rotations: vec![settings(config, width / heads, &rotary)?],
         residual: if parallel { Residual::Parallel } else { Residual::Sequential },
-        scales: Scales::default(),
         pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
         base_prefix: "gpt_neox",
         block_list: "layers",
-        root: root(config, head, &sizes, blocks)?,
+        ..Blueprint::plain(root(config, head, &sizes, blocks)?)
     })
 }
 
 fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
     let at = Site::Embedding;
-    let &Sizes { width, logits, .. } = sizes;
+    let &Sizes { width, .. } = sizes;
     let parts = vec![
         Part::embedding("embed_in", sizes.vocabulary, width).gives(at(EmbeddingSite::Token)),
         Part::dropout("emb_dropout", sizes.dropout).gives(at(EmbeddingSite::Output)),
@@ -95,27 +90,14 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Par
         Part::layer_norm("final_layer_norm", width, sizes.epsilon).gives(Site::FinalNorm),
         Part::container("rotary_emb", "GPTNeoXRotaryEmbedding", Vec::new()).gives(at(EmbeddingSite::RotaryCosines)),
     ];
-    let base = |name| Part::container(name, "GPTNeoXModel", parts).gives(Site::FinalNorm);
-    Ok(match head {
-        Head::CausalLanguageModel => {
-            // Published files call it by its name before transformers 5.
-            let mut scores = decoder_heads::language_model(width, logits, None).or_from("weight", "embed_out.weight");
-            if config.flag("tie_word_embeddings", false)? {
-                scores = scores.or_from("weight", "gpt_neox.embed_in.weight");
-            }
-            Part::container("", "GPTNeoXForCausalLM", vec![base("gpt_neox"), scores])
-        }
-        Head::SequenceClassification => {
-            let scores = decoder_heads::sequence_scores(width, logits);
-            Part::container("", "GPTNeoXForSequenceClassification", vec![base("gpt_neox"), scores])
-        }
-        Head::TokenClassification => {
-            let mut parts = vec![base("gpt_neox")];
-            parts.extend(decoder_heads::token_scores(config, "classifier", width, logits, true)?);
-            Part::container("", "GPTNeoXForTokenClassification", parts)
-        }
-        _ => base(""),
-    })
+    let base = Part::container("", "GPTNeoXModel", parts).gives(Site::FinalNorm);
+    let heads = DecoderHeads {
+        // Published files call it by its name before transformers 5.
+        older: Some("embed_out"),
+        tied: ("embed_in", false),
+        ..DecoderHeads::new(config, "gpt_neox", "embed_in", width, sizes.logits)
+    };
+    heads.around(base, FAMILY.classes, head)
 }
 
 fn block(sizes: &Sizes, index: usize) -> Part {

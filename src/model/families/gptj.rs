@@ -1,11 +1,12 @@
 //! GPT-J (Wang & Komatsuzaki 2021): both branches read the stream as the block found it, through one norm; a part of each head
 //! turns in pairs of neighbours.
 
-use super::{Family, Head, decoder_heads};
+use super::decoder_heads::DecoderHeads;
+use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Residual, RotaryPairs, RotaryScaling,
-    RotarySettings, Scales, Site,
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, RotaryPairs, RotaryScaling, RotarySettings,
+    Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
@@ -57,20 +58,14 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
-        decoder: None,
         max_positions: config.size("n_positions", 2048)?,
-        first_position: 0,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: vec![attention; blocks],
         rotations: vec![rotation(config, width / heads)?],
         residual: Residual::Parallel,
-        scales: Scales::default(),
         pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
         base_prefix: "transformer",
         block_list: "h",
-        root: root(config, head, &sizes, blocks)?,
+        ..Blueprint::plain(root(config, head, &sizes, blocks)?)
     })
 }
 
@@ -87,28 +82,20 @@ fn rotation(config: &Config, head_width: usize) -> Result<RotarySettings> {
 
 fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
     let at = Site::Embedding;
-    let &Sizes { vocabulary, width, logits, .. } = sizes;
+    let &Sizes { vocabulary, width, .. } = sizes;
     let parts = vec![
         Part::embedding("wte", vocabulary, width).gives(at(EmbeddingSite::Token)),
         Part::dropout("drop", config.number("embd_pdrop", 0.0)?).gives(at(EmbeddingSite::Output)),
         Part::list("h", (0..blocks).map(|index| block(sizes, index)).collect()),
         Part::layer_norm("ln_f", width, sizes.epsilon).gives(Site::FinalNorm),
     ];
-    let base = |name| Part::container(name, "GPTJModel", parts).gives(Site::FinalNorm);
-    Ok(match head {
-        Head::CausalLanguageModel => {
-            let mut scores = Part::linear("lm_head", width, logits, true).gives(Site::Head(HeadSite::Logits));
-            if config.flag("tie_word_embeddings", false)? {
-                scores = scores.or_from("weight", "transformer.wte.weight");
-            }
-            Part::container("", "GPTJForCausalLM", vec![base("transformer"), scores])
-        }
-        Head::SequenceClassification => {
-            let scores = decoder_heads::sequence_scores(width, logits);
-            Part::container("", "GPTJForSequenceClassification", vec![base("transformer"), scores])
-        }
-        _ => base(""),
-    })
+    let base = Part::container("", "GPTJModel", parts).gives(Site::FinalNorm);
+    let heads = DecoderHeads {
+        bias: true,
+        tied: ("wte", false),
+        ..DecoderHeads::new(config, "transformer", "wte", width, sizes.logits)
+    };
+    heads.around(base, FAMILY.classes, head)
 }
 
 fn block(sizes: &Sizes, index: usize) -> Part {

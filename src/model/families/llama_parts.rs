@@ -1,8 +1,9 @@
 //! What the decoders that are built like Llama have in common: rotary positions, grouped keys, norms and an MLP without
 //! surprises, and the three heads of transformers. A family says in which of these choices it differs.
 
+use super::Head;
+use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
-use super::{Head, decoder_heads};
 use crate::error::Result;
 use crate::model::blueprint::{
     AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, RotarySettings, Scales, Site,
@@ -148,6 +149,7 @@ pub(super) struct Decoder<'a> {
     epsilon: f64,
     activation: (Activation, &'static str),
     padding: Option<u32>,
+    /// Whether scores are tied to the embedding where the configuration does not say so.
     tied: bool,
     /// Of each block.
     pub attention: Vec<AttentionSettings>,
@@ -219,7 +221,7 @@ impl<'a> Decoder<'a> {
             epsilon: config.number(defaults.epsilon_field, defaults.epsilon)?,
             activation: Activation::named(config, defaults.activation.0, defaults.activation.1)?,
             padding: config.token("pad_token_id", defaults.padding)?,
-            tied: config.flag("tie_word_embeddings", defaults.tied)?,
+            tied: defaults.tied,
             attention: vec![attention; blocks],
             rotations: Vec::new(),
             scales: Scales::default(),
@@ -304,12 +306,7 @@ impl<'a> Decoder<'a> {
             inner_width: self.inner,
             logits: self.logits,
             blocks: self.blocks,
-            decoder: None,
             max_positions: self.positions,
-            first_position: 0,
-            uncounted_token: None,
-            functions: Vec::new(),
-            shared_blocks: Vec::new(),
             attention: self.attention,
             rotations: self.rotations,
             residual: if self.norms == Norms::Shared { Residual::Parallel } else { Residual::Sequential },
@@ -322,7 +319,7 @@ impl<'a> Decoder<'a> {
             pooling,
             base_prefix: base_prefix(self.config),
             block_list: "layers",
-            root,
+            ..Blueprint::plain(root)
         })
     }
 
@@ -342,26 +339,13 @@ impl<'a> Decoder<'a> {
                 rotary.gives(at(EmbeddingSite::RotaryCosines))
             },
         ];
-        let base = |name| Part::container(name, self.classes.model, parts).gives(Site::FinalNorm);
-        let (width, logits) = (self.width, self.logits);
-        Ok(match self.head {
-            Head::CausalLanguageModel => {
-                let tied = self.tied.then_some("model.embed_tokens.weight");
-                let scores = decoder_heads::language_model(width, logits, tied);
-                Part::container("", self.classes.causal, vec![base("model"), scores])
-            }
-            Head::SequenceClassification => {
-                let scores = decoder_heads::sequence_scores(width, logits);
-                Part::container("", self.classes.sequences, vec![base("model"), scores])
-            }
-            Head::TokenClassification => {
-                let mut parts = vec![base("model")];
-                let bias = self.config.flag("token_classification_bias", true)?;
-                parts.extend(decoder_heads::token_scores(self.config, "score", width, logits, bias)?);
-                Part::container("", self.classes.tokens, parts)
-            }
-            _ => base(""),
-        })
+        let base = Part::container("", self.classes.model, parts).gives(Site::FinalNorm);
+        let around = DecoderHeads {
+            tied: ("embed_tokens", self.tied),
+            token_scores: ("score", self.config.flag("token_classification_bias", true)?),
+            ..DecoderHeads::new(self.config, "model", "embed_tokens", self.width, self.logits)
+        };
+        around.around(base, &heads(self.classes), self.head)
     }
 
     fn norm(&self, name: &str, width: usize) -> Part {

@@ -5,8 +5,7 @@ use super::rotary::{RotaryDefaults, settings_in};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, HeadSite, Part, Pooling, Residual, Scales,
-    Site,
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, HeadSite, Part, Pooling, Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
@@ -78,23 +77,16 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks: sizes.blocks,
-        decoder: None,
         max_positions: config.size("max_position_embeddings", 8192)?,
-        first_position: 0,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: attention(config, &sizes, &AttentionSettings::new(heads, heads, head_width))?,
         rotations: vec![
             rotation("full_attention", "global_rope_theta", 160_000.0)?,
             rotation("sliding_attention", "local_rope_theta", 10_000.0)?,
         ],
-        residual: Residual::Sequential,
-        scales: Scales::default(),
         pooling,
         base_prefix: "model",
         block_list: "layers",
-        root: root(config, head, &sizes, pooling)?,
+        ..Blueprint::plain(root(config, head, &sizes, pooling)?)
     })
 }
 

@@ -3,9 +3,10 @@
 
 use serde_json::json;
 
-use super::{Family, Head, decoder_heads};
+use super::decoder_heads::DecoderHeads;
+use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, Scales, Site};
+use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Site};
 use crate::model::config::Config;
 use crate::model::layers::Activation;
 
@@ -68,40 +69,26 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks: sizes.blocks,
-        decoder: None,
         max_positions: sizes.positions,
         first_position: FIRST_POSITION,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: vec![attention; sizes.blocks],
-        rotations: Vec::new(),
-        residual: Residual::Sequential,
-        scales: Scales::default(),
         pooling: head.pooling_of_decoder(config.token("pad_token_id", Some(1))?),
         base_prefix: "model",
         block_list: "decoder.layers",
-        root: root(config, head, &sizes)?,
+        ..Blueprint::plain(root(config, head, &sizes)?)
     })
 }
 
 fn root(config: &Config, head: Head, sizes: &Sizes) -> Result<Part> {
-    let &Sizes { embedding_width, logits, .. } = sizes;
     let (decoder, last) = decoder(config, sizes)?;
-    let base = |name| Part::container(name, "OPTModel", vec![decoder]);
-    Ok(match head {
-        Head::CausalLanguageModel => {
-            let tied = config.flag("tie_word_embeddings", true)?.then_some("model.decoder.embed_tokens.weight");
-            let scores = decoder_heads::language_model(embedding_width, logits, tied);
-            // This class calls the decoder inside the model, never the model.
-            Part::container("", "OPTForCausalLM", vec![base("model"), scores])
-        }
-        Head::SequenceClassification => {
-            let scores = decoder_heads::sequence_scores(embedding_width, logits);
-            Part::container("", "OPTForSequenceClassification", vec![base("model").gives(last), scores])
-        }
-        _ => base("").gives(last),
-    })
+    let base = Part::container("", "OPTModel", vec![decoder]);
+    // The language model calls the decoder inside the model, never the model.
+    let base = if head == Head::CausalLanguageModel { base } else { base.gives(last) };
+    DecoderHeads::new(config, "model", "decoder.embed_tokens", sizes.embedding_width, sizes.logits).around(
+        base,
+        FAMILY.classes,
+        head,
+    )
 }
 
 /// The decoder and what it gives.

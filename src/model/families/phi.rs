@@ -1,12 +1,11 @@
 //! Phi 1, 1.5 and 2 (Li et al. 2023): both branches read the stream as the block found it, through one norm; a part of each
 //! head turns.
 
+use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
-use super::{Family, Head, decoder_heads};
+use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Residual, Scales, Site,
-};
+use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, Site};
 use crate::model::config::Config;
 use crate::model::layers::Activation;
 
@@ -67,26 +66,20 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner_width: sizes.inner,
         logits: sizes.logits,
         blocks,
-        decoder: None,
         max_positions: config.size("max_position_embeddings", 2048)?,
-        first_position: 0,
-        uncounted_token: None,
-        functions: Vec::new(),
-        shared_blocks: Vec::new(),
         attention: vec![sizes.attention.clone(); blocks],
         rotations: vec![settings(config, width / heads, &rotary)?],
         residual: Residual::Parallel,
-        scales: Scales::default(),
         pooling: head.pooling_of_decoder(config.token("pad_token_id", None)?),
         base_prefix: "model",
         block_list: "layers",
-        root: root(config, head, &sizes, blocks)?,
+        ..Blueprint::plain(root(config, head, &sizes, blocks)?)
     })
 }
 
 fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {
     let at = Site::Embedding;
-    let &Sizes { width, logits, .. } = sizes;
+    let &Sizes { width, .. } = sizes;
     let parts = vec![
         Part::embedding("embed_tokens", sizes.vocabulary, width).gives(at(EmbeddingSite::Token)),
         Part::list("layers", (0..blocks).map(|index| block(sizes, index)).collect()),
@@ -94,26 +87,14 @@ fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Par
         Part::dropout("embed_dropout", config.number("embd_pdrop", 0.0)?).gives(at(EmbeddingSite::Output)),
         Part::layer_norm("final_layernorm", width, sizes.epsilon).gives(Site::FinalNorm),
     ];
-    let base = |name| Part::container(name, "PhiModel", parts).gives(Site::FinalNorm);
-    Ok(match head {
-        Head::CausalLanguageModel => {
-            let mut scores = Part::linear("lm_head", width, logits, true).gives(Site::Head(HeadSite::Logits));
-            if config.flag("tie_word_embeddings", false)? {
-                scores = scores.or_from("weight", "model.embed_tokens.weight");
-            }
-            Part::container("", "PhiForCausalLM", vec![base("model"), scores])
-        }
-        Head::SequenceClassification => {
-            let scores = decoder_heads::sequence_scores(width, logits);
-            Part::container("", "PhiForSequenceClassification", vec![base("model"), scores])
-        }
-        Head::TokenClassification => {
-            let mut parts = vec![base("model")];
-            parts.extend(decoder_heads::token_scores(config, "score", width, logits, true)?);
-            Part::container("", "PhiForTokenClassification", parts)
-        }
-        _ => base(""),
-    })
+    let base = Part::container("", "PhiModel", parts).gives(Site::FinalNorm);
+    let heads = DecoderHeads {
+        bias: true,
+        tied: ("embed_tokens", false),
+        token_scores: ("score", true),
+        ..DecoderHeads::new(config, "model", "embed_tokens", width, sizes.logits)
+    };
+    heads.around(base, FAMILY.classes, head)
 }
 
 fn block(sizes: &Sizes, index: usize) -> Part {

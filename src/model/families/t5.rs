@@ -13,7 +13,7 @@ use super::{Family, Head};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
     AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Part, Pooling, RelativePositions,
-    Residual, Scales, Site,
+    Scales, Site,
 };
 use crate::model::config::Config;
 use crate::model::layers::Activation;
@@ -215,16 +215,11 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
         decoder,
         // Nothing limits a text; this is how long those of the training were.
         max_positions: config.size("n_positions", 512)?,
-        first_position: 0,
-        uncounted_token: None,
         functions: match head {
             Head::SequenceClassification => vec![(Site::Head(HeadSite::Activation), Activation::Tanh)],
             _ => Vec::new(),
         },
-        shared_blocks: Vec::new(),
         attention: attentions,
-        rotations: Vec::new(),
-        residual: Residual::Sequential,
         scales: Scales {
             head: if scaled_head { (sizes.width as f64).powf(-0.5) as f32 } else { 1.0 },
             ..Scales::default()
@@ -238,7 +233,7 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
         },
         base_prefix: "transformer",
         block_list: "encoder.block",
-        root: root(config, head, sizes)?,
+        ..Blueprint::plain(root(config, head, sizes)?)
     })
 }
 

@@ -403,8 +403,8 @@ def generate(_shared):
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    models.first_per_token, models.run = first_per_token, run
     wanted = [family for family in FAMILIES if family.__name__ in sys.argv]
-    for family in wanted or FAMILIES:
-        print(f"-- {family.__name__}")
-        family()
+    with models.reading(first_per_token=first_per_token, run=run):
+        for family in wanted or FAMILIES:
+            print(f"-- {family.__name__}")
+            family()

@@ -91,7 +91,7 @@ def generate(_shared):
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    models.first_per_token = decoders.first_per_token
     families = sorted(path.name for path in (DATA / "models").iterdir())
-    for family in [family for family in families if family in sys.argv] or families:
-        of_family(family)
+    with models.reading(first_per_token=decoders.first_per_token):
+        for family in [family for family in families if family in sys.argv] or families:
+            of_family(family)

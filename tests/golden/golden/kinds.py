@@ -105,7 +105,7 @@ def bytes_and_merges(specials):
     """The vocabulary and merges of a BPE over characters with `▁` for spaces, which falls back to bytes."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="always")
-    tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=160, limit_alphabet=70, show_progress=False))
+    tokenizer.train_from_iterator(CORPUS, trainers.BpeTrainer(vocab_size=180, show_progress=False))
     model = json.loads(tokenizer.to_str())["model"]
     pieces = sorted(model["vocab"], key=model["vocab"].get)
     names = [*specials, *(f"<0x{byte:02X}>" for byte in range(256)), *pieces]

@@ -83,6 +83,17 @@ def kind_of(module):
     return {}
 
 
+@contextlib.contextmanager
+def reading(**functions):
+    """Lets other functions of this module than its own read outputs: `first_per_token`, `run`."""
+    usual = {name: globals()[name] for name in functions}
+    globals().update(functions)
+    try:
+        yield
+    finally:
+        globals().update(usual)
+
+
 def first_per_token(output, length):
     """The first tensor (1, length, columns) of an output, alone or in a tuple or model output; None if there is none."""
 

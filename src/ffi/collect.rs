@@ -1,0 +1,220 @@
+//! Collecting activations.
+
+use std::ffi::c_char;
+use std::path::PathBuf;
+use std::ptr;
+
+use super::activations::eidos_activations;
+use super::call::call;
+use super::control::{control_or_default, eidos_control};
+use super::error::eidos_error;
+use super::handle::Handle;
+use super::options::{self, options};
+use super::split_model::eidos_split_model;
+use super::status::eidos_status;
+use super::strings::{array_mut, choice, optional_text, texts};
+use crate::activations::{Activations, CollectOptions};
+use crate::error::{Error, Result};
+use crate::model::SplitModel;
+use crate::text::{Aggregation, Granularity};
+
+/// Each token that is not a special one.
+pub const EIDOS_GRANULARITY_TOKEN: u32 = 1;
+/// Each word, as the tokenizer's pre-tokenizer splits them. The default.
+pub const EIDOS_GRANULARITY_WORD: u32 = 2;
+/// Each sentence.
+pub const EIDOS_GRANULARITY_SENTENCE: u32 = 3;
+/// Each text, over its tokens that are not special.
+pub const EIDOS_GRANULARITY_SAMPLE: u32 = 4;
+/// Each position, special tokens included.
+pub const EIDOS_GRANULARITY_ALL_TOKENS: u32 = 5;
+/// The first position of each text, which must be the tokenizer's classification token.
+pub const EIDOS_GRANULARITY_CLS_TOKEN: u32 = 6;
+
+/// The mean of the unit's tokens, per column. The default.
+pub const EIDOS_AGGREGATION_MEAN: u32 = 1;
+/// Their sum.
+pub const EIDOS_AGGREGATION_SUM: u32 = 2;
+/// Their largest value.
+pub const EIDOS_AGGREGATION_MAX: u32 = 3;
+/// Their smallest value.
+pub const EIDOS_AGGREGATION_MIN: u32 = 4;
+/// Their value of largest magnitude, with its sign.
+pub const EIDOS_AGGREGATION_SIGNED_MAX: u32 = 5;
+/// The row of the first token.
+pub const EIDOS_AGGREGATION_FIRST: u32 = 6;
+/// The row of the last token.
+pub const EIDOS_AGGREGATION_LAST: u32 = 7;
+
+const GRANULARITIES: [(u32, Granularity); 6] = [
+    (EIDOS_GRANULARITY_TOKEN, Granularity::Token),
+    (EIDOS_GRANULARITY_WORD, Granularity::Word),
+    (EIDOS_GRANULARITY_SENTENCE, Granularity::Sentence),
+    (EIDOS_GRANULARITY_SAMPLE, Granularity::Sample),
+    (EIDOS_GRANULARITY_ALL_TOKENS, Granularity::AllTokens),
+    (EIDOS_GRANULARITY_CLS_TOKEN, Granularity::ClsToken),
+];
+
+const AGGREGATIONS: [(u32, Aggregation); 7] = [
+    (EIDOS_AGGREGATION_MEAN, Aggregation::Mean),
+    (EIDOS_AGGREGATION_SUM, Aggregation::Sum),
+    (EIDOS_AGGREGATION_MAX, Aggregation::Max),
+    (EIDOS_AGGREGATION_MIN, Aggregation::Min),
+    (EIDOS_AGGREGATION_SIGNED_MAX, Aggregation::SignedMax),
+    (EIDOS_AGGREGATION_FIRST, Aggregation::First),
+    (EIDOS_AGGREGATION_LAST, Aggregation::Last),
+];
+
+/// How activations are collected. Fill it with `eidos_activations_options_init` first; zero means the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_activations_options {
+    /// The size of this struct, set by `eidos_activations_options_init`.
+    pub struct_size: u32,
+    /// What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
+    pub granularity: u32,
+    /// How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
+    pub aggregation: u32,
+    /// How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+    pub threads: u32,
+    /// How many tokens one batch holds at most. By default 512. Results do not depend on it.
+    pub batch_tokens: u64,
+    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
+    /// 4 GiB.
+    pub memory_limit: u64,
+    /// How many bytes a shard has at most. By default 256 MiB.
+    pub shard_bytes: u64,
+    /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
+    /// shard. NULL means memory, and a temporary folder beyond the memory limit.
+    pub folder: *const c_char,
+}
+
+options!(
+    eidos_activations_options,
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        granularity: 0,
+        aggregation: 0,
+        threads: 0,
+        batch_tokens: 0,
+        memory_limit: 0,
+        shard_bytes: 0,
+        folder: ptr::null(),
+    }
+);
+
+impl eidos_activations_options {
+    /// # Safety
+    /// The strings are NULL or NUL-terminated.
+    pub(super) unsafe fn to_rust(self) -> Result<CollectOptions> {
+        let defaults = CollectOptions::default();
+        let size = |value: u64, default: usize| {
+            if value == 0 { default } else { usize::try_from(value).unwrap_or(usize::MAX) }
+        };
+        Ok(CollectOptions {
+            granularity: choice(self.granularity, "granularity", &GRANULARITIES)?,
+            aggregation: choice(self.aggregation, "aggregation", &AGGREGATIONS)?,
+            batch_tokens: size(self.batch_tokens, defaults.batch_tokens),
+            threads: self.threads as usize,
+            memory_limit: if self.memory_limit == 0 { defaults.memory_limit } else { self.memory_limit },
+            // SAFETY: promised by the caller.
+            folder: unsafe { optional_text(self.folder, "folder") }?.map(PathBuf::from),
+            shard_bytes: size(self.shard_bytes, defaults.shard_bytes),
+        })
+    }
+}
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_options_init(
+    options: *mut eidos_activations_options,
+    size: usize,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
+/// `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The pointers are valid or NULL as said; `out` can be written `out_count` times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_activations(
+    model: *const eidos_split_model,
+    texts: *const *const c_char,
+    text_count: usize,
+    options: *const eidos_activations_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_activations,
+    out_count: usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let model = &eidos_split_model::borrow(model)?.model;
+            let outputs = checked_outputs(model, out, out_count)?;
+            let texts = self::texts(texts, text_count, "texts")?;
+            let options = options::read(options)?.to_rust()?;
+            let control = control_or_default(control)?;
+            write_all(outputs, model.activations(&texts, &options, &control)?);
+            Ok(())
+        })
+    }
+}
+
+/// The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token; outputs as for
+/// `eidos_split_model_activations`. The units are the vocabulary's own strings.
+///
+/// # Safety
+/// The pointers are valid or NULL as said; `out` can be written `out_count` times.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_vocabulary_activations(
+    model: *const eidos_split_model,
+    options: *const eidos_activations_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_activations,
+    out_count: usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let model = &eidos_split_model::borrow(model)?.model;
+            let outputs = checked_outputs(model, out, out_count)?;
+            let options = options::read(options)?.to_rust()?;
+            let control = control_or_default(control)?;
+            write_all(outputs, model.vocabulary_activations(&options, &control)?);
+            Ok(())
+        })
+    }
+}
+
+/// # Safety
+/// `out` is NULL or can be written `out_count` times.
+pub(super) unsafe fn checked_outputs<'a>(
+    model: &SplitModel,
+    out: *mut *mut eidos_activations,
+    out_count: usize,
+) -> Result<&'a mut [*mut eidos_activations]> {
+    let wanted = model.split_points().len();
+    if out_count != wanted {
+        return Err(Error::argument(format!(
+            "`out` has room for {out_count} results, but the model has {wanted} split points"
+        ))
+        .hint("pass an array with one place per split point"));
+    }
+    // SAFETY: promised by the caller.
+    unsafe { array_mut(out, out_count, "out") }
+}
+
+pub(super) fn write_all(outputs: &mut [*mut eidos_activations], results: Vec<Activations>) {
+    for (output, activations) in outputs.iter_mut().zip(results) {
+        *output = eidos_activations::into_raw(activations.into());
+    }
+}

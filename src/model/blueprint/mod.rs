@@ -1,0 +1,181 @@
+//! What a transformer is made of, as data.
+//!
+//! The forward pass is one fixed sequence of [`Site`]s: points at which a value exists. A family says which
+//! modules its checkpoint has, in PyTorch's order, and at which site each one's output lies. A module with weights
+//! computes the value of its site; a container or a dropout is one more name of a site that another module computes.
+//! So one list gives the module tree, the names of the weights, the split points and the steps of the forward
+//! pass: where a family has no module at a site (no norm before the attention, no second projection in the MLP),
+//! the pass has no such step.
+
+mod attention;
+mod part;
+mod rotary;
+mod site;
+
+use std::ops::Range;
+
+pub(crate) use attention::{Alibi, AttentionSettings, DistanceTable, FusedLayout, RelativePositions};
+pub(crate) use part::{Elsewhere, Gives, Part, Work};
+pub(crate) use rotary::{RotaryPairs, RotaryScaling, RotarySettings};
+pub(crate) use site::{BlockSite, EmbeddingSite, HeadSite, Site};
+
+use crate::model::layers::Activation;
+
+/// How the rows of a text become one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pooling {
+    /// They do not: the head works token by token.
+    PerToken,
+    /// The first row goes into the head.
+    First,
+    /// The mean of the rows goes into the head.
+    Mean,
+    /// The row of the last token of this id goes into the head.
+    LastOfToken(u32),
+    /// The head works token by token, and the result is the mean of its logits.
+    MeanOfLogits,
+    /// The head works token by token, and the result is that of the last token that is not the padding token, of
+    /// this id if the model has one.
+    LastOfLogits(Option<u32>),
+}
+
+/// How the branches of a block are added to the residual stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Residual {
+    /// The MLP reads the stream that the attention was added to.
+    Sequential,
+    /// Both read the stream as the block found it: the MLP through a norm of its own, or else the attention's.
+    Parallel,
+}
+
+/// Numbers that values are multiplied by outside of modules.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Scales {
+    /// The embedding, before the first block.
+    pub embedding: f32,
+    /// What a branch adds to the residual stream.
+    pub residual: f32,
+    /// What the head reads.
+    pub head: f32,
+    /// The logits.
+    pub logits: f32,
+    /// After that, logits `l` become `cap tanh(l / cap)`.
+    pub logits_cap: Option<f32>,
+}
+
+impl Default for Scales {
+    fn default() -> Self {
+        Self { embedding: 1.0, residual: 1.0, head: 1.0, logits: 1.0, logits_cap: None }
+    }
+}
+
+/// The blocks of a model that are a decoder: they read the text once more, one token late, and what the encoder gave for it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Decoder {
+    /// The index of its first block; those before it are the encoder's.
+    pub first_block: usize,
+    /// The id that it reads before those of the text, the last of which it does not read.
+    pub start_token: u32,
+    /// How its blocks read what the encoder gave.
+    pub cross_attention: AttentionSettings,
+    /// The path of the list of its blocks, relative to the base model.
+    pub block_list: &'static str,
+}
+
+/// A transformer: its sizes, the choices that are not modules, and its modules.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Blueprint {
+    /// The `model_type` of the configuration.
+    pub family: &'static str,
+    /// How many ids the token embedding has.
+    pub vocabulary: usize,
+    /// Columns of the residual stream.
+    pub width: usize,
+    /// Columns between the MLP's projections.
+    pub inner_width: usize,
+    /// Columns of the logits; 0 without a head.
+    pub logits: usize,
+    /// How many blocks there are, those of a decoder after those of the encoder.
+    pub blocks: usize,
+    /// Which of them are a decoder that reads an encoder, if any.
+    pub decoder: Option<Decoder>,
+    /// How many tokens of a text the model was made for.
+    pub max_positions: usize,
+    /// What the number of the first position is in the table of positions.
+    pub first_position: usize,
+    /// The id of a token that positions do not count: it has the one before the first.
+    pub uncounted_token: Option<u32>,
+    /// Functions that PyTorch calls without a module, by the site of their value.
+    pub functions: Vec<(Site, Activation)>,
+    /// For each block the last one that has the same modules; empty where every block has modules of its own.
+    pub shared_blocks: Vec<usize>,
+    /// The attention of each block.
+    pub attention: Vec<AttentionSettings>,
+    /// The rotations that blocks choose from.
+    pub rotations: Vec<RotarySettings>,
+    /// How the branches of a block are added.
+    pub residual: Residual,
+    /// Numbers that values are multiplied by outside of modules.
+    pub scales: Scales,
+    /// How the head treats the rows of a text.
+    pub pooling: Pooling,
+    /// What head classes call the base model (`bert`): the prefix that checkpoints have or lack.
+    pub base_prefix: &'static str,
+    /// The path of the list of blocks, relative to the base model; of the encoder's, where there is a decoder.
+    pub block_list: &'static str,
+    /// The model itself: the module whose path is empty.
+    pub root: Part,
+}
+
+impl Blueprint {
+    /// A stack of blocks with these modules and nothing unusual: positions from 0, branches one after the other, a head that
+    /// works token by token. Names and sizes are still to be filled in.
+    pub fn plain(root: Part) -> Self {
+        Self {
+            family: "",
+            vocabulary: 0,
+            width: 0,
+            inner_width: 0,
+            logits: 0,
+            blocks: 0,
+            decoder: None,
+            max_positions: 0,
+            first_position: 0,
+            uncounted_token: None,
+            functions: Vec::new(),
+            shared_blocks: Vec::new(),
+            attention: Vec::new(),
+            rotations: Vec::new(),
+            residual: Residual::Sequential,
+            scales: Scales::default(),
+            pooling: Pooling::PerToken,
+            base_prefix: "",
+            block_list: "",
+            root,
+        }
+    }
+
+    /// The blocks that texts go through first: all of them, or those of the encoder.
+    pub fn first_stack(&self) -> Range<usize> {
+        0..self.decoder.as_ref().map_or(self.blocks, |decoder| decoder.first_block)
+    }
+
+    /// Where the layer lies that computes a site: blocks that share their modules have them at the last of these blocks.
+    pub fn layer_site(&self, site: Site) -> Site {
+        match site {
+            Site::Block(block, site) => Site::Block(self.shared_blocks.get(block).copied().unwrap_or(block), site),
+            other => other,
+        }
+    }
+
+    /// The first site that the layer at `site` computes.
+    pub fn first_use(&self, site: Site) -> Site {
+        match site {
+            Site::Block(block, site) => {
+                let first = self.shared_blocks.iter().position(|shared| *shared == block);
+                Site::Block(first.unwrap_or(block), site)
+            }
+            other => other,
+        }
+    }
+}

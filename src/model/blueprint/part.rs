@@ -1,0 +1,227 @@
+//! The modules of a checkpoint: what each is called, what it does, and at which site its output lies.
+
+use super::Site;
+use crate::model::layers::Activation;
+use crate::model::weights::Share;
+
+/// What a module of the checkpoint does.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Work {
+    /// Holds other modules.
+    Container,
+    /// A numbered list of other modules; it is never called itself.
+    List(usize),
+    /// `x W^T + b`.
+    Linear {
+        /// Columns it reads.
+        inputs: usize,
+        /// Columns it gives.
+        outputs: usize,
+        /// Whether it has a `b`.
+        bias: bool,
+        /// Whether the file holds `W^T`.
+        transposed: bool,
+    },
+    /// A table of rows.
+    Embedding {
+        /// Rows of the table.
+        count: usize,
+        /// Columns of the table.
+        width: usize,
+        /// What its rows are multiplied by.
+        scale: f32,
+    },
+    /// Division by the root mean square, times a weight (Zhang & Sennrich 2019).
+    RmsNorm {
+        /// Columns.
+        width: usize,
+        /// Added to the mean square.
+        epsilon: f64,
+        /// Whether the weight is one more than the file says.
+        plus_one: bool,
+    },
+    /// Standardisation of each row, times a weight, plus a bias (Ba et al. 2016).
+    LayerNorm {
+        /// Columns.
+        width: usize,
+        /// Added to the variance.
+        epsilon: f64,
+        /// Whether it has a bias.
+        bias: bool,
+    },
+    /// An element-wise function.
+    Activation(Activation),
+    /// Nothing, when a model is only run.
+    Dropout(f64),
+}
+
+impl Work {
+    /// The columns of what a projection or a table gives.
+    pub fn columns(&self) -> Option<usize> {
+        match self {
+            Self::Linear { outputs, .. } => Some(*outputs),
+            Self::Embedding { width, .. } => Some(*width),
+            _ => None,
+        }
+    }
+}
+
+/// What comes out of a module.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gives {
+    /// Nothing that is a tensor, or the module is never called.
+    Nothing,
+    /// Another value at each of several calls.
+    Several,
+    /// Rows for something else than tokens, the value at this site.
+    Aside(Site),
+    /// One row per token, the value at this site.
+    PerToken(Site),
+    /// One row per text, the value at this site.
+    PerText(Site),
+}
+
+impl Gives {
+    /// Where the value lies.
+    pub fn site(self) -> Option<Site> {
+        match self {
+            Self::PerToken(site) | Self::PerText(site) | Self::Aside(site) => Some(site),
+            Self::Nothing | Self::Several => None,
+        }
+    }
+}
+
+/// A parameter that may lie under another name in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Elsewhere {
+    /// `weight` or `bias`.
+    pub parameter: &'static str,
+    /// The whole name of the tensor to take where the module has none of its own.
+    pub tensor: String,
+    /// Which of its rows to take, where one tensor holds the parameters of several modules.
+    pub share: Option<Share>,
+}
+
+/// A module of the checkpoint, with the modules inside it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Part {
+    /// The attribute's name in PyTorch: the last step of its path.
+    pub name: String,
+    /// The class's name in PyTorch.
+    pub class: &'static str,
+    /// What it does.
+    pub work: Work,
+    /// What comes out of it.
+    pub gives: Gives,
+    /// Where its parameters may lie besides.
+    pub elsewhere: Vec<Elsewhere>,
+    /// The modules inside, in the order of their definition.
+    pub children: Vec<Part>,
+}
+
+impl Part {
+    fn new(name: impl Into<String>, class: &'static str, work: Work) -> Self {
+        Self { name: name.into(), class, work, gives: Gives::Nothing, elsewhere: Vec::new(), children: Vec::new() }
+    }
+
+    /// A module that holds others.
+    pub fn container(name: impl Into<String>, class: &'static str, children: Vec<Self>) -> Self {
+        Self { children, ..Self::new(name, class, Work::Container) }
+    }
+
+    /// A `ModuleList`: its children are called by their index.
+    pub fn list(name: &str, children: Vec<Self>) -> Self {
+        let count = children.len();
+        Self { children, ..Self::new(name, "ModuleList", Work::List(count)) }
+    }
+
+    /// A `Linear`.
+    pub fn linear(name: &str, inputs: usize, outputs: usize, bias: bool) -> Self {
+        Self::linear_of(name, "Linear", inputs, outputs, bias)
+    }
+
+    /// A projection of a class of the family's own.
+    pub fn linear_of(name: &str, class: &'static str, inputs: usize, outputs: usize, bias: bool) -> Self {
+        Self::new(name, class, Work::Linear { inputs, outputs, bias, transposed: false })
+    }
+
+    /// A `Conv1D`: a projection whose weight lies the other way round.
+    pub fn conv1d(name: &str, inputs: usize, outputs: usize) -> Self {
+        Self::new(name, "Conv1D", Work::Linear { inputs, outputs, bias: true, transposed: true })
+    }
+
+    /// An `Embedding`.
+    pub fn embedding(name: &str, count: usize, width: usize) -> Self {
+        Self::embedding_of(name, "Embedding", count, width, 1.0)
+    }
+
+    /// A table of a class of the family's own, whose rows are multiplied by `scale`.
+    pub fn embedding_of(name: &str, class: &'static str, count: usize, width: usize, scale: f32) -> Self {
+        Self::new(name, class, Work::Embedding { count, width, scale })
+    }
+
+    /// A root-mean-square norm of a class of the family's own.
+    pub fn rms_norm(name: &str, class: &'static str, width: usize, epsilon: f64) -> Self {
+        Self::new(name, class, Work::RmsNorm { width, epsilon, plus_one: false })
+    }
+
+    /// The same, with a weight that is one more than the file says.
+    pub fn rms_norm_plus_one(name: &str, class: &'static str, width: usize, epsilon: f64) -> Self {
+        Self::new(name, class, Work::RmsNorm { width, epsilon, plus_one: true })
+    }
+
+    /// A `LayerNorm` with weight and bias.
+    pub fn layer_norm(name: &str, width: usize, epsilon: f64) -> Self {
+        Self::new(name, "LayerNorm", Work::LayerNorm { width, epsilon, bias: true })
+    }
+
+    /// A `LayerNorm` that may lack the bias.
+    pub fn layer_norm_with(name: &str, width: usize, epsilon: f64, bias: bool) -> Self {
+        Self::new(name, "LayerNorm", Work::LayerNorm { width, epsilon, bias })
+    }
+
+    /// An `Identity`, which stands where other models of the family have something.
+    pub fn identity(name: &str) -> Self {
+        Self::new(name, "Identity", Work::Dropout(0.0))
+    }
+
+    /// An activation function that is a module.
+    pub fn activation(name: &str, class: &'static str, function: Activation) -> Self {
+        Self::new(name, class, Work::Activation(function))
+    }
+
+    /// A `Dropout`, which does nothing here but has a name.
+    pub fn dropout(name: &str, probability: f64) -> Self {
+        Self::new(name, "Dropout", Work::Dropout(probability))
+    }
+
+    /// Says that the module gives one row per token, the value at `site`.
+    pub fn gives(mut self, site: Site) -> Self {
+        self.gives = Gives::PerToken(site);
+        self
+    }
+
+    /// Says that the module gives one row per text, the value at `site`.
+    pub fn gives_per_text(mut self, site: Site) -> Self {
+        self.gives = Gives::PerText(site);
+        self
+    }
+
+    /// Says that the module is called several times, for another value each time.
+    pub fn gives_several(mut self) -> Self {
+        self.gives = Gives::Several;
+        self
+    }
+
+    /// Says that the module is used for something else than tokens: its rows are those of distances.
+    pub fn gives_aside(mut self, site: Site) -> Self {
+        self.gives = Gives::Aside(site);
+        self
+    }
+
+    /// Says under which other name a parameter may lie in the file.
+    pub fn or_from(mut self, parameter: &'static str, tensor: impl Into<String>) -> Self {
+        self.elsewhere.push(Elsewhere { parameter, tensor: tensor.into(), share: None });
+        self
+    }
+}

@@ -1,0 +1,126 @@
+//! The points of the forward pass where values exist, in the order of execution.
+
+/// A point of the forward pass where a value exists. The order is the order of execution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Site {
+    /// Before the blocks.
+    Embedding(EmbeddingSite),
+    /// In the block of that index.
+    Block(usize, BlockSite),
+    /// The norm after the last block.
+    FinalNorm,
+    /// A projection after it, to the width of the token embedding.
+    FinalProjection,
+    /// After the base model.
+    Head(HeadSite),
+}
+
+/// The steps before the first block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum EmbeddingSite {
+    /// The row of the token's id.
+    Token,
+    /// A projection of that row to the width of the model.
+    TokenProjection,
+    /// The row of token type 0.
+    TokenType,
+    /// The row of the token's position in its text.
+    Position,
+    /// The norm of their sum.
+    Norm,
+    /// What the first block reads, or the projection before it.
+    Output,
+    /// A projection of that to the width of the blocks.
+    Projection,
+    /// The cosines of the rotary angles at the token's position.
+    RotaryCosines,
+    /// A table for the distances between tokens.
+    RelativePositions,
+    /// The norm of its rows.
+    RelativePositionsNorm,
+}
+
+/// The steps of one block. Norms stand in three places: before a branch reads the residual stream (pre-norm), on
+/// what the branch gives before it is added, and on the sum (post-norm).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum BlockSite {
+    /// Before the first block of a decoder: the norm after the encoder, which is what cross-attention reads.
+    EncoderNorm,
+    /// Then the rows of the tokens that the decoder reads.
+    DecoderToken,
+    /// And the decoder's table for the distances between tokens.
+    DecoderRelativePositions,
+    /// Norm of what the attention reads.
+    AttentionInputNorm,
+    /// Queries, keys and values of one projection, laid out as [`FusedLayout`] says.
+    QueryKeyValue,
+    /// Queries, all heads side by side.
+    Query,
+    /// Norm of the queries: of each head, or of all of them together.
+    QueryNorm,
+    /// Keys, all key heads side by side.
+    Key,
+    /// Norm of the keys.
+    KeyNorm,
+    /// The table for distances, projected like keys; by the keys' own projection where a block has no other.
+    PositionKey,
+    /// The same, projected like queries.
+    PositionQuery,
+    /// Values, all key heads side by side.
+    Value,
+    /// The weighted values of all heads, before the output projection.
+    Context,
+    /// The output projection.
+    AttentionProjection,
+    /// Norm of the attention's output.
+    AttentionOutputNorm,
+    /// The attention's output plus what it read.
+    AttentionResidual,
+    /// Norm of that sum.
+    AttentionResidualNorm,
+    /// In a decoder's block, where it also reads what the encoder gave: norm of what is projected to queries.
+    CrossInputNorm,
+    /// Queries.
+    CrossQuery,
+    /// Keys, of what the encoder gave.
+    CrossKey,
+    /// Values, of the same.
+    CrossValue,
+    /// The output projection.
+    CrossProjection,
+    /// That plus what the norm read.
+    CrossResidual,
+    /// Norm of what the MLP reads.
+    MlpInputNorm,
+    /// Gate and factor of a gated MLP from one projection, the gate first.
+    MlpGateUp,
+    /// The projection that the activation function is applied to (in a gated MLP, the gate).
+    MlpInner,
+    /// The activation function's value.
+    MlpActivation,
+    /// The projection that the activation multiplies, in a gated MLP.
+    MlpUp,
+    /// The product of the two in a gated MLP.
+    MlpProduct,
+    /// The projection back to the width of the model.
+    MlpDown,
+    /// Norm of the MLP's output.
+    MlpOutputNorm,
+    /// Norm of the MLP's output plus what it read.
+    MlpResidualNorm,
+    /// What the next block reads.
+    Output,
+}
+
+/// The steps after the base model. A head is a chain of these, with pooling before it or after it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum HeadSite {
+    /// A projection before the scores.
+    Dense,
+    /// Its activation function.
+    Activation,
+    /// Its norm.
+    Norm,
+    /// The scores of labels or of the vocabulary.
+    Logits,
+}
