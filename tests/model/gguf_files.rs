@@ -151,7 +151,7 @@ fn a_tensor_that_is_larger_than_memory_or_lies_nowhere_is_an_error() {
         bytes
     };
     for (bytes, what) in [
-        (with(sides, 1 << 40), "embed_tokens.weight` has shape"),
+        (with(sides, 1 << 40), "embed_tokens.weight` (`token_embd.weight` in GGUF) has shape"),
         (with(sides, u64::MAX), "blocks"),
         (with(sides + 8, u64::MAX - 31), "vocab_size"),
         (with(sides, 33), "blocks"),

@@ -107,7 +107,6 @@ fn the_parts_that_the_package_gguf_wrote_give_the_bits_of_the_whole_file() {
     for path in names {
         let ours = load(&path, &SPLITS, &whole()).unwrap();
         assert!(results(&ours) == results(&expected), "{}", path.display());
-        assert_eq!(ours.fingerprint(), expected.fingerprint());
         assert_eq!(ours.weight_bytes(), expected.weight_bytes());
         assert_eq!(ours.name(), path.to_str().unwrap());
     }
