@@ -495,6 +495,8 @@ eidos_status eidos_load_options_init(eidos_load_options *options, size_t size);
  * model inside the library. A GGUF file of llama.cpp is named by its path, or by the id of its repository and its name there:
  * `owner/name:model-Q8_0.gguf`; so is a folder that has no other weights than one such file. It is split at the module paths of the
  * checkpoint that it was converted from, and its tokenizer is a `tokenizer.json` beside it, or else the file's own.
+ * A model that llama.cpp split into parts (`model-00001-of-00003.gguf` ...) is named by any of them, or by their folder; the
+ * others are found by their names beside it. The first part alone lists the modules.
  *
  * `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
  * block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,

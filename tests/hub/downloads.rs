@@ -239,3 +239,41 @@ fn a_gguf_file_of_a_repository_is_named_behind_its_id() {
     let error = locate(&format!("{MODEL}:gone.gguf"), &options(&server, cache.path()), &control).unwrap_err();
     assert!(error.code() == ErrorCode::NotFound && error.message().contains("gone.gguf"), "{error}");
 }
+
+#[test]
+fn parts_of_a_gguf_model_are_fetched_when_they_are_asked_for() {
+    let part = |number: usize| format!("small/model-0000{number}-of-00003.gguf");
+    let contents: [&[u8]; 3] = [b"first", b"second", b"third"];
+    let serving = |numbers: &[usize]| {
+        let server = Server::start();
+        numbers.iter().fold(server, |server, number| server.with_large_file(&part(*number), contents[number - 1]))
+    };
+    let (server, cache, control) = (serving(&[1, 2, 3]), tempfile::tempdir().unwrap(), Control::new());
+    // Any part names the model.
+    let name = format!("{MODEL}:{}", part(2));
+    let model = locate(&name, &options(&server, cache.path()), &control).unwrap();
+    assert_eq!(model.name(), name);
+    assert_eq!(fs::read(model.gguf(&control).unwrap().unwrap()).unwrap(), contents[0]);
+    let asked = server.take_request_names();
+    assert!(!["00002-of", "00003-of"].iter().any(|other| asked.join(" ").contains(other)), "{asked:?}");
+    let paths = model.gguf_parts(3, &control).unwrap();
+    assert_eq!(paths.iter().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), contents);
+    let offline = HubOptions { offline: Some(true), ..options(&server, cache.path()) };
+    assert_eq!(locate(&name, &offline, &control).unwrap().gguf_parts(3, &control).unwrap(), paths);
+    // A name that says another number than the file.
+    let error = model.gguf_parts(4, &control).unwrap_err();
+    assert!(error.code() == ErrorCode::InvalidFile && error.message().contains("-00001-of-00004.gguf"), "{error}");
+    // Where one is missing, the others do not travel in vain.
+    let (server, cache) = (serving(&[1, 2]), tempfile::tempdir().unwrap());
+    let model = locate(&name, &options(&server, cache.path()), &control).unwrap();
+    server.take_request_names();
+    let error = model.gguf_parts(3, &control).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    assert!(error.message().contains(&part(3)) && error.message().contains(MODEL), "{error}");
+    let asked = server.take_request_names();
+    assert!(asked.iter().all(|request| request.starts_with("HEAD")), "{asked:?}");
+    // Offline, what is not cached is missing.
+    let offline = HubOptions { offline: Some(true), ..options(&server, cache.path()) };
+    let error = locate(&name, &offline, &control).unwrap().gguf_parts(3, &control).unwrap_err();
+    assert!(error.message().contains(&part(2)) && error.message().contains("HF_HUB_OFFLINE"), "{error}");
+}

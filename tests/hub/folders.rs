@@ -131,6 +131,40 @@ fn of_several_gguf_files_in_a_folder_one_must_be_named() {
 }
 
 #[test]
+fn a_folder_whose_only_weights_are_the_parts_of_one_model_is_that_model() {
+    let control = Control::new();
+    let parts = ["a-00001-of-00002.gguf", "a-00002-of-00002.gguf"];
+    let both = parts.map(|part| (part, ""));
+    for others in [&[][..], &[("config.json", "{}")], &[("README.md", "")]] {
+        let folder = folder_with(&[&both, others].concat());
+        let paths = parts.map(|part| folder.path().join(part));
+        // The folder, or any part of it.
+        for named in [folder.path(), &paths[0], &paths[1]] {
+            let model = open(named).unwrap();
+            assert_eq!(model.gguf(&control).unwrap().as_ref(), Some(&paths[0]));
+            assert_eq!(model.gguf_parts(2, &control).unwrap(), paths);
+            // A whole model may have any name.
+            assert_eq!(model.gguf_parts(1, &control).unwrap(), paths[..1]);
+        }
+    }
+    // Models that differ in anything but the number of the part are several.
+    for other in ["b-00001-of-00002.gguf", "a-00001-of-00003.gguf", "a.gguf"] {
+        let folder = folder_with(&[both[0], both[1], (other, "")]);
+        let error = open(folder.path()).unwrap_err();
+        assert!(error.message().contains("2 GGUF files:") && error.message().contains(other), "{error}");
+        assert!(!error.message().contains(parts[1]), "{error}");
+    }
+    let folder = folder_with(&both[1..]);
+    let error = open(folder.path()).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::NotFound);
+    assert!(parts.iter().all(|part| error.message().contains(part)), "{error}");
+    assert!(error.hint_text().contains("all parts"), "{error}");
+    // Named by itself, the file may say that it is whole.
+    let alone = folder.path().join(parts[1]);
+    assert_eq!(open(&alone).unwrap().gguf(&control).unwrap(), Some(alone));
+}
+
+#[test]
 fn a_gguf_file_is_opened_by_its_path_and_its_tokenizer_lies_beside_it() {
     let folder =
         folder_with(&[("a: b?.gguf", ""), ("other.gguf", ""), ("tokenizer.json", "{}"), ("config.json", "{}")]);

@@ -263,4 +263,30 @@ mod tests {
         assert_eq!(gemma.original("output_norm.weight").1, Change::PlusOne);
         assert_eq!(gemma.original("blk.0.attn_q.weight").1, Change::None);
     }
+
+    #[test]
+    fn a_tensor_has_its_own_name_again() {
+        let modules = OUTSIDE.iter().map(|(module, _)| (*module).to_owned());
+        for architecture in ARCHITECTURES {
+            let own = architecture.block.iter().chain(BLOCK.iter());
+            let blocks = own.map(|(module, _)| format!("blk.7.{module}"));
+            for tensor in modules.clone().chain(blocks).map(|module| format!("{module}.weight")) {
+                let (original, _) = architecture.original(&tensor);
+                let again = architecture.converted(&original);
+                // Two modules of a file may be one of the model; then it is the architecture's own.
+                let same = again.as_ref().is_some_and(|again| architecture.original(again).0 == original);
+                assert!(same, "{}: {tensor} {again:?}", architecture.name);
+            }
+        }
+        let [llama, gemma, phi] = ["llama", "gemma2", "phi3"].map(|name| Architecture::named(name).unwrap());
+        let norm = "model.layers.0.post_attention_layernorm.weight";
+        assert_eq!(llama.converted(norm).unwrap(), "blk.0.ffn_norm.weight");
+        assert_eq!(gemma.converted(norm).unwrap(), "blk.0.post_attention_norm.weight");
+        assert_eq!(phi.converted("model.layers.3.mlp.gate_up_proj.weight").unwrap(), "blk.3.ffn_up.weight");
+        assert_eq!(phi.converted("model.layers.3.mlp.up_proj.weight"), None);
+        assert_eq!(llama.converted("lm_head.weight").unwrap(), "output.weight");
+        for strange in ["model.layers.0", "model.layers.0.x.weight", "rope_freqs.weight", ""] {
+            assert_eq!(llama.converted(strange), None, "{strange}");
+        }
+    }
 }

@@ -17,3 +17,31 @@ pub(crate) fn files(parts: &Parts<'_>, wanted: &dyn Fn(&str) -> bool) -> Result<
     let needed = parts.iter().enumerate().filter(|(index, part)| *index == 0 || holds(part));
     Ok(needed.map(|(_, part)| part.path.to_owned()).collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn parts_without_a_wanted_tensor_are_not_read_but_for_the_first() {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/data/gguf/parts"));
+        let paths = [1, 2, 3].map(|number| folder.join(format!("model-0000{number}-of-00003.gguf")));
+        let contents: Vec<_> = paths.iter().map(|path| std::fs::read(path).unwrap()).collect();
+        let mut read = paths.iter().zip(&contents).map(|(path, bytes)| Part::read(path, bytes).unwrap());
+        let parts = Parts::new(read.next().unwrap()).unwrap();
+        assert!(!parts.are_complete());
+        let parts = parts.with(read.collect()).unwrap();
+        assert!(parts.are_complete());
+        for (wanted, expected) in [
+            ("model.layers.0.mlp.up_proj.weight", &[0][..]),
+            ("model.layers.1.self_attn.q_proj.weight", &[0, 1]),
+            ("model.norm.weight", &[0, 2]),
+            ("nothing", &[0]),
+        ] {
+            let expected: Vec<_> = expected.iter().map(|index| paths[*index].clone()).collect();
+            assert_eq!(files(&parts, &|tensor| tensor == wanted).unwrap(), expected, "{wanted}");
+        }
+    }
+}
