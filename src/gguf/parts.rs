@@ -17,6 +17,7 @@ const TENSORS: &str = "split.tensors.count";
 /// The largest models are published in some tens of parts. Each is a file to look for, and to map.
 const MOST_PARTS: usize = 1024;
 
+/// What to do about parts that do not belong together.
 const MIXED_UP: &str = "get all parts of the model again, and leave them their names";
 
 /// A file in memory, with its header.

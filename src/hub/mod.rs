@@ -5,8 +5,8 @@
 //!        └─► "owner/name", "…:file.gguf"?   ──► ModelSource: cache, then hub; a file travels when it is asked for
 //! ```
 //!
-//! [`locate`] fetches no more than `config.json` (of a GGUF model, its file or first part), so listing the modules of a model is cheap;
-//! [`ModelSource::weight_files`] fetches only the shards that hold the tensors a split needs.
+//! [`locate`] fetches no more than `config.json` (of a GGUF model, its file or first part), so listing the modules of a model
+//! is cheap; [`ModelSource::weight_files`] fetches only the shards that hold the tensors a split needs.
 //!
 //! The cache is the one of Python's `huggingface_hub` (`models--owner--name/{blobs,refs,snapshots}`), so a model that
 //! either of the two has downloaded is there for the other one. The environment variables are theirs too; see

@@ -1,6 +1,7 @@
 //! The names of the files that llama.cpp splits a GGUF file into: `model-00002-of-00003.gguf`.
 
-use super::source::GGUF_ENDING;
+/// What the names of files of llama.cpp end in.
+pub(super) const GGUF_ENDING: &str = ".gguf";
 
 /// The name of a part, perhaps with folders before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::id::{RepositoryId, check_file_name, looks_like_a_path};
 use super::index::ShardIndex;
 use super::options::HubOptions;
-use super::part_name::{PartName, first_part};
+use super::part_name::{GGUF_ENDING, PartName, first_part};
 #[cfg(feature = "hub")]
 use super::repository::Repository;
 use crate::control::Control;
@@ -33,9 +33,7 @@ const WEIGHT_FORMATS: [WeightFormat; 2] = [
 /// The ids of models inside the library start with this; they are opened without a hub, before [`locate`] is asked.
 const EMBEDDED_SCHEME: &str = "eidos:";
 
-/// What the names of files of llama.cpp end in.
-pub(super) const GGUF_ENDING: &str = ".gguf";
-
+/// What to do about a part that is not there.
 const MISSING_PART: &str = "get all parts of the model, with the names that they were published under, into one folder";
 
 /// Finds a model by folder, by the path of a GGUF file, or by hub id.

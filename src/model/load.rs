@@ -80,14 +80,19 @@ impl SplitModel {
         };
         let bytes = map(first)?;
         let parts = Parts::new(Part::read(first, &bytes)?)?;
+        // The caller may have named another part.
+        let described = |error: Error| match parts.count() {
+            1 => within(error),
+            _ => within(error.within(format!("`{}`", first.display()))),
+        };
         // What can be refused is refused before the other parts are fetched.
-        let known = plan(&parts).map_err(within)?;
+        let known = plan(&parts).map_err(described)?;
         if !known.wants_weights() {
             return known.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
         let tokenizer = match source.tokenizer(control)? {
             Some(_) => tokenizer(source, known.max_tokens(), control)?,
-            None => Tokenizer::from_gguf(parts.metadata(), known.max_tokens()).map_err(within)?,
+            None => Tokenizer::from_gguf(parts.metadata(), known.max_tokens()).map_err(described)?,
         };
         let files = source.gguf_parts(parts.count(), control)?;
         let others = files.get(1..).unwrap_or_default();
@@ -103,7 +108,8 @@ impl SplitModel {
 
 /// An error about a model, which says so unless it names the model's one file already.
 pub(super) fn about(model: &str, error: Error) -> Error {
-    let named = model.ends_with(".gguf") && error.message().contains(&format!("{model}`"));
+    let is_file = Path::new(model).extension().is_some_and(|extension| extension == "gguf");
+    let named = is_file && error.message().contains(&format!("{model}`"));
     if named { error } else { error.within(model) }
 }
 

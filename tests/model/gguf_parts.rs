@@ -221,6 +221,19 @@ fn a_part_of_another_model_or_under_another_name_is_named() {
 }
 
 #[test]
+fn what_the_first_part_says_is_said_of_it_whichever_part_was_given() {
+    let divided = Divided::new("llama", &[3]);
+    divided.write(1, &[("llama.expert_count", Value::U32(8))]);
+    for number in [1, 2] {
+        // The other part is not even looked at.
+        fs::write(divided.path(2), b"").unwrap();
+        let error = load(&divided.path(number), &SPLITS, &whole()).map(|_| ()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Unsupported);
+        assert!(error.message().contains(&format!("`{}`: the metadata key", divided.path(1).display())), "{error}");
+    }
+}
+
+#[test]
 fn a_tensor_stands_in_one_part() {
     let [embedding, rest] = [0..1, 1..21].map(|range| tensors("llama")[range].to_vec());
     let twice = [embedding.clone(), rest].concat();
