@@ -261,6 +261,27 @@ fn a_part_that_was_cut_is_named() {
 }
 
 #[test]
+fn a_flipped_byte_of_a_parts_header_is_an_error_or_another_model_but_never_a_crash() {
+    for part in [1, 2] {
+        let divided = Divided::new("llama", &[8]);
+        let bytes = fs::read(divided.path(part)).unwrap();
+        let data = Content::read(&mut Cursor::new(&bytes)).unwrap().tensor_data_offset as usize;
+        let mut refused = 0;
+        for place in 0..data {
+            let mut bytes = bytes.clone();
+            bytes[place] ^= [0xff, 1, 0x80][place % 3];
+            fs::write(divided.path(part), bytes).unwrap();
+            if let Err(error) = divided.load() {
+                refused += 1;
+                let expected = [ErrorCode::InvalidFile, ErrorCode::Unsupported, ErrorCode::UnknownModule];
+                assert!(expected.contains(&error.code()), "{part} {place}: {error:?}");
+            }
+        }
+        assert!(refused > data / 2, "{refused} of {data}");
+    }
+}
+
+#[test]
 fn a_part_after_the_last_split_point_may_lack_its_numbers() {
     let divided = Divided::new("llama", &[14]);
     let bytes = fs::read(divided.path(2)).unwrap();
