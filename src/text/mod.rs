@@ -7,6 +7,7 @@ mod gguf;
 mod granularity;
 mod sentence;
 mod strings;
+mod tokenize;
 mod tokenizer;
 mod tokens;
 mod units;

@@ -1,0 +1,62 @@
+//! A text becomes tokens: what the tokenizers crate says of it, cut to what the model can read.
+
+use tokenizers::{Encoding, TruncationDirection, TruncationParams};
+
+use super::tokenizer::Tokenizer;
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result};
+
+impl Tokenizer {
+    /// The tokens of each text. Looks for a cancel before each of them.
+    pub(super) fn tokenize(&self, texts: &[impl AsRef<str>], control: &Control) -> Result<Vec<Tokens>> {
+        let one = |text: &str| {
+            control.check()?;
+            let encoding = self.inner.encode(text, true).map_err(|error| fails(&error))?;
+            Ok(Tokens {
+                truncated: !encoding.get_overflowing().is_empty() || self.left_out(text, &encoding)?,
+                ids: encoding.get_ids().to_vec(),
+                words: encoding.get_word_ids().to_vec(),
+                offsets: encoding.get_offsets().to_vec(),
+            })
+        };
+        texts.iter().map(|text| one(text.as_ref())).collect()
+    }
+
+    /// Whether a text has tokens beyond those of an encoding that is full. The crate stops after the word that fills it, and
+    /// where that ends at the limit it does not say that there was more. Where it adds special tokens it stops beyond the limit.
+    fn left_out(&self, text: &str, encoding: &Encoding) -> Result<bool> {
+        let full = |cut: &&TruncationParams| cut.max_length == encoding.len();
+        let Some(truncation) = self.inner.get_truncation().filter(full) else { return Ok(false) };
+        if encoding.get_special_tokens_mask().contains(&1) {
+            return Ok(false);
+        }
+        let offsets = encoding.get_offsets();
+        let rest = match truncation.direction {
+            TruncationDirection::Right => offsets.last().and_then(|(_, end)| text.get(*end..)),
+            TruncationDirection::Left => offsets.first().and_then(|(begin, _)| text.get(..*begin)),
+        };
+        let rest = rest.filter(|rest| !rest.is_empty()).map(|rest| self.inner.encode_fast(rest, false));
+        Ok(rest.transpose().map_err(|error| fails(&error))?.is_some_and(|tokens| !tokens.is_empty()))
+    }
+}
+
+fn fails(error: &tokenizers::Error) -> Error {
+    Error::new(ErrorCode::InvalidFile, format!("the tokenizer fails on a text: {error}"))
+        .hint("use the tokenizer.json that belongs to the model")
+}
+
+/// The crate indexes into what a file declares, and panics on some that contradict themselves.
+pub(super) fn panicked() -> Error {
+    Error::new(ErrorCode::InvalidFile, "tokenizer.json contradicts itself: the tokenizer failed a check on a text")
+        .hint("get the file again, from the repository of the model")
+}
+
+/// What the tokenizer says of one text.
+pub(super) struct Tokens {
+    pub ids: Vec<u32>,
+    /// Which word each position belongs to; special tokens have none.
+    pub words: Vec<Option<u32>>,
+    /// The bytes of the text that each position stands for.
+    pub offsets: Vec<(usize, usize)>,
+    pub truncated: bool,
+}
