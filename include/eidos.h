@@ -1649,8 +1649,12 @@ const char *eidos_interpretation_label_error(const eidos_interpretation *interpr
 
 /**
  * The status that belongs to `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong.
+ * `EIDOS_INVALID_HANDLE` for a handle of another type, `EIDOS_INVALID_ARGUMENT` for NULL and for an entry or pole that is
+ * not there.
  */
-eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
+eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation,
+                                               size_t index,
+                                               uint32_t pole);
 
 /**
  * What the model would be asked about the entry `index` at a pole: the message of the user. NULL unless it was a dry run.

@@ -240,7 +240,7 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(eidos_interpretation_concept(NULL, 0) == (size_t)-1 && eidos_interpretation_row(NULL, 0, 0, 0) == (size_t)-1);
     CHECK(!eidos_interpretation_label(NULL, 0, 0, NULL) && !eidos_interpretation_label_error(NULL, 0, 0, NULL));
     CHECK(!eidos_interpretation_label_prompt(NULL, 0, 0, NULL) && isnan(eidos_interpretation_label_score(NULL, 0, 0)));
-    CHECK(eidos_interpretation_label_status(NULL, 0, 0) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_status(NULL, 0, 0) == EIDOS_INVALID_ARGUMENT);
     CHECK(!eidos_error_message(NULL, NULL) && !eidos_error_hint(NULL, NULL) && eidos_error_detail_count(NULL) == 0);
     CHECK(!eidos_error_detail_key(NULL, 0, NULL) && !eidos_error_detail_value(NULL, 0, NULL));
     CHECK(eidos_error_status(NULL) == EIDOS_INVALID_HANDLE && eidos_control_is_cancelled(NULL) == 0);
@@ -705,6 +705,9 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     CHECK(strstr(eidos_interpretation_label_error(labelled, 1, 0, NULL), "went to lunch"));
     CHECK(eidos_interpretation_label_status(labelled, 1, 0) == EIDOS_NETWORK);
     CHECK(eidos_interpretation_label_status(labelled, 0, 0) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_status(labelled, SIZE_MAX, 0) == EIDOS_INVALID_ARGUMENT);
+    CHECK(eidos_interpretation_label_status(labelled, 0, 2) == EIDOS_INVALID_ARGUMENT);
+    CHECK(eidos_interpretation_label_status((const eidos_interpretation *)explainer, 0, 0) == EIDOS_INVALID_HANDLE);
     CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
     CHECK(usage.requests == CONCEPTS && usage.prompt_tokens == 100 * (CONCEPTS - 1) && usage.dry_run == 0);
     CHECK(strstr(eidos_interpretation_json(labelled, NULL), "\"positive_label\":{\"text\":\"concept 1\"}"));
