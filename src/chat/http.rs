@@ -20,7 +20,7 @@ use crate::retry::Failure;
 const LARGEST_ANSWER: u64 = 16 << 20;
 
 /// A longer time limit than this is none; the clock cannot count far beyond it.
-const LONGEST_TIMEOUT: Duration = Duration::from_mins(365 * 24 * 60);
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
 /// A server, the connections to it, and what was learned about it.
 #[derive(Debug)]

@@ -72,6 +72,13 @@ rm -rf "$out/saved" && mkdir "$out/saved"
 for name in modules concepts own_activations labels steering; do "target/release/examples/$name" 2>/dev/null | diff "$out/$name.output" -; done
 target/release/examples/resume "$out/saved" | diff "$out/resume.output" -
 
+say "what is wrong with a file of texts is said, by every example that reads one"
+for arguments in "concepts eidos:demo model.layers.2.mlp" "labels - eidos:demo model.layers.2.mlp" "resume $out/saved" steering; do
+    read -r name rest <<<"$arguments"
+    if "$out/$name" $rest "$out/missing.txt" >"$out/said" 2>&1; then exit 1; fi
+    grep -q "^error: .*missing.txt" "$out/said" || { cat "$out/said"; exit 1; }
+done
+
 say "the README shows the example as it is"
 scripts/readme.sh "$out/concepts" "$out/steering"
 
