@@ -370,6 +370,103 @@ eidos_status eidos_control_set_callback(eidos_control *control,
  */
 void eidos_control_free(eidos_control *control);
 
+/* --- Files of texts: one text a line, or JSON lines ---------------------------------------------------------------- */
+
+/**
+ * JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+ */
+#define EIDOS_TEXT_FORMAT_AUTO 0
+
+/**
+ * One text a line.
+ */
+#define EIDOS_TEXT_FORMAT_LINES 1
+
+/**
+ * One JSON object a line, of which one field is the text.
+ */
+#define EIDOS_TEXT_FORMAT_JSON_LINES 2
+
+/**
+ * Texts that were read from a file. They never change: any number of threads may read them at the same time. Freed with
+ * `eidos_texts_free`.
+ */
+typedef struct eidos_texts eidos_texts;
+
+/**
+ * How a file of texts is read. Fill it with `eidos_texts_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_texts_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How the texts are written: one of `EIDOS_TEXT_FORMAT_*`. By default what the name of the file says.
+     */
+    uint32_t format;
+    /**
+     * The field of a JSON object that is the text. NULL: `text`.
+     */
+    const char *field;
+    /**
+     * How many texts are read at most, from the beginning of the file; 0 reads all.
+     */
+    uint64_t most_texts;
+    /**
+     * 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By
+     * default they are left out.
+     */
+    uint32_t keep_empty;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+} eidos_texts_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_texts_options)`.
+ */
+eidos_status eidos_texts_options_init(eidos_texts_options *options, size_t size);
+
+/**
+ * Reads the texts of a file in UTF-8. Lines end in a line feed, or a carriage return and a line feed; neither is part of a
+ * text, nor is a byte order mark at the beginning of the file. A line has at most 256 MiB. What is wrong with a line
+ * (`EIDOS_INVALID_FILE`) is said with its number, from 1, which is also the detail `line`. `options`, `control` and `err` may
+ * be NULL.
+ */
+eidos_status eidos_texts_read(const char *path,
+                              const eidos_texts_options *options,
+                              const eidos_control *control,
+                              eidos_texts **out,
+                              eidos_error **err);
+
+/**
+ * How many texts there are.
+ */
+size_t eidos_texts_count(const eidos_texts *texts);
+
+/**
+ * The text of an index, from 0; NULL beyond the last. Borrowed from the texts. `len` may be NULL; a text from JSON may have a
+ * NUL inside, and then only `len` says where it ends.
+ */
+const char *eidos_texts_get(const eidos_texts *texts,
+                            size_t index,
+                            size_t *len);
+
+/**
+ * All texts as an array, for the calls that take `texts` and their count, which is `eidos_texts_count`. Borrowed from the
+ * texts. A text with a NUL inside, which such a call would cut there, is `EIDOS_UNSUPPORTED`.
+ */
+eidos_status eidos_texts_array(const eidos_texts *texts,
+                               const char *const **out,
+                               eidos_error **err);
+
+/**
+ * Frees texts; NULL is fine.
+ */
+void eidos_texts_free(eidos_texts *texts);
+
 /* --- Models split at modules --------------------------------------------------------------------------------------- */
 
 /**
@@ -1649,8 +1746,12 @@ const char *eidos_interpretation_label_error(const eidos_interpretation *interpr
 
 /**
  * The status that belongs to `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong.
+ * `EIDOS_INVALID_HANDLE` for a handle of another type, `EIDOS_INVALID_ARGUMENT` for NULL and for an entry or pole that is
+ * not there.
  */
-eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
+eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation,
+                                               size_t index,
+                                               uint32_t pole);
 
 /**
  * What the model would be asked about the entry `index` at a pole: the message of the user. NULL unless it was a dry run.

@@ -12,13 +12,14 @@
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > concepts > activations > model > text, hub, chat > net, linalg, files, gguf, retry, threads,
+//! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, linalg, files, gguf, retry, threads,
 //! error, control`.
 
 pub mod activations;
 pub mod chat;
 pub mod concepts;
 pub mod control;
+pub mod corpus;
 pub mod error;
 pub mod hub;
 pub mod interpret;
@@ -38,6 +39,7 @@ pub use activations::{Activations, CollectOptions, LogitsOptions, Provenance};
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
 pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
 pub use control::{Control, Progress, Stage};
+pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
 pub use error::{Error, ErrorCode, Result};
 pub use hub::{HubOptions, ModelSource};
 pub use interpret::{

@@ -240,7 +240,7 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(eidos_interpretation_concept(NULL, 0) == (size_t)-1 && eidos_interpretation_row(NULL, 0, 0, 0) == (size_t)-1);
     CHECK(!eidos_interpretation_label(NULL, 0, 0, NULL) && !eidos_interpretation_label_error(NULL, 0, 0, NULL));
     CHECK(!eidos_interpretation_label_prompt(NULL, 0, 0, NULL) && isnan(eidos_interpretation_label_score(NULL, 0, 0)));
-    CHECK(eidos_interpretation_label_status(NULL, 0, 0) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_status(NULL, 0, 0) == EIDOS_INVALID_ARGUMENT);
     CHECK(!eidos_error_message(NULL, NULL) && !eidos_error_hint(NULL, NULL) && eidos_error_detail_count(NULL) == 0);
     CHECK(!eidos_error_detail_key(NULL, 0, NULL) && !eidos_error_detail_value(NULL, 0, NULL));
     CHECK(eidos_error_status(NULL) == EIDOS_INVALID_HANDLE && eidos_control_is_cancelled(NULL) == 0);
@@ -705,6 +705,9 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     CHECK(strstr(eidos_interpretation_label_error(labelled, 1, 0, NULL), "went to lunch"));
     CHECK(eidos_interpretation_label_status(labelled, 1, 0) == EIDOS_NETWORK);
     CHECK(eidos_interpretation_label_status(labelled, 0, 0) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_status(labelled, SIZE_MAX, 0) == EIDOS_INVALID_ARGUMENT);
+    CHECK(eidos_interpretation_label_status(labelled, 0, 2) == EIDOS_INVALID_ARGUMENT);
+    CHECK(eidos_interpretation_label_status((const eidos_interpretation *)explainer, 0, 0) == EIDOS_INVALID_HANDLE);
     CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
     CHECK(usage.requests == CONCEPTS && usage.prompt_tokens == 100 * (CONCEPTS - 1) && usage.dry_run == 0);
     CHECK(strstr(eidos_interpretation_json(labelled, NULL), "\"positive_label\":{\"text\":\"concept 1\"}"));
@@ -745,6 +748,76 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     CHECK(!error && !again);
 }
 
+/* Writes a file of a folder and gives its path, which the next call overwrites. */
+static const char *written(const char *folder, const char *name, const char *content, size_t size)
+{
+    static char path[4096];
+    FILE *file;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "wb");
+    CHECK(file && fwrite(content, 1, size, file) == size && !fclose(file));
+    return path;
+}
+
+static void texts_are_read_from_files(const char *folder)
+{
+    static const char lines[] = "\xef\xbb\xbf" "a warm film\r\n\r\n cold ";
+    static const char records[] = "{\"text\": \"a\\u0000b\"}\n{\"sentence\": 7}\n";
+    const eidos_status wrong = EIDOS_INVALID_ARGUMENT;
+    const char *path, *const *strings = NULL;
+    size_t len = 7;
+    eidos_texts *texts = NULL;
+    eidos_control *control = NULL;
+    eidos_error *error = NULL;
+    eidos_texts_options options;
+
+    CHECK(eidos_texts_options_init(&options, sizeof options) == EIDOS_OK);
+    path = written(folder, "texts.txt", lines, sizeof lines - 1);
+    CHECK(eidos_texts_read(path, NULL, NULL, &texts, &error) == EIDOS_OK);
+    CHECK(eidos_texts_count(texts) == 2 && strcmp(eidos_texts_get(texts, 1, &len), " cold ") == 0 && len == 6);
+    CHECK(!eidos_texts_get(texts, 2, &len) && len == 0 && !eidos_texts_get(texts, SIZE_MAX, NULL));
+    CHECK(eidos_texts_array(texts, &strings, &error) == EIDOS_OK && strcmp(strings[0], "a warm film") == 0);
+    CHECK(strings[1] == eidos_texts_get(texts, 1, NULL));
+    CHECK_FAILS(wrong, eidos_texts_array(texts, NULL, &err));
+    eidos_texts_free(texts);
+
+    options.keep_empty = 1;
+    options.most_texts = 2;
+    CHECK(eidos_texts_read(path, &options, NULL, &texts, &error) == EIDOS_OK);
+    CHECK(eidos_texts_count(texts) == 2 && *eidos_texts_get(texts, 1, &len) == 0 && len == 0);
+    eidos_texts_free(texts);
+    CHECK(eidos_control_new(&control, &error) == EIDOS_OK);
+    eidos_control_cancel(control);
+    CHECK_FAILS(EIDOS_CANCELLED, eidos_texts_read(path, NULL, control, &texts, &err));
+    eidos_control_free(control);
+
+    path = written(folder, "texts.jsonl", records, sizeof records - 1);
+    options.most_texts = 1;
+    CHECK(eidos_texts_read(path, &options, NULL, &texts, &error) == EIDOS_OK);
+    CHECK(memcmp(eidos_texts_get(texts, 0, &len), "a\0b", 4) == 0 && len == 3);
+    CHECK_FAILS(EIDOS_UNSUPPORTED, eidos_texts_array(texts, &strings, &err)); /* C would see "a" */
+    eidos_texts_free(texts);
+    CHECK(eidos_texts_read(path, NULL, NULL, &texts, &error) == EIDOS_INVALID_FILE);
+    CHECK(strstr(eidos_error_message(error, NULL), "line 2: there is no field `text`"));
+    CHECK(strcmp(eidos_error_detail_key(error, 1, NULL), "line") == 0 && *eidos_error_detail_value(error, 1, NULL) == '2');
+    eidos_error_free(error);
+    options.most_texts = 0;
+    options.field = "sentence";
+    CHECK_FAILS(EIDOS_INVALID_FILE, eidos_texts_read(path, &options, NULL, &texts, &err));
+    options.format = 9;
+    CHECK_FAILS(wrong, eidos_texts_read(path, &options, NULL, &texts, &err));
+
+    CHECK_FAILS(wrong, eidos_texts_read(NULL, NULL, NULL, &texts, &err));
+    CHECK_FAILS(wrong, eidos_texts_read(path, NULL, NULL, NULL, &err));
+    CHECK_FAILS(EIDOS_INVALID_FILE, eidos_texts_read(folder, NULL, NULL, &texts, &err));
+    CHECK_FAILS(EIDOS_NOT_FOUND, eidos_texts_read("no such file", NULL, NULL, &texts, &err));
+    CHECK_FAILS(wrong, eidos_texts_array(NULL, &strings, &err));
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_texts_array((const eidos_texts *)model, &strings, &err));
+    CHECK(eidos_texts_count(NULL) == 0 && eidos_texts_count((const eidos_texts *)model) == 0);
+    CHECK(!eidos_texts_get(NULL, 0, NULL) && !eidos_texts_get((const eidos_texts *)model, 0, NULL));
+    eidos_texts_free(NULL);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -762,6 +835,7 @@ int main(int argc, char **argv)
     many_threads_read_the_same_handles();
     cancelling_is_honoured_at_every_stage();
     tensors_travel_without_a_copy();
+    texts_are_read_from_files(argv[1]);
     what_is_saved_opens_the_same(argv[1]);
     a_model_of_the_caller_labels_concepts(argv[1]);
     free_everything();

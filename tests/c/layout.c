@@ -18,6 +18,15 @@ int main(void)
     FIELD(eidos_progress, elapsed_seconds);
     END;
 
+    STRUCT(eidos_texts_options);
+    FIELD(eidos_texts_options, struct_size);
+    FIELD(eidos_texts_options, format);
+    FIELD(eidos_texts_options, field);
+    FIELD(eidos_texts_options, most_texts);
+    FIELD(eidos_texts_options, keep_empty);
+    FIELD(eidos_texts_options, reserved);
+    END;
+
     STRUCT(eidos_load_options);
     FIELD(eidos_load_options, struct_size);
     FIELD(eidos_load_options, head);

@@ -26,6 +26,7 @@ export type {
 } from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export { SplitModel, type Module, type SplitPoint, type Token, type TokenIds } from './split-model';
+export { readTexts, type TextsOptions } from './texts';
 
 /** The version of the library that was loaded (`0.1.0`). */
 export function version(): string {

@@ -84,6 +84,14 @@ export interface ProgressStruct {
   total: number;
   elapsed_seconds: number;
 }
+export interface TextsOptionsStruct {
+  struct_size: number;
+  format: number;
+  field: string | null;
+  most_texts: number;
+  keep_empty: number;
+  reserved: number;
+}
 export interface LoadOptionsStruct {
   struct_size: number;
   head: number;
@@ -196,6 +204,14 @@ export const structs = {
     total: 'uint64_t',
     elapsed_seconds: 'double',
   }),
+  eidos_texts_options: struct<TextsOptionsStruct>({
+    struct_size: 'uint32_t',
+    format: 'uint32_t',
+    field: 'const char *',
+    most_texts: 'uint64_t',
+    keep_empty: 'uint32_t',
+    reserved: 'uint32_t',
+  }),
   eidos_load_options: struct<LoadOptionsStruct>({
     struct_size: 'uint32_t',
     head: 'uint32_t',
@@ -297,6 +313,7 @@ export const structs = {
   }),
 };
 
+const textsOptions = structs.eidos_texts_options;
 const loadOptions = structs.eidos_load_options;
 const activationsOptions = structs.eidos_activations_options;
 const logitsOptions = structs.eidos_logits_options;
@@ -326,6 +343,13 @@ export const signatures = {
   eidos_control_progress: signature(status, address, structs.eidos_progress.output, addressOut),
   eidos_control_set_callback: signature(status, address, nullable, nullable, addressOut),
   eidos_control_free: signature(nothing, nullable),
+
+  eidos_texts_options_init: signature(status, textsOptions.output, size),
+  eidos_texts_read: signature(status, string, textsOptions.input, nullable, addressOut, addressOut),
+  eidos_texts_count: signature(size, address),
+  eidos_texts_get: signature(nullable, address, size, sizeOut),
+  eidos_texts_array: signature(status, address, addressOut, addressOut),
+  eidos_texts_free: signature(nothing, nullable),
 
   eidos_load_options_init: signature(status, loadOptions.output, size),
   eidos_split_model_load: signature(status, string, texts, size, loadOptions.input, nullable, addressOut, addressOut),

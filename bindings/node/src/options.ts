@@ -13,6 +13,7 @@ import type {
 } from './native';
 
 /** The words of the options, with their numbers in `eidos.h`. A test compares the two. */
+export const textFormats = { auto: 0, lines: 1, json_lines: 2 } as const;
 export const heads = { auto: 0, base: 1, masked_lm: 2, sequence_classification: 3, causal_lm: 4, token_classification: 5, seq2seq_lm: 6 } as const;
 export const devices = { cpu: 0, cuda: 1 } as const;
 export const networks = { auto: 0, offline: 1, online: 2 } as const;

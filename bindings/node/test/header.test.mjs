@@ -30,8 +30,14 @@ test('every function has as many parameters as in the header', () => {
 });
 
 test('every function is used', () => {
-  // Progress is polled, and who cancels knows it.
-  const unused = ['eidos_control_set_callback', 'eidos_control_is_cancelled', 'eidos_error_status', 'eidos_stage_name'];
+  // Progress is polled, who cancels knows it, and strings are copies.
+  const unused = [
+    'eidos_control_set_callback',
+    'eidos_control_is_cancelled',
+    'eidos_error_status',
+    'eidos_stage_name',
+    'eidos_texts_array',
+  ];
   const sources = readdirSync(path.join(packageFolder, 'src'))
     .filter((file) => file !== 'native.ts')
     .map((file) => readFileSync(path.join(packageFolder, 'src', file), 'utf8'))
@@ -47,6 +53,7 @@ test('structs are laid out as in C', () => {
 
 test('the words of the options have the numbers of the header', () => {
   const families = {
+    TEXT_FORMAT: options.textFormats,
     HEAD: options.heads,
     DEVICE: options.devices,
     NETWORK: options.networks,

@@ -11,6 +11,7 @@ const UNUSABLE_ANSWER = Int32(16)
 
 abstract type eidos_error end
 abstract type eidos_control end
+abstract type eidos_texts end
 abstract type eidos_split_model end
 abstract type eidos_activations end
 abstract type eidos_explainer end
@@ -57,6 +58,16 @@ struct eidos_label_usage
 end
 
 # Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
+
+mutable struct eidos_texts_options
+    struct_size::UInt32
+    format::UInt32
+    field::Ptr{UInt8}
+    most_texts::UInt64
+    keep_empty::UInt32
+    reserved::UInt32
+    eidos_texts_options() = new()
+end
 
 mutable struct eidos_load_options
     struct_size::UInt32
@@ -232,6 +243,13 @@ end
 @c eidos_control_progress(control::Ptr{eidos_control}, out::Ptr{eidos_progress}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_set_callback(control::Ptr{eidos_control}, callback::eidos_progress_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_free(control::Ptr{eidos_control})::Cvoid
+
+@c eidos_texts_options_init(options::Ptr{eidos_texts_options}, size::Csize_t)::eidos_status
+@long eidos_texts_read(path::Cstring, options::Ptr{eidos_texts_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_texts_count(texts::Ptr{eidos_texts})::Csize_t
+@c eidos_texts_get(texts::Ptr{eidos_texts}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_texts_array(texts::Ptr{eidos_texts}, out::Ptr{Ptr{Cstring}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_texts_free(texts::Ptr{eidos_texts})::Cvoid
 
 @c eidos_load_options_init(options::Ptr{eidos_load_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_load(id_or_path::Cstring, split_points::Ptr{Cstring}, split_point_count::Csize_t, options::Ptr{eidos_load_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status

@@ -1,5 +1,6 @@
 # Choices by name, and options structs.
 
+const TEXT_FORMATS = (auto = 0, lines = 1, json_lines = 2)
 const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, causal_lm = 4, token_classification = 5, seq2seq_lm = 6)
 const DEVICES = (cpu = 0, cuda = 1)
 const NETWORKS = (auto = 0, offline = 1, online = 2)
@@ -44,6 +45,7 @@ function Options{T}(; fields...) where {T}
 end
 
 # The functions that initialize have no error: their only fault would be a wrong size.
+initialize!(o::Options{LibEidos.eidos_texts_options}, size) = LibEidos.eidos_texts_options_init(o, size)
 initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load_options_init(o, size)
 initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eidos_activations_options_init(o, size)
 initialize!(o::Options{LibEidos.eidos_logits_options}, size) = LibEidos.eidos_logits_options_init(o, size)
