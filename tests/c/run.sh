@@ -73,6 +73,15 @@ for arguments in "concepts eidos:demo model.layers.2.mlp" "labels - eidos:demo m
     grep -q "^error: .*missing.txt" "$out/said" || { cat "$out/said"; exit 1; }
 done
 
+say "other line ends and a byte order mark change nothing"
+{ printf '\xef\xbb\xbf'; sed 's/$/\r/' "$out/60-texts.txt"; } >"$out/other-60-texts.txt"
+for program in target/examples/c/bin/concepts target/release/examples/concepts; do
+    for texts in 60-texts other-60-texts; do
+        "$program" eidos:demo model.layers.2.mlp "$out/$texts.txt" >"$out/$texts.output" 2>/dev/null
+    done
+    diff "$out/60-texts.output" "$out/other-60-texts.output"
+done
+
 say "the README shows the example as it is"
 scripts/readme.sh
 

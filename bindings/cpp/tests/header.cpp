@@ -214,6 +214,11 @@ TEST(Header, DefaultsAreTheLibrarys)
     EXPECT_EQ(load.head + load.device + load.device_index + load.network, 0u);
     EXPECT_TRUE(!load.revision && !load.token && !load.cache_folder && !load.endpoint);
 
+    const eidos::TextsOptions texts_options;
+    const auto texts = eidos::detail::to_c(texts_options);
+    const auto texts_default = eidos::detail::defaults(eidos_texts_options_init);
+    EXPECT_EQ(std::memcmp(&texts, &texts_default, sizeof texts), 0);
+
     const eidos::ActivationsOptions collect_options;
     eidos_activations_options collect = eidos::detail::to_c(collect_options);
     EXPECT_EQ(collect.granularity, static_cast<std::uint32_t>(EIDOS_GRANULARITY_WORD));
@@ -249,6 +254,15 @@ TEST(Header, DefaultsAreTheLibrarys)
 
 TEST(Header, EveryOptionArrives)
 {
+    eidos::TextsOptions texts;
+    texts.format = eidos::TextFormat::json_lines;
+    texts.field = "f", texts.most_texts = 3, texts.keep_empty = true;
+    const auto c_texts = eidos::detail::to_c(texts);
+    EXPECT_EQ(c_texts.format, static_cast<std::uint32_t>(EIDOS_TEXT_FORMAT_JSON_LINES));
+    EXPECT_EQ(std::string(c_texts.field), "f");
+    EXPECT_EQ(c_texts.most_texts, 3u);
+    EXPECT_EQ(c_texts.keep_empty, 1u);
+
     eidos::LoadOptions load;
     load.head = eidos::Head::masked_lm;
     load.device = eidos::Device::cuda;
