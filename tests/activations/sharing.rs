@@ -125,7 +125,7 @@ fn child_in_the_middle(folder: &Path, model: &Path) -> Child {
         .unwrap();
     let start = Instant::now();
     while !place.join("waiting").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "the child does not get there");
+        assert!(start.elapsed() < Duration::from_mins(1), "the child does not get there");
         std::thread::sleep(Duration::from_millis(5));
     }
     child
