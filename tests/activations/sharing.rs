@@ -98,9 +98,11 @@ fn child_stops_in_the_middle() {
     let mut steps = 0;
     let control = Control::with_callback(move |progress| {
         steps += usize::from(progress.stage == Stage::Forward);
-        while steps > 40 {
+        if steps > 40 {
             std::fs::write(folder.with_file_name("waiting"), "").unwrap();
-            std::thread::park();
+            loop {
+                std::thread::park();
+            }
         }
     });
     let folder = std::path::PathBuf::from(std::env::var_os(FOLDER).unwrap());
