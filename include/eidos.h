@@ -39,6 +39,17 @@
  *
  * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it.
  *
+ * Signals. From a signal handler eidos_control_cancel and eidos_control_is_cancelled may be called, with a live control:
+ * they only store and load a flag. No other call may be.
+ *
+ * Processes. No thread of the library lives between calls, so that a child of fork() may go on with it and the handles it
+ * has; but where another thread was inside a call at that moment, the child may only exec() or _exit(), since a call there may
+ * wait for ever, and until then it shares the locks of folders that were being written. dlclose() leaves the library mapped.
+ *
+ * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
+ * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
+ * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
+ *
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
  * then set fields; NULL stands for the defaults.
  *
@@ -193,6 +204,11 @@ typedef int32_t eidos_status;
 #define EIDOS_BUDGET_EXHAUSTED 17
 
 /**
+ * Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+ */
+#define EIDOS_BUSY 18
+
+/**
  * A status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The string
  * is static.
  */
@@ -342,12 +358,12 @@ eidos_status eidos_control_new(eidos_control **out, eidos_error **err);
 
 /**
  * Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A cancelled
- * control stays cancelled. From any thread.
+ * control stays cancelled. From any thread, and from a signal handler. A call whose work is complete succeeds all the same.
  */
 void eidos_control_cancel(const eidos_control *control);
 
 /**
- * 1 when somebody asked to stop, else 0. From any thread.
+ * 1 when somebody asked to stop, else 0. From any thread, and from a signal handler.
  */
 int32_t eidos_control_is_cancelled(const eidos_control *control);
 
@@ -580,6 +596,15 @@ typedef struct {
      * The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
      */
     const char *endpoint;
+    /**
+     * 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the model
+     * loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes.
+     */
+    uint32_t copy;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
 } eidos_load_options;
 
 /**
@@ -598,6 +623,9 @@ eidos_status eidos_load_options_init(eidos_load_options *options, size_t size);
  * `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
  * block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,
  * nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
+ *
+ * The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them meanwhile
+ * ends the process, by SIGBUS where there are signals, unless the options say `copy`.
  */
 eidos_status eidos_split_model_load(const char *id_or_path,
                                     const char *const *split_points,
@@ -675,7 +703,7 @@ eidos_status eidos_activations_from_rows(const float *rows,
 
 /**
  * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
- * copy. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
+ * copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
  * caller's. `unit_texts` names each row, or is NULL.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
@@ -784,8 +812,9 @@ const char *eidos_activations_text(const eidos_activations *activations,
                                    size_t *len);
 
 /**
- * Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. `control`
- * and `err` may be NULL.
+ * Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
+ * another call writes into it, of this process or another one, this is `EIDOS_BUSY`; a folder of somebody else's files is
+ * `EIDOS_MISMATCH`. `control` and `err` may be NULL.
  */
 eidos_status eidos_activations_save(const eidos_activations *activations,
                                     const char *folder,
@@ -793,9 +822,20 @@ eidos_status eidos_activations_save(const eidos_activations *activations,
                                     eidos_error **err);
 
 /**
- * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped.
+ * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program that
+ * cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
  */
-eidos_status eidos_activations_open(const char *folder, eidos_activations **out, eidos_error **err);
+eidos_status eidos_activations_open(const char *folder,
+                                    eidos_activations **out,
+                                    eidos_error **err);
+
+/**
+ * Opens a folder as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of mapped: what
+ * happens to the files afterwards does not matter, and all rows are one view.
+ */
+eidos_status eidos_activations_open_copy(const char *folder,
+                                         eidos_activations **out,
+                                         eidos_error **err);
 
 /**
  * Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
@@ -904,7 +944,9 @@ typedef struct {
     uint64_t shard_bytes;
     /**
      * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-     * shard. NULL means memory, and a temporary folder beyond the memory limit.
+     * shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
+     * those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
+     * for temporary files (`TMPDIR`), of which nothing is left however the process ends.
      */
     const char *folder;
 } eidos_activations_options;
@@ -959,7 +1001,7 @@ typedef struct {
     uint64_t batch_tokens;
     /**
      * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-     * to shards in a temporary folder. By default 4 GiB.
+     * to temporary files without a name. By default 4 GiB.
      */
     uint64_t memory_limit;
 } eidos_logits_options;
@@ -1183,9 +1225,12 @@ const float *eidos_explainer_dictionary(const eidos_explainer *explainer,
                                         size_t *len);
 
 /**
- * Writes the explainer to a file, whole or not at all.
+ * Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
+ * link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
  */
-eidos_status eidos_explainer_save(const eidos_explainer *explainer, const char *path, eidos_error **err);
+eidos_status eidos_explainer_save(const eidos_explainer *explainer,
+                                  const char *path,
+                                  eidos_error **err);
 
 /**
  * Opens a file that `eidos_explainer_save` wrote.
@@ -1421,7 +1466,7 @@ const char *eidos_interpretation_json(const eidos_interpretation *interpretation
                                       size_t *len);
 
 /**
- * Writes the interpretation to a JSON file, whole or not at all.
+ * Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
  */
 eidos_status eidos_interpretation_save(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use eidos::linalg::{RandomState, RowSlice};
-use eidos::{Activations, Algorithm, Contrast, Control, ErrorCode, Explainer, Ica, IcaOptions, Provenance};
+use eidos::{Activations, Algorithm, Contrast, Control, ErrorCode, Explainer, Ica, IcaOptions, Provenance, Stage};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -248,6 +248,28 @@ fn a_fit_can_be_cancelled_at_any_step() {
         let rows = RowSlice::new(&rows, 8).unwrap();
         let error = Ica::fit_rows(&rows, Provenance::default(), &options, &control).unwrap_err();
         assert_eq!(error.code(), ErrorCode::Cancelled);
+    }
+}
+
+#[test]
+fn who_cancels_when_the_fit_has_converged_gets_it() {
+    let values = example(9000, 8);
+    let rows = RowSlice::new(&values, 8).unwrap();
+    for (algorithm, concepts) in [(Algorithm::Parallel, 4), (Algorithm::Deflation, 1)] {
+        let options = IcaOptions { algorithm, canonical_signs: false, ..IcaOptions::new(concepts) };
+        let expected = Ica::fit_rows(&rows, Provenance::default(), &options, &Control::new()).unwrap();
+        let report = expected.report();
+        assert!(report.converged && report.iterations < options.max_iterations);
+        let control = Control::new();
+        let clone = control.clone();
+        control.set_callback(Some(Box::new(move |progress| {
+            if progress.stage == Stage::Fit && progress.done == report.iterations as u64 {
+                clone.cancel();
+            }
+        })));
+        let found = Ica::fit_rows(&rows, Provenance::default(), &options, &control).unwrap();
+        assert!(control.is_cancelled());
+        assert_eq!(found.dictionary(), expected.dictionary());
     }
 }
 

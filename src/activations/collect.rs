@@ -4,6 +4,7 @@
 //! shard otherwise. Within a window, texts of similar length share a batch, batches run side by side, and each row
 //! has its place from the start, so the order in which batches finish does not matter.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,13 +14,15 @@ use std::sync::mpsc;
 use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 
-use super::folder::{self, Manifest, ShardWriter};
+use super::manifest::{self, Manifest};
 use super::matrix::{About, Activations};
 use super::options::CollectOptions;
 use super::provenance::Provenance;
 use super::storage::Storage;
+use super::writer::{FolderWriter, ShardWriter, UnnamedWriter};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
+use crate::files::FolderLock;
 use crate::model::{SplitModel, plan_batches};
 use crate::text::{EncodedTexts, Granularity, StringTable, Units};
 use crate::threads::{no_thread, start, thread_count};
@@ -181,7 +184,11 @@ impl Run<'_> {
 
     fn into_shards(self, mut abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
         let windows = self.windows();
-        let mut writers = self.open_writers(&mut abouts, &windows)?;
+        let folders: Option<Vec<PathBuf>> =
+            self.options.folder.as_deref().map(|folder| self.folders_of(folder, &mut abouts));
+        // One run at a time writes into a folder, from what it finds there to its last shard.
+        let _locks = folders.as_deref().map_or(Ok(Vec::new()), lock_all)?;
+        let mut writers = self.open_writers(folders.as_deref(), &abouts, &windows)?;
         // A shard is complete when it is there for each split point; what is further ahead waits.
         let complete = writers.iter().map(ShardWriter::complete_rows).min().unwrap_or(0);
         for texts in windows {
@@ -200,20 +207,32 @@ impl Run<'_> {
         writers.into_iter().zip(abouts).map(|(writer, about)| writer.finish(about)).collect()
     }
 
-    fn open_writers(&self, abouts: &mut [About], windows: &[Range<usize>]) -> Result<Vec<ShardWriter>> {
-        let several = abouts.len() > 1;
+    fn open_writers(
+        &self,
+        folders: Option<&[PathBuf]>,
+        abouts: &[About],
+        windows: &[Range<usize>],
+    ) -> Result<Vec<ShardWriter>> {
+        let rows = self.encoded.unit_count();
+        let Some(folders) = folders else {
+            return Ok(self.widths().map(|width| ShardWriter::Unnamed(UnnamedWriter::new(rows, width))).collect());
+        };
         let fingerprint = self.fingerprint(&abouts[0]);
         let shard_rows: Vec<usize> =
             windows.iter().map(|texts| self.rows_of(texts).len()).filter(|&rows| rows > 0).collect();
-        abouts
-            .iter_mut()
-            .zip(self.widths())
-            .map(|(about, width)| {
-                let folder = self.options.folder.as_deref().map(|folder| self.folder_of(folder, several, about));
-                let manifest = Manifest::new(self.encoded.unit_count(), width, about, fingerprint.clone());
-                ShardWriter::open(folder.as_deref(), manifest, about, &shard_rows)
+        let places = folders.iter().zip(abouts).zip(self.widths());
+        places
+            .map(|((folder, about), width)| {
+                let manifest = Manifest::new(rows, width, about, fingerprint.clone());
+                FolderWriter::open(folder, manifest, about, &shard_rows).map(ShardWriter::Folder)
             })
             .collect()
+    }
+
+    /// Where the rows of each split point go.
+    fn folders_of(&self, folder: &Path, abouts: &mut [About]) -> Vec<PathBuf> {
+        let several = abouts.len() > 1;
+        abouts.iter_mut().map(|about| self.folder_of(folder, several, about)).collect()
     }
 
     /// Where the rows of a split point go: into the folder, or one inside it of the split point's name where there are
@@ -226,7 +245,7 @@ impl Run<'_> {
         };
         let path = about.provenance.split_point.clone().unwrap_or_default();
         let mut spellings = self.model.spellings(&path).into_iter();
-        let begun = spellings.find(|name| folder::split_point_of(&inside(name)).as_deref() == Some(name));
+        let begun = spellings.find(|name| manifest::split_point_of(&inside(name)).as_deref() == Some(name));
         let path = begun.unwrap_or(path);
         let place = inside(&path);
         about.provenance.split_point = Some(path);
@@ -312,6 +331,7 @@ impl Run<'_> {
 
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);
+        let mut placed = 0;
         let result = std::thread::scope(|scope| {
             let threads = if self.model.device().is_cpu() { thread_count(self.options.threads) } else { 1 };
             let threads = threads.min(batches.len());
@@ -328,6 +348,7 @@ impl Run<'_> {
                 receiver.iter().try_for_each(|finished| {
                     let (batch, pooled) = finished?;
                     self.place(&batches[batch], &pooled, rows.start, &mut window);
+                    placed += 1;
                     control.advance(batches[batch].iter().map(|&text| self.encoded.ids(text).len() as u64).sum())
                 })
             });
@@ -337,7 +358,10 @@ impl Run<'_> {
             result
         });
         result?;
-        control.check()?;
+        // Workers end early only when somebody cancels.
+        if placed < batches.len() {
+            control.check()?;
+        }
         Ok(window)
     }
 
@@ -422,6 +446,12 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Locks folders, in the order of their names, so that of two runs that want several of them one gets all.
+fn lock_all(folders: &[PathBuf]) -> Result<Vec<FolderLock>> {
+    let names: BTreeSet<&PathBuf> = folders.iter().collect();
+    names.into_iter().map(|folder| FolderLock::take(folder)).collect()
 }
 
 fn zeros(rows: usize, columns: usize) -> Result<Vec<f32>> {

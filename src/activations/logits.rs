@@ -24,7 +24,7 @@ pub struct LogitsOptions {
     /// How many batches run at the same time on the CPU; 0 means one per core.
     pub threads: usize,
     /// The most bytes that the logits may take in memory: 4 for each token and each id of the vocabulary. Beyond it they
-    /// go to shards in a temporary folder, which is removed with them.
+    /// go to temporary files without a name.
     pub memory_limit: u64,
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
+use crate::files::check_named;
 use crate::text::{Aggregation, Granularity};
 
 /// How activations are collected.
@@ -25,8 +26,9 @@ pub struct CollectOptions {
     /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk.
     pub memory_limit: u64,
     /// Where the shards go. When given, rows always go to this folder, an interrupted collection resumes from its
-    /// last complete shard, and the folder can be opened later. When not given, rows beyond the memory limit go to
-    /// a temporary folder that is removed with the activations.
+    /// last complete shard, and the folder can be opened later; a second run into the same folder meanwhile is
+    /// [`crate::ErrorCode::Busy`]. When not given, rows beyond the memory limit go to files without a name in the system's
+    /// folder for temporary files, of which nothing is left however the process ends.
     pub folder: Option<PathBuf>,
     /// How many bytes a shard has at most; one shard per split point is in memory while it is made.
     pub shard_bytes: usize,
@@ -54,6 +56,6 @@ impl CollectOptions {
         if self.shard_bytes == 0 {
             return Err(Error::argument("shards of 0 bytes were asked for").hint("ask for some megabytes a shard"));
         }
-        Ok(())
+        self.folder.as_deref().map_or(Ok(()), |folder| check_named(folder, "folder"))
     }
 }

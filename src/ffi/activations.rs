@@ -79,7 +79,7 @@ unsafe fn optional_units<'a>(unit_texts: *const *const c_char, row_count: usize)
 }
 
 /// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
-/// copy. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
+/// copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
 /// caller's. `unit_texts` names each row, or is NULL.
 ///
 /// # Safety
@@ -357,8 +357,9 @@ pub unsafe extern "C" fn eidos_activations_text(
     unsafe { string(activations, len, |value| Some(value.activations.texts().get_with_nul(index))) }
 }
 
-/// Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. `control`
-/// and `err` may be NULL.
+/// Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
+/// another call writes into it, of this process or another one, this is `EIDOS_BUSY`; a folder of somebody else's files is
+/// `EIDOS_MISMATCH`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `folder` is NUL-terminated.
@@ -378,7 +379,8 @@ pub unsafe extern "C" fn eidos_activations_save(
     }
 }
 
-/// Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped.
+/// Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program that
+/// cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
 ///
 /// # Safety
 /// `folder` is NUL-terminated; `out` can be written.
@@ -393,6 +395,27 @@ pub unsafe extern "C" fn eidos_activations_open(
         call(err, || {
             check_out(out, "out")?;
             write_handle(out, Activations::open(Path::new(text(folder, "folder")?))?.into());
+            Ok(())
+        })
+    }
+}
+
+/// Opens a folder as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of mapped: what
+/// happens to the files afterwards does not matter, and all rows are one view.
+///
+/// # Safety
+/// `folder` is NUL-terminated; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_open_copy(
+    folder: *const c_char,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            write_handle(out, Activations::open_copy(Path::new(text(folder, "folder")?))?.into());
             Ok(())
         })
     }

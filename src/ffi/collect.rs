@@ -86,7 +86,9 @@ pub struct eidos_activations_options {
     /// How many bytes a shard has at most. By default 256 MiB.
     pub shard_bytes: u64,
     /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-    /// shard. NULL means memory, and a temporary folder beyond the memory limit.
+    /// shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
+    /// those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
+    /// for temporary files (`TMPDIR`), of which nothing is left however the process ends.
     pub folder: *const c_char,
 }
 

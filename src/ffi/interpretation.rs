@@ -396,7 +396,7 @@ pub unsafe extern "C" fn eidos_interpretation_json(
     unsafe { string(interpretation, len, |value| Some(value.strings.get_with_nul(value.strings.len() - 1))) }
 }
 
-/// Writes the interpretation to a JSON file, whole or not at all.
+/// Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
 ///
 /// # Safety
 /// `interpretation` is a live handle; `path` is NUL-terminated.

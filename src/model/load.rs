@@ -78,7 +78,7 @@ impl SplitModel {
             ModelPlan::new(&config, split_points, options)
                 .map_err(|error| error.within("its metadata as a config.json"))
         };
-        let bytes = map(first)?;
+        let bytes = map(first, options.access())?;
         let parts = Parts::new(Part::read(first, &bytes)?)?;
         // The caller may have named another part.
         let described = |error: Error| match parts.count() {
@@ -96,11 +96,14 @@ impl SplitModel {
         };
         let files = source.gguf_parts(parts.count(), control)?;
         let others = files.get(1..).unwrap_or_default();
-        let maps = others.iter().map(|path| map(path)).collect::<Result<Vec<_>>>()?;
+        let maps = others.iter().map(|path| map(path, options.access())).collect::<Result<Vec<_>>>()?;
         let others = others.iter().zip(&maps).map(|(path, bytes)| Part::read(path, bytes));
         let parts = parts.with(others.collect::<Result<_>>()?)?;
         let plan = plan(&parts).map_err(within)?;
         let files = gguf::files(&parts, &|tensor| plan.wants(tensor)).map_err(within)?;
+        // They are opened once more for the weights: copies would be in memory twice.
+        drop(parts);
+        drop((maps, bytes));
         let model = plan.load(source.name(), &WeightSource::Files(files), control)?;
         Ok(model.with_tokenizer(tokenizer))
     }

@@ -420,25 +420,8 @@ fn a_cancelled_save_can_be_done_again_and_nothing_else_is_overwritten() {
     assert_error(collect(&model, &texts, &small(&half)), ErrorCode::Mismatch, &["half", "another run"]);
 }
 
-/// The temporary folders of this process. No other test of this program may make one while this runs.
-fn temporary_folders() -> Vec<PathBuf> {
-    let mine = format!("eidos-{}-", std::process::id());
-    let entries = std::fs::read_dir(std::env::temp_dir()).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(&mine)).collect()
-}
-
 #[test]
-fn a_temporary_folder_goes_with_the_last_of_its_rows() {
-    // In a process of its own: other tests have temporary folders of their own.
-    const ALONE: &str = "EIDOS_TEST_ALONE";
-    if std::env::var_os(ALONE).is_none() {
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "folder::a_temporary_folder_goes_with_the_last_of_its_rows", "--nocapture"])
-            .env(ALONE, "1")
-            .status();
-        assert!(status.unwrap().success());
-        return;
-    }
+fn rows_beyond_the_limit_go_to_disk_and_stay_as_long_as_somebody_has_them() {
     let (model, texts) = (eurobert(), many_texts(40));
     let in_memory = collect(&model, &texts, &CollectOptions::default()).unwrap();
     let expected: Vec<_> = in_memory.iter().map(everything).collect();
@@ -449,26 +432,11 @@ fn a_temporary_folder_goes_with_the_last_of_its_rows() {
         collect(&model, &texts, &options).unwrap()
     };
     assert!(within(bytes).iter().all(|result| !result.is_on_disk()));
-    assert!(temporary_folders().is_empty());
     let results = within(bytes - 1);
-    let folders = temporary_folders();
-    assert_eq!(folders.len(), 2);
-    #[cfg(unix)]
-    for folder in &folders {
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
-    }
+    assert!(results.iter().all(Activations::is_on_disk));
     let clones = results.clone();
     drop(results);
-    assert_eq!(temporary_folders().len(), 2);
     assert!(clones.iter().map(everything).collect::<Vec<_>>() == expected);
-    drop(clones);
-    assert!(temporary_folders().is_empty());
-    // Nor does a cancelled collection leave one.
-    let (control, _) = watching(3);
-    let options = CollectOptions { memory_limit: 0, shard_bytes: 3000, batch_tokens: 1, ..CollectOptions::default() };
-    assert_error(model.activations(&texts, &options, &control), ErrorCode::Cancelled, &[]);
-    assert!(temporary_folders().is_empty());
 }
 
 #[test]

@@ -8,5 +8,6 @@ mod damaged;
 mod folder;
 mod full_disk;
 mod own_rows;
+mod sharing;
 mod units;
 mod values;

@@ -1,11 +1,15 @@
 /* The contract of the header, from the outside: NULL for each pointer, wrong handles, readers on many threads, cancelling,
  * tensors of other libraries, and not one handle left at the end. Exits with 0 when all of it holds. */
+#define _POSIX_C_SOURCE 200809L
 #include <eidos.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int failures = 0;
 static int checks = 0;
@@ -160,6 +164,10 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_activations_save(activations, NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_open(NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_open("x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_open_copy(NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_open_copy("x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_open_copy("", &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_open("", &no_activations, &err));
     CHECK_FAILS(wrong, eidos_ica_fit(activations, NULL, NULL, &no_explainer, &err)); /* the default has no concept count */
     CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
     ica.concept_count = 2;
@@ -432,6 +440,11 @@ static void wrong_text_and_numbers_are_errors(void)
     eidos_activations_options_init(&options, sizeof options);
     options.granularity = 77;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    options.granularity = 0;
+    options.folder = "";
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_save(activations, "", NULL, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explainer_save(explainer, "", &err));
     CHECK(!result && !loaded && !found && !fitted);
 }
 
@@ -548,6 +561,51 @@ typedef struct DLManagedTensorVersioned {
     Tensor tensor;
 } DLManagedTensorVersioned;
 
+static eidos_control *interrupted = NULL;
+
+static void on_signal(int number)
+{
+    (void)number;
+    eidos_control_cancel(interrupted);
+}
+
+static void send_signal(const eidos_progress *progress, void *user_data)
+{
+    (void)user_data;
+    if (progress->stage == EIDOS_STAGE_FORWARD && !eidos_control_is_cancelled(interrupted))
+        raise(SIGUSR1);
+}
+
+static void a_signal_handler_may_cancel(void)
+{
+    struct sigaction action;
+    eidos_activations *result = NULL;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    CHECK(eidos_control_new(&interrupted, NULL) == EIDOS_OK);
+    CHECK(eidos_control_set_callback(interrupted, send_signal, NULL, NULL) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_CANCELLED,
+                eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, interrupted, &result, 1, &err));
+    CHECK(!result);
+    eidos_control_free(interrupted);
+}
+
+static void a_child_process_goes_on(void)
+{
+    int status = -1;
+    const pid_t child = fork();
+    if (child == 0) {
+        eidos_activations *result = NULL;
+        const eidos_status found = eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &result, 1, NULL);
+        const int same = eidos_activations_row_count(result) == eidos_activations_row_count(activations);
+        eidos_activations_free(result);
+        _exit(found == EIDOS_OK && same ? 0 : 1);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static int deleted = 0;
 
 static void count_deleted(DLManagedTensorVersioned *self)
@@ -578,6 +636,12 @@ static void tensors_travel_without_a_copy(void)
     given.version.major = 2;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
     given.version.major = 1;
+    given.tensor.data = NULL;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    given.tensor.byte_offset = 4;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    given.tensor.byte_offset = 0;
+    given.tensor.data = values;
     CHECK(deleted == 0 && !rows);
 
     CHECK(eidos_activations_from_dlpack(&given, NULL, &rows, &error) == EIDOS_OK);
@@ -594,13 +658,13 @@ static void tensors_travel_without_a_copy(void)
 static void what_is_saved_opens_the_same(const char *folder)
 {
     char path[3][1024];
-    eidos_activations *rows = NULL;
+    eidos_activations *rows = NULL, *copy = NULL;
     eidos_explainer *fitted = NULL;
     eidos_interpretation *found = NULL;
     eidos_error *error = NULL;
     const size_t count = eidos_activations_row_count(activations);
     const size_t columns = eidos_activations_column_count(activations);
-    const float *before = NULL, *after = NULL;
+    const float *before = NULL, *after = NULL, *copied = NULL;
     size_t text = 0, begin = 0, end = 0, index;
 
     snprintf(path[0], sizeof path[0], "%s/activations", folder);
@@ -616,6 +680,10 @@ static void what_is_saved_opens_the_same(const char *folder)
     CHECK(eidos_activations_rows(activations, 0, count, &before, NULL) == EIDOS_OK);
     CHECK(eidos_activations_rows(rows, 0, count, &after, NULL) == EIDOS_OK);
     CHECK(before && after && memcmp(before, after, count * columns * sizeof *before) == 0);
+    CHECK(eidos_activations_open_copy(path[0], &copy, &error) == EIDOS_OK && !eidos_activations_is_on_disk(copy));
+    CHECK(eidos_activations_rows(copy, 0, count, &copied, NULL) == EIDOS_OK);
+    CHECK(copied && memcmp(before, copied, count * columns * sizeof *before) == 0);
+    eidos_activations_free(copy);
     for (index = 0; index < count; index++)
         CHECK(strcmp(eidos_activations_unit(activations, index, NULL), eidos_activations_unit(rows, index, NULL)) == 0);
     CHECK(eidos_activations_unit_span(rows, count - 1, &text, &begin, &end, NULL) == EIDOS_OK);
@@ -834,6 +902,8 @@ int main(int argc, char **argv)
     wrong_text_and_numbers_are_errors();
     many_threads_read_the_same_handles();
     cancelling_is_honoured_at_every_stage();
+    a_signal_handler_may_cancel();
+    a_child_process_goes_on();
     tensors_travel_without_a_copy();
     texts_are_read_from_files(argv[1]);
     what_is_saved_opens_the_same(argv[1]);

@@ -38,6 +38,8 @@ int main(void)
     FIELD(eidos_load_options, token);
     FIELD(eidos_load_options, cache_folder);
     FIELD(eidos_load_options, endpoint);
+    FIELD(eidos_load_options, copy);
+    FIELD(eidos_load_options, reserved);
     END;
 
     STRUCT(eidos_activations_options);

@@ -106,6 +106,11 @@ TEST(Activations, SaveAndOpen)
     EXPECT_EQ(opened.unit(5), saved.unit(5));
     const auto left = opened.rows().values(), right = saved.rows().values();
     EXPECT_TRUE(std::equal(left.begin(), left.end(), right.begin(), right.end()));
+    const auto copied = Activations::open_copy(folder / "saved");
+    EXPECT_FALSE(copied.is_on_disk());
+    const auto again = copied.rows().values();
+    EXPECT_TRUE(std::equal(again.begin(), again.end(), right.begin(), right.end()));
+    EXPECT_STATUS(invalid_argument, Activations::open_copy(""));
 }
 
 TEST(Activations, ShardsAreReadAsOne)

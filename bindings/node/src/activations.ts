@@ -1,12 +1,12 @@
 /** Activations: a matrix with one row per unit of text. */
-import { floats, index, record, text, texts, whole } from './arguments';
+import { flag, floats, index, record, text, texts, whole } from './arguments';
 import { runOnPool, runWithControl, type CallOptions } from './call';
 import { DLPackTensor, dlpackResource } from './dlpack';
 import { check } from './errors';
 import { Handle, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, sizeIn, textsForC } from './native';
 import type { Out, Pointer, Texts } from './native';
-import { aggregations, granularities, wordOf, type Aggregation, type Granularity } from './options';
+import { aggregations, granularities, wordOf, type Aggregation, type Granularity, type OpenOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 
 /** Where a unit stands in the texts that the activations were collected from. */
@@ -63,13 +63,19 @@ export class Activations extends Handle {
     return Activations.#own(result);
   }
 
-  /** Opens a folder that `save()` or a collection into a folder wrote. Rows are memory-mapped. */
-  static async open(folder: string): Promise<Activations> {
+  /**
+   * Opens a folder that `save()` or a collection into a folder wrote. Rows are memory-mapped: a program that cuts one of the
+   * files while they are in use ends the process, unless the options say `copy`.
+   */
+  static async open(folder: string, options: OpenOptions = {}): Promise<Activations> {
     const path = text('folder', folder);
+    record('options', options);
+    const copies = options.copy !== undefined && flag('copy', options.copy) === 1;
+    const open = copies ? native().eidos_activations_open_copy : native().eidos_activations_open;
     const result = out();
     return runOnPool(
       [],
-      (error) => callOnPool(native().eidos_activations_open, path, result, error),
+      (error) => callOnPool(open, path, result, error),
       () => Activations.#own(result),
     );
   }

@@ -20,6 +20,7 @@ export type {
   IcaOptions,
   LoadOptions,
   LogitsOptions,
+  OpenOptions,
   TopInputsOfTextsOptions,
   TopInputsOptions,
   UnitOptions,

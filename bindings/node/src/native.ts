@@ -103,6 +103,8 @@ export interface LoadOptionsStruct {
   token: string | null;
   cache_folder: string | null;
   endpoint: string | null;
+  copy: number;
+  reserved: number;
 }
 export interface ActivationsOptionsStruct {
   struct_size: number;
@@ -223,6 +225,8 @@ export const structs = {
     token: 'const char *',
     cache_folder: 'const char *',
     endpoint: 'const char *',
+    copy: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_activations_options: struct<ActivationsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -389,6 +393,7 @@ export const signatures = {
   eidos_activations_text: signature(nullable, address, size, sizeOut),
   eidos_activations_save: signature(status, address, string, nullable, addressOut),
   eidos_activations_open: signature(status, string, addressOut, addressOut),
+  eidos_activations_open_copy: signature(status, string, addressOut, addressOut),
   eidos_activations_free: signature(nothing, nullable),
 
   eidos_logits_options_init: signature(status, logitsOptions.output, size),

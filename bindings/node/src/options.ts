@@ -58,6 +58,17 @@ export interface LoadOptions extends CallOptions {
   readonly cacheFolder?: string | undefined;
   /** The hub's address. By default `HF_ENDPOINT` or the Hugging Face Hub. */
   readonly endpoint?: string | undefined;
+  /**
+   * Read the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then
+   * makes an error and does not end the process. Loading takes as much memory more as the files have bytes.
+   */
+  readonly copy?: boolean | undefined;
+}
+
+/** How a folder of activations is opened. */
+export interface OpenOptions {
+  /** Read the rows into memory (4 bytes a value) instead of mapping them, so that what happens to the files does not matter. */
+  readonly copy?: boolean | undefined;
 }
 
 /** How activations are collected. Results do not depend on `threads` and `batchTokens`. */
@@ -76,7 +87,8 @@ export interface UnitOptions {
   readonly shardBytes?: number | undefined;
   /**
    * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-   * shard. By default memory, and a temporary folder beyond the memory limit.
+   * shard; a second call that writes into the same folder meanwhile is `busy`. By default memory, and temporary files beyond
+   * the memory limit.
    */
   readonly folder?: string | undefined;
 }
@@ -90,7 +102,7 @@ export interface LogitsOptions extends CallOptions {
   readonly threads?: number | undefined;
   /** How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512. */
   readonly batchTokens?: number | undefined;
-  /** The most bytes that the logits may take in memory; beyond it they go to a temporary folder. By default 4 GiB. */
+  /** The most bytes that the logits may take in memory; beyond it they go to temporary files. By default 4 GiB. */
   readonly memoryLimit?: number | undefined;
 }
 
@@ -166,6 +178,7 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
     token: ['token', text],
     cache_folder: ['cacheFolder', text],
     endpoint: ['endpoint', text],
+    copy: ['copy', flag],
   },
 );
 

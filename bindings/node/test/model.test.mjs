@@ -43,6 +43,7 @@ test('a model from a folder', async () => {
     device: 'cpu',
     deviceIndex: 0,
     network: 'offline',
+    copy: true,
   });
   const [[fromFolder], [embedded]] = await Promise.all([model.activations(texts), (await loadDemo()).activations(texts)]);
   assert.deepEqual(fromFolder.rows(), embedded.rows());

@@ -50,7 +50,11 @@ impl<'a> FixedPoint<'a> {
             report.iterations += 1;
             report.converged = report.last_change < self.options.tolerance;
             unmixing = next;
-            self.control.advance(1)?;
+            let counted = self.control.advance(1);
+            // Who cancels now comes too late: this was the last iteration.
+            if !report.converged {
+                counted?;
+            }
         }
         Ok((unmixing, report))
     }
@@ -75,7 +79,10 @@ impl<'a> FixedPoint<'a> {
                 change = turn(next.iter().zip(&direction).map(|(next, old)| next * old).sum());
                 direction = next;
                 iterations += 1;
-                self.control.advance(1)?;
+                let counted = self.control.advance(1);
+                if change >= self.options.tolerance {
+                    counted?;
+                }
             }
             report.iterations = report.iterations.max(iterations);
             report.converged &= change < self.options.tolerance;

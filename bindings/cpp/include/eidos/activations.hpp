@@ -68,7 +68,8 @@ struct ActivationsOptions {
     /// How many bytes a shard has at most; 0 means 256 MiB.
     std::uint64_t shard_bytes = 0;
     /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-    /// shard. Empty means memory, and a temporary folder beyond the memory limit.
+    /// shard; a second call that writes into the same folder meanwhile is busy. Empty means memory, and files without a name in
+    /// the folder for temporary files beyond the memory limit.
     std::string folder = {};
 };
 
@@ -127,13 +128,21 @@ public:
                                            detail::unit_texts_of(unit_texts, rows.row_count()));
     }
 
-    /// Opens a folder that save(), or a collection into a folder, wrote. Rows are memory-mapped.
+    /// Opens a folder that save(), or a collection into a folder, wrote. Rows are memory-mapped: a program that cuts one of
+    /// the files while they are in use ends the process.
     [[nodiscard]] static Activations open(const StringArg &folder)
     {
         return detail::create<Activations>(eidos_activations_open, folder.c_str());
     }
 
-    /// Writes the activations to a folder, which is made where missing.
+    /// Opens a folder as open() does, with the rows read into memory (4 bytes a value) instead of mapped: what happens to the
+    /// files afterwards does not matter, and all rows are one view.
+    [[nodiscard]] static Activations open_copy(const StringArg &folder)
+    {
+        return detail::create<Activations>(eidos_activations_open_copy, folder.c_str());
+    }
+
+    /// Writes the activations to a folder, which is made where missing. While another call writes into it, the Error is busy.
     void save(const StringArg &folder, const Control &control = {}) const
     {
         control.call(eidos_activations_save, handle(), folder.c_str(), control.handle());

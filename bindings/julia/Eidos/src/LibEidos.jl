@@ -80,6 +80,8 @@ mutable struct eidos_load_options
     token::Ptr{UInt8}
     cache_folder::Ptr{UInt8}
     endpoint::Ptr{UInt8}
+    copy::UInt32
+    reserved::UInt32
     eidos_load_options() = new()
 end
 
@@ -285,6 +287,7 @@ end
 @c eidos_activations_text(activations::Ptr{eidos_activations}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @long eidos_activations_save(activations::Ptr{eidos_activations}, folder::Cstring, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_activations_open(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_activations_open_copy(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_free(activations::Ptr{eidos_activations})::Cvoid
 
 @c eidos_logits_options_init(options::Ptr{eidos_logits_options}, size::Csize_t)::eidos_status

@@ -99,14 +99,15 @@ closed after it.
   of largest magnitude), or the `:first` or `:last` of them.
 * `folder`: where columns are written, in shards; an interrupted call with the same folder goes on where it stopped.
   Without it they are in memory.
-* `memory_limit`: bytes in memory, beyond which columns go to a temporary folder (4 GiB).
+* `memory_limit`: bytes in memory, beyond which columns go to temporary files (4 GiB).
 * `shard_bytes`: the most bytes of a shard (256 MiB).
 * `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
   Results do not depend on them.
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
-Throws an [`EidosError`](@ref): `:invalid_argument`, `:io`, `:mismatch` for a folder of another job, `:cancelled`, ...
+Throws an [`EidosError`](@ref): `:invalid_argument`, `:io`, `:mismatch` for a folder of another job, `:busy` for one
+that another call writes into, `:cancelled`, ...
 
 ```julia
 acts = activations(model, ["a warm and funny film", "too long by half"])
@@ -288,7 +289,7 @@ end
 
 Writes activations to a folder, which is made where missing, an explainer to a `.safetensors` file, or an interpretation to
 a `.json` file. Every language reads them; in Julia with `open(Activations, folder)`, `open(Explainer, file)` and
-`open(Interpretation, file)`. Throws an [`EidosError`](@ref) of `:io`.
+`open(Interpretation, file)`. Throws an [`EidosError`](@ref) of `:io`, or of `:busy` while another call writes into the folder.
 """
 function save(folder::AbstractString, acts::Activations; progress = nothing, control = nothing)
     use(acts.handle) do pointer
@@ -299,13 +300,16 @@ function save(folder::AbstractString, acts::Activations; progress = nothing, con
 end
 
 """
-    open(Activations, folder)
+    open(Activations, folder; copy = false)
 
-Opens a folder that [`save`](@ref) or [`activations`](@ref) wrote. The numbers are memory-mapped.
+Opens a folder that [`save`](@ref) or [`activations`](@ref) wrote. The numbers are memory-mapped: a program that cuts one of the
+files while they are in use ends Julia. With `copy = true` they are read into memory, 4 bytes each, and what happens to the
+files does not matter.
 """
-function Base.open(::Type{Activations}, folder::AbstractString)
+function Base.open(::Type{Activations}, folder::AbstractString; copy = false)
     handle = Handle{LibEidos.eidos_activations}()
-    check(err -> LibEidos.eidos_activations_open(folder, handle, err))
+    open = Bool(copy) ? LibEidos.eidos_activations_open_copy : LibEidos.eidos_activations_open
+    check(err -> open(folder, handle, err))
     Activations(handle)
 end
 

@@ -123,7 +123,12 @@ end
             @test (again.model, again.split, again.granularity) == (acts.model, acts.split, acts.granularity)
             @test unit_span(again, 7) == unit_span(acts, 7)
         end
+        open(Activations, path; copy = true) do again
+            @test again == acts && !again.on_disk
+        end
         @test status(() -> open(Activations, joinpath(folder, "none"))) == :not_found
+        @test status(() -> open(Activations, ""; copy = true)) == :invalid_argument
+        @test status(() -> activations(model, FEW; folder = "")) == :invalid_argument
         @test status(() -> save("/proc/no/such", acts)) in (:io, :not_found)
     end
 end
