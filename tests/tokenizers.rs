@@ -162,7 +162,11 @@ fn what_multiplies_a_text_is_refused() {
     let tokenizer = tokenizer.unwrap();
     assert!(encode(&tokenizer, "a film").is_ok());
     let text = "a".repeat(60_000);
-    names(encode(&tokenizer, &text), ErrorCode::InvalidFile, &["normalizer", "60000 bytes `aaaa", "more than 8 MiB"]);
+    names(
+        encode(&tokenizer, &text),
+        ErrorCode::InvalidArgument,
+        &["normalizer", "60000 bytes `aaaa", "more than 8 MiB"],
+    );
     // Added tokens are normalized when a file is read.
     refused("llama2_published", "added_tokens", "bytes", |json| {
         json["normalizer"] = json!({"type": "Sequence", "normalizers": vec![replace(&"a".repeat(9)); 3]});
@@ -321,7 +325,7 @@ fn long_texts_in_little_memory() {
     if std::env::var_os("EIDOS_LITTLE_MEMORY").is_none() {
         return;
     }
-    for kind in ["llama3", "gpt2", "bert", "t5", "llama2", "gemma", "deberta_v2", "albert"] {
+    for kind in ["llama3", "bert", "llama2", "albert"] {
         let tokenizer = open(&of_kind(kind)).unwrap();
         for part in ["\n", "a", " ", "好", "a warm film ", "é\n", "a<mask>", "ﷺ"] {
             let most = part.repeat((1 << 20) / part.len());

@@ -64,7 +64,8 @@ impl Pipeline {
 
     /// The tokens of a text alone, without those around it. With a limit, the words that reach it are the last (or the first).
     pub fn content(&self, text: &str, truncation: Option<(usize, TruncationDirection)>) -> Result<Encoding> {
-        let mut words = self.run("normalizer", text, || self.normalize(text))?;
+        let words = self.run("normalizer", text, || Ok(self.normalize(text)))?;
+        let mut words = words.ok_or_else(|| self.grows(text))?;
         if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
             self.run("pre_tokenizer", text, || pre_tokenizer.pre_tokenize(&mut words))?;
         }
@@ -74,16 +75,24 @@ impl Pipeline {
         })
     }
 
-    /// What the normalizer makes of a text, split at added tokens.
-    fn normalize(&self, text: &str) -> tokenizers::Result<PreTokenizedString> {
-        let normalizer =
-            self.inner.get_normalizer().map(|normalizer| Bounded { normalizer, exceeded: AtomicBool::new(false) });
+    /// What the normalizer makes of a text, split at added tokens; `None` where that is too much.
+    fn normalize(&self, text: &str) -> Option<PreTokenizedString> {
+        let bounded = |normalizer| Bounded { normalizer, exceeded: AtomicBool::new(false) };
+        let normalizer = self.inner.get_normalizer().map(bounded);
         let words = self.inner.get_added_vocabulary().extract_and_normalize(normalizer.as_ref(), text);
         // The crate goes on after an error of a normalizer.
-        if normalizer.is_some_and(|normalizer| normalizer.exceeded.into_inner()) {
-            return Err(format!("it makes more than {} MiB of it", MOST_NORMALIZED >> 20).into());
-        }
-        Ok(words)
+        normalizer.is_none_or(|normalizer| !normalizer.exceeded.into_inner()).then_some(words)
+    }
+
+    fn grows(&self, text: &str) -> Error {
+        let begin = shown_up_to(SHOWN, text);
+        let message = format!(
+            "the normalizer of {} makes more than {} MiB of the text of {} bytes `{begin}`",
+            self.file,
+            MOST_NORMALIZED >> 20,
+            text.len()
+        );
+        Error::argument(message).hint("cut the text into shorter ones").detail("bytes", text.len())
     }
 
     fn tokenize(
