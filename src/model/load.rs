@@ -46,8 +46,8 @@ impl SplitModel {
             && let Some(demo) = demo::files()
         {
             let plan = ModelPlan::new(demo.config, split_points, options)?;
-            let tokenizer =
-                Tokenizer::from_parts(demo.tokenizer, Some(demo.tokenizer_config), None, plan.max_tokens())?;
+            let config = Some(demo.tokenizer_config);
+            let tokenizer = Tokenizer::of_model(plan.family(), demo.tokenizer, config, None, plan.max_tokens())?;
             return Ok(plan.load(id_or_path, &WeightSource::Bytes(demo.weights), control)?.with_tokenizer(tokenizer));
         }
         let source = hub::locate(id_or_path, &options.hub, control)?;
@@ -59,7 +59,7 @@ impl SplitModel {
         if !plan.wants_weights() {
             return plan.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
-        let tokenizer = tokenizer(&source, plan.max_tokens(), control)?;
+        let tokenizer = tokenizer(&source, &plan, control)?;
         let weights = source.weight_files(&|tensor| plan.wants(tensor), control)?;
         let model = plan.load(source.name(), &WeightSource::Files(weights), control)?;
         Ok(model.with_tokenizer(tokenizer))
@@ -91,7 +91,7 @@ impl SplitModel {
             return known.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
         let tokenizer = match source.tokenizer(control)? {
-            Some(_) => tokenizer(source, known.max_tokens(), control)?,
+            Some(_) => tokenizer(source, &known, control)?,
             None => Tokenizer::from_gguf(parts.metadata(), known.max_tokens()).map_err(described)?,
         };
         let files = source.gguf_parts(parts.count(), control)?;
@@ -116,11 +116,13 @@ pub(super) fn about(model: &str, error: Error) -> Error {
     if named { error } else { error.within(model) }
 }
 
-fn tokenizer(source: &ModelSource, max_tokens: Option<usize>, control: &Control) -> Result<Tokenizer> {
+fn tokenizer(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Tokenizer> {
     let read = |path: &Path| read_limited(path, TOKENIZER_LIMIT);
-    let json = read(&source.tokenizer(control)?.ok_or_else(|| source.missing("tokenizer.json"))?)?;
+    let path = source.tokenizer(control)?.ok_or_else(|| source.missing("tokenizer.json"))?;
+    let json = read(&path)?;
     let config = source.tokenizer_config(control)?.map(|path| read(&path)).transpose()?;
     let special = source.special_tokens_map(control)?.map(|path| read(&path)).transpose()?;
-    Tokenizer::from_parts(&json, config.as_deref(), special.as_deref(), max_tokens)
+    Tokenizer::of_model(plan.family(), &json, config.as_deref(), special.as_deref(), plan.max_tokens())
+        .map(|tokenizer| tokenizer.named(&path))
         .map_err(|error| error.within(source.name()))
 }

@@ -88,6 +88,11 @@ impl ModelPlan {
         Some(self.blueprint.max_positions)
     }
 
+    /// Its architecture: the `model_type` of its configuration.
+    pub fn family(&self) -> &str {
+        self.blueprint.family
+    }
+
     /// Whether any tensor will be loaded.
     pub fn wants_weights(&self) -> bool {
         !self.wanted.is_empty()

@@ -5,12 +5,17 @@ mod encode;
 mod encoded;
 mod gguf;
 mod granularity;
+mod pieces;
+mod pipeline;
 mod sentence;
+mod special_tokens;
 mod strings;
 mod tokenize;
 mod tokenizer;
 mod tokens;
 mod units;
+mod vetting;
+mod word_piece;
 
 pub use encoded::EncodedTexts;
 pub use granularity::{Aggregation, Granularity};
