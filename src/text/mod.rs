@@ -6,14 +6,16 @@ mod encoded;
 mod gguf;
 mod granularity;
 mod sentence;
+mod stop_units;
 mod strings;
 mod tokenize;
 mod tokenizer;
 mod tokens;
 mod units;
+mod words;
 
 pub use encoded::EncodedTexts;
-pub use granularity::{Aggregation, Granularity};
+pub use granularity::{Aggregation, Granularity, UnitOptions, WordRule};
 pub use strings::{StringTable, StringTableBuilder};
 pub use tokenizer::Tokenizer;
 pub use tokens::Token;
