@@ -297,7 +297,7 @@ impl<'a> Encoder<'a> {
     /// space in front that the decoder leaves there.
     fn in_full(&mut self, decoded: &str, is_whole: bool, written: &str) -> u32 {
         let bare = written.trim();
-        if is_whole || (bare.is_empty() && !decoded.is_empty()) {
+        if is_whole || (bare.is_empty() && !decoded.is_empty() && decoded.trim().is_empty()) {
             self.units.intern(decoded)
         } else if bare.is_empty() {
             self.units.intern(written)
