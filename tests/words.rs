@@ -176,11 +176,11 @@ fn check_spans(kind: &str, texts: &[String], encoded: &EncodedTexts, apart: bool
 }
 
 fn check_words(kind: &str, texts: &[String], encoded: &EncodedTexts, rule: WordRule) {
-    // BLOOM's tokenizer leaves spaces between marks, and the tiny DeBERTa's, without the published map of characters, wide spaces. BERT's loses some control characters, and a token lies on both sides.
-    let leaves_white_space = |text: &str| match kind {
-        "bloom" | "deberta_v2" => rule == WordRule::Tokenizer,
-        "bert" | "mpnet" => text.contains('\u{85}'),
-        _ => false,
+    // BLOOM's tokenizer leaves spaces between marks, and the tiny DeBERTa's, without the published map of characters, wide spaces.
+    // Others lose some control characters, and an unknown token lies on both sides.
+    let leaves_white_space = |text: &str| {
+        let is_left = ["bloom", "deberta_v2"].contains(&kind) && rule == WordRule::Tokenizer;
+        is_left || (text.contains('\u{85}') && !SPLIT_NOTHING.contains(&kind))
     };
     for (index, text) in texts.iter().enumerate() {
         let mut last = None;
