@@ -735,6 +735,11 @@ size_t eidos_activations_column_count(const eidos_activations *activations);
 size_t eidos_activations_truncated_count(const eidos_activations *activations);
 
 /**
+ * How many units got no row because `stop_units` or `stop_contractions` of the options name them.
+ */
+size_t eidos_activations_left_out_count(const eidos_activations *activations);
+
+/**
  * How many texts the activations were collected from; 0 for rows that a caller brought.
  */
 size_t eidos_activations_text_count(const eidos_activations *activations);
@@ -748,6 +753,12 @@ int32_t eidos_activations_is_on_disk(const eidos_activations *activations);
  * What one row stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
  */
 uint32_t eidos_activations_granularity(const eidos_activations *activations);
+
+/**
+ * Where a word ended: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`, or 0 where rows do not stand for words or come
+ * from before there was a choice.
+ */
+uint32_t eidos_activations_word_rule(const eidos_activations *activations);
 
 /**
  * How the tokens of a unit became one row: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a caller brought.
@@ -850,7 +861,8 @@ void eidos_activations_free(eidos_activations *activations);
 #define EIDOS_GRANULARITY_TOKEN 1
 
 /**
- * Each word, as the tokenizer's pre-tokenizer splits them. The default.
+ * Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space in front
+ * where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The default.
  */
 #define EIDOS_GRANULARITY_WORD 2
 
@@ -873,6 +885,23 @@ void eidos_activations_free(eidos_activations *activations);
  * The first position of each text, which must be the tokenizer's classification token.
  */
 #define EIDOS_GRANULARITY_CLS_TOKEN 6
+
+/**
+ * As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5: `don't` and
+ * `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a table of the families.
+ */
+#define EIDOS_WORD_RULE_AUTO 1
+
+/**
+ * As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+ */
+#define EIDOS_WORD_RULE_TOKENIZER 2
+
+/**
+ * At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A token belongs
+ * to the word in which its first byte lies that is not white space; a word in which no token begins has no row.
+ */
+#define EIDOS_WORD_RULE_UNICODE 3
 
 /**
  * The mean of the unit's tokens, per column. The default.
@@ -949,6 +978,24 @@ typedef struct {
      * for temporary files (`TMPDIR`), of which nothing is left however the process ends.
      */
     const char *folder;
+    /**
+     * Where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
+     */
+    uint32_t word_rule;
+    /**
+     * 1 to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
+     * behind it, in one unit with it or not. For tokens, words and sentences only.
+     */
+    uint32_t stop_contractions;
+    /**
+     * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+     * tokens, words and sentences only. `eidos_activations_left_out_count` says how many there were.
+     */
+    const char *const *stop_units;
+    /**
+     * How many `stop_units` there are.
+     */
+    size_t stop_unit_count;
 } eidos_activations_options;
 
 /**

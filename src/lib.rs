@@ -47,4 +47,4 @@ pub use interpret::{
     Scoring, TopInputs,
 };
 pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint};
-pub use text::{Aggregation, Granularity};
+pub use text::{Aggregation, Granularity, WordRule};

@@ -396,6 +396,7 @@ fn json_is_as_documented() {
         split_point: Some("layers.1".to_owned()),
         granularity: Some(Granularity::Word),
         aggregation: Some(eidos::Aggregation::Mean),
+        word_rule: None,
     };
     let json = concat!(
         r#"{"format":"eidos.interpretation","version":1,"model":"eidos:demo","split_point":"layers.1","#,

@@ -52,7 +52,7 @@ impl SplitModel {
             return Err(Error::argument("no texts were given").hint("give at least one text"));
         }
         let threads = thread_count(options.threads);
-        let encoded = self.tokenizer()?.encode_texts(texts, options.granularity, threads, control)?;
+        let encoded = self.tokenizer()?.encode_texts(texts, options.units(), threads, control)?;
         self.collect(encoded, &Arc::new(texts.iter().map(AsRef::as_ref).collect()), options, control)
     }
 
@@ -63,6 +63,7 @@ impl SplitModel {
     /// As [`SplitModel::activations`].
     pub fn vocabulary_activations(&self, options: &CollectOptions, control: &Control) -> Result<Vec<Activations>> {
         options.check()?;
+        options.check_no_stop_units("the entries of a vocabulary")?;
         let encoded = self.tokenizer()?.encode_vocabulary();
         self.collect(encoded, &Arc::new(StringTable::default()), options, control)
     }
@@ -81,6 +82,7 @@ impl SplitModel {
         control: &Control,
     ) -> Result<Vec<Activations>> {
         options.check()?;
+        options.check_no_stop_units("the token ids")?;
         self.check_sequences(sequences)?;
         let options = CollectOptions { granularity: Granularity::AllTokens, ..options.clone() };
         self.collect(self.tokenizer()?.encode_ids(sequences)?, &Arc::default(), &options, control)
@@ -116,6 +118,10 @@ impl SplitModel {
                 .hint("load it with at least one module path"));
         }
         let units = Arc::new(std::mem::take(&mut encoded.units));
+        let word_rule = match options.granularity {
+            Granularity::Word => Some(self.tokenizer()?.word_rule(options.word_rule)),
+            _ => None,
+        };
         let abouts: Vec<About> = self
             .split_points()
             .iter()
@@ -127,8 +133,10 @@ impl SplitModel {
                     split_point: Some(split_point.path.clone()),
                     granularity: Some(options.granularity),
                     aggregation: Some(options.aggregation),
+                    word_rule,
                 },
                 truncated_count: encoded.truncated_count(),
+                left_out_count: encoded.left_out_count(),
             })
             .collect();
         let forward = |batch: &[usize]| {

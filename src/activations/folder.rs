@@ -111,6 +111,7 @@ fn read_complete(folder: &Path) -> Result<(Manifest, About)> {
         texts: Arc::new(texts),
         provenance: manifest.provenance.clone(),
         truncated_count: manifest.truncated_count,
+        left_out_count: manifest.left_out_count,
     };
     Ok((manifest, about))
 }

@@ -236,8 +236,10 @@ impl SplitModel {
                 split_point: Some(String::new()),
                 granularity: Some(if row_per_text { Granularity::Sample } else { Granularity::AllTokens }),
                 aggregation: None,
+                word_rule: None,
             },
             truncated_count: encoded.truncated_count(),
+            left_out_count: 0,
         };
         let forward = |batch: &[usize]| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();

@@ -8,6 +8,7 @@ use super::matrix::About;
 use super::provenance::Provenance;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
+use crate::text::WordRule;
 
 const FORMAT: &str = "eidos.activations";
 const VERSION: u32 = 1;
@@ -28,6 +29,8 @@ pub(super) struct Manifest {
     #[serde(flatten)]
     pub(super) provenance: Provenance,
     pub(super) truncated_count: usize,
+    #[serde(default)]
+    pub(super) left_out_count: usize,
     /// What the rows, the units and the shards are a function of: a run goes on only where this is the same. [`SAVED`]
     /// where a matrix was saved.
     pub(super) fingerprint: String,
@@ -52,6 +55,7 @@ impl Manifest {
             dtype: "f32".to_owned(),
             provenance: about.provenance.clone(),
             truncated_count: about.truncated_count,
+            left_out_count: about.left_out_count,
             fingerprint,
             shards: Vec::new(),
         }
@@ -118,9 +122,11 @@ impl Manifest {
         self.fingerprint == SAVED && self.complete_rows() < self.row_count
     }
 
-    /// Whether a run with `wanted` may go on from the shards of this one.
+    /// Whether a run with `wanted` may go on from the shards of this one. One from before there was a choice of words does not
+    /// name its rule; its fingerprint says which words they are.
     pub(super) fn continues(&self, wanted: &Self) -> bool {
-        let same = Self { shards: Vec::new(), ..self.clone() };
+        let mut same = Self { shards: Vec::new(), ..self.clone() };
+        same.provenance.word_rule = same.provenance.word_rule.or(wanted.provenance.word_rule);
         same == Self { shards: Vec::new(), ..wanted.clone() }
     }
 
@@ -134,9 +140,15 @@ impl Manifest {
         differs("model", &ours.model, &theirs.model)
             .or_else(|| differs("split point", &ours.split_point, &theirs.split_point))
             .or_else(|| (ours.granularity != theirs.granularity).then(|| "it has another granularity".to_owned()))
+            .or_else(|| {
+                let rule = |rule: Option<WordRule>| Some(rule?.name().to_owned());
+                let (here, there) = (rule(ours.word_rule), rule(theirs.word_rule));
+                here.as_ref().and_then(|_| differs("word rule", &here, &there))
+            })
             .or_else(|| (ours.aggregation != theirs.aggregation).then(|| "it has another aggregation".to_owned()))
             .unwrap_or_else(|| {
-                "it has other texts, another tokenizer, other weights or other sizes of shards".to_owned()
+                "it has other texts, other stop units, another tokenizer, other weights or other sizes of shards"
+                    .to_owned()
             })
     }
 }

@@ -154,6 +154,16 @@ pub unsafe extern "C" fn eidos_activations_truncated_count(activations: *const e
     unsafe { number(activations, Activations::truncated_count) }
 }
 
+/// How many units got no row because `stop_units` or `stop_contractions` of the options name them.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_left_out_count(activations: *const eidos_activations) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, Activations::left_out_count) }
+}
+
 /// How many texts the activations were collected from; 0 for rows that a caller brought.
 ///
 /// # Safety
@@ -182,6 +192,18 @@ pub unsafe extern "C" fn eidos_activations_is_on_disk(activations: *const eidos_
 pub unsafe extern "C" fn eidos_activations_granularity(activations: *const eidos_activations) -> u32 {
     let code =
         |activations: &Activations| activations.provenance().granularity.map_or(0, |granularity| granularity as usize);
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, code) as u32 }
+}
+
+/// Where a word ended: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`, or 0 where rows do not stand for words or come
+/// from before there was a choice.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_word_rule(activations: *const eidos_activations) -> u32 {
+    let code = |activations: &Activations| activations.provenance().word_rule.map_or(0, |rule| rule as usize);
     // SAFETY: promised by the caller.
     unsafe { number(activations, code) as u32 }
 }

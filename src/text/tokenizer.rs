@@ -12,6 +12,7 @@ use super::pipeline::{Pipeline, caught};
 use super::sentence::SentenceRules;
 use super::special_tokens::SpecialTokens;
 use super::vetting::vet;
+use super::words::is_one_word;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Lengths above this stand for "no limit": Hugging Face writes 1e30 where a tokenizer has none.
@@ -95,7 +96,7 @@ impl Tokenizer {
             special_ids = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id).collect();
         }
         let sentences = SentenceRules::new(&pipeline)?;
-        let leaves_spaces = leaves_spaces(&pipeline);
+        let leaves_spaces = is_one_word(&pipeline, "a b");
         Ok(Self { pipeline, cuts: OnceLock::new(), special_ids, cls_id, leaves_spaces, sentences })
     }
 
@@ -133,21 +134,17 @@ impl Tokenizer {
         self.pipeline.decode(ids)
     }
 
+    /// Whether decoding says nothing of an id: of a special token, and of the one for unknown words.
+    pub(super) fn is_unspoken(&self, id: u32) -> bool {
+        self.is_special(id) || self.pipeline.inner.get_added_vocabulary().is_special_token(&self.token(id))
+    }
+
     /// The vocabulary's strings and ids, in the order of the ids.
     pub fn vocabulary(&self) -> Vec<(String, u32)> {
         let mut entries: Vec<(String, u32)> = self.pipeline.inner.get_vocab(true).into_iter().collect();
         entries.sort_unstable_by(|left, right| left.1.cmp(&right.1).then_with(|| left.0.cmp(&right.0)));
         entries
     }
-}
-
-/// Whether a tokenizer leaves spaces in its words: those of Llama 2 and Gemma split nothing, and call a whole text one word.
-fn leaves_spaces(pipeline: &Pipeline) -> bool {
-    let encoding = pipeline.encode("a b", false);
-    encoding.is_ok_and(|encoding| {
-        let words = encoding.get_word_ids();
-        words.first().is_some_and(|first| words.last() == Some(first))
-    })
 }
 
 pub(super) fn invalid(file: &str, what: impl std::fmt::Display) -> Error {

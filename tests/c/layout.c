@@ -51,6 +51,10 @@ int main(void)
     FIELD(eidos_activations_options, memory_limit);
     FIELD(eidos_activations_options, shard_bytes);
     FIELD(eidos_activations_options, folder);
+    FIELD(eidos_activations_options, word_rule);
+    FIELD(eidos_activations_options, stop_contractions);
+    FIELD(eidos_activations_options, stop_units);
+    FIELD(eidos_activations_options, stop_unit_count);
     END;
 
     STRUCT(eidos_logits_options);

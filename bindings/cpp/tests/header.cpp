@@ -122,7 +122,11 @@ TEST(Header, StructsLieAsTheLibraryLaysThem)
           FIELD(eidos_activations_options, batch_tokens),
           FIELD(eidos_activations_options, memory_limit),
           FIELD(eidos_activations_options, shard_bytes),
-          FIELD(eidos_activations_options, folder)}},
+          FIELD(eidos_activations_options, folder),
+          FIELD(eidos_activations_options, word_rule),
+          FIELD(eidos_activations_options, stop_contractions),
+          FIELD(eidos_activations_options, stop_units),
+          FIELD(eidos_activations_options, stop_unit_count)}},
         {"eidos_logits_options",
          {{"size", sizeof(eidos_logits_options)},
           FIELD(eidos_logits_options, struct_size),
@@ -225,7 +229,8 @@ TEST(Header, DefaultsAreTheLibrarys)
     eidos_activations_options collect = eidos::detail::to_c(collect_options);
     EXPECT_EQ(collect.granularity, static_cast<std::uint32_t>(EIDOS_GRANULARITY_WORD));
     EXPECT_EQ(collect.aggregation, static_cast<std::uint32_t>(EIDOS_AGGREGATION_MEAN));
-    collect.granularity = collect.aggregation = 0;
+    EXPECT_EQ(collect.word_rule, static_cast<std::uint32_t>(EIDOS_WORD_RULE_AUTO));
+    collect.granularity = collect.aggregation = collect.word_rule = 0;
     const auto collect_default = eidos::detail::defaults(eidos_activations_options_init);
     EXPECT_EQ(std::memcmp(&collect, &collect_default, sizeof collect), 0);
 
@@ -290,6 +295,14 @@ TEST(Header, EveryOptionArrives)
     EXPECT_EQ(c_collect.threads, 1u);
     EXPECT_EQ(c_collect.batch_tokens * 100 + c_collect.memory_limit * 10 + c_collect.shard_bytes, 234u);
     EXPECT_STREQ(c_collect.folder, "f");
+    collect.word_rule = eidos::WordRule::unicode;
+    collect.stop_contractions = true;
+    collect.stop_units = {"the", "of"};
+    const auto c_words = eidos::detail::to_c(collect);
+    EXPECT_EQ(c_words.word_rule, static_cast<std::uint32_t>(EIDOS_WORD_RULE_UNICODE));
+    EXPECT_EQ(c_words.stop_contractions, 1u);
+    ASSERT_EQ(c_words.stop_unit_count, 2u);
+    EXPECT_STREQ(c_words.stop_units[1], "of");
 
     eidos::IcaOptions ica;
     ica.concept_count = 1, ica.max_iterations = 2, ica.seed = 3, ica.threads = 4;

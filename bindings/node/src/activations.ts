@@ -6,7 +6,8 @@ import { check } from './errors';
 import { Handle, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, sizeIn, textsForC } from './native';
 import type { Out, Pointer, Texts } from './native';
-import { aggregations, granularities, wordOf, type Aggregation, type Granularity, type OpenOptions } from './options';
+import { aggregations, granularities, wordOf, wordRules } from './options';
+import type { Aggregation, Granularity, OpenOptions, WordRule } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 
 /** Where a unit stands in the texts that the activations were collected from. */
@@ -99,6 +100,11 @@ export class Activations extends Handle {
     return native().eidos_activations_truncated_count(this.#pointer);
   }
 
+  /** How many units got no row because the options name them. */
+  get leftOutCount(): number {
+    return native().eidos_activations_left_out_count(this.#pointer);
+  }
+
   /** How many texts the activations were collected from; 0 for one's own rows. */
   get textCount(): number {
     return native().eidos_activations_text_count(this.#pointer);
@@ -112,6 +118,11 @@ export class Activations extends Handle {
   /** What one row stands for; `undefined` for one's own rows. */
   get granularity(): Granularity | undefined {
     return wordOf(granularities, native().eidos_activations_granularity(this.#pointer));
+  }
+
+  /** Where a word ended; `undefined` where rows do not stand for words. */
+  get wordRule(): WordRule | undefined {
+    return wordOf(wordRules, native().eidos_activations_word_rule(this.#pointer));
   }
 
   /** How the tokens of a unit became one row; `undefined` for one's own rows. */

@@ -24,6 +24,7 @@ export type {
   TopInputsOfTextsOptions,
   TopInputsOptions,
   UnitOptions,
+  WordRule,
 } from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export { SplitModel, type Module, type SplitPoint, type Token, type TokenIds } from './split-model';

@@ -115,6 +115,10 @@ export interface ActivationsOptionsStruct {
   memory_limit: number;
   shard_bytes: number;
   folder: string | null;
+  word_rule: number;
+  stop_contractions: number;
+  stop_units: readonly string[] | null;
+  stop_unit_count: number;
 }
 export interface LogitsOptionsStruct {
   struct_size: number;
@@ -237,6 +241,10 @@ export const structs = {
     memory_limit: 'uint64_t',
     shard_bytes: 'uint64_t',
     folder: 'const char *',
+    word_rule: 'uint32_t',
+    stop_contractions: 'uint32_t',
+    stop_units: 'const char **',
+    stop_unit_count: 'size_t',
   }),
   eidos_logits_options: struct<LogitsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -380,9 +388,11 @@ export const signatures = {
   eidos_activations_row_count: signature(size, address),
   eidos_activations_column_count: signature(size, address),
   eidos_activations_truncated_count: signature(size, address),
+  eidos_activations_left_out_count: signature(size, address),
   eidos_activations_text_count: signature(size, address),
   eidos_activations_is_on_disk: signature(i32, address),
   eidos_activations_granularity: signature(u32, address),
+  eidos_activations_word_rule: signature(u32, address),
   eidos_activations_aggregation: signature(u32, address),
   eidos_activations_model: signature(nullable, address, sizeOut),
   eidos_activations_split_point: signature(nullable, address, sizeOut),

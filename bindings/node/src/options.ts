@@ -1,5 +1,5 @@
 /** Options: what callers write in JavaScript, and the structs that C reads. */
-import { flag, real, record, text, whole, whole32, word } from './arguments';
+import { flag, real, record, text, texts, whole, whole32, word } from './arguments';
 import type { CallOptions } from './call';
 import { throwIfFailed } from './errors';
 import { native, structs } from './native';
@@ -18,17 +18,23 @@ export const heads = { auto: 0, base: 1, masked_lm: 2, sequence_classification: 
 export const devices = { cpu: 0, cuda: 1 } as const;
 export const networks = { auto: 0, offline: 1, online: 2 } as const;
 export const granularities = { token: 1, word: 2, sentence: 3, sample: 4, all_tokens: 5, cls_token: 6 } as const;
+export const wordRules = { auto: 1, tokenizer: 2, unicode: 3 } as const;
 export const aggregations = { mean: 1, sum: 2, max: 3, min: 4, signed_max: 5, first: 6, last: 7 } as const;
 export const algorithms = { parallel: 1, deflation: 2 } as const;
 export const contrasts = { logcosh: 1, exp: 2, cube: 3 } as const;
 export const samplings = { top: 1, random: 2, quantile: 3 } as const;
 
 /**
- * What one row stands for: each `token` that is not a special one, each `word` as the tokenizer's pre-tokenizer splits them,
- * each `sentence`, each `sample` (a whole text), each position (`all_tokens`, special ones included), or the first position
+ * What one row stands for: each `token` that is not a special one, each `word` as a `WordRule` cuts them, each `sentence`, each `sample` (a whole text), each position (`all_tokens`, special ones included), or the first position
  * of each text (`cls_token`).
  */
 export type Granularity = keyof typeof granularities;
+
+/**
+ * Where a word ends: as the tokenizer's pre-tokenizer splits words (`tokenizer`), or at the word boundaries of Unicode (`unicode`).
+ * `auto` is the tokenizer's rule unless it splits nothing, as those of Gemma, Llama 2, Mistral and Phi-3.
+ */
+export type WordRule = keyof typeof wordRules;
 
 /** How the tokens of a unit become one row; `signed_max` is the value of largest magnitude, with its sign. */
 export type Aggregation = keyof typeof aggregations;
@@ -91,6 +97,18 @@ export interface UnitOptions {
    * the memory limit.
    */
   readonly folder?: string | undefined;
+  /** Where a word ends. By default `auto`. */
+  readonly wordRule?: WordRule | undefined;
+  /**
+   * Give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve` behind
+   * it, in one unit with it or not. For tokens, words and sentences only.
+   */
+  readonly stopContractions?: boolean | undefined;
+  /**
+   * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For tokens,
+   * words and sentences only.
+   */
+  readonly stopUnits?: readonly string[] | undefined;
 }
 
 /** How activations are collected, as a long call. */
@@ -182,7 +200,7 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
   },
 );
 
-export const activationsOptions = translator<UnitOptions, ActivationsOptionsStruct>(
+const activationsFields = translator<UnitOptions, ActivationsOptionsStruct>(
   () => native().eidos_activations_options_init,
   structs.eidos_activations_options.size,
   {
@@ -193,8 +211,17 @@ export const activationsOptions = translator<UnitOptions, ActivationsOptionsStru
     memory_limit: ['memoryLimit', whole],
     shard_bytes: ['shardBytes', whole],
     folder: ['folder', text],
+    word_rule: ['wordRule', word(wordRules)],
+    stop_contractions: ['stopContractions', flag],
+    stop_units: ['stopUnits', texts],
   },
 );
+
+/** As the others; an array brings its own length. */
+export function activationsOptions(options: UnitOptions): ActivationsOptionsStruct {
+  const struct = activationsFields(options);
+  return { ...struct, stop_unit_count: struct.stop_units?.length ?? 0 };
+}
 
 export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
   () => native().eidos_logits_options_init,

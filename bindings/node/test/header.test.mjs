@@ -58,6 +58,7 @@ test('the words of the options have the numbers of the header', () => {
     DEVICE: options.devices,
     NETWORK: options.networks,
     GRANULARITY: options.granularities,
+    WORD_RULE: options.wordRules,
     AGGREGATION: options.aggregations,
     CONTRAST: options.contrasts,
     ICA: options.algorithms,

@@ -224,7 +224,7 @@ public:
                                                                        const ActivationsOptions &options = {},
                                                                        const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return collect(control, eidos_split_model_activations, handle(), texts.data(), texts.size(), &c_options);
     }
 
@@ -241,7 +241,7 @@ public:
     [[nodiscard]] std::vector<Activations> vocabulary_activations_per_split_point(const ActivationsOptions &options = {},
                                                                                   const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return collect(control, eidos_split_model_vocabulary_activations, handle(), &c_options);
     }
 
@@ -303,7 +303,7 @@ public:
     activations_of_token_ids_per_split_point(const TokenIds &sequences, const ActivationsOptions &options = {},
                                              const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
         return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.counts.data(),
                        flat.counts.size(), &c_options);

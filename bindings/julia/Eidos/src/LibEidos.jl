@@ -94,6 +94,10 @@ mutable struct eidos_activations_options
     memory_limit::UInt64
     shard_bytes::UInt64
     folder::Ptr{UInt8}
+    word_rule::UInt32
+    stop_contractions::UInt32
+    stop_units::Ptr{Cstring}
+    stop_unit_count::Csize_t
     eidos_activations_options() = new()
 end
 
@@ -274,9 +278,11 @@ end
 @c eidos_activations_row_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_column_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_truncated_count(activations::Ptr{eidos_activations})::Csize_t
+@c eidos_activations_left_out_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_text_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_is_on_disk(activations::Ptr{eidos_activations})::Int32
 @c eidos_activations_granularity(activations::Ptr{eidos_activations})::UInt32
+@c eidos_activations_word_rule(activations::Ptr{eidos_activations})::UInt32
 @c eidos_activations_aggregation(activations::Ptr{eidos_activations})::UInt32
 @c eidos_activations_model(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring
 @c eidos_activations_split_point(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring

@@ -49,7 +49,7 @@ end
 constant(name) = (found = match(Regex("#define $name (\\d+)"), CODE); found === nothing ? nothing : parse(Int, found[1]))
 
 @testset "constants" begin
-    groups = (TEXT_FORMAT = Eidos.TEXT_FORMATS, HEAD = Eidos.HEADS, DEVICE = Eidos.DEVICES, NETWORK = Eidos.NETWORKS, GRANULARITY = Eidos.GRANULARITIES,
+    groups = (TEXT_FORMAT = Eidos.TEXT_FORMATS, HEAD = Eidos.HEADS, DEVICE = Eidos.DEVICES, NETWORK = Eidos.NETWORKS, GRANULARITY = Eidos.GRANULARITIES, WORD_RULE = Eidos.WORD_RULES,
               AGGREGATION = Eidos.AGGREGATIONS, ICA = Eidos.ALGORITHMS, CONTRAST = Eidos.CONTRASTS, POLE = Eidos.POLES,
               SAMPLING = Eidos.SAMPLINGS)
     for (group, choices) in pairs(groups)
