@@ -490,12 +490,13 @@ fn who_cancels_when_the_last_row_is_encoded_gets_the_meaning() {
 #[test]
 fn a_save_writes_through_links_and_refuses_what_is_not_a_file() {
     use std::os::unix::fs::symlink;
+    type Save<'a> = &'a dyn Fn(&Path) -> eidos::Result<()>;
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let explainer = columns_as_concepts(2, None);
     let rows = Activations::from_rows(vec![1.0, 2.0, 3.0, 4.0], 2, None).unwrap();
     let meaning = interpret(&TopInputs::default(), &explainer, &rows);
-    let saves: [(&str, &dyn Fn(&Path) -> eidos::Result<()>); 2] =
+    let saves: [(&str, Save<'_>); 2] =
         [("explainer", &|path| explainer.save(path)), ("meaning", &|path| meaning.save(path))];
     for (name, save) in saves {
         let (link, target, pipe) = (at(&format!("{name} link")), at(&format!("{name} target")), at(name));
