@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use safetensors::Dtype;
-use safetensors::tensor::{SafeTensors, TensorView};
+use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
 use super::matrix::{About, Activations};
@@ -19,6 +19,7 @@ use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
 use crate::linalg::Rows;
+use crate::safetensors_file;
 use crate::text::{StringTable, Units};
 
 const FORMAT: &str = "eidos.activations";
@@ -417,8 +418,7 @@ fn write_units(path: &Path, about: &About) -> Result<()> {
 
 fn read_units(path: &Path, row_count: usize) -> Result<(Option<Units>, StringTable)> {
     let bytes = read_limited(path, u64::MAX)?;
-    let tensors = SafeTensors::deserialize(&bytes)
-        .map_err(|error| damaged(path, format!("is not a whole safetensors file: {error}")))?;
+    let tensors = safetensors_file::open(&bytes).map_err(|what| damaged(path, what))?;
     let tensors: HashMap<String, TensorView<'_>> = tensors.tensors().into_iter().collect();
     let tensor = |name: &str, dtype: Dtype| {
         let found = tensors.get(name).filter(|view| view.dtype() == dtype && view.shape().len() == 1);

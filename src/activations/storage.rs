@@ -7,6 +7,7 @@ use memmap2::Mmap;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::open_file;
+use crate::safetensors_file;
 
 /// Rows that another library owns (a DLPack tensor, say) and that stay where they are until this is dropped.
 pub trait ForeignRows: Send + Sync {
@@ -94,8 +95,7 @@ impl Shard {
         // SAFETY: the map is read-only and private to this value. A file that another process changes or truncates
         // while it is mapped is outside what any library can guard; complete shards are never written again by us.
         let map = unsafe { Mmap::map(&file) }.map_err(|error| Error::io(path, "map", &error))?;
-        let tensors = safetensors::SafeTensors::deserialize(&map)
-            .map_err(|error| invalid(format!("is not a whole safetensors file: {error}")))?;
+        let tensors = safetensors_file::open(&map).map_err(invalid)?;
         let tensor = tensors.tensor("rows").map_err(|_| invalid("has no tensor `rows`".to_owned()))?;
         if tensor.dtype() != safetensors::Dtype::F32 || tensor.shape() != [rows, columns] {
             let (dtype, shape) = (tensor.dtype(), tensor.shape());
