@@ -18,12 +18,14 @@ mod random;
 mod targets;
 
 use std::any::Any;
+use std::fs::File;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
 
 use random::Random;
+use serde_json::{Value, json};
 use targets::{Place, Seed, Target};
 
 /// How long a case may take.
@@ -64,16 +66,21 @@ impl Plan {
         Self { targets: targets.collect(), turns, seed: number("SEED", 1) }
     }
 
+    /// Whose turn a case is.
+    fn target(&self, case: u64) -> usize {
+        self.turns[(case % self.turns.len() as u64) as usize]
+    }
+
     /// A case by its number: the target, what is around the file, and the file.
     fn case(&self, case: u64) -> (&Target, u8, Vec<u8>) {
-        let (target, seeds) = &self.targets[self.turns[(case % self.turns.len() as u64) as usize]];
+        let (target, seeds) = &self.targets[self.target(case)];
         let mut random = Random::new(self.seed.wrapping_mul(0x1_0000_0000_01b3) ^ case.wrapping_mul(0x9e37_79b9));
         let seed = &seeds[random.below(seeds.len())];
         (target, seed.setting, mutate::mutate(&mut random, target.format, &seed.bytes))
     }
 
-    /// Runs a case; says what is wrong.
-    fn run(&self, case: u64, place: &mut Place) -> Result<(), String> {
+    /// Runs a case: whether it was read, or what is wrong.
+    fn run(&self, case: u64, place: &mut Place) -> Result<bool, String> {
         let (target, setting, bytes) = self.case(case);
         let mut fastest = Duration::MAX;
         // A slow one may have been waiting for others.
@@ -81,9 +88,9 @@ impl Plan {
             let start = Instant::now();
             let result = catch_unwind(AssertUnwindSafe(|| target.check(place, setting, &bytes)));
             fastest = fastest.min(start.elapsed());
-            result.unwrap_or_else(|panic| Err(format!("panicked: {}", words(&*panic))))?;
+            let read = result.unwrap_or_else(|panic| Err(format!("panicked: {}", words(&*panic))))?;
             if fastest <= SLOWEST {
-                return Ok(());
+                return Ok(read);
             }
         }
         Err(format!("took {fastest:?}"))
@@ -115,28 +122,40 @@ fn damaged_and_hostile_files_are_errors_within_a_second() {
     }
     if let Some(case) = setting("CASE") {
         let case = case.parse().expect("the number of a case");
-        return plan.run(case, &mut Place::new()).unwrap_or_else(|what| panic!("{}: {what}", plan.describe(case)));
+        let result = plan.run(case, &mut Place::new());
+        return result.map_or_else(|what| panic!("{}: {what}", plan.describe(case)), drop);
     }
     if let Some(worker) = setting("WORKER") {
         return work(&plan, worker.parse().unwrap(), Path::new(&setting("STATUS").unwrap()));
     }
     let folder = tempfile::tempdir().unwrap();
     let workers: Vec<_> = (0..WORKERS).map(|worker| Worker::start(worker, folder.path())).collect();
-    let failures: Vec<_> = workers.into_iter().filter_map(|worker| worker.wait(&plan)).collect();
+    let results: Vec<_> = workers.into_iter().map(|worker| worker.wait(&plan)).collect();
+    let failures: Vec<_> = results.iter().filter_map(|result| result.as_ref().err().map(String::as_str)).collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
+    // Where no file is read any more, the changes go no further than the first check.
+    for (index, (target, _)) in plan.targets.iter().enumerate() {
+        let read: u64 = results.iter().flatten().map(|counts| counts[index]).sum();
+        eprintln!("{}: {read} changed files were read", target.name);
+        assert!(read > 0, "{} reads none of the files", target.name);
+    }
 }
 
-/// Runs every case of a worker, and says which one it is at.
+/// Runs every case of a worker, and writes down which one it is at; at the end how many files each target has read, or what
+/// went wrong.
 fn work(plan: &Plan, worker: usize, status: &Path) {
     let mut place = Place::new();
     let mut failures = Vec::new();
+    let mut read = vec![0_u64; plan.targets.len()];
     for case in (worker as u64..number("CASES", 30_000)).step_by(WORKERS) {
         std::fs::write(status, case.to_string()).unwrap();
-        if let Err(what) = plan.run(case, &mut place) {
-            failures.push(format!("{}: {what}", plan.describe(case)));
+        match plan.run(case, &mut place) {
+            Ok(was_read) => read[plan.target(case)] += u64::from(was_read),
+            Err(what) => failures.push(format!("{}: {what}", plan.describe(case))),
         }
     }
-    std::fs::write(status, failures.join("\n")).unwrap();
+    let end = if failures.is_empty() { json!({ "read": read }).to_string() } else { failures.join("\n") };
+    std::fs::write(status, end).unwrap();
     // The failures are in the file.
     assert!(failures.is_empty(), "{} cases failed", failures.len());
 }
@@ -144,11 +163,13 @@ fn work(plan: &Plan, worker: usize, status: &Path) {
 struct Worker {
     process: Child,
     status: PathBuf,
+    /// What it prints: panics that the library makes errors of, and the last words of a crash.
+    log: PathBuf,
 }
 
 impl Worker {
     fn start(worker: usize, folder: &Path) -> Self {
-        let status = folder.join(format!("worker-{worker}"));
+        let [status, log] = ["status", "log"].map(|file| folder.join(format!("{worker}.{file}")));
         let limited = format!("ulimit -v {MOST_MEMORY}; exec \"$0\" \"$@\"");
         let process = Command::new("sh")
             .args(["-c", &limited])
@@ -156,20 +177,24 @@ impl Worker {
             .args(["damaged_and_hostile_files_are_errors_within_a_second", "--nocapture"])
             .env("EIDOS_FUZZ_WORKER", worker.to_string())
             .env("EIDOS_FUZZ_STATUS", &status)
+            .stdout(Stdio::null())
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
-        Self { process, status }
+        Self { process, status, log }
     }
 
-    /// Waits for the end; says what went wrong.
-    fn wait(mut self, plan: &Plan) -> Option<String> {
+    /// Waits for the end: how many files each target has read, or what went wrong.
+    fn wait(mut self, plan: &Plan) -> Result<Vec<u64>, String> {
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
                 let at = std::fs::read_to_string(&self.status).unwrap_or_default();
-                return match at.parse() {
-                    Ok(case) => Some(format!("{}: {status}", plan.describe(case))),
-                    Err(_) if status.success() => None,
-                    Err(_) => Some(format!("{at}\n{status}")),
+                let log = std::fs::read(&self.log).unwrap_or_default();
+                let last_words = String::from_utf8_lossy(&log[log.len().saturating_sub(2000)..]);
+                return match (at.parse(), serde_json::from_str::<Value>(&at)) {
+                    (Ok(case), _) => Err(format!("{}: {status}\n{last_words}", plan.describe(case))),
+                    (_, Ok(end)) => Ok(serde_json::from_value(end["read"].clone()).unwrap()),
+                    _ => Err(format!("{at}\n{status}\n{last_words}")),
                 };
             }
             let last = std::fs::metadata(&self.status).and_then(|metadata| metadata.modified());
@@ -177,7 +202,7 @@ impl Worker {
                 self.process.kill().ok();
                 self.process.wait().ok();
                 let case = std::fs::read_to_string(&self.status).unwrap_or_default().parse().unwrap_or_default();
-                return Some(format!("{}: has no end", plan.describe(case)));
+                return Err(format!("{}: has no end", plan.describe(case)));
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -207,5 +232,14 @@ fn every_file_to_begin_with_is_read() {
                 result.unwrap_or_else(|error| panic!("{} {}: {error:?}", target.name, seed.setting));
             }
         }
+    }
+}
+
+#[test]
+fn the_cases_are_always_the_same() {
+    let [first, second] = [(); 2].map(|()| Plan::new());
+    for case in (0..2000).step_by(7) {
+        let [first, second] = [&first, &second].map(|plan| plan.case(case));
+        assert!((first.0.name, first.1, first.2) == (second.0.name, second.1, second.2), "{case}");
     }
 }

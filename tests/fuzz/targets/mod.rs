@@ -39,13 +39,13 @@ pub fn all() -> Vec<Target> {
 }
 
 impl Target {
-    /// Runs one case: says what is wrong with an error that nobody should get.
-    pub fn check(&self, place: &mut Place, setting: u8, bytes: &[u8]) -> Result<(), String> {
-        let Err(error) = (self.run)(place, setting, bytes) else { return Ok(()) };
+    /// Runs one case: whether it was read, or what is wrong with an error that nobody should get.
+    pub fn check(&self, place: &mut Place, setting: u8, bytes: &[u8]) -> Result<bool, String> {
+        let Err(error) = (self.run)(place, setting, bytes) else { return Ok(true) };
         if error.code() == ErrorCode::Internal || error.message().is_empty() || error.hint_text().is_empty() {
             return Err(format!("{error:?}"));
         }
-        Ok(())
+        Ok(false)
     }
 }
 

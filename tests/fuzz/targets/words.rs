@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Once;
 use std::time::Duration;
 
 use eidos::chat::{ChatAnswer, ChatModel, ChatRequest, Failure};
@@ -168,15 +169,18 @@ fn hub_seeds() -> Vec<Seed> {
 /// A hub that answers so when it is asked what a file is, and when it is asked for the file.
 fn hub_server(place: &mut Place, _: u8, bytes: &[u8]) -> Result<(), Error> {
     let cache = place.folder("downloads", |_| ());
-    let control = Control::new();
+    let (control, patience) = (Control::new(), Once::new());
     let served = serving(
         bytes,
-        // Whoever repeats a request pauses before. What was answered once is read by then.
-        |request| {
-            if !request.starts_with(b"HEAD") {
-                std::thread::sleep(Duration::from_millis(20));
-                control.cancel();
-            }
+        // A request that failed is repeated after pauses that are longer than a case may take.
+        |_| {
+            let control = control.clone();
+            patience.call_once(|| {
+                std::thread::spawn(move || {
+                    std::thread::sleep(Duration::from_millis(60));
+                    control.cancel();
+                });
+            });
         },
         |address| {
             let options = HubOptions {
