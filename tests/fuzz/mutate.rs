@@ -28,7 +28,7 @@ const LARGEST: usize = 1 << 20;
 /// Changes a file one to five times.
 pub fn mutate(random: &mut Random, format: Format, bytes: &[u8]) -> Vec<u8> {
     let mut bytes = bytes.to_vec();
-    for _ in 0..1 + random.below(3) * random.below(3) {
+    for _ in 0..=random.below(3) * random.below(3) {
         let before = bytes.len();
         // Most changes keep the file's form, so that they reach what lies behind the first check.
         bytes = if random.one_in(6) { any(random, bytes) } else { formed(random, format, bytes) };

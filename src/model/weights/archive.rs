@@ -135,7 +135,7 @@ fn named(bytes: &[u8], start: usize) -> Option<&[u8]> {
 }
 
 /// The lines of the directory by the names of their entries, each of which is there once, at a place of its own.
-fn entries<'a>(mut lines: Vec<(&'a [u8], Line)>, directory: usize) -> Result<HashMap<&'a [u8], Line>, String> {
+fn entries(mut lines: Vec<(&[u8], Line)>, directory: usize) -> Result<HashMap<&[u8], Line>, String> {
     let damaged = |name: &[u8], what: &str| {
         format!("is a damaged archive: its entry `{}` {what}", shown(&String::from_utf8_lossy(name)))
     };

@@ -263,7 +263,7 @@ fn with_vocabulary(model: &[u8], vocabulary: &[u8]) -> Vec<u8> {
 
 fn vocabulary_seeds() -> Vec<Seed> {
     let model = read("gguf/llama/model.gguf");
-    let files = names("gguf_tokenizers").into_iter().filter(|name| name.ends_with(".gguf"));
+    let files = names("gguf_tokenizers").into_iter().filter(|name| name.contains(".gguf"));
     in_order(files.map(|file| with_vocabulary(&model, &read(&format!("gguf_tokenizers/{file}")))))
 }
 
