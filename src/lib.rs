@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, linalg, files, gguf, retry, threads,
-//! error, control`.
+//! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, linalg, files, gguf, safetensors_file,
+//! retry, threads, error, control`.
 
 pub mod activations;
 pub mod chat;
@@ -33,6 +33,7 @@ mod gguf;
 #[cfg(any(feature = "hub", feature = "chat"))]
 mod net;
 mod retry;
+mod safetensors_file;
 mod threads;
 
 pub use activations::{Activations, CollectOptions, LogitsOptions, Provenance};

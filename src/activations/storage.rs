@@ -8,6 +8,7 @@ use memmap2::Mmap;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{Access, check_named, map, map_file};
+use crate::safetensors_file;
 
 /// Rows that another library owns (a DLPack tensor, say) and that stay where they are until this is dropped.
 pub trait ForeignRows: Send + Sync {
@@ -89,8 +90,7 @@ impl Shard {
                 .detail("path", path.display())
         };
         let map = map(path, access)?;
-        let tensors = safetensors::SafeTensors::deserialize(&map)
-            .map_err(|error| invalid(format!("is not a whole safetensors file: {error}")))?;
+        let tensors = safetensors_file::open(&map).map_err(invalid)?;
         let tensor = tensors.tensor("rows").map_err(|_| invalid("has no tensor `rows`".to_owned()))?;
         if tensor.dtype() != safetensors::Dtype::F32 || tensor.shape() != [rows, columns] {
             let (dtype, shape) = (tensor.dtype(), tensor.shape());

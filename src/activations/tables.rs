@@ -10,6 +10,7 @@ use super::manifest::damaged;
 use super::matrix::About;
 use crate::error::{Error, Result};
 use crate::files::{Access, map, read_limited, write_atomically};
+use crate::safetensors_file;
 use crate::text::{StringTable, Units};
 
 pub(super) const UNITS: &str = "units.safetensors";
@@ -90,8 +91,7 @@ pub(super) fn write_units(path: &Path, about: &About) -> Result<()> {
 
 pub(super) fn read_units(path: &Path, row_count: usize) -> Result<(Option<Units>, StringTable)> {
     let bytes = read_limited(path, u64::MAX)?;
-    let tensors = SafeTensors::deserialize(&bytes)
-        .map_err(|error| damaged(path, format!("is not a whole safetensors file: {error}")))?;
+    let tensors = safetensors_file::open(&bytes).map_err(|what| damaged(path, what))?;
     let tensors: HashMap<String, TensorView<'_>> = tensors.tensors().into_iter().collect();
     let tensor = |name: &str, dtype: Dtype| {
         let found = tensors.get(name).filter(|view| view.dtype() == dtype && view.shape().len() == 1);
