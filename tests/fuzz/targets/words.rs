@@ -54,37 +54,6 @@ fn answer_seeds() -> Vec<Seed> {
     in_order(answers.map(<[u8]>::to_vec))
 }
 
-fn answer(&self, _: &ChatRequest, _: &Control) -> Result<ChatAnswer, Failure> {
-        Ok(ChatAnswer::of(self.0))
-    }
-}
-
-/// Labels by a model that always says the same.
-pub fn labelled(answer: &str) -> Result<Interpretation, Error> {
-    let chat = Chat::with_model(Same(answer), ChatOptions::default())?;
-    let scoring = Scoring { passages: 2, per_request: 3, ..Scoring::default() };
-    let labels = LlmLabels { examples: 3, context: 2, scoring: Some(scoring), ..LlmLabels::default() };
-    labels.interpret(concepts(), activations(), &chat, &Control::new())
-}
-
-fn answer_seeds() -> Vec<Seed> {
-    let answers: [&[u8]; 8] = [
-        br#"{"label": "praise"}"#,
-        br#"{"label": "praise", "answers": [1, 0, 1]}"#,
-        br#"{"answers": [true, false, "1"]}"#,
-        b"```json\n{\"label\": \"praise\"}\n```",
-        b"Sure! {\"label\": \"praise.\", \"why\": [{\"a\": 1}]} I hope that helps.",
-        b"<think>maybe {\"label\": \"wrong\"}?</think>\n\n{\"label\": \"praise\"}",
-        b"**Label:** praise\n",
-        b"[1, 2] no: [1, 0, 1]",
-    ];
-    in_order(answers.map(<[u8]>::to_vec))
-}
-
-/// How many lists and objects an answer may begin, to be a case. Reading takes a time that grows with the square of their number,
-/// which is a second for some twenty thousand.
-const MOST_BRACKETS: usize = 2000;
-
 fn answer(_: &mut Place, _: u8, bytes: &[u8]) -> Result<(), Error> {
     let meaning = labelled(&String::from_utf8_lossy(bytes))?;
     Interpretation::from_json(meaning.to_json()?.as_bytes())?;
