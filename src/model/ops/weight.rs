@@ -7,8 +7,9 @@ use candle_core::{Device, Tensor};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
-use super::{values, vector};
+use super::operation::lend;
 use crate::error::{Error, Result};
+use crate::kernels;
 use crate::model::weights::{Blocks, NumberType, Stored};
 
 /// A matrix `(rows, columns)`. In main memory its numbers stay as the file has them, quantised ones as well, and rows become
@@ -109,10 +110,10 @@ impl Weight {
         match self {
             Self::F32(tensor) => {
                 let columns = tensor.dim(1)?;
-                values(tensor, |values| part(values, rows, columns).map(|rows| panel.copy_from_slice(rows)))??;
+                lend(tensor, |values| part(values, rows, columns).map(|rows| panel.copy_from_slice(rows)))??;
             }
             Self::F16(matrix) => matrix.part(rows)?.convert_to_f32_slice(panel),
-            Self::Bf16(matrix) => vector::widen(matrix.part(rows)?, panel),
+            Self::Bf16(matrix) => kernels::widen(matrix.part(rows)?, panel),
             Self::Blocks(matrix) => matrix.write(rows, panel)?,
         }
         Ok(())
