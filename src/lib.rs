@@ -35,6 +35,10 @@ mod net;
 mod retry;
 mod threads;
 
+// The helpers of the integration tests are used within the crate as well, where they call it by its name.
+#[cfg(test)]
+extern crate self as eidos;
+
 pub use activations::{Activations, CollectOptions, LogitsOptions, Provenance};
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
 pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
@@ -45,5 +49,5 @@ pub use interpret::{
     ConceptInputs, DetectionScore, Input, Interpretation, Label, LabelError, Labelling, LlmLabels, Pole, Sampling,
     Scoring, TopInputs,
 };
-pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint};
+pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
 pub use text::{Aggregation, Granularity};

@@ -29,13 +29,7 @@ impl SplitModel {
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] when there is no target, or one is beyond the logits; else those of
     /// [`SplitModel::logits_from`].
-    pub fn gradient(
-        &self,
-        path: &str,
-        rows: &Tensor,
-        sequences: &[&[u32]],
-        targets: &[TargetLogit],
-    ) -> Result<Tensor> {
+    pub fn gradient(&self, path: &str, rows: &Tensor, sequences: &[&[u32]], targets: &[TargetLogit]) -> Result<Tensor> {
         let (site, rows) = self.replacement(path, rows, sequences)?;
         if targets.is_empty() {
             return Err(Error::argument("there is no logit to take the gradient of").hint("give at least one target"));
@@ -57,7 +51,8 @@ fn sum_of(logits: &Tensor, targets: &[TargetLogit]) -> Result<Tensor> {
     let (rows, columns) = logits.dims2()?;
     if let Some(target) = targets.iter().find(|target| target.row >= rows || target.column >= columns) {
         let TargetLogit { row, column, .. } = target;
-        let message = format!("the target in row {row}, column {column} is beyond the logits, {rows} rows of {columns}");
+        let message =
+            format!("the target in row {row}, column {column} is beyond the logits, {rows} rows of {columns}");
         return Err(Error::argument(message)
             .hint("count rows and columns from 0")
             .detail("row", row)

@@ -27,6 +27,8 @@ mod plan;
 mod split_model;
 mod tap;
 mod weights;
+#[cfg(test)]
+mod whole;
 
 pub use batch::plan_batches;
 pub use gradient::TargetLogit;

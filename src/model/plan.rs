@@ -13,7 +13,7 @@ use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::load::about;
 use crate::model::module_path::{Module, ModuleTree, Node};
-use crate::model::ops::{Embedding, Linear, Norm};
+use crate::model::ops::{Embedding, Implementation, Linear, Norm};
 use crate::model::options::{DeviceChoice, LoadOptions};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
@@ -129,6 +129,7 @@ impl ModelPlan {
             layers,
             weight_bytes: bytes,
             device,
+            implementation: Implementation::Kernels,
             whole: self.options.whole,
             fingerprint: self.hash.finalize().into(),
             tokenizer: None,

@@ -50,6 +50,8 @@ pub struct SplitModel {
     /// What their numbers take in memory.
     pub(super) weight_bytes: usize,
     pub(super) device: Device,
+    /// Which implementation of its operations it runs.
+    pub(super) implementation: Implementation,
     /// Whether all layers are there, up to the head.
     pub(super) whole: bool,
     pub(super) fingerprint: [u8; 32],
@@ -230,7 +232,7 @@ impl SplitModel {
             return Err(Error::argument(message).hint("give one row for each token of each text, in their order"));
         }
         self.check(sequences)?;
-        Ok((site, rows.to_device(&self.device)?.to_dtype(DType::F32)?.contiguous()?))
+        Ok((site, self.implementation.begin(rows.to_device(&self.device)?)?.contiguous()?))
     }
 
     /// The module whose rows are to be replaced: its path, its width and its site, in a model that runs to its head.
@@ -307,7 +309,7 @@ impl SplitModel {
             layers: &self.layers,
             device: &self.device,
             rows,
-            implementation: Implementation::Kernels,
+            implementation: self.implementation,
             tap,
         }
     }

@@ -8,6 +8,7 @@ mod activation;
 mod attention;
 #[cfg(test)]
 mod check;
+mod custom;
 mod embedding;
 mod frequencies;
 mod gate;

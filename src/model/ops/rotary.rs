@@ -11,6 +11,7 @@ use crate::model::blueprint::RotarySettings;
 
 /// The rotations of the rows of a batch, made once for a pass.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_field_names, reason = "`rotary_dim` is what everybody calls it")]
 pub(crate) struct Rotary {
     /// `(rows, rotary_dim / 2)`.
     cosines: Tensor,

@@ -131,6 +131,28 @@ impl Weight {
     }
 }
 
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+impl Weight {
+    /// A matrix `(rows, columns)` in main memory of values that are rounded to a type of number.
+    pub fn rounded(values: &[f32], (rows, columns): (usize, usize), numbers: &NumberType) -> Self {
+        let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
+        match numbers {
+            NumberType::F16 => {
+                Self::F16(Matrix { values: values.iter().copied().map(f16::from_f32).collect(), rows, columns })
+            }
+            NumberType::Bf16 => {
+                Self::Bf16(Matrix { values: values.iter().copied().map(bf16::from_f32).collect(), rows, columns })
+            }
+            NumberType::Blocks(kind) => {
+                let blocks = candle_core::quantized::QTensor::quantize(&tensor, *kind).unwrap();
+                Self::Blocks(Blocks::new(*kind, &blocks.data().unwrap(), rows, columns))
+            }
+            _ => Self::F32(tensor),
+        }
+    }
+}
+
 impl fmt::Debug for Weight {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let shape = self.shape().unwrap_or_default();
