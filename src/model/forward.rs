@@ -154,7 +154,7 @@ impl<'a> Pass<'a, '_> {
     }
 
     /// What the attention of each block of a stack knows of positions, `table` being the stack's table for distances.
-    fn attention_positions(&self, blocks: &Range<usize>, table: Option<&Tensor>) -> Result<Vec<Arc<Positions>>> {
+    pub fn attention_positions(&self, blocks: &Range<usize>, table: Option<&Tensor>) -> Result<Vec<Arc<Positions>>> {
         let mut all: Vec<Arc<Positions>> = Vec::with_capacity(blocks.len());
         for settings in &self.blueprint.attention[blocks.clone()] {
             let known = all.iter().find(|known| known.settings() == settings).map(Arc::clone);

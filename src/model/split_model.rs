@@ -303,7 +303,7 @@ impl SplitModel {
         Ok(())
     }
 
-    fn pass<'a, 'b>(&'a self, rows: &'a TokenRows, tap: &'a mut Tap<'b>) -> Pass<'a, 'b> {
+    pub(super) fn pass<'a, 'b>(&'a self, rows: &'a TokenRows, tap: &'a mut Tap<'b>) -> Pass<'a, 'b> {
         Pass {
             blueprint: &self.blueprint,
             layers: &self.layers,

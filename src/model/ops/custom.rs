@@ -110,7 +110,7 @@ impl<O: Operation<1>> CustomOp1 for Custom<O> {
     }
 
     fn bwd(&self, rows: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
-        let [rows] = self.operation.backward([&rows.detach()], gradient)?;
+        let [rows] = self.operation.backward([&rows.detach()], &gradient.detach())?;
         Ok(Some(rows))
     }
 }
@@ -147,7 +147,7 @@ impl<O: Operation<2>> CustomOp2 for Custom<O> {
         _: &Tensor,
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>)> {
-        let [left, right] = self.operation.backward([&left.detach(), &right.detach()], gradient)?;
+        let [left, right] = self.operation.backward([&left.detach(), &right.detach()], &gradient.detach())?;
         Ok((Some(left), Some(right)))
     }
 }
@@ -190,7 +190,7 @@ impl<O: Operation<3>> CustomOp3 for Custom<O> {
         gradient: &Tensor,
     ) -> candle_core::Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let inputs = [&first.detach(), &second.detach(), &third.detach()];
-        let [first, second, third] = self.operation.backward(inputs, gradient)?;
+        let [first, second, third] = self.operation.backward(inputs, &gradient.detach())?;
         Ok((Some(first), Some(second), Some(third)))
     }
 }

@@ -76,7 +76,7 @@ pub(super) fn gradients<const N: usize>(
     let variables = inputs.iter().map(|input| Var::from_tensor(&input.detach()));
     let variables = variables.collect::<candle_core::Result<Vec<_>>>()?;
     let result = function(std::array::from_fn(|index| variables[index].as_tensor()))?;
-    let mut gradients = (result * gradient.detach())?.sum_all()?.backward()?;
+    let mut gradients = (result * gradient)?.sum_all()?.backward()?;
     let absent = || Error::internal(format!("the operation `{name}` lost the gradient of an input"));
     let gradients = variables.iter().map(|variable| gradients.remove(variable).ok_or_else(absent));
     gradients.collect::<Result<Vec<_>>>()?.try_into().map_err(|_| absent())
