@@ -7,7 +7,7 @@ use candle_core::{Device, Tensor};
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
-use crate::model::layers::Weight;
+use crate::model::ops::Weight;
 use crate::model::weights::{Share, Stored, Weights};
 
 /// A parameter of a module: where it may lie in a file, the likeliest place first, and its shape.

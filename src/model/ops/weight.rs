@@ -7,8 +7,9 @@ use candle_core::{Device, Tensor};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
-use super::{values, vector};
+use super::operation::lend;
 use crate::error::{Error, Result};
+use crate::kernels;
 use crate::model::weights::{Blocks, NumberType, Stored};
 
 /// A matrix `(rows, columns)`. In main memory its numbers stay as the file has them, quantised ones as well, and rows become
@@ -109,10 +110,10 @@ impl Weight {
         match self {
             Self::F32(tensor) => {
                 let columns = tensor.dim(1)?;
-                values(tensor, |values| part(values, rows, columns).map(|rows| panel.copy_from_slice(rows)))??;
+                lend(tensor, |values| part(values, rows, columns).map(|rows| panel.copy_from_slice(rows)))??;
             }
             Self::F16(matrix) => matrix.part(rows)?.convert_to_f32_slice(panel),
-            Self::Bf16(matrix) => vector::widen(matrix.part(rows)?, panel),
+            Self::Bf16(matrix) => kernels::widen(matrix.part(rows)?, panel),
             Self::Blocks(matrix) => matrix.write(rows, panel)?,
         }
         Ok(())
@@ -127,6 +128,28 @@ impl Weight {
         let mut values = vec![0.0; rows * columns];
         self.write(0..rows, &mut values)?;
         Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+impl Weight {
+    /// A matrix `(rows, columns)` in main memory of values that are rounded to a type of number.
+    pub fn rounded(values: &[f32], (rows, columns): (usize, usize), numbers: &NumberType) -> Self {
+        let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
+        match numbers {
+            NumberType::F16 => {
+                Self::F16(Matrix { values: values.iter().copied().map(f16::from_f32).collect(), rows, columns })
+            }
+            NumberType::Bf16 => {
+                Self::Bf16(Matrix { values: values.iter().copied().map(bf16::from_f32).collect(), rows, columns })
+            }
+            NumberType::Blocks(kind) => {
+                let blocks = candle_core::quantized::QTensor::quantize(&tensor, *kind).unwrap();
+                Self::Blocks(Blocks::new(*kind, &blocks.data().unwrap(), rows, columns))
+            }
+            _ => Self::F32(tensor),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! How fast the pairs of columns of rotary positions turn.
+//! The frequencies of rotary positions.
 
 use std::f32::consts::PI;
 
@@ -14,12 +14,12 @@ impl RotarySettings {
         }
     }
 
-    /// By which angle each pair of columns turns from one position to the next, in a text of `length` tokens: pair `i`
-    /// of `width` columns by `theta^(-2i / width)`, changed as the scaling says.
+    /// The angle by which each pair of columns is rotated from one position to the next, in a text of `length` tokens: for
+    /// pair `i` of `rotary_dim` columns `theta^(-2i / rotary_dim)`, changed as the scaling says.
     ///
     /// Rounded where PyTorch rounds, because at position 8000 a last digit of a frequency is visible.
     pub fn frequencies(&self, length: usize) -> Vec<f32> {
-        let exponents = (0..self.width.div_ceil(2)).map(|index| (index * 2) as f32 / self.width as f32);
+        let exponents = (0..self.rotary_dim.div_ceil(2)).map(|index| (index * 2) as f32 / self.rotary_dim as f32);
         let waves = |theta: f64| {
             let theta = f64::from(theta as f32);
             exponents.clone().map(move |exponent| theta.powf(f64::from(exponent)) as f32)
@@ -29,7 +29,8 @@ impl RotarySettings {
             RotaryScaling::None => plain().collect(),
             RotaryScaling::Linear { factor } => plain().map(|frequency| frequency / *factor as f32).collect(),
             RotaryScaling::Dynamic { factor, positions } => {
-                let (length, positions, width) = (length.max(*positions) as f64, *positions as f64, self.width as f64);
+                let (length, positions, width) =
+                    (length.max(*positions) as f64, *positions as f64, self.rotary_dim as f64);
                 let growth = factor * length / positions - (factor - 1.0);
                 waves(self.theta * growth.powf(width / (width - 2.0))).map(|wave| 1.0 / wave).collect()
             }

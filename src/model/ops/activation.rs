@@ -1,9 +1,12 @@
 //! Element-wise functions between projections.
 
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
 use candle_core::Tensor;
 
-use super::{multiply, pairwise, vector, with_values};
+use super::operation::{Operation, Values};
 use crate::error::{Error, ErrorCode, Result};
+use crate::kernels;
 use crate::model::config::Config;
 
 /// An element-wise function.
@@ -64,47 +67,54 @@ impl Activation {
             .detail("value", name))
     }
 
-    /// The function of each value.
-    pub fn forward(self, rows: &Tensor) -> Result<Tensor> {
-        match with_values(rows, |input| self.on_slice(input)) {
-            Some(result) => Ok(Tensor::from_vec(result, rows.shape(), rows.device())?),
-            None => self.composed(rows),
-        }
+    /// The derivative at each value; that of a kink is 0, as in PyTorch.
+    fn derivative(self, rows: &Tensor) -> Result<Tensor> {
+        // x sigmoid(factor x)
+        let swish = |factor: f64| -> Result<Tensor> {
+            let sigmoid = candle_nn::ops::sigmoid(&(rows * factor)?)?;
+            Ok(((&sigmoid * (1.0 - &sigmoid)?)? * rows)?.affine(factor, 0.0)?.add(&sigmoid)?)
+        };
+        Ok(match self {
+            Self::Gelu => {
+                let density = ((rows.sqr()? * -0.5)?.exp()? * (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2))?;
+                (((rows * FRAC_1_SQRT_2)?.erf()? + 1.0)? * 0.5)?.add(&(density * rows)?)?
+            }
+            Self::GeluTanh => {
+                let (factor, cubic) = (FRAC_2_SQRT_PI * FRAC_1_SQRT_2, 0.044_715);
+                let square = rows.sqr()?;
+                let tanh = ((((&square * cubic)? + 1.0)? * rows)? * factor)?.tanh()?;
+                let inner = ((&square * (3.0 * cubic))? + 1.0)?.affine(0.5 * factor, 0.0)?;
+                let slope = ((1.0 - tanh.sqr()?)? * (inner * rows)?)?;
+                (((tanh + 1.0)? * 0.5)? + slope)?
+            }
+            Self::GeluQuick => swish(1.702)?,
+            Self::Silu => swish(1.0)?,
+            Self::Relu => rows.gt(0.0)?.to_dtype(rows.dtype())?,
+            Self::Tanh => (1.0 - rows.tanh()?.sqr()?)?,
+        })
     }
+}
 
-    /// The function of each value of `gate`, times the value of `up`: both steps of a gated MLP at once, with the
-    /// bits of one after the other.
-    pub fn gate(self, gate: &Tensor, up: &Tensor) -> Result<Tensor> {
-        let Self::Silu = self else { return multiply(&self.forward(gate)?, up) };
-        pairwise(
-            gate,
-            up,
-            #[inline(always)]
-            |gate, up| vector::silu(gate) * up,
-        )
-        .unwrap_or_else(|| Ok((self.composed(gate)? * up)?))
-    }
+impl Operation<1> for Activation {
+    const NAME: &'static str = "activation";
 
-    fn on_slice(self, input: &[f32]) -> Vec<f32> {
-        match self {
-            Self::Gelu => vector::map(input, vector::gelu),
-            Self::GeluTanh => vector::map(input, vector::gelu_tanh),
-            Self::GeluQuick => vector::map(
-                input,
-                #[inline(always)]
-                |x| x / (1.0 + crate::linalg::exp(-1.702 * x)),
-            ),
-            Self::Silu => vector::map(input, vector::silu),
-            Self::Relu => vector::map(
-                input,
+    fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
+        let values = rows.values;
+        Ok(match self {
+            Self::Gelu => kernels::map(values, kernels::gelu),
+            Self::GeluTanh => kernels::map(values, kernels::gelu_tanh),
+            Self::GeluQuick => kernels::map(values, kernels::gelu_quick),
+            Self::Silu => kernels::map(values, kernels::silu),
+            Self::Relu => kernels::map(
+                values,
                 #[inline(always)]
                 |x| x.max(0.0),
             ),
-            Self::Tanh => input.iter().map(|x| x.tanh()).collect(),
-        }
+            Self::Tanh => values.iter().map(|x| x.tanh()).collect(),
+        })
     }
 
-    fn composed(self, rows: &Tensor) -> Result<Tensor> {
+    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
         Ok(match self {
             Self::Gelu => rows.gelu_erf()?,
             Self::GeluTanh => rows.gelu()?,
@@ -114,19 +124,31 @@ impl Activation {
             Self::Tanh => rows.tanh()?,
         })
     }
+
+    /// In closed form: candle's own derivatives of gelu have constants of six digits.
+    fn backward(&self, [rows]: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
+        Ok([(gradient * self.derivative(rows)?)?])
+    }
 }
 
 /// `cap tanh(x / cap)`: values that cannot grow beyond `cap`.
-pub(crate) fn soft_cap(rows: &Tensor, cap: f32) -> Result<Tensor> {
-    let capped = with_values(rows, |values| {
-        vector::map(
-            values,
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoftCap(pub f32);
+
+impl Operation<1> for SoftCap {
+    const NAME: &'static str = "soft_cap";
+
+    fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
+        let cap = self.0;
+        Ok(kernels::map(
+            rows.values,
             #[inline(always)]
-            |value| vector::tanh(value / cap) * cap,
-        )
-    });
-    match capped {
-        Some(capped) => Ok(Tensor::from_vec(capped, rows.shape(), rows.device())?),
-        None => Ok(((rows / f64::from(cap))?.tanh()? * f64::from(cap))?),
+            move |value| kernels::soft_cap(value, cap),
+        ))
+    }
+
+    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+        let cap = f64::from(self.0);
+        Ok(((rows / cap)?.tanh()? * cap)?)
     }
 }

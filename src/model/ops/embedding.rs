@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::{Weight, scaled};
+use super::{Implementation, Scale, Weight};
 use crate::error::Result;
 
 /// Rows by their number.
@@ -24,12 +24,16 @@ impl Embedding {
 
     /// All rows, `(count, width)`.
     pub fn rows(&self) -> Result<Tensor> {
-        scaled(&self.table.tensor()?, self.scale)
+        self.scaled(self.table.tensor()?)
     }
 
     /// The rows of the numbers, `(numbers, width)`. The caller has checked that every number is in the table.
     pub fn forward(&self, numbers: &[u32]) -> Result<Tensor> {
-        scaled(&self.look_up(numbers)?, self.scale)
+        self.scaled(self.look_up(numbers)?)
+    }
+
+    fn scaled(&self, rows: Tensor) -> Result<Tensor> {
+        Scale::apply(self.scale, rows, Implementation::Kernels)
     }
 
     fn look_up(&self, numbers: &[u32]) -> Result<Tensor> {
