@@ -1,5 +1,5 @@
-//! Writes everything that says the same as `src/ffi`: the header, its description as JSON, the list of symbols and the test of
-//! the layout. `make header` runs it.
+//! Writes everything that says the same as `src/ffi`: the header, its description as JSON, the list of symbols, the test of
+//! the layout, and the low layers and the options of the C++, Julia and Node bindings. `make header` runs it.
 //!
 //! [`read`] says how the declarations are understood. A new function, option or enumeration is written in `src/ffi` only; a new
 //! file there is added to [`SECTIONS`]; a new language is a module here and a line in [`files`].
@@ -7,10 +7,12 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod cpp;
 mod header;
 mod layout;
 mod model;
 mod read;
+mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
 const SECTIONS: [&str; 15] = [
@@ -57,6 +59,8 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>> {
         ("include/eidos.api.json", json),
         ("tests/abi/symbols.txt", layout::symbols(&api)),
         ("tests/abi/layout.c", layout::layout(&api)),
+        ("bindings/cpp/include/eidos/enumerations.hpp", cpp::enumerations(&api)),
+        ("bindings/cpp/include/eidos/options.hpp", cpp::options(&api)),
     ])
 }
 

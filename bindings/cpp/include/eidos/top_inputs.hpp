@@ -4,44 +4,15 @@
 
 #include "activations.hpp"
 #include "control.hpp"
-#include "detail/call.hpp"
 #include "explainer.hpp"
 #include "interpretation.hpp"
+#include "options.hpp"
 #include "split_model.hpp"
 #include "strings.hpp"
 
 #include <eidos.h>
 
-#include <cstddef>
-#include <cstdint>
-#include <vector>
-
 namespace eidos {
-
-/// Which inputs to list.
-struct TopInputsOptions {
-    /// How many inputs to list for each concept, at least 1; fewer are listed where there are fewer.
-    std::uint64_t k = 5;
-    /// Which concepts, in the order wanted; empty means all.
-    std::vector<std::size_t> concepts = {};
-    /// Also list the inputs with the most negative activations.
-    bool negative_pole = false;
-};
-
-namespace detail {
-
-/// Options as eidos.h wants them; they point into `options`.
-inline eidos_top_inputs_options to_c(const TopInputsOptions &options EIDOS_LIFETIMEBOUND)
-{
-    eidos_top_inputs_options result = defaults(eidos_top_inputs_options_init);
-    result.k = options.k;
-    result.concepts = options.concepts.empty() ? nullptr : options.concepts.data();
-    result.concept_count = options.concepts.size();
-    result.negative_pole = options.negative_pole ? 1 : 0;
-    return result;
-}
-
-} // namespace detail
 
 /// The inputs that excite each concept most, among activations that are there already. Occurrences of the same text count
 /// once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
