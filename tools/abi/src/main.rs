@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 mod cpp;
 mod header;
+mod julia;
 mod layout;
 mod model;
 mod read;
@@ -61,6 +62,8 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>> {
         ("tests/abi/layout.c", layout::layout(&api)),
         ("bindings/cpp/include/eidos/enumerations.hpp", cpp::enumerations(&api)),
         ("bindings/cpp/include/eidos/options.hpp", cpp::options(&api)),
+        ("bindings/julia/Eidos/src/LibEidos.jl", julia::library(&api)),
+        ("bindings/julia/Eidos/src/generated.jl", julia::options(&api)),
     ])
 }
 

@@ -93,16 +93,7 @@ then each column is a token. With a function as first argument (`do`), they are
 closed after it.
 
 # Keywords
-* `granularity`: what one column stands for: a `:word`, `:token`, `:sentence` or `:sample` (a text), or each position with
-  `:all_tokens`, or the first one with `:cls_token`.
-* `aggregation`: how the tokens of a unit become one column: their `:mean`, `:sum`, `:max`, `:min`, `:signed_max` (the value
-  of largest magnitude), or the `:first` or `:last` of them.
-* `folder`: where columns are written, in shards; an interrupted call with the same folder goes on where it stopped.
-  Without it they are in memory.
-* `memory_limit`: bytes in memory, beyond which columns go to a temporary folder (4 GiB).
-* `shard_bytes`: the most bytes of a shard (256 MiB).
-* `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
-  Results do not depend on them.
+$(keyword_docs(ACTIVATIONS_OPTIONS_DOCS))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
@@ -135,13 +126,6 @@ collect_activations(model, texts, options, control, out, err) =
     LibEidos.eidos_split_model_activations(model, texts, length(texts), options, control, out, length(out), err)
 collect_activations(model, ::Vocabulary, options, control, out, err) =
     LibEidos.eidos_split_model_vocabulary_activations(model, options, control, out, length(out), err)
-
-activations_options(; granularity = :word, aggregation = :mean, threads = nothing, batch_tokens = nothing,
-                    memory_limit = nothing, shard_bytes = nothing, folder = nothing) =
-    Options{LibEidos.eidos_activations_options}(;
-        granularity = choice(:granularity, granularity, GRANULARITIES),
-        aggregation = choice(:aggregation, aggregation, AGGREGATIONS),
-        threads, batch_tokens, memory_limit, shard_bytes, folder)
 
 # --- The numbers -------------------------------------------------------------------------------------------------------
 
