@@ -3,10 +3,11 @@ import { floats, index, record, text, texts, whole } from './arguments';
 import { runOnPool, runWithControl, type CallOptions } from './call';
 import { DLPackTensor, dlpackResource } from './dlpack';
 import { check } from './errors';
+import { aggregations, granularities, type Aggregation, type Granularity } from './generated/abi';
 import { Handle, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, sizeIn, textsForC } from './native';
 import type { Out, Pointer, Texts } from './native';
-import { aggregations, granularities, wordOf, type Aggregation, type Granularity } from './options';
+import { wordOf } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 
 /** Where a unit stands in the texts that the activations were collected from. */

@@ -11,13 +11,13 @@ export type { ChatAnswer, ChatOptions, ChatRequest } from './chat';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type FitReport } from './explainer';
+export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, Network, Sampling } from './generated/abi';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
-export type { ConceptLabel, LabelUsage, LlmLabelsOptions, Sampling } from './llm-labels';
+export type { ConceptLabel, LabelUsage } from './llm-labels';
 export type {
   ActivationsOptions,
-  Aggregation,
-  Granularity,
   IcaOptions,
+  LlmLabelsOptions,
   LoadOptions,
   LogitsOptions,
   TopInputsOfTextsOptions,

@@ -12,6 +12,7 @@ mod header;
 mod julia;
 mod layout;
 mod model;
+mod node;
 mod read;
 mod words;
 
@@ -64,6 +65,8 @@ fn files(root: &Path) -> Result<Vec<(&'static str, String)>> {
         ("bindings/cpp/include/eidos/options.hpp", cpp::options(&api)),
         ("bindings/julia/Eidos/src/LibEidos.jl", julia::library(&api)),
         ("bindings/julia/Eidos/src/generated.jl", julia::options(&api)),
+        ("bindings/node/src/generated/abi.ts", node::abi(&api)),
+        ("bindings/node/src/generated/options.ts", node::options(&api)),
     ])
 }
 
