@@ -1,13 +1,14 @@
 //! Writes everything that says the same as `src/ffi`: the header, its description as JSON, the list of symbols, the test of
 //! the layout, and the low layers and the options of the C++, Julia and Node bindings. `make header` runs it.
 //!
-//! [`read`] says how the declarations are understood. A new function, option or enumeration is written in `src/ffi` only; a new
+//! [`docs`] says how the declarations are understood. A new function, option or enumeration is written in `src/ffi` only; a new
 //! file there is added to [`SECTIONS`]; a new language is a module here and a line in [`files`].
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 mod cpp;
+mod docs;
 mod header;
 mod julia;
 mod layout;

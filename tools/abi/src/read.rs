@@ -1,30 +1,12 @@
-//! Reading `src/ffi`: the declarations that C sees, with their docs.
-//!
-//! Most of what other languages need follows from the types and from how the docs say things:
-//!
-//! * `*const T` is an input and `*mut *mut T` an output; a `*mut` of a number or a plain struct is an output, too.
-//! * NULL is expected for `err`, for `len`, for a control, for callbacks with their data, by `..._free`, and for each
-//!   parameter that the docs name before "may be NULL".
-//! * "one of `EIDOS_HEAD_*`" makes the constants of that prefix an enumeration, and the field a choice; a `uint32_t` whose
-//!   docs begin with "1 " is a flag; the field after an array is its count.
-//! * The defaults are those that `options!` sets.
-//!
-//! What does not follow stands in a section `# ABI` of the docs, a line each. It is for this program and stays out of the
-//! header:
-//!
-//! * `enumeration NAME = PREFIX*: DOC` before the first constant of a group that no field makes one, or that wants another name.
-//! * `blocking`: the function may take long though it takes no control.
-//! * `none VALUE`: the value of a field that stands for no value, where 0, NULL and "" are values like others.
-//! * `function NAME TYPE`: what a callback and its data are called where a language has functions, and the type in C++.
+//! Reading `src/ffi`: the declarations that C sees, with their docs, of which `docs.rs` says how they are understood.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use quote::ToTokens;
-use syn::{
-    Attribute, Expr, FnArg, Item, ItemConst, ItemFn, ItemMacro, ItemStruct, ItemType, Lit, Meta, ReturnType, Visibility,
-};
+use syn::{Expr, FnArg, Item, ItemConst, ItemFn, ItemMacro, ItemStruct, ItemType, Lit, ReturnType, Visibility};
 
+use crate::docs::{Docs, camel_case, first_sentence, named_enumeration, prefix_in, said_to_be_nullable};
 use crate::model::{
     Api, Base, Callback, Constant, Direction, Enumeration, Field, Function, Handle, Parameter, Role, Struct, Type,
 };
@@ -40,46 +22,6 @@ pub fn read(folder: &Path) -> Result<Api> {
         files.push((section, file));
     }
     Reader::new(files.iter().map(|(_, file)| file)).read(&files)
-}
-
-/// Docs, without the sections that are for Rust and for this program.
-struct Docs {
-    text: String,
-    /// The lines of the section `# ABI`.
-    markers: Vec<String>,
-}
-
-impl Docs {
-    fn of(attributes: &[Attribute]) -> Self {
-        let mut lines = Vec::new();
-        for attribute in attributes {
-            let Meta::NameValue(pair) = &attribute.meta else { continue };
-            let Expr::Lit(literal) = &pair.value else { continue };
-            let Lit::Str(line) = &literal.lit else { continue };
-            if pair.path.is_ident("doc") {
-                lines.push(line.value().strip_prefix(' ').map_or_else(|| line.value(), str::to_owned));
-            }
-        }
-        let (mut text, mut markers, mut section) = (Vec::new(), Vec::new(), String::new());
-        for line in lines {
-            if let Some(title) = line.strip_prefix("# ") {
-                title.clone_into(&mut section);
-            } else if section.is_empty() {
-                text.push(line);
-            } else if section == "ABI" && !line.is_empty() {
-                markers.push(line);
-            }
-        }
-        Self { text: text.join("\n").trim().to_owned(), markers }
-    }
-
-    /// What follows a word in the section `# ABI`.
-    fn marker(&self, word: &str) -> Option<&str> {
-        self.markers.iter().find_map(|line| {
-            let rest = line.strip_prefix(word)?;
-            (rest.is_empty() || rest.starts_with(' ')).then(|| rest.trim())
-        })
-    }
 }
 
 /// A constant as it is declared.
@@ -275,6 +217,7 @@ impl Reader {
             let FnArg::Typed(argument) = argument else { return Err(Failure(format!("{name} takes self"))) };
             parameters.push(self.parameter(&argument.pat.to_token_stream().to_string(), &argument.ty, &name)?);
         }
+        let watched = parameters.iter().any(|parameter| parameter.name == "control" && parameter.nullable);
         let frees = name.ends_with("_free");
         for parameter in &mut parameters {
             parameter.nullable |= frees;
@@ -287,7 +230,6 @@ impl Reader {
                 })?
                 .nullable = true;
         }
-        let watched = parameters.iter().any(|parameter| parameter.name == "control" && parameter.nullable);
         let blocking = watched || docs.marker("blocking").is_some();
         let returns = self.returns(&item.sig.output, &name)?;
         Ok(Function {
@@ -363,15 +305,6 @@ impl Reader {
     }
 }
 
-/// `NAME = PREFIX*: DOC`.
-fn named_enumeration(marker: &str) -> Result<(String, String, String)> {
-    let parts = marker.split_once(" = ").and_then(|(name, rest)| Some((name, rest.split_once("*: ")?)));
-    let Some((name, (prefix, doc))) = parts else {
-        return Err(Failure(format!("`enumeration {marker}`: write `enumeration NAME = PREFIX*: DOC`")));
-    };
-    Ok((name.to_owned(), prefix.to_owned(), doc.to_owned()))
-}
-
 /// Makes enumerations of the constants that fields are one of, and of those that were named; the rest stays alone.
 fn group(api: &mut Api, declared: Vec<Declared>, named: Vec<(String, String, String)>) -> Result<()> {
     let mut wanted = named;
@@ -419,25 +352,6 @@ fn group(api: &mut Api, declared: Vec<Declared>, named: Vec<(String, String, Str
     Ok(())
 }
 
-/// The prefix in "one of `EIDOS_HEAD_*`".
-fn prefix_in(doc: &str) -> Option<String> {
-    let (_, rest) = doc.split_once("ne of `EIDOS_")?;
-    let (prefix, _) = rest.split_once("*`")?;
-    Some(format!("EIDOS_{prefix}"))
-}
-
-/// What a field says before ": one of ...".
-fn first_sentence(doc: &str, prefix: &str) -> String {
-    let sentence = doc.split(&format!(": one of `{prefix}*`")).next().unwrap_or(doc);
-    sentence.replace('\n', " ") + "."
-}
-
-/// `MASKED_LM_` as the name of a type.
-fn camel_case(words: &str) -> String {
-    let capital = |word: &str| word[..1].to_owned() + &word[1..].to_lowercase();
-    words.split('_').filter(|word| !word.is_empty()).map(capital).collect()
-}
-
 fn role(name: &str, kind: &Type, doc: &str, before: Option<&Field>) -> Role {
     match before.map(|field| field.role) {
         Some(Role::Array) if kind.pointers.is_empty() => return Role::Count,
@@ -452,19 +366,6 @@ fn role(name: &str, kind: &Type, doc: &str, before: Option<&Field>) -> Role {
         _ if kind.pointers.is_empty() && doc.starts_with("1 ") => Role::Flag,
         _ => Role::Value,
     }
-}
-
-/// The parameters that the docs name before "may be NULL", in the same clause.
-fn said_to_be_nullable(doc: &str) -> Vec<String> {
-    let doc = doc.replace('\n', " ");
-    let mut names = Vec::new();
-    let mut clauses: Vec<&str> = doc.split("may be NULL").collect();
-    clauses.pop();
-    for clause in clauses {
-        let clause = clause.rsplit(['.', ';']).next().unwrap_or(clause);
-        names.extend(clause.split('`').skip(1).step_by(2).map(str::to_owned));
-    }
-    names
 }
 
 fn documented(name: &impl ToString, doc: String) -> Result<String> {
@@ -508,7 +409,7 @@ mod tests {
              /// F. `names`\n/// and `ids` may be NULL.\n#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn eidos_a_f(a: *const eidos_a, \
              names: *const *const c_char, ids: *mut u32, count: usize, control: *const eidos_control, \
              out: *mut *mut eidos_a) {}\n\
-             /// Frees.\n#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn eidos_a_free(a: *mut eidos_a) {}\n",
+             /// Frees.\n#[unsafe(no_mangle)]\npub unsafe extern \"C\" fn eidos_control_free(control: *mut eidos_control) {}\n",
         )
         .unwrap();
         let said: Vec<String> = api.functions[0]

@@ -273,7 +273,7 @@ const LAYOUT = (
 @c eidos_control_is_cancelled(control::Ptr{eidos_control})::Int32
 @c eidos_control_progress(control::Ptr{eidos_control}, out::Ptr{eidos_progress}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_set_callback(control::Ptr{eidos_control}, callback::eidos_progress_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_control_free(control::Ptr{eidos_control})::Cvoid
+@c eidos_control_free(control::Ptr{eidos_control})::Cvoid
 
 # --- Models split at modules ------------------------------------------------------------------------------------------
 
