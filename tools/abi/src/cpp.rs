@@ -29,7 +29,7 @@ pub fn enumerations(api: &Api) -> String {
 pub fn options(api: &Api) -> String {
     let mut code = format!(
         "// {GENERATED}\n\n/// Options of calls, and how eidos.h wants them.\n#ifndef EIDOS_OPTIONS_HPP\n#define EIDOS_OPTIONS_HPP\n\n\
-         #include \"chat_model.hpp\"\n#include \"detail/call.hpp\"\n#include \"enumerations.hpp\"\n#include \"strings.hpp\"\n\n\
+         #include \"chat_model.hpp\"\n#include \"detail/call.hpp\"\n#include \"detail/with_strings.hpp\"\n#include \"enumerations.hpp\"\n#include \"strings.hpp\"\n\n\
          #include <eidos.h>\n\n#include <cstddef>\n#include <cstdint>\n#include <optional>\n#include <string>\n#include <vector>\n\n\
          namespace eidos {{\n"
     );
@@ -71,6 +71,7 @@ fn member(api: &Api, field: &Field) -> String {
                 value.map_or_else(|| format!("{group}{{}}"), |value| format!("{group}::{}", cpp_word(&value.word)));
             format!("{group} {name} = {value}")
         }
+        Role::Array if field.is_strings() => format!("std::vector<std::string> {name} = {{}}"),
         Role::Array => format!("std::vector<{}> {name} = {{}}", number_type(&field.kind.base)),
         _ if field.kind.pointers.is_empty() => {
             let kind = number_type(&field.kind.base);
@@ -97,9 +98,12 @@ fn conversion(item: &Struct) -> String {
     let class = upper_camel(item.short_name());
     let borrows = item.settings().any(|field| !field.kind.pointers.is_empty() || field.role == Role::Callback);
     let (doc, mark) = if borrows { ("; they point into `options`", " EIDOS_LIFETIMEBOUND") } else { ("", "") };
+    let (mut result, mut begin) = (item.name.clone(), format!(" = defaults({}_init)", item.name));
+    if item.settings().any(Field::is_strings) {
+        (result, begin) = (format!("WithStrings<{}>", item.name), format!("(defaults({}_init))", item.name));
+    }
     let mut code = format!(
-        "\n/// Options as eidos.h wants them{doc}.\ninline {0} to_c(const {class} &options{mark})\n{{\n    {0} result = defaults({0}_init);\n",
-        item.name
+        "\n/// Options as eidos.h wants them{doc}.\ninline {result} to_c(const {class} &options{mark})\n{{\n    {result} result{begin};\n"
     );
     for (field, next) in item.fields.iter().zip(item.fields.iter().skip(1).map(Some).chain([None])) {
         let (to, from) = (&field.name, format!("options.{}", name(field)));
@@ -108,6 +112,11 @@ fn conversion(item: &Struct) -> String {
             (Role::Flag, _) => format!("result.{to} = {from} ? 1 : 0;"),
             (Role::Choice, _) => format!("result.{to} = static_cast<{}>({from});", number_type(&field.kind.base)),
             (Role::Callback, _) => format!("set_callback(result, {from});"),
+            (Role::Array, _) if field.is_strings() => {
+                let count =
+                    next.map(|count| format!("\n    result.{} = {from}.size();", count.name)).unwrap_or_default();
+                format!("result.{to} = result.pointers_to({from});{count}")
+            }
             (Role::Array, _) => {
                 let count =
                     next.map(|count| format!("\n    result.{} = {from}.size();", count.name)).unwrap_or_default();

@@ -98,7 +98,8 @@ fn field_type(kind: &Type) -> String {
         "char" | "uint8_t" => "UInt8",
         name => name,
     };
-    pointers(base.to_owned(), kind.pointers.len())
+    let strings = kind.base == "char" && kind.pointers.len() > 1;
+    if strings { call_type(kind) } else { pointers(base.to_owned(), kind.pointers.len()) }
 }
 
 fn pointers(base: String, count: usize) -> String {
@@ -134,10 +135,14 @@ fn keywords(api: &Api, item: &Struct) -> String {
                 format!("{name} = choice(:{name}, {name}, {})", plural(group).to_uppercase())
             }
             (Role::Flag, _) => format!("{name} = Bool({name})"),
+            _ if field.is_strings() => format!("{name} = strings_of({name})"),
             _ => name.clone(),
         });
         match field.role {
-            Role::Array => values.extend(next(item, field).map(|count| format!("{} = count_of({name})", count.name))),
+            Role::Array => {
+                let array = if field.is_strings() { format!("strings_of({name})") } else { name.clone() };
+                values.extend(next(item, field).map(|count| format!("{} = count_of({array})", count.name)));
+            }
             Role::Callback => {
                 let Some(data) = next(item, field) else { continue };
                 names.push(format!("{} = nothing", data.name));
@@ -220,6 +225,7 @@ mod tests {
         };
         assert_eq!(call_type(&kind("char", 2)), "Ptr{Cstring}");
         assert_eq!(field_type(&kind("char", 1)), "Ptr{UInt8}");
+        assert_eq!(field_type(&kind("char", 2)), "Ptr{Cstring}");
         assert_eq!(call_type(&kind("eidos_error", 2)), "Ptr{Ptr{eidos_error}}");
     }
 }

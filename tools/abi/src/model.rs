@@ -117,6 +117,13 @@ pub struct Field {
     pub doc: String,
 }
 
+impl Field {
+    /// Whether it is an array of strings.
+    pub fn is_strings(&self) -> bool {
+        self.role == Role::Array && self.kind.base == "char"
+    }
+}
+
 /// What a field is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]

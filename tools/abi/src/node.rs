@@ -116,6 +116,7 @@ fn field_type(item: &Struct, kind: &Type) -> &'static str {
         (0, _) if kind.of != Base::Callback => "number",
         (1, "char") if item.options => "string | null",
         (1, "size_t" | "uint32_t" | "uint64_t" | "float" | "double") if item.options => "readonly number[] | null",
+        (2, "char") if item.options => "readonly string[] | null",
         _ if item.options => "c.Pointer | null",
         _ => "c.Pointer",
     }
@@ -125,6 +126,7 @@ fn field_type(item: &Struct, kind: &Type) -> &'static str {
 fn field_spec(item: &Struct, kind: &Type) -> String {
     match field_type(item, kind) {
         "number" => number(kind).to_owned(),
+        "readonly string[] | null" => "const char **".to_owned(),
         "string | null" | "readonly number[] | null" => kind.c.clone(),
         _ => "void *".to_owned(),
     }
@@ -209,7 +211,13 @@ fn value(kind: &Type) -> String {
 pub fn options(api: &Api) -> String {
     let mut code =
         format!("// {GENERATED}\n\n/** Options: what callers write in JavaScript, and the structs that C reads. */\n");
-    code += "import { flag, real, text, whole, whole32, word } from '../arguments';\nimport { native } from '../native';\n\
+    let strings = api.options().flat_map(Struct::settings).any(Field::is_strings);
+    let _ = writeln!(
+        code,
+        "import {{ flag, real, text, {}whole, whole32, word }} from '../arguments';",
+        if strings { "texts, " } else { "" }
+    );
+    code += "import { native } from '../native';\n\
              import { indices, lengthOf, orNone, translator } from '../translator';\n";
     let used: Vec<&str> =
         api.enumerations.iter().filter(|group| is_used(api, &group.name)).map(|group| group.name.as_str()).collect();
@@ -237,6 +245,7 @@ fn interface(api: &Api, item: &Struct) -> String {
         let kind = match field.role {
             Role::Flag => "boolean",
             Role::Choice => field.enumeration.as_deref().unwrap_or("string"),
+            Role::Array if field.is_strings() => "readonly string[]",
             Role::Array => "readonly number[]",
             _ if !field.kind.pointers.is_empty() => "string",
             _ if field.none.is_some() => "number | null",
@@ -278,6 +287,7 @@ fn translate(field: &Field) -> Option<String> {
         Role::StructSize | Role::Reserved | Role::Count | Role::Callback | Role::UserData => return None,
         Role::Flag => "flag".to_owned(),
         Role::Choice => format!("word({})", table(field.enumeration.as_deref()?)),
+        Role::Array if field.is_strings() => "texts".to_owned(),
         Role::Array => "indices".to_owned(),
         Role::Value if !field.kind.pointers.is_empty() => "text".to_owned(),
         Role::Value => match field.kind.base.as_str() {

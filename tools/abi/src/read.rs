@@ -362,7 +362,7 @@ fn role(name: &str, kind: &Type, doc: &str, before: Option<&Field>) -> Role {
         "struct_size" => Role::StructSize,
         "reserved" => Role::Reserved,
         _ if kind.of == Base::Callback => Role::Callback,
-        _ if !kind.pointers.is_empty() && kind.base != "char" => Role::Array,
+        _ if !kind.pointers.is_empty() && !kind.is_pointer_to("char") => Role::Array,
         _ if kind.pointers.is_empty() && doc.starts_with("1 ") => Role::Flag,
         _ => Role::Value,
     }
@@ -443,13 +443,15 @@ mod tests {
              /// 1 does it.\n pub flag: u32, \
              /// Which.\n pub which: *const usize, \
              /// How many.\n pub count: u64, \
+             /// Names.\n pub names: *const *const c_char, \
+             /// How many names.\n pub name_count: usize, \
              /// Rate.\n///\n/// # ABI\n/// none -1\n pub rate: f64 }\n\
              options!(eidos_o, Self { struct_size: size_of::<Self>() as u32, unit: EIDOS_UNIT_TEXT, flag: 1, \
-             which: ptr::null(), count: 0, rate: 0.5 });",
+             which: ptr::null(), count: 0, names: ptr::null(), name_count: 0, rate: 0.5 });",
         )
         .unwrap();
         let found = &api.structs[0];
-        assert!(found.options && found.size == 40);
+        assert!(found.options && found.size == 56 && found.fields[5].is_strings());
         let said: Vec<(usize, Role)> = found.fields.iter().map(|field| (field.offset, field.role)).collect();
         assert_eq!(
             said,
@@ -459,11 +461,13 @@ mod tests {
                 (8, Role::Flag),
                 (16, Role::Array),
                 (24, Role::Count),
-                (32, Role::Value)
+                (32, Role::Array),
+                (40, Role::Count),
+                (48, Role::Value)
             ]
         );
         assert_eq!(found.fields[1].default, Some(2.into()));
-        assert_eq!((found.fields[5].default.clone(), found.fields[5].none.as_deref()), (Some(0.5.into()), Some("-1")));
+        assert_eq!((found.fields[7].default.clone(), found.fields[7].none.as_deref()), (Some(0.5.into()), Some("-1")));
         let unit = &api.enumerations[0];
         assert_eq!(
             (unit.name.as_str(), unit.doc.as_str(), unit.values[1].word.as_str()),

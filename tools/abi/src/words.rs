@@ -1,6 +1,6 @@
 //! Names and docs in the words of each language.
 
-use crate::model::{Api, Enumeration, Field, Role};
+use crate::model::{Api, Enumeration, Field, Role, Struct};
 
 /// A language that docs are written for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,6 +151,10 @@ fn with_names(api: &Api, doc: &str, language: Language) -> String {
                 Language::Julia => format!(":{}", value.word),
                 Language::Node => value.word.clone(),
             };
+        } else if language == Language::Node
+            && api.options().flat_map(Struct::settings).any(|field| field.name == *part)
+        {
+            *part = lower_camel(part);
         } else if api.functions.iter().any(|function| function.name == *part) {
             *part = method(api, part, language);
         }

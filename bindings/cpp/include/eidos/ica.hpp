@@ -16,7 +16,7 @@ namespace eidos {
 [[nodiscard]] inline Explainer fit_ica(const Activations &activations, const IcaOptions &options,
                                        const Control &control = {})
 {
-    const eidos_ica_options c_options = detail::to_c(options);
+    const auto c_options = detail::to_c(options);
     return control.create<Explainer>(eidos_ica_fit, activations.handle(), &c_options);
 }
 

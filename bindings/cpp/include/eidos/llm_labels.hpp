@@ -26,8 +26,8 @@ namespace eidos {
                                                          const ChatOptions &chat, const LlmLabelsOptions &options = {},
                                                          const Control &control = {})
 {
-    const eidos_chat_options c_chat = detail::to_c(chat);
-    const eidos_llm_labels_options c_options = detail::to_c(options);
+    const auto c_chat = detail::to_c(chat);
+    const auto c_options = detail::to_c(options);
     return control.create<Interpretation>(eidos_interpret_llm_labels, explainer.handle(), activations.handle(), &c_chat,
                                           &c_options);
 }

@@ -6,6 +6,7 @@
 
 #include "chat_model.hpp"
 #include "detail/call.hpp"
+#include "detail/with_strings.hpp"
 #include "enumerations.hpp"
 #include "strings.hpp"
 

@@ -85,7 +85,7 @@ public:
     [[nodiscard]] static SplitModel load(const StringArg &id_or_path, const StringArgs &split_points = {},
                                          const LoadOptions &options = {}, const Control &control = {})
     {
-        const eidos_load_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return control.create<SplitModel>(eidos_split_model_load, id_or_path.c_str(), split_points.data(),
                                           split_points.size(), &c_options);
     }
@@ -127,7 +127,7 @@ public:
                                                                        const ActivationsOptions &options = {},
                                                                        const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return collect(control, eidos_split_model_activations, handle(), texts.data(), texts.size(), &c_options);
     }
 
@@ -144,7 +144,7 @@ public:
     [[nodiscard]] std::vector<Activations> vocabulary_activations_per_split_point(const ActivationsOptions &options = {},
                                                                                   const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return collect(control, eidos_split_model_vocabulary_activations, handle(), &c_options);
     }
 
@@ -153,7 +153,7 @@ public:
     [[nodiscard]] Activations logits(const StringArgs &texts, const LogitsOptions &options = {},
                                      const Control &control = {}) const
     {
-        const eidos_logits_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return control.create<Activations>(eidos_split_model_logits, handle(), texts.data(), texts.size(), &c_options);
     }
 
@@ -162,7 +162,7 @@ public:
     [[nodiscard]] Activations logits_from(const StringArg &module_path, MatrixView rows, const StringArgs &texts,
                                           const LogitsOptions &options = {}, const Control &control = {}) const
     {
-        const eidos_logits_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return control.create<Activations>(eidos_split_model_logits_from, handle(), module_path.c_str(), rows.data(),
                                            rows.row_count(), rows.column_count(), texts.data(), texts.size(), &c_options);
     }
@@ -173,7 +173,7 @@ public:
     [[nodiscard]] Activations logits_from(const StringArg &module_path, const Activations &rows, const StringArgs &texts,
                                           const LogitsOptions &options = {}, const Control &control = {}) const
     {
-        const eidos_logits_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return control.create<Activations>(eidos_split_model_logits_from_activations, handle(), module_path.c_str(),
                                            rows.handle(), texts.data(), texts.size(), &c_options);
     }
@@ -206,7 +206,7 @@ public:
     activations_of_token_ids_per_split_point(const TokenIds &sequences, const ActivationsOptions &options = {},
                                              const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
         return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.counts.data(),
                        flat.counts.size(), &c_options);
@@ -216,7 +216,7 @@ public:
     [[nodiscard]] Activations logits_of_token_ids(const TokenIds &sequences, const LogitsOptions &options = {},
                                                   const Control &control = {}) const
     {
-        const eidos_logits_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
         return control.create<Activations>(eidos_split_model_logits_of_token_ids, handle(), flat.ids.data(),
                                            flat.counts.data(), flat.counts.size(), &c_options);

@@ -20,7 +20,7 @@ namespace eidos {
 [[nodiscard]] inline Interpretation interpret_top_inputs(const Explainer &explainer, const Activations &activations,
                                                          const TopInputsOptions &options = {}, const Control &control = {})
 {
-    const eidos_top_inputs_options c_options = detail::to_c(options);
+    const auto c_options = detail::to_c(options);
     return control.create<Interpretation>(eidos_interpret_top_inputs, explainer.handle(), activations.handle(), &c_options);
 }
 
@@ -30,8 +30,8 @@ interpret_top_inputs_of_texts(const Explainer &explainer, const SplitModel &mode
                               const TopInputsOptions &options = {}, const ActivationsOptions &activations_options = {},
                               const Control &control = {})
 {
-    const eidos_top_inputs_options c_options = detail::to_c(options);
-    const eidos_activations_options c_activations_options = detail::to_c(activations_options);
+    const auto c_options = detail::to_c(options);
+    const auto c_activations_options = detail::to_c(activations_options);
     return control.create<Interpretation>(eidos_interpret_top_inputs_of_texts, explainer.handle(), model.handle(),
                                           texts.data(), texts.size(), &c_options, &c_activations_options);
 }
@@ -43,8 +43,8 @@ interpret_top_inputs_of_vocabulary(const Explainer &explainer, const SplitModel 
                                    const TopInputsOptions &options = {},
                                    const ActivationsOptions &activations_options = {}, const Control &control = {})
 {
-    const eidos_top_inputs_options c_options = detail::to_c(options);
-    const eidos_activations_options c_activations_options = detail::to_c(activations_options);
+    const auto c_options = detail::to_c(options);
+    const auto c_activations_options = detail::to_c(activations_options);
     return control.create<Interpretation>(eidos_interpret_top_inputs_of_vocabulary, explainer.handle(), model.handle(),
                                           &c_options, &c_activations_options);
 }

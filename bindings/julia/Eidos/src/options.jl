@@ -52,6 +52,13 @@ function field(::Type{Ptr{Csize_t}}, name, value, roots)
     pointer(numbers)
 end
 
+function field(::Type{Ptr{Cstring}}, name, value, roots)
+    texts = Base.cconvert.(Cstring, value)
+    pointers = Cstring[Base.unsafe_convert(Cstring, text) for text in texts]
+    push!(roots, texts, pointers)
+    pointer(pointers)
+end
+
 field(::Type{Ptr{Cvoid}}, name, callback::Ptr, roots) = callback
 function field(::Type{Ptr{Cvoid}}, name, data, roots)
     push!(roots, data)
@@ -60,6 +67,10 @@ end
 
 Base.cconvert(::Type{Ptr{T}}, options::Options{T}) where {T} = options
 Base.unsafe_convert(::Type{Ptr{T}}, options::Options{T}) where {T} = Ptr{T}(pointer_from_objref(options.fields))
+
+# Strings of an array; `nothing` where there is none.
+strings_of(::Nothing) = nothing
+strings_of(texts) = strings(texts)
 
 # The length of an array; `nothing` where there is none.
 count_of(::Nothing) = nothing
