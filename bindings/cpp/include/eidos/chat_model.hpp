@@ -1,10 +1,9 @@
-/// Language models that are asked questions: behind an HTTP server, or the caller's own function.
-#ifndef EIDOS_CHAT_HPP
-#define EIDOS_CHAT_HPP
+/// Language models of the caller's own, which are asked questions.
+#ifndef EIDOS_CHAT_MODEL_HPP
+#define EIDOS_CHAT_MODEL_HPP
 
 #include "detail/call.hpp"
 #include "error.hpp"
-#include "strings.hpp"
 
 #include <eidos.h>
 
@@ -57,37 +56,6 @@ struct ChatAnswer {
 /// thrown becomes unusable_answer. To stop altogether, cancel the Control of the call.
 using ChatModel = std::function<ChatAnswer(const ChatRequest &)>;
 
-/// Which language model is asked, and how.
-struct ChatOptions {
-    /// The name of the model, as its server knows it. With `answer` it is needed for the cache only.
-    std::string model = {};
-    /// The address that `/chat/completions` is appended to. Empty: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
-    std::string base_url = {};
-    /// The key of the account. Nothing: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
-    /// string sends none. It appears in no error and in no cache.
-    std::optional<std::string> api_key = {};
-    /// A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where it
-    /// stopped. It is made if it is not there. Empty: no cache.
-    std::string cache_folder = {};
-    /// How many tokens one answer may have; 0 means 1024. Models that think first need some thousands.
-    std::uint32_t max_tokens = 0;
-    /// How long one request may take, with its answer; 0 means 120.
-    std::uint32_t timeout_seconds = 0;
-    /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
-    std::uint32_t retries = 4;
-    /// How many requests may be on their way at the same time; 0 means 4. `answer` is asked one question at a time.
-    std::uint32_t parallel_requests = 0;
-    /// How much chance there is in the answers; nothing leaves it to the server.
-    std::optional<double> temperature = 0.0;
-    /// The most requests that may be sent, repetitions counted; 0 is no limit.
-    std::uint64_t request_budget = 0;
-    /// The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it is
-    /// not sent.
-    std::uint64_t token_budget = 0;
-    /// A model of your own, which is asked instead of a server, on the thread that makes the call.
-    ChatModel answer = {};
-};
-
 namespace detail {
 
 inline ChatRequest from_c(const eidos_chat_request &request)
@@ -124,29 +92,13 @@ inline eidos_status ask(const eidos_chat_request *request, eidos_chat_reply *rep
     }
 }
 
-/// Options as eidos.h wants them; they point into `options`.
-inline eidos_chat_options to_c(const ChatOptions &options EIDOS_LIFETIMEBOUND)
+/// Makes a model of the caller's the one that is asked; one that is empty changes nothing.
+inline void set_callback(eidos_chat_options &result, const ChatModel &model)
 {
-    eidos_chat_options result = defaults(eidos_chat_options_init);
-    result.model = c_str_or_null(options.model);
-    result.base_url = c_str_or_null(options.base_url);
-    if (options.api_key) {
-        check_string(*options.api_key);
-        result.api_key = options.api_key->c_str(); // empty is not NULL here
-    }
-    result.cache_folder = c_str_or_null(options.cache_folder);
-    result.max_tokens = options.max_tokens;
-    result.timeout_seconds = options.timeout_seconds;
-    result.retries = options.retries;
-    result.parallel_requests = options.parallel_requests;
-    result.temperature = options.temperature.value_or(-1);
-    result.request_budget = options.request_budget;
-    result.token_budget = options.token_budget;
-    if (options.answer) {
+    if (model) {
         result.callback = ask;
-        result.user_data = const_cast<ChatModel *>(&options.answer); // called as const
+        result.user_data = const_cast<ChatModel *>(&model); // called as const
     }
-    return result;
 }
 
 } // namespace detail
