@@ -1008,6 +1008,9 @@ eidos_status eidos_activations_options_init(eidos_activations_options *options, 
 /**
  * The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
  * `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+ *
+ * A text is read as far as the model can read it; what is behind costs nothing. A text with 1 MiB in which nothing shows where
+ * words end (no letters beside a space, no line break between letters) is `EIDOS_INVALID_ARGUMENT`.
  */
 eidos_status eidos_split_model_activations(const eidos_split_model *model,
                                            const char *const *texts,
