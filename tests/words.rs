@@ -1,5 +1,5 @@
 //! Words, their strings and their spans, over the tokenizers of all families.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod common;
 
