@@ -3,7 +3,7 @@
 use eidos::{CollectOptions, Granularity};
 use serde_json::Value;
 
-use crate::common::{bits, collect, golden_json, row_bits, tiny};
+use crate::common::{bits, collect, golden, golden_json, load_from, model_folder, replace, row_bits, tiny};
 
 /// What the fixtures say of a unit: its string where they have one, its positions, its first and its last byte.
 struct Unit {
@@ -161,4 +161,30 @@ fn a_long_text_loses_its_end_and_is_counted() {
     assert_eq!(row_bits(&all, 64, 62), bits(&whole));
     assert_eq!(all.unit_span(125).unwrap().end, 62 * 5 - 1);
     assert_eq!(all.texts().get(2), longer);
+}
+
+/// bert-base-uncased publishes no more of its tokenizer than this, and some copies have no such file at all.
+#[test]
+fn a_model_that_declares_no_special_tokens_has_those_of_its_family() {
+    let texts = ["a warm film", "two"];
+    let collect_from = |config: Option<&str>, granularity: Granularity| {
+        let folder = model_folder("bert", "base");
+        let path = folder.path().join("tokenizer_config.json");
+        match config {
+            Some(config) => replace(&path, config),
+            None => std::fs::remove_file(&path).unwrap(),
+        }
+        let model = load_from(folder.path(), &["encoder.layer.1"]).unwrap();
+        collect(&model, &texts, &CollectOptions { granularity, ..CollectOptions::default() }).unwrap().remove(0)
+    };
+    let whole = std::fs::read_to_string(golden("models/bert/tokenizer/tokenizer_config.json")).unwrap();
+    for granularity in [Granularity::ClsToken, Granularity::Token, Granularity::Sample] {
+        let expected = collect_from(Some(&whole), granularity);
+        let published = r#"{"do_lower_case": true, "model_max_length": 512}"#;
+        for config in [Some(published), Some(r#"{"unk_token": "[UNK]"}"#), None] {
+            let found = collect_from(config, granularity);
+            assert_eq!(found.units(), expected.units(), "{granularity:?}, {config:?}");
+            assert_eq!(bits(&found), bits(&expected), "{granularity:?}, {config:?}");
+        }
+    }
 }
