@@ -13,7 +13,7 @@
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > interpret > concepts > activations > model > text, hub, chat > net, linalg, files, gguf, retry, threads,
-//! error, control`.
+//! memory, error, control`.
 
 pub mod activations;
 pub mod chat;
@@ -29,6 +29,7 @@ pub mod text;
 mod ffi;
 mod files;
 mod gguf;
+mod memory;
 #[cfg(any(feature = "hub", feature = "chat"))]
 mod net;
 mod retry;

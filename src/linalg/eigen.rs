@@ -3,10 +3,14 @@
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Mat, MatRef, Par};
 
+use super::kernel::{Operand, Wanted, multiply};
 use crate::error::{Error, ErrorCode, Result};
+use crate::memory::Claim;
+
+/// What the products inside faer take for panels of their own, in bytes: the second cache and part of the third.
+const KERNELS: usize = 32 << 20;
 
 /// The eigenvalues of a symmetric matrix, largest first, and its eigenvectors as columns in that order.
 ///
@@ -16,6 +20,10 @@ use crate::error::{Error, ErrorCode, Result};
 /// [`ErrorCode::OutOfMemory`]; [`ErrorCode::InvalidData`] when the iteration fails, as for values that are not finite.
 pub(crate) fn symmetric_eigen(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     let size = matrix.nrows();
+    let _claim = Claim::of(
+        size.saturating_mul(size).saturating_mul(6 * size_of::<f64>()).saturating_add(KERNELS),
+        &format!("the eigenvectors of {size} columns"),
+    )?;
     let mut values = Diag::<f64>::zeros(size);
     let mut vectors = Mat::<f64>::zeros(size, size);
     let scratch = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, Par::Seq, faer::Spec::default());
@@ -51,7 +59,14 @@ pub(crate) fn decorrelate(matrix: MatRef<'_, f64>) -> Result<Mat<f64>> {
 
 /// `left right`, on one thread.
 pub(crate) fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Mat<f64> {
-    let mut result = Mat::zeros(left.nrows(), right.ncols());
-    matmul(&mut result, Accum::Replace, left, right, 1.0, Par::Seq);
-    result
+    let (rows, inner, columns) = (left.nrows(), left.ncols(), right.ncols());
+    let (left, right) = (row_major(left), row_major(right));
+    let (left, right) = (Operand::row_major(&left, rows, inner), Operand::row_major(&right, inner, columns));
+    let mut result = vec![0.0; rows * columns];
+    multiply(&mut result, columns, left, right, Wanted::All);
+    Mat::from_fn(rows, columns, |row, column| result[row * columns + column])
+}
+
+fn row_major(matrix: MatRef<'_, f64>) -> Vec<f64> {
+    (0..matrix.nrows()).flat_map(|row| (0..matrix.ncols()).map(move |column| matrix[(row, column)])).collect()
 }

@@ -245,6 +245,24 @@ impl SplitModel {
         self.run_to_head(sequences, &mut Tap::pass())
     }
 
+    /// How many bytes the forward pass over texts of these lengths takes at most, beside the weights: what a block keeps at
+    /// a time of the stream, the branches, the attention of one head and the MLP, and the values that split points keep.
+    pub(crate) fn batch_bytes(&self, lengths: impl Iterator<Item = usize>) -> usize {
+        let (mut tokens, mut longest) = (0_usize, 0);
+        for length in lengths {
+            tokens = tokens.saturating_add(length);
+            longest = longest.max(length);
+        }
+        let blueprint = &self.blueprint;
+        let heads = blueprint.attention.iter();
+        let attention = heads.map(|attention| 8 * attention.heads.max(1) * attention.head_width).max().unwrap_or(0);
+        let kept: usize = self.split_points.iter().map(|point| 2 * point.width).sum();
+        let columns = 12 * blueprint.width + attention + 6 * blueprint.inner_width + 3 * blueprint.logits + kept;
+        // Scores of 256 queries, their mask, and what distances add to them.
+        let scores = longest.saturating_mul(4 * 256);
+        tokens.saturating_mul(columns).saturating_add(scores).saturating_mul(size_of::<f32>())
+    }
+
     /// How many logits a row has: ids of the vocabulary, or labels of a classifier; 0 without a head.
     pub fn logit_count(&self) -> usize {
         self.blueprint.logits
