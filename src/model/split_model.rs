@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::check_finite;
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
@@ -194,7 +195,10 @@ impl SplitModel {
             return Err(Error::argument("a text without tokens has no logits").hint("give at least one token"));
         }
         self.check(&[sequence])?;
-        self.run_to_head(&[sequence], &mut Tap::pass())
+        let logits = self.run_to_head(&[sequence], &mut Tap::pass())?;
+        let values = logits.flatten_all()?.to_vec1::<f32>()?;
+        check_finite(&values, self.blueprint.logits, 0).map_err(|error| error.within("the logits"))?;
+        Ok(logits)
     }
 
     /// What the head of the model gives when the output of the module at `path` is `rows`: the texts' rows one after
