@@ -9,8 +9,9 @@ use super::kernel::{Operand, Wanted, multiply};
 use crate::error::{Error, ErrorCode, Result};
 use crate::memory::Claim;
 
-/// What the products inside faer take for panels of their own, in bytes: the second cache and part of the third.
-const KERNELS: usize = 32 << 20;
+/// What the products inside faer reserve on the calling thread, in bytes: twice the third cache, which is larger than this
+/// on large servers.
+const KERNELS: usize = 128 << 20;
 
 /// The eigenvalues of a symmetric matrix, largest first, and its eigenvectors as columns in that order.
 ///

@@ -15,11 +15,12 @@ fn poison(folder: &Path, id: usize, value: f32) {
         let tensors = SafeTensors::deserialize(&bytes).unwrap();
         let name = tensors.names().into_iter().find(|name| name.ends_with("embed_tokens.weight")).unwrap().to_owned();
         let tensor = tensors.tensor(&name).unwrap();
-        assert_eq!(tensor.dtype(), safetensors::Dtype::F32);
+        assert_eq!(tensor.dtype(), safetensors::Dtype::BF16);
         (tensor.data().as_ptr() as usize - bytes.as_ptr() as usize, tensor.shape()[1])
     };
-    let at = begin + (id * width + 3) * size_of::<f32>();
-    bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
+    let at = begin + (id * width + 3) * size_of::<u16>();
+    // The upper half of a 32-bit float is the same number as bf16.
+    bytes[at..at + 2].copy_from_slice(&value.to_le_bytes()[2..]);
     crate::common::replace(&path, bytes);
 }
 
