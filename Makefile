@@ -1,5 +1,6 @@
 # make demo       what the small model inside Eidos thinks about, in a minute
 # make test       everything that must hold: the one command that decides
+# make quick      what to run before a commit: format, clippy, unit and model tests
 # make install    the library, the header and packages for CMake and pkg-config under PREFIX
 # make bench      side by side with the Python peer
 # make real       the tests against a real model, with numbers that transformers, scikit-learn and interpreto compute
@@ -19,7 +20,7 @@ PREFIX ?= /usr/local
 REAL ?= target/real
 SHARED ?= ../shared
 
-.PHONY: demo test tools lint rust docs features c cpp node julia install header symbols bench real clean
+.PHONY: demo test quick tools lint rust docs features c cpp node julia install header symbols bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -28,8 +29,14 @@ else
 	@$(CARGO) run --release --quiet --example concepts -- '$(MODEL)' '$(SPLIT)' '$(TEXTS)' '$(CONCEPTS)'
 endif
 
-test: tools lint rust docs features c cpp node julia
+# The languages run two at a time, each behind the line that names it.
+test: tools lint rust docs features
+	$(CARGO) build --release --lib --examples
+	@$(MAKE) --no-print-directory -j2 --output-sync=target c cpp node julia
 	@echo "all of it holds"
+
+quick: lint
+	$(CARGO) test --release --lib --test model
 
 # What the tests need beside Rust: compilers, valgrind, CMake, Node, Julia.
 tools:

@@ -4,7 +4,7 @@ import pathlib
 import sys
 
 STEPS = {"load": "load", "activations": "activations", "ica_fit": "ICA, 50 concepts", "top_inputs": "top 10 inputs"}
-VARIANTS = {"peer": "interpreto", "peer-eigh": "interpreto, eigh", "peer-tuned": "transformers, tuned"}
+VARIANTS = {"peer": "interpreto", "peer-eigh": "interpreto, eigh", "peer-tuned": "transformers, tuned", "candle": "candle-transformers"}
 
 
 def read(folder, name):
@@ -32,7 +32,7 @@ def main():
                     extra = f" ({ours['tokens'] / seconds[0]:.0f} tokens/s)"
                 if step == "ica_fit":
                     extra = f" ({ours['ica_iterations']} iterations; theirs {theirs['ica_iterations']})"
-                memory = f"{mine['peak_rss_mb']} / {other['peak_rss_mb']}"
+                memory = f"{mine['peak_rss_mb']} / {other.get('peak_rss_mb', '-')}"
                 ratio = seconds[1] / max(seconds[0], 1e-3)
                 print(f"| {job} | {name}{extra} | {seconds[0]:.2f} s | {label} | {seconds[1]:.2f} s | {ratio:.1f} x | {memory} |")
         peak = max(step["peak_rss_mb"] for step in ours["steps"].values())

@@ -13,30 +13,13 @@
     reason = "a program for the terminal"
 )]
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::time::Instant;
 
+use common::{Arguments, read_texts, round};
 use eidos::{CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs};
 use serde_json::{Value, json};
-
-/// The command line: `--name value` pairs.
-struct Arguments(BTreeMap<String, String>);
-
-impl Arguments {
-    fn read() -> Self {
-        let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-        let pairs = words.chunks(2).map(|pair| (pair[0].trim_start_matches("--").to_owned(), pair[1].clone()));
-        Self(pairs.collect())
-    }
-
-    fn text(&self, name: &str) -> &str {
-        self.0.get(name).unwrap_or_else(|| panic!("--{name} is missing"))
-    }
-
-    fn number(&self, name: &str, default: usize) -> usize {
-        self.0.get(name).map_or(default, |value| value.parse().expect("a number"))
-    }
-}
 
 /// Seconds and peak memory of each step, in order.
 #[derive(Default)]
@@ -62,22 +45,6 @@ fn peak_megabytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("VmHWM"));
     line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
-}
-
-fn round(value: f64, digits: i32) -> f64 {
-    (value * 10_f64.powi(digits)).round() / 10_f64.powi(digits)
-}
-
-/// The field `text` of JSON lines, or `limit` of them spread evenly over the file.
-fn read_texts(path: &str, limit: usize) -> Vec<String> {
-    let content = std::fs::read_to_string(path).expect("the texts");
-    let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
-    let texts: Vec<String> = content.lines().map(text).collect();
-    if limit == 0 || limit >= texts.len() {
-        return texts;
-    }
-    let step = texts.len() / limit;
-    texts.into_iter().step_by(step).take(limit).collect()
 }
 
 fn main() {

@@ -36,7 +36,9 @@ cp benches/eurobert-210m.json "$out/eurobert-shape/config.json"
 cp "$shared"/data/eurobert-tokenizer/*.json "$out/eurobert-shape/"
 
 cargo build --release --benches --quiet
-job=$(cargo bench --bench job --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\)).*/\1/p')
+bench() { cargo bench --bench "$1" --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\)).*/\1/p'; }
+job=$(bench job)
+candle=$(bench candle_bert)
 
 peer() { "$PEER" "$shared/bench/peer.py" --texts "$texts" --threads "$threads" "$@"; }
 eidos() { "$job" --texts "$texts" --threads "$threads" "$@"; }
@@ -48,6 +50,7 @@ peer "${minilm[@]}" >"$out/minilm.peer.json"
 eidos "${minilm[@]}" >"$out/minilm.eidos.json"
 peer "${minilm[@]}" --whiten-solver eigh >"$out/minilm.peer-eigh.json"
 peer "${minilm[@]}" --tuned >"$out/minilm.peer-tuned.json"
+RAYON_NUM_THREADS=$threads "$candle" --model "$out/minilm" --texts "$texts" --blocks 5 >"$out/minilm.candle.json"
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert-shape" --random --save "$out/eurobert" >"$out/eurobert.peer.json"
 eidos "${eurobert[@]}" --model "$out/eurobert" >"$out/eurobert.eidos.json"
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert" --tuned >"$out/eurobert.peer-tuned.json"

@@ -39,6 +39,17 @@
  *
  * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it.
  *
+ * Signals. From a signal handler eidos_control_cancel and eidos_control_is_cancelled may be called, with a live control:
+ * they only store and load a flag. No other call may be.
+ *
+ * Processes. No thread of the library lives between calls, so that a child of fork() may go on with it and the handles it
+ * has; but where another thread was inside a call at that moment, the child may only exec() or _exit(), since a call there may
+ * wait for ever, and until then it shares the locks of folders that were being written. dlclose() leaves the library mapped.
+ *
+ * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
+ * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
+ * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
+ *
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
  * then set fields; NULL stands for the defaults.
  *
@@ -193,6 +204,11 @@ typedef int32_t eidos_status;
 #define EIDOS_BUDGET_EXHAUSTED 17
 
 /**
+ * Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+ */
+#define EIDOS_BUSY 18
+
+/**
  * A status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The string
  * is static.
  */
@@ -342,12 +358,12 @@ eidos_status eidos_control_new(eidos_control **out, eidos_error **err);
 
 /**
  * Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A cancelled
- * control stays cancelled. From any thread.
+ * control stays cancelled. From any thread, and from a signal handler. A call whose work is complete succeeds all the same.
  */
 void eidos_control_cancel(const eidos_control *control);
 
 /**
- * 1 when somebody asked to stop, else 0. From any thread.
+ * 1 when somebody asked to stop, else 0. From any thread, and from a signal handler.
  */
 int32_t eidos_control_is_cancelled(const eidos_control *control);
 
@@ -369,6 +385,103 @@ eidos_status eidos_control_set_callback(eidos_control *control,
  * Frees a control; NULL is fine. A call that still uses it goes on without it.
  */
 void eidos_control_free(eidos_control *control);
+
+/* --- Files of texts: one text a line, or JSON lines ---------------------------------------------------------------- */
+
+/**
+ * JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+ */
+#define EIDOS_TEXT_FORMAT_AUTO 0
+
+/**
+ * One text a line.
+ */
+#define EIDOS_TEXT_FORMAT_LINES 1
+
+/**
+ * One JSON object a line, of which one field is the text.
+ */
+#define EIDOS_TEXT_FORMAT_JSON_LINES 2
+
+/**
+ * Texts that were read from a file. They never change: any number of threads may read them at the same time. Freed with
+ * `eidos_texts_free`.
+ */
+typedef struct eidos_texts eidos_texts;
+
+/**
+ * How a file of texts is read. Fill it with `eidos_texts_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_texts_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How the texts are written: one of `EIDOS_TEXT_FORMAT_*`. By default what the name of the file says.
+     */
+    uint32_t format;
+    /**
+     * The field of a JSON object that is the text. NULL: `text`.
+     */
+    const char *field;
+    /**
+     * How many texts are read at most, from the beginning of the file; 0 reads all.
+     */
+    uint64_t most_texts;
+    /**
+     * 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By
+     * default they are left out.
+     */
+    uint32_t keep_empty;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+} eidos_texts_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_texts_options)`.
+ */
+eidos_status eidos_texts_options_init(eidos_texts_options *options, size_t size);
+
+/**
+ * Reads the texts of a file in UTF-8. Lines end in a line feed, or a carriage return and a line feed; neither is part of a
+ * text, nor is a byte order mark at the beginning of the file. A line has at most 256 MiB. What is wrong with a line
+ * (`EIDOS_INVALID_FILE`) is said with its number, from 1, which is also the detail `line`. `options`, `control` and `err` may
+ * be NULL.
+ */
+eidos_status eidos_texts_read(const char *path,
+                              const eidos_texts_options *options,
+                              const eidos_control *control,
+                              eidos_texts **out,
+                              eidos_error **err);
+
+/**
+ * How many texts there are.
+ */
+size_t eidos_texts_count(const eidos_texts *texts);
+
+/**
+ * The text of an index, from 0; NULL beyond the last. Borrowed from the texts. `len` may be NULL; a text from JSON may have a
+ * NUL inside, and then only `len` says where it ends.
+ */
+const char *eidos_texts_get(const eidos_texts *texts,
+                            size_t index,
+                            size_t *len);
+
+/**
+ * All texts as an array, for the calls that take `texts` and their count, which is `eidos_texts_count`. Borrowed from the
+ * texts. A text with a NUL inside, which such a call would cut there, is `EIDOS_UNSUPPORTED`.
+ */
+eidos_status eidos_texts_array(const eidos_texts *texts,
+                               const char *const **out,
+                               eidos_error **err);
+
+/**
+ * Frees texts; NULL is fine.
+ */
+void eidos_texts_free(eidos_texts *texts);
 
 /* --- Models split at modules --------------------------------------------------------------------------------------- */
 
@@ -483,6 +596,15 @@ typedef struct {
      * The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
      */
     const char *endpoint;
+    /**
+     * 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the model
+     * loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes.
+     */
+    uint32_t copy;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
 } eidos_load_options;
 
 /**
@@ -501,6 +623,9 @@ eidos_status eidos_load_options_init(eidos_load_options *options, size_t size);
  * `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
  * block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,
  * nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
+ *
+ * The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them meanwhile
+ * ends the process, by SIGBUS where there are signals, unless the options say `copy`.
  */
 eidos_status eidos_split_model_load(const char *id_or_path,
                                     const char *const *split_points,
@@ -578,7 +703,7 @@ eidos_status eidos_activations_from_rows(const float *rows,
 
 /**
  * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
- * copy. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
+ * copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
  * caller's. `unit_texts` names each row, or is NULL.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
@@ -610,6 +735,11 @@ size_t eidos_activations_column_count(const eidos_activations *activations);
 size_t eidos_activations_truncated_count(const eidos_activations *activations);
 
 /**
+ * How many units got no row because `stop_units` or `stop_contractions` of the options name them.
+ */
+size_t eidos_activations_left_out_count(const eidos_activations *activations);
+
+/**
  * How many texts the activations were collected from; 0 for rows that a caller brought.
  */
 size_t eidos_activations_text_count(const eidos_activations *activations);
@@ -623,6 +753,12 @@ int32_t eidos_activations_is_on_disk(const eidos_activations *activations);
  * What one row stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
  */
 uint32_t eidos_activations_granularity(const eidos_activations *activations);
+
+/**
+ * Where a word ended: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`, or 0 where rows do not stand for words or come
+ * from before there was a choice.
+ */
+uint32_t eidos_activations_word_rule(const eidos_activations *activations);
 
 /**
  * How the tokens of a unit became one row: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a caller brought.
@@ -687,8 +823,9 @@ const char *eidos_activations_text(const eidos_activations *activations,
                                    size_t *len);
 
 /**
- * Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. `control`
- * and `err` may be NULL.
+ * Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
+ * another call writes into it, of this process or another one, this is `EIDOS_BUSY`; a folder of somebody else's files is
+ * `EIDOS_MISMATCH`. `control` and `err` may be NULL.
  */
 eidos_status eidos_activations_save(const eidos_activations *activations,
                                     const char *folder,
@@ -696,9 +833,20 @@ eidos_status eidos_activations_save(const eidos_activations *activations,
                                     eidos_error **err);
 
 /**
- * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped.
+ * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program that
+ * cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
  */
-eidos_status eidos_activations_open(const char *folder, eidos_activations **out, eidos_error **err);
+eidos_status eidos_activations_open(const char *folder,
+                                    eidos_activations **out,
+                                    eidos_error **err);
+
+/**
+ * Opens a folder as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of mapped: what
+ * happens to the files afterwards does not matter, and all rows are one view.
+ */
+eidos_status eidos_activations_open_copy(const char *folder,
+                                         eidos_activations **out,
+                                         eidos_error **err);
 
 /**
  * Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
@@ -713,7 +861,8 @@ void eidos_activations_free(eidos_activations *activations);
 #define EIDOS_GRANULARITY_TOKEN 1
 
 /**
- * Each word, as the tokenizer's pre-tokenizer splits them. The default.
+ * Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space in front
+ * where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The default.
  */
 #define EIDOS_GRANULARITY_WORD 2
 
@@ -736,6 +885,23 @@ void eidos_activations_free(eidos_activations *activations);
  * The first position of each text, which must be the tokenizer's classification token.
  */
 #define EIDOS_GRANULARITY_CLS_TOKEN 6
+
+/**
+ * As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5: `don't` and
+ * `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a table of the families.
+ */
+#define EIDOS_WORD_RULE_AUTO 1
+
+/**
+ * As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+ */
+#define EIDOS_WORD_RULE_TOKENIZER 2
+
+/**
+ * At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A token belongs
+ * to the word in which its first byte lies that is not white space; a word in which no token begins has no row.
+ */
+#define EIDOS_WORD_RULE_UNICODE 3
 
 /**
  * The mean of the unit's tokens, per column. The default.
@@ -807,9 +973,29 @@ typedef struct {
     uint64_t shard_bytes;
     /**
      * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-     * shard. NULL means memory, and a temporary folder beyond the memory limit.
+     * shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
+     * those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
+     * for temporary files (`TMPDIR`), of which nothing is left however the process ends.
      */
     const char *folder;
+    /**
+     * Where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
+     */
+    uint32_t word_rule;
+    /**
+     * 1 to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
+     * behind it, in one unit with it or not. For tokens, words and sentences only.
+     */
+    uint32_t stop_contractions;
+    /**
+     * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+     * tokens, words and sentences only. `eidos_activations_left_out_count` says how many there were.
+     */
+    const char *const *stop_units;
+    /**
+     * How many `stop_units` there are.
+     */
+    size_t stop_unit_count;
 } eidos_activations_options;
 
 /**
@@ -862,7 +1048,7 @@ typedef struct {
     uint64_t batch_tokens;
     /**
      * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-     * to shards in a temporary folder. By default 4 GiB.
+     * to temporary files without a name. By default 4 GiB.
      */
     uint64_t memory_limit;
 } eidos_logits_options;
@@ -1086,9 +1272,12 @@ const float *eidos_explainer_dictionary(const eidos_explainer *explainer,
                                         size_t *len);
 
 /**
- * Writes the explainer to a file, whole or not at all.
+ * Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
+ * link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
  */
-eidos_status eidos_explainer_save(const eidos_explainer *explainer, const char *path, eidos_error **err);
+eidos_status eidos_explainer_save(const eidos_explainer *explainer,
+                                  const char *path,
+                                  eidos_error **err);
 
 /**
  * Opens a file that `eidos_explainer_save` wrote.
@@ -1324,7 +1513,7 @@ const char *eidos_interpretation_json(const eidos_interpretation *interpretation
                                       size_t *len);
 
 /**
- * Writes the interpretation to a JSON file, whole or not at all.
+ * Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
  */
 eidos_status eidos_interpretation_save(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 
@@ -1649,8 +1838,12 @@ const char *eidos_interpretation_label_error(const eidos_interpretation *interpr
 
 /**
  * The status that belongs to `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong.
+ * `EIDOS_INVALID_HANDLE` for a handle of another type, `EIDOS_INVALID_ARGUMENT` for NULL and for an entry or pole that is
+ * not there.
  */
-eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
+eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation,
+                                               size_t index,
+                                               uint32_t pole);
 
 /**
  * What the model would be asked about the entry `index` at a pole: the message of the user. NULL unless it was a dry run.

@@ -166,7 +166,8 @@ impl Control {
     }
 
     /// Asks the call to stop. It returns [`crate::ErrorCode::Cancelled`] within one batch or iteration.
-    /// A cancelled control stays cancelled: the next call with it stops at once.
+    /// A cancelled control stays cancelled: the next call with it stops at once. A call whose work is complete when it is
+    /// cancelled succeeds all the same. Safe in a signal handler: it stores a flag.
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
     }
@@ -203,10 +204,14 @@ impl Control {
     }
 
     /// Counts `steps` more steps as done. For the calling thread only, since it runs the callback.
+    ///
+    /// Who cancels when the last step of a stage is done comes too late for that stage: where nothing follows, the work is
+    /// there and is given back; where another stage follows, its beginning is where the call stops.
     pub(crate) fn advance(&self, steps: u64) -> Result<()> {
-        self.shared.done.fetch_add(steps, Ordering::Relaxed);
+        let done = self.shared.done.fetch_add(steps, Ordering::Relaxed).saturating_add(steps);
         self.call_back();
-        self.check()
+        let total = self.shared.total.load(Ordering::Relaxed);
+        if total > 0 && done >= total { Ok(()) } else { self.check() }
     }
 
     fn call_back(&self) {
@@ -244,7 +249,11 @@ mod tests {
         assert!(control.advance(1).is_ok());
         let stopped = control.advance(1);
         assert!(stopped.is_err_and(|error| error.code() == crate::ErrorCode::Cancelled));
-        let expected = vec![(Stage::Fit, 0, 3), (Stage::Fit, 1, 3), (Stage::Fit, 2, 3)];
+        // What is complete is given back, and what follows does not begin.
+        assert!(control.advance(1).is_ok());
+        assert!(control.begin(Stage::Write, 1).is_err());
+        let expected =
+            vec![(Stage::Fit, 0, 3), (Stage::Fit, 1, 3), (Stage::Fit, 2, 3), (Stage::Fit, 3, 3), (Stage::Write, 0, 1)];
         assert_eq!(seen.lock().map(|log| log.clone()).unwrap_or_default(), expected);
     }
 

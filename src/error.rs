@@ -51,6 +51,8 @@ pub enum ErrorCode {
     UnusableAnswer = 16,
     /// The next request could exceed the budget, or the account is empty. Raise it and call again.
     BudgetExhausted = 17,
+    /// Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+    Busy = 18,
 }
 
 impl ErrorCode {
@@ -74,6 +76,7 @@ impl ErrorCode {
             Self::Internal => "internal",
             Self::UnusableAnswer => "unusable_answer",
             Self::BudgetExhausted => "budget_exhausted",
+            Self::Busy => "busy",
         }
     }
 }

@@ -12,13 +12,14 @@
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > concepts > activations > model > text, hub, chat > net, linalg, files, gguf, retry, threads,
-//! memory, error, control`.
+//! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, linalg, files, gguf, safetensors_file,
+//! retry, threads, workspace, memory, error, control`.
 
 pub mod activations;
 pub mod chat;
 pub mod concepts;
 pub mod control;
+pub mod corpus;
 pub mod error;
 pub mod hub;
 pub mod interpret;
@@ -33,12 +34,15 @@ mod memory;
 #[cfg(any(feature = "hub", feature = "chat"))]
 mod net;
 mod retry;
+mod safetensors_file;
 mod threads;
+mod workspace;
 
 pub use activations::{Activations, CollectOptions, LogitsOptions, Provenance};
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
 pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
 pub use control::{Control, Progress, Stage};
+pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
 pub use error::{Error, ErrorCode, Result};
 pub use hub::{HubOptions, ModelSource};
 pub use interpret::{
@@ -46,4 +50,4 @@ pub use interpret::{
     Scoring, TopInputs,
 };
 pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint};
-pub use text::{Aggregation, Granularity};
+pub use text::{Aggregation, Granularity, WordRule};

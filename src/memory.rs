@@ -3,15 +3,13 @@
 //! Rust ends the process where an allocation fails. So what is large, or of a size that comes from outside, is asked for
 //! first: one piece of it with [`filled`] or [`copied`], and the many pieces of a phase of work with a [`Claim`].
 
+use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, ErrorCode, Result};
 
 /// What is left free beside all claims, in bytes, for everything that is small and is not asked for.
-const SLACK: usize = 48 << 20;
-
-/// What a thread takes before it does anything: its stack, and what the C library's allocator reserves for it.
-const THREAD: usize = 72 << 20;
+const RESERVE: usize = 48 << 20;
 
 /// The claims of all threads of the process, in bytes.
 static CLAIMED: Mutex<usize> = Mutex::new(0);
@@ -31,23 +29,30 @@ impl Claim {
     pub(crate) fn of(bytes: usize, what: &str) -> Result<Self> {
         // A thread that panicked while it held this left a number, which is always whole.
         let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-        let all = claimed.saturating_add(bytes);
-        if !is_there(all.saturating_add(SLACK)) {
-            return Err(Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {what}: {bytes} bytes"))
-                .hint("free some memory, raise the limit of the process, or ask for less at a time and fewer threads")
-                .detail("bytes", bytes));
-        }
-        *claimed = all;
+        check(*claimed, bytes, what)?;
+        *claimed = claimed.saturating_add(bytes);
         Ok(Self(bytes))
     }
+}
 
-    /// Claims what a thread takes to start.
-    ///
-    /// # Errors
-    /// As [`Claim::of`].
-    pub(crate) fn of_thread() -> Result<Self> {
-        Self::of(THREAD, "a thread")
+/// Runs `taking`, which takes `bytes` for `what` and keeps them, where they are there beside all claims.
+///
+/// # Errors
+/// [`ErrorCode::OutOfMemory`] naming it.
+pub(crate) fn take(bytes: usize, what: &str, taking: impl FnOnce()) -> Result<()> {
+    let claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    check(*claimed, bytes, what)?;
+    taking();
+    Ok(())
+}
+
+fn check(claimed: usize, bytes: usize, what: &str) -> Result<()> {
+    if is_there(claimed.saturating_add(bytes).saturating_add(RESERVE)) {
+        return Ok(());
     }
+    Err(Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {what}: {bytes} bytes"))
+        .hint("free some memory, raise the limit of the process, or ask for less at a time and fewer threads")
+        .detail("bytes", bytes))
 }
 
 impl Drop for Claim {
@@ -57,16 +62,28 @@ impl Drop for Claim {
     }
 }
 
-/// How many of `wanted` threads, each with one more that helps it, there is memory for; at least 1.
-pub(crate) fn threads_that_fit(wanted: usize) -> usize {
-    let claimed = *CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-    let fit =
-        |threads: &usize| is_there(claimed.saturating_add(SLACK).saturating_add(threads.saturating_mul(2 * THREAD)));
-    std::iter::successors(Some(wanted), |threads| (*threads > 1).then_some(threads / 2)).find(fit).unwrap_or(1)
+/// Whether so many bytes are there now, beside all claims.
+pub(crate) fn fits(bytes: usize) -> bool {
+    let claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
+    is_there(claimed.saturating_add(bytes).saturating_add(RESERVE))
 }
 
+/// Asks the system, in pieces: it refuses one piece that is larger than its memory where it grants the sum.
 fn is_there(bytes: usize) -> bool {
-    Vec::<u8>::new().try_reserve_exact(bytes).is_ok()
+    const PIECE: usize = 1 << 30;
+    const MOST: usize = 256;
+    if bytes / PIECE > MOST {
+        // So much is used at once or not at all.
+        return black_box(&mut Vec::<u8>::new()).try_reserve_exact(bytes).is_ok();
+    }
+    let mut pieces: [Vec<u8>; MOST + 1] = std::array::from_fn(|_| Vec::new());
+    let mut left = bytes;
+    pieces.iter_mut().all(|piece| {
+        let take = left.min(PIECE);
+        left -= take;
+        // Without the black box the compiler takes what is not used for granted.
+        take == 0 || black_box(piece).try_reserve_exact(take).is_ok()
+    })
 }
 
 /// So many times the same value, or `None` where there is no memory for it.
@@ -96,6 +113,7 @@ mod tests {
         assert!(error.message().contains("everything"), "{error}");
         drop(Claim::of(1 << 20, "a little").unwrap());
         assert!(filled(0_u64, usize::MAX).is_none());
-        assert_eq!(threads_that_fit(usize::MAX).clamp(1, usize::MAX / 2), threads_that_fit(usize::MAX));
+        assert!(fits(1 << 20) && !fits(usize::MAX / 4));
+        assert!(!is_there(1 << 60) && is_there(3 << 30), "of address space there is more than of memory");
     }
 }

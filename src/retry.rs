@@ -4,10 +4,13 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// How often a pause looks whether the caller cancelled.
 const PAUSE_STEP: Duration = Duration::from_millis(50);
+
+/// How often one request may be asked again at once, each time changed, before that is taken for a circle.
+const MOST_CHANGES: u32 = 64;
 
 /// Why something outside this process did not succeed.
 #[derive(Debug)]
@@ -38,10 +41,11 @@ impl From<Error> for Failure {
     }
 }
 
-/// Counts the repetitions of one request, and doubles the pause before each.
+/// Counts the repetitions of one request, and doubles the pause before each, up to the longest one.
 #[derive(Debug)]
 pub(crate) struct Patience {
     left: u32,
+    changes_left: u32,
     pause: Duration,
     longest: Duration,
 }
@@ -50,7 +54,7 @@ impl Patience {
     /// So many repetitions; the pauses begin with `first` and are never longer than `longest`, also when the other side
     /// asks for more.
     pub(crate) fn new(repetitions: u32, first: Duration, longest: Duration) -> Self {
-        Self { left: repetitions, pause: first, longest }
+        Self { left: repetitions, changes_left: MOST_CHANGES, pause: first, longest }
     }
 
     /// Waits before the next attempt.
@@ -59,20 +63,39 @@ impl Patience {
     /// The failure itself when it is final or was repeated often enough, [`crate::ErrorCode::Cancelled`].
     pub(crate) fn wait(&mut self, failure: Failure, control: &Control) -> Result<()> {
         control.check()?;
+        let pause = self.next_pause(failure)?;
+        wait_until(Instant::now() + pause, control)
+    }
+
+    /// How long to wait before the next attempt.
+    ///
+    /// # Errors
+    /// As [`Patience::wait`].
+    fn next_pause(&mut self, failure: Failure) -> Result<Duration> {
         let (error, asked) = match failure {
             Failure::Final(error) => return Err(error),
             Failure::Transient { error, pause } => (error, pause.unwrap_or_default()),
-            Failure::Again => return Ok(()),
+            Failure::Again if self.changes_left == 0 => return Err(in_a_circle()),
+            Failure::Again => {
+                self.changes_left -= 1;
+                return Ok(Duration::ZERO);
+            }
         };
         if self.left == 0 {
             return Err(error);
         }
-        // A little by chance, so that many who failed together do not come back together.
-        let pause = self.pause.mul_f64(0.75 + chance() / 4.0);
         self.left -= 1;
-        self.pause *= 2;
-        wait_until(Instant::now() + asked.max(pause).min(self.longest), control)
+        let longest = self.longest;
+        // A little by chance, so that many who failed together do not come back together.
+        let pause = self.pause.min(longest).mul_f64(0.75 + chance() / 4.0);
+        self.pause = self.pause.saturating_mul(2).min(longest);
+        Ok(asked.max(pause).min(longest))
     }
+}
+
+fn in_a_circle() -> Error {
+    Error::new(ErrorCode::UnusableAnswer, format!("the question was changed {MOST_CHANGES} times and none was taken"))
+        .hint("use another model or server")
 }
 
 /// Sleeps, unless somebody cancels.
@@ -119,6 +142,31 @@ mod tests {
     }
 
     #[test]
+    fn any_number_of_repetitions_has_pauses_up_to_the_longest() {
+        let longest = Duration::from_mins(2);
+        for first in [Duration::from_millis(500), Duration::MAX] {
+            let mut patience = Patience::new(u32::MAX, first, longest);
+            let mut last = Duration::ZERO;
+            for _ in 0..1000 {
+                let pause = patience.next_pause(transient(None)).unwrap();
+                assert!(pause <= longest && pause >= last.mul_f64(0.5), "{pause:?} after {last:?}");
+                last = pause;
+            }
+            assert!(last >= longest.mul_f64(0.7), "{last:?}");
+            assert_eq!(patience.next_pause(transient(Some(Duration::MAX))).unwrap(), longest);
+        }
+    }
+
+    #[test]
+    fn a_question_is_not_changed_for_ever() {
+        let mut patience = Patience::new(2, Duration::from_millis(1), Duration::from_secs(1));
+        let changes = (0..10_000).take_while(|_| patience.next_pause(Failure::Again).is_ok()).count();
+        assert_eq!(changes, MOST_CHANGES as usize);
+        assert_eq!(patience.next_pause(Failure::Again).unwrap_err().code(), ErrorCode::UnusableAnswer);
+        assert!(patience.next_pause(transient(None)).is_ok(), "repetitions are counted apart");
+    }
+
+    #[test]
     fn a_wish_of_the_other_side_is_honoured_up_to_a_limit() {
         let longest = Duration::from_millis(120);
         for (asked, waited) in [(60, 60), (5000, 120)] {
@@ -141,7 +189,7 @@ mod tests {
         let start = Instant::now();
         let mut patience = Patience::new(1, Duration::from_mins(1), Duration::from_mins(1));
         let error = patience.wait(transient(None), &control).err();
-        assert_eq!(error.map(|error| error.code()), Some(crate::ErrorCode::Cancelled));
+        assert_eq!(error.map(|error| error.code()), Some(ErrorCode::Cancelled));
         assert!(start.elapsed() < Duration::from_secs(5));
     }
 }

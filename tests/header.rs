@@ -4,11 +4,12 @@
 use std::path::{Path, PathBuf};
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "version",
     "status",
     "error",
     "control",
+    "texts",
     "split_model",
     "activations",
     "collect",

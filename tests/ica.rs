@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use eidos::linalg::{RandomState, RowSlice};
-use eidos::{Activations, Algorithm, Contrast, Control, ErrorCode, Explainer, Ica, IcaOptions, Provenance};
+use eidos::{Activations, Algorithm, Contrast, Control, ErrorCode, Explainer, Ica, IcaOptions, Provenance, Stage};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -252,6 +252,28 @@ fn a_fit_can_be_cancelled_at_any_step() {
 }
 
 #[test]
+fn who_cancels_when_the_fit_has_converged_gets_it() {
+    let values = example(9000, 8);
+    let rows = RowSlice::new(&values, 8).unwrap();
+    for (algorithm, concepts) in [(Algorithm::Parallel, 4), (Algorithm::Deflation, 1)] {
+        let options = IcaOptions { algorithm, canonical_signs: false, ..IcaOptions::new(concepts) };
+        let expected = Ica::fit_rows(&rows, Provenance::default(), &options, &Control::new()).unwrap();
+        let report = expected.report();
+        assert!(report.converged && report.iterations < options.max_iterations);
+        let control = Control::new();
+        let clone = control.clone();
+        control.set_callback(Some(Box::new(move |progress| {
+            if progress.stage == Stage::Fit && progress.done == report.iterations as u64 {
+                clone.cancel();
+            }
+        })));
+        let found = Ica::fit_rows(&rows, Provenance::default(), &options, &control).unwrap();
+        assert!(control.is_cancelled());
+        assert_eq!(found.dictionary(), expected.dictionary());
+    }
+}
+
+#[test]
 fn an_explainer_that_is_saved_opens_the_same() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("concepts.safetensors");
@@ -353,15 +375,19 @@ fn encoding_and_decoding_name_the_row_that_is_not_made_of_numbers() {
         assert_eq!(error.message(), format!("row 7 has the value {value} in column 2"));
         assert_eq!(fit(&rows, 3, &IcaOptions::new(3)).unwrap_err().code(), ErrorCode::InvalidData);
     }
-    // Finite numbers that become too large.
-    let huge = vec![f32::MAX; 6];
+    // Finite numbers that become too large: components of small rows are large, and so is the mixing of large ones.
+    let explainer_of = |scale: f32| {
+        let rows: Vec<f32> = rows.iter().map(|value| value * scale).collect();
+        fit(&rows, 3, &IcaOptions::new(3)).unwrap()
+    };
+    let mut values = vec![1.0; 6];
+    values[3..].fill(f32::MAX);
     for (result, kind) in [
-        (explainer.encode(&huge, &mut vec![0.0; 6]), "concept"),
-        (explainer.decode(&[f32::MAX; 6], &mut vec![0.0; 6]), "column"),
+        (explainer_of(1e-3).encode(&values, &mut out[..6]), "concept"),
+        (explainer_of(1e3).decode(&values, &mut out[..6]), "column"),
     ] {
-        if let Err(error) = result {
-            assert_eq!(error.code(), ErrorCode::InvalidData);
-            assert!(error.message().contains("row 0 gives") && error.message().contains(kind), "{error}");
-        }
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidData);
+        assert!(error.message().starts_with(&format!("row 1 gives {kind} ")), "{error}");
     }
 }

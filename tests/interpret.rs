@@ -396,6 +396,7 @@ fn json_is_as_documented() {
         split_point: Some("layers.1".to_owned()),
         granularity: Some(Granularity::Word),
         aggregation: Some(eidos::Aggregation::Mean),
+        word_rule: None,
     };
     let json = concat!(
         r#"{"format":"eidos.interpretation","version":1,"model":"eidos:demo","split_point":"layers.1","#,
@@ -470,6 +471,58 @@ fn files_that_are_no_interpretation_are_errors_that_name_them() {
 }
 
 #[test]
+fn who_cancels_when_the_last_row_is_encoded_gets_the_meaning() {
+    let rows = Activations::from_rows((0..20_000).map(|value| value as f32).collect(), 2, None).unwrap();
+    let (concepts, control) = (columns_as_concepts(2, None), Control::new());
+    let clone = control.clone();
+    control.set_callback(Some(Box::new(move |progress| {
+        if progress.stage == Stage::Interpret && progress.done == progress.total && progress.total > 0 {
+            clone.cancel();
+        }
+    })));
+    let found = TopInputs::default().interpret(&concepts, &rows, &control).unwrap();
+    assert!(control.is_cancelled());
+    assert_eq!(found, TopInputs::default().interpret(&concepts, &rows, &Control::new()).unwrap());
+}
+
+/// A link is written through, and what is not a file stays: for each thing that is saved to a path.
+#[cfg(unix)]
+#[test]
+fn a_save_writes_through_links_and_refuses_what_is_not_a_file() {
+    use std::os::unix::fs::symlink;
+    type Save<'a> = &'a dyn Fn(&Path) -> eidos::Result<()>;
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let explainer = columns_as_concepts(2, None);
+    let rows = Activations::from_rows(vec![1.0, 2.0, 3.0, 4.0], 2, None).unwrap();
+    let meaning = interpret(&TopInputs::default(), &explainer, &rows);
+    let saves: [(&str, Save<'_>); 2] =
+        [("explainer", &|path| explainer.save(path)), ("meaning", &|path| meaning.save(path))];
+    for (name, save) in saves {
+        let (link, target, pipe) = (at(&format!("{name} link")), at(&format!("{name} target")), at(name));
+        symlink(target.file_name().unwrap(), &link).unwrap();
+        save(&link).unwrap();
+        save(&link).unwrap();
+        assert!(link.is_symlink() && target.is_file() && !target.is_symlink());
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert_error(save(&pipe), ErrorCode::Io, &[pipe.to_str().unwrap(), "not a file"]);
+        assert!(!pipe.is_file() && pipe.exists());
+    }
+    assert_eq!(Interpretation::open(&at("meaning link")).unwrap(), meaning);
+    assert_eq!(Explainer::open(&at("explainer link")).unwrap().dictionary(), explainer.dictionary());
+    // Each file of a folder of activations is such a path as well.
+    for file in ["units.safetensors", "rows-00000.safetensors", "manifest.json", ".eidos.lock"] {
+        let place = at("rows");
+        std::fs::create_dir(&place).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(place.join(file)).status().unwrap().success());
+        assert!(rows.save(&place, &Control::new()).is_err_and(|error| error.message().contains(file)
+            || (error.code() == ErrorCode::Mismatch && error.message().contains("rows"))));
+        assert!(!place.join(file).is_file() && place.join(file).exists());
+        std::fs::remove_dir_all(&place).unwrap();
+    }
+}
+
+#[test]
 fn a_save_is_whole_or_the_old_file_stays() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("meaning.json");
@@ -498,8 +551,11 @@ fn a_save_is_whole_or_the_old_file_stays() {
     assert_error(versions[0].save(&missing), ErrorCode::NotFound, &["missing/meaning.json"]);
     assert_error(versions[0].save(folder.path()), ErrorCode::Io, &[folder.path().to_str().unwrap()]);
     assert_error(versions[0].save(&path.join("below")), ErrorCode::Io, &["below"]);
-    assert_error(versions[0].save(Path::new("")), ErrorCode::NotFound, &["``"]);
-    assert!(!Path::new("").join(".part").exists());
+    let empty = Path::new("");
+    assert_error(versions[0].save(empty), ErrorCode::InvalidArgument, &["path of the file is empty"]);
+    assert_error(columns_as_concepts(4, None).save(empty), ErrorCode::InvalidArgument, &["path of the file is empty"]);
+    assert_error(Interpretation::open(empty), ErrorCode::InvalidArgument, &["path of the file is empty"]);
+    assert_error(Explainer::open(empty), ErrorCode::InvalidArgument, &["path of the file is empty"]);
 
     let Some(disk) = Disk::new(64 << 10) else { return };
     let on_disk = disk.path().join("meaning.json");

@@ -1,78 +1,125 @@
 //! Memory that is not there is an error: whatever the system grants, the main job ends well or with one, never the process.
-#![cfg(all(target_os = "linux", feature = "demo-model"))]
+//!
+//! Without libtest, whose threads begin without an allocator of their own where little memory is left.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
 
-use std::process::Command;
-
-use eidos::{CollectOptions, Control, Error, ErrorCode, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs};
-
-/// The environment variable that tells a child how many threads to use.
-const THREADS: &str = "EIDOS_TEST_MEMORY_THREADS";
-
-/// Loads the demo model, collects, fits, interprets and saves.
-fn job(threads: usize) -> Result<(), Error> {
-    let folder = tempfile::tempdir().unwrap();
-    let control = Control::new();
-    let texts: Vec<String> =
-        (0..60).map(|index| format!("The {index}th film was good, and {index} people liked its actors.")).collect();
-    let model = SplitModel::load("eidos:demo", &["model.layers.1.mlp"], &LoadOptions::default(), &control)?;
-    let options = CollectOptions { threads, batch_tokens: 64, ..CollectOptions::default() };
-    let activations = &model.activations(&texts, &options, &control)?[0];
-    let explainer = Ica::fit(activations, &IcaOptions { threads, ..IcaOptions::new(8) }, &control)?;
-    TopInputs { threads, ..TopInputs::default() }.interpret(&explainer, activations, &control)?;
-    activations.save(&folder.path().join("rows"), &control)?;
-    explainer.save(&folder.path().join("concepts"))
+#[cfg(all(target_os = "linux", feature = "demo-model"))]
+fn main() {
+    if let Ok(job) = std::env::var(limits::JOB) {
+        return limits::child(&job);
+    }
+    limits::the_main_job_ends_well_or_with_an_error_under_every_limit();
+    limits::a_wide_fit_with_many_threads_does_with_four_gigabytes();
+    println!("the jobs end well or with errors under every limit: ok");
 }
 
-#[test]
-fn child() {
-    let Ok(threads) = std::env::var(THREADS) else { return };
-    println!("started");
-    match job(threads.parse().unwrap()) {
-        Ok(()) => println!("finished well"),
-        Err(error) => println!("finished with {error:?}, {}", error.code() == ErrorCode::OutOfMemory),
-    }
-}
+#[cfg(not(all(target_os = "linux", feature = "demo-model")))]
+fn main() {}
 
-/// What the child says under a limit of its address space, `None` where not even the process starts.
-fn under(limit_kib: u64, threads: usize) -> Option<String> {
-    let child = Command::new("sh")
-        .args(["-c", &format!("ulimit -v {limit_kib} && exec \"$0\" --exact child --nocapture --test-threads 1")])
-        .arg(std::env::current_exe().unwrap())
-        .env(THREADS, threads.to_string())
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&child.stdout).into_owned();
-    let complained = String::from_utf8_lossy(&child.stderr);
-    if !said.contains("started") {
-        return None;
-    }
-    assert!(child.status.success(), "{limit_kib} KiB, {threads} threads: {:?}: {said} {complained}", child.status);
-    Some(said)
-}
+#[cfg(all(target_os = "linux", feature = "demo-model"))]
+mod limits {
+    use std::hint::black_box;
+    use std::process::Command;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
-#[test]
-fn the_main_job_ends_well_or_with_an_error_under_every_limit() {
-    if std::env::var_os(THREADS).is_some() {
-        return;
-    }
-    for threads in [1, 8] {
-        let (mut well, mut refused) = (0, 0);
-        let mut limit_kib = 4 << 20;
-        for _ in 0..40 {
-            if let Some(said) = under(limit_kib, threads) {
-                let is_well = said.contains("finished well");
-                assert!(
-                    is_well || said.contains("out_of_memory") && said.contains(", true"),
-                    "{limit_kib} KiB: {said}"
-                );
-                if is_well { well += 1 } else { refused += 1 }
-            }
-            limit_kib = limit_kib * 6 / 7;
+    use eidos::linalg::RandomState;
+    use eidos::{
+        Activations, CollectOptions, Control, Error, ErrorCode, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs,
+    };
+
+    /// The environment variable that tells a child what to do: `main 8` or `fit 8`, with that many threads.
+    pub const JOB: &str = "EIDOS_TEST_MEMORY_JOB";
+
+    /// What a host has left for itself when it calls Eidos, in bytes: where its own next allocation fails, it is lost whatever
+    /// Eidos does.
+    const HOST: usize = 4 << 20;
+
+    /// Does a job, and says how it ended.
+    pub fn child(job: &str) {
+        if black_box(&mut Vec::<u8>::new()).try_reserve_exact(HOST).is_err() {
+            return;
         }
-        assert!(well > 5, "{threads} threads: well {well}, refused {refused}");
-        assert!(refused > 0, "{threads} threads: well {well}, refused {refused}");
-        // Few threads do where there is no memory for many.
-        assert!(under(700_000, threads).is_some_and(|said| said.contains("finished well")));
+        println!("started");
+        let (name, threads) = job.split_once(' ').unwrap();
+        let threads = threads.parse().unwrap();
+        match if name == "fit" { fit(threads) } else { main_job(threads) } {
+            Ok(()) => println!("finished well"),
+            Err(error) if error.code() == ErrorCode::OutOfMemory => println!("out of memory: {error}"),
+            Err(error) => println!("another error: {error:?}"),
+        }
+    }
+
+    /// Loads the demo model, collects, fits, interprets and saves.
+    fn main_job(threads: usize) -> Result<(), Error> {
+        let control = Control::new();
+        let texts: Vec<String> =
+            (0..60).map(|index| format!("The {index}th film was good, and {index} people liked its actors.")).collect();
+        let model = SplitModel::load("eidos:demo", &["model.layers.1.mlp"], &LoadOptions::default(), &control)?;
+        let options = CollectOptions { threads, batch_tokens: 64, ..CollectOptions::default() };
+        let activations = &model.activations(&texts, &options, &control)?[0];
+        let explainer = Ica::fit(activations, &IcaOptions { threads, ..IcaOptions::new(8) }, &control)?;
+        TopInputs { threads, ..TopInputs::default() }.interpret(&explainer, activations, &control)?;
+        let folder = tempfile::tempdir().unwrap();
+        activations.save(&folder.path().join("rows"), &control)?;
+        explainer.save(&folder.path().join("concepts"))
+    }
+
+    /// Fits concepts to 20,000 rows of 32 columns.
+    fn fit(threads: usize) -> Result<(), Error> {
+        let mut random = RandomState::new(1);
+        let rows: Vec<f32> = (0..20_000 * 32).map(|_| random.normal().powi(3) as f32).collect();
+        let rows = Activations::from_rows(rows, 32, None)?;
+        Ica::fit(&rows, &IcaOptions { threads, max_iterations: 5, ..IcaOptions::new(32) }, &Control::new()).map(drop)
+    }
+
+    /// What a child says under a limit of its address space, `None` where it does not come as far as Eidos.
+    fn under(limit_kib: u64, job: &str) -> Option<String> {
+        let child = Command::new("sh")
+            .args(["-c", &format!("ulimit -c 0 && ulimit -v {limit_kib} && exec \"$0\"")])
+            .arg(std::env::current_exe().unwrap())
+            .env(JOB, job)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout).into_owned();
+        let complained = String::from_utf8_lossy(&child.stderr);
+        if !said.contains("started") {
+            return None;
+        }
+        assert!(child.status.success(), "{limit_kib} KiB, {job}: {:?}: {said} {complained}", child.status);
+        Some(said)
+    }
+
+    pub fn the_main_job_ends_well_or_with_an_error_under_every_limit() {
+        for job in ["main 1", "main 8"] {
+            // Fine steps where little is there: at each, another allocation fails first.
+            let plenty = std::iter::successors(Some(4 << 20), |limit| Some(limit * 6 / 7))
+                .take_while(|&limit| limit > 400 << 10);
+            let mut limits: Vec<u64> = plenty.collect();
+            let little = 40 - limits.len() as u64;
+            limits.extend((0..little).map(|step| (400 << 10) * (little - step) / little));
+            let (well, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let limits = Mutex::new(limits);
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        loop {
+                            let Some(limit_kib) = limits.lock().unwrap().pop() else { return };
+                            let Some(said) = under(limit_kib, job) else { continue };
+                            let is_well = said.contains("finished well");
+                            assert!(is_well || said.contains("out of memory"), "{limit_kib} KiB, {job}: {said}");
+                            (if is_well { &well } else { &refused }).fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                }
+            });
+            let (well, refused) = (well.into_inner(), refused.into_inner());
+            assert!(well > 5 && refused > 0, "{job}: well {well}, refused {refused}");
+        }
+    }
+
+    pub fn a_wide_fit_with_many_threads_does_with_four_gigabytes() {
+        let said = under(4 << 20, "fit 8").unwrap();
+        assert!(said.contains("finished well"), "{said}");
     }
 }

@@ -34,24 +34,6 @@ for threads in 1 4; do
     JULIA_NUM_THREADS=$threads julia --startup-file=no --project="$out/bindings/julia/Eidos" -e 'using Pkg; Pkg.test()'
 done
 
-library_folder=$(dirname "$EIDOS_LIBRARY")
-compare() { # an example and its arguments, in which FOLDER stands for a folder of its own
-    local example=$1
-    shift
-    say "the example $example prints and writes what that of C does"
-    mkdir -p "$out/$example/c" "$out/$example/julia"
-    gcc -std=c99 -Iinclude "examples/c/$example.c" -o "$out/$example/program" -L"$library_folder" -leidos -lm \
-        -Wl,-rpath,"$library_folder"
-    "$out/$example/program" "${@/FOLDER/$out/$example/c}" >"$out/$example/c.txt" 2>/dev/null
-    julia --startup-file=no --project=bindings/julia/Eidos "examples/julia/$example.jl" \
-        "${@/FOLDER/$out/$example/julia}" >"$out/$example/julia.txt"
-    diff "$out/$example/c.txt" "$out/$example/julia.txt"
-    diff -r "$out/$example/c" "$out/$example/julia"
-}
-compare modules
-compare concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
-compare own_activations
-compare resume FOLDER
-compare labels
-compare steering
+say "the examples print and write what those of C do"
+tests/examples/run.sh julia julia --startup-file=no --project=bindings/julia/Eidos examples/julia/NAME.jl
 say "Julia says what C says"

@@ -1,13 +1,11 @@
 /* From texts to concepts in words: concepts [MODEL [SPLIT [TEXTS [FOLDER]]]]
  *
- * MODEL is a folder, a Hub id or eidos:demo; SPLIT is a module path of it; TEXTS is a file with one text a line; results
- * are saved in FOLDER. */
+ * MODEL is a folder, a Hub id or eidos:demo; SPLIT is a module path of it; TEXTS is a file with one text a line or
+ * JSON lines; results are saved in FOLDER. */
 #include <eidos.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-enum { CONCEPTS = 20, WORDS = 10, MAX_TEXTS = 100000 };
+enum { CONCEPTS = 20, WORDS = 10 };
 
 /* A progress bar on a terminal's last line. */
 static void show_progress(const eidos_progress *progress, void *user_data)
@@ -17,25 +15,6 @@ static void show_progress(const eidos_progress *progress, void *user_data)
     (void)user_data;
     fprintf(stderr, "\r%-10s [%.*s%*s] %5.1fs ", eidos_stage_name(progress->stage), filled,
             "##############################", width - filled, "", progress->elapsed_seconds);
-}
-
-/* Reads a file with one text a line. */
-static size_t read_lines(const char *path, char **texts)
-{
-    size_t count = 0;
-    static char line[1 << 16];
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        perror(path);
-        exit(1);
-    }
-    while (count < MAX_TEXTS && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\r\n")] = '\0';
-        texts[count] = malloc(strlen(line) + 1);
-        strcpy(texts[count++], line);
-    }
-    fclose(file);
-    return count;
 }
 
 /* Says what went wrong and what to do about it. */
@@ -63,10 +42,11 @@ int main(int argc, char **argv)
     const char *split = argc > 2 ? argv[2] : "model.layers.2.mlp";
     const char *path = argc > 3 ? argv[3] : "assets/demo-texts.txt";
     const char *folder = argc > 4 ? argv[4] : NULL;
-    char **texts = calloc(MAX_TEXTS, sizeof *texts);
-    size_t index, text_count = read_lines(path, texts);
+    const char *const *strings = NULL;
+    size_t index;
     int failed = 0;
 
+    eidos_texts *texts = NULL;
     eidos_split_model *tree = NULL, *model = NULL;
     eidos_activations *activations = NULL;
     eidos_explainer *explainer = NULL;
@@ -92,9 +72,10 @@ int main(int argc, char **argv)
                    eidos_split_model_module_kind(tree, index, NULL));
     eidos_split_model_free(tree);
 
-    /* 2. to 5. Split, collect, fit, and ask for the words that excite each concept most. */
-    failed = eidos_split_model_load(id, &split, 1, NULL, control, &model, &error) ||
-             eidos_split_model_activations(model, (const char *const *)texts, text_count, NULL, control, &activations, 1,
+    /* 2. to 5. Read the texts, split, collect, fit, and ask for the words that excite each concept most. */
+    failed = eidos_texts_read(path, NULL, control, &texts, &error) || eidos_texts_array(texts, &strings, &error) ||
+             eidos_split_model_load(id, &split, 1, NULL, control, &model, &error) ||
+             eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, control, &activations, 1,
                                            &error) ||
              eidos_ica_fit(activations, &ica, control, &explainer, &error) ||
              eidos_interpret_top_inputs(explainer, activations, &top, control, &meaning, &error);
@@ -122,9 +103,7 @@ int main(int argc, char **argv)
     eidos_explainer_free(explainer);
     eidos_activations_free(activations);
     eidos_split_model_free(model);
+    eidos_texts_free(texts);
     eidos_control_free(control);
-    for (index = 0; index < text_count; index++)
-        free(texts[index]);
-    free(texts);
     return failed;
 }

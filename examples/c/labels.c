@@ -2,35 +2,12 @@
  *
  * CHAT_MODEL is a model behind an OpenAI-compatible server: OPENAI_BASE_URL says where (by default OpenAI itself) and
  * OPENAI_API_KEY who pays. Answers are kept in the folder labels-cache. Without CHAT_MODEL, or with -, nothing is asked: the
- * first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line. */
+ * first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line or JSON lines. */
 #include <eidos.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { MAX_TEXTS = 100000 };
-
-/* Reads a file with one text a line; empty lines are left out. */
-static size_t read_lines(const char *path, char **texts)
-{
-    size_t count = 0;
-    static char line[1 << 16];
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        perror(path);
-        exit(1);
-    }
-    while (count < MAX_TEXTS && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\r\n")] = '\0';
-        if (line[strspn(line, " \t")] == '\0')
-            continue;
-        texts[count] = malloc(strlen(line) + 1);
-        strcpy(texts[count++], line);
-    }
-    fclose(file);
-    return count;
-}
 
 /* A string of an interpretation, or another one where it has none. */
 static const char *string_or(const char *string, const char *other)
@@ -63,10 +40,11 @@ int main(int argc, char **argv)
     const char *id = argc > 2 ? argv[2] : "eidos:demo";
     const char *split = argc > 3 ? argv[3] : "model.layers.2.mlp";
     const char *path = argc > 4 ? argv[4] : "assets/demo-texts.txt";
-    char **texts = calloc(MAX_TEXTS, sizeof *texts);
-    size_t index, text_count = read_lines(path, texts);
+    const char *const *strings = NULL;
+    size_t index;
     int failed;
 
+    eidos_texts *texts = NULL;
     eidos_split_model *model = NULL;
     eidos_activations *activations = NULL;
     eidos_explainer *explainer = NULL;
@@ -87,9 +65,9 @@ int main(int argc, char **argv)
     if (!labels.dry_run)
         chat.cache_folder = "labels-cache";
 
-    failed = eidos_split_model_load(id, &split, 1, NULL, NULL, &model, &error) ||
-             eidos_split_model_activations(model, (const char *const *)texts, text_count, NULL, NULL, &activations, 1,
-                                           &error) ||
+    failed = eidos_texts_read(path, NULL, NULL, &texts, &error) || eidos_texts_array(texts, &strings, &error) ||
+             eidos_split_model_load(id, &split, 1, NULL, NULL, &model, &error) ||
+             eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, NULL, &activations, 1, &error) ||
              eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
              eidos_interpret_llm_labels(explainer, activations, &chat, &labels, NULL, &meaning, &error) ||
              eidos_interpretation_label_usage(meaning, &usage, &error);
@@ -109,8 +87,6 @@ int main(int argc, char **argv)
     eidos_explainer_free(explainer);
     eidos_activations_free(activations);
     eidos_split_model_free(model);
-    for (index = 0; index < text_count; index++)
-        free(texts[index]);
-    free(texts);
+    eidos_texts_free(texts);
     return failed;
 }

@@ -1,12 +1,11 @@
 /* A long job that is cancelled, goes on where it stopped, and is opened again later: resume FOLDER [TEXTS]
  *
- * FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line. */
+ * FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line or JSON lines. */
 #include <eidos.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { CONCEPTS = 10, WORDS = 5, MAX_TEXTS = 100000 };
+enum { CONCEPTS = 10, WORDS = 5 };
 
 /* Cancels once half of the tokens went through the model. */
 static void cancel_halfway(const eidos_progress *progress, void *control)
@@ -15,30 +14,13 @@ static void cancel_halfway(const eidos_progress *progress, void *control)
         eidos_control_cancel(control);
 }
 
-static size_t read_lines(const char *path, char **texts)
-{
-    size_t count = 0;
-    static char line[1 << 16];
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        perror(path);
-        exit(1);
-    }
-    while (count < MAX_TEXTS && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\r\n")] = '\0';
-        texts[count] = malloc(strlen(line) + 1);
-        strcpy(texts[count++], line);
-    }
-    fclose(file);
-    return count;
-}
-
-/* Ends the program when a call failed, saying what to do. */
-static void check(eidos_status status, eidos_error *error)
+/* Ends the program when a call failed, saying what to do. The error is a pointer to the variable that the call has written:
+ * its value would be read before the call where a compiler evaluates that argument first. */
+static void check(eidos_status status, eidos_error *const *error)
 {
     if (!status)
         return;
-    fprintf(stderr, "error: %s\nhint:  %s\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
+    fprintf(stderr, "error: %s\nhint:  %s\n", eidos_error_message(*error, NULL), eidos_error_hint(*error, NULL));
     exit(1);
 }
 
@@ -46,10 +28,11 @@ int main(int argc, char **argv)
 {
     const char *split = "model.layers.2.mlp";
     char activations_folder[4096], explainer_file[4096];
-    char **texts = calloc(MAX_TEXTS, sizeof *texts);
-    size_t index, rank, text_count;
+    const char *const *strings = NULL;
+    size_t index, rank;
     eidos_status status;
 
+    eidos_texts *texts = NULL;
     eidos_split_model *model = NULL;
     eidos_activations *activations = NULL;
     eidos_explainer *explainer = NULL;
@@ -64,7 +47,8 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: resume FOLDER [TEXTS]\n");
         return 2;
     }
-    text_count = read_lines(argc > 2 ? argv[2] : "assets/demo-texts.txt", texts);
+    check(eidos_texts_read(argc > 2 ? argv[2] : "assets/demo-texts.txt", NULL, NULL, &texts, &error), &error);
+    check(eidos_texts_array(texts, &strings, &error), &error);
     snprintf(activations_folder, sizeof activations_folder, "%s/activations", argv[1]);
     snprintf(explainer_file, sizeof explainer_file, "%s/explainer.safetensors", argv[1]);
 
@@ -73,19 +57,19 @@ int main(int argc, char **argv)
     collect.folder = activations_folder;
     collect.shard_bytes = 1 << 18;
     collect.batch_tokens = 256;
-    check(eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error), error);
-    check(eidos_control_new(&control, &error), error);
-    check(eidos_control_set_callback(control, cancel_halfway, control, &error), error);
-    status = eidos_split_model_activations(model, (const char *const *)texts, text_count, &collect, control, &activations,
+    check(eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error), &error);
+    check(eidos_control_new(&control, &error), &error);
+    check(eidos_control_set_callback(control, cancel_halfway, control, &error), &error);
+    status = eidos_split_model_activations(model, strings, eidos_texts_count(texts), &collect, control, &activations,
                                            1, &error);
     printf("first run: %s\n", eidos_status_name(status));
     eidos_error_free(error);
     error = NULL;
 
     /* 2. The same call again goes on from there. */
-    check(eidos_split_model_activations(model, (const char *const *)texts, text_count, &collect, NULL, &activations, 1,
+    check(eidos_split_model_activations(model, strings, eidos_texts_count(texts), &collect, NULL, &activations, 1,
                                         &error),
-          error);
+          &error);
     printf("second run: %zu words x %zu columns\n", eidos_activations_row_count(activations),
            eidos_activations_column_count(activations));
     eidos_split_model_free(model);
@@ -93,19 +77,19 @@ int main(int argc, char **argv)
     /* 3. Fit and keep the concepts, and forget everything. */
     eidos_ica_options_init(&ica, sizeof ica);
     ica.concept_count = CONCEPTS;
-    check(eidos_ica_fit(activations, &ica, NULL, &explainer, &error), error);
-    check(eidos_explainer_save(explainer, explainer_file, &error), error);
+    check(eidos_ica_fit(activations, &ica, NULL, &explainer, &error), &error);
+    check(eidos_explainer_save(explainer, explainer_file, &error), &error);
     eidos_explainer_free(explainer);
     eidos_activations_free(activations);
 
     /* 4. Another day, perhaps in another language: open both and ask what the concepts mean. */
-    check(eidos_activations_open(activations_folder, &activations, &error), error);
-    check(eidos_explainer_open(explainer_file, &explainer, &error), error);
+    check(eidos_activations_open(activations_folder, &activations, &error), &error);
+    check(eidos_explainer_open(explainer_file, &explainer, &error), &error);
     printf("opened again: %zu words, %zu concepts of %s\n", eidos_activations_row_count(activations),
            eidos_explainer_concept_count(explainer), eidos_explainer_split_point(explainer, NULL));
     eidos_top_inputs_options_init(&top, sizeof top);
     top.k = WORDS;
-    check(eidos_interpret_top_inputs(explainer, activations, &top, NULL, &meaning, &error), error);
+    check(eidos_interpret_top_inputs(explainer, activations, &top, NULL, &meaning, &error), &error);
     for (index = 0; index < eidos_interpretation_concept_count(meaning); index++) {
         printf("Concept %zu: [", eidos_interpretation_concept(meaning, index));
         for (rank = 0; rank < eidos_interpretation_size(meaning, index, EIDOS_POLE_POSITIVE); rank++)
@@ -118,8 +102,6 @@ int main(int argc, char **argv)
     eidos_explainer_free(explainer);
     eidos_activations_free(activations);
     eidos_control_free(control);
-    for (index = 0; index < text_count; index++)
-        free(texts[index]);
-    free(texts);
+    eidos_texts_free(texts);
     return status != EIDOS_CANCELLED;
 }

@@ -8,36 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONCEPTS = 20, WORDS = 10, SHOWN = 5, MAX_TEXTS = 100000 };
+enum { CONCEPTS = 20, WORDS = 10, SHOWN = 5 };
 
 static const char *split = "model.layers.2.mlp";
 static const char *sentence = "This movie is so<|mask|>.";
 static const char *word = " funny"; /* the concept is the one that this word excites */
 
-static size_t read_lines(const char *path, char **texts)
-{
-    size_t count = 0;
-    static char line[1 << 16];
-    FILE *file = fopen(path, "r");
-    if (!file) {
-        perror(path);
-        exit(1);
-    }
-    while (count < MAX_TEXTS && fgets(line, sizeof line, file)) {
-        line[strcspn(line, "\r\n")] = '\0';
-        texts[count] = malloc(strlen(line) + 1);
-        strcpy(texts[count++], line);
-    }
-    fclose(file);
-    return count;
-}
-
-/* Ends the program when a call failed, saying what to do. */
-static void check(eidos_status status, eidos_error *error)
+/* Ends the program when a call failed, saying what to do. The error is a pointer to the variable that the call has written:
+ * its value would be read before the call where a compiler evaluates that argument first. */
+static void check(eidos_status status, eidos_error *const *error)
 {
     if (!status)
         return;
-    fprintf(stderr, "error: %s\nhint:  %s\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
+    fprintf(stderr, "error: %s\nhint:  %s\n", eidos_error_message(*error, NULL), eidos_error_hint(*error, NULL));
     exit(1);
 }
 
@@ -83,13 +66,13 @@ static void print_changes(const eidos_split_model *model, const double *before, 
 
 int main(int argc, char **argv)
 {
-    char **texts = calloc(MAX_TEXTS, sizeof *texts);
-    const size_t text_count = read_lines(argc > 1 ? argv[1] : "assets/demo-texts.txt", texts);
+    const char *const *strings = NULL;
     size_t found, concept, rank, row, column, row_count, width, place, token_count;
     const float *direction, *before, *again, *after;
     float strength, *steered;
     double *expected, *expected_after;
 
+    eidos_texts *texts = NULL;
     eidos_split_model *model = NULL;
     eidos_activations *words = NULL, *rows = NULL, *logits = NULL, *logits_again = NULL, *logits_after = NULL;
     eidos_explainer *explainer = NULL;
@@ -110,10 +93,12 @@ int main(int argc, char **argv)
     every_token.granularity = EIDOS_GRANULARITY_ALL_TOKENS;
 
     /* 1. Concepts at a module of a model that is loaded as a whole, up to its head. */
-    check(eidos_split_model_load("eidos:demo", &split, 1, &whole, NULL, &model, &error), error);
-    check(eidos_split_model_activations(model, (const char *const *)texts, text_count, NULL, NULL, &words, 1, &error), error);
-    check(eidos_ica_fit(words, &ica, NULL, &explainer, &error), error);
-    check(eidos_interpret_top_inputs(explainer, words, &top, NULL, &meaning, &error), error);
+    check(eidos_texts_read(argc > 1 ? argv[1] : "assets/demo-texts.txt", NULL, NULL, &texts, &error), &error);
+    check(eidos_texts_array(texts, &strings, &error), &error);
+    check(eidos_split_model_load("eidos:demo", &split, 1, &whole, NULL, &model, &error), &error);
+    check(eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, NULL, &words, 1, &error), &error);
+    check(eidos_ica_fit(words, &ica, NULL, &explainer, &error), &error);
+    check(eidos_interpret_top_inputs(explainer, words, &top, NULL, &meaning, &error), &error);
     found = find_concept(meaning);
     concept = eidos_interpretation_concept(meaning, found);
     printf("Concept %zu:", concept);
@@ -121,14 +106,14 @@ int main(int argc, char **argv)
         printf(" '%s'", eidos_interpretation_input(meaning, found, EIDOS_POLE_POSITIVE, rank, NULL));
 
     /* 2. The rows of a sentence, one for each token. As they are, the model says the same as ever. */
-    check(eidos_split_model_activations(model, &sentence, 1, &every_token, NULL, &rows, 1, &error), error);
-    check(eidos_split_model_logits(model, &sentence, 1, NULL, NULL, &logits, &error), error);
+    check(eidos_split_model_activations(model, &sentence, 1, &every_token, NULL, &rows, 1, &error), &error);
+    check(eidos_split_model_logits(model, &sentence, 1, NULL, NULL, &logits, &error), &error);
     check(eidos_split_model_logits_from_activations(model, split, rows, &sentence, 1, NULL, NULL, &logits_again, &error),
-          error);
+          &error);
     row_count = eidos_activations_row_count(rows);
     token_count = eidos_split_model_logit_count(model);
-    check(eidos_activations_rows(logits, 0, row_count, &before, &error), error);
-    check(eidos_activations_rows(logits_again, 0, row_count, &again, &error), error);
+    check(eidos_activations_rows(logits, 0, row_count, &before, &error), &error);
+    check(eidos_activations_rows(logits_again, 0, row_count, &again, &error), &error);
     printf("\n%s\nfrom the rows as they are, the same logits: %s\n", sentence,
            memcmp(before, again, row_count * token_count * sizeof *before) ? "no" : "yes");
 
@@ -138,19 +123,19 @@ int main(int argc, char **argv)
     direction = eidos_explainer_dictionary(explainer, NULL) + concept * width;
     strength = eidos_interpretation_activation(meaning, found, EIDOS_POLE_POSITIVE, 0);
     steered = malloc(row_count * width * sizeof *steered);
-    check(eidos_activations_copy_rows(rows, 0, row_count, steered, row_count * width, &error), error);
+    check(eidos_activations_copy_rows(rows, 0, row_count, steered, row_count * width, &error), &error);
     for (row = 0; row < row_count; row++)
         for (column = 0; column < width; column++)
             steered[row * width + column] += strength * direction[column];
     check(eidos_split_model_logits_from(model, split, steered, row_count, width, &sentence, 1, NULL, NULL, &logits_after,
                                         &error),
-          error);
+          &error);
 
     /* 4. What the model expects at the masked place; Ġ is how the vocabulary writes a space. */
     for (place = 0; strcmp(eidos_activations_unit(rows, place, NULL), "<|mask|>"); place++)
         ;
-    check(eidos_activations_rows(logits, place, 1, &before, &error), error);
-    check(eidos_activations_rows(logits_after, place, 1, &after, &error), error);
+    check(eidos_activations_rows(logits, place, 1, &before, &error), &error);
+    check(eidos_activations_rows(logits_after, place, 1, &after, &error), &error);
     expected = probabilities(before, token_count);
     expected_after = probabilities(after, token_count);
     printf("with %.1f standard deviations of the concept in each row, more expected:\n", strength);
@@ -169,8 +154,6 @@ int main(int argc, char **argv)
     eidos_explainer_free(explainer);
     eidos_activations_free(words);
     eidos_split_model_free(model);
-    for (row = 0; row < text_count; row++)
-        free(texts[row]);
-    free(texts);
+    eidos_texts_free(texts);
     return 0;
 }

@@ -1,17 +1,14 @@
 // From texts to concepts in words: concepts [MODEL [SPLIT [TEXTS [FOLDER]]]]
 //
-// MODEL is a folder, a Hub id or eidos:demo; SPLIT is a module path of it; TEXTS is a file with one text a line; results are
-// saved in FOLDER.
+// MODEL is a folder, a Hub id or eidos:demo; SPLIT is a module path of it; TEXTS is a file with one text a line or JSON
+// lines; results are saved in FOLDER.
 #include <eidos.hpp>
 
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
-#include <stdexcept>
 #include <string>
-#include <vector>
 
 // A progress bar on a terminal's last line.
 static void show_progress(const eidos::Progress &progress)
@@ -21,17 +18,6 @@ static void show_progress(const eidos::Progress &progress)
     std::cerr << '\r' << std::left << std::setw(10) << name(progress.stage) << " [" << std::setw(width)
               << std::string(filled, '#') << "] " << std::fixed << std::setprecision(1) << std::right << std::setw(5)
               << progress.elapsed_seconds << "s " << std::flush;
-}
-
-static std::vector<std::string> read_lines(const std::string &path)
-{
-    std::ifstream file(path);
-    if (!file)
-        throw std::runtime_error("cannot read " + path);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(file, line);)
-        lines.push_back(line);
-    return lines;
 }
 
 // Concept 0: [' all', ' everything']
@@ -49,7 +35,7 @@ int main(int argc, char **argv)
 try {
     const std::string id = argc > 1 ? argv[1] : "eidos:demo";
     const std::string split = argc > 2 ? argv[2] : "model.layers.2.mlp";
-    const auto texts = read_lines(argc > 3 ? argv[3] : "assets/demo-texts.txt");
+    const auto texts = eidos::read_texts(argc > 3 ? argv[3] : "assets/demo-texts.txt");
     const eidos::Control control(show_progress);
 
     // 1. The modules of the model, to choose a split point from: no weights are read for that.

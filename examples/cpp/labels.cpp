@@ -2,29 +2,14 @@
 //
 // CHAT_MODEL is a model behind an OpenAI-compatible server: OPENAI_BASE_URL says where (by default OpenAI itself) and
 // OPENAI_API_KEY who pays. Answers are kept in the folder labels-cache. Without CHAT_MODEL, or with -, nothing is asked: the
-// first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line.
+// first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line or JSON lines.
 #include <eidos.hpp>
 
 #include <exception>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <sstream>
-#include <stdexcept>
 #include <string>
-#include <vector>
-
-static std::vector<std::string> read_lines(const std::string &path)
-{
-    std::ifstream file(path);
-    if (!file)
-        throw std::runtime_error("cannot read " + path);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(file, line);)
-        if (line.find_first_not_of(" \t\r") != std::string::npos)
-            lines.push_back(line);
-    return lines;
-}
 
 static std::string two_digits(double score)
 {
@@ -52,7 +37,7 @@ try {
     const std::string chat_model = argc > 1 ? argv[1] : "-";
     const std::string id = argc > 2 ? argv[2] : "eidos:demo";
     const std::string split = argc > 3 ? argv[3] : "model.layers.2.mlp";
-    const auto texts = read_lines(argc > 4 ? argv[4] : "assets/demo-texts.txt");
+    const auto texts = eidos::read_texts(argc > 4 ? argv[4] : "assets/demo-texts.txt");
     const unsigned concept_count = argc > 5 ? static_cast<unsigned>(std::stoul(argv[5])) : 20;
 
     const auto activations = eidos::SplitModel::load(id, split).activations(texts);

@@ -1,26 +1,14 @@
 // A long job that is cancelled, goes on where it stopped, and is opened again later: resume FOLDER [TEXTS]
 //
-// FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line.
+// FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line or JSON lines.
 #include <eidos.hpp>
 
 #include <exception>
 #include <filesystem>
-#include <fstream>
 #include <iostream>
 #include <stdexcept>
 #include <string>
 #include <vector>
-
-static std::vector<std::string> read_lines(const std::string &path)
-{
-    std::ifstream file(path);
-    if (!file)
-        throw std::runtime_error("cannot read " + path);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(file, line);)
-        lines.push_back(line);
-    return lines;
-}
 
 // Collects into a folder, in small shards; the first run cancels itself, and the second goes on from its last complete shard.
 static eidos::Activations collect(const std::filesystem::path &folder, const std::vector<std::string> &texts)
@@ -48,7 +36,7 @@ try {
         return 2;
     }
     const std::filesystem::path folder = argv[1];
-    const auto texts = read_lines(argc > 2 ? argv[2] : "assets/demo-texts.txt");
+    const auto texts = eidos::read_texts(argc > 2 ? argv[2] : "assets/demo-texts.txt");
 
     // 1. Collect, fit, keep the concepts, and forget everything.
     {

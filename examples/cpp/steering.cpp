@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <exception>
-#include <fstream>
 #include <iomanip>
 #include <iostream>
 #include <numeric>
@@ -17,17 +16,6 @@
 
 static const std::string split = "model.layers.2.mlp", sentence = "This movie is so<|mask|>.";
 static const std::string word = " funny"; // the concept is the one that this word excites
-
-static std::vector<std::string> read_lines(const std::string &path)
-{
-    std::ifstream file(path);
-    if (!file)
-        throw std::runtime_error("cannot read " + path);
-    std::vector<std::string> lines;
-    for (std::string line; std::getline(file, line);)
-        lines.push_back(line);
-    return lines;
-}
 
 static bool is_about_the_word(const eidos::ConceptInputs &found)
 {
@@ -50,7 +38,7 @@ int main(int argc, char **argv)
 try {
     // 1. Concepts at a module of a model that is loaded as a whole, up to its head.
     const auto model = eidos::SplitModel::load("eidos:demo", split, {.whole = true});
-    const auto words = model.activations(read_lines(argc > 1 ? argv[1] : "assets/demo-texts.txt"));
+    const auto words = model.activations(eidos::read_texts(argc > 1 ? argv[1] : "assets/demo-texts.txt"));
     const auto explainer = eidos::fit_ica(words, {.concept_count = 20});
     const auto meaning = eidos::interpret_top_inputs(explainer, words, {.k = 10});
     const auto concepts = meaning.concepts();

@@ -1,7 +1,7 @@
 # From texts to concepts in words: concepts.jl [MODEL [SPLIT [TEXTS [FOLDER]]]]
 #
-# MODEL is a folder, a Hub id or eidos:demo; SPLIT is a module path of it; TEXTS is a file with one text a line; results
-# are saved in FOLDER.
+# MODEL is a folder, a Hub id or eidos:demo; SPLIT is a module path of it; TEXTS is a file with one text a line or
+# JSON lines; results are saved in FOLDER.
 
 using Eidos
 
@@ -13,7 +13,7 @@ function main(id = "eidos:demo", split = "model.layers.2.mlp", file = "assets/de
 
     # 2. Split the model, and collect the activations of each word: features x words.
     model = SplitModel(id; split = split, progress = true)
-    acts = activations(model, readlines(file); granularity = :word, progress = true)
+    acts = activations(model, read_texts(file); granularity = :word, progress = true)
     features, words = size(acts)
     println("$words words x $features columns")
 

@@ -2,14 +2,14 @@
 #
 # CHAT_MODEL is a model behind an OpenAI-compatible server: OPENAI_BASE_URL says where (by default OpenAI itself) and
 # OPENAI_API_KEY who pays. Answers are kept in the folder labels-cache. Without CHAT_MODEL, or with -, nothing is asked: the
-# first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line.
+# first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line or JSON lines.
 
 using Eidos, Printf
 
 function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp", file = "assets/demo-texts.txt",
               concepts = "20")
     # 1. Concepts, as in concepts.jl.
-    texts = filter(line -> !isempty(strip(line)), readlines(file))
+    texts = read_texts(file)
     model = SplitModel(id; split = split, progress = true)
     acts = activations(model, texts; progress = true)
     explainer = fit(ICA(parse(Int, concepts)), acts; progress = true)

@@ -1,6 +1,6 @@
 # A long job that is cancelled, goes on where it stopped, and is opened again later: resume.jl FOLDER [TEXTS]
 #
-# FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line.
+# FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line or JSON lines.
 
 using Eidos
 
@@ -17,7 +17,7 @@ function cancelled_halfway(model, texts; keywords...)
 end
 
 function main(folder, file = "assets/demo-texts.txt")
-    texts = readlines(file)
+    texts = read_texts(file)
     shards = (folder = joinpath(folder, "activations"), shard_bytes = 2^18, batch_tokens = 256)
     explainer_file = joinpath(folder, "explainer.safetensors")
 

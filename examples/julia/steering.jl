@@ -16,7 +16,7 @@ end
 function main(file = "assets/demo-texts.txt")
     # 1. Concepts at a module of a model that is loaded as a whole, up to its head.
     model = SplitModel("eidos:demo"; split = "model.layers.2.mlp", whole = true)
-    words = activations(model, readlines(file))
+    words = activations(model, read_texts(file))
     explainer = fit(ICA(20), words)
     meaning = top_inputs(explainer, words; k = 10)
     found = findfirst(concept -> any(input -> input.text == WORD, concept), meaning)

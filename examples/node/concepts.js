@@ -1,14 +1,13 @@
 // From texts to concepts in words: node concepts.js [MODEL [SPLIT [TEXTS [FOLDER]]]]
 //
-// MODEL is a folder, a Hub id or eidos:demo; SPLIT is a module path of it; TEXTS is a file with one text a line; results are
-// saved in FOLDER.
-import { readFile } from 'node:fs/promises';
+// MODEL is a folder, a Hub id or eidos:demo; SPLIT is a module path of it; TEXTS is a file with one text a line or JSON
+// lines; results are saved in FOLDER.
 import path from 'node:path';
 
-import { Explainer, SplitModel } from '@eidos/eidos';
+import { Explainer, readTexts, SplitModel } from '@eidos/eidos';
 
 const [id = 'eidos:demo', split = 'model.layers.2.mlp', file = 'assets/demo-texts.txt', folder] = process.argv.slice(2);
-const texts = (await readFile(file, 'utf8')).trimEnd().split(/\r?\n/);
+const texts = await readTexts(file);
 
 /** A progress bar on a terminal's last line. @param {import('@eidos/eidos').Progress} progress */
 function onProgress({ stage, done, total, elapsedSeconds }) {

@@ -2,14 +2,12 @@
 //
 // CHAT_MODEL is a model behind an OpenAI-compatible server: OPENAI_BASE_URL says where (by default OpenAI itself) and
 // OPENAI_API_KEY who pays. Answers are kept in the folder labels-cache. Without CHAT_MODEL, or with -, nothing is asked: the
-// first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line.
-import { readFile } from 'node:fs/promises';
-
-import { Explainer, SplitModel } from '@eidos/eidos';
+// first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line or JSON lines.
+import { Explainer, readTexts, SplitModel } from '@eidos/eidos';
 
 const [chatModel = '-', id = 'eidos:demo', split = 'model.layers.2.mlp', file = 'assets/demo-texts.txt', count = '20'] =
   process.argv.slice(2);
-const texts = (await readFile(file, 'utf8')).split(/\r?\n/).filter((line) => line.trim());
+const texts = await readTexts(file);
 
 const model = await SplitModel.load(id, { splitPoints: [split] });
 const [activations] = await model.activations(texts);

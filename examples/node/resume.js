@@ -1,17 +1,16 @@
 // A long job that is cancelled, goes on where it stopped, and is opened again later: node resume.js FOLDER [TEXTS]
 //
-// FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line.
-import { readFile } from 'node:fs/promises';
+// FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line or JSON lines.
 import path from 'node:path';
 
-import { Activations, Explainer, SplitModel } from '@eidos/eidos';
+import { Activations, Explainer, readTexts, SplitModel } from '@eidos/eidos';
 
 const [folder, file = 'assets/demo-texts.txt'] = process.argv.slice(2);
 if (!folder) {
   console.error('usage: node resume.js FOLDER [TEXTS]');
   process.exit(2);
 }
-const texts = (await readFile(file, 'utf8')).trimEnd().split(/\r?\n/);
+const texts = await readTexts(file);
 const activationsFolder = path.join(folder, 'activations');
 const explainerFile = path.join(folder, 'explainer.safetensors');
 

@@ -2,12 +2,10 @@
 //
 // Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added to a sentence there, the model
 // goes on from these rows, and expects other words at the masked place.
-import { readFile } from 'node:fs/promises';
-
-import { Explainer, SplitModel } from '@eidos/eidos';
+import { Explainer, readTexts, SplitModel } from '@eidos/eidos';
 
 const [file = 'assets/demo-texts.txt'] = process.argv.slice(2);
-const texts = (await readFile(file, 'utf8')).trimEnd().split(/\r?\n/);
+const texts = await readTexts(file);
 const split = 'model.layers.2.mlp';
 const sentence = 'This movie is so<|mask|>.';
 const word = ' funny'; // the concept is the one that this word excites

@@ -1,22 +1,25 @@
 //! From texts to concepts in words: `concepts [MODEL [SPLIT [TEXTS [CONCEPTS]]]]`.
 //!
-//! MODEL is a folder, a Hub id or `eidos:demo`; SPLIT is a module path of it; TEXTS is a file with one text a line, or with
-//! JSON lines that have a field `text`.
+//! MODEL is a folder, a Hub id or `eidos:demo`; SPLIT is a module path of it; TEXTS is a file with one text a line or
+//! JSON lines.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to a person")]
 
 use std::error::Error;
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 
-use eidos::{CollectOptions, Control, Ica, IcaOptions, LoadOptions, Progress, SplitModel, TopInputs};
+use eidos::{
+    CollectOptions, Control, Ica, IcaOptions, LoadOptions, Progress, SplitModel, TextReaderOptions, TopInputs,
+    read_texts,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument = |index: usize, default: &str| arguments.get(index).cloned().unwrap_or_else(|| default.to_owned());
     let (id, split) = (argument(0, "eidos:demo"), argument(1, "model.layers.2.mlp"));
-    let texts = read_texts(&argument(2, concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-texts.txt")))?;
+    let path = argument(2, concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-texts.txt"));
     let concepts = argument(3, "20").parse()?;
     let control = if std::io::stderr().is_terminal() { Control::with_callback(show_progress) } else { Control::new() };
+    let texts = read_texts(path, &TextReaderOptions::default(), &control)?;
 
     // The modules of the model, to choose a split point from: no weights are read for that.
     let tree = SplitModel::load(&id, &[], &LoadOptions::default(), &control)?;
@@ -35,19 +38,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} words x {} columns", activations.row_count(), activations.column_count());
     print!("{meaning}");
     Ok(())
-}
-
-fn read_texts(path: &str) -> Result<Vec<String>, Box<dyn Error>> {
-    let content = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
-    let json_lines = Path::new(path).extension().is_some_and(|extension| extension == "jsonl");
-    let text = |line: &str| -> Result<String, Box<dyn Error>> {
-        if !json_lines {
-            return Ok(line.to_owned());
-        }
-        let record: serde_json::Value = serde_json::from_str(line)?;
-        Ok(record["text"].as_str().ok_or("a line has no field `text`")?.to_owned())
-    };
-    content.split('\n').filter(|line| !line.trim().is_empty()).map(text).collect()
 }
 
 /// A progress bar on the terminal's last line.

@@ -2,21 +2,24 @@
 //!
 //! CHAT_MODEL is a model behind an OpenAI-compatible server: `OPENAI_BASE_URL` says where (by default OpenAI itself) and
 //! `OPENAI_API_KEY` who pays. Answers are kept in the folder `labels-cache`. Without CHAT_MODEL, or with `-`, nothing is
-//! asked: the first prompt and an estimate of the cost are printed. TEXTS has one text a line.
+//! asked: the first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line or JSON lines.
 #![allow(clippy::print_stdout, reason = "an example talks to a person")]
 
 use std::error::Error;
 
 use eidos::chat::Usage;
-use eidos::{Chat, ChatOptions, CollectOptions, Control, Ica, IcaOptions, LlmLabels, LoadOptions, Scoring, SplitModel};
+use eidos::{
+    Chat, ChatOptions, CollectOptions, Control, Ica, IcaOptions, LlmLabels, LoadOptions, Scoring, SplitModel,
+    TextReaderOptions, read_texts,
+};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let argument = |index: usize, default: &str| arguments.get(index).cloned().unwrap_or_else(|| default.to_owned());
     let (chat_model, id, split) = (argument(0, "-"), argument(1, "eidos:demo"), argument(2, "model.layers.2.mlp"));
-    let texts = std::fs::read_to_string(argument(3, concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-texts.txt")))?;
-    let texts: Vec<&str> = texts.lines().filter(|line| !line.trim().is_empty()).collect();
+    let path = argument(3, concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-texts.txt"));
     let control = Control::new();
+    let texts = read_texts(path, &TextReaderOptions::default(), &control)?;
 
     let model = SplitModel::load(&id, &[&split], &LoadOptions::default(), &control)?;
     let activations = &model.activations(&texts, &CollectOptions::default(), &control)?[0];

@@ -1,21 +1,21 @@
 //! A long job that is cancelled, goes on where it stopped, and is opened again later: `resume FOLDER [TEXTS]`.
 //!
-//! FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line.
+//! FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line or JSON lines.
 #![allow(clippy::print_stdout, reason = "an example talks to a person")]
 
 use std::error::Error;
 use std::path::PathBuf;
 
 use eidos::{
-    Activations, CollectOptions, Control, Explainer, Ica, IcaOptions, LoadOptions, SplitModel, Stage, TopInputs,
+    Activations, CollectOptions, Control, Explainer, Ica, IcaOptions, LoadOptions, SplitModel, Stage,
+    TextReaderOptions, TopInputs, read_texts,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let folder = PathBuf::from(arguments.next().ok_or("usage: resume FOLDER [TEXTS]")?);
     let texts = arguments.next().unwrap_or_else(|| "assets/demo-texts.txt".to_owned());
-    let texts = std::fs::read_to_string(&texts).map_err(|error| format!("{texts}: {error}"))?;
-    let texts: Vec<&str> = texts.lines().collect();
+    let texts = read_texts(texts, &TextReaderOptions::default(), &Control::new())?;
     let (activations_folder, explainer_file) = (folder.join("activations"), folder.join("explainer.safetensors"));
 
     // 1. Collect into a folder, in small shards, and cancel halfway: the complete shards stay.

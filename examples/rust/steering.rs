@@ -7,7 +7,10 @@
 use std::error::Error;
 
 use eidos::linalg::RowSlice;
-use eidos::{CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, LogitsOptions, SplitModel, TopInputs};
+use eidos::{
+    CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, LogitsOptions, SplitModel, TextReaderOptions,
+    TopInputs, read_texts,
+};
 
 const SPLIT: &str = "model.layers.2.mlp";
 const SENTENCE: &str = "This movie is so<|mask|>.";
@@ -17,8 +20,8 @@ const WORD: &str = " funny";
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1);
     let path = path.as_deref().unwrap_or(concat!(env!("CARGO_MANIFEST_DIR"), "/assets/demo-texts.txt"));
-    let texts: Vec<String> = std::fs::read_to_string(path)?.lines().map(str::to_owned).collect();
     let control = Control::new();
+    let texts = read_texts(path, &TextReaderOptions::default(), &control)?;
 
     // 1. Concepts at a module of a model that is loaded as a whole, up to its head.
     let whole = LoadOptions { whole: true, ..LoadOptions::default() };

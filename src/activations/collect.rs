@@ -4,6 +4,7 @@
 //! shard otherwise. Within a window, texts of similar length share a batch, batches run side by side, and each row
 //! has its place from the start, so the order in which batches finish does not matter.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,13 +15,15 @@ use candle_core::Tensor;
 use rayon::ThreadPool;
 use sha2::{Digest, Sha256};
 
-use super::folder::{self, Manifest, ShardWriter};
+use super::manifest::{self, Manifest};
 use super::matrix::{About, Activations};
 use super::options::CollectOptions;
 use super::provenance::Provenance;
 use super::storage::Storage;
+use super::writer::{FolderWriter, ShardWriter, UnnamedWriter};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result, shown};
+use crate::files::FolderLock;
 use crate::linalg::first_not_finite;
 use crate::memory::{Claim, filled};
 use crate::model::{SplitModel, plan_batches};
@@ -57,7 +60,7 @@ impl SplitModel {
         // A copy of the texts, 36 bytes a unit and 8 bytes a token, while they grow.
         let bytes = texts.iter().map(|text| text.as_ref().len()).fold(0, usize::saturating_add);
         let _claim = Claim::of(bytes.saturating_mul(12), &format!("{} texts of {bytes} bytes", texts.len()))?;
-        let encoded = self.tokenizer()?.encode_texts(texts, options.granularity, threads, control)?;
+        let encoded = self.tokenizer()?.encode_texts(texts, options.units(), threads, control)?;
         self.collect(encoded, &Arc::new(texts.iter().map(AsRef::as_ref).collect()), options, control)
     }
 
@@ -68,6 +71,7 @@ impl SplitModel {
     /// As [`SplitModel::activations`].
     pub fn vocabulary_activations(&self, options: &CollectOptions, control: &Control) -> Result<Vec<Activations>> {
         options.check()?;
+        options.check_no_stop_units("the entries of a vocabulary")?;
         let encoded = self.tokenizer()?.encode_vocabulary();
         self.collect(encoded, &Arc::new(StringTable::default()), options, control)
     }
@@ -86,6 +90,7 @@ impl SplitModel {
         control: &Control,
     ) -> Result<Vec<Activations>> {
         options.check()?;
+        options.check_no_stop_units("the token ids")?;
         self.check_sequences(sequences)?;
         let options = CollectOptions { granularity: Granularity::AllTokens, ..options.clone() };
         self.collect(self.tokenizer()?.encode_ids(sequences)?, &Arc::default(), &options, control)
@@ -121,6 +126,10 @@ impl SplitModel {
                 .hint("load it with at least one module path"));
         }
         let units = Arc::new(std::mem::take(&mut encoded.units));
+        let word_rule = match options.granularity {
+            Granularity::Word => Some(self.tokenizer()?.word_rule(options.word_rule)),
+            _ => None,
+        };
         let abouts: Vec<About> = self
             .split_points()
             .iter()
@@ -132,8 +141,10 @@ impl SplitModel {
                     split_point: Some(split_point.path.clone()),
                     granularity: Some(options.granularity),
                     aggregation: Some(options.aggregation),
+                    word_rule,
                 },
                 truncated_count: encoded.truncated_count(),
+                left_out_count: encoded.left_out_count(),
             })
             .collect();
         let forward = |batch: &[usize]| {
@@ -189,7 +200,11 @@ impl Run<'_> {
 
     fn into_shards(self, mut abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
         let windows = self.windows();
-        let mut writers = self.open_writers(&mut abouts, &windows)?;
+        let folders: Option<Vec<PathBuf>> =
+            self.options.folder.as_deref().map(|folder| self.folders_of(folder, &mut abouts));
+        // One run at a time writes into a folder, from what it finds there to its last shard.
+        let _locks = folders.as_deref().map_or(Ok(Vec::new()), lock_all)?;
+        let mut writers = self.open_writers(folders.as_deref(), &abouts, &windows)?;
         // A shard is complete when it is there for each split point; what is further ahead waits.
         let complete = writers.iter().map(ShardWriter::complete_rows).min().unwrap_or(0);
         for texts in windows {
@@ -208,20 +223,32 @@ impl Run<'_> {
         writers.into_iter().zip(abouts).map(|(writer, about)| writer.finish(about)).collect()
     }
 
-    fn open_writers(&self, abouts: &mut [About], windows: &[Range<usize>]) -> Result<Vec<ShardWriter>> {
-        let several = abouts.len() > 1;
+    fn open_writers(
+        &self,
+        folders: Option<&[PathBuf]>,
+        abouts: &[About],
+        windows: &[Range<usize>],
+    ) -> Result<Vec<ShardWriter>> {
+        let rows = self.encoded.unit_count();
+        let Some(folders) = folders else {
+            return Ok(self.widths().map(|width| ShardWriter::Unnamed(UnnamedWriter::new(rows, width))).collect());
+        };
         let fingerprint = self.fingerprint(&abouts[0]);
         let shard_rows: Vec<usize> =
             windows.iter().map(|texts| self.rows_of(texts).len()).filter(|&rows| rows > 0).collect();
-        abouts
-            .iter_mut()
-            .zip(self.widths())
-            .map(|(about, width)| {
-                let folder = self.options.folder.as_deref().map(|folder| self.folder_of(folder, several, about));
-                let manifest = Manifest::new(self.encoded.unit_count(), width, about, fingerprint.clone());
-                ShardWriter::open(folder.as_deref(), manifest, about, &shard_rows)
+        let places = folders.iter().zip(abouts).zip(self.widths());
+        places
+            .map(|((folder, about), width)| {
+                let manifest = Manifest::new(rows, width, about, fingerprint.clone());
+                FolderWriter::open(folder, manifest, about, &shard_rows).map(ShardWriter::Folder)
             })
             .collect()
+    }
+
+    /// Where the rows of each split point go.
+    fn folders_of(&self, folder: &Path, abouts: &mut [About]) -> Vec<PathBuf> {
+        let several = abouts.len() > 1;
+        abouts.iter_mut().map(|about| self.folder_of(folder, several, about)).collect()
     }
 
     /// Where the rows of a split point go: into the folder, or one inside it of the split point's name where there are
@@ -234,7 +261,7 @@ impl Run<'_> {
         };
         let path = about.provenance.split_point.clone().unwrap_or_default();
         let mut spellings = self.model.spellings(&path).into_iter();
-        let begun = spellings.find(|name| folder::split_point_of(&inside(name)).as_deref() == Some(name));
+        let begun = spellings.find(|name| manifest::split_point_of(&inside(name)).as_deref() == Some(name));
         let path = begun.unwrap_or(path);
         let place = inside(&path);
         about.provenance.split_point = Some(path);
@@ -320,6 +347,7 @@ impl Run<'_> {
 
         let next = AtomicUsize::new(0);
         let stop = AtomicBool::new(false);
+        let mut placed = 0;
         let result = std::thread::scope(|scope| {
             let threads = if self.model.device().is_cpu() { thread_count(self.options.threads) } else { 1 };
             let threads = threads.min(batches.len());
@@ -328,11 +356,8 @@ impl Run<'_> {
             let started = (0..threads).try_for_each(|index| {
                 let sender = sender.clone();
                 let (batches, next, stop) = (&batches, &next, &stop);
-                let started = pool_of_one().and_then(|(pool, claim)| {
-                    let work = move || {
-                        let _claim = claim;
-                        self.work(&pool, batches, abouts, next, stop, control, &sender);
-                    };
+                let started = pool_of_one().and_then(|pool| {
+                    let work = move || self.work(&pool, batches, abouts, next, stop, control, &sender);
                     start(scope, work).map(drop)
                 });
                 // One is enough: there are fewer where the system has no more.
@@ -343,6 +368,7 @@ impl Run<'_> {
                 receiver.iter().try_for_each(|finished| {
                     let (batch, pooled) = finished?;
                     self.place(&batches[batch], &pooled, rows.start, &mut window);
+                    placed += 1;
                     control.advance(batches[batch].iter().map(|&text| self.encoded.ids(text).len() as u64).sum())
                 })
             });
@@ -352,7 +378,10 @@ impl Run<'_> {
             result
         });
         result?;
-        control.check()?;
+        // Workers end early only when somebody cancels.
+        if placed < batches.len() {
+            control.check()?;
+        }
         Ok(window)
     }
 
@@ -436,6 +465,12 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// Locks folders, in the order of their names, so that of two runs that want several of them one gets all.
+fn lock_all(folders: &[PathBuf]) -> Result<Vec<FolderLock>> {
+    let names: BTreeSet<&PathBuf> = folders.iter().collect();
+    names.into_iter().map(|folder| FolderLock::take(folder)).collect()
 }
 
 fn zeros(rows: usize, columns: usize) -> Result<Vec<f32>> {

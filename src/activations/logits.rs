@@ -24,7 +24,7 @@ pub struct LogitsOptions {
     /// How many batches run at the same time on the CPU; 0 means one per core.
     pub threads: usize,
     /// The most bytes that the logits may take in memory: 4 for each token and each id of the vocabulary. Beyond it they
-    /// go to shards in a temporary folder, which is removed with them.
+    /// go to temporary files without a name.
     pub memory_limit: u64,
 }
 
@@ -236,14 +236,18 @@ impl SplitModel {
                 split_point: Some(String::new()),
                 granularity: Some(if row_per_text { Granularity::Sample } else { Granularity::AllTokens }),
                 aggregation: None,
+                word_rule: None,
             },
             truncated_count: encoded.truncated_count(),
+            left_out_count: 0,
         };
         let forward = |batch: &[usize]| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
             Ok(vec![match replaced {
                 None => self.logits_together(&sequences)?,
-                Some(replaced) => self.logits_from(&replaced.path, &replaced.of_batch(batch, &encoded)?, &sequences)?,
+                Some(replaced) => {
+                    self.logits_together_from(&replaced.path, &replaced.of_batch(batch, &encoded)?, &sequences)?
+                }
             }])
         };
         let widths = vec![self.logit_count()];

@@ -35,6 +35,7 @@ pub(super) struct About {
     pub(super) texts: Arc<StringTable>,
     pub(super) provenance: Provenance,
     pub(super) truncated_count: usize,
+    pub(super) left_out_count: usize,
 }
 
 impl Activations {
@@ -109,6 +110,11 @@ impl Activations {
     /// How many texts were longer than the model can read and lost their end.
     pub fn truncated_count(&self) -> usize {
         self.inner.about.truncated_count
+    }
+
+    /// How many units got no row because the options name them ([`super::CollectOptions::stop_units`]).
+    pub fn left_out_count(&self) -> usize {
+        self.inner.about.left_out_count
     }
 
     /// Whether the rows are memory-mapped from shards on disk.

@@ -3,10 +3,13 @@
 mod collect;
 mod folder;
 mod logits;
+mod manifest;
 mod matrix;
 mod options;
 mod provenance;
 mod storage;
+mod tables;
+mod writer;
 
 pub use logits::LogitsOptions;
 pub use matrix::Activations;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
-use crate::text::{Aggregation, Granularity};
+use crate::files::check_named;
+use crate::text::{Aggregation, Granularity, UnitOptions, WordRule};
 
 /// How activations are collected.
 ///
@@ -25,11 +26,19 @@ pub struct CollectOptions {
     /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk.
     pub memory_limit: u64,
     /// Where the shards go. When given, rows always go to this folder, an interrupted collection resumes from its
-    /// last complete shard, and the folder can be opened later. When not given, rows beyond the memory limit go to
-    /// a temporary folder that is removed with the activations.
+    /// last complete shard, and the folder can be opened later; a second run into the same folder meanwhile is
+    /// [`crate::ErrorCode::Busy`]. When not given, rows beyond the memory limit go to files without a name in the system's
+    /// folder for temporary files, of which nothing is left however the process ends.
     pub folder: Option<PathBuf>,
     /// How many bytes a shard has at most; one shard per split point is in memory while it is made.
     pub shard_bytes: usize,
+    /// Where a word ends.
+    pub word_rule: WordRule,
+    /// The units that get no row, by their text: without white space at its ends, in whatever case. For tokens, words and
+    /// sentences only.
+    pub stop_units: Vec<String>,
+    /// Whether the pieces of contractions get no row (see [`UnitOptions::stop_contractions`]).
+    pub stop_contractions: bool,
 }
 
 impl Default for CollectOptions {
@@ -42,6 +51,9 @@ impl Default for CollectOptions {
             memory_limit: 4 << 30,
             folder: None,
             shard_bytes: super::folder::SHARD_BYTES,
+            word_rule: WordRule::Auto,
+            stop_units: Vec::new(),
+            stop_contractions: false,
         }
     }
 }
@@ -54,6 +66,25 @@ impl CollectOptions {
         if self.shard_bytes == 0 {
             return Err(Error::argument("shards of 0 bytes were asked for").hint("ask for some megabytes a shard"));
         }
-        Ok(())
+        self.folder.as_deref().map_or(Ok(()), |folder| check_named(folder, "folder"))
+    }
+
+    /// How texts are cut into units.
+    pub(super) fn units(&self) -> UnitOptions {
+        UnitOptions {
+            granularity: self.granularity,
+            word_rule: self.word_rule,
+            stop_units: self.stop_units.clone(),
+            stop_contractions: self.stop_contractions,
+        }
+    }
+
+    /// An error where units are named that shall get no row, but each entry of `what` is a row.
+    pub(super) fn check_no_stop_units(&self, what: &str) -> Result<()> {
+        if self.stop_units.is_empty() && !self.stop_contractions {
+            return Ok(());
+        }
+        Err(Error::argument(format!("units were named that shall get no row, but each of {what} has one"))
+            .hint("name no stop units"))
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::{Aggregation, Granularity};
+use crate::text::{Aggregation, Granularity, WordRule};
 
 /// Which model, module and units a matrix of activations was made with. All of it is empty for rows that a
 /// caller brought.
@@ -21,4 +21,8 @@ pub struct Provenance {
     /// How the tokens of a unit became one row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<Aggregation>,
+    /// Where a word ended, where rows stand for words: never [`WordRule::Auto`]. Files from before there was a choice do
+    /// not say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub word_rule: Option<WordRule>,
 }

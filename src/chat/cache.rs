@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::message::ChatRequest;
 use crate::error::{Error, Result};
-use crate::files::{read_limited, write_atomically};
+use crate::files::{check_named, read_limited, write_atomically};
 
 const FORMAT: &str = "eidos.answer.1";
 
@@ -45,8 +45,9 @@ impl AnswerCache {
     /// Opens a folder, or makes it.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::Io`] when it cannot be made.
+    /// [`crate::ErrorCode::Io`] when it cannot be made, [`crate::ErrorCode::InvalidArgument`] for an empty path.
     pub(super) fn open(folder: &Path) -> Result<Self> {
+        check_named(folder, "cache folder")?;
         fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
         Ok(Self { folder: folder.to_owned() })
     }

@@ -19,6 +19,9 @@ use crate::retry::Failure;
 /// Answers are some kilobytes.
 const LARGEST_ANSWER: u64 = 16 << 20;
 
+/// A longer time limit than this is none; the clock cannot count far beyond it.
+const LONGEST_TIMEOUT: Duration = Duration::from_hours(365 * 24);
+
 /// A server, the connections to it, and what was learned about it.
 #[derive(Debug)]
 pub(super) struct HttpModel {
@@ -45,7 +48,7 @@ impl HttpModel {
     /// [`ErrorCode::InvalidArgument`] for options that cannot be right.
     pub(super) fn new(options: &ChatOptions) -> Result<Self> {
         let settings = Settings::from_environment(options)?;
-        let (timeout, parallel) = (options.timeout, options.parallel);
+        let (timeout, parallel) = (options.timeout.min(LONGEST_TIMEOUT), options.parallel);
         Ok(Self { settings, timeout, parallel, agent: Mutex::default(), dialect: Mutex::new(Dialect::full()) })
     }
 

@@ -4,8 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::SafeTensors;
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::ConceptModel;
@@ -14,6 +13,7 @@ use crate::activations::Provenance;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
 use crate::linalg::{check_finite, first_not_finite};
+use crate::safetensors_file;
 
 /// The entry of the metadata that describes an explainer, and tells its file from another one.
 const FORMAT: &str = "eidos.explainer";
@@ -173,8 +173,8 @@ impl Explainer {
     }
 
     fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let whole = |error: safetensors::SafeTensorError| invalid(format!("not a whole safetensors file: {error}"));
-        let (_, header) = SafeTensors::read_metadata(bytes).map_err(whole)?;
+        let whole = |what: String| invalid(format!("the file {what}"));
+        let (_, header) = safetensors_file::header(bytes).map_err(whole)?;
         let metadata = header.metadata().clone().unwrap_or_default();
         let Some(about) = metadata.get(FORMAT) else {
             return Err(invalid("a safetensors file, but not an explainer".to_owned()));
@@ -191,7 +191,7 @@ impl Explainer {
             let message = format!("an explainer of the method `{}`, which this Eidos does not know", about.method);
             return Err(Error::new(ErrorCode::Unsupported, message).hint("update Eidos"));
         };
-        let tensors = Tensors(SafeTensors::deserialize(bytes).map_err(whole)?);
+        let tensors = Tensors(safetensors_file::open(bytes).map_err(whole)?);
         Ok(Self { model: read(&tensors)?, about: Arc::new(about) })
     }
 }

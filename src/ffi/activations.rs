@@ -85,7 +85,7 @@ unsafe fn optional_units<'a>(unit_texts: *const *const c_char, row_count: usize)
 }
 
 /// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
-/// copy. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
+/// copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
 /// caller's. `unit_texts` names each row, or is NULL.
 ///
 /// # Safety
@@ -160,6 +160,16 @@ pub unsafe extern "C" fn eidos_activations_truncated_count(activations: *const e
     unsafe { number(activations, Activations::truncated_count) }
 }
 
+/// How many units got no row because `stop_units` or `stop_contractions` of the options name them.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_left_out_count(activations: *const eidos_activations) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, Activations::left_out_count) }
+}
+
 /// How many texts the activations were collected from; 0 for rows that a caller brought.
 ///
 /// # Safety
@@ -188,6 +198,18 @@ pub unsafe extern "C" fn eidos_activations_is_on_disk(activations: *const eidos_
 pub unsafe extern "C" fn eidos_activations_granularity(activations: *const eidos_activations) -> u32 {
     let code =
         |activations: &Activations| activations.provenance().granularity.map_or(0, |granularity| granularity as usize);
+    // SAFETY: promised by the caller.
+    unsafe { number(activations, code) as u32 }
+}
+
+/// Where a word ended: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`, or 0 where rows do not stand for words or come
+/// from before there was a choice.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_word_rule(activations: *const eidos_activations) -> u32 {
+    let code = |activations: &Activations| activations.provenance().word_rule.map_or(0, |rule| rule as usize);
     // SAFETY: promised by the caller.
     unsafe { number(activations, code) as u32 }
 }
@@ -363,8 +385,9 @@ pub unsafe extern "C" fn eidos_activations_text(
     unsafe { string(activations, len, |value| Some(value.activations.texts().get_with_nul(index))) }
 }
 
-/// Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. `control`
-/// and `err` may be NULL.
+/// Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
+/// another call writes into it, of this process or another one, this is `EIDOS_BUSY`; a folder of somebody else's files is
+/// `EIDOS_MISMATCH`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `folder` is NUL-terminated.
@@ -384,7 +407,8 @@ pub unsafe extern "C" fn eidos_activations_save(
     }
 }
 
-/// Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped.
+/// Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program that
+/// cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
 ///
 /// # Safety
 /// `folder` is NUL-terminated; `out` can be written.
@@ -399,6 +423,27 @@ pub unsafe extern "C" fn eidos_activations_open(
         call(err, || {
             check_out(out, "out")?;
             write_handle(out, Activations::open(Path::new(text(folder, "folder")?))?.into());
+            Ok(())
+        })
+    }
+}
+
+/// Opens a folder as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of mapped: what
+/// happens to the files afterwards does not matter, and all rows are one view.
+///
+/// # Safety
+/// `folder` is NUL-terminated; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_open_copy(
+    folder: *const c_char,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            write_handle(out, Activations::open_copy(Path::new(text(folder, "folder")?))?.into());
             Ok(())
         })
     }

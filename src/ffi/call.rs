@@ -28,6 +28,11 @@ pub(super) fn get<T>(fallback: T, body: impl FnOnce() -> Result<T>) -> T {
     guarded(body).unwrap_or(fallback)
 }
 
+/// Runs the body of a call whose status is its answer: that of the body, or of the error where a handle or index is wrong.
+pub(super) fn status(body: impl FnOnce() -> Result<eidos_status>) -> eidos_status {
+    guarded(body).unwrap_or_else(|error| error.code() as eidos_status)
+}
+
 /// Runs the body of a call that gives nothing back, such as a free.
 pub(super) fn run(body: impl FnOnce()) {
     get((), || {

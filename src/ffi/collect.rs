@@ -16,11 +16,12 @@ use super::strings::{array_mut, choice, optional_text, texts};
 use crate::activations::{Activations, CollectOptions};
 use crate::error::{Error, Result};
 use crate::model::SplitModel;
-use crate::text::{Aggregation, Granularity};
+use crate::text::{Aggregation, Granularity, WordRule};
 
 /// Each token that is not a special one.
 pub const EIDOS_GRANULARITY_TOKEN: u32 = 1;
-/// Each word, as the tokenizer's pre-tokenizer splits them. The default.
+/// Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space in front
+/// where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The default.
 pub const EIDOS_GRANULARITY_WORD: u32 = 2;
 /// Each sentence.
 pub const EIDOS_GRANULARITY_SENTENCE: u32 = 3;
@@ -30,6 +31,15 @@ pub const EIDOS_GRANULARITY_SAMPLE: u32 = 4;
 pub const EIDOS_GRANULARITY_ALL_TOKENS: u32 = 5;
 /// The first position of each text, which must be the tokenizer's classification token.
 pub const EIDOS_GRANULARITY_CLS_TOKEN: u32 = 6;
+
+/// As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5: `don't` and
+/// `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a table of the families.
+pub const EIDOS_WORD_RULE_AUTO: u32 = 1;
+/// As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+pub const EIDOS_WORD_RULE_TOKENIZER: u32 = 2;
+/// At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A token belongs
+/// to the word in which its first byte lies that is not white space; a word in which no token begins has no row.
+pub const EIDOS_WORD_RULE_UNICODE: u32 = 3;
 
 /// The mean of the unit's tokens, per column. The default.
 pub const EIDOS_AGGREGATION_MEAN: u32 = 1;
@@ -53,6 +63,12 @@ const GRANULARITIES: [(u32, Granularity); 6] = [
     (EIDOS_GRANULARITY_SAMPLE, Granularity::Sample),
     (EIDOS_GRANULARITY_ALL_TOKENS, Granularity::AllTokens),
     (EIDOS_GRANULARITY_CLS_TOKEN, Granularity::ClsToken),
+];
+
+const WORD_RULES: [(u32, WordRule); 3] = [
+    (EIDOS_WORD_RULE_AUTO, WordRule::Auto),
+    (EIDOS_WORD_RULE_TOKENIZER, WordRule::Tokenizer),
+    (EIDOS_WORD_RULE_UNICODE, WordRule::Unicode),
 ];
 
 const AGGREGATIONS: [(u32, Aggregation); 7] = [
@@ -86,8 +102,20 @@ pub struct eidos_activations_options {
     /// How many bytes a shard has at most. By default 256 MiB.
     pub shard_bytes: u64,
     /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-    /// shard. NULL means memory, and a temporary folder beyond the memory limit.
+    /// shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
+    /// those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
+    /// for temporary files (`TMPDIR`), of which nothing is left however the process ends.
     pub folder: *const c_char,
+    /// Where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
+    pub word_rule: u32,
+    /// 1 to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
+    /// behind it, in one unit with it or not. For tokens, words and sentences only.
+    pub stop_contractions: u32,
+    /// Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+    /// tokens, words and sentences only. `eidos_activations_left_out_count` says how many there were.
+    pub stop_units: *const *const c_char,
+    /// How many `stop_units` there are.
+    pub stop_unit_count: usize,
 }
 
 options!(
@@ -101,12 +129,16 @@ options!(
         memory_limit: 0,
         shard_bytes: 0,
         folder: ptr::null(),
+        word_rule: 0,
+        stop_contractions: 0,
+        stop_units: ptr::null(),
+        stop_unit_count: 0,
     }
 );
 
 impl eidos_activations_options {
     /// # Safety
-    /// The strings are NULL or NUL-terminated.
+    /// The strings are NULL or NUL-terminated, and `stop_units` points to as many as it says.
     pub(super) unsafe fn to_rust(self) -> Result<CollectOptions> {
         let defaults = CollectOptions::default();
         let size = |value: u64, default: usize| {
@@ -121,6 +153,13 @@ impl eidos_activations_options {
             // SAFETY: promised by the caller.
             folder: unsafe { optional_text(self.folder, "folder") }?.map(PathBuf::from),
             shard_bytes: size(self.shard_bytes, defaults.shard_bytes),
+            word_rule: choice(self.word_rule, "word_rule", &WORD_RULES)?,
+            // SAFETY: promised by the caller.
+            stop_units: unsafe { texts(self.stop_units, self.stop_unit_count, "stop_units") }?
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
+            stop_contractions: self.stop_contractions != 0,
         })
     }
 }

@@ -105,7 +105,7 @@ pub unsafe extern "C" fn eidos_control_new(out: *mut *mut eidos_control, err: *m
 }
 
 /// Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A cancelled
-/// control stays cancelled. From any thread.
+/// control stays cancelled. From any thread, and from a signal handler. A call whose work is complete succeeds all the same.
 ///
 /// # Safety
 /// `control` is NULL or a live handle.
@@ -115,7 +115,7 @@ pub unsafe extern "C" fn eidos_control_cancel(control: *const eidos_control) {
     get((), || unsafe { eidos_control::borrow(control) }.map(Control::cancel));
 }
 
-/// 1 when somebody asked to stop, else 0. From any thread.
+/// 1 when somebody asked to stop, else 0. From any thread, and from a signal handler.
 ///
 /// # Safety
 /// `control` is NULL or a live handle.

@@ -3,8 +3,9 @@
 //! The layouts are those of `dlpack.h`, version 1 (<https://dmlc.github.io/dlpack/latest/c_api.html>).
 
 use std::ffi::c_void;
+use std::ptr;
 
-use super::strings::{array, product};
+use super::strings::{check_array, product};
 use crate::activations::{Activations, ForeignRows};
 use crate::error::{Error, Result};
 use crate::linalg::Rows;
@@ -62,7 +63,9 @@ struct Exported {
 /// The rows as a DLPack tensor of shape (rows, columns), read-only, alive until its deleter runs.
 pub(super) fn export(activations: &Activations) -> Result<*mut DLManagedTensorVersioned> {
     let (rows, columns) = (Rows::row_count(activations), Rows::column_count(activations));
-    let data = activations.rows(0, rows)?.as_ptr();
+    let values = activations.rows(0, rows)?;
+    // What has no values has no address either.
+    let data = if values.is_empty() { ptr::null() } else { values.as_ptr() };
     let wide =
         |size: usize| i64::try_from(size).map_err(|_| Error::argument(format!("{size} does not fit a DLPack shape")));
     let mut exported = Box::new(Exported {
@@ -153,6 +156,9 @@ pub(super) unsafe fn check(tensor: *mut DLManagedTensorVersioned) -> Result<Chec
     if tensor.is_null() {
         return wrong("is NULL".to_owned(), "pass a DLManagedTensorVersioned");
     }
+    if !tensor.is_aligned() {
+        return wrong("is not aligned".to_owned(), "pass the address that the exporting library gave");
+    }
     // SAFETY: promised by the caller. The version comes first in every major version.
     let version = unsafe { (*tensor).version };
     if version.major != 1 {
@@ -183,11 +189,113 @@ pub(super) unsafe fn check(tensor: *mut DLManagedTensorVersioned) -> Result<Chec
             return wrong(format!("has the strides {strides:?}"), "make it contiguous, row by row");
         }
     }
-    let offset = usize::try_from(inner.byte_offset).unwrap_or(usize::MAX);
+    // Looked at by itself: with an offset it would be an address like any other.
+    if inner.data.is_null() {
+        return wrong("has no data: it is NULL".to_owned(), "give it the address of its values");
+    }
+    let count = product(rows, columns)?;
+    let begin = usize::try_from(inner.byte_offset).ok().and_then(|offset| inner.data.addr().checked_add(offset));
+    let end = begin.and_then(|begin| begin.checked_add(count.checked_mul(size_of::<f32>())?));
+    if end.is_none() {
+        return wrong(
+            format!("of {rows} rows of {columns} columns from byte {} does not fit memory", inner.byte_offset),
+            "check its shape and byte_offset",
+        );
+    }
     #[allow(clippy::cast_ptr_alignment, reason = "checked right below")]
-    let values = inner.data.cast::<u8>().wrapping_add(offset).cast::<f32>().cast_const();
-    // NULL, a wrong alignment and an impossible size are errors here; the slice itself is not needed.
-    // SAFETY: promised by the caller.
-    unsafe { array(values, product(rows, columns)?, "data") }?;
+    let values = inner.data.cast::<u8>().wrapping_add(inner.byte_offset as usize).cast::<f32>().cast_const();
+    check_array(values, count, "data")?;
     Ok(Checked { tensor, values, rows, columns })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A tensor over four values, changed as a test wants it; what `check` says of it.
+    fn checked(change: impl FnOnce(&mut DLManagedTensorVersioned, &mut [i64; 2], &mut [i64; 2])) -> Result<Checked> {
+        let mut values = [1.0_f32, 2.0, 3.0, 4.0];
+        let (mut shape, mut strides) = ([2, 2], [2, 1]);
+        let mut tensor = DLManagedTensorVersioned {
+            version: Version { major: 1, minor: 0 },
+            manager_ctx: ptr::null_mut(),
+            deleter: None,
+            flags: 0,
+            tensor: Tensor {
+                data: values.as_mut_ptr().cast(),
+                device_type: CPU,
+                device_id: 0,
+                dimensions: 2,
+                dtype: FLOAT32,
+                shape: ptr::null_mut(),
+                strides: ptr::null_mut(),
+                byte_offset: 0,
+            },
+        };
+        change(&mut tensor, &mut shape, &mut strides);
+        tensor.tensor.shape = shape.as_mut_ptr();
+        if strides != [0, 0] {
+            tensor.tensor.strides = strides.as_mut_ptr();
+        }
+        // SAFETY: the tensor and its arrays live until the end of this function.
+        unsafe { check(&raw mut tensor) }
+    }
+
+    #[test]
+    fn tensors_that_can_be_read_are_taken() {
+        assert!(checked(|_, _, _| {}).is_ok());
+        assert!(checked(|_, _, strides| *strides = [0, 0]).is_ok());
+        // Strides along a side of one do not matter.
+        assert!(checked(|_, shape, strides| (*shape, *strides) = ([1, 4], [-7, 1])).is_ok());
+        assert!(checked(|_, shape, strides| (*shape, *strides) = ([4, 1], [1, -7])).is_ok());
+        let offset = checked(|tensor, shape, _| {
+            *shape = [1, 2];
+            tensor.tensor.byte_offset = 8;
+        });
+        assert_eq!((offset.as_ref().unwrap().rows, offset.unwrap().columns), (1, 2));
+    }
+
+    #[test]
+    fn tensors_that_cannot_be_read_are_refused() {
+        type Change = fn(&mut DLManagedTensorVersioned, &mut [i64; 2], &mut [i64; 2]);
+        let cases: [(&str, Change); 16] = [
+            ("NULL", |tensor, _, _| tensor.tensor.data = ptr::null_mut()),
+            ("NULL", |tensor, _, _| {
+                tensor.tensor.data = ptr::null_mut();
+                tensor.tensor.byte_offset = 4;
+            }),
+            ("NULL", |tensor, shape, _| {
+                tensor.tensor.data = ptr::null_mut();
+                tensor.tensor.byte_offset = 1 << 40;
+                *shape = [1, 1];
+            }),
+            ("shape", |tensor, shape, _| {
+                tensor.tensor.data = ptr::null_mut();
+                *shape = [0, 2];
+            }),
+            ("aligned", |tensor, _, _| tensor.tensor.byte_offset = 1),
+            ("byte 18446744073709551612", |tensor, _, _| tensor.tensor.byte_offset = u64::MAX - 3),
+            ("byte 9223372036854775808", |tensor, shape, strides| {
+                tensor.tensor.byte_offset = 1 << 63;
+                (*shape, *strides) = ([1 << 31, 1 << 31], [1 << 31, 1]);
+            }),
+            ("shape", |_, shape, _| *shape = [-1, 2]),
+            ("shape", |_, shape, _| *shape = [2, i64::MIN]),
+            ("more than memory", |_, shape, strides| (*shape, *strides) = ([1 << 40, 1 << 40], [1 << 40, 1])),
+            ("does not fit memory", |_, shape, strides| (*shape, *strides) = ([1 << 31, 1 << 31], [1 << 31, 1])),
+            ("cannot have", |_, shape, strides| (*shape, *strides) = ([1 << 30, 1 << 31], [1 << 31, 1])),
+            ("strides", |_, _, strides| *strides = [-2, 1]),
+            ("strides", |_, _, strides| *strides = [2, -1]),
+            ("strides", |_, _, strides| *strides = [1, 2]),
+            ("0 dimensions", |tensor, _, _| tensor.tensor.dimensions = 0),
+        ];
+        for (says, change) in cases {
+            let error = checked(change).err().unwrap();
+            assert_eq!(error.code(), crate::ErrorCode::InvalidArgument);
+            assert!(error.message().contains(says), "no `{says}` in: {error}");
+        }
+        let misaligned = ptr::without_provenance_mut(3);
+        // SAFETY: an address that is not aligned is not read.
+        assert!(unsafe { check(misaligned) }.is_err());
+    }
 }

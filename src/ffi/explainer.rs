@@ -200,7 +200,8 @@ pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: *const eidos_expl
     })
 }
 
-/// Writes the explainer to a file, whole or not at all.
+/// Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
+/// link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
 ///
 /// # Safety
 /// `explainer` is a live handle; `path` is NUL-terminated.

@@ -15,7 +15,7 @@ use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
 use super::strings::{array, borrow_string, check_out, choice, text, texts, write_handle, write_len};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
 
@@ -92,6 +92,17 @@ impl InterpretationValue {
     fn label_string(&self, index: usize, pole: u32, of: impl Fn(&LabelStrings) -> Option<usize>) -> Option<&str> {
         let strings = &self.labels.get(index)?[pole_of(pole)? as usize];
         Some(self.strings.get_with_nul(of(strings)?))
+    }
+
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] when there is no such entry or pole.
+    pub(super) fn check_entry(&self, index: usize, pole: u32) -> Result<()> {
+        let count = self.interpretation.concepts().len();
+        if index >= count || pole_of(pole).is_none() {
+            return Err(Error::argument(format!("there is no entry {index} with the pole {pole}"))
+                .hint(format!("the interpretation has {count} entries, each with the poles of EIDOS_POLE_*")));
+        }
+        Ok(())
     }
 
     fn concept(&self, index: usize) -> Option<&ConceptInputs> {
@@ -385,7 +396,7 @@ pub unsafe extern "C" fn eidos_interpretation_json(
     unsafe { string(interpretation, len, |value| Some(value.strings.get_with_nul(value.strings.len() - 1))) }
 }
 
-/// Writes the interpretation to a JSON file, whole or not at all.
+/// Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
 ///
 /// # Safety
 /// `interpretation` is a live handle; `path` is NUL-terminated.

@@ -39,6 +39,17 @@
  *
  * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it.
  *
+ * Signals. From a signal handler eidos_control_cancel and eidos_control_is_cancelled may be called, with a live control:
+ * they only store and load a flag. No other call may be.
+ *
+ * Processes. No thread of the library lives between calls, so that a child of fork() may go on with it and the handles it
+ * has; but where another thread was inside a call at that moment, the child may only exec() or _exit(), since a call there may
+ * wait for ever, and until then it shares the locks of folders that were being written. dlclose() leaves the library mapped.
+ *
+ * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
+ * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
+ * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
+ *
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
  * then set fields; NULL stands for the defaults.
  *

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 use super::activations::eidos_activations;
-use super::call::{call, get};
+use super::call::{call, get, status};
 use super::chat::eidos_chat_options;
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
@@ -246,6 +246,8 @@ pub unsafe extern "C" fn eidos_interpretation_label_error(
 }
 
 /// The status that belongs to `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong.
+/// `EIDOS_INVALID_HANDLE` for a handle of another type, `EIDOS_INVALID_ARGUMENT` for NULL and for an entry or pole that is
+/// not there.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
@@ -255,9 +257,10 @@ pub unsafe extern "C" fn eidos_interpretation_label_status(
     index: usize,
     pole: u32,
 ) -> eidos_status {
-    get(EIDOS_OK, || {
+    status(|| {
         // SAFETY: promised by the caller.
         let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+        value.check_entry(index, pole)?;
         let error = value.label(index, pole).and_then(|label| label.error.as_ref());
         Ok(error.map_or(EIDOS_OK, |error| status_of(&error.code)))
     })

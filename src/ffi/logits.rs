@@ -29,7 +29,7 @@ pub struct eidos_logits_options {
     /// How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512.
     pub batch_tokens: u64,
     /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-    /// to shards in a temporary folder. By default 4 GiB.
+    /// to temporary files without a name. By default 4 GiB.
     pub memory_limit: u64,
 }
 

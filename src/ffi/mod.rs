@@ -22,5 +22,6 @@ mod options;
 mod split_model;
 mod status;
 mod strings;
+mod texts;
 mod tokens;
 mod version;

@@ -106,6 +106,11 @@ pub struct eidos_load_options {
     pub cache_folder: *const c_char,
     /// The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
     pub endpoint: *const c_char,
+    /// 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the model
+    /// loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes.
+    pub copy: u32,
+    /// Always 0.
+    pub reserved: u32,
 }
 
 options!(
@@ -121,6 +126,8 @@ options!(
         token: ptr::null(),
         cache_folder: ptr::null(),
         endpoint: ptr::null(),
+        copy: 0,
+        reserved: 0,
     }
 );
 
@@ -152,6 +159,7 @@ impl eidos_load_options {
                 ..HubOptions::default()
             },
             whole: self.whole != 0,
+            copy: self.copy != 0,
             ..LoadOptions::default()
         })
     }
@@ -177,6 +185,9 @@ pub unsafe extern "C" fn eidos_load_options_init(options: *mut eidos_load_option
 /// `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
 /// block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,
 /// nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
+///
+/// The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them meanwhile
+/// ends the process, by SIGBUS where there are signals, unless the options say `copy`.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written.

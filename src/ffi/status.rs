@@ -42,8 +42,10 @@ pub const EIDOS_INTERNAL: eidos_status = 15;
 pub const EIDOS_UNUSABLE_ANSWER: eidos_status = 16;
 /// The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
 pub const EIDOS_BUDGET_EXHAUSTED: eidos_status = 17;
+/// Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+pub const EIDOS_BUSY: eidos_status = 18;
 
-const ALL: [(eidos_status, ErrorCode, &str); 17] = [
+const ALL: [(eidos_status, ErrorCode, &str); 18] = [
     (EIDOS_INVALID_ARGUMENT, ErrorCode::InvalidArgument, "invalid_argument\0"),
     (EIDOS_INVALID_HANDLE, ErrorCode::InvalidHandle, "invalid_handle\0"),
     (EIDOS_NOT_FOUND, ErrorCode::NotFound, "not_found\0"),
@@ -61,6 +63,7 @@ const ALL: [(eidos_status, ErrorCode, &str); 17] = [
     (EIDOS_INTERNAL, ErrorCode::Internal, "internal\0"),
     (EIDOS_UNUSABLE_ANSWER, ErrorCode::UnusableAnswer, "unusable_answer\0"),
     (EIDOS_BUDGET_EXHAUSTED, ErrorCode::BudgetExhausted, "budget_exhausted\0"),
+    (EIDOS_BUSY, ErrorCode::Busy, "busy\0"),
 ];
 
 /// The code that a status stands for; `None` for `EIDOS_OK` and for a number that is no status.

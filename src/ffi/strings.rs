@@ -73,7 +73,8 @@ pub(super) unsafe fn array_mut<'a, T>(items: *mut T, count: usize, name: &str) -
     Ok(unsafe { std::slice::from_raw_parts_mut(items, count) })
 }
 
-fn check_array<T>(items: *const T, count: usize, name: &str) -> Result<()> {
+/// An error for an array that cannot be one of `count` items, which are more than none.
+pub(super) fn check_array<T>(items: *const T, count: usize, name: &str) -> Result<()> {
     if items.is_null() {
         return Err(Error::argument(format!("`{name}` is NULL, but its count is {count}"))
             .hint("pass the array, or a count of 0"));

@@ -28,6 +28,8 @@ pub(crate) struct Header<'a> {
     pub tensors: Vec<TensorInfo<'a>>,
     /// Where the numbers begin, counted from the beginning of the file.
     pub start: usize,
+    /// The number that each tensor begins at a multiple of, counted from there: a power of two.
+    pub alignment: usize,
 }
 
 /// What a file says of a tensor.
@@ -74,9 +76,9 @@ impl<'a> Header<'a> {
         let tensors = (0..tensors).map(|_| rest.tensor()).collect::<Result<Vec<_>, _>>()?;
         let alignment = metadata.size(ALIGNMENT.0).map_err(|error| format!("is damaged: {}", error.message()))?;
         let alignment = alignment.unwrap_or(ALIGNMENT.1);
-        let start = rest.position.checked_next_multiple_of(alignment);
-        let start = start.filter(|_| alignment > 0).ok_or_else(|| format!("has `{}` {alignment}", ALIGNMENT.0))?;
-        Ok(Self { metadata, tensors, start })
+        let start = rest.position.checked_next_multiple_of(alignment).filter(|_| alignment.is_power_of_two());
+        let start = start.ok_or_else(|| format!("has `{}` {alignment}, which is no power of two", ALIGNMENT.0))?;
+        Ok(Self { metadata, tensors, start, alignment })
     }
 }
 

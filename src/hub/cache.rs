@@ -16,7 +16,7 @@ use std::time::Duration;
 use super::id::RepositoryId;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::files::{read_limited, write_atomically};
+use crate::files::{check_replaceable, read_limited, write_atomically};
 
 /// How often a waiting call looks whether another process has let go of a file.
 const LOCK_POLL: Duration = Duration::from_millis(50);
@@ -60,7 +60,8 @@ impl Cache {
     pub(super) fn remember_missing(&self, commit: &str, file: &str) {
         let marker = self.missing_marker(commit, file);
         if let Some(parent) = marker.parent() {
-            fs::create_dir_all(parent).and_then(|()| File::create(&marker)).ok();
+            fs::create_dir_all(parent).ok();
+            write_atomically(&marker, |_| Ok(())).ok();
         }
     }
 
@@ -94,6 +95,7 @@ impl Cache {
             fs::create_dir_all(folder).map_err(|error| Error::io(folder, "create", &error))?;
         }
         let path = self.locks.join(format!("{etag}.lock"));
+        check_replaceable(&path)?;
         let file = OpenOptions::new().create(true).append(true).open(&path);
         let file = file.map_err(|error| Error::io(&path, "create", &error))?;
         loop {
@@ -131,20 +133,21 @@ impl Cache {
         if path.is_file() {
             return Ok(path);
         }
-        self.link(etag, file, &path).map_err(|error| Error::io(&path, "create", &error))?;
+        self.link(etag, file, &path)?;
         Ok(path)
     }
 
-    fn link(&self, etag: &str, file: &str, path: &Path) -> io::Result<()> {
+    fn link(&self, etag: &str, file: &str, path: &Path) -> Result<()> {
+        let failed = |error: &io::Error| Error::io(path, "create", error);
         if let Some(parent) = path.parent() {
-            fs::create_dir_all(parent)?;
+            fs::create_dir_all(parent).map_err(|error| failed(&error))?;
         }
         let climb = "../".repeat(2 + file.matches('/').count());
         let target = PathBuf::from(format!("{climb}blobs/{etag}"));
         let made = match symlink(&target, path) {
             // Another thread was faster, or the link led to a blob that was deleted.
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && !path.is_file() => {
-                fs::remove_file(path)?;
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_symlink() && !path.is_file() => {
+                fs::remove_file(path).map_err(|error| failed(&error))?;
                 symlink(&target, path)
             }
             made => made,
@@ -156,19 +159,12 @@ impl Cache {
     }
 
     /// For file systems without symbolic links.
-    fn copy(&self, etag: &str, path: &Path) -> io::Result<()> {
+    fn copy(&self, etag: &str, path: &Path) -> Result<()> {
         let blob = self.blob(etag);
         if fs::hard_link(&blob, path).is_ok() {
             return Ok(());
         }
-        let mut name = path.as_os_str().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let part = PathBuf::from(name);
-        let copied = fs::copy(&blob, &part).and_then(|_| fs::rename(&part, path));
-        if copied.is_err() {
-            fs::remove_file(&part).ok();
-        }
-        copied
+        write_atomically(path, |writer| io::copy(&mut File::open(&blob)?, writer).map(drop))
     }
 
     fn snapshot(&self, commit: &str, file: &str) -> PathBuf {

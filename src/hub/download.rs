@@ -11,6 +11,7 @@ use super::client::{Client, RemoteBytes, RemoteFile, broken};
 use super::refusal::{Target, several_tries};
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::files::check_replaceable;
 use crate::retry::Failure;
 
 /// Bytes between two looks at the control.
@@ -37,6 +38,7 @@ pub(super) fn download(
     let blob = cache.blob(&remote.etag);
     if !blob.is_file() {
         let partial = cache.partial_blob(&remote.etag, &lock);
+        [&partial, &blob].into_iter().try_for_each(|path| check_replaceable(path))?;
         let mut growing = Growing { client, target, remote, control, path: &partial, counted: 0 };
         growing.complete()?;
         fs::rename(&partial, &blob).map_err(|error| Error::io(&blob, "create", &error))?;

@@ -8,7 +8,7 @@ use super::endpoint::Endpoint;
 use super::id::check_revision;
 use super::options::HubOptions;
 use crate::error::{Error, Result, shown};
-use crate::files::read_limited;
+use crate::files::{check_named, read_limited};
 use crate::net::Secret;
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
@@ -61,6 +61,7 @@ impl Settings {
             Some(folder) => folder.clone(),
             None => environment.cache_dir()?,
         };
+        check_named(&cache_dir, "cache folder")?;
         let cache_dir =
             std::path::absolute(&cache_dir).map_err(|error| Error::io(&cache_dir, "find the cache", &error))?;
         let token = match &options.token {

@@ -1,10 +1,12 @@
 //! Can a reader tell from the label which unseen passages excite the concept?
 
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::label::DetectionScore;
 use super::passages::Passages;
 use super::sampling::Sampling;
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linalg::RandomState;
 
@@ -12,7 +14,8 @@ use crate::linalg::RandomState;
 /// fit. As many passages excite the concept as leave it quiet; the score is the balanced accuracy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scoring {
-    /// How many passages of each kind are judged, at least 1; fewer where there are fewer.
+    /// How many passages of each kind are judged, at least 1; fewer where there are fewer, so that a larger number than that
+    /// of the rows costs nothing more.
     pub passages: usize,
     /// How many passages one request holds, at least 1: more are cheaper and judged worse.
     pub per_request: usize,
@@ -29,6 +32,9 @@ impl Default for Scoring {
 
 /// For how many rows a quiet passage is looked for before there are none, for each that is wanted.
 const TRIES: usize = 200;
+
+/// After how many of them the caller may have cancelled.
+const TRIES_AT_A_TIME: usize = 1 << 14;
 
 /// A passage and the truth about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +60,9 @@ impl Scoring {
     /// The passages to judge, in random order; `None` where there are too few of a kind to say anything. `strength` is how
     /// strongly a row excites the concept, `excited` are the rows above zero, strongest first, and `shown` those that the
     /// labelling model has seen.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Cancelled`].
     pub(super) fn passages(
         &self,
         passages: &Passages<'_>,
@@ -61,68 +70,112 @@ impl Scoring {
         excited: &[usize],
         shown: &[usize],
         random: &mut RandomState,
-    ) -> Option<Vec<TestPassage>> {
-        let largest = strength[*excited.first()?];
-        let enough = self.threshold * largest;
+        control: &Control,
+    ) -> Result<Option<Vec<TestPassage>>> {
+        let Some(&strongest) = excited.first() else { return Ok(None) };
+        let enough = self.threshold * strength[strongest];
         let exciting = &excited[..excited.partition_point(|&row| strength[row] >= enough)];
+        let wanted = self.passages.min(strength.len());
         let mut taken = Taken::new(passages, shown);
         // More than are needed, since some will look like others.
-        let mut candidates = Sampling::Quantile.choose(exciting, self.passages * 4, 5, random);
+        let mut candidates = Sampling::Quantile.choose(exciting, wanted.saturating_mul(4), 5, random);
         random.shuffle(&mut candidates);
         let mut test: Vec<TestPassage> = Vec::new();
         let mut candidates = candidates.into_iter();
-        while test.len() < self.passages
+        while test.len() < wanted
             && let Some(row) = candidates.next()
         {
             test.extend(taken.take(row).map(|text| TestPassage { text, exciting: true }));
         }
         let found = test.len();
         let last = u32::try_from(strength.len() - 1).unwrap_or(u32::MAX);
-        for _ in 0..self.passages * TRIES {
-            if test.len() == found + self.passages {
+        let loud = Counted::new(strength, |strength| strength.is_nan() || strength >= enough / 2.0);
+        // A row that was looked at once gives nothing new.
+        let mut looked_at = vec![false; strength.len()];
+        for tried in 0..wanted.saturating_mul(TRIES) {
+            if test.len() == found + wanted {
                 break;
             }
+            if tried % TRIES_AT_A_TIME == 0 {
+                control.check()?;
+            }
             let row = random.up_to(last) as usize;
-            let quiet = passages.window(row).all(|row| strength[row] < enough / 2.0);
-            test.extend(taken.take_if(quiet, row).map(|text| TestPassage { text, exciting: false }));
+            if !std::mem::replace(&mut looked_at[row], true) && loud.count(passages.window(row)) == 0 {
+                test.extend(taken.take(row).map(|text| TestPassage { text, exciting: false }));
+            }
         }
         if found == 0 || test.len() == found {
-            return None;
+            return Ok(None);
         }
         random.shuffle(&mut test);
-        Some(test)
+        Ok(Some(test))
+    }
+}
+
+/// How many rows of a range are of a kind, at once for a range of any length.
+struct Counted {
+    /// How many there are before each row, and before the end.
+    before: Vec<usize>,
+}
+
+impl Counted {
+    fn new(strength: &[f32], of_the_kind: impl Fn(f32) -> bool) -> Self {
+        let mut before = Vec::with_capacity(strength.len() + 1);
+        before.push(0);
+        let mut count = 0;
+        before.extend(strength.iter().map(|&strength| {
+            count += usize::from(of_the_kind(strength));
+            count
+        }));
+        Self { before }
+    }
+
+    fn count(&self, rows: Range<usize>) -> usize {
+        self.before[rows.end] - self.before[rows.start]
     }
 }
 
 /// What was shown or taken already: no passage is judged twice, and none that the labelling model has seen.
 struct Taken<'a> {
     passages: &'a Passages<'a>,
-    windows: Vec<Range<usize>>,
-    texts: std::collections::HashSet<String>,
+    /// The rows of these passages, as ranges that do not overlap: where each begins and ends.
+    rows: BTreeMap<usize, usize>,
+    texts: HashSet<String>,
 }
 
 impl<'a> Taken<'a> {
     fn new(passages: &'a Passages<'a>, shown: &[usize]) -> Self {
-        let windows = shown.iter().map(|&row| passages.window(row)).collect();
-        Self { passages, windows, texts: shown.iter().map(|&row| passages.plain(row)).collect() }
+        let texts = shown.iter().map(|&row| passages.plain(row)).collect();
+        let mut taken = Self { passages, rows: BTreeMap::new(), texts };
+        shown.iter().for_each(|&row| taken.add(passages.window(row)));
+        taken
     }
 
     fn take(&mut self, row: usize) -> Option<String> {
-        self.take_if(true, row)
-    }
-
-    fn take_if(&mut self, wanted: bool, row: usize) -> Option<String> {
         let window = self.passages.window(row);
-        let overlaps = |other: &Range<usize>| window.start < other.end && other.start < window.end;
-        if !wanted || self.windows.iter().any(overlaps) {
+        if self.overlapping(&window).is_some() {
             return None;
         }
         let text = self.passages.plain(row);
         if text.trim().is_empty() || !self.texts.insert(text.clone()) {
             return None;
         }
-        self.windows.push(window);
+        self.add(window);
         Some(text)
+    }
+
+    /// The last of the ranges that have rows of this one.
+    fn overlapping(&self, rows: &Range<usize>) -> Option<Range<usize>> {
+        let (&start, &end) = self.rows.range(..rows.end).next_back()?;
+        (rows.start < end).then_some(start..end)
+    }
+
+    fn add(&mut self, mut rows: Range<usize>) {
+        while let Some(other) = self.overlapping(&rows) {
+            self.rows.remove(&other.start);
+            rows = rows.start.min(other.start)..rows.end.max(other.end);
+        }
+        self.rows.insert(rows.start, rows.end);
     }
 }
 

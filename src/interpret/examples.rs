@@ -7,7 +7,8 @@ use super::interpretation::{Input, Pole};
 use super::label::LabelError;
 use super::llm_labels::LlmLabels;
 use super::passages::Passages;
-use crate::error::{Error, ErrorCode};
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::RandomState;
 
 /// The strength that the strongest example has in a prompt.
@@ -43,13 +44,17 @@ pub(super) enum Test {
 
 impl Examples {
     /// Chooses the examples and test passages of one pole. `strength` is how strongly each row excites it.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Cancelled`].
     pub(super) fn choose(
         wanted: &LlmLabels,
         concept: usize,
         pole: Pole,
         strength: &[f32],
         passages: &Passages<'_>,
-    ) -> Self {
+        control: &Control,
+    ) -> Result<Self> {
         // Of its own for each concept, so that the choice does not depend on which others are asked for.
         let mut random = RandomState::new(wanted.seed.wrapping_add(concept as u32 * 2 + pole as u32));
         let mut excited: Vec<usize> =
@@ -60,7 +65,7 @@ impl Examples {
             let sign = if pole == Pole::Positive { "positive" } else { "negative" };
             let error = Error::new(ErrorCode::InvalidData, format!("concept {concept} has no {sign} activation"))
                 .hint("there is nothing to label: the concept is dead on these texts");
-            return Self { problem: Some((&error).into()), ..Self::default() };
+            return Ok(Self { problem: Some((&error).into()), ..Self::default() });
         };
         let shown = wanted.sampling.choose(&excited, wanted.examples, wanted.quantiles, &mut random);
         let scale = Scale { strongest: strength[strongest] };
@@ -68,12 +73,12 @@ impl Examples {
         let input = |&row: &usize| Input { text: passages.name(row), activation: sign * strength[row], row };
         let test = match wanted.scoring {
             None => Test::NotWanted,
-            Some(scoring) => {
-                scoring.passages(passages, strength, &excited, &shown, &mut random).map_or(Test::TooFew, Test::Passages)
-            }
+            Some(scoring) => scoring
+                .passages(passages, strength, &excited, &shown, &mut random, control)?
+                .map_or(Test::TooFew, Test::Passages),
         };
         let question = question(&shown, strength, passages, scale);
-        Self { inputs: shown.iter().map(input).collect(), question, test, problem: None }
+        Ok(Self { inputs: shown.iter().map(input).collect(), question, test, problem: None })
     }
 }
 

@@ -7,6 +7,8 @@
 //! What the model is asked depends on the activations, the options and the seed only, so that a run which is made again
 //! finds all answers in the cache.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use super::asking::{Cached, Estimate, Live, Source, side_by_side};
 use super::codes::{columns, concepts_at_a_time};
 use super::detection::{Scoring, TestPassage, score};
@@ -142,7 +144,11 @@ impl LlmLabels {
             let prompt = label.text.is_some().then(|| pole.question.clone());
             Label { prompt, text: None, score: None, ..label }
         };
-        let labels = jobs.iter().map(|job| job.poles.iter().map(planned).collect()).collect();
+        let plan = |job: &Job| {
+            control.check()?;
+            Ok(job.poles.iter().map(planned).collect())
+        };
+        let labels = jobs.iter().map(plan).collect::<Result<_>>()?;
         let usage = estimate.usage();
         let labelling = Labelling { model: chat.model().to_owned(), usage, dry_run: true };
         Ok(finished(activations, jobs, labels, labelling))
@@ -162,10 +168,10 @@ impl LlmLabels {
         for group in concepts.chunks(concepts_at_a_time(Rows::row_count(activations))) {
             for (&concept, mut column) in group.iter().zip(columns(explainer, activations, group, control)?) {
                 control.check()?;
-                let mut poles = vec![Examples::choose(self, concept, Pole::Positive, &column, &passages)];
+                let mut poles = vec![Examples::choose(self, concept, Pole::Positive, &column, &passages, control)?];
                 if self.negative_pole {
                     column.iter_mut().for_each(|value| *value = -*value);
-                    poles.push(Examples::choose(self, concept, Pole::Negative, &column, &passages));
+                    poles.push(Examples::choose(self, concept, Pole::Negative, &column, &passages, control)?);
                 }
                 jobs.push(Job { concept, poles });
             }
@@ -192,7 +198,7 @@ impl LlmLabels {
         let left: Vec<usize> = (0..jobs.len()).filter(|&job| labels[job].is_none()).collect();
         let live = Live { chat, control };
         let label = |job: usize| {
-            let made = |pole: &Examples| self.label(pole, chat, &live).unwrap_or_default();
+            let made = |pole: &Examples| kept(|| self.label(pole, chat, &live).unwrap_or_default());
             jobs[job].poles.iter().map(made).collect::<Vec<_>>()
         };
         side_by_side(&left, chat.parallel(), label, |job, made| {
@@ -248,6 +254,14 @@ impl LlmLabels {
 
 /// A label, and the error where there is none.
 type Labelled = (Label, Option<Error>);
+
+/// Makes a label. A defect in the library or in a caller's own model loses this label and no other.
+fn kept(make: impl FnOnce() -> Labelled) -> Labelled {
+    catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(|_| {
+        let error = Error::internal("asking for a label ended in a panic");
+        (Label { error: Some((&error).into()), ..Label::default() }, Some(error))
+    })
+}
 
 /// What there is to do for one concept.
 struct Job {

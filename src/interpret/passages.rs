@@ -9,11 +9,16 @@ use crate::text::{StringTable, UnitSpan, Units};
 /// What is before, between and after the marks is cut to so many bytes, so that one long text cannot fill a prompt.
 const LONGEST_PART: usize = 1000;
 
+/// How many units on each side are looked at for that: more bytes than are shown, as nearly every unit has some.
+const MOST_NEIGHBOURS: usize = 2 * LONGEST_PART;
+
 /// The units of activations with so many units of context on each side, as far as their text goes.
 pub(super) struct Passages<'a> {
     units: &'a Units,
     /// Empty for a vocabulary, and for rows that a caller brought: their units stand alone.
     texts: &'a StringTable,
+    /// One past the last row of each text; empty where units stand alone.
+    text_ends: Vec<usize>,
     context: usize,
 }
 
@@ -25,17 +30,19 @@ impl<'a> Passages<'a> {
             Error::argument("the rows have no texts that a language model could read")
                 .hint("give the text of each row's unit with the rows")
         })?;
-        Ok(Self { units, texts: activations.texts(), context })
+        let texts = activations.texts();
+        let text = |row: usize| units.span(row).map(|span| span.text_index);
+        let rows = if texts.is_empty() { 0 } else { units.len() };
+        let text_ends = (1..=rows).filter(|&row| text(row - 1) != text(row)).collect();
+        Ok(Self { units, texts, text_ends, context })
     }
 
-    /// The rows of the passage around a row: its neighbours in the same text.
+    /// The rows of the passage around a row: its neighbours in the same text, which stand together.
     pub(super) fn window(&self, row: usize) -> Range<usize> {
-        let Some(text) = self.span(row).map(|span| span.text_index) else { return row..row + 1 };
-        let same = |other: usize| self.span(other).is_some_and(|span| span.text_index == text);
-        let before = (row.saturating_sub(self.context)..row).rev().take_while(|&other| same(other)).count();
-        let last = row.saturating_add(self.context).min(self.units.len() - 1);
-        let after = (row + 1..=last).take_while(|&other| same(other)).count();
-        row - before..row + after + 1
+        let text = self.text_ends.partition_point(|&end| end <= row);
+        let Some(&end) = self.text_ends.get(text) else { return row..row + 1 };
+        let first = if text == 0 { 0 } else { self.text_ends[text - 1] };
+        first.max(row.saturating_sub(self.context))..end.min(row.saturating_add(self.context).saturating_add(1))
     }
 
     /// Keeps of rows that are sorted by strength those that show something new: of units that stand alone each different
@@ -95,7 +102,9 @@ impl<'a> Passages<'a> {
         let Some(span) = self.span(row).filter(|span| span.begin < span.end) else {
             return [String::new(), self.unit(row), String::new()];
         };
-        let spans = || window.clone().filter_map(|other| self.span(other));
+        let last = window.end.min(row.saturating_add(MOST_NEIGHBOURS));
+        let near = window.start.max(row.saturating_sub(MOST_NEIGHBOURS))..last;
+        let spans = || near.clone().filter_map(|other| self.span(other));
         let begin = spans().map(|span| span.begin).min().unwrap_or(span.begin);
         let end = spans().map(|span| span.end).max().unwrap_or(span.end);
         let text = self.texts.get(span.text_index);

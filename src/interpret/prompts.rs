@@ -3,6 +3,7 @@
 //! A server that knows JSON schemas answers exactly as asked. Others answer roughly so: with thoughts first, in a code
 //! block, with a few words around it, or with the label alone. All of that is read; half an answer is not.
 
+use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use crate::chat::AnswerSchema;
@@ -10,6 +11,13 @@ use crate::error::{Error, ErrorCode, Result, shown_up_to};
 
 /// What is answered with more characters than this is no label.
 const LONGEST_LABEL: usize = 200;
+
+/// What programs and models write where they have nothing to say.
+const NOTHING: [&str; 9] = ["null", "none", "nil", "nan", "n/a", "na", "undefined", "true", "false"];
+
+/// How often the brackets of an answer may be read again: what does not end well is read once more from the next bracket.
+/// Brackets within brackets that never close could be read so as often as there are any.
+const MOST_READINGS: usize = 8;
 
 /// The instructions for a label.
 pub(super) const LABEL_SYSTEM: &str = "\
@@ -75,12 +83,24 @@ pub(super) fn read_label(answer: &str) -> Result<String> {
     let label = match objects(said).find_map(|value| value["label"].as_str().map(str::to_owned)) {
         Some(label) => label,
         // JSON that is broken or another one is no label in words.
-        None if said.starts_with(['{', '[']) || said.contains("\"label\"") => return Err(unusable("label", answer)),
+        None if said.starts_with(['{', '[']) || said.contains("\"label\"") || is_number(said) => {
+            return Err(unusable("label", answer));
+        }
         None => plain_label(said).ok_or_else(|| unusable("label", answer))?.to_owned(),
     };
     let label = label.trim().trim_matches(['"', '\'', '`', '*', '“', '”']).trim().trim_end_matches('.').trim();
     let label: String = label.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
-    if label.is_empty() || label.chars().count() > LONGEST_LABEL { Err(unusable("label", answer)) } else { Ok(label) }
+    let long = label.chars().nth(LONGEST_LABEL).is_some();
+    if long || says_nothing(&label) { Err(unusable("label", answer)) } else { Ok(label) }
+}
+
+fn is_number(text: &str) -> bool {
+    text.contains(|digit: char| digit.is_ascii_digit()) && text.parse::<f64>().is_ok()
+}
+
+/// Whether a label names nothing: without a letter or digit, or a word for nothing.
+fn says_nothing(label: &str) -> bool {
+    !label.contains(char::is_alphanumeric) || NOTHING.iter().any(|word| label.eq_ignore_ascii_case(word))
 }
 
 /// A label without JSON: the only line, or the one that says that it is the label.
@@ -131,22 +151,37 @@ fn without_thoughts(answer: &str) -> &str {
     answer.rsplit_once("</think>").map_or(answer, |(_, said)| said).trim()
 }
 
-/// Every JSON object and list in a text, from its beginning.
+/// Every JSON object and list in a text, from its beginning. The text may be long and strange: the work is bounded by its
+/// length, and what is left of a text that has to be read too often is not looked at.
 fn objects(text: &str) -> impl Iterator<Item = Value> + '_ {
     let mut rest = text;
+    let mut may_be_read = text.len().saturating_mul(MOST_READINGS);
     std::iter::from_fn(move || {
         loop {
             rest = &rest[rest.find(['{', '['])?..];
-            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<Value>();
-            match values.next() {
-                Some(Ok(value)) => {
-                    rest = &rest[values.byte_offset()..];
-                    return Some(value);
+            let mut values = serde_json::Deserializer::from_str(rest).into_iter::<IgnoredAny>();
+            match values.next()? {
+                Ok(_) => {
+                    let (value, after) = rest.split_at(values.byte_offset());
+                    rest = after;
+                    // What is nested too deeply to be a value is none.
+                    if let Ok(value) = serde_json::from_str(value) {
+                        return Some(value);
+                    }
                 }
-                _ => rest = &rest[1..],
+                Err(error) => {
+                    may_be_read = may_be_read.checked_sub(read_until(rest, &error))?;
+                    rest = &rest[1..];
+                }
             }
         }
     })
+}
+
+/// How many bytes of a text were read until an error was met.
+fn read_until(text: &str, error: &serde_json::Error) -> usize {
+    let lines = text.split_inclusive('\n').take(error.line().saturating_sub(1));
+    lines.map(str::len).sum::<usize>() + error.column()
 }
 
 fn unusable(what: &str, answer: &str) -> Error {
@@ -186,6 +221,73 @@ mod tests {
             let error = read_label(answer).unwrap_err();
             assert_eq!(error.code(), ErrorCode::UnusableAnswer, "{answer}");
             assert!(error.message().contains(&answer.chars().take(5).collect::<String>().escape_debug().to_string()));
+        }
+    }
+
+    #[test]
+    fn a_word_for_nothing_is_no_label() {
+        for answer in [
+            "null",
+            "None",
+            "N/A",
+            "n/a.",
+            "NaN",
+            "\"null\"",
+            "'none'",
+            "true",
+            "FALSE",
+            "7",
+            "-1.5e3",
+            "\"\"",
+            "''",
+            "-",
+            "...",
+            "?",
+            "{}",
+            "```json\nnull\n```",
+            "Label: none",
+            "**Label:** N/A",
+            "<think>hm</think>null",
+            "{\"label\": null}",
+            "{\"label\": \"\"}",
+            "{\"label\": \"null\"}",
+            "{\"label\": \"None.\"}",
+            "{\"label\": true}",
+            "{\"label\": [\"praise\"]}",
+            "{\"label\": \"--\"}",
+        ] {
+            assert_eq!(read_label(answer).unwrap_err().code(), ErrorCode::UnusableAnswer, "{answer}");
+        }
+        for (answer, label) in [
+            ("{\"label\": \"null values\"}", "null values"),
+            ("the word none", "the word none"),
+            ("{\"label\": \"2023\"}", "2023"),
+            ("負の感情", "負の感情"),
+        ] {
+            assert_eq!(read_label(answer).unwrap(), label);
+        }
+    }
+
+    #[test]
+    fn a_long_answer_is_read_in_time_that_its_length_bounds() {
+        let label = "{\"label\": \"praise\"}";
+        let strange = [
+            "[".repeat(1_000_000),
+            "{\"a\":".repeat(200_000),
+            "[1,".repeat(300_000),
+            format!("{}x", "[".repeat(120)).repeat(8000),
+            "[\"".repeat(500_000),
+            "[\n".repeat(500_000),
+            format!("{}{}", "[".repeat(500_000), "]".repeat(500_000)),
+        ];
+        let start = std::time::Instant::now();
+        for answer in &strange {
+            assert!(read_label(answer).is_err() && read_answers(answer, 3).is_err());
+        }
+        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+        // Ordinary brackets around and before a label are in nobody's way, in a text of any length.
+        for before in ["[see below] ".repeat(50_000), "word ".repeat(200_000), "[a [b {c ".repeat(1000)] {
+            assert_eq!(read_label(&format!("{before}{label}")).unwrap(), "praise");
         }
     }
 

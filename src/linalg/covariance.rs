@@ -1,15 +1,16 @@
 //! Means and covariance of rows that are read in tiles.
 
-use faer::Mat;
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, Mat, MatRef, Par};
 
 use super::finite::check_finite;
-use super::kernel::{Operand, Wanted, multiply};
 use super::ordered::in_order;
 use super::rows::Rows;
 use crate::control::{Control, Stage};
 use crate::error::Result;
 use crate::memory::Claim;
 use crate::threads::thread_count;
+use crate::workspace;
 
 /// How many rows a product takes at a time.
 const TILE: usize = 4096;
@@ -52,23 +53,18 @@ impl Moments {
         })?;
         mean.iter_mut().for_each(|mean| *mean /= count as f64);
 
-        let mut scatter = Mat::<f64>::zeros(columns, columns);
-        let products = |tile: usize, scratch: &mut (Vec<f32>, Vec<f64>)| -> Result<Vec<f64>> {
+        let mut scatter = Mat::zeros(columns, columns);
+        let products = |tile: usize, scratch: &mut (Vec<f32>, Vec<f64>)| -> Result<Mat<f64>> {
             let (values, centred) = scratch;
             let values = rows.tile(tile * TILE, tile_rows(tile), values)?;
             centred.clear();
             centred.extend(
                 values.chunks_exact(columns).flat_map(|row| row.iter().zip(&mean)).map(|(&x, m)| f64::from(x) - m),
             );
-            let centred = Operand::row_major(centred, tile_rows(tile), columns);
-            let mut products = vec![0.0; columns * columns];
-            multiply(&mut products, columns, centred.transposed(), centred, Wanted::Lower);
-            Ok(products)
+            lower_products(MatRef::from_row_major_slice(centred, tile_rows(tile), columns))
         };
         in_order(tiles, threads, control, products, |tile, products| {
-            for (row, products) in products.chunks_exact(columns).enumerate() {
-                products[..=row].iter().enumerate().for_each(|(column, product)| scatter[(row, column)] += product);
-            }
+            scatter += products;
             control.advance(tile_rows(tile) as u64)
         })?;
         for column in 0..columns {
@@ -88,4 +84,25 @@ fn column_sums(rows: &dyn Rows, first: usize, count: usize, scratch: &mut Vec<f3
         sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
     }
     Ok(sums)
+}
+
+/// The lower half of `centred^T centred`.
+///
+/// # Errors
+/// [`crate::ErrorCode::OutOfMemory`] when there is no workspace for the thread.
+fn lower_products(centred: MatRef<'_, f64>) -> Result<Mat<f64>> {
+    workspace::prepare()?;
+    let mut products = Mat::zeros(centred.ncols(), centred.ncols());
+    triangular::matmul(
+        &mut products,
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        centred.transpose(),
+        BlockStructure::Rectangular,
+        centred,
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+    Ok(products)
 }

@@ -5,13 +5,10 @@ use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::{Mat, MatRef, Par};
 
-use super::kernel::{Operand, Wanted, multiply};
+use super::matrix::multiply;
 use crate::error::{Error, ErrorCode, Result};
 use crate::memory::Claim;
-
-/// What the products inside faer reserve on the calling thread, in bytes: twice the third cache, which is larger than this
-/// on large servers.
-const KERNELS: usize = 128 << 20;
+use crate::workspace;
 
 /// The eigenvalues of a symmetric matrix, largest first, and its eigenvectors as columns in that order.
 ///
@@ -22,9 +19,10 @@ const KERNELS: usize = 128 << 20;
 pub(crate) fn symmetric_eigen(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     let size = matrix.nrows();
     let _claim = Claim::of(
-        size.saturating_mul(size).saturating_mul(6 * size_of::<f64>()).saturating_add(KERNELS),
+        size.saturating_mul(size).saturating_mul(6 * size_of::<f64>()),
         &format!("the eigenvectors of {size} columns"),
     )?;
+    workspace::prepare()?;
     let mut values = Diag::<f64>::zeros(size);
     let mut vectors = Mat::<f64>::zeros(size, size);
     let scratch = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, Par::Seq, faer::Spec::default());
@@ -50,24 +48,20 @@ pub(crate) fn symmetric_eigen(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<
 /// # Errors
 /// Those of [`symmetric_eigen`].
 pub(crate) fn decorrelate(matrix: MatRef<'_, f64>) -> Result<Mat<f64>> {
-    let (values, vectors) = symmetric_eigen(product(matrix, matrix.transpose()).as_ref())?;
+    let (values, vectors) = symmetric_eigen(product(matrix, matrix.transpose())?.as_ref())?;
     let scaled = Mat::from_fn(vectors.nrows(), vectors.ncols(), |row, column| {
         // Rounding can make an eigenvalue zero or less.
         vectors[(row, column)] / values[column].max(f64::MIN_POSITIVE).sqrt()
     });
-    Ok(product(product(scaled.as_ref(), vectors.transpose()).as_ref(), matrix))
+    product(product(scaled.as_ref(), vectors.transpose())?.as_ref(), matrix)
 }
 
 /// `left right`, on one thread.
-pub(crate) fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Mat<f64> {
-    let (rows, inner, columns) = (left.nrows(), left.ncols(), right.ncols());
-    let (left, right) = (row_major(left), row_major(right));
-    let (left, right) = (Operand::row_major(&left, rows, inner), Operand::row_major(&right, inner, columns));
-    let mut result = vec![0.0; rows * columns];
-    multiply(&mut result, columns, left, right, Wanted::All);
-    Mat::from_fn(rows, columns, |row, column| result[row * columns + column])
-}
-
-fn row_major(matrix: MatRef<'_, f64>) -> Vec<f64> {
-    (0..matrix.nrows()).flat_map(|row| (0..matrix.ncols()).map(move |column| matrix[(row, column)])).collect()
+///
+/// # Errors
+/// As [`multiply`].
+pub(crate) fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Result<Mat<f64>> {
+    let mut result = Mat::zeros(left.nrows(), right.ncols());
+    multiply(result.as_mut(), left, right)?;
+    Ok(result)
 }

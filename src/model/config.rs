@@ -103,20 +103,32 @@ impl Config {
         self.get("architectures")?.as_array()?.first()?.as_str()
     }
 
-    /// How many labels a classifier has: as many as `id2label` names, 2 where it is absent.
+    /// How many labels a classifier has: `num_labels`, else as many as `id2label` names, 2 where both are absent. Where the
+    /// two differ, the number counts, as in transformers 5.
     pub fn labels(&self) -> Result<usize> {
-        match self.get("id2label") {
-            Some(Value::Object(labels)) if !labels.is_empty() => Ok(labels.len()),
-            Some(value) => Err(bad("id2label", value, "it must name at least one label")),
-            None => self.size("num_labels", 2),
-        }
+        let named = match self.get("id2label") {
+            None => 2,
+            Some(Value::Object(labels)) if !labels.is_empty() || self.get("num_labels").is_some() => labels.len(),
+            Some(value) => return Err(bad("id2label", value, "it must name at least one label")),
+        };
+        self.size("num_labels", named)
     }
 
-    /// What `id2label` calls the labels, as far as it numbers them from 0.
+    /// What `id2label` calls the labels, as far as it numbers them from 0. The names of another number of labels than there
+    /// are say nothing, as in transformers 5.
     pub fn label_names(&self) -> Vec<String> {
         let Some(Value::Object(labels)) = self.get("id2label") else { return Vec::new() };
         let name = |index: usize| labels.get(&index.to_string())?.as_str().map(str::to_owned);
-        (0..labels.len()).map_while(name).collect()
+        let names = (0..labels.len()).map_while(name);
+        if self.labels().is_ok_and(|count| count == labels.len()) { names.collect() } else { Vec::new() }
+    }
+
+    /// The fields of both, where either is there; those of `other` count.
+    pub fn overlaid(first: Option<Self>, other: Option<Self>) -> Option<Self> {
+        let (Some(first), Some(other)) = (&first, &other) else { return first.or(other) };
+        let mut fields = first.fields.clone();
+        fields.extend(other.fields.clone());
+        Some(Self { fields })
     }
 
     /// The fields inside a field, where it is there, not null and not empty.

@@ -48,8 +48,8 @@ impl SplitModel {
         {
             let _claim = claim(demo.tokenizer)?;
             let plan = ModelPlan::new(demo.config, split_points, options)?;
-            let tokenizer =
-                Tokenizer::from_parts(demo.tokenizer, Some(demo.tokenizer_config), None, plan.max_tokens())?;
+            let config = Some(demo.tokenizer_config);
+            let tokenizer = Tokenizer::of_model(plan.family(), demo.tokenizer, config, None, plan.max_tokens())?;
             return Ok(plan.load(id_or_path, &WeightSource::Bytes(demo.weights), control)?.with_tokenizer(tokenizer));
         }
         let source = hub::locate(id_or_path, &options.hub, control)?;
@@ -61,7 +61,7 @@ impl SplitModel {
         if !plan.wants_weights() {
             return plan.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
-        let tokenizer = tokenizer(&source, plan.max_tokens(), control)?;
+        let tokenizer = tokenizer(&source, &plan, control)?;
         let weights = source.weight_files(&|tensor| plan.wants(tensor), control)?;
         let model = plan.load(source.name(), &WeightSource::Files(weights), control)?;
         Ok(model.with_tokenizer(tokenizer))
@@ -80,7 +80,7 @@ impl SplitModel {
             ModelPlan::new(&config, split_points, options)
                 .map_err(|error| error.within("its metadata as a config.json"))
         };
-        let bytes = map(first)?;
+        let bytes = map(first, options.access())?;
         let parts = Parts::new(Part::read(first, &bytes)?)?;
         // The caller may have named another part.
         let described = |error: Error| match parts.count() {
@@ -93,16 +93,19 @@ impl SplitModel {
             return known.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
         let tokenizer = match source.tokenizer(control)? {
-            Some(_) => tokenizer(source, known.max_tokens(), control)?,
+            Some(_) => tokenizer(source, &known, control)?,
             None => Tokenizer::from_gguf(parts.metadata(), known.max_tokens()).map_err(described)?,
         };
         let files = source.gguf_parts(parts.count(), control)?;
         let others = files.get(1..).unwrap_or_default();
-        let maps = others.iter().map(|path| map(path)).collect::<Result<Vec<_>>>()?;
+        let maps = others.iter().map(|path| map(path, options.access())).collect::<Result<Vec<_>>>()?;
         let others = others.iter().zip(&maps).map(|(path, bytes)| Part::read(path, bytes));
         let parts = parts.with(others.collect::<Result<_>>()?)?;
         let plan = plan(&parts).map_err(within)?;
         let files = gguf::files(&parts, &|tensor| plan.wants(tensor)).map_err(within)?;
+        // They are opened once more for the weights: copies would be in memory twice.
+        drop(parts);
+        drop((maps, bytes));
         let model = plan.load(source.name(), &WeightSource::Files(files), control)?;
         Ok(model.with_tokenizer(tokenizer))
     }
@@ -120,12 +123,14 @@ fn claim(json: &[u8]) -> Result<Claim> {
     Claim::of(json.len().saturating_mul(24), "the tokenizer")
 }
 
-fn tokenizer(source: &ModelSource, max_tokens: Option<usize>, control: &Control) -> Result<Tokenizer> {
+fn tokenizer(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Tokenizer> {
     let read = |path: &Path| read_limited(path, TOKENIZER_LIMIT);
-    let json = read(&source.tokenizer(control)?.ok_or_else(|| source.missing("tokenizer.json"))?)?;
+    let path = source.tokenizer(control)?.ok_or_else(|| source.missing("tokenizer.json"))?;
+    let json = read(&path)?;
     let _claim = claim(&json)?;
     let config = source.tokenizer_config(control)?.map(|path| read(&path)).transpose()?;
     let special = source.special_tokens_map(control)?.map(|path| read(&path)).transpose()?;
-    Tokenizer::from_parts(&json, config.as_deref(), special.as_deref(), max_tokens)
+    Tokenizer::of_model(plan.family(), &json, config.as_deref(), special.as_deref(), plan.max_tokens())
+        .map(|tokenizer| tokenizer.named(&path))
         .map_err(|error| error.within(source.name()))
 }

@@ -1,5 +1,6 @@
 //! What a caller may choose when a model is loaded.
 
+use crate::files::Access;
 use crate::hub::HubOptions;
 
 /// Which head class to build around the base model.
@@ -59,4 +60,14 @@ pub struct LoadOptions {
     pub whole: bool,
     /// Where a model that is named by an id comes from.
     pub hub: HubOptions,
+    /// Read the files of weights into memory instead of mapping them, so that a program that cuts one while the model loads
+    /// makes an error and does not end the process. While it loads it takes as much memory more as the files have bytes.
+    pub copy: bool,
+}
+
+impl LoadOptions {
+    /// How the files of weights are read.
+    pub(crate) fn access(&self) -> Access {
+        if self.copy { Access::Copied } else { Access::Mapped }
+    }
 }

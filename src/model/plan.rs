@@ -88,6 +88,11 @@ impl ModelPlan {
         Some(self.blueprint.max_positions)
     }
 
+    /// Its architecture: the `model_type` of its configuration.
+    pub fn family(&self) -> &str {
+        self.blueprint.family
+    }
+
     /// Whether any tensor will be loaded.
     pub fn wants_weights(&self) -> bool {
         !self.wanted.is_empty()
@@ -104,7 +109,7 @@ impl ModelPlan {
         let mut layers = Layers::new();
         let mut bytes = 0;
         if self.wants_weights() {
-            let weights = Weights::open(source).map_err(|error| about(name, error))?;
+            let weights = Weights::open(source, self.options.access()).map_err(|error| about(name, error))?;
             let mut reader = Reader::new(&weights, &device);
             let needed: Vec<_> = self.needed().collect();
             control.begin(Stage::Load, needed.len() as u64)?;

@@ -188,17 +188,15 @@ impl SplitModel {
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] when the model has no head, was not loaded as a whole, or the text has no
-    /// tokens; else those of [`SplitModel::forward`].
+    /// tokens; [`ErrorCode::InvalidData`] naming the first row of logits that holds a number that is not finite; else those
+    /// of [`SplitModel::forward`].
     pub fn logits(&self, sequence: &[u32]) -> Result<Tensor> {
         self.check_head()?;
         if sequence.is_empty() {
             return Err(Error::argument("a text without tokens has no logits").hint("give at least one token"));
         }
         self.check(&[sequence])?;
-        let logits = self.run_to_head(&[sequence], &mut Tap::pass())?;
-        let values = logits.flatten_all()?.to_vec1::<f32>()?;
-        check_finite(&values, self.blueprint.logits, 0).map_err(|error| error.within("the logits"))?;
-        Ok(logits)
+        self.check_logits(self.run_to_head(&[sequence], &mut Tap::pass())?)
     }
 
     /// What the head of the model gives when the output of the module at `path` is `rows`: the texts' rows one after
@@ -213,6 +211,17 @@ impl SplitModel {
     /// [`ErrorCode::UnknownModule`] with the nearest names; [`ErrorCode::InvalidArgument`] when the rows are not of
     /// that shape or the module's output does not depend on the text; else those of [`SplitModel::logits`].
     pub fn logits_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
+        self.check_logits(self.logits_together_from(path, rows, sequences)?)
+    }
+
+    fn check_logits(&self, logits: Tensor) -> Result<Tensor> {
+        let values = logits.flatten_all()?.to_vec1::<f32>()?;
+        check_finite(&values, self.blueprint.logits.max(1), 0).map_err(|error| error.within("the logits"))?;
+        Ok(logits)
+    }
+
+    /// As [`SplitModel::logits_from`], for a caller who looks at the numbers.
+    pub(crate) fn logits_together_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
         let (path, width, site) = self.replaceable(path)?;
         let tokens = sequences.iter().map(|ids| ids.len()).sum::<usize>();
         if rows.dims() != [tokens, width] {
@@ -242,7 +251,8 @@ impl SplitModel {
         Ok((path, module.width.unwrap_or(0), site))
     }
 
-    /// The logits of several texts at once, as [`SplitModel::logits_from`] gives them. Each must have tokens.
+    /// The logits of several texts at once, as [`SplitModel::logits_from`] gives them, for a caller who looks at the
+    /// numbers. Each must have tokens.
     pub(crate) fn logits_together(&self, sequences: &[&[u32]]) -> Result<Tensor> {
         self.check_head()?;
         self.check(sequences)?;

@@ -1,18 +1,20 @@
 //! Texts become token ids and units.
 //!
-//! A unit is a list of positions of its text. Words are what the tokenizer's pre-tokenizer splits, so they are those that
-//! the model saw; their strings are what the tokenizer makes of their tokens, so that byte-level words keep their leading
-//! space (`" film"`) and lower-casing models show lower case.
+//! A unit is a list of positions of its text. The strings of words are what the tokenizer makes of their tokens, so that
+//! byte-level words keep their leading space (`" film"`) and lower-casing models show lower case. What the tokens do not say,
+//! because one stands for something unknown or for a part of a character, comes from the text.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::encoded::EncodedTexts;
-use super::granularity::Granularity;
+use super::granularity::{Granularity, UnitOptions, WordRule};
 use super::sentence::TokenAt;
+use super::stop_units::StopUnits;
 use super::tokenize::{Tokens, panicked};
 use super::tokenizer::Tokenizer;
 use super::units::UnitsBuilder;
+use super::words::TokenizedText;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::threads::start;
@@ -24,20 +26,21 @@ impl Tokenizer {
     /// Tokenizes texts and cuts them into units, on `threads` threads. The result does not depend on their number.
     ///
     /// An empty text has no units. With [`Granularity::Token`] and [`Granularity::Sample`] the special tokens do not count,
-    /// nor does the token for unknown words.
+    /// nor does the token for unknown words. Words do not overlap and stand in the order of their text.
     ///
     /// # Errors
     /// [`ErrorCode::Unsupported`] for [`Granularity::ClsToken`] where texts do not begin with the classification token;
-    /// [`ErrorCode::InvalidArgument`] for a text of more than 4 GiB; [`ErrorCode::Cancelled`].
+    /// [`ErrorCode::InvalidArgument`] for a text of more than 4 GiB, and for stop units without a text or of a granularity
+    /// where every unit has a row; [`ErrorCode::Cancelled`].
     pub fn encode_texts(
         &self,
         texts: &[impl AsRef<str> + Sync],
-        granularity: Granularity,
+        options: impl Into<UnitOptions>,
         threads: usize,
         control: &Control,
     ) -> Result<EncodedTexts> {
+        let mut encoder = Encoder::new(self, &options.into())?;
         control.begin(Stage::Tokenize, texts.len() as u64)?;
-        let mut encoder = Encoder::new(self, granularity);
         for chunk in texts.chunks(TEXTS_AT_A_TIME) {
             let first = encoder.result.text_count();
             let share = chunk.len().div_ceil(threads.max(1));
@@ -73,7 +76,7 @@ impl Tokenizer {
             unit_starts: (0..=count).collect(),
             text_units: (0..=count).collect(),
             units: units.finish(),
-            truncated_count: 0,
+            ..EncodedTexts::default()
         }
     }
 }
@@ -82,29 +85,57 @@ impl Tokenizer {
 struct Encoder<'a> {
     tokenizer: &'a Tokenizer,
     granularity: Granularity,
+    word_rule: WordRule,
+    /// Whether the tokenizer's own words may have white space in them.
+    leaves_white_space: bool,
+    stop_units: StopUnits,
     result: EncodedTexts,
     units: UnitsBuilder,
-    /// The interned string of each sequence of ids that was decoded: a word is decoded once.
-    decoded: HashMap<Vec<u32>, u32>,
+    /// What each sequence of ids says: a word is decoded once.
+    decoded: HashMap<Vec<u32>, Arc<Decoded>>,
     /// The interned vocabulary string of each id.
     tokens: HashMap<u32, u32>,
     /// The vocabulary string and the text of each id alone, for the ends of sentences.
     alone: HashMap<u32, Arc<(String, String)>>,
 }
 
+/// What the tokenizer makes of a sequence of ids.
+#[derive(Debug)]
+struct Decoded {
+    string: String,
+    /// Whether it is all that they stand for: none stands for something unknown or for a part of a character.
+    is_whole: bool,
+}
+
+/// Where the string of a unit comes from.
+#[derive(Debug, Clone, Copy)]
+enum Named {
+    /// From the vocabulary: its only token's.
+    Token,
+    /// From the decoder, which is given each of the tokenizer's own words alone.
+    Word,
+    /// From the decoder.
+    Sentence,
+    /// From the text, which it is.
+    Text,
+}
+
 impl<'a> Encoder<'a> {
-    fn new(tokenizer: &'a Tokenizer, granularity: Granularity) -> Self {
+    fn new(tokenizer: &'a Tokenizer, options: &UnitOptions) -> Result<Self> {
         let result =
             EncodedTexts { text_starts: vec![0], unit_starts: vec![0], text_units: vec![0], ..EncodedTexts::default() };
-        Self {
+        Ok(Self {
             tokenizer,
-            granularity,
+            granularity: options.granularity,
+            word_rule: tokenizer.word_rule(options.word_rule),
+            leaves_white_space: options.granularity == Granularity::Word && tokenizer.leaves_white_space(),
+            stop_units: StopUnits::new(options)?,
             result,
             units: UnitsBuilder::default(),
             decoded: HashMap::new(),
             tokens: HashMap::new(),
             alone: HashMap::new(),
-        }
+        })
     }
 
     fn add(&mut self, text: &str, tokens: &Tokens) -> Result<()> {
@@ -113,33 +144,34 @@ impl<'a> Encoder<'a> {
             return Err(Error::argument(format!("text {index} has {} bytes, or is one too many", text.len()))
                 .hint("give at most 4,294,967,295 texts of less than 4 GiB each"));
         }
+        let whole = TokenizedText { text, tokens };
         let regular: Vec<usize> =
             (0..tokens.ids.len()).filter(|&position| !self.tokenizer.is_special(tokens.ids[position])).collect();
         match self.granularity {
-            Granularity::Token => regular.iter().for_each(|&position| self.push_token(text, tokens, position)),
+            Granularity::Token => {
+                regular.iter().try_for_each(|&position| self.push(whole, &[position], Named::Token))?;
+            }
             Granularity::AllTokens => {
-                (0..tokens.ids.len()).for_each(|position| self.push_token(text, tokens, position));
+                (0..tokens.ids.len()).try_for_each(|position| self.push(whole, &[position], Named::Token))?;
             }
             Granularity::Word => {
-                for word in self.words(tokens) {
-                    self.push_decoded(text, tokens, &word)?;
+                for word in self.words(whole) {
+                    self.push(whole, &word, Named::Word)?;
                 }
             }
             Granularity::Sentence => {
                 for sentence in self.sentences(tokens, &regular)? {
-                    self.push_decoded(text, tokens, &sentence)?;
+                    self.push(whole, &sentence, Named::Sentence)?;
                 }
             }
             Granularity::Sample => {
                 if !regular.is_empty() {
-                    let string = self.units.intern(text);
-                    self.push(text, tokens, &regular, string);
+                    self.push(whole, &regular, Named::Text)?;
                 }
             }
             Granularity::ClsToken => {
                 self.check_cls(index, tokens)?;
-                let string = self.units.intern(text);
-                self.push(text, tokens, &[0], string);
+                self.push(whole, &[0], Named::Text)?;
             }
         }
         let result = &mut self.result;
@@ -155,31 +187,11 @@ impl<'a> Encoder<'a> {
     }
 
     /// The positions of each word, in the order of the words.
-    fn words(&self, tokens: &Tokens) -> Vec<Vec<usize>> {
-        let numbered = tokens.words.iter().zip(0..).filter_map(|(word, position)| Some(((*word)?, position)));
-        let mut numbered: Vec<(u32, usize)> = numbered.collect();
-        numbered.sort_unstable();
-        let words = numbered.chunk_by(|one, next| one.0 == next.0);
-        let words = words.map(|word| word.iter().map(|(_, position)| *position).collect::<Vec<_>>());
-        if self.tokenizer.leaves_spaces {
-            words.flat_map(|word| self.cut_at_spaces(tokens, &word)).collect()
-        } else {
-            words.collect()
+    fn words(&self, text: TokenizedText<'_>) -> Vec<Vec<usize>> {
+        match self.word_rule {
+            WordRule::Unicode => text.unicode_words(),
+            _ => text.tokenizer_words(self.leaves_white_space),
         }
-    }
-
-    /// The words in what a tokenizer that leaves spaces in its words calls one: a word begins at each token that begins with
-    /// a space.
-    fn cut_at_spaces(&self, tokens: &Tokens, positions: &[usize]) -> Vec<Vec<usize>> {
-        let mut words: Vec<Vec<usize>> = Vec::new();
-        for &position in positions {
-            let begins = self.tokenizer.token(tokens.ids[position]).starts_with(['▁', 'Ġ', ' ']);
-            match words.last_mut() {
-                Some(word) if !begins => word.push(position),
-                _ => words.push(vec![position]),
-            }
-        }
-        words
     }
 
     fn sentences(&mut self, tokens: &Tokens, regular: &[usize]) -> Result<Vec<Vec<usize>>> {
@@ -227,40 +239,71 @@ impl<'a> Encoder<'a> {
             .detail("text", index))
     }
 
-    fn push_token(&mut self, text: &str, tokens: &Tokens, position: usize) {
-        let id = tokens.ids[position];
-        let string = if let Some(&known) = self.tokens.get(&id) {
-            known
-        } else {
-            let string = self.units.intern(&self.tokenizer.token(id));
-            self.tokens.insert(id, string);
-            string
+    /// Adds the unit of some tokens of the text that is being added, unless it is one that gets no row.
+    fn push(&mut self, text: TokenizedText<'_>, positions: &[usize], named: Named) -> Result<()> {
+        let (begin, end) = text.span(positions);
+        if self.stop_units.contain(text.text, (begin, end)) {
+            self.result.left_out_count += 1;
+            return Ok(());
+        }
+        let written = &text.text[begin..end];
+        let string = match named {
+            Named::Token => self.vocabulary_string(text.tokens.ids[positions[0]]),
+            Named::Word => {
+                let pieces = text.pieces(positions).map(|piece| self.decode(text.tokens, piece));
+                let pieces = pieces.collect::<Result<Vec<_>>>()?;
+                let decoded: String = pieces.iter().map(|piece| piece.string.as_str()).collect();
+                self.in_full(&decoded, pieces.iter().all(|piece| piece.is_whole), written)
+            }
+            Named::Sentence => {
+                let decoded = self.decode(text.tokens, positions)?;
+                // The token of an unknown word is none of a sentence's.
+                let is_gapless = positions.windows(2).all(|pair| pair[0] + 1 == pair[1]);
+                self.in_full(&decoded.string, decoded.is_whole && is_gapless, written)
+            }
+            Named::Text => self.units.intern(text.text),
         };
-        self.push(text, tokens, &[position], string);
-    }
-
-    fn push_decoded(&mut self, text: &str, tokens: &Tokens, positions: &[usize]) -> Result<()> {
-        let ids: Vec<u32> = positions.iter().map(|&position| tokens.ids[position]).collect();
-        let string = if let Some(&known) = self.decoded.get(&ids) {
-            known
-        } else {
-            let string = self.units.intern(&self.tokenizer.decode(&ids)?);
-            self.decoded.insert(ids, string);
-            string
-        };
-        self.push(text, tokens, positions, string);
-        Ok(())
-    }
-
-    fn push(&mut self, text: &str, tokens: &Tokens, positions: &[usize], string: u32) {
-        let offsets = || positions.iter().map(|&position| tokens.offsets[position]);
-        let begin = offsets().map(|(begin, _)| begin).min().unwrap_or(0).min(text.len());
-        let end = offsets().map(|(_, end)| end).max().unwrap_or(0).clamp(begin, text.len());
-        // A byte-level token can end inside a character; the span takes in the whole of it.
-        let begin = (0..=begin).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
-        let end = (end..=text.len()).find(|&at| text.is_char_boundary(at)).unwrap_or(text.len());
         self.units.push(self.result.text_count() as u32, begin as u32, end as u32, string);
         self.result.positions.extend(positions.iter().map(|&position| position as u32));
         self.result.unit_starts.push(self.result.positions.len());
+        Ok(())
+    }
+
+    fn vocabulary_string(&mut self, id: u32) -> u32 {
+        if let Some(&known) = self.tokens.get(&id) {
+            return known;
+        }
+        let string = self.units.intern(&self.tokenizer.token(id));
+        self.tokens.insert(id, string);
+        string
+    }
+
+    /// What the tokenizer makes of some tokens.
+    fn decode(&mut self, tokens: &Tokens, positions: &[usize]) -> Result<Arc<Decoded>> {
+        let ids: Vec<u32> = positions.iter().map(|&position| tokens.ids[position]).collect();
+        if let Some(known) = self.decoded.get(&ids) {
+            return Ok(Arc::clone(known));
+        }
+        let string = self.tokenizer.decode(&ids)?;
+        let is_whole = !string.is_empty()
+            && !string.contains(char::REPLACEMENT_CHARACTER)
+            && !ids.iter().any(|&id| self.tokenizer.is_unspoken(id));
+        let decoded = Arc::new(Decoded { string, is_whole });
+        self.decoded.insert(ids, Arc::clone(&decoded));
+        Ok(decoded)
+    }
+
+    /// The interned string of a unit: what was decoded where that is all, else what is written in the text, with the white
+    /// space in front that the decoder leaves there.
+    fn in_full(&mut self, decoded: &str, is_whole: bool, written: &str) -> u32 {
+        let bare = written.trim();
+        if is_whole || (bare.is_empty() && !decoded.is_empty() && decoded.trim().is_empty()) {
+            self.units.intern(decoded)
+        } else if bare.is_empty() {
+            self.units.intern(written)
+        } else {
+            let space = &decoded[..decoded.len() - decoded.trim_start().len()];
+            self.units.intern(&format!("{space}{bare}"))
+        }
     }
 }

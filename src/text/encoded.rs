@@ -20,6 +20,8 @@ pub struct EncodedTexts {
     pub(crate) units: Units,
     /// How many texts were longer than the model can read and lost their end.
     pub(crate) truncated_count: usize,
+    /// How many units were left out because the options name them.
+    pub(crate) left_out_count: usize,
 }
 
 impl EncodedTexts {
@@ -61,5 +63,10 @@ impl EncodedTexts {
     /// How many texts were longer than the model can read and lost their end.
     pub fn truncated_count(&self) -> usize {
         self.truncated_count
+    }
+
+    /// How many units were left out because the options name them ([`super::UnitOptions::stop_units`]).
+    pub fn left_out_count(&self) -> usize {
+        self.left_out_count
     }
 }

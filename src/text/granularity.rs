@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub enum Granularity {
     /// Each token that is not a special one.
     Token = 1,
-    /// Each word, as the tokenizer's pre-tokenizer splits them.
+    /// Each word, as a [`WordRule`] cuts them.
     #[default]
     Word = 2,
     /// Each sentence.
@@ -34,6 +34,62 @@ impl Granularity {
             Self::AllTokens => "all_tokens",
             Self::ClsToken => "cls_token",
         }
+    }
+}
+
+/// Where a word ends. Under every rule it begins at the beginning of a character. `docs/units.md` says what becomes of punctuation, contractions and leading spaces for each family of models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum WordRule {
+    /// The tokenizer's rule where its pre-tokenizer splits words, Unicode's where it splits nothing (Gemma, Llama 2, Mistral,
+    /// Phi-3).
+    #[default]
+    Auto = 1,
+    /// As the tokenizer's pre-tokenizer splits words: those that the model was made with. Where it leaves white space in them,
+    /// that ends a word as well.
+    Tokenizer = 2,
+    /// At the word boundaries of Unicode (UAX #29) in the text. A token belongs to the word in which its first byte lies that is
+    /// not white space; a word in which no token begins has no row.
+    Unicode = 3,
+}
+
+impl WordRule {
+    /// Its name, as files and the bindings write it (`unicode`).
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Tokenizer => "tokenizer",
+            Self::Unicode => "unicode",
+        }
+    }
+}
+
+/// How texts are cut into units, and which of them get no row.
+///
+/// ```
+/// use eidos::Granularity;
+/// use eidos::text::UnitOptions;
+/// let options = UnitOptions { stop_units: vec!["the".to_owned()], ..UnitOptions::from(Granularity::Word) };
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnitOptions {
+    /// What one unit is.
+    pub granularity: Granularity,
+    /// Where a word ends.
+    pub word_rule: WordRule,
+    /// The units that are left out, by their text: without white space at its ends, in whatever case. For tokens, words
+    /// and sentences only.
+    pub stop_units: Vec<String>,
+    /// Whether the pieces of contractions are left out: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and
+    /// `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
+    pub stop_contractions: bool,
+}
+
+impl From<Granularity> for UnitOptions {
+    fn from(granularity: Granularity) -> Self {
+        Self { granularity, ..Self::default() }
     }
 }
 

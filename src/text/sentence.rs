@@ -7,7 +7,8 @@
 
 use std::collections::HashMap;
 
-use crate::error::{Error, ErrorCode, Result};
+use super::pipeline::Pipeline;
+use crate::error::Result;
 
 const END_MARKS: [char; 3] = ['.', '?', '!'];
 
@@ -38,19 +39,12 @@ pub(super) struct TokenAt<'a> {
 }
 
 impl SentenceRules {
-    pub(super) fn new(tokenizer: &tokenizers::Tokenizer) -> Result<Self> {
+    pub(super) fn new(pipeline: &Pipeline) -> Result<Self> {
         let mut exceptions = Vec::new();
         for abbreviation in ABBREVIATIONS {
             for spelling in [abbreviation.to_owned(), abbreviation.to_lowercase(), abbreviation.to_uppercase()] {
                 for text in [spelling.clone(), format!(" {spelling}")] {
-                    let encoding = tokenizer.encode_fast(text, false).map_err(|error| {
-                        Error::new(
-                            ErrorCode::InvalidFile,
-                            format!("tokenizer.json cannot tokenize `{spelling}`: {error}"),
-                        )
-                        .hint("use the tokenizer.json that belongs to the model")
-                    })?;
-                    exceptions.push(encoding.get_ids().to_vec());
+                    exceptions.push(pipeline.encode(&text, false)?.get_ids().to_vec());
                 }
             }
         }

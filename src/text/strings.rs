@@ -1,6 +1,6 @@
 //! Unique strings in one block of memory.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, TryReserveError};
 use std::hash::{BuildHasher, RandomState};
 
 /// Unique strings in the order of their first occurrence. Each is followed by a NUL byte, so that C can borrow
@@ -52,6 +52,17 @@ impl StringTable {
         let all_end_in_nul = ends.iter().all(|&end| bytes.as_bytes().get(end) == Some(&0));
         let last_is_the_end = ends.last().map_or(0, |&end| end + 1) == bytes.len();
         (ascending && all_end_in_nul && last_is_the_end).then_some(Self { bytes, ends })
+    }
+
+    /// As [`StringTable::push`], for strings that may be more than fit in memory.
+    ///
+    /// # Errors
+    /// When there is no memory for the string; the table is as before.
+    pub fn try_push(&mut self, string: &str) -> Result<(), TryReserveError> {
+        self.bytes.try_reserve(string.len().saturating_add(1))?;
+        self.ends.try_reserve(1)?;
+        self.push(string);
+        Ok(())
     }
 
     /// Adds a string at the end without looking whether it is there already.

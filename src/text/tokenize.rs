@@ -2,31 +2,47 @@
 
 use tokenizers::{Encoding, TruncationDirection, TruncationParams};
 
+use super::pieces::{Cuts, Sizes};
 use super::tokenizer::Tokenizer;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 
 impl Tokenizer {
-    /// The tokens of each text. Looks for a cancel before each of them.
+    /// The tokens of each text. Looks for a cancel before each of them, and within long ones.
     pub(super) fn tokenize(&self, texts: &[impl AsRef<str>], control: &Control) -> Result<Vec<Tokens>> {
         let one = |text: &str| {
             control.check()?;
-            let encoding = self.inner.encode(text, true).map_err(|error| fails(&error))?;
-            Ok(Tokens {
-                truncated: !encoding.get_overflowing().is_empty() || self.left_out(text, &encoding)?,
-                ids: encoding.get_ids().to_vec(),
-                words: encoding.get_word_ids().to_vec(),
-                offsets: encoding.get_offsets().to_vec(),
-            })
+            self.tokenize_one(text, Sizes::default(), control)
         };
         texts.iter().map(|text| one(text.as_ref())).collect()
+    }
+
+    /// The tokens of a text, taken in pieces of those sizes where it is longer.
+    pub(super) fn tokenize_one(&self, text: &str, sizes: Sizes, control: &Control) -> Result<Tokens> {
+        let whole = text.len() <= sizes.piece || (text.len() <= sizes.most && self.cuts().is_none());
+        let encoding = if whole {
+            self.pipeline.encode(text, true)?
+        } else {
+            self.pipeline.finish(text, self.in_pieces(text, sizes, control)?, true)?
+        };
+        Ok(Tokens {
+            truncated: !encoding.get_overflowing().is_empty() || (whole && self.left_out(text, &encoding)?),
+            ids: encoding.get_ids().to_vec(),
+            words: encoding.get_word_ids().to_vec(),
+            offsets: encoding.get_offsets().to_vec(),
+        })
+    }
+
+    /// Where a text can be cut so that its pieces have the tokens that it has, if anywhere.
+    pub(super) fn cuts(&self) -> Option<&Cuts> {
+        self.cuts.get_or_init(|| Cuts::of(&self.pipeline)).as_ref()
     }
 
     /// Whether a text has tokens beyond those of an encoding that is full. The crate stops after the word that fills it, and
     /// where that ends at the limit it does not say that there was more. Where it adds special tokens it stops beyond the limit.
     fn left_out(&self, text: &str, encoding: &Encoding) -> Result<bool> {
         let full = |cut: &&TruncationParams| cut.max_length == encoding.len();
-        let Some(truncation) = self.inner.get_truncation().filter(full) else { return Ok(false) };
+        let Some(truncation) = self.pipeline.truncation().filter(full) else { return Ok(false) };
         if encoding.get_special_tokens_mask().contains(&1) {
             return Ok(false);
         }
@@ -35,23 +51,19 @@ impl Tokenizer {
             TruncationDirection::Right => offsets.last().and_then(|(_, end)| text.get(*end..)),
             TruncationDirection::Left => offsets.first().and_then(|(begin, _)| text.get(..*begin)),
         };
-        let rest = rest.filter(|rest| !rest.is_empty()).map(|rest| self.inner.encode_fast(rest, false));
-        Ok(rest.transpose().map_err(|error| fails(&error))?.is_some_and(|tokens| !tokens.is_empty()))
+        let rest = rest.filter(|rest| !rest.is_empty()).map(|rest| self.pipeline.encode(rest, false));
+        Ok(rest.transpose()?.is_some_and(|tokens| !tokens.is_empty()))
     }
 }
 
-fn fails(error: &tokenizers::Error) -> Error {
-    Error::new(ErrorCode::InvalidFile, format!("the tokenizer fails on a text: {error}"))
-        .hint("use the tokenizer.json that belongs to the model")
-}
-
-/// The crate indexes into what a file declares, and panics on some that contradict themselves.
+/// A thread that tokenizes ended without a result.
 pub(super) fn panicked() -> Error {
     Error::new(ErrorCode::InvalidFile, "tokenizer.json contradicts itself: the tokenizer failed a check on a text")
         .hint("get the file again, from the repository of the model")
 }
 
 /// What the tokenizer says of one text.
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tokens {
     pub ids: Vec<u32>,
     /// Which word each position belongs to; special tokens have none.

@@ -1,27 +1,31 @@
 //! A model's own tokenizer, with what the units of a text depend on.
 
 use std::collections::BTreeSet;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
 use tokenizers::{PostProcessor, TruncationDirection, TruncationParams};
 
+use super::pieces::Cuts;
+use super::pipeline::{Pipeline, caught};
 use super::sentence::SentenceRules;
+use super::special_tokens::SpecialTokens;
+use super::vetting::vet;
+use super::words::is_one_word;
 use crate::error::{Error, ErrorCode, Result};
 
 /// Lengths above this stand for "no limit": Hugging Face writes 1e30 where a tokenizer has none.
 const LONGEST: f64 = 1e9;
 
-/// The tokens that `tokenizer_config.json` and `special_tokens_map.json` may declare by name.
-const NAMED_TOKENS: [&str; 7] =
-    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
-/// The lists of further special tokens, under the names that they have had.
-const TOKEN_LISTS: [&str; 2] = ["additional_special_tokens", "extra_special_tokens"];
+const TOKENIZER_JSON: &str = "tokenizer.json";
 
 /// The tokenizer of a model. Any number of threads may use it at the same time.
 #[derive(Debug)]
 pub struct Tokenizer {
-    pub(super) inner: tokenizers::Tokenizer,
+    pub(super) pipeline: Pipeline,
+    /// Where a long text can be cut, which is found out when there is one.
+    pub(super) cuts: OnceLock<Option<Cuts>>,
     special_ids: BTreeSet<u32>,
     cls_id: Option<u32>,
     /// Whether what it calls a word may have spaces in it.
@@ -34,6 +38,8 @@ impl Tokenizer {
     /// where a model has them. Texts are cut to `max_tokens` (the positions that the model has) or to the tokenizer's own
     /// `model_max_length`, whichever is less; padding that `tokenizer.json` asks for is not done.
     ///
+    /// Special tokens that neither file declares are those of the `tokenizer_class` that is named, as in transformers.
+    ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] naming the file when one of them is damaged.
     pub fn from_parts(
@@ -42,36 +48,56 @@ impl Tokenizer {
         special_tokens_map: Option<&[u8]>,
         max_tokens: Option<usize>,
     ) -> Result<Self> {
-        let inner = parse(tokenizer_json)?;
+        Self::of_model("", tokenizer_json, tokenizer_config, special_tokens_map, max_tokens)
+    }
+
+    /// The tokenizer of a model of that `model_type`: as [`Tokenizer::from_parts`], but where no `tokenizer_class` is named either,
+    /// the special tokens that are not declared are those that models of the type have in transformers.
+    ///
+    /// # Errors
+    /// As [`Tokenizer::from_parts`].
+    pub fn of_model(
+        model_type: &str,
+        tokenizer_json: &[u8],
+        tokenizer_config: Option<&[u8]>,
+        special_tokens_map: Option<&[u8]>,
+        max_tokens: Option<usize>,
+    ) -> Result<Self> {
+        let inner = parse(tokenizer_json, TOKENIZER_JSON)?;
         let config = object(tokenizer_config, "tokenizer_config.json")?;
         let map = object(special_tokens_map, "special_tokens_map.json")?;
-        let id = |token: &str| inner.token_to_id(token);
-        let special_ids = declared(&config).chain(declared(&map)).filter_map(id).collect();
-        let cls = token_text(config.get("cls_token")).or_else(|| token_text(map.get("cls_token")));
-        let cls_id = cls.and_then(id);
+        let special = SpecialTokens::new(&config, &map, model_type);
+        let special_ids = special.texts.iter().filter_map(|token| inner.token_to_id(token)).collect();
+        let cls_id = special.cls.as_deref().and_then(|token| inner.token_to_id(token));
         let left = config.get("truncation_side").and_then(Value::as_str) == Some("left");
         let direction = if left { TruncationDirection::Left } else { TruncationDirection::Right };
-        Self::assemble(inner, special_ids, cls_id, limit(&config, max_tokens), direction)
+        Self::assemble(Pipeline::new(inner, TOKENIZER_JSON), special_ids, cls_id, limit(&config, max_tokens), direction)
+    }
+
+    /// Calls its file `path` in messages about texts, instead of `tokenizer.json`.
+    pub(crate) fn named(mut self, path: &Path) -> Self {
+        self.pipeline.rename(&format!("`{}`", path.display()));
+        self
     }
 
     /// A tokenizer with the ids of the special tokens that are declared somewhere (where none is, those that the tokenizer
     /// itself calls special), which cuts texts to `limit` tokens.
     pub(super) fn assemble(
-        mut inner: tokenizers::Tokenizer,
+        mut pipeline: Pipeline,
         mut special_ids: BTreeSet<u32>,
         cls_id: Option<u32>,
         limit: Option<usize>,
         direction: TruncationDirection,
     ) -> Result<Self> {
-        inner.with_padding(None);
-        truncate_to(&mut inner, limit, direction)?;
+        pipeline.inner.with_padding(None);
+        truncate_to(&mut pipeline.inner, limit, direction)?;
         if special_ids.is_empty() {
-            let added = inner.get_added_tokens_decoder();
+            let added = pipeline.inner.get_added_tokens_decoder();
             special_ids = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id).collect();
         }
-        let sentences = SentenceRules::new(&inner)?;
-        let leaves_spaces = leaves_spaces(&inner);
-        Ok(Self { inner, special_ids, cls_id, leaves_spaces, sentences })
+        let sentences = SentenceRules::new(&pipeline)?;
+        let leaves_spaces = is_one_word(&pipeline, "a b");
+        Ok(Self { pipeline, cuts: OnceLock::new(), special_ids, cls_id, leaves_spaces, sentences })
     }
 
     /// Whether an id is one of the declared special tokens: beginning, end, separator, padding, mask, classification, and
@@ -92,12 +118,12 @@ impl Tokenizer {
 
     /// The most tokens that a text keeps, special ones included; `None` where there is no limit.
     pub fn max_tokens(&self) -> Option<usize> {
-        self.inner.get_truncation().map(|truncation| truncation.max_length)
+        self.pipeline.truncation().map(|truncation| truncation.max_length)
     }
 
     /// The vocabulary's string of an id (`Ġfilm`, `##ing`), empty for an id that it does not have.
     pub fn token(&self, id: u32) -> String {
-        self.inner.id_to_token(id).unwrap_or_default()
+        self.pipeline.inner.id_to_token(id).unwrap_or_default()
     }
 
     /// The text of some ids, without special tokens.
@@ -105,71 +131,38 @@ impl Tokenizer {
     /// # Errors
     /// [`ErrorCode::InvalidFile`] when the tokenizer's decoder fails.
     pub fn decode(&self, ids: &[u32]) -> Result<String> {
-        self.inner.decode(ids, true).map_err(|error| {
-            Error::new(
-                ErrorCode::InvalidFile,
-                format!("the decoder of tokenizer.json fails on the ids {ids:?}: {error}"),
-            )
-            .hint("use the tokenizer.json that belongs to the model")
-        })
+        self.pipeline.decode(ids)
+    }
+
+    /// Whether decoding says nothing of an id: of a special token, and of the one for unknown words.
+    pub(super) fn is_unspoken(&self, id: u32) -> bool {
+        self.is_special(id) || self.pipeline.inner.get_added_vocabulary().is_special_token(&self.token(id))
     }
 
     /// The vocabulary's strings and ids, in the order of the ids.
     pub fn vocabulary(&self) -> Vec<(String, u32)> {
-        let mut entries: Vec<(String, u32)> = self.inner.get_vocab(true).into_iter().collect();
+        let mut entries: Vec<(String, u32)> = self.pipeline.inner.get_vocab(true).into_iter().collect();
         entries.sort_unstable_by(|left, right| left.1.cmp(&right.1).then_with(|| left.0.cmp(&right.0)));
         entries
     }
 }
 
-/// Whether a tokenizer leaves spaces in its words: those of Llama 2 and Gemma split nothing, and call a whole text one word.
-fn leaves_spaces(tokenizer: &tokenizers::Tokenizer) -> bool {
-    let encoding = tokenizer.encode("a b", false);
-    encoding.is_ok_and(|encoding| {
-        let words = encoding.get_word_ids();
-        words.first().is_some_and(|first| words.last() == Some(first))
-    })
-}
-
-fn invalid(file: &str, what: impl std::fmt::Display) -> Error {
+pub(super) fn invalid(file: &str, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::InvalidFile, format!("{file} {what}"))
         .hint("get the file again, from the repository of the model")
         .detail("file", file)
 }
 
-pub(super) fn parse(json: &[u8]) -> Result<tokenizers::Tokenizer> {
-    // The crate indexes into what a file declares and panics on some that contradict themselves; a file is the user's, so
-    // that must be an error. Nothing is shared with the closure, so nothing can be left half done.
-    catch_unwind(AssertUnwindSafe(|| tokenizers::Tokenizer::from_bytes(json)))
-        .map_err(|_| invalid("tokenizer.json", "contradicts itself"))?
-        .map_err(|error| invalid("tokenizer.json", format!("cannot be read: {error}")))
+/// The tokenizer that the contents of a `tokenizer.json` describe, which messages call `file`.
+pub(super) fn parse(json: &[u8], file: &str) -> Result<tokenizers::Tokenizer> {
+    vet(json, file)?;
+    caught(|| tokenizers::Tokenizer::from_bytes(json))
+        .map_err(|error| invalid(file, format!("cannot be read: {error}")))
 }
 
 fn object(json: Option<&[u8]>, file: &str) -> Result<Map<String, Value>> {
     let Some(json) = json else { return Ok(Map::new()) };
     serde_json::from_slice(json).map_err(|error| invalid(file, format!("cannot be read: {error}")))
-}
-
-/// The special tokens that a file declares.
-fn declared(file: &Map<String, Value>) -> impl Iterator<Item = &str> {
-    let named = NAMED_TOKENS.iter().filter_map(|name| token_text(file.get(*name)));
-    let lists = TOKEN_LISTS.iter().filter_map(|name| file.get(*name)).flat_map(|list| -> Vec<&Value> {
-        match list {
-            Value::Array(tokens) => tokens.iter().collect(),
-            Value::Object(tokens) => tokens.values().collect(),
-            _ => Vec::new(),
-        }
-    });
-    named.chain(lists.filter_map(|token| token_text(Some(token))))
-}
-
-/// A token is written as a string or as an object with its content.
-fn token_text(token: Option<&Value>) -> Option<&str> {
-    match token? {
-        Value::String(text) => Some(text),
-        Value::Object(token) => token.get("content")?.as_str(),
-        _ => None,
-    }
 }
 
 /// The most tokens that a text keeps.

@@ -216,7 +216,7 @@ fn files_that_are_missing_or_no_files_are_named() {
     }
     assert_error(Activations::open(&folder.join("none")), ErrorCode::NotFound, &["none"]);
     assert_error(Activations::open(&folder.join(MANIFEST)), ErrorCode::Io, &[MANIFEST]);
-    assert_error(Activations::open(Path::new("")), ErrorCode::NotFound, &[MANIFEST]);
+    assert_error(Activations::open(Path::new("")), ErrorCode::InvalidArgument, &["path of the folder is empty"]);
     assert!(Activations::open(folder).is_ok());
 }
 

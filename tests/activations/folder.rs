@@ -5,11 +5,12 @@ use std::time::SystemTime;
 
 use eidos::{
     Activations, Aggregation, CollectOptions, Control, ErrorCode, Granularity, HeadChoice, LoadOptions, Provenance,
-    SplitModel, Stage,
+    SplitModel, Stage, WordRule,
 };
 
 use crate::common::{
-    SPLITS, assert_error, collect, eurobert, everything, load_from, many_texts, model_folder, steps, tiny, watching,
+    SPLITS, assert_error, collect, eurobert, everything, load_from, many_texts, model_folder, row_bits, steps, tiny,
+    watching,
 };
 
 /// Small shards and batches of one text, so that each text run is one step of progress.
@@ -224,6 +225,8 @@ fn a_folder_of_another_run_is_refused_and_left_alone() {
     refused(&model, &texts, &CollectOptions { granularity: Granularity::Token, ..options.clone() });
     refused(&model, &texts, &CollectOptions { aggregation: Aggregation::Max, ..options.clone() });
     refused(&model, &texts, &CollectOptions { shard_bytes: 6000, ..options.clone() });
+    refused(&model, &texts, &CollectOptions { word_rule: WordRule::Unicode, ..options.clone() });
+    refused(&model, &texts, &CollectOptions { stop_units: vec!["the".to_owned()], ..options.clone() });
     refused(&load("layers.0.mlp"), &texts, &options);
     refused(&tiny("eurobert", "base", &SPLITS[..1]), &texts, &options);
     // Other weights, and another configuration, under the same name.
@@ -374,6 +377,62 @@ fn what_is_saved_opens_the_same() {
 }
 
 #[test]
+fn a_folder_from_before_there_was_a_choice_of_words_is_opened_and_continued() {
+    let (model, texts) = (tiny("eurobert", "base", &SPLITS[..1]), many_texts(30));
+    let folder = tempfile::tempdir().unwrap();
+    let options = small(folder.path());
+    let expected = everything(&collect(&model, &texts, &options).unwrap()[0]);
+    let path = folder.path().join("manifest.json");
+    let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let fields = manifest.as_object_mut().unwrap();
+    assert_eq!(fields.remove("word_rule").unwrap(), "tokenizer");
+    assert_eq!(fields.remove("left_out_count").unwrap(), 0);
+    fields["shards"].as_array_mut().unwrap().pop();
+    std::fs::write(&path, manifest.to_string()).unwrap();
+    assert_error(Activations::open(folder.path()), ErrorCode::InvalidFile, &["rows"]);
+    assert!(everything(&collect(&model, &texts, &options).unwrap()[0]) == expected);
+
+    let whole = serde_json::from_slice::<serde_json::Value>(&std::fs::read(&path).unwrap()).unwrap();
+    assert_eq!(whole["word_rule"], "tokenizer");
+    let mut old = whole.clone();
+    old.as_object_mut().unwrap().remove("word_rule");
+    std::fs::write(&path, old.to_string()).unwrap();
+    assert_eq!(Activations::open(folder.path()).unwrap().provenance().word_rule, None);
+    let unicode = CollectOptions { word_rule: WordRule::Unicode, ..options };
+    assert_error(collect(&model, &texts, &unicode), ErrorCode::Mismatch, &["another run"]);
+    std::fs::write(&path, whole.to_string()).unwrap();
+    assert_error(collect(&model, &texts, &unicode), ErrorCode::Mismatch, &["word rule", "`tokenizer`", "`unicode`"]);
+}
+
+#[test]
+fn units_that_are_left_out_have_no_row_and_change_no_other() {
+    let (model, texts) = (tiny("eurobert", "base", &SPLITS[..1]), ["the film isn't the best .", "a film"]);
+    let of = |options: &CollectOptions| collect(&model, &texts, options).unwrap().remove(0);
+    let all = of(&CollectOptions::default());
+    let options = CollectOptions {
+        stop_units: vec!["The".to_owned(), ".".to_owned()],
+        stop_contractions: true,
+        ..CollectOptions::default()
+    };
+    let fewer = of(&options);
+    assert_eq!((all.left_out_count(), fewer.left_out_count()), (0, 4));
+    let kept: Vec<usize> =
+        (0..all.row_count()).filter(|&row| !["the", " the", "'t", " ."].contains(&all.unit(row).unwrap())).collect();
+    assert_eq!(fewer.row_count(), kept.len());
+    for (row, &before) in kept.iter().enumerate() {
+        assert_eq!(row_bits(&fewer, row, 1), row_bits(&all, before, 1));
+        assert_eq!((fewer.unit(row), fewer.unit_span(row)), (all.unit(before), all.unit_span(before)));
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let place = folder.path().join("saved");
+    fewer.save(&place, &Control::new()).unwrap();
+    assert_eq!(Activations::open(&place).unwrap().left_out_count(), 4);
+    let control = Control::new();
+    assert_error(model.vocabulary_activations(&options, &control), ErrorCode::InvalidArgument, &["vocabulary"]);
+    assert_error(model.activations_of_token_ids(&[&[1]], &options, &control), ErrorCode::InvalidArgument, &["ids"]);
+}
+
+#[test]
 fn provenance_says_where_rows_come_from() {
     let folder = model_folder("eurobert", "masked_lm");
     let name = folder.path().to_str().unwrap();
@@ -388,6 +447,7 @@ fn provenance_says_where_rows_come_from() {
         split_point: Some("model.layers.1.mlp".to_owned()),
         granularity: Some(Granularity::Sentence),
         aggregation: Some(Aggregation::SignedMax),
+        word_rule: None,
     };
     assert_eq!(collect(&model, &["a film ."], &options).unwrap()[0].provenance(), &expected);
 }
@@ -420,25 +480,8 @@ fn a_cancelled_save_can_be_done_again_and_nothing_else_is_overwritten() {
     assert_error(collect(&model, &texts, &small(&half)), ErrorCode::Mismatch, &["half", "another run"]);
 }
 
-/// The temporary folders of this process. No other test of this program may make one while this runs.
-fn temporary_folders() -> Vec<PathBuf> {
-    let mine = format!("eidos-{}-", std::process::id());
-    let entries = std::fs::read_dir(std::env::temp_dir()).unwrap().map(|entry| entry.unwrap().path());
-    entries.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(&mine)).collect()
-}
-
 #[test]
-fn a_temporary_folder_goes_with_the_last_of_its_rows() {
-    // In a process of its own: other tests have temporary folders of their own.
-    const ALONE: &str = "EIDOS_TEST_ALONE";
-    if std::env::var_os(ALONE).is_none() {
-        let status = std::process::Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "folder::a_temporary_folder_goes_with_the_last_of_its_rows", "--nocapture"])
-            .env(ALONE, "1")
-            .status();
-        assert!(status.unwrap().success());
-        return;
-    }
+fn rows_beyond_the_limit_go_to_disk_and_stay_as_long_as_somebody_has_them() {
     let (model, texts) = (eurobert(), many_texts(40));
     let in_memory = collect(&model, &texts, &CollectOptions::default()).unwrap();
     let expected: Vec<_> = in_memory.iter().map(everything).collect();
@@ -449,26 +492,11 @@ fn a_temporary_folder_goes_with_the_last_of_its_rows() {
         collect(&model, &texts, &options).unwrap()
     };
     assert!(within(bytes).iter().all(|result| !result.is_on_disk()));
-    assert!(temporary_folders().is_empty());
     let results = within(bytes - 1);
-    let folders = temporary_folders();
-    assert_eq!(folders.len(), 2);
-    #[cfg(unix)]
-    for folder in &folders {
-        use std::os::unix::fs::PermissionsExt;
-        assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
-    }
+    assert!(results.iter().all(Activations::is_on_disk));
     let clones = results.clone();
     drop(results);
-    assert_eq!(temporary_folders().len(), 2);
     assert!(clones.iter().map(everything).collect::<Vec<_>>() == expected);
-    drop(clones);
-    assert!(temporary_folders().is_empty());
-    // Nor does a cancelled collection leave one.
-    let (control, _) = watching(3);
-    let options = CollectOptions { memory_limit: 0, shard_bytes: 3000, batch_tokens: 1, ..CollectOptions::default() };
-    assert_error(model.activations(&texts, &options, &control), ErrorCode::Cancelled, &[]);
-    assert!(temporary_folders().is_empty());
 }
 
 #[test]

@@ -9,5 +9,6 @@ mod folder;
 mod full_disk;
 mod not_finite;
 mod own_rows;
+mod sharing;
 mod units;
 mod values;

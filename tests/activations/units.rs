@@ -45,6 +45,17 @@ fn peer_is_right(text: &str, granularity: Granularity) -> bool {
     granularity != Granularity::Sentence || ![".\n", ".\r", "!\r"].iter().any(|mark| text.contains(mark))
 }
 
+/// Whether the peer's string of a unit has got all of it: decoding leaves out special and unknown tokens, and cannot show a part
+/// of a character. Eidos then takes what is written in the text.
+fn is_all_said(text: &Value, granularity: Granularity, unit: &Unit) -> bool {
+    let token = |position: u32| text["tokens"][position as usize].as_str().unwrap();
+    let is_unspoken = |token: &str| token.starts_with("<|") || ["[UNK]", "[MASK]", "[CLS]", "[SEP]"].contains(&token);
+    !matches!(granularity, Granularity::Word | Granularity::Sentence)
+        || (unit.positions.windows(2).all(|pair| pair[0] + 1 == pair[1])
+            && !unit.positions.iter().any(|&position| is_unspoken(token(position)))
+            && !unit.string.as_deref().unwrap_or_default().contains('\u{fffd}'))
+}
+
 #[test]
 fn every_row_is_the_mean_of_its_units_tokens_and_carries_its_string_and_span() {
     for (family, path) in [("eurobert", "layers.1.mlp"), ("bert", "encoder.layer.1.output")] {
@@ -72,8 +83,13 @@ fn every_row_is_the_mean_of_its_units_tokens_and_carries_its_string_and_span() {
                 let tokens = model.forward(&[&ids]).unwrap()[0].to_vec2::<f32>().unwrap();
                 for unit in units(text, granularity) {
                     let place = format!("{family} {granularity:?} row {row} of {:?}", texts[index]);
-                    assert_eq!(found.unit(row), unit.string.as_deref(), "{place}");
                     let span = found.unit_span(row).unwrap();
+                    let name = found.unit(row).unwrap();
+                    if is_all_said(text, granularity, &unit) {
+                        assert_eq!(Some(name), unit.string.as_deref(), "{place}");
+                    } else {
+                        assert_eq!(name.trim(), texts[index][span.begin..span.end].trim(), "{place}");
+                    }
                     assert_eq!(span.text_index, index, "{place}");
                     assert!(texts[index].get(span.begin..span.end).is_some(), "{place}");
                     if let Some(expected) = unit.span {

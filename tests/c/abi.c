@@ -1,11 +1,15 @@
 /* The contract of the header, from the outside: NULL for each pointer, wrong handles, readers on many threads, cancelling,
  * tensors of other libraries, and not one handle left at the end. Exits with 0 when all of it holds. */
+#define _POSIX_C_SOURCE 200809L
 #include <eidos.h>
 #include <math.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 static int failures = 0;
 static int checks = 0;
@@ -160,6 +164,10 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_activations_save(activations, NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_open(NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_open("x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_open_copy(NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_open_copy("x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_open_copy("", &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_open("", &no_activations, &err));
     CHECK_FAILS(wrong, eidos_ica_fit(activations, NULL, NULL, &no_explainer, &err)); /* the default has no concept count */
     CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
     ica.concept_count = 2;
@@ -240,7 +248,7 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(eidos_interpretation_concept(NULL, 0) == (size_t)-1 && eidos_interpretation_row(NULL, 0, 0, 0) == (size_t)-1);
     CHECK(!eidos_interpretation_label(NULL, 0, 0, NULL) && !eidos_interpretation_label_error(NULL, 0, 0, NULL));
     CHECK(!eidos_interpretation_label_prompt(NULL, 0, 0, NULL) && isnan(eidos_interpretation_label_score(NULL, 0, 0)));
-    CHECK(eidos_interpretation_label_status(NULL, 0, 0) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_status(NULL, 0, 0) == EIDOS_INVALID_ARGUMENT);
     CHECK(!eidos_error_message(NULL, NULL) && !eidos_error_hint(NULL, NULL) && eidos_error_detail_count(NULL) == 0);
     CHECK(!eidos_error_detail_key(NULL, 0, NULL) && !eidos_error_detail_value(NULL, 0, NULL));
     CHECK(eidos_error_status(NULL) == EIDOS_INVALID_HANDLE && eidos_control_is_cancelled(NULL) == 0);
@@ -432,6 +440,11 @@ static void wrong_text_and_numbers_are_errors(void)
     eidos_activations_options_init(&options, sizeof options);
     options.granularity = 77;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    options.granularity = 0;
+    options.folder = "";
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_save(activations, "", NULL, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explainer_save(explainer, "", &err));
     CHECK(!result && !loaded && !found && !fitted);
 }
 
@@ -548,6 +561,51 @@ typedef struct DLManagedTensorVersioned {
     Tensor tensor;
 } DLManagedTensorVersioned;
 
+static eidos_control *interrupted = NULL;
+
+static void on_signal(int number)
+{
+    (void)number;
+    eidos_control_cancel(interrupted);
+}
+
+static void send_signal(const eidos_progress *progress, void *user_data)
+{
+    (void)user_data;
+    if (progress->stage == EIDOS_STAGE_FORWARD && !eidos_control_is_cancelled(interrupted))
+        raise(SIGUSR1);
+}
+
+static void a_signal_handler_may_cancel(void)
+{
+    struct sigaction action;
+    eidos_activations *result = NULL;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = on_signal;
+    CHECK(sigaction(SIGUSR1, &action, NULL) == 0);
+    CHECK(eidos_control_new(&interrupted, NULL) == EIDOS_OK);
+    CHECK(eidos_control_set_callback(interrupted, send_signal, NULL, NULL) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_CANCELLED,
+                eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, interrupted, &result, 1, &err));
+    CHECK(!result);
+    eidos_control_free(interrupted);
+}
+
+static void a_child_process_goes_on(void)
+{
+    int status = -1;
+    const pid_t child = fork();
+    if (child == 0) {
+        eidos_activations *result = NULL;
+        const eidos_status found = eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &result, 1, NULL);
+        const int same = eidos_activations_row_count(result) == eidos_activations_row_count(activations);
+        eidos_activations_free(result);
+        _exit(found == EIDOS_OK && same ? 0 : 1);
+    }
+    CHECK(child > 0 && waitpid(child, &status, 0) == child);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
 static int deleted = 0;
 
 static void count_deleted(DLManagedTensorVersioned *self)
@@ -578,6 +636,12 @@ static void tensors_travel_without_a_copy(void)
     given.version.major = 2;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
     given.version.major = 1;
+    given.tensor.data = NULL;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    given.tensor.byte_offset = 4;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    given.tensor.byte_offset = 0;
+    given.tensor.data = values;
     CHECK(deleted == 0 && !rows);
 
     CHECK(eidos_activations_from_dlpack(&given, NULL, &rows, &error) == EIDOS_OK);
@@ -594,13 +658,13 @@ static void tensors_travel_without_a_copy(void)
 static void what_is_saved_opens_the_same(const char *folder)
 {
     char path[3][1024];
-    eidos_activations *rows = NULL;
+    eidos_activations *rows = NULL, *copy = NULL;
     eidos_explainer *fitted = NULL;
     eidos_interpretation *found = NULL;
     eidos_error *error = NULL;
     const size_t count = eidos_activations_row_count(activations);
     const size_t columns = eidos_activations_column_count(activations);
-    const float *before = NULL, *after = NULL;
+    const float *before = NULL, *after = NULL, *copied = NULL;
     size_t text = 0, begin = 0, end = 0, index;
 
     snprintf(path[0], sizeof path[0], "%s/activations", folder);
@@ -616,6 +680,10 @@ static void what_is_saved_opens_the_same(const char *folder)
     CHECK(eidos_activations_rows(activations, 0, count, &before, NULL) == EIDOS_OK);
     CHECK(eidos_activations_rows(rows, 0, count, &after, NULL) == EIDOS_OK);
     CHECK(before && after && memcmp(before, after, count * columns * sizeof *before) == 0);
+    CHECK(eidos_activations_open_copy(path[0], &copy, &error) == EIDOS_OK && !eidos_activations_is_on_disk(copy));
+    CHECK(eidos_activations_rows(copy, 0, count, &copied, NULL) == EIDOS_OK);
+    CHECK(copied && memcmp(before, copied, count * columns * sizeof *before) == 0);
+    eidos_activations_free(copy);
     for (index = 0; index < count; index++)
         CHECK(strcmp(eidos_activations_unit(activations, index, NULL), eidos_activations_unit(rows, index, NULL)) == 0);
     CHECK(eidos_activations_unit_span(rows, count - 1, &text, &begin, &end, NULL) == EIDOS_OK);
@@ -705,6 +773,9 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     CHECK(strstr(eidos_interpretation_label_error(labelled, 1, 0, NULL), "went to lunch"));
     CHECK(eidos_interpretation_label_status(labelled, 1, 0) == EIDOS_NETWORK);
     CHECK(eidos_interpretation_label_status(labelled, 0, 0) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_status(labelled, SIZE_MAX, 0) == EIDOS_INVALID_ARGUMENT);
+    CHECK(eidos_interpretation_label_status(labelled, 0, 2) == EIDOS_INVALID_ARGUMENT);
+    CHECK(eidos_interpretation_label_status((const eidos_interpretation *)explainer, 0, 0) == EIDOS_INVALID_HANDLE);
     CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
     CHECK(usage.requests == CONCEPTS && usage.prompt_tokens == 100 * (CONCEPTS - 1) && usage.dry_run == 0);
     CHECK(strstr(eidos_interpretation_json(labelled, NULL), "\"positive_label\":{\"text\":\"concept 1\"}"));
@@ -745,6 +816,76 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     CHECK(!error && !again);
 }
 
+/* Writes a file of a folder and gives its path, which the next call overwrites. */
+static const char *written(const char *folder, const char *name, const char *content, size_t size)
+{
+    static char path[4096];
+    FILE *file;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    file = fopen(path, "wb");
+    CHECK(file && fwrite(content, 1, size, file) == size && !fclose(file));
+    return path;
+}
+
+static void texts_are_read_from_files(const char *folder)
+{
+    static const char lines[] = "\xef\xbb\xbf" "a warm film\r\n\r\n cold ";
+    static const char records[] = "{\"text\": \"a\\u0000b\"}\n{\"sentence\": 7}\n";
+    const eidos_status wrong = EIDOS_INVALID_ARGUMENT;
+    const char *path, *const *strings = NULL;
+    size_t len = 7;
+    eidos_texts *texts = NULL;
+    eidos_control *control = NULL;
+    eidos_error *error = NULL;
+    eidos_texts_options options;
+
+    CHECK(eidos_texts_options_init(&options, sizeof options) == EIDOS_OK);
+    path = written(folder, "texts.txt", lines, sizeof lines - 1);
+    CHECK(eidos_texts_read(path, NULL, NULL, &texts, &error) == EIDOS_OK);
+    CHECK(eidos_texts_count(texts) == 2 && strcmp(eidos_texts_get(texts, 1, &len), " cold ") == 0 && len == 6);
+    CHECK(!eidos_texts_get(texts, 2, &len) && len == 0 && !eidos_texts_get(texts, SIZE_MAX, NULL));
+    CHECK(eidos_texts_array(texts, &strings, &error) == EIDOS_OK && strcmp(strings[0], "a warm film") == 0);
+    CHECK(strings[1] == eidos_texts_get(texts, 1, NULL));
+    CHECK_FAILS(wrong, eidos_texts_array(texts, NULL, &err));
+    eidos_texts_free(texts);
+
+    options.keep_empty = 1;
+    options.most_texts = 2;
+    CHECK(eidos_texts_read(path, &options, NULL, &texts, &error) == EIDOS_OK);
+    CHECK(eidos_texts_count(texts) == 2 && *eidos_texts_get(texts, 1, &len) == 0 && len == 0);
+    eidos_texts_free(texts);
+    CHECK(eidos_control_new(&control, &error) == EIDOS_OK);
+    eidos_control_cancel(control);
+    CHECK_FAILS(EIDOS_CANCELLED, eidos_texts_read(path, NULL, control, &texts, &err));
+    eidos_control_free(control);
+
+    path = written(folder, "texts.jsonl", records, sizeof records - 1);
+    options.most_texts = 1;
+    CHECK(eidos_texts_read(path, &options, NULL, &texts, &error) == EIDOS_OK);
+    CHECK(memcmp(eidos_texts_get(texts, 0, &len), "a\0b", 4) == 0 && len == 3);
+    CHECK_FAILS(EIDOS_UNSUPPORTED, eidos_texts_array(texts, &strings, &err)); /* C would see "a" */
+    eidos_texts_free(texts);
+    CHECK(eidos_texts_read(path, NULL, NULL, &texts, &error) == EIDOS_INVALID_FILE);
+    CHECK(strstr(eidos_error_message(error, NULL), "line 2: there is no field `text`"));
+    CHECK(strcmp(eidos_error_detail_key(error, 1, NULL), "line") == 0 && *eidos_error_detail_value(error, 1, NULL) == '2');
+    eidos_error_free(error);
+    options.most_texts = 0;
+    options.field = "sentence";
+    CHECK_FAILS(EIDOS_INVALID_FILE, eidos_texts_read(path, &options, NULL, &texts, &err));
+    options.format = 9;
+    CHECK_FAILS(wrong, eidos_texts_read(path, &options, NULL, &texts, &err));
+
+    CHECK_FAILS(wrong, eidos_texts_read(NULL, NULL, NULL, &texts, &err));
+    CHECK_FAILS(wrong, eidos_texts_read(path, NULL, NULL, NULL, &err));
+    CHECK_FAILS(EIDOS_INVALID_FILE, eidos_texts_read(folder, NULL, NULL, &texts, &err));
+    CHECK_FAILS(EIDOS_NOT_FOUND, eidos_texts_read("no such file", NULL, NULL, &texts, &err));
+    CHECK_FAILS(wrong, eidos_texts_array(NULL, &strings, &err));
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_texts_array((const eidos_texts *)model, &strings, &err));
+    CHECK(eidos_texts_count(NULL) == 0 && eidos_texts_count((const eidos_texts *)model) == 0);
+    CHECK(!eidos_texts_get(NULL, 0, NULL) && !eidos_texts_get((const eidos_texts *)model, 0, NULL));
+    eidos_texts_free(NULL);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -761,7 +902,10 @@ int main(int argc, char **argv)
     wrong_text_and_numbers_are_errors();
     many_threads_read_the_same_handles();
     cancelling_is_honoured_at_every_stage();
+    a_signal_handler_may_cancel();
+    a_child_process_goes_on();
     tensors_travel_without_a_copy();
+    texts_are_read_from_files(argv[1]);
     what_is_saved_opens_the_same(argv[1]);
     a_model_of_the_caller_labels_concepts(argv[1]);
     free_everything();

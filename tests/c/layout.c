@@ -18,6 +18,15 @@ int main(void)
     FIELD(eidos_progress, elapsed_seconds);
     END;
 
+    STRUCT(eidos_texts_options);
+    FIELD(eidos_texts_options, struct_size);
+    FIELD(eidos_texts_options, format);
+    FIELD(eidos_texts_options, field);
+    FIELD(eidos_texts_options, most_texts);
+    FIELD(eidos_texts_options, keep_empty);
+    FIELD(eidos_texts_options, reserved);
+    END;
+
     STRUCT(eidos_load_options);
     FIELD(eidos_load_options, struct_size);
     FIELD(eidos_load_options, head);
@@ -29,6 +38,8 @@ int main(void)
     FIELD(eidos_load_options, token);
     FIELD(eidos_load_options, cache_folder);
     FIELD(eidos_load_options, endpoint);
+    FIELD(eidos_load_options, copy);
+    FIELD(eidos_load_options, reserved);
     END;
 
     STRUCT(eidos_activations_options);
@@ -40,6 +51,10 @@ int main(void)
     FIELD(eidos_activations_options, memory_limit);
     FIELD(eidos_activations_options, shard_bytes);
     FIELD(eidos_activations_options, folder);
+    FIELD(eidos_activations_options, word_rule);
+    FIELD(eidos_activations_options, stop_contractions);
+    FIELD(eidos_activations_options, stop_units);
+    FIELD(eidos_activations_options, stop_unit_count);
     END;
 
     STRUCT(eidos_logits_options);

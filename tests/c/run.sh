@@ -44,17 +44,17 @@ examples() { # suffix, texts, command to run under: runs the six examples
     local suffix=$1 texts=$2
     shift 2
     rm -rf "$out/saved" && mkdir "$out/saved"
-    "$@" "$out/modules$suffix" >"$out/modules.output"
-    "$@" "$out/concepts$suffix" eidos:demo model.layers.2.mlp "$texts" >"$out/concepts.output" 2>"$out/progress" || {
+    "$@" "$out/modules$suffix" >"$out/output"
+    "$@" "$out/concepts$suffix" eidos:demo model.layers.2.mlp "$texts" >"$out/output" 2>"$out/progress" || {
         cat "$out/progress"
         return 1
     }
-    "$@" "$out/own_activations$suffix" >"$out/own_activations.output"
-    "$@" "$out/labels$suffix" - eidos:demo model.layers.2.mlp "$texts" >"$out/labels.output"
-    "$@" "$out/steering$suffix" "$texts" >"$out/steering.output"
-    grep -qx 'from the rows as they are, the same logits: yes' "$out/steering.output"
-    "$@" "$out/resume$suffix" "$out/saved" "$texts" >"$out/resume.output"
-    grep -qx 'first run: cancelled' "$out/resume.output"
+    "$@" "$out/own_activations$suffix" >"$out/output"
+    "$@" "$out/labels$suffix" - eidos:demo model.layers.2.mlp "$texts" >"$out/output"
+    "$@" "$out/steering$suffix" "$texts" >"$out/output"
+    grep -qx 'from the rows as they are, the same logits: yes' "$out/output"
+    "$@" "$out/resume$suffix" "$out/saved" "$texts" >"$out/output"
+    grep -qx 'first run: cancelled' "$out/output"
 }
 
 say "the contract of the calls"
@@ -62,22 +62,37 @@ gcc -std=c11 $strict -g tests/c/abi.c -o "$out/abi" $link
 mkdir "$out/native" && "$out/abi" "$out/native"
 
 say "the examples, and the same in Rust"
+tests/examples/run.sh rust target/release/examples/NAME
+grep -qx 'first run: cancelled' target/examples/c/resume.txt
+grep -qx 'from the rows as they are, the same logits: yes' target/examples/c/steering.txt
+
+say "what is wrong with a file of texts is said, by every example that reads one"
+for arguments in "concepts eidos:demo model.layers.2.mlp" "labels - eidos:demo model.layers.2.mlp" "resume $out" steering; do
+    read -r name rest <<<"$arguments"
+    if "target/examples/c/bin/$name" $rest "$out/missing.txt" >"$out/said" 2>&1; then exit 1; fi
+    grep -q "^error: .*missing.txt" "$out/said" || { cat "$out/said"; exit 1; }
+done
+
+say "other line ends and a byte order mark change nothing"
+{ printf '\xef\xbb\xbf'; sed 's/$/\r/' "$out/60-texts.txt"; } >"$out/other-60-texts.txt"
+for program in target/examples/c/bin/concepts target/release/examples/concepts; do
+    for texts in 60-texts other-60-texts; do
+        "$program" eidos:demo model.layers.2.mlp "$out/$texts.txt" >"$out/$texts.output" 2>/dev/null
+    done
+    diff "$out/60-texts.output" "$out/other-60-texts.output"
+done
+
+say "the README shows the example as it is"
+scripts/readme.sh
+
+say "the contract and the examples under AddressSanitizer and UBSan"
+gcc -std=c11 $strict $sanitize tests/c/abi.c -o "$out/abi-sanitized" $link
+mkdir "$out/sanitized" && "$out/abi-sanitized" "$out/sanitized"
 for example in examples/c/*.c; do
     name=$(basename "$example" .c)
     gcc -std=c99 $strict -g "$example" -o "$out/$name" $link
     gcc -std=c99 $strict $sanitize "$example" -o "$out/$name-sanitized" $link
 done
-examples "" assets/demo-texts.txt
-rm -rf "$out/saved" && mkdir "$out/saved"
-for name in modules concepts own_activations labels steering; do "target/release/examples/$name" 2>/dev/null | diff "$out/$name.output" -; done
-target/release/examples/resume "$out/saved" | diff "$out/resume.output" -
-
-say "the README shows the example as it is"
-scripts/readme.sh "$out/concepts" "$out/steering"
-
-say "the contract and the examples under AddressSanitizer and UBSan"
-gcc -std=c11 $strict $sanitize tests/c/abi.c -o "$out/abi-sanitized" $link
-mkdir "$out/sanitized" && "$out/abi-sanitized" "$out/sanitized"
 examples -sanitized "$out/60-texts.txt"
 
 say "the contract and the examples under valgrind"

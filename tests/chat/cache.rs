@@ -35,6 +35,33 @@ fn the_same_question_is_asked_once_also_by_another_chat_and_without_a_budget() {
 }
 
 #[test]
+fn many_that_keep_the_same_answer_at_the_same_time_leave_one_that_is_whole() {
+    let server = Server::playing(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    for round in 0..10 {
+        let question = format!("question {round}");
+        let chats = [(); 4].map(|()| Chat::open(cached(&server, folder.path())).unwrap());
+        std::thread::scope(|scope| {
+            for chat in &chats {
+                scope.spawn(|| assert_eq!(ask_again(chat, &question, &Control::new()).unwrap(), "fine"));
+            }
+        });
+        let asked = server.count();
+        assert_eq!(ask_again(&chats[0], &question, &Control::new()).unwrap(), "fine");
+        assert_eq!(server.count(), asked);
+        assert_eq!(files(folder.path()).len(), round + 1);
+    }
+}
+
+#[test]
+fn an_empty_cache_folder_is_not_the_working_directory() {
+    let server = Server::playing(&[]);
+    let error = Chat::open(cached(&server, Path::new(""))).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    assert!(error.message().contains("cache folder is empty"), "{error}");
+}
+
+#[test]
 fn everything_that_an_answer_depends_on_makes_another_question() {
     let (server, other) = (Server::playing(&[]), Server::playing(&[]));
     let folder = tempfile::tempdir().unwrap();

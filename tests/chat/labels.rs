@@ -1,6 +1,6 @@
 //! A label for each concept, whatever happens to some of them.
 
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use eidos::chat::{ChatRequest, Failure};
 use eidos::{
@@ -183,6 +183,20 @@ fn one_failed_concept_does_not_lose_the_others() {
         let error = label.error.as_ref().unwrap();
         assert!(error.code == "unusable_answer" && error.message.contains("cut"), "{}", error.message);
     }
+}
+
+#[test]
+fn a_model_that_panics_loses_its_own_label_only() {
+    let asked = AtomicUsize::new(0);
+    let own = Own::new(|_: &ChatRequest| {
+        assert!(asked.fetch_add(1, Ordering::Relaxed) != 2, "the third question is too much");
+        Ok(say("a"))
+    });
+    let chat = Chat::with_model(&own, ChatOptions::default()).unwrap();
+    let meaning = interpret(&chat, &LlmLabels::default()).unwrap();
+    let made: Vec<bool> = labels(&meaning).iter().map(|label| label.text.is_some()).collect();
+    assert_eq!(made, (0..CONCEPTS).map(|concept| concept != 2).collect::<Vec<_>>());
+    assert_eq!(labels(&meaning)[2].error.as_ref().unwrap().code, "internal");
 }
 
 #[test]

@@ -23,6 +23,13 @@ fn passages(request: &ChatRequest) -> Vec<&str> {
 /// Labels all concepts with the column that excites them, and judges with `judge` of the column and the passage. In these
 /// rows, the column of an even unit `2 k` is `k` modulo the number of columns, and odd units excite nothing.
 fn run(judge: impl Fn(usize, Option<usize>) -> &'static str + Sync) -> (Interpretation, Vec<ChatRequest>) {
+    run_with(SCORED, judge)
+}
+
+fn run_with(
+    scoring: Scoring,
+    judge: impl Fn(usize, Option<usize>) -> &'static str + Sync,
+) -> (Interpretation, Vec<ChatRequest>) {
     let column = |unit: &str| {
         let number: usize = unit.trim_start_matches("unit").parse().unwrap();
         number.is_multiple_of(2).then_some(number / 2 % CONCEPTS)
@@ -38,7 +45,7 @@ fn run(judge: impl Fn(usize, Option<usize>) -> &'static str + Sync) -> (Interpre
     });
     let chat = Chat::with_model(&own, ChatOptions::default()).unwrap();
     let (explainer, activations) = concepts();
-    let wanted = LlmLabels { scoring: Some(SCORED), examples: 8, ..LlmLabels::default() };
+    let wanted = LlmLabels { scoring: Some(scoring), examples: 8, ..LlmLabels::default() };
     let meaning = wanted.interpret(&explainer, &activations, &chat, &Control::new()).unwrap();
     let questions = std::mem::take(&mut *own.questions.lock().unwrap());
     (meaning, questions)
@@ -91,6 +98,15 @@ fn judged_passages_were_not_shown_and_come_once() {
     }
     // 20 passages in requests of 6: 6, 6, 6 and 2.
     assert_eq!(questions.len(), meaning.concepts().len() * 5);
+}
+
+#[test]
+fn more_passages_than_there_are_rows_are_as_many_as_there_are_rows() {
+    let start = std::time::Instant::now();
+    let asked = |passages: usize| run_with(Scoring { passages, per_request: 1000, ..SCORED }, |_, _| "1").1;
+    let (rows, more) = (asked(800), asked(usize::MAX));
+    assert_eq!(rows, more);
+    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
 }
 
 #[test]

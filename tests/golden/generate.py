@@ -25,6 +25,7 @@ PARTS = [
     "torch_files",
     "text",
     "kinds",
+    "special_tokens",
     "gguf_tokenizers",
     "ica",
     "top_inputs",

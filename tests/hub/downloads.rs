@@ -1,6 +1,7 @@
 //! First downloads, the cache, and times without a network.
 
 use std::fs;
+use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use eidos::hub::locate;
@@ -205,6 +206,78 @@ fn threads_that_want_the_same_file_fetch_it_once() {
     });
     let storage = |request: &String| request.starts_with("GET") && request.len() == 4 + 64;
     assert_eq!(server.take_request_names().iter().filter(|request| storage(request)).count(), 1);
+}
+
+/// Runs in the child processes only: fetches the weights from a hub into a cache.
+#[test]
+#[ignore = "a part of `processes_that_want_the_same_file_fetch_it_once`"]
+fn child_fetches_the_weights() {
+    let model = locate(MODEL, &HubOptions::default(), &Control::new()).unwrap();
+    let weights = model.weight_files(&|_| true, &Control::new()).unwrap();
+    assert_eq!(fs::read(&weights[0]).unwrap(), noise(3_000_000));
+}
+
+#[test]
+fn processes_that_want_the_same_file_fetch_it_once() {
+    let (server, cache) =
+        (Server::start().with_large_file("model.safetensors", &noise(3_000_000)), tempfile::tempdir().unwrap());
+    let children = [(); 3].map(|()| {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--exact", "downloads::child_fetches_the_weights", "--ignored"]).stdout(Stdio::null());
+        child.env("HF_HUB_CACHE", cache.path()).env("HF_ENDPOINT", &server.address).env("HF_HUB_OFFLINE", "0");
+        child.env("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1").env_remove("TRANSFORMERS_OFFLINE").spawn().unwrap()
+    });
+    assert!(children.into_iter().all(|mut child| child.wait().unwrap().success()));
+    let storage = |request: &String| request.starts_with("GET") && request.len() == 4 + 64;
+    assert_eq!(server.take_request_names().iter().filter(|request| storage(request)).count(), 1);
+    assert!(partial_files(cache.path()).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_not_a_file_in_the_cache_is_neither_replaced_nor_waited_for() {
+    let (server, cache) =
+        (Server::start().with_large_file("model.safetensors", &noise(1000)), tempfile::tempdir().unwrap());
+    let model = open(&options(&server, cache.path())).unwrap();
+    let hash = hexadecimal(&noise(1000));
+    let name = format!("models--{}", MODEL.replace('/', "--"));
+    let locks = cache.path().join(".locks").join(&name);
+    let blobs = cache.path().join(&name).join("blobs");
+    for pipe in [locks.join(format!("{hash}.lock")), blobs.join(format!("{hash}.incomplete")), blobs.join(&hash)] {
+        fs::remove_file(&pipe).ok();
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let error = model.weight_files(&|_| true, &Control::new()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Io, "{error}");
+        assert!(error.message().contains(pipe.to_str().unwrap()) && error.message().contains("not a file"), "{error}");
+        assert!(fs::symlink_metadata(&pipe).is_ok_and(|found| !found.is_file()));
+        fs::remove_file(&pipe).unwrap();
+    }
+    assert_eq!(fs::read(&model.weight_files(&|_| true, &Control::new()).unwrap()[0]).unwrap(), noise(1000));
+}
+
+#[test]
+fn an_empty_cache_folder_is_not_the_working_directory() {
+    let server = Server::start();
+    let error = open(&options(&server, std::path::Path::new(""))).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    assert!(error.message().contains("cache folder is empty"), "{error}");
+    assert!(server.take_requests().is_empty());
+}
+
+#[test]
+fn who_cancels_when_the_last_byte_is_there_has_the_file() {
+    // A small file has no SHA-256 that would still be compared.
+    let (server, cache) = (Server::start().with_file("tokenizer.json", &noise(1000)), tempfile::tempdir().unwrap());
+    let model = open(&options(&server, cache.path())).unwrap();
+    let control = Control::new();
+    let clone = control.clone();
+    control.set_callback(Some(Box::new(move |progress| {
+        if progress.total > 0 && progress.done == progress.total {
+            clone.cancel();
+        }
+    })));
+    assert_eq!(fs::read(model.tokenizer(&control).unwrap().unwrap()).unwrap(), noise(1000));
+    assert!(control.is_cancelled());
 }
 
 #[test]

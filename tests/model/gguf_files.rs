@@ -151,18 +151,93 @@ fn a_tensor_that_is_larger_than_memory_or_lies_nowhere_is_an_error() {
         bytes
     };
     for (bytes, what) in [
-        (with(sides, 1 << 40), "embed_tokens.weight` (`token_embd.weight` in GGUF) has shape"),
+        (with(sides, 1 << 40), "inside the tensor `token_embd.weight`"),
         (with(sides, u64::MAX), "blocks"),
         (with(sides + 8, u64::MAX - 31), "vocab_size"),
         (with(sides, 33), "blocks"),
         (with(sides + 20, u64::MAX), "token_embd.weight"),
-        (with(sides + 20, u64::MAX / 2), "ends inside"),
+        (with(sides + 20, (1 << 63) - 32), "ends inside"),
         (with(sides + 20, 1 << 30), "ends inside"),
     ] {
         let error = refusal(&bytes);
         assert_eq!(error.code(), ErrorCode::InvalidFile, "{error}");
         assert!(error.message().contains(what), "{what}: {error}");
     }
+}
+
+/// The model of the fixtures with the place of some tensors changed.
+fn moved(places: &[(&str, u64)]) -> Vec<u8> {
+    let mut bytes = std::fs::read(golden_file("llama")).unwrap();
+    for (name, offset) in places {
+        let called = string(name.as_bytes());
+        let sides = bytes.windows(called.len()).position(|window| window == called).unwrap() + called.len();
+        let count = u32::from_le_bytes(bytes[sides..sides + 4].try_into().unwrap()) as usize;
+        // After the sides there is the type of the numbers.
+        let place = sides + 4 + 8 * count + 4;
+        bytes[place..place + 8].copy_from_slice(&offset.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn tensors_lie_at_multiples_of_the_alignment_and_not_in_each_other() {
+    let whole = std::fs::read(golden_file("llama")).unwrap();
+    let places = Content::read(&mut Cursor::new(&whole)).unwrap().tensor_infos;
+    let of = |name: &str| places[name].offset;
+    let (embedding, query) = ("token_embd.weight", "blk.0.attn_q.weight");
+    for (places, whats) in [
+        (&[(embedding, 1)][..], ["`token_embd.weight` begins at byte 1", "multiple of 32"]),
+        (&[(embedding, of(embedding) + 16)], ["`token_embd.weight` begins", "multiple of 32"]),
+        (&[(query, of(embedding))], ["inside the tensor", "token_embd.weight"]),
+        (&[(query, of(embedding) + 32)], ["`blk.0.attn_q.weight` begins", "inside the tensor `token_embd.weight`"]),
+        // Also where neither of the two is read.
+        (&[("output_norm.weight", of("output.weight"))], ["inside the tensor", "output"]),
+    ] {
+        let error = refusal(&moved(places));
+        assert_eq!(error.code(), ErrorCode::InvalidFile, "{places:?}");
+        assert!(whats.iter().all(|what| error.message().contains(what)), "{error}");
+    }
+    // A gap harms nobody: the last tensor may lie further back.
+    let (last, place) = places.iter().max_by_key(|(_, tensor)| tensor.offset).unwrap();
+    let mut longer = moved(&[(last, place.offset + 64)]);
+    longer.extend([0; 64]);
+    assert!(load(&longer).is_ok());
+}
+
+#[test]
+fn an_alignment_is_a_power_of_two() {
+    for alignment in [0, 3, 33, 48] {
+        let error = refusal(&with_key("llama", "general.alignment", Value::U32(alignment)));
+        assert_eq!(error.code(), ErrorCode::InvalidFile, "{alignment}");
+        assert!(error.message().contains(&format!("`general.alignment` {alignment}")), "{error}");
+    }
+}
+
+#[test]
+fn a_tensor_of_an_unread_type_takes_its_bytes_too() {
+    let mut bytes = std::fs::read(golden_file("llama")).unwrap();
+    let places = Content::read(&mut Cursor::new(&bytes)).unwrap().tensor_infos;
+    // The norm grows over what follows it when its 32-bit numbers become 64-bit ones.
+    let (norm, place) = places.iter().find(|(name, _)| name.as_str() == "blk.0.attn_norm.weight").unwrap();
+    let after = places.iter().filter(|(_, other)| other.offset > place.offset).min_by_key(|(_, other)| other.offset);
+    let (after, _) = after.unwrap();
+    let kind = bytes.windows(norm.len()).position(|window| window == norm.as_bytes()).unwrap() + norm.len() + 4 + 8;
+    assert_eq!(bytes[kind..kind + 4], [0; 4]);
+    bytes[kind] = 28;
+    let error = refusal(&bytes);
+    assert!(error.message().contains(&format!("`{after}` begins")) && error.message().contains(norm), "{error}");
+}
+
+#[test]
+fn a_tensor_under_its_old_and_its_new_name_is_there_twice() {
+    let bytes = changed("llama", |_, tensors| {
+        let zeros = candle_core::Tensor::zeros(16, candle_core::DType::F32, &Device::Cpu).unwrap();
+        let zeros = QTensor::quantize(&zeros, GgmlDType::F32).unwrap();
+        tensors.insert("model.layers.0.input_layernorm.weight".to_owned(), zeros);
+    });
+    let error = refusal(&bytes);
+    assert_eq!(error.code(), ErrorCode::InvalidFile, "{error}");
+    assert!(error.message().contains("is there twice (`model.layers.0.input_layernorm.weight`"), "{error}");
 }
 
 #[test]

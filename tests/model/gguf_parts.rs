@@ -93,6 +93,14 @@ impl Divided {
 }
 
 #[test]
+fn parts_that_are_copied_give_the_bits_of_mapped_ones() {
+    let divided = Divided::new("llama_scaled", &[3, 5]);
+    let path = divided.folder.path();
+    let of = |copy: bool| results(&load(path, &SPLITS, &LoadOptions { copy, ..whole() }).unwrap());
+    assert_eq!(of(true), of(false));
+}
+
+#[test]
 fn the_parts_that_the_package_gguf_wrote_give_the_bits_of_the_whole_file() {
     let folder = tempfile::tempdir().unwrap();
     let tokenizer = data().join("models/eurobert/tokenizer/tokenizer.json");

@@ -150,6 +150,88 @@ fn a_tensor_that_repeats_its_values_is_refused_where_it_is_needed() {
     load(vec![file("whole/pytorch_model.bin"), beside]).unwrap();
 }
 
+/// Where the line of the directory for an entry begins.
+fn line_of(bytes: &[u8], name: &str) -> usize {
+    bytes.windows(name.len()).rposition(|window| window == name.as_bytes()).unwrap() - 46
+}
+
+#[test]
+fn entries_of_an_archive_lie_apart_and_where_the_directory_says() {
+    let pickle = pickled_tensor(12, 0, [3, 4], [4, 1]);
+    let values: Vec<u8> = (0..4 * 12).collect();
+    let good = archive(&[("data.pkl", &pickle), ("data/0", &values), ("data/1", &[7; 4 * 12])]);
+    assert!(load_bytes(&good).unwrap_err().message().contains("has shape [3, 4], but the configuration says"));
+    let place_of = |name: &str| line_of(&good, name) + 42;
+    let with = |changes: &[(usize, u32)]| {
+        let mut bytes = good.clone();
+        for (place, value) in changes {
+            bytes[*place..place + 4].copy_from_slice(&value.to_le_bytes());
+        }
+        bytes
+    };
+    let start_of = |name: &str| u32::from_le_bytes(good[place_of(name)..place_of(name) + 4].try_into().unwrap());
+    let (first, second) = ("archive/data/0", "archive/data/1");
+    let renamed = |from: &str, to: &str, everywhere: bool| {
+        let mut bytes = good.clone();
+        for place in (0..bytes.len() - from.len()).filter(|place| good[*place..].starts_with(from.as_bytes())) {
+            if everywhere || place > line_of(&good, from) {
+                bytes[place..place + to.len()].copy_from_slice(to.as_bytes());
+            }
+        }
+        bytes
+    };
+    // The end record has where the directory begins.
+    let directory = good.len() - 6;
+    for (what, bytes, part) in [
+        ("two names for one place", with(&[(place_of(first), start_of(second))]), "begins where another one"),
+        (
+            "in each other's place",
+            with(&[(place_of(first), start_of(second)), (place_of(second), start_of(first))]),
+            "`archive/data/0` lies where `archive/data/1` does",
+        ),
+        ("in no place", with(&[(place_of(first), start_of(first) + 1)]), "does not lie in it"),
+        (
+            "in the directory",
+            with(&[(place_of(first), u32::from_le_bytes(good[directory..directory + 4].try_into().unwrap()))]),
+            "or the directory does",
+        ),
+        (
+            "larger than it is",
+            with(&[(place_of(first) - 22, 52), (place_of(first) - 18, 52)]),
+            "`archive/data/0` reaches into what follows it",
+        ),
+        ("another name", renamed(second, first, false), "is there twice"),
+        ("one name for two", renamed(second, first, true), "is there twice"),
+    ] {
+        let error = load_bytes(&bytes).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidFile, "{what}: {error}");
+        assert!(error.message().contains(part), "{what}: {error}");
+    }
+    let mut two = ZipWriter::new(Cursor::new(Vec::new()));
+    for name in ["a/data.pkl", "b/data.pkl"] {
+        two.start_file(name, SimpleFileOptions::default().compression_method(CompressionMethod::Stored)).unwrap();
+        two.write_all(&pickle).unwrap();
+    }
+    let error = load_bytes(&two.finish().unwrap().into_inner()).unwrap_err();
+    assert!(error.message().contains("several checkpoints"), "{error}");
+}
+
+#[test]
+fn a_storage_is_of_one_type() {
+    let mut both = pickled_tensor(12, 0, [3, 4], [4, 1]);
+    // The dictionary is set twice: the second time the same storage is of half the numbers' size.
+    let mut second = pickled_tensor(24, 0, [3, 4], [4, 1])[3..].to_vec();
+    let class = second.windows(12).position(|window| window == b"FloatStorage").unwrap();
+    second.splice(class..class + 12, *b"HalfStorage");
+    let name = second.windows(5).position(|window| window == b"model").unwrap();
+    second[name..name + 5].copy_from_slice(b"other");
+    both.pop();
+    both.extend(second);
+    let error = load_bytes(&archive(&[("data.pkl", &both), ("data/0", &[0; 4 * 12])])).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidFile);
+    assert!(error.message().contains("`FloatStorage`") && error.message().contains("`HalfStorage`"), "{error}");
+}
+
 #[test]
 fn hostile_pickles_are_errors_and_take_no_memory() {
     let deep = |opening: &[u8], count: usize| [b"\x80\x02", opening.repeat(count).as_slice(), b"."].concat();

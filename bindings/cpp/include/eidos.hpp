@@ -36,6 +36,7 @@
 #include "eidos/matrix.hpp"
 #include "eidos/split_model.hpp"
 #include "eidos/strings.hpp"
+#include "eidos/texts.hpp"
 #include "eidos/top_inputs.hpp"
 #include "eidos/version.hpp"
 

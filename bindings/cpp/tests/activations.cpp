@@ -95,6 +95,31 @@ TEST(Activations, OfOtherUnits)
     EXPECT_STATUS(invalid_argument, demo().model.activations({}));
 }
 
+TEST(Activations, RulesOfWordsAndUnitsWithoutARow)
+{
+    const auto units = [](const Activations &activations) {
+        std::string all;
+        for (std::size_t row = 0; row < activations.row_count(); row++)
+            all += "|" + activations.unit(row).value();
+        return all;
+    };
+    const std::string text = "The film isn't the best.";
+    EXPECT_EQ(demo().model.activations(text).word_rule(), eidos::WordRule::tokenizer);
+    eidos::ActivationsOptions options;
+    options.word_rule = eidos::WordRule::unicode;
+    const auto words = demo().model.activations(text, options);
+    EXPECT_EQ(words.word_rule(), eidos::WordRule::unicode);
+    EXPECT_EQ(units(words), "|The| film| isn't| the| best|.");
+    options.word_rule = eidos::WordRule::automatic;
+    options.stop_units = {"the", "."};
+    options.stop_contractions = true;
+    const auto fewer = demo().model.activations(text, options);
+    EXPECT_EQ(units(fewer), "| film| isn| best");
+    EXPECT_EQ(fewer.left_out_count(), 4u);
+    options.stop_units = {" "};
+    EXPECT_STATUS(invalid_argument, demo().model.activations(text, options));
+}
+
 TEST(Activations, SaveAndOpen)
 {
     const TemporaryFolder folder;
@@ -106,6 +131,11 @@ TEST(Activations, SaveAndOpen)
     EXPECT_EQ(opened.unit(5), saved.unit(5));
     const auto left = opened.rows().values(), right = saved.rows().values();
     EXPECT_TRUE(std::equal(left.begin(), left.end(), right.begin(), right.end()));
+    const auto copied = Activations::open_copy(folder / "saved");
+    EXPECT_FALSE(copied.is_on_disk());
+    const auto again = copied.rows().values();
+    EXPECT_TRUE(std::equal(again.begin(), again.end(), right.begin(), right.end()));
+    EXPECT_STATUS(invalid_argument, Activations::open_copy(""));
 }
 
 TEST(Activations, ShardsAreReadAsOne)

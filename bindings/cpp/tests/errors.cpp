@@ -42,6 +42,7 @@ TEST(Errors, StatusesHaveNames)
     EXPECT_EQ(name(eidos::Status::internal), "internal");
     EXPECT_EQ(name(eidos::Status::unusable_answer), "unusable_answer");
     EXPECT_EQ(name(eidos::Status::budget_exhausted), "budget_exhausted");
+    EXPECT_EQ(name(eidos::Status::busy), "busy");
     EXPECT_EQ(name(static_cast<eidos::Status>(99)), "unknown");
 }
 

@@ -91,6 +91,14 @@ TEST(Header, StructsLieAsTheLibraryLaysThem)
           FIELD(eidos_progress, done),
           FIELD(eidos_progress, total),
           FIELD(eidos_progress, elapsed_seconds)}},
+        {"eidos_texts_options",
+         {{"size", sizeof(eidos_texts_options)},
+          FIELD(eidos_texts_options, struct_size),
+          FIELD(eidos_texts_options, format),
+          FIELD(eidos_texts_options, field),
+          FIELD(eidos_texts_options, most_texts),
+          FIELD(eidos_texts_options, keep_empty),
+          FIELD(eidos_texts_options, reserved)}},
         {"eidos_load_options",
          {{"size", sizeof(eidos_load_options)},
           FIELD(eidos_load_options, struct_size),
@@ -102,7 +110,9 @@ TEST(Header, StructsLieAsTheLibraryLaysThem)
           FIELD(eidos_load_options, revision),
           FIELD(eidos_load_options, token),
           FIELD(eidos_load_options, cache_folder),
-          FIELD(eidos_load_options, endpoint)}},
+          FIELD(eidos_load_options, endpoint),
+          FIELD(eidos_load_options, copy),
+          FIELD(eidos_load_options, reserved)}},
         {"eidos_activations_options",
          {{"size", sizeof(eidos_activations_options)},
           FIELD(eidos_activations_options, struct_size),
@@ -112,7 +122,11 @@ TEST(Header, StructsLieAsTheLibraryLaysThem)
           FIELD(eidos_activations_options, batch_tokens),
           FIELD(eidos_activations_options, memory_limit),
           FIELD(eidos_activations_options, shard_bytes),
-          FIELD(eidos_activations_options, folder)}},
+          FIELD(eidos_activations_options, folder),
+          FIELD(eidos_activations_options, word_rule),
+          FIELD(eidos_activations_options, stop_contractions),
+          FIELD(eidos_activations_options, stop_units),
+          FIELD(eidos_activations_options, stop_unit_count)}},
         {"eidos_logits_options",
          {{"size", sizeof(eidos_logits_options)},
           FIELD(eidos_logits_options, struct_size),
@@ -206,11 +220,17 @@ TEST(Header, DefaultsAreTheLibrarys)
     EXPECT_EQ(load.head + load.device + load.device_index + load.network, 0u);
     EXPECT_TRUE(!load.revision && !load.token && !load.cache_folder && !load.endpoint);
 
+    const eidos::TextsOptions texts_options;
+    const auto texts = eidos::detail::to_c(texts_options);
+    const auto texts_default = eidos::detail::defaults(eidos_texts_options_init);
+    EXPECT_EQ(std::memcmp(&texts, &texts_default, sizeof texts), 0);
+
     const eidos::ActivationsOptions collect_options;
     eidos_activations_options collect = eidos::detail::to_c(collect_options);
     EXPECT_EQ(collect.granularity, static_cast<std::uint32_t>(EIDOS_GRANULARITY_WORD));
     EXPECT_EQ(collect.aggregation, static_cast<std::uint32_t>(EIDOS_AGGREGATION_MEAN));
-    collect.granularity = collect.aggregation = 0;
+    EXPECT_EQ(collect.word_rule, static_cast<std::uint32_t>(EIDOS_WORD_RULE_AUTO));
+    collect.granularity = collect.aggregation = collect.word_rule = 0;
     const auto collect_default = eidos::detail::defaults(eidos_activations_options_init);
     EXPECT_EQ(std::memcmp(&collect, &collect_default, sizeof collect), 0);
 
@@ -241,6 +261,15 @@ TEST(Header, DefaultsAreTheLibrarys)
 
 TEST(Header, EveryOptionArrives)
 {
+    eidos::TextsOptions texts;
+    texts.format = eidos::TextFormat::json_lines;
+    texts.field = "f", texts.most_texts = 3, texts.keep_empty = true;
+    const auto c_texts = eidos::detail::to_c(texts);
+    EXPECT_EQ(c_texts.format, static_cast<std::uint32_t>(EIDOS_TEXT_FORMAT_JSON_LINES));
+    EXPECT_EQ(std::string(c_texts.field), "f");
+    EXPECT_EQ(c_texts.most_texts, 3u);
+    EXPECT_EQ(c_texts.keep_empty, 1u);
+
     eidos::LoadOptions load;
     load.head = eidos::Head::masked_lm;
     load.device = eidos::Device::cuda;
@@ -266,6 +295,14 @@ TEST(Header, EveryOptionArrives)
     EXPECT_EQ(c_collect.threads, 1u);
     EXPECT_EQ(c_collect.batch_tokens * 100 + c_collect.memory_limit * 10 + c_collect.shard_bytes, 234u);
     EXPECT_STREQ(c_collect.folder, "f");
+    collect.word_rule = eidos::WordRule::unicode;
+    collect.stop_contractions = true;
+    collect.stop_units = {"the", "of"};
+    const auto c_words = eidos::detail::to_c(collect);
+    EXPECT_EQ(c_words.word_rule, static_cast<std::uint32_t>(EIDOS_WORD_RULE_UNICODE));
+    EXPECT_EQ(c_words.stop_contractions, 1u);
+    ASSERT_EQ(c_words.stop_unit_count, 2u);
+    EXPECT_STREQ(c_words.stop_units[1], "of");
 
     eidos::IcaOptions ica;
     ica.concept_count = 1, ica.max_iterations = 2, ica.seed = 3, ica.threads = 4;

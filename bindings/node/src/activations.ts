@@ -1,12 +1,13 @@
 /** Activations: a matrix with one row per unit of text. */
-import { floats, index, record, text, texts, whole } from './arguments';
+import { flag, floats, index, record, text, texts, whole } from './arguments';
 import { runOnPool, runWithControl, type CallOptions } from './call';
 import { DLPackTensor, dlpackResource } from './dlpack';
 import { check } from './errors';
 import { Handle, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, sizeIn, textsForC } from './native';
 import type { Out, Pointer, Texts } from './native';
-import { aggregations, granularities, wordOf, type Aggregation, type Granularity } from './options';
+import { aggregations, granularities, wordOf, wordRules } from './options';
+import type { Aggregation, Granularity, OpenOptions, WordRule } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 
 /** Where a unit stands in the texts that the activations were collected from. */
@@ -63,13 +64,19 @@ export class Activations extends Handle {
     return Activations.#own(result);
   }
 
-  /** Opens a folder that `save()` or a collection into a folder wrote. Rows are memory-mapped. */
-  static async open(folder: string): Promise<Activations> {
+  /**
+   * Opens a folder that `save()` or a collection into a folder wrote. Rows are memory-mapped: a program that cuts one of the
+   * files while they are in use ends the process, unless the options say `copy`.
+   */
+  static async open(folder: string, options: OpenOptions = {}): Promise<Activations> {
     const path = text('folder', folder);
+    record('options', options);
+    const copies = options.copy !== undefined && flag('copy', options.copy) === 1;
+    const open = copies ? native().eidos_activations_open_copy : native().eidos_activations_open;
     const result = out();
     return runOnPool(
       [],
-      (error) => callOnPool(native().eidos_activations_open, path, result, error),
+      (error) => callOnPool(open, path, result, error),
       () => Activations.#own(result),
     );
   }
@@ -93,6 +100,11 @@ export class Activations extends Handle {
     return native().eidos_activations_truncated_count(this.#pointer);
   }
 
+  /** How many units got no row because the options name them. */
+  get leftOutCount(): number {
+    return native().eidos_activations_left_out_count(this.#pointer);
+  }
+
   /** How many texts the activations were collected from; 0 for one's own rows. */
   get textCount(): number {
     return native().eidos_activations_text_count(this.#pointer);
@@ -106,6 +118,11 @@ export class Activations extends Handle {
   /** What one row stands for; `undefined` for one's own rows. */
   get granularity(): Granularity | undefined {
     return wordOf(granularities, native().eidos_activations_granularity(this.#pointer));
+  }
+
+  /** Where a word ended; `undefined` where rows do not stand for words. */
+  get wordRule(): WordRule | undefined {
+    return wordOf(wordRules, native().eidos_activations_word_rule(this.#pointer));
   }
 
   /** How the tokens of a unit became one row; `undefined` for one's own rows. */

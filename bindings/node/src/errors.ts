@@ -20,6 +20,7 @@ const CODES = [
   'internal',
   'unusable_answer',
   'budget_exhausted',
+  'busy',
 ] as const;
 
 /**
@@ -42,6 +43,7 @@ const CODES = [
  * - `internal`: a defect in Eidos; please report it with the message.
  * - `unusable_answer`: a language model gave no answer that can be used (empty, refused, cut). Try again, or use another one.
  * - `budget_exhausted`: the next request to a language model could exceed the budget, or the account is empty. Raise it.
+ * - `busy`: another call, of this process or of another one, is writing there. Wait for it, or choose another place.
  */
 export type ErrorCode = (typeof CODES)[number];
 

@@ -6,6 +6,7 @@ export {
   EidosError,
   Explainer,
   Interpretation,
+  readTexts,
   SplitModel,
   version,
 } from './index.js';

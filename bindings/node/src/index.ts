@@ -20,12 +20,15 @@ export type {
   IcaOptions,
   LoadOptions,
   LogitsOptions,
+  OpenOptions,
   TopInputsOfTextsOptions,
   TopInputsOptions,
   UnitOptions,
+  WordRule,
 } from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export { SplitModel, type Module, type SplitPoint, type Token, type TokenIds } from './split-model';
+export { readTexts, type TextsOptions } from './texts';
 
 /** The version of the library that was loaded (`0.1.0`). */
 export function version(): string {

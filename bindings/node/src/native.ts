@@ -84,6 +84,14 @@ export interface ProgressStruct {
   total: number;
   elapsed_seconds: number;
 }
+export interface TextsOptionsStruct {
+  struct_size: number;
+  format: number;
+  field: string | null;
+  most_texts: number;
+  keep_empty: number;
+  reserved: number;
+}
 export interface LoadOptionsStruct {
   struct_size: number;
   head: number;
@@ -95,6 +103,8 @@ export interface LoadOptionsStruct {
   token: string | null;
   cache_folder: string | null;
   endpoint: string | null;
+  copy: number;
+  reserved: number;
 }
 export interface ActivationsOptionsStruct {
   struct_size: number;
@@ -105,6 +115,10 @@ export interface ActivationsOptionsStruct {
   memory_limit: number;
   shard_bytes: number;
   folder: string | null;
+  word_rule: number;
+  stop_contractions: number;
+  stop_units: readonly string[] | null;
+  stop_unit_count: number;
 }
 export interface LogitsOptionsStruct {
   struct_size: number;
@@ -196,6 +210,14 @@ export const structs = {
     total: 'uint64_t',
     elapsed_seconds: 'double',
   }),
+  eidos_texts_options: struct<TextsOptionsStruct>({
+    struct_size: 'uint32_t',
+    format: 'uint32_t',
+    field: 'const char *',
+    most_texts: 'uint64_t',
+    keep_empty: 'uint32_t',
+    reserved: 'uint32_t',
+  }),
   eidos_load_options: struct<LoadOptionsStruct>({
     struct_size: 'uint32_t',
     head: 'uint32_t',
@@ -207,6 +229,8 @@ export const structs = {
     token: 'const char *',
     cache_folder: 'const char *',
     endpoint: 'const char *',
+    copy: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_activations_options: struct<ActivationsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -217,6 +241,10 @@ export const structs = {
     memory_limit: 'uint64_t',
     shard_bytes: 'uint64_t',
     folder: 'const char *',
+    word_rule: 'uint32_t',
+    stop_contractions: 'uint32_t',
+    stop_units: 'const char **',
+    stop_unit_count: 'size_t',
   }),
   eidos_logits_options: struct<LogitsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -297,6 +325,7 @@ export const structs = {
   }),
 };
 
+const textsOptions = structs.eidos_texts_options;
 const loadOptions = structs.eidos_load_options;
 const activationsOptions = structs.eidos_activations_options;
 const logitsOptions = structs.eidos_logits_options;
@@ -327,6 +356,13 @@ export const signatures = {
   eidos_control_set_callback: signature(status, address, nullable, nullable, addressOut),
   eidos_control_free: signature(nothing, nullable),
 
+  eidos_texts_options_init: signature(status, textsOptions.output, size),
+  eidos_texts_read: signature(status, string, textsOptions.input, nullable, addressOut, addressOut),
+  eidos_texts_count: signature(size, address),
+  eidos_texts_get: signature(nullable, address, size, sizeOut),
+  eidos_texts_array: signature(status, address, addressOut, addressOut),
+  eidos_texts_free: signature(nothing, nullable),
+
   eidos_load_options_init: signature(status, loadOptions.output, size),
   eidos_split_model_load: signature(status, string, texts, size, loadOptions.input, nullable, addressOut, addressOut),
   eidos_split_model_name: signature(nullable, address, sizeOut),
@@ -352,9 +388,11 @@ export const signatures = {
   eidos_activations_row_count: signature(size, address),
   eidos_activations_column_count: signature(size, address),
   eidos_activations_truncated_count: signature(size, address),
+  eidos_activations_left_out_count: signature(size, address),
   eidos_activations_text_count: signature(size, address),
   eidos_activations_is_on_disk: signature(i32, address),
   eidos_activations_granularity: signature(u32, address),
+  eidos_activations_word_rule: signature(u32, address),
   eidos_activations_aggregation: signature(u32, address),
   eidos_activations_model: signature(nullable, address, sizeOut),
   eidos_activations_split_point: signature(nullable, address, sizeOut),
@@ -365,6 +403,7 @@ export const signatures = {
   eidos_activations_text: signature(nullable, address, size, sizeOut),
   eidos_activations_save: signature(status, address, string, nullable, addressOut),
   eidos_activations_open: signature(status, string, addressOut, addressOut),
+  eidos_activations_open_copy: signature(status, string, addressOut, addressOut),
   eidos_activations_free: signature(nothing, nullable),
 
   eidos_logits_options_init: signature(status, logitsOptions.output, size),

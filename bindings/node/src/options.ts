@@ -1,5 +1,5 @@
 /** Options: what callers write in JavaScript, and the structs that C reads. */
-import { flag, real, record, text, whole, whole32, word } from './arguments';
+import { flag, real, record, text, texts, whole, whole32, word } from './arguments';
 import type { CallOptions } from './call';
 import { throwIfFailed } from './errors';
 import { native, structs } from './native';
@@ -13,21 +13,28 @@ import type {
 } from './native';
 
 /** The words of the options, with their numbers in `eidos.h`. A test compares the two. */
+export const textFormats = { auto: 0, lines: 1, json_lines: 2 } as const;
 export const heads = { auto: 0, base: 1, masked_lm: 2, sequence_classification: 3, causal_lm: 4, token_classification: 5, seq2seq_lm: 6 } as const;
 export const devices = { cpu: 0, cuda: 1 } as const;
 export const networks = { auto: 0, offline: 1, online: 2 } as const;
 export const granularities = { token: 1, word: 2, sentence: 3, sample: 4, all_tokens: 5, cls_token: 6 } as const;
+export const wordRules = { auto: 1, tokenizer: 2, unicode: 3 } as const;
 export const aggregations = { mean: 1, sum: 2, max: 3, min: 4, signed_max: 5, first: 6, last: 7 } as const;
 export const algorithms = { parallel: 1, deflation: 2 } as const;
 export const contrasts = { logcosh: 1, exp: 2, cube: 3 } as const;
 export const samplings = { top: 1, random: 2, quantile: 3 } as const;
 
 /**
- * What one row stands for: each `token` that is not a special one, each `word` as the tokenizer's pre-tokenizer splits them,
- * each `sentence`, each `sample` (a whole text), each position (`all_tokens`, special ones included), or the first position
+ * What one row stands for: each `token` that is not a special one, each `word` as a `WordRule` cuts them, each `sentence`, each `sample` (a whole text), each position (`all_tokens`, special ones included), or the first position
  * of each text (`cls_token`).
  */
 export type Granularity = keyof typeof granularities;
+
+/**
+ * Where a word ends: as the tokenizer's pre-tokenizer splits words (`tokenizer`), or at the word boundaries of Unicode (`unicode`).
+ * `auto` is the tokenizer's rule unless it splits nothing, as those of Gemma, Llama 2, Mistral and Phi-3.
+ */
+export type WordRule = keyof typeof wordRules;
 
 /** How the tokens of a unit become one row; `signed_max` is the value of largest magnitude, with its sign. */
 export type Aggregation = keyof typeof aggregations;
@@ -57,6 +64,17 @@ export interface LoadOptions extends CallOptions {
   readonly cacheFolder?: string | undefined;
   /** The hub's address. By default `HF_ENDPOINT` or the Hugging Face Hub. */
   readonly endpoint?: string | undefined;
+  /**
+   * Read the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then
+   * makes an error and does not end the process. Loading takes as much memory more as the files have bytes.
+   */
+  readonly copy?: boolean | undefined;
+}
+
+/** How a folder of activations is opened. */
+export interface OpenOptions {
+  /** Read the rows into memory (4 bytes a value) instead of mapping them, so that what happens to the files does not matter. */
+  readonly copy?: boolean | undefined;
 }
 
 /** How activations are collected. Results do not depend on `threads` and `batchTokens`. */
@@ -75,9 +93,22 @@ export interface UnitOptions {
   readonly shardBytes?: number | undefined;
   /**
    * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-   * shard. By default memory, and a temporary folder beyond the memory limit.
+   * shard; a second call that writes into the same folder meanwhile is `busy`. By default memory, and temporary files beyond
+   * the memory limit.
    */
   readonly folder?: string | undefined;
+  /** Where a word ends. By default `auto`. */
+  readonly wordRule?: WordRule | undefined;
+  /**
+   * Give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve` behind
+   * it, in one unit with it or not. For tokens, words and sentences only.
+   */
+  readonly stopContractions?: boolean | undefined;
+  /**
+   * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For tokens,
+   * words and sentences only.
+   */
+  readonly stopUnits?: readonly string[] | undefined;
 }
 
 /** How activations are collected, as a long call. */
@@ -89,7 +120,7 @@ export interface LogitsOptions extends CallOptions {
   readonly threads?: number | undefined;
   /** How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512. */
   readonly batchTokens?: number | undefined;
-  /** The most bytes that the logits may take in memory; beyond it they go to a temporary folder. By default 4 GiB. */
+  /** The most bytes that the logits may take in memory; beyond it they go to temporary files. By default 4 GiB. */
   readonly memoryLimit?: number | undefined;
 }
 
@@ -165,10 +196,11 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
     token: ['token', text],
     cache_folder: ['cacheFolder', text],
     endpoint: ['endpoint', text],
+    copy: ['copy', flag],
   },
 );
 
-export const activationsOptions = translator<UnitOptions, ActivationsOptionsStruct>(
+const activationsFields = translator<UnitOptions, ActivationsOptionsStruct>(
   () => native().eidos_activations_options_init,
   structs.eidos_activations_options.size,
   {
@@ -179,8 +211,17 @@ export const activationsOptions = translator<UnitOptions, ActivationsOptionsStru
     memory_limit: ['memoryLimit', whole],
     shard_bytes: ['shardBytes', whole],
     folder: ['folder', text],
+    word_rule: ['wordRule', word(wordRules)],
+    stop_contractions: ['stopContractions', flag],
+    stop_units: ['stopUnits', texts],
   },
 );
+
+/** As the others; an array brings its own length. */
+export function activationsOptions(options: UnitOptions): ActivationsOptionsStruct {
+  const struct = activationsFields(options);
+  return { ...struct, stop_unit_count: struct.stop_units?.length ?? 0 };
+}
 
 export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
   () => native().eidos_logits_options_init,

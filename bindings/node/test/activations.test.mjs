@@ -91,6 +91,12 @@ test('saved and opened', async () => {
   const opened = await Activations.open(folder);
   assert.deepEqual(opened.copyRows(), rows);
   assert.equal(opened.unit(1), 'b');
+  assert.equal(opened.isOnDisk, true);
+  const copied = await Activations.open(folder, { copy: true });
+  assert.deepEqual(copied.copyRows(), rows);
+  assert.equal(copied.isOnDisk, false);
+  await assert.rejects(Activations.open('', { copy: true }), { code: 'invalid_argument' });
+  await assert.rejects(Activations.open(folder, { copy: 1 }), TypeError);
 });
 
 test('DLPack there and back without a copy', () => {

@@ -30,8 +30,14 @@ test('every function has as many parameters as in the header', () => {
 });
 
 test('every function is used', () => {
-  // Progress is polled, and who cancels knows it.
-  const unused = ['eidos_control_set_callback', 'eidos_control_is_cancelled', 'eidos_error_status', 'eidos_stage_name'];
+  // Progress is polled, who cancels knows it, and strings are copies.
+  const unused = [
+    'eidos_control_set_callback',
+    'eidos_control_is_cancelled',
+    'eidos_error_status',
+    'eidos_stage_name',
+    'eidos_texts_array',
+  ];
   const sources = readdirSync(path.join(packageFolder, 'src'))
     .filter((file) => file !== 'native.ts')
     .map((file) => readFileSync(path.join(packageFolder, 'src', file), 'utf8'))
@@ -47,10 +53,12 @@ test('structs are laid out as in C', () => {
 
 test('the words of the options have the numbers of the header', () => {
   const families = {
+    TEXT_FORMAT: options.textFormats,
     HEAD: options.heads,
     DEVICE: options.devices,
     NETWORK: options.networks,
     GRANULARITY: options.granularities,
+    WORD_RULE: options.wordRules,
     AGGREGATION: options.aggregations,
     CONTRAST: options.contrasts,
     ICA: options.algorithms,
@@ -69,7 +77,7 @@ test('status codes, stages and the version of the interface are those of the hea
   const { EidosError } = require('../dist/errors.js');
   const statuses = code.slice(code.indexOf('#define EIDOS_INVALID_ARGUMENT'), code.indexOf('eidos_status_name'));
   const names = [...statuses.matchAll(/#define EIDOS_(\w+) (\d+)/g)];
-  assert.equal(names.length, 17);
+  assert.equal(names.length, 18);
   for (const [, name, number] of names) {
     assert.equal(native().eidos_status_name(Number(number)), name.toLowerCase());
     assert.equal(new EidosError(name.toLowerCase(), '').status, Number(number), name);

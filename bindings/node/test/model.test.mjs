@@ -43,6 +43,7 @@ test('a model from a folder', async () => {
     device: 'cpu',
     deviceIndex: 0,
     network: 'offline',
+    copy: true,
   });
   const [[fromFolder], [embedded]] = await Promise.all([model.activations(texts), (await loadDemo()).activations(texts)]);
   assert.deepEqual(fromFolder.rows(), embedded.rows());
@@ -60,6 +61,25 @@ test('activations say what they are', async () => {
   assert.equal(activations.model, 'eidos:demo');
   assert.equal(activations.splitPoint, splitPoint);
   assert.equal(activations.text(3), texts[3]);
+});
+
+test('words are cut by a rule, and some get no row', async () => {
+  const model = await loadDemo();
+  const text = "The film isn't the best.";
+  const units = (activations) => Array.from({ length: activations.rowCount }, (_, row) => activations.unit(row));
+  const [words] = await model.activations([text]);
+  assert.equal(words.wordRule, 'tokenizer');
+  assert.deepEqual(units(words), ['The', ' film', ' isn', "'t", ' the', ' best', '.']);
+  const [others] = await model.activations([text], { wordRule: 'unicode' });
+  assert.equal(others.wordRule, 'unicode');
+  assert.deepEqual(units(others), ['The', ' film', " isn't", ' the', ' best', '.']);
+  const [fewer] = await model.activations([text], { stopUnits: ['the', '.'], stopContractions: true });
+  assert.deepEqual(units(fewer), [' film', ' isn', ' best']);
+  assert.equal(fewer.leftOutCount, 4);
+  const [samples] = await model.activations([text], { granularity: 'sample' });
+  assert.equal(samples.wordRule, undefined);
+  await assert.rejects(model.activations([text], { stopUnits: [' '] }), { code: 'invalid_argument' });
+  await assert.rejects(model.activations([text], { stopUnits: 'the' }), TypeError);
 });
 
 test('spans are places in JavaScript strings', async () => {

@@ -7,7 +7,7 @@ use super::whitening::WhiteRows;
 use crate::concepts::FitReport;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{decorrelate, in_order, times_transposed, transposed_times};
+use crate::linalg::{Block, BlockMut, block_transposed_times, decorrelate, in_order, times_transposed};
 
 const TILE: usize = FixedPoint::TILE;
 
@@ -53,7 +53,11 @@ impl<'a> FixedPoint<'a> {
             report.iterations += 1;
             report.converged = report.last_change < self.options.tolerance;
             unmixing = next;
-            self.control.advance(1)?;
+            let counted = self.control.advance(1);
+            // Who cancels now comes too late: this was the last iteration.
+            if !report.converged {
+                counted?;
+            }
         }
         Ok((unmixing, report))
     }
@@ -78,7 +82,10 @@ impl<'a> FixedPoint<'a> {
                 change = finite(turn(next.iter().zip(&direction).map(|(next, old)| next * old).sum()))?;
                 direction = next;
                 iterations += 1;
-                self.control.advance(1)?;
+                let counted = self.control.advance(1);
+                if change >= self.options.tolerance {
+                    counted?;
+                }
             }
             report.iterations = report.iterations.max(iterations);
             report.converged &= change < self.options.tolerance;
@@ -93,7 +100,7 @@ impl<'a> FixedPoint<'a> {
         let mut moments = vec![0.0; unmixing.nrows()];
         let weights = to_f32(unmixing.as_ref());
         let work = |tile: usize, projections: &mut Vec<f32>| {
-            self.project(tile, &weights, projections);
+            self.project(tile, &weights, projections)?;
             let mut moments = vec![0.0; weights.len() / self.rows.width];
             for row in projections.chunks_exact(moments.len()) {
                 for (moment, &x) in moments.iter_mut().zip(row) {
@@ -119,23 +126,25 @@ impl<'a> FixedPoint<'a> {
     }
 
     /// The projections of a tile of rows on the directions `weights`, (directions, width).
-    fn project(&self, tile: usize, weights: &[f32], projections: &mut Vec<f32>) {
+    fn project(&self, tile: usize, weights: &[f32], projections: &mut Vec<f32>) -> Result<()> {
         let rows = self.tile(tile);
         projections.clear();
         projections.resize(rows.len() / self.rows.width * (weights.len() / self.rows.width), 0.0);
-        times_transposed(projections, rows, weights, self.rows.width);
+        times_transposed(projections, rows, weights, self.rows.width)
     }
 
     fn expectations(&self, directions: MatRef<'_, f64>) -> Result<Expectations> {
         let (count, width) = (directions.nrows(), self.rows.width);
         let weights = to_f32(directions);
         let work = |tile: usize, projections: &mut Vec<f32>| {
-            self.project(tile, &weights, projections);
+            self.project(tile, &weights, projections)?;
             let mut curvature = vec![0.0; count];
             self.options.contrast.derivatives(projections, &mut curvature);
             let rows = self.tile(tile);
             let mut gradient = vec![0.0_f32; count * width];
-            transposed_times(&mut gradient, projections, count, rows, width);
+            let derivatives = Block::whole(projections, rows.len() / width, count);
+            let rows = Block::whole(rows, rows.len() / width, width);
+            block_transposed_times(BlockMut::whole(&mut gradient, count, width), derivatives, rows)?;
             Ok((gradient, curvature))
         };
         let mut gradient = Mat::zeros(count, width);

@@ -42,7 +42,7 @@ impl IcaModel {
             let scaled = Mat::from_fn(concepts, columns, |concept, column| {
                 whitening.directions[(column, concept)] * whitening.deviations[concept].powi(power)
             });
-            let matrix = product(unmixing.as_ref(), scaled.as_ref());
+            let matrix = product(unmixing.as_ref(), scaled.as_ref())?;
             let values: Vec<f32> =
                 (0..concepts * columns).map(|index| matrix[(index / columns, index % columns)] as f32).collect();
             match first_not_finite(&values) {
@@ -91,7 +91,7 @@ impl ConceptModel for IcaModel {
         })?;
         for (rows, out) in rows.chunks(TILE * columns).zip(out.chunks_mut(TILE * concepts)) {
             centre(rows, &self.mean, &mut centred);
-            times_transposed(out, &centred, &self.components, columns);
+            times_transposed(out, &centred, &self.components, columns)?;
         }
         Ok(())
     }
@@ -99,7 +99,7 @@ impl ConceptModel for IcaModel {
     fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()> {
         let (columns, concepts) = (self.input_width(), self.concept_count());
         for (codes, out) in codes.chunks(TILE * concepts).zip(out.chunks_mut(TILE * columns)) {
-            times_transposed(out, codes, &self.mixing_transposed, concepts);
+            times_transposed(out, codes, &self.mixing_transposed, concepts)?;
             for row in out.chunks_exact_mut(columns) {
                 row.iter_mut().zip(&self.mean).for_each(|(value, mean)| *value = (f64::from(*value) + mean) as f32);
             }

@@ -73,7 +73,7 @@ impl Whitening {
             let tile = rows.tile(tile * TILE, tile_rows, copy)?;
             centre(tile, &self.mean, centred);
             let mut white = vec![0.0; tile_rows * concepts];
-            times_transposed(&mut white, centred, &projection, columns);
+            times_transposed(&mut white, centred, &projection, columns)?;
             match first_not_finite(&white) {
                 Some(place) => Err(out_of_range(place % concepts, self.deviations[place % concepts])),
                 None => Ok(white),

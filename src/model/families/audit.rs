@@ -227,6 +227,10 @@ fn a_field_may_have_its_other_name() {
         ("gpt2", "n_layer", "num_hidden_layers"),
         ("gpt2", "n_head", "num_attention_heads"),
         ("gpt2", "n_positions", "max_position_embeddings"),
+        ("gptj", "n_embd", "hidden_size"),
+        ("gptj", "n_layer", "num_hidden_layers"),
+        ("gptj", "n_head", "num_attention_heads"),
+        ("gptj", "n_positions", "max_position_embeddings"),
         ("bloom", "hidden_size", "n_embed"),
         ("bloom", "n_layer", "num_hidden_layers"),
         ("bloom", "n_head", "num_attention_heads"),
@@ -240,7 +244,8 @@ fn a_field_may_have_its_other_name() {
         ("t5", "num_heads", "num_attention_heads"),
     ] {
         let family = family(model_type);
-        let silent = least(model_type);
+        // So few columns turn that they fit into small heads.
+        let silent = with(&least(model_type), &json!({"rotary_dim": 2}));
         let of = |name: &str, value: usize| blueprints(family, &with(&silent, &json!({name: value})));
         assert_eq!(of(field, 48), of(other, 48), "{model_type} {other}");
         assert_ne!(of(field, 48), of(other, 96), "{model_type} {other}");
@@ -266,11 +271,58 @@ fn fields_of_older_files_mean_what_they_meant() {
             json!({"pos_att_type": ["c2p", "p2c"], "relative_attention": true}),
         ),
         ("mt5", json!({"num_hidden_layers": 3}), json!({"num_layers": 3})),
+        // What a file says of the blocks that read all tokens in both spellings.
+        (
+            "gemma3_text",
+            json!({
+                "rope_parameters": {"full_attention": {"rope_type": "default", "rope_theta": 70}},
+                "rope_scaling": {"rope_type": "linear", "factor": 8.0}
+            }),
+            json!({"rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 70}}}),
+        ),
+        ("olmo3", json!({"rope_theta": 70}), json!({"rope_parameters": {"full_attention": {"rope_theta": 70}}})),
     ] {
         let of = |changes: &Value| blueprints(family(model_type), &with(&least(model_type), changes));
         assert!(of(&older).iter().all(Result::is_ok), "{model_type} {older}");
         assert_eq!(of(&older), of(&newer), "{model_type} {older}");
         assert!(of(&older) != of(&json!({})) || model_type == "gemma", "{model_type} {older}");
+    }
+}
+
+#[test]
+fn a_number_beside_the_rotation_counts_where_the_family_reads_one() {
+    let rope = json!({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16, "rope_theta": 70});
+    let of = |first: usize| {
+        let fields = json!({"rope_parameters": rope, "original_max_position_embeddings": first});
+        blueprints(family("llama"), &with(&least("llama"), &fields))
+    };
+    assert!(of(16).iter().all(Result::is_ok));
+    assert_eq!(of(16), of(512), "transformers reads the one inside");
+}
+
+#[test]
+fn the_number_of_labels_counts_over_their_names() {
+    let names = |count: usize| (0..count).map(|index| (index.to_string(), json!("name"))).collect::<Map<_, _>>();
+    let of = |fields: &Value| {
+        let config = Config::parse(fields.to_string().as_bytes()).unwrap();
+        (config.labels().map_err(|error| error.to_string()), config.label_names().len())
+    };
+    for (fields, count, named) in [
+        (json!({}), 2, 0),
+        (json!({"num_labels": 50}), 50, 0),
+        (json!({"id2label": names(3)}), 3, 3),
+        (json!({"id2label": names(3), "num_labels": 3}), 3, 3),
+        (json!({"id2label": names(3), "num_labels": null}), 3, 3),
+        // The names are those of another classifier.
+        (json!({"id2label": names(2), "num_labels": 50}), 50, 0),
+        (json!({"id2label": names(50), "num_labels": 2}), 2, 0),
+        (json!({"id2label": {}, "num_labels": 4}), 4, 0),
+    ] {
+        assert_eq!(of(&fields), (Ok(count), named), "{fields}");
+    }
+    for wrong in [json!({"id2label": {}}), json!({"id2label": ["a"]}), json!({"id2label": names(2), "num_labels": -1})]
+    {
+        assert!(of(&wrong).0.unwrap_err().contains("it must"), "{wrong}");
     }
 }
 

@@ -5,7 +5,7 @@
 use serde_json::json;
 
 use super::llama_parts::{Classes, Decoder, Defaults, HeadNorms, NormKind, Norms, classes, heads};
-use super::rotary::{RotaryDefaults, settings_in};
+use super::rotary::{RotaryDefaults, settings_in, settings_of_full_attention};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::Blueprint;
@@ -118,16 +118,12 @@ fn third(config: &Config, head: Head) -> Result<Blueprint> {
         decoder.attention.iter_mut().for_each(|attention| attention.causal = false);
     }
     decoder.slide(Some(window), |index| (index + 1) % pattern != 0)?;
-    let rotation = |kind, older: &str, theta_field, theta| {
-        let path: &[&str] = if config.inner(older)?.is_some() { &[older] } else { &["rope_parameters", kind] };
-        let rotary = RotaryDefaults { theta_field, theta, positions: defaults.positions, ..RotaryDefaults::default() };
-        settings_in(config, path, decoder.head_width(), &rotary)
-    };
-    let (full, sliding) = (
-        rotation("full_attention", "rope_scaling", "rope_theta", 1_000_000.0)?,
-        rotation("sliding_attention", "", "rope_local_base_freq", 10_000.0)?,
-    );
-    decoder.rotations = vec![full, sliding];
+    let full = RotaryDefaults { theta: 1_000_000.0, positions: defaults.positions, ..RotaryDefaults::default() };
+    let sliding = RotaryDefaults { theta_field: "rope_local_base_freq", theta: 10_000.0, ..full };
+    decoder.rotations = vec![
+        settings_of_full_attention(config, decoder.head_width(), &full)?,
+        settings_in(config, &["rope_parameters", "sliding_attention"], decoder.head_width(), &sliding)?,
+    ];
     for attention in &mut decoder.attention {
         attention.rotary = Some(usize::from(attention.window.is_some()));
     }

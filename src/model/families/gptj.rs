@@ -21,6 +21,14 @@ pub(super) const FAMILY: Family = Family {
     blueprint,
 };
 
+/// Fields by other names that transformers reads as well.
+const ALIASES: [(&str, &str); 4] = [
+    ("hidden_size", "n_embd"),
+    ("max_position_embeddings", "n_positions"),
+    ("num_attention_heads", "n_head"),
+    ("num_hidden_layers", "n_layer"),
+];
+
 /// The fields that modules are made from.
 struct Sizes {
     vocabulary: usize,
@@ -34,6 +42,7 @@ struct Sizes {
 }
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
+    let config = &config.with_aliases(&ALIASES);
     let width = config.size("n_embd", 4096)?;
     let heads = config.size("n_head", 16)?;
     Config::divides(("n_head", heads), ("n_embd", width))?;

@@ -1,7 +1,7 @@
 //! OLMo 3 (Ai2 2025): OLMo 2 in which three blocks of four read a window, and only the others have scaled positions.
 
 use super::llama_parts::{Classes, Decoder, Defaults, HeadNorms, Norms, classes, heads};
-use super::rotary::{RotaryDefaults, settings_in};
+use super::rotary::{RotaryDefaults, settings_in, settings_of_full_attention};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::Blueprint;
@@ -26,16 +26,13 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     decoder.head_norms = Some(HeadNorms::Together);
     let window = config.size_or("sliding_window", Some(4096))?;
     decoder.slide(Some(window.unwrap_or(usize::MAX)), |index| (index + 1) % 4 != 0)?;
-    let rotation = |path: &[&str]| {
-        let rotary = RotaryDefaults { theta: defaults.theta, ..RotaryDefaults::default() };
-        settings_in(config, path, decoder.head_width(), &rotary)
-    };
-    // The published files have one `rope_scaling`, which is that of the blocks that read all tokens.
-    let full = match config.inner("rope_scaling")? {
-        Some(_) => rotation(&["rope_scaling"])?,
-        None => rotation(&["rope_parameters", "full_attention"])?,
-    };
-    decoder.rotations = vec![full, rotation(&["rope_parameters", "sliding_attention"])?];
+    let full = RotaryDefaults { theta: defaults.theta, ..RotaryDefaults::default() };
+    // transformers 5.23 gives the base of older files to the blocks that read all tokens, and to no others.
+    let sliding = RotaryDefaults { theta_field: "", ..full };
+    decoder.rotations = vec![
+        settings_of_full_attention(config, decoder.head_width(), &full)?,
+        settings_in(config, &["rope_parameters", "sliding_attention"], decoder.head_width(), &sliding)?,
+    ];
     for attention in &mut decoder.attention {
         attention.rotary = Some(usize::from(attention.window.is_some()));
     }

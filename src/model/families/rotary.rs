@@ -42,10 +42,38 @@ pub(super) fn settings_in(
     head_width: usize,
     defaults: &RotaryDefaults,
 ) -> Result<RotarySettings> {
+    settings_from(config, (path[0], inside(config, path)?), head_width, defaults)
+}
+
+/// The rotation of the blocks that read all tokens, in a model that has another one for those that read a window. Older files
+/// have one `rope_scaling`, which is this one's; what it says counts over `rope_parameters`.
+pub(super) fn settings_of_full_attention(
+    config: &Config,
+    head_width: usize,
+    defaults: &RotaryDefaults,
+) -> Result<RotarySettings> {
+    let older = config.inner("rope_scaling")?;
+    let name = if older.is_some() { "rope_scaling" } else { "rope_parameters" };
+    let fields = Config::overlaid(inside(config, &["rope_parameters", "full_attention"])?, older);
+    settings_from(config, (name, fields), head_width, defaults)
+}
+
+/// The fields inside a path, where it is there.
+fn inside(config: &Config, path: &[&str]) -> Result<Option<Config>> {
     let mut fields = Some(config.clone());
     for step in path {
         fields = fields.map(|fields| fields.inner(step)).transpose()?.flatten();
     }
+    Ok(fields)
+}
+
+/// The same, from fields and what they stand in.
+fn settings_from(
+    config: &Config,
+    (name, fields): (&str, Option<Config>),
+    head_width: usize,
+    defaults: &RotaryDefaults,
+) -> Result<RotarySettings> {
     let fields = fields.unwrap_or_else(Config::empty);
     let theta = fields.number("rope_theta", config.number(defaults.theta_field, defaults.theta)?)?;
     if theta < 1.0 || !(theta as f32).is_finite() {
@@ -54,9 +82,12 @@ pub(super) fn settings_in(
     let width = turning(config, &fields, head_width, defaults)?;
     let positions = config.size("max_position_embeddings", defaults.positions)?;
     let field = "original_max_position_embeddings";
-    let inside = || fields.size(field, positions);
-    let first_positions = config.size(field, defaults.first_positions.map_or_else(inside, Ok)?)?;
-    let (scaling, amplitude) = scaling(config, &fields, path[0], theta, width, (positions, first_positions))?;
+    // A family that has no such number of its own does not read one beside the rotation.
+    let first_positions = match defaults.first_positions {
+        Some(first) => config.size(field, first)?,
+        None => fields.size(field, positions)?,
+    };
+    let (scaling, amplitude) = scaling(config, &fields, name, theta, width, (positions, first_positions))?;
     Ok(RotarySettings { width, pairs: RotaryPairs::Halves, theta, scaling, amplitude })
 }
 

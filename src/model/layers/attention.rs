@@ -79,7 +79,7 @@ fn on_slices(
                 scores.resize(rows * read.len(), 0.0);
                 let asked = Block { values: slice(queries, start, end), rows, columns, stride: query_width };
                 let target = BlockMut::whole(&mut scores, rows, read.len());
-                block_times_transposed(target, asked, of_keys(keys));
+                block_times_transposed(target, asked, of_keys(keys))?;
                 if let Some(distances) = distances {
                     distances.add_to(&mut scores, head, asked, first, by_key.as_deref())?;
                 }
@@ -87,7 +87,7 @@ fn on_slices(
                 weigh(settings, &mut scores, asking, &read, text.len(), (bias, of_distances));
                 let Some(part) = context.get_mut(start..end) else { continue };
                 let target = BlockMut { values: part, rows, columns, stride: query_width };
-                block_times(target, Block::whole(&scores, rows, read.len()), of_keys(values));
+                block_times(target, Block::whole(&scores, rows, read.len()), of_keys(values))?;
             }
         }
     }

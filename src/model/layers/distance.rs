@@ -156,8 +156,8 @@ fn products(table: &Tensor, head: usize, rows: Block<'_>) -> Result<Vec<f32>> {
         let start = head * rows.columns;
         let end = (count - 1) * stride + start + rows.columns;
         let table = Block { values: &table[start..end], rows: count, columns: rows.columns, stride };
-        block_times_transposed(BlockMut::whole(&mut products, rows.rows, count), rows, table);
-    })?;
+        block_times_transposed(BlockMut::whole(&mut products, rows.rows, count), rows, table)
+    })??;
     Ok(products)
 }
 

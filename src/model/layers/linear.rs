@@ -43,7 +43,7 @@ impl Linear {
         let count = rows.dim(0)?;
         let mut output = vec![0.0; count * outputs];
         match &*self.weight {
-            Weight::F32(weight) => values(weight, |weight| times_transposed(&mut output, input, weight, inputs))?,
+            Weight::F32(weight) => values(weight, |weight| times_transposed(&mut output, input, weight, inputs))??,
             weight => times_panels(&mut output, input, outputs, inputs, |rows, panel| weight.write(rows, panel))?,
         }
         if let Some(bias) = &self.bias {

@@ -1,6 +1,8 @@
 //! The archive that a `pytorch_model.bin` is: a zip file of entries that are not compressed.
 //!
 //! What `torch.save` writes is read, and no more of the format: one directory, at the end of the file, with nothing behind it.
+//! Two entries share no byte, and an entry has the same name in the directory and where it lies: where one place is wrong, the
+//! values of another storage would be read as those of this one.
 //! The zip crate is not used. It takes memory for as many entries as a file claims to have, which ends the process where a
 //! file claims a billion, and looks through a whole damaged file for other directories.
 
@@ -8,6 +10,7 @@ use std::collections::HashMap;
 
 use super::Problem;
 use super::torch::CONVERT;
+use crate::error::shown;
 
 /// What an archive begins with, and each of its entries.
 pub(super) const ENTRY: &[u8] = b"PK\x03\x04";
@@ -43,6 +46,8 @@ pub(super) struct Archive<'a> {
 struct Line {
     /// Where the entry begins in the file.
     start: usize,
+    /// Where what follows it begins: another entry, or the directory.
+    next: usize,
     size: usize,
     /// Whether its bytes are the file that was put in, neither compressed nor encrypted.
     plain: bool,
@@ -60,12 +65,18 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// What is wrong with the file.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Problem> {
-        let entries = directory(bytes).ok_or_else(|| "is not a whole archive of PyTorch".to_owned())?;
-        let folder = entries.keys().find_map(|name| {
+        let Directory { lines, start } =
+            directory(bytes).ok_or_else(|| "is not a whole archive of PyTorch".to_owned())?;
+        let entries = entries(lines, start)?;
+        let mut folders = entries.keys().filter_map(|name| {
             let folder = std::str::from_utf8(name.strip_suffix(b"data.pkl")?).ok()?;
-            (folder.find('/') == folder.len().checked_sub(1)).then(|| folder.to_owned())
+            (folder.find('/') == folder.len().checked_sub(1)).then_some(folder)
         });
-        let folder = folder.ok_or_else(|| "is an archive without a checkpoint in it".to_owned())?;
+        let folder = folders.next().ok_or_else(|| "is an archive without a checkpoint in it".to_owned())?;
+        if folders.next().is_some() {
+            return Err("is an archive with several checkpoints in it".to_owned().into());
+        }
+        let folder = folder.to_owned();
         Ok(Self { bytes, entries, folder })
     }
 
@@ -86,35 +97,88 @@ impl<'a> Archive<'a> {
                 CONVERT,
             ));
         }
-        let damaged = || format!("is a damaged archive: its entry `{}{name}` does not lie in it", self.folder);
-        Ok(Some(plain(self.bytes, line).ok_or_else(damaged)?))
+        let name = self.full(name);
+        let damaged = |what: &str| format!("is a damaged archive: its entry `{}` {what}", shown(&name));
+        let there = named(self.bytes, line.start).ok_or_else(|| damaged("does not lie in it"))?;
+        if there != name.as_bytes() {
+            let there = String::from_utf8_lossy(there);
+            return Err(damaged(&format!("lies where `{}` does", shown(&there))).into());
+        }
+        let plain = plain(self.bytes, line).ok_or_else(|| damaged("does not lie in it"))?;
+        if plain.start + plain.bytes.len() > line.next {
+            return Err(damaged("reaches into what follows it").into());
+        }
+        Ok(Some(plain))
     }
 
     fn line(&self, name: &str) -> Option<&Line> {
-        self.entries.get(format!("{}{name}", self.folder).as_bytes())
+        self.entries.get(self.full(name).as_bytes())
+    }
+
+    fn full(&self, name: &str) -> String {
+        format!("{}{name}", self.folder)
     }
 }
 
-/// The bytes of an entry. Its own header has a name and extra fields of other lengths than the directory's.
+/// The bytes of an entry. Its own header has extra fields of another length than the directory's.
 fn plain<'a>(bytes: &'a [u8], line: &Line) -> Option<Plain<'a>> {
     let header = record(bytes, line.start, ENTRY_SIZE, ENTRY)?;
     let start = line.start.checked_add(ENTRY_SIZE + number(header, 26, 2)? + number(header, 28, 2)?)?;
     Some(Plain { bytes: bytes.get(start..start.checked_add(line.size)?)?, start })
 }
 
-/// The lines of the directory by the names of their entries; nothing where it is not whole.
-fn directory(bytes: &[u8]) -> Option<HashMap<&[u8], Line>> {
-    let (count, mut rest) = lines(bytes)?;
+/// The name that an entry has where it lies.
+fn named(bytes: &[u8], start: usize) -> Option<&[u8]> {
+    let header = record(bytes, start, ENTRY_SIZE, ENTRY)?;
+    let start = start.checked_add(ENTRY_SIZE)?;
+    bytes.get(start..start.checked_add(number(header, 26, 2)?)?)
+}
+
+/// The lines of the directory by the names of their entries, each of which is there once, at a place of its own.
+fn entries(mut lines: Vec<(&[u8], Line)>, directory: usize) -> Result<HashMap<&[u8], Line>, String> {
+    let damaged = |name: &[u8], what: &str| {
+        format!("is a damaged archive: its entry `{}` {what}", shown(&String::from_utf8_lossy(name)))
+    };
+    lines.sort_by_key(|(_, line)| line.start);
+    let mut next = directory;
+    for (name, line) in lines.iter_mut().rev() {
+        if line.start >= next {
+            return Err(damaged(name, "begins where another one or the directory does"));
+        }
+        line.next = next;
+        next = line.start;
+    }
     let mut entries = HashMap::new();
+    for (name, line) in lines {
+        if entries.insert(name, line).is_some() {
+            return Err(damaged(name, "is there twice"));
+        }
+    }
+    Ok(entries)
+}
+
+/// The directory as it is written.
+struct Directory<'a> {
+    /// Names of entries, and what is said of each.
+    lines: Vec<(&'a [u8], Line)>,
+    /// Where it begins in the file.
+    start: usize,
+}
+
+/// Reads the directory; nothing where it is not whole.
+fn directory(bytes: &[u8]) -> Option<Directory<'_>> {
+    let (count, start, mut rest) = lines(bytes)?;
+    // Not reserved: the number is the file's word, and each line that is there has taken bytes.
+    let mut lines = Vec::new();
     for _ in 0..count {
         let header = record(rest, 0, LINE_SIZE, LINE)?;
         let name_end = LINE_SIZE + number(header, 28, 2)?;
         let extra_end = name_end + number(header, 30, 2)?;
         let line = line(header, rest.get(name_end..extra_end)?)?;
-        entries.insert(rest.get(LINE_SIZE..name_end)?, line);
+        lines.push((rest.get(LINE_SIZE..name_end)?, line));
         rest = rest.get(extra_end + number(header, 32, 2)?..)?;
     }
-    Some(entries)
+    Some(Directory { lines, start })
 }
 
 fn line(header: &[u8], extra: &[u8]) -> Option<Line> {
@@ -125,7 +189,7 @@ fn line(header: &[u8], extra: &[u8]) -> Option<Line> {
     let whole = either(number(header, 24, 4)?)?;
     let size = either(number(header, 20, 4)?)?;
     let start = either(number(header, 42, 4)?)?;
-    Some(Line { start, size, plain: method == 0 && flags & 1 == 0 && size == whole })
+    Some(Line { start, next: start, size, plain: method == 0 && flags & 1 == 0 && size == whole })
 }
 
 /// The numbers of an extra field for large archives, if there is one.
@@ -141,8 +205,8 @@ fn large_numbers(mut extra: &[u8]) -> impl Iterator<Item = usize> {
     found.chunks_exact(8).map_while(|bytes| number(bytes, 0, 8))
 }
 
-/// How many lines the directory has, and its bytes.
-fn lines(bytes: &[u8]) -> Option<(usize, &[u8])> {
+/// How many lines the directory has, where it begins, and its bytes.
+fn lines(bytes: &[u8]) -> Option<(usize, usize, &[u8])> {
     let end = bytes.len().checked_sub(END_SIZE)?;
     let record_at_end = record(bytes, end, END_SIZE, END)?;
     let large = end
@@ -155,7 +219,7 @@ fn lines(bytes: &[u8]) -> Option<(usize, &[u8])> {
         }
         None => (number(record_at_end, 10, 2)?, number(record_at_end, 12, 4)?, number(record_at_end, 16, 4)?),
     };
-    Some((count, bytes.get(start..start.checked_add(size)?)?))
+    Some((count, start, bytes.get(start..start.checked_add(size)?)?))
 }
 
 /// The record of that size at a place, if it begins as it should.

@@ -1,4 +1,9 @@
 //! The directory of a GGUF file: its header, with the names that tensors had before llama.cpp converted them.
+//!
+//! The format puts each tensor at a multiple of the alignment and gives every byte to one tensor at most: a matrix that two
+//! modules share is stored once, under one name. An offset that breaks this is damaged, and what lies there are other values.
+
+use std::collections::HashSet;
 
 use candle_core::quantized::GgmlDType;
 
@@ -42,9 +47,14 @@ pub(super) fn directory(bytes: &[u8], names: &mut Option<Names>) -> Result<Direc
         Some(names) if follows_another(&header.metadata).map_err(unreadable)? => *names,
         names => *names.insert(Names::read(&header.metadata).map_err(unreadable)?),
     };
-    let mut tensors = Vec::new();
+    check_places(&header)?;
+    let mut tensors: Directory = Vec::new();
+    let mut seen = HashSet::new();
     for tensor in &header.tensors {
         let (name, change) = names.architecture.original(tensor.name);
+        if !seen.insert(name.clone()) {
+            return Err(damaged(tensor, &format!("is there twice (`{}` before its conversion)", shown(&name))).into());
+        }
         let layout = match change {
             Change::None => Layout::Rows,
             Change::PlusOne => Layout::RowsPlusOne,
@@ -56,8 +66,52 @@ pub(super) fn directory(bytes: &[u8], names: &mut Option<Names>) -> Result<Direc
     Ok(tensors)
 }
 
+fn damaged(tensor: &TensorInfo<'_>, what: &str) -> String {
+    format!("is a damaged GGUF file: the tensor `{}` {what}", shown(tensor.name))
+}
+
+/// No tensor begins between two multiples of the alignment, or inside another one. There may be gaps.
+fn check_places(header: &Header<'_>) -> Result<(), String> {
+    let mut tensors: Vec<_> = header.tensors.iter().collect();
+    tensors.sort_by_key(|tensor| tensor.offset);
+    let mut last: Option<(&TensorInfo<'_>, usize)> = None;
+    for tensor in tensors {
+        if !tensor.offset.is_multiple_of(header.alignment) {
+            let what = format!("begins at byte {}, not at a multiple of {}", tensor.offset, header.alignment);
+            return Err(damaged(tensor, &what));
+        }
+        let end = tensor.offset.saturating_add(size(tensor));
+        if let Some((other, other_end)) =
+            last.filter(|(_, other_end)| tensor.offset < *other_end && tensor.offset < end)
+        {
+            let (byte, other) = (tensor.offset, shown(other.name));
+            return Err(damaged(
+                tensor,
+                &format!("begins at byte {byte}, inside the tensor `{other}`, which ends at {other_end}"),
+            ));
+        }
+        if last.is_none_or(|(_, other_end)| end > other_end) {
+            last = Some((tensor, end));
+        }
+    }
+    Ok(())
+}
+
+/// How many bytes a tensor takes, also one of a type that is not read. What nobody knows the size of takes none: types that are
+/// newer than this, rows that are not whole blocks, and more than memory could hold, which is refused where it is read.
+fn size(tensor: &TensorInfo<'_>) -> usize {
+    let Some((_, _, numbers, bytes)) = UNREAD_TYPES.iter().find(|(kind, ..)| *kind == tensor.kind) else {
+        return number_type(tensor.kind).size_of(&tensor.shape).unwrap_or(0);
+    };
+    let blocks =
+        tensor.shape.last().filter(|columns| columns.is_multiple_of(*numbers)).map(|columns| columns / numbers);
+    let rows = tensor.shape.iter().rev().skip(1);
+    let blocks = blocks.and_then(|blocks| rows.copied().try_fold(blocks, usize::checked_mul));
+    blocks.and_then(|blocks| blocks.checked_mul(*bytes)).unwrap_or(0)
+}
+
 fn entry(header: &Header<'_>, tensor: &TensorInfo<'_>, layout: Layout) -> Result<Entry, String> {
-    let damaged = |what: &str| format!("is a damaged GGUF file: the tensor `{}` {what}", shown(tensor.name));
+    let damaged = |what: &str| damaged(tensor, what);
     let numbers = number_type(tensor.kind);
     let shape = tensor.shape.clone();
     if !numbers.divides(shape.last().copied().unwrap_or(1)) {
@@ -76,9 +130,29 @@ fn entry(header: &Header<'_>, tensor: &TensorInfo<'_>, layout: Layout) -> Result
     Ok(Entry { shape, numbers, range, layout })
 }
 
+/// The types of ggml that are not read: its number and name, how many numbers are stored together, and in how many bytes.
+const UNREAD_TYPES: [(u32, &str, usize, usize); 17] = [
+    (16, "IQ2_XXS", 256, 66),
+    (17, "IQ2_XS", 256, 74),
+    (18, "IQ3_XXS", 256, 98),
+    (19, "IQ1_S", 256, 50),
+    (20, "IQ4_NL", 32, 18),
+    (21, "IQ3_S", 256, 110),
+    (22, "IQ2_S", 256, 82),
+    (23, "IQ4_XS", 256, 136),
+    (24, "I8", 1, 1),
+    (25, "I16", 1, 2),
+    (26, "I32", 1, 4),
+    (27, "I64", 1, 8),
+    (28, "F64", 1, 8),
+    (29, "IQ1_M", 256, 56),
+    (34, "TQ1_0", 256, 54),
+    (35, "TQ2_0", 256, 66),
+    (39, "MXFP4", 32, 17),
+];
+
 /// The type that ggml gives that number.
 fn number_type(kind: u32) -> NumberType {
-    let other = |name: &str| NumberType::Other(name.to_owned());
     match kind {
         0 => NumberType::F32,
         1 => NumberType::F16,
@@ -93,18 +167,11 @@ fn number_type(kind: u32) -> NumberType {
         12 => NumberType::Blocks(GgmlDType::Q4K),
         13 => NumberType::Blocks(GgmlDType::Q5K),
         14 => NumberType::Blocks(GgmlDType::Q6K),
-        16 => other("IQ2_XXS"),
-        17 => other("IQ2_XS"),
-        18 => other("IQ3_XXS"),
-        19 => other("IQ1_S"),
-        20 => other("IQ4_NL"),
-        21 => other("IQ3_S"),
-        22 => other("IQ2_S"),
-        23 => other("IQ4_XS"),
-        29 => other("IQ1_M"),
-        34 => other("TQ1_0"),
-        35 => other("TQ2_0"),
-        39 => other("MXFP4"),
-        number => NumberType::Other(format!("{number} of ggml")),
+        number => NumberType::Other(
+            UNREAD_TYPES
+                .iter()
+                .find(|(kind, ..)| *kind == number)
+                .map_or_else(|| format!("{number} of ggml"), |(_, name, ..)| (*name).to_owned()),
+        ),
     }
 }

@@ -23,7 +23,7 @@ use stored::Layout;
 pub(crate) use stored::{NumberType, Share, Stored};
 
 use crate::error::{Error, ErrorCode, Result};
-use crate::files::map;
+use crate::files::{Access, map};
 
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
@@ -96,12 +96,12 @@ impl Weights {
     /// # Errors
     /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path; [`ErrorCode::InvalidFile`] naming the file when
     /// it is truncated or its header is not one.
-    pub fn open(source: &WeightSource) -> Result<Self> {
+    pub fn open(source: &WeightSource, access: Access) -> Result<Self> {
         let mut weights = Self { files: Vec::new(), tensors: HashMap::new(), names: None };
         match source {
             WeightSource::Files(paths) => {
                 for path in paths {
-                    weights.add(path.display().to_string(), Bytes::Mapped(map(path)?))?;
+                    weights.add(path.display().to_string(), Bytes::Mapped(map(path, access)?))?;
                 }
             }
             WeightSource::Bytes(bytes) => weights.add("the built-in model".to_owned(), Bytes::Static(bytes))?,

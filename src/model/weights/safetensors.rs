@@ -1,18 +1,16 @@
 //! The directory of a safetensors file: its header.
 
-use safetensors::{Dtype, SafeTensors};
+use safetensors::Dtype;
 
 use super::{Directory, Entry, Layout, NumberType};
+use crate::safetensors_file;
 
 /// The tensors of a file.
 ///
 /// # Errors
 /// What is wrong with the file, as the end of a sentence that begins with its name.
 pub(super) fn directory(bytes: &[u8]) -> Result<Directory, String> {
-    let (header, metadata) =
-        SafeTensors::read_metadata(bytes).map_err(|error| format!("is not a whole safetensors file: {error}"))?;
-    // The eight bytes before the header hold its length.
-    let start = header + 8;
+    let (start, metadata) = safetensors_file::header(bytes)?;
     let entries = metadata.tensors().into_iter().map(|(name, info)| {
         let (first, end) = info.data_offsets;
         let numbers = match info.dtype {

@@ -5,7 +5,7 @@
 //! on every use and nests them, so that a small hostile file ends the process, and prints what it does not know;
 //! [`pickle`](super::pickle) takes memory in proportion to the file.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::archive::{self, Archive};
 use super::pickle::{Id, Pickle, Value};
@@ -54,11 +54,12 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
     let mut tensors = Vec::new();
     // A pickle may set one long name a million times, which must be neither copied nor compared as often.
     let mut seen = HashSet::new();
+    let mut types = HashMap::new();
     // Where a name is set twice, the last one holds.
     for (name, value) in state(&pickle)?.iter().rev() {
         let Some(name) = pickle.text(*name).filter(|_| seen.insert(*name)) else { continue };
         let entry = match pickle.value(*value) {
-            Value::Call("_rebuild_tensor_v2", arguments) => tensor(&pickle, *arguments, &archive, name)?,
+            Value::Call("_rebuild_tensor_v2", arguments) => tensor(&pickle, *arguments, &archive, name, &mut types)?,
             Value::Call(other, _) => Entry {
                 shape: Vec::new(),
                 numbers: NumberType::Other(format!("`{}`", shown(other))),
@@ -83,8 +84,15 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
     Ok(inner.and_then(|(_, value)| dictionary(*value)).unwrap_or(all))
 }
 
-/// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter here.
-fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &Archive<'_>, name: &str) -> Result<Entry, Problem> {
+/// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter here. `types`
+/// are those of the storages so far. Tensors may be views of one storage, and share numbers there, but these are of one type.
+fn tensor<'a>(
+    pickle: &Pickle<'a>,
+    arguments: Id,
+    archive: &Archive<'_>,
+    name: &str,
+    types: &mut HashMap<&'a str, &'a str>,
+) -> Result<Entry, Problem> {
     let damaged = |what: &str| Problem::from(format!("is a damaged checkpoint: the tensor `{}` {what}", shown(name)));
     let view = || {
         let &[storage, offset, sizes, strides, ..] = pickle.items(arguments)? else { return None };
@@ -97,6 +105,10 @@ fn tensor(pickle: &Pickle<'_>, arguments: Id, archive: &Archive<'_>, name: &str)
     let (class, key, count, offset, (shape, strides)) = view().ok_or_else(|| damaged("is not described as one"))?;
     if shape.len() != strides.len() {
         return Err(damaged("has not as many strides as sides"));
+    }
+    if let Some(other) = types.insert(key, class).filter(|other| *other != class) {
+        let (class, other) = (shown(class), shown(other));
+        return Err(damaged(&format!("lies in a storage of `{class}`, which is one of `{other}` for another tensor")));
     }
     let unread = |kind: &str| {
         let numbers = NumberType::Other(format!("`{}`{kind}", shown(class)));

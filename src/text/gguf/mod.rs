@@ -5,19 +5,18 @@
 //! [`sentence_piece`] for Llama 2, Mistral, Phi-3 and Gemma, [`byte_level`] for the others. A name that is not known here is an
 //! error, because a tokenizer that is nearly right gives wrong ids without a word.
 
-mod byte_level;
+pub(super) mod byte_level;
 mod sentence_piece;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::processors::template::{SpecialToken, TemplateProcessing};
 use tokenizers::{DecoderWrapper, NormalizerWrapper, PreTokenizerWrapper, TruncationDirection};
 
 use self::vocabulary::{NamedTokens, Vocabulary};
+use super::pipeline::{Pipeline, caught};
 use super::tokenizer::{Tokenizer, parse};
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::gguf::{Metadata, missing};
@@ -26,6 +25,8 @@ use crate::gguf::{Metadata, missing};
 const MODEL: &str = "tokenizer.ggml.model";
 /// A whole `tokenizer.json`, where a file has it.
 const WHOLE: &str = "tokenizer.huggingface.json";
+/// What describes a tokenizer otherwise.
+const DESCRIPTION: &str = "the keys `tokenizer.ggml.*`";
 
 /// What a kind of tokenizer has besides its vocabulary.
 struct Layout {
@@ -55,13 +56,14 @@ impl Tokenizer {
         let architecture = metadata.text("general.architecture")?.unwrap_or_default();
         let length = metadata.size(&format!("{architecture}.context_length"))?;
         let limit = length.into_iter().chain(max_tokens).min();
-        let (inner, named) = if let Some(json) = metadata.text(WHOLE)? {
-            let inner = parse(json.as_bytes()).map_err(|error| error.within(WHOLE))?;
-            (inner, NamedTokens::read(metadata, u32::MAX as usize)?)
+        let (pipeline, named) = if let Some(json) = metadata.text(WHOLE)? {
+            let inner = parse(json.as_bytes(), WHOLE)?;
+            (Pipeline::new(inner, WHOLE), NamedTokens::read(metadata, u32::MAX as usize)?)
         } else {
-            described(metadata, architecture)?
+            let (inner, named) = described(metadata, architecture)?;
+            (Pipeline::new(inner, DESCRIPTION), named)
         };
-        Self::assemble(inner, named.ids().collect(), named.cls, limit, TruncationDirection::Right)
+        Self::assemble(pipeline, named.ids().collect(), named.cls, limit, TruncationDirection::Right)
     }
 }
 
@@ -110,10 +112,8 @@ fn described(metadata: &Metadata<'_>, architecture: &str) -> Result<(tokenizers:
 /// Has the crate build a tokenizer. It panics on some contradictions; a file is the user's, so one that was not seen before must be
 /// an error too.
 fn guarded(build: impl FnOnce() -> tokenizers::Result<tokenizers::Tokenizer>) -> Result<tokenizers::Tokenizer> {
-    // What is half done is dropped.
-    let built = catch_unwind(AssertUnwindSafe(build)).unwrap_or_else(|_| Err("they contradict themselves".into()));
-    built.map_err(|error| {
-        Error::new(ErrorCode::InvalidFile, format!("the keys `tokenizer.ggml.*` make no tokenizer: {error}"))
+    caught(build).map_err(|error| {
+        Error::new(ErrorCode::InvalidFile, format!("{DESCRIPTION} make no tokenizer: {error}"))
             .hint("get the file again, or put the model's tokenizer.json beside it")
     })
 }

@@ -65,7 +65,7 @@ fn agrees_with_the_original(name: &str) {
     assert_eq!(hash(&tokenizer.vocabulary()), expected["vocabulary_fnv1a"].as_str().unwrap());
     for expected in expected["texts"].as_array().unwrap() {
         let text = texts[expected["text"].as_u64().unwrap() as usize].as_str().unwrap();
-        let encoding = tokenizer.inner.encode_char_offsets(text, true).unwrap();
+        let encoding = tokenizer.pipeline.inner.encode_char_offsets(text, true).unwrap();
         let ids: Vec<i64> = encoding.get_ids().iter().map(|&id| i64::from(id)).collect();
         assert_eq!(ids, numbers(&expected["ids"]), "ids of {text:?}: {:?}", encoding.get_tokens());
         assert_eq!(steps(encoding.get_offsets()), numbers(&expected["characters"]), "offsets of {text:?}");
@@ -226,7 +226,7 @@ impl File {
     }
 
     fn ids(&self, text: &str) -> Vec<u32> {
-        self.open().unwrap().inner.encode(text, true).unwrap().get_ids().to_vec()
+        self.open().unwrap().pipeline.inner.encode(text, true).unwrap().get_ids().to_vec()
     }
 
     /// The file is refused in words that name the key and that say what to do.
@@ -294,7 +294,7 @@ fn merges_are_listed_by_score_and_then_by_the_ids_of_their_parts() {
         .with("tokens", texts(&["<unk>", "<s>", "</s>", "ba", "ab", "a", "b", "aba"]))
         .with("token_type", Field::Integers(vec![2, 3, 3, 1, 1, 1, 1, 1]))
         .with("scores", Field::Floats(vec![0.0, 0.0, 0.0, -2.0, -1.0, -9.0, -9.0, -3.0]));
-    let listed = serde_json::to_value(&file.open().unwrap().inner).unwrap()["model"]["merges"].clone();
+    let listed = serde_json::to_value(&file.open().unwrap().pipeline.inner).unwrap()["model"]["merges"].clone();
     assert_eq!(listed, serde_json::json!([["a", "b"], ["b", "a"], ["ab", "a"], ["a", "ba"]]));
 }
 

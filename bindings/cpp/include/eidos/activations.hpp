@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace eidos {
 
@@ -22,7 +23,7 @@ namespace eidos {
 enum class Granularity : std::uint32_t {
     /// Each token that is not a special one.
     token = EIDOS_GRANULARITY_TOKEN,
-    /// Each word, as the tokenizer's pre-tokenizer splits them.
+    /// Each word, as a WordRule cuts them.
     word = EIDOS_GRANULARITY_WORD,
     /// Each sentence.
     sentence = EIDOS_GRANULARITY_SENTENCE,
@@ -32,6 +33,16 @@ enum class Granularity : std::uint32_t {
     all_tokens = EIDOS_GRANULARITY_ALL_TOKENS,
     /// The first position of each text, which must be the tokenizer's classification token.
     cls_token = EIDOS_GRANULARITY_CLS_TOKEN,
+};
+
+/// Where a word ends.
+enum class WordRule : std::uint32_t {
+    /// As the tokenizer's pre-tokenizer splits words where it does, else as Unicode does (Gemma, Llama 2, Mistral, Phi-3).
+    automatic = EIDOS_WORD_RULE_AUTO,
+    /// As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word.
+    tokenizer = EIDOS_WORD_RULE_TOKENIZER,
+    /// At the word boundaries of Unicode (UAX #29).
+    unicode = EIDOS_WORD_RULE_UNICODE,
 };
 
 /// How the tokens of a unit become one row, column by column.
@@ -68,8 +79,17 @@ struct ActivationsOptions {
     /// How many bytes a shard has at most; 0 means 256 MiB.
     std::uint64_t shard_bytes = 0;
     /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-    /// shard. Empty means memory, and a temporary folder beyond the memory limit.
+    /// shard; a second call that writes into the same folder meanwhile is busy. Empty means memory, and files without a name in
+    /// the folder for temporary files beyond the memory limit.
     std::string folder = {};
+    /// Where a word ends.
+    WordRule word_rule = WordRule::automatic;
+    /// Whether the pieces of contractions get no row: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
+    /// behind it, in one unit with it or not. For tokens, words and sentences only.
+    bool stop_contractions = false;
+    /// Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+    /// tokens, words and sentences only.
+    std::vector<std::string> stop_units = {};
 };
 
 /// Where a unit stands: the index of its text, and its first byte and one past its last byte in that text's UTF-8.
@@ -81,10 +101,21 @@ struct UnitSpan {
 
 namespace detail {
 
+/// Options as eidos.h wants them, with the array that they point to.
+struct CActivationsOptions : eidos_activations_options {
+    explicit CActivationsOptions(const eidos_activations_options &options) : eidos_activations_options(options) {}
+    CActivationsOptions(const CActivationsOptions &) = delete;
+    CActivationsOptions(CActivationsOptions &&) = default;
+    CActivationsOptions &operator=(const CActivationsOptions &) = delete;
+    CActivationsOptions &operator=(CActivationsOptions &&) = delete;
+
+    std::vector<const char *> stop_unit_pointers;
+};
+
 /// Options as eidos.h wants them; they point into `options`.
-inline eidos_activations_options to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
+inline CActivationsOptions to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
 {
-    eidos_activations_options result = defaults(eidos_activations_options_init);
+    CActivationsOptions result(defaults(eidos_activations_options_init));
     result.granularity = static_cast<std::uint32_t>(options.granularity);
     result.aggregation = static_cast<std::uint32_t>(options.aggregation);
     result.threads = options.threads;
@@ -92,6 +123,12 @@ inline eidos_activations_options to_c(const ActivationsOptions &options EIDOS_LI
     result.memory_limit = options.memory_limit;
     result.shard_bytes = options.shard_bytes;
     result.folder = c_str_or_null(options.folder);
+    result.word_rule = static_cast<std::uint32_t>(options.word_rule);
+    result.stop_contractions = options.stop_contractions;
+    for (const std::string &unit : options.stop_units)
+        result.stop_unit_pointers.push_back(StringArg(unit).c_str());
+    result.stop_units = result.stop_unit_pointers.empty() ? nullptr : result.stop_unit_pointers.data();
+    result.stop_unit_count = result.stop_unit_pointers.size();
     return result;
 }
 
@@ -127,13 +164,21 @@ public:
                                            detail::unit_texts_of(unit_texts, rows.row_count()));
     }
 
-    /// Opens a folder that save(), or a collection into a folder, wrote. Rows are memory-mapped.
+    /// Opens a folder that save(), or a collection into a folder, wrote. Rows are memory-mapped: a program that cuts one of
+    /// the files while they are in use ends the process.
     [[nodiscard]] static Activations open(const StringArg &folder)
     {
         return detail::create<Activations>(eidos_activations_open, folder.c_str());
     }
 
-    /// Writes the activations to a folder, which is made where missing.
+    /// Opens a folder as open() does, with the rows read into memory (4 bytes a value) instead of mapped: what happens to the
+    /// files afterwards does not matter, and all rows are one view.
+    [[nodiscard]] static Activations open_copy(const StringArg &folder)
+    {
+        return detail::create<Activations>(eidos_activations_open_copy, folder.c_str());
+    }
+
+    /// Writes the activations to a folder, which is made where missing. While another call writes into it, the Error is busy.
     void save(const StringArg &folder, const Control &control = {}) const
     {
         control.call(eidos_activations_save, handle(), folder.c_str(), control.handle());
@@ -148,6 +193,9 @@ public:
     /// How many texts were longer than the model can read and lost their end.
     [[nodiscard]] std::size_t truncated_count() const { return eidos_activations_truncated_count(handle()); }
 
+    /// How many units got no row because the options name them.
+    [[nodiscard]] std::size_t left_out_count() const { return eidos_activations_left_out_count(handle()); }
+
     /// How many texts the activations were collected from; 0 for rows of your own.
     [[nodiscard]] std::size_t text_count() const { return eidos_activations_text_count(handle()); }
 
@@ -158,6 +206,12 @@ public:
     [[nodiscard]] std::optional<Granularity> granularity() const
     {
         return detail::enumerator_of<Granularity>(eidos_activations_granularity(handle()));
+    }
+
+    /// Where a word ended, tokenizer or unicode; nothing where rows do not stand for words.
+    [[nodiscard]] std::optional<WordRule> word_rule() const
+    {
+        return detail::enumerator_of<WordRule>(eidos_activations_word_rule(handle()));
     }
 
     /// How the tokens of a unit became one row; nothing for rows of your own.

@@ -56,6 +56,8 @@ enum class Status : std::int32_t {
     unusable_answer = EIDOS_UNUSABLE_ANSWER,
     /// The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
     budget_exhausted = EIDOS_BUDGET_EXHAUSTED,
+    /// Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+    busy = EIDOS_BUSY,
 };
 
 /// A status as a word (`invalid_argument`).

@@ -74,6 +74,9 @@ struct LoadOptions {
     std::string cache_folder = {};
     /// The hub's address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
     std::string endpoint = {};
+    /// Read the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads
+    /// then makes an Error and does not end the process. Loading takes as much memory more as the files have bytes.
+    bool copy = false;
 };
 
 /// How logits are computed. Results do not depend on it.
@@ -82,7 +85,7 @@ struct LogitsOptions {
     std::uint32_t threads = 0;
     /// How many tokens one batch holds at most; 0 means as many as have 64 MiB of logits, and no more than 512.
     std::uint64_t batch_tokens = 0;
-    /// The most bytes that the logits may take in memory; beyond it they go to a temporary folder. 0 means 4 GiB.
+    /// The most bytes that the logits may take in memory; beyond it they go to temporary files. 0 means 4 GiB.
     std::uint64_t memory_limit = 0;
 };
 
@@ -147,6 +150,7 @@ inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
     result.token = c_str_or_null(options.token);
     result.cache_folder = c_str_or_null(options.cache_folder);
     result.endpoint = c_str_or_null(options.endpoint);
+    result.copy = options.copy ? 1 : 0;
     return result;
 }
 
@@ -220,7 +224,7 @@ public:
                                                                        const ActivationsOptions &options = {},
                                                                        const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return collect(control, eidos_split_model_activations, handle(), texts.data(), texts.size(), &c_options);
     }
 
@@ -237,7 +241,7 @@ public:
     [[nodiscard]] std::vector<Activations> vocabulary_activations_per_split_point(const ActivationsOptions &options = {},
                                                                                   const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return collect(control, eidos_split_model_vocabulary_activations, handle(), &c_options);
     }
 
@@ -299,7 +303,7 @@ public:
     activations_of_token_ids_per_split_point(const TokenIds &sequences, const ActivationsOptions &options = {},
                                              const Control &control = {}) const
     {
-        const eidos_activations_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
         return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.counts.data(),
                        flat.counts.size(), &c_options);

@@ -60,7 +60,7 @@ interpret_top_inputs_of_texts(const Explainer &explainer, const SplitModel &mode
                               const Control &control = {})
 {
     const eidos_top_inputs_options c_options = detail::to_c(options);
-    const eidos_activations_options c_activations_options = detail::to_c(activations_options);
+    const auto c_activations_options = detail::to_c(activations_options);
     return control.create<Interpretation>(eidos_interpret_top_inputs_of_texts, explainer.handle(), model.handle(),
                                           texts.data(), texts.size(), &c_options, &c_activations_options);
 }
@@ -73,7 +73,7 @@ interpret_top_inputs_of_vocabulary(const Explainer &explainer, const SplitModel 
                                    const ActivationsOptions &activations_options = {}, const Control &control = {})
 {
     const eidos_top_inputs_options c_options = detail::to_c(options);
-    const eidos_activations_options c_activations_options = detail::to_c(activations_options);
+    const auto c_activations_options = detail::to_c(activations_options);
     return control.create<Interpretation>(eidos_interpret_top_inputs_of_vocabulary, explainer.handle(), model.handle(),
                                           &c_options, &c_activations_options);
 }

@@ -8,7 +8,7 @@ are made of, and says which inputs excite each concept most:
 using Eidos
 
 model = SplitModel("eidos:demo"; split = "model.layers.2.mlp")
-acts = activations(model, readlines("assets/demo-texts.txt"); granularity = :word)
+acts = activations(model, read_texts("assets/demo-texts.txt"); granularity = :word)
 explainer = fit(ICA(20), acts)
 meaning = top_inputs(explainer, acts; k = 10)
 ```
@@ -24,6 +24,7 @@ module Eidos
 
 import Libdl
 
+export read_texts
 export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
 export logits, logit_names, tokens
 export ICA, fit, Explainer, encode, decode, dictionary
@@ -38,6 +39,7 @@ include("handles.jl")
 include("options.jl")
 include("control.jl")
 include("MatrixView.jl")
+include("texts.jl")
 include("split_model.jl")
 include("activations.jl")
 include("logits.jl")

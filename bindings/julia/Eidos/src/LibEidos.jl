@@ -11,6 +11,7 @@ const UNUSABLE_ANSWER = Int32(16)
 
 abstract type eidos_error end
 abstract type eidos_control end
+abstract type eidos_texts end
 abstract type eidos_split_model end
 abstract type eidos_activations end
 abstract type eidos_explainer end
@@ -58,6 +59,16 @@ end
 
 # Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
 
+mutable struct eidos_texts_options
+    struct_size::UInt32
+    format::UInt32
+    field::Ptr{UInt8}
+    most_texts::UInt64
+    keep_empty::UInt32
+    reserved::UInt32
+    eidos_texts_options() = new()
+end
+
 mutable struct eidos_load_options
     struct_size::UInt32
     head::UInt32
@@ -69,6 +80,8 @@ mutable struct eidos_load_options
     token::Ptr{UInt8}
     cache_folder::Ptr{UInt8}
     endpoint::Ptr{UInt8}
+    copy::UInt32
+    reserved::UInt32
     eidos_load_options() = new()
 end
 
@@ -81,6 +94,10 @@ mutable struct eidos_activations_options
     memory_limit::UInt64
     shard_bytes::UInt64
     folder::Ptr{UInt8}
+    word_rule::UInt32
+    stop_contractions::UInt32
+    stop_units::Ptr{Cstring}
+    stop_unit_count::Csize_t
     eidos_activations_options() = new()
 end
 
@@ -233,6 +250,13 @@ end
 @c eidos_control_set_callback(control::Ptr{eidos_control}, callback::eidos_progress_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_free(control::Ptr{eidos_control})::Cvoid
 
+@c eidos_texts_options_init(options::Ptr{eidos_texts_options}, size::Csize_t)::eidos_status
+@long eidos_texts_read(path::Cstring, options::Ptr{eidos_texts_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_texts_count(texts::Ptr{eidos_texts})::Csize_t
+@c eidos_texts_get(texts::Ptr{eidos_texts}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_texts_array(texts::Ptr{eidos_texts}, out::Ptr{Ptr{Cstring}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_texts_free(texts::Ptr{eidos_texts})::Cvoid
+
 @c eidos_load_options_init(options::Ptr{eidos_load_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_load(id_or_path::Cstring, split_points::Ptr{Cstring}, split_point_count::Csize_t, options::Ptr{eidos_load_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_name(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
@@ -254,9 +278,11 @@ end
 @c eidos_activations_row_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_column_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_truncated_count(activations::Ptr{eidos_activations})::Csize_t
+@c eidos_activations_left_out_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_text_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_is_on_disk(activations::Ptr{eidos_activations})::Int32
 @c eidos_activations_granularity(activations::Ptr{eidos_activations})::UInt32
+@c eidos_activations_word_rule(activations::Ptr{eidos_activations})::UInt32
 @c eidos_activations_aggregation(activations::Ptr{eidos_activations})::UInt32
 @c eidos_activations_model(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring
 @c eidos_activations_split_point(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring
@@ -267,6 +293,7 @@ end
 @c eidos_activations_text(activations::Ptr{eidos_activations}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @long eidos_activations_save(activations::Ptr{eidos_activations}, folder::Cstring, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_activations_open(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_activations_open_copy(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_free(activations::Ptr{eidos_activations})::Cvoid
 
 @c eidos_logits_options_init(options::Ptr{eidos_logits_options}, size::Csize_t)::eidos_status

@@ -10,7 +10,9 @@ in the memory of the library, without a copy; linear algebra takes it like a `Ma
 * `model`, `split`: the model's name and the module path of the split point; empty for a matrix of your own.
 * `granularity`: what one column stands for (`:word`), and `aggregation`: how its tokens became one column (`:mean`);
   `nothing` for a matrix of your own.
+* `word_rule`: where a word ended, `:tokenizer` or `:unicode`; `nothing` where columns do not stand for words.
 * `truncated`: how many texts were longer than the model can read and lost their end.
+* `left_out`: how many units got no column because `stop_units` or `stop_contractions` named them.
 * `on_disk`: whether the numbers are memory-mapped from a folder.
 
 [`unit`](@ref), [`units`](@ref), [`unit_span`](@ref) and [`source_texts`](@ref) say what the columns stand for.
@@ -38,7 +40,9 @@ mutable struct Activations <: DenseMatrix{Float32}
     split::String
     granularity::Union{Symbol,Nothing}
     aggregation::Union{Symbol,Nothing}
+    word_rule::Union{Symbol,Nothing}
     truncated::Int
+    left_out::Int
     on_disk::Bool
     first::Ptr{Float32} # the numbers, once they were looked at and where they are one piece of memory; else NULL
     shards::Vector{MatrixView{LibEidos.eidos_activations}} # what keeps them alive
@@ -53,7 +57,9 @@ function Activations(handle::Handle{LibEidos.eidos_activations})
                     text(len -> LibEidos.eidos_activations_split_point(acts, len)),
                     chosen(LibEidos.eidos_activations_granularity(acts), GRANULARITIES),
                     chosen(LibEidos.eidos_activations_aggregation(acts), AGGREGATIONS),
+                    chosen(LibEidos.eidos_activations_word_rule(acts), WORD_RULES),
                     LibEidos.eidos_activations_truncated_count(acts),
+                    LibEidos.eidos_activations_left_out_count(acts),
                     LibEidos.eidos_activations_is_on_disk(acts) != 0,
                     C_NULL, [], ReentrantLock())
     end
@@ -95,18 +101,24 @@ closed after it.
 # Keywords
 * `granularity`: what one column stands for: a `:word`, `:token`, `:sentence` or `:sample` (a text), or each position with
   `:all_tokens`, or the first one with `:cls_token`.
+* `word_rule`: where a word ends: as the tokenizer's pre-tokenizer splits words (`:tokenizer`), or at the word boundaries of
+  Unicode (`:unicode`). `:auto` is the tokenizer's rule unless it splits nothing, as those of Gemma and Llama 2.
+* `stop_units`: units that get no column, such as stop words, by their text: without white space at its ends, in whatever
+  case. With `stop_contractions = true`, pieces of contractions get none: the apostrophe between letters, and `s`, `t`, `d`, `m`,
+  `ll`, `re` and `ve` behind it. Both for tokens, words and sentences only.
 * `aggregation`: how the tokens of a unit become one column: their `:mean`, `:sum`, `:max`, `:min`, `:signed_max` (the value
   of largest magnitude), or the `:first` or `:last` of them.
 * `folder`: where columns are written, in shards; an interrupted call with the same folder goes on where it stopped.
   Without it they are in memory.
-* `memory_limit`: bytes in memory, beyond which columns go to a temporary folder (4 GiB).
+* `memory_limit`: bytes in memory, beyond which columns go to temporary files (4 GiB).
 * `shard_bytes`: the most bytes of a shard (256 MiB).
 * `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
   Results do not depend on them.
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
-Throws an [`EidosError`](@ref): `:invalid_argument`, `:io`, `:mismatch` for a folder of another job, `:cancelled`, ...
+Throws an [`EidosError`](@ref): `:invalid_argument`, `:io`, `:mismatch` for a folder of another job, `:busy` for one
+that another call writes into, `:cancelled`, ...
 
 ```julia
 acts = activations(model, ["a warm and funny film", "too long by half"])
@@ -137,11 +149,14 @@ collect_activations(model, ::Vocabulary, options, control, out, err) =
     LibEidos.eidos_split_model_vocabulary_activations(model, options, control, out, length(out), err)
 
 activations_options(; granularity = :word, aggregation = :mean, threads = nothing, batch_tokens = nothing,
-                    memory_limit = nothing, shard_bytes = nothing, folder = nothing) =
+                    memory_limit = nothing, shard_bytes = nothing, folder = nothing, word_rule = :auto,
+                    stop_units = String[], stop_contractions = false) =
     Options{LibEidos.eidos_activations_options}(;
         granularity = choice(:granularity, granularity, GRANULARITIES),
         aggregation = choice(:aggregation, aggregation, AGGREGATIONS),
-        threads, batch_tokens, memory_limit, shard_bytes, folder)
+        threads, batch_tokens, memory_limit, shard_bytes, folder,
+        word_rule = choice(:word_rule, word_rule, WORD_RULES),
+        stop_contractions, stop_units = strings(stop_units), stop_unit_count = length(strings(stop_units)))
 
 # --- The numbers -------------------------------------------------------------------------------------------------------
 
@@ -288,7 +303,7 @@ end
 
 Writes activations to a folder, which is made where missing, an explainer to a `.safetensors` file, or an interpretation to
 a `.json` file. Every language reads them; in Julia with `open(Activations, folder)`, `open(Explainer, file)` and
-`open(Interpretation, file)`. Throws an [`EidosError`](@ref) of `:io`.
+`open(Interpretation, file)`. Throws an [`EidosError`](@ref) of `:io`, or of `:busy` while another call writes into the folder.
 """
 function save(folder::AbstractString, acts::Activations; progress = nothing, control = nothing)
     use(acts.handle) do pointer
@@ -299,13 +314,16 @@ function save(folder::AbstractString, acts::Activations; progress = nothing, con
 end
 
 """
-    open(Activations, folder)
+    open(Activations, folder; copy = false)
 
-Opens a folder that [`save`](@ref) or [`activations`](@ref) wrote. The numbers are memory-mapped.
+Opens a folder that [`save`](@ref) or [`activations`](@ref) wrote. The numbers are memory-mapped: a program that cuts one of the
+files while they are in use ends Julia. With `copy = true` they are read into memory, 4 bytes each, and what happens to the
+files does not matter.
 """
-function Base.open(::Type{Activations}, folder::AbstractString)
+function Base.open(::Type{Activations}, folder::AbstractString; copy = false)
     handle = Handle{LibEidos.eidos_activations}()
-    check(err -> LibEidos.eidos_activations_open(folder, handle, err))
+    open = Bool(copy) ? LibEidos.eidos_activations_open_copy : LibEidos.eidos_activations_open
+    check(err -> open(folder, handle, err))
     Activations(handle)
 end
 

@@ -7,7 +7,7 @@ Why a call failed.
 
 * `status`: whose fault it is, as a `Symbol`: `:invalid_argument`, `:invalid_handle`, `:not_found`, `:unknown_module`,
   `:invalid_file`, `:unsupported`, `:invalid_data`, `:mismatch`, `:io`, `:network`, `:access_denied`, `:cancelled`,
-  `:out_of_memory`, `:device`, `:unusable_answer`, `:budget_exhausted`, or `:internal` for a defect in Eidos.
+  `:out_of_memory`, `:device`, `:unusable_answer`, `:budget_exhausted`, `:busy`, or `:internal` for a defect in Eidos.
 * `message`: what is wrong, naming the thing.
 * `hint`: what to do about it; may be empty.
 * `details`: the facts, as a `Dict` from names (`"path"`, `"row"`) to values.

@@ -17,7 +17,7 @@ direction, or leave out a concept. With the numbers as they are, the logits are 
 these texts, or made from a matrix of your own, of which only the shape is known.
 
 # Keywords
-* `memory_limit`: bytes in memory, beyond which columns go to a temporary folder (4 GiB).
+* `memory_limit`: bytes in memory, beyond which columns go to temporary files (4 GiB).
 * `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
   Results do not depend on them.
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.

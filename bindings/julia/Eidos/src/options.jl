@@ -1,9 +1,11 @@
 # Choices by name, and options structs.
 
+const TEXT_FORMATS = (auto = 0, lines = 1, json_lines = 2)
 const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, causal_lm = 4, token_classification = 5, seq2seq_lm = 6)
 const DEVICES = (cpu = 0, cuda = 1)
 const NETWORKS = (auto = 0, offline = 1, online = 2)
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
+const WORD_RULES = (auto = 1, tokenizer = 2, unicode = 3)
 const AGGREGATIONS = (mean = 1, sum = 2, max = 3, min = 4, signed_max = 5, first = 6, last = 7)
 const ALGORITHMS = (parallel = 1, deflation = 2)
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
@@ -44,6 +46,7 @@ function Options{T}(; fields...) where {T}
 end
 
 # The functions that initialize have no error: their only fault would be a wrong size.
+initialize!(o::Options{LibEidos.eidos_texts_options}, size) = LibEidos.eidos_texts_options_init(o, size)
 initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load_options_init(o, size)
 initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eidos_activations_options_init(o, size)
 initialize!(o::Options{LibEidos.eidos_logits_options}, size) = LibEidos.eidos_logits_options_init(o, size)
@@ -69,6 +72,13 @@ function field(::Type{Ptr{Csize_t}}, name, value, roots)
     numbers = Vector{Csize_t}(value)
     push!(roots, numbers)
     pointer(numbers)
+end
+
+function field(::Type{Ptr{Cstring}}, name, value, roots)
+    texts = Base.cconvert.(Cstring, value)
+    pointers = Cstring[Base.unsafe_convert(Cstring, text) for text in texts]
+    push!(roots, texts, pointers)
+    pointer(pointers)
 end
 
 field(::Type{Ptr{Cvoid}}, name, callback::Ptr, roots) = callback

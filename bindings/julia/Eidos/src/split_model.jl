@@ -29,6 +29,8 @@ collector does, too. With a function as first argument (`do`), it is closed afte
 * `token`: an access token (`HF_TOKEN`, or the token file).
 * `cache_folder`: where downloads are kept (`HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`).
 * `endpoint`: the address of the hub (`HF_ENDPOINT`, or the Hugging Face Hub).
+* `copy = false`: read the files of weights into memory instead of mapping them, so that a program that cuts one of them while
+  the model loads makes an error and does not end Julia. Loading takes as much memory more as the files have bytes.
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
@@ -50,10 +52,11 @@ end
 
 function SplitModel(id::AbstractString; split = String[], head = :auto, device = :cpu, device_index = 0, network = :auto,
                     whole = false, revision = nothing, token = nothing, cache_folder = nothing, endpoint = nothing,
-                    progress = nothing, control = nothing)
+                    copy = false, progress = nothing, control = nothing)
     options = Options{LibEidos.eidos_load_options}(;
         head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES), device_index,
-        network = choice(:network, network, NETWORKS), whole = Bool(whole), revision, token, cache_folder, endpoint)
+        network = choice(:network, network, NETWORKS), whole = Bool(whole), revision, token, cache_folder, endpoint,
+        copy = Bool(copy))
     points = split isa AbstractVector ? split_point.(split) : [split_point(split)]
     handle = Handle{LibEidos.eidos_split_model}()
     long_call(control, progress) do control

@@ -28,6 +28,22 @@ end
     @test status(() -> activations(model, [String([0x63, 0xe9])])) == :invalid_argument
 end
 
+@testset "rules of words, and units without a column" begin
+    text = "The film isn't the best."
+    words = activations(model, text)
+    @test words.word_rule === :tokenizer
+    @test units(words) == ["The", " film", " isn", "'t", " the", " best", "."]
+    others = activations(model, text; word_rule = :unicode)
+    @test others.word_rule === :unicode
+    @test units(others) == ["The", " film", " isn't", " the", " best", "."]
+    fewer = activations(model, text; stop_units = ["the", "."], stop_contractions = true)
+    @test units(fewer) == [" film", " isn", " best"] && fewer.left_out == 4
+    @test activations(model, text; granularity = :sample).word_rule === nothing
+    @test_throws ArgumentError activations(model, text; word_rule = :letters)
+    @test_throws ArgumentError activations(model, text; stop_units = ["a\0b"])
+    @test status(() -> activations(model, text; stop_units = [" "])) == :invalid_argument
+end
+
 @testset "granularities and aggregations" begin
     for granularity in keys(Eidos.GRANULARITIES)
         granularity === :cls_token && continue
@@ -123,7 +139,12 @@ end
             @test (again.model, again.split, again.granularity) == (acts.model, acts.split, acts.granularity)
             @test unit_span(again, 7) == unit_span(acts, 7)
         end
+        open(Activations, path; copy = true) do again
+            @test again == acts && !again.on_disk
+        end
         @test status(() -> open(Activations, joinpath(folder, "none"))) == :not_found
+        @test status(() -> open(Activations, ""; copy = true)) == :invalid_argument
+        @test status(() -> activations(model, FEW; folder = "")) == :invalid_argument
         @test status(() -> save("/proc/no/such", acts)) in (:io, :not_found)
     end
 end

@@ -22,7 +22,8 @@ end
 
 @testset "options" begin
     model = SplitModel("eidos:demo"; split = SPLIT, head = :base, device = :cpu, network = :offline, revision = "main",
-                       token = "secret", cache_folder = tempdir(), endpoint = "http://localhost")
+                       token = "secret", cache_folder = tempdir(), endpoint = "http://localhost",
+                       copy = true)
     @test isopen(model)
     @test_throws ArgumentError SplitModel("eidos:demo"; head = :none)
     @test_throws ArgumentError SplitModel("eidos:demo"; device = :tpu)

@@ -1,0 +1,40 @@
+//! What the benches share: their command line and their texts.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// The command line: `--name value` pairs.
+pub struct Arguments(BTreeMap<String, String>);
+
+impl Arguments {
+    pub fn read() -> Self {
+        let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+        let pairs = words.chunks(2).map(|pair| (pair[0].trim_start_matches("--").to_owned(), pair[1].clone()));
+        Self(pairs.collect())
+    }
+
+    pub fn text(&self, name: &str) -> &str {
+        self.0.get(name).unwrap_or_else(|| panic!("--{name} is missing"))
+    }
+
+    pub fn number(&self, name: &str, default: usize) -> usize {
+        self.0.get(name).map_or(default, |value| value.parse().expect("a number"))
+    }
+}
+
+pub fn round(value: f64, digits: i32) -> f64 {
+    (value * 10_f64.powi(digits)).round() / 10_f64.powi(digits)
+}
+
+/// The field `text` of JSON lines, or `limit` of them spread evenly over the file.
+pub fn read_texts(path: &str, limit: usize) -> Vec<String> {
+    let content = std::fs::read_to_string(path).expect("the texts");
+    let text = |line: &str| serde_json::from_str::<Value>(line).unwrap()["text"].as_str().unwrap().to_owned();
+    let texts: Vec<String> = content.lines().map(text).collect();
+    if limit == 0 || limit >= texts.len() {
+        return texts;
+    }
+    let step = texts.len() / limit;
+    texts.into_iter().step_by(step).take(limit).collect()
+}

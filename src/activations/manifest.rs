@@ -1,0 +1,170 @@
+//! `manifest.json`: what a folder of activations says of itself, and which of its shards are complete.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::matrix::About;
+use super::provenance::Provenance;
+use crate::error::{Error, ErrorCode, Result};
+use crate::files::{read_limited, write_atomically};
+use crate::text::WordRule;
+
+const FORMAT: &str = "eidos.activations";
+const VERSION: u32 = 1;
+pub(super) const MANIFEST: &str = "manifest.json";
+/// The fingerprint of a folder that [`super::Activations::save`] writes. Nothing goes on from it: a save begins anew.
+pub(super) const SAVED: &str = "saved";
+/// A manifest lists shards of many megabytes; one of more than this is not a manifest.
+const MANIFEST_LIMIT: u64 = 64 << 20;
+
+/// What a folder of activations says of itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Manifest {
+    format: String,
+    version: u32,
+    pub(super) row_count: usize,
+    pub(super) column_count: usize,
+    dtype: String,
+    #[serde(flatten)]
+    pub(super) provenance: Provenance,
+    pub(super) truncated_count: usize,
+    #[serde(default)]
+    pub(super) left_out_count: usize,
+    /// What the rows, the units and the shards are a function of: a run goes on only where this is the same. [`SAVED`]
+    /// where a matrix was saved.
+    pub(super) fingerprint: String,
+    /// The complete shards, in the order of their rows.
+    pub(super) shards: Vec<ShardEntry>,
+}
+
+/// One complete shard.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ShardEntry {
+    pub(super) file: String,
+    pub(super) row_count: usize,
+}
+
+impl Manifest {
+    pub(super) fn new(rows: usize, columns: usize, about: &About, fingerprint: String) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            version: VERSION,
+            row_count: rows,
+            column_count: columns,
+            dtype: "f32".to_owned(),
+            provenance: about.provenance.clone(),
+            truncated_count: about.truncated_count,
+            left_out_count: about.left_out_count,
+            fingerprint,
+            shards: Vec::new(),
+        }
+    }
+
+    /// Reads the manifest of a folder and checks all that it says of itself.
+    ///
+    /// # Errors
+    /// Those of [`super::Activations::open`].
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let path = folder.join(MANIFEST);
+        let bytes = read_limited(&path, MANIFEST_LIMIT)?;
+        let manifest: Self =
+            serde_json::from_slice(&bytes).map_err(|error| damaged(&path, format!("is not a manifest: {error}")))?;
+        if manifest.format != FORMAT {
+            return Err(damaged(&path, format!("is of format `{}`, not `{FORMAT}`", manifest.format)));
+        }
+        if manifest.version > VERSION || manifest.dtype != "f32" {
+            let (version, dtype) = (manifest.version, &manifest.dtype);
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                format!(
+                    "`{}` is of version {version} with {dtype} rows; this Eidos reads version {VERSION} with f32 rows",
+                    path.display()
+                ),
+            )
+            .hint("update Eidos"));
+        }
+        let wrong = manifest.shards.iter().enumerate().find(|(index, shard)| shard.file != shard_file(*index));
+        if let Some((index, shard)) = wrong {
+            let (file, right) = (shard.file.escape_debug(), shard_file(index));
+            return Err(damaged(&path, format!("names a shard `{file}`, which must be `{right}`")));
+        }
+        let (rows, columns) = (manifest.row_count, manifest.column_count);
+        // No row takes more than memory can hold either, even where there are none.
+        let bytes = rows.max(1).checked_mul(columns).and_then(|values| values.checked_mul(size_of::<f32>()));
+        if columns == 0 || bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
+            return Err(damaged(&path, format!("says that there are {rows} rows of {columns} columns")));
+        }
+        let complete = manifest.shards.iter().try_fold(0_usize, |sum, shard| sum.checked_add(shard.row_count));
+        if complete.is_none_or(|rows| rows > manifest.row_count) {
+            return Err(damaged(&path, "lists more rows than it says there are"));
+        }
+        Ok(manifest)
+    }
+
+    /// Writes the manifest of a folder, as a whole.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Io`].
+    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+        let text = serde_json::to_vec_pretty(self)
+            .map_err(|error| Error::internal(format!("cannot write the manifest: {error}")))?;
+        write_atomically(&folder.join(MANIFEST), |writer| writer.write_all(&text))
+    }
+
+    /// How many rows lie in complete shards.
+    pub(super) fn complete_rows(&self) -> usize {
+        self.shards.iter().map(|shard| shard.row_count).sum()
+    }
+
+    /// Whether this is what a save left behind that was interrupted: nobody can open it.
+    pub(super) fn is_half_saved(&self) -> bool {
+        self.fingerprint == SAVED && self.complete_rows() < self.row_count
+    }
+
+    /// Whether a run with `wanted` may go on from the shards of this one. One from before there was a choice of words does not
+    /// name its rule; its fingerprint says which words they are.
+    pub(super) fn continues(&self, wanted: &Self) -> bool {
+        let mut same = Self { shards: Vec::new(), ..self.clone() };
+        same.provenance.word_rule = same.provenance.word_rule.or(wanted.provenance.word_rule);
+        same == Self { shards: Vec::new(), ..wanted.clone() }
+    }
+
+    /// What tells this run from `wanted`, as far as a manifest says.
+    pub(super) fn difference(&self, wanted: &Self) -> String {
+        let (ours, theirs) = (&self.provenance, &wanted.provenance);
+        let differs = |what, here: &Option<String>, there: &Option<String>| {
+            let name = |text: &Option<String>| text.as_ref().map_or("none".to_owned(), |text| format!("`{text}`"));
+            (here != there).then(|| format!("its {what} is {}, not {}", name(here), name(there)))
+        };
+        differs("model", &ours.model, &theirs.model)
+            .or_else(|| differs("split point", &ours.split_point, &theirs.split_point))
+            .or_else(|| (ours.granularity != theirs.granularity).then(|| "it has another granularity".to_owned()))
+            .or_else(|| {
+                let rule = |rule: Option<WordRule>| Some(rule?.name().to_owned());
+                let (here, there) = (rule(ours.word_rule), rule(theirs.word_rule));
+                here.as_ref().and_then(|_| differs("word rule", &here, &there))
+            })
+            .or_else(|| (ours.aggregation != theirs.aggregation).then(|| "it has another aggregation".to_owned()))
+            .unwrap_or_else(|| {
+                "it has other texts, other stop units, another tokenizer, other weights or other sizes of shards"
+                    .to_owned()
+            })
+    }
+}
+
+/// The name of a shard.
+pub(super) fn shard_file(index: usize) -> String {
+    format!("rows-{index:05}.safetensors")
+}
+
+pub(super) fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
+    Error::new(ErrorCode::InvalidFile, format!("`{}` {what}", path.display()))
+        .hint("restore the file, or collect the activations again")
+        .detail("path", path.display())
+}
+
+/// The split point that a folder's activations are of, where it holds any.
+pub(super) fn split_point_of(folder: &Path) -> Option<String> {
+    Manifest::read(folder).ok()?.provenance.split_point
+}

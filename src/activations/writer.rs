@@ -1,0 +1,181 @@
+//! Where shards are written, one after the other: into a folder that says which are complete, or into files without a name.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::manifest::{MANIFEST, Manifest, ShardEntry, shard_file};
+use super::matrix::{About, Activations};
+use super::storage::{Shard, Shards, Storage};
+use super::tables::{UNITS, is_units, read_units, write_shard, write_units};
+use crate::error::{Error, ErrorCode, Result};
+use crate::files::Access;
+
+/// What shards are written with.
+pub(super) enum ShardWriter {
+    Folder(FolderWriter),
+    Unnamed(UnnamedWriter),
+}
+
+impl ShardWriter {
+    /// How many rows are complete, from the first on.
+    pub(super) fn complete_rows(&self) -> usize {
+        match self {
+            Self::Folder(writer) => writer.manifest.complete_rows(),
+            Self::Unnamed(writer) => writer.complete_rows,
+        }
+    }
+
+    /// Writes the next rows as one shard and counts it as complete.
+    pub(super) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
+        match self {
+            Self::Folder(writer) => writer.write_shard(values),
+            Self::Unnamed(writer) => writer.write_shard(values),
+        }
+    }
+
+    /// The rows, memory-mapped, once all shards are written.
+    pub(super) fn finish(self, about: About) -> Result<Activations> {
+        match self {
+            Self::Folder(writer) => writer.finish(about),
+            Self::Unnamed(writer) => Ok(writer.finish(about)),
+        }
+    }
+}
+
+/// Writes shards into a folder, whose [`crate::files::FolderLock`] the caller holds.
+pub(super) struct FolderWriter {
+    folder: PathBuf,
+    manifest: Manifest,
+}
+
+impl FolderWriter {
+    /// Opens `folder` for the shards that `manifest` describes, which have `shard_rows` rows each. Complete shards of the
+    /// same run that are there already are kept; those of another run are an error, since somebody may want them.
+    pub(super) fn open(folder: &Path, manifest: Manifest, about: &About, shard_rows: &[usize]) -> Result<Self> {
+        if !folder.join(MANIFEST).exists() {
+            return Self::create(folder, manifest, about);
+        }
+        let mut writer = Self { folder: folder.to_owned(), manifest };
+        let found = Manifest::read(&writer.folder)?;
+        if !found.continues(&writer.manifest) {
+            let folder = writer.folder.display();
+            return Err(Error::new(
+                ErrorCode::Mismatch,
+                format!("`{folder}` holds activations of another run: {}", found.difference(&writer.manifest)),
+            )
+            .hint("choose another folder, or remove that one")
+            .detail("path", folder));
+        }
+        writer.manifest.shards = writer.whole_shards(&found, shard_rows);
+        // A disk that has lost shards may have lost the units as well.
+        let units = read_units(&writer.folder.join(UNITS), found.row_count);
+        if !units.is_ok_and(|(units, texts)| units.as_ref() == about.units.as_deref() && texts == *about.texts) {
+            write_units(&writer.folder.join(UNITS), about)?;
+        }
+        if writer.manifest != found {
+            writer.manifest.write(&writer.folder)?;
+        }
+        Ok(writer)
+    }
+
+    /// A writer that begins anew in `folder`, over what an interrupted one of ours left there, and writes what comes before
+    /// the first shard.
+    pub(super) fn create(folder: &Path, manifest: Manifest, about: &About) -> Result<Self> {
+        if !folder.join(MANIFEST).exists() {
+            check_free(folder)?;
+        }
+        let writer = Self { folder: folder.to_owned(), manifest };
+        write_units(&folder.join(UNITS), about)?;
+        writer.manifest.write(folder)?;
+        Ok(writer)
+    }
+
+    /// The leading shards of `found` that are really there, whole, and where this run puts them: a disk may have lost
+    /// what it promised.
+    fn whole_shards(&self, found: &Manifest, shard_rows: &[usize]) -> Vec<ShardEntry> {
+        let mut first_row = 0;
+        let is_whole = |(entry, rows): &(&ShardEntry, &usize)| {
+            let path = self.folder.join(&entry.file);
+            let shard = Shard::open(&path, first_row, entry.row_count, self.manifest.column_count, Access::Mapped);
+            first_row += entry.row_count;
+            entry.row_count == **rows && shard.is_ok()
+        };
+        found.shards.iter().zip(shard_rows).take_while(is_whole).map(|(entry, _)| entry.clone()).collect()
+    }
+
+    /// Writes the next rows as one shard and counts it as complete.
+    pub(super) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
+        let columns = self.manifest.column_count;
+        let row_count = values.len() / columns;
+        let file = shard_file(self.manifest.shards.len());
+        write_shard(&self.folder.join(&file), values, columns)?;
+        self.manifest.shards.push(ShardEntry { file, row_count });
+        self.manifest.write(&self.folder)
+    }
+
+    fn finish(self, about: About) -> Result<Activations> {
+        let (rows, columns) = (self.manifest.row_count, self.manifest.column_count);
+        let shards = map_shards(&self.folder, &self.manifest)?;
+        let storage = Storage::Shards(Shards::new(Some(self.folder), shards));
+        Ok(Activations::from_storage(storage, rows, columns, about))
+    }
+}
+
+/// Refuses a folder without a manifest that holds files of the names that ours have: somebody else wrote them.
+fn check_free(folder: &Path) -> Result<()> {
+    let entries = folder.read_dir().map_err(|error| Error::io(folder, "list", &error))?;
+    // The units come before the manifest, so they may be what was left of a run that ended between the two.
+    let foreign = |name: &OsStr| is_shard_file(name) || (name == UNITS && !is_units(&folder.join(UNITS)));
+    let Some(name) = entries.flatten().map(|entry| entry.file_name()).find(|name| foreign(name)) else { return Ok(()) };
+    let (folder, name) = (folder.display(), name.display());
+    Err(Error::new(
+        ErrorCode::Mismatch,
+        format!("`{folder}` holds a file `{name}`, but no `{MANIFEST}` that says what it is: it would be overwritten"),
+    )
+    .hint("choose another folder, or remove that file")
+    .detail("path", folder)
+    .detail("file", name))
+}
+
+fn is_shard_file(name: &OsStr) -> bool {
+    let number = name.to_str().and_then(|name| name.strip_prefix("rows-")?.strip_suffix(".safetensors"));
+    number.is_some_and(|number| number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
+/// The complete shards that a manifest lists.
+pub(super) fn map_shards(folder: &Path, manifest: &Manifest) -> Result<Vec<Shard>> {
+    let mut first_row = 0;
+    let shards = manifest.shards.iter().map(|entry| {
+        let path = folder.join(&entry.file);
+        let shard = Shard::open(&path, first_row, entry.row_count, manifest.column_count, Access::Mapped);
+        first_row += entry.row_count;
+        shard
+    });
+    shards.collect()
+}
+
+/// Writes shards into files that have no name, in the system's folder for temporary files. Nothing is left of them when
+/// the rows are freed or the process ends, however it ends.
+pub(super) struct UnnamedWriter {
+    rows: usize,
+    columns: usize,
+    complete_rows: usize,
+    shards: Vec<Shard>,
+}
+
+impl UnnamedWriter {
+    pub(super) fn new(rows: usize, columns: usize) -> Self {
+        Self { rows, columns, complete_rows: 0, shards: Vec::new() }
+    }
+
+    fn write_shard(&mut self, values: &[f32]) -> Result<()> {
+        self.shards.push(Shard::unnamed(self.complete_rows, values)?);
+        self.complete_rows += values.len() / self.columns;
+        Ok(())
+    }
+
+    fn finish(self, about: About) -> Activations {
+        let storage = Storage::Shards(Shards::new(None, self.shards));
+        Activations::from_storage(storage, self.rows, self.columns, about)
+    }
+}

@@ -1,0 +1,55 @@
+//! How files of texts are read.
+
+use std::path::Path;
+
+/// How the texts of a file are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[repr(u32)]
+pub enum TextFormat {
+    /// JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines.
+    #[default]
+    Auto = 0,
+    /// One text a line.
+    Lines = 1,
+    /// One JSON object a line, of which one field is the text.
+    JsonLines = 2,
+}
+
+impl TextFormat {
+    /// Whether a file is read as JSON lines.
+    pub(super) fn has_records(self, path: &Path) -> bool {
+        match self {
+            Self::Lines => false,
+            Self::JsonLines => true,
+            Self::Auto => path.extension().is_some_and(|extension| {
+                ["jsonl", "ndjson", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+            }),
+        }
+    }
+}
+
+/// How a file of texts is read.
+///
+/// ```
+/// use eidos::TextReaderOptions;
+/// let options = TextReaderOptions { field: "sentence".to_owned(), most: Some(1000), ..TextReaderOptions::default() };
+/// assert!(!options.keep_empty);
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextReaderOptions {
+    /// How the texts are written.
+    pub format: TextFormat,
+    /// The field of a JSON object that is the text.
+    pub field: String,
+    /// Keep texts that are empty or nothing but white space, so that there is one text for each line or JSON object.
+    /// Otherwise they are left out.
+    pub keep_empty: bool,
+    /// How many texts are read at most, from the beginning of the file; `None` reads all.
+    pub most: Option<usize>,
+}
+
+impl Default for TextReaderOptions {
+    fn default() -> Self {
+        Self { format: TextFormat::Auto, field: "text".to_owned(), keep_empty: false, most: None }
+    }
+}

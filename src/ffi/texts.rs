@@ -1,0 +1,220 @@
+//! Files of texts: one text a line, or JSON lines.
+
+use std::ffi::c_char;
+use std::ptr;
+use std::sync::OnceLock;
+
+use super::call::{call, get, run};
+use super::control::{control_or_default, eidos_control};
+use super::error::eidos_error;
+use super::handle::{Handle, handle};
+use super::options::{self, options};
+use super::status::eidos_status;
+use super::strings::{borrow_string, check_out, choice, optional_text, text, write_handle, write_len};
+use crate::corpus::{TextFormat, TextReader, TextReaderOptions, no_memory};
+use crate::error::{Error, ErrorCode, Result};
+use crate::text::StringTable;
+
+/// Texts that were read from a file. They never change: any number of threads may read them at the same time. Freed with
+/// `eidos_texts_free`.
+#[allow(non_camel_case_types)]
+pub struct eidos_texts {
+    _opaque: [u8; 0],
+}
+
+/// Texts as C borrows them.
+pub struct TextsValue {
+    texts: StringTable,
+    /// Where each text begins in the table; made when somebody asks for it.
+    pointers: OnceLock<Vec<TextPointer>>,
+}
+
+/// The address of a text, which ends in a NUL.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+struct TextPointer(#[allow(dead_code, reason = "C reads it")] *const c_char);
+
+// SAFETY: it points into a table beside it that never changes, and is only read.
+unsafe impl Send for TextPointer {}
+// SAFETY: as above.
+unsafe impl Sync for TextPointer {}
+
+impl TextsValue {
+    /// The addresses of all texts.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] for a text with a NUL, which C would cut there; [`ErrorCode::OutOfMemory`].
+    fn pointers(&self) -> Result<&[TextPointer]> {
+        if let Some(pointers) = self.pointers.get() {
+            return Ok(pointers);
+        }
+        let mut pointers = Vec::new();
+        pointers.try_reserve_exact(self.texts.len()).map_err(|_| no_memory())?;
+        for (index, text) in self.texts.iter().enumerate() {
+            if let Some(at) = text.find('\0') {
+                return Err(Error::new(ErrorCode::Unsupported, format!("text {index} has a NUL at byte {at}"))
+                    .hint("read it with eidos_texts_get, which gives its length, or take the NUL out of the file")
+                    .detail("text", index));
+            }
+            pointers.push(TextPointer(self.texts.get_with_nul(index).as_ptr().cast()));
+        }
+        Ok(self.pointers.get_or_init(|| pointers))
+    }
+}
+
+handle!(eidos_texts, TextsValue, 9);
+
+/// JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+pub const EIDOS_TEXT_FORMAT_AUTO: u32 = 0;
+/// One text a line.
+pub const EIDOS_TEXT_FORMAT_LINES: u32 = 1;
+/// One JSON object a line, of which one field is the text.
+pub const EIDOS_TEXT_FORMAT_JSON_LINES: u32 = 2;
+
+/// How a file of texts is read. Fill it with `eidos_texts_options_init` first; zero means the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_texts_options {
+    /// The size of this struct, set by `eidos_texts_options_init`.
+    pub struct_size: u32,
+    /// How the texts are written: one of `EIDOS_TEXT_FORMAT_*`. By default what the name of the file says.
+    pub format: u32,
+    /// The field of a JSON object that is the text. NULL: `text`.
+    pub field: *const c_char,
+    /// How many texts are read at most, from the beginning of the file; 0 reads all.
+    pub most_texts: u64,
+    /// 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By
+    /// default they are left out.
+    pub keep_empty: u32,
+    /// Always 0.
+    pub reserved: u32,
+}
+
+options!(
+    eidos_texts_options,
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        format: EIDOS_TEXT_FORMAT_AUTO,
+        field: ptr::null(),
+        most_texts: 0,
+        keep_empty: 0,
+        reserved: 0,
+    }
+);
+
+impl eidos_texts_options {
+    /// # Safety
+    /// `field` is NULL or NUL-terminated.
+    unsafe fn to_rust(self) -> Result<TextReaderOptions> {
+        let formats =
+            [(EIDOS_TEXT_FORMAT_LINES, TextFormat::Lines), (EIDOS_TEXT_FORMAT_JSON_LINES, TextFormat::JsonLines)];
+        let defaults = TextReaderOptions::default();
+        Ok(TextReaderOptions {
+            format: choice(self.format, "format", &formats)?,
+            // SAFETY: promised by the caller.
+            field: unsafe { optional_text(self.field, "field") }?.map_or(defaults.field, str::to_owned),
+            keep_empty: self.keep_empty != 0,
+            most: (self.most_texts > 0).then(|| usize::try_from(self.most_texts).unwrap_or(usize::MAX)),
+        })
+    }
+}
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_texts_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_texts_options_init(options: *mut eidos_texts_options, size: usize) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// Reads the texts of a file in UTF-8. Lines end in a line feed, or a carriage return and a line feed; neither is part of a
+/// text, nor is a byte order mark at the beginning of the file. A line has at most 256 MiB. What is wrong with a line
+/// (`EIDOS_INVALID_FILE`) is said with its number, from 1, which is also the detail `line`. `options`, `control` and `err` may
+/// be NULL.
+///
+/// # Safety
+/// `path` is NUL-terminated; the options were filled by their init function; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_texts_read(
+    path: *const c_char,
+    options: *const eidos_texts_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_texts,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let path = text(path, "path")?;
+            let options = options::read(options)?.to_rust()?;
+            let control = control_or_default(control)?;
+            let mut texts = StringTable::default();
+            for text in TextReader::open(path, &options)?.watched_by(&control) {
+                texts.try_push(&text?).map_err(|_| no_memory())?;
+            }
+            write_handle(out, TextsValue { texts, pointers: OnceLock::new() });
+            Ok(())
+        })
+    }
+}
+
+/// How many texts there are.
+///
+/// # Safety
+/// `texts` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_texts_count(texts: *const eidos_texts) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_texts::borrow(texts) }?.texts.len()))
+}
+
+/// The text of an index, from 0; NULL beyond the last. Borrowed from the texts. `len` may be NULL; a text from JSON may have a
+/// NUL inside, and then only `len` says where it ends.
+///
+/// # Safety
+/// `texts` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_texts_get(texts: *const eidos_texts, index: usize, len: *mut usize) -> *const c_char {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            Ok(borrow_string(eidos_texts::borrow(texts)?.texts.get_with_nul(index), len))
+        }
+    })
+}
+
+/// All texts as an array, for the calls that take `texts` and their count, which is `eidos_texts_count`. Borrowed from the
+/// texts. A text with a NUL inside, which such a call would cut there, is `EIDOS_UNSUPPORTED`.
+///
+/// # Safety
+/// `texts` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_texts_array(
+    texts: *const eidos_texts,
+    out: *mut *const *const c_char,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller; a `TextPointer` is a pointer and nothing else.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            out.write(eidos_texts::borrow(texts)?.pointers()?.as_ptr().cast());
+            Ok(())
+        })
+    }
+}
+
+/// Frees texts; NULL is fine.
+///
+/// # Safety
+/// `texts` is NULL or a live handle that nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_texts_free(texts: *mut eidos_texts) {
+    // SAFETY: promised by the caller.
+    run(|| unsafe { eidos_texts::free(texts) });
+}
