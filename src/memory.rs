@@ -47,7 +47,8 @@ pub(crate) fn take(bytes: usize, what: &str, taking: impl FnOnce()) -> Result<()
 }
 
 fn check(claimed: usize, bytes: usize, what: &str) -> Result<()> {
-    if is_there(claimed.saturating_add(bytes).saturating_add(RESERVE)) {
+    // In one piece as well: what is more than the machine has is refused only so.
+    if is_there(claimed.saturating_add(bytes).saturating_add(RESERVE)) && is_there_at_once(bytes) {
         return Ok(());
     }
     Err(Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {what}: {bytes} bytes"))
@@ -73,17 +74,20 @@ fn is_there(bytes: usize) -> bool {
     const PIECE: usize = 1 << 30;
     const MOST: usize = 256;
     if bytes / PIECE > MOST {
-        // So much is used at once or not at all.
-        return black_box(&mut Vec::<u8>::new()).try_reserve_exact(bytes).is_ok();
+        return is_there_at_once(bytes);
     }
     let mut pieces: [Vec<u8>; MOST + 1] = std::array::from_fn(|_| Vec::new());
     let mut left = bytes;
     pieces.iter_mut().all(|piece| {
         let take = left.min(PIECE);
         left -= take;
-        // Without the black box the compiler takes what is not used for granted.
         take == 0 || black_box(piece).try_reserve_exact(take).is_ok()
     })
+}
+
+fn is_there_at_once(bytes: usize) -> bool {
+    // Without the black box the compiler takes what is not used for granted.
+    black_box(&mut Vec::<u8>::new()).try_reserve_exact(bytes).is_ok()
 }
 
 /// So many times the same value, or `None` where there is no memory for it.

@@ -9,7 +9,8 @@ fn main() {
         return limits::child(&job);
     }
     limits::the_main_job_ends_well_or_with_an_error_under_every_limit();
-    limits::a_wide_fit_with_many_threads_does_with_four_gigabytes();
+    limits::a_fit_with_many_threads_does_with_four_gigabytes();
+    limits::a_file_of_weights_that_is_mostly_a_hole_is_an_error();
     println!("the jobs end well or with errors under every limit: ok");
 }
 
@@ -19,6 +20,8 @@ fn main() {}
 #[cfg(all(target_os = "linux", feature = "demo-model"))]
 mod limits {
     use std::hint::black_box;
+    use std::io::Write;
+    use std::path::Path;
     use std::process::Command;
     use std::sync::Mutex;
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,8 +30,10 @@ mod limits {
     use eidos::{
         Activations, CollectOptions, Control, Error, ErrorCode, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs,
     };
+    use serde_json::{Value, json};
 
-    /// The environment variable that tells a child what to do: `main 8` or `fit 8`, with that many threads.
+    /// The environment variable that tells a child what to do: `main 8` or `fit 8` with that many threads, or
+    /// `load FOLDER`.
     pub const JOB: &str = "EIDOS_TEST_MEMORY_JOB";
 
     /// What a host has left for itself when it calls Eidos, in bytes: where its own next allocation fails, it is lost whatever
@@ -41,9 +46,14 @@ mod limits {
             return;
         }
         println!("started");
-        let (name, threads) = job.split_once(' ').unwrap();
-        let threads = threads.parse().unwrap();
-        match if name == "fit" { fit(threads) } else { main_job(threads) } {
+        let result = match job.split_once(' ').unwrap() {
+            ("main", threads) => main_job(threads.parse().unwrap()),
+            ("fit", threads) => fit(threads.parse().unwrap()),
+            (_, folder) => {
+                SplitModel::load(folder, &["layers.1.mlp"], &LoadOptions::default(), &Control::new()).map(drop)
+            }
+        };
+        match result {
             Ok(()) => println!("finished well"),
             Err(error) if error.code() == ErrorCode::OutOfMemory => println!("out of memory: {error}"),
             Err(error) => println!("another error: {error:?}"),
@@ -118,8 +128,40 @@ mod limits {
         }
     }
 
-    pub fn a_wide_fit_with_many_threads_does_with_four_gigabytes() {
+    pub fn a_fit_with_many_threads_does_with_four_gigabytes() {
         let said = under(4 << 20, "fit 8").unwrap();
         assert!(said.contains("finished well"), "{said}");
+    }
+
+    /// Writes a model whose token embedding is a hole of 51 GB in the file.
+    fn write_model_with_a_hole(folder: &Path) {
+        const IDS: u64 = 1 << 27;
+        const WIDTH: u64 = 192;
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data/models/eurobert");
+        for file in ["tokenizer.json", "tokenizer_config.json"] {
+            std::fs::copy(golden.join("tokenizer").join(file), folder.join(file)).unwrap();
+        }
+        let config = std::fs::read(golden.join("base/config.json")).unwrap();
+        let mut config: Value = serde_json::from_slice(&config).unwrap();
+        config["vocab_size"] = json!(IDS);
+        config["hidden_size"] = json!(WIDTH);
+        std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+
+        let embedding = json!({"dtype": "BF16", "shape": [IDS, WIDTH], "data_offsets": [0, 2 * IDS * WIDTH]});
+        let header = json!({"model.embed_tokens.weight": embedding}).to_string();
+        let mut file = std::fs::File::create(folder.join("model.safetensors")).unwrap();
+        file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+        file.write_all(header.as_bytes()).unwrap();
+        file.set_len(8 + header.len() as u64 + 2 * IDS * WIDTH).unwrap();
+    }
+
+    pub fn a_file_of_weights_that_is_mostly_a_hole_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        write_model_with_a_hole(folder.path());
+        // There is no address space for the file, or for the file and not for the tensor.
+        for (limit_kib, part) in [(4 << 20, "model.safetensors"), (60 << 20, "embed_tokens.weight")] {
+            let said = under(limit_kib, &format!("load {}", folder.path().display())).unwrap();
+            assert!(said.contains("out of memory") && said.contains(part), "{said}");
+        }
     }
 }

@@ -345,24 +345,23 @@ impl Run<'_> {
             - batches.iter().flatten().map(|&text| self.encoded.ids(text).len() as u64).sum::<u64>();
         control.advance(skipped)?;
 
-        let next = AtomicUsize::new(0);
-        let stop = AtomicBool::new(false);
+        let queue = Queue { batches: &batches, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
         let mut placed = 0;
         let result = std::thread::scope(|scope| {
             let threads = if self.model.device().is_cpu() { thread_count(self.options.threads) } else { 1 };
             let threads = threads.min(batches.len());
             // A worker that is ahead waits: at most one finished batch per worker is in the channel.
             let (sender, receiver) = mpsc::sync_channel(threads);
-            let started = (0..threads).try_for_each(|index| {
-                let sender = sender.clone();
-                let (batches, next, stop) = (&batches, &next, &stop);
-                let started = pool_of_one().and_then(|pool| {
-                    let work = move || self.work(&pool, batches, abouts, next, stop, control, &sender);
-                    start(scope, work).map(drop)
-                });
-                // One is enough: there are fewer where the system has no more.
-                if index > 0 { Ok(started.unwrap_or_default()) } else { started }
-            });
+            let start_one = || {
+                let (queue, sender) = (&queue, sender.clone());
+                let pool = pool_of_one()?;
+                start(scope, move || self.work(&pool, queue, abouts, control, &sender)).map(drop)
+            };
+            // One is enough: there are fewer where the system has no more.
+            let started = if threads > 0 { start_one() } else { Ok(()) };
+            if started.is_ok() {
+                (1..threads).take_while(|_| start_one().is_ok()).for_each(drop);
+            }
             drop(sender);
             let result = started.and_then(|()| {
                 receiver.iter().try_for_each(|finished| {
@@ -373,7 +372,7 @@ impl Run<'_> {
                 })
             });
             // Workers that still run see this before their next batch, and a closed channel after it.
-            stop.store(true, Ordering::Relaxed);
+            queue.stop.store(true, Ordering::Relaxed);
             drop(receiver);
             result
         });
@@ -400,19 +399,17 @@ impl Run<'_> {
     fn work(
         &self,
         pool: &ThreadPool,
-        batches: &[Vec<usize>],
+        queue: &Queue<'_>,
         abouts: &[About],
-        next: &AtomicUsize,
-        stop: &AtomicBool,
         control: &Control,
         sender: &mpsc::SyncSender<Result<(usize, WindowRows)>>,
     ) {
         loop {
-            let batch = next.fetch_add(1, Ordering::Relaxed);
-            if batch >= batches.len() || stop.load(Ordering::Relaxed) || control.is_cancelled() {
+            let batch = queue.next.fetch_add(1, Ordering::Relaxed);
+            if batch >= queue.batches.len() || queue.stop.load(Ordering::Relaxed) || control.is_cancelled() {
                 return;
             }
-            let pooled = pool.install(|| self.run_batch(&batches[batch], abouts));
+            let pooled = pool.install(|| self.run_batch(&queue.batches[batch], abouts));
             if sender.send(pooled.map(|pooled| (batch, pooled))).is_err() {
                 return;
             }
@@ -465,6 +462,13 @@ impl Run<'_> {
             }
         }
     }
+}
+
+/// The batches of a window, which workers take one after the other.
+struct Queue<'a> {
+    batches: &'a [Vec<usize>],
+    next: AtomicUsize,
+    stop: AtomicBool,
 }
 
 /// Locks folders, in the order of their names, so that of two runs that want several of them one gets all.
