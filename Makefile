@@ -19,8 +19,10 @@ PREFIX ?= /usr/local
 # Where `make real` keeps its Python environment and the numbers, and where the texts are.
 REAL ?= target/real
 SHARED ?= ../shared
+# The program that writes what follows from src/ffi: a package of its own.
+ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
-.PHONY: demo test quick tools lint rust docs features c cpp node julia install header symbols bench real clean
+.PHONY: demo test quick tools lint abi rust docs features c cpp node julia install header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -30,7 +32,7 @@ else
 endif
 
 # The languages run two at a time, each behind the line that names it.
-test: tools lint rust docs features
+test: tools lint abi rust docs features
 	$(CARGO) build --release --lib --examples
 	@$(MAKE) --no-print-directory -j2 --output-sync=target c cpp node julia
 	@echo "all of it holds"
@@ -45,6 +47,12 @@ tools:
 lint:
 	$(CARGO) fmt --check
 	$(CARGO) clippy --release --all-targets -- -D warnings
+	$(CARGO) fmt --manifest-path tools/abi/Cargo.toml --check
+	$(CARGO) clippy $(ABI) --all-targets -- -D warnings
+
+# What is generated from src/ffi is what is committed.
+abi:
+	$(CARGO) test $(ABI)
 
 rust:
 	$(CARGO) test --release
@@ -68,13 +76,10 @@ install:
 	$(CARGO) build --release --lib
 	scripts/install.sh '$(PREFIX)'
 
-# Write include/eidos.h, the list of symbols and the layout of the structs anew, to be looked at and committed.
+# Write what follows from src/ffi anew, to be looked at and committed: include/eidos.h, its description as JSON, the symbols, the
+# layout of the structs, and what the bindings say of them.
 header:
-	EIDOS_UPDATE_HEADER=1 $(CARGO) test --release --test header
-
-symbols:
-	$(CARGO) build --release --lib --examples
-	UPDATE=1 tests/c/run.sh
+	$(CARGO) run --quiet $(ABI)
 
 bench:
 	benches/side_by_side.sh

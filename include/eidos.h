@@ -124,7 +124,7 @@ typedef int32_t eidos_status;
 #define EIDOS_INVALID_ARGUMENT 1
 
 /**
- * A handle was freed before or is of another type. Fix the call.
+ * A handle was freed before (in other languages: its object was closed or moved from), or is of another type. Fix the call.
  */
 #define EIDOS_INVALID_HANDLE 2
 
@@ -692,7 +692,7 @@ void eidos_split_model_free(eidos_split_model *model);
 typedef struct eidos_activations eidos_activations;
 
 /**
- * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, or is NULL.
+ * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, and may be NULL.
  */
 eidos_status eidos_activations_from_rows(const float *rows,
                                          size_t row_count,
@@ -703,8 +703,9 @@ eidos_status eidos_activations_from_rows(const float *rows,
 
 /**
  * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
- * copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
- * caller's. `unit_texts` names each row, or is NULL.
+ * copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to
+ * the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row, and
+ * may be NULL.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
                                            const char *const *unit_texts,
@@ -806,7 +807,8 @@ const char *eidos_activations_unit(const eidos_activations *activations, size_t 
 
 /**
  * Where a row's unit stands: the index of its text, and the first byte and one past the last byte of the unit in that
- * text's UTF-8, both on character boundaries. Outputs may be NULL. Rows that a caller brought have no spans: an error.
+ * text's UTF-8, both on character boundaries. `text_index`, `begin` and `end` may be NULL. Rows that a caller brought have
+ * no spans: an error.
  */
 eidos_status eidos_activations_unit_span(const eidos_activations *activations,
                                          size_t row,
@@ -1006,6 +1008,9 @@ eidos_status eidos_activations_options_init(eidos_activations_options *options, 
 /**
  * The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
  * `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+ *
+ * A text is read as far as the model can read it; what is behind costs nothing. A text with 1 MiB in which nothing shows where
+ * words end (no letters beside a space, no line break between letters) is `EIDOS_INVALID_ARGUMENT`.
  */
 eidos_status eidos_split_model_activations(const eidos_split_model *model,
                                            const char *const *texts,
@@ -1130,9 +1135,9 @@ const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t 
 
 /**
  * The tokens of a text as the model reads them: special ones included, cut to what the model can read. `count` receives how
- * many there are, and each array, where not NULL, those of the first `capacity`: the ids, and the first byte and one past the
- * last byte of the text that each stands for, on character boundaries. A special token stands for none: both are the same.
- * Ask with a `capacity` of 0 first to know how many places are needed.
+ * many there are, and each array those of the first `capacity`: the ids, and the first byte and one past the last byte of the
+ * text that each stands for, on character boundaries. A special token stands for none: both are the same. Ask with a
+ * `capacity` of 0 first to know how many places are needed. `ids`, `begins` and `ends` may be NULL.
  */
 eidos_status eidos_split_model_tokens(const eidos_split_model *model,
                                       const char *text,
@@ -1329,11 +1334,11 @@ typedef struct {
      */
     uint32_t concept_count;
     /**
-     * One of `EIDOS_ICA_*`. By default all components at once.
+     * In which order components are found: one of `EIDOS_ICA_*`. By default all at once.
      */
     uint32_t algorithm;
     /**
-     * One of `EIDOS_CONTRAST_*`. By default log cosh.
+     * The function that tells heavy tails from a normal distribution: one of `EIDOS_CONTRAST_*`. By default log cosh.
      */
     uint32_t contrast;
     /**
@@ -1408,8 +1413,8 @@ typedef struct {
      */
     uint32_t negative_pole;
     /**
-     * How many inputs to list for each concept; fewer are listed where there are fewer. `eidos_top_inputs_options_init`
-     * sets 5; 0 is an error.
+     * How many inputs to list for each concept; fewer are listed where there are fewer. By default 5;
+     * 0 is an error.
      */
     uint64_t k;
     /**
@@ -1594,7 +1599,7 @@ typedef struct {
      */
     uint32_t max_tokens;
     /**
-     * The name of the model, as its server knows it. With a callback it is needed for the cache only.
+     * The name of the model, as its server knows it. A caller's own model needs it for the cache only.
      */
     const char *model;
     /**
@@ -1617,11 +1622,12 @@ typedef struct {
     uint32_t timeout_seconds;
     /**
      * How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
-     * `eidos_chat_options_init` sets 4.
+     * By default 4.
      */
     uint32_t retries;
     /**
-     * How many requests may be on their way at the same time. By default 4; a callback is asked one question at a time.
+     * How many requests may be on their way at the same time. By default 4; a caller's own model is asked one
+     * question at a time.
      */
     uint32_t parallel_requests;
     /**
@@ -1629,7 +1635,7 @@ typedef struct {
      */
     uint32_t reserved;
     /**
-     * How much chance there is in the answers; negative leaves it to the server. `eidos_chat_options_init` sets 0.
+     * How much chance there is in the answers; negative leaves it to the server. By default 0.
      */
     double temperature;
     /**
@@ -1642,7 +1648,8 @@ typedef struct {
      */
     uint64_t token_budget;
     /**
-     * The caller's own model, which is asked instead of a server; NULL for a server.
+     * The caller's own model, which is asked instead of a server, one question at a time on the thread that makes the call;
+     * NULL for a server.
      */
     eidos_chat_callback callback;
     /**
@@ -1721,8 +1728,8 @@ typedef struct {
      */
     uint32_t example_count;
     /**
-     * How many units of context an example has on each side, as far as its text goes. `eidos_llm_labels_options_init` sets
-     * 10; 0 shows the units alone. Whole texts, vocabularies and rows that a caller brought have no context.
+     * How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
+     * alone. Whole texts, vocabularies and rows that a caller brought have no context.
      */
     uint32_t context;
     /**
@@ -1752,7 +1759,7 @@ typedef struct {
      */
     double score_threshold;
     /**
-     * Instructions to use instead of ours. They should ask for `{"label": "..."}`. NULL: ours.
+     * Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of Eidos.
      */
     const char *system_prompt;
 } eidos_llm_labels_options;

@@ -12,8 +12,8 @@
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, linalg, files, gguf, safetensors_file,
-//! retry, threads, workspace, memory, error, control`.
+//! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, kernels, linalg, files, gguf,
+//! safetensors_file, retry, threads, workspace, memory, error, control`.
 
 pub mod activations;
 pub mod chat;
@@ -30,6 +30,7 @@ pub mod text;
 mod ffi;
 mod files;
 mod gguf;
+mod kernels;
 mod memory;
 #[cfg(any(feature = "hub", feature = "chat"))]
 mod net;
@@ -37,6 +38,10 @@ mod retry;
 mod safetensors_file;
 mod threads;
 mod workspace;
+
+// The helpers of the integration tests are used within the crate as well, where they call it by its name.
+#[cfg(test)]
+extern crate self as eidos;
 
 pub use activations::{Activations, CollectOptions, LogitsOptions, Provenance};
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
@@ -49,5 +54,5 @@ pub use interpret::{
     ConceptInputs, DetectionScore, Input, Interpretation, Label, LabelError, Labelling, LlmLabels, Pole, Sampling,
     Scoring, TopInputs,
 };
-pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint};
+pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
 pub use text::{Aggregation, Granularity, WordRule};

@@ -1,5 +1,5 @@
 //! Words, their strings and their spans, over the tokenizers of all families.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 mod common;
 
@@ -176,10 +176,11 @@ fn check_spans(kind: &str, texts: &[String], encoded: &EncodedTexts, apart: bool
 }
 
 fn check_words(kind: &str, texts: &[String], encoded: &EncodedTexts, rule: WordRule) {
-    // BLOOM's tokenizer leaves spaces between marks, and the tiny DeBERTa's, without the published map of characters, wide spaces.
-    // Others lose some control characters, and an unknown token lies on both sides.
+    // BLOOM's tokenizer leaves spaces between marks. The tiny DeBERTa's, without the published map of characters, leaves wide
+    // spaces, and an unknown token may stand for what is on both sides of one, whatever the rule. Others lose some control
+    // characters, with an unknown token on both sides.
     let leaves_white_space = |text: &str| {
-        let is_left = ["bloom", "deberta_v2"].contains(&kind) && rule == WordRule::Tokenizer;
+        let is_left = kind == "deberta_v2" || (kind == "bloom" && rule == WordRule::Tokenizer);
         is_left || (text.contains('\u{85}') && !SPLIT_NOTHING.contains(&kind))
     };
     for (index, text) in texts.iter().enumerate() {
@@ -189,7 +190,9 @@ fn check_words(kind: &str, texts: &[String], encoded: &EncodedTexts, rule: WordR
             let written = &text[span.begin..span.end];
             let place = format!("{kind} {rule:?}: {string:?} at {}..{} of {text:?}", span.begin, span.end);
             if CHANGE_NOTHING.contains(&kind) {
-                assert_eq!(string.trim(), written.trim(), "{place}");
+                // Gemma writes a space as `▁`, so one that a text has is read back as a space.
+                let spaced = |text: &str| text.replace('▁', " ").trim().to_owned();
+                assert_eq!(spaced(string), spaced(written), "{place}");
             }
             if !leaves_white_space(text) {
                 assert!(!written.trim().contains(char::is_whitespace), "{place}");

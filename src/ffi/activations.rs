@@ -47,10 +47,13 @@ pub(super) fn origin(provenance: &Provenance) -> StringTable {
 
 handle!(eidos_activations, ActivationsValue, 4);
 
-/// Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, or is NULL.
+/// Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, and may be NULL.
 ///
 /// # Safety
 /// `rows` has `row_count * column_count` values; `unit_texts` is NULL or has `row_count` strings; `out` can be written.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_from_rows(
     rows: *const f32,
@@ -85,8 +88,9 @@ unsafe fn optional_units<'a>(unit_texts: *const *const c_char, row_count: usize)
 }
 
 /// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
-/// copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to the activations, which run its deleter in the end; on an error it is still the
-/// caller's. `unit_texts` names each row, or is NULL.
+/// copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to
+/// the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row, and
+/// may be NULL.
 ///
 /// # Safety
 /// `tensor` is a valid `DLManagedTensorVersioned` of `dlpack.h`; `unit_texts` is NULL or has one string per row; `out`
@@ -281,6 +285,9 @@ pub unsafe extern "C" fn eidos_activations_rows(
 ///
 /// # Safety
 /// `activations` is a live handle; `out` can be written `out_len` times.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_copy_rows(
     activations: *const eidos_activations,
@@ -342,7 +349,8 @@ pub unsafe extern "C" fn eidos_activations_unit(
 }
 
 /// Where a row's unit stands: the index of its text, and the first byte and one past the last byte of the unit in that
-/// text's UTF-8, both on character boundaries. Outputs may be NULL. Rows that a caller brought have no spans: an error.
+/// text's UTF-8, both on character boundaries. `text_index`, `begin` and `end` may be NULL. Rows that a caller brought have
+/// no spans: an error.
 ///
 /// # Safety
 /// `activations` is a live handle; the outputs are NULL or can be written.
@@ -412,6 +420,9 @@ pub unsafe extern "C" fn eidos_activations_save(
 ///
 /// # Safety
 /// `folder` is NUL-terminated; `out` can be written.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_open(
     folder: *const c_char,
@@ -433,6 +444,9 @@ pub unsafe extern "C" fn eidos_activations_open(
 ///
 /// # Safety
 /// `folder` is NUL-terminated; `out` can be written.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_open_copy(
     folder: *const c_char,

@@ -88,12 +88,15 @@ pub struct eidos_chat_options {
     pub struct_size: u32,
     /// How many tokens one answer may have. By default 1024; models that think first need some thousands.
     pub max_tokens: u32,
-    /// The name of the model, as its server knows it. With a callback it is needed for the cache only.
+    /// The name of the model, as its server knows it. A caller's own model needs it for the cache only.
     pub model: *const c_char,
     /// The address that `/chat/completions` is appended to. NULL: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
     pub base_url: *const c_char,
     /// The key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
     /// string sends none. It appears in no error and in no cache.
+    ///
+    /// # ABI
+    /// none NULL
     pub api_key: *const c_char,
     /// A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where it
     /// stopped. It is made if it is not there. NULL: no cache.
@@ -101,20 +104,28 @@ pub struct eidos_chat_options {
     /// How long one request may take, with its answer. By default 120.
     pub timeout_seconds: u32,
     /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
-    /// `eidos_chat_options_init` sets 4.
+    /// By default 4.
     pub retries: u32,
-    /// How many requests may be on their way at the same time. By default 4; a callback is asked one question at a time.
+    /// How many requests may be on their way at the same time. By default 4; a caller's own model is asked one
+    /// question at a time.
     pub parallel_requests: u32,
     /// Always 0.
     pub reserved: u32,
-    /// How much chance there is in the answers; negative leaves it to the server. `eidos_chat_options_init` sets 0.
+    /// How much chance there is in the answers; negative leaves it to the server. By default 0.
+    ///
+    /// # ABI
+    /// none -1
     pub temperature: f64,
     /// The most requests that may be sent, repetitions counted; 0 is no limit.
     pub request_budget: u64,
     /// The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it
     /// is not sent.
     pub token_budget: u64,
-    /// The caller's own model, which is asked instead of a server; NULL for a server.
+    /// The caller's own model, which is asked instead of a server, one question at a time on the thread that makes the call;
+    /// NULL for a server.
+    ///
+    /// # ABI
+    /// function answer ChatModel
     pub callback: eidos_chat_callback,
     /// What the callback is called with.
     pub user_data: *mut c_void,

@@ -180,6 +180,9 @@ pub unsafe extern "C" fn eidos_activations_options_init(
 /// The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
 /// `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
 ///
+/// A text is read as far as the model can read it; what is behind costs nothing. A text with 1 MiB in which nothing shows where
+/// words end (no letters beside a space, no line break between letters) is `EIDOS_INVALID_ARGUMENT`.
+///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written `out_count` times.
 #[unsafe(no_mangle)]

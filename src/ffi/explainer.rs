@@ -133,6 +133,9 @@ pub unsafe extern "C" fn eidos_explainer_fit_report(
 ///
 /// # Safety
 /// `explainer` is a live handle; `rows` has `row_count * column_count` values; `out` can be written `out_len` times.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_encode(
     explainer: *const eidos_explainer,
@@ -160,6 +163,9 @@ pub unsafe extern "C" fn eidos_explainer_encode(
 ///
 /// # Safety
 /// `explainer` is a live handle; `codes` has `row_count * concept_count` values; `out` can be written `out_len` times.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_decode(
     explainer: *const eidos_explainer,
@@ -205,6 +211,9 @@ pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: *const eidos_expl
 ///
 /// # Safety
 /// `explainer` is a live handle; `path` is NUL-terminated.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_save(
     explainer: *const eidos_explainer,
@@ -219,6 +228,9 @@ pub unsafe extern "C" fn eidos_explainer_save(
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_open(
     path: *const c_char,

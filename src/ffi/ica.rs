@@ -15,6 +15,9 @@ use crate::concepts::{Algorithm, Contrast, Ica, IcaOptions};
 use crate::error::Result;
 
 /// All components at once. The default.
+///
+/// # ABI
+/// enumeration IcaAlgorithm = EIDOS_ICA_*: In which order components are found.
 pub const EIDOS_ICA_PARALLEL: u32 = 1;
 /// One component after the other.
 pub const EIDOS_ICA_DEFLATION: u32 = 2;
@@ -35,9 +38,9 @@ pub struct eidos_ica_options {
     pub struct_size: u32,
     /// How many concepts to find. There is no default.
     pub concept_count: u32,
-    /// One of `EIDOS_ICA_*`. By default all components at once.
+    /// In which order components are found: one of `EIDOS_ICA_*`. By default all at once.
     pub algorithm: u32,
-    /// One of `EIDOS_CONTRAST_*`. By default log cosh.
+    /// The function that tells heavy tails from a normal distribution: one of `EIDOS_CONTRAST_*`. By default log cosh.
     pub contrast: u32,
     /// The `alpha` of log cosh, from 1 to 2. By default 1.
     pub alpha: f64,

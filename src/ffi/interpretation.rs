@@ -134,6 +134,9 @@ fn pole_of(pole: u32) -> Option<Pole> {
 handle!(eidos_interpretation, InterpretationValue, 6);
 
 /// The inputs with the largest activations.
+///
+/// # ABI
+/// enumeration Pole = EIDOS_POLE_*: Which end of a concept inputs excite.
 pub const EIDOS_POLE_POSITIVE: u32 = 0;
 /// The inputs with the most negative activations, for concepts that have a sign.
 pub const EIDOS_POLE_NEGATIVE: u32 = 1;
@@ -147,8 +150,8 @@ pub struct eidos_top_inputs_options {
     pub struct_size: u32,
     /// 1 also lists the inputs with the most negative activations.
     pub negative_pole: u32,
-    /// How many inputs to list for each concept; fewer are listed where there are fewer. `eidos_top_inputs_options_init`
-    /// sets 5; 0 is an error.
+    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5;
+    /// 0 is an error.
     pub k: u64,
     /// Which concepts, in the order wanted; NULL means all.
     pub concepts: *const usize,
@@ -400,6 +403,9 @@ pub unsafe extern "C" fn eidos_interpretation_json(
 ///
 /// # Safety
 /// `interpretation` is a live handle; `path` is NUL-terminated.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_save(
     interpretation: *const eidos_interpretation,
@@ -416,6 +422,9 @@ pub unsafe extern "C" fn eidos_interpretation_save(
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_open(
     path: *const c_char,

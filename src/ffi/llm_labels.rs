@@ -42,8 +42,8 @@ pub struct eidos_llm_labels_options {
     /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
     /// is shown once, around its strongest unit, and so are units that stand alone and look the same.
     pub example_count: u32,
-    /// How many units of context an example has on each side, as far as its text goes. `eidos_llm_labels_options_init` sets
-    /// 10; 0 shows the units alone. Whole texts, vocabularies and rows that a caller brought have no context.
+    /// How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
+    /// alone. Whole texts, vocabularies and rows that a caller brought have no context.
     pub context: u32,
     /// Into how many quantiles `EIDOS_SAMPLING_QUANTILE` cuts. By default 5.
     pub quantile_count: u32,
@@ -59,7 +59,7 @@ pub struct eidos_llm_labels_options {
     /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to
     /// 1; below half of that it is quiet. By default 0.5.
     pub score_threshold: f64,
-    /// Instructions to use instead of ours. They should ask for `{"label": "..."}`. NULL: ours.
+    /// Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of Eidos.
     pub system_prompt: *const c_char,
 }
 

@@ -7,10 +7,13 @@ use crate::error::ErrorCode;
 pub type eidos_status = i32;
 
 /// The call succeeded and its outputs are written.
+///
+/// # ABI
+/// enumeration Status = EIDOS_*: Whose fault a failure is, and what to do.
 pub const EIDOS_OK: eidos_status = 0;
 /// The caller passed a value that cannot be right (NULL, k = 0, a wrong length, text that is not UTF-8). Fix the call.
 pub const EIDOS_INVALID_ARGUMENT: eidos_status = 1;
-/// A handle was freed before or is of another type. Fix the call.
+/// A handle was freed before (in other languages: its object was closed or moved from), or is of another type. Fix the call.
 pub const EIDOS_INVALID_HANDLE: eidos_status = 2;
 /// A file, folder, repository or revision does not exist. Fix the name or create it.
 pub const EIDOS_NOT_FOUND: eidos_status = 3;

@@ -18,9 +18,9 @@ use crate::error::{Error, Result};
 use crate::text::StringTable;
 
 /// The tokens of a text as the model reads them: special ones included, cut to what the model can read. `count` receives how
-/// many there are, and each array, where not NULL, those of the first `capacity`: the ids, and the first byte and one past the
-/// last byte of the text that each stands for, on character boundaries. A special token stands for none: both are the same.
-/// Ask with a `capacity` of 0 first to know how many places are needed.
+/// many there are, and each array those of the first `capacity`: the ids, and the first byte and one past the last byte of the
+/// text that each stands for, on character boundaries. A special token stands for none: both are the same. Ask with a
+/// `capacity` of 0 first to know how many places are needed. `ids`, `begins` and `ends` may be NULL.
 ///
 /// # Safety
 /// `model` is a live handle; `text` is NUL-terminated; the arrays are NULL or can be written `capacity` times; `count` can be

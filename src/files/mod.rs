@@ -8,7 +8,9 @@ use std::path::Path;
 
 pub use lock::FolderLock;
 pub use read::{Access, map, map_file, open_file, read_limited};
-pub use write::{check_replaceable, write_atomically};
+#[cfg(feature = "hub")]
+pub use write::check_replaceable;
+pub use write::write_atomically;
 
 use crate::error::{Error, Result};
 

@@ -1,18 +1,20 @@
 //! The forward pass, written once for every architecture.
 
 use std::collections::HashMap;
+use std::iter;
 use std::ops::Range;
-use std::slice;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::blueprint::{
-    BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual, Site,
+    AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual,
+    Site,
 };
-use crate::model::layers::{
-    Activation, DistanceScores, Embedding, Linear, Norm, Rotary, add, attend, gather_columns, multiply, scaled,
-    soft_cap,
+use crate::model::ops::{
+    Activation, Add, Attention, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation,
+    Positions, Rotary, Scale, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -39,7 +41,7 @@ pub(crate) struct TokenRows {
     /// The position of each row in its text.
     positions: Vec<u32>,
     /// The rows of each text.
-    texts: Vec<Range<usize>>,
+    texts: Arc<[Range<usize>]>,
 }
 
 impl TokenRows {
@@ -73,8 +75,10 @@ struct Context {
     rotations: Vec<Rotary>,
     /// The table for distances.
     distances: Option<Tensor>,
-    /// What the encoder gave, in a decoder.
-    encoded: Option<Tensor>,
+    /// What each block's attention knows of positions; blocks with the same settings share it.
+    attention: Vec<Arc<Positions>>,
+    /// In a decoder: what the encoder gave, and what the attention to it knows of positions.
+    encoded: Option<(Tensor, Arc<Positions>)>,
 }
 
 /// One run of a model over some rows.
@@ -87,6 +91,8 @@ pub(crate) struct Pass<'a, 'b> {
     pub device: &'a Device,
     /// The tokens.
     pub rows: &'a TokenRows,
+    /// Which implementation of its operations it runs.
+    pub implementation: Implementation,
     /// Who reads the values.
     pub tap: &'a mut Tap<'b>,
 }
@@ -110,8 +116,9 @@ impl<'a> Pass<'a, '_> {
             None => (0, self.embed()?),
         };
         let distances = self.distances(Site::Embedding(EmbeddingSite::RelativePositions))?;
-        let context = Context { rotations: self.rotations()?, distances, encoded: None };
-        self.blocks(start, blocks.end, &context)
+        let attention = self.attention_positions(&blocks, distances.as_ref())?;
+        let context = Context { rotations: self.rotations()?, distances, attention, encoded: None };
+        self.blocks(start, blocks, &context)
     }
 
     /// The decoder reads the text one token late, and all that the encoder gave for it.
@@ -126,16 +133,51 @@ impl<'a> Pass<'a, '_> {
             (blocks.start, tokens.ok_or_else(|| Error::internal("the decoder has no token embedding"))?)
         };
         let distances = self.distances(at(BlockSite::DecoderRelativePositions))?;
-        let context = Context { rotations: Vec::new(), distances, encoded: Some(encoded) };
-        self.blocks(start, blocks.end, &context)
+        let attention = self.attention_positions(&blocks, distances.as_ref())?;
+        let cross = Positions::new(&decoder.cross_attention, &self.rows.texts, None, self.device)?;
+        let encoded = Some((encoded, Arc::new(cross)));
+        let context = Context { rotations: Vec::new(), distances, attention, encoded };
+        self.blocks(start, blocks, &context)
     }
 
-    /// Runs the blocks from an index and its input to an end.
-    fn blocks(&mut self, (first, mut stream): (usize, Tensor), end: usize, context: &Context) -> Flow<Tensor> {
-        for index in first..end {
-            stream = self.block(index, &stream, context)?;
+    /// Runs the blocks of a stack from an index and its input on.
+    fn blocks(
+        &mut self,
+        (first, mut stream): (usize, Tensor),
+        blocks: Range<usize>,
+        context: &Context,
+    ) -> Flow<Tensor> {
+        for index in first..blocks.end {
+            stream = self.block(index, &stream, &context.attention[index - blocks.start], context)?;
         }
         Ok(stream)
+    }
+
+    /// What the attention of each block of a stack knows of positions, `table` being the stack's table for distances.
+    pub fn attention_positions(&self, blocks: &Range<usize>, table: Option<&Tensor>) -> Result<Vec<Arc<Positions>>> {
+        let mut all: Vec<Arc<Positions>> = Vec::with_capacity(blocks.len());
+        for settings in &self.blueprint.attention[blocks.clone()] {
+            let known = all.iter().find(|known| known.settings() == settings).map(Arc::clone);
+            let known =
+                known.map_or_else(|| Positions::new(settings, &self.rows.texts, table, self.device).map(Arc::new), Ok);
+            all.push(known?);
+        }
+        Ok(all)
+    }
+
+    /// Applies an operation to one tensor.
+    fn unary<O: Operation<1> + Clone + 'static>(&self, operation: &O, rows: &Tensor) -> Result<Tensor> {
+        self.implementation.unary(operation, rows)
+    }
+
+    /// `left + right`.
+    fn add(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
+        self.implementation.binary(&Add, left, right)
+    }
+
+    /// Rows times a factor, which is 1 in most models.
+    fn scaled(&self, rows: Tensor, factor: f32) -> Result<Tensor> {
+        Scale::apply(factor, rows, self.implementation)
     }
 
     /// What computes the value at a site.
@@ -147,9 +189,9 @@ impl<'a> Pass<'a, '_> {
     fn step(&mut self, site: Site, rows: Tensor) -> Flow<Tensor> {
         let value = match self.layer(site) {
             None => return Ok(rows),
-            Some(Layer::Linear(linear)) => linear.forward(&rows)?,
-            Some(Layer::Norm(norm)) => norm.forward(&rows)?,
-            Some(Layer::Activation(function)) => function.forward(&rows)?,
+            Some(Layer::Linear(linear)) => self.unary(linear, &rows)?,
+            Some(Layer::Norm(norm)) => self.unary(norm, &rows)?,
+            Some(Layer::Activation(function)) => self.unary(function, &rows)?,
             Some(Layer::Embedding(_)) => return Err(Error::internal("an embedding cannot read rows").into()),
         };
         self.tap.at(site, value)
@@ -158,7 +200,10 @@ impl<'a> Pass<'a, '_> {
     /// The rows of a table at a site, if the model has one there.
     fn table(&mut self, site: Site, numbers: &[u32]) -> Flow<Option<Tensor>> {
         match self.layer(site) {
-            Some(Layer::Embedding(table)) => Ok(Some(self.tap.at(site, table.forward(numbers)?)?)),
+            Some(Layer::Embedding(table)) => {
+                let rows = self.implementation.begin(table.forward(numbers)?)?;
+                Ok(Some(self.tap.at(site, rows)?))
+            }
             _ => Ok(None),
         }
     }
@@ -171,14 +216,14 @@ impl<'a> Pass<'a, '_> {
         let mut sum = self.step(at(EmbeddingSite::TokenProjection), tokens)?;
         // A single text is of type 0 throughout.
         if let Some(types) = self.table(at(EmbeddingSite::TokenType), &vec![0; rows.len()])? {
-            sum = add(&sum, &types)?;
+            sum = self.add(&sum, &types)?;
         }
         let positions = self.positions();
         if let Some(positions) = self.table(at(EmbeddingSite::Position), &positions)? {
-            sum = add(&sum, &positions)?;
+            sum = self.add(&sum, &positions)?;
         }
         let sum = self.step(at(EmbeddingSite::Norm), sum)?;
-        let sum = scaled(&sum, self.blueprint.scales.embedding)?;
+        let sum = self.scaled(sum, self.blueprint.scales.embedding)?;
         let output = self.tap.at(at(EmbeddingSite::Output), sum)?;
         self.step(at(EmbeddingSite::Projection), output)
     }
@@ -186,16 +231,16 @@ impl<'a> Pass<'a, '_> {
     /// The number of each row in the table of positions.
     fn positions(&self) -> Vec<u32> {
         let first = self.blueprint.first_position as u32;
-        let Some(uncounted) = self.blueprint.uncounted_token else {
+        let Some(padding) = self.blueprint.padding_idx else {
             return self.rows.positions.iter().map(|position| position + first).collect();
         };
         let mut positions = Vec::with_capacity(self.rows.len());
-        for text in &self.rows.texts {
+        for text in &*self.rows.texts {
             let mut next = first;
             positions.extend(self.rows.ids[text.clone()].iter().map(|id| {
-                let counted = u32::from(*id != uncounted);
-                next += counted;
-                if counted == 1 { next - 1 } else { first.saturating_sub(1) }
+                let counts = u32::from(*id != padding);
+                next += counts;
+                if counts == 1 { next - 1 } else { first.saturating_sub(1) }
             }));
         }
         positions
@@ -216,73 +261,77 @@ impl<'a> Pass<'a, '_> {
     fn distances(&self, site: Site) -> Result<Option<Tensor>> {
         let Some(Layer::Embedding(table)) = self.layer(site) else { return Ok(None) };
         Ok(Some(match self.layer(Site::Embedding(EmbeddingSite::RelativePositionsNorm)) {
-            Some(Layer::Norm(norm)) => norm.forward(&table.rows()?)?,
+            Some(Layer::Norm(norm)) => self.unary(norm, &table.rows()?)?,
             _ => table.rows()?,
         }))
     }
 
-    /// What distances add to the scores of a block.
-    fn distance_scores(&self, index: usize, context: &Context) -> Result<Option<DistanceScores>> {
-        let (Some(settings), Some(table)) = (&self.blueprint.attention[index].relative, &context.distances) else {
-            return Ok(None);
+    /// The attention of a block: with its projections of the table for distances, where contents are compared with these.
+    fn attention_of(&self, index: usize, positions: &Arc<Positions>, context: &Context) -> Result<Attention> {
+        let (Some(RelativePositions::Disentangled(settings)), Some(table)) =
+            (&positions.settings().relative, &context.distances)
+        else {
+            return Ok(Attention::new(positions));
         };
-        let longest = self.rows.texts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
-        let project = |wanted: bool, own, other| match self.layer(own).or_else(|| self.layer(other)) {
-            Some(Layer::Linear(linear)) if wanted => linear.forward(table).map(Some),
-            _ => Ok(None),
+        let project = |wanted: bool, own, other| {
+            let at = |site| self.layer(Site::Block(index, site));
+            match at(own).or_else(|| at(other)) {
+                Some(Layer::Linear(linear)) if wanted => self.unary(linear, table).map(Some),
+                _ => Ok(None),
+            }
         };
-        let at = |site| Site::Block(index, site);
-        Ok(Some(match settings {
-            RelativePositions::Bias { buckets, furthest, both_ways } => {
-                DistanceScores::bias(table, *buckets, *furthest, *both_ways, longest)?
-            }
-            RelativePositions::Disentangled(settings) => {
-                let keys = project(settings.content_to_position, at(BlockSite::PositionKey), at(BlockSite::Key))?;
-                let queries =
-                    project(settings.position_to_content, at(BlockSite::PositionQuery), at(BlockSite::Query))?;
-                DistanceScores::compared(settings, keys, queries, longest)
-            }
-        }))
+        let keys = project(settings.content_to_position, BlockSite::PositionKey, BlockSite::Key)?;
+        let queries = project(settings.position_to_content, BlockSite::PositionQuery, BlockSite::Query)?;
+        Ok(Attention::disentangled(positions, keys, queries))
     }
 
-    fn block(&mut self, index: usize, stream: &Tensor, context: &Context) -> Flow<Tensor> {
+    fn block(&mut self, index: usize, stream: &Tensor, positions: &Arc<Positions>, context: &Context) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
         let residual = self.blueprint.scales.residual;
         let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
-        let weighed = self.attention(index, &read, context)?;
-        let change = self.step(at(BlockSite::AttentionProjection), weighed)?;
-        let change = scaled(&self.step(at(BlockSite::AttentionOutputNorm), change)?, residual)?;
+        let heads = self.attention(index, &read, positions, context)?;
+        let change = self.step(at(BlockSite::AttentionProjection), heads)?;
+        let change = self.step(at(BlockSite::AttentionOutputNorm), change)?;
+        let change = self.scaled(change, residual)?;
 
         let stream = match self.blueprint.residual {
             Residual::Sequential => {
-                let stream = self.tap.at(at(BlockSite::AttentionResidual), add(stream, &change)?)?;
+                let sum = self.add(stream, &change)?;
+                let stream = self.tap.at(at(BlockSite::AttentionResidual), sum)?;
                 let mut stream = self.step(at(BlockSite::AttentionResidualNorm), stream)?;
-                if let (Some(encoded), Some(decoder)) = (&context.encoded, &self.blueprint.decoder) {
-                    stream = self.cross_attention(index, &stream, encoded, decoder)?;
+                if let Some((encoded, positions)) = &context.encoded {
+                    stream = self.cross_attention(index, &stream, encoded, positions)?;
                 }
-                let change = scaled(&self.mlp(index, stream.clone())?, residual)?;
-                add(&stream, &change)?
+                let change = self.mlp(index, stream.clone())?;
+                let change = self.scaled(change, residual)?;
+                self.add(&stream, &change)?
             }
             Residual::Parallel => {
                 let own_norm = self.layer(at(BlockSite::MlpInputNorm)).is_some();
                 let read = if own_norm { stream.clone() } else { read };
-                let other = scaled(&self.mlp(index, read)?, residual)?;
-                add(&add(&other, &change)?, stream)?
+                let other = self.mlp(index, read)?;
+                let other = self.scaled(other, residual)?;
+                self.add(&self.add(&other, &change)?, stream)?
             }
         };
         let stream = self.step(at(BlockSite::MlpResidualNorm), stream)?;
         self.tap.at(at(BlockSite::Output), stream)
     }
 
-    fn attention(&mut self, index: usize, read: &Tensor, context: &Context) -> Flow<Tensor> {
+    fn attention(
+        &mut self,
+        index: usize,
+        read: &Tensor,
+        positions: &Arc<Positions>,
+        context: &Context,
+    ) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
-        let blueprint = self.blueprint;
-        let settings = &blueprint.attention[index];
+        let settings: &AttentionSettings = positions.settings();
         let [queries, keys, values] = match settings.fused {
             Some(layout) => {
                 let all = self.step(at(BlockSite::QueryKeyValue), read.clone())?;
-                let [queries, keys, values] = settings.columns(layout);
-                [gather_columns(&all, &queries)?, gather_columns(&all, &keys)?, gather_columns(&all, &values)?]
+                let [queries, keys, values] = settings.columns(layout).map(GatherColumns);
+                [self.unary(&queries, &all)?, self.unary(&keys, &all)?, self.unary(&values, &all)?]
             }
             None => [read.clone(), read.clone(), read.clone()],
         };
@@ -292,24 +341,32 @@ impl<'a> Pass<'a, '_> {
         let mut keys = self.step(at(BlockSite::KeyNorm), keys)?;
         let values = self.step(at(BlockSite::Value), values)?;
         if let Some(rotary) = settings.rotary.and_then(|rotary| context.rotations.get(rotary)) {
-            queries = rotary.forward(&queries, settings.head_width)?;
-            keys = rotary.forward(&keys, settings.head_width)?;
+            let rotation = rotary.heads(settings.head_width);
+            queries = self.unary(&rotation, &queries)?;
+            keys = self.unary(&rotation, &keys)?;
         }
-        let distances = self.distance_scores(index, context)?;
-        let weighed = attend(settings, &self.rows.texts, &queries, &keys, &values, distances.as_ref())?;
-        self.tap.at(at(BlockSite::Context), weighed)
+        let attention = self.attention_of(index, positions, context)?;
+        let heads = self.implementation.ternary(&attention, [&queries, &keys, &values])?;
+        self.tap.at(at(BlockSite::Context), heads)
     }
 
     /// Each token of the decoder reads all tokens of its text as the encoder gave them.
-    fn cross_attention(&mut self, index: usize, stream: &Tensor, encoded: &Tensor, decoder: &Decoder) -> Flow<Tensor> {
+    fn cross_attention(
+        &mut self,
+        index: usize,
+        stream: &Tensor,
+        encoded: &Tensor,
+        positions: &Arc<Positions>,
+    ) -> Flow<Tensor> {
         let at = |site| Site::Block(index, site);
         let read = self.step(at(BlockSite::CrossInputNorm), stream.clone())?;
         let queries = self.step(at(BlockSite::CrossQuery), read)?;
         let keys = self.step(at(BlockSite::CrossKey), encoded.clone())?;
         let values = self.step(at(BlockSite::CrossValue), encoded.clone())?;
-        let weighed = attend(&decoder.cross_attention, &self.rows.texts, &queries, &keys, &values, None)?;
-        let change = self.step(at(BlockSite::CrossProjection), weighed)?;
-        self.tap.at(at(BlockSite::CrossResidual), add(stream, &change)?)
+        let heads = self.implementation.ternary(&Attention::new(positions), [&queries, &keys, &values])?;
+        let change = self.step(at(BlockSite::CrossProjection), heads)?;
+        let sum = self.add(stream, &change)?;
+        self.tap.at(at(BlockSite::CrossResidual), sum)
     }
 
     fn mlp(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
@@ -326,10 +383,8 @@ impl<'a> Pass<'a, '_> {
         let (gate, up) = if self.layer(at(BlockSite::MlpGateUp)).is_some() {
             let both = self.step(at(BlockSite::MlpGateUp), read)?;
             let half = self.blueprint.inner_width;
-            (
-                gather_columns(&both, slice::from_ref(&(0..half)))?,
-                Some(gather_columns(&both, slice::from_ref(&(half..2 * half)))?),
-            )
+            let part = |columns| self.unary(&GatherColumns(iter::once(columns).collect()), &both);
+            (part(0..half)?, Some(part(half..2 * half)?))
         } else {
             let gated = self.layer(at(BlockSite::MlpUp)).is_some();
             (self.step(at(BlockSite::MlpInner), read.clone())?, gated.then_some(read))
@@ -339,18 +394,20 @@ impl<'a> Pass<'a, '_> {
             // Nobody looks between the function and the product, so they are one loop over the values.
             Some(Layer::Activation(function)) if !self.tap.touches(at(BlockSite::MlpActivation)) => {
                 let up = self.step(at(BlockSite::MlpUp), up)?;
-                self.tap.at(at(BlockSite::MlpProduct), function.gate(&gate, &up)?)
+                let product = self.implementation.binary(&Gate(*function), &gate, &up)?;
+                self.tap.at(at(BlockSite::MlpProduct), product)
             }
             _ => {
                 let activated = self.step(at(BlockSite::MlpActivation), gate)?;
                 let up = self.step(at(BlockSite::MlpUp), up)?;
-                self.tap.at(at(BlockSite::MlpProduct), multiply(&activated, &up)?)
+                let product = self.implementation.binary(&Multiply, &activated, &up)?;
+                self.tap.at(at(BlockSite::MlpProduct), product)
             }
         }
     }
 
     fn head(&mut self, stream: &Tensor) -> Flow<Tensor> {
-        let stream = scaled(stream, self.blueprint.scales.head)?;
+        let stream = self.scaled(stream.clone(), self.blueprint.scales.head)?;
         let mut rows = match self.blueprint.pooling {
             Pooling::PerToken | Pooling::MeanOfLogits | Pooling::LastOfLogits(_) => stream,
             Pooling::First => self.first_rows(&stream)?,
@@ -365,8 +422,11 @@ impl<'a> Pass<'a, '_> {
             Pooling::LastOfLogits(padding) => self.last_rows(&rows, padding)?,
             _ => rows,
         };
-        let rows = scaled(&rows, self.blueprint.scales.logits)?;
-        Ok(self.blueprint.scales.logits_cap.map_or(Ok(rows.clone()), |cap| soft_cap(&rows, cap))?)
+        let rows = self.scaled(rows, self.blueprint.scales.logits)?;
+        Ok(match self.blueprint.scales.logits_cap {
+            Some(cap) => self.unary(&SoftCap(cap), &rows)?,
+            None => rows,
+        })
     }
 
     /// The row of the last token of each text that is not `padding`; the first row where all are.

@@ -8,7 +8,8 @@
 //!
 //! An architecture is data: a family maps a configuration to a blueprint, which lists the
 //! modules with the point of the forward pass where each one's output lies. From that one list come the paths a
-//! user splits at, the names of the weights and the steps of the pass, which is written once.
+//! user splits at, the names of the weights and the steps of the pass, which is written once. A step is an operation with a
+//! kernel, a reference and a gradient, so that one pass serves the CPU, a device and gradients.
 
 mod batch;
 mod blueprint;
@@ -17,17 +18,21 @@ mod demo;
 mod families;
 mod forward;
 mod gguf;
-mod layers;
+mod gradient;
 mod load;
 mod module_path;
+mod ops;
 mod options;
 mod parameters;
 mod plan;
 mod split_model;
 mod tap;
 mod weights;
+#[cfg(test)]
+mod whole;
 
 pub use batch::plan_batches;
+pub use gradient::TargetLogit;
 pub use module_path::Module;
 pub use options::{DeviceChoice, HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;

@@ -273,7 +273,9 @@ fn width_at(site: Site, blueprint: &Blueprint) -> usize {
         blueprint.attention.get(block).map_or(0, |attention| count(attention).saturating_mul(attention.head_width))
     };
     match site {
-        Site::Embedding(EmbeddingSite::RotaryCosines) => blueprint.rotations.first().map_or(0, |rotary| rotary.width),
+        Site::Embedding(EmbeddingSite::RotaryCosines) => {
+            blueprint.rotations.first().map_or(0, |rotary| rotary.rotary_dim)
+        }
         Site::Block(block, BlockSite::QueryNorm | BlockSite::Context) => heads(block, |attention| attention.heads),
         Site::Block(block, BlockSite::KeyNorm) => heads(block, |attention| attention.key_value_heads),
         Site::Block(_, BlockSite::MlpActivation | BlockSite::MlpProduct) => blueprint.inner_width,

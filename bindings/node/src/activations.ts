@@ -3,11 +3,12 @@ import { flag, floats, index, record, text, texts, whole } from './arguments';
 import { runOnPool, runWithControl, type CallOptions } from './call';
 import { DLPackTensor, dlpackResource } from './dlpack';
 import { check } from './errors';
+import { aggregations, granularities, wordRules } from './generated/abi';
+import type { Aggregation, Granularity, WordRule } from './generated/abi';
 import { Handle, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, sizeIn, textsForC } from './native';
 import type { Out, Pointer, Texts } from './native';
-import { aggregations, granularities, wordOf, wordRules } from './options';
-import type { Aggregation, Granularity, OpenOptions, WordRule } from './options';
+import { wordOf, type OpenOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 
 /** Where a unit stands in the texts that the activations were collected from. */

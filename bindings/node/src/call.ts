@@ -2,30 +2,18 @@
 import { onAbort } from './abort';
 import { check, EidosError, throwIfFailed } from './errors';
 import { atExit } from './exit';
+import { stages, type ProgressStruct, type Stage as AnyStage } from './generated/abi';
 import type { Resource } from './handle';
-import { handleIn, native, out, type Out, type Pointer, type ProgressStruct } from './native';
+import { handleIn, native, out, type Out, type Pointer } from './native';
+import { wordOf } from './options';
 import { withSlot } from './pool';
-
-/** The library's stages (`EIDOS_STAGE_*`), in their order from 0, which says that nothing has started. */
-export const STAGES = [
-  'idle',
-  'download',
-  'load',
-  'tokenize',
-  'forward',
-  'covariance',
-  'fit',
-  'interpret',
-  'write',
-  'label',
-] as const;
 
 /**
  * What a long call is busy with: `download` is counted in bytes, `load` in tensors, `tokenize` in texts, `forward` in
  * tokens, `covariance` and `interpret` in rows, `fit` in iterations (of which the total is the most there can be), `write`
  * in bytes, `label` in concepts.
  */
-export type Stage = Exclude<(typeof STAGES)[number], 'idle'>;
+export type Stage = Exclude<AnyStage, 'idle'>;
 
 /** How far a long call has come. */
 export interface Progress {
@@ -84,8 +72,8 @@ export class Control {
     const struct: Partial<ProgressStruct> = {};
     check((error) => native().eidos_control_progress(this.pointer, struct, error));
     const { stage, done, total, elapsed_seconds } = struct as ProgressStruct;
-    const name = STAGES[stage] ?? 'idle';
-    return name === 'idle' ? undefined : { stage: name, done, total, elapsedSeconds: elapsed_seconds };
+    const name = wordOf(stages, stage);
+    return name === undefined || name === 'idle' ? undefined : { stage: name, done, total, elapsedSeconds: elapsed_seconds };
   }
 
   free(): void {

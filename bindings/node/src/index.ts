@@ -11,20 +11,19 @@ export type { ChatAnswer, ChatOptions, ChatRequest } from './chat';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type FitReport } from './explainer';
+export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, Network, Sampling, WordRule } from './generated/abi';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
-export type { ConceptLabel, LabelUsage, LlmLabelsOptions, Sampling } from './llm-labels';
+export type { ConceptLabel, LabelUsage } from './llm-labels';
 export type {
   ActivationsOptions,
-  Aggregation,
-  Granularity,
   IcaOptions,
+  LlmLabelsOptions,
   LoadOptions,
   LogitsOptions,
   OpenOptions,
   TopInputsOfTextsOptions,
   TopInputsOptions,
   UnitOptions,
-  WordRule,
 } from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export { SplitModel, type Module, type SplitPoint, type Token, type TokenIds } from './split-model';

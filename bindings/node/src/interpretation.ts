@@ -2,12 +2,10 @@
 import { text } from './arguments';
 import { runOnPool } from './call';
 import { check, codeOf } from './errors';
+import { poles, type LabelUsageStruct } from './generated/abi';
 import { Handle, pointerOf, Resource, resourceOf } from './handle';
 import type { ConceptLabel, LabelUsage } from './llm-labels';
-import { callOnPool, handleIn, native, out, readText, type LabelUsageStruct, type Out, type Pointer } from './native';
-
-/** `EIDOS_POLE_*`. */
-export const poles = { positive: 0, negative: 1 } as const;
+import { callOnPool, handleIn, native, out, readText, type Out, type Pointer } from './native';
 
 /** An input that excites a concept. */
 export interface TopInput {

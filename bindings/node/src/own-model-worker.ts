@@ -1,10 +1,9 @@
 /** The worker of `own-model.ts`: it calls C, which asks; and while it waits for an answer it does nothing else. */
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 
+import { statuses } from './generated/abi';
 import { native, out, withChatCallback, type Pointer, type Question } from './native';
 import type { FromWorker, LabelCall, Reply } from './own-model';
-
-const EIDOS_INTERNAL = 15;
 
 const port = parentPort!;
 const { explainer, activations, chat, options, control, answered } = workerData as LabelCall;
@@ -27,7 +26,7 @@ function answer(question: Question, reply: Pointer): number {
   try {
     return pass(ask(question), reply);
   } catch {
-    return EIDOS_INTERNAL;
+    return statuses.internal;
   }
 }
 

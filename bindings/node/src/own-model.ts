@@ -10,8 +10,9 @@ import { onAbort } from './abort';
 import type { Control } from './call';
 import { checkedAnswer, type Answer, type ChatAnswer } from './chat';
 import { EidosError } from './errors';
+import type { ChatOptionsStruct, LlmLabelsOptionsStruct } from './generated/abi';
 import { libraryFile } from './native';
-import type { ChatOptionsStruct, LlmLabelsOptionsStruct, Out, Pointer, Question } from './native';
+import type { Out, Pointer, Question } from './native';
 
 /** What the worker calls C with. */
 export interface LabelCall {

@@ -3,9 +3,9 @@ import { Activations } from './activations';
 import { floats, index, record, text, texts, whole, whole32 } from './arguments';
 import { runWithControl } from './call';
 import { check } from './errors';
+import { activationsOptions, loadOptions, logitsOptions } from './generated/options';
 import { Handle, isView, pointerOf, Resource, resourceOf } from './handle';
 import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC, type Out, type Pointer } from './native';
-import { activationsOptions, loadOptions, logitsOptions } from './options';
 import type { ActivationsOptions, LoadOptions, LogitsOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 

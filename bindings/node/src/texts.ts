@@ -1,34 +1,12 @@
 /** Reading files of texts. */
-import { flag, text, whole, word } from './arguments';
+import { text } from './arguments';
 import { runWithControl, type CallOptions } from './call';
-import { callOnPool, handleIn, native, out, readText, structs, type TextsOptionsStruct } from './native';
-import { textFormats, translator } from './options';
+import type * as c from './generated/options';
+import { textsOptions } from './generated/options';
+import { callOnPool, handleIn, native, out, readText } from './native';
 
 /** How a file of texts is read. */
-export interface TextsOptions extends Pick<CallOptions, 'signal'> {
-  /**
-   * One text a line (`lines`), or one JSON object a line (`json_lines`). By default (`auto`) names that end in `.jsonl`,
-   * `.ndjson` or `.json` are JSON lines, and all others lines.
-   */
-  readonly format?: keyof typeof textFormats | undefined;
-  /** The field of a JSON object that is the text. By default `text`. */
-  readonly field?: string | undefined;
-  /** How many texts are read at most, from the beginning of the file. By default all. */
-  readonly mostTexts?: number | undefined;
-  /** Keep texts that are empty or nothing but white space, so that there is one text for each line or JSON object. */
-  readonly keepEmpty?: boolean | undefined;
-}
-
-const textsOptions = translator<TextsOptions, TextsOptionsStruct>(
-  () => native().eidos_texts_options_init,
-  structs.eidos_texts_options.size,
-  {
-    format: ['format', word(textFormats)],
-    field: ['field', text],
-    most_texts: ['mostTexts', whole],
-    keep_empty: ['keepEmpty', flag],
-  },
-);
+export interface TextsOptions extends c.TextsOptions, Pick<CallOptions, 'signal'> {}
 
 /**
  * Reads the texts of a file in UTF-8. Line ends (`\n` or `\r\n`) and a byte order mark at the beginning are no part of a text.

@@ -14,7 +14,6 @@ import { Activations, debugLiveHandles, SplitModel } from '@eidos/eidos';
 
 export const packageFolder = fileURLToPath(new URL('..', import.meta.url));
 export const repository = path.resolve(packageFolder, '../..');
-export const header = readFileSync(path.join(repository, 'include/eidos.h'), 'utf8');
 export const splitPoint = 'model.layers.2.mlp';
 export const demoTexts = readFileSync(path.join(repository, 'assets/demo-texts.txt'), 'utf8').trimEnd().split('\n');
 export const texts = demoTexts.slice(0, 40);

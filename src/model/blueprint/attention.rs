@@ -29,9 +29,9 @@ pub(crate) enum RelativePositions {
         /// Buckets of distances.
         buckets: usize,
         /// The distance from which all are one bucket.
-        furthest: usize,
+        max_distance: usize,
         /// Whether half of the buckets are for keys after the query; else there are only those before it.
-        both_ways: bool,
+        bidirectional: bool,
     },
     /// Contents compared with distances (He et al. 2021, "DeBERTa").
     Disentangled(DistanceTable),
@@ -61,7 +61,7 @@ pub(crate) struct AttentionSettings {
     pub head_width: usize,
     /// What scores are multiplied by before the softmax.
     pub scale: f32,
-    /// Which of the model's rotations turns queries and keys, if positions are rotary.
+    /// Which of the model's rotations rotates queries and keys, if positions are rotary.
     pub rotary: Option<usize>,
     /// Where one projection gives queries, keys and values: how they lie in it.
     pub fused: Option<FusedLayout>,
@@ -105,13 +105,13 @@ impl AttentionSettings {
                 iter::once(queries + keys..queries + 2 * keys).collect(),
             ],
             FusedLayout::PerKeyHead => {
-                let asking = queries / self.key_value_heads;
-                let group = asking + 2 * self.head_width;
+                let of_group = queries / self.key_value_heads;
+                let group = of_group + 2 * self.head_width;
                 let starts = || (0..self.key_value_heads).map(|head| head * group);
                 [
-                    starts().map(|start| start..start + asking).collect(),
-                    starts().map(|start| start + asking..start + asking + self.head_width).collect(),
-                    starts().map(|start| start + asking + self.head_width..start + group).collect(),
+                    starts().map(|start| start..start + of_group).collect(),
+                    starts().map(|start| start + of_group..start + of_group + self.head_width).collect(),
+                    starts().map(|start| start + of_group + self.head_width..start + group).collect(),
                 ]
             }
         }

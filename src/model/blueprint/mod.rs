@@ -16,10 +16,10 @@ use std::ops::Range;
 
 pub(crate) use attention::{Alibi, AttentionSettings, DistanceTable, FusedLayout, RelativePositions};
 pub(crate) use part::{Elsewhere, Gives, Part, Work};
-pub(crate) use rotary::{RotaryPairs, RotaryScaling, RotarySettings};
+pub(crate) use rotary::{RotaryScaling, RotarySettings};
 pub(crate) use site::{BlockSite, EmbeddingSite, HeadSite, Site};
 
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 /// How the rows of a text become one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,8 +103,8 @@ pub(crate) struct Blueprint {
     pub max_positions: usize,
     /// What the number of the first position is in the table of positions.
     pub first_position: usize,
-    /// The id of a token that positions do not count: it has the one before the first.
-    pub uncounted_token: Option<u32>,
+    /// The id of the padding token where positions skip it: it has the one before the first.
+    pub padding_idx: Option<u32>,
     /// Functions that PyTorch calls without a module, by the site of their value.
     pub functions: Vec<(Site, Activation)>,
     /// For each block the last one that has the same modules; empty where every block has modules of its own.
@@ -141,7 +141,7 @@ impl Blueprint {
             decoder: None,
             max_positions: 0,
             first_position: 0,
-            uncounted_token: None,
+            padding_idx: None,
             functions: Vec::new(),
             shared_blocks: Vec::new(),
             attention: Vec::new(),

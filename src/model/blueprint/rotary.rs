@@ -3,25 +3,17 @@
 /// Positions as rotations of queries and keys (Su et al. 2021, "RoFormer").
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct RotarySettings {
-    /// The columns of a head that turn, its first ones.
-    pub width: usize,
-    /// Which of these turn together.
-    pub pairs: RotaryPairs,
+    /// The columns of a head that are rotated, its first ones.
+    pub rotary_dim: usize,
+    /// Whether a column is rotated with its neighbour (RoFormer, GPT-J); else with the one half of `rotary_dim` further
+    /// (GPT-NeoX, Llama).
+    pub interleaved: bool,
     /// The base of the wave lengths.
     pub theta: f64,
     /// How wave lengths are changed for texts that are longer than those the model was first trained on.
     pub scaling: RotaryScaling,
     /// What cosines and sines are multiplied by.
     pub amplitude: f32,
-}
-
-/// The columns of a head that turn together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum RotaryPairs {
-    /// Each of the first half with the one as far into the second (GPT-NeoX, Llama).
-    Halves,
-    /// Each with its neighbour (RoFormer, GPT-J).
-    Neighbours,
 }
 
 /// Ways to change the wave lengths of rotary positions.

@@ -5,7 +5,7 @@ use super::Head;
 use crate::error::Result;
 use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Site};
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 /// What a family calls the classes of its modules.
 pub(super) struct Classes {
@@ -173,7 +173,7 @@ impl Sizes {
     /// [`crate::error::ErrorCode::InvalidFile`] when the table of positions has no row there.
     pub fn start_after_padding(&self, blueprint: &mut Blueprint, padding: u32) -> Result<()> {
         blueprint.first_position = padding as usize + 1;
-        blueprint.uncounted_token = Some(padding);
+        blueprint.padding_idx = Some(padding);
         blueprint.max_positions = self.positions.saturating_sub(blueprint.first_position);
         if blueprint.max_positions == 0 {
             let rule = "positions start after `pad_token_id`, so there is none";

@@ -4,7 +4,7 @@
 use super::llama_parts::{Classes, Decoder, Defaults, NormKind, Norms, classes, heads};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{Blueprint, RotaryPairs};
+use crate::model::blueprint::Blueprint;
 use crate::model::config::Config;
 
 const FIRST: Classes = Classes { norm: "CohereLayerNorm", ..classes!("Cohere") };
@@ -44,7 +44,7 @@ fn read<'a>(config: &'a Config, head: Head, classes: &'static Classes, theta: f6
     };
     let mut decoder =
         Decoder::read(config, head, classes, &defaults)?.with_rotation(&defaults)?.with_attention_bias()?;
-    decoder.rotations.iter_mut().for_each(|rotation| rotation.pairs = RotaryPairs::Neighbours);
+    decoder.rotations.iter_mut().for_each(|rotation| rotation.interleaved = true);
     decoder.norms = Norms::Shared;
     decoder.norm_kind = NormKind::Layer { bias: false };
     decoder.scales.logits = config.number("logit_scale", 0.0625)? as f32;

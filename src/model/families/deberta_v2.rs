@@ -10,7 +10,7 @@ use crate::model::blueprint::{
     BlockSite, Blueprint, DistanceTable, EmbeddingSite, HeadSite, Part, RelativePositions, Site,
 };
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "deberta-v2",

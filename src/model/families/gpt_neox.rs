@@ -9,7 +9,7 @@ use crate::model::blueprint::{
     AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Site,
 };
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "gpt_neox",

@@ -5,11 +5,10 @@ use super::decoder_heads::DecoderHeads;
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, RotaryPairs, RotaryScaling, RotarySettings,
-    Site,
+    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, RotaryScaling, RotarySettings, Site,
 };
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "gptj",
@@ -80,13 +79,17 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
 
 /// The rotation of the first `rotary_dim` columns of each head.
 fn rotation(config: &Config, head_width: usize) -> Result<RotarySettings> {
-    let width = config.size("rotary_dim", 64)?;
-    if width > head_width {
-        return Err(Config::wrong("rotary_dim", width as f64, "a head has no more than `n_embd` / `n_head` columns"));
+    let rotary_dim = config.size("rotary_dim", 64)?;
+    if rotary_dim > head_width {
+        return Err(Config::wrong(
+            "rotary_dim",
+            rotary_dim as f64,
+            "a head has no more than `n_embd` / `n_head` columns",
+        ));
     }
-    Config::even("rotary_dim", width)?;
-    let pairs = RotaryPairs::Neighbours;
-    Ok(RotarySettings { width, pairs, theta: 10_000.0, scaling: RotaryScaling::None, amplitude: 1.0 })
+    Config::even("rotary_dim", rotary_dim)?;
+    let scaling = RotaryScaling::None;
+    Ok(RotarySettings { rotary_dim, interleaved: true, theta: 10_000.0, scaling, amplitude: 1.0 })
 }
 
 fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {

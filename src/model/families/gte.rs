@@ -7,7 +7,7 @@ use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{BlockSite, Blueprint, Part, Site};
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 use crate::model::weights::Share;
 
 pub(super) const FAMILY: Family = Family {

@@ -9,7 +9,7 @@ use crate::model::blueprint::{
     AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, RotarySettings, Scales, Site,
 };
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 /// The names of a family's classes.
 pub(super) struct Classes {

@@ -8,7 +8,7 @@ use crate::model::blueprint::{
     AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, HeadSite, Part, Pooling, Site,
 };
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "modernbert",

@@ -5,7 +5,7 @@ use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, Part, RelativePositions, Site};
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "mpnet",
@@ -36,7 +36,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     let mut blueprint = sizes.blueprint(FAMILY.model_type, "mpnet", head, root(config, head, &sizes, buckets)?);
     sizes.start_after_padding(&mut blueprint, PADDING)?;
     for attention in &mut blueprint.attention {
-        attention.relative = Some(RelativePositions::Bias { buckets: BUCKETS, furthest: 128, both_ways: true });
+        attention.relative = Some(RelativePositions::Bias { buckets: BUCKETS, max_distance: 128, bidirectional: true });
     }
     blueprint.functions = match head {
         Head::MaskedLanguageModel => head_function(Activation::Gelu),

@@ -7,7 +7,7 @@ use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, Site};
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "phi",

@@ -6,7 +6,7 @@ use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{Blueprint, Part, Site};
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 /// What the three of them do not share.
 struct Twin {

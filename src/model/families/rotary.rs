@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 use serde_json::json;
 
 use crate::error::Result;
-use crate::model::blueprint::{RotaryPairs, RotaryScaling, RotarySettings};
+use crate::model::blueprint::{RotaryScaling, RotarySettings};
 use crate::model::config::Config;
 
 /// What a family takes where its configuration says nothing.
@@ -79,7 +79,7 @@ fn settings_from(
     if theta < 1.0 || !(theta as f32).is_finite() {
         return Err(Config::wrong("rope_theta", theta, "it must be at least 1"));
     }
-    let width = turning(config, &fields, head_width, defaults)?;
+    let rotary_dim = rotated_columns(config, &fields, head_width, defaults)?;
     let positions = config.size("max_position_embeddings", defaults.positions)?;
     let field = "original_max_position_embeddings";
     // A family that has no such number of its own does not read one beside the rotation.
@@ -87,12 +87,12 @@ fn settings_from(
         Some(first) => config.size(field, first)?,
         None => fields.size(field, positions)?,
     };
-    let (scaling, amplitude) = scaling(config, &fields, name, theta, width, (positions, first_positions))?;
-    Ok(RotarySettings { width, pairs: RotaryPairs::Halves, theta, scaling, amplitude })
+    let (scaling, amplitude) = scaling(config, &fields, name, theta, rotary_dim, (positions, first_positions))?;
+    Ok(RotarySettings { rotary_dim, interleaved: false, theta, scaling, amplitude })
 }
 
-/// How many columns of a head turn.
-fn turning(config: &Config, fields: &Config, head_width: usize, defaults: &RotaryDefaults) -> Result<usize> {
+/// How many columns of a head are rotated.
+fn rotated_columns(config: &Config, fields: &Config, head_width: usize, defaults: &RotaryDefaults) -> Result<usize> {
     let Some((field, default)) = defaults.part else {
         for place in [config, fields] {
             place.only("partial_rotary_factor", &[json!(1.0), json!(1)])?;

@@ -60,7 +60,7 @@ impl RotaryBert {
     ) -> Result<Self> {
         let head_width = config.size("head_dim", sizes.width / sizes.heads)?;
         let rotation = settings(config, head_width, rotary)?;
-        if rotation.width != head_width {
+        if rotation.rotary_dim != head_width {
             return Err(config.not_built("rope_parameters"));
         }
         Ok(Self { names, sizes, head_width, rotation, attention_bias: true, mlp })

@@ -16,7 +16,7 @@ use crate::model::blueprint::{
     Scales, Site,
 };
 use crate::model::config::Config;
-use crate::model::layers::Activation;
+use crate::model::ops::Activation;
 
 /// What classes are called.
 struct Classes {
@@ -176,21 +176,21 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
     if sizes.decoder_blocks > 0 {
         config.only("is_causal", &[true.into()])?;
     }
-    let furthest = config.size("relative_attention_max_distance", 128)?;
+    let max_distance = config.size("relative_attention_max_distance", 128)?;
     // Buckets of single distances: half of those that look one way, which in a decoder are all of them.
     let single = sizes.buckets / if sizes.decoder_blocks > 0 { 2 } else { 4 };
-    if sizes.buckets < 4 || furthest <= single {
+    if sizes.buckets < 4 || max_distance <= single {
         let rule = "it must be at least 4, and `relative_attention_max_distance` more than a quarter of it (half, with a decoder)";
         return Err(Config::wrong("relative_attention_num_buckets", sizes.buckets as f64, rule));
     }
     let attention = AttentionSettings {
         scale: 1.0,
-        relative: Some(RelativePositions::Bias { buckets: sizes.buckets, furthest, both_ways: true }),
+        relative: Some(RelativePositions::Bias { buckets: sizes.buckets, max_distance, bidirectional: true }),
         ..AttentionSettings::new(sizes.heads, sizes.heads, sizes.head_width)
     };
     let looking_back = AttentionSettings {
         causal: true,
-        relative: Some(RelativePositions::Bias { buckets: sizes.buckets, furthest, both_ways: false }),
+        relative: Some(RelativePositions::Bias { buckets: sizes.buckets, max_distance, bidirectional: false }),
         ..attention.clone()
     };
     let mut attentions = vec![attention.clone(); sizes.encoder_blocks];

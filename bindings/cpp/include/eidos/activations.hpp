@@ -5,8 +5,10 @@
 #include "control.hpp"
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
+#include "enumerations.hpp"
 #include "error.hpp"
 #include "matrix.hpp"
+#include "options.hpp"
 #include "strings.hpp"
 
 #include <eidos.h>
@@ -19,79 +21,6 @@
 
 namespace eidos {
 
-/// What one row of activations stands for.
-enum class Granularity : std::uint32_t {
-    /// Each token that is not a special one.
-    token = EIDOS_GRANULARITY_TOKEN,
-    /// Each word, as a WordRule cuts them.
-    word = EIDOS_GRANULARITY_WORD,
-    /// Each sentence.
-    sentence = EIDOS_GRANULARITY_SENTENCE,
-    /// Each text, over its tokens that are not special.
-    sample = EIDOS_GRANULARITY_SAMPLE,
-    /// Each position, special tokens included.
-    all_tokens = EIDOS_GRANULARITY_ALL_TOKENS,
-    /// The first position of each text, which must be the tokenizer's classification token.
-    cls_token = EIDOS_GRANULARITY_CLS_TOKEN,
-};
-
-/// Where a word ends.
-enum class WordRule : std::uint32_t {
-    /// As the tokenizer's pre-tokenizer splits words where it does, else as Unicode does (Gemma, Llama 2, Mistral, Phi-3).
-    automatic = EIDOS_WORD_RULE_AUTO,
-    /// As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word.
-    tokenizer = EIDOS_WORD_RULE_TOKENIZER,
-    /// At the word boundaries of Unicode (UAX #29).
-    unicode = EIDOS_WORD_RULE_UNICODE,
-};
-
-/// How the tokens of a unit become one row, column by column.
-enum class Aggregation : std::uint32_t {
-    /// Their mean.
-    mean = EIDOS_AGGREGATION_MEAN,
-    /// Their sum.
-    sum = EIDOS_AGGREGATION_SUM,
-    /// Their largest value.
-    max = EIDOS_AGGREGATION_MAX,
-    /// Their smallest value.
-    min = EIDOS_AGGREGATION_MIN,
-    /// Their value of largest magnitude, with its sign.
-    signed_max = EIDOS_AGGREGATION_SIGNED_MAX,
-    /// The row of the first token.
-    first = EIDOS_AGGREGATION_FIRST,
-    /// The row of the last token.
-    last = EIDOS_AGGREGATION_LAST,
-};
-
-/// How activations are collected.
-struct ActivationsOptions {
-    /// What one row stands for.
-    Granularity granularity = Granularity::word;
-    /// How the tokens of a unit become one row.
-    Aggregation aggregation = Aggregation::mean;
-    /// How many batches run at the same time on the CPU; 0 means one per core. Results do not depend on it.
-    std::uint32_t threads = 0;
-    /// How many tokens one batch holds at most; 0 means 512. Results do not depend on it.
-    std::uint64_t batch_tokens = 0;
-    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. 0 means
-    /// 4 GiB.
-    std::uint64_t memory_limit = 0;
-    /// How many bytes a shard has at most; 0 means 256 MiB.
-    std::uint64_t shard_bytes = 0;
-    /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-    /// shard; a second call that writes into the same folder meanwhile is busy. Empty means memory, and files without a name in
-    /// the folder for temporary files beyond the memory limit.
-    std::string folder = {};
-    /// Where a word ends.
-    WordRule word_rule = WordRule::automatic;
-    /// Whether the pieces of contractions get no row: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
-    /// behind it, in one unit with it or not. For tokens, words and sentences only.
-    bool stop_contractions = false;
-    /// Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-    /// tokens, words and sentences only.
-    std::vector<std::string> stop_units = {};
-};
-
 /// Where a unit stands: the index of its text, and its first byte and one past its last byte in that text's UTF-8.
 struct UnitSpan {
     std::size_t text_index = 0;
@@ -100,37 +29,6 @@ struct UnitSpan {
 };
 
 namespace detail {
-
-/// Options as eidos.h wants them, with the array that they point to.
-struct CActivationsOptions : eidos_activations_options {
-    explicit CActivationsOptions(const eidos_activations_options &options) : eidos_activations_options(options) {}
-    CActivationsOptions(const CActivationsOptions &) = delete;
-    CActivationsOptions(CActivationsOptions &&) = default;
-    CActivationsOptions &operator=(const CActivationsOptions &) = delete;
-    CActivationsOptions &operator=(CActivationsOptions &&) = delete;
-
-    std::vector<const char *> stop_unit_pointers;
-};
-
-/// Options as eidos.h wants them; they point into `options`.
-inline CActivationsOptions to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
-{
-    CActivationsOptions result(defaults(eidos_activations_options_init));
-    result.granularity = static_cast<std::uint32_t>(options.granularity);
-    result.aggregation = static_cast<std::uint32_t>(options.aggregation);
-    result.threads = options.threads;
-    result.batch_tokens = options.batch_tokens;
-    result.memory_limit = options.memory_limit;
-    result.shard_bytes = options.shard_bytes;
-    result.folder = c_str_or_null(options.folder);
-    result.word_rule = static_cast<std::uint32_t>(options.word_rule);
-    result.stop_contractions = options.stop_contractions;
-    for (const std::string &unit : options.stop_units)
-        result.stop_unit_pointers.push_back(StringArg(unit).c_str());
-    result.stop_units = result.stop_unit_pointers.empty() ? nullptr : result.stop_unit_pointers.data();
-    result.stop_unit_count = result.stop_unit_pointers.size();
-    return result;
-}
 
 /// The enumerator of a number; nothing for 0.
 template <class Enumeration> std::optional<Enumeration> enumerator_of(std::uint32_t number)

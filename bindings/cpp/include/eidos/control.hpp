@@ -4,6 +4,7 @@
 
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
+#include "enumerations.hpp"
 #include "error.hpp"
 
 #include <eidos.h>
@@ -17,30 +18,6 @@
 #include <utility>
 
 namespace eidos {
-
-/// What a long call is busy with, and the unit that its progress is counted in.
-enum class Stage : std::uint32_t {
-    /// Nothing has started.
-    idle = EIDOS_STAGE_IDLE,
-    /// Fetching files from a hub; bytes.
-    download = EIDOS_STAGE_DOWNLOAD,
-    /// Reading weights; tensors.
-    load = EIDOS_STAGE_LOAD,
-    /// Turning texts into tokens; texts.
-    tokenize = EIDOS_STAGE_TOKENIZE,
-    /// Running the model; tokens.
-    forward = EIDOS_STAGE_FORWARD,
-    /// Reading rows to learn their mean and covariance; rows.
-    covariance = EIDOS_STAGE_COVARIANCE,
-    /// Iterating to fit the concepts; iterations, of which the total is the most there can be.
-    fit = EIDOS_STAGE_FIT,
-    /// Encoding rows into concepts to rank inputs; rows.
-    interpret = EIDOS_STAGE_INTERPRET,
-    /// Writing files; bytes.
-    write = EIDOS_STAGE_WRITE,
-    /// Asking a language model what concepts mean; concepts.
-    label = EIDOS_STAGE_LABEL,
-};
 
 /// A stage as a word for a progress bar (`forward`).
 inline std::string_view name(Stage stage) { return eidos_stage_name(static_cast<std::uint32_t>(stage)); }

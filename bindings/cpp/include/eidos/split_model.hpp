@@ -6,6 +6,7 @@
 #include "control.hpp"
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
+#include "options.hpp"
 #include "strings.hpp"
 
 #include <eidos.h>
@@ -17,77 +18,6 @@
 #include <vector>
 
 namespace eidos {
-
-/// Which head of a model to build.
-enum class Head : std::uint32_t {
-    /// The head that the model's configuration names.
-    automatic = EIDOS_HEAD_AUTO,
-    /// No head: the base model.
-    base = EIDOS_HEAD_BASE,
-    /// A masked language model.
-    masked_lm = EIDOS_HEAD_MASKED_LM,
-    /// A classifier of texts.
-    sequence_classification = EIDOS_HEAD_SEQUENCE_CLASSIFICATION,
-    /// A causal language model.
-    causal_lm = EIDOS_HEAD_CAUSAL_LM,
-    /// A classifier of tokens.
-    token_classification = EIDOS_HEAD_TOKEN_CLASSIFICATION,
-    /// A language model of an encoder and a decoder.
-    seq2seq_lm = EIDOS_HEAD_SEQ2SEQ_LM,
-};
-
-/// Where a model runs.
-enum class Device : std::uint32_t {
-    /// The processor.
-    cpu = EIDOS_DEVICE_CPU,
-    /// An NVIDIA GPU.
-    cuda = EIDOS_DEVICE_CUDA,
-};
-
-/// Whether to download.
-enum class Network : std::uint32_t {
-    /// Ask the environment (`HF_HUB_OFFLINE`).
-    automatic = EIDOS_NETWORK_AUTO,
-    /// Use only files that are there already.
-    offline = EIDOS_NETWORK_OFFLINE,
-    /// Download what is missing.
-    online = EIDOS_NETWORK_ONLINE,
-};
-
-/// How a model is loaded. Empty strings mean the environment or the default.
-struct LoadOptions {
-    /// Which head to build.
-    Head head = Head::automatic;
-    /// Where to run.
-    Device device = Device::cpu;
-    /// Which of several GPUs, from 0.
-    std::uint32_t device_index = 0;
-    /// Whether to download.
-    Network network = Network::automatic;
-    /// Load every weight up to the head, not only those up to the last split point, so that logits can be asked for.
-    bool whole = false;
-    /// A branch, tag or commit of a repository; empty means `main`.
-    std::string revision = {};
-    /// An access token; empty means `HF_TOKEN` or the token file.
-    std::string token = {};
-    /// Where downloads are kept; empty means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
-    std::string cache_folder = {};
-    /// The hub's address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
-    std::string endpoint = {};
-    /// Read the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads
-    /// then makes an Error and does not end the process. Loading takes as much memory more as the files have bytes.
-    bool copy = false;
-};
-
-/// How logits are computed. Results do not depend on it.
-struct LogitsOptions {
-    /// How many batches run at the same time on the CPU; 0 means one per core.
-    std::uint32_t threads = 0;
-    /// How many tokens one batch holds at most; 0 means as many as have 64 MiB of logits, and no more than 512.
-    std::uint64_t batch_tokens = 0;
-    /// The most bytes that the logits may take in memory; beyond it they go to temporary files. 0 means 4 GiB.
-    std::uint64_t memory_limit = 0;
-};
 
 /// A module of a model.
 struct Module {
@@ -137,33 +67,6 @@ struct FlatTokenIds {
     std::vector<std::size_t> counts;
 };
 
-/// Options as eidos.h wants them; they point into `options`.
-inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
-{
-    eidos_load_options result = defaults(eidos_load_options_init);
-    result.head = static_cast<std::uint32_t>(options.head);
-    result.device = static_cast<std::uint32_t>(options.device);
-    result.device_index = options.device_index;
-    result.network = static_cast<std::uint32_t>(options.network);
-    result.whole = options.whole ? 1 : 0;
-    result.revision = c_str_or_null(options.revision);
-    result.token = c_str_or_null(options.token);
-    result.cache_folder = c_str_or_null(options.cache_folder);
-    result.endpoint = c_str_or_null(options.endpoint);
-    result.copy = options.copy ? 1 : 0;
-    return result;
-}
-
-/// Options as eidos.h wants them.
-inline eidos_logits_options to_c(const LogitsOptions &options)
-{
-    eidos_logits_options result = defaults(eidos_logits_options_init);
-    result.threads = options.threads;
-    result.batch_tokens = options.batch_tokens;
-    result.memory_limit = options.memory_limit;
-    return result;
-}
-
 } // namespace detail
 
 /// A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
@@ -182,7 +85,7 @@ public:
     [[nodiscard]] static SplitModel load(const StringArg &id_or_path, const StringArgs &split_points = {},
                                          const LoadOptions &options = {}, const Control &control = {})
     {
-        const eidos_load_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return control.create<SplitModel>(eidos_split_model_load, id_or_path.c_str(), split_points.data(),
                                           split_points.size(), &c_options);
     }
@@ -250,7 +153,7 @@ public:
     [[nodiscard]] Activations logits(const StringArgs &texts, const LogitsOptions &options = {},
                                      const Control &control = {}) const
     {
-        const eidos_logits_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return control.create<Activations>(eidos_split_model_logits, handle(), texts.data(), texts.size(), &c_options);
     }
 
@@ -259,7 +162,7 @@ public:
     [[nodiscard]] Activations logits_from(const StringArg &module_path, MatrixView rows, const StringArgs &texts,
                                           const LogitsOptions &options = {}, const Control &control = {}) const
     {
-        const eidos_logits_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return control.create<Activations>(eidos_split_model_logits_from, handle(), module_path.c_str(), rows.data(),
                                            rows.row_count(), rows.column_count(), texts.data(), texts.size(), &c_options);
     }
@@ -270,7 +173,7 @@ public:
     [[nodiscard]] Activations logits_from(const StringArg &module_path, const Activations &rows, const StringArgs &texts,
                                           const LogitsOptions &options = {}, const Control &control = {}) const
     {
-        const eidos_logits_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         return control.create<Activations>(eidos_split_model_logits_from_activations, handle(), module_path.c_str(),
                                            rows.handle(), texts.data(), texts.size(), &c_options);
     }
@@ -313,7 +216,7 @@ public:
     [[nodiscard]] Activations logits_of_token_ids(const TokenIds &sequences, const LogitsOptions &options = {},
                                                   const Control &control = {}) const
     {
-        const eidos_logits_options c_options = detail::to_c(options);
+        const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
         return control.create<Activations>(eidos_split_model_logits_of_token_ids, handle(), flat.ids.data(),
                                            flat.counts.data(), flat.counts.size(), &c_options);

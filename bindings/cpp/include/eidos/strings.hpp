@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <initializer_list>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -30,6 +31,15 @@ inline const char *c_str_or_null(const std::string &string EIDOS_LIFETIMEBOUND)
 {
     check_string(string);
     return string.empty() ? nullptr : string.c_str();
+}
+
+/// A string of an options struct that may be empty: NULL for none.
+inline const char *c_str_or_null(const std::optional<std::string> &string EIDOS_LIFETIMEBOUND)
+{
+    if (!string)
+        return nullptr;
+    check_string(*string);
+    return string->c_str();
 }
 
 } // namespace detail

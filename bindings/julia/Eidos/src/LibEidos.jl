@@ -1,13 +1,101 @@
-# The C functions and structs of include/eidos.h under their own names, one line each. test/header.jl compares every line
-# with the header, and every struct with tests/abi/layout.json. Nothing here is meant for users.
+# Generated from src/ffi by `make header`; do not edit.
+
+# The C functions and structs of include/eidos.h under their own names. Nothing here is meant for users.
 module LibEidos
 
-const ABI_VERSION = 1
-const OK = Int32(0)
-const CANCELLED = Int32(12)
-const UNUSABLE_ANSWER = Int32(16)
+include("ccall.jl")
 
-# --- Types -------------------------------------------------------------------------------------------------------------
+# --- Constants, without the prefix EIDOS_ -----------------------------------------------------------------------------
+
+const ABI_VERSION = 1
+const VERSION_MAJOR = 0
+const VERSION_MINOR = 1
+const VERSION_PATCH = 0
+
+const OK = Int32(0)
+const INVALID_ARGUMENT = Int32(1)
+const INVALID_HANDLE = Int32(2)
+const NOT_FOUND = Int32(3)
+const UNKNOWN_MODULE = Int32(4)
+const INVALID_FILE = Int32(5)
+const UNSUPPORTED = Int32(6)
+const INVALID_DATA = Int32(7)
+const MISMATCH = Int32(8)
+const IO = Int32(9)
+const NETWORK = Int32(10)
+const ACCESS_DENIED = Int32(11)
+const CANCELLED = Int32(12)
+const OUT_OF_MEMORY = Int32(13)
+const DEVICE = Int32(14)
+const INTERNAL = Int32(15)
+const UNUSABLE_ANSWER = Int32(16)
+const BUDGET_EXHAUSTED = Int32(17)
+const BUSY = Int32(18)
+
+const STAGE_IDLE = UInt32(0)
+const STAGE_DOWNLOAD = UInt32(1)
+const STAGE_LOAD = UInt32(2)
+const STAGE_TOKENIZE = UInt32(3)
+const STAGE_FORWARD = UInt32(4)
+const STAGE_COVARIANCE = UInt32(5)
+const STAGE_FIT = UInt32(6)
+const STAGE_INTERPRET = UInt32(7)
+const STAGE_WRITE = UInt32(8)
+const STAGE_LABEL = UInt32(9)
+
+const TEXT_FORMAT_AUTO = UInt32(0)
+const TEXT_FORMAT_LINES = UInt32(1)
+const TEXT_FORMAT_JSON_LINES = UInt32(2)
+
+const HEAD_AUTO = UInt32(0)
+const HEAD_BASE = UInt32(1)
+const HEAD_MASKED_LM = UInt32(2)
+const HEAD_SEQUENCE_CLASSIFICATION = UInt32(3)
+const HEAD_CAUSAL_LM = UInt32(4)
+const HEAD_TOKEN_CLASSIFICATION = UInt32(5)
+const HEAD_SEQ2SEQ_LM = UInt32(6)
+
+const DEVICE_CPU = UInt32(0)
+const DEVICE_CUDA = UInt32(1)
+
+const NETWORK_AUTO = UInt32(0)
+const NETWORK_OFFLINE = UInt32(1)
+const NETWORK_ONLINE = UInt32(2)
+
+const GRANULARITY_TOKEN = UInt32(1)
+const GRANULARITY_WORD = UInt32(2)
+const GRANULARITY_SENTENCE = UInt32(3)
+const GRANULARITY_SAMPLE = UInt32(4)
+const GRANULARITY_ALL_TOKENS = UInt32(5)
+const GRANULARITY_CLS_TOKEN = UInt32(6)
+
+const WORD_RULE_AUTO = UInt32(1)
+const WORD_RULE_TOKENIZER = UInt32(2)
+const WORD_RULE_UNICODE = UInt32(3)
+
+const AGGREGATION_MEAN = UInt32(1)
+const AGGREGATION_SUM = UInt32(2)
+const AGGREGATION_MAX = UInt32(3)
+const AGGREGATION_MIN = UInt32(4)
+const AGGREGATION_SIGNED_MAX = UInt32(5)
+const AGGREGATION_FIRST = UInt32(6)
+const AGGREGATION_LAST = UInt32(7)
+
+const ICA_PARALLEL = UInt32(1)
+const ICA_DEFLATION = UInt32(2)
+
+const CONTRAST_LOGCOSH = UInt32(1)
+const CONTRAST_EXP = UInt32(2)
+const CONTRAST_CUBE = UInt32(3)
+
+const POLE_POSITIVE = UInt32(0)
+const POLE_NEGATIVE = UInt32(1)
+
+const SAMPLING_TOP = UInt32(1)
+const SAMPLING_RANDOM = UInt32(2)
+const SAMPLING_QUANTILE = UInt32(3)
+
+# --- Types ------------------------------------------------------------------------------------------------------------
 
 abstract type eidos_error end
 abstract type eidos_control end
@@ -23,6 +111,8 @@ const eidos_status = Int32
 const eidos_progress_callback = Ptr{Cvoid}
 const eidos_chat_callback = Ptr{Cvoid}
 
+# Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
+
 struct eidos_progress
     stage::UInt32
     reserved::UInt32
@@ -30,34 +120,6 @@ struct eidos_progress
     total::UInt64
     elapsed_seconds::Cdouble
 end
-
-struct eidos_fit_report
-    converged::UInt32
-    iterations::UInt32
-    last_change::Cdouble
-end
-
-struct eidos_chat_request
-    struct_size::UInt32
-    max_tokens::UInt32
-    system_prompt::Ptr{UInt8}
-    system_prompt_len::Csize_t
-    user_prompt::Ptr{UInt8}
-    user_prompt_len::Csize_t
-    json_schema::Ptr{UInt8}
-    json_schema_len::Csize_t
-end
-
-struct eidos_label_usage
-    requests::UInt64
-    cached::UInt64
-    prompt_tokens::UInt64
-    completion_tokens::UInt64
-    unreported::UInt64
-    dry_run::UInt64
-end
-
-# Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
 
 mutable struct eidos_texts_options
     struct_size::UInt32
@@ -109,6 +171,12 @@ mutable struct eidos_logits_options
     eidos_logits_options() = new()
 end
 
+struct eidos_fit_report
+    converged::UInt32
+    iterations::UInt32
+    last_change::Cdouble
+end
+
 mutable struct eidos_ica_options
     struct_size::UInt32
     concept_count::UInt32
@@ -130,6 +198,17 @@ mutable struct eidos_top_inputs_options
     concepts::Ptr{Csize_t}
     concept_count::UInt64
     eidos_top_inputs_options() = new()
+end
+
+struct eidos_chat_request
+    struct_size::UInt32
+    max_tokens::UInt32
+    system_prompt::Ptr{UInt8}
+    system_prompt_len::Csize_t
+    user_prompt::Ptr{UInt8}
+    user_prompt_len::Csize_t
+    json_schema::Ptr{UInt8}
+    json_schema_len::Csize_t
 end
 
 mutable struct eidos_chat_options
@@ -169,70 +248,41 @@ mutable struct eidos_llm_labels_options
     eidos_llm_labels_options() = new()
 end
 
-# --- How a function is declared ----------------------------------------------------------------------------------------
-
-# What was declared: where the function's address is kept (NULL until the library is loaded), its arguments and its result.
-const FUNCTIONS = Dict{Symbol,Tuple{Base.RefValue{Ptr{Cvoid}},Vector{Any},Any}}()
-
-"Fills in the address of each function of a library that `Libdl.dlopen` has opened."
-function bind!(address)
-    for (name, (pointer, _, _)) in FUNCTIONS
-        pointer[] = address(name)
-    end
+struct eidos_label_usage
+    requests::UInt64
+    cached::UInt64
+    prompt_tokens::UInt64
+    completion_tokens::UInt64
+    unreported::UInt64
+    dry_run::UInt64
 end
 
-"`@c name(argument::Type, ...)::Result`: a C function that returns at once."
-macro c(signature)
-    declare(signature, false)
-end
+# How the structs lie in C, for the tests: the size, and where each field begins.
+const LAYOUT = (
+    eidos_progress = (32, (stage = 0, reserved = 4, done = 8, total = 16, elapsed_seconds = 24)),
+    eidos_texts_options = (32, (struct_size = 0, format = 4, field = 8, most_texts = 16, keep_empty = 24, reserved = 28)),
+    eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, reserved = 60)),
+    eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
+    eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
+    eidos_fit_report = (16, (converged = 0, iterations = 4, last_change = 8)),
+    eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, raw_signs = 40, threads = 44)),
+    eidos_top_inputs_options = (32, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24)),
+    eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
+    eidos_chat_options = (96, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72, callback = 80, user_data = 88)),
+    eidos_llm_labels_options = (72, (struct_size = 0, negative_pole = 4, concepts = 8, concept_count = 16, sampling = 24, example_count = 28, context = 32, quantile_count = 36, seed = 40, score_passages = 44, score_passages_per_request = 48, dry_run = 52, score_threshold = 56, system_prompt = 64)),
+    eidos_label_usage = (48, (requests = 0, cached = 8, prompt_tokens = 16, completion_tokens = 24, unreported = 32, dry_run = 40)),
+)
 
-"""
-As `@c`, for a call that may take long. While it runs, its thread counts as safe for the garbage collector, so that other
-Julia threads can collect without waiting for it. It touches no Julia memory but what its arguments keep alive.
-"""
-macro long(signature)
-    declare(signature, true)
-end
-
-function declare(signature, is_long)
-    call, result = signature.args
-    name, arguments = call.args[1], call.args[2:end]
-    names = [argument.args[1] for argument in arguments]
-    types = [argument.args[2] for argument in arguments]
-    address = Symbol("address_of_", name)
-    body = is_long ? gc_safe_call(address, result, names, types) :
-           :(ccall($address[], $result, ($(types...),), $(names...)))
-    quote
-        const $address = Ref{Ptr{Cvoid}}(C_NULL)
-        FUNCTIONS[$(QuoteNode(name))] = ($address, Any[$(types...)], $result)
-        @inline $name($(names...)) = $body
-    end |> esc
-end
-
-# Arguments are converted before the thread is declared safe, so that only the call itself happens between the two.
-function gc_safe_call(address, result, names, types)
-    roots = [gensym(name) for name in names]
-    values = [gensym(name) for name in names]
-    convert_all = [:($root = Base.cconvert($type, $name)) for (root, type, name) in zip(roots, types, names)]
-    unsafe_all = [:($value = Base.unsafe_convert($type, $root)) for (value, type, root) in zip(values, types, roots)]
-    quote
-        $(convert_all...)
-        GC.@preserve $(roots...) begin
-            $(unsafe_all...)
-            function_address = $address[]
-            gc_state = ccall(:jl_gc_safe_enter, Int8, ())
-            returned = ccall(function_address, $result, ($(types...),), $(values...))
-            ccall(:jl_gc_safe_leave, Cvoid, (Int8,), gc_state)
-            returned
-        end
-    end
-end
-
-# --- The functions, in the order of the header -------------------------------------------------------------------------
+# --- Versions ---------------------------------------------------------------------------------------------------------
 
 @c eidos_abi_version()::UInt32
 @c eidos_version()::Cstring
+
+# --- Status codes -----------------------------------------------------------------------------------------------------
+
 @c eidos_status_name(status::eidos_status)::Cstring
+
+# --- Errors as handles ------------------------------------------------------------------------------------------------
 
 @c eidos_error_status(error::Ptr{eidos_error})::eidos_status
 @c eidos_error_message(error::Ptr{eidos_error}, len::Ptr{Csize_t})::Cstring
@@ -242,6 +292,8 @@ end
 @c eidos_error_detail_value(error::Ptr{eidos_error}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_error_free(error::Ptr{eidos_error})::Cvoid
 
+# --- Progress and cancellation ----------------------------------------------------------------------------------------
+
 @c eidos_stage_name(stage::UInt32)::Cstring
 @c eidos_control_new(out::Ptr{Ptr{eidos_control}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_cancel(control::Ptr{eidos_control})::Cvoid
@@ -250,12 +302,16 @@ end
 @c eidos_control_set_callback(control::Ptr{eidos_control}, callback::eidos_progress_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_free(control::Ptr{eidos_control})::Cvoid
 
+# --- Files of texts: one text a line, or JSON lines -------------------------------------------------------------------
+
 @c eidos_texts_options_init(options::Ptr{eidos_texts_options}, size::Csize_t)::eidos_status
 @long eidos_texts_read(path::Cstring, options::Ptr{eidos_texts_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_texts_count(texts::Ptr{eidos_texts})::Csize_t
 @c eidos_texts_get(texts::Ptr{eidos_texts}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_texts_array(texts::Ptr{eidos_texts}, out::Ptr{Ptr{Cstring}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_texts_free(texts::Ptr{eidos_texts})::Cvoid
+
+# --- Models split at modules ------------------------------------------------------------------------------------------
 
 @c eidos_load_options_init(options::Ptr{eidos_load_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_load(id_or_path::Cstring, split_points::Ptr{Cstring}, split_point_count::Csize_t, options::Ptr{eidos_load_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -269,9 +325,8 @@ end
 @c eidos_split_model_width(model::Ptr{eidos_split_model}, index::Csize_t)::Csize_t
 @c eidos_split_model_free(model::Ptr{eidos_split_model})::Cvoid
 
-@c eidos_activations_options_init(options::Ptr{eidos_activations_options}, size::Csize_t)::eidos_status
-@long eidos_split_model_activations(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_split_model_vocabulary_activations(model::Ptr{eidos_split_model}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+# --- Activations ------------------------------------------------------------------------------------------------------
+
 @long eidos_activations_from_rows(rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, unit_texts::Ptr{Cstring}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_from_dlpack(tensor::Ptr{DLManagedTensorVersioned}, unit_texts::Ptr{Cstring}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_to_dlpack(activations::Ptr{eidos_activations}, out::Ptr{Ptr{DLManagedTensorVersioned}}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -296,6 +351,14 @@ end
 @long eidos_activations_open_copy(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_free(activations::Ptr{eidos_activations})::Cvoid
 
+# --- Collecting activations -------------------------------------------------------------------------------------------
+
+@c eidos_activations_options_init(options::Ptr{eidos_activations_options}, size::Csize_t)::eidos_status
+@long eidos_split_model_activations(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_vocabulary_activations(model::Ptr{eidos_split_model}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Logits -----------------------------------------------------------------------------------------------------------
+
 @c eidos_logits_options_init(options::Ptr{eidos_logits_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_logits(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_split_model_logits_from(model::Ptr{eidos_split_model}, module_path::Cstring, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -303,10 +366,14 @@ end
 @c eidos_split_model_logit_count(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_logit_name(model::Ptr{eidos_split_model}, column::Csize_t, len::Ptr{Csize_t})::Cstring
 
+# --- Token ids --------------------------------------------------------------------------------------------------------
+
 @c eidos_split_model_tokens(model::Ptr{eidos_split_model}, text::Cstring, ids::Ptr{UInt32}, begins::Ptr{UInt32}, ends::Ptr{UInt32}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_token_string(model::Ptr{eidos_split_model}, id::UInt32, len::Ptr{Csize_t})::Cstring
 @long eidos_split_model_activations_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_counts::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_split_model_logits_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_counts::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Explainers: fitted concepts --------------------------------------------------------------------------------------
 
 @c eidos_explainer_concept_count(explainer::Ptr{eidos_explainer})::Csize_t
 @c eidos_explainer_input_width(explainer::Ptr{eidos_explainer})::Csize_t
@@ -321,8 +388,12 @@ end
 @long eidos_explainer_open(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_free(explainer::Ptr{eidos_explainer})::Cvoid
 
+# --- Fitting independent components -----------------------------------------------------------------------------------
+
 @c eidos_ica_options_init(options::Ptr{eidos_ica_options}, size::Csize_t)::eidos_status
 @long eidos_ica_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_ica_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- What concepts mean: the inputs that excite them most -------------------------------------------------------------
 
 @c eidos_top_inputs_options_init(options::Ptr{eidos_top_inputs_options}, size::Csize_t)::eidos_status
 @long eidos_interpret_top_inputs(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_top_inputs_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -339,10 +410,14 @@ end
 @long eidos_interpretation_open(path::Cstring, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
 
+# --- Language models that label concepts: over HTTP, or the caller's own ----------------------------------------------
+
 @c eidos_chat_options_init(options::Ptr{eidos_chat_options}, size::Csize_t)::eidos_status
 @c eidos_chat_reply_set_text(reply::Ptr{eidos_chat_reply}, answer::Cstring, length::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_chat_reply_set_usage(reply::Ptr{eidos_chat_reply}, prompt_tokens::UInt64, completion_tokens::UInt64)::Cvoid
 @c eidos_chat_reply_set_error(reply::Ptr{eidos_chat_reply}, message::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Labels for concepts, written by a language model -----------------------------------------------------------------
 
 @c eidos_llm_labels_options_init(options::Ptr{eidos_llm_labels_options}, size::Csize_t)::eidos_status
 @long eidos_interpret_llm_labels(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, chat::Ptr{eidos_chat_options}, options::Ptr{eidos_llm_labels_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -352,6 +427,8 @@ end
 @c eidos_interpretation_label_status(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::eidos_status
 @c eidos_interpretation_label_prompt(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
 @c eidos_interpretation_label_usage(interpretation::Ptr{eidos_interpretation}, out::Ptr{eidos_label_usage}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Opaque handles: a boxed value behind a tag that says its type ----------------------------------------------------
 
 @c eidos_debug_live_handles()::Csize_t
 

@@ -99,21 +99,7 @@ then each column is a token. With a function as first argument (`do`), they are
 closed after it.
 
 # Keywords
-* `granularity`: what one column stands for: a `:word`, `:token`, `:sentence` or `:sample` (a text), or each position with
-  `:all_tokens`, or the first one with `:cls_token`.
-* `word_rule`: where a word ends: as the tokenizer's pre-tokenizer splits words (`:tokenizer`), or at the word boundaries of
-  Unicode (`:unicode`). `:auto` is the tokenizer's rule unless it splits nothing, as those of Gemma and Llama 2.
-* `stop_units`: units that get no column, such as stop words, by their text: without white space at its ends, in whatever
-  case. With `stop_contractions = true`, pieces of contractions get none: the apostrophe between letters, and `s`, `t`, `d`, `m`,
-  `ll`, `re` and `ve` behind it. Both for tokens, words and sentences only.
-* `aggregation`: how the tokens of a unit become one column: their `:mean`, `:sum`, `:max`, `:min`, `:signed_max` (the value
-  of largest magnitude), or the `:first` or `:last` of them.
-* `folder`: where columns are written, in shards; an interrupted call with the same folder goes on where it stopped.
-  Without it they are in memory.
-* `memory_limit`: bytes in memory, beyond which columns go to temporary files (4 GiB).
-* `shard_bytes`: the most bytes of a shard (256 MiB).
-* `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
-  Results do not depend on them.
+$(keyword_docs(ACTIVATIONS_OPTIONS_DOCS))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
@@ -147,16 +133,6 @@ collect_activations(model, texts, options, control, out, err) =
     LibEidos.eidos_split_model_activations(model, texts, length(texts), options, control, out, length(out), err)
 collect_activations(model, ::Vocabulary, options, control, out, err) =
     LibEidos.eidos_split_model_vocabulary_activations(model, options, control, out, length(out), err)
-
-activations_options(; granularity = :word, aggregation = :mean, threads = nothing, batch_tokens = nothing,
-                    memory_limit = nothing, shard_bytes = nothing, folder = nothing, word_rule = :auto,
-                    stop_units = String[], stop_contractions = false) =
-    Options{LibEidos.eidos_activations_options}(;
-        granularity = choice(:granularity, granularity, GRANULARITIES),
-        aggregation = choice(:aggregation, aggregation, AGGREGATIONS),
-        threads, batch_tokens, memory_limit, shard_bytes, folder,
-        word_rule = choice(:word_rule, word_rule, WORD_RULES),
-        stop_contractions, stop_units = strings(stop_units), stop_unit_count = length(strings(stop_units)))
 
 # --- The numbers -------------------------------------------------------------------------------------------------------
 

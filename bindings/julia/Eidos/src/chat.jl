@@ -42,15 +42,6 @@ ChatAnswer(text; prompt_tokens, completion_tokens) = ChatAnswer(text, prompt_tok
 Which language model [`llm_labels`](@ref) asks: the one of that name behind an OpenAI-compatible server, or a function of
 your own.
 
-# A server
-* `base_url`: the address that `/chat/completions` is appended to (`OPENAI_BASE_URL`, or `https://api.openai.com/v1`).
-* `api_key`: the key of the account (`OPENAI_API_KEY`, which is sent over https and to this very machine only); `""` sends
-  none. It appears in no error, in no cache and not in the REPL.
-* `timeout`: how long one request may take, with its answer, in whole seconds (120).
-* `retries`: how often a request is repeated that failed for a reason that may pass (4).
-* `parallel_requests`: how many requests may be on their way at the same time (4).
-* `temperature`: how much chance there is in the answers (0); negative leaves it to the server.
-
 # A function
 `answer` is called with an [`Eidos.ChatRequest`](@ref) and returns a string, or a [`ChatAnswer`](@ref) that says what it
 cost. It is asked one question at a time, in the task that asks for labels, and may wait there.
@@ -59,13 +50,11 @@ What it throws is why that concept has no label; the other concepts are asked fo
 [`EidosError`](@ref) of status `:access_denied`, `:not_found` or `:budget_exhausted` nothing more is asked.
 * `name`: the name of the model, which a cache needs.
 
-# Both
-* `cache_folder`: a folder that keeps every answer, so that the same question is paid for once and an interrupted run goes
-  on where it stopped (no cache).
-* `max_tokens`: how many tokens one answer may have (1024); models that think first need some thousands.
-* `request_budget`: the most requests that one call may send, repetitions counted (no limit).
-* `token_budget`: the most tokens that one call may spend, of questions and answers together (no limit). A request that
-  could exceed it is not sent.
+# Keywords
+Those of addresses, keys, repetitions, parallel requests and chance are for servers.
+$(keyword_docs(CHAT_OPTIONS_DOCS; hidden = (:model,), timeout_seconds = :timeout))
+
+Budgets are those of one call. The key is not shown in the REPL.
 
 ```julia
 Chat("gpt-4.1-nano"; cache_folder = "answers")
@@ -78,15 +67,20 @@ struct Chat
     options::NamedTuple
 end
 
-Chat(model::AbstractString; base_url = nothing, api_key = nothing, timeout = nothing, retries = nothing,
-     parallel_requests = nothing, temperature = nothing, limits...) =
-    Chat(nothing, (; model, base_url, api_key, timeout_seconds = timeout, retries, parallel_requests, temperature,
-                   chat_limits(; limits...)...))
+# What is for servers only.
+const SERVER_KEYWORDS = (:base_url, :api_key, :timeout, :retries, :parallel_requests, :temperature)
 
-Chat(answer; name = nothing, limits...) = Chat(answer, (; model = name, chat_limits(; limits...)...))
+Chat(model::AbstractString; timeout = nothing, keywords...) =
+    checked(Chat(nothing, (; model, timeout_seconds = timeout, keywords...)))
 
-chat_limits(; cache_folder = nothing, max_tokens = nothing, request_budget = nothing, token_budget = nothing) =
-    (; cache_folder, max_tokens, request_budget, token_budget)
+function Chat(answer; name = nothing, keywords...)
+    unused = filter(in(SERVER_KEYWORDS), collect(keys(keywords)))
+    isempty(unused) || throw(ArgumentError("`$(unused[1])` is for servers, and this is a function of your own"))
+    checked(Chat(answer, (; model = name, keywords...)))
+end
+
+# A chat whose options are some.
+checked(chat::Chat) = (chat_options(; chat.options...); chat)
 
 # The key is not for everybody who looks at the screen.
 Base.show(io::IO, chat::Chat) = print(io, "Chat(", something(chat.answer, repr(chat.options.model)), ")")
@@ -156,10 +150,10 @@ function explanation(thrown)
 end
 
 function Options(chat::Chat, asking::Asking)
-    chat.answer === nothing && return Options{LibEidos.eidos_chat_options}(; chat.options...)
+    chat.answer === nothing && return chat_options(; chat.options...)
     callback = @cfunction(on_question, LibEidos.eidos_status,
                           (Ptr{LibEidos.eidos_chat_request}, Ptr{LibEidos.eidos_chat_reply}, Ptr{Cvoid}))
-    Options{LibEidos.eidos_chat_options}(; chat.options..., callback, user_data = asking)
+    chat_options(; chat.options..., callback, user_data = asking)
 end
 
 # Runs a call that asks. What the function threw is thrown on where it left not one label, and Ctrl-C always is.

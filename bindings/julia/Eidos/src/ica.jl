@@ -7,35 +7,20 @@ Independent component analysis with FastICA (Hyvarinen, 1999), for [`fit`](@ref)
 which the activations have heavy tails.
 
 # Keywords
-* `algorithm`: all components at once (`:parallel`), or one after the other (`:deflation`).
-* `contrast`: `:logcosh`, a good general choice; `:exp`, robust, for very heavy tails; or `:cube`, kurtosis.
-* `alpha`: the parameter of log cosh, from 1 to 2 (1).
-* `tolerance`: iterations stop when no component turns by more than this, 1 minus the cosine (1e-4).
-* `max_iterations`: the most iterations (200).
-* `seed`: the seed of the start matrix, drawn as NumPy's `RandomState(seed).normal` (0).
-* `raw_signs`: keep the signs that the iteration ended with, instead of turning heavy tails to the positive side (`false`).
-* `threads`: how many threads work (one per core). Results do not depend on it.
+$(keyword_docs(ICA_OPTIONS_DOCS; hidden = (:concept_count,)))
 """
 struct ICA
     concepts::Int
-    algorithm::Symbol
-    contrast::Symbol
-    alpha::Union{Nothing,Float64}
-    tolerance::Union{Nothing,Float64}
-    max_iterations::Union{Nothing,Int}
-    seed::Int
-    raw_signs::Bool
-    threads::Union{Nothing,Int}
+    keywords::NamedTuple
 end
 
-ICA(concepts; algorithm = :parallel, contrast = :logcosh, alpha = nothing, tolerance = nothing, max_iterations = nothing,
-    seed = 0, raw_signs = false, threads = nothing) =
-    ICA(concepts, algorithm, contrast, alpha, tolerance, max_iterations, seed, raw_signs, threads)
+function ICA(concepts; keywords...)
+    ica = ICA(concepts, (; keywords...))
+    Options(ica) # throws for what is no option
+    ica
+end
 
-Options(ica::ICA) = Options{LibEidos.eidos_ica_options}(;
-    concept_count = ica.concepts, algorithm = choice(:algorithm, ica.algorithm, ALGORITHMS),
-    contrast = choice(:contrast, ica.contrast, CONTRASTS), ica.alpha, ica.tolerance, ica.max_iterations, ica.seed,
-    ica.raw_signs, ica.threads)
+Options(ica::ICA) = ica_options(; concept_count = ica.concepts, ica.keywords...)
 
 """
     fit(ICA(50), acts; progress = nothing, control = nothing)

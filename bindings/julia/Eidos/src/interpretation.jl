@@ -98,9 +98,7 @@ point.
 Occurrences of the same text count once, with their strongest activation.
 
 # Keywords
-* `k`: how many inputs to list for each concept; fewer where there are fewer.
-* `negative`: also list the inputs with the most negative activations.
-* `concepts`: the indices of the concepts to list, from 1, in the order wanted; all by default.
+$(keyword_docs(TOP_INPUTS_OPTIONS_DOCS; negative_pole = :negative))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 * those of [`activations`](@ref), where these have to be collected first.
@@ -114,7 +112,7 @@ function top_inputs(explainer::Explainer, acts::Activations; progress = nothing,
     end
 end
 
-function top_inputs(explainer::Explainer, model::SplitModel, texts; k = 5, negative = false, concepts = nothing,
+function top_inputs(explainer::Explainer, model::SplitModel, texts; k = nothing, negative = false, concepts = nothing,
                     progress = nothing, control = nothing, keywords...)
     options = top_options(explainer; k, negative, concepts)
     inputs, collecting = source(texts), activations_options(; keywords...)
@@ -138,15 +136,15 @@ function interpreted(call, explainer, source, progress, control)
     Interpretation(handle)
 end
 
-top_options(explainer; k = 5, negative = false, concepts = nothing) =
-    Options{LibEidos.eidos_top_inputs_options}(; k, negative_pole = negative, concept_numbers(explainer, concepts)...)
+top_options(explainer; k = nothing, negative = false, concepts = nothing) =
+    top_inputs_options(; k, negative_pole = negative, concepts = concept_numbers(explainer, concepts))
 
-concept_numbers(explainer, ::Nothing) = NamedTuple()
+concept_numbers(explainer, ::Nothing) = nothing
 function concept_numbers(explainer, indices)
     isempty(indices) && throw(ArgumentError("`concepts` is empty; leave it out to list all of them"))
     all(in(1:explainer.concepts), indices) ||
         throw(ArgumentError("`concepts` must be among the indices 1 to $(explainer.concepts)"))
-    (concepts = [index - 1 for index in indices], concept_count = length(indices))
+    [index - 1 for index in indices]
 end
 
 """

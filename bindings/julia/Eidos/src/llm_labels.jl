@@ -15,21 +15,7 @@ because a [`Control`](@ref) was cancelled, the budget was spent or the key refus
 on there. Only Ctrl-C, and what a `progress` function throws, give up the labels that were found.
 
 # Keywords
-* `concepts`: the indices of the concepts to label, from 1, in the order wanted; all by default.
-* `negative = false`: also label what the most negative activations mean.
-* `sampling = :top`: the model sees the examples with the strongest activations; or `:random` ones that excite the concept;
-  or equally many of each `:quantile` of activation.
-* `examples`: how many examples the model sees of each concept; fewer where there are fewer (30).
-* `context`: how many units of context an example has on each side (10); 0 shows the units alone.
-* `quantiles`: into how many quantiles `sampling = :quantile` cuts (5).
-* `seed`: the seed of everything that is drawn at random (0).
-* `score_passages`: on how many unseen passages that excite the concept, and on as many that do not, the label is scored;
-  0 leaves the score out (0), 20 is a good number.
-* `score_passages_per_request`: how many of them one request holds (10); more are cheaper and judged worse.
-* `score_threshold`: from which part of the concept's strongest activation on a passage counts as exciting when labels are
-  scored, up to 1; below half of that it is quiet (0.5).
-* `system_prompt`: instructions to use instead of the usual ones. They should ask for `{"label": "..."}`.
-* `dry_run = false`: ask nothing; the labels have a `prompt` instead of a text, and the usage is an estimate.
+$(keyword_docs(LLM_LABELS_OPTIONS_DOCS; negative_pole = :negative, example_count = :examples, quantile_count = :quantiles))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
@@ -59,13 +45,9 @@ end
 llm_labels(answer, explainer::Explainer, acts::Activations; keywords...) =
     llm_labels(explainer, acts, Chat(answer); keywords...)
 
-label_options(explainer; concepts = nothing, negative = false, sampling = :top, examples = nothing, context = nothing,
-              quantiles = nothing, seed = nothing, score_passages = nothing, score_passages_per_request = nothing,
-              score_threshold = nothing, system_prompt = nothing, dry_run = false) =
-    Options{LibEidos.eidos_llm_labels_options}(;
-        concept_numbers(explainer, concepts)..., negative_pole = negative,
-        sampling = choice(:sampling, sampling, SAMPLINGS), example_count = examples, context, quantile_count = quantiles,
-        seed, score_passages, score_passages_per_request, score_threshold, system_prompt, dry_run)
+label_options(explainer; concepts = nothing, negative = false, examples = nothing, quantiles = nothing, keywords...) =
+    llm_labels_options(; concepts = concept_numbers(explainer, concepts), negative_pole = negative, example_count = examples,
+                       quantile_count = quantiles, keywords...)
 
 """
     label_usage(meaning)

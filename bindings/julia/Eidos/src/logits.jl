@@ -17,9 +17,7 @@ direction, or leave out a concept. With the numbers as they are, the logits are 
 these texts, or made from a matrix of your own, of which only the shape is known.
 
 # Keywords
-* `memory_limit`: bytes in memory, beyond which columns go to temporary files (4 GiB).
-* `batch_tokens`: the most tokens of one batch, and `threads`: how many batches run at the same time (one per core).
-  Results do not depend on them.
+$(keyword_docs(LOGITS_OPTIONS_DOCS))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
@@ -64,9 +62,8 @@ end
 
 logits(f::Function, model::SplitModel, inputs...; keywords...) = closing(f, logits(model, inputs...; keywords...))
 
-function run_to_head(call, model; threads = nothing, batch_tokens = nothing, memory_limit = nothing, progress = nothing,
-                     control = nothing)
-    options = Options{LibEidos.eidos_logits_options}(; threads, batch_tokens, memory_limit)
+function run_to_head(call, model; progress = nothing, control = nothing, keywords...)
+    options = logits_options(; keywords...)
     handle = Handle{LibEidos.eidos_activations}()
     use(model.handle) do pointer
         long_call(control, progress) do control

@@ -1,16 +1,4 @@
-# Choices by name, and options structs.
-
-const TEXT_FORMATS = (auto = 0, lines = 1, json_lines = 2)
-const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, causal_lm = 4, token_classification = 5, seq2seq_lm = 6)
-const DEVICES = (cpu = 0, cuda = 1)
-const NETWORKS = (auto = 0, offline = 1, online = 2)
-const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
-const WORD_RULES = (auto = 1, tokenizer = 2, unicode = 3)
-const AGGREGATIONS = (mean = 1, sum = 2, max = 3, min = 4, signed_max = 5, first = 6, last = 7)
-const ALGORITHMS = (parallel = 1, deflation = 2)
-const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
-const SAMPLINGS = (top = 1, random = 2, quantile = 3)
-const POLES = (positive = 0, negative = 1)
+# Choices by name, and options structs: what generated.jl is made of.
 
 # The number of a choice: `choice(:granularity, :word, GRANULARITIES)`.
 function choice(what, name, choices)
@@ -38,22 +26,12 @@ object becomes the pointer to it.
 """
 function Options{T}(; fields...) where {T}
     options = Options{T}(T(), [])
-    check(err -> initialize!(options, sizeof(T)))
+    check(err -> initialize!(options, sizeof(T))) # which has no error: its only fault would be a wrong size
     for (name, value) in pairs(fields)
         value === nothing || setfield!(options.fields, name, field(fieldtype(T, name), name, value, options.roots))
     end
     options
 end
-
-# The functions that initialize have no error: their only fault would be a wrong size.
-initialize!(o::Options{LibEidos.eidos_texts_options}, size) = LibEidos.eidos_texts_options_init(o, size)
-initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load_options_init(o, size)
-initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eidos_activations_options_init(o, size)
-initialize!(o::Options{LibEidos.eidos_logits_options}, size) = LibEidos.eidos_logits_options_init(o, size)
-initialize!(o::Options{LibEidos.eidos_ica_options}, size) = LibEidos.eidos_ica_options_init(o, size)
-initialize!(o::Options{LibEidos.eidos_top_inputs_options}, size) = LibEidos.eidos_top_inputs_options_init(o, size)
-initialize!(o::Options{LibEidos.eidos_chat_options}, size) = LibEidos.eidos_chat_options_init(o, size)
-initialize!(o::Options{LibEidos.eidos_llm_labels_options}, size) = LibEidos.eidos_llm_labels_options_init(o, size)
 
 field(::Type{T}, name, value, roots) where {T<:AbstractFloat} = T(value)
 
@@ -89,3 +67,26 @@ end
 
 Base.cconvert(::Type{Ptr{T}}, options::Options{T}) where {T} = options
 Base.unsafe_convert(::Type{Ptr{T}}, options::Options{T}) where {T} = Ptr{T}(pointer_from_objref(options.fields))
+
+# Strings of an array; `nothing` where there is none.
+strings_of(::Nothing) = nothing
+strings_of(texts) = strings(texts)
+
+# The length of an array; `nothing` where there is none.
+count_of(::Nothing) = nothing
+count_of(values) = length(values)
+
+"""
+    keyword_docs(docs; hidden = (), names...)
+
+The list of keywords for a docstring, from the docs of an options struct: without those that are `hidden`, and with the names
+of a function that has others.
+"""
+function keyword_docs(docs; hidden = (), names...)
+    lines = map(filter(!in(hidden), collect(keys(docs)))) do field
+        default, doc = docs[field]
+        name = string(get(names, field, field), isempty(default) ? "" : " = $default")
+        "* `$name`: $doc"
+    end
+    join(lines, "\n")
+end

@@ -21,16 +21,7 @@ collector does, too. With a function as first argument (`do`), it is closed afte
 * `features`: how many features the activations of the split point have, or a vector of these numbers.
 
 # Keywords
-* `head = :auto`: the head that the configuration names, or `:base`, `:masked_lm`, `:sequence_classification`.
-* `device = :cpu`, or `:cuda`; `device_index = 0` says which GPU.
-* `network = :auto`: what `HF_HUB_OFFLINE` says, or `:offline`, `:online`.
-* `whole = false`: load every weight up to the head, not only those up to the split points, so that [`logits`](@ref) works.
-* `revision`: a branch, tag or commit (`main`).
-* `token`: an access token (`HF_TOKEN`, or the token file).
-* `cache_folder`: where downloads are kept (`HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`).
-* `endpoint`: the address of the hub (`HF_ENDPOINT`, or the Hugging Face Hub).
-* `copy = false`: read the files of weights into memory instead of mapping them, so that a program that cuts one of them while
-  the model loads makes an error and does not end Julia. Loading takes as much memory more as the files have bytes.
+$(keyword_docs(LOAD_OPTIONS_DOCS))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
@@ -50,13 +41,8 @@ struct SplitModel
     features::Union{Int,Vector{Int}}
 end
 
-function SplitModel(id::AbstractString; split = String[], head = :auto, device = :cpu, device_index = 0, network = :auto,
-                    whole = false, revision = nothing, token = nothing, cache_folder = nothing, endpoint = nothing,
-                    copy = false, progress = nothing, control = nothing)
-    options = Options{LibEidos.eidos_load_options}(;
-        head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES), device_index,
-        network = choice(:network, network, NETWORKS), whole = Bool(whole), revision, token, cache_folder, endpoint,
-        copy = Bool(copy))
+function SplitModel(id::AbstractString; split = String[], progress = nothing, control = nothing, keywords...)
+    options = load_options(; keywords...)
     points = split isa AbstractVector ? split_point.(split) : [split_point(split)]
     handle = Handle{LibEidos.eidos_split_model}()
     long_call(control, progress) do control

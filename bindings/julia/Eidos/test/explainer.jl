@@ -13,7 +13,7 @@ end
 @testset "options" begin
     sources = randn(3, 2000) .^ 5
     matrix = randn(6, 3) * sources
-    for algorithm in keys(Eidos.ALGORITHMS), contrast in keys(Eidos.CONTRASTS)
+    for algorithm in keys(Eidos.ICA_ALGORITHMS), contrast in keys(Eidos.CONTRASTS)
         found = fit(ICA(3; algorithm, contrast, alpha = 1.5, tolerance = 1e-3, max_iterations = 500, raw_signs = true), matrix)
         @test found.concepts == 3 && isempty(found.model)
     end

@@ -234,7 +234,7 @@ end
     @test_throws ArgumentError llm_labels(explainer, acts, Chat("model\0"))
     @test_throws MethodError llm_labels(good, explainer, acts; k = 3)
     @test_throws MethodError Chat("model"; nonsense = 3)
-    @test_throws MethodError Chat(good; base_url = "http://localhost")
+    @test_throws ArgumentError Chat(good; base_url = "http://localhost")
     @test status(() -> llm_labels(good, explainer, Activations(ones(Float32, 3, 4); units = string.(1:4)))) === :mismatch
     @test status(() -> llm_labels(explainer, acts, Chat(""))) === :invalid_argument
     @test status(() -> llm_labels(explainer, acts, Chat("a"; base_url = "localhost"))) === :invalid_argument

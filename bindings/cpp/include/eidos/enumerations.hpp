@@ -1,0 +1,216 @@
+// Generated from src/ffi by `make header`; do not edit.
+
+/// Enumerations, with the numbers of eidos.h.
+#ifndef EIDOS_ENUMERATIONS_HPP
+#define EIDOS_ENUMERATIONS_HPP
+
+#include <eidos.h>
+
+#include <cstdint>
+
+namespace eidos {
+
+/// Whose fault a failure is, and what to do.
+enum class Status : std::int32_t {
+    /// The call succeeded and its outputs are written.
+    ok = EIDOS_OK,
+    /// The caller passed a value that cannot be right (NULL, k = 0, a wrong length, text that is not UTF-8). Fix the
+    /// call.
+    invalid_argument = EIDOS_INVALID_ARGUMENT,
+    /// A handle was freed before (in other languages: its object was closed or moved from), or is of another type. Fix
+    /// the call.
+    invalid_handle = EIDOS_INVALID_HANDLE,
+    /// A file, folder, repository or revision does not exist. Fix the name or create it.
+    not_found = EIDOS_NOT_FOUND,
+    /// The model has no module of that path, or that module cannot be a split point. Choose another path.
+    unknown_module = EIDOS_UNKNOWN_MODULE,
+    /// A file is truncated, damaged or hostile. Get it again.
+    invalid_file = EIDOS_INVALID_FILE,
+    /// The file is fine but asks for something that this version does not build. Use another model or version.
+    unsupported = EIDOS_UNSUPPORTED,
+    /// The numbers are unusable (NaN, infinite, constant). The message names the row. Look at the data.
+    invalid_data = EIDOS_INVALID_DATA,
+    /// Two things do not belong together, such as an explainer of another width. Use the matching one.
+    mismatch = EIDOS_MISMATCH,
+    /// The operating system refused: disk full, no permission. Fix the machine and call again; what was complete is
+    /// kept.
+    io = EIDOS_IO,
+    /// The network or the server failed. Call again; what was downloaded is kept.
+    network = EIDOS_NETWORK,
+    /// The server refused the credentials. Set a token that has access.
+    access_denied = EIDOS_ACCESS_DENIED,
+    /// The caller cancelled. What was complete is kept.
+    cancelled = EIDOS_CANCELLED,
+    /// A memory limit would be exceeded. Raise the limit, or let rows go to disk.
+    out_of_memory = EIDOS_OUT_OF_MEMORY,
+    /// The device that was asked for is missing or failed. Use another one.
+    device = EIDOS_DEVICE,
+    /// A defect in Eidos. Please report it with the message of the error.
+    internal = EIDOS_INTERNAL,
+    /// A language model gave no answer that can be used (empty, refused, cut). Try again, or use another model.
+    unusable_answer = EIDOS_UNUSABLE_ANSWER,
+    /// The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
+    budget_exhausted = EIDOS_BUDGET_EXHAUSTED,
+    /// Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+    busy = EIDOS_BUSY,
+};
+
+/// What the call is busy with.
+enum class Stage : std::uint32_t {
+    /// Nothing has started.
+    idle = EIDOS_STAGE_IDLE,
+    /// Fetching files from a hub; counted in bytes.
+    download = EIDOS_STAGE_DOWNLOAD,
+    /// Reading weights; counted in tensors.
+    load = EIDOS_STAGE_LOAD,
+    /// Turning texts into tokens; counted in texts.
+    tokenize = EIDOS_STAGE_TOKENIZE,
+    /// Running the model; counted in tokens.
+    forward = EIDOS_STAGE_FORWARD,
+    /// Reading rows to learn their mean and covariance; counted in rows.
+    covariance = EIDOS_STAGE_COVARIANCE,
+    /// Iterating to fit the concepts; counted in iterations, of which the total is the most there can be.
+    fit = EIDOS_STAGE_FIT,
+    /// Encoding rows into concepts to rank inputs; counted in rows.
+    interpret = EIDOS_STAGE_INTERPRET,
+    /// Writing files; counted in bytes.
+    write = EIDOS_STAGE_WRITE,
+    /// Asking a language model what concepts mean; counted in concepts.
+    label = EIDOS_STAGE_LABEL,
+};
+
+/// How the texts are written.
+enum class TextFormat : std::uint32_t {
+    /// JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+    automatic = EIDOS_TEXT_FORMAT_AUTO,
+    /// One text a line.
+    lines = EIDOS_TEXT_FORMAT_LINES,
+    /// One JSON object a line, of which one field is the text.
+    json_lines = EIDOS_TEXT_FORMAT_JSON_LINES,
+};
+
+/// Which head to build.
+enum class Head : std::uint32_t {
+    /// The head that the model's configuration names.
+    automatic = EIDOS_HEAD_AUTO,
+    /// No head: the base model.
+    base = EIDOS_HEAD_BASE,
+    /// A masked language model.
+    masked_lm = EIDOS_HEAD_MASKED_LM,
+    /// A classifier of texts.
+    sequence_classification = EIDOS_HEAD_SEQUENCE_CLASSIFICATION,
+    /// A causal language model.
+    causal_lm = EIDOS_HEAD_CAUSAL_LM,
+    /// A classifier of tokens.
+    token_classification = EIDOS_HEAD_TOKEN_CLASSIFICATION,
+    /// A language model of an encoder and a decoder.
+    seq2seq_lm = EIDOS_HEAD_SEQ2SEQ_LM,
+};
+
+/// Where to run.
+enum class Device : std::uint32_t {
+    /// The processor.
+    cpu = EIDOS_DEVICE_CPU,
+    /// An NVIDIA GPU.
+    cuda = EIDOS_DEVICE_CUDA,
+};
+
+/// Whether to download.
+enum class Network : std::uint32_t {
+    /// Ask the environment (`HF_HUB_OFFLINE`) whether to stay offline.
+    automatic = EIDOS_NETWORK_AUTO,
+    /// Use only files that are there already.
+    offline = EIDOS_NETWORK_OFFLINE,
+    /// Download what is missing.
+    online = EIDOS_NETWORK_ONLINE,
+};
+
+/// What one row stands for.
+enum class Granularity : std::uint32_t {
+    /// Each token that is not a special one.
+    token = EIDOS_GRANULARITY_TOKEN,
+    /// Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space
+    /// in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The
+    /// default.
+    word = EIDOS_GRANULARITY_WORD,
+    /// Each sentence.
+    sentence = EIDOS_GRANULARITY_SENTENCE,
+    /// Each text, over its tokens that are not special.
+    sample = EIDOS_GRANULARITY_SAMPLE,
+    /// Each position, special tokens included.
+    all_tokens = EIDOS_GRANULARITY_ALL_TOKENS,
+    /// The first position of each text, which must be the tokenizer's classification token.
+    cls_token = EIDOS_GRANULARITY_CLS_TOKEN,
+};
+
+/// Where a word ends.
+enum class WordRule : std::uint32_t {
+    /// As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5:
+    /// `don't` and `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a
+    /// table of the families.
+    automatic = EIDOS_WORD_RULE_AUTO,
+    /// As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+    tokenizer = EIDOS_WORD_RULE_TOKENIZER,
+    /// At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A
+    /// token belongs to the word in which its first byte lies that is not white space; a word in which no token begins
+    /// has no row.
+    unicode = EIDOS_WORD_RULE_UNICODE,
+};
+
+/// How the tokens of a unit become one row.
+enum class Aggregation : std::uint32_t {
+    /// The mean of the unit's tokens, per column. The default.
+    mean = EIDOS_AGGREGATION_MEAN,
+    /// Their sum.
+    sum = EIDOS_AGGREGATION_SUM,
+    /// Their largest value.
+    max = EIDOS_AGGREGATION_MAX,
+    /// Their smallest value.
+    min = EIDOS_AGGREGATION_MIN,
+    /// Their value of largest magnitude, with its sign.
+    signed_max = EIDOS_AGGREGATION_SIGNED_MAX,
+    /// The row of the first token.
+    first = EIDOS_AGGREGATION_FIRST,
+    /// The row of the last token.
+    last = EIDOS_AGGREGATION_LAST,
+};
+
+/// In which order components are found.
+enum class IcaAlgorithm : std::uint32_t {
+    /// All components at once. The default.
+    parallel = EIDOS_ICA_PARALLEL,
+    /// One component after the other.
+    deflation = EIDOS_ICA_DEFLATION,
+};
+
+/// The function that tells heavy tails from a normal distribution.
+enum class Contrast : std::uint32_t {
+    /// `log cosh(alpha x) / alpha`, a good general choice. The default.
+    logcosh = EIDOS_CONTRAST_LOGCOSH,
+    /// `-exp(-x^2 / 2)`, robust, for very heavy tails.
+    exp = EIDOS_CONTRAST_EXP,
+    /// `x^4 / 4`, kurtosis; sensitive to outliers.
+    cube = EIDOS_CONTRAST_CUBE,
+};
+
+/// Which end of a concept inputs excite.
+enum class Pole : std::uint32_t {
+    /// The inputs with the largest activations.
+    positive = EIDOS_POLE_POSITIVE,
+    /// The inputs with the most negative activations, for concepts that have a sign.
+    negative = EIDOS_POLE_NEGATIVE,
+};
+
+/// How the examples are chosen.
+enum class Sampling : std::uint32_t {
+    /// The examples with the strongest activations. The default.
+    top = EIDOS_SAMPLING_TOP,
+    /// Any examples that excite the concept.
+    random = EIDOS_SAMPLING_RANDOM,
+    /// Equally many examples of each quantile of activation, at random within it.
+    quantile = EIDOS_SAMPLING_QUANTILE,
+};
+
+} // namespace eidos
+
+#endif

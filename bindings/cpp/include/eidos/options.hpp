@@ -1,0 +1,330 @@
+// Generated from src/ffi by `make header`; do not edit.
+
+/// Options of calls, and how eidos.h wants them.
+#ifndef EIDOS_OPTIONS_HPP
+#define EIDOS_OPTIONS_HPP
+
+#include "chat_model.hpp"
+#include "detail/call.hpp"
+#include "detail/with_strings.hpp"
+#include "enumerations.hpp"
+#include "strings.hpp"
+
+#include <eidos.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace eidos {
+
+/// How a file of texts is read.
+struct TextsOptions {
+    /// How the texts are written. By default what the name of the file says.
+    TextFormat format = TextFormat::automatic;
+    /// The field of a JSON object that is the text. Empty: `text`.
+    std::string field = {};
+    /// How many texts are read at most, from the beginning of the file; 0 reads all.
+    std::uint64_t most_texts = 0;
+    /// `true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON
+    /// object. By default they are left out.
+    bool keep_empty = false;
+};
+
+/// How a model is loaded.
+struct LoadOptions {
+    /// Which head to build.
+    Head head = Head::automatic;
+    /// Where to run.
+    Device device = Device::cpu;
+    /// Which of several GPUs, from 0.
+    std::uint32_t device_index = 0;
+    /// Whether to download.
+    Network network = Network::automatic;
+    /// `true` to load every weight up to the head, not only those up to the last split point, so that
+    /// `SplitModel::logits()` works.
+    bool whole = false;
+    /// A branch, tag or commit of a repository; empty means `main`.
+    std::string revision = {};
+    /// An access token; empty means `HF_TOKEN` or the token file.
+    std::string token = {};
+    /// Where downloads are kept; empty means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    std::string cache_folder = {};
+    /// The hub's address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
+    std::string endpoint = {};
+    /// `true` to read the files of weights into memory instead of mapping them: a program that cuts one of them while
+    /// the model loads then makes an error and does not end the process. Loading takes as much memory more as the files
+    /// have bytes.
+    bool copy = false;
+};
+
+/// How activations are collected.
+struct ActivationsOptions {
+    /// What one row stands for. By default a word.
+    Granularity granularity = Granularity::word;
+    /// How the tokens of a unit become one row. By default their mean.
+    Aggregation aggregation = Aggregation::mean;
+    /// How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// How many tokens one batch holds at most. By default 512. Results do not depend on it.
+    std::uint64_t batch_tokens = 0;
+    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By
+    /// default 4 GiB.
+    std::uint64_t memory_limit = 0;
+    /// How many bytes a shard has at most. By default 256 MiB.
+    std::uint64_t shard_bytes = 0;
+    /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last
+    /// complete shard; a second call that writes into the same folder meanwhile is `Status::busy`. The rows of the
+    /// result are mapped as those of `Activations::open()`. Empty means memory, and beyond the memory limit files
+    /// without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
+    std::string folder = {};
+    /// Where a word ends. By default `WordRule::automatic`.
+    WordRule word_rule = WordRule::automatic;
+    /// `true` to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`,
+    /// `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
+    bool stop_contractions = false;
+    /// Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+    /// tokens, words and sentences only. `Activations::left_out_count()` says how many there were.
+    std::vector<std::string> stop_units = {};
+};
+
+/// How logits are computed. Results do not depend on it.
+struct LogitsOptions {
+    /// How many batches run at the same time on the CPU. By default one per core.
+    std::uint32_t threads = 0;
+    /// How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512.
+    std::uint64_t batch_tokens = 0;
+    /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it
+    /// they go to temporary files without a name. By default 4 GiB.
+    std::uint64_t memory_limit = 0;
+};
+
+/// How independent components are fitted.
+struct IcaOptions {
+    /// How many concepts to find. There is no default.
+    std::uint32_t concept_count = 0;
+    /// In which order components are found. By default all at once.
+    IcaAlgorithm algorithm = IcaAlgorithm::parallel;
+    /// The function that tells heavy tails from a normal distribution. By default log cosh.
+    Contrast contrast = Contrast::logcosh;
+    /// The `alpha` of log cosh, from 1 to 2. By default 1.
+    double alpha = 0.0;
+    /// Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
+    double tolerance = 0.0;
+    /// The most iterations. By default 200.
+    std::uint32_t max_iterations = 0;
+    /// The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
+    std::uint32_t seed = 0;
+    /// `true` keeps the signs that the iteration ended with; `false` turns each component so that its heavy tail is
+    /// positive.
+    bool raw_signs = false;
+    /// How many threads work. By default one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// Which inputs to list.
+struct TopInputsOptions {
+    /// `true` also lists the inputs with the most negative activations.
+    bool negative_pole = false;
+    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error.
+    std::uint64_t k = 5;
+    /// Which concepts, in the order wanted; empty means all.
+    std::vector<std::size_t> concepts = {};
+};
+
+/// Which language model is asked, and how.
+struct ChatOptions {
+    /// How many tokens one answer may have. By default 1024; models that think first need some thousands.
+    std::uint32_t max_tokens = 0;
+    /// The name of the model, as its server knows it. A caller's own model needs it for the cache only.
+    std::string model = {};
+    /// The address that `/chat/completions` is appended to. Empty: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
+    std::string base_url = {};
+    /// The key of the account. Nothing: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an
+    /// empty string sends none. It appears in no error and in no cache.
+    std::optional<std::string> api_key = {};
+    /// A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on
+    /// where it stopped. It is made if it is not there. Empty: no cache.
+    std::string cache_folder = {};
+    /// How long one request may take, with its answer. By default 120.
+    std::uint32_t timeout_seconds = 0;
+    /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By
+    /// default 4.
+    std::uint32_t retries = 4;
+    /// How many requests may be on their way at the same time. By default 4; a caller's own model is asked one question
+    /// at a time.
+    std::uint32_t parallel_requests = 0;
+    /// How much chance there is in the answers; nothing leaves it to the server. By default 0.
+    std::optional<double> temperature = 0.0;
+    /// The most requests that may be sent, repetitions counted; 0 is no limit.
+    std::uint64_t request_budget = 0;
+    /// The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed
+    /// it is not sent.
+    std::uint64_t token_budget = 0;
+    /// The caller's own model, which is asked instead of a server, one question at a time on the thread that makes the
+    /// call; empty for a server.
+    ChatModel answer = {};
+};
+
+/// How concepts are labelled.
+struct LlmLabelsOptions {
+    /// `true` also labels what the most negative activations mean.
+    bool negative_pole = false;
+    /// Which concepts, in the order wanted; empty means all.
+    std::vector<std::size_t> concepts = {};
+    /// How the examples are chosen. By default the strongest.
+    Sampling sampling = Sampling::top;
+    /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+    /// is shown once, around its strongest unit, and so are units that stand alone and look the same.
+    std::uint32_t example_count = 0;
+    /// How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
+    /// alone. Whole texts, vocabularies and rows that a caller brought have no context.
+    std::uint32_t context = 10;
+    /// Into how many quantiles `Sampling::quantile` cuts. By default 5.
+    std::uint32_t quantile_count = 0;
+    /// The seed of everything that is drawn at random.
+    std::uint32_t seed = 0;
+    /// On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+    /// default, leaves the score out; 20 is a good number.
+    std::uint32_t score_passages = 0;
+    /// How many of them one request holds. By default 10: more are cheaper and judged worse.
+    std::uint32_t score_passages_per_request = 0;
+    /// `true` asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate.
+    bool dry_run = false;
+    /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
+    /// to 1; below half of that it is quiet. By default 0.5.
+    double score_threshold = 0.0;
+    /// Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. Empty: those of Eidos.
+    std::string system_prompt = {};
+};
+
+namespace detail {
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_texts_options to_c(const TextsOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_texts_options result = defaults(eidos_texts_options_init);
+    result.format = static_cast<std::uint32_t>(options.format);
+    result.field = c_str_or_null(options.field);
+    result.most_texts = options.most_texts;
+    result.keep_empty = options.keep_empty ? 1 : 0;
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_load_options result = defaults(eidos_load_options_init);
+    result.head = static_cast<std::uint32_t>(options.head);
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
+    result.network = static_cast<std::uint32_t>(options.network);
+    result.whole = options.whole ? 1 : 0;
+    result.revision = c_str_or_null(options.revision);
+    result.token = c_str_or_null(options.token);
+    result.cache_folder = c_str_or_null(options.cache_folder);
+    result.endpoint = c_str_or_null(options.endpoint);
+    result.copy = options.copy ? 1 : 0;
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline WithStrings<eidos_activations_options> to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
+{
+    WithStrings<eidos_activations_options> result(defaults(eidos_activations_options_init));
+    result.granularity = static_cast<std::uint32_t>(options.granularity);
+    result.aggregation = static_cast<std::uint32_t>(options.aggregation);
+    result.threads = options.threads;
+    result.batch_tokens = options.batch_tokens;
+    result.memory_limit = options.memory_limit;
+    result.shard_bytes = options.shard_bytes;
+    result.folder = c_str_or_null(options.folder);
+    result.word_rule = static_cast<std::uint32_t>(options.word_rule);
+    result.stop_contractions = options.stop_contractions ? 1 : 0;
+    result.stop_units = result.pointers_to(options.stop_units);
+    result.stop_unit_count = options.stop_units.size();
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_logits_options to_c(const LogitsOptions &options)
+{
+    eidos_logits_options result = defaults(eidos_logits_options_init);
+    result.threads = options.threads;
+    result.batch_tokens = options.batch_tokens;
+    result.memory_limit = options.memory_limit;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_ica_options to_c(const IcaOptions &options)
+{
+    eidos_ica_options result = defaults(eidos_ica_options_init);
+    result.concept_count = options.concept_count;
+    result.algorithm = static_cast<std::uint32_t>(options.algorithm);
+    result.contrast = static_cast<std::uint32_t>(options.contrast);
+    result.alpha = options.alpha;
+    result.tolerance = options.tolerance;
+    result.max_iterations = options.max_iterations;
+    result.seed = options.seed;
+    result.raw_signs = options.raw_signs ? 1 : 0;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_top_inputs_options to_c(const TopInputsOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_top_inputs_options result = defaults(eidos_top_inputs_options_init);
+    result.negative_pole = options.negative_pole ? 1 : 0;
+    result.k = options.k;
+    result.concepts = options.concepts.empty() ? nullptr : options.concepts.data();
+    result.concept_count = options.concepts.size();
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_chat_options to_c(const ChatOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_chat_options result = defaults(eidos_chat_options_init);
+    result.max_tokens = options.max_tokens;
+    result.model = c_str_or_null(options.model);
+    result.base_url = c_str_or_null(options.base_url);
+    result.api_key = c_str_or_null(options.api_key);
+    result.cache_folder = c_str_or_null(options.cache_folder);
+    result.timeout_seconds = options.timeout_seconds;
+    result.retries = options.retries;
+    result.parallel_requests = options.parallel_requests;
+    result.temperature = options.temperature.value_or(-1);
+    result.request_budget = options.request_budget;
+    result.token_budget = options.token_budget;
+    set_callback(result, options.answer);
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_llm_labels_options to_c(const LlmLabelsOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_llm_labels_options result = defaults(eidos_llm_labels_options_init);
+    result.negative_pole = options.negative_pole ? 1 : 0;
+    result.concepts = options.concepts.empty() ? nullptr : options.concepts.data();
+    result.concept_count = options.concepts.size();
+    result.sampling = static_cast<std::uint32_t>(options.sampling);
+    result.example_count = options.example_count;
+    result.context = options.context;
+    result.quantile_count = options.quantile_count;
+    result.seed = options.seed;
+    result.score_passages = options.score_passages;
+    result.score_passages_per_request = options.score_passages_per_request;
+    result.dry_run = options.dry_run ? 1 : 0;
+    result.score_threshold = options.score_threshold;
+    result.system_prompt = c_str_or_null(options.system_prompt);
+    return result;
+}
+
+} // namespace detail
+} // namespace eidos
+
+#endif

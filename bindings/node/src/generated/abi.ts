@@ -1,0 +1,720 @@
+// Generated from src/ffi by `make header`; do not edit.
+
+/** The constants, structs and functions of `eidos.h`, for the adapter in `native.ts`. */
+import * as c from '../ctypes';
+
+/** The binary interface that this package speaks: `EIDOS_ABI_VERSION` of `eidos.h`. */
+export const ABI_VERSION = 1;
+
+/** The words of `Status`, with their numbers in `eidos.h`. */
+export const statuses = {
+  ok: 0,
+  invalid_argument: 1,
+  invalid_handle: 2,
+  not_found: 3,
+  unknown_module: 4,
+  invalid_file: 5,
+  unsupported: 6,
+  invalid_data: 7,
+  mismatch: 8,
+  io: 9,
+  network: 10,
+  access_denied: 11,
+  cancelled: 12,
+  out_of_memory: 13,
+  device: 14,
+  internal: 15,
+  unusable_answer: 16,
+  budget_exhausted: 17,
+  busy: 18,
+} as const;
+
+/**
+ * Whose fault a failure is, and what to do.
+ *
+ * - `ok`: the call succeeded and its outputs are written.
+ * - `invalid_argument`: the caller passed a value that cannot be right (NULL, k = 0, a wrong length, text that is not
+ *   UTF-8). Fix the call.
+ * - `invalid_handle`: a handle was freed before (in other languages: its object was closed or moved from), or is of
+ *   another type. Fix the call.
+ * - `not_found`: a file, folder, repository or revision does not exist. Fix the name or create it.
+ * - `unknown_module`: the model has no module of that path, or that module cannot be a split point. Choose another
+ *   path.
+ * - `invalid_file`: a file is truncated, damaged or hostile. Get it again.
+ * - `unsupported`: the file is fine but asks for something that this version does not build. Use another model or
+ *   version.
+ * - `invalid_data`: the numbers are unusable (NaN, infinite, constant). The message names the row. Look at the data.
+ * - `mismatch`: two things do not belong together, such as an explainer of another width. Use the matching one.
+ * - `io`: the operating system refused: disk full, no permission. Fix the machine and call again; what was complete
+ *   is kept.
+ * - `network`: the network or the server failed. Call again; what was downloaded is kept.
+ * - `access_denied`: the server refused the credentials. Set a token that has access.
+ * - `cancelled`: the caller cancelled. What was complete is kept.
+ * - `out_of_memory`: a memory limit would be exceeded. Raise the limit, or let rows go to disk.
+ * - `device`: the device that was asked for is missing or failed. Use another one.
+ * - `internal`: a defect in Eidos. Please report it with the message of the error.
+ * - `unusable_answer`: a language model gave no answer that can be used (empty, refused, cut). Try again, or use
+ *   another model.
+ * - `budget_exhausted`: the next request to a language model could exceed the budget, or the account is empty. Raise
+ *   it and call again.
+ * - `busy`: another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+ */
+export type Status = keyof typeof statuses;
+
+/** The words of `Stage`, with their numbers in `eidos.h`. */
+export const stages = {
+  idle: 0,
+  download: 1,
+  load: 2,
+  tokenize: 3,
+  forward: 4,
+  covariance: 5,
+  fit: 6,
+  interpret: 7,
+  write: 8,
+  label: 9,
+} as const;
+
+/**
+ * What the call is busy with.
+ *
+ * - `idle`: nothing has started.
+ * - `download`: fetching files from a hub; counted in bytes.
+ * - `load`: reading weights; counted in tensors.
+ * - `tokenize`: turning texts into tokens; counted in texts.
+ * - `forward`: running the model; counted in tokens.
+ * - `covariance`: reading rows to learn their mean and covariance; counted in rows.
+ * - `fit`: iterating to fit the concepts; counted in iterations, of which the total is the most there can be.
+ * - `interpret`: encoding rows into concepts to rank inputs; counted in rows.
+ * - `write`: writing files; counted in bytes.
+ * - `label`: asking a language model what concepts mean; counted in concepts.
+ */
+export type Stage = keyof typeof stages;
+
+/** The words of `TextFormat`, with their numbers in `eidos.h`. */
+export const textFormats = {
+  auto: 0,
+  lines: 1,
+  json_lines: 2,
+} as const;
+
+/**
+ * How the texts are written.
+ *
+ * - `auto`: JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+ * - `lines`: one text a line.
+ * - `json_lines`: one JSON object a line, of which one field is the text.
+ */
+export type TextFormat = keyof typeof textFormats;
+
+/** The words of `Head`, with their numbers in `eidos.h`. */
+export const heads = {
+  auto: 0,
+  base: 1,
+  masked_lm: 2,
+  sequence_classification: 3,
+  causal_lm: 4,
+  token_classification: 5,
+  seq2seq_lm: 6,
+} as const;
+
+/**
+ * Which head to build.
+ *
+ * - `auto`: the head that the model's configuration names.
+ * - `base`: no head: the base model.
+ * - `masked_lm`: a masked language model.
+ * - `sequence_classification`: a classifier of texts.
+ * - `causal_lm`: a causal language model.
+ * - `token_classification`: a classifier of tokens.
+ * - `seq2seq_lm`: a language model of an encoder and a decoder.
+ */
+export type Head = keyof typeof heads;
+
+/** The words of `Device`, with their numbers in `eidos.h`. */
+export const devices = {
+  cpu: 0,
+  cuda: 1,
+} as const;
+
+/**
+ * Where to run.
+ *
+ * - `cpu`: the processor.
+ * - `cuda`: an NVIDIA GPU.
+ */
+export type Device = keyof typeof devices;
+
+/** The words of `Network`, with their numbers in `eidos.h`. */
+export const networks = {
+  auto: 0,
+  offline: 1,
+  online: 2,
+} as const;
+
+/**
+ * Whether to download.
+ *
+ * - `auto`: ask the environment (`HF_HUB_OFFLINE`) whether to stay offline.
+ * - `offline`: use only files that are there already.
+ * - `online`: download what is missing.
+ */
+export type Network = keyof typeof networks;
+
+/** The words of `Granularity`, with their numbers in `eidos.h`. */
+export const granularities = {
+  token: 1,
+  word: 2,
+  sentence: 3,
+  sample: 4,
+  all_tokens: 5,
+  cls_token: 6,
+} as const;
+
+/**
+ * What one row stands for.
+ *
+ * - `token`: each token that is not a special one.
+ * - `word`: each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a
+ *   space in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The
+ *   default.
+ * - `sentence`: each sentence.
+ * - `sample`: each text, over its tokens that are not special.
+ * - `all_tokens`: each position, special tokens included.
+ * - `cls_token`: the first position of each text, which must be the tokenizer's classification token.
+ */
+export type Granularity = keyof typeof granularities;
+
+/** The words of `WordRule`, with their numbers in `eidos.h`. */
+export const wordRules = {
+  auto: 1,
+  tokenizer: 2,
+  unicode: 3,
+} as const;
+
+/**
+ * Where a word ends.
+ *
+ * - `auto`: as the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`,
+ *   `'t`; T5: `don't` and `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md
+ *   has a table of the families.
+ * - `tokenizer`: as the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a
+ *   word (`film,`).
+ * - `unicode`: at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each
+ *   ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in which no
+ *   token begins has no row.
+ */
+export type WordRule = keyof typeof wordRules;
+
+/** The words of `Aggregation`, with their numbers in `eidos.h`. */
+export const aggregations = {
+  mean: 1,
+  sum: 2,
+  max: 3,
+  min: 4,
+  signed_max: 5,
+  first: 6,
+  last: 7,
+} as const;
+
+/**
+ * How the tokens of a unit become one row.
+ *
+ * - `mean`: the mean of the unit's tokens, per column. The default.
+ * - `sum`: their sum.
+ * - `max`: their largest value.
+ * - `min`: their smallest value.
+ * - `signed_max`: their value of largest magnitude, with its sign.
+ * - `first`: the row of the first token.
+ * - `last`: the row of the last token.
+ */
+export type Aggregation = keyof typeof aggregations;
+
+/** The words of `IcaAlgorithm`, with their numbers in `eidos.h`. */
+export const icaAlgorithms = {
+  parallel: 1,
+  deflation: 2,
+} as const;
+
+/**
+ * In which order components are found.
+ *
+ * - `parallel`: all components at once. The default.
+ * - `deflation`: one component after the other.
+ */
+export type IcaAlgorithm = keyof typeof icaAlgorithms;
+
+/** The words of `Contrast`, with their numbers in `eidos.h`. */
+export const contrasts = {
+  logcosh: 1,
+  exp: 2,
+  cube: 3,
+} as const;
+
+/**
+ * The function that tells heavy tails from a normal distribution.
+ *
+ * - `logcosh`: `log cosh(alpha x) / alpha`, a good general choice. The default.
+ * - `exp`: `-exp(-x^2 / 2)`, robust, for very heavy tails.
+ * - `cube`: `x^4 / 4`, kurtosis; sensitive to outliers.
+ */
+export type Contrast = keyof typeof contrasts;
+
+/** The words of `Pole`, with their numbers in `eidos.h`. */
+export const poles = {
+  positive: 0,
+  negative: 1,
+} as const;
+
+/**
+ * Which end of a concept inputs excite.
+ *
+ * - `positive`: the inputs with the largest activations.
+ * - `negative`: the inputs with the most negative activations, for concepts that have a sign.
+ */
+export type Pole = keyof typeof poles;
+
+/** The words of `Sampling`, with their numbers in `eidos.h`. */
+export const samplings = {
+  top: 1,
+  random: 2,
+  quantile: 3,
+} as const;
+
+/**
+ * How the examples are chosen.
+ *
+ * - `top`: the examples with the strongest activations. The default.
+ * - `random`: any examples that excite the concept.
+ * - `quantile`: equally many examples of each quantile of activation, at random within it.
+ */
+export type Sampling = keyof typeof samplings;
+
+// The structs. 64-bit numbers are JavaScript numbers up to 2^53.
+
+export interface ProgressStruct {
+  stage: number;
+  reserved: number;
+  done: number;
+  total: number;
+  elapsed_seconds: number;
+}
+
+export interface TextsOptionsStruct {
+  struct_size: number;
+  format: number;
+  field: string | null;
+  most_texts: number;
+  keep_empty: number;
+  reserved: number;
+}
+
+export interface LoadOptionsStruct {
+  struct_size: number;
+  head: number;
+  device: number;
+  device_index: number;
+  network: number;
+  whole: number;
+  revision: string | null;
+  token: string | null;
+  cache_folder: string | null;
+  endpoint: string | null;
+  copy: number;
+  reserved: number;
+}
+
+export interface ActivationsOptionsStruct {
+  struct_size: number;
+  granularity: number;
+  aggregation: number;
+  threads: number;
+  batch_tokens: number;
+  memory_limit: number;
+  shard_bytes: number;
+  folder: string | null;
+  word_rule: number;
+  stop_contractions: number;
+  stop_units: readonly string[] | null;
+  stop_unit_count: number;
+}
+
+export interface LogitsOptionsStruct {
+  struct_size: number;
+  threads: number;
+  batch_tokens: number;
+  memory_limit: number;
+}
+
+export interface FitReportStruct {
+  converged: number;
+  iterations: number;
+  last_change: number;
+}
+
+export interface IcaOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  algorithm: number;
+  contrast: number;
+  alpha: number;
+  tolerance: number;
+  max_iterations: number;
+  seed: number;
+  raw_signs: number;
+  threads: number;
+}
+
+export interface TopInputsOptionsStruct {
+  struct_size: number;
+  negative_pole: number;
+  k: number;
+  concepts: readonly number[] | null;
+  concept_count: number;
+}
+
+export interface ChatRequestStruct {
+  struct_size: number;
+  max_tokens: number;
+  system_prompt: c.Pointer;
+  system_prompt_len: number;
+  user_prompt: c.Pointer;
+  user_prompt_len: number;
+  json_schema: c.Pointer;
+  json_schema_len: number;
+}
+
+export interface ChatOptionsStruct {
+  struct_size: number;
+  max_tokens: number;
+  model: string | null;
+  base_url: string | null;
+  api_key: string | null;
+  cache_folder: string | null;
+  timeout_seconds: number;
+  retries: number;
+  parallel_requests: number;
+  reserved: number;
+  temperature: number;
+  request_budget: number;
+  token_budget: number;
+  callback: c.Pointer | null;
+  user_data: c.Pointer | null;
+}
+
+export interface LlmLabelsOptionsStruct {
+  struct_size: number;
+  negative_pole: number;
+  concepts: readonly number[] | null;
+  concept_count: number;
+  sampling: number;
+  example_count: number;
+  context: number;
+  quantile_count: number;
+  seed: number;
+  score_passages: number;
+  score_passages_per_request: number;
+  dry_run: number;
+  score_threshold: number;
+  system_prompt: string | null;
+}
+
+export interface LabelUsageStruct {
+  requests: number;
+  cached: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  unreported: number;
+  dry_run: number;
+}
+
+export const structs = {
+  eidos_progress: c.struct<ProgressStruct>({
+    stage: 'uint32_t',
+    reserved: 'uint32_t',
+    done: 'uint64_t',
+    total: 'uint64_t',
+    elapsed_seconds: 'double',
+  }),
+  eidos_texts_options: c.struct<TextsOptionsStruct>({
+    struct_size: 'uint32_t',
+    format: 'uint32_t',
+    field: 'const char *',
+    most_texts: 'uint64_t',
+    keep_empty: 'uint32_t',
+    reserved: 'uint32_t',
+  }),
+  eidos_load_options: c.struct<LoadOptionsStruct>({
+    struct_size: 'uint32_t',
+    head: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
+    network: 'uint32_t',
+    whole: 'uint32_t',
+    revision: 'const char *',
+    token: 'const char *',
+    cache_folder: 'const char *',
+    endpoint: 'const char *',
+    copy: 'uint32_t',
+    reserved: 'uint32_t',
+  }),
+  eidos_activations_options: c.struct<ActivationsOptionsStruct>({
+    struct_size: 'uint32_t',
+    granularity: 'uint32_t',
+    aggregation: 'uint32_t',
+    threads: 'uint32_t',
+    batch_tokens: 'uint64_t',
+    memory_limit: 'uint64_t',
+    shard_bytes: 'uint64_t',
+    folder: 'const char *',
+    word_rule: 'uint32_t',
+    stop_contractions: 'uint32_t',
+    stop_units: 'const char **',
+    stop_unit_count: 'size_t',
+  }),
+  eidos_logits_options: c.struct<LogitsOptionsStruct>({
+    struct_size: 'uint32_t',
+    threads: 'uint32_t',
+    batch_tokens: 'uint64_t',
+    memory_limit: 'uint64_t',
+  }),
+  eidos_fit_report: c.struct<FitReportStruct>({
+    converged: 'uint32_t',
+    iterations: 'uint32_t',
+    last_change: 'double',
+  }),
+  eidos_ica_options: c.struct<IcaOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    algorithm: 'uint32_t',
+    contrast: 'uint32_t',
+    alpha: 'double',
+    tolerance: 'double',
+    max_iterations: 'uint32_t',
+    seed: 'uint32_t',
+    raw_signs: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_top_inputs_options: c.struct<TopInputsOptionsStruct>({
+    struct_size: 'uint32_t',
+    negative_pole: 'uint32_t',
+    k: 'uint64_t',
+    concepts: 'const size_t *',
+    concept_count: 'uint64_t',
+  }),
+  eidos_chat_request: c.struct<ChatRequestStruct>({
+    struct_size: 'uint32_t',
+    max_tokens: 'uint32_t',
+    system_prompt: 'void *',
+    system_prompt_len: 'size_t',
+    user_prompt: 'void *',
+    user_prompt_len: 'size_t',
+    json_schema: 'void *',
+    json_schema_len: 'size_t',
+  }),
+  eidos_chat_options: c.struct<ChatOptionsStruct>({
+    struct_size: 'uint32_t',
+    max_tokens: 'uint32_t',
+    model: 'const char *',
+    base_url: 'const char *',
+    api_key: 'const char *',
+    cache_folder: 'const char *',
+    timeout_seconds: 'uint32_t',
+    retries: 'uint32_t',
+    parallel_requests: 'uint32_t',
+    reserved: 'uint32_t',
+    temperature: 'double',
+    request_budget: 'uint64_t',
+    token_budget: 'uint64_t',
+    callback: 'void *',
+    user_data: 'void *',
+  }),
+  eidos_llm_labels_options: c.struct<LlmLabelsOptionsStruct>({
+    struct_size: 'uint32_t',
+    negative_pole: 'uint32_t',
+    concepts: 'const size_t *',
+    concept_count: 'uint64_t',
+    sampling: 'uint32_t',
+    example_count: 'uint32_t',
+    context: 'uint32_t',
+    quantile_count: 'uint32_t',
+    seed: 'uint32_t',
+    score_passages: 'uint32_t',
+    score_passages_per_request: 'uint32_t',
+    dry_run: 'uint32_t',
+    score_threshold: 'double',
+    system_prompt: 'const char *',
+  }),
+  eidos_label_usage: c.struct<LabelUsageStruct>({
+    requests: 'uint64_t',
+    cached: 'uint64_t',
+    prompt_tokens: 'uint64_t',
+    completion_tokens: 'uint64_t',
+    unreported: 'uint64_t',
+    dry_run: 'uint64_t',
+  }),
+};
+
+/** The prototypes of functions that C calls. */
+export const callbacks = {
+  eidos_progress_callback: c.callback('void', ['void *', 'void *']),
+  eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
+};
+
+/** The functions, in the order of the header. */
+export const signatures = {
+  eidos_abi_version: c.signature(c.u32),
+  eidos_version: c.signature(c.string),
+
+  eidos_status_name: c.signature(c.string, c.i32),
+
+  eidos_error_status: c.signature(c.i32, c.address),
+  eidos_error_message: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_error_hint: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_error_detail_count: c.signature(c.size, c.address),
+  eidos_error_detail_key: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_error_detail_value: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_error_free: c.signature(c.nothing, c.nullable),
+
+  eidos_stage_name: c.signature(c.string, c.u32),
+  eidos_control_new: c.signature(c.i32, c.addressOut, c.addressOut),
+  eidos_control_cancel: c.signature(c.nothing, c.address),
+  eidos_control_is_cancelled: c.signature(c.i32, c.address),
+  eidos_control_progress: c.signature(c.i32, c.address, structs.eidos_progress.output, c.addressOut),
+  eidos_control_set_callback: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut),
+  eidos_control_free: c.signature(c.nothing, c.nullable),
+
+  eidos_texts_options_init: c.signature(c.i32, structs.eidos_texts_options.output, c.size),
+  eidos_texts_read: c.signature(
+    c.i32, c.string, structs.eidos_texts_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_texts_count: c.signature(c.size, c.address),
+  eidos_texts_get: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_texts_array: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_texts_free: c.signature(c.nothing, c.nullable),
+
+  eidos_load_options_init: c.signature(c.i32, structs.eidos_load_options.output, c.size),
+  eidos_split_model_load: c.signature(
+    c.i32, c.string, c.texts, c.size, structs.eidos_load_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_split_model_name: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_split_model_module_count: c.signature(c.size, c.address),
+  eidos_split_model_module_path: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_split_model_module_kind: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_split_model_module_can_split: c.signature(c.i32, c.address, c.size),
+  eidos_split_model_split_point_count: c.signature(c.size, c.address),
+  eidos_split_model_split_point: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_split_model_width: c.signature(c.size, c.address, c.size),
+  eidos_split_model_free: c.signature(c.nothing, c.nullable),
+
+  eidos_activations_from_rows: c.signature(c.i32, c.floats, c.size, c.size, c.texts, c.addressOut, c.addressOut),
+  eidos_activations_from_dlpack: c.signature(c.i32, c.address, c.texts, c.addressOut, c.addressOut),
+  eidos_activations_to_dlpack: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_activations_row_count: c.signature(c.size, c.address),
+  eidos_activations_column_count: c.signature(c.size, c.address),
+  eidos_activations_truncated_count: c.signature(c.size, c.address),
+  eidos_activations_left_out_count: c.signature(c.size, c.address),
+  eidos_activations_text_count: c.signature(c.size, c.address),
+  eidos_activations_is_on_disk: c.signature(c.i32, c.address),
+  eidos_activations_granularity: c.signature(c.u32, c.address),
+  eidos_activations_word_rule: c.signature(c.u32, c.address),
+  eidos_activations_aggregation: c.signature(c.u32, c.address),
+  eidos_activations_model: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_activations_split_point: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_activations_rows: c.signature(c.i32, c.address, c.size, c.size, c.addressOut, c.addressOut),
+  eidos_activations_copy_rows: c.signature(c.i32, c.address, c.size, c.size, c.floats, c.size, c.addressOut),
+  eidos_activations_unit: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_activations_unit_span: c.signature(c.i32, c.address, c.size, c.sizeOut, c.sizeOut, c.sizeOut, c.addressOut),
+  eidos_activations_text: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_activations_save: c.signature(c.i32, c.address, c.string, c.nullable, c.addressOut),
+  eidos_activations_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_activations_open_copy: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_activations_free: c.signature(c.nothing, c.nullable),
+
+  eidos_activations_options_init: c.signature(c.i32, structs.eidos_activations_options.output, c.size),
+  eidos_split_model_activations: c.signature(
+    c.i32, c.address, c.texts, c.size, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+  ),
+  eidos_split_model_vocabulary_activations: c.signature(
+    c.i32, c.address, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+  ),
+
+  eidos_logits_options_init: c.signature(c.i32, structs.eidos_logits_options.output, c.size),
+  eidos_split_model_logits: c.signature(
+    c.i32, c.address, c.texts, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_split_model_logits_from: c.signature(
+    c.i32, c.address, c.string, c.floats, c.size, c.size, c.texts, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_split_model_logits_from_activations: c.signature(
+    c.i32, c.address, c.string, c.address, c.texts, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_split_model_logit_count: c.signature(c.size, c.address),
+  eidos_split_model_logit_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+
+  eidos_split_model_tokens: c.signature(
+    c.i32, c.address, c.string, c.integers, c.integers, c.integers, c.size, c.sizeOut, c.addressOut,
+  ),
+  eidos_split_model_token_string: c.signature(c.nullable, c.address, c.u32, c.sizeOut),
+  eidos_split_model_activations_of_token_ids: c.signature(
+    c.i32, c.address, c.integers, c.sizes, c.size, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+  ),
+  eidos_split_model_logits_of_token_ids: c.signature(
+    c.i32, c.address, c.integers, c.sizes, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+
+  eidos_explainer_concept_count: c.signature(c.size, c.address),
+  eidos_explainer_input_width: c.signature(c.size, c.address),
+  eidos_explainer_method: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_explainer_model: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_explainer_split_point: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_explainer_fit_report: c.signature(c.i32, c.address, structs.eidos_fit_report.output, c.addressOut),
+  eidos_explainer_encode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
+  eidos_explainer_decode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
+  eidos_explainer_dictionary: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_explainer_save: c.signature(c.i32, c.address, c.string, c.addressOut),
+  eidos_explainer_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_explainer_free: c.signature(c.nothing, c.nullable),
+
+  eidos_ica_options_init: c.signature(c.i32, structs.eidos_ica_options.output, c.size),
+  eidos_ica_fit: c.signature(c.i32, c.address, structs.eidos_ica_options.input, c.nullable, c.addressOut, c.addressOut),
+
+  eidos_top_inputs_options_init: c.signature(c.i32, structs.eidos_top_inputs_options.output, c.size),
+  eidos_interpret_top_inputs: c.signature(
+    c.i32, c.address, c.address, structs.eidos_top_inputs_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_interpret_top_inputs_of_texts: c.signature(
+    c.i32, c.address, c.address, c.texts, c.size, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_interpret_top_inputs_of_vocabulary: c.signature(
+    c.i32, c.address, c.address, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_interpretation_concept_count: c.signature(c.size, c.address),
+  eidos_interpretation_concept: c.signature(c.size, c.address, c.size),
+  eidos_interpretation_size: c.signature(c.size, c.address, c.size, c.u32),
+  eidos_interpretation_input: c.signature(c.nullable, c.address, c.size, c.u32, c.size, c.sizeOut),
+  eidos_interpretation_activation: c.signature(c.float, c.address, c.size, c.u32, c.size),
+  eidos_interpretation_row: c.signature(c.size, c.address, c.size, c.u32, c.size),
+  eidos_interpretation_json: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_interpretation_save: c.signature(c.i32, c.address, c.string, c.addressOut),
+  eidos_interpretation_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_interpretation_free: c.signature(c.nothing, c.nullable),
+
+  eidos_chat_options_init: c.signature(c.i32, structs.eidos_chat_options.output, c.size),
+  eidos_chat_reply_set_text: c.signature(c.i32, c.address, c.bytes, c.size, c.addressOut),
+  eidos_chat_reply_set_usage: c.signature(c.nothing, c.address, c.u64, c.u64),
+  eidos_chat_reply_set_error: c.signature(c.i32, c.address, c.string, c.addressOut),
+
+  eidos_llm_labels_options_init: c.signature(c.i32, structs.eidos_llm_labels_options.output, c.size),
+  eidos_interpret_llm_labels: c.signature(
+    c.i32, c.address, c.address, structs.eidos_chat_options.input, structs.eidos_llm_labels_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_interpretation_label: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),
+  eidos_interpretation_label_score: c.signature(c.double, c.address, c.size, c.u32),
+  eidos_interpretation_label_error: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),
+  eidos_interpretation_label_status: c.signature(c.i32, c.address, c.size, c.u32),
+  eidos_interpretation_label_prompt: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),
+  eidos_interpretation_label_usage: c.signature(c.i32, c.address, structs.eidos_label_usage.output, c.addressOut),
+
+  eidos_debug_live_handles: c.signature(c.size),
+};

@@ -1,0 +1,384 @@
+// Generated from src/ffi by `make header`; do not edit.
+
+/** Options: what callers write in JavaScript, and the structs that C reads. */
+import { flag, real, text, texts, whole, whole32, word } from '../arguments';
+import { native } from '../native';
+import { indices, lengthOf, orNone, translator } from '../translator';
+import {
+  textFormats,
+  heads,
+  devices,
+  networks,
+  granularities,
+  wordRules,
+  aggregations,
+  icaAlgorithms,
+  contrasts,
+  samplings,
+  structs,
+  type TextFormat,
+  type Head,
+  type Device,
+  type Network,
+  type Granularity,
+  type WordRule,
+  type Aggregation,
+  type IcaAlgorithm,
+  type Contrast,
+  type Sampling,
+  type TextsOptionsStruct,
+  type LoadOptionsStruct,
+  type ActivationsOptionsStruct,
+  type LogitsOptionsStruct,
+  type IcaOptionsStruct,
+  type TopInputsOptionsStruct,
+  type ChatOptionsStruct,
+  type LlmLabelsOptionsStruct,
+} from './abi';
+
+/** How a file of texts is read. */
+export interface TextsOptions {
+  /** How the texts are written: `auto`, `lines` or `json_lines`. By default what the name of the file says. */
+  readonly format?: TextFormat | undefined;
+  /** The field of a JSON object that is the text. `undefined`: `text`. */
+  readonly field?: string | undefined;
+  /** How many texts are read at most, from the beginning of the file; 0 reads all. */
+  readonly mostTexts?: number | undefined;
+  /**
+   * `true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON
+   * object. By default they are left out.
+   */
+  readonly keepEmpty?: boolean | undefined;
+}
+
+export const textsOptions = translator<TextsOptions, TextsOptionsStruct>(
+  () => native().eidos_texts_options_init,
+  structs.eidos_texts_options.size,
+  {
+    format: ['format', word(textFormats)],
+    field: ['field', text],
+    most_texts: ['mostTexts', whole],
+    keep_empty: ['keepEmpty', flag],
+  },
+);
+
+/** How a model is loaded. */
+export interface LoadOptions {
+  /**
+   * Which head to build: `auto`, `base`, `masked_lm`, `sequence_classification`, `causal_lm`, `token_classification` or
+   * `seq2seq_lm`.
+   */
+  readonly head?: Head | undefined;
+  /** Where to run: `cpu` or `cuda`. */
+  readonly device?: Device | undefined;
+  /** Which of several GPUs, from 0. */
+  readonly deviceIndex?: number | undefined;
+  /** Whether to download: `auto`, `offline` or `online`. */
+  readonly network?: Network | undefined;
+  /**
+   * `true` to load every weight up to the head, not only those up to the last split point, so that
+   * `SplitModel.logits()` works.
+   */
+  readonly whole?: boolean | undefined;
+  /** A branch, tag or commit of a repository; `undefined` means `main`. */
+  readonly revision?: string | undefined;
+  /** An access token; `undefined` means `HF_TOKEN` or the token file. */
+  readonly token?: string | undefined;
+  /** Where downloads are kept; `undefined` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`. */
+  readonly cacheFolder?: string | undefined;
+  /** The hub's address; `undefined` means `HF_ENDPOINT` or the Hugging Face Hub. */
+  readonly endpoint?: string | undefined;
+  /**
+   * `true` to read the files of weights into memory instead of mapping them: a program that cuts one of them while the
+   * model loads then makes an error and does not end the process. Loading takes as much memory more as the files have
+   * bytes.
+   */
+  readonly copy?: boolean | undefined;
+}
+
+export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
+  () => native().eidos_load_options_init,
+  structs.eidos_load_options.size,
+  {
+    head: ['head', word(heads)],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
+    network: ['network', word(networks)],
+    whole: ['whole', flag],
+    revision: ['revision', text],
+    token: ['token', text],
+    cache_folder: ['cacheFolder', text],
+    endpoint: ['endpoint', text],
+    copy: ['copy', flag],
+  },
+);
+
+/** How activations are collected. */
+export interface ActivationsOptions {
+  /** What one row stands for: `token`, `word`, `sentence`, `sample`, `all_tokens` or `cls_token`. By default a word. */
+  readonly granularity?: Granularity | undefined;
+  /**
+   * How the tokens of a unit become one row: `mean`, `sum`, `max`, `min`, `signed_max`, `first` or `last`. By default
+   * their mean.
+   */
+  readonly aggregation?: Aggregation | undefined;
+  /** How many batches run at the same time on the CPU. By default one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /** How many tokens one batch holds at most. By default 512. Results do not depend on it. */
+  readonly batchTokens?: number | undefined;
+  /**
+   * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By
+   * default 4 GiB.
+   */
+  readonly memoryLimit?: number | undefined;
+  /** How many bytes a shard has at most. By default 256 MiB. */
+  readonly shardBytes?: number | undefined;
+  /**
+   * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
+   * shard; a second call that writes into the same folder meanwhile is `busy`. The rows of the result are mapped as
+   * those of `Activations.open()`. `undefined` means memory, and beyond the memory limit files without a name in the
+   * folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
+   */
+  readonly folder?: string | undefined;
+  /** Where a word ends: `auto`, `tokenizer` or `unicode`. By default `auto`. */
+  readonly wordRule?: WordRule | undefined;
+  /**
+   * `true` to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`,
+   * `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
+   */
+  readonly stopContractions?: boolean | undefined;
+  /**
+   * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+   * tokens, words and sentences only. `Activations.leftOutCount()` says how many there were.
+   */
+  readonly stopUnits?: readonly string[] | undefined;
+}
+
+export const activationsOptions = translator<ActivationsOptions, ActivationsOptionsStruct>(
+  () => native().eidos_activations_options_init,
+  structs.eidos_activations_options.size,
+  {
+    granularity: ['granularity', word(granularities)],
+    aggregation: ['aggregation', word(aggregations)],
+    threads: ['threads', whole32],
+    batch_tokens: ['batchTokens', whole],
+    memory_limit: ['memoryLimit', whole],
+    shard_bytes: ['shardBytes', whole],
+    folder: ['folder', text],
+    word_rule: ['wordRule', word(wordRules)],
+    stop_contractions: ['stopContractions', flag],
+    stop_units: ['stopUnits', texts],
+    stop_unit_count: ['stopUnits', lengthOf],
+  },
+);
+
+/** How logits are computed. Results do not depend on it. */
+export interface LogitsOptions {
+  /** How many batches run at the same time on the CPU. By default one per core. */
+  readonly threads?: number | undefined;
+  /** How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512. */
+  readonly batchTokens?: number | undefined;
+  /**
+   * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they
+   * go to temporary files without a name. By default 4 GiB.
+   */
+  readonly memoryLimit?: number | undefined;
+}
+
+export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
+  () => native().eidos_logits_options_init,
+  structs.eidos_logits_options.size,
+  {
+    threads: ['threads', whole32],
+    batch_tokens: ['batchTokens', whole],
+    memory_limit: ['memoryLimit', whole],
+  },
+);
+
+/** How independent components are fitted. */
+export interface IcaOptions {
+  /** How many concepts to find. There is no default. */
+  readonly conceptCount: number;
+  /** In which order components are found: `parallel` or `deflation`. By default all at once. */
+  readonly algorithm?: IcaAlgorithm | undefined;
+  /**
+   * The function that tells heavy tails from a normal distribution: `logcosh`, `exp` or `cube`. By default log cosh.
+   */
+  readonly contrast?: Contrast | undefined;
+  /** The `alpha` of log cosh, from 1 to 2. By default 1. */
+  readonly alpha?: number | undefined;
+  /** Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4. */
+  readonly tolerance?: number | undefined;
+  /** The most iterations. By default 200. */
+  readonly maxIterations?: number | undefined;
+  /** The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`. */
+  readonly seed?: number | undefined;
+  /**
+   * `true` keeps the signs that the iteration ended with; `false` turns each component so that its heavy tail is
+   * positive.
+   */
+  readonly rawSigns?: boolean | undefined;
+  /** How many threads work. By default one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
+  () => native().eidos_ica_options_init,
+  structs.eidos_ica_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    algorithm: ['algorithm', word(icaAlgorithms)],
+    contrast: ['contrast', word(contrasts)],
+    alpha: ['alpha', real],
+    tolerance: ['tolerance', real],
+    max_iterations: ['maxIterations', whole32],
+    seed: ['seed', whole32],
+    raw_signs: ['rawSigns', flag],
+    threads: ['threads', whole32],
+  },
+);
+
+/** Which inputs to list. */
+export interface TopInputsOptions {
+  /** `true` also lists the inputs with the most negative activations. */
+  readonly negativePole?: boolean | undefined;
+  /** How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error. */
+  readonly k?: number | undefined;
+  /** Which concepts, in the order wanted; `undefined` means all. */
+  readonly concepts?: readonly number[] | undefined;
+}
+
+export const topInputsOptions = translator<TopInputsOptions, TopInputsOptionsStruct>(
+  () => native().eidos_top_inputs_options_init,
+  structs.eidos_top_inputs_options.size,
+  {
+    negative_pole: ['negativePole', flag],
+    k: ['k', whole],
+    concepts: ['concepts', indices],
+    concept_count: ['concepts', lengthOf],
+  },
+);
+
+/** Which language model is asked, and how. */
+export interface ChatOptions {
+  /** How many tokens one answer may have. By default 1024; models that think first need some thousands. */
+  readonly maxTokens?: number | undefined;
+  /** The name of the model, as its server knows it. A caller's own model needs it for the cache only. */
+  readonly model?: string | undefined;
+  /**
+   * The address that `/chat/completions` is appended to. `undefined`: `OPENAI_BASE_URL`, else
+   * `https://api.openai.com/v1`.
+   */
+  readonly baseUrl?: string | undefined;
+  /**
+   * The key of the account. `undefined`: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an
+   * empty string sends none. It appears in no error and in no cache.
+   */
+  readonly apiKey?: string | undefined;
+  /**
+   * A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where
+   * it stopped. It is made if it is not there. `undefined`: no cache.
+   */
+  readonly cacheFolder?: string | undefined;
+  /** How long one request may take, with its answer. By default 120. */
+  readonly timeoutSeconds?: number | undefined;
+  /**
+   * How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By
+   * default 4.
+   */
+  readonly retries?: number | undefined;
+  /**
+   * How many requests may be on their way at the same time. By default 4; a caller's own model is asked one question at
+   * a time.
+   */
+  readonly parallelRequests?: number | undefined;
+  /** How much chance there is in the answers; `null` leaves it to the server. By default 0. */
+  readonly temperature?: number | null | undefined;
+  /** The most requests that may be sent, repetitions counted; 0 is no limit. */
+  readonly requestBudget?: number | undefined;
+  /**
+   * The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it
+   * is not sent.
+   */
+  readonly tokenBudget?: number | undefined;
+}
+
+export const chatOptions = translator<ChatOptions, ChatOptionsStruct>(
+  () => native().eidos_chat_options_init,
+  structs.eidos_chat_options.size,
+  {
+    max_tokens: ['maxTokens', whole32],
+    model: ['model', text],
+    base_url: ['baseUrl', text],
+    api_key: ['apiKey', text],
+    cache_folder: ['cacheFolder', text],
+    timeout_seconds: ['timeoutSeconds', whole32],
+    retries: ['retries', whole32],
+    parallel_requests: ['parallelRequests', whole32],
+    temperature: ['temperature', orNone(real, -1)],
+    request_budget: ['requestBudget', whole],
+    token_budget: ['tokenBudget', whole],
+  },
+);
+
+/** How concepts are labelled. */
+export interface LlmLabelsOptions {
+  /** `true` also labels what the most negative activations mean. */
+  readonly negativePole?: boolean | undefined;
+  /** Which concepts, in the order wanted; `undefined` means all. */
+  readonly concepts?: readonly number[] | undefined;
+  /** How the examples are chosen: `top`, `random` or `quantile`. By default the strongest. */
+  readonly sampling?: Sampling | undefined;
+  /**
+   * How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text is
+   * shown once, around its strongest unit, and so are units that stand alone and look the same.
+   */
+  readonly exampleCount?: number | undefined;
+  /**
+   * How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
+   * alone. Whole texts, vocabularies and rows that a caller brought have no context.
+   */
+  readonly context?: number | undefined;
+  /** Into how many quantiles `quantile` cuts. By default 5. */
+  readonly quantileCount?: number | undefined;
+  /** The seed of everything that is drawn at random. */
+  readonly seed?: number | undefined;
+  /**
+   * On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+   * default, leaves the score out; 20 is a good number.
+   */
+  readonly scorePassages?: number | undefined;
+  /** How many of them one request holds. By default 10: more are cheaper and judged worse. */
+  readonly scorePassagesPerRequest?: number | undefined;
+  /** `true` asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate. */
+  readonly dryRun?: boolean | undefined;
+  /**
+   * From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to
+   * 1; below half of that it is quiet. By default 0.5.
+   */
+  readonly scoreThreshold?: number | undefined;
+  /**
+   * Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. `undefined`: those of Eidos.
+   */
+  readonly systemPrompt?: string | undefined;
+}
+
+export const llmLabelsOptions = translator<LlmLabelsOptions, LlmLabelsOptionsStruct>(
+  () => native().eidos_llm_labels_options_init,
+  structs.eidos_llm_labels_options.size,
+  {
+    negative_pole: ['negativePole', flag],
+    concepts: ['concepts', indices],
+    concept_count: ['concepts', lengthOf],
+    sampling: ['sampling', word(samplings)],
+    example_count: ['exampleCount', whole32],
+    context: ['context', whole32],
+    quantile_count: ['quantileCount', whole32],
+    seed: ['seed', whole32],
+    score_passages: ['scorePassages', whole32],
+    score_passages_per_request: ['scorePassagesPerRequest', whole32],
+    dry_run: ['dryRun', flag],
+    score_threshold: ['scoreThreshold', real],
+    system_prompt: ['systemPrompt', text],
+  },
+);

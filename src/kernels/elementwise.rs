@@ -1,0 +1,63 @@
+//! Functions of single values, within a few units in the last place of what PyTorch computes.
+
+use crate::linalg::exp;
+
+/// `1 - erf(x)` for `x >= 0`, to within 1.5e-7 (Abramowitz & Stegun 1964, formula 7.1.26).
+#[inline(always)]
+fn complementary_error(x: f32) -> f32 {
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let mut polynomial = 1.061_405_4;
+    polynomial = polynomial * t - 1.453_152_1;
+    polynomial = polynomial * t + 1.421_413_8;
+    polynomial = polynomial * t - 0.284_496_72;
+    polynomial = polynomial * t + 0.254_829_6;
+    polynomial * t * exp(-x * x)
+}
+
+/// `x / (1 + e^-x)`.
+#[inline(always)]
+pub(crate) fn silu(x: f32) -> f32 {
+    x / (1.0 + exp(-x))
+}
+
+/// `x/2 (1 + erf(x / sqrt 2))`, written so that nothing cancels: `max(x, 0) - |x|/2 erfc(|x| / sqrt 2)`.
+#[inline(always)]
+pub(crate) fn gelu(x: f32) -> f32 {
+    let size = x.abs();
+    x.max(0.0) - 0.5 * size * complementary_error(size * std::f32::consts::FRAC_1_SQRT_2)
+}
+
+/// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, written as `x / (1 + e^-2u)`.
+#[inline(always)]
+pub(crate) fn gelu_tanh(x: f32) -> f32 {
+    const SQRT_2_OVER_PI: f32 = 0.797_884_6;
+    let u = SQRT_2_OVER_PI * (x + 0.044_715 * x * x * x);
+    x / (1.0 + exp(-2.0 * u))
+}
+
+/// `x / (1 + e^-1.702 x)`.
+#[inline(always)]
+pub(crate) fn gelu_quick(x: f32) -> f32 {
+    x / (1.0 + exp(-1.702 * x))
+}
+
+/// `cap tanh(x / cap)`.
+#[inline(always)]
+pub(crate) fn soft_cap(x: f32, cap: f32) -> f32 {
+    tanh(x / cap) * cap
+}
+
+/// `tanh(x)`: a polynomial near 0 (Moshier, Cephes), else from `e^2x`.
+#[inline(always)]
+pub(super) fn tanh(x: f32) -> f32 {
+    let square = x * x;
+    let mut polynomial = -5.704_988_7e-3;
+    polynomial = polynomial * square + 2.063_909e-2;
+    polynomial = polynomial * square - 5.373_971_6e-2;
+    polynomial = polynomial * square + 1.333_144_2e-1;
+    polynomial = polynomial * square - 3.333_328e-1;
+    let near = polynomial * square * x + x;
+    let size = x.abs();
+    let far = 1.0 - 2.0 / (exp(2.0 * size) + 1.0);
+    if size < 0.625 { near } else { far.copysign(x) }
+}

@@ -1,0 +1,99 @@
+//! Loops over slices, compiled for the processor's vector units.
+
+use half::bf16;
+use pulp::Arch;
+
+/// Lanes of a sum.
+const LANES: usize = 16;
+
+/// Adds `bias` to every row.
+pub(crate) fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
+    Arch::new().dispatch(|| {
+        for row in rows.chunks_exact_mut(bias.len()) {
+            for (value, bias) in row.iter_mut().zip(bias) {
+                *value += bias;
+            }
+        }
+    });
+}
+
+/// Writes numbers as f32: they are its upper halves.
+pub(crate) fn widen(halves: &[bf16], values: &mut [f32]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for (value, half) in values.iter_mut().zip(halves) {
+                *value = f32::from_bits(u32::from(half.to_bits()) << 16);
+            }
+        },
+    );
+}
+
+/// A new vector of `function` of each value.
+pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f32> {
+    let mut result = vec![0.0; values.len()];
+    let target = &mut result;
+    Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for (result, value) in target.iter_mut().zip(values) {
+                *result = function(*value);
+            }
+        },
+    );
+    result
+}
+
+/// A new vector of `function` of each pair of values.
+pub(crate) fn map_pairs(left: &[f32], right: &[f32], function: impl Fn(f32, f32) -> f32 + Copy) -> Vec<f32> {
+    let mut result = vec![0.0; left.len()];
+    let target = &mut result;
+    Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for ((result, left), right) in target.iter_mut().zip(left).zip(right) {
+                *result = function(*left, *right);
+            }
+        },
+    );
+    result
+}
+
+/// The sum of `term` of each value, in [`LANES`] partial sums.
+#[inline(always)]
+pub(super) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0_f32; LANES];
+    let mut chunks = values.chunks_exact(LANES);
+    for chunk in &mut chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += term(*value);
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane += term(*value);
+    }
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            lanes[lane] += lanes[lane + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
+/// The largest value.
+#[inline(always)]
+pub(super) fn largest(values: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let mut chunks = values.chunks_exact(LANES);
+    for chunk in &mut chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = if *value > *lane { *value } else { *lane };
+        }
+    }
+    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
+        *lane = if *value > *lane { *value } else { *lane };
+    }
+    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}

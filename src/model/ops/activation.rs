@@ -1,0 +1,154 @@
+//! Element-wise functions between projections.
+
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
+use candle_core::Tensor;
+
+use super::operation::{Operation, Values};
+use crate::error::{Error, ErrorCode, Result};
+use crate::kernels;
+use crate::model::config::Config;
+
+/// An element-wise function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Activation {
+    /// `x/2 (1 + erf(x / sqrt 2))` (Hendrycks & Gimpel 2016).
+    Gelu,
+    /// Its approximation with `tanh`.
+    GeluTanh,
+    /// `x sigmoid(1.702 x)`, another approximation of it.
+    GeluQuick,
+    /// `x sigmoid(x)`.
+    Silu,
+    /// `max(x, 0)`.
+    Relu,
+    /// `tanh(x)`.
+    Tanh,
+}
+
+/// What configurations call the functions, and the classes that PyTorch makes of these names.
+const NAMES: &[(&str, Activation, &str)] = &[
+    ("gelu", Activation::Gelu, "GELUActivation"),
+    ("gelu_python", Activation::Gelu, "GELUActivation"),
+    ("gelu_new", Activation::GeluTanh, "NewGELUActivation"),
+    ("gelu_fast", Activation::GeluTanh, "FastGELUActivation"),
+    ("gelu_accurate", Activation::GeluTanh, "AccurateGELUActivation"),
+    ("gelu_pytorch_tanh", Activation::GeluTanh, "GELUTanh"),
+    ("gelu_python_tanh", Activation::GeluTanh, "GELUTanh"),
+    ("quick_gelu", Activation::GeluQuick, "QuickGELUActivation"),
+    ("silu", Activation::Silu, "SiLUActivation"),
+    ("swish", Activation::Silu, "SiLU"),
+    ("relu", Activation::Relu, "ReLU"),
+    ("tanh", Activation::Tanh, "Tanh"),
+];
+
+impl Activation {
+    /// Reads a function's name from a field: the function and the name of its class.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] naming the field, its value and the names that are built.
+    pub fn named(config: &Config, field: &str, default: &str) -> Result<(Self, &'static str)> {
+        Self::by_name(field, config.text(field, default)?)
+    }
+
+    /// The function of that name, which stands in a field: the function and the name of its class.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] naming the field, its value and the names that are built.
+    pub fn by_name(field: &str, name: &str) -> Result<(Self, &'static str)> {
+        if let Some((_, function, class)) = NAMES.iter().find(|(known, ..)| *known == name) {
+            return Ok((*function, class));
+        }
+        let known: Vec<_> = NAMES.iter().map(|(known, ..)| *known).collect();
+        let message = format!("config.json: `{field}` is `{name}`, a function that Eidos does not build");
+        Err(Error::new(ErrorCode::Unsupported, message)
+            .hint(format!("use a model with one of these: {}", known.join(", ")))
+            .detail("field", field)
+            .detail("value", name))
+    }
+
+    /// The derivative at each value; that of a kink is 0, as in PyTorch.
+    fn derivative(self, rows: &Tensor) -> Result<Tensor> {
+        // x sigmoid(factor x)
+        let swish = |factor: f64| -> Result<Tensor> {
+            let sigmoid = candle_nn::ops::sigmoid(&(rows * factor)?)?;
+            Ok(((&sigmoid * (1.0 - &sigmoid)?)? * rows)?.affine(factor, 0.0)?.add(&sigmoid)?)
+        };
+        Ok(match self {
+            Self::Gelu => {
+                let density = ((rows.sqr()? * -0.5)?.exp()? * (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2))?;
+                (((rows * FRAC_1_SQRT_2)?.erf()? + 1.0)? * 0.5)?.add(&(density * rows)?)?
+            }
+            Self::GeluTanh => {
+                let (factor, cubic) = (FRAC_2_SQRT_PI * FRAC_1_SQRT_2, 0.044_715);
+                let square = rows.sqr()?;
+                let tanh = ((((&square * cubic)? + 1.0)? * rows)? * factor)?.tanh()?;
+                let inner = ((&square * (3.0 * cubic))? + 1.0)?.affine(0.5 * factor, 0.0)?;
+                let slope = ((1.0 - tanh.sqr()?)? * (inner * rows)?)?;
+                (((tanh + 1.0)? * 0.5)? + slope)?
+            }
+            Self::GeluQuick => swish(1.702)?,
+            Self::Silu => swish(1.0)?,
+            Self::Relu => rows.gt(0.0)?.to_dtype(rows.dtype())?,
+            Self::Tanh => (1.0 - rows.tanh()?.sqr()?)?,
+        })
+    }
+}
+
+impl Operation<1> for Activation {
+    const NAME: &'static str = "activation";
+
+    fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
+        let values = rows.values;
+        Ok(match self {
+            Self::Gelu => kernels::map(values, kernels::gelu),
+            Self::GeluTanh => kernels::map(values, kernels::gelu_tanh),
+            Self::GeluQuick => kernels::map(values, kernels::gelu_quick),
+            Self::Silu => kernels::map(values, kernels::silu),
+            Self::Relu => kernels::map(
+                values,
+                #[inline(always)]
+                |x| x.max(0.0),
+            ),
+            Self::Tanh => values.iter().map(|x| x.tanh()).collect(),
+        })
+    }
+
+    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+        Ok(match self {
+            Self::Gelu => rows.gelu_erf()?,
+            Self::GeluTanh => rows.gelu()?,
+            Self::GeluQuick => (rows * candle_nn::ops::sigmoid(&(rows * 1.702)?)?)?,
+            Self::Silu => rows.silu()?,
+            Self::Relu => rows.relu()?,
+            Self::Tanh => rows.tanh()?,
+        })
+    }
+
+    /// In closed form: candle's own derivatives of gelu have constants of six digits.
+    fn backward(&self, [rows]: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
+        Ok([(gradient * self.derivative(rows)?)?])
+    }
+}
+
+/// `cap tanh(x / cap)`: values that cannot grow beyond `cap`.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SoftCap(pub f32);
+
+impl Operation<1> for SoftCap {
+    const NAME: &'static str = "soft_cap";
+
+    fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
+        let cap = self.0;
+        Ok(kernels::map(
+            rows.values,
+            #[inline(always)]
+            move |value| kernels::soft_cap(value, cap),
+        ))
+    }
+
+    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+        let cap = f64::from(self.0);
+        Ok(((rows / cap)?.tanh()? * cap)?)
+    }
+}

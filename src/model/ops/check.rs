@@ -1,0 +1,295 @@
+//! Every operation, with each of its settings: its kernel gives what its reference gives, its gradient is that of the reference,
+//! and both are that of finite differences.
+
+#![allow(clippy::unwrap_used)]
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use candle_core::quantized::GgmlDType;
+use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor, Var};
+
+use super::operation::{Values, gradients, lend};
+use super::*;
+use crate::error::{Error, Result};
+use crate::model::blueprint::{
+    Alibi, AttentionSettings, DistanceTable, RelativePositions, RotaryScaling, RotarySettings,
+};
+use crate::model::weights::NumberType;
+
+const DOUBLE: Implementation = Implementation::Reference(DType::F64);
+
+/// The step of finite differences, in f64.
+const STEP: f64 = 1e-6;
+
+/// Values between -2 and 2.
+fn random(rows: usize, columns: usize, seed: u64) -> Tensor {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1 << 22) as f32 - 2.0
+    };
+    let values = (0..rows * columns).map(|_| next()).collect::<Vec<_>>();
+    Tensor::from_vec(values, (rows, columns), &Device::Cpu).unwrap()
+}
+
+fn values(tensor: &Tensor) -> Vec<f64> {
+    tensor.to_dtype(DType::F64).unwrap().flatten_all().unwrap().to_vec1().unwrap()
+}
+
+/// The sum of products of values.
+fn dot(left: &Tensor, right: &Tensor) -> f64 {
+    values(left).iter().zip(values(right)).map(|(left, right)| left * right).sum()
+}
+
+fn assert_near(what: &str, ours: &Tensor, theirs: &Tensor, bound: f64) {
+    assert_eq!(ours.dims(), theirs.dims(), "{what}");
+    let (ours, theirs) = (values(ours), values(theirs));
+    let largest = theirs.iter().fold(1e-3_f64, |largest, value| largest.max(value.abs()));
+    let far = ours.iter().zip(&theirs).fold(0.0_f64, |far, (ours, theirs)| far.max((ours - theirs).abs()));
+    assert!(ours.iter().all(|value| value.is_finite()) && far <= bound * largest, "{what}: {far:e} of {largest:e}");
+}
+
+/// The same tensor, its columns one after the other in memory.
+fn strided(tensor: &Tensor) -> Tensor {
+    let strided = tensor.t().unwrap().contiguous().unwrap().t().unwrap();
+    assert!(!strided.is_contiguous());
+    strided
+}
+
+/// Holds an operation, which `apply` applies, to all that an operation promises.
+fn check<const N: usize, O: Operation<N>>(
+    what: &str,
+    operation: &O,
+    inputs: &[Tensor; N],
+    apply: impl Fn(Implementation, [&Tensor; N]) -> Result<Tensor>,
+) {
+    let all =
+        |inputs: &[Tensor; N], implementation| apply(implementation, std::array::from_fn(|i| &inputs[i])).unwrap();
+    let of_type = |numbers| inputs.clone().map(|input| input.to_dtype(numbers).unwrap());
+    let double = of_type(DType::F64);
+    let ours = all(inputs, Implementation::Kernels);
+    let exact = all(&double, DOUBLE);
+    assert_near(what, &ours, &all(inputs, Implementation::Reference(DType::F32)), 1e-5);
+    assert_near(what, &ours, &exact, 1e-5);
+    // However they lie, and whatever numbers they are.
+    assert_eq!(values(&all(&inputs.clone().map(|input| strided(&input)), Implementation::Kernels)), values(&ours));
+    for half in [DType::F16, DType::BF16] {
+        let (inputs, strided) = (of_type(half), of_type(half).map(|input| strided(&input)));
+        let (ours, reference) = (all(&strided, Implementation::Kernels), all(&inputs, Implementation::Reference(half)));
+        assert_near(&format!("{what} in {half:?}"), &ours, &reference, 0.0);
+    }
+
+    let (rows, columns) = exact.dims2().unwrap();
+    let upper = random(rows, columns, 99).to_dtype(DType::F64).unwrap();
+    let gradient_of = |inputs: &[Tensor; N], implementation| -> Vec<Tensor> {
+        let inputs = inputs.clone().map(|input| Var::from_tensor(&input).unwrap());
+        let result = apply(implementation, std::array::from_fn(|i| inputs[i].as_tensor())).unwrap();
+        let sum = (&result * upper.to_dtype(result.dtype()).unwrap()).unwrap().sum_all().unwrap();
+        let mut gradients = sum.backward().unwrap();
+        inputs.iter().map(|input| gradients.remove(input).unwrap()).collect()
+    };
+    let expected =
+        gradients(O::NAME, std::array::from_fn(|i| &double[i]), &upper, |inputs| operation.reference(inputs)).unwrap();
+    let closed = gradient_of(&double, DOUBLE);
+    for ((ours, closed), expected) in gradient_of(inputs, Implementation::Kernels).iter().zip(&closed).zip(&expected) {
+        assert_near(&format!("gradient of {what}"), ours, closed, 1e-5);
+        assert_near(&format!("gradient of the reference of {what}"), closed, expected, 1e-5);
+    }
+
+    let directions: Vec<Tensor> =
+        (0..N).map(|i| random(inputs[i].dim(0).unwrap(), inputs[i].dim(1).unwrap(), 77 + i as u64)).collect();
+    let moved = |step: f64| -> f64 {
+        let moved = std::array::from_fn(|i| {
+            (&double[i] + (directions[i].to_dtype(DType::F64).unwrap() * step).unwrap()).unwrap()
+        });
+        dot(&all(&moved, DOUBLE), &upper)
+    };
+    let difference = (moved(STEP) - moved(-STEP)) / (2.0 * STEP);
+    let slope: f64 = closed.iter().zip(&directions).map(|(gradient, direction)| dot(gradient, direction)).sum();
+    let size: f64 = closed.iter().map(|gradient| dot(gradient, gradient)).sum::<f64>().sqrt();
+    assert!((difference - slope).abs() <= 1e-6 * size, "{what}: {difference} for {slope}, gradient of size {size}");
+}
+
+fn check_unary<O: Operation<1> + Clone + 'static>(what: &str, operation: &O, rows: Tensor) {
+    check(what, operation, &[rows], |implementation, [rows]| implementation.unary(operation, rows));
+}
+
+fn check_binary<O: Operation<2> + Clone + 'static>(what: &str, operation: &O, shape: (usize, usize)) {
+    let inputs = [random(shape.0, shape.1, 1), random(shape.0, shape.1, 2)];
+    check(what, operation, &inputs, |implementation, [left, right]| implementation.binary(operation, left, right));
+}
+
+#[test]
+fn projections_with_weights_of_every_type() {
+    // More outputs than are f32 at a time on the way back, and blocks of 256 numbers.
+    const OUTPUTS: usize = 300;
+    let weight = values(&random(OUTPUTS, 256, 3)).iter().map(|value| *value as f32).collect::<Vec<_>>();
+    let bias = random(1, OUTPUTS, 4).squeeze(0).unwrap();
+    let blocks = [GgmlDType::Q8_0, GgmlDType::Q4K].map(NumberType::Blocks);
+    for numbers in [NumberType::F32, NumberType::F16, NumberType::Bf16].into_iter().chain(blocks) {
+        let weight = Arc::new(Weight::rounded(&weight, (OUTPUTS, 256), &numbers));
+        for bias in [None, Some(bias.clone())] {
+            let what = format!("linear, {numbers:?}, bias {}", bias.is_some());
+            check_unary(&what, &Linear::new(Arc::clone(&weight), bias), random(7, 256, 5));
+        }
+    }
+}
+
+#[test]
+fn norms_of_rows_and_of_heads() {
+    for width in [24, 8] {
+        let (weight, bias) = (random(1, width, 1).squeeze(0).unwrap(), random(1, width, 2).squeeze(0).unwrap());
+        let rms = Norm::root_mean_square(weight.clone(), 1e-6);
+        check_unary(&format!("rms norm of {width}"), &rms, random(5, 24, 3));
+        check_unary(&format!("layer norm of {width}"), &Norm::layer(weight, bias, 1e-5), random(5, 24, 4));
+    }
+}
+
+#[test]
+fn functions_of_single_values() {
+    use Activation::{Gelu, GeluQuick, GeluTanh, Relu, Silu, Tanh};
+    for function in [Gelu, GeluTanh, GeluQuick, Silu, Relu, Tanh] {
+        let rows = (random(9, 24, 6) * 3.0).unwrap();
+        check_unary(&format!("{function:?}"), &function, rows);
+        check_binary(&format!("gate by {function:?}"), &Gate(function), (9, 24));
+    }
+    check_unary("soft cap", &SoftCap(0.7), random(5, 24, 7));
+    check_unary("scale", &Scale(-1.3), random(5, 24, 8));
+    check_binary("add", &Add, (5, 24));
+    check_binary("multiply", &Multiply, (5, 24));
+}
+
+/// PyTorch's convention, which candle's own operation does not have.
+#[test]
+fn the_gradient_of_a_kink_is_zero() {
+    let rows = Tensor::zeros((1, 2), DType::F32, &Device::Cpu).unwrap();
+    let [gradient] = Activation::Relu.backward([&rows], &rows.ones_like().unwrap()).unwrap();
+    assert_eq!(values(&gradient), [0.0, 0.0]);
+}
+
+#[test]
+fn columns_side_by_side() {
+    for runs in [vec![0..2, 9..24], vec![20..24, 0..4], std::iter::once(3..7).collect()] {
+        check_unary(&format!("columns {runs:?}"), &GatherColumns(runs), random(5, 24, 9));
+    }
+}
+
+#[test]
+fn rotations_of_all_columns_and_of_some() {
+    for (interleaved, rotary_dim) in [(false, 8), (false, 4), (true, 8), (true, 4)] {
+        let scaling = RotaryScaling::None;
+        let settings = RotarySettings { rotary_dim, interleaved, theta: 100.0, scaling, amplitude: 1.2 };
+        let rotary = Rotary::new(&[0..3, 3..5], &settings, &Device::Cpu).unwrap();
+        let what = format!("rotation of {rotary_dim}, interleaved {interleaved}");
+        check_unary(&what, &rotary.heads(8), random(5, 16, 10));
+    }
+}
+
+/// Texts of which one has more queries than are scored at a time, and of which neighbours are as long.
+const TEXTS: [Range<usize>; 6] = [0..300, 300..301, 301..301, 301..318, 318..322, 322..326];
+
+fn check_attention(settings: &AttentionSettings, table: Option<&Tensor>) {
+    let texts: Arc<[Range<usize>]> = Arc::new(TEXTS);
+    let positions = Arc::new(Positions::new(settings, &texts, table, &Device::Cpu).unwrap());
+    let width = settings.heads * settings.head_width;
+    let attention = match &settings.relative {
+        Some(RelativePositions::Disentangled(distances)) => {
+            let rows = |wanted: bool, seed| wanted.then(|| random(2 * distances.span, width, seed));
+            let (keys, queries) = (rows(distances.content_to_position, 21), rows(distances.position_to_content, 22));
+            Attention::disentangled(&positions, keys, queries)
+        }
+        _ => Attention::new(&positions),
+    };
+    let key_width = settings.key_value_heads * settings.head_width;
+    let inputs = [random(326, width, 1), random(326, key_width, 2), random(326, key_width, 3)];
+    check(&format!("{settings:?}"), &attention, &inputs, |implementation, inputs| {
+        implementation.ternary(&attention, inputs)
+    });
+}
+
+#[test]
+fn attention_with_every_setting() {
+    let plain = AttentionSettings::new(6, 2, 4);
+    let causal = AttentionSettings { causal: true, ..plain.clone() };
+    for settings in [
+        plain.clone(),
+        causal.clone(),
+        AttentionSettings { window: Some(7), ..plain },
+        AttentionSettings { window: Some(7), ..causal.clone() },
+        AttentionSettings { window: Some(290), ..causal.clone() },
+        AttentionSettings { soft_cap: Some(0.5), ..causal.clone() },
+        AttentionSettings { alibi: Some(Alibi::Exact), ..causal.clone() },
+        AttentionSettings { alibi: Some(Alibi::Rounded(0.5)), window: Some(20), ..causal },
+    ] {
+        check_attention(&settings, None);
+    }
+}
+
+#[test]
+fn attention_with_every_kind_of_distances() {
+    let plain = AttentionSettings::new(3, 3, 4);
+    for (bidirectional, causal) in [(true, false), (false, true)] {
+        let bias = RelativePositions::Bias { buckets: 8, max_distance: 40, bidirectional };
+        let settings = AttentionSettings { relative: Some(bias), scale: 1.0, causal, ..plain.clone() };
+        check_attention(&settings, Some(&random(8, 3, 11)));
+    }
+    for (content_to_position, position_to_content) in [(true, true), (true, false), (false, true)] {
+        for buckets in [None, Some((16, 100))] {
+            let table = DistanceTable { span: 16, buckets, content_to_position, position_to_content };
+            let relative = Some(RelativePositions::Disentangled(table));
+            check_attention(&AttentionSettings { relative, ..plain.clone() }, Some(&random(32, 12, 12)));
+        }
+    }
+}
+
+/// What an operation would be that forgets where its rows came from.
+#[derive(Clone)]
+struct Forgetful;
+
+impl Operation<1> for Forgetful {
+    const NAME: &'static str = "forgetful";
+
+    fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
+        Ok(rows.values.to_vec())
+    }
+
+    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+        Ok(rows.detach())
+    }
+}
+
+impl CustomOp1 for Forgetful {
+    fn name(&self) -> &'static str {
+        "one-way"
+    }
+
+    fn cpu_fwd(&self, rows: &CpuStorage, layout: &Layout) -> candle_core::Result<(CpuStorage, Shape)> {
+        Ok((rows.clone(), layout.shape().clone()))
+    }
+}
+
+#[test]
+fn no_gradient_is_absent_in_silence() {
+    let rows = Var::from_tensor(&random(2, 3, 1)).unwrap();
+    let says = |result: Result<Tensor>, says: &str| {
+        let error = result.and_then(|result| Ok(result.sum_all()?.backward()?)).unwrap_err();
+        assert!(error.to_string().contains(says), "{error}");
+    };
+    says(Implementation::Kernels.unary(&Forgetful, &rows), "`forgetful` lost the gradient");
+    says(rows.apply_op1(Forgetful).map_err(Error::from), "one-way");
+    says(lend(&rows, |_| rows.as_tensor().clone()), "would lose the gradient");
+}
+
+/// candle walks the graph and drops it by recursion; a model of 100 blocks has some 2000 steps.
+#[test]
+fn a_gradient_through_many_steps_stays_within_the_stack_of_a_thread() {
+    let rows = Var::from_tensor(&random(1, 3, 1)).unwrap();
+    let mut stream = rows.as_tensor().clone();
+    for _ in 0..2000 {
+        stream = Implementation::Kernels.binary(&Add, &stream, &stream).unwrap();
+        stream = Implementation::Kernels.unary(&Scale(0.5), &stream).unwrap();
+    }
+    let gradients = stream.sum_all().unwrap().backward().unwrap();
+    assert_eq!(values(gradients.get(&rows).unwrap()), [1.0; 3]);
+}

@@ -1,0 +1,40 @@
+//! The gate of a gated MLP (Shazeer 2020, "GLU Variants").
+
+use candle_core::Tensor;
+
+use super::activation::Activation;
+use super::operation::{Operation, Values};
+use crate::error::Result;
+use crate::kernels;
+
+/// A function of each value of the first tensor, times the value of the second: both steps of a gated MLP at once, with the
+/// bits of one after the other.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Gate(pub Activation);
+
+impl Operation<2> for Gate {
+    const NAME: &'static str = "gate";
+
+    fn kernel(&self, [gate, up]: [Values<'_>; 2]) -> Result<Vec<f32>> {
+        if self.0 == Activation::Silu {
+            return Ok(kernels::map_pairs(
+                gate.values,
+                up.values,
+                #[inline(always)]
+                |gate, up| kernels::silu(gate) * up,
+            ));
+        }
+        let mut product = self.0.kernel([gate])?;
+        product.iter_mut().zip(up.values).for_each(|(value, up)| *value *= up);
+        Ok(product)
+    }
+
+    fn reference(&self, [gate, up]: [&Tensor; 2]) -> Result<Tensor> {
+        Ok((self.0.reference([gate])? * up)?)
+    }
+
+    fn backward(&self, [gate, up]: [&Tensor; 2], gradient: &Tensor) -> Result<[Tensor; 2]> {
+        let [of_gate] = self.0.backward([gate], &(gradient * up)?)?;
+        Ok([of_gate, (gradient * self.0.reference([gate])?)?])
+    }
+}

@@ -1,0 +1,92 @@
+//! `x W^T + b`.
+
+use std::sync::Arc;
+
+use candle_core::{DType, Tensor};
+
+use super::Weight;
+use super::operation::{Operation, Values, lend, like};
+use crate::error::Result;
+use crate::kernels;
+use crate::linalg::{times_panels, times_transposed};
+
+/// How many rows of a weight are f32 at a time on the way back.
+const PANEL: usize = 256;
+
+/// A projection of rows.
+#[derive(Debug, Clone)]
+pub(crate) struct Linear {
+    /// `(outputs, inputs)`.
+    weight: Arc<Weight>,
+    /// `(outputs,)`.
+    bias: Option<Tensor>,
+}
+
+impl Linear {
+    /// A projection with the weight `(outputs, inputs)` and perhaps a bias `(outputs,)`.
+    pub fn new(weight: Arc<Weight>, bias: Option<Tensor>) -> Self {
+        Self { weight, bias }
+    }
+
+    /// The product of `(rows, outputs)` with the weight, `(rows, inputs)`, panel by panel: the weight is never f32 as a whole.
+    /// A row of the result is the same bits for every number of rows.
+    fn product(&self, gradient: &[f32]) -> Result<Vec<f32>> {
+        let (outputs, inputs) = self.weight.shape()?;
+        let rows = gradient.len() / outputs;
+        let mut result = vec![0.0; rows * inputs];
+        let mut product = vec![0.0; rows * inputs];
+        let mut panel = vec![0.0; PANEL.min(outputs) * inputs];
+        for first in (0..outputs).step_by(PANEL) {
+            let part = first..outputs.min(first + PANEL);
+            let panel = &mut panel[..part.len() * inputs];
+            self.weight.write(part.clone(), panel)?;
+            let transposed: Vec<f32> =
+                (0..inputs).flat_map(|column| panel.iter().skip(column).step_by(inputs).copied()).collect();
+            let left: Vec<f32> =
+                gradient.chunks_exact(outputs).flat_map(|row| row[part.clone()].iter().copied()).collect();
+            times_transposed(&mut product, &left, &transposed, part.len())?;
+            result.iter_mut().zip(&product).for_each(|(sum, term)| *sum += term);
+        }
+        Ok(result)
+    }
+}
+
+impl Operation<1> for Linear {
+    const NAME: &'static str = "linear";
+
+    fn columns(&self, _: usize) -> Result<usize> {
+        Ok(self.weight.shape()?.0)
+    }
+
+    /// `(rows, inputs)` -> `(rows, outputs)`.
+    fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
+        let (outputs, inputs) = self.weight.shape()?;
+        let mut output = vec![0.0; rows.values.len() / rows.columns * outputs];
+        match &*self.weight {
+            Weight::F32(weight) => lend(weight, |weight| times_transposed(&mut output, rows.values, weight, inputs))??,
+            weight => {
+                times_panels(&mut output, rows.values, outputs, inputs, |rows, panel| weight.write(rows, panel))?;
+            }
+        }
+        if let Some(bias) = &self.bias {
+            lend(bias, |bias| kernels::add_to_rows(&mut output, bias))?;
+        }
+        Ok(output)
+    }
+
+    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+        let product = rows.matmul(&like(&self.weight.tensor()?, rows)?.t()?)?;
+        Ok(match &self.bias {
+            Some(bias) => product.broadcast_add(&like(bias, rows)?)?,
+            None => product,
+        })
+    }
+
+    fn backward(&self, [_]: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
+        if !gradient.device().is_cpu() || gradient.dtype() != DType::F32 {
+            return Ok([gradient.matmul(&like(&self.weight.tensor()?, gradient)?)?]);
+        }
+        let product = lend(&gradient.contiguous()?, |gradient| self.product(gradient))??;
+        Ok([Tensor::from_vec(product, (gradient.dim(0)?, self.weight.shape()?.1), gradient.device())?])
+    }
+}

@@ -1,0 +1,34 @@
+//! What modules do: operations on rows `(tokens, columns)`.
+//!
+//! Each operation has three faces, see [`Operation`]: a kernel of [`crate::kernels`] for rows that are f32 in main memory, a
+//! reference composed of candle's operations for any other device and type of number, and a gradient. So what a device runs and
+//! what gradients run is what the tests run on the CPU.
+
+mod activation;
+mod attention;
+#[cfg(test)]
+mod check;
+mod custom;
+mod embedding;
+mod frequencies;
+mod gate;
+mod gather;
+mod linear;
+mod norm;
+mod operation;
+mod pairs;
+mod relative;
+mod rotary;
+mod weight;
+
+pub(crate) use activation::{Activation, SoftCap};
+pub(crate) use attention::{Attention, Positions};
+pub(crate) use embedding::Embedding;
+pub(crate) use gate::Gate;
+pub(crate) use gather::GatherColumns;
+pub(crate) use linear::Linear;
+pub(crate) use norm::Norm;
+pub(crate) use operation::{Implementation, Operation};
+pub(crate) use pairs::{Add, Multiply, Scale};
+pub(crate) use rotary::Rotary;
+pub(crate) use weight::Weight;

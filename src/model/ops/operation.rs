@@ -1,0 +1,175 @@
+//! What an operation is: a kernel, a reference, and the gradient that follows from the reference.
+//!
+//! candle's custom operations carry it: a tensor that no gradient is wanted of goes straight through the kernel, and one
+//! of a gradient leaves a step on candle's tape whose way back is [`Operation::backward`].
+
+use candle_core::{CpuStorage, DType, Storage, Tensor, Var};
+
+use super::custom::Custom;
+use crate::error::{Error, Result};
+
+/// Rows in main memory, one after the other.
+#[derive(Clone, Copy)]
+pub(crate) struct Values<'a> {
+    /// `rows x columns` values.
+    pub values: &'a [f32],
+    /// Values of one row.
+    pub columns: usize,
+}
+
+/// A step of the forward pass, from `N` tensors `(rows, columns)` to one with as many rows.
+///
+/// The tensors of its settings are constants: gradients are those with respect to the inputs.
+pub(crate) trait Operation<const N: usize>: Send + Sync {
+    /// What it is called in messages.
+    const NAME: &'static str;
+
+    /// The columns of the result, by those of the first input.
+    fn columns(&self, columns: usize) -> Result<usize> {
+        Ok(columns)
+    }
+
+    /// The values of the result, for inputs that are f32 in main memory, on the calling thread.
+    fn kernel(&self, inputs: [Values<'_>; N]) -> Result<Vec<f32>>;
+
+    /// The same as a composition of candle's operations, for inputs of any type of number on any device.
+    fn reference(&self, inputs: [&Tensor; N]) -> Result<Tensor>;
+
+    /// The gradient of each input, given that of the result; nothing here is on candle's tape. By default the reference runs once more, and candle takes the
+    /// gradients of its steps.
+    fn backward(&self, inputs: [&Tensor; N], gradient: &Tensor) -> Result<[Tensor; N]> {
+        gradients(Self::NAME, inputs, gradient, |inputs| self.reference(inputs))
+    }
+}
+
+impl<const N: usize, O: Operation<N>> Operation<N> for &O {
+    const NAME: &'static str = O::NAME;
+
+    fn columns(&self, columns: usize) -> Result<usize> {
+        (**self).columns(columns)
+    }
+
+    fn kernel(&self, inputs: [Values<'_>; N]) -> Result<Vec<f32>> {
+        (**self).kernel(inputs)
+    }
+
+    fn reference(&self, inputs: [&Tensor; N]) -> Result<Tensor> {
+        (**self).reference(inputs)
+    }
+
+    fn backward(&self, inputs: [&Tensor; N], gradient: &Tensor) -> Result<[Tensor; N]> {
+        (**self).backward(inputs, gradient)
+    }
+}
+
+/// The gradients of what `function` makes of the inputs, given the gradient of its result.
+///
+/// # Errors
+/// [`crate::ErrorCode::Internal`] naming the operation when the result does not depend on an input: a gradient is never
+/// absent in silence.
+pub(super) fn gradients<const N: usize>(
+    name: &str,
+    inputs: [&Tensor; N],
+    gradient: &Tensor,
+    function: impl FnOnce([&Tensor; N]) -> Result<Tensor>,
+) -> Result<[Tensor; N]> {
+    let variables = inputs.iter().map(|input| Var::from_tensor(&input.detach()));
+    let variables = variables.collect::<candle_core::Result<Vec<_>>>()?;
+    let result = function(std::array::from_fn(|index| variables[index].as_tensor()))?;
+    let mut gradients = (result * gradient)?.sum_all()?.backward()?;
+    let absent = || Error::internal(format!("the operation `{name}` lost the gradient of an input"));
+    let gradients = variables.iter().map(|variable| gradients.remove(variable).ok_or_else(absent));
+    gradients.collect::<Result<Vec<_>>>()?.try_into().map_err(|_| absent())
+}
+
+/// A constant as the type of number that rows have.
+pub(super) fn like(constant: &Tensor, rows: &Tensor) -> Result<Tensor> {
+    Ok(constant.to_dtype(rows.dtype())?)
+}
+
+/// Lends the values of a constant, which must be contiguous f32 in main memory, to `work`.
+pub(super) fn lend<T>(constant: &Tensor, work: impl FnOnce(&[f32]) -> T) -> Result<T> {
+    if constant.track_op() {
+        return Err(Error::internal("an operation would lose the gradient of one of its settings"));
+    }
+    let (storage, layout) = constant.storage_and_layout();
+    let values = match (&*storage, layout.contiguous_offsets()) {
+        (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => values.get(start..end),
+        _ => None,
+    };
+    Ok(work(values.ok_or_else(|| Error::internal("a constant is not contiguous f32 in main memory"))?))
+}
+
+/// As [`lend`], where there may be no such constant.
+pub(super) fn lend_optional<T>(constant: Option<&Tensor>, work: impl FnOnce(Option<&[f32]>) -> T) -> Result<T> {
+    match constant {
+        Some(constant) => lend(constant, |values| work(Some(values))),
+        None => Ok(work(None)),
+    }
+}
+
+/// Which implementation of its operations a pass runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Implementation {
+    /// The kernel where the inputs are f32 in main memory, else the reference.
+    Kernels,
+    /// The reference everywhere, as on a device, in a type of number.
+    #[cfg(test)]
+    Reference(DType),
+}
+
+impl Implementation {
+    /// Whether these inputs go through the kernel.
+    fn runs_kernel(self, inputs: &[&Tensor]) -> bool {
+        self == Self::Kernels && inputs.iter().all(|input| input.device().is_cpu() && input.dtype() == DType::F32)
+    }
+
+    /// Rows from which a pass goes on, in the type of number that it computes in.
+    pub fn begin(self, rows: Tensor) -> Result<Tensor> {
+        let numbers = match self {
+            Self::Kernels => DType::F32,
+            #[cfg(test)]
+            Self::Reference(numbers) => numbers,
+        };
+        if rows.dtype() == numbers { Ok(rows) } else { Ok(rows.to_dtype(numbers)?) }
+    }
+
+    /// Applies an operation to one tensor.
+    pub fn unary<O: Operation<1> + Clone + 'static>(self, operation: &O, rows: &Tensor) -> Result<Tensor> {
+        let kernel = self.runs_kernel(&[rows]);
+        Ok(match (rows.track_op(), kernel) {
+            (true, _) => rows.apply_op1(Custom { operation: operation.clone(), kernel })?,
+            (false, true) => rows.apply_op1_no_bwd(&Custom { operation, kernel })?,
+            (false, false) => operation.reference([rows])?,
+        })
+    }
+
+    /// Applies an operation to two tensors.
+    pub fn binary<O: Operation<2> + Clone + 'static>(
+        self,
+        operation: &O,
+        left: &Tensor,
+        right: &Tensor,
+    ) -> Result<Tensor> {
+        let kernel = self.runs_kernel(&[left, right]);
+        Ok(match (left.track_op() || right.track_op(), kernel) {
+            (true, _) => left.apply_op2(right, Custom { operation: operation.clone(), kernel })?,
+            (false, true) => left.apply_op2_no_bwd(right, &Custom { operation, kernel })?,
+            (false, false) => operation.reference([left, right])?,
+        })
+    }
+
+    /// Applies an operation to three tensors.
+    pub fn ternary<O: Operation<3> + Clone + 'static>(
+        self,
+        operation: &O,
+        [first, second, third]: [&Tensor; 3],
+    ) -> Result<Tensor> {
+        let kernel = self.runs_kernel(&[first, second, third]);
+        Ok(match (first.track_op() || second.track_op() || third.track_op(), kernel) {
+            (true, _) => first.apply_op3(second, third, Custom { operation: operation.clone(), kernel })?,
+            (false, true) => first.apply_op3_no_bwd(second, third, &Custom { operation, kernel })?,
+            (false, false) => operation.reference([first, second, third])?,
+        })
+    }
+}

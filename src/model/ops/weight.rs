@@ -1,0 +1,171 @@
+//! A weight matrix as it is kept in memory.
+
+use std::fmt;
+use std::ops::Range;
+
+use candle_core::{Device, Tensor};
+use half::slice::HalfFloatSliceExt;
+use half::{bf16, f16};
+
+use super::operation::lend;
+use crate::error::{Error, ErrorCode, Result};
+use crate::kernels;
+use crate::memory::filled;
+use crate::model::weights::{Blocks, NumberType, Stored};
+
+/// A matrix `(rows, columns)`. In main memory its numbers stay as the file has them, quantised ones as well, and rows become
+/// f32 right before they are used, which holds each number exactly; on another device they are f32.
+pub(crate) enum Weight {
+    /// Single precision, wherever the model computes.
+    F32(Tensor),
+    /// Half precision in main memory.
+    F16(Matrix<f16>),
+    /// The upper halves of single precision, in main memory.
+    Bf16(Matrix<bf16>),
+    /// Quantised, in main memory.
+    Blocks(Blocks),
+}
+
+/// Values in main memory, row after row.
+pub(crate) struct Matrix<T> {
+    values: Vec<T>,
+    rows: usize,
+    columns: usize,
+}
+
+impl<T: Copy> Matrix<T> {
+    fn part(&self, rows: Range<usize>) -> Result<&[T]> {
+        part(&self.values, rows, self.columns)
+    }
+
+    fn transposed(&self) -> Self {
+        let column = |column: usize| self.values.iter().skip(column).step_by(self.columns).copied();
+        let values = (0..self.columns).flat_map(column).collect();
+        Self { values, rows: self.columns, columns: self.rows }
+    }
+}
+
+/// Some rows of a matrix.
+fn part<T>(values: &[T], rows: Range<usize>, columns: usize) -> Result<&[T]> {
+    let values = values.get(rows.start * columns..rows.end * columns);
+    values.ok_or_else(|| Error::internal("a number is beyond the rows of its table"))
+}
+
+impl Weight {
+    /// What a file holds, for a model on `device`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`] on a device.
+    pub fn new(stored: &Stored<'_>, rows: usize, columns: usize, device: &Device) -> Result<Self> {
+        let bits = || stored.bytes().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
+        Ok(match stored.numbers() {
+            NumberType::F16 if device.is_cpu() => {
+                Self::F16(Matrix { values: bits().map(f16::from_bits).collect(), rows, columns })
+            }
+            NumberType::Bf16 if device.is_cpu() => {
+                Self::Bf16(Matrix { values: bits().map(bf16::from_bits).collect(), rows, columns })
+            }
+            NumberType::Blocks(kind) if device.is_cpu() => {
+                Self::Blocks(Blocks::new(*kind, stored.bytes(), rows, columns))
+            }
+            _ => Self::F32(Tensor::from_vec(stored.widened()?, (rows, columns), device)?),
+        })
+    }
+
+    /// The same with rows and columns exchanged.
+    pub fn transposed(self) -> Result<Self> {
+        Ok(match self {
+            Self::F32(tensor) => Self::F32(tensor.t()?.contiguous()?),
+            Self::F16(matrix) => Self::F16(matrix.transposed()),
+            Self::Bf16(matrix) => Self::Bf16(matrix.transposed()),
+            // No family that GGUF files are read of has a matrix that lies the other way round.
+            Self::Blocks(_) => return Err(Error::internal("a quantised matrix cannot be transposed")),
+        })
+    }
+
+    /// How many rows and columns it has.
+    pub fn shape(&self) -> Result<(usize, usize)> {
+        match self {
+            Self::F32(tensor) => Ok(tensor.dims2()?),
+            Self::F16(matrix) => Ok((matrix.rows, matrix.columns)),
+            Self::Bf16(matrix) => Ok((matrix.rows, matrix.columns)),
+            Self::Blocks(matrix) => Ok((matrix.rows, matrix.columns)),
+        }
+    }
+
+    /// How many bytes its numbers take.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::F32(tensor) => tensor.elem_count() * size_of::<f32>(),
+            Self::F16(matrix) => size_of_val(&*matrix.values),
+            Self::Bf16(matrix) => size_of_val(&*matrix.values),
+            Self::Blocks(matrix) => matrix.bytes(),
+        }
+    }
+
+    /// Writes rows of a matrix in main memory as f32, one after the other, into a panel of their size.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Internal`] for rows that it does not have, or a matrix on another device.
+    pub fn write(&self, rows: Range<usize>, panel: &mut [f32]) -> Result<()> {
+        match self {
+            Self::F32(tensor) => {
+                let columns = tensor.dim(1)?;
+                lend(tensor, |values| part(values, rows, columns).map(|rows| panel.copy_from_slice(rows)))??;
+            }
+            Self::F16(matrix) => matrix.part(rows)?.convert_to_f32_slice(panel),
+            Self::Bf16(matrix) => kernels::widen(matrix.part(rows)?, panel),
+            Self::Blocks(matrix) => matrix.write(rows, panel)?,
+        }
+        Ok(())
+    }
+
+    /// All rows as f32.
+    pub fn tensor(&self) -> Result<Tensor> {
+        if let Self::F32(tensor) = self {
+            return Ok(tensor.clone());
+        }
+        let (rows, columns) = self.shape()?;
+        let values = rows.checked_mul(columns).and_then(|numbers| filled(0.0, numbers));
+        let mut values = values.ok_or_else(|| {
+            Error::new(ErrorCode::OutOfMemory, format!("there is no memory for a matrix of {rows} by {columns}"))
+                .hint("free some memory, or choose a smaller model")
+        })?;
+        self.write(0..rows, &mut values)?;
+        Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+impl Weight {
+    /// A matrix `(rows, columns)` in main memory of values that are rounded to a type of number.
+    pub fn rounded(values: &[f32], (rows, columns): (usize, usize), numbers: &NumberType) -> Self {
+        let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
+        match numbers {
+            NumberType::F16 => {
+                Self::F16(Matrix { values: values.iter().copied().map(f16::from_f32).collect(), rows, columns })
+            }
+            NumberType::Bf16 => {
+                Self::Bf16(Matrix { values: values.iter().copied().map(bf16::from_f32).collect(), rows, columns })
+            }
+            NumberType::Blocks(kind) => {
+                let blocks = candle_core::quantized::QTensor::quantize(&tensor, *kind).unwrap();
+                Self::Blocks(Blocks::new(*kind, &blocks.data().unwrap(), rows, columns))
+            }
+            _ => Self::F32(tensor),
+        }
+    }
+}
+
+impl fmt::Debug for Weight {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shape = self.shape().unwrap_or_default();
+        match self {
+            Self::F32(_) => write!(formatter, "F32{shape:?}"),
+            Self::F16(_) => write!(formatter, "F16{shape:?}"),
+            Self::Bf16(_) => write!(formatter, "Bf16{shape:?}"),
+            Self::Blocks(matrix) => write!(formatter, "{:?}{shape:?}", matrix.kind()),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+/* Generated from src/ffi by `make header`; do not edit. */
+#include <assert.h>
+#include <eidos.h>
+
+#define FIELD(type, field, at) static_assert(offsetof(type, field) == at, #type "." #field " has moved")
+#define SIZE(type, bytes) static_assert(sizeof(type) == bytes, #type " has another size")
+
+FIELD(eidos_progress, stage, 0);
+FIELD(eidos_progress, reserved, 4);
+FIELD(eidos_progress, done, 8);
+FIELD(eidos_progress, total, 16);
+FIELD(eidos_progress, elapsed_seconds, 24);
+SIZE(eidos_progress, 32);
+
+FIELD(eidos_texts_options, struct_size, 0);
+FIELD(eidos_texts_options, format, 4);
+FIELD(eidos_texts_options, field, 8);
+FIELD(eidos_texts_options, most_texts, 16);
+FIELD(eidos_texts_options, keep_empty, 24);
+FIELD(eidos_texts_options, reserved, 28);
+SIZE(eidos_texts_options, 32);
+
+FIELD(eidos_load_options, struct_size, 0);
+FIELD(eidos_load_options, head, 4);
+FIELD(eidos_load_options, device, 8);
+FIELD(eidos_load_options, device_index, 12);
+FIELD(eidos_load_options, network, 16);
+FIELD(eidos_load_options, whole, 20);
+FIELD(eidos_load_options, revision, 24);
+FIELD(eidos_load_options, token, 32);
+FIELD(eidos_load_options, cache_folder, 40);
+FIELD(eidos_load_options, endpoint, 48);
+FIELD(eidos_load_options, copy, 56);
+FIELD(eidos_load_options, reserved, 60);
+SIZE(eidos_load_options, 64);
+
+FIELD(eidos_activations_options, struct_size, 0);
+FIELD(eidos_activations_options, granularity, 4);
+FIELD(eidos_activations_options, aggregation, 8);
+FIELD(eidos_activations_options, threads, 12);
+FIELD(eidos_activations_options, batch_tokens, 16);
+FIELD(eidos_activations_options, memory_limit, 24);
+FIELD(eidos_activations_options, shard_bytes, 32);
+FIELD(eidos_activations_options, folder, 40);
+FIELD(eidos_activations_options, word_rule, 48);
+FIELD(eidos_activations_options, stop_contractions, 52);
+FIELD(eidos_activations_options, stop_units, 56);
+FIELD(eidos_activations_options, stop_unit_count, 64);
+SIZE(eidos_activations_options, 72);
+
+FIELD(eidos_logits_options, struct_size, 0);
+FIELD(eidos_logits_options, threads, 4);
+FIELD(eidos_logits_options, batch_tokens, 8);
+FIELD(eidos_logits_options, memory_limit, 16);
+SIZE(eidos_logits_options, 24);
+
+FIELD(eidos_fit_report, converged, 0);
+FIELD(eidos_fit_report, iterations, 4);
+FIELD(eidos_fit_report, last_change, 8);
+SIZE(eidos_fit_report, 16);
+
+FIELD(eidos_ica_options, struct_size, 0);
+FIELD(eidos_ica_options, concept_count, 4);
+FIELD(eidos_ica_options, algorithm, 8);
+FIELD(eidos_ica_options, contrast, 12);
+FIELD(eidos_ica_options, alpha, 16);
+FIELD(eidos_ica_options, tolerance, 24);
+FIELD(eidos_ica_options, max_iterations, 32);
+FIELD(eidos_ica_options, seed, 36);
+FIELD(eidos_ica_options, raw_signs, 40);
+FIELD(eidos_ica_options, threads, 44);
+SIZE(eidos_ica_options, 48);
+
+FIELD(eidos_top_inputs_options, struct_size, 0);
+FIELD(eidos_top_inputs_options, negative_pole, 4);
+FIELD(eidos_top_inputs_options, k, 8);
+FIELD(eidos_top_inputs_options, concepts, 16);
+FIELD(eidos_top_inputs_options, concept_count, 24);
+SIZE(eidos_top_inputs_options, 32);
+
+FIELD(eidos_chat_request, struct_size, 0);
+FIELD(eidos_chat_request, max_tokens, 4);
+FIELD(eidos_chat_request, system_prompt, 8);
+FIELD(eidos_chat_request, system_prompt_len, 16);
+FIELD(eidos_chat_request, user_prompt, 24);
+FIELD(eidos_chat_request, user_prompt_len, 32);
+FIELD(eidos_chat_request, json_schema, 40);
+FIELD(eidos_chat_request, json_schema_len, 48);
+SIZE(eidos_chat_request, 56);
+
+FIELD(eidos_chat_options, struct_size, 0);
+FIELD(eidos_chat_options, max_tokens, 4);
+FIELD(eidos_chat_options, model, 8);
+FIELD(eidos_chat_options, base_url, 16);
+FIELD(eidos_chat_options, api_key, 24);
+FIELD(eidos_chat_options, cache_folder, 32);
+FIELD(eidos_chat_options, timeout_seconds, 40);
+FIELD(eidos_chat_options, retries, 44);
+FIELD(eidos_chat_options, parallel_requests, 48);
+FIELD(eidos_chat_options, reserved, 52);
+FIELD(eidos_chat_options, temperature, 56);
+FIELD(eidos_chat_options, request_budget, 64);
+FIELD(eidos_chat_options, token_budget, 72);
+FIELD(eidos_chat_options, callback, 80);
+FIELD(eidos_chat_options, user_data, 88);
+SIZE(eidos_chat_options, 96);
+
+FIELD(eidos_llm_labels_options, struct_size, 0);
+FIELD(eidos_llm_labels_options, negative_pole, 4);
+FIELD(eidos_llm_labels_options, concepts, 8);
+FIELD(eidos_llm_labels_options, concept_count, 16);
+FIELD(eidos_llm_labels_options, sampling, 24);
+FIELD(eidos_llm_labels_options, example_count, 28);
+FIELD(eidos_llm_labels_options, context, 32);
+FIELD(eidos_llm_labels_options, quantile_count, 36);
+FIELD(eidos_llm_labels_options, seed, 40);
+FIELD(eidos_llm_labels_options, score_passages, 44);
+FIELD(eidos_llm_labels_options, score_passages_per_request, 48);
+FIELD(eidos_llm_labels_options, dry_run, 52);
+FIELD(eidos_llm_labels_options, score_threshold, 56);
+FIELD(eidos_llm_labels_options, system_prompt, 64);
+SIZE(eidos_llm_labels_options, 72);
+
+FIELD(eidos_label_usage, requests, 0);
+FIELD(eidos_label_usage, cached, 8);
+FIELD(eidos_label_usage, prompt_tokens, 16);
+FIELD(eidos_label_usage, completion_tokens, 24);
+FIELD(eidos_label_usage, unreported, 32);
+FIELD(eidos_label_usage, dry_run, 40);
+SIZE(eidos_label_usage, 48);

@@ -1,0 +1,181 @@
+//! Writes everything that says the same as `src/ffi`: the header, its description as JSON, the list of symbols, the test of
+//! the layout, and the low layers and the options of the C++, Julia and Node bindings. `make header` runs it.
+//!
+//! [`docs`] says how the declarations are understood. A new function, option or enumeration is written in `src/ffi` only; a new
+//! file there is added to [`SECTIONS`]; a new language is a module here and a line in [`files`].
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+mod cpp;
+mod docs;
+mod header;
+mod julia;
+mod layout;
+mod model;
+mod node;
+mod read;
+mod words;
+
+/// The sections of the header in their order: a file of `src/ffi` each.
+const SECTIONS: [&str; 16] = [
+    "version",
+    "status",
+    "error",
+    "control",
+    "texts",
+    "split_model",
+    "activations",
+    "collect",
+    "logits",
+    "tokens",
+    "explainer",
+    "ica",
+    "interpretation",
+    "chat",
+    "llm_labels",
+    "handle",
+];
+
+/// The first line of what this program writes.
+const GENERATED: &str = "Generated from src/ffi by `make header`; do not edit.";
+
+/// What is wrong with the declarations, naming the one.
+#[derive(Debug)]
+pub struct Failure(String);
+
+type Result<T> = std::result::Result<T, Failure>;
+
+/// The repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// The files and what they must hold.
+fn files(root: &Path) -> Result<Vec<(&'static str, String)>> {
+    let mut api = read::read(&root.join("src/ffi"))?;
+    for function in &mut api.functions {
+        function.section = header::title(root, &function.section)?;
+    }
+    let json = serde_json::to_string_pretty(&api).map_err(|error| Failure(error.to_string()))? + "\n";
+    Ok(vec![
+        ("include/eidos.h", header::header(root)?),
+        ("include/eidos.api.json", json),
+        ("tests/abi/symbols.txt", layout::symbols(&api)),
+        ("tests/abi/layout.c", layout::layout(&api)),
+        ("bindings/cpp/include/eidos/enumerations.hpp", cpp::enumerations(&api)),
+        ("bindings/cpp/include/eidos/options.hpp", cpp::options(&api)),
+        ("bindings/julia/Eidos/src/LibEidos.jl", julia::library(&api)),
+        ("bindings/julia/Eidos/src/generated.jl", julia::options(&api)),
+        ("bindings/node/src/generated/abi.ts", node::abi(&api)),
+        ("bindings/node/src/generated/options.ts", node::options(&api)),
+    ])
+}
+
+/// The functions that a file of `src/ffi` exports though it is no section of the header.
+fn forgotten(root: &Path) -> Result<Vec<String>> {
+    let failed = |error: &dyn std::fmt::Display| Failure(format!("src/ffi: {error}"));
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(root.join("src/ffi")).map_err(|error| failed(&error))? {
+        let path = entry.map_err(|error| failed(&error))?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if path.extension().is_none_or(|extension| extension != "rs") || SECTIONS.contains(&name.as_str()) {
+            continue;
+        }
+        let code = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
+        let file = syn::parse_file(&code).map_err(|error| failed(&error))?;
+        let exports = file.items.iter().any(|item| matches!(item, syn::Item::Fn(item) if read::is_exported(item)));
+        if exports {
+            found.push(format!(
+                "src/ffi/{name}.rs exports functions, but is no section: add it to SECTIONS in tools/abi"
+            ));
+        }
+    }
+    Ok(found)
+}
+
+fn write(root: &Path) -> Result<()> {
+    if let Some(message) = forgotten(root)?.into_iter().next() {
+        return Err(Failure(message));
+    }
+    for (path, content) in files(root)? {
+        let path = root.join(path);
+        let failed = |error| Failure(format!("{}: {error}", path.display()));
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(failed)?;
+        }
+        std::fs::write(&path, content).map_err(failed)?;
+    }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    match write(&root()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure(message)) => {
+            eprintln!("{message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn the_committed_files_are_the_generated_ones() {
+        let stale = files(&root())
+            .unwrap()
+            .into_iter()
+            .filter(|(path, content)| std::fs::read_to_string(root().join(path)).unwrap_or_default() != *content);
+        let stale: Vec<&str> = stale.map(|(path, _)| path).collect();
+        assert!(stale.is_empty(), "not what src/ffi gives; run `make header` and commit: {stale:?}");
+    }
+
+    #[test]
+    fn every_file_that_exports_functions_is_a_section_of_the_header() {
+        assert_eq!(forgotten(&root()).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_header_declares_each_function_and_field_that_was_read_and_documents_it() {
+        let api = read::read(&root().join("src/ffi")).unwrap();
+        let header = header::header(&root()).unwrap();
+        let lines: Vec<&str> = header.lines().collect();
+        let declared = |line: &&str| {
+            line.starts_with(|first: char| first.is_ascii_lowercase())
+                && line.contains('(')
+                && !line.starts_with("typedef")
+        };
+        assert_eq!(lines.iter().filter(|line| declared(line)).count(), api.functions.len());
+        for function in &api.functions {
+            let position =
+                lines.iter().position(|line| declared(line) && line.contains(&format!("{}(", function.name))).unwrap();
+            assert_eq!(lines[position - 1], " */", "{}", function.name);
+            let end = lines[position..].iter().position(|line| line.ends_with(';')).unwrap();
+            let written = lines[position..=position + end].join(" ");
+            let parameters: Vec<String> = function
+                .parameters
+                .iter()
+                .map(|parameter| {
+                    format!(
+                        "{}{}{}",
+                        parameter.kind.c,
+                        if parameter.kind.c.ends_with('*') { "" } else { " " },
+                        parameter.name
+                    )
+                })
+                .collect();
+            let expected = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
+            let found = written.split_once('(').unwrap().1.trim_end_matches(");");
+            assert_eq!(found.split_whitespace().collect::<Vec<_>>().join(" "), expected, "{}", function.name);
+        }
+        for (item, field) in api.structs.iter().flat_map(|item| item.fields.iter().map(move |field| (item, field))) {
+            let line =
+                format!("    {}{}{};", field.kind.c, if field.kind.c.ends_with('*') { "" } else { " " }, field.name);
+            assert!(lines.contains(&line.as_str()), "{}: {line}", item.name);
+        }
+    }
+}
