@@ -137,6 +137,7 @@ impl Error {
         let path = path.as_ref().display();
         let (code, hint) = match source.kind() {
             ErrorKind::NotFound => (ErrorCode::NotFound, "check the name"),
+            ErrorKind::OutOfMemory => (ErrorCode::OutOfMemory, "free some memory, or raise the limit of the process"),
             ErrorKind::PermissionDenied => (ErrorCode::Io, "check the permissions"),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 (ErrorCode::Io, "free some space or choose another folder; what was complete is kept")

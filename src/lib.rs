@@ -13,7 +13,7 @@
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, kernels, linalg, files, gguf,
-//! safetensors_file, retry, threads, error, control`.
+//! safetensors_file, retry, threads, workspace, memory, error, control`.
 
 pub mod activations;
 pub mod chat;
@@ -31,11 +31,13 @@ mod ffi;
 mod files;
 mod gguf;
 mod kernels;
+mod memory;
 #[cfg(any(feature = "hub", feature = "chat"))]
 mod net;
 mod retry;
 mod safetensors_file;
 mod threads;
+mod workspace;
 
 // The helpers of the integration tests are used within the crate as well, where they call it by its name.
 #[cfg(test)]

@@ -326,3 +326,68 @@ fn damaged_files_are_errors_that_name_the_file() {
     assert_eq!(open(&hole), ErrorCode::InvalidFile);
     assert_eq!(Explainer::open(&folder.path().join("none")).unwrap_err().code(), ErrorCode::NotFound);
 }
+
+#[test]
+fn rows_whose_spread_f32_has_no_numbers_for_are_refused() {
+    let random = |scale: f32| -> Vec<f32> {
+        let mut random = RandomState::new(3);
+        (0..400 * 3).map(|_| (random.normal() as f32).clamp(-3.0, 3.0) / 3.0 * scale).collect()
+    };
+    for algorithm in [Algorithm::Parallel, Algorithm::Deflation] {
+        let options = IcaOptions { algorithm, ..IcaOptions::new(3) };
+        for scale in [1e-39, 1e-42, f32::from_bits(40)] {
+            let error = fit(&random(scale), 3, &options).unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidData, "{scale:e}: {error}");
+            assert!(error.hint_text().contains("scale the rows") || error.message().contains("vary in"), "{error}");
+        }
+        for scale in [1e-30, 1e-37, 1.0, 1e30, f32::MAX] {
+            let explainer = match fit(&random(scale), 3, &options) {
+                Ok(explainer) => explainer,
+                Err(error) => {
+                    assert_eq!(error.code(), ErrorCode::InvalidData, "{scale:e}: {error}");
+                    continue;
+                }
+            };
+            assert!(explainer.report().last_change.is_finite() && explainer.dictionary().iter().all(|x| x.is_finite()));
+            let folder = tempfile::tempdir().unwrap();
+            explainer.save(&folder.path().join("concepts")).unwrap();
+            Explainer::open(&folder.path().join("concepts")).unwrap();
+        }
+    }
+}
+
+#[test]
+fn encoding_and_decoding_name_the_row_that_is_not_made_of_numbers() {
+    let mut random = RandomState::new(3);
+    let rows: Vec<f32> = (0..400 * 3).map(|_| random.normal() as f32).collect();
+    let explainer = fit(&rows, 3, &IcaOptions::new(3)).unwrap();
+    let mut out = vec![0.0; rows.len()];
+    for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let mut rows = rows.clone();
+        rows[7 * 3 + 2] = value;
+        for result in [explainer.encode(&rows, &mut out), explainer.decode(&rows, &mut out)] {
+            let error = result.unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidData);
+            assert_eq!(error.message(), format!("row 7 has the value {value} in column 2"));
+        }
+        let activations = Activations::from_rows(rows.clone(), 3, None).unwrap();
+        let error = eidos::TopInputs::default().interpret(&explainer, &activations, &Control::new()).unwrap_err();
+        assert_eq!(error.message(), format!("row 7 has the value {value} in column 2"));
+        assert_eq!(fit(&rows, 3, &IcaOptions::new(3)).unwrap_err().code(), ErrorCode::InvalidData);
+    }
+    // Finite numbers that become too large: components of small rows are large, and so is the mixing of large ones.
+    let explainer_of = |scale: f32| {
+        let rows: Vec<f32> = rows.iter().map(|value| value * scale).collect();
+        fit(&rows, 3, &IcaOptions::new(3)).unwrap()
+    };
+    let mut values = vec![1.0; 6];
+    values[3..].fill(f32::MAX);
+    for (result, kind) in [
+        (explainer_of(1e-3).encode(&values, &mut out[..6]), "concept"),
+        (explainer_of(1e3).decode(&values, &mut out[..6]), "column"),
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidData);
+        assert!(error.message().starts_with(&format!("row 1 gives {kind} ")), "{error}");
+    }
+}

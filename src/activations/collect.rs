@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use candle_core::Tensor;
+use rayon::ThreadPool;
 use sha2::{Digest, Sha256};
 
 use super::manifest::{self, Manifest};
@@ -21,11 +22,13 @@ use super::provenance::Provenance;
 use super::storage::Storage;
 use super::writer::{FolderWriter, ShardWriter, UnnamedWriter};
 use crate::control::{Control, Stage};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::FolderLock;
+use crate::linalg::first_not_finite;
+use crate::memory::{Claim, filled};
 use crate::model::{SplitModel, plan_batches};
 use crate::text::{EncodedTexts, Granularity, StringTable, Units};
-use crate::threads::{no_thread, start, thread_count};
+use crate::threads::{pool_of_one, start, thread_count};
 
 impl SplitModel {
     /// The activations of `texts` at each split point of the model, in the order of the split points.
@@ -40,7 +43,9 @@ impl SplitModel {
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for no texts or impossible options; [`ErrorCode::Mismatch`] when the tokenizer
     /// is of another model; [`ErrorCode::Cancelled`]; [`ErrorCode::Io`] when the disk is full (what is complete is
-    /// kept); [`ErrorCode::OutOfMemory`] when the system has no memory for the rows.
+    /// kept); [`ErrorCode::OutOfMemory`] when the system has no memory for the rows or for a batch;
+    /// [`ErrorCode::InvalidData`] naming the text, the unit, the split point and the column of a value that is not finite
+    /// (shards that are complete are kept).
     pub fn activations(
         &self,
         texts: &[impl AsRef<str> + Sync],
@@ -52,6 +57,9 @@ impl SplitModel {
             return Err(Error::argument("no texts were given").hint("give at least one text"));
         }
         let threads = thread_count(options.threads);
+        // A copy of the texts, 36 bytes a unit and 8 bytes a token, while they grow.
+        let bytes = texts.iter().map(|text| text.as_ref().len()).fold(0, usize::saturating_add);
+        let _claim = Claim::of(bytes.saturating_mul(12), &format!("{} texts of {bytes} bytes", texts.len()))?;
         let encoded = self.tokenizer()?.encode_texts(texts, options.units(), threads, control)?;
         self.collect(encoded, &Arc::new(texts.iter().map(AsRef::as_ref).collect()), options, control)
     }
@@ -183,7 +191,7 @@ impl Run<'_> {
 
     fn into_memory(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
         let rows = self.encoded.unit_count();
-        let window = self.run_window(0..self.encoded.text_count(), control)?;
+        let window = self.run_window(0..self.encoded.text_count(), &abouts, control)?;
         let results = window.into_iter().zip(self.widths).zip(abouts);
         Ok(results
             .map(|((values, columns), about)| Activations::from_storage(Storage::Memory(values), rows, columns, about))
@@ -205,7 +213,7 @@ impl Run<'_> {
                 control.advance(self.tokens_of(&texts))?;
                 continue;
             }
-            let window = self.run_window(texts, control)?;
+            let window = self.run_window(texts, &abouts, control)?;
             for (writer, values) in writers.iter_mut().zip(&window) {
                 if writer.complete_rows() < rows.end {
                     writer.write_shard(values)?;
@@ -329,7 +337,7 @@ impl Run<'_> {
 
     /// Runs the model over the texts of a window. Workers run batches and pool them; the calling thread puts the
     /// rows in their places, reports progress and notices a cancel.
-    fn run_window(&self, texts: Range<usize>, control: &Control) -> Result<WindowRows> {
+    fn run_window(&self, texts: Range<usize>, abouts: &[About], control: &Control) -> Result<WindowRows> {
         let rows = self.rows_of(&texts);
         let mut window = self.widths().map(|width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
         let batches = self.batches(texts.clone());
@@ -337,20 +345,23 @@ impl Run<'_> {
             - batches.iter().flatten().map(|&text| self.encoded.ids(text).len() as u64).sum::<u64>();
         control.advance(skipped)?;
 
-        let next = AtomicUsize::new(0);
-        let stop = AtomicBool::new(false);
+        let queue = Queue { batches: &batches, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
         let mut placed = 0;
         let result = std::thread::scope(|scope| {
             let threads = if self.model.device().is_cpu() { thread_count(self.options.threads) } else { 1 };
             let threads = threads.min(batches.len());
             // A worker that is ahead waits: at most one finished batch per worker is in the channel.
             let (sender, receiver) = mpsc::sync_channel(threads);
-            let started = (0..threads).try_for_each(|_| {
-                let sender = sender.clone();
-                let (batches, next, stop) = (&batches, &next, &stop);
-                let work = move || self.work(batches, next, stop, control, &sender);
-                start(scope, work).map(drop)
-            });
+            let start_one = || {
+                let (queue, sender) = (&queue, sender.clone());
+                let pool = pool_of_one()?;
+                start(scope, move || self.work(&pool, queue, abouts, control, &sender)).map(drop)
+            };
+            // One is enough: there are fewer where the system has no more.
+            let started = if threads > 0 { start_one() } else { Ok(()) };
+            if started.is_ok() {
+                (1..threads).take_while(|_| start_one().is_ok()).for_each(drop);
+            }
             drop(sender);
             let result = started.and_then(|()| {
                 receiver.iter().try_for_each(|finished| {
@@ -361,7 +372,7 @@ impl Run<'_> {
                 })
             });
             // Workers that still run see this before their next batch, and a closed channel after it.
-            stop.store(true, Ordering::Relaxed);
+            queue.stop.store(true, Ordering::Relaxed);
             drop(receiver);
             result
         });
@@ -387,26 +398,18 @@ impl Run<'_> {
     /// thread of its own, so that no other worker's batch is started while it waits.
     fn work(
         &self,
-        batches: &[Vec<usize>],
-        next: &AtomicUsize,
-        stop: &AtomicBool,
+        pool: &ThreadPool,
+        queue: &Queue<'_>,
+        abouts: &[About],
         control: &Control,
         sender: &mpsc::SyncSender<Result<(usize, WindowRows)>>,
     ) {
-        let pool = match rayon::ThreadPoolBuilder::new().num_threads(1).build() {
-            Ok(pool) => pool,
-            Err(error) => {
-                // Nobody listens any more when this fails.
-                sender.send(Err(no_thread(&error))).ok();
-                return;
-            }
-        };
         loop {
-            let batch = next.fetch_add(1, Ordering::Relaxed);
-            if batch >= batches.len() || stop.load(Ordering::Relaxed) || control.is_cancelled() {
+            let batch = queue.next.fetch_add(1, Ordering::Relaxed);
+            if batch >= queue.batches.len() || queue.stop.load(Ordering::Relaxed) || control.is_cancelled() {
                 return;
             }
-            let pooled = pool.install(|| self.run_batch(&batches[batch]));
+            let pooled = pool.install(|| self.run_batch(&queue.batches[batch], abouts));
             if sender.send(pooled.map(|pooled| (batch, pooled))).is_err() {
                 return;
             }
@@ -414,13 +417,17 @@ impl Run<'_> {
     }
 
     /// The rows of the units of a batch, text after text, one matrix per split point.
-    fn run_batch(&self, batch: &[usize]) -> Result<WindowRows> {
+    fn run_batch(&self, batch: &[usize], abouts: &[About]) -> Result<WindowRows> {
         let given: usize = batch.iter().map(|&text| self.given_rows(text)).sum();
+        let lengths = batch.iter().map(|&text| self.encoded.ids(text).len());
+        let _claim = Claim::of(self.model.batch_bytes(lengths), "a batch of texts")
+            .map_err(|error| error.hint("lower the token budget of a batch, or ask for fewer threads"))?;
         let outputs = (self.forward)(batch)?;
         outputs
             .iter()
             .zip(self.widths())
-            .map(|(output, width)| {
+            .zip(abouts)
+            .map(|((output, width), about)| {
                 if output.dims() != [given, width] {
                     return Err(Error::internal(format!("{:?} rows came where {given} were due", output.dims())));
                 }
@@ -434,6 +441,7 @@ impl Run<'_> {
                     let rows = &hidden[first_row * width..(first_row + count) * width];
                     for (unit, target) in self.encoded.units_of(text).zip(&mut targets) {
                         self.options.aggregation.reduce(rows, self.encoded.positions(unit), target);
+                        check_finite(target, unit, text, about)?;
                     }
                     first_row += count;
                 }
@@ -456,6 +464,13 @@ impl Run<'_> {
     }
 }
 
+/// The batches of a window, which workers take one after the other.
+struct Queue<'a> {
+    batches: &'a [Vec<usize>],
+    next: AtomicUsize,
+    stop: AtomicBool,
+}
+
 /// Locks folders, in the order of their names, so that of two runs that want several of them one gets all.
 fn lock_all(folders: &[PathBuf]) -> Result<Vec<FolderLock>> {
     let names: BTreeSet<&PathBuf> = folders.iter().collect();
@@ -467,9 +482,25 @@ fn zeros(rows: usize, columns: usize) -> Result<Vec<f32>> {
         Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {rows} rows of {columns} columns"))
             .hint("lower the memory limit so that rows go to disk, or give fewer texts at a time")
     };
-    let length = rows.checked_mul(columns).ok_or_else(too_large)?;
-    let mut values = Vec::new();
-    values.try_reserve_exact(length).map_err(|_| too_large())?;
-    values.resize(length, 0.0);
-    Ok(values)
+    rows.checked_mul(columns).and_then(|length| filled(0.0, length)).ok_or_else(too_large)
+}
+
+/// Refuses a row that is not made of numbers: it would make every mean, every concept and every file that it goes into
+/// useless, far from where it came from.
+fn check_finite(row: &[f32], unit: usize, text: usize, about: &About) -> Result<()> {
+    let Some(column) = first_not_finite(row) else { return Ok(()) };
+    let value = row[column];
+    let place = match about.provenance.split_point.as_deref() {
+        None | Some("") => "the whole model".to_owned(),
+        Some(path) => format!("`{path}`"),
+    };
+    let name = about.units.as_ref().map_or_else(String::new, |units| shown(units.string(unit)));
+    let message = format!("the model gives {value} for text {text}, unit `{name}`, at {place}, column {column}");
+    Err(Error::new(ErrorCode::InvalidData, message)
+        .hint("look for weights that are not finite or far too large, or leave the text out; what is complete is kept")
+        .detail("text", text)
+        .detail("row", unit)
+        .detail("unit", name)
+        .detail("split_point", about.provenance.split_point.as_deref().unwrap_or_default())
+        .detail("column", column))
 }

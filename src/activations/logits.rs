@@ -245,7 +245,9 @@ impl SplitModel {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
             Ok(vec![match replaced {
                 None => self.logits_together(&sequences)?,
-                Some(replaced) => self.logits_from(&replaced.path, &replaced.of_batch(batch, &encoded)?, &sequences)?,
+                Some(replaced) => {
+                    self.logits_together_from(&replaced.path, &replaced.of_batch(batch, &encoded)?, &sequences)?
+                }
             }])
         };
         let widths = vec![self.logit_count()];

@@ -12,6 +12,7 @@ use super::ica::IcaModel;
 use crate::activations::Provenance;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
+use crate::linalg::{check_finite, first_not_finite};
 use crate::safetensors_file;
 
 /// The entry of the metadata that describes an explainer, and tells its file from another one.
@@ -101,19 +102,29 @@ impl Explainer {
     /// row are the same bits whatever the other rows are.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] when the lengths do not fit.
+    /// [`ErrorCode::InvalidArgument`] when the lengths do not fit; [`ErrorCode::InvalidData`] naming the row and the column of
+    /// a value that is not finite, or the row whose concepts are out of the range of 32-bit floats.
     pub fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
+        self.encode_rows(0, rows, out)
+    }
+
+    /// As [`Explainer::encode`], for rows that are row `first` of the whole and those after it, as errors call them.
+    pub(crate) fn encode_rows(&self, first: usize, rows: &[f32], out: &mut [f32]) -> Result<()> {
         check_lengths(rows.len(), self.input_width(), out.len(), self.concept_count())?;
-        self.model.encode(rows, out)
+        check_finite(rows, self.input_width(), first)?;
+        self.model.encode(rows, out)?;
+        check_result(out, self.concept_count(), first, "concept")
     }
 
     /// Decodes concepts into rows: `codes` is (n, concepts), `out` becomes (n, input width), both row-major.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] when the lengths do not fit.
+    /// As [`Explainer::encode`].
     pub fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()> {
         check_lengths(codes.len(), self.concept_count(), out.len(), self.input_width())?;
-        self.model.decode(codes, out)
+        check_finite(codes, self.concept_count(), 0)?;
+        self.model.decode(codes, out)?;
+        check_result(out, self.input_width(), 0, "column")
     }
 
     /// The dictionary, (concepts, input width), row-major: what one unit of each concept adds to a row.
@@ -124,13 +135,23 @@ impl Explainer {
     /// Writes the explainer to one safetensors file, whole or not at all.
     ///
     /// # Errors
-    /// [`ErrorCode::Io`] when the system refuses.
+    /// [`ErrorCode::Io`] when the system refuses; [`ErrorCode::InvalidData`] for a model with numbers that could not be opened
+    /// again, as a method of one's own may give.
     pub fn save(&self, path: &Path) -> Result<()> {
         let broken = |error: &dyn std::fmt::Display| Error::internal(format!("cannot describe the explainer: {error}"));
         let about = serde_json::to_string(&*self.about).map_err(|error| broken(&error))?;
         // One entry only: a map has no order, and the same explainer must be the same bytes.
         let metadata = HashMap::from([(FORMAT.to_owned(), about)]);
         let tensors = self.model.tensors();
+        if let Some(tensor) = tensors.iter().find(|tensor| !tensor.is_finite()) {
+            let message = format!("the tensor `{}` of the explainer holds values that are not finite", tensor.name);
+            return Err(Error::new(ErrorCode::InvalidData, message)
+                .hint("fit the concepts again, on rows that are neither tiny nor huge"));
+        }
+        if !self.report().last_change.is_finite() {
+            return Err(Error::new(ErrorCode::InvalidData, "the last change of the fit is not a finite number")
+                .hint("fit the concepts again, with at least one iteration"));
+        }
         let views = tensors
             .iter()
             .map(|tensor| Ok((tensor.name, TensorView::new(tensor.dtype, tensor.shape.clone(), tensor.bytes)?)))
@@ -186,6 +207,16 @@ fn check_lengths(from: usize, from_width: usize, to: usize, to_width: usize) -> 
     .hint("pass whole rows, and an output of as many rows"))
 }
 
+/// Refuses what finite numbers have become, where they became too large.
+fn check_result(rows: &[f32], columns: usize, first: usize, kind: &str) -> Result<()> {
+    let Some(place) = first_not_finite(rows) else { return Ok(()) };
+    let (row, column) = (first + place / columns, place % columns);
+    Err(Error::new(ErrorCode::InvalidData, format!("row {row} gives {kind} {column} the value {}", rows[place]))
+        .hint("look for values in that row that are too large")
+        .detail("row", row)
+        .detail(kind, column))
+}
+
 fn invalid(what: String) -> Error {
     Error::new(ErrorCode::InvalidFile, what).hint("restore the file, or fit the concepts again")
 }
@@ -201,6 +232,17 @@ pub struct NamedTensor<'a> {
     pub shape: Vec<usize>,
     /// Its values, row-major and little-endian.
     pub bytes: &'a [u8],
+}
+
+impl NamedTensor<'_> {
+    /// Whether every value is a finite number; types other than f32 and f64 are not looked at.
+    fn is_finite(&self) -> bool {
+        match self.dtype {
+            Dtype::F32 => self.bytes.as_chunks::<4>().0.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite()),
+            Dtype::F64 => self.bytes.as_chunks::<8>().0.iter().all(|&bytes| f64::from_le_bytes(bytes).is_finite()),
+            _ => true,
+        }
+    }
 }
 
 /// The tensors of an explainer's file.

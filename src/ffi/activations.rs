@@ -14,8 +14,9 @@ use super::strings::{
     array, array_mut, borrow_string, check_out, product, text, texts, write_handle, write_len, write_out,
 };
 use crate::activations::{Activations, Provenance};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::Rows;
+use crate::memory::copied;
 use crate::text::StringTable;
 
 /// A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of
@@ -68,7 +69,12 @@ pub unsafe extern "C" fn eidos_activations_from_rows(
             check_out(out, "out")?;
             let values = array(rows, product(row_count, column_count)?, "rows")?;
             let units = optional_units(unit_texts, row_count)?;
-            write_handle(out, Activations::from_rows(values.to_vec(), column_count, units.as_deref())?.into());
+            let values = copied(values).ok_or_else(|| {
+                let message = format!("there is no memory for {row_count} rows of {column_count} columns");
+                Error::new(ErrorCode::OutOfMemory, message)
+                    .hint("give fewer rows, or lend them through DLPack, which copies nothing")
+            })?;
+            write_handle(out, Activations::from_rows(values, column_count, units.as_deref())?.into());
             Ok(())
         })
     }

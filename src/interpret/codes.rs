@@ -5,6 +5,7 @@ use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::{Rows, TILE_ROWS, in_order};
+use crate::memory::filled;
 
 /// The memory that the columns of one group of concepts may take, in bytes.
 const GROUP_BYTES: usize = 1 << 30;
@@ -27,27 +28,24 @@ pub(super) fn for_each_code(
     let encode = |tile: usize, scratch: &mut Vec<f32>| {
         let first = tile * TILE_ROWS;
         let count = TILE_ROWS.min(row_count - first);
-        let mut codes = vec![0.0; count * concept_count];
-        explainer.encode(activations.tile(first, count, scratch)?, &mut codes)?;
+        let no_memory = || {
+            Error::new(
+                ErrorCode::OutOfMemory,
+                format!("there is no memory for {count} rows of {concept_count} concepts"),
+            )
+            .hint("free some memory, or ask for fewer threads")
+        };
+        let length = count.checked_mul(concept_count).ok_or_else(no_memory)?;
+        let mut codes = filled(0.0, length).ok_or_else(no_memory)?;
+        explainer.encode_rows(first, activations.tile(first, count, scratch)?, &mut codes)?;
         Ok(codes)
     };
     in_order(row_count.div_ceil(TILE_ROWS), threads, control, encode, |tile, codes: Vec<f32>| {
         for (row, code) in (tile * TILE_ROWS..).zip(codes.chunks_exact(concept_count)) {
-            check_finite(row, code)?;
             absorb(row, code);
         }
         control.advance((codes.len() / concept_count) as u64)
     })
-}
-
-/// A concept that is not a number has no rank, and must not pass for one that nothing excites.
-fn check_finite(row: usize, code: &[f32]) -> Result<()> {
-    let Some(concept) = code.iter().position(|value| !value.is_finite()) else { return Ok(()) };
-    let value = code[concept];
-    Err(Error::new(ErrorCode::InvalidData, format!("row {row} gives concept {concept} the activation {value}"))
-        .hint("look for values in that row that are not finite, or too large")
-        .detail("row", row)
-        .detail("concept", concept))
 }
 
 /// How many concepts have columns that fit in one group, at least one.

@@ -11,6 +11,7 @@ use crate::concepts::Explainer;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::Rows;
+use crate::memory::Claim;
 use crate::model::SplitModel;
 
 /// Asks for the inputs that excite each concept most.
@@ -61,6 +62,12 @@ impl TopInputs {
         for_each_code(explainer, activations, self.threads, control, |row, code| {
             extremes.update(names.index(row), row, code, &concepts);
         })?;
+        let entries = concepts.len().saturating_mul(self.k.min(names.count));
+        let poles = 1 + usize::from(self.negative_pole);
+        // The texts are copied, and mostly short.
+        let bytes = entries.saturating_mul(poles * (size_of::<Input>() + 64));
+        let ranking = names.count.saturating_mul(size_of::<(usize, Extreme)>());
+        let _claim = Claim::of(bytes.saturating_add(ranking), &format!("{entries} top inputs"))?;
         let listed = concepts
             .iter()
             .enumerate()

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::relative::Relative;
 use super::softmax::{adjust_scores, softmax_rows};
+use crate::error::Result;
 use crate::linalg::{Block, BlockMut, block_times, block_times_transposed};
 
 /// How many queries are scored at a time: bounds the memory of scores for a long text.
@@ -63,13 +64,16 @@ pub(crate) struct Attention<'a> {
 ///
 /// `queries` are `(rows, heads * head_width)`, `keys` and `values` `(rows, key_value_heads * head_width)`; the result, the
 /// context, is as wide as the queries. A text's result depends on its own rows only.
+///
+/// # Errors
+/// [`crate::ErrorCode::OutOfMemory`] when the thread has no workspace for products.
 pub(crate) fn attend(
     attention: &Attention<'_>,
     texts: &[Range<usize>],
     queries: &[f32],
     keys: &[f32],
     values: &[f32],
-) -> Vec<f32> {
+) -> Result<Vec<f32>> {
     let &Attention { heads, key_value_heads, head_width: columns, mask, longest, relative, .. } = attention;
     let (query_width, key_width) = (heads * columns, key_value_heads * columns);
     let group = heads / key_value_heads;
@@ -85,7 +89,7 @@ pub(crate) fn attend(
                 let end = start + (read.len() - 1) * key_width + columns;
                 Block { values: slice(all, start, end), rows: read.len(), columns, stride: key_width }
             };
-            let by_key = relative.key_products(head, || of_keys(keys, &(0..text.len())));
+            let by_key = relative.key_products(head, || of_keys(keys, &(0..text.len())))?;
             for first in (0..text.len()).step_by(QUERY_ROWS) {
                 let part = first..text.len().min(first + QUERY_ROWS);
                 let read = mask.keys_of(&part, text.len());
@@ -96,16 +100,16 @@ pub(crate) fn attend(
                 scores.resize(rows * read.len(), 0.0);
                 let of_queries = Block { values: slice(queries, start, end), rows, columns, stride: query_width };
                 let target = BlockMut::whole(&mut scores, rows, read.len());
-                block_times_transposed(target, of_queries, of_keys(keys, &read));
-                relative.add_products(&mut scores, head, of_queries, first, by_key.as_deref());
+                block_times_transposed(target, of_queries, of_keys(keys, &read))?;
+                relative.add_products(&mut scores, head, of_queries, first, by_key.as_deref())?;
                 normalise(attention, &mut scores, part, &read, text.len(), (key_bias, relative_bias));
                 let Some(target) = context.get_mut(start..end) else { continue };
                 let target = BlockMut { values: target, rows, columns, stride: query_width };
-                block_times(target, Block::whole(&scores, rows, read.len()), of_keys(values, &read));
+                block_times(target, Block::whole(&scores, rows, read.len()), of_keys(values, &read))?;
             }
         }
     }
-    context
+    Ok(context)
 }
 
 /// Turns the raw scores `(queries, read)` of a head into attention weights: those of keys that a query does not read are 0.

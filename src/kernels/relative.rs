@@ -1,5 +1,6 @@
 //! What the distance between a query and a key adds to its score.
 
+use crate::error::Result;
 use crate::linalg::{Block, BlockMut, block_times_transposed};
 
 /// Scores that depend on distances, in texts of at most `longest` tokens.
@@ -33,15 +34,21 @@ impl<'a> Relative<'a> {
     }
 
     /// The products of every key of a head with the queries of the table, `(keys, table rows)`.
-    pub(super) fn key_products(self, head: usize, keys: impl FnOnce() -> Block<'a>) -> Option<Vec<f32>> {
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`].
+    pub(super) fn key_products(self, head: usize, keys: impl FnOnce() -> Block<'a>) -> Result<Option<Vec<f32>>> {
         match self {
-            Self::Disentangled { queries: Some(table), width, .. } => Some(products(table, width, head, keys())),
-            _ => None,
+            Self::Disentangled { queries: Some(table), width, .. } => products(table, width, head, keys()).map(Some),
+            _ => Ok(None),
         }
     }
 
     /// Adds the products with the table to the raw scores of some queries of a head, which lie from `first` on in their text;
     /// `by_key` as [`Self::key_products`] gave it.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`].
     pub(super) fn add_products(
         self,
         scores: &mut [f32],
@@ -49,10 +56,10 @@ impl<'a> Relative<'a> {
         queries: Block<'_>,
         first: usize,
         by_key: Option<&[f32]>,
-    ) {
-        let Self::Disentangled { keys, rows, width, .. } = self else { return };
+    ) -> Result<()> {
+        let Self::Disentangled { keys, rows, width, .. } = self else { return Ok(()) };
         let length = scores.len() / queries.rows.max(1);
-        let by_query = keys.map(|table| products(table, width, head, queries));
+        let by_query = keys.map(|table| products(table, width, head, queries)).transpose()?;
         let table_rows = match keys {
             Some(table) => table.len() / width,
             None => by_key.map_or(0, |by_key| by_key.len() / length),
@@ -69,16 +76,17 @@ impl<'a> Relative<'a> {
                 }
             }
         }
+        Ok(())
     }
 }
 
 /// The products of the rows of a head with its columns of a table.
-fn products(table: &[f32], width: usize, head: usize, rows: Block<'_>) -> Vec<f32> {
+fn products(table: &[f32], width: usize, head: usize, rows: Block<'_>) -> Result<Vec<f32>> {
     let count = table.len() / width;
     let mut products = vec![0.0; rows.rows * count];
     let start = head * rows.columns;
     let end = (count - 1) * width + start + rows.columns;
     let table = Block { values: &table[start..end], rows: count, columns: rows.columns, stride: width };
-    block_times_transposed(BlockMut::whole(&mut products, rows.rows, count), rows, table);
-    products
+    block_times_transposed(BlockMut::whole(&mut products, rows.rows, count), rows, table)?;
+    Ok(products)
 }

@@ -3,10 +3,14 @@
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 
+use super::finite::check_finite;
 use super::ordered::in_order;
 use super::rows::Rows;
 use crate::control::{Control, Stage};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
+use crate::memory::Claim;
+use crate::threads::thread_count;
+use crate::workspace;
 
 /// How many rows a product takes at a time.
 const TILE: usize = 4096;
@@ -27,11 +31,18 @@ impl Moments {
     /// Memory: `columns^2` values of 8 bytes, and per thread the same twice and a tile of 4096 rows of 8 bytes.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidData`] naming the first row and column that are not finite; [`ErrorCode::Cancelled`].
+    /// [`crate::ErrorCode::InvalidData`] naming the first row and column that are not finite;
+    /// [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`].
     pub(crate) fn of(rows: &dyn Rows, threads: usize, control: &Control) -> Result<Self> {
         let (count, columns) = (rows.row_count(), rows.column_count());
         control.begin(Stage::Covariance, 2 * count as u64)?;
         let tiles = count.div_ceil(TILE);
+        let threads = thread_count(threads).min(tiles);
+        // A thread makes a matrix while two of its matrices wait.
+        let matrices = columns.saturating_mul(columns).saturating_mul(size_of::<f64>() * (1 + 3 * threads));
+        let tile_bytes = TILE.min(count) * threads * (size_of::<f32>() + size_of::<f64>());
+        let claimed = matrices.saturating_add(columns.saturating_mul(tile_bytes));
+        let _claim = Claim::of(claimed, &format!("the covariance of {columns} columns"))?;
         let tile_rows = |tile: usize| TILE.min(count - tile * TILE);
 
         let mut mean = vec![0.0; columns];
@@ -50,7 +61,7 @@ impl Moments {
             centred.extend(
                 values.chunks_exact(columns).flat_map(|row| row.iter().zip(&mean)).map(|(&x, m)| f64::from(x) - m),
             );
-            Ok(lower_products(MatRef::from_row_major_slice(centred, tile_rows(tile), columns)))
+            lower_products(MatRef::from_row_major_slice(centred, tile_rows(tile), columns))
         };
         in_order(tiles, threads, control, products, |tile, products| {
             scatter += products;
@@ -69,28 +80,18 @@ fn column_sums(rows: &dyn Rows, first: usize, count: usize, scratch: &mut Vec<f3
     let columns = rows.column_count();
     let mut sums = vec![0.0; columns];
     for (offset, row) in rows.tile(first, count, scratch)?.chunks_exact(columns).enumerate() {
-        let mut finite = true;
-        for (sum, &value) in sums.iter_mut().zip(row) {
-            *sum += f64::from(value);
-            finite &= value.is_finite();
-        }
-        if !finite {
-            return Err(not_finite(first + offset, row));
-        }
+        check_finite(row, columns, first + offset)?;
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
     }
     Ok(sums)
 }
 
-fn not_finite(index: usize, row: &[f32]) -> Error {
-    let column = row.iter().position(|value| !value.is_finite()).unwrap_or(0);
-    let value = row[column];
-    Error::new(ErrorCode::InvalidData, format!("row {index} has the value {value} in column {column}"))
-        .hint("remove such rows, or find out why the model gives them")
-        .detail("row", index)
-        .detail("column", column)
-}
-
-fn lower_products(centred: MatRef<'_, f64>) -> Mat<f64> {
+/// The lower half of `centred^T centred`.
+///
+/// # Errors
+/// [`crate::ErrorCode::OutOfMemory`] when there is no workspace for the thread.
+fn lower_products(centred: MatRef<'_, f64>) -> Result<Mat<f64>> {
+    workspace::prepare()?;
     let mut products = Mat::zeros(centred.ncols(), centred.ncols());
     triangular::matmul(
         &mut products,
@@ -103,5 +104,5 @@ fn lower_products(centred: MatRef<'_, f64>) -> Mat<f64> {
         1.0,
         Par::Seq,
     );
-    products
+    Ok(products)
 }

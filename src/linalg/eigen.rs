@@ -3,10 +3,12 @@
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Mat, MatRef, Par};
 
+use super::matrix::multiply;
 use crate::error::{Error, ErrorCode, Result};
+use crate::memory::Claim;
+use crate::workspace;
 
 /// The eigenvalues of a symmetric matrix, largest first, and its eigenvectors as columns in that order.
 ///
@@ -16,6 +18,11 @@ use crate::error::{Error, ErrorCode, Result};
 /// [`ErrorCode::OutOfMemory`]; [`ErrorCode::InvalidData`] when the iteration fails, as for values that are not finite.
 pub(crate) fn symmetric_eigen(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     let size = matrix.nrows();
+    let _claim = Claim::of(
+        size.saturating_mul(size).saturating_mul(6 * size_of::<f64>()),
+        &format!("the eigenvectors of {size} columns"),
+    )?;
+    workspace::prepare()?;
     let mut values = Diag::<f64>::zeros(size);
     let mut vectors = Mat::<f64>::zeros(size, size);
     let scratch = self_adjoint_evd_scratch::<f64>(size, ComputeEigenvectors::Yes, Par::Seq, faer::Spec::default());
@@ -41,17 +48,20 @@ pub(crate) fn symmetric_eigen(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<
 /// # Errors
 /// Those of [`symmetric_eigen`].
 pub(crate) fn decorrelate(matrix: MatRef<'_, f64>) -> Result<Mat<f64>> {
-    let (values, vectors) = symmetric_eigen(product(matrix, matrix.transpose()).as_ref())?;
+    let (values, vectors) = symmetric_eigen(product(matrix, matrix.transpose())?.as_ref())?;
     let scaled = Mat::from_fn(vectors.nrows(), vectors.ncols(), |row, column| {
         // Rounding can make an eigenvalue zero or less.
         vectors[(row, column)] / values[column].max(f64::MIN_POSITIVE).sqrt()
     });
-    Ok(product(product(scaled.as_ref(), vectors.transpose()).as_ref(), matrix))
+    product(product(scaled.as_ref(), vectors.transpose())?.as_ref(), matrix)
 }
 
 /// `left right`, on one thread.
-pub(crate) fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Mat<f64> {
+///
+/// # Errors
+/// As [`multiply`].
+pub(crate) fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Result<Mat<f64>> {
     let mut result = Mat::zeros(left.nrows(), right.ncols());
-    matmul(&mut result, Accum::Replace, left, right, 1.0, Par::Seq);
-    result
+    multiply(result.as_mut(), left, right)?;
+    Ok(result)
 }

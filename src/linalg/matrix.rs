@@ -8,9 +8,12 @@
 use std::ops::Range;
 
 use faer::linalg::matmul::matmul;
+use faer::traits::ComplexField;
 use faer::{Accum, MatMut, MatRef, Par};
 
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
+use crate::memory::filled;
+use crate::workspace;
 
 /// faer's bound on rows x columns x inner size, up to which the unrolled kernel is used.
 const UNROLLED: usize = 16 * 16 * 16;
@@ -68,34 +71,65 @@ impl<'a> BlockMut<'a> {
     }
 }
 
+/// `result = left right` on one thread.
+///
+/// # Errors
+/// [`ErrorCode::OutOfMemory`] when there is no workspace for the thread.
+pub(super) fn multiply<T: ComplexField>(
+    result: MatMut<'_, T>,
+    left: MatRef<'_, T>,
+    right: MatRef<'_, T>,
+) -> Result<()> {
+    workspace::prepare()?;
+    matmul(result, Accum::Replace, left, right, T::one_impl(), Par::Seq);
+    Ok(())
+}
+
 /// `result = left right^T`, for blocks; rows are independent of each other only for a fixed number of rows.
-pub(crate) fn block_times_transposed(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) {
-    matmul(result.view(), Accum::Replace, left.view(), right.view().transpose(), 1.0, Par::Seq);
+///
+/// # Errors
+/// As [`multiply`].
+pub(crate) fn block_times_transposed(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) -> Result<()> {
+    multiply(result.view(), left.view(), right.view().transpose())
 }
 
 /// `result = left right`, for blocks; rows are independent of each other only for a fixed number of rows.
-pub(crate) fn block_times(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) {
-    matmul(result.view(), Accum::Replace, left.view(), right.view(), 1.0, Par::Seq);
+///
+/// # Errors
+/// As [`multiply`].
+pub(crate) fn block_times(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) -> Result<()> {
+    multiply(result.view(), left.view(), right.view())
+}
+
+/// `result = left^T right`, for blocks.
+///
+/// # Errors
+/// As [`multiply`].
+pub(crate) fn block_transposed_times(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) -> Result<()> {
+    multiply(result.view(), left.view().transpose(), right.view())
 }
 
 /// `result = left right^T` for `left` of (rows, inner) and `right` of (columns, inner); a row of the result is the same bits
 /// for every number of rows.
-pub(crate) fn times_transposed(result: &mut [f32], left: &[f32], right: &[f32], inner: usize) {
+///
+/// # Errors
+/// As [`multiply`].
+pub(crate) fn times_transposed(result: &mut [f32], left: &[f32], right: &[f32], inner: usize) -> Result<()> {
     if left.is_empty() {
-        return;
+        return Ok(());
     }
     let columns = right.len() / inner;
     at_least(least_rows(inner, columns), result, left, inner, |result, left| {
         let result = BlockMut::whole(result, left.rows, columns);
-        block_times_transposed(result, left, Block::whole(right, columns, inner));
-    });
+        block_times_transposed(result, left, Block::whole(right, columns, inner))
+    })
 }
 
 /// As [`times_transposed`], and the same bits, for a `right` of (columns, inner) that is not there as f32: `write` writes the
 /// rows of a range of it, panel by panel.
 ///
 /// # Errors
-/// The first of `write`.
+/// The first of `write`, and as [`multiply`].
 pub(crate) fn times_panels(
     result: &mut [f32],
     left: &[f32],
@@ -109,7 +143,8 @@ pub(crate) fn times_panels(
     // What is left over goes with the last panel: a panel of few columns could take another path through the kernel.
     let count = (columns / PANEL).max(1);
     let panels = (0..count).map(|index| index * PANEL..if index + 1 < count { (index + 1) * PANEL } else { columns });
-    let mut scratch = vec![0.0; (columns - (count - 1) * PANEL) * inner];
+    let length = (columns - (count - 1) * PANEL) * inner;
+    let mut scratch = filled(0.0, length).ok_or_else(|| no_memory("rows of a weight", length))?;
     at_least(least_rows(inner, PANEL.min(columns)), result, left, inner, |result, left| {
         for panel in panels {
             let right = &mut scratch[..panel.len() * inner];
@@ -117,7 +152,7 @@ pub(crate) fn times_panels(
             let right = Block::whole(right, panel.len(), inner);
             let result = &mut result[panel.start..];
             let result = BlockMut { values: result, rows: left.rows, columns: panel.len(), stride: columns };
-            block_times_transposed(result, left, right);
+            block_times_transposed(result, left, right)?;
         }
         Ok(())
     })
@@ -125,23 +160,29 @@ pub(crate) fn times_panels(
 
 /// Hands a product of at least that many rows to `work`. Short ones get rows of zeros, so that every row takes the same path
 /// through the kernel.
-fn at_least<T>(
+fn at_least(
     least: usize,
     result: &mut [f32],
     left: &[f32],
     inner: usize,
-    work: impl FnOnce(&mut [f32], Block<'_>) -> T,
-) -> T {
+    work: impl FnOnce(&mut [f32], Block<'_>) -> Result<()>,
+) -> Result<()> {
     let rows = left.len() / inner;
     if rows >= least {
         return work(result, Block::whole(left, rows, inner));
     }
-    let mut padded = left.to_vec();
-    padded.resize(least * inner, 0.0);
-    let mut product = vec![0.0; result.len() / rows * least];
-    let done = work(&mut product, Block::whole(&padded, least, inner));
+    let length = result.len() / rows * least;
+    let mut padded = filled(0.0, least * inner).ok_or_else(|| no_memory("rows", least * inner))?;
+    padded[..left.len()].copy_from_slice(left);
+    let mut product = filled(0.0, length).ok_or_else(|| no_memory("a product", length))?;
+    work(&mut product, Block::whole(&padded, least, inner))?;
     result.copy_from_slice(&product[..result.len()]);
-    done
+    Ok(())
+}
+
+fn no_memory(what: &str, values: usize) -> Error {
+    Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {values} values of {what}"))
+        .hint("free some memory, or ask for fewer threads")
 }
 
 #[cfg(test)]
@@ -156,7 +197,7 @@ mod tests {
             for rows in [0, 1, 2, 3, 70, 600] {
                 let left: Vec<f32> = (0..rows * inner).map(value).collect();
                 let (mut whole, mut panels) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
-                times_transposed(&mut whole, &left, &right, inner);
+                times_transposed(&mut whole, &left, &right, inner).unwrap();
                 let write = |rows: Range<usize>, panel: &mut [f32]| {
                     panel.copy_from_slice(&right[rows.start * inner..rows.end * inner]);
                     Ok(())
@@ -175,10 +216,10 @@ mod tests {
             let left: Vec<f32> = (0..1100 * inner).map(value).collect();
             let right: Vec<f32> = (7..columns * inner + 7).map(value).collect();
             let mut all = vec![0.0; 1100 * columns];
-            times_transposed(&mut all, &left, &right, inner);
+            times_transposed(&mut all, &left, &right, inner).unwrap();
             for rows in (1..80).chain([100, 255, 1024]) {
                 let mut some = vec![0.0; rows * columns];
-                times_transposed(&mut some, &left[..rows * inner], &right, inner);
+                times_transposed(&mut some, &left[..rows * inner], &right, inner).unwrap();
                 let same = some.iter().zip(&all).all(|(some, all)| some.to_bits() == all.to_bits());
                 assert!(same, "{rows} rows of {inner} by {columns}");
             }

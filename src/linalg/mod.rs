@@ -3,6 +3,7 @@
 
 mod covariance;
 mod eigen;
+mod finite;
 mod matrix;
 mod ordered;
 mod random;
@@ -11,7 +12,10 @@ mod vector;
 
 pub(crate) use covariance::Moments;
 pub(crate) use eigen::{decorrelate, product, symmetric_eigen};
-pub(crate) use matrix::{Block, BlockMut, block_times, block_times_transposed, times_panels, times_transposed};
+pub(crate) use finite::{check_finite, first_not_finite};
+pub(crate) use matrix::{
+    Block, BlockMut, block_times, block_times_transposed, block_transposed_times, times_panels, times_transposed,
+};
 pub(crate) use ordered::in_order;
 pub use random::RandomState;
 pub use rows::{RowSlice, Rows, TILE_ROWS};

@@ -1,6 +1,6 @@
 //! Where rows come from: a matrix that may not lie in one piece.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 
 /// How many rows a reduction takes at a time. The number is fixed, so that sums are made in the same order
 /// whatever the storage, the batch size or the number of threads.
@@ -22,7 +22,8 @@ pub trait Rows: Sync {
     /// Rows `first .. first + count` as one slice: a view where they lie in one piece, else copied into `scratch`.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] when the range ends after the last row.
+    /// [`crate::ErrorCode::InvalidArgument`] when the range ends after the last row;
+    /// [`ErrorCode::OutOfMemory`].
     fn tile<'a>(&'a self, first: usize, count: usize, scratch: &'a mut Vec<f32>) -> Result<&'a [f32]> {
         let columns = self.column_count();
         let in_range = first.checked_add(count).is_some_and(|end| end <= self.row_count());
@@ -37,7 +38,10 @@ pub trait Rows: Sync {
             return Ok(&run[..wanted]);
         }
         scratch.clear();
-        scratch.reserve(wanted);
+        scratch.try_reserve(wanted).map_err(|_| {
+            Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {count} rows of {columns} columns"))
+                .hint("free some memory, or ask for fewer threads")
+        })?;
         while scratch.len() < wanted {
             let run = self.run(first + scratch.len() / columns);
             let take = run.len().min(wanted - scratch.len());

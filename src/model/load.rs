@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::files::{map, read_limited};
 use crate::gguf::{Part, Parts};
 use crate::hub::{self, ModelSource};
+use crate::memory::Claim;
 use crate::text::Tokenizer;
 
 /// Configurations are a few kilobytes.
@@ -45,6 +46,7 @@ impl SplitModel {
         if id_or_path == demo::ID
             && let Some(demo) = demo::files()
         {
+            let _claim = claim(demo.tokenizer)?;
             let plan = ModelPlan::new(demo.config, split_points, options)?;
             let config = Some(demo.tokenizer_config);
             let tokenizer = Tokenizer::of_model(plan.family(), demo.tokenizer, config, None, plan.max_tokens())?;
@@ -116,10 +118,16 @@ pub(super) fn about(model: &str, error: Error) -> Error {
     if named { error } else { error.within(model) }
 }
 
+/// Claims what a tokenizer takes while it is read: every entry of its vocabulary is there several times.
+fn claim(json: &[u8]) -> Result<Claim> {
+    Claim::of(json.len().saturating_mul(24), "the tokenizer")
+}
+
 fn tokenizer(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Tokenizer> {
     let read = |path: &Path| read_limited(path, TOKENIZER_LIMIT);
     let path = source.tokenizer(control)?.ok_or_else(|| source.missing("tokenizer.json"))?;
     let json = read(&path)?;
+    let _claim = claim(&json)?;
     let config = source.tokenizer_config(control)?.map(|path| read(&path)).transpose()?;
     let special = source.special_tokens_map(control)?.map(|path| read(&path)).transpose()?;
     Tokenizer::of_model(plan.family(), &json, config.as_deref(), special.as_deref(), plan.max_tokens())

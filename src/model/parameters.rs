@@ -7,8 +7,9 @@ use candle_core::{Device, Tensor};
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
+use crate::memory::Claim;
 use crate::model::ops::Weight;
-use crate::model::weights::{Share, Stored, Weights};
+use crate::model::weights::{NumberType, Share, Stored, Weights};
 
 /// A parameter of a module: where it may lie in a file, the likeliest place first, and its shape.
 pub(crate) struct Parameter {
@@ -52,7 +53,8 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// Those of [`Weights::find`]; [`crate::ErrorCode::OutOfMemory`] on a device.
     pub fn vector(&mut self, parameter: &Parameter) -> Result<Tensor> {
-        let (_, stored) = self.stored(parameter)?;
+        let (place, stored) = self.stored(parameter)?;
+        let _claim = self.claim(place, &stored, &parameter.shape)?;
         let vector = Tensor::from_vec(stored.widened()?, &*parameter.shape, self.device)?;
         self.bytes += vector.elem_count() * size_of::<f32>();
         Ok(vector)
@@ -71,6 +73,7 @@ impl<'a> Reader<'a> {
         if let Some(matrix) = self.matrices.get(&key) {
             return Ok(Arc::clone(matrix));
         }
+        let _claim = self.claim(place, &stored, &parameter.shape)?;
         let matrix = Weight::new(&stored, rows, columns, self.device)?;
         let matrix = Arc::new(if transposed { matrix.transposed()? } else { matrix });
         self.bytes += matrix.bytes();
@@ -103,5 +106,13 @@ impl<'a> Reader<'a> {
         }
         let part = self.weights.find(&place.tensor, &whole)?.share(share);
         Ok((place, part.ok_or_else(|| Error::internal("a share of a tensor that is not there"))?))
+    }
+
+    /// Claims what a parameter takes while it is read: as it is stored or as f32, and again where it is put in another order.
+    fn claim(&self, place: &Place, stored: &Stored<'_>, shape: &[usize]) -> Result<Claim> {
+        let widened = shape.iter().copied().fold(size_of::<f32>(), usize::saturating_mul);
+        let is_narrow = matches!(stored.numbers(), NumberType::F16 | NumberType::Bf16 | NumberType::Blocks(_));
+        let bytes = if is_narrow && shape.len() == 2 && self.device.is_cpu() { stored.bytes().len() } else { widened };
+        Claim::of(bytes.saturating_mul(2), &format!("the tensor `{}` of shape {shape:?}", place.tensor))
     }
 }

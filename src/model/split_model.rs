@@ -4,6 +4,7 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::check_finite;
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
@@ -190,14 +191,15 @@ impl SplitModel {
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] when the model has no head, was not loaded as a whole, or the text has no
-    /// tokens; else those of [`SplitModel::forward`].
+    /// tokens; [`ErrorCode::InvalidData`] naming the first row of logits that holds a number that is not finite; else those
+    /// of [`SplitModel::forward`].
     pub fn logits(&self, sequence: &[u32]) -> Result<Tensor> {
         self.check_head()?;
         if sequence.is_empty() {
             return Err(Error::argument("a text without tokens has no logits").hint("give at least one token"));
         }
         self.check(&[sequence])?;
-        self.run_to_head(&[sequence], &mut Tap::pass())
+        self.check_logits(self.run_to_head(&[sequence], &mut Tap::pass())?)
     }
 
     /// What the head of the model gives when the output of the module at `path` is `rows`: the texts' rows one after
@@ -212,6 +214,17 @@ impl SplitModel {
     /// [`ErrorCode::UnknownModule`] with the nearest names; [`ErrorCode::InvalidArgument`] when the rows are not of
     /// that shape or the module's output does not depend on the text; else those of [`SplitModel::logits`].
     pub fn logits_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
+        self.check_logits(self.logits_together_from(path, rows, sequences)?)
+    }
+
+    fn check_logits(&self, logits: Tensor) -> Result<Tensor> {
+        let values = logits.to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+        check_finite(&values, self.blueprint.logits.max(1), 0).map_err(|error| error.within("the logits"))?;
+        Ok(logits)
+    }
+
+    /// As [`SplitModel::logits_from`], for a caller who looks at the numbers.
+    pub(crate) fn logits_together_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
         let (site, rows) = self.replacement(path, rows, sequences)?;
         if rows.dim(0)? == 0 {
             return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.device)?);
@@ -246,11 +259,30 @@ impl SplitModel {
         Ok((path, module.width.unwrap_or(0), site))
     }
 
-    /// The logits of several texts at once, as [`SplitModel::logits_from`] gives them. Each must have tokens.
+    /// The logits of several texts at once, as [`SplitModel::logits_from`] gives them, for a caller who looks at the
+    /// numbers. Each must have tokens.
     pub(crate) fn logits_together(&self, sequences: &[&[u32]]) -> Result<Tensor> {
         self.check_head()?;
         self.check(sequences)?;
         self.run_to_head(sequences, &mut Tap::pass())
+    }
+
+    /// How many bytes the forward pass over texts of these lengths takes at most, beside the weights: what a block keeps at
+    /// a time of the stream, the branches, the attention of one head and the MLP, and the values that split points keep.
+    pub(crate) fn batch_bytes(&self, lengths: impl Iterator<Item = usize>) -> usize {
+        let (mut tokens, mut longest) = (0_usize, 0);
+        for length in lengths {
+            tokens = tokens.saturating_add(length);
+            longest = longest.max(length);
+        }
+        let blueprint = &self.blueprint;
+        let heads = blueprint.attention.iter();
+        let attention = heads.map(|attention| 8 * attention.heads.max(1) * attention.head_width).max().unwrap_or(0);
+        let kept: usize = self.split_points.iter().map(|point| 2 * point.width).sum();
+        let columns = 12 * blueprint.width + attention + 6 * blueprint.inner_width + 3 * blueprint.logits + kept;
+        // Scores of 256 queries, their mask, and what distances add to them.
+        let scores = longest.saturating_mul(4 * 256);
+        tokens.saturating_mul(columns).saturating_add(scores).saturating_mul(size_of::<f32>())
     }
 
     /// How many logits a row has: ids of the vocabulary, or labels of a classifier; 0 without a head.

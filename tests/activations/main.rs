@@ -7,6 +7,7 @@ mod common;
 mod damaged;
 mod folder;
 mod full_disk;
+mod not_finite;
 mod own_rows;
 mod sharing;
 mod units;

@@ -1,17 +1,15 @@
 //! The fixed-point iteration of FastICA over whitened rows.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatMut, MatRef, Par};
+use faer::{Mat, MatRef};
 
 use super::options::IcaOptions;
 use super::whitening::WhiteRows;
 use crate::concepts::FitReport;
 use crate::control::Control;
-use crate::error::Result;
-use crate::linalg::{decorrelate, in_order, times_transposed};
+use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::{Block, BlockMut, block_transposed_times, decorrelate, in_order, times_transposed};
 
-/// How many rows a thread takes at a time: sums within a tile are made in f32 by the matrix product, sums of tiles in f64.
-const TILE: usize = 2048;
+const TILE: usize = FixedPoint::TILE;
 
 /// The iteration over one set of rows.
 pub(super) struct FixedPoint<'a> {
@@ -26,6 +24,11 @@ struct Expectations {
     gradient: Mat<f64>,
     /// The mean of `g'(w x)` per direction.
     curvature: Vec<f64>,
+}
+
+impl FixedPoint<'_> {
+    /// How many rows a thread takes at a time: sums within a tile are made in f32 by the matrix product, sums of tiles in f64.
+    pub(super) const TILE: usize = 2048;
 }
 
 impl<'a> FixedPoint<'a> {
@@ -46,7 +49,7 @@ impl<'a> FixedPoint<'a> {
             let next = decorrelate(step.as_ref())?;
             report.last_change = (0..count)
                 .map(|row| turn((0..count).map(|column| next[(row, column)] * unmixing[(row, column)]).sum()))
-                .fold(0.0, f64::max);
+                .try_fold(0.0_f64, |most, turn| finite(turn).map(|turn| most.max(turn)))?;
             report.iterations += 1;
             report.converged = report.last_change < self.options.tolerance;
             unmixing = next;
@@ -76,7 +79,7 @@ impl<'a> FixedPoint<'a> {
                     .collect();
                 remove(&mut next, &unmixing, component);
                 normalise(&mut next);
-                change = turn(next.iter().zip(&direction).map(|(next, old)| next * old).sum());
+                change = finite(turn(next.iter().zip(&direction).map(|(next, old)| next * old).sum()))?;
                 direction = next;
                 iterations += 1;
                 let counted = self.control.advance(1);
@@ -97,7 +100,7 @@ impl<'a> FixedPoint<'a> {
         let mut moments = vec![0.0; unmixing.nrows()];
         let weights = to_f32(unmixing.as_ref());
         let work = |tile: usize, projections: &mut Vec<f32>| {
-            self.project(tile, &weights, projections);
+            self.project(tile, &weights, projections)?;
             let mut moments = vec![0.0; weights.len() / self.rows.width];
             for row in projections.chunks_exact(moments.len()) {
                 for (moment, &x) in moments.iter_mut().zip(row) {
@@ -123,31 +126,25 @@ impl<'a> FixedPoint<'a> {
     }
 
     /// The projections of a tile of rows on the directions `weights`, (directions, width).
-    fn project(&self, tile: usize, weights: &[f32], projections: &mut Vec<f32>) {
+    fn project(&self, tile: usize, weights: &[f32], projections: &mut Vec<f32>) -> Result<()> {
         let rows = self.tile(tile);
         projections.clear();
         projections.resize(rows.len() / self.rows.width * (weights.len() / self.rows.width), 0.0);
-        times_transposed(projections, rows, weights, self.rows.width);
+        times_transposed(projections, rows, weights, self.rows.width)
     }
 
     fn expectations(&self, directions: MatRef<'_, f64>) -> Result<Expectations> {
         let (count, width) = (directions.nrows(), self.rows.width);
         let weights = to_f32(directions);
         let work = |tile: usize, projections: &mut Vec<f32>| {
-            self.project(tile, &weights, projections);
+            self.project(tile, &weights, projections)?;
             let mut curvature = vec![0.0; count];
             self.options.contrast.derivatives(projections, &mut curvature);
             let rows = self.tile(tile);
-            let derivatives = MatRef::from_row_major_slice(projections, rows.len() / width, count);
             let mut gradient = vec![0.0_f32; count * width];
-            matmul(
-                MatMut::from_row_major_slice_mut(&mut gradient, count, width),
-                Accum::Replace,
-                derivatives.transpose(),
-                MatRef::from_row_major_slice(rows, rows.len() / width, width),
-                1.0,
-                Par::Seq,
-            );
+            let derivatives = Block::whole(projections, rows.len() / width, count);
+            let rows = Block::whole(rows, rows.len() / width, width);
+            block_transposed_times(BlockMut::whole(&mut gradient, count, width), derivatives, rows)?;
             Ok((gradient, curvature))
         };
         let mut gradient = Mat::zeros(count, width);
@@ -175,6 +172,15 @@ impl<'a> FixedPoint<'a> {
 /// How far a unit vector has turned, up to its sign: 1 minus the size of the cosine.
 fn turn(cosine: f64) -> f64 {
     (cosine.abs() - 1.0).abs()
+}
+
+/// Refuses a change that is not a number, which would pass for none.
+fn finite(change: f64) -> Result<f64> {
+    if change.is_finite() {
+        return Ok(change);
+    }
+    Err(Error::new(ErrorCode::InvalidData, format!("the change of an iteration is {change}"))
+        .hint("look for values in the rows that are huge, or scale the rows"))
 }
 
 fn to_f32(matrix: MatRef<'_, f64>) -> Vec<f32> {

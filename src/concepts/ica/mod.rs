@@ -26,6 +26,8 @@ use crate::activations::{Activations, Provenance};
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::linalg::{RandomState, Rows};
+use crate::memory::Claim;
+use crate::threads::thread_count;
 use fixed_point::FixedPoint;
 use whitening::Whitening;
 
@@ -43,7 +45,8 @@ impl Ica {
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] for options that cannot be; [`crate::ErrorCode::InvalidData`] naming the row
-    /// and column of a value that is not finite, or the rank of the rows when there are fewer directions than concepts;
+    /// and column of a value that is not finite, the rank of the rows when there are fewer directions than concepts, or how far
+    /// the rows deviate where that is out of the range of 32-bit floats;
     /// [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`].
     ///
     /// ```
@@ -72,6 +75,14 @@ impl Ica {
     ) -> Result<Explainer> {
         options.check(rows.row_count(), rows.column_count())?;
         let count = options.concept_count;
+        // What an iteration takes for each thread, and the square matrices between iterations.
+        let threads = thread_count(options.threads);
+        let square = count.saturating_mul(count);
+        let per_thread = square.saturating_mul(3).saturating_add(FixedPoint::TILE.saturating_mul(count));
+        let iteration = per_thread.saturating_mul(size_of::<f32>() * threads);
+        let between = square.saturating_mul(8).saturating_add(rows.column_count().saturating_mul(6 * count));
+        let claimed = iteration.saturating_add(between.saturating_mul(size_of::<f64>()));
+        let _claim = Claim::of(claimed, &format!("the iterations over {count} concepts"))?;
         let whitening = Whitening::of(rows, count, options.threads, control)?;
         let white = whitening.whiten(rows, options.threads, control)?;
 
@@ -94,7 +105,7 @@ impl Ica {
                 (0..count).for_each(|column| unmixing[(row, column)] *= sign);
             }
         }
-        let model = IcaModel::new(&whitening, &unmixing);
+        let model = IcaModel::new(&whitening, &unmixing)?;
         let options =
             serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
         Ok(Explainer::new(Arc::new(model), options, report, provenance))

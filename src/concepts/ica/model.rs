@@ -5,11 +5,12 @@ use std::sync::Arc;
 use faer::Mat;
 use safetensors::Dtype;
 
-use super::whitening::{Whitening, centre};
+use super::whitening::{Whitening, centre, out_of_range};
 use crate::concepts::explainer::Tensors;
 use crate::concepts::{ConceptModel, NamedTensor};
-use crate::error::Result;
-use crate::linalg::{product, times_transposed};
+use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::{first_not_finite, product, times_transposed};
+use crate::memory::filled;
 
 /// Independent components.
 #[derive(Debug)]
@@ -32,16 +33,24 @@ impl IcaModel {
 
     /// From white directions and the orthogonal matrix that unmixes them. Whitened rows have unit variance in every
     /// direction, and so have the sources.
-    pub(super) fn new(whitening: &Whitening, unmixing: &Mat<f64>) -> Self {
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidData`] when f32 has no numbers for the components or for the mixing.
+    pub(super) fn new(whitening: &Whitening, unmixing: &Mat<f64>) -> Result<Self> {
         let (columns, concepts) = (whitening.directions.nrows(), whitening.deviations.len());
         let scaled = |power: i32| {
             let scaled = Mat::from_fn(concepts, columns, |concept, column| {
                 whitening.directions[(column, concept)] * whitening.deviations[concept].powi(power)
             });
-            let matrix = product(unmixing.as_ref(), scaled.as_ref());
-            (0..concepts * columns).map(|index| matrix[(index / columns, index % columns)] as f32).collect()
+            let matrix = product(unmixing.as_ref(), scaled.as_ref())?;
+            let values: Vec<f32> =
+                (0..concepts * columns).map(|index| matrix[(index / columns, index % columns)] as f32).collect();
+            match first_not_finite(&values) {
+                Some(place) => Err(out_of_range(place / columns, whitening.deviations[place / columns])),
+                None => Ok(values),
+            }
         };
-        Self::from_parts(whitening.mean.clone(), scaled(-1), scaled(1))
+        Ok(Self::from_parts(whitening.mean.clone(), scaled(-1)?, scaled(1)?))
     }
 
     fn from_parts(mean: Vec<f64>, components: Vec<f32>, mixing: Vec<f32>) -> Self {
@@ -76,10 +85,13 @@ impl ConceptModel for IcaModel {
 
     fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
         let (columns, concepts) = (self.input_width(), self.concept_count());
-        let mut centred = Vec::with_capacity(rows.len().min(TILE * columns));
+        let mut centred = filled(0.0, rows.len().min(TILE * columns)).ok_or_else(|| {
+            Error::new(ErrorCode::OutOfMemory, format!("there is no memory to encode rows of {columns} columns"))
+                .hint("free some memory")
+        })?;
         for (rows, out) in rows.chunks(TILE * columns).zip(out.chunks_mut(TILE * concepts)) {
             centre(rows, &self.mean, &mut centred);
-            times_transposed(out, &centred, &self.components, columns);
+            times_transposed(out, &centred, &self.components, columns)?;
         }
         Ok(())
     }
@@ -87,7 +99,7 @@ impl ConceptModel for IcaModel {
     fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()> {
         let (columns, concepts) = (self.input_width(), self.concept_count());
         for (codes, out) in codes.chunks(TILE * concepts).zip(out.chunks_mut(TILE * columns)) {
-            times_transposed(out, codes, &self.mixing_transposed, concepts);
+            times_transposed(out, codes, &self.mixing_transposed, concepts)?;
             for row in out.chunks_exact_mut(columns) {
                 row.iter_mut().zip(&self.mean).for_each(|(value, mean)| *value = (f64::from(*value) + mean) as f32);
             }

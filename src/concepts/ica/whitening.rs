@@ -4,7 +4,9 @@ use faer::{Mat, MatRef};
 
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Moments, Rows, in_order, symmetric_eigen, times_transposed};
+use crate::linalg::{Moments, Rows, first_not_finite, in_order, symmetric_eigen, times_transposed};
+use crate::memory::Claim;
+use crate::threads::thread_count;
 
 /// How many rows are whitened at a time.
 const TILE: usize = 4096;
@@ -25,6 +27,10 @@ impl Whitening {
     /// [`ErrorCode::InvalidData`] when the rows vary in fewer directions than there are concepts, and those of the moments.
     pub(super) fn of(rows: &dyn Rows, concepts: usize, threads: usize, control: &Control) -> Result<Self> {
         let moments = Moments::of(rows, threads, control)?;
+        let _claim = Claim::of(
+            rows.column_count().saturating_mul(rows.column_count()).saturating_mul(3 * size_of::<f64>()),
+            "the directions of the rows",
+        )?;
         let (values, vectors) = symmetric_eigen(moments.scatter.as_ref())?;
         let (count, columns) = (rows.row_count(), rows.column_count());
         // Below this a direction is rounding: a constant column, a copy of another one, or more columns than rows.
@@ -51,17 +57,27 @@ impl Whitening {
             .flat_map(|concept| (0..columns).map(move |column| (concept, column)))
             .map(|(concept, column)| (self.directions[(column, concept)] / self.deviations[concept]) as f32)
             .collect();
+        // Rows whose spread f32 has no numbers for are white only in f64.
+        if let Some(place) = first_not_finite(&projection) {
+            return Err(out_of_range(place / columns, self.deviations[place / columns]));
+        }
         let mut values = Vec::new();
         let length = count.checked_mul(concepts).ok_or_else(|| no_memory(count, concepts))?;
         values.try_reserve_exact(length).map_err(|_| no_memory(count, concepts))?;
+        let threads = thread_count(threads);
+        let tile_bytes = TILE.min(count) * size_of::<f32>() * threads;
+        let _claim = Claim::of(tile_bytes.saturating_mul(2 * columns + 3 * concepts), "whitened rows")?;
         let work = |tile: usize, scratch: &mut (Vec<f32>, Vec<f32>)| -> Result<Vec<f32>> {
             let (copy, centred) = scratch;
             let tile_rows = TILE.min(count - tile * TILE);
             let tile = rows.tile(tile * TILE, tile_rows, copy)?;
             centre(tile, &self.mean, centred);
             let mut white = vec![0.0; tile_rows * concepts];
-            times_transposed(&mut white, centred, &projection, columns);
-            Ok(white)
+            times_transposed(&mut white, centred, &projection, columns)?;
+            match first_not_finite(&white) {
+                Some(place) => Err(out_of_range(place % concepts, self.deviations[place % concepts])),
+                None => Ok(white),
+            }
         };
         in_order(count.div_ceil(TILE), threads, control, work, |_, white| {
             values.extend_from_slice(&white);
@@ -74,6 +90,17 @@ impl Whitening {
 /// scikit-learn turns each direction so that its first entry is positive, and the start matrix counts on it.
 fn first_row_signs(vectors: MatRef<'_, f64>) -> Vec<f64> {
     (0..vectors.ncols()).map(|column| if vectors[(0, column)] < 0.0 { -1.0 } else { 1.0 }).collect()
+}
+
+/// The error about rows whose numbers f32 holds, but not what becomes of them.
+pub(super) fn out_of_range(direction: usize, deviation: f64) -> Error {
+    Error::new(
+        ErrorCode::InvalidData,
+        format!("the rows deviate by {deviation:e} along direction {direction}, out of the range of 32-bit floats"),
+    )
+    .hint("scale the rows so that they are neither tiny nor huge, or ask for fewer concepts")
+    .detail("direction", direction)
+    .detail("deviation", deviation)
 }
 
 fn no_memory(rows: usize, concepts: usize) -> Error {

@@ -68,7 +68,7 @@ impl Positions {
         [queries, keys, values]: [&[f32]; 3],
         key_bias: Option<&[f32]>,
         relative: Relative<'_>,
-    ) -> Vec<f32> {
+    ) -> Result<Vec<f32>> {
         let settings = &self.settings;
         let attention = kernels::Attention {
             heads: settings.heads,
@@ -239,15 +239,15 @@ impl Operation<3> for Attention {
         let positions = &*self.positions;
         let inputs = [queries.values, keys.values, values.values];
         lend_optional(positions.key_bias.as_ref(), |key_bias| match &positions.relative {
-            None => Ok(positions.attend(inputs, key_bias, Relative::None)),
+            None => positions.attend(inputs, key_bias, Relative::None),
             Some(RelativeScores::Bias(bias)) => {
-                lend(bias, |bias| positions.attend(inputs, key_bias, Relative::Bias(bias)))
+                lend(bias, |bias| positions.attend(inputs, key_bias, Relative::Bias(bias)))?
             }
             Some(RelativeScores::Disentangled(rows)) => lend_optional(self.position_keys.as_ref(), |keys| {
                 lend_optional(self.position_queries.as_ref(), |queries| {
                     let width = positions.settings.heads * positions.settings.head_width;
                     positions.attend(inputs, key_bias, Relative::Disentangled { keys, queries, rows, width })
-                })
+                })?
             })?,
         })?
     }

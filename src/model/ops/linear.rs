@@ -44,7 +44,7 @@ impl Linear {
                 (0..inputs).flat_map(|column| panel.iter().skip(column).step_by(inputs).copied()).collect();
             let left: Vec<f32> =
                 gradient.chunks_exact(outputs).flat_map(|row| row[part.clone()].iter().copied()).collect();
-            times_transposed(&mut product, &left, &transposed, part.len());
+            times_transposed(&mut product, &left, &transposed, part.len())?;
             result.iter_mut().zip(&product).for_each(|(sum, term)| *sum += term);
         }
         Ok(result)
@@ -63,7 +63,7 @@ impl Operation<1> for Linear {
         let (outputs, inputs) = self.weight.shape()?;
         let mut output = vec![0.0; rows.values.len() / rows.columns * outputs];
         match &*self.weight {
-            Weight::F32(weight) => lend(weight, |weight| times_transposed(&mut output, rows.values, weight, inputs))?,
+            Weight::F32(weight) => lend(weight, |weight| times_transposed(&mut output, rows.values, weight, inputs))??,
             weight => {
                 times_panels(&mut output, rows.values, outputs, inputs, |rows, panel| weight.write(rows, panel))?;
             }

@@ -8,8 +8,9 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::operation::lend;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::kernels;
+use crate::memory::filled;
 use crate::model::weights::{Blocks, NumberType, Stored};
 
 /// A matrix `(rows, columns)`. In main memory its numbers stay as the file has them, quantised ones as well, and rows become
@@ -125,7 +126,11 @@ impl Weight {
             return Ok(tensor.clone());
         }
         let (rows, columns) = self.shape()?;
-        let mut values = vec![0.0; rows * columns];
+        let values = rows.checked_mul(columns).and_then(|numbers| filled(0.0, numbers));
+        let mut values = values.ok_or_else(|| {
+            Error::new(ErrorCode::OutOfMemory, format!("there is no memory for a matrix of {rows} by {columns}"))
+                .hint("free some memory, or choose a smaller model")
+        })?;
         self.write(0..rows, &mut values)?;
         Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
     }

@@ -24,6 +24,7 @@ pub(crate) use stored::{NumberType, Share, Stored};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{Access, map};
+use crate::memory::Claim;
 
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
@@ -158,6 +159,9 @@ impl Weights {
                 .hint(format!("use weights in F32, F16 or BF16, or a GGUF file in {}", gguf::BLOCK_TYPES)));
         }
         let bytes = file.bytes.as_slice().get(entry.range.clone());
+        // A copy where the values lie in another order.
+        let copy = if entry.layout.is_in_rows() { 0 } else { bytes.map_or(0, <[u8]>::len).saturating_mul(2) };
+        let _claim = Claim::of(copy, &format!("the tensor {called} of shape {shape:?}"))?;
         let stored = bytes.and_then(|bytes| Stored::new(&entry.numbers, bytes, shape, &entry.layout));
         let stored = stored.ok_or_else(|| {
             about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor {called}", file.name))

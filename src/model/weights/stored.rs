@@ -66,6 +66,11 @@ pub(super) enum Layout {
 }
 
 impl Layout {
+    /// Whether the bytes of the file are those of the rows.
+    pub fn is_in_rows(&self) -> bool {
+        matches!(self, Self::Rows | Self::RowsPlusOne)
+    }
+
     /// What tells it from another one of the same bytes.
     pub fn numbers(&self) -> &[usize] {
         match self {
@@ -114,7 +119,11 @@ impl<'a> Stored<'a> {
         let part = share.index.checked_mul(size)?..share.index.checked_add(1)?.checked_mul(size)?;
         let bytes = match self.bytes {
             Cow::Borrowed(bytes) => Cow::Borrowed(bytes.get(part)?),
-            Cow::Owned(bytes) => Cow::Owned(bytes.get(part)?.to_vec()),
+            Cow::Owned(mut bytes) => {
+                bytes.truncate(part.end);
+                bytes.drain(..part.start);
+                Cow::Owned(bytes)
+            }
         };
         Some(Self { bytes, ..self })
     }

@@ -1,0 +1,167 @@
+//! Memory that is not there is an error: whatever the system grants, the main job ends well or with one, never the process.
+//!
+//! Without libtest, whose threads begin without an allocator of their own where little memory is left.
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout)]
+
+#[cfg(all(target_os = "linux", feature = "demo-model"))]
+fn main() {
+    if let Ok(job) = std::env::var(limits::JOB) {
+        return limits::child(&job);
+    }
+    limits::the_main_job_ends_well_or_with_an_error_under_every_limit();
+    limits::a_fit_with_many_threads_does_with_four_gigabytes();
+    limits::a_file_of_weights_that_is_mostly_a_hole_is_an_error();
+    println!("the jobs end well or with errors under every limit: ok");
+}
+
+#[cfg(not(all(target_os = "linux", feature = "demo-model")))]
+fn main() {}
+
+#[cfg(all(target_os = "linux", feature = "demo-model"))]
+mod limits {
+    use std::hint::black_box;
+    use std::io::Write;
+    use std::path::Path;
+    use std::process::Command;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use eidos::linalg::RandomState;
+    use eidos::{
+        Activations, CollectOptions, Control, Error, ErrorCode, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs,
+    };
+    use serde_json::{Value, json};
+
+    /// The environment variable that tells a child what to do: `main 8` or `fit 8` with that many threads, or
+    /// `load FOLDER`.
+    pub const JOB: &str = "EIDOS_TEST_MEMORY_JOB";
+
+    /// What a host has left for itself when it calls Eidos, in bytes: where its own next allocation fails, it is lost whatever
+    /// Eidos does.
+    const HOST: usize = 4 << 20;
+
+    /// Does a job, and says how it ended.
+    pub fn child(job: &str) {
+        if black_box(&mut Vec::<u8>::new()).try_reserve_exact(HOST).is_err() {
+            return;
+        }
+        println!("started");
+        let result = match job.split_once(' ').unwrap() {
+            ("main", threads) => main_job(threads.parse().unwrap()),
+            ("fit", threads) => fit(threads.parse().unwrap()),
+            (_, folder) => {
+                SplitModel::load(folder, &["layers.1.mlp"], &LoadOptions::default(), &Control::new()).map(drop)
+            }
+        };
+        match result {
+            Ok(()) => println!("finished well"),
+            Err(error) if error.code() == ErrorCode::OutOfMemory => println!("out of memory: {error}"),
+            Err(error) => println!("another error: {error:?}"),
+        }
+    }
+
+    /// Loads the demo model, collects, fits, interprets and saves.
+    fn main_job(threads: usize) -> Result<(), Error> {
+        let control = Control::new();
+        let texts: Vec<String> =
+            (0..60).map(|index| format!("The {index}th film was good, and {index} people liked its actors.")).collect();
+        let model = SplitModel::load("eidos:demo", &["model.layers.1.mlp"], &LoadOptions::default(), &control)?;
+        let options = CollectOptions { threads, batch_tokens: 64, ..CollectOptions::default() };
+        let activations = &model.activations(&texts, &options, &control)?[0];
+        let explainer = Ica::fit(activations, &IcaOptions { threads, ..IcaOptions::new(8) }, &control)?;
+        TopInputs { threads, ..TopInputs::default() }.interpret(&explainer, activations, &control)?;
+        let folder = tempfile::tempdir().unwrap();
+        activations.save(&folder.path().join("rows"), &control)?;
+        explainer.save(&folder.path().join("concepts"))
+    }
+
+    /// Fits concepts to 20,000 rows of 32 columns.
+    fn fit(threads: usize) -> Result<(), Error> {
+        let mut random = RandomState::new(1);
+        let rows: Vec<f32> = (0..20_000 * 32).map(|_| random.normal().powi(3) as f32).collect();
+        let rows = Activations::from_rows(rows, 32, None)?;
+        Ica::fit(&rows, &IcaOptions { threads, max_iterations: 5, ..IcaOptions::new(32) }, &Control::new()).map(drop)
+    }
+
+    /// What a child says under a limit of its address space, `None` where it does not come as far as Eidos.
+    fn under(limit_kib: u64, job: &str) -> Option<String> {
+        let child = Command::new("sh")
+            .args(["-c", &format!("ulimit -c 0 && ulimit -v {limit_kib} && exec \"$0\"")])
+            .arg(std::env::current_exe().unwrap())
+            .env(JOB, job)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stdout).into_owned();
+        let complained = String::from_utf8_lossy(&child.stderr);
+        if !said.contains("started") {
+            return None;
+        }
+        assert!(child.status.success(), "{limit_kib} KiB, {job}: {:?}: {said} {complained}", child.status);
+        Some(said)
+    }
+
+    pub fn the_main_job_ends_well_or_with_an_error_under_every_limit() {
+        for job in ["main 1", "main 8"] {
+            // Fine steps where little is there: at each, another allocation fails first.
+            let plenty = std::iter::successors(Some(4 << 20), |limit| Some(limit * 6 / 7))
+                .take_while(|&limit| limit > 400 << 10);
+            let mut limits: Vec<u64> = plenty.collect();
+            let little = 40 - limits.len() as u64;
+            limits.extend((0..little).map(|step| (400 << 10) * (little - step) / little));
+            let (well, refused) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let limits = Mutex::new(limits);
+            std::thread::scope(|scope| {
+                for _ in 0..2 {
+                    scope.spawn(|| {
+                        loop {
+                            let Some(limit_kib) = limits.lock().unwrap().pop() else { return };
+                            let Some(said) = under(limit_kib, job) else { continue };
+                            let is_well = said.contains("finished well");
+                            assert!(is_well || said.contains("out of memory"), "{limit_kib} KiB, {job}: {said}");
+                            (if is_well { &well } else { &refused }).fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                }
+            });
+            let (well, refused) = (well.into_inner(), refused.into_inner());
+            assert!(well > 5 && refused > 0, "{job}: well {well}, refused {refused}");
+        }
+    }
+
+    pub fn a_fit_with_many_threads_does_with_four_gigabytes() {
+        let said = under(4 << 20, "fit 8").unwrap();
+        assert!(said.contains("finished well"), "{said}");
+    }
+
+    /// Writes a model whose token embedding is a hole of 51 GB in the file.
+    fn write_model_with_a_hole(folder: &Path) {
+        const IDS: u64 = 1 << 27;
+        const WIDTH: u64 = 192;
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data/models/eurobert");
+        for file in ["tokenizer.json", "tokenizer_config.json"] {
+            std::fs::copy(golden.join("tokenizer").join(file), folder.join(file)).unwrap();
+        }
+        let config = std::fs::read(golden.join("base/config.json")).unwrap();
+        let mut config: Value = serde_json::from_slice(&config).unwrap();
+        config["vocab_size"] = json!(IDS);
+        config["hidden_size"] = json!(WIDTH);
+        std::fs::write(folder.join("config.json"), config.to_string()).unwrap();
+
+        let embedding = json!({"dtype": "BF16", "shape": [IDS, WIDTH], "data_offsets": [0, 2 * IDS * WIDTH]});
+        let header = json!({"model.embed_tokens.weight": embedding}).to_string();
+        let mut file = std::fs::File::create(folder.join("model.safetensors")).unwrap();
+        file.write_all(&(header.len() as u64).to_le_bytes()).unwrap();
+        file.write_all(header.as_bytes()).unwrap();
+        file.set_len(8 + header.len() as u64 + 2 * IDS * WIDTH).unwrap();
+    }
+
+    pub fn a_file_of_weights_that_is_mostly_a_hole_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        write_model_with_a_hole(folder.path());
+        // There is no address space for the file, or for the file and not for the tensor.
+        for (limit_kib, part) in [(4 << 20, "model.safetensors"), (60 << 20, "embed_tokens.weight")] {
+            let said = under(limit_kib, &format!("load {}", folder.path().display())).unwrap();
+            assert!(said.contains("out of memory") && said.contains(part), "{said}");
+        }
+    }
+}
