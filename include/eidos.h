@@ -50,8 +50,9 @@
  * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
  * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
  *
- * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
- * then set fields; NULL stands for the defaults.
+ * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
+ * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
+ * where there is no such thing. A limit that is not wanted is the largest value.
  *
  * Results do not depend on batch sizes, on the order of texts or on the number of threads: the same input gives the same
  * bits on the same machine.
@@ -78,7 +79,7 @@ extern "C" {
  * The version of the binary interface that this header describes. It grows when a program that was compiled against an
  * older header would break.
  */
-#define EIDOS_ABI_VERSION 1
+#define EIDOS_ABI_VERSION 2
 
 /**
  * The major part of the version of Eidos that this header belongs to.
@@ -410,7 +411,7 @@ void eidos_control_free(eidos_control *control);
 typedef struct eidos_texts eidos_texts;
 
 /**
- * How a file of texts is read. Fill it with `eidos_texts_options_init` first; zero means the default.
+ * How a file of texts is read. Fill it with `eidos_texts_options_init` first.
  */
 typedef struct {
     /**
@@ -426,7 +427,7 @@ typedef struct {
      */
     const char *field;
     /**
-     * How many texts are read at most, from the beginning of the file; 0 reads all.
+     * How many texts are read at most, from the beginning of the file. By default all of them.
      */
     uint64_t most_texts;
     /**
@@ -941,7 +942,7 @@ void eidos_activations_free(eidos_activations *activations);
 #define EIDOS_AGGREGATION_LAST 7
 
 /**
- * How activations are collected. Fill it with `eidos_activations_options_init` first; zero means the default.
+ * How activations are collected. Fill it with `eidos_activations_options_init` first.
  */
 typedef struct {
     /**
@@ -957,7 +958,7 @@ typedef struct {
      */
     uint32_t aggregation;
     /**
-     * How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+     * How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
     /**
@@ -965,8 +966,8 @@ typedef struct {
      */
     uint64_t batch_tokens;
     /**
-     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
-     * 4 GiB.
+     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with 0
+     * always. By default 4 GiB.
      */
     uint64_t memory_limit;
     /**
@@ -1035,8 +1036,7 @@ eidos_status eidos_split_model_vocabulary_activations(const eidos_split_model *m
 /* --- Logits -------------------------------------------------------------------------------------------------------- */
 
 /**
- * How logits are computed. Fill it with `eidos_logits_options_init` first; zero means the default. Results do not depend on
- * it.
+ * How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
  */
 typedef struct {
     /**
@@ -1044,16 +1044,16 @@ typedef struct {
      */
     uint32_t struct_size;
     /**
-     * How many batches run at the same time on the CPU. By default one per core.
+     * How many batches run at the same time on the CPU; 0, the default, is one per core.
      */
     uint32_t threads;
     /**
-     * How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512.
+     * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
      */
     uint64_t batch_tokens;
     /**
      * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-     * to temporary files without a name. By default 4 GiB.
+     * to temporary files without a name, and with 0 always. By default 4 GiB.
      */
     uint64_t memory_limit;
 } eidos_logits_options;
@@ -1322,7 +1322,7 @@ void eidos_explainer_free(eidos_explainer *explainer);
 #define EIDOS_CONTRAST_CUBE 3
 
 /**
- * How independent components are fitted. Fill it with `eidos_ica_options_init` first; zero means the default.
+ * How independent components are fitted. Fill it with `eidos_ica_options_init` first.
  */
 typedef struct {
     /**
@@ -1330,7 +1330,7 @@ typedef struct {
      */
     uint32_t struct_size;
     /**
-     * How many concepts to find. There is no default.
+     * How many concepts to find. There is no default: 0 is an error.
      */
     uint32_t concept_count;
     /**
@@ -1358,11 +1358,12 @@ typedef struct {
      */
     uint32_t seed;
     /**
-     * 1 keeps the signs that the iteration ended with; 0 turns each component so that its heavy tail is positive.
+     * 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the iteration
+     * ended with, which flip from one iteration to the next.
      */
-    uint32_t raw_signs;
+    uint32_t canonical_signs;
     /**
-     * How many threads work. By default one per core. Results do not depend on it.
+     * How many threads work; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
 } eidos_ica_options;
@@ -1401,7 +1402,7 @@ eidos_status eidos_ica_fit(const eidos_activations *activations,
 typedef struct eidos_interpretation eidos_interpretation;
 
 /**
- * Which inputs to list. Fill it with `eidos_top_inputs_options_init` first; zero means the default.
+ * Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
  */
 typedef struct {
     /**
@@ -1413,8 +1414,8 @@ typedef struct {
      */
     uint32_t negative_pole;
     /**
-     * How many inputs to list for each concept; fewer are listed where there are fewer. By default 5;
-     * 0 is an error.
+     * How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an
+     * error.
      */
     uint64_t k;
     /**
@@ -1587,7 +1588,7 @@ typedef struct {
 typedef eidos_status (*eidos_chat_callback)(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data);
 
 /**
- * Which language model is asked, and how. Fill it with `eidos_chat_options_init` first; zero means the default.
+ * Which language model is asked, and how. Fill it with `eidos_chat_options_init` first.
  */
 typedef struct {
     /**
@@ -1639,12 +1640,12 @@ typedef struct {
      */
     double temperature;
     /**
-     * The most requests that may be sent, repetitions counted; 0 is no limit.
+     * The most requests that may be sent, repetitions counted. By default there is no limit.
      */
     uint64_t request_budget;
     /**
-     * The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it
-     * is not sent.
+     * The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent. By
+     * default there is no limit.
      */
     uint64_t token_budget;
     /**
@@ -1699,7 +1700,7 @@ eidos_status eidos_chat_reply_set_error(eidos_chat_reply *reply, const char *mes
 #define EIDOS_SAMPLING_QUANTILE 3
 
 /**
- * How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first; zero means the default.
+ * How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first.
  */
 typedef struct {
     /**

@@ -128,7 +128,8 @@ struct LabelStrings {
 }
 
 fn pole_of(pole: u32) -> Option<Pole> {
-    choice(pole, "pole", &[(EIDOS_POLE_NEGATIVE, Pole::Negative)]).ok()
+    let poles = [(EIDOS_POLE_POSITIVE, Pole::Positive), (EIDOS_POLE_NEGATIVE, Pole::Negative)];
+    choice(pole, "pole", &poles).ok()
 }
 
 handle!(eidos_interpretation, InterpretationValue, 6);
@@ -141,7 +142,7 @@ pub const EIDOS_POLE_POSITIVE: u32 = 0;
 /// The inputs with the most negative activations, for concepts that have a sign.
 pub const EIDOS_POLE_NEGATIVE: u32 = 1;
 
-/// Which inputs to list. Fill it with `eidos_top_inputs_options_init` first; zero means the default.
+/// Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -150,8 +151,8 @@ pub struct eidos_top_inputs_options {
     pub struct_size: u32,
     /// 1 also lists the inputs with the most negative activations.
     pub negative_pole: u32,
-    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5;
-    /// 0 is an error.
+    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an
+    /// error.
     pub k: u64,
     /// Which concepts, in the order wanted; NULL means all.
     pub concepts: *const usize,
@@ -467,4 +468,16 @@ pub(super) unsafe fn string<'a>(
             Ok(find(value).map_or(ptr::null(), |string| borrow_string(string, len)))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        // SAFETY: the defaults have no arrays.
+        assert_eq!(unsafe { eidos_top_inputs_options::DEFAULT.to_rust() }.unwrap(), TopInputs::default());
+    }
 }

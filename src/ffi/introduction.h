@@ -50,8 +50,9 @@
  * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
  * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
  *
- * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
- * then set fields; NULL stands for the defaults.
+ * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
+ * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
+ * where there is no such thing. A limit that is not wanted is the largest value.
  *
  * Results do not depend on batch sizes, on the order of texts or on the number of threads: the same input gives the same
  * bits on the same machine.

@@ -138,6 +138,7 @@ impl eidos_load_options {
         // SAFETY: promised by the caller.
         let owned = |string, name: &str| Ok::<_, Error>(unsafe { optional_text(string, name) }?.map(str::to_owned));
         let heads = [
+            (EIDOS_HEAD_AUTO, HeadChoice::Auto),
             (EIDOS_HEAD_BASE, HeadChoice::Base),
             (EIDOS_HEAD_MASKED_LM, HeadChoice::MaskedLanguageModel),
             (EIDOS_HEAD_SEQUENCE_CLASSIFICATION, HeadChoice::SequenceClassification),
@@ -145,8 +146,12 @@ impl eidos_load_options {
             (EIDOS_HEAD_TOKEN_CLASSIFICATION, HeadChoice::TokenClassification),
             (EIDOS_HEAD_SEQ2SEQ_LM, HeadChoice::Seq2SeqLanguageModel),
         ];
-        let devices = [(EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize))];
-        let networks = [(EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
+        let devices = [
+            (EIDOS_DEVICE_CPU, DeviceChoice::Cpu),
+            (EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize)),
+        ];
+        let networks =
+            [(EIDOS_NETWORK_AUTO, None), (EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
         Ok(LoadOptions {
             head: choice(self.head, "head", &heads)?,
             device: choice(self.device, "device", &devices)?,

@@ -147,13 +147,10 @@ pub(super) unsafe fn write_len(len: *mut usize, value: usize) {
     }
 }
 
-/// One of the numbers of an enumeration; 0 means the default.
-pub(super) fn choice<T: Copy + Default>(value: u32, name: &str, choices: &[(u32, T)]) -> Result<T> {
-    if value == 0 {
-        return Ok(T::default());
-    }
+/// One of the numbers of an enumeration.
+pub(super) fn choice<T: Copy>(value: u32, name: &str, choices: &[(u32, T)]) -> Result<T> {
     choices.iter().find(|(number, _)| *number == value).map(|(_, choice)| *choice).ok_or_else(|| {
         Error::new(ErrorCode::InvalidArgument, format!("`{name}` cannot be {value}"))
-            .hint("use one of the constants of the header")
+            .hint("use one of the constants of the header, and fill options with their init function first")
     })
 }

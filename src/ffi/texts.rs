@@ -71,7 +71,7 @@ pub const EIDOS_TEXT_FORMAT_LINES: u32 = 1;
 /// One JSON object a line, of which one field is the text.
 pub const EIDOS_TEXT_FORMAT_JSON_LINES: u32 = 2;
 
-/// How a file of texts is read. Fill it with `eidos_texts_options_init` first; zero means the default.
+/// How a file of texts is read. Fill it with `eidos_texts_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -82,7 +82,7 @@ pub struct eidos_texts_options {
     pub format: u32,
     /// The field of a JSON object that is the text. NULL: `text`.
     pub field: *const c_char,
-    /// How many texts are read at most, from the beginning of the file; 0 reads all.
+    /// How many texts are read at most, from the beginning of the file. By default all of them.
     pub most_texts: u64,
     /// 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By
     /// default they are left out.
@@ -97,7 +97,7 @@ options!(
         struct_size: size_of::<Self>() as u32,
         format: EIDOS_TEXT_FORMAT_AUTO,
         field: ptr::null(),
-        most_texts: 0,
+        most_texts: u64::MAX,
         keep_empty: 0,
         reserved: 0,
     }
@@ -107,15 +107,18 @@ impl eidos_texts_options {
     /// # Safety
     /// `field` is NULL or NUL-terminated.
     unsafe fn to_rust(self) -> Result<TextReaderOptions> {
-        let formats =
-            [(EIDOS_TEXT_FORMAT_LINES, TextFormat::Lines), (EIDOS_TEXT_FORMAT_JSON_LINES, TextFormat::JsonLines)];
+        let formats = [
+            (EIDOS_TEXT_FORMAT_AUTO, TextFormat::Auto),
+            (EIDOS_TEXT_FORMAT_LINES, TextFormat::Lines),
+            (EIDOS_TEXT_FORMAT_JSON_LINES, TextFormat::JsonLines),
+        ];
         let defaults = TextReaderOptions::default();
         Ok(TextReaderOptions {
             format: choice(self.format, "format", &formats)?,
             // SAFETY: promised by the caller.
             field: unsafe { optional_text(self.field, "field") }?.map_or(defaults.field, str::to_owned),
             keep_empty: self.keep_empty != 0,
-            most: (self.most_texts > 0).then(|| usize::try_from(self.most_texts).unwrap_or(usize::MAX)),
+            most: (self.most_texts < u64::MAX).then(|| usize::try_from(self.most_texts).unwrap_or(usize::MAX)),
         })
     }
 }
@@ -217,4 +220,16 @@ pub unsafe extern "C" fn eidos_texts_array(
 pub unsafe extern "C" fn eidos_texts_free(texts: *mut eidos_texts) {
     // SAFETY: promised by the caller.
     run(|| unsafe { eidos_texts::free(texts) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        // SAFETY: the defaults have no strings.
+        assert_eq!(unsafe { eidos_texts_options::DEFAULT.to_rust() }.unwrap(), TextReaderOptions::default());
+    }
 }

@@ -407,6 +407,35 @@ static void a_handle_of_another_type_is_an_error(void)
     CHECK(eidos_explainer_concept_count(explainer) == CONCEPTS);
 }
 
+/* Init writes the values that a call without options works with, and none of them stands for another one. */
+static void init_writes_the_defaults(void)
+{
+    eidos_activations_options collect;
+    eidos_logits_options logits;
+    eidos_ica_options ica;
+    eidos_top_inputs_options top;
+    eidos_texts_options texts;
+    eidos_chat_options chat;
+    eidos_llm_labels_options labels;
+    CHECK(eidos_activations_options_init(&collect, sizeof collect) == EIDOS_OK);
+    CHECK(collect.granularity == EIDOS_GRANULARITY_WORD && collect.aggregation == EIDOS_AGGREGATION_MEAN);
+    CHECK(collect.batch_tokens == 512 && collect.memory_limit == 4ull << 30 && collect.shard_bytes == 256ull << 20);
+    CHECK(collect.word_rule == EIDOS_WORD_RULE_AUTO && collect.threads == 0);
+    CHECK(eidos_logits_options_init(&logits, sizeof logits) == EIDOS_OK && logits.memory_limit == 4ull << 30);
+    CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
+    CHECK(ica.algorithm == EIDOS_ICA_PARALLEL && ica.contrast == EIDOS_CONTRAST_LOGCOSH && ica.alpha == 1.0);
+    CHECK(ica.tolerance == 1e-4 && ica.max_iterations == 200 && ica.seed == 0 && ica.canonical_signs == 1);
+    CHECK(eidos_top_inputs_options_init(&top, sizeof top) == EIDOS_OK && top.k == 5);
+    CHECK(eidos_texts_options_init(&texts, sizeof texts) == EIDOS_OK && texts.most_texts == UINT64_MAX);
+    CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK);
+    CHECK(chat.max_tokens == 1024 && chat.timeout_seconds == 120 && chat.retries == 4 && chat.parallel_requests == 4);
+    CHECK(chat.temperature == 0 && chat.request_budget == UINT64_MAX && chat.token_budget == UINT64_MAX);
+    CHECK(eidos_llm_labels_options_init(&labels, sizeof labels) == EIDOS_OK);
+    CHECK(labels.sampling == EIDOS_SAMPLING_TOP && labels.example_count == 30 && labels.context == 10);
+    CHECK(labels.quantile_count == 5 && labels.score_passages == 0 && labels.score_passages_per_request == 10);
+    CHECK(labels.score_threshold == 0.5);
+}
+
 static void wrong_text_and_numbers_are_errors(void)
 {
     const char *not_utf8[] = {"caf\xe9"};
@@ -430,6 +459,15 @@ static void wrong_text_and_numbers_are_errors(void)
     ica.concept_count = 2;
     ica.contrast = 99;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
+    ica.contrast = EIDOS_CONTRAST_LOGCOSH;
+    ica.alpha = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
+    ica.alpha = 1;
+    ica.tolerance = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
+    ica.tolerance = 1;
+    ica.max_iterations = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
     eidos_top_inputs_options_init(&top, sizeof top);
     top.k = 0;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_interpret_top_inputs(explainer, activations, &top, NULL, &found, &err));
@@ -440,7 +478,12 @@ static void wrong_text_and_numbers_are_errors(void)
     eidos_activations_options_init(&options, sizeof options);
     options.granularity = 77;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
-    options.granularity = 0;
+    options.granularity = 0; /* no value stands for another one */
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    eidos_activations_options_init(&options, sizeof options);
+    options.batch_tokens = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    options.batch_tokens = 1;
     options.folder = "";
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_save(activations, "", NULL, &err));
@@ -753,6 +796,14 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
                 eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &err));
     chat.model = "own";
+    options.example_count = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
+                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &err));
+    options.example_count = 30;
+    chat.request_budget = 0;
+    CHECK_FAILS(EIDOS_BUDGET_EXHAUSTED,
+                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &err));
+    chat.request_budget = UINT64_MAX;
     options.dry_run = 1;
     CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
     CHECK(own.asked == 0 && !eidos_interpretation_label(labelled, 0, 0, NULL));
@@ -870,6 +921,9 @@ static void texts_are_read_from_files(const char *folder)
     CHECK(strcmp(eidos_error_detail_key(error, 1, NULL), "line") == 0 && *eidos_error_detail_value(error, 1, NULL) == '2');
     eidos_error_free(error);
     options.most_texts = 0;
+    CHECK(eidos_texts_read(path, &options, NULL, &texts, NULL) == EIDOS_OK && eidos_texts_count(texts) == 0);
+    eidos_texts_free(texts);
+    options.most_texts = UINT64_MAX;
     options.field = "sentence";
     CHECK_FAILS(EIDOS_INVALID_FILE, eidos_texts_read(path, &options, NULL, &texts, &err));
     options.format = 9;
@@ -899,6 +953,7 @@ int main(int argc, char **argv)
     logits_go_on_from_rows();
     texts_can_be_token_ids();
     a_handle_of_another_type_is_an_error();
+    init_writes_the_defaults();
     wrong_text_and_numbers_are_errors();
     many_threads_read_the_same_handles();
     cancelling_is_honoured_at_every_stage();

@@ -54,7 +54,7 @@ test('all components explain everything, whatever the options', async () => {
     {},
     { algorithm: 'deflation', contrast: 'exp' },
     { contrast: 'cube', tolerance: 1e-3, maxIterations: 100 },
-    { alpha: 1.5, seed: 7, rawSigns: true, threads: 1 },
+    { alpha: 1.5, seed: 7, canonicalSigns: false, threads: 1 },
   ]) {
     const fitted = await Explainer.fitIca(ownActivations(500, 4), { conceptCount: 4, ...options });
     const decoded = await fitted.decode(await fitted.encode(rows));

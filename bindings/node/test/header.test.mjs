@@ -55,3 +55,15 @@ test('statuses and stages are those of the library', () => {
   assert.equal(native().eidos_status_name(Object.keys(statuses).length), 'unknown');
   assert.equal(native().eidos_stage_name(Object.keys(stages).length), 'unknown');
 });
+
+test('options that are not given are those that the library sets, which are what the description says', () => {
+  const api = JSON.parse(readFileSync(path.join(repository, 'include/eidos.api.json'), 'utf8'));
+  const translators = require('../dist/generated/options.js');
+  for (const { name, fields } of api.structs.filter(({ options }) => options)) {
+    const translate = translators[name.slice('eidos_'.length).replace(/_(.)/g, (_, letter) => letter.toUpperCase())];
+    const struct = translate({});
+    for (const field of fields.filter((field) => field.default !== undefined)) {
+      assert.equal(Number(struct[field.name]), field.default, `${name}.${field.name}`);
+    }
+  }
+});

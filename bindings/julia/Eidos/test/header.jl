@@ -38,3 +38,15 @@ end
         @test all(field -> occursin("`$field", text), keys(docs))
     end
 end
+
+@testset "defaults" begin
+    # What keywords say is what the library sets.
+    fields(options) = [getfield(options.fields, name) for name in fieldnames(typeof(options.fields))]
+    for (name, _) in pairs(LibEidos.LAYOUT)
+        endswith(String(name), "_options") || continue
+        keywords = getfield(Eidos, Symbol(replace(String(name), r"^eidos_" => "")))
+        @test fields(keywords()) == fields(Eidos.Options{getfield(LibEidos, name)}())
+    end
+    @test Eidos.ica_options().fields.tolerance == 1e-4
+    @test Eidos.chat_options().fields.token_budget == typemax(UInt64)
+end

@@ -4,7 +4,7 @@
 import * as c from '../ctypes';
 
 /** The binary interface that this package speaks: `EIDOS_ABI_VERSION` of `eidos.h`. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** The words of `Status`, with their numbers in `eidos.h`. */
 export const statuses = {
@@ -361,7 +361,7 @@ export interface IcaOptionsStruct {
   tolerance: number;
   max_iterations: number;
   seed: number;
-  raw_signs: number;
+  canonical_signs: number;
   threads: number;
 }
 
@@ -492,7 +492,7 @@ export const structs = {
     tolerance: 'double',
     max_iterations: 'uint32_t',
     seed: 'uint32_t',
-    raw_signs: 'uint32_t',
+    canonical_signs: 'uint32_t',
     threads: 'uint32_t',
   }),
   eidos_top_inputs_options: c.struct<TopInputsOptionsStruct>({
