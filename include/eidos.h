@@ -693,23 +693,26 @@ void eidos_split_model_free(eidos_split_model *model);
 typedef struct eidos_activations eidos_activations;
 
 /**
- * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, and may be NULL.
+ * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row: `unit_text_count` is the row
+ * count, or 0 for rows without names.
  */
 eidos_status eidos_activations_from_rows(const float *rows,
                                          size_t row_count,
                                          size_t column_count,
                                          const char *const *unit_texts,
+                                         size_t unit_text_count,
                                          eidos_activations **out,
                                          eidos_error **err);
 
 /**
  * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
  * copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to
- * the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row, and
- * may be NULL.
+ * the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row:
+ * `unit_text_count` is the row count, or 0 for rows without names.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
                                            const char *const *unit_texts,
+                                           size_t unit_text_count,
                                            eidos_activations **out,
                                            eidos_error **err);
 
@@ -781,13 +784,25 @@ const char *eidos_activations_split_point(const eidos_activations *activations, 
 
 /**
  * A view of `count` rows from row `first`, row-major, without a copy, valid until the activations are freed. Rows that lie
- * in two shards on disk cannot be one view: an error whose detail `available_rows` says how many from `first` can.
+ * in two shards on disk cannot be one view: see `eidos_activations_run`.
  */
 eidos_status eidos_activations_rows(const eidos_activations *activations,
                                     size_t first,
                                     size_t count,
                                     const float **out,
                                     eidos_error **err);
+
+/**
+ * The rows from row `first` on that lie in one piece of memory, at least one: `rows` receives a view of them, row-major, without
+ * a copy, valid until the activations are freed, and `count` how many they are. In memory these are all rows from `first` on; on
+ * disk, those up to the end of a shard. To see all rows, go on at `first + count` until that is the row count. A row that is not
+ * there is an error.
+ */
+eidos_status eidos_activations_run(const eidos_activations *activations,
+                                   size_t first,
+                                   const float **rows,
+                                   size_t *count,
+                                   eidos_error **err);
 
 /**
  * Copies `count` rows from row `first` to `out`, row-major, wherever they lie. `out_len` is the number of values that `out`
@@ -1160,13 +1175,14 @@ const char *eidos_split_model_token_string(const eidos_split_model *model,
  * The activations of texts that are token ids already, at each split point, as `eidos_split_model_activations` gives them with
  * `EIDOS_GRANULARITY_ALL_TOKENS`, whatever granularity `options` name. The model reads these ids and no others: no special
  * token is added, and more than it was made for are an error. `ids` are those of all sequences, one after the other, and
- * `id_counts` says how many each has.
+ * `lengths` says how many each sequence has: `id_count` in all, or it is an error.
  *
  * The units are the vocabulary's own strings. `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_activations_of_token_ids(const eidos_split_model *model,
                                                         const uint32_t *ids,
-                                                        const size_t *id_counts,
+                                                        size_t id_count,
+                                                        const size_t *lengths,
                                                         size_t sequence_count,
                                                         const eidos_activations_options *options,
                                                         const eidos_control *control,
@@ -1175,12 +1191,13 @@ eidos_status eidos_split_model_activations_of_token_ids(const eidos_split_model 
                                                         eidos_error **err);
 
 /**
- * The logits of texts that are token ids already, as `eidos_split_model_logits` gives them; `ids` and `id_counts` as for
+ * The logits of texts that are token ids already, as `eidos_split_model_logits` gives them; `ids` and `lengths` as for
  * `eidos_split_model_activations_of_token_ids`. `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_logits_of_token_ids(const eidos_split_model *model,
                                                    const uint32_t *ids,
-                                                   const size_t *id_counts,
+                                                   size_t id_count,
+                                                   const size_t *lengths,
                                                    size_t sequence_count,
                                                    const eidos_logits_options *options,
                                                    const eidos_control *control,

@@ -55,7 +55,7 @@ int main(void)
     ica.concept_count = SOURCES;
     eidos_top_inputs_options_init(&top, sizeof top);
     top.k = INPUTS;
-    failed = eidos_activations_from_rows(rows, ROWS, COLUMNS, units, &activations, &error) ||
+    failed = eidos_activations_from_rows(rows, ROWS, COLUMNS, units, ROWS, &activations, &error) ||
              eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
              eidos_explainer_fit_report(explainer, &report, &error) ||
              eidos_interpret_top_inputs(explainer, activations, &top, NULL, &meaning, &error) ||

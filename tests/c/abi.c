@@ -99,7 +99,7 @@ static void null_is_an_error_for_each_pointer(void)
     const float *view = NULL;
     const char *const texts[] = {"a", NULL};
     const uint32_t id = 7;
-    const size_t one = 1, huge[] = {(size_t)-1, 2};
+    const size_t one = 1, huge[] = {(size_t)-1, 2}, two = 2;
     size_t size = 0;
     const eidos_status wrong = EIDOS_INVALID_ARGUMENT;
 
@@ -134,27 +134,37 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_split_model_tokens(NULL, "a", NULL, NULL, NULL, 0, &size, &err));
     CHECK_FAILS(wrong, eidos_split_model_tokens(model, NULL, NULL, NULL, NULL, 0, &size, &err));
     CHECK_FAILS(wrong, eidos_split_model_tokens(model, "a", NULL, NULL, NULL, 0, NULL, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(NULL, &id, &one, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, NULL, &one, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, NULL, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 0, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 1, NULL, NULL, NULL, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 1, NULL, NULL, &no_activations, 2, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, huge, 2, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(NULL, &id, &one, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, NULL, &one, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, NULL, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, &one, 1, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_dlpack(NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(NULL, &id, 1, &one, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, NULL, 1, &one, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, NULL, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 0, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, &no_activations, 2, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, huge, 2, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &two, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, &two, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, NULL, 0, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(NULL, &id, 1, &one, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, NULL, 1, &one, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, NULL, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, 0, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, 0, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, 0, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, NULL, 0, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, NULL, 1, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, texts, 2, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_dlpack(NULL, NULL, 0, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_to_dlpack(NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_to_dlpack(activations, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_rows(NULL, 0, 1, &view, &err));
     CHECK_FAILS(wrong, eidos_activations_rows(activations, 0, 1, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_rows(activations, (size_t)-1, 2, &view, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(NULL, 0, &view, &size, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(activations, 0, NULL, &size, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(activations, 0, &view, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(activations, eidos_activations_row_count(activations), &view, &size, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(activations, (size_t)-1, &view, &size, &err));
     CHECK_FAILS(wrong, eidos_activations_copy_rows(NULL, 0, 1, &value, 1, &err));
     CHECK_FAILS(wrong, eidos_activations_copy_rows(activations, 0, 1, NULL, 1, &err));
     CHECK_FAILS(wrong, eidos_activations_copy_rows(activations, 0, 1, &value, 1, &err));
@@ -311,7 +321,7 @@ static void logits_go_on_from_rows(void)
                                                                           NULL, &nothing, &err));
     CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, SPLIT, rows, TEXTS, TEXT_COUNT - 1, NULL, NULL,
                                                                           &nothing, &err));
-    CHECK(eidos_activations_from_rows(copy, count, width, NULL, &own, &error) == EIDOS_OK);
+    CHECK(eidos_activations_from_rows(copy, count, width, NULL, 0, &own, &error) == EIDOS_OK);
     CHECK(eidos_split_model_logits_from_activations(whole, "model.layers.1", own, TEXTS, TEXT_COUNT, NULL, NULL, &changed,
                                                     &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(changed, 0, count, &after, &error) == EIDOS_OK && memcmp(before, after, bytes));
@@ -375,7 +385,7 @@ static void texts_can_be_token_ids(void)
     CHECK(length == 0 && !eidos_split_model_token_string(whole, UINT32_MAX, NULL));
 
     CHECK(eidos_split_model_activations(whole, &text, 1, &all, NULL, &expected, 1, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_activations_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, 1, &error) == EIDOS_OK);
     CHECK(eidos_activations_granularity(found) == EIDOS_GRANULARITY_ALL_TOKENS && eidos_activations_text_count(found) == 0);
     CHECK(eidos_activations_rows(expected, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(found, 0, count, &after, &error) == EIDOS_OK);
@@ -385,16 +395,44 @@ static void texts_can_be_token_ids(void)
     eidos_activations_free(expected);
     eidos_activations_free(found);
     CHECK(eidos_split_model_logits(whole, &text, 1, NULL, NULL, &expected, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_logits_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(expected, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(found, 0, count, &after, &error) == EIDOS_OK);
     CHECK(!memcmp(before, after, count * eidos_activations_column_count(found) * sizeof *before));
     ids[1] = 6000;
-    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, &err));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, &err));
     CHECK(!error);
     eidos_activations_free(expected);
     eidos_activations_free(found);
     eidos_split_model_free(whole);
+}
+
+/* Rows in several shards are seen run by run, and are those that memory has. */
+static void rows_are_seen_in_runs(const char *folder)
+{
+    eidos_activations_options options;
+    eidos_activations *shards = NULL;
+    eidos_error *error = NULL;
+    const float *rows = NULL, *run = NULL;
+    const size_t width = eidos_activations_column_count(activations), row_count = eidos_activations_row_count(activations);
+    size_t first = 0, count = 0, runs = 0;
+    char path[1024];
+
+    CHECK(eidos_activations_run(activations, 0, &rows, &count, &error) == EIDOS_OK && count == row_count);
+    CHECK(eidos_activations_run(activations, 3, &run, &count, &error) == EIDOS_OK && count == row_count - 3);
+    CHECK(run == rows + 3 * width);
+    snprintf(path, sizeof path, "%s/shards", folder);
+    CHECK(eidos_activations_options_init(&options, sizeof options) == EIDOS_OK);
+    options.folder = path;
+    options.shard_bytes = 1 << 14;
+    CHECK(eidos_split_model_activations(model, TEXTS, TEXT_COUNT, &options, NULL, &shards, 1, &error) == EIDOS_OK);
+    for (first = 0; first < row_count && eidos_activations_run(shards, first, &run, &count, &error) == EIDOS_OK; runs++) {
+        CHECK(count > 0 && !memcmp(run, rows + first * width, count * width * sizeof *run));
+        first += count;
+    }
+    CHECK(first == row_count && runs > 2 && !error);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_rows(shards, 0, row_count, &run, &err));
+    eidos_activations_free(shards);
 }
 
 static void a_handle_of_another_type_is_an_error(void)
@@ -668,26 +706,27 @@ static void tensors_travel_without_a_copy(void)
     eidos_error *error = NULL;
 
     given.tensor.strides = strides; /* column by column */
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.strides = NULL;
     given.tensor.bits = 64;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.bits = 32;
     given.tensor.device_type = 2;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.device_type = 1;
     given.version.major = 2;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.version.major = 1;
     given.tensor.data = NULL;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.byte_offset = 4;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.byte_offset = 0;
     given.tensor.data = values;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, TEXTS, 2, &rows, &err)); /* for 3 rows */
     CHECK(deleted == 0 && !rows);
 
-    CHECK(eidos_activations_from_dlpack(&given, NULL, &rows, &error) == EIDOS_OK);
+    CHECK(eidos_activations_from_dlpack(&given, NULL, 0, &rows, &error) == EIDOS_OK);
     CHECK(eidos_activations_row_count(rows) == 3 && eidos_activations_column_count(rows) == 2);
     CHECK(eidos_activations_rows(rows, 0, 3, &view, NULL) == EIDOS_OK && view == values);
     CHECK(eidos_activations_to_dlpack(rows, &taken, &error) == EIDOS_OK);
@@ -952,6 +991,7 @@ int main(int argc, char **argv)
     null_is_an_error_for_each_pointer();
     logits_go_on_from_rows();
     texts_can_be_token_ids();
+    rows_are_seen_in_runs(argv[1]);
     a_handle_of_another_type_is_an_error();
     init_writes_the_defaults();
     wrong_text_and_numbers_are_errors();

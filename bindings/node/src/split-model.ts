@@ -253,12 +253,12 @@ export class SplitModel extends Handle {
    */
   async activationsOfTokenIds(sequences: TokenIds, options: ActivationsOptions = {}): Promise<Activations[]> {
     const model = this.#pointer;
-    const { ids, counts } = tokenIdsForC(sequences);
+    const { ids, lengths } = tokenIdsForC(sequences);
     const struct = activationsOptions(options);
     return this.#collect(options, (control, result, error) =>
       callOnPool(
         native().eidos_split_model_activations_of_token_ids,
-        model, ids, counts, counts.length, struct, control, result, result.length, error,
+        model, ids, ids.length, lengths, lengths.length, struct, control, result, result.length, error,
       ),
     );
   }
@@ -266,11 +266,11 @@ export class SplitModel extends Handle {
   /** The logits of texts that are token ids already, as `logits()` gives them. */
   async logitsOfTokenIds(sequences: TokenIds, options: LogitsOptions = {}): Promise<Activations> {
     const model = this.#pointer;
-    const { ids, counts } = tokenIdsForC(sequences);
+    const { ids, lengths } = tokenIdsForC(sequences);
     const struct = logitsOptions(options);
     return this.#toHead(options, (control, result, error) =>
       callOnPool(
-        native().eidos_split_model_logits_of_token_ids, model, ids, counts, counts.length, struct, control, result, error,
+        native().eidos_split_model_logits_of_token_ids, model, ids, ids.length, lengths, lengths.length, struct, control, result, error,
       ),
     );
   }
@@ -333,7 +333,7 @@ function utf16Places(value: string): Uint32Array {
 }
 
 /** Token ids as C takes them: all of them, and how many each sequence has. */
-function tokenIdsForC(sequences: unknown): { ids: Uint32Array; counts: BigUint64Array } {
+function tokenIdsForC(sequences: unknown): { ids: Uint32Array; lengths: BigUint64Array } {
   if (!Array.isArray(sequences)) throw new TypeError('sequences must be an array of arrays of token ids');
   const checked = Array.from(sequences, (sequence, position) => {
     const name = `sequences[${position}]`;
@@ -347,7 +347,7 @@ function tokenIdsForC(sequences: unknown): { ids: Uint32Array; counts: BigUint64
     ids.set(sequence, first);
     first += sequence.length;
   }
-  return { ids, counts: BigUint64Array.from(checked, (sequence) => BigInt(sequence.length)) };
+  return { ids, lengths: BigUint64Array.from(checked, (sequence) => BigInt(sequence.length)) };
 }
 
 function splitPointsOf(value: unknown): string[] {

@@ -60,11 +60,11 @@ struct FlatTokenIds {
     {
         for (const auto &sequence : sequences) {
             ids.insert(ids.end(), sequence.begin(), sequence.end());
-            counts.push_back(sequence.size());
+            lengths.push_back(sequence.size());
         }
     }
     std::vector<std::uint32_t> ids;
-    std::vector<std::size_t> counts;
+    std::vector<std::size_t> lengths;
 };
 
 } // namespace detail
@@ -208,8 +208,8 @@ public:
     {
         const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
-        return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.counts.data(),
-                       flat.counts.size(), &c_options);
+        return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.ids.size(),
+                       flat.lengths.data(), flat.lengths.size(), &c_options);
     }
 
     /// The logits of texts that are token ids already, as logits() gives them.
@@ -218,8 +218,8 @@ public:
     {
         const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
-        return control.create<Activations>(eidos_split_model_logits_of_token_ids, handle(), flat.ids.data(),
-                                           flat.counts.data(), flat.counts.size(), &c_options);
+        return control.create<Activations>(eidos_split_model_logits_of_token_ids, handle(), flat.ids.data(), flat.ids.size(),
+                                           flat.lengths.data(), flat.lengths.size(), &c_options);
     }
 
     /// How many columns the logits have: ids of the vocabulary, or labels of a classifier. 0 without a head.

@@ -607,8 +607,10 @@ export const signatures = {
   eidos_split_model_width: c.signature(c.size, c.address, c.size),
   eidos_split_model_free: c.signature(c.nothing, c.nullable),
 
-  eidos_activations_from_rows: c.signature(c.i32, c.floats, c.size, c.size, c.texts, c.addressOut, c.addressOut),
-  eidos_activations_from_dlpack: c.signature(c.i32, c.address, c.texts, c.addressOut, c.addressOut),
+  eidos_activations_from_rows: c.signature(
+    c.i32, c.floats, c.size, c.size, c.texts, c.size, c.addressOut, c.addressOut,
+  ),
+  eidos_activations_from_dlpack: c.signature(c.i32, c.address, c.texts, c.size, c.addressOut, c.addressOut),
   eidos_activations_to_dlpack: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_activations_row_count: c.signature(c.size, c.address),
   eidos_activations_column_count: c.signature(c.size, c.address),
@@ -622,6 +624,7 @@ export const signatures = {
   eidos_activations_model: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_activations_split_point: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_activations_rows: c.signature(c.i32, c.address, c.size, c.size, c.addressOut, c.addressOut),
+  eidos_activations_run: c.signature(c.i32, c.address, c.size, c.addressOut, c.sizeOut, c.addressOut),
   eidos_activations_copy_rows: c.signature(c.i32, c.address, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_activations_unit: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_activations_unit_span: c.signature(c.i32, c.address, c.size, c.sizeOut, c.sizeOut, c.sizeOut, c.addressOut),
@@ -657,10 +660,10 @@ export const signatures = {
   ),
   eidos_split_model_token_string: c.signature(c.nullable, c.address, c.u32, c.sizeOut),
   eidos_split_model_activations_of_token_ids: c.signature(
-    c.i32, c.address, c.integers, c.sizes, c.size, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+    c.i32, c.address, c.integers, c.size, c.sizes, c.size, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
   ),
   eidos_split_model_logits_of_token_ids: c.signature(
-    c.i32, c.address, c.integers, c.sizes, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
+    c.i32, c.address, c.integers, c.size, c.sizes, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
 
   eidos_explainer_concept_count: c.signature(c.size, c.address),
