@@ -642,6 +642,29 @@ eidos_status eidos_split_model_load(const char *id_or_path,
 const char *eidos_split_model_name(const eidos_split_model *model, size_t *len);
 
 /**
+ * The family of the model, as `model_type` of its configuration names it (`eurobert`). Borrowed from the model; `len` may be
+ * NULL.
+ */
+const char *eidos_split_model_family(const eidos_split_model *model,
+                                     size_t *len);
+
+/**
+ * How many token ids the model knows.
+ */
+size_t eidos_split_model_vocabulary_size(const eidos_split_model *model);
+
+/**
+ * How many tokens of a text the model was made for, special ones included. Texts are read as far as that.
+ */
+size_t eidos_split_model_max_positions(const eidos_split_model *model);
+
+/**
+ * How many bytes of memory the weights take that were loaded: those up to the last split point, or all of a `whole` model. 0
+ * without split points.
+ */
+size_t eidos_split_model_weight_bytes(const eidos_split_model *model);
+
+/**
  * How many modules the model has, in the order in which PyTorch's `named_modules()` lists them.
  */
 size_t eidos_split_model_module_count(const eidos_split_model *model);
@@ -1257,6 +1280,13 @@ const char *eidos_explainer_model(const eidos_explainer *explainer, size_t *len)
  */
 const char *eidos_explainer_split_point(const eidos_explainer *explainer,
                                         size_t *len);
+
+/**
+ * The options of the fit as a JSON object, with the names that the method's options have in Rust (`{"concept_count": 20, ...}`).
+ * Borrowed from the explainer; `len` may be NULL.
+ */
+const char *eidos_explainer_options(const eidos_explainer *explainer,
+                                    size_t *len);
 
 /**
  * How the fit ended.

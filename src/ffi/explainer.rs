@@ -21,7 +21,7 @@ pub struct eidos_explainer {
     _opaque: [u8; 0],
 }
 
-/// An explainer with its strings as C borrows them: the model, the split point, the method.
+/// An explainer with its strings as C borrows them: the model, the split point, the method, the options.
 pub struct ExplainerValue {
     pub(super) explainer: Explainer,
     strings: StringTable,
@@ -31,6 +31,7 @@ impl From<Explainer> for ExplainerValue {
     fn from(explainer: Explainer) -> Self {
         let mut strings = origin(explainer.provenance());
         strings.push(explainer.method());
+        strings.push(&explainer.options().to_string());
         Self { explainer, strings }
     }
 }
@@ -103,6 +104,17 @@ pub unsafe extern "C" fn eidos_explainer_split_point(
 ) -> *const c_char {
     // SAFETY: promised by the caller.
     unsafe { string(explainer, 1, len) }
+}
+
+/// The options of the fit as a JSON object, with the names that the method's options have in Rust (`{"concept_count": 20, ...}`).
+/// Borrowed from the explainer; `len` may be NULL.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_options(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(explainer, 3, len) }
 }
 
 /// How the fit ended.

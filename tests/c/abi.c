@@ -241,6 +241,8 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_split_model_name(NULL, NULL) && !eidos_split_model_module_path(NULL, 0, NULL));
     CHECK(!eidos_split_model_module_kind(NULL, 0, NULL) && !eidos_split_model_split_point(NULL, 0, NULL));
     CHECK(eidos_split_model_module_count(NULL) == 0 && eidos_split_model_module_can_split(NULL, 0) == 0);
+    CHECK(!eidos_split_model_family(NULL, NULL) && eidos_split_model_vocabulary_size(NULL) == 0);
+    CHECK(eidos_split_model_max_positions(NULL) == 0 && eidos_split_model_weight_bytes(NULL) == 0);
     CHECK(eidos_split_model_split_point_count(NULL) == 0 && eidos_split_model_width(NULL, 0) == 0);
     CHECK(eidos_split_model_logit_count(NULL) == 0 && !eidos_split_model_logit_name(NULL, 0, NULL));
     CHECK(!eidos_split_model_token_string(NULL, 0, NULL));
@@ -251,6 +253,7 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_activations_text(NULL, 0, NULL) && !eidos_activations_model(NULL, NULL));
     CHECK(!eidos_activations_split_point(NULL, NULL) && !eidos_explainer_dictionary(NULL, NULL));
     CHECK(eidos_explainer_concept_count(NULL) == 0 && eidos_explainer_input_width(NULL) == 0);
+    CHECK(!eidos_explainer_options(NULL, &size) && size == 0);
     CHECK(!eidos_explainer_method(NULL, NULL) && !eidos_explainer_model(NULL, NULL));
     CHECK(!eidos_explainer_split_point(NULL, NULL) && eidos_interpretation_concept_count(NULL) == 0);
     CHECK(eidos_interpretation_size(NULL, 0, 0) == 0 && !eidos_interpretation_input(NULL, 0, 0, 0, NULL));
@@ -405,6 +408,21 @@ static void texts_can_be_token_ids(void)
     eidos_activations_free(expected);
     eidos_activations_free(found);
     eidos_split_model_free(whole);
+}
+
+/* What a model and a fit are, without the files that they came from. */
+static void models_and_explainers_say_what_they_are(void)
+{
+    eidos_split_model *tree = NULL;
+    size_t len = 0;
+    CHECK(!strcmp(eidos_split_model_family(model, &len), "eurobert") && len == 8);
+    CHECK(eidos_split_model_vocabulary_size(model) == 6000 && eidos_split_model_max_positions(model) == 512);
+    CHECK(eidos_split_model_weight_bytes(model) > 1000000);
+    CHECK(eidos_split_model_load("eidos:demo", NULL, 0, NULL, NULL, &tree, NULL) == EIDOS_OK);
+    CHECK(eidos_split_model_weight_bytes(tree) == 0 && eidos_split_model_vocabulary_size(tree) == 6000);
+    eidos_split_model_free(tree);
+    CHECK(strstr(eidos_explainer_options(explainer, &len), "\"concept_count\":4,") && len > 20);
+    CHECK(strlen(eidos_explainer_options(explainer, NULL)) == len);
 }
 
 /* Rows in several shards are seen run by run, and are those that memory has. */
@@ -991,6 +1009,7 @@ int main(int argc, char **argv)
     null_is_an_error_for_each_pointer();
     logits_go_on_from_rows();
     texts_can_be_token_ids();
+    models_and_explainers_say_what_they_are();
     rows_are_seen_in_runs(argv[1]);
     a_handle_of_another_type_is_an_error();
     init_writes_the_defaults();

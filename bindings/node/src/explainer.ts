@@ -78,6 +78,11 @@ export class Explainer extends Handle {
     return readText((length) => native().eidos_explainer_method(this.#pointer, length)) ?? '';
   }
 
+  /** The options of the fit, with the names that they have in Rust: `{ concept_count: 20, ... }`. */
+  get options(): Record<string, unknown> {
+    return JSON.parse(readText((length) => native().eidos_explainer_options(this.#pointer, length)) ?? '{}');
+  }
+
   /** The id or folder of the model that the activations came from; empty for one's own rows. */
   get model(): string {
     return readText((length) => native().eidos_explainer_model(this.#pointer, length)) ?? '';

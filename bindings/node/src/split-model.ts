@@ -77,6 +77,26 @@ export class SplitModel extends Handle {
     return readText((length) => native().eidos_split_model_name(this.#pointer, length)) ?? '';
   }
 
+  /** The family of the model, as `model_type` of its configuration names it (`eurobert`). */
+  get family(): string {
+    return readText((length) => native().eidos_split_model_family(this.#pointer, length)) ?? '';
+  }
+
+  /** How many token ids the model knows. */
+  get vocabularySize(): number {
+    return native().eidos_split_model_vocabulary_size(this.#pointer);
+  }
+
+  /** How many tokens of a text the model was made for, special ones included. Texts are read as far as that. */
+  get maxPositions(): number {
+    return native().eidos_split_model_max_positions(this.#pointer);
+  }
+
+  /** How many bytes of memory the weights take that were loaded. */
+  get weightBytes(): number {
+    return native().eidos_split_model_weight_bytes(this.#pointer);
+  }
+
   /** The modules of the model, in the order in which PyTorch's `named_modules()` lists them. */
   get modules(): readonly Module[] {
     const pointer = this.#pointer;

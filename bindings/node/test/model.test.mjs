@@ -45,6 +45,10 @@ test('a model from a folder', async () => {
     network: 'offline',
     copy: true,
   });
+  assert.equal(model.family, 'eurobert');
+  assert.equal(model.vocabularySize, 6000);
+  assert.equal(model.maxPositions, 512);
+  assert.ok(model.weightBytes > 1_000_000);
   const [[fromFolder], [embedded]] = await Promise.all([model.activations(texts), (await loadDemo()).activations(texts)]);
   assert.deepEqual(fromFolder.rows(), embedded.rows());
 });

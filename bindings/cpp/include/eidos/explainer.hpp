@@ -49,6 +49,9 @@ public:
     /// The method that found the concepts (`ica`).
     [[nodiscard]] std::string method() const { return detail::text(eidos_explainer_method, handle()); }
 
+    /// The options of the fit as a JSON object (`{"concept_count": 20, ...}`).
+    [[nodiscard]] std::string options() const { return detail::text(eidos_explainer_options, handle()); }
+
     /// The id or folder of the model that the activations came from; empty for rows of your own.
     [[nodiscard]] std::string model() const { return detail::text(eidos_explainer_model, handle()); }
 

@@ -93,6 +93,18 @@ public:
     /// The id or folder that the model was loaded by.
     [[nodiscard]] std::string name() const { return detail::text(eidos_split_model_name, handle()); }
 
+    /// The family of the model, as `model_type` of its configuration names it (`eurobert`).
+    [[nodiscard]] std::string family() const { return detail::text(eidos_split_model_family, handle()); }
+
+    /// How many token ids the model knows.
+    [[nodiscard]] std::size_t vocabulary_size() const { return eidos_split_model_vocabulary_size(handle()); }
+
+    /// How many tokens of a text the model was made for, special ones included. Texts are read as far as that.
+    [[nodiscard]] std::size_t max_positions() const { return eidos_split_model_max_positions(handle()); }
+
+    /// How many bytes of memory the weights take that were loaded.
+    [[nodiscard]] std::size_t weight_bytes() const { return eidos_split_model_weight_bytes(handle()); }
+
     /// The modules, in the order in which PyTorch's `named_modules()` lists them.
     [[nodiscard]] std::vector<Module> modules() const
     {

@@ -316,6 +316,10 @@ const LAYOUT = (
 @c eidos_load_options_init(options::Ptr{eidos_load_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_load(id_or_path::Cstring, split_points::Ptr{Cstring}, split_point_count::Csize_t, options::Ptr{eidos_load_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_name(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_family(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_vocabulary_size(model::Ptr{eidos_split_model})::Csize_t
+@c eidos_split_model_max_positions(model::Ptr{eidos_split_model})::Csize_t
+@c eidos_split_model_weight_bytes(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_module_count(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_module_path(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_module_kind(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
@@ -381,6 +385,7 @@ const LAYOUT = (
 @c eidos_explainer_method(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_model(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_split_point(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
+@c eidos_explainer_options(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_fit_report(explainer::Ptr{eidos_explainer}, out::Ptr{eidos_fit_report}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_encode(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_decode(explainer::Ptr{eidos_explainer}, codes::Ptr{Cfloat}, row_count::Csize_t, concept_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
