@@ -31,8 +31,10 @@
  * the count is 0.
  *
  * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
- * nothing. What a handle needs of another one it keeps alive by itself. A handle of a wrong type is EIDOS_INVALID_HANDLE
- * (or NULL or 0 from a call without a status).
+ * nothing. What a handle needs of another one it keeps alive by itself. A handle is a number that looks like a pointer: what it
+ * would point to is never read. So one that was freed, one of another type and what never was a handle are EIDOS_INVALID_HANDLE
+ * (or NULL or 0 from a call without a status), and freeing them does nothing; only to free one while another thread uses it is
+ * undefined. Tools that look for leaked memory do not see handles: eidos_debug_live_handles counts them.
  *
  * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
  * on the calling thread and on threads of their own, which end before the call returns.
@@ -1916,7 +1918,7 @@ eidos_status eidos_interpretation_label_usage(const eidos_interpretation *interp
                                               eidos_label_usage *out,
                                               eidos_error **err);
 
-/* --- Opaque handles: a boxed value behind a tag that says its type ------------------------------------------------- */
+/* --- Opaque handles: numbers, which a table leads to the values ---------------------------------------------------- */
 
 /**
  * The number of handles that were made and not yet freed, of all types, in this process. For leak checks: it is 0 at

@@ -456,11 +456,42 @@ static void rows_are_seen_in_runs(const char *folder)
 static void a_handle_of_another_type_is_an_error(void)
 {
     const eidos_activations *not_activations = (const eidos_activations *)(const void *)explainer;
+    const eidos_activations *no_handle = (const eidos_activations *)(const void *)TEXTS;
     const float *view = NULL;
     CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(not_activations, 0, 1, &view, &err));
-    CHECK(eidos_activations_row_count(not_activations) == 0);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(no_handle, 0, 1, &view, &err));
+    CHECK(eidos_activations_row_count(not_activations) == 0 && eidos_activations_row_count(no_handle) == 0);
     eidos_activations_free((eidos_activations *)(void *)explainer); /* leaves it alone */
     CHECK(eidos_explainer_concept_count(explainer) == CONCEPTS);
+}
+
+/* Of a freed handle nothing is read, whatever has its place since: the call says so. */
+static void a_freed_handle_is_an_error(void)
+{
+    const float values[] = {1, 2, 3, 4};
+    const float *view = NULL;
+    const size_t live = eidos_debug_live_handles();
+    eidos_activations *freed = NULL, *others[100], *result = NULL;
+    eidos_control *control = NULL;
+    size_t index;
+    CHECK(eidos_activations_from_rows(values, 2, 2, NULL, 0, &freed, NULL) == EIDOS_OK);
+    eidos_activations_free(freed);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(freed, 0, 1, &view, &err));
+    for (index = 0; index < 100; index++)
+        CHECK(eidos_activations_from_rows(values, 2, 2, NULL, 0, &others[index], NULL) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(freed, 0, 1, &view, &err));
+    CHECK(eidos_activations_row_count(freed) == 0 && !eidos_activations_unit(freed, 0, NULL));
+    eidos_activations_free(freed); /* does nothing */
+    CHECK(eidos_debug_live_handles() == live + 100);
+    for (index = 0; index < 100; index++) {
+        CHECK(eidos_activations_row_count(others[index]) == 2);
+        eidos_activations_free(others[index]);
+    }
+    CHECK(eidos_control_new(&control, NULL) == EIDOS_OK);
+    eidos_control_free(control);
+    eidos_control_cancel(control);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_split_model_activations(model, TEXTS, 1, NULL, control, &result, 1, &err));
+    CHECK(!result && eidos_debug_live_handles() == live);
 }
 
 /* Init writes the values that a call without options works with, and none of them stands for another one. */
@@ -1012,6 +1043,7 @@ int main(int argc, char **argv)
     models_and_explainers_say_what_they_are();
     rows_are_seen_in_runs(argv[1]);
     a_handle_of_another_type_is_an_error();
+    a_freed_handle_is_an_error();
     init_writes_the_defaults();
     wrong_text_and_numbers_are_errors();
     many_threads_read_the_same_handles();

@@ -434,7 +434,7 @@ const LAYOUT = (
 @c eidos_interpretation_label_prompt(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
 @c eidos_interpretation_label_usage(interpretation::Ptr{eidos_interpretation}, out::Ptr{eidos_label_usage}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
-# --- Opaque handles: a boxed value behind a tag that says its type ----------------------------------------------------
+# --- Opaque handles: numbers, which a table leads to the values -------------------------------------------------------
 
 @c eidos_debug_live_handles()::Csize_t
 
