@@ -31,7 +31,8 @@
  * the count is 0.
  *
  * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
- * nothing. What a handle needs of another one it keeps alive by itself. A handle is a number that looks like a pointer: what it
+ * nothing. What a handle needs of another one it keeps alive by itself. eidos_..._retain makes one more handle of the same
+ * thing for another owner, who frees it on its own. A handle is a number that looks like a pointer: what it
  * would point to is never read. So one that was freed, one of another type and what never was a handle are EIDOS_INVALID_HANDLE
  * (or NULL or 0 from a call without a status), and freeing them does nothing; only to free one while another thread uses it is
  * undefined. Tools that look for leaked memory do not see handles: eidos_debug_live_handles counts them.
@@ -385,6 +386,11 @@ eidos_status eidos_control_set_callback(eidos_control *control,
                                         eidos_error **err);
 
 /**
+ * One more handle of the same control, for another owner, who frees it. Each watches and cancels the same calls.
+ */
+eidos_status eidos_control_retain(const eidos_control *control, eidos_control **out, eidos_error **err);
+
+/**
  * Frees a control; NULL is fine. A call that still uses it goes on without it.
  */
 void eidos_control_free(eidos_control *control);
@@ -480,6 +486,12 @@ const char *eidos_texts_get(const eidos_texts *texts,
 eidos_status eidos_texts_array(const eidos_texts *texts,
                                const char *const **out,
                                eidos_error **err);
+
+/**
+ * One more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until the
+ * last of them is freed.
+ */
+eidos_status eidos_texts_retain(const eidos_texts *texts, eidos_texts **out, eidos_error **err);
 
 /**
  * Frees texts; NULL is fine.
@@ -705,6 +717,12 @@ const char *eidos_split_model_split_point(const eidos_split_model *model, size_t
 size_t eidos_split_model_width(const eidos_split_model *model, size_t index);
 
 /**
+ * One more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until the
+ * last of them is freed.
+ */
+eidos_status eidos_split_model_retain(const eidos_split_model *model, eidos_split_model **out, eidos_error **err);
+
+/**
  * Frees a model; NULL is fine. Activations made with it live on.
  */
 void eidos_split_model_free(eidos_split_model *model);
@@ -890,6 +908,12 @@ eidos_status eidos_activations_open(const char *folder,
 eidos_status eidos_activations_open_copy(const char *folder,
                                          eidos_activations **out,
                                          eidos_error **err);
+
+/**
+ * One more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed.
+ */
+eidos_status eidos_activations_retain(const eidos_activations *activations, eidos_activations **out, eidos_error **err);
 
 /**
  * Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
@@ -1339,6 +1363,12 @@ eidos_status eidos_explainer_save(const eidos_explainer *explainer,
 eidos_status eidos_explainer_open(const char *path, eidos_explainer **out, eidos_error **err);
 
 /**
+ * One more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed.
+ */
+eidos_status eidos_explainer_retain(const eidos_explainer *explainer, eidos_explainer **out, eidos_error **err);
+
+/**
  * Frees an explainer; NULL is fine.
  */
 void eidos_explainer_free(eidos_explainer *explainer);
@@ -1576,6 +1606,14 @@ eidos_status eidos_interpretation_save(const eidos_interpretation *interpretatio
  * Opens a file that `eidos_interpretation_save` wrote.
  */
 eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **out, eidos_error **err);
+
+/**
+ * One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
+ * until the last of them is freed.
+ */
+eidos_status eidos_interpretation_retain(const eidos_interpretation *interpretation,
+                                         eidos_interpretation **out,
+                                         eidos_error **err);
 
 /**
  * Frees an interpretation; NULL is fine.

@@ -11,7 +11,7 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
 use super::strings::{
-    array, array_mut, borrow_string, check_out, product, text, texts, write_handle, write_len, write_out,
+    array, array_mut, borrow_string, check_out, product, share_handle, text, texts, write_handle, write_len, write_out,
 };
 use crate::activations::{Activations, Provenance, check_unit_count};
 use crate::error::{Error, Result};
@@ -490,6 +490,21 @@ pub unsafe extern "C" fn eidos_activations_open_copy(
             Ok(())
         })
     }
+}
+
+/// One more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid until
+/// the last of them is freed.
+///
+/// # Safety
+/// `activations` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_retain(
+    activations: *const eidos_activations,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(activations, out)) }
 }
 
 /// Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.

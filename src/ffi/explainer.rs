@@ -9,7 +9,9 @@ use super::call::{call, get, run};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
-use super::strings::{array, array_mut, borrow_string, check_out, product, text, write_handle, write_len, write_out};
+use super::strings::{
+    array, array_mut, borrow_string, check_out, product, share_handle, text, write_handle, write_len, write_out,
+};
 use crate::concepts::Explainer;
 use crate::error::{Error, Result};
 use crate::text::StringTable;
@@ -257,6 +259,21 @@ pub unsafe extern "C" fn eidos_explainer_open(
             Ok(())
         })
     }
+}
+
+/// One more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid until
+/// the last of them is freed.
+///
+/// # Safety
+/// `explainer` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_retain(
+    explainer: *const eidos_explainer,
+    out: *mut *mut eidos_explainer,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(explainer, out)) }
 }
 
 /// Frees an explainer; NULL is fine.

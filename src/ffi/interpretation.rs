@@ -14,7 +14,7 @@ use super::handle::{Handle, handle};
 use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
-use super::strings::{array, borrow_string, check_out, choice, text, texts, write_handle, write_len};
+use super::strings::{array, borrow_string, check_out, choice, share_handle, text, texts, write_handle, write_len};
 use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
@@ -441,6 +441,21 @@ pub unsafe extern "C" fn eidos_interpretation_open(
             Ok(())
         })
     }
+}
+
+/// One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
+/// until the last of them is freed.
+///
+/// # Safety
+/// `interpretation` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_retain(
+    interpretation: *const eidos_interpretation,
+    out: *mut *mut eidos_interpretation,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(interpretation, out)) }
 }
 
 /// Frees an interpretation; NULL is fine.

@@ -31,7 +31,8 @@
  * the count is 0.
  *
  * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
- * nothing. What a handle needs of another one it keeps alive by itself. A handle is a number that looks like a pointer: what it
+ * nothing. What a handle needs of another one it keeps alive by itself. eidos_..._retain makes one more handle of the same
+ * thing for another owner, who frees it on its own. A handle is a number that looks like a pointer: what it
  * would point to is never read. So one that was freed, one of another type and what never was a handle are EIDOS_INVALID_HANDLE
  * (or NULL or 0 from a call without a status), and freeing them does nothing; only to free one while another thread uses it is
  * undefined. Tools that look for leaked memory do not see handles: eidos_debug_live_handles counts them.

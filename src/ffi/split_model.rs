@@ -11,7 +11,9 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::options::{self, options};
 use super::status::eidos_status;
-use super::strings::{borrow_string, check_out, choice, optional_text, text, texts, write_handle, write_len};
+use super::strings::{
+    borrow_string, check_out, choice, optional_text, share_handle, text, texts, write_handle, write_len,
+};
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
 use crate::model::{DeviceChoice, HeadChoice, LoadOptions, SplitModel};
@@ -362,6 +364,21 @@ pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model
         let value = unsafe { eidos_split_model::borrow(model) }?;
         Ok(value.model.split_points().get(index).map_or(0, |point| point.width))
     })
+}
+
+/// One more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until the
+/// last of them is freed.
+///
+/// # Safety
+/// `model` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_retain(
+    model: *const eidos_split_model,
+    out: *mut *mut eidos_split_model,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(model, out)) }
 }
 
 /// Frees a model; NULL is fine. Activations made with it live on.

@@ -128,6 +128,19 @@ pub(super) unsafe fn write_handle<H: Handle>(out: *mut *mut H, value: H::Value) 
     unsafe { out.write(H::into_raw(value)) };
 }
 
+/// Writes one more handle of the same value.
+///
+/// # Safety
+/// `handle` is a live handle; `out` is NULL or can be written.
+pub(super) unsafe fn share_handle<H: Handle>(handle: *const H, out: *mut *mut H) -> Result<()> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        check_out(out, "out")?;
+        out.write(H::share(handle)?);
+    }
+    Ok(())
+}
+
 /// A string that ends in a NUL, as a borrowed pointer and its length without the NUL.
 ///
 /// # Safety

@@ -10,7 +10,7 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::options::{self, options};
 use super::status::eidos_status;
-use super::strings::{borrow_string, check_out, choice, optional_text, text, write_handle, write_len};
+use super::strings::{borrow_string, check_out, choice, optional_text, share_handle, text, write_handle, write_len};
 use crate::corpus::{TextFormat, TextReader, TextReaderOptions, no_memory};
 use crate::error::{Error, ErrorCode, Result};
 use crate::text::StringTable;
@@ -210,6 +210,21 @@ pub unsafe extern "C" fn eidos_texts_array(
             Ok(())
         })
     }
+}
+
+/// One more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until the
+/// last of them is freed.
+///
+/// # Safety
+/// `texts` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_texts_retain(
+    texts: *const eidos_texts,
+    out: *mut *mut eidos_texts,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(texts, out)) }
 }
 
 /// Frees texts; NULL is fine.

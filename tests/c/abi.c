@@ -494,6 +494,62 @@ static void a_freed_handle_is_an_error(void)
     CHECK(!result && eidos_debug_live_handles() == live);
 }
 
+/* Each owner has a handle of its own, and the thing lives as long as one of them. */
+static void retained_handles_share(void)
+{
+    const float values[] = {1, 2, 3, 4};
+    const char *const units[] = {"one", "two"};
+    const float *before = NULL, *after = NULL;
+    const char *unit = NULL;
+    const eidos_status wrong = EIDOS_INVALID_ARGUMENT, freed = EIDOS_INVALID_HANDLE;
+    eidos_activations *first = NULL, *second = NULL, *third = NULL;
+    eidos_split_model *same_model = NULL;
+    eidos_explainer *same_explainer = NULL;
+    eidos_interpretation *same_meaning = NULL;
+    eidos_control *control = NULL, *same_control = NULL;
+    eidos_texts *same_texts = NULL;
+
+    CHECK(eidos_activations_from_rows(values, 2, 2, units, 2, &first, NULL) == EIDOS_OK);
+    CHECK(eidos_activations_rows(first, 0, 2, &before, NULL) == EIDOS_OK);
+    unit = eidos_activations_unit(first, 1, NULL);
+    CHECK(eidos_activations_retain(first, &second, NULL) == EIDOS_OK && second && second != first);
+    eidos_activations_free(first);
+    CHECK_FAILS(freed, eidos_activations_retain(first, &third, &err));
+    CHECK(!third && eidos_activations_row_count(second) == 2);
+    CHECK(eidos_activations_rows(second, 0, 2, &after, NULL) == EIDOS_OK && after == before && after[3] == 4);
+    CHECK(unit == eidos_activations_unit(second, 1, NULL) && !strcmp(unit, "two"));
+    eidos_activations_free(second);
+
+    CHECK(eidos_split_model_retain(model, &same_model, NULL) == EIDOS_OK);
+    CHECK(eidos_split_model_name(same_model, NULL) == eidos_split_model_name(model, NULL));
+    eidos_split_model_free(same_model);
+    CHECK(eidos_explainer_retain(explainer, &same_explainer, NULL) == EIDOS_OK);
+    CHECK(eidos_explainer_dictionary(same_explainer, NULL) == eidos_explainer_dictionary(explainer, NULL));
+    eidos_explainer_free(same_explainer);
+    CHECK(eidos_interpretation_retain(meaning, &same_meaning, NULL) == EIDOS_OK);
+    CHECK(eidos_interpretation_json(same_meaning, NULL) == eidos_interpretation_json(meaning, NULL));
+    eidos_interpretation_free(same_meaning);
+    CHECK(eidos_control_new(&control, NULL) == EIDOS_OK);
+    CHECK(eidos_control_retain(control, &same_control, NULL) == EIDOS_OK);
+    eidos_control_cancel(same_control);
+    CHECK(eidos_control_is_cancelled(control));
+    eidos_control_free(control);
+    CHECK(eidos_control_is_cancelled(same_control));
+    eidos_control_free(same_control);
+
+    CHECK_FAILS(wrong, eidos_split_model_retain(NULL, &same_model, &err));
+    CHECK_FAILS(wrong, eidos_split_model_retain(model, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_retain(NULL, &third, &err));
+    CHECK_FAILS(wrong, eidos_activations_retain(activations, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explainer_retain(NULL, &same_explainer, &err));
+    CHECK_FAILS(wrong, eidos_explainer_retain(explainer, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_retain(NULL, &same_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_retain(meaning, NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_retain(NULL, &control, &err));
+    CHECK_FAILS(wrong, eidos_texts_retain(NULL, &same_texts, &err));
+    CHECK_FAILS(freed, eidos_texts_retain((const eidos_texts *)(const void *)model, &same_texts, &err));
+}
+
 /* Init writes the values that a call without options works with, and none of them stands for another one. */
 static void init_writes_the_defaults(void)
 {
@@ -976,6 +1032,7 @@ static void texts_are_read_from_files(const char *folder)
     eidos_texts *texts = NULL;
     eidos_control *control = NULL;
     eidos_error *error = NULL;
+    eidos_texts *shared = NULL;
     eidos_texts_options options;
 
     CHECK(eidos_texts_options_init(&options, sizeof options) == EIDOS_OK);
@@ -986,7 +1043,11 @@ static void texts_are_read_from_files(const char *folder)
     CHECK(eidos_texts_array(texts, &strings, &error) == EIDOS_OK && strcmp(strings[0], "a warm film") == 0);
     CHECK(strings[1] == eidos_texts_get(texts, 1, NULL));
     CHECK_FAILS(wrong, eidos_texts_array(texts, NULL, &err));
+    CHECK_FAILS(wrong, eidos_texts_retain(texts, NULL, &err));
+    CHECK(eidos_texts_retain(texts, &shared, &error) == EIDOS_OK);
     eidos_texts_free(texts);
+    CHECK(eidos_texts_count(shared) == 2 && strings[1] == eidos_texts_get(shared, 1, NULL));
+    eidos_texts_free(shared);
 
     options.keep_empty = 1;
     options.most_texts = 2;
@@ -1044,6 +1105,7 @@ int main(int argc, char **argv)
     rows_are_seen_in_runs(argv[1]);
     a_handle_of_another_type_is_an_error();
     a_freed_handle_is_an_error();
+    retained_handles_share();
     init_writes_the_defaults();
     wrong_text_and_numbers_are_errors();
     many_threads_read_the_same_handles();

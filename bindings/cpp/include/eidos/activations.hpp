@@ -44,6 +44,9 @@ class Activations : public detail::Handle<eidos_activations> {
 public:
     using Handle::Handle;
 
+    /// One more owner of the same activations: nothing is copied, and views live as long as one of the owners.
+    [[nodiscard]] Activations share() const { return detail::create<Activations>(eidos_activations_retain, handle()); }
+
     /// Activations from a matrix of your own, which is copied. `unit_texts` names each row; without, rows have numbers.
     [[nodiscard]] static Activations from_rows(MatrixView rows, const StringArgs &unit_texts = {})
     {

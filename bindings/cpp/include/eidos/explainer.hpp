@@ -31,6 +31,9 @@ class Explainer : public detail::Handle<eidos_explainer> {
 public:
     using Handle::Handle;
 
+    /// One more owner of the same explainer: nothing is copied, and views live as long as one of the owners.
+    [[nodiscard]] Explainer share() const { return detail::create<Explainer>(eidos_explainer_retain, handle()); }
+
     /// Opens a file that save() wrote.
     [[nodiscard]] static Explainer open(const StringArg &path)
     {

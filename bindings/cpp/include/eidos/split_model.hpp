@@ -75,6 +75,9 @@ class SplitModel : public detail::Handle<eidos_split_model> {
 public:
     using Handle::Handle;
 
+    /// One more owner of the same model: nothing is copied, and views live as long as one of the owners.
+    [[nodiscard]] SplitModel share() const { return detail::create<SplitModel>(eidos_split_model_retain, handle()); }
+
     /// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the
     /// small model inside the library; or a GGUF file by its path, or by the id of its repository and its name there:
     /// `owner/name:model-Q8_0.gguf`.

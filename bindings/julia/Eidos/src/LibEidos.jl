@@ -300,6 +300,7 @@ const LAYOUT = (
 @c eidos_control_is_cancelled(control::Ptr{eidos_control})::Int32
 @c eidos_control_progress(control::Ptr{eidos_control}, out::Ptr{eidos_progress}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_set_callback(control::Ptr{eidos_control}, callback::eidos_progress_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_control_retain(control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_control}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_free(control::Ptr{eidos_control})::Cvoid
 
 # --- Files of texts: one text a line, or JSON lines -------------------------------------------------------------------
@@ -309,6 +310,7 @@ const LAYOUT = (
 @c eidos_texts_count(texts::Ptr{eidos_texts})::Csize_t
 @c eidos_texts_get(texts::Ptr{eidos_texts}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_texts_array(texts::Ptr{eidos_texts}, out::Ptr{Ptr{Cstring}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_texts_retain(texts::Ptr{eidos_texts}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_texts_free(texts::Ptr{eidos_texts})::Cvoid
 
 # --- Models split at modules ------------------------------------------------------------------------------------------
@@ -327,6 +329,7 @@ const LAYOUT = (
 @c eidos_split_model_split_point_count(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_split_point(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_width(model::Ptr{eidos_split_model}, index::Csize_t)::Csize_t
+@c eidos_split_model_retain(model::Ptr{eidos_split_model}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_free(model::Ptr{eidos_split_model})::Cvoid
 
 # --- Activations ------------------------------------------------------------------------------------------------------
@@ -354,6 +357,7 @@ const LAYOUT = (
 @long eidos_activations_save(activations::Ptr{eidos_activations}, folder::Cstring, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_activations_open(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_activations_open_copy(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_retain(activations::Ptr{eidos_activations}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_free(activations::Ptr{eidos_activations})::Cvoid
 
 # --- Collecting activations -------------------------------------------------------------------------------------------
@@ -392,6 +396,7 @@ const LAYOUT = (
 @c eidos_explainer_dictionary(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Ptr{Cfloat}
 @long eidos_explainer_save(explainer::Ptr{eidos_explainer}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_open(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_retain(explainer::Ptr{eidos_explainer}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_free(explainer::Ptr{eidos_explainer})::Cvoid
 
 # --- Fitting independent components -----------------------------------------------------------------------------------
@@ -414,6 +419,7 @@ const LAYOUT = (
 @c eidos_interpretation_json(interpretation::Ptr{eidos_interpretation}, len::Ptr{Csize_t})::Cstring
 @long eidos_interpretation_save(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_interpretation_open(path::Cstring, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interpretation_retain(interpretation::Ptr{eidos_interpretation}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
 
 # --- Language models that label concepts: over HTTP, or the caller's own ----------------------------------------------

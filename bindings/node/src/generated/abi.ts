@@ -582,6 +582,7 @@ export const signatures = {
   eidos_control_is_cancelled: c.signature(c.i32, c.address),
   eidos_control_progress: c.signature(c.i32, c.address, structs.eidos_progress.output, c.addressOut),
   eidos_control_set_callback: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut),
+  eidos_control_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_control_free: c.signature(c.nothing, c.nullable),
 
   eidos_texts_options_init: c.signature(c.i32, structs.eidos_texts_options.output, c.size),
@@ -591,6 +592,7 @@ export const signatures = {
   eidos_texts_count: c.signature(c.size, c.address),
   eidos_texts_get: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_texts_array: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_texts_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_texts_free: c.signature(c.nothing, c.nullable),
 
   eidos_load_options_init: c.signature(c.i32, structs.eidos_load_options.output, c.size),
@@ -609,6 +611,7 @@ export const signatures = {
   eidos_split_model_split_point_count: c.signature(c.size, c.address),
   eidos_split_model_split_point: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_split_model_width: c.signature(c.size, c.address, c.size),
+  eidos_split_model_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_split_model_free: c.signature(c.nothing, c.nullable),
 
   eidos_activations_from_rows: c.signature(
@@ -636,6 +639,7 @@ export const signatures = {
   eidos_activations_save: c.signature(c.i32, c.address, c.string, c.nullable, c.addressOut),
   eidos_activations_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
   eidos_activations_open_copy: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_activations_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_activations_free: c.signature(c.nothing, c.nullable),
 
   eidos_activations_options_init: c.signature(c.i32, structs.eidos_activations_options.output, c.size),
@@ -682,6 +686,7 @@ export const signatures = {
   eidos_explainer_dictionary: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_explainer_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_explainer_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_explainer_free: c.signature(c.nothing, c.nullable),
 
   eidos_ica_options_init: c.signature(c.i32, structs.eidos_ica_options.output, c.size),
@@ -706,6 +711,7 @@ export const signatures = {
   eidos_interpretation_json: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_interpretation_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_interpretation_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_interpretation_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_interpretation_free: c.signature(c.nothing, c.nullable),
 
   eidos_chat_options_init: c.signature(c.i32, structs.eidos_chat_options.output, c.size),
