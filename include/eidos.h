@@ -37,6 +37,19 @@
  * (or NULL or 0 from a call without a status), and freeing them does nothing; only to free one while another thread uses it is
  * undefined. Tools that look for leaked memory do not see handles: eidos_debug_live_handles counts them.
  *
+ * Names. A name is eidos_, the thing, and what is done with it: eidos_activations_save. A method that fits is a thing,
+ * too: its options are eidos_<method>_options, and eidos_<method>_fit runs it. eidos_<owner>_<thing>_count says how
+ * many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
+ *
+ * Numbers. What counts or indexes things in memory is a size_t; an enumeration, a flag (1 or 0), a token id and a
+ * small setting are a uint32_t; a limit that may be beyond memory, and what was spent, are a uint64_t; an answer of
+ * yes or no is an int32_t. A matrix is row-major: row_count rows, one per unit or concept, of column_count columns.
+ * The width of a split point or an explainer is the column count of the rows that it gives or takes.
+ *
+ * Beyond the last. A call without a status that has nothing to give (an index beyond the last, NULL, what is no live
+ * handle) gives NULL for a pointer, 0 for a count and for an enumeration that may be missing, SIZE_MAX for an index
+ * and NaN for a real number.
+ *
  * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
  * on the calling thread and on threads of their own, which end before the call returns.
  *
@@ -1504,7 +1517,7 @@ typedef struct {
     /**
      * How many there are in `concepts`; 0 means all.
      */
-    uint64_t concept_count;
+    size_t concept_count;
 } eidos_top_inputs_options;
 
 /**
@@ -1576,7 +1589,7 @@ const char *eidos_interpretation_input(const eidos_interpretation *interpretatio
                                        size_t *len);
 
 /**
- * The activation of the input of a rank of the entry `index` at a pole; 0 beyond the last.
+ * The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
  */
 float eidos_interpretation_activation(const eidos_interpretation *interpretation,
                                       size_t index,
@@ -1805,7 +1818,7 @@ typedef struct {
     /**
      * How many there are in `concepts`; 0 means all.
      */
-    uint64_t concept_count;
+    size_t concept_count;
     /**
      * How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
      */

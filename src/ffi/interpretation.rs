@@ -157,7 +157,7 @@ pub struct eidos_top_inputs_options {
     /// Which concepts, in the order wanted; NULL means all.
     pub concepts: *const usize,
     /// How many there are in `concepts`; 0 means all.
-    pub concept_count: u64,
+    pub concept_count: usize,
 }
 
 options!(
@@ -170,8 +170,7 @@ impl eidos_top_inputs_options {
     /// `concepts` is NULL or has `concept_count` values.
     unsafe fn to_rust(self) -> Result<TopInputs> {
         // SAFETY: promised by the caller.
-        let concepts =
-            unsafe { array(self.concepts, usize::try_from(self.concept_count).unwrap_or(usize::MAX), "concepts") }?;
+        let concepts = unsafe { array(self.concepts, self.concept_count, "concepts") }?;
         Ok(TopInputs {
             k: usize::try_from(self.k).unwrap_or(usize::MAX),
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
@@ -348,7 +347,7 @@ pub unsafe extern "C" fn eidos_interpretation_input(
     unsafe { string(interpretation, len, |value| value.text(index, pole, rank)) }
 }
 
-/// The activation of the input of a rank of the entry `index` at a pole; 0 beyond the last.
+/// The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
@@ -359,10 +358,10 @@ pub unsafe extern "C" fn eidos_interpretation_activation(
     pole: u32,
     rank: usize,
 ) -> f32 {
-    get(0.0, || {
+    get(f32::NAN, || {
         // SAFETY: promised by the caller.
         let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.input(index, pole, rank).map_or(0.0, |input| input.activation))
+        Ok(value.input(index, pole, rank).map_or(f32::NAN, |input| input.activation))
     })
 }
 

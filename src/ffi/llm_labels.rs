@@ -36,7 +36,7 @@ pub struct eidos_llm_labels_options {
     /// Which concepts, in the order wanted; NULL means all.
     pub concepts: *const usize,
     /// How many there are in `concepts`; 0 means all.
-    pub concept_count: u64,
+    pub concept_count: usize,
     /// How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
     pub sampling: u32,
     /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
@@ -88,8 +88,7 @@ impl eidos_llm_labels_options {
     /// `concepts` is NULL or has `concept_count` values; `system_prompt` is NULL or NUL-terminated.
     unsafe fn to_rust(self) -> Result<LlmLabels> {
         // SAFETY: promised by the caller.
-        let concepts =
-            unsafe { array(self.concepts, usize::try_from(self.concept_count).unwrap_or(usize::MAX), "concepts") }?;
+        let concepts = unsafe { array(self.concepts, self.concept_count, "concepts") }?;
         // SAFETY: promised by the caller.
         let system_prompt = unsafe { optional_text(self.system_prompt, "system_prompt") }?.map(str::to_owned);
         let samplings = [

@@ -257,7 +257,9 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_explainer_method(NULL, NULL) && !eidos_explainer_model(NULL, NULL));
     CHECK(!eidos_explainer_split_point(NULL, NULL) && eidos_interpretation_concept_count(NULL) == 0);
     CHECK(eidos_interpretation_size(NULL, 0, 0) == 0 && !eidos_interpretation_input(NULL, 0, 0, 0, NULL));
-    CHECK(eidos_interpretation_activation(NULL, 0, 0, 0) == 0 && !eidos_interpretation_json(NULL, NULL));
+    CHECK(isnan(eidos_interpretation_activation(NULL, 0, 0, 0)) && isnan(eidos_interpretation_activation(meaning, 0, 0, 99)));
+    CHECK(eidos_interpretation_row(meaning, 0, 0, 99) == SIZE_MAX && eidos_interpretation_concept(meaning, 99) == SIZE_MAX);
+    CHECK( !eidos_interpretation_json(NULL, NULL));
     CHECK(eidos_interpretation_concept(NULL, 0) == (size_t)-1 && eidos_interpretation_row(NULL, 0, 0, 0) == (size_t)-1);
     CHECK(!eidos_interpretation_label(NULL, 0, 0, NULL) && !eidos_interpretation_label_error(NULL, 0, 0, NULL));
     CHECK(!eidos_interpretation_label_prompt(NULL, 0, 0, NULL) && isnan(eidos_interpretation_label_score(NULL, 0, 0)));

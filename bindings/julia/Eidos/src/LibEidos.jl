@@ -196,7 +196,7 @@ mutable struct eidos_top_inputs_options
     negative_pole::UInt32
     k::UInt64
     concepts::Ptr{Csize_t}
-    concept_count::UInt64
+    concept_count::Csize_t
     eidos_top_inputs_options() = new()
 end
 
@@ -234,7 +234,7 @@ mutable struct eidos_llm_labels_options
     struct_size::UInt32
     negative_pole::UInt32
     concepts::Ptr{Csize_t}
-    concept_count::UInt64
+    concept_count::Csize_t
     sampling::UInt32
     example_count::UInt32
     context::UInt32

@@ -500,7 +500,7 @@ export const structs = {
     negative_pole: 'uint32_t',
     k: 'uint64_t',
     concepts: 'const size_t *',
-    concept_count: 'uint64_t',
+    concept_count: 'size_t',
   }),
   eidos_chat_request: c.struct<ChatRequestStruct>({
     struct_size: 'uint32_t',
@@ -533,7 +533,7 @@ export const structs = {
     struct_size: 'uint32_t',
     negative_pole: 'uint32_t',
     concepts: 'const size_t *',
-    concept_count: 'uint64_t',
+    concept_count: 'size_t',
     sampling: 'uint32_t',
     example_count: 'uint32_t',
     context: 'uint32_t',
