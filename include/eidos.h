@@ -3,7 +3,7 @@
  *
  * Eidos opens a Hugging Face model at a named module, collects the activations of texts word by word, learns the concepts
  * that those activations are made of, and says which inputs excite each concept most. A language model, behind a server or
- * the caller's own, can name the concepts (eidos_interpret_llm_labels).
+ * the caller's own, can name the concepts (eidos_llm_labels_interpret).
  *
  *     const char *split = "model.layers.3.mlp";
  *     eidos_split_model *model = NULL;
@@ -17,7 +17,7 @@
  *     if (eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error) ||
  *         eidos_split_model_activations(model, texts, text_count, NULL, NULL, &activations, 1, &error) ||
  *         eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
- *         eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error))
+ *         eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error))
  *         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
  *     else
  *         puts(eidos_interpretation_json(meaning, NULL));
@@ -37,9 +37,9 @@
  * (or NULL or 0 from a call without a status), and freeing them does nothing; only to free one while another thread uses it is
  * undefined. Tools that look for leaked memory do not see handles: eidos_debug_live_handles counts them.
  *
- * Names. A name is eidos_, the thing, and what is done with it: eidos_activations_save. A method that fits is a thing,
- * too: its options are eidos_<method>_options, and eidos_<method>_fit runs it. eidos_<owner>_<thing>_count says how
- * many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
+ * Names. A name is eidos_, the thing, and what is done with it: eidos_activations_save. A method is a thing, too: its
+ * options are eidos_<method>_options, and eidos_<method>_fit or eidos_<method>_interpret runs it.
+ * eidos_<owner>_<thing>_count says how many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
  *
  * Numbers. What counts or indexes things in memory is a size_t; an enumeration, a flag (1 or 0), a token id and a
  * small setting are a uint32_t; a limit that may be beyond memory, and what was spent, are a uint64_t; an answer of
@@ -1530,7 +1530,7 @@ eidos_status eidos_top_inputs_options_init(eidos_top_inputs_options *options, si
  * once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
  * has none. `options`, `control` and `err` may be NULL.
  */
-eidos_status eidos_interpret_top_inputs(const eidos_explainer *explainer,
+eidos_status eidos_top_inputs_interpret(const eidos_explainer *explainer,
                                         const eidos_activations *activations,
                                         const eidos_top_inputs_options *options,
                                         const eidos_control *control,
@@ -1541,27 +1541,27 @@ eidos_status eidos_interpret_top_inputs(const eidos_explainer *explainer,
  * The inputs that excite each concept most, among the units of new texts. The model must have the explainer's split point.
  * `options`, `activations_options`, `control` and `err` may be NULL.
  */
-eidos_status eidos_interpret_top_inputs_of_texts(const eidos_explainer *explainer,
-                                                 const eidos_split_model *model,
-                                                 const char *const *texts,
-                                                 size_t text_count,
-                                                 const eidos_top_inputs_options *options,
-                                                 const eidos_activations_options *activations_options,
-                                                 const eidos_control *control,
-                                                 eidos_interpretation **out,
-                                                 eidos_error **err);
+eidos_status eidos_top_inputs_interpret_texts(const eidos_explainer *explainer,
+                                              const eidos_split_model *model,
+                                              const char *const *texts,
+                                              size_t text_count,
+                                              const eidos_top_inputs_options *options,
+                                              const eidos_activations_options *activations_options,
+                                              const eidos_control *control,
+                                              eidos_interpretation **out,
+                                              eidos_error **err);
 
 /**
  * The entries of the tokenizer's vocabulary that excite each concept most, each run as a sequence of one token. The model
  * must have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
  */
-eidos_status eidos_interpret_top_inputs_of_vocabulary(const eidos_explainer *explainer,
-                                                      const eidos_split_model *model,
-                                                      const eidos_top_inputs_options *options,
-                                                      const eidos_activations_options *activations_options,
-                                                      const eidos_control *control,
-                                                      eidos_interpretation **out,
-                                                      eidos_error **err);
+eidos_status eidos_top_inputs_interpret_vocabulary(const eidos_explainer *explainer,
+                                                   const eidos_split_model *model,
+                                                   const eidos_top_inputs_options *options,
+                                                   const eidos_activations_options *activations_options,
+                                                   const eidos_control *control,
+                                                   eidos_interpretation **out,
+                                                   eidos_error **err);
 
 /**
  * How many concepts were interpreted.
@@ -1910,7 +1910,7 @@ eidos_status eidos_llm_labels_options_init(eidos_llm_labels_options *options, si
  * budget was spent or the key refused; with a cache folder, a later call goes on there. The call fails only when not one
  * concept could be labelled.
  */
-eidos_status eidos_interpret_llm_labels(const eidos_explainer *explainer,
+eidos_status eidos_llm_labels_interpret(const eidos_explainer *explainer,
                                         const eidos_activations *activations,
                                         const eidos_chat_options *chat,
                                         const eidos_llm_labels_options *options,

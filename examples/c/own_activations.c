@@ -58,7 +58,7 @@ int main(void)
     failed = eidos_activations_from_rows(rows, ROWS, COLUMNS, units, ROWS, &activations, &error) ||
              eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
              eidos_explainer_fit_report(explainer, &report, &error) ||
-             eidos_interpret_top_inputs(explainer, activations, &top, NULL, &meaning, &error) ||
+             eidos_top_inputs_interpret(explainer, activations, &top, NULL, &meaning, &error) ||
              eidos_explainer_encode(explainer, rows, ROWS, COLUMNS, codes, ROWS * SOURCES, &error) ||
              eidos_explainer_decode(explainer, codes, ROWS, SOURCES, decoded, ROWS * COLUMNS, &error);
     if (failed) {

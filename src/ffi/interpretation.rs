@@ -200,7 +200,7 @@ pub unsafe extern "C" fn eidos_top_inputs_options_init(
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpret_top_inputs(
+pub unsafe extern "C" fn eidos_top_inputs_interpret(
     explainer: *const eidos_explainer,
     activations: *const eidos_activations,
     options: *const eidos_top_inputs_options,
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn eidos_interpret_top_inputs(
 /// # Safety
 /// The handles are live; `texts` has `text_count` strings; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpret_top_inputs_of_texts(
+pub unsafe extern "C" fn eidos_top_inputs_interpret_texts(
     explainer: *const eidos_explainer,
     model: *const eidos_split_model,
     texts: *const *const c_char,
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn eidos_interpret_top_inputs_of_texts(
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpret_top_inputs_of_vocabulary(
+pub unsafe extern "C" fn eidos_top_inputs_interpret_vocabulary(
     explainer: *const eidos_explainer,
     model: *const eidos_split_model,
     options: *const eidos_top_inputs_options,

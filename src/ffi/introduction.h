@@ -3,7 +3,7 @@
  *
  * Eidos opens a Hugging Face model at a named module, collects the activations of texts word by word, learns the concepts
  * that those activations are made of, and says which inputs excite each concept most. A language model, behind a server or
- * the caller's own, can name the concepts (eidos_interpret_llm_labels).
+ * the caller's own, can name the concepts (eidos_llm_labels_interpret).
  *
  *     const char *split = "model.layers.3.mlp";
  *     eidos_split_model *model = NULL;
@@ -17,7 +17,7 @@
  *     if (eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error) ||
  *         eidos_split_model_activations(model, texts, text_count, NULL, NULL, &activations, 1, &error) ||
  *         eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
- *         eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error))
+ *         eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error))
  *         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
  *     else
  *         puts(eidos_interpretation_json(meaning, NULL));
@@ -37,9 +37,9 @@
  * (or NULL or 0 from a call without a status), and freeing them does nothing; only to free one while another thread uses it is
  * undefined. Tools that look for leaked memory do not see handles: eidos_debug_live_handles counts them.
  *
- * Names. A name is eidos_, the thing, and what is done with it: eidos_activations_save. A method that fits is a thing,
- * too: its options are eidos_<method>_options, and eidos_<method>_fit runs it. eidos_<owner>_<thing>_count says how
- * many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
+ * Names. A name is eidos_, the thing, and what is done with it: eidos_activations_save. A method is a thing, too: its
+ * options are eidos_<method>_options, and eidos_<method>_fit or eidos_<method>_interpret runs it.
+ * eidos_<owner>_<thing>_count says how many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
  *
  * Numbers. What counts or indexes things in memory is a size_t; an enumeration, a flag (1 or 0), a token id and a
  * small setting are a uint32_t; a limit that may be beyond memory, and what was spent, are a uint64_t; an answer of

@@ -158,7 +158,7 @@ pub struct eidos_label_usage {
 /// # Safety
 /// The handles are live; the options were filled by their init functions; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpret_llm_labels(
+pub unsafe extern "C" fn eidos_llm_labels_interpret(
     explainer: *const eidos_explainer,
     activations: *const eidos_activations,
     chat: *const eidos_chat_options,

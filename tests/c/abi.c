@@ -63,7 +63,7 @@ static void make_everything(void)
     CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, NULL, NULL, &model, &error) == EIDOS_OK);
     CHECK(eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &activations, 1, &error) == EIDOS_OK);
     CHECK(eidos_ica_fit(activations, &ica, NULL, &explainer, &error) == EIDOS_OK);
-    CHECK(eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error) == EIDOS_OK);
+    CHECK(eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error) == EIDOS_OK);
     if (error) {
         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
         exit(1);
@@ -196,24 +196,24 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_explainer_save(explainer, NULL, &err));
     CHECK_FAILS(wrong, eidos_explainer_open(NULL, &no_explainer, &err));
     CHECK_FAILS(wrong, eidos_explainer_open("x", NULL, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs(NULL, activations, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs(explainer, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs(explainer, activations, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(NULL, model, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, NULL, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, model, NULL, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, model, TEXTS, 1, NULL, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(NULL, model, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(explainer, NULL, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(explainer, model, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret(NULL, activations, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret(explainer, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret(explainer, activations, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(NULL, model, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, NULL, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, model, NULL, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, model, TEXTS, 1, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(NULL, model, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(explainer, NULL, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(explainer, model, NULL, NULL, NULL, NULL, &err));
     CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK);
     chat.callback = answer_nothing;
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(NULL, activations, &chat, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, NULL, &chat, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, &chat, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(NULL, activations, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, NULL, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, &chat, NULL, NULL, NULL, &err));
     chat.callback = NULL; /* a server, but no model named */
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, &chat, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_chat_reply_set_text(NULL, "x", 1, &err));
     CHECK_FAILS(wrong, eidos_chat_reply_set_error(NULL, "x", &err));
     eidos_chat_reply_set_usage(NULL, 1, 1);
@@ -615,11 +615,11 @@ static void wrong_text_and_numbers_are_errors(void)
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
     eidos_top_inputs_options_init(&top, sizeof top);
     top.k = 0;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_interpret_top_inputs(explainer, activations, &top, NULL, &found, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_top_inputs_interpret(explainer, activations, &top, NULL, &found, &err));
     top.k = 1;
     top.concepts = &concept;
     top.concept_count = 1;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_interpret_top_inputs(explainer, activations, &top, NULL, &found, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_top_inputs_interpret(explainer, activations, &top, NULL, &found, &err));
     eidos_activations_options_init(&options, sizeof options);
     options.granularity = 77;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
@@ -716,7 +716,7 @@ static void cancelling_is_honoured_at_every_stage(void)
         if (status == EIDOS_OK)
             status = eidos_ica_fit(result, &ica, watch.control, &fitted, &error);
         if (status == EIDOS_OK)
-            status = eidos_interpret_top_inputs(fitted, result, NULL, watch.control, &found, &error);
+            status = eidos_top_inputs_interpret(fitted, result, NULL, watch.control, &found, &error);
         CHECK(status == EIDOS_CANCELLED && error && eidos_error_status(error) == EIDOS_CANCELLED);
         CHECK(watch.calls > 0 && eidos_control_is_cancelled(watch.control));
         CHECK(eidos_control_progress(watch.control, &progress, NULL) == EIDOS_OK && progress.stage == stages[index]);
@@ -940,18 +940,18 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     chat.user_data = &own;
     chat.cache_folder = cache;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
-                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &err));
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
     chat.model = "own";
     options.example_count = 0;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
-                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &err));
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
     options.example_count = 30;
     chat.request_budget = 0;
     CHECK_FAILS(EIDOS_BUDGET_EXHAUSTED,
-                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &err));
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
     chat.request_budget = UINT64_MAX;
     options.dry_run = 1;
-    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
     CHECK(own.asked == 0 && !eidos_interpretation_label(labelled, 0, 0, NULL));
     CHECK(strstr(eidos_interpretation_label_prompt(labelled, 0, 0, &len), "1. (10) ") && len > 20);
     CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
@@ -959,7 +959,7 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     eidos_interpretation_free(labelled);
 
     options.dry_run = 0;
-    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
     CHECK(own.asked == CONCEPTS && own.wrong == 0 && own.judged == 0);
     CHECK(eidos_interpretation_concept_count(labelled) == CONCEPTS);
     CHECK(strcmp(eidos_interpretation_label(labelled, 0, EIDOS_POLE_POSITIVE, &len), "concept 1") == 0 && len == 9);
@@ -984,7 +984,7 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
 
     /* Only the concept that failed is asked for again. */
     again = NULL;
-    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
     CHECK(own.asked == CONCEPTS + 1 && strcmp(eidos_interpretation_label(again, 1, 0, NULL), "concept 5") == 0);
     eidos_interpretation_free(again);
 
@@ -995,7 +995,7 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     options.context = 0;
     options.score_passages_per_request = 4;
     own.asked = 2;
-    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
     CHECK(own.judged > 0 && own.wrong == 0);
     for (len = 0; len < CONCEPTS; len++)
         CHECK(eidos_interpretation_label_score(again, len, 0) == 0.5 || eidos_interpretation_label_error(again, len, 0, NULL));
@@ -1006,10 +1006,10 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     chat.callback = answer_nothing;
     options.sampling = 99;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
-                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &err));
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &err));
     options.sampling = EIDOS_SAMPLING_QUANTILE;
     CHECK_FAILS(EIDOS_UNUSABLE_ANSWER,
-                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &err));
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &err));
     CHECK(!error && !again);
 }
 

@@ -173,7 +173,7 @@ export class Explainer extends Handle {
     const pointer = rows.pointer('Activations');
     const top = topInputsOptions(options);
     return this.#interpret(options, rows, (control, result, error) =>
-      callOnPool(native().eidos_interpret_top_inputs, explainer, pointer, top, control, result, error),
+      callOnPool(native().eidos_top_inputs_interpret, explainer, pointer, top, control, result, error),
     );
   }
 
@@ -190,7 +190,7 @@ export class Explainer extends Handle {
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
     return this.#interpret(options, resource, (control, result, error) =>
       callOnPool(
-        native().eidos_interpret_top_inputs_of_texts,
+        native().eidos_top_inputs_interpret_texts,
         explainer, pointer, checked, checked.length, top, collect, control, result, error,
       ),
     );
@@ -207,7 +207,7 @@ export class Explainer extends Handle {
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
     return this.#interpret(options, resource, (control, result, error) =>
       callOnPool(
-        native().eidos_interpret_top_inputs_of_vocabulary,
+        native().eidos_top_inputs_interpret_vocabulary,
         explainer, pointer, top, collect, control, result, error,
       ),
     );
@@ -247,7 +247,7 @@ export class Explainer extends Handle {
     const [server, labels, answer] = [chatOptions(chat), llmLabelsOptions(options), answerOption(chat)];
     if (answer === undefined) {
       return this.#interpret(options, rows, (control, result, error) =>
-        callOnPool(native().eidos_interpret_llm_labels, explainer, pointer, server, labels, control, result, error),
+        callOnPool(native().eidos_llm_labels_interpret, explainer, pointer, server, labels, control, result, error),
       );
     }
     const own = new OwnModelCall(answer);

@@ -693,13 +693,13 @@ export const signatures = {
   eidos_ica_fit: c.signature(c.i32, c.address, structs.eidos_ica_options.input, c.nullable, c.addressOut, c.addressOut),
 
   eidos_top_inputs_options_init: c.signature(c.i32, structs.eidos_top_inputs_options.output, c.size),
-  eidos_interpret_top_inputs: c.signature(
+  eidos_top_inputs_interpret: c.signature(
     c.i32, c.address, c.address, structs.eidos_top_inputs_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
-  eidos_interpret_top_inputs_of_texts: c.signature(
+  eidos_top_inputs_interpret_texts: c.signature(
     c.i32, c.address, c.address, c.texts, c.size, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
-  eidos_interpret_top_inputs_of_vocabulary: c.signature(
+  eidos_top_inputs_interpret_vocabulary: c.signature(
     c.i32, c.address, c.address, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
   eidos_interpretation_concept_count: c.signature(c.size, c.address),
@@ -720,7 +720,7 @@ export const signatures = {
   eidos_chat_reply_set_error: c.signature(c.i32, c.address, c.string, c.addressOut),
 
   eidos_llm_labels_options_init: c.signature(c.i32, structs.eidos_llm_labels_options.output, c.size),
-  eidos_interpret_llm_labels: c.signature(
+  eidos_llm_labels_interpret: c.signature(
     c.i32, c.address, c.address, structs.eidos_chat_options.input, structs.eidos_llm_labels_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
   eidos_interpretation_label: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),
