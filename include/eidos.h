@@ -3,7 +3,7 @@
  *
  * Eidos opens a Hugging Face model at a named module, collects the activations of texts word by word, learns the concepts
  * that those activations are made of, and says which inputs excite each concept most. A language model, behind a server or
- * the caller's own, can name the concepts (eidos_interpret_llm_labels).
+ * the caller's own, can name the concepts (eidos_llm_labels_interpret).
  *
  *     const char *split = "model.layers.3.mlp";
  *     eidos_split_model *model = NULL;
@@ -17,7 +17,7 @@
  *     if (eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error) ||
  *         eidos_split_model_activations(model, texts, text_count, NULL, NULL, &activations, 1, &error) ||
  *         eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
- *         eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error))
+ *         eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error))
  *         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
  *     else
  *         puts(eidos_interpretation_json(meaning, NULL));
@@ -31,8 +31,24 @@
  * the count is 0.
  *
  * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
- * nothing. What a handle needs of another one it keeps alive by itself. A handle of a wrong type is EIDOS_INVALID_HANDLE
- * (or NULL or 0 from a call without a status).
+ * nothing. What a handle needs of another one it keeps alive by itself. eidos_..._retain makes one more handle of the same
+ * thing for another owner, who frees it on its own. A handle is a number that looks like a pointer: what it
+ * would point to is never read. So one that was freed, one of another type and what never was a handle are EIDOS_INVALID_HANDLE
+ * (or NULL or 0 from a call without a status), and freeing them does nothing; only to free one while another thread uses it is
+ * undefined. Tools that look for leaked memory do not see handles: eidos_debug_live_handles counts them.
+ *
+ * Names. A name is eidos_, the thing, and what is done with it: eidos_activations_save. A method is a thing, too: its
+ * options are eidos_<method>_options, and eidos_<method>_fit or eidos_<method>_interpret runs it.
+ * eidos_<owner>_<thing>_count says how many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
+ *
+ * Numbers. What counts or indexes things in memory is a size_t; an enumeration, a flag (1 or 0), a token id and a
+ * small setting are a uint32_t; a limit that may be beyond memory, and what was spent, are a uint64_t; an answer of
+ * yes or no is an int32_t. A matrix is row-major: row_count rows, one per unit or concept, of column_count columns.
+ * The width of a split point or an explainer is the column count of the rows that it gives or takes.
+ *
+ * Beyond the last. A call without a status that has nothing to give (an index beyond the last, NULL, what is no live
+ * handle) gives NULL for a pointer, 0 for a count and for an enumeration that may be missing, SIZE_MAX for an index
+ * and NaN for a real number.
  *
  * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
  * on the calling thread and on threads of their own, which end before the call returns.
@@ -50,8 +66,9 @@
  * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
  * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
  *
- * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
- * then set fields; NULL stands for the defaults.
+ * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
+ * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
+ * where there is no such thing. A limit that is not wanted is the largest value.
  *
  * Results do not depend on batch sizes, on the order of texts or on the number of threads: the same input gives the same
  * bits on the same machine.
@@ -78,7 +95,7 @@ extern "C" {
  * The version of the binary interface that this header describes. It grows when a program that was compiled against an
  * older header would break.
  */
-#define EIDOS_ABI_VERSION 1
+#define EIDOS_ABI_VERSION 2
 
 /**
  * The major part of the version of Eidos that this header belongs to.
@@ -382,6 +399,11 @@ eidos_status eidos_control_set_callback(eidos_control *control,
                                         eidos_error **err);
 
 /**
+ * One more handle of the same control, for another owner, who frees it. Each watches and cancels the same calls.
+ */
+eidos_status eidos_control_retain(const eidos_control *control, eidos_control **out, eidos_error **err);
+
+/**
  * Frees a control; NULL is fine. A call that still uses it goes on without it.
  */
 void eidos_control_free(eidos_control *control);
@@ -410,7 +432,7 @@ void eidos_control_free(eidos_control *control);
 typedef struct eidos_texts eidos_texts;
 
 /**
- * How a file of texts is read. Fill it with `eidos_texts_options_init` first; zero means the default.
+ * How a file of texts is read. Fill it with `eidos_texts_options_init` first.
  */
 typedef struct {
     /**
@@ -426,7 +448,7 @@ typedef struct {
      */
     const char *field;
     /**
-     * How many texts are read at most, from the beginning of the file; 0 reads all.
+     * How many texts are read at most, from the beginning of the file. By default all of them.
      */
     uint64_t most_texts;
     /**
@@ -477,6 +499,12 @@ const char *eidos_texts_get(const eidos_texts *texts,
 eidos_status eidos_texts_array(const eidos_texts *texts,
                                const char *const **out,
                                eidos_error **err);
+
+/**
+ * One more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until the
+ * last of them is freed.
+ */
+eidos_status eidos_texts_retain(const eidos_texts *texts, eidos_texts **out, eidos_error **err);
 
 /**
  * Frees texts; NULL is fine.
@@ -641,6 +669,29 @@ eidos_status eidos_split_model_load(const char *id_or_path,
 const char *eidos_split_model_name(const eidos_split_model *model, size_t *len);
 
 /**
+ * The family of the model, as `model_type` of its configuration names it (`eurobert`). Borrowed from the model; `len` may be
+ * NULL.
+ */
+const char *eidos_split_model_family(const eidos_split_model *model,
+                                     size_t *len);
+
+/**
+ * How many token ids the model knows.
+ */
+size_t eidos_split_model_vocabulary_size(const eidos_split_model *model);
+
+/**
+ * How many tokens of a text the model was made for, special ones included. Texts are read as far as that.
+ */
+size_t eidos_split_model_max_positions(const eidos_split_model *model);
+
+/**
+ * How many bytes of memory the weights take that were loaded: those up to the last split point, or all of a `whole` model. 0
+ * without split points.
+ */
+size_t eidos_split_model_weight_bytes(const eidos_split_model *model);
+
+/**
  * How many modules the model has, in the order in which PyTorch's `named_modules()` lists them.
  */
 size_t eidos_split_model_module_count(const eidos_split_model *model);
@@ -679,6 +730,12 @@ const char *eidos_split_model_split_point(const eidos_split_model *model, size_t
 size_t eidos_split_model_width(const eidos_split_model *model, size_t index);
 
 /**
+ * One more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until the
+ * last of them is freed.
+ */
+eidos_status eidos_split_model_retain(const eidos_split_model *model, eidos_split_model **out, eidos_error **err);
+
+/**
  * Frees a model; NULL is fine. Activations made with it live on.
  */
 void eidos_split_model_free(eidos_split_model *model);
@@ -692,23 +749,26 @@ void eidos_split_model_free(eidos_split_model *model);
 typedef struct eidos_activations eidos_activations;
 
 /**
- * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, and may be NULL.
+ * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row: `unit_text_count` is the row
+ * count, or 0 for rows without names.
  */
 eidos_status eidos_activations_from_rows(const float *rows,
                                          size_t row_count,
                                          size_t column_count,
                                          const char *const *unit_texts,
+                                         size_t unit_text_count,
                                          eidos_activations **out,
                                          eidos_error **err);
 
 /**
  * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
  * copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to
- * the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row, and
- * may be NULL.
+ * the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row:
+ * `unit_text_count` is the row count, or 0 for rows without names.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
                                            const char *const *unit_texts,
+                                           size_t unit_text_count,
                                            eidos_activations **out,
                                            eidos_error **err);
 
@@ -780,13 +840,25 @@ const char *eidos_activations_split_point(const eidos_activations *activations, 
 
 /**
  * A view of `count` rows from row `first`, row-major, without a copy, valid until the activations are freed. Rows that lie
- * in two shards on disk cannot be one view: an error whose detail `available_rows` says how many from `first` can.
+ * in two shards on disk cannot be one view: see `eidos_activations_run`.
  */
 eidos_status eidos_activations_rows(const eidos_activations *activations,
                                     size_t first,
                                     size_t count,
                                     const float **out,
                                     eidos_error **err);
+
+/**
+ * The rows from row `first` on that lie in one piece of memory, at least one: `rows` receives a view of them, row-major, without
+ * a copy, valid until the activations are freed, and `count` how many they are. In memory these are all rows from `first` on; on
+ * disk, those up to the end of a shard. To see all rows, go on at `first + count` until that is the row count. A row that is not
+ * there is an error.
+ */
+eidos_status eidos_activations_run(const eidos_activations *activations,
+                                   size_t first,
+                                   const float **rows,
+                                   size_t *count,
+                                   eidos_error **err);
 
 /**
  * Copies `count` rows from row `first` to `out`, row-major, wherever they lie. `out_len` is the number of values that `out`
@@ -849,6 +921,12 @@ eidos_status eidos_activations_open(const char *folder,
 eidos_status eidos_activations_open_copy(const char *folder,
                                          eidos_activations **out,
                                          eidos_error **err);
+
+/**
+ * One more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed.
+ */
+eidos_status eidos_activations_retain(const eidos_activations *activations, eidos_activations **out, eidos_error **err);
 
 /**
  * Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
@@ -941,7 +1019,7 @@ void eidos_activations_free(eidos_activations *activations);
 #define EIDOS_AGGREGATION_LAST 7
 
 /**
- * How activations are collected. Fill it with `eidos_activations_options_init` first; zero means the default.
+ * How activations are collected. Fill it with `eidos_activations_options_init` first.
  */
 typedef struct {
     /**
@@ -957,7 +1035,7 @@ typedef struct {
      */
     uint32_t aggregation;
     /**
-     * How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+     * How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
     /**
@@ -965,8 +1043,8 @@ typedef struct {
      */
     uint64_t batch_tokens;
     /**
-     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
-     * 4 GiB.
+     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with 0
+     * always. By default 4 GiB.
      */
     uint64_t memory_limit;
     /**
@@ -1035,8 +1113,7 @@ eidos_status eidos_split_model_vocabulary_activations(const eidos_split_model *m
 /* --- Logits -------------------------------------------------------------------------------------------------------- */
 
 /**
- * How logits are computed. Fill it with `eidos_logits_options_init` first; zero means the default. Results do not depend on
- * it.
+ * How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
  */
 typedef struct {
     /**
@@ -1044,16 +1121,16 @@ typedef struct {
      */
     uint32_t struct_size;
     /**
-     * How many batches run at the same time on the CPU. By default one per core.
+     * How many batches run at the same time on the CPU; 0, the default, is one per core.
      */
     uint32_t threads;
     /**
-     * How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512.
+     * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
      */
     uint64_t batch_tokens;
     /**
      * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-     * to temporary files without a name. By default 4 GiB.
+     * to temporary files without a name, and with 0 always. By default 4 GiB.
      */
     uint64_t memory_limit;
 } eidos_logits_options;
@@ -1160,13 +1237,14 @@ const char *eidos_split_model_token_string(const eidos_split_model *model,
  * The activations of texts that are token ids already, at each split point, as `eidos_split_model_activations` gives them with
  * `EIDOS_GRANULARITY_ALL_TOKENS`, whatever granularity `options` name. The model reads these ids and no others: no special
  * token is added, and more than it was made for are an error. `ids` are those of all sequences, one after the other, and
- * `id_counts` says how many each has.
+ * `lengths` says how many each sequence has: `id_count` in all, or it is an error.
  *
  * The units are the vocabulary's own strings. `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_activations_of_token_ids(const eidos_split_model *model,
                                                         const uint32_t *ids,
-                                                        const size_t *id_counts,
+                                                        size_t id_count,
+                                                        const size_t *lengths,
                                                         size_t sequence_count,
                                                         const eidos_activations_options *options,
                                                         const eidos_control *control,
@@ -1175,12 +1253,13 @@ eidos_status eidos_split_model_activations_of_token_ids(const eidos_split_model 
                                                         eidos_error **err);
 
 /**
- * The logits of texts that are token ids already, as `eidos_split_model_logits` gives them; `ids` and `id_counts` as for
+ * The logits of texts that are token ids already, as `eidos_split_model_logits` gives them; `ids` and `lengths` as for
  * `eidos_split_model_activations_of_token_ids`. `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_logits_of_token_ids(const eidos_split_model *model,
                                                    const uint32_t *ids,
-                                                   const size_t *id_counts,
+                                                   size_t id_count,
+                                                   const size_t *lengths,
                                                    size_t sequence_count,
                                                    const eidos_logits_options *options,
                                                    const eidos_control *control,
@@ -1242,6 +1321,13 @@ const char *eidos_explainer_split_point(const eidos_explainer *explainer,
                                         size_t *len);
 
 /**
+ * The options of the fit as a JSON object, with the names that the method's options have in Rust (`{"concept_count": 20, ...}`).
+ * Borrowed from the explainer; `len` may be NULL.
+ */
+const char *eidos_explainer_options(const eidos_explainer *explainer,
+                                    size_t *len);
+
+/**
  * How the fit ended.
  */
 eidos_status eidos_explainer_fit_report(const eidos_explainer *explainer, eidos_fit_report *out, eidos_error **err);
@@ -1290,6 +1376,12 @@ eidos_status eidos_explainer_save(const eidos_explainer *explainer,
 eidos_status eidos_explainer_open(const char *path, eidos_explainer **out, eidos_error **err);
 
 /**
+ * One more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed.
+ */
+eidos_status eidos_explainer_retain(const eidos_explainer *explainer, eidos_explainer **out, eidos_error **err);
+
+/**
  * Frees an explainer; NULL is fine.
  */
 void eidos_explainer_free(eidos_explainer *explainer);
@@ -1322,7 +1414,7 @@ void eidos_explainer_free(eidos_explainer *explainer);
 #define EIDOS_CONTRAST_CUBE 3
 
 /**
- * How independent components are fitted. Fill it with `eidos_ica_options_init` first; zero means the default.
+ * How independent components are fitted. Fill it with `eidos_ica_options_init` first.
  */
 typedef struct {
     /**
@@ -1330,7 +1422,7 @@ typedef struct {
      */
     uint32_t struct_size;
     /**
-     * How many concepts to find. There is no default.
+     * How many concepts to find. There is no default: 0 is an error.
      */
     uint32_t concept_count;
     /**
@@ -1358,11 +1450,12 @@ typedef struct {
      */
     uint32_t seed;
     /**
-     * 1 keeps the signs that the iteration ended with; 0 turns each component so that its heavy tail is positive.
+     * 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the iteration
+     * ended with, which flip from one iteration to the next.
      */
-    uint32_t raw_signs;
+    uint32_t canonical_signs;
     /**
-     * How many threads work. By default one per core. Results do not depend on it.
+     * How many threads work; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
 } eidos_ica_options;
@@ -1401,7 +1494,7 @@ eidos_status eidos_ica_fit(const eidos_activations *activations,
 typedef struct eidos_interpretation eidos_interpretation;
 
 /**
- * Which inputs to list. Fill it with `eidos_top_inputs_options_init` first; zero means the default.
+ * Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
  */
 typedef struct {
     /**
@@ -1413,8 +1506,8 @@ typedef struct {
      */
     uint32_t negative_pole;
     /**
-     * How many inputs to list for each concept; fewer are listed where there are fewer. By default 5;
-     * 0 is an error.
+     * How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an
+     * error.
      */
     uint64_t k;
     /**
@@ -1424,7 +1517,7 @@ typedef struct {
     /**
      * How many there are in `concepts`; 0 means all.
      */
-    uint64_t concept_count;
+    size_t concept_count;
 } eidos_top_inputs_options;
 
 /**
@@ -1437,7 +1530,7 @@ eidos_status eidos_top_inputs_options_init(eidos_top_inputs_options *options, si
  * once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
  * has none. `options`, `control` and `err` may be NULL.
  */
-eidos_status eidos_interpret_top_inputs(const eidos_explainer *explainer,
+eidos_status eidos_top_inputs_interpret(const eidos_explainer *explainer,
                                         const eidos_activations *activations,
                                         const eidos_top_inputs_options *options,
                                         const eidos_control *control,
@@ -1448,27 +1541,27 @@ eidos_status eidos_interpret_top_inputs(const eidos_explainer *explainer,
  * The inputs that excite each concept most, among the units of new texts. The model must have the explainer's split point.
  * `options`, `activations_options`, `control` and `err` may be NULL.
  */
-eidos_status eidos_interpret_top_inputs_of_texts(const eidos_explainer *explainer,
-                                                 const eidos_split_model *model,
-                                                 const char *const *texts,
-                                                 size_t text_count,
-                                                 const eidos_top_inputs_options *options,
-                                                 const eidos_activations_options *activations_options,
-                                                 const eidos_control *control,
-                                                 eidos_interpretation **out,
-                                                 eidos_error **err);
+eidos_status eidos_top_inputs_interpret_texts(const eidos_explainer *explainer,
+                                              const eidos_split_model *model,
+                                              const char *const *texts,
+                                              size_t text_count,
+                                              const eidos_top_inputs_options *options,
+                                              const eidos_activations_options *activations_options,
+                                              const eidos_control *control,
+                                              eidos_interpretation **out,
+                                              eidos_error **err);
 
 /**
  * The entries of the tokenizer's vocabulary that excite each concept most, each run as a sequence of one token. The model
  * must have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
  */
-eidos_status eidos_interpret_top_inputs_of_vocabulary(const eidos_explainer *explainer,
-                                                      const eidos_split_model *model,
-                                                      const eidos_top_inputs_options *options,
-                                                      const eidos_activations_options *activations_options,
-                                                      const eidos_control *control,
-                                                      eidos_interpretation **out,
-                                                      eidos_error **err);
+eidos_status eidos_top_inputs_interpret_vocabulary(const eidos_explainer *explainer,
+                                                   const eidos_split_model *model,
+                                                   const eidos_top_inputs_options *options,
+                                                   const eidos_activations_options *activations_options,
+                                                   const eidos_control *control,
+                                                   eidos_interpretation **out,
+                                                   eidos_error **err);
 
 /**
  * How many concepts were interpreted.
@@ -1496,7 +1589,7 @@ const char *eidos_interpretation_input(const eidos_interpretation *interpretatio
                                        size_t *len);
 
 /**
- * The activation of the input of a rank of the entry `index` at a pole; 0 beyond the last.
+ * The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
  */
 float eidos_interpretation_activation(const eidos_interpretation *interpretation,
                                       size_t index,
@@ -1526,6 +1619,14 @@ eidos_status eidos_interpretation_save(const eidos_interpretation *interpretatio
  * Opens a file that `eidos_interpretation_save` wrote.
  */
 eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **out, eidos_error **err);
+
+/**
+ * One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
+ * until the last of them is freed.
+ */
+eidos_status eidos_interpretation_retain(const eidos_interpretation *interpretation,
+                                         eidos_interpretation **out,
+                                         eidos_error **err);
 
 /**
  * Frees an interpretation; NULL is fine.
@@ -1587,7 +1688,7 @@ typedef struct {
 typedef eidos_status (*eidos_chat_callback)(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data);
 
 /**
- * Which language model is asked, and how. Fill it with `eidos_chat_options_init` first; zero means the default.
+ * Which language model is asked, and how. Fill it with `eidos_chat_options_init` first.
  */
 typedef struct {
     /**
@@ -1639,12 +1740,12 @@ typedef struct {
      */
     double temperature;
     /**
-     * The most requests that may be sent, repetitions counted; 0 is no limit.
+     * The most requests that may be sent, repetitions counted. By default there is no limit.
      */
     uint64_t request_budget;
     /**
-     * The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it
-     * is not sent.
+     * The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent. By
+     * default there is no limit.
      */
     uint64_t token_budget;
     /**
@@ -1699,7 +1800,7 @@ eidos_status eidos_chat_reply_set_error(eidos_chat_reply *reply, const char *mes
 #define EIDOS_SAMPLING_QUANTILE 3
 
 /**
- * How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first; zero means the default.
+ * How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first.
  */
 typedef struct {
     /**
@@ -1717,7 +1818,7 @@ typedef struct {
     /**
      * How many there are in `concepts`; 0 means all.
      */
-    uint64_t concept_count;
+    size_t concept_count;
     /**
      * How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
      */
@@ -1809,7 +1910,7 @@ eidos_status eidos_llm_labels_options_init(eidos_llm_labels_options *options, si
  * budget was spent or the key refused; with a cache folder, a later call goes on there. The call fails only when not one
  * concept could be labelled.
  */
-eidos_status eidos_interpret_llm_labels(const eidos_explainer *explainer,
+eidos_status eidos_llm_labels_interpret(const eidos_explainer *explainer,
                                         const eidos_activations *activations,
                                         const eidos_chat_options *chat,
                                         const eidos_llm_labels_options *options,
@@ -1868,7 +1969,7 @@ eidos_status eidos_interpretation_label_usage(const eidos_interpretation *interp
                                               eidos_label_usage *out,
                                               eidos_error **err);
 
-/* --- Opaque handles: a boxed value behind a tag that says its type ------------------------------------------------- */
+/* --- Opaque handles: numbers, which a table leads to the values ---------------------------------------------------- */
 
 /**
  * The number of handles that were made and not yet freed, of all types, in this process. For leak checks: it is 0 at

@@ -13,6 +13,12 @@ const PAUSE_STEP: Duration = Duration::from_millis(50);
 const MOST_CHANGES: u32 = 64;
 
 /// Why something outside this process did not succeed.
+///
+/// A model of a caller's own says that asking again may help, never that it should be asked again at once:
+///
+/// ```compile_fail
+/// let for_ever: eidos::chat::Failure = eidos::chat::Failure::Again;
+/// ```
 #[derive(Debug)]
 pub enum Failure {
     /// Asking again gives the same answer.
@@ -24,14 +30,23 @@ pub enum Failure {
         /// How long the other side wants us to wait.
         pause: Option<Duration>,
     },
-    /// Ask again at once: what was wrong is known and was changed.
-    Again,
+    /// Ask again at once: what was wrong is known and was changed. Only what is in this crate can say so.
+    Again(Changed),
 }
+
+/// Says that the next question is another one, so that asking does not go on for ever.
+#[derive(Debug)]
+pub struct Changed(());
 
 impl Failure {
     /// A failure that may pass.
     pub fn transient(error: Error) -> Self {
         Self::Transient { error, pause: None }
+    }
+
+    /// A failure whose reason was changed: ask again at once.
+    pub(crate) fn changed() -> Self {
+        Self::Again(Changed(()))
     }
 }
 
@@ -75,8 +90,8 @@ impl Patience {
         let (error, asked) = match failure {
             Failure::Final(error) => return Err(error),
             Failure::Transient { error, pause } => (error, pause.unwrap_or_default()),
-            Failure::Again if self.changes_left == 0 => return Err(in_a_circle()),
-            Failure::Again => {
+            Failure::Again(_) if self.changes_left == 0 => return Err(in_a_circle()),
+            Failure::Again(_) => {
                 self.changes_left -= 1;
                 return Ok(Duration::ZERO);
             }
@@ -160,9 +175,9 @@ mod tests {
     #[test]
     fn a_question_is_not_changed_for_ever() {
         let mut patience = Patience::new(2, Duration::from_millis(1), Duration::from_secs(1));
-        let changes = (0..10_000).take_while(|_| patience.next_pause(Failure::Again).is_ok()).count();
+        let changes = (0..10_000).take_while(|_| patience.next_pause(Failure::changed()).is_ok()).count();
         assert_eq!(changes, MOST_CHANGES as usize);
-        assert_eq!(patience.next_pause(Failure::Again).unwrap_err().code(), ErrorCode::UnusableAnswer);
+        assert_eq!(patience.next_pause(Failure::changed()).unwrap_err().code(), ErrorCode::UnusableAnswer);
         assert!(patience.next_pause(transient(None)).is_ok(), "repetitions are counted apart");
     }
 

@@ -78,7 +78,7 @@ int main(int argc, char **argv)
              eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, control, &activations, 1,
                                            &error) ||
              eidos_ica_fit(activations, &ica, control, &explainer, &error) ||
-             eidos_interpret_top_inputs(explainer, activations, &top, control, &meaning, &error);
+             eidos_top_inputs_interpret(explainer, activations, &top, control, &meaning, &error);
     fputc('\n', stderr);
     if (!failed) {
         printf("%zu words x %zu columns\n", eidos_activations_row_count(activations),

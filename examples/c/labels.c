@@ -69,7 +69,7 @@ int main(int argc, char **argv)
              eidos_split_model_load(id, &split, 1, NULL, NULL, &model, &error) ||
              eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, NULL, &activations, 1, &error) ||
              eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
-             eidos_interpret_llm_labels(explainer, activations, &chat, &labels, NULL, &meaning, &error) ||
+             eidos_llm_labels_interpret(explainer, activations, &chat, &labels, NULL, &meaning, &error) ||
              eidos_interpretation_label_usage(meaning, &usage, &error);
     if (failed) {
         fprintf(stderr, "error: %s\nhint:  %s\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));

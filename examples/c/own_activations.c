@@ -55,10 +55,10 @@ int main(void)
     ica.concept_count = SOURCES;
     eidos_top_inputs_options_init(&top, sizeof top);
     top.k = INPUTS;
-    failed = eidos_activations_from_rows(rows, ROWS, COLUMNS, units, &activations, &error) ||
+    failed = eidos_activations_from_rows(rows, ROWS, COLUMNS, units, ROWS, &activations, &error) ||
              eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
              eidos_explainer_fit_report(explainer, &report, &error) ||
-             eidos_interpret_top_inputs(explainer, activations, &top, NULL, &meaning, &error) ||
+             eidos_top_inputs_interpret(explainer, activations, &top, NULL, &meaning, &error) ||
              eidos_explainer_encode(explainer, rows, ROWS, COLUMNS, codes, ROWS * SOURCES, &error) ||
              eidos_explainer_decode(explainer, codes, ROWS, SOURCES, decoded, ROWS * COLUMNS, &error);
     if (failed) {

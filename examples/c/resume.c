@@ -89,7 +89,7 @@ int main(int argc, char **argv)
            eidos_explainer_concept_count(explainer), eidos_explainer_split_point(explainer, NULL));
     eidos_top_inputs_options_init(&top, sizeof top);
     top.k = WORDS;
-    check(eidos_interpret_top_inputs(explainer, activations, &top, NULL, &meaning, &error), &error);
+    check(eidos_top_inputs_interpret(explainer, activations, &top, NULL, &meaning, &error), &error);
     for (index = 0; index < eidos_interpretation_concept_count(meaning); index++) {
         printf("Concept %zu: [", eidos_interpretation_concept(meaning, index));
         for (rank = 0; rank < eidos_interpretation_size(meaning, index, EIDOS_POLE_POSITIVE); rank++)

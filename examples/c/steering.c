@@ -98,7 +98,7 @@ int main(int argc, char **argv)
     check(eidos_split_model_load("eidos:demo", &split, 1, &whole, NULL, &model, &error), &error);
     check(eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, NULL, &words, 1, &error), &error);
     check(eidos_ica_fit(words, &ica, NULL, &explainer, &error), &error);
-    check(eidos_interpret_top_inputs(explainer, words, &top, NULL, &meaning, &error), &error);
+    check(eidos_top_inputs_interpret(explainer, words, &top, NULL, &meaning, &error), &error);
     found = find_concept(meaning);
     concept = eidos_interpretation_concept(meaning, found);
     printf("Concept %zu:", concept);

@@ -151,7 +151,6 @@ impl Activations {
                 first + count - 1
             ))
             .hint("ask for at most that many rows at a time, or copy them")
-            .detail("available_rows", available)
         })
     }
 }
@@ -183,14 +182,19 @@ fn checked_rows(values: usize, columns: usize) -> Result<usize> {
     Ok(values / columns)
 }
 
-fn own_units(rows: usize, unit_texts: Option<&[&str]>) -> Result<About> {
-    let Some(unit_texts) = unit_texts else { return Ok(About::default()) };
-    let count = unit_texts.len();
-    if count != rows {
-        return Err(
-            Error::argument(format!("{count} unit texts were given for {rows} rows")).hint("give one for each row")
-        );
+/// Looks whether there is a unit text for each row, or none at all.
+pub(crate) fn check_unit_count(rows: usize, unit_texts: Option<&[&str]>) -> Result<()> {
+    match unit_texts.map(<[_]>::len) {
+        Some(count) if count != rows => {
+            Err(Error::argument(format!("{count} unit texts were given for {rows} rows")).hint("give one for each row"))
+        }
+        _ => Ok(()),
     }
+}
+
+fn own_units(rows: usize, unit_texts: Option<&[&str]>) -> Result<About> {
+    check_unit_count(rows, unit_texts)?;
+    let Some(unit_texts) = unit_texts else { return Ok(About::default()) };
     let mut builder = UnitsBuilder::default();
     for text in unit_texts {
         let string = builder.intern(text);

@@ -13,6 +13,7 @@ mod writer;
 
 pub use logits::LogitsOptions;
 pub use matrix::Activations;
+pub(crate) use matrix::check_unit_count;
 pub use options::CollectOptions;
 pub use provenance::Provenance;
 pub use storage::ForeignRows;

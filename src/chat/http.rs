@@ -95,11 +95,11 @@ impl HttpModel {
             let mut current = lock(&self.dialect);
             if *current != dialect {
                 // Somebody else was refused in the meantime and has found a better form.
-                return Failure::Again;
+                return Failure::changed();
             }
             if let Some(next) = dialect.without_what(&complaint.message) {
                 *current = next;
-                return Failure::Again;
+                return Failure::changed();
             }
             *current = dialect.refused_again();
         }

@@ -11,9 +11,9 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
 use super::strings::{
-    array, array_mut, borrow_string, check_out, product, text, texts, write_handle, write_len, write_out,
+    array, array_mut, borrow_string, check_out, product, share_handle, text, texts, write_handle, write_len, write_out,
 };
-use crate::activations::{Activations, Provenance};
+use crate::activations::{Activations, Provenance, check_unit_count};
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::Rows;
 use crate::memory::copied;
@@ -47,10 +47,11 @@ pub(super) fn origin(provenance: &Provenance) -> StringTable {
 
 handle!(eidos_activations, ActivationsValue, 4);
 
-/// Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row, and may be NULL.
+/// Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row: `unit_text_count` is the row
+/// count, or 0 for rows without names.
 ///
 /// # Safety
-/// `rows` has `row_count * column_count` values; `unit_texts` is NULL or has `row_count` strings; `out` can be written.
+/// `rows` has `row_count * column_count` values; `unit_texts` is NULL or has `unit_text_count` strings; `out` can be written.
 ///
 /// # ABI
 /// blocking
@@ -60,6 +61,7 @@ pub unsafe extern "C" fn eidos_activations_from_rows(
     row_count: usize,
     column_count: usize,
     unit_texts: *const *const c_char,
+    unit_text_count: usize,
     out: *mut *mut eidos_activations,
     err: *mut *mut eidos_error,
 ) -> eidos_status {
@@ -68,7 +70,7 @@ pub unsafe extern "C" fn eidos_activations_from_rows(
         call(err, || {
             check_out(out, "out")?;
             let values = array(rows, product(row_count, column_count)?, "rows")?;
-            let units = optional_units(unit_texts, row_count)?;
+            let units = optional_units(unit_texts, unit_text_count)?;
             let values = copied(values).ok_or_else(|| {
                 let message = format!("there is no memory for {row_count} rows of {column_count} columns");
                 Error::new(ErrorCode::OutOfMemory, message)
@@ -81,24 +83,25 @@ pub unsafe extern "C" fn eidos_activations_from_rows(
 }
 
 /// # Safety
-/// `unit_texts` is NULL or has `row_count` strings.
-unsafe fn optional_units<'a>(unit_texts: *const *const c_char, row_count: usize) -> Result<Option<Vec<&'a str>>> {
+/// `unit_texts` is NULL or has `count` strings.
+unsafe fn optional_units<'a>(unit_texts: *const *const c_char, count: usize) -> Result<Option<Vec<&'a str>>> {
     // SAFETY: promised by the caller.
-    if unit_texts.is_null() { Ok(None) } else { unsafe { texts(unit_texts, row_count, "unit_texts") }.map(Some) }
+    if count == 0 { Ok(None) } else { unsafe { texts(unit_texts, count, "unit_texts") }.map(Some) }
 }
 
 /// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
 /// copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to
-/// the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row, and
-/// may be NULL.
+/// the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row:
+/// `unit_text_count` is the row count, or 0 for rows without names.
 ///
 /// # Safety
-/// `tensor` is a valid `DLManagedTensorVersioned` of `dlpack.h`; `unit_texts` is NULL or has one string per row; `out`
+/// `tensor` is a valid `DLManagedTensorVersioned` of `dlpack.h`; `unit_texts` is NULL or has `unit_text_count` strings; `out`
 /// can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_from_dlpack(
     tensor: *mut DLManagedTensorVersioned,
     unit_texts: *const *const c_char,
+    unit_text_count: usize,
     out: *mut *mut eidos_activations,
     err: *mut *mut eidos_error,
 ) -> eidos_status {
@@ -107,7 +110,9 @@ pub unsafe extern "C" fn eidos_activations_from_dlpack(
         call(err, || {
             check_out(out, "out")?;
             let checked = dlpack::check(tensor)?;
-            let units = optional_units(unit_texts, checked.rows)?;
+            let units = optional_units(unit_texts, unit_text_count)?;
+            // Before the tensor is taken: after an error it is still the caller's.
+            check_unit_count(checked.rows, units.as_deref())?;
             write_handle(out, Activations::from_foreign(checked.take(), checked.columns, units.as_deref())?.into());
             Ok(())
         })
@@ -258,7 +263,7 @@ pub unsafe extern "C" fn eidos_activations_split_point(
 }
 
 /// A view of `count` rows from row `first`, row-major, without a copy, valid until the activations are freed. Rows that lie
-/// in two shards on disk cannot be one view: an error whose detail `available_rows` says how many from `first` can.
+/// in two shards on disk cannot be one view: see `eidos_activations_run`.
 ///
 /// # Safety
 /// `activations` is a live handle; `out` can be written.
@@ -276,6 +281,36 @@ pub unsafe extern "C" fn eidos_activations_rows(
             check_out(out, "out")?;
             let rows = eidos_activations::borrow(activations)?.activations.rows(first, count)?;
             write_out(out, rows.as_ptr(), "out")
+        })
+    }
+}
+
+/// The rows from row `first` on that lie in one piece of memory, at least one: `rows` receives a view of them, row-major, without
+/// a copy, valid until the activations are freed, and `count` how many they are. In memory these are all rows from `first` on; on
+/// disk, those up to the end of a shard. To see all rows, go on at `first + count` until that is the row count. A row that is not
+/// there is an error.
+///
+/// # Safety
+/// `activations` is a live handle; `rows` and `count` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_run(
+    activations: *const eidos_activations,
+    first: usize,
+    rows: *mut *const f32,
+    count: *mut usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(rows, "rows")?;
+            check_out(count, "count")?;
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            // The message that every reader of rows gives.
+            activations.rows(first, 1)?;
+            let run = activations.run(first);
+            write_out(rows, run.as_ptr(), "rows")?;
+            write_out(count, run.len() / activations.column_count(), "count")
         })
     }
 }
@@ -461,6 +496,21 @@ pub unsafe extern "C" fn eidos_activations_open_copy(
             Ok(())
         })
     }
+}
+
+/// One more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid until
+/// the last of them is freed.
+///
+/// # Safety
+/// `activations` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_retain(
+    activations: *const eidos_activations,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(activations, out)) }
 }
 
 /// Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.

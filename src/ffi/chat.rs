@@ -79,7 +79,7 @@ pub type eidos_chat_callback = Option<
     ) -> eidos_status,
 >;
 
-/// Which language model is asked, and how. Fill it with `eidos_chat_options_init` first; zero means the default.
+/// Which language model is asked, and how. Fill it with `eidos_chat_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -116,10 +116,10 @@ pub struct eidos_chat_options {
     /// # ABI
     /// none -1
     pub temperature: f64,
-    /// The most requests that may be sent, repetitions counted; 0 is no limit.
+    /// The most requests that may be sent, repetitions counted. By default there is no limit.
     pub request_budget: u64,
-    /// The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it
-    /// is not sent.
+    /// The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent. By
+    /// default there is no limit.
     pub token_budget: u64,
     /// The caller's own model, which is asked instead of a server, one question at a time on the thread that makes the call;
     /// NULL for a server.
@@ -135,51 +135,52 @@ options!(
     eidos_chat_options,
     Self {
         struct_size: size_of::<Self>() as u32,
-        max_tokens: 0,
+        max_tokens: 1024,
         model: ptr::null(),
         base_url: ptr::null(),
         api_key: ptr::null(),
         cache_folder: ptr::null(),
-        timeout_seconds: 0,
+        timeout_seconds: 120,
         retries: 4,
-        parallel_requests: 0,
+        parallel_requests: 4,
         reserved: 0,
         temperature: 0.0,
-        request_budget: 0,
-        token_budget: 0,
+        request_budget: u64::MAX,
+        token_budget: u64::MAX,
         callback: None,
         user_data: ptr::null_mut(),
     }
 );
 
 impl eidos_chat_options {
+    /// # Safety
+    /// The strings are NULL or NUL-terminated.
+    unsafe fn to_rust(self) -> Result<ChatOptions> {
+        // SAFETY: promised by the caller.
+        let string = |string: *const c_char, name: &str| unsafe { optional_text(string, name) };
+        let owned = |pointer: *const c_char, name: &str| Ok::<_, Error>(string(pointer, name)?.map(str::to_owned));
+        let limit = |value: u64| (value < u64::MAX).then_some(value);
+        Ok(ChatOptions {
+            model: owned(self.model, "model")?.unwrap_or_default(),
+            base_url: owned(self.base_url, "base_url")?,
+            api_key: owned(self.api_key, "api_key")?,
+            timeout: Duration::from_secs(u64::from(self.timeout_seconds)),
+            retries: self.retries,
+            parallel: self.parallel_requests as usize,
+            max_tokens: self.max_tokens,
+            temperature: (self.temperature.is_nan() || self.temperature >= 0.0).then_some(self.temperature),
+            cache_folder: string(self.cache_folder, "cache_folder")?.map(PathBuf::from),
+            budget: Budget { requests: limit(self.request_budget), tokens: limit(self.token_budget) },
+        })
+    }
+
     /// The language model that the options describe.
     ///
     /// # Safety
     /// The strings are NULL or NUL-terminated; the callback may be called with `user_data` on this thread.
     pub(super) unsafe fn open(self) -> Result<Chat<'static>> {
         // SAFETY: promised by the caller.
-        let string = |string: *const c_char, name: &str| unsafe { optional_text(string, name) };
-        let owned = |pointer: *const c_char, name: &str| Ok::<_, Error>(string(pointer, name)?.map(str::to_owned));
-        let defaults = ChatOptions::default();
-        let or = |value: u32, default: u32| if value == 0 { default } else { value };
-        let limit = |value: u64| (value > 0).then_some(value);
-        let options = ChatOptions {
-            model: owned(self.model, "model")?.unwrap_or_default(),
-            base_url: owned(self.base_url, "base_url")?,
-            api_key: owned(self.api_key, "api_key")?,
-            timeout: if self.timeout_seconds == 0 {
-                defaults.timeout
-            } else {
-                Duration::from_secs(u64::from(self.timeout_seconds))
-            },
-            retries: self.retries,
-            parallel: or(self.parallel_requests, defaults.parallel as u32) as usize,
-            max_tokens: or(self.max_tokens, defaults.max_tokens),
-            temperature: (self.temperature.is_nan() || self.temperature >= 0.0).then_some(self.temperature),
-            cache_folder: string(self.cache_folder, "cache_folder")?.map(PathBuf::from),
-            budget: Budget { requests: limit(self.request_budget), tokens: limit(self.token_budget) },
-        };
+        let options = unsafe { self.to_rust() }?;
         match self.callback {
             Some(function) => Chat::with_model(Callback { function, user_data: self.user_data }, options),
             None => Chat::open(options),
@@ -309,4 +310,17 @@ fn answer_of(status: eidos_status, said: Reply) -> Result<ChatAnswer, Failure> {
     let message = said.error.map(|message| shown_up_to(300, &message));
     let message = message.unwrap_or_else(|| format!("it returned the status {status}"));
     Err(Error::new(code, format!("the model of the callback failed: {message}")).into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        // SAFETY: the defaults have no strings.
+        let options = unsafe { eidos_chat_options::DEFAULT.to_rust() }.unwrap();
+        assert_eq!(format!("{options:?}"), format!("{:?}", ChatOptions::default()));
+    }
 }

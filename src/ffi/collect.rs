@@ -81,7 +81,7 @@ const AGGREGATIONS: [(u32, Aggregation); 7] = [
     (EIDOS_AGGREGATION_LAST, Aggregation::Last),
 ];
 
-/// How activations are collected. Fill it with `eidos_activations_options_init` first; zero means the default.
+/// How activations are collected. Fill it with `eidos_activations_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -92,12 +92,12 @@ pub struct eidos_activations_options {
     pub granularity: u32,
     /// How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
     pub aggregation: u32,
-    /// How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+    /// How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
     /// How many tokens one batch holds at most. By default 512. Results do not depend on it.
     pub batch_tokens: u64,
-    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By default
-    /// 4 GiB.
+    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with 0
+    /// always. By default 4 GiB.
     pub memory_limit: u64,
     /// How many bytes a shard has at most. By default 256 MiB.
     pub shard_bytes: u64,
@@ -122,14 +122,14 @@ options!(
     eidos_activations_options,
     Self {
         struct_size: size_of::<Self>() as u32,
-        granularity: 0,
-        aggregation: 0,
+        granularity: EIDOS_GRANULARITY_WORD,
+        aggregation: EIDOS_AGGREGATION_MEAN,
         threads: 0,
-        batch_tokens: 0,
-        memory_limit: 0,
-        shard_bytes: 0,
+        batch_tokens: 512,
+        memory_limit: 4 << 30,
+        shard_bytes: 256 << 20,
         folder: ptr::null(),
-        word_rule: 0,
+        word_rule: EIDOS_WORD_RULE_AUTO,
         stop_contractions: 0,
         stop_units: ptr::null(),
         stop_unit_count: 0,
@@ -140,19 +140,16 @@ impl eidos_activations_options {
     /// # Safety
     /// The strings are NULL or NUL-terminated, and `stop_units` points to as many as it says.
     pub(super) unsafe fn to_rust(self) -> Result<CollectOptions> {
-        let defaults = CollectOptions::default();
-        let size = |value: u64, default: usize| {
-            if value == 0 { default } else { usize::try_from(value).unwrap_or(usize::MAX) }
-        };
+        let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
         Ok(CollectOptions {
             granularity: choice(self.granularity, "granularity", &GRANULARITIES)?,
             aggregation: choice(self.aggregation, "aggregation", &AGGREGATIONS)?,
-            batch_tokens: size(self.batch_tokens, defaults.batch_tokens),
+            batch_tokens: size(self.batch_tokens),
             threads: self.threads as usize,
-            memory_limit: if self.memory_limit == 0 { defaults.memory_limit } else { self.memory_limit },
+            memory_limit: self.memory_limit,
             // SAFETY: promised by the caller.
             folder: unsafe { optional_text(self.folder, "folder") }?.map(PathBuf::from),
-            shard_bytes: size(self.shard_bytes, defaults.shard_bytes),
+            shard_bytes: size(self.shard_bytes),
             word_rule: choice(self.word_rule, "word_rule", &WORD_RULES)?,
             // SAFETY: promised by the caller.
             stop_units: unsafe { texts(self.stop_units, self.stop_unit_count, "stop_units") }?
@@ -258,5 +255,17 @@ pub(super) unsafe fn checked_outputs<'a>(
 pub(super) fn write_all(outputs: &mut [*mut eidos_activations], results: Vec<Activations>) {
     for (output, activations) in outputs.iter_mut().zip(results) {
         *output = eidos_activations::into_raw(activations.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        // SAFETY: the defaults have no strings.
+        assert_eq!(unsafe { eidos_activations_options::DEFAULT.to_rust() }.unwrap(), CollectOptions::default());
     }
 }

@@ -6,7 +6,7 @@ use super::call::{call, get, run};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
-use super::strings::{check_out, write_handle, write_out};
+use super::strings::{check_out, share_handle, write_handle, write_out};
 use crate::control::{Control, Progress};
 use crate::error::Result;
 
@@ -167,6 +167,20 @@ pub unsafe extern "C" fn eidos_control_set_callback(
             Ok(())
         })
     }
+}
+
+/// One more handle of the same control, for another owner, who frees it. Each watches and cancels the same calls.
+///
+/// # Safety
+/// `control` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_control_retain(
+    control: *const eidos_control,
+    out: *mut *mut eidos_control,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(control, out)) }
 }
 
 /// Frees a control; NULL is fine. A call that still uses it goes on without it.

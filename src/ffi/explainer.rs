@@ -9,7 +9,9 @@ use super::call::{call, get, run};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
-use super::strings::{array, array_mut, borrow_string, check_out, product, text, write_handle, write_len, write_out};
+use super::strings::{
+    array, array_mut, borrow_string, check_out, product, share_handle, text, write_handle, write_len, write_out,
+};
 use crate::concepts::Explainer;
 use crate::error::{Error, Result};
 use crate::text::StringTable;
@@ -21,7 +23,7 @@ pub struct eidos_explainer {
     _opaque: [u8; 0],
 }
 
-/// An explainer with its strings as C borrows them: the model, the split point, the method.
+/// An explainer with its strings as C borrows them: the model, the split point, the method, the options.
 pub struct ExplainerValue {
     pub(super) explainer: Explainer,
     strings: StringTable,
@@ -31,6 +33,7 @@ impl From<Explainer> for ExplainerValue {
     fn from(explainer: Explainer) -> Self {
         let mut strings = origin(explainer.provenance());
         strings.push(explainer.method());
+        strings.push(&explainer.options().to_string());
         Self { explainer, strings }
     }
 }
@@ -103,6 +106,17 @@ pub unsafe extern "C" fn eidos_explainer_split_point(
 ) -> *const c_char {
     // SAFETY: promised by the caller.
     unsafe { string(explainer, 1, len) }
+}
+
+/// The options of the fit as a JSON object, with the names that the method's options have in Rust (`{"concept_count": 20, ...}`).
+/// Borrowed from the explainer; `len` may be NULL.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_options(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(explainer, 3, len) }
 }
 
 /// How the fit ended.
@@ -245,6 +259,21 @@ pub unsafe extern "C" fn eidos_explainer_open(
             Ok(())
         })
     }
+}
+
+/// One more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid until
+/// the last of them is freed.
+///
+/// # Safety
+/// `explainer` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_retain(
+    explainer: *const eidos_explainer,
+    out: *mut *mut eidos_explainer,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(explainer, out)) }
 }
 
 /// Frees an explainer; NULL is fine.

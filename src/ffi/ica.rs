@@ -29,14 +29,14 @@ pub const EIDOS_CONTRAST_EXP: u32 = 2;
 /// `x^4 / 4`, kurtosis; sensitive to outliers.
 pub const EIDOS_CONTRAST_CUBE: u32 = 3;
 
-/// How independent components are fitted. Fill it with `eidos_ica_options_init` first; zero means the default.
+/// How independent components are fitted. Fill it with `eidos_ica_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_ica_options {
     /// The size of this struct, set by `eidos_ica_options_init`.
     pub struct_size: u32,
-    /// How many concepts to find. There is no default.
+    /// How many concepts to find. There is no default: 0 is an error.
     pub concept_count: u32,
     /// In which order components are found: one of `EIDOS_ICA_*`. By default all at once.
     pub algorithm: u32,
@@ -50,9 +50,10 @@ pub struct eidos_ica_options {
     pub max_iterations: u32,
     /// The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
     pub seed: u32,
-    /// 1 keeps the signs that the iteration ended with; 0 turns each component so that its heavy tail is positive.
-    pub raw_signs: u32,
-    /// How many threads work. By default one per core. Results do not depend on it.
+    /// 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the iteration
+    /// ended with, which flip from one iteration to the next.
+    pub canonical_signs: u32,
+    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
 }
 
@@ -61,41 +62,34 @@ options!(
     Self {
         struct_size: size_of::<Self>() as u32,
         concept_count: 0,
-        algorithm: 0,
-        contrast: 0,
-        alpha: 0.0,
-        tolerance: 0.0,
-        max_iterations: 0,
+        algorithm: EIDOS_ICA_PARALLEL,
+        contrast: EIDOS_CONTRAST_LOGCOSH,
+        alpha: 1.0,
+        tolerance: 1e-4,
+        max_iterations: 200,
         seed: 0,
-        raw_signs: 0,
+        canonical_signs: 1,
         threads: 0,
     }
 );
 
 impl eidos_ica_options {
     fn to_rust(self) -> Result<IcaOptions> {
-        let defaults = IcaOptions::new(self.concept_count as usize);
-        let alpha = if self.alpha == 0.0 { 1.0 } else { self.alpha };
-        let logcosh = Contrast::LogCosh { alpha };
         let contrasts = [
-            (EIDOS_CONTRAST_LOGCOSH, logcosh),
+            (EIDOS_CONTRAST_LOGCOSH, Contrast::LogCosh { alpha: self.alpha }),
             (EIDOS_CONTRAST_EXP, Contrast::Exp),
             (EIDOS_CONTRAST_CUBE, Contrast::Cube),
         ];
         let algorithms = [(EIDOS_ICA_PARALLEL, Algorithm::Parallel), (EIDOS_ICA_DEFLATION, Algorithm::Deflation)];
         Ok(IcaOptions {
+            concept_count: self.concept_count as usize,
             algorithm: choice(self.algorithm, "algorithm", &algorithms)?,
-            contrast: if self.contrast == 0 { logcosh } else { choice(self.contrast, "contrast", &contrasts)? },
-            tolerance: if self.tolerance == 0.0 { defaults.tolerance } else { self.tolerance },
-            max_iterations: if self.max_iterations == 0 {
-                defaults.max_iterations
-            } else {
-                self.max_iterations as usize
-            },
+            contrast: choice(self.contrast, "contrast", &contrasts)?,
+            tolerance: self.tolerance,
+            max_iterations: self.max_iterations as usize,
             seed: self.seed,
-            canonical_signs: self.raw_signs == 0,
+            canonical_signs: self.canonical_signs != 0,
             threads: self.threads as usize,
-            ..defaults
         })
     }
 }
@@ -133,5 +127,16 @@ pub unsafe extern "C" fn eidos_ica_fit(
             write_handle(out, Ica::fit(activations, &options, &control)?.into());
             Ok(())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        assert_eq!(eidos_ica_options::DEFAULT.to_rust().unwrap(), IcaOptions::new(0));
     }
 }

@@ -14,7 +14,7 @@ use super::handle::{Handle, handle};
 use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
-use super::strings::{array, borrow_string, check_out, choice, text, texts, write_handle, write_len};
+use super::strings::{array, borrow_string, check_out, choice, share_handle, text, texts, write_handle, write_len};
 use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
@@ -128,7 +128,8 @@ struct LabelStrings {
 }
 
 fn pole_of(pole: u32) -> Option<Pole> {
-    choice(pole, "pole", &[(EIDOS_POLE_NEGATIVE, Pole::Negative)]).ok()
+    let poles = [(EIDOS_POLE_POSITIVE, Pole::Positive), (EIDOS_POLE_NEGATIVE, Pole::Negative)];
+    choice(pole, "pole", &poles).ok()
 }
 
 handle!(eidos_interpretation, InterpretationValue, 6);
@@ -141,7 +142,7 @@ pub const EIDOS_POLE_POSITIVE: u32 = 0;
 /// The inputs with the most negative activations, for concepts that have a sign.
 pub const EIDOS_POLE_NEGATIVE: u32 = 1;
 
-/// Which inputs to list. Fill it with `eidos_top_inputs_options_init` first; zero means the default.
+/// Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -150,13 +151,13 @@ pub struct eidos_top_inputs_options {
     pub struct_size: u32,
     /// 1 also lists the inputs with the most negative activations.
     pub negative_pole: u32,
-    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5;
-    /// 0 is an error.
+    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an
+    /// error.
     pub k: u64,
     /// Which concepts, in the order wanted; NULL means all.
     pub concepts: *const usize,
     /// How many there are in `concepts`; 0 means all.
-    pub concept_count: u64,
+    pub concept_count: usize,
 }
 
 options!(
@@ -169,8 +170,7 @@ impl eidos_top_inputs_options {
     /// `concepts` is NULL or has `concept_count` values.
     unsafe fn to_rust(self) -> Result<TopInputs> {
         // SAFETY: promised by the caller.
-        let concepts =
-            unsafe { array(self.concepts, usize::try_from(self.concept_count).unwrap_or(usize::MAX), "concepts") }?;
+        let concepts = unsafe { array(self.concepts, self.concept_count, "concepts") }?;
         Ok(TopInputs {
             k: usize::try_from(self.k).unwrap_or(usize::MAX),
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
@@ -200,7 +200,7 @@ pub unsafe extern "C" fn eidos_top_inputs_options_init(
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpret_top_inputs(
+pub unsafe extern "C" fn eidos_top_inputs_interpret(
     explainer: *const eidos_explainer,
     activations: *const eidos_activations,
     options: *const eidos_top_inputs_options,
@@ -228,7 +228,7 @@ pub unsafe extern "C" fn eidos_interpret_top_inputs(
 /// # Safety
 /// The handles are live; `texts` has `text_count` strings; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpret_top_inputs_of_texts(
+pub unsafe extern "C" fn eidos_top_inputs_interpret_texts(
     explainer: *const eidos_explainer,
     model: *const eidos_split_model,
     texts: *const *const c_char,
@@ -262,7 +262,7 @@ pub unsafe extern "C" fn eidos_interpret_top_inputs_of_texts(
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpret_top_inputs_of_vocabulary(
+pub unsafe extern "C" fn eidos_top_inputs_interpret_vocabulary(
     explainer: *const eidos_explainer,
     model: *const eidos_split_model,
     options: *const eidos_top_inputs_options,
@@ -347,7 +347,7 @@ pub unsafe extern "C" fn eidos_interpretation_input(
     unsafe { string(interpretation, len, |value| value.text(index, pole, rank)) }
 }
 
-/// The activation of the input of a rank of the entry `index` at a pole; 0 beyond the last.
+/// The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
@@ -358,10 +358,10 @@ pub unsafe extern "C" fn eidos_interpretation_activation(
     pole: u32,
     rank: usize,
 ) -> f32 {
-    get(0.0, || {
+    get(f32::NAN, || {
         // SAFETY: promised by the caller.
         let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.input(index, pole, rank).map_or(0.0, |input| input.activation))
+        Ok(value.input(index, pole, rank).map_or(f32::NAN, |input| input.activation))
     })
 }
 
@@ -442,6 +442,21 @@ pub unsafe extern "C" fn eidos_interpretation_open(
     }
 }
 
+/// One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
+/// until the last of them is freed.
+///
+/// # Safety
+/// `interpretation` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_retain(
+    interpretation: *const eidos_interpretation,
+    out: *mut *mut eidos_interpretation,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(interpretation, out)) }
+}
+
 /// Frees an interpretation; NULL is fine.
 ///
 /// # Safety
@@ -467,4 +482,16 @@ pub(super) unsafe fn string<'a>(
             Ok(find(value).map_or(ptr::null(), |string| borrow_string(string, len)))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        // SAFETY: the defaults have no arrays.
+        assert_eq!(unsafe { eidos_top_inputs_options::DEFAULT.to_rust() }.unwrap(), TopInputs::default());
+    }
 }

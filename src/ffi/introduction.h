@@ -3,7 +3,7 @@
  *
  * Eidos opens a Hugging Face model at a named module, collects the activations of texts word by word, learns the concepts
  * that those activations are made of, and says which inputs excite each concept most. A language model, behind a server or
- * the caller's own, can name the concepts (eidos_interpret_llm_labels).
+ * the caller's own, can name the concepts (eidos_llm_labels_interpret).
  *
  *     const char *split = "model.layers.3.mlp";
  *     eidos_split_model *model = NULL;
@@ -17,7 +17,7 @@
  *     if (eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error) ||
  *         eidos_split_model_activations(model, texts, text_count, NULL, NULL, &activations, 1, &error) ||
  *         eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
- *         eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error))
+ *         eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error))
  *         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
  *     else
  *         puts(eidos_interpretation_json(meaning, NULL));
@@ -31,8 +31,24 @@
  * the count is 0.
  *
  * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
- * nothing. What a handle needs of another one it keeps alive by itself. A handle of a wrong type is EIDOS_INVALID_HANDLE
- * (or NULL or 0 from a call without a status).
+ * nothing. What a handle needs of another one it keeps alive by itself. eidos_..._retain makes one more handle of the same
+ * thing for another owner, who frees it on its own. A handle is a number that looks like a pointer: what it
+ * would point to is never read. So one that was freed, one of another type and what never was a handle are EIDOS_INVALID_HANDLE
+ * (or NULL or 0 from a call without a status), and freeing them does nothing; only to free one while another thread uses it is
+ * undefined. Tools that look for leaked memory do not see handles: eidos_debug_live_handles counts them.
+ *
+ * Names. A name is eidos_, the thing, and what is done with it: eidos_activations_save. A method is a thing, too: its
+ * options are eidos_<method>_options, and eidos_<method>_fit or eidos_<method>_interpret runs it.
+ * eidos_<owner>_<thing>_count says how many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
+ *
+ * Numbers. What counts or indexes things in memory is a size_t; an enumeration, a flag (1 or 0), a token id and a
+ * small setting are a uint32_t; a limit that may be beyond memory, and what was spent, are a uint64_t; an answer of
+ * yes or no is an int32_t. A matrix is row-major: row_count rows, one per unit or concept, of column_count columns.
+ * The width of a split point or an explainer is the column count of the rows that it gives or takes.
+ *
+ * Beyond the last. A call without a status that has nothing to give (an index beyond the last, NULL, what is no live
+ * handle) gives NULL for a pointer, 0 for a count and for an enumeration that may be missing, SIZE_MAX for an index
+ * and NaN for a real number.
  *
  * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
  * on the calling thread and on threads of their own, which end before the call returns.
@@ -50,8 +66,9 @@
  * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
  * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
  *
- * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options),
- * then set fields; NULL stands for the defaults.
+ * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
+ * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
+ * where there is no such thing. A limit that is not wanted is the largest value.
  *
  * Results do not depend on batch sizes, on the order of texts or on the number of threads: the same input gives the same
  * bits on the same machine.

@@ -24,7 +24,7 @@ pub const EIDOS_SAMPLING_RANDOM: u32 = 2;
 /// Equally many examples of each quantile of activation, at random within it.
 pub const EIDOS_SAMPLING_QUANTILE: u32 = 3;
 
-/// How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first; zero means the default.
+/// How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -36,7 +36,7 @@ pub struct eidos_llm_labels_options {
     /// Which concepts, in the order wanted; NULL means all.
     pub concepts: *const usize,
     /// How many there are in `concepts`; 0 means all.
-    pub concept_count: u64,
+    pub concept_count: usize,
     /// How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
     pub sampling: u32,
     /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
@@ -70,15 +70,15 @@ options!(
         negative_pole: 0,
         concepts: ptr::null(),
         concept_count: 0,
-        sampling: 0,
-        example_count: 0,
+        sampling: EIDOS_SAMPLING_TOP,
+        example_count: 30,
         context: 10,
-        quantile_count: 0,
+        quantile_count: 5,
         seed: 0,
         score_passages: 0,
-        score_passages_per_request: 0,
+        score_passages_per_request: 10,
         dry_run: 0,
-        score_threshold: 0.0,
+        score_threshold: 0.5,
         system_prompt: ptr::null(),
     }
 );
@@ -88,31 +88,27 @@ impl eidos_llm_labels_options {
     /// `concepts` is NULL or has `concept_count` values; `system_prompt` is NULL or NUL-terminated.
     unsafe fn to_rust(self) -> Result<LlmLabels> {
         // SAFETY: promised by the caller.
-        let concepts =
-            unsafe { array(self.concepts, usize::try_from(self.concept_count).unwrap_or(usize::MAX), "concepts") }?;
+        let concepts = unsafe { array(self.concepts, self.concept_count, "concepts") }?;
         // SAFETY: promised by the caller.
         let system_prompt = unsafe { optional_text(self.system_prompt, "system_prompt") }?.map(str::to_owned);
-        let (labels, scoring) = (LlmLabels::default(), Scoring::default());
-        let or = |value: u32, default: usize| if value == 0 { default } else { value as usize };
         let samplings = [
             (EIDOS_SAMPLING_TOP, Sampling::Top),
             (EIDOS_SAMPLING_RANDOM, Sampling::Random),
             (EIDOS_SAMPLING_QUANTILE, Sampling::Quantile),
         ];
-        let threshold = if self.score_threshold == 0.0 { scoring.threshold } else { self.score_threshold as f32 };
         Ok(LlmLabels {
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
             negative_pole: self.negative_pole != 0,
             sampling: choice(self.sampling, "sampling", &samplings)?,
-            examples: or(self.example_count, labels.examples),
+            examples: self.example_count as usize,
             context: self.context as usize,
-            quantiles: or(self.quantile_count, labels.quantiles),
+            quantiles: self.quantile_count as usize,
             seed: self.seed,
             system_prompt,
-            scoring: (self.score_passages > 0).then(|| Scoring {
+            scoring: (self.score_passages > 0).then_some(Scoring {
                 passages: self.score_passages as usize,
-                per_request: or(self.score_passages_per_request, scoring.per_request),
-                threshold,
+                per_request: self.score_passages_per_request as usize,
+                threshold: self.score_threshold as f32,
             }),
         })
     }
@@ -162,7 +158,7 @@ pub struct eidos_label_usage {
 /// # Safety
 /// The handles are live; the options were filled by their init functions; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpret_llm_labels(
+pub unsafe extern "C" fn eidos_llm_labels_interpret(
     explainer: *const eidos_explainer,
     activations: *const eidos_activations,
     chat: *const eidos_chat_options,
@@ -307,5 +303,21 @@ pub unsafe extern "C" fn eidos_interpretation_label_usage(
             };
             write_out(out, result, "out")
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        let mut options = eidos_llm_labels_options::DEFAULT;
+        // SAFETY: the defaults have no strings and no arrays.
+        assert_eq!(unsafe { options.to_rust() }.unwrap(), LlmLabels::default());
+        options.score_passages = 20;
+        // SAFETY: as above.
+        assert_eq!(unsafe { options.to_rust() }.unwrap().scoring, Some(Scoring::default()));
     }
 }

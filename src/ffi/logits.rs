@@ -16,35 +16,33 @@ use crate::activations::LogitsOptions;
 use crate::linalg::RowSlice;
 use crate::text::StringTable;
 
-/// How logits are computed. Fill it with `eidos_logits_options_init` first; zero means the default. Results do not depend on
-/// it.
+/// How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_logits_options {
     /// The size of this struct, set by `eidos_logits_options_init`.
     pub struct_size: u32,
-    /// How many batches run at the same time on the CPU. By default one per core.
+    /// How many batches run at the same time on the CPU; 0, the default, is one per core.
     pub threads: u32,
-    /// How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512.
+    /// How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
     pub batch_tokens: u64,
     /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-    /// to temporary files without a name. By default 4 GiB.
+    /// to temporary files without a name, and with 0 always. By default 4 GiB.
     pub memory_limit: u64,
 }
 
 options!(
     eidos_logits_options,
-    Self { struct_size: size_of::<Self>() as u32, threads: 0, batch_tokens: 0, memory_limit: 0 }
+    Self { struct_size: size_of::<Self>() as u32, threads: 0, batch_tokens: 0, memory_limit: 4 << 30 }
 );
 
 impl eidos_logits_options {
     pub(super) fn to_rust(self) -> LogitsOptions {
-        let defaults = LogitsOptions::default();
         LogitsOptions {
             batch_tokens: usize::try_from(self.batch_tokens).unwrap_or(usize::MAX),
             threads: self.threads as usize,
-            memory_limit: if self.memory_limit == 0 { defaults.memory_limit } else { self.memory_limit },
+            memory_limit: self.memory_limit,
         }
     }
 }
@@ -204,4 +202,15 @@ pub unsafe extern "C" fn eidos_split_model_logit_name(
             Ok(borrow_string(value.logits.get_or_init(table).get_with_nul(column), len))
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        assert_eq!(eidos_logits_options::DEFAULT.to_rust(), LogitsOptions::default());
+    }
 }

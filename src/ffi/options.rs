@@ -1,10 +1,13 @@
 //! Options structs that grow without breaking anybody: the caller says how large its struct is.
+//!
+//! Init writes the defaults, and every value means itself. The default of a field that is appended later is 0, for what was done
+//! before there was the field: an older library takes that from a newer caller.
 
 use std::ptr;
 
 use crate::error::{Error, ErrorCode, Result};
 
-/// A plain C struct of options: its first field is `uint32_t struct_size`, and every field may be zero.
+/// A plain C struct of options: its first field is `uint32_t struct_size`, and any bytes are a value of every field.
 ///
 /// # Safety
 /// The type is `#[repr(C)]`, any bytes are a valid value of it, and it has no padding that matters.

@@ -11,7 +11,9 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::options::{self, options};
 use super::status::eidos_status;
-use super::strings::{borrow_string, check_out, choice, optional_text, text, texts, write_handle, write_len};
+use super::strings::{
+    borrow_string, check_out, choice, optional_text, share_handle, text, texts, write_handle, write_len,
+};
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
 use crate::model::{DeviceChoice, HeadChoice, LoadOptions, SplitModel};
@@ -27,7 +29,8 @@ pub struct eidos_split_model {
 /// A model with its strings as C borrows them.
 pub struct ModelValue {
     pub(super) model: SplitModel,
-    name: StringTable,
+    /// The name and the family.
+    names: StringTable,
     paths: StringTable,
     kinds: StringTable,
     split_points: StringTable,
@@ -40,7 +43,7 @@ pub struct ModelValue {
 impl From<SplitModel> for ModelValue {
     fn from(model: SplitModel) -> Self {
         Self {
-            name: std::iter::once(model.name()).collect(),
+            names: [model.name(), model.family()].into_iter().collect(),
             paths: model.modules().iter().map(|module| module.path.as_str()).collect(),
             kinds: model.modules().iter().map(|module| module.kind.as_str()).collect(),
             split_points: model.split_points().iter().map(|point| point.path.as_str()).collect(),
@@ -138,6 +141,7 @@ impl eidos_load_options {
         // SAFETY: promised by the caller.
         let owned = |string, name: &str| Ok::<_, Error>(unsafe { optional_text(string, name) }?.map(str::to_owned));
         let heads = [
+            (EIDOS_HEAD_AUTO, HeadChoice::Auto),
             (EIDOS_HEAD_BASE, HeadChoice::Base),
             (EIDOS_HEAD_MASKED_LM, HeadChoice::MaskedLanguageModel),
             (EIDOS_HEAD_SEQUENCE_CLASSIFICATION, HeadChoice::SequenceClassification),
@@ -145,8 +149,12 @@ impl eidos_load_options {
             (EIDOS_HEAD_TOKEN_CLASSIFICATION, HeadChoice::TokenClassification),
             (EIDOS_HEAD_SEQ2SEQ_LM, HeadChoice::Seq2SeqLanguageModel),
         ];
-        let devices = [(EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize))];
-        let networks = [(EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
+        let devices = [
+            (EIDOS_DEVICE_CPU, DeviceChoice::Cpu),
+            (EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize)),
+        ];
+        let networks =
+            [(EIDOS_NETWORK_AUTO, None), (EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
         Ok(LoadOptions {
             head: choice(self.head, "head", &heads)?,
             device: choice(self.device, "device", &devices)?,
@@ -222,7 +230,49 @@ pub unsafe extern "C" fn eidos_split_model_load(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_name(model: *const eidos_split_model, len: *mut usize) -> *const c_char {
     // SAFETY: promised by the caller.
-    unsafe { string(model, 0, len, |value| &value.name) }
+    unsafe { string(model, 0, len, |value| &value.names) }
+}
+
+/// The family of the model, as `model_type` of its configuration names it (`eurobert`). Borrowed from the model; `len` may be
+/// NULL.
+///
+/// # Safety
+/// `model` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_family(model: *const eidos_split_model, len: *mut usize) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(model, 1, len, |value| &value.names) }
+}
+
+/// How many token ids the model knows.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_vocabulary_size(model: *const eidos_split_model) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(model, SplitModel::vocabulary_size) }
+}
+
+/// How many tokens of a text the model was made for, special ones included. Texts are read as far as that.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_max_positions(model: *const eidos_split_model) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(model, SplitModel::max_positions) }
+}
+
+/// How many bytes of memory the weights take that were loaded: those up to the last split point, or all of a `whole` model. 0
+/// without split points.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_weight_bytes(model: *const eidos_split_model) -> usize {
+    // SAFETY: promised by the caller.
+    unsafe { number(model, SplitModel::weight_bytes) }
 }
 
 /// How many modules the model has, in the order in which PyTorch's `named_modules()` lists them.
@@ -316,6 +366,21 @@ pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model
     })
 }
 
+/// One more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until the
+/// last of them is freed.
+///
+/// # Safety
+/// `model` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_retain(
+    model: *const eidos_split_model,
+    out: *mut *mut eidos_split_model,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(model, out)) }
+}
+
 /// Frees a model; NULL is fine. Activations made with it live on.
 ///
 /// # Safety
@@ -324,6 +389,13 @@ pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model
 pub unsafe extern "C" fn eidos_split_model_free(model: *mut eidos_split_model) {
     // SAFETY: promised by the caller.
     run(|| unsafe { eidos_split_model::free(model) });
+}
+
+/// # Safety
+/// `model` is NULL or a live handle.
+unsafe fn number(model: *const eidos_split_model, read: impl FnOnce(&SplitModel) -> usize) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(read(&unsafe { eidos_split_model::borrow(model) }?.model)))
 }
 
 /// A string of one of the model's tables.

@@ -128,6 +128,19 @@ pub(super) unsafe fn write_handle<H: Handle>(out: *mut *mut H, value: H::Value) 
     unsafe { out.write(H::into_raw(value)) };
 }
 
+/// Writes one more handle of the same value.
+///
+/// # Safety
+/// `handle` is a live handle; `out` is NULL or can be written.
+pub(super) unsafe fn share_handle<H: Handle>(handle: *const H, out: *mut *mut H) -> Result<()> {
+    // SAFETY: promised by the caller.
+    unsafe {
+        check_out(out, "out")?;
+        out.write(H::share(handle)?);
+    }
+    Ok(())
+}
+
 /// A string that ends in a NUL, as a borrowed pointer and its length without the NUL.
 ///
 /// # Safety
@@ -147,13 +160,10 @@ pub(super) unsafe fn write_len(len: *mut usize, value: usize) {
     }
 }
 
-/// One of the numbers of an enumeration; 0 means the default.
-pub(super) fn choice<T: Copy + Default>(value: u32, name: &str, choices: &[(u32, T)]) -> Result<T> {
-    if value == 0 {
-        return Ok(T::default());
-    }
+/// One of the numbers of an enumeration.
+pub(super) fn choice<T: Copy>(value: u32, name: &str, choices: &[(u32, T)]) -> Result<T> {
     choices.iter().find(|(number, _)| *number == value).map(|(_, choice)| *choice).ok_or_else(|| {
         Error::new(ErrorCode::InvalidArgument, format!("`{name}` cannot be {value}"))
-            .hint("use one of the constants of the header")
+            .hint("use one of the constants of the header, and fill options with their init function first")
     })
 }

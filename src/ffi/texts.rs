@@ -10,7 +10,7 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::options::{self, options};
 use super::status::eidos_status;
-use super::strings::{borrow_string, check_out, choice, optional_text, text, write_handle, write_len};
+use super::strings::{borrow_string, check_out, choice, optional_text, share_handle, text, write_handle, write_len};
 use crate::corpus::{TextFormat, TextReader, TextReaderOptions, no_memory};
 use crate::error::{Error, ErrorCode, Result};
 use crate::text::StringTable;
@@ -71,7 +71,7 @@ pub const EIDOS_TEXT_FORMAT_LINES: u32 = 1;
 /// One JSON object a line, of which one field is the text.
 pub const EIDOS_TEXT_FORMAT_JSON_LINES: u32 = 2;
 
-/// How a file of texts is read. Fill it with `eidos_texts_options_init` first; zero means the default.
+/// How a file of texts is read. Fill it with `eidos_texts_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -82,7 +82,7 @@ pub struct eidos_texts_options {
     pub format: u32,
     /// The field of a JSON object that is the text. NULL: `text`.
     pub field: *const c_char,
-    /// How many texts are read at most, from the beginning of the file; 0 reads all.
+    /// How many texts are read at most, from the beginning of the file. By default all of them.
     pub most_texts: u64,
     /// 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By
     /// default they are left out.
@@ -97,7 +97,7 @@ options!(
         struct_size: size_of::<Self>() as u32,
         format: EIDOS_TEXT_FORMAT_AUTO,
         field: ptr::null(),
-        most_texts: 0,
+        most_texts: u64::MAX,
         keep_empty: 0,
         reserved: 0,
     }
@@ -107,15 +107,18 @@ impl eidos_texts_options {
     /// # Safety
     /// `field` is NULL or NUL-terminated.
     unsafe fn to_rust(self) -> Result<TextReaderOptions> {
-        let formats =
-            [(EIDOS_TEXT_FORMAT_LINES, TextFormat::Lines), (EIDOS_TEXT_FORMAT_JSON_LINES, TextFormat::JsonLines)];
+        let formats = [
+            (EIDOS_TEXT_FORMAT_AUTO, TextFormat::Auto),
+            (EIDOS_TEXT_FORMAT_LINES, TextFormat::Lines),
+            (EIDOS_TEXT_FORMAT_JSON_LINES, TextFormat::JsonLines),
+        ];
         let defaults = TextReaderOptions::default();
         Ok(TextReaderOptions {
             format: choice(self.format, "format", &formats)?,
             // SAFETY: promised by the caller.
             field: unsafe { optional_text(self.field, "field") }?.map_or(defaults.field, str::to_owned),
             keep_empty: self.keep_empty != 0,
-            most: (self.most_texts > 0).then(|| usize::try_from(self.most_texts).unwrap_or(usize::MAX)),
+            most: (self.most_texts < u64::MAX).then(|| usize::try_from(self.most_texts).unwrap_or(usize::MAX)),
         })
     }
 }
@@ -209,6 +212,21 @@ pub unsafe extern "C" fn eidos_texts_array(
     }
 }
 
+/// One more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until the
+/// last of them is freed.
+///
+/// # Safety
+/// `texts` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_texts_retain(
+    texts: *const eidos_texts,
+    out: *mut *mut eidos_texts,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(texts, out)) }
+}
+
 /// Frees texts; NULL is fine.
 ///
 /// # Safety
@@ -217,4 +235,16 @@ pub unsafe extern "C" fn eidos_texts_array(
 pub unsafe extern "C" fn eidos_texts_free(texts: *mut eidos_texts) {
     // SAFETY: promised by the caller.
     run(|| unsafe { eidos_texts::free(texts) });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ffi::options::Options;
+
+    #[test]
+    fn the_defaults_are_those_of_rust() {
+        // SAFETY: the defaults have no strings.
+        assert_eq!(unsafe { eidos_texts_options::DEFAULT.to_rust() }.unwrap(), TextReaderOptions::default());
+    }
 }

@@ -87,18 +87,19 @@ pub unsafe extern "C" fn eidos_split_model_token_string(
 /// The activations of texts that are token ids already, at each split point, as `eidos_split_model_activations` gives them with
 /// `EIDOS_GRANULARITY_ALL_TOKENS`, whatever granularity `options` name. The model reads these ids and no others: no special
 /// token is added, and more than it was made for are an error. `ids` are those of all sequences, one after the other, and
-/// `id_counts` says how many each has.
+/// `lengths` says how many each sequence has: `id_count` in all, or it is an error.
 ///
 /// The units are the vocabulary's own strings. `options`, `control` and `err` may be NULL.
 ///
 /// # Safety
-/// The pointers are valid or NULL as said; `id_counts` has `sequence_count` numbers, and `ids` as many as these add up to; `out`
-/// can be written `out_count` times.
+/// The pointers are valid or NULL as said; `ids` has `id_count` numbers and `lengths` `sequence_count`; `out` can be
+/// written `out_count` times.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_activations_of_token_ids(
     model: *const eidos_split_model,
     ids: *const u32,
-    id_counts: *const usize,
+    id_count: usize,
+    lengths: *const usize,
     sequence_count: usize,
     options: *const eidos_activations_options,
     control: *const eidos_control,
@@ -111,7 +112,7 @@ pub unsafe extern "C" fn eidos_split_model_activations_of_token_ids(
         call(err, || {
             let model = &eidos_split_model::borrow(model)?.model;
             let outputs = checked_outputs(model, out, out_count)?;
-            let sequences = sequences(ids, id_counts, sequence_count)?;
+            let sequences = sequences(ids, id_count, lengths, sequence_count)?;
             let options = options::read(options)?.to_rust()?;
             let control = control_or_default(control)?;
             write_all(outputs, model.activations_of_token_ids(&sequences, &options, &control)?);
@@ -120,17 +121,18 @@ pub unsafe extern "C" fn eidos_split_model_activations_of_token_ids(
     }
 }
 
-/// The logits of texts that are token ids already, as `eidos_split_model_logits` gives them; `ids` and `id_counts` as for
+/// The logits of texts that are token ids already, as `eidos_split_model_logits` gives them; `ids` and `lengths` as for
 /// `eidos_split_model_activations_of_token_ids`. `options`, `control` and `err` may be NULL.
 ///
 /// # Safety
-/// The pointers are valid or NULL as said; `id_counts` has `sequence_count` numbers, and `ids` as many as these add up to; `out`
-/// can be written.
+/// The pointers are valid or NULL as said; `ids` has `id_count` numbers and `lengths` `sequence_count`; `out` can be
+/// written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_logits_of_token_ids(
     model: *const eidos_split_model,
     ids: *const u32,
-    id_counts: *const usize,
+    id_count: usize,
+    lengths: *const usize,
     sequence_count: usize,
     options: *const eidos_logits_options,
     control: *const eidos_control,
@@ -142,7 +144,7 @@ pub unsafe extern "C" fn eidos_split_model_logits_of_token_ids(
         call(err, || {
             check_out(out, "out")?;
             let model = &eidos_split_model::borrow(model)?.model;
-            let sequences = sequences(ids, id_counts, sequence_count)?;
+            let sequences = sequences(ids, id_count, lengths, sequence_count)?;
             let options = options::read(options)?.to_rust();
             let control = control_or_default(control)?;
             write_handle(out, model.logits_of_token_ids(&sequences, &options, &control)?.into());
@@ -152,14 +154,22 @@ pub unsafe extern "C" fn eidos_split_model_logits_of_token_ids(
 }
 
 /// # Safety
-/// `id_counts` is NULL or has `sequence_count` numbers, and `ids` as many as these add up to; both live as long as `'a`.
-unsafe fn sequences<'a>(ids: *const u32, id_counts: *const usize, sequence_count: usize) -> Result<Vec<&'a [u32]>> {
+/// `ids` is NULL or has `id_count` numbers, and `lengths` is NULL or has `sequence_count`; both live as long as `'a`.
+unsafe fn sequences<'a>(
+    ids: *const u32,
+    id_count: usize,
+    lengths: *const usize,
+    sequence_count: usize,
+) -> Result<Vec<&'a [u32]>> {
     // SAFETY: promised by the caller.
-    let counts = unsafe { array(id_counts, sequence_count, "id_counts") }?;
-    let total = counts.iter().try_fold(0_usize, |total, &count| total.checked_add(count));
-    let total = total
-        .ok_or_else(|| Error::argument("`id_counts` add up to more than memory can hold").hint("check the counts"))?;
-    // SAFETY: promised by the caller.
-    let mut rest = unsafe { array(ids, total, "ids") }?;
-    Ok(counts.iter().filter_map(|&count| rest.split_off(..count)).collect())
+    let (mut rest, lengths) = unsafe { (array(ids, id_count, "ids")?, array(lengths, sequence_count, "lengths")?) };
+    let total = lengths.iter().try_fold(0_usize, |total, &length| total.checked_add(length));
+    if total != Some(id_count) {
+        let total = total.map_or("more than memory can hold".to_owned(), |total| total.to_string());
+        return Err(Error::argument(format!(
+            "the `lengths` of the sequences add up to {total}, but `ids` has {id_count}"
+        ))
+        .hint("give each sequence the number of its ids"));
+    }
+    Ok(lengths.iter().filter_map(|&length| rest.split_off(..length)).collect())
 }

@@ -4,7 +4,7 @@ use std::ffi::c_char;
 
 /// The version of the binary interface that this header describes. It grows when a program that was compiled against an
 /// older header would break.
-pub const EIDOS_ABI_VERSION: u32 = 1;
+pub const EIDOS_ABI_VERSION: u32 = 2;
 
 /// The major part of the version of Eidos that this header belongs to.
 pub const EIDOS_VERSION_MAJOR: u32 = 0;

@@ -67,7 +67,7 @@ FIELD(eidos_ica_options, alpha, 16);
 FIELD(eidos_ica_options, tolerance, 24);
 FIELD(eidos_ica_options, max_iterations, 32);
 FIELD(eidos_ica_options, seed, 36);
-FIELD(eidos_ica_options, raw_signs, 40);
+FIELD(eidos_ica_options, canonical_signs, 40);
 FIELD(eidos_ica_options, threads, 44);
 SIZE(eidos_ica_options, 48);
 

@@ -63,7 +63,7 @@ static void make_everything(void)
     CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, NULL, NULL, &model, &error) == EIDOS_OK);
     CHECK(eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &activations, 1, &error) == EIDOS_OK);
     CHECK(eidos_ica_fit(activations, &ica, NULL, &explainer, &error) == EIDOS_OK);
-    CHECK(eidos_interpret_top_inputs(explainer, activations, NULL, NULL, &meaning, &error) == EIDOS_OK);
+    CHECK(eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error) == EIDOS_OK);
     if (error) {
         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
         exit(1);
@@ -99,7 +99,7 @@ static void null_is_an_error_for_each_pointer(void)
     const float *view = NULL;
     const char *const texts[] = {"a", NULL};
     const uint32_t id = 7;
-    const size_t one = 1, huge[] = {(size_t)-1, 2};
+    const size_t one = 1, huge[] = {(size_t)-1, 2}, two = 2;
     size_t size = 0;
     const eidos_status wrong = EIDOS_INVALID_ARGUMENT;
 
@@ -134,27 +134,37 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_split_model_tokens(NULL, "a", NULL, NULL, NULL, 0, &size, &err));
     CHECK_FAILS(wrong, eidos_split_model_tokens(model, NULL, NULL, NULL, NULL, 0, &size, &err));
     CHECK_FAILS(wrong, eidos_split_model_tokens(model, "a", NULL, NULL, NULL, 0, NULL, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(NULL, &id, &one, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, NULL, &one, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, NULL, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 0, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 1, NULL, NULL, NULL, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, &one, 1, NULL, NULL, &no_activations, 2, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, huge, 2, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(NULL, &id, &one, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, NULL, &one, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, NULL, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, &one, 1, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_activations_from_dlpack(NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(NULL, &id, 1, &one, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, NULL, 1, &one, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, NULL, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 0, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, &no_activations, 2, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, huge, 2, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &two, 1, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, &two, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, NULL, 0, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(NULL, &id, 1, &one, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, NULL, 1, &one, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, NULL, 1, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, 0, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, 0, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, 0, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, NULL, 0, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, NULL, 1, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 1, texts, 2, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_activations_from_dlpack(NULL, NULL, 0, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_to_dlpack(NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_to_dlpack(activations, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_rows(NULL, 0, 1, &view, &err));
     CHECK_FAILS(wrong, eidos_activations_rows(activations, 0, 1, NULL, &err));
     CHECK_FAILS(wrong, eidos_activations_rows(activations, (size_t)-1, 2, &view, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(NULL, 0, &view, &size, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(activations, 0, NULL, &size, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(activations, 0, &view, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(activations, eidos_activations_row_count(activations), &view, &size, &err));
+    CHECK_FAILS(wrong, eidos_activations_run(activations, (size_t)-1, &view, &size, &err));
     CHECK_FAILS(wrong, eidos_activations_copy_rows(NULL, 0, 1, &value, 1, &err));
     CHECK_FAILS(wrong, eidos_activations_copy_rows(activations, 0, 1, NULL, 1, &err));
     CHECK_FAILS(wrong, eidos_activations_copy_rows(activations, 0, 1, &value, 1, &err));
@@ -186,24 +196,24 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_explainer_save(explainer, NULL, &err));
     CHECK_FAILS(wrong, eidos_explainer_open(NULL, &no_explainer, &err));
     CHECK_FAILS(wrong, eidos_explainer_open("x", NULL, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs(NULL, activations, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs(explainer, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs(explainer, activations, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(NULL, model, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, NULL, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, model, NULL, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_texts(explainer, model, TEXTS, 1, NULL, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(NULL, model, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(explainer, NULL, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_top_inputs_of_vocabulary(explainer, model, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret(NULL, activations, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret(explainer, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret(explainer, activations, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(NULL, model, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, NULL, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, model, NULL, 1, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, model, TEXTS, 1, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(NULL, model, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(explainer, NULL, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(explainer, model, NULL, NULL, NULL, NULL, &err));
     CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK);
     chat.callback = answer_nothing;
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(NULL, activations, &chat, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, NULL, &chat, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, &chat, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(NULL, activations, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, NULL, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, &chat, NULL, NULL, NULL, &err));
     chat.callback = NULL; /* a server, but no model named */
-    CHECK_FAILS(wrong, eidos_interpret_llm_labels(explainer, activations, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, &chat, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_chat_reply_set_text(NULL, "x", 1, &err));
     CHECK_FAILS(wrong, eidos_chat_reply_set_error(NULL, "x", &err));
     eidos_chat_reply_set_usage(NULL, 1, 1);
@@ -231,6 +241,8 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_split_model_name(NULL, NULL) && !eidos_split_model_module_path(NULL, 0, NULL));
     CHECK(!eidos_split_model_module_kind(NULL, 0, NULL) && !eidos_split_model_split_point(NULL, 0, NULL));
     CHECK(eidos_split_model_module_count(NULL) == 0 && eidos_split_model_module_can_split(NULL, 0) == 0);
+    CHECK(!eidos_split_model_family(NULL, NULL) && eidos_split_model_vocabulary_size(NULL) == 0);
+    CHECK(eidos_split_model_max_positions(NULL) == 0 && eidos_split_model_weight_bytes(NULL) == 0);
     CHECK(eidos_split_model_split_point_count(NULL) == 0 && eidos_split_model_width(NULL, 0) == 0);
     CHECK(eidos_split_model_logit_count(NULL) == 0 && !eidos_split_model_logit_name(NULL, 0, NULL));
     CHECK(!eidos_split_model_token_string(NULL, 0, NULL));
@@ -241,10 +253,13 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_activations_text(NULL, 0, NULL) && !eidos_activations_model(NULL, NULL));
     CHECK(!eidos_activations_split_point(NULL, NULL) && !eidos_explainer_dictionary(NULL, NULL));
     CHECK(eidos_explainer_concept_count(NULL) == 0 && eidos_explainer_input_width(NULL) == 0);
+    CHECK(!eidos_explainer_options(NULL, &size) && size == 0);
     CHECK(!eidos_explainer_method(NULL, NULL) && !eidos_explainer_model(NULL, NULL));
     CHECK(!eidos_explainer_split_point(NULL, NULL) && eidos_interpretation_concept_count(NULL) == 0);
     CHECK(eidos_interpretation_size(NULL, 0, 0) == 0 && !eidos_interpretation_input(NULL, 0, 0, 0, NULL));
-    CHECK(eidos_interpretation_activation(NULL, 0, 0, 0) == 0 && !eidos_interpretation_json(NULL, NULL));
+    CHECK(isnan(eidos_interpretation_activation(NULL, 0, 0, 0)) && isnan(eidos_interpretation_activation(meaning, 0, 0, 99)));
+    CHECK(eidos_interpretation_row(meaning, 0, 0, 99) == SIZE_MAX && eidos_interpretation_concept(meaning, 99) == SIZE_MAX);
+    CHECK( !eidos_interpretation_json(NULL, NULL));
     CHECK(eidos_interpretation_concept(NULL, 0) == (size_t)-1 && eidos_interpretation_row(NULL, 0, 0, 0) == (size_t)-1);
     CHECK(!eidos_interpretation_label(NULL, 0, 0, NULL) && !eidos_interpretation_label_error(NULL, 0, 0, NULL));
     CHECK(!eidos_interpretation_label_prompt(NULL, 0, 0, NULL) && isnan(eidos_interpretation_label_score(NULL, 0, 0)));
@@ -311,7 +326,7 @@ static void logits_go_on_from_rows(void)
                                                                           NULL, &nothing, &err));
     CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, SPLIT, rows, TEXTS, TEXT_COUNT - 1, NULL, NULL,
                                                                           &nothing, &err));
-    CHECK(eidos_activations_from_rows(copy, count, width, NULL, &own, &error) == EIDOS_OK);
+    CHECK(eidos_activations_from_rows(copy, count, width, NULL, 0, &own, &error) == EIDOS_OK);
     CHECK(eidos_split_model_logits_from_activations(whole, "model.layers.1", own, TEXTS, TEXT_COUNT, NULL, NULL, &changed,
                                                     &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(changed, 0, count, &after, &error) == EIDOS_OK && memcmp(before, after, bytes));
@@ -375,7 +390,7 @@ static void texts_can_be_token_ids(void)
     CHECK(length == 0 && !eidos_split_model_token_string(whole, UINT32_MAX, NULL));
 
     CHECK(eidos_split_model_activations(whole, &text, 1, &all, NULL, &expected, 1, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_activations_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, 1, &error) == EIDOS_OK);
     CHECK(eidos_activations_granularity(found) == EIDOS_GRANULARITY_ALL_TOKENS && eidos_activations_text_count(found) == 0);
     CHECK(eidos_activations_rows(expected, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(found, 0, count, &after, &error) == EIDOS_OK);
@@ -385,26 +400,185 @@ static void texts_can_be_token_ids(void)
     eidos_activations_free(expected);
     eidos_activations_free(found);
     CHECK(eidos_split_model_logits(whole, &text, 1, NULL, NULL, &expected, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_logits_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(expected, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(found, 0, count, &after, &error) == EIDOS_OK);
     CHECK(!memcmp(before, after, count * eidos_activations_column_count(found) * sizeof *before));
     ids[1] = 6000;
-    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_of_token_ids(whole, ids, &count, 1, NULL, NULL, &found, &err));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, &err));
     CHECK(!error);
     eidos_activations_free(expected);
     eidos_activations_free(found);
     eidos_split_model_free(whole);
 }
 
+/* What a model and a fit are, without the files that they came from. */
+static void models_and_explainers_say_what_they_are(void)
+{
+    eidos_split_model *tree = NULL;
+    size_t len = 0;
+    CHECK(!strcmp(eidos_split_model_family(model, &len), "eurobert") && len == 8);
+    CHECK(eidos_split_model_vocabulary_size(model) == 6000 && eidos_split_model_max_positions(model) == 512);
+    CHECK(eidos_split_model_weight_bytes(model) > 1000000);
+    CHECK(eidos_split_model_load("eidos:demo", NULL, 0, NULL, NULL, &tree, NULL) == EIDOS_OK);
+    CHECK(eidos_split_model_weight_bytes(tree) == 0 && eidos_split_model_vocabulary_size(tree) == 6000);
+    eidos_split_model_free(tree);
+    CHECK(strstr(eidos_explainer_options(explainer, &len), "\"concept_count\":4,") && len > 20);
+    CHECK(strlen(eidos_explainer_options(explainer, NULL)) == len);
+}
+
+/* Rows in several shards are seen run by run, and are those that memory has. */
+static void rows_are_seen_in_runs(const char *folder)
+{
+    eidos_activations_options options;
+    eidos_activations *shards = NULL;
+    eidos_error *error = NULL;
+    const float *rows = NULL, *run = NULL;
+    const size_t width = eidos_activations_column_count(activations), row_count = eidos_activations_row_count(activations);
+    size_t first = 0, count = 0, runs = 0;
+    char path[1024];
+
+    CHECK(eidos_activations_run(activations, 0, &rows, &count, &error) == EIDOS_OK && count == row_count);
+    CHECK(eidos_activations_run(activations, 3, &run, &count, &error) == EIDOS_OK && count == row_count - 3);
+    CHECK(run == rows + 3 * width);
+    snprintf(path, sizeof path, "%s/shards", folder);
+    CHECK(eidos_activations_options_init(&options, sizeof options) == EIDOS_OK);
+    options.folder = path;
+    options.shard_bytes = 1 << 14;
+    CHECK(eidos_split_model_activations(model, TEXTS, TEXT_COUNT, &options, NULL, &shards, 1, &error) == EIDOS_OK);
+    for (first = 0; first < row_count && eidos_activations_run(shards, first, &run, &count, &error) == EIDOS_OK; runs++) {
+        CHECK(count > 0 && !memcmp(run, rows + first * width, count * width * sizeof *run));
+        first += count;
+    }
+    CHECK(first == row_count && runs > 2 && !error);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_rows(shards, 0, row_count, &run, &err));
+    eidos_activations_free(shards);
+}
+
 static void a_handle_of_another_type_is_an_error(void)
 {
     const eidos_activations *not_activations = (const eidos_activations *)(const void *)explainer;
+    const eidos_activations *no_handle = (const eidos_activations *)(const void *)TEXTS;
     const float *view = NULL;
     CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(not_activations, 0, 1, &view, &err));
-    CHECK(eidos_activations_row_count(not_activations) == 0);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(no_handle, 0, 1, &view, &err));
+    CHECK(eidos_activations_row_count(not_activations) == 0 && eidos_activations_row_count(no_handle) == 0);
     eidos_activations_free((eidos_activations *)(void *)explainer); /* leaves it alone */
     CHECK(eidos_explainer_concept_count(explainer) == CONCEPTS);
+}
+
+/* Of a freed handle nothing is read, whatever has its place since: the call says so. */
+static void a_freed_handle_is_an_error(void)
+{
+    const float values[] = {1, 2, 3, 4};
+    const float *view = NULL;
+    const size_t live = eidos_debug_live_handles();
+    eidos_activations *freed = NULL, *others[100], *result = NULL;
+    eidos_control *control = NULL;
+    size_t index;
+    CHECK(eidos_activations_from_rows(values, 2, 2, NULL, 0, &freed, NULL) == EIDOS_OK);
+    eidos_activations_free(freed);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(freed, 0, 1, &view, &err));
+    for (index = 0; index < 100; index++)
+        CHECK(eidos_activations_from_rows(values, 2, 2, NULL, 0, &others[index], NULL) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_activations_rows(freed, 0, 1, &view, &err));
+    CHECK(eidos_activations_row_count(freed) == 0 && !eidos_activations_unit(freed, 0, NULL));
+    eidos_activations_free(freed); /* does nothing */
+    CHECK(eidos_debug_live_handles() == live + 100);
+    for (index = 0; index < 100; index++) {
+        CHECK(eidos_activations_row_count(others[index]) == 2);
+        eidos_activations_free(others[index]);
+    }
+    CHECK(eidos_control_new(&control, NULL) == EIDOS_OK);
+    eidos_control_free(control);
+    eidos_control_cancel(control);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_split_model_activations(model, TEXTS, 1, NULL, control, &result, 1, &err));
+    CHECK(!result && eidos_debug_live_handles() == live);
+}
+
+/* Each owner has a handle of its own, and the thing lives as long as one of them. */
+static void retained_handles_share(void)
+{
+    const float values[] = {1, 2, 3, 4};
+    const char *const units[] = {"one", "two"};
+    const float *before = NULL, *after = NULL;
+    const char *unit = NULL;
+    const eidos_status wrong = EIDOS_INVALID_ARGUMENT, freed = EIDOS_INVALID_HANDLE;
+    eidos_activations *first = NULL, *second = NULL, *third = NULL;
+    eidos_split_model *same_model = NULL;
+    eidos_explainer *same_explainer = NULL;
+    eidos_interpretation *same_meaning = NULL;
+    eidos_control *control = NULL, *same_control = NULL;
+    eidos_texts *same_texts = NULL;
+
+    CHECK(eidos_activations_from_rows(values, 2, 2, units, 2, &first, NULL) == EIDOS_OK);
+    CHECK(eidos_activations_rows(first, 0, 2, &before, NULL) == EIDOS_OK);
+    unit = eidos_activations_unit(first, 1, NULL);
+    CHECK(eidos_activations_retain(first, &second, NULL) == EIDOS_OK && second && second != first);
+    eidos_activations_free(first);
+    CHECK_FAILS(freed, eidos_activations_retain(first, &third, &err));
+    CHECK(!third && eidos_activations_row_count(second) == 2);
+    CHECK(eidos_activations_rows(second, 0, 2, &after, NULL) == EIDOS_OK && after == before && after[3] == 4);
+    CHECK(unit == eidos_activations_unit(second, 1, NULL) && !strcmp(unit, "two"));
+    eidos_activations_free(second);
+
+    CHECK(eidos_split_model_retain(model, &same_model, NULL) == EIDOS_OK);
+    CHECK(eidos_split_model_name(same_model, NULL) == eidos_split_model_name(model, NULL));
+    eidos_split_model_free(same_model);
+    CHECK(eidos_explainer_retain(explainer, &same_explainer, NULL) == EIDOS_OK);
+    CHECK(eidos_explainer_dictionary(same_explainer, NULL) == eidos_explainer_dictionary(explainer, NULL));
+    eidos_explainer_free(same_explainer);
+    CHECK(eidos_interpretation_retain(meaning, &same_meaning, NULL) == EIDOS_OK);
+    CHECK(eidos_interpretation_json(same_meaning, NULL) == eidos_interpretation_json(meaning, NULL));
+    eidos_interpretation_free(same_meaning);
+    CHECK(eidos_control_new(&control, NULL) == EIDOS_OK);
+    CHECK(eidos_control_retain(control, &same_control, NULL) == EIDOS_OK);
+    eidos_control_cancel(same_control);
+    CHECK(eidos_control_is_cancelled(control));
+    eidos_control_free(control);
+    CHECK(eidos_control_is_cancelled(same_control));
+    eidos_control_free(same_control);
+
+    CHECK_FAILS(wrong, eidos_split_model_retain(NULL, &same_model, &err));
+    CHECK_FAILS(wrong, eidos_split_model_retain(model, NULL, &err));
+    CHECK_FAILS(wrong, eidos_activations_retain(NULL, &third, &err));
+    CHECK_FAILS(wrong, eidos_activations_retain(activations, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explainer_retain(NULL, &same_explainer, &err));
+    CHECK_FAILS(wrong, eidos_explainer_retain(explainer, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_retain(NULL, &same_meaning, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_retain(meaning, NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_retain(NULL, &control, &err));
+    CHECK_FAILS(wrong, eidos_texts_retain(NULL, &same_texts, &err));
+    CHECK_FAILS(freed, eidos_texts_retain((const eidos_texts *)(const void *)model, &same_texts, &err));
+}
+
+/* Init writes the values that a call without options works with, and none of them stands for another one. */
+static void init_writes_the_defaults(void)
+{
+    eidos_activations_options collect;
+    eidos_logits_options logits;
+    eidos_ica_options ica;
+    eidos_top_inputs_options top;
+    eidos_texts_options texts;
+    eidos_chat_options chat;
+    eidos_llm_labels_options labels;
+    CHECK(eidos_activations_options_init(&collect, sizeof collect) == EIDOS_OK);
+    CHECK(collect.granularity == EIDOS_GRANULARITY_WORD && collect.aggregation == EIDOS_AGGREGATION_MEAN);
+    CHECK(collect.batch_tokens == 512 && collect.memory_limit == 4ull << 30 && collect.shard_bytes == 256ull << 20);
+    CHECK(collect.word_rule == EIDOS_WORD_RULE_AUTO && collect.threads == 0);
+    CHECK(eidos_logits_options_init(&logits, sizeof logits) == EIDOS_OK && logits.memory_limit == 4ull << 30);
+    CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
+    CHECK(ica.algorithm == EIDOS_ICA_PARALLEL && ica.contrast == EIDOS_CONTRAST_LOGCOSH && ica.alpha == 1.0);
+    CHECK(ica.tolerance == 1e-4 && ica.max_iterations == 200 && ica.seed == 0 && ica.canonical_signs == 1);
+    CHECK(eidos_top_inputs_options_init(&top, sizeof top) == EIDOS_OK && top.k == 5);
+    CHECK(eidos_texts_options_init(&texts, sizeof texts) == EIDOS_OK && texts.most_texts == UINT64_MAX);
+    CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK);
+    CHECK(chat.max_tokens == 1024 && chat.timeout_seconds == 120 && chat.retries == 4 && chat.parallel_requests == 4);
+    CHECK(chat.temperature == 0 && chat.request_budget == UINT64_MAX && chat.token_budget == UINT64_MAX);
+    CHECK(eidos_llm_labels_options_init(&labels, sizeof labels) == EIDOS_OK);
+    CHECK(labels.sampling == EIDOS_SAMPLING_TOP && labels.example_count == 30 && labels.context == 10);
+    CHECK(labels.quantile_count == 5 && labels.score_passages == 0 && labels.score_passages_per_request == 10);
+    CHECK(labels.score_threshold == 0.5);
 }
 
 static void wrong_text_and_numbers_are_errors(void)
@@ -430,17 +604,31 @@ static void wrong_text_and_numbers_are_errors(void)
     ica.concept_count = 2;
     ica.contrast = 99;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
+    ica.contrast = EIDOS_CONTRAST_LOGCOSH;
+    ica.alpha = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
+    ica.alpha = 1;
+    ica.tolerance = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
+    ica.tolerance = 1;
+    ica.max_iterations = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_ica_fit(activations, &ica, NULL, &fitted, &err));
     eidos_top_inputs_options_init(&top, sizeof top);
     top.k = 0;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_interpret_top_inputs(explainer, activations, &top, NULL, &found, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_top_inputs_interpret(explainer, activations, &top, NULL, &found, &err));
     top.k = 1;
     top.concepts = &concept;
     top.concept_count = 1;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_interpret_top_inputs(explainer, activations, &top, NULL, &found, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_top_inputs_interpret(explainer, activations, &top, NULL, &found, &err));
     eidos_activations_options_init(&options, sizeof options);
     options.granularity = 77;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
-    options.granularity = 0;
+    options.granularity = 0; /* no value stands for another one */
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    eidos_activations_options_init(&options, sizeof options);
+    options.batch_tokens = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    options.batch_tokens = 1;
     options.folder = "";
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_save(activations, "", NULL, &err));
@@ -528,7 +716,7 @@ static void cancelling_is_honoured_at_every_stage(void)
         if (status == EIDOS_OK)
             status = eidos_ica_fit(result, &ica, watch.control, &fitted, &error);
         if (status == EIDOS_OK)
-            status = eidos_interpret_top_inputs(fitted, result, NULL, watch.control, &found, &error);
+            status = eidos_top_inputs_interpret(fitted, result, NULL, watch.control, &found, &error);
         CHECK(status == EIDOS_CANCELLED && error && eidos_error_status(error) == EIDOS_CANCELLED);
         CHECK(watch.calls > 0 && eidos_control_is_cancelled(watch.control));
         CHECK(eidos_control_progress(watch.control, &progress, NULL) == EIDOS_OK && progress.stage == stages[index]);
@@ -625,26 +813,27 @@ static void tensors_travel_without_a_copy(void)
     eidos_error *error = NULL;
 
     given.tensor.strides = strides; /* column by column */
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.strides = NULL;
     given.tensor.bits = 64;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.bits = 32;
     given.tensor.device_type = 2;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.device_type = 1;
     given.version.major = 2;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.version.major = 1;
     given.tensor.data = NULL;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.byte_offset = 4;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, &rows, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.byte_offset = 0;
     given.tensor.data = values;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, TEXTS, 2, &rows, &err)); /* for 3 rows */
     CHECK(deleted == 0 && !rows);
 
-    CHECK(eidos_activations_from_dlpack(&given, NULL, &rows, &error) == EIDOS_OK);
+    CHECK(eidos_activations_from_dlpack(&given, NULL, 0, &rows, &error) == EIDOS_OK);
     CHECK(eidos_activations_row_count(rows) == 3 && eidos_activations_column_count(rows) == 2);
     CHECK(eidos_activations_rows(rows, 0, 3, &view, NULL) == EIDOS_OK && view == values);
     CHECK(eidos_activations_to_dlpack(rows, &taken, &error) == EIDOS_OK);
@@ -751,10 +940,18 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     chat.user_data = &own;
     chat.cache_folder = cache;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
-                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &err));
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
     chat.model = "own";
+    options.example_count = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
+    options.example_count = 30;
+    chat.request_budget = 0;
+    CHECK_FAILS(EIDOS_BUDGET_EXHAUSTED,
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
+    chat.request_budget = UINT64_MAX;
     options.dry_run = 1;
-    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
     CHECK(own.asked == 0 && !eidos_interpretation_label(labelled, 0, 0, NULL));
     CHECK(strstr(eidos_interpretation_label_prompt(labelled, 0, 0, &len), "1. (10) ") && len > 20);
     CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
@@ -762,7 +959,7 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     eidos_interpretation_free(labelled);
 
     options.dry_run = 0;
-    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
     CHECK(own.asked == CONCEPTS && own.wrong == 0 && own.judged == 0);
     CHECK(eidos_interpretation_concept_count(labelled) == CONCEPTS);
     CHECK(strcmp(eidos_interpretation_label(labelled, 0, EIDOS_POLE_POSITIVE, &len), "concept 1") == 0 && len == 9);
@@ -787,7 +984,7 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
 
     /* Only the concept that failed is asked for again. */
     again = NULL;
-    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
     CHECK(own.asked == CONCEPTS + 1 && strcmp(eidos_interpretation_label(again, 1, 0, NULL), "concept 5") == 0);
     eidos_interpretation_free(again);
 
@@ -798,7 +995,7 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     options.context = 0;
     options.score_passages_per_request = 4;
     own.asked = 2;
-    CHECK(eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
     CHECK(own.judged > 0 && own.wrong == 0);
     for (len = 0; len < CONCEPTS; len++)
         CHECK(eidos_interpretation_label_score(again, len, 0) == 0.5 || eidos_interpretation_label_error(again, len, 0, NULL));
@@ -809,10 +1006,10 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     chat.callback = answer_nothing;
     options.sampling = 99;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
-                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &err));
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &err));
     options.sampling = EIDOS_SAMPLING_QUANTILE;
     CHECK_FAILS(EIDOS_UNUSABLE_ANSWER,
-                eidos_interpret_llm_labels(explainer, activations, &chat, &options, NULL, &again, &err));
+                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &err));
     CHECK(!error && !again);
 }
 
@@ -837,6 +1034,7 @@ static void texts_are_read_from_files(const char *folder)
     eidos_texts *texts = NULL;
     eidos_control *control = NULL;
     eidos_error *error = NULL;
+    eidos_texts *shared = NULL;
     eidos_texts_options options;
 
     CHECK(eidos_texts_options_init(&options, sizeof options) == EIDOS_OK);
@@ -847,7 +1045,11 @@ static void texts_are_read_from_files(const char *folder)
     CHECK(eidos_texts_array(texts, &strings, &error) == EIDOS_OK && strcmp(strings[0], "a warm film") == 0);
     CHECK(strings[1] == eidos_texts_get(texts, 1, NULL));
     CHECK_FAILS(wrong, eidos_texts_array(texts, NULL, &err));
+    CHECK_FAILS(wrong, eidos_texts_retain(texts, NULL, &err));
+    CHECK(eidos_texts_retain(texts, &shared, &error) == EIDOS_OK);
     eidos_texts_free(texts);
+    CHECK(eidos_texts_count(shared) == 2 && strings[1] == eidos_texts_get(shared, 1, NULL));
+    eidos_texts_free(shared);
 
     options.keep_empty = 1;
     options.most_texts = 2;
@@ -870,6 +1072,9 @@ static void texts_are_read_from_files(const char *folder)
     CHECK(strcmp(eidos_error_detail_key(error, 1, NULL), "line") == 0 && *eidos_error_detail_value(error, 1, NULL) == '2');
     eidos_error_free(error);
     options.most_texts = 0;
+    CHECK(eidos_texts_read(path, &options, NULL, &texts, NULL) == EIDOS_OK && eidos_texts_count(texts) == 0);
+    eidos_texts_free(texts);
+    options.most_texts = UINT64_MAX;
     options.field = "sentence";
     CHECK_FAILS(EIDOS_INVALID_FILE, eidos_texts_read(path, &options, NULL, &texts, &err));
     options.format = 9;
@@ -898,7 +1103,12 @@ int main(int argc, char **argv)
     null_is_an_error_for_each_pointer();
     logits_go_on_from_rows();
     texts_can_be_token_ids();
+    models_and_explainers_say_what_they_are();
+    rows_are_seen_in_runs(argv[1]);
     a_handle_of_another_type_is_an_error();
+    a_freed_handle_is_an_error();
+    retained_handles_share();
+    init_writes_the_defaults();
     wrong_text_and_numbers_are_errors();
     many_threads_read_the_same_handles();
     cancelling_is_honoured_at_every_stage();

@@ -23,7 +23,9 @@ TEST(Explainer, NotConvergingIsAResult)
     eidos::IcaOptions options;
     options.concept_count = 4;
     options.max_iterations = 1;
-    const auto report = eidos::fit_ica(demo().activations, options).fit_report();
+    const auto explainer = eidos::fit_ica(demo().activations, options);
+    EXPECT_NE(explainer.options().find("\"max_iterations\":1,"), std::string::npos);
+    const auto report = explainer.fit_report();
     EXPECT_FALSE(report.converged);
     EXPECT_EQ(report.iterations, 1u);
     EXPECT_GT(report.last_change, 0);

@@ -55,6 +55,22 @@ TEST(Lifetimes, ObjectsEndInAnyOrder)
     }
 }
 
+TEST(Lifetimes, OwnersShareOneThing)
+{
+    const std::vector<float> rows = {1, 2, 3, 4};
+    std::optional<eidos::Activations> first = eidos::Activations::from_rows({rows, 2});
+    const auto second = first->share();
+    const auto view = first->rows().values();
+    EXPECT_EQ(second.rows().values().data(), view.data());
+    first.reset();
+    EXPECT_EQ(view[3], 4);
+    EXPECT_EQ(second.row_count(), 2u);
+    EXPECT_EQ(demo().model.share().family(), demo().model.family());
+    const auto explainer = demo().explainer.share();
+    EXPECT_EQ(explainer.dictionary().values().data(), demo().explainer.dictionary().values().data());
+    EXPECT_EQ(eidos::interpret_top_inputs(demo().explainer, demo().activations).share().concepts().size(), 4u);
+}
+
 TEST(Lifetimes, AssigningFreesWhatWasThere)
 {
     const std::vector<float> rows = {1, 2, 3, 4};

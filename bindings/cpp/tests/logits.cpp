@@ -15,7 +15,9 @@ eidos::SplitModel whole()
     return eidos::SplitModel::load("eidos:demo", "model.layers.1", options);
 }
 
-eidos::Activations all_tokens(const eidos::SplitModel &model, std::uint64_t memory_limit = 0, std::uint64_t shard_bytes = 0)
+eidos::Activations all_tokens(const eidos::SplitModel &model,
+                              std::uint64_t memory_limit = eidos::ActivationsOptions().memory_limit,
+                              std::uint64_t shard_bytes = eidos::ActivationsOptions().shard_bytes)
 {
     eidos::ActivationsOptions options;
     options.granularity = eidos::Granularity::all_tokens;

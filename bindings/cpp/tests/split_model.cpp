@@ -18,6 +18,11 @@ TEST(SplitModel, ListsItsModulesWithoutWeights)
     EXPECT_TRUE(std::any_of(modules.begin(), modules.end(), [](const auto &module) { return !module.can_split; }));
     EXPECT_TRUE(tree.split_points().empty());
     EXPECT_EQ(tree.name(), "eidos:demo");
+    EXPECT_EQ(tree.family(), "eurobert");
+    EXPECT_EQ(tree.vocabulary_size(), 6000u);
+    EXPECT_EQ(tree.max_positions(), 512u);
+    EXPECT_EQ(tree.weight_bytes(), 0u);
+    EXPECT_GT(demo().model.weight_bytes(), 1000000u);
 }
 
 TEST(SplitModel, KnowsItsSplitPoints)

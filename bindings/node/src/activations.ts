@@ -48,7 +48,7 @@ export class Activations extends Handle {
     }
     const units = unitsOf(record('options', options).units, rowCount);
     const result = out();
-    check((error) => native().eidos_activations_from_rows(values, rowCount, columns, units, result, error));
+    check((error) => native().eidos_activations_from_rows(values, rowCount, columns, units, units.length, result, error));
     return Activations.#own(result);
   }
 
@@ -60,7 +60,7 @@ export class Activations extends Handle {
     const resource = resourceOf(tensor, DLPackTensor);
     const units = unitsOf(record('options', options).units, tensor.rowCount);
     const result = out();
-    check((error) => native().eidos_activations_from_dlpack(tensor.address, units, result, error));
+    check((error) => native().eidos_activations_from_dlpack(tensor.address, units, units.length, result, error));
     resource.forget();
     return Activations.#own(result);
   }
@@ -147,8 +147,8 @@ export class Activations extends Handle {
    *
    * @param first the first row; by default 0.
    * @param count how many rows; by default all from `first`.
-   * @throws {EidosError} `invalid_argument` for rows that lie in two shards on disk; the detail `available_rows` says how many
-   *   from `first` can be one view. `copyRows()` takes any.
+   * @throws {EidosError} `invalid_argument` for rows that lie in two shards on disk: `run()` gives those of one shard, and
+   *   `copyRows()` takes any.
    */
   rows(first = 0, count = this.rowCount - first): ReadonlyFloat32Array {
     const pointer = this.#pointer;
@@ -156,6 +156,17 @@ export class Activations extends Handle {
     const result = out();
     check((error) => native().eidos_activations_rows(pointer, whole('first', first), count, result, error));
     return viewOf(resourceOf(this, Activations), addressIn(result), values);
+  }
+
+  /**
+   * A view of the rows from row `first` on that lie in one piece of memory, at least one, as `rows()` gives them. In memory these
+   * are all rows from `first` on; on disk, those up to the end of a shard.
+   */
+  run(first: number): ReadonlyFloat32Array {
+    const pointer = this.#pointer;
+    const [result, count] = [out(), out()];
+    check((error) => native().eidos_activations_run(pointer, whole('first', first), result, count, error));
+    return viewOf(resourceOf(this, Activations), addressIn(result), sizeIn(count) * this.columnCount);
   }
 
   /** A copy of rows, one after the other, wherever they lie. Parameters as for `rows()`. */
@@ -230,8 +241,8 @@ export class Activations extends Handle {
   }
 }
 
-function unitsOf(units: unknown, rowCount: number): Texts | null {
-  if (units === undefined) return null;
+function unitsOf(units: unknown, rowCount: number): Texts {
+  if (units === undefined) return textsForC([]);
   const checked = texts('units', units);
   if (checked.length !== rowCount) {
     throw new RangeError(`units has ${checked.length} texts, but there are ${rowCount} rows`);

@@ -78,6 +78,11 @@ export class Explainer extends Handle {
     return readText((length) => native().eidos_explainer_method(this.#pointer, length)) ?? '';
   }
 
+  /** The options of the fit, with the names that they have in Rust: `{ concept_count: 20, ... }`. */
+  get options(): Record<string, unknown> {
+    return JSON.parse(readText((length) => native().eidos_explainer_options(this.#pointer, length)) ?? '{}');
+  }
+
   /** The id or folder of the model that the activations came from; empty for one's own rows. */
   get model(): string {
     return readText((length) => native().eidos_explainer_model(this.#pointer, length)) ?? '';
@@ -168,7 +173,7 @@ export class Explainer extends Handle {
     const pointer = rows.pointer('Activations');
     const top = topInputsOptions(options);
     return this.#interpret(options, rows, (control, result, error) =>
-      callOnPool(native().eidos_interpret_top_inputs, explainer, pointer, top, control, result, error),
+      callOnPool(native().eidos_top_inputs_interpret, explainer, pointer, top, control, result, error),
     );
   }
 
@@ -185,7 +190,7 @@ export class Explainer extends Handle {
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
     return this.#interpret(options, resource, (control, result, error) =>
       callOnPool(
-        native().eidos_interpret_top_inputs_of_texts,
+        native().eidos_top_inputs_interpret_texts,
         explainer, pointer, checked, checked.length, top, collect, control, result, error,
       ),
     );
@@ -202,7 +207,7 @@ export class Explainer extends Handle {
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
     return this.#interpret(options, resource, (control, result, error) =>
       callOnPool(
-        native().eidos_interpret_top_inputs_of_vocabulary,
+        native().eidos_top_inputs_interpret_vocabulary,
         explainer, pointer, top, collect, control, result, error,
       ),
     );
@@ -242,7 +247,7 @@ export class Explainer extends Handle {
     const [server, labels, answer] = [chatOptions(chat), llmLabelsOptions(options), answerOption(chat)];
     if (answer === undefined) {
       return this.#interpret(options, rows, (control, result, error) =>
-        callOnPool(native().eidos_interpret_llm_labels, explainer, pointer, server, labels, control, result, error),
+        callOnPool(native().eidos_llm_labels_interpret, explainer, pointer, server, labels, control, result, error),
       );
     }
     const own = new OwnModelCall(answer);

@@ -44,6 +44,6 @@ function pass(said: Reply, reply: Pointer): number {
 
 const [result, error] = [out(), out()];
 const status = withChatCallback(answer, (callback) =>
-  native().eidos_interpret_llm_labels(explainer, activations, { ...chat, callback }, options, control, result, error),
+  native().eidos_llm_labels_interpret(explainer, activations, { ...chat, callback }, options, control, result, error),
 );
 say({ status, result: result[0]!, error: error[0]! });

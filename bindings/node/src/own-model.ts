@@ -43,7 +43,7 @@ interface Failure {
   readonly message: string;
 }
 
-/** A call of `eidos_interpret_llm_labels` that asks a function. It writes where C would. */
+/** A call of `eidos_llm_labels_interpret` that asks a function. It writes where C would. */
 export class OwnModelCall {
   readonly #answer: Answer;
   #asked = 0;

@@ -77,6 +77,26 @@ export class SplitModel extends Handle {
     return readText((length) => native().eidos_split_model_name(this.#pointer, length)) ?? '';
   }
 
+  /** The family of the model, as `model_type` of its configuration names it (`eurobert`). */
+  get family(): string {
+    return readText((length) => native().eidos_split_model_family(this.#pointer, length)) ?? '';
+  }
+
+  /** How many token ids the model knows. */
+  get vocabularySize(): number {
+    return native().eidos_split_model_vocabulary_size(this.#pointer);
+  }
+
+  /** How many tokens of a text the model was made for, special ones included. Texts are read as far as that. */
+  get maxPositions(): number {
+    return native().eidos_split_model_max_positions(this.#pointer);
+  }
+
+  /** How many bytes of memory the weights take that were loaded. */
+  get weightBytes(): number {
+    return native().eidos_split_model_weight_bytes(this.#pointer);
+  }
+
   /** The modules of the model, in the order in which PyTorch's `named_modules()` lists them. */
   get modules(): readonly Module[] {
     const pointer = this.#pointer;
@@ -253,12 +273,12 @@ export class SplitModel extends Handle {
    */
   async activationsOfTokenIds(sequences: TokenIds, options: ActivationsOptions = {}): Promise<Activations[]> {
     const model = this.#pointer;
-    const { ids, counts } = tokenIdsForC(sequences);
+    const { ids, lengths } = tokenIdsForC(sequences);
     const struct = activationsOptions(options);
     return this.#collect(options, (control, result, error) =>
       callOnPool(
         native().eidos_split_model_activations_of_token_ids,
-        model, ids, counts, counts.length, struct, control, result, result.length, error,
+        model, ids, ids.length, lengths, lengths.length, struct, control, result, result.length, error,
       ),
     );
   }
@@ -266,11 +286,11 @@ export class SplitModel extends Handle {
   /** The logits of texts that are token ids already, as `logits()` gives them. */
   async logitsOfTokenIds(sequences: TokenIds, options: LogitsOptions = {}): Promise<Activations> {
     const model = this.#pointer;
-    const { ids, counts } = tokenIdsForC(sequences);
+    const { ids, lengths } = tokenIdsForC(sequences);
     const struct = logitsOptions(options);
     return this.#toHead(options, (control, result, error) =>
       callOnPool(
-        native().eidos_split_model_logits_of_token_ids, model, ids, counts, counts.length, struct, control, result, error,
+        native().eidos_split_model_logits_of_token_ids, model, ids, ids.length, lengths, lengths.length, struct, control, result, error,
       ),
     );
   }
@@ -333,7 +353,7 @@ function utf16Places(value: string): Uint32Array {
 }
 
 /** Token ids as C takes them: all of them, and how many each sequence has. */
-function tokenIdsForC(sequences: unknown): { ids: Uint32Array; counts: BigUint64Array } {
+function tokenIdsForC(sequences: unknown): { ids: Uint32Array; lengths: BigUint64Array } {
   if (!Array.isArray(sequences)) throw new TypeError('sequences must be an array of arrays of token ids');
   const checked = Array.from(sequences, (sequence, position) => {
     const name = `sequences[${position}]`;
@@ -347,7 +367,7 @@ function tokenIdsForC(sequences: unknown): { ids: Uint32Array; counts: BigUint64
     ids.set(sequence, first);
     first += sequence.length;
   }
-  return { ids, counts: BigUint64Array.from(checked, (sequence) => BigInt(sequence.length)) };
+  return { ids, lengths: BigUint64Array.from(checked, (sequence) => BigInt(sequence.length)) };
 }
 
 function splitPointsOf(value: unknown): string[] {

@@ -138,7 +138,7 @@ test('fits that cannot be', async () => {
   await fails('invalid_data', () => Explainer.fitIca(Activations.fromRows(new Float32Array(60).fill(1), 6), { conceptCount: 2 }));
   await refused(TypeError, () => Explainer.fitIca(activations, { conceptCount: '2' }));
   await refused(RangeError, () => Explainer.fitIca(activations, { conceptCount: NaN }));
-  await refused(TypeError, () => Explainer.fitIca(activations, { conceptCount: 2, rawSigns: 1 }));
+  await refused(TypeError, () => Explainer.fitIca(activations, { conceptCount: 2, canonicalSigns: 1 }));
   await refused(TypeError, () => Explainer.fitIca(activations));
 });
 

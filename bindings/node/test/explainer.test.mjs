@@ -54,9 +54,10 @@ test('all components explain everything, whatever the options', async () => {
     {},
     { algorithm: 'deflation', contrast: 'exp' },
     { contrast: 'cube', tolerance: 1e-3, maxIterations: 100 },
-    { alpha: 1.5, seed: 7, rawSigns: true, threads: 1 },
+    { alpha: 1.5, seed: 7, canonicalSigns: false, threads: 1 },
   ]) {
     const fitted = await Explainer.fitIca(ownActivations(500, 4), { conceptCount: 4, ...options });
+    assert.deepEqual([fitted.options.concept_count, fitted.options.seed], [4, options.seed ?? 0]);
     const decoded = await fitted.decode(await fitted.encode(rows));
     assert.ok(decoded.every((value, index) => Math.abs(value - rows[index]) < 1e-4), JSON.stringify(options));
   }

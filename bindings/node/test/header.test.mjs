@@ -17,13 +17,14 @@ test('every function is in the library', () => {
 });
 
 test('every function is used', () => {
-  // Progress is polled, who cancels knows it, and strings are copies.
+  // Progress is polled, who cancels knows it, strings are copies, and the garbage collector knows who shares a thing.
   const unused = [
     'eidos_control_set_callback',
     'eidos_control_is_cancelled',
     'eidos_error_status',
     'eidos_stage_name',
     'eidos_texts_array',
+    ...['activations', 'control', 'explainer', 'interpretation', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
   ];
   const folder = path.join(packageFolder, 'src');
   const sources = readdirSync(folder)
@@ -54,4 +55,16 @@ test('statuses and stages are those of the library', () => {
   for (const [word, number] of Object.entries(stages)) assert.equal(native().eidos_stage_name(number), word);
   assert.equal(native().eidos_status_name(Object.keys(statuses).length), 'unknown');
   assert.equal(native().eidos_stage_name(Object.keys(stages).length), 'unknown');
+});
+
+test('options that are not given are those that the library sets, which are what the description says', () => {
+  const api = JSON.parse(readFileSync(path.join(repository, 'include/eidos.api.json'), 'utf8'));
+  const translators = require('../dist/generated/options.js');
+  for (const { name, fields } of api.structs.filter(({ options }) => options)) {
+    const translate = translators[name.slice('eidos_'.length).replace(/_(.)/g, (_, letter) => letter.toUpperCase())];
+    const struct = translate({});
+    for (const field of fields.filter((field) => field.default !== undefined)) {
+      assert.equal(Number(struct[field.name]), field.default, `${name}.${field.name}`);
+    }
+  }
 });

@@ -11,6 +11,7 @@ import * as esm from '@eidos/eidos';
 import { runProgram, temporaryFolder } from './helpers.mjs';
 
 const require = createRequire(import.meta.url);
+const { ABI_VERSION } = require('../dist/generated/abi.js');
 const { libraryFileName, nativePackageName } = require('../dist/library.js');
 const folder = temporaryFolder();
 const useLibrary = `console.log(require('@eidos/eidos').version())`;
@@ -62,7 +63,7 @@ test('a library with another binary interface', (t) => {
     const { status } = spawnSync('cc', ['-shared', '-fPIC', `-DVERSION=${version}`, source, '-o', file]);
     if (status !== 0) return t.skip('there is no C compiler');
     const message = failure(useLibrary, { EIDOS_LIBRARY: file });
-    assert.match(message, new RegExp(`speaks version ${version} .* this package speaks version 1; ${remedy}`));
+    assert.match(message, new RegExp(`speaks version ${version} .* this package speaks version ${ABI_VERSION}; ${remedy}`));
   }
 });
 

@@ -60,6 +60,7 @@ fn member(api: &Api, field: &Field) -> String {
         return format!("{class} {name} = {{}}");
     }
     let number = field.default.clone().unwrap_or_else(|| 0.into());
+    let written = if number.as_u64() == Some(u64::MAX) { "UINT64_MAX".to_owned() } else { number.to_string() };
     let optional = field.none.is_some();
     match field.role {
         Role::Flag => format!("bool {name} = {}", number.as_i64() == Some(1)),
@@ -76,9 +77,9 @@ fn member(api: &Api, field: &Field) -> String {
         _ if field.kind.pointers.is_empty() => {
             let kind = number_type(&field.kind.base);
             if optional {
-                format!("std::optional<{kind}> {name} = {number}")
+                format!("std::optional<{kind}> {name} = {written}")
             } else {
-                format!("{kind} {name} = {number}")
+                format!("{kind} {name} = {written}")
             }
         }
         _ if optional => format!("std::optional<std::string> {name} = {{}}"),

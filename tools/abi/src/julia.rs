@@ -190,6 +190,10 @@ fn default(api: &Api, field: &Field) -> String {
                 .map_or("nothing".to_owned(), |value| format!(":{}", value.word))
         }
         Role::Flag => (number != 0).to_string(),
+        Role::Value if field.kind.pointers.is_empty() && !field.is_required() => match &field.default {
+            Some(value) if value.as_u64() != Some(u64::MAX) => value.to_string(),
+            _ => "nothing".to_owned(),
+        },
         _ => "nothing".to_owned(),
     }
 }

@@ -122,6 +122,11 @@ impl Field {
     pub fn is_strings(&self) -> bool {
         self.role == Role::Array && self.kind.base == "char"
     }
+
+    /// Whether a caller must set it.
+    pub fn is_required(&self) -> bool {
+        self.doc.contains("There is no default")
+    }
 }
 
 /// What a field is for.

@@ -252,9 +252,8 @@ fn interface(api: &Api, item: &Struct) -> String {
             _ => "number",
         };
         code += &block_comment(&field_doc(api, field, Language::Node), "  ");
-        let required = field.doc.contains("There is no default.");
-        let name = lower_camel(&field.name);
-        let _ = if required {
+                let name = lower_camel(&field.name);
+        let _ = if field.is_required() {
             writeln!(code, "  readonly {name}: {kind};")
         } else {
             writeln!(code, "  readonly {name}?: {kind} | undefined;")

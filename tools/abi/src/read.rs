@@ -182,7 +182,14 @@ impl Reader {
         if let Some(value) = self.numbers.get(&text) {
             return Ok(Some((*value).into()));
         }
+        if text == "u64::MAX" {
+            return Ok(Some(u64::MAX.into()));
+        }
         let number = text.replace('_', "");
+        if let Some((number, shift)) = number.split_once("<<") {
+            let shifted = number.parse::<i64>().ok().zip(shift.parse::<u32>().ok());
+            return shifted.map(|(number, shift)| Some((number << shift).into())).ok_or_else(wrong);
+        }
         let integer = number.parse::<i64>().map(serde_json::Value::from);
         let value = integer.or_else(|_| number.parse::<f64>().map(serde_json::Value::from));
         value.map(Some).map_err(|_| wrong())
@@ -447,7 +454,7 @@ mod tests {
              /// How many names.\n pub name_count: usize, \
              /// Rate.\n///\n/// # ABI\n/// none -1\n pub rate: f64 }\n\
              options!(eidos_o, Self { struct_size: size_of::<Self>() as u32, unit: EIDOS_UNIT_TEXT, flag: 1, \
-             which: ptr::null(), count: 0, names: ptr::null(), name_count: 0, rate: 0.5 });",
+             which: ptr::null(), count: u64::MAX, names: ptr::null(), name_count: 1 << 20, rate: 0.5 });",
         )
         .unwrap();
         let found = &api.structs[0];
@@ -468,6 +475,7 @@ mod tests {
         );
         assert_eq!(found.fields[1].default, Some(2.into()));
         assert_eq!((found.fields[7].default.clone(), found.fields[7].none.as_deref()), (Some(0.5.into()), Some("-1")));
+        assert_eq!((&found.fields[4].default, &found.fields[6].default), (&Some(u64::MAX.into()), &Some((1 << 20).into())));
         let unit = &api.enumerations[0];
         assert_eq!(
             (unit.name.as_str(), unit.doc.as_str(), unit.values[1].word.as_str()),

@@ -36,17 +36,6 @@ template <class Enumeration> std::optional<Enumeration> enumerator_of(std::uint3
     return number ? std::optional(static_cast<Enumeration>(number)) : std::nullopt;
 }
 
-/// The unit texts of `row_count` rows as eidos.h wants them: NULL when there are none.
-inline const char *const *unit_texts_of(const StringArgs &unit_texts EIDOS_LIFETIMEBOUND, std::size_t row_count)
-{
-    if (unit_texts.size() != 0 && unit_texts.size() != row_count)
-        throw Error(Status::invalid_argument,
-                    "there are " + std::to_string(row_count) + " rows, but " + std::to_string(unit_texts.size()) +
-                        " unit texts",
-                    "pass one text per row, or none");
-    return unit_texts.data();
-}
-
 } // namespace detail
 
 /// A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of threads
@@ -55,11 +44,14 @@ class Activations : public detail::Handle<eidos_activations> {
 public:
     using Handle::Handle;
 
+    /// One more owner of the same activations: nothing is copied, and views live as long as one of the owners.
+    [[nodiscard]] Activations share() const { return detail::create<Activations>(eidos_activations_retain, handle()); }
+
     /// Activations from a matrix of your own, which is copied. `unit_texts` names each row; without, rows have numbers.
     [[nodiscard]] static Activations from_rows(MatrixView rows, const StringArgs &unit_texts = {})
     {
         return detail::create<Activations>(eidos_activations_from_rows, rows.data(), rows.row_count(), rows.column_count(),
-                                           detail::unit_texts_of(unit_texts, rows.row_count()));
+                                           unit_texts.data(), unit_texts.size());
     }
 
     /// Opens a folder that save(), or a collection into a folder, wrote. Rows are memory-mapped: a program that cuts one of
@@ -125,7 +117,7 @@ public:
     [[nodiscard]] std::string split_point() const { return detail::text(eidos_activations_split_point, handle()); }
 
     /// All rows, without a copy: a view that ends with the activations. Throws an Error where they lie in several shards on
-    /// disk; its detail `available_rows` says how many can be one view.
+    /// disk, which run() gives one after the other.
     [[nodiscard]] MatrixView rows() const & EIDOS_LIFETIMEBOUND { return rows(0, row_count()); }
     MatrixView rows() const && = delete;
 
@@ -137,6 +129,17 @@ public:
         return {values, count, column_count()};
     }
     MatrixView rows(std::size_t, std::size_t) const && = delete;
+
+    /// The rows from row `first` on that lie in one piece of memory, at least one, without a copy: a view that ends with the
+    /// activations. In memory these are all rows from `first` on; on disk, those up to the end of a shard.
+    [[nodiscard]] MatrixView run(std::size_t first) const & EIDOS_LIFETIMEBOUND
+    {
+        const float *values = nullptr;
+        std::size_t count = 0;
+        detail::call(eidos_activations_run, handle(), first, &values, &count);
+        return {values, count, column_count()};
+    }
+    MatrixView run(std::size_t) const && = delete;
 
     /// A copy of all rows, wherever they lie.
     [[nodiscard]] Matrix copy_rows() const { return copy_rows(0, row_count()); }

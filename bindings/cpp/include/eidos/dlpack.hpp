@@ -30,12 +30,8 @@ using DLPackTensor = std::unique_ptr<DLManagedTensorVersioned, DLPackDeleter>;
 /// row.
 [[nodiscard]] inline Activations from_dlpack(DLPackTensor tensor, const StringArgs &unit_texts = {})
 {
-    // The library reads as many unit texts as the tensor has rows. It refuses tensors of other versions and dimensions.
-    if (unit_texts.size() != 0 && tensor && tensor->version.major == 1 && tensor->dl_tensor.ndim == 2 &&
-        tensor->dl_tensor.shape)
-        detail::unit_texts_of(unit_texts, static_cast<std::size_t>(tensor->dl_tensor.shape[0]));
     Activations result =
-        detail::create<Activations>(eidos_activations_from_dlpack, tensor.get(), unit_texts.data());
+        detail::create<Activations>(eidos_activations_from_dlpack, tensor.get(), unit_texts.data(), unit_texts.size());
     static_cast<void>(tensor.release());
     return result;
 }

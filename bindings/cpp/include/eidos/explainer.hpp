@@ -31,6 +31,9 @@ class Explainer : public detail::Handle<eidos_explainer> {
 public:
     using Handle::Handle;
 
+    /// One more owner of the same explainer: nothing is copied, and views live as long as one of the owners.
+    [[nodiscard]] Explainer share() const { return detail::create<Explainer>(eidos_explainer_retain, handle()); }
+
     /// Opens a file that save() wrote.
     [[nodiscard]] static Explainer open(const StringArg &path)
     {
@@ -48,6 +51,9 @@ public:
 
     /// The method that found the concepts (`ica`).
     [[nodiscard]] std::string method() const { return detail::text(eidos_explainer_method, handle()); }
+
+    /// The options of the fit as a JSON object (`{"concept_count": 20, ...}`).
+    [[nodiscard]] std::string options() const { return detail::text(eidos_explainer_options, handle()); }
 
     /// The id or folder of the model that the activations came from; empty for rows of your own.
     [[nodiscard]] std::string model() const { return detail::text(eidos_explainer_model, handle()); }

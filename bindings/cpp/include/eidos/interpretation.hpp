@@ -49,6 +49,9 @@ class Interpretation : public detail::Handle<eidos_interpretation> {
 public:
     using Handle::Handle;
 
+    /// One more owner of the same interpretation: nothing is copied, and views live as long as one of the owners.
+    [[nodiscard]] Interpretation share() const { return detail::create<Interpretation>(eidos_interpretation_retain, handle()); }
+
     /// Opens a file that save() wrote.
     [[nodiscard]] static Interpretation open(const StringArg &path)
     {

@@ -28,7 +28,7 @@ namespace eidos {
 {
     const auto c_chat = detail::to_c(chat);
     const auto c_options = detail::to_c(options);
-    return control.create<Interpretation>(eidos_interpret_llm_labels, explainer.handle(), activations.handle(), &c_chat,
+    return control.create<Interpretation>(eidos_llm_labels_interpret, explainer.handle(), activations.handle(), &c_chat,
                                           &c_options);
 }
 

@@ -26,8 +26,8 @@ struct TextsOptions {
     TextFormat format = TextFormat::automatic;
     /// The field of a JSON object that is the text. Empty: `text`.
     std::string field = {};
-    /// How many texts are read at most, from the beginning of the file; 0 reads all.
-    std::uint64_t most_texts = 0;
+    /// How many texts are read at most, from the beginning of the file. By default all of them.
+    std::uint64_t most_texts = UINT64_MAX;
     /// `true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON
     /// object. By default they are left out.
     bool keep_empty = false;
@@ -66,15 +66,15 @@ struct ActivationsOptions {
     Granularity granularity = Granularity::word;
     /// How the tokens of a unit become one row. By default their mean.
     Aggregation aggregation = Aggregation::mean;
-    /// How many batches run at the same time on the CPU. By default one per core. Results do not depend on it.
+    /// How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
     /// How many tokens one batch holds at most. By default 512. Results do not depend on it.
-    std::uint64_t batch_tokens = 0;
-    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By
-    /// default 4 GiB.
-    std::uint64_t memory_limit = 0;
+    std::uint64_t batch_tokens = 512;
+    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and
+    /// with 0 always. By default 4 GiB.
+    std::uint64_t memory_limit = 4294967296;
     /// How many bytes a shard has at most. By default 256 MiB.
-    std::uint64_t shard_bytes = 0;
+    std::uint64_t shard_bytes = 268435456;
     /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last
     /// complete shard; a second call that writes into the same folder meanwhile is `Status::busy`. The rows of the
     /// result are mapped as those of `Activations::open()`. Empty means memory, and beyond the memory limit files
@@ -92,35 +92,36 @@ struct ActivationsOptions {
 
 /// How logits are computed. Results do not depend on it.
 struct LogitsOptions {
-    /// How many batches run at the same time on the CPU. By default one per core.
+    /// How many batches run at the same time on the CPU; 0, the default, is one per core.
     std::uint32_t threads = 0;
-    /// How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512.
+    /// How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than
+    /// 512.
     std::uint64_t batch_tokens = 0;
     /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it
-    /// they go to temporary files without a name. By default 4 GiB.
-    std::uint64_t memory_limit = 0;
+    /// they go to temporary files without a name, and with 0 always. By default 4 GiB.
+    std::uint64_t memory_limit = 4294967296;
 };
 
 /// How independent components are fitted.
 struct IcaOptions {
-    /// How many concepts to find. There is no default.
+    /// How many concepts to find. There is no default: 0 is an error.
     std::uint32_t concept_count = 0;
     /// In which order components are found. By default all at once.
     IcaAlgorithm algorithm = IcaAlgorithm::parallel;
     /// The function that tells heavy tails from a normal distribution. By default log cosh.
     Contrast contrast = Contrast::logcosh;
     /// The `alpha` of log cosh, from 1 to 2. By default 1.
-    double alpha = 0.0;
+    double alpha = 1.0;
     /// Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
-    double tolerance = 0.0;
+    double tolerance = 0.0001;
     /// The most iterations. By default 200.
-    std::uint32_t max_iterations = 0;
+    std::uint32_t max_iterations = 200;
     /// The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
     std::uint32_t seed = 0;
-    /// `true` keeps the signs that the iteration ended with; `false` turns each component so that its heavy tail is
-    /// positive.
-    bool raw_signs = false;
-    /// How many threads work. By default one per core. Results do not depend on it.
+    /// `true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs
+    /// that the iteration ended with, which flip from one iteration to the next.
+    bool canonical_signs = true;
+    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
 };
 
@@ -137,7 +138,7 @@ struct TopInputsOptions {
 /// Which language model is asked, and how.
 struct ChatOptions {
     /// How many tokens one answer may have. By default 1024; models that think first need some thousands.
-    std::uint32_t max_tokens = 0;
+    std::uint32_t max_tokens = 1024;
     /// The name of the model, as its server knows it. A caller's own model needs it for the cache only.
     std::string model = {};
     /// The address that `/chat/completions` is appended to. Empty: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
@@ -149,20 +150,20 @@ struct ChatOptions {
     /// where it stopped. It is made if it is not there. Empty: no cache.
     std::string cache_folder = {};
     /// How long one request may take, with its answer. By default 120.
-    std::uint32_t timeout_seconds = 0;
+    std::uint32_t timeout_seconds = 120;
     /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By
     /// default 4.
     std::uint32_t retries = 4;
     /// How many requests may be on their way at the same time. By default 4; a caller's own model is asked one question
     /// at a time.
-    std::uint32_t parallel_requests = 0;
+    std::uint32_t parallel_requests = 4;
     /// How much chance there is in the answers; nothing leaves it to the server. By default 0.
     std::optional<double> temperature = 0.0;
-    /// The most requests that may be sent, repetitions counted; 0 is no limit.
-    std::uint64_t request_budget = 0;
-    /// The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed
-    /// it is not sent.
-    std::uint64_t token_budget = 0;
+    /// The most requests that may be sent, repetitions counted. By default there is no limit.
+    std::uint64_t request_budget = UINT64_MAX;
+    /// The most tokens that may be spent, of questions and answers together. A request that could exceed it is not
+    /// sent. By default there is no limit.
+    std::uint64_t token_budget = UINT64_MAX;
     /// The caller's own model, which is asked instead of a server, one question at a time on the thread that makes the
     /// call; empty for a server.
     ChatModel answer = {};
@@ -178,24 +179,24 @@ struct LlmLabelsOptions {
     Sampling sampling = Sampling::top;
     /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
     /// is shown once, around its strongest unit, and so are units that stand alone and look the same.
-    std::uint32_t example_count = 0;
+    std::uint32_t example_count = 30;
     /// How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
     /// alone. Whole texts, vocabularies and rows that a caller brought have no context.
     std::uint32_t context = 10;
     /// Into how many quantiles `Sampling::quantile` cuts. By default 5.
-    std::uint32_t quantile_count = 0;
+    std::uint32_t quantile_count = 5;
     /// The seed of everything that is drawn at random.
     std::uint32_t seed = 0;
     /// On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
     /// default, leaves the score out; 20 is a good number.
     std::uint32_t score_passages = 0;
     /// How many of them one request holds. By default 10: more are cheaper and judged worse.
-    std::uint32_t score_passages_per_request = 0;
+    std::uint32_t score_passages_per_request = 10;
     /// `true` asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate.
     bool dry_run = false;
     /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
     /// to 1; below half of that it is quiet. By default 0.5.
-    double score_threshold = 0.0;
+    double score_threshold = 0.5;
     /// Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. Empty: those of Eidos.
     std::string system_prompt = {};
 };
@@ -269,7 +270,7 @@ inline eidos_ica_options to_c(const IcaOptions &options)
     result.tolerance = options.tolerance;
     result.max_iterations = options.max_iterations;
     result.seed = options.seed;
-    result.raw_signs = options.raw_signs ? 1 : 0;
+    result.canonical_signs = options.canonical_signs ? 1 : 0;
     result.threads = options.threads;
     return result;
 }

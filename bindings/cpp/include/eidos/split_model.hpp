@@ -60,11 +60,11 @@ struct FlatTokenIds {
     {
         for (const auto &sequence : sequences) {
             ids.insert(ids.end(), sequence.begin(), sequence.end());
-            counts.push_back(sequence.size());
+            lengths.push_back(sequence.size());
         }
     }
     std::vector<std::uint32_t> ids;
-    std::vector<std::size_t> counts;
+    std::vector<std::size_t> lengths;
 };
 
 } // namespace detail
@@ -74,6 +74,9 @@ struct FlatTokenIds {
 class SplitModel : public detail::Handle<eidos_split_model> {
 public:
     using Handle::Handle;
+
+    /// One more owner of the same model: nothing is copied, and views live as long as one of the owners.
+    [[nodiscard]] SplitModel share() const { return detail::create<SplitModel>(eidos_split_model_retain, handle()); }
 
     /// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the
     /// small model inside the library; or a GGUF file by its path, or by the id of its repository and its name there:
@@ -92,6 +95,18 @@ public:
 
     /// The id or folder that the model was loaded by.
     [[nodiscard]] std::string name() const { return detail::text(eidos_split_model_name, handle()); }
+
+    /// The family of the model, as `model_type` of its configuration names it (`eurobert`).
+    [[nodiscard]] std::string family() const { return detail::text(eidos_split_model_family, handle()); }
+
+    /// How many token ids the model knows.
+    [[nodiscard]] std::size_t vocabulary_size() const { return eidos_split_model_vocabulary_size(handle()); }
+
+    /// How many tokens of a text the model was made for, special ones included. Texts are read as far as that.
+    [[nodiscard]] std::size_t max_positions() const { return eidos_split_model_max_positions(handle()); }
+
+    /// How many bytes of memory the weights take that were loaded.
+    [[nodiscard]] std::size_t weight_bytes() const { return eidos_split_model_weight_bytes(handle()); }
 
     /// The modules, in the order in which PyTorch's `named_modules()` lists them.
     [[nodiscard]] std::vector<Module> modules() const
@@ -208,8 +223,8 @@ public:
     {
         const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
-        return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.counts.data(),
-                       flat.counts.size(), &c_options);
+        return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.ids.size(),
+                       flat.lengths.data(), flat.lengths.size(), &c_options);
     }
 
     /// The logits of texts that are token ids already, as logits() gives them.
@@ -218,8 +233,8 @@ public:
     {
         const auto c_options = detail::to_c(options);
         const detail::FlatTokenIds flat(sequences);
-        return control.create<Activations>(eidos_split_model_logits_of_token_ids, handle(), flat.ids.data(),
-                                           flat.counts.data(), flat.counts.size(), &c_options);
+        return control.create<Activations>(eidos_split_model_logits_of_token_ids, handle(), flat.ids.data(), flat.ids.size(),
+                                           flat.lengths.data(), flat.lengths.size(), &c_options);
     }
 
     /// How many columns the logits have: ids of the vocabulary, or labels of a classifier. 0 without a head.

@@ -21,7 +21,7 @@ namespace eidos {
                                                          const TopInputsOptions &options = {}, const Control &control = {})
 {
     const auto c_options = detail::to_c(options);
-    return control.create<Interpretation>(eidos_interpret_top_inputs, explainer.handle(), activations.handle(), &c_options);
+    return control.create<Interpretation>(eidos_top_inputs_interpret, explainer.handle(), activations.handle(), &c_options);
 }
 
 /// The inputs that excite each concept most, among the units of new texts. The model must have the explainer's split point.
@@ -32,7 +32,7 @@ interpret_top_inputs_of_texts(const Explainer &explainer, const SplitModel &mode
 {
     const auto c_options = detail::to_c(options);
     const auto c_activations_options = detail::to_c(activations_options);
-    return control.create<Interpretation>(eidos_interpret_top_inputs_of_texts, explainer.handle(), model.handle(),
+    return control.create<Interpretation>(eidos_top_inputs_interpret_texts, explainer.handle(), model.handle(),
                                           texts.data(), texts.size(), &c_options, &c_activations_options);
 }
 
@@ -45,7 +45,7 @@ interpret_top_inputs_of_vocabulary(const Explainer &explainer, const SplitModel 
 {
     const auto c_options = detail::to_c(options);
     const auto c_activations_options = detail::to_c(activations_options);
-    return control.create<Interpretation>(eidos_interpret_top_inputs_of_vocabulary, explainer.handle(), model.handle(),
+    return control.create<Interpretation>(eidos_top_inputs_interpret_vocabulary, explainer.handle(), model.handle(),
                                           &c_options, &c_activations_options);
 }
 

@@ -7,7 +7,7 @@ include("ccall.jl")
 
 # --- Constants, without the prefix EIDOS_ -----------------------------------------------------------------------------
 
-const ABI_VERSION = 1
+const ABI_VERSION = 2
 const VERSION_MAJOR = 0
 const VERSION_MINOR = 1
 const VERSION_PATCH = 0
@@ -186,7 +186,7 @@ mutable struct eidos_ica_options
     tolerance::Cdouble
     max_iterations::UInt32
     seed::UInt32
-    raw_signs::UInt32
+    canonical_signs::UInt32
     threads::UInt32
     eidos_ica_options() = new()
 end
@@ -196,7 +196,7 @@ mutable struct eidos_top_inputs_options
     negative_pole::UInt32
     k::UInt64
     concepts::Ptr{Csize_t}
-    concept_count::UInt64
+    concept_count::Csize_t
     eidos_top_inputs_options() = new()
 end
 
@@ -234,7 +234,7 @@ mutable struct eidos_llm_labels_options
     struct_size::UInt32
     negative_pole::UInt32
     concepts::Ptr{Csize_t}
-    concept_count::UInt64
+    concept_count::Csize_t
     sampling::UInt32
     example_count::UInt32
     context::UInt32
@@ -265,7 +265,7 @@ const LAYOUT = (
     eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
     eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
     eidos_fit_report = (16, (converged = 0, iterations = 4, last_change = 8)),
-    eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, raw_signs = 40, threads = 44)),
+    eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44)),
     eidos_top_inputs_options = (32, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
     eidos_chat_options = (96, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72, callback = 80, user_data = 88)),
@@ -300,6 +300,7 @@ const LAYOUT = (
 @c eidos_control_is_cancelled(control::Ptr{eidos_control})::Int32
 @c eidos_control_progress(control::Ptr{eidos_control}, out::Ptr{eidos_progress}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_set_callback(control::Ptr{eidos_control}, callback::eidos_progress_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_control_retain(control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_control}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_free(control::Ptr{eidos_control})::Cvoid
 
 # --- Files of texts: one text a line, or JSON lines -------------------------------------------------------------------
@@ -309,6 +310,7 @@ const LAYOUT = (
 @c eidos_texts_count(texts::Ptr{eidos_texts})::Csize_t
 @c eidos_texts_get(texts::Ptr{eidos_texts}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_texts_array(texts::Ptr{eidos_texts}, out::Ptr{Ptr{Cstring}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_texts_retain(texts::Ptr{eidos_texts}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_texts_free(texts::Ptr{eidos_texts})::Cvoid
 
 # --- Models split at modules ------------------------------------------------------------------------------------------
@@ -316,6 +318,10 @@ const LAYOUT = (
 @c eidos_load_options_init(options::Ptr{eidos_load_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_load(id_or_path::Cstring, split_points::Ptr{Cstring}, split_point_count::Csize_t, options::Ptr{eidos_load_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_name(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_family(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_vocabulary_size(model::Ptr{eidos_split_model})::Csize_t
+@c eidos_split_model_max_positions(model::Ptr{eidos_split_model})::Csize_t
+@c eidos_split_model_weight_bytes(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_module_count(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_module_path(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_module_kind(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
@@ -323,12 +329,13 @@ const LAYOUT = (
 @c eidos_split_model_split_point_count(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_split_point(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_width(model::Ptr{eidos_split_model}, index::Csize_t)::Csize_t
+@c eidos_split_model_retain(model::Ptr{eidos_split_model}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_free(model::Ptr{eidos_split_model})::Cvoid
 
 # --- Activations ------------------------------------------------------------------------------------------------------
 
-@long eidos_activations_from_rows(rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, unit_texts::Ptr{Cstring}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@c eidos_activations_from_dlpack(tensor::Ptr{DLManagedTensorVersioned}, unit_texts::Ptr{Cstring}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_activations_from_rows(rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, unit_texts::Ptr{Cstring}, unit_text_count::Csize_t, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_from_dlpack(tensor::Ptr{DLManagedTensorVersioned}, unit_texts::Ptr{Cstring}, unit_text_count::Csize_t, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_to_dlpack(activations::Ptr{eidos_activations}, out::Ptr{Ptr{DLManagedTensorVersioned}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_row_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_column_count(activations::Ptr{eidos_activations})::Csize_t
@@ -342,6 +349,7 @@ const LAYOUT = (
 @c eidos_activations_model(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring
 @c eidos_activations_split_point(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring
 @c eidos_activations_rows(activations::Ptr{eidos_activations}, first::Csize_t, count::Csize_t, out::Ptr{Ptr{Cfloat}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_run(activations::Ptr{eidos_activations}, first::Csize_t, rows::Ptr{Ptr{Cfloat}}, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_activations_copy_rows(activations::Ptr{eidos_activations}, first::Csize_t, count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_unit(activations::Ptr{eidos_activations}, row::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_activations_unit_span(activations::Ptr{eidos_activations}, row::Csize_t, text_index::Ptr{Csize_t}, begin_::Ptr{Csize_t}, end_::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -349,6 +357,7 @@ const LAYOUT = (
 @long eidos_activations_save(activations::Ptr{eidos_activations}, folder::Cstring, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_activations_open(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_activations_open_copy(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_retain(activations::Ptr{eidos_activations}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_free(activations::Ptr{eidos_activations})::Cvoid
 
 # --- Collecting activations -------------------------------------------------------------------------------------------
@@ -370,8 +379,8 @@ const LAYOUT = (
 
 @c eidos_split_model_tokens(model::Ptr{eidos_split_model}, text::Cstring, ids::Ptr{UInt32}, begins::Ptr{UInt32}, ends::Ptr{UInt32}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_token_string(model::Ptr{eidos_split_model}, id::UInt32, len::Ptr{Csize_t})::Cstring
-@long eidos_split_model_activations_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_counts::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_split_model_logits_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_counts::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_activations_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_count::Csize_t, lengths::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_logits_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_count::Csize_t, lengths::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Explainers: fitted concepts --------------------------------------------------------------------------------------
 
@@ -380,12 +389,14 @@ const LAYOUT = (
 @c eidos_explainer_method(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_model(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_split_point(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
+@c eidos_explainer_options(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_fit_report(explainer::Ptr{eidos_explainer}, out::Ptr{eidos_fit_report}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_encode(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_decode(explainer::Ptr{eidos_explainer}, codes::Ptr{Cfloat}, row_count::Csize_t, concept_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_dictionary(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Ptr{Cfloat}
 @long eidos_explainer_save(explainer::Ptr{eidos_explainer}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_open(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_retain(explainer::Ptr{eidos_explainer}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_free(explainer::Ptr{eidos_explainer})::Cvoid
 
 # --- Fitting independent components -----------------------------------------------------------------------------------
@@ -396,9 +407,9 @@ const LAYOUT = (
 # --- What concepts mean: the inputs that excite them most -------------------------------------------------------------
 
 @c eidos_top_inputs_options_init(options::Ptr{eidos_top_inputs_options}, size::Csize_t)::eidos_status
-@long eidos_interpret_top_inputs(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_top_inputs_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_interpret_top_inputs_of_texts(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_interpret_top_inputs_of_vocabulary(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_top_inputs_interpret(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_top_inputs_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_top_inputs_interpret_texts(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_top_inputs_interpret_vocabulary(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_concept_count(interpretation::Ptr{eidos_interpretation})::Csize_t
 @c eidos_interpretation_concept(interpretation::Ptr{eidos_interpretation}, index::Csize_t)::Csize_t
 @c eidos_interpretation_size(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::Csize_t
@@ -408,6 +419,7 @@ const LAYOUT = (
 @c eidos_interpretation_json(interpretation::Ptr{eidos_interpretation}, len::Ptr{Csize_t})::Cstring
 @long eidos_interpretation_save(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_interpretation_open(path::Cstring, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interpretation_retain(interpretation::Ptr{eidos_interpretation}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
 
 # --- Language models that label concepts: over HTTP, or the caller's own ----------------------------------------------
@@ -420,7 +432,7 @@ const LAYOUT = (
 # --- Labels for concepts, written by a language model -----------------------------------------------------------------
 
 @c eidos_llm_labels_options_init(options::Ptr{eidos_llm_labels_options}, size::Csize_t)::eidos_status
-@long eidos_interpret_llm_labels(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, chat::Ptr{eidos_chat_options}, options::Ptr{eidos_llm_labels_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_llm_labels_interpret(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, chat::Ptr{eidos_chat_options}, options::Ptr{eidos_llm_labels_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_label(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
 @c eidos_interpretation_label_score(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::Cdouble
 @c eidos_interpretation_label_error(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
@@ -428,7 +440,7 @@ const LAYOUT = (
 @c eidos_interpretation_label_prompt(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
 @c eidos_interpretation_label_usage(interpretation::Ptr{eidos_interpretation}, out::Ptr{eidos_label_usage}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
-# --- Opaque handles: a boxed value behind a tag that says its type ----------------------------------------------------
+# --- Opaque handles: numbers, which a table leads to the values -------------------------------------------------------
 
 @c eidos_debug_live_handles()::Csize_t
 

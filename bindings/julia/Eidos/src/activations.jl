@@ -67,19 +67,19 @@ end
 
 function Activations(matrix::AbstractMatrix{<:Real}; units = nothing)
     rows = columns(matrix)
-    names = unit_names(units, size(matrix, 2))
+    units === nothing || length(units) == size(matrix, 2) ||
+        throw(DimensionMismatch("there are $(length(units)) units for $(size(matrix, 2)) columns"))
+    names = unit_names(units)
     handle = Handle{LibEidos.eidos_activations}()
-    check(err -> LibEidos.eidos_activations_from_rows(rows, size(rows, 2), size(rows, 1), names, handle, err))
+    check(err -> LibEidos.eidos_activations_from_rows(rows, size(rows, 2), size(rows, 1), names, length(names),
+                                                      handle, err))
     Activations(handle)
 end
 
 Activations(f::Function, matrix::AbstractMatrix; keywords...) = closing(f, Activations(matrix; keywords...))
 
-unit_names(::Nothing, count) = C_NULL
-function unit_names(units, count)
-    length(units) == count || throw(DimensionMismatch("there are $(length(units)) units for $count columns"))
-    strings(units)
-end
+unit_names(::Nothing) = String[]
+unit_names(units) = strings(units)
 
 """
     Vocabulary()
@@ -181,24 +181,18 @@ function view_shards(handle, features, observations)
     shards = MatrixView{LibEidos.eidos_activations}[]
     first = 0
     while first < observations
-        count, pointer = longest_view(handle.pointer, first, observations - first)
+        count, pointer = longest_view(handle.pointer, first)
         push!(shards, MatrixView(owner, pointer, (features, count)))
         first += count
     end
     shards
 end
 
-# The most observations from `first`, counted from 0, that are one piece of memory: the library says how many, in an error.
-function longest_view(acts, first, count)
-    pointer = Ref{Ptr{Float32}}(C_NULL)
-    try
-        check(err -> LibEidos.eidos_activations_rows(acts, first, count, pointer, err))
-    catch error
-        error isa EidosError && haskey(error.details, "available_rows") || rethrow()
-        count = parse(Int, error.details["available_rows"])
-        check(err -> LibEidos.eidos_activations_rows(acts, first, count, pointer, err))
-    end
-    count, pointer[]
+# The observations from `first`, counted from 0, that are one piece of memory.
+function longest_view(acts, first)
+    pointer, count = Ref{Ptr{Float32}}(C_NULL), Ref{Csize_t}(0)
+    check(err -> LibEidos.eidos_activations_run(acts, first, pointer, count, err))
+    Int(count[]), pointer[]
 end
 
 function copy_columns!(target::Array{Float32}, acts::Activations, first, count)

@@ -25,8 +25,8 @@ CPU, without a copy. The tensor belongs to them: they run its deleter in the end
 """
 function from_dlpack(tensor::Ptr{DLTensor}; units::Union{Nothing,AbstractVector} = nothing)
     handle = Handle{LibEidos.eidos_activations}()
-    names = units === nothing ? C_NULL : unit_names(units, observations(tensor))
-    check(err -> LibEidos.eidos_activations_from_dlpack(tensor, names, handle, err))
+    names = unit_names(units)
+    check(err -> LibEidos.eidos_activations_from_dlpack(tensor, names, length(names), handle, err))
     Activations(handle)
 end
 
@@ -35,11 +35,4 @@ function delete_dlpack(tensor::Ptr{DLTensor})
     deleter = unsafe_load(Ptr{Ptr{Cvoid}}(tensor), 3) # after the version and the context
     deleter == C_NULL || ccall(deleter, Cvoid, (Ptr{DLTensor},), tensor)
     nothing
-end
-
-# The first size of a tensor's shape. In bytes from its start: 8 version, 8 context, 8 deleter, 8 flags, then the tensor
-# with 8 data, 8 device, 4 number of dimensions, 4 type, 8 shape.
-function observations(tensor)
-    dimensions = unsafe_load(Ptr{Int32}(tensor + 48))
-    dimensions < 1 ? 0 : Int(unsafe_load(unsafe_load(Ptr{Ptr{Int64}}(tensor + 56))))
 end

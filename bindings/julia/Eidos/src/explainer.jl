@@ -7,7 +7,7 @@ Concepts that [`fit`](@ref) found in activations. It never changes: any number o
 time. `close` frees it, and so does the garbage collector.
 
 # Fields
-* `method`: how they were found (`:ica`).
+* `method`: how they were found (`:ica`); `options`: the options of the fit, as JSON.
 * `concepts`, `features`: how many concepts there are, and how many features the activations have.
 * `model`, `split`: where the activations came from; empty for a matrix of your own.
 * `converged`: whether the iterations ended because nothing changed any more; `iterations`: how many there were;
@@ -19,6 +19,7 @@ time. `close` frees it, and so does the garbage collector.
 struct Explainer
     handle::Handle{LibEidos.eidos_explainer}
     method::Symbol
+    options::String
     concepts::Int
     features::Int
     model::String
@@ -34,6 +35,7 @@ function Explainer(handle::Handle{LibEidos.eidos_explainer})
         check(err -> LibEidos.eidos_explainer_fit_report(pointer, report, err))
         Explainer(handle,
                   Symbol(text(len -> LibEidos.eidos_explainer_method(pointer, len))),
+                  text(len -> LibEidos.eidos_explainer_options(pointer, len)),
                   LibEidos.eidos_explainer_concept_count(pointer),
                   LibEidos.eidos_explainer_input_width(pointer),
                   text(len -> LibEidos.eidos_explainer_model(pointer, len)),

@@ -50,12 +50,12 @@ initialize!(o::Options{LibEidos.eidos_texts_options}, size) = LibEidos.eidos_tex
 const TEXTS_OPTIONS_DOCS = (
     format = (":auto", "How the texts are written: `:auto`, `:lines` or `:json_lines`. By default what the name of the file says."),
     field = ("", "The field of a JSON object that is the text. `nothing`: `text`."),
-    most_texts = ("", "How many texts are read at most, from the beginning of the file; 0 reads all."),
+    most_texts = ("", "How many texts are read at most, from the beginning of the file. By default all of them."),
     keep_empty = ("false", "`true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By default they are left out."),
 )
 
 # How a model is loaded.
-load_options(; head = :auto, device = :cpu, device_index = nothing, network = :auto, whole = false, revision = nothing,
+load_options(; head = :auto, device = :cpu, device_index = 0, network = :auto, whole = false, revision = nothing,
                token = nothing, cache_folder = nothing, endpoint = nothing, copy = false) =
     Options{LibEidos.eidos_load_options}(; head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES),
                                            device_index, network = choice(:network, network, NETWORKS),
@@ -66,7 +66,7 @@ initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load
 const LOAD_OPTIONS_DOCS = (
     head = (":auto", "Which head to build: `:auto`, `:base`, `:masked_lm`, `:sequence_classification`, `:causal_lm`, `:token_classification` or `:seq2seq_lm`."),
     device = (":cpu", "Where to run: `:cpu` or `:cuda`."),
-    device_index = ("", "Which of several GPUs, from 0."),
+    device_index = ("0", "Which of several GPUs, from 0."),
     network = (":auto", "Whether to download: `:auto`, `:offline` or `:online`."),
     whole = ("false", "`true` to load every weight up to the head, not only those up to the last split point, so that `logits` works."),
     revision = ("", "A branch, tag or commit of a repository; `nothing` means `main`."),
@@ -77,8 +77,8 @@ const LOAD_OPTIONS_DOCS = (
 )
 
 # How activations are collected.
-activations_options(; granularity = :word, aggregation = :mean, threads = nothing, batch_tokens = nothing,
-                      memory_limit = nothing, shard_bytes = nothing, folder = nothing, word_rule = :auto,
+activations_options(; granularity = :word, aggregation = :mean, threads = 0, batch_tokens = 512,
+                      memory_limit = 4294967296, shard_bytes = 268435456, folder = nothing, word_rule = :auto,
                       stop_contractions = false, stop_units = nothing) =
     Options{LibEidos.eidos_activations_options}(; granularity = choice(:granularity, granularity, GRANULARITIES),
                                                   aggregation = choice(:aggregation, aggregation, AGGREGATIONS),
@@ -92,10 +92,10 @@ initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eid
 const ACTIVATIONS_OPTIONS_DOCS = (
     granularity = (":word", "What one column stands for: `:token`, `:word`, `:sentence`, `:sample`, `:all_tokens` or `:cls_token`. By default a word."),
     aggregation = (":mean", "How the tokens of a unit become one row: `:mean`, `:sum`, `:max`, `:min`, `:signed_max`, `:first` or `:last`. By default their mean."),
-    threads = ("", "How many batches run at the same time on the CPU. By default one per core. Results do not depend on it."),
-    batch_tokens = ("", "How many tokens one batch holds at most. By default 512. Results do not depend on it."),
-    memory_limit = ("", "The most bytes that the columns of all split points may take in memory; beyond it they go to shards on disk. By default 4 GiB."),
-    shard_bytes = ("", "How many bytes a shard has at most. By default 256 MiB."),
+    threads = ("0", "How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it."),
+    batch_tokens = ("512", "How many tokens one batch holds at most. By default 512. Results do not depend on it."),
+    memory_limit = ("4294967296", "The most bytes that the columns of all split points may take in memory; beyond it they go to shards on disk, and with 0 always. By default 4 GiB."),
+    shard_bytes = ("268435456", "How many bytes a shard has at most. By default 256 MiB."),
     folder = ("", "Where the shards go. When given, columns always go there, and an interrupted collection resumes from its last complete shard; a second call that writes into the same folder meanwhile is `:busy`. The columns of the result are mapped as those of `open`. `nothing` means memory, and beyond the memory limit files without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends."),
     word_rule = (":auto", "Where a word ends: `:auto`, `:tokenizer` or `:unicode`. By default `:auto`."),
     stop_contractions = ("false", "`true` to give no column to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only."),
@@ -103,76 +103,75 @@ const ACTIVATIONS_OPTIONS_DOCS = (
 )
 
 # How logits are computed. Results do not depend on it.
-logits_options(; threads = nothing, batch_tokens = nothing, memory_limit = nothing) =
+logits_options(; threads = 0, batch_tokens = 0, memory_limit = 4294967296) =
     Options{LibEidos.eidos_logits_options}(; threads, batch_tokens, memory_limit)
 initialize!(o::Options{LibEidos.eidos_logits_options}, size) = LibEidos.eidos_logits_options_init(o, size)
 
 const LOGITS_OPTIONS_DOCS = (
-    threads = ("", "How many batches run at the same time on the CPU. By default one per core."),
-    batch_tokens = ("", "How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512."),
-    memory_limit = ("", "The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go to temporary files without a name. By default 4 GiB."),
+    threads = ("0", "How many batches run at the same time on the CPU; 0, the default, is one per core."),
+    batch_tokens = ("0", "How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512."),
+    memory_limit = ("4294967296", "The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go to temporary files without a name, and with 0 always. By default 4 GiB."),
 )
 
 # How independent components are fitted.
-ica_options(; concept_count = nothing, algorithm = :parallel, contrast = :logcosh, alpha = nothing, tolerance = nothing,
-              max_iterations = nothing, seed = nothing, raw_signs = false, threads = nothing) =
+ica_options(; concept_count = nothing, algorithm = :parallel, contrast = :logcosh, alpha = 1.0, tolerance = 0.0001,
+              max_iterations = 200, seed = 0, canonical_signs = true, threads = 0) =
     Options{LibEidos.eidos_ica_options}(; concept_count, algorithm = choice(:algorithm, algorithm, ICA_ALGORITHMS),
                                           contrast = choice(:contrast, contrast, CONTRASTS), alpha, tolerance,
-                                          max_iterations, seed, raw_signs = Bool(raw_signs), threads)
+                                          max_iterations, seed, canonical_signs = Bool(canonical_signs), threads)
 initialize!(o::Options{LibEidos.eidos_ica_options}, size) = LibEidos.eidos_ica_options_init(o, size)
 
 const ICA_OPTIONS_DOCS = (
-    concept_count = ("", "How many concepts to find. There is no default."),
+    concept_count = ("", "How many concepts to find. There is no default: 0 is an error."),
     algorithm = (":parallel", "In which order components are found: `:parallel` or `:deflation`. By default all at once."),
     contrast = (":logcosh", "The function that tells heavy tails from a normal distribution: `:logcosh`, `:exp` or `:cube`. By default log cosh."),
-    alpha = ("", "The `alpha` of log cosh, from 1 to 2. By default 1."),
-    tolerance = ("", "Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4."),
-    max_iterations = ("", "The most iterations. By default 200."),
-    seed = ("", "The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`."),
-    raw_signs = ("false", "`true` keeps the signs that the iteration ended with; `false` turns each component so that its heavy tail is positive."),
-    threads = ("", "How many threads work. By default one per core. Results do not depend on it."),
+    alpha = ("1.0", "The `alpha` of log cosh, from 1 to 2. By default 1."),
+    tolerance = ("0.0001", "Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4."),
+    max_iterations = ("200", "The most iterations. By default 200."),
+    seed = ("0", "The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`."),
+    canonical_signs = ("true", "`true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that the iteration ended with, which flip from one iteration to the next."),
+    threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
 )
 
 # Which inputs to list.
-top_inputs_options(; negative_pole = false, k = nothing, concepts = nothing) =
+top_inputs_options(; negative_pole = false, k = 5, concepts = nothing) =
     Options{LibEidos.eidos_top_inputs_options}(; negative_pole = Bool(negative_pole), k, concepts,
                                                  concept_count = count_of(concepts))
 initialize!(o::Options{LibEidos.eidos_top_inputs_options}, size) = LibEidos.eidos_top_inputs_options_init(o, size)
 
 const TOP_INPUTS_OPTIONS_DOCS = (
     negative_pole = ("false", "`true` also lists the inputs with the most negative activations."),
-    k = ("", "How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error."),
+    k = ("5", "How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error."),
     concepts = ("", "Which concepts, from 1, in the order wanted; `nothing` means all."),
 )
 
 # Which language model is asked, and how.
-chat_options(; max_tokens = nothing, model = nothing, base_url = nothing, api_key = nothing, cache_folder = nothing,
-               timeout_seconds = nothing, retries = nothing, parallel_requests = nothing, temperature = nothing,
-               request_budget = nothing, token_budget = nothing, callback = nothing, user_data = nothing) =
+chat_options(; max_tokens = 1024, model = nothing, base_url = nothing, api_key = nothing, cache_folder = nothing,
+               timeout_seconds = 120, retries = 4, parallel_requests = 4, temperature = 0.0, request_budget = nothing,
+               token_budget = nothing, callback = nothing, user_data = nothing) =
     Options{LibEidos.eidos_chat_options}(; max_tokens, model, base_url, api_key, cache_folder, timeout_seconds, retries,
                                            parallel_requests, temperature, request_budget, token_budget, callback,
                                            user_data)
 initialize!(o::Options{LibEidos.eidos_chat_options}, size) = LibEidos.eidos_chat_options_init(o, size)
 
 const CHAT_OPTIONS_DOCS = (
-    max_tokens = ("", "How many tokens one answer may have. By default 1024; models that think first need some thousands."),
+    max_tokens = ("1024", "How many tokens one answer may have. By default 1024; models that think first need some thousands."),
     model = ("", "The name of the model, as its server knows it. A caller's own model needs it for the cache only."),
     base_url = ("", "The address that `/chat/completions` is appended to. `nothing`: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`."),
     api_key = ("", "The key of the account. `nothing`: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty string sends none. It appears in no error and in no cache."),
     cache_folder = ("", "A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where it stopped. It is made if it is not there. `nothing`: no cache."),
-    timeout_seconds = ("", "How long one request may take, with its answer. By default 120."),
-    retries = ("", "How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By default 4."),
-    parallel_requests = ("", "How many requests may be on their way at the same time. By default 4; a caller's own model is asked one question at a time."),
-    temperature = ("", "How much chance there is in the answers; negative leaves it to the server. By default 0."),
-    request_budget = ("", "The most requests that may be sent, repetitions counted; 0 is no limit."),
-    token_budget = ("", "The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it is not sent."),
+    timeout_seconds = ("120", "How long one request may take, with its answer. By default 120."),
+    retries = ("4", "How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By default 4."),
+    parallel_requests = ("4", "How many requests may be on their way at the same time. By default 4; a caller's own model is asked one question at a time."),
+    temperature = ("0.0", "How much chance there is in the answers; negative leaves it to the server. By default 0."),
+    request_budget = ("", "The most requests that may be sent, repetitions counted. By default there is no limit."),
+    token_budget = ("", "The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent. By default there is no limit."),
 )
 
 # How concepts are labelled.
-llm_labels_options(; negative_pole = false, concepts = nothing, sampling = :top, example_count = nothing,
-                     context = nothing, quantile_count = nothing, seed = nothing, score_passages = nothing,
-                     score_passages_per_request = nothing, dry_run = false, score_threshold = nothing,
-                     system_prompt = nothing) =
+llm_labels_options(; negative_pole = false, concepts = nothing, sampling = :top, example_count = 30, context = 10,
+                     quantile_count = 5, seed = 0, score_passages = 0, score_passages_per_request = 10, dry_run = false,
+                     score_threshold = 0.5, system_prompt = nothing) =
     Options{LibEidos.eidos_llm_labels_options}(; negative_pole = Bool(negative_pole), concepts,
                                                  concept_count = count_of(concepts),
                                                  sampling = choice(:sampling, sampling, SAMPLINGS), example_count,
@@ -185,13 +184,13 @@ const LLM_LABELS_OPTIONS_DOCS = (
     negative_pole = ("false", "`true` also labels what the most negative activations mean."),
     concepts = ("", "Which concepts, from 1, in the order wanted; `nothing` means all."),
     sampling = (":top", "How the examples are chosen: `:top`, `:random` or `:quantile`. By default the strongest."),
-    example_count = ("", "How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text is shown once, around its strongest unit, and so are units that stand alone and look the same."),
-    context = ("", "How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units alone. Whole texts, vocabularies and columns that a caller brought have no context."),
-    quantile_count = ("", "Into how many quantiles `:quantile` cuts. By default 5."),
-    seed = ("", "The seed of everything that is drawn at random."),
-    score_passages = ("", "On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the default, leaves the score out; 20 is a good number."),
-    score_passages_per_request = ("", "How many of them one request holds. By default 10: more are cheaper and judged worse."),
+    example_count = ("30", "How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text is shown once, around its strongest unit, and so are units that stand alone and look the same."),
+    context = ("10", "How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units alone. Whole texts, vocabularies and columns that a caller brought have no context."),
+    quantile_count = ("5", "Into how many quantiles `:quantile` cuts. By default 5."),
+    seed = ("0", "The seed of everything that is drawn at random."),
+    score_passages = ("0", "On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the default, leaves the score out; 20 is a good number."),
+    score_passages_per_request = ("10", "How many of them one request holds. By default 10: more are cheaper and judged worse."),
     dry_run = ("false", "`true` asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate."),
-    score_threshold = ("", "From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to 1; below half of that it is quiet. By default 0.5."),
+    score_threshold = ("0.5", "From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to 1; below half of that it is quiet. By default 0.5."),
     system_prompt = ("", "Instructions to use instead of those of Eidos. They should ask for `{\"label\": \"...\"}`. `nothing`: those of Eidos."),
 )

@@ -108,7 +108,7 @@ Throws an [`EidosError`](@ref): `:invalid_argument`, `:mismatch`, `:cancelled`, 
 function top_inputs(explainer::Explainer, acts::Activations; progress = nothing, control = nothing, keywords...)
     options = top_options(explainer; keywords...)
     interpreted(explainer, acts, progress, control) do explainer, acts, control, handle, err
-        LibEidos.eidos_interpret_top_inputs(explainer, acts, options, control, handle, err)
+        LibEidos.eidos_top_inputs_interpret(explainer, acts, options, control, handle, err)
     end
 end
 
@@ -122,9 +122,9 @@ function top_inputs(explainer::Explainer, model::SplitModel, texts; k = nothing,
 end
 
 interpret(explainer, model, texts, rest...) =
-    LibEidos.eidos_interpret_top_inputs_of_texts(explainer, model, texts, length(texts), rest...)
+    LibEidos.eidos_top_inputs_interpret_texts(explainer, model, texts, length(texts), rest...)
 interpret(explainer, model, ::Vocabulary, rest...) =
-    LibEidos.eidos_interpret_top_inputs_of_vocabulary(explainer, model, rest...)
+    LibEidos.eidos_top_inputs_interpret_vocabulary(explainer, model, rest...)
 
 function interpreted(call, explainer, source, progress, control)
     handle = Handle{LibEidos.eidos_interpretation}()

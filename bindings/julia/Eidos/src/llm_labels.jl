@@ -37,7 +37,7 @@ function llm_labels(explainer::Explainer, acts::Activations, chat::Chat; progres
     answered(asking) do
         interpreted(explainer, acts, progress, control) do explainer, acts, control, handle, err
             asking.control = control
-            LibEidos.eidos_interpret_llm_labels(explainer, acts, asked, options, control, handle, err)
+            LibEidos.eidos_llm_labels_interpret(explainer, acts, asked, options, control, handle, err)
         end
     end
 end

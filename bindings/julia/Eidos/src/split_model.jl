@@ -15,6 +15,9 @@ collector does, too. With a function as first argument (`do`), it is closed afte
 
 # Fields
 * `name`: the `id`.
+* `family`: the family of the model, as `model_type` of its configuration names it (`"eurobert"`).
+* `vocabulary_size`: how many token ids it knows; `max_positions`: how many tokens of a text it was made for, special ones
+  included; `weight_bytes`: how many bytes of memory the weights take that were loaded.
 * `modules`: a vector with `path`, `kind` (such as `"Linear(768 -> 3072)"`) and `can_split` of each module, in the order of
   PyTorch's `named_modules()`.
 * `split`: the module path of the split point, or a vector of them where `split` was one.
@@ -36,6 +39,10 @@ model = SplitModel("eidos:demo"; split = "model.layers.2.mlp")
 struct SplitModel
     handle::Handle{LibEidos.eidos_split_model}
     name::String
+    family::String
+    vocabulary_size::Int
+    max_positions::Int
+    weight_bytes::Int
     modules::Vector{NamedTuple{(:path, :kind, :can_split),Tuple{String,String,Bool}}}
     split::Union{String,Vector{String}}
     features::Union{Int,Vector{Int}}
@@ -52,7 +59,10 @@ function SplitModel(id::AbstractString; split = String[], progress = nothing, co
 end
 
 function SplitModel(handle::Handle, model::Ptr, several::Bool)
-    name = text(len -> LibEidos.eidos_split_model_name(model, len))
+    about = (text(len -> LibEidos.eidos_split_model_name(model, len)),
+             text(len -> LibEidos.eidos_split_model_family(model, len)),
+             LibEidos.eidos_split_model_vocabulary_size(model), LibEidos.eidos_split_model_max_positions(model),
+             LibEidos.eidos_split_model_weight_bytes(model))
     modules = map(1:LibEidos.eidos_split_model_module_count(model)) do index
         (path = text(len -> LibEidos.eidos_split_model_module_path(model, index - 1, len)),
          kind = text(len -> LibEidos.eidos_split_model_module_kind(model, index - 1, len)),
@@ -61,7 +71,8 @@ function SplitModel(handle::Handle, model::Ptr, several::Bool)
     indices = 1:LibEidos.eidos_split_model_split_point_count(model)
     split = [text(len -> LibEidos.eidos_split_model_split_point(model, index - 1, len)) for index in indices]
     features = [Int(LibEidos.eidos_split_model_width(model, index - 1)) for index in indices]
-    several ? SplitModel(handle, name, modules, split, features) : SplitModel(handle, name, modules, split[1], features[1])
+    several || ((split, features) = (split[1], features[1]))
+    SplitModel(handle, about..., modules, split, features)
 end
 
 SplitModel(f::Function, id::AbstractString; keywords...) = closing(f, SplitModel(id; keywords...))

@@ -30,7 +30,7 @@ end
 # Texts as ids, as the library reads them: all of them, and how many each text has.
 struct TokenIds
     ids::Vector{UInt32}
-    counts::Vector{Csize_t}
+    lengths::Vector{Csize_t}
 end
 
 const Sequences = AbstractVector{<:AbstractVector{<:Integer}}
@@ -40,9 +40,9 @@ TokenIds(sequences::Sequences) = TokenIds(reduce(vcat, sequences; init = UInt32[
 source(sequences::Sequences) = TokenIds(sequences)
 
 collect_activations(model, texts::TokenIds, options, control, out, err) =
-    LibEidos.eidos_split_model_activations_of_token_ids(model, texts.ids, texts.counts, length(texts.counts), options, control,
-                                                        out, length(out), err)
+    LibEidos.eidos_split_model_activations_of_token_ids(model, texts.ids, length(texts.ids), texts.lengths, length(texts.lengths),
+                                                        options, control, out, length(out), err)
 
 run_logits(model, texts::TokenIds, options, control, handle, err) =
-    LibEidos.eidos_split_model_logits_of_token_ids(model, texts.ids, texts.counts, length(texts.counts), options, control,
-                                                   handle, err)
+    LibEidos.eidos_split_model_logits_of_token_ids(model, texts.ids, length(texts.ids), texts.lengths, length(texts.lengths),
+                                                   options, control, handle, err)

@@ -85,7 +85,7 @@ end
         using Eidos
         ccall(:jl_exit_on_sigint, Cvoid, (Cint,), 0)
         acts = Activations(randn(Float32, 100, 5000))
-        forever = ICA(50; max_iterations = 10^6, tolerance = 0)
+        forever = ICA(50; max_iterations = 10^6, tolerance = 1e-300)
         interrupt_soon() = run(`sh -c "sleep 0.5; kill -2 \$(getpid())"`; wait = false)
         for progress in (nothing, now -> sleep(0.001), now -> zeros(1000)), attempt in 1:2
             fit(ICA(2; max_iterations = 2), acts; progress = progress)

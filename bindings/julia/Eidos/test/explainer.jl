@@ -14,11 +14,12 @@ end
     sources = randn(3, 2000) .^ 5
     matrix = randn(6, 3) * sources
     for algorithm in keys(Eidos.ICA_ALGORITHMS), contrast in keys(Eidos.CONTRASTS)
-        found = fit(ICA(3; algorithm, contrast, alpha = 1.5, tolerance = 1e-3, max_iterations = 500, raw_signs = true), matrix)
+        found = fit(ICA(3; algorithm, contrast, alpha = 1.5, tolerance = 1e-3, max_iterations = 500, canonical_signs = false), matrix)
         @test found.concepts == 3 && isempty(found.model)
     end
     @test !fit(ICA(3; max_iterations = 1, tolerance = 1e-12), matrix).converged
     @test fit(ICA(3), Float32.(matrix)).features == 6
+    @test occursin("\"concept_count\":3,", fit(ICA(3), matrix).options)
     @test_throws ArgumentError fit(ICA(3; contrast = :tanh), matrix)
     @test_throws ArgumentError fit(ICA(-1), matrix)
     @test_throws InexactError ICA(1.5)

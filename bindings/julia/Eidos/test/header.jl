@@ -4,8 +4,11 @@
     folder = joinpath(dirname(pathof(Eidos)))
     used = join(read(joinpath(folder, file), String) for file in readdir(folder) if file != "LibEidos.jl")
     unused = filter(name -> !occursin(Regex("\\b$name\\b"), used), collect(keys(LibEidos.FUNCTIONS)))
-    # For tests only, and for those who pass strings that they did not copy.
-    @test sort(unused) == [:eidos_debug_live_handles, :eidos_texts_array]
+    # For tests only, for those who pass strings that they did not copy or see some rows, and for those who have no garbage
+    # collector.
+    retained = filter(endswith("_retain") ∘ string, unused)
+    @test length(retained) == 6
+    @test sort(setdiff(unused, retained)) == [:eidos_activations_rows, :eidos_debug_live_handles, :eidos_texts_array]
 end
 
 @testset "statuses" begin
@@ -37,4 +40,16 @@ end
         text = string(Base.Docs.doc(name))
         @test all(field -> occursin("`$field", text), keys(docs))
     end
+end
+
+@testset "defaults" begin
+    # What keywords say is what the library sets.
+    fields(options) = [getfield(options.fields, name) for name in fieldnames(typeof(options.fields))]
+    for (name, _) in pairs(LibEidos.LAYOUT)
+        endswith(String(name), "_options") || continue
+        keywords = getfield(Eidos, Symbol(replace(String(name), r"^eidos_" => "")))
+        @test fields(keywords()) == fields(Eidos.Options{getfield(LibEidos, name)}())
+    end
+    @test Eidos.ica_options().fields.tolerance == 1e-4
+    @test Eidos.chat_options().fields.token_budget == typemax(UInt64)
 end

@@ -1,6 +1,7 @@
 @testset "the modules, without a split point" begin
     tree = SplitModel("eidos:demo")
-    @test tree.name == "eidos:demo"
+    @test tree.name == "eidos:demo" && tree.family == "eurobert"
+    @test (tree.vocabulary_size, tree.max_positions, tree.weight_bytes) == (6000, 512, 0)
     @test isempty(tree.split) && isempty(tree.features)
     @test tree.modules[1].path == ""
     @test any(m -> m == (path = "model.layers.2.mlp.down_proj", kind = "Linear(512 -> 192)", can_split = true), tree.modules)
@@ -11,7 +12,7 @@ end
 
 @testset "one split point and several" begin
     model = SplitModel("eidos:demo"; split = SPLIT)
-    @test model.split == SPLIT && model.features == 192
+    @test model.split == SPLIT && model.features == 192 && model.weight_bytes > 1_000_000
     @test sprint(show, model) == "SplitModel(\"eidos:demo\"; split = \"$SPLIT\")"
     @test occursin("$SPLIT: 192 features", shown(model))
     @test SplitModel("eidos:demo"; split = 2).split == "model.layers.2"

@@ -31,8 +31,8 @@ end
     acts = Activations(randn(Float32, 100, 3000))
     control = Control()
     if Threads.nthreads() > 1
-        fitting = Threads.@spawn status(() -> fit(ICA(50; max_iterations = 10^6, tolerance = 0), acts; control))
-        while Progress(control).stage !== :fit
+        fitting = Threads.@spawn status(() -> fit(ICA(50; max_iterations = 10^6, tolerance = 1e-300), acts; control))
+        while Progress(control).stage !== :fit && !istaskdone(fitting)
             yield()
         end
         cancel!(control)
@@ -40,7 +40,7 @@ end
     else
         @async (sleep(0.05); cancel!(control)) # runs while the progress function waits
         @test status() do
-            fit(ICA(50; max_iterations = 10^6, tolerance = 0), acts; control, progress = now -> sleep(0.001))
+            fit(ICA(50; max_iterations = 10^6, tolerance = 1e-300), acts; control, progress = now -> sleep(0.001))
         end == :cancelled
     end
 end

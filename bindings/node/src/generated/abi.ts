@@ -4,7 +4,7 @@
 import * as c from '../ctypes';
 
 /** The binary interface that this package speaks: `EIDOS_ABI_VERSION` of `eidos.h`. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** The words of `Status`, with their numbers in `eidos.h`. */
 export const statuses = {
@@ -361,7 +361,7 @@ export interface IcaOptionsStruct {
   tolerance: number;
   max_iterations: number;
   seed: number;
-  raw_signs: number;
+  canonical_signs: number;
   threads: number;
 }
 
@@ -492,7 +492,7 @@ export const structs = {
     tolerance: 'double',
     max_iterations: 'uint32_t',
     seed: 'uint32_t',
-    raw_signs: 'uint32_t',
+    canonical_signs: 'uint32_t',
     threads: 'uint32_t',
   }),
   eidos_top_inputs_options: c.struct<TopInputsOptionsStruct>({
@@ -500,7 +500,7 @@ export const structs = {
     negative_pole: 'uint32_t',
     k: 'uint64_t',
     concepts: 'const size_t *',
-    concept_count: 'uint64_t',
+    concept_count: 'size_t',
   }),
   eidos_chat_request: c.struct<ChatRequestStruct>({
     struct_size: 'uint32_t',
@@ -533,7 +533,7 @@ export const structs = {
     struct_size: 'uint32_t',
     negative_pole: 'uint32_t',
     concepts: 'const size_t *',
-    concept_count: 'uint64_t',
+    concept_count: 'size_t',
     sampling: 'uint32_t',
     example_count: 'uint32_t',
     context: 'uint32_t',
@@ -582,6 +582,7 @@ export const signatures = {
   eidos_control_is_cancelled: c.signature(c.i32, c.address),
   eidos_control_progress: c.signature(c.i32, c.address, structs.eidos_progress.output, c.addressOut),
   eidos_control_set_callback: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut),
+  eidos_control_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_control_free: c.signature(c.nothing, c.nullable),
 
   eidos_texts_options_init: c.signature(c.i32, structs.eidos_texts_options.output, c.size),
@@ -591,6 +592,7 @@ export const signatures = {
   eidos_texts_count: c.signature(c.size, c.address),
   eidos_texts_get: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_texts_array: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_texts_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_texts_free: c.signature(c.nothing, c.nullable),
 
   eidos_load_options_init: c.signature(c.i32, structs.eidos_load_options.output, c.size),
@@ -598,6 +600,10 @@ export const signatures = {
     c.i32, c.string, c.texts, c.size, structs.eidos_load_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
   eidos_split_model_name: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_split_model_family: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_split_model_vocabulary_size: c.signature(c.size, c.address),
+  eidos_split_model_max_positions: c.signature(c.size, c.address),
+  eidos_split_model_weight_bytes: c.signature(c.size, c.address),
   eidos_split_model_module_count: c.signature(c.size, c.address),
   eidos_split_model_module_path: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_split_model_module_kind: c.signature(c.nullable, c.address, c.size, c.sizeOut),
@@ -605,10 +611,13 @@ export const signatures = {
   eidos_split_model_split_point_count: c.signature(c.size, c.address),
   eidos_split_model_split_point: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_split_model_width: c.signature(c.size, c.address, c.size),
+  eidos_split_model_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_split_model_free: c.signature(c.nothing, c.nullable),
 
-  eidos_activations_from_rows: c.signature(c.i32, c.floats, c.size, c.size, c.texts, c.addressOut, c.addressOut),
-  eidos_activations_from_dlpack: c.signature(c.i32, c.address, c.texts, c.addressOut, c.addressOut),
+  eidos_activations_from_rows: c.signature(
+    c.i32, c.floats, c.size, c.size, c.texts, c.size, c.addressOut, c.addressOut,
+  ),
+  eidos_activations_from_dlpack: c.signature(c.i32, c.address, c.texts, c.size, c.addressOut, c.addressOut),
   eidos_activations_to_dlpack: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_activations_row_count: c.signature(c.size, c.address),
   eidos_activations_column_count: c.signature(c.size, c.address),
@@ -622,6 +631,7 @@ export const signatures = {
   eidos_activations_model: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_activations_split_point: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_activations_rows: c.signature(c.i32, c.address, c.size, c.size, c.addressOut, c.addressOut),
+  eidos_activations_run: c.signature(c.i32, c.address, c.size, c.addressOut, c.sizeOut, c.addressOut),
   eidos_activations_copy_rows: c.signature(c.i32, c.address, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_activations_unit: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_activations_unit_span: c.signature(c.i32, c.address, c.size, c.sizeOut, c.sizeOut, c.sizeOut, c.addressOut),
@@ -629,6 +639,7 @@ export const signatures = {
   eidos_activations_save: c.signature(c.i32, c.address, c.string, c.nullable, c.addressOut),
   eidos_activations_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
   eidos_activations_open_copy: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_activations_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_activations_free: c.signature(c.nothing, c.nullable),
 
   eidos_activations_options_init: c.signature(c.i32, structs.eidos_activations_options.output, c.size),
@@ -657,10 +668,10 @@ export const signatures = {
   ),
   eidos_split_model_token_string: c.signature(c.nullable, c.address, c.u32, c.sizeOut),
   eidos_split_model_activations_of_token_ids: c.signature(
-    c.i32, c.address, c.integers, c.sizes, c.size, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+    c.i32, c.address, c.integers, c.size, c.sizes, c.size, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
   ),
   eidos_split_model_logits_of_token_ids: c.signature(
-    c.i32, c.address, c.integers, c.sizes, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
+    c.i32, c.address, c.integers, c.size, c.sizes, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
 
   eidos_explainer_concept_count: c.signature(c.size, c.address),
@@ -668,25 +679,27 @@ export const signatures = {
   eidos_explainer_method: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_model: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_split_point: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_explainer_options: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_fit_report: c.signature(c.i32, c.address, structs.eidos_fit_report.output, c.addressOut),
   eidos_explainer_encode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_decode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_dictionary: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_explainer_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_explainer_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_explainer_free: c.signature(c.nothing, c.nullable),
 
   eidos_ica_options_init: c.signature(c.i32, structs.eidos_ica_options.output, c.size),
   eidos_ica_fit: c.signature(c.i32, c.address, structs.eidos_ica_options.input, c.nullable, c.addressOut, c.addressOut),
 
   eidos_top_inputs_options_init: c.signature(c.i32, structs.eidos_top_inputs_options.output, c.size),
-  eidos_interpret_top_inputs: c.signature(
+  eidos_top_inputs_interpret: c.signature(
     c.i32, c.address, c.address, structs.eidos_top_inputs_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
-  eidos_interpret_top_inputs_of_texts: c.signature(
+  eidos_top_inputs_interpret_texts: c.signature(
     c.i32, c.address, c.address, c.texts, c.size, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
-  eidos_interpret_top_inputs_of_vocabulary: c.signature(
+  eidos_top_inputs_interpret_vocabulary: c.signature(
     c.i32, c.address, c.address, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
   eidos_interpretation_concept_count: c.signature(c.size, c.address),
@@ -698,6 +711,7 @@ export const signatures = {
   eidos_interpretation_json: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_interpretation_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_interpretation_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_interpretation_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_interpretation_free: c.signature(c.nothing, c.nullable),
 
   eidos_chat_options_init: c.signature(c.i32, structs.eidos_chat_options.output, c.size),
@@ -706,7 +720,7 @@ export const signatures = {
   eidos_chat_reply_set_error: c.signature(c.i32, c.address, c.string, c.addressOut),
 
   eidos_llm_labels_options_init: c.signature(c.i32, structs.eidos_llm_labels_options.output, c.size),
-  eidos_interpret_llm_labels: c.signature(
+  eidos_llm_labels_interpret: c.signature(
     c.i32, c.address, c.address, structs.eidos_chat_options.input, structs.eidos_llm_labels_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
   eidos_interpretation_label: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),

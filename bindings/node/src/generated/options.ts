@@ -42,7 +42,7 @@ export interface TextsOptions {
   readonly format?: TextFormat | undefined;
   /** The field of a JSON object that is the text. `undefined`: `text`. */
   readonly field?: string | undefined;
-  /** How many texts are read at most, from the beginning of the file; 0 reads all. */
+  /** How many texts are read at most, from the beginning of the file. By default all of them. */
   readonly mostTexts?: number | undefined;
   /**
    * `true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON
@@ -122,13 +122,13 @@ export interface ActivationsOptions {
    * their mean.
    */
   readonly aggregation?: Aggregation | undefined;
-  /** How many batches run at the same time on the CPU. By default one per core. Results do not depend on it. */
+  /** How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it. */
   readonly threads?: number | undefined;
   /** How many tokens one batch holds at most. By default 512. Results do not depend on it. */
   readonly batchTokens?: number | undefined;
   /**
-   * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk. By
-   * default 4 GiB.
+   * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with
+   * 0 always. By default 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
   /** How many bytes a shard has at most. By default 256 MiB. */
@@ -174,13 +174,15 @@ export const activationsOptions = translator<ActivationsOptions, ActivationsOpti
 
 /** How logits are computed. Results do not depend on it. */
 export interface LogitsOptions {
-  /** How many batches run at the same time on the CPU. By default one per core. */
+  /** How many batches run at the same time on the CPU; 0, the default, is one per core. */
   readonly threads?: number | undefined;
-  /** How many tokens one batch holds at most. By default as many as have 64 MiB of logits, and no more than 512. */
+  /**
+   * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
+   */
   readonly batchTokens?: number | undefined;
   /**
    * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they
-   * go to temporary files without a name. By default 4 GiB.
+   * go to temporary files without a name, and with 0 always. By default 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
 }
@@ -197,7 +199,7 @@ export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
 
 /** How independent components are fitted. */
 export interface IcaOptions {
-  /** How many concepts to find. There is no default. */
+  /** How many concepts to find. There is no default: 0 is an error. */
   readonly conceptCount: number;
   /** In which order components are found: `parallel` or `deflation`. By default all at once. */
   readonly algorithm?: IcaAlgorithm | undefined;
@@ -214,11 +216,11 @@ export interface IcaOptions {
   /** The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`. */
   readonly seed?: number | undefined;
   /**
-   * `true` keeps the signs that the iteration ended with; `false` turns each component so that its heavy tail is
-   * positive.
+   * `true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that
+   * the iteration ended with, which flip from one iteration to the next.
    */
-  readonly rawSigns?: boolean | undefined;
-  /** How many threads work. By default one per core. Results do not depend on it. */
+  readonly canonicalSigns?: boolean | undefined;
+  /** How many threads work; 0, the default, is one per core. Results do not depend on it. */
   readonly threads?: number | undefined;
 }
 
@@ -233,7 +235,7 @@ export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
     tolerance: ['tolerance', real],
     max_iterations: ['maxIterations', whole32],
     seed: ['seed', whole32],
-    raw_signs: ['rawSigns', flag],
+    canonical_signs: ['canonicalSigns', flag],
     threads: ['threads', whole32],
   },
 );
@@ -294,11 +296,11 @@ export interface ChatOptions {
   readonly parallelRequests?: number | undefined;
   /** How much chance there is in the answers; `null` leaves it to the server. By default 0. */
   readonly temperature?: number | null | undefined;
-  /** The most requests that may be sent, repetitions counted; 0 is no limit. */
+  /** The most requests that may be sent, repetitions counted. By default there is no limit. */
   readonly requestBudget?: number | undefined;
   /**
-   * The most tokens that may be spent, of questions and answers together; 0 is no limit. A request that could exceed it
-   * is not sent.
+   * The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent.
+   * By default there is no limit.
    */
   readonly tokenBudget?: number | undefined;
 }

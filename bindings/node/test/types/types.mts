@@ -107,7 +107,7 @@ await model.logitsOfTokenIds([[id]], { threads: 1 });
 await model.logitsOfTokenIds([id]);
 
 // Explainers.
-const explainer = await Explainer.fitIca(activations, { conceptCount: 20, contrast: 'cube', rawSigns: true, signal, onProgress });
+const explainer = await Explainer.fitIca(activations, { conceptCount: 20, contrast: 'cube', canonicalSigns: false, signal, onProgress });
 const { converged, iterations } = explainer.fitReport;
 same<typeof converged, boolean>(true);
 const codes = await explainer.encode(rows);
