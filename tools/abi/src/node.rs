@@ -252,7 +252,7 @@ fn interface(api: &Api, item: &Struct) -> String {
             _ => "number",
         };
         code += &block_comment(&field_doc(api, field, Language::Node), "  ");
-                let name = lower_camel(&field.name);
+        let name = lower_camel(&field.name);
         let _ = if field.is_required() {
             writeln!(code, "  readonly {name}: {kind};")
         } else {

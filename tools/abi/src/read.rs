@@ -475,7 +475,10 @@ mod tests {
         );
         assert_eq!(found.fields[1].default, Some(2.into()));
         assert_eq!((found.fields[7].default.clone(), found.fields[7].none.as_deref()), (Some(0.5.into()), Some("-1")));
-        assert_eq!((&found.fields[4].default, &found.fields[6].default), (&Some(u64::MAX.into()), &Some((1 << 20).into())));
+        assert_eq!(
+            (&found.fields[4].default, &found.fields[6].default),
+            (&Some(u64::MAX.into()), &Some((1 << 20).into()))
+        );
         let unit = &api.enumerations[0];
         assert_eq!(
             (unit.name.as_str(), unit.doc.as_str(), unit.values[1].word.as_str()),
