@@ -1,4 +1,4 @@
-//! Operations as candle's custom operations: in main memory the kernel or the reference, on a device the reference.
+//! Operations as candle's custom operations: in host memory the kernel or the reference, on a device the reference.
 
 use candle_core::backend::{BackendDevice, BackendStorage};
 use candle_core::op::BackpropOp;
@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 pub(super) struct Custom<O> {
     /// What it does.
     pub operation: O,
-    /// Whether it runs its kernel, in main memory.
+    /// Whether it runs its kernel, in host memory.
     pub kernel: bool,
 }
 

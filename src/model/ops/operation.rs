@@ -8,7 +8,7 @@ use candle_core::{CpuStorage, DType, Storage, Tensor, Var};
 use super::custom::Custom;
 use crate::error::{Error, Result};
 
-/// Rows in main memory, one after the other.
+/// Rows in host memory, one after the other.
 #[derive(Clone, Copy)]
 pub(crate) struct Values<'a> {
     /// `rows x columns` values.
@@ -29,7 +29,7 @@ pub(crate) trait Operation<const N: usize>: Send + Sync {
         Ok(columns)
     }
 
-    /// The values of the result, for inputs that are f32 in main memory, on the calling thread.
+    /// The values of the result, for inputs that are f32 in host memory, on the calling thread.
     fn kernel(&self, inputs: [Values<'_>; N]) -> Result<Vec<f32>>;
 
     /// The same as a composition of candle's operations, for inputs of any type of number on any device.
@@ -87,7 +87,7 @@ pub(super) fn like(constant: &Tensor, rows: &Tensor) -> Result<Tensor> {
     Ok(constant.to_dtype(rows.dtype())?)
 }
 
-/// Lends the values of a constant, which must be contiguous f32 in main memory, to `work`.
+/// Lends the values of a constant, which must be contiguous f32 in host memory, to `work`.
 pub(super) fn lend<T>(constant: &Tensor, work: impl FnOnce(&[f32]) -> T) -> Result<T> {
     if constant.track_op() {
         return Err(Error::internal("an operation would lose the gradient of one of its settings"));
@@ -97,7 +97,7 @@ pub(super) fn lend<T>(constant: &Tensor, work: impl FnOnce(&[f32]) -> T) -> Resu
         (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) => values.get(start..end),
         _ => None,
     };
-    Ok(work(values.ok_or_else(|| Error::internal("a constant is not contiguous f32 in main memory"))?))
+    Ok(work(values.ok_or_else(|| Error::internal("a constant is not contiguous f32 in host memory"))?))
 }
 
 /// As [`lend`], where there may be no such constant.
@@ -111,7 +111,7 @@ pub(super) fn lend_optional<T>(constant: Option<&Tensor>, work: impl FnOnce(Opti
 /// Which implementation of its operations a pass runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Implementation {
-    /// The kernel where the inputs are f32 in main memory, else the reference.
+    /// The kernel where the inputs are f32 in host memory, else the reference.
     Kernels,
     /// The reference everywhere, as on a device, in a type of number.
     #[cfg(test)]

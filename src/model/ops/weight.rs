@@ -13,20 +13,20 @@ use crate::kernels;
 use crate::memory::filled;
 use crate::model::weights::{Blocks, NumberType, Stored};
 
-/// A matrix `(rows, columns)`. In main memory its numbers stay as the file has them, quantised ones as well, and rows become
+/// A matrix `(rows, columns)`. In host memory its numbers stay as the file has them, quantised ones as well, and rows become
 /// f32 right before they are used, which holds each number exactly; on another device they are f32.
 pub(crate) enum Weight {
     /// Single precision, wherever the model computes.
     F32(Tensor),
-    /// Half precision in main memory.
+    /// Half precision in host memory.
     F16(Matrix<f16>),
-    /// The upper halves of single precision, in main memory.
+    /// The upper halves of single precision, in host memory.
     Bf16(Matrix<bf16>),
-    /// Quantised, in main memory.
+    /// Quantised, in host memory.
     Blocks(Blocks),
 }
 
-/// Values in main memory, row after row.
+/// Values in host memory, row after row.
 pub(crate) struct Matrix<T> {
     values: Vec<T>,
     rows: usize,
@@ -103,7 +103,7 @@ impl Weight {
         }
     }
 
-    /// Writes rows of a matrix in main memory as f32, one after the other, into a panel of their size.
+    /// Writes rows of a matrix in host memory as f32, one after the other, into a panel of their size.
     ///
     /// # Errors
     /// [`crate::ErrorCode::Internal`] for rows that it does not have, or a matrix on another device.
@@ -139,7 +139,7 @@ impl Weight {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 impl Weight {
-    /// A matrix `(rows, columns)` in main memory of values that are rounded to a type of number.
+    /// A matrix `(rows, columns)` in host memory of values that are rounded to a type of number.
     pub fn rounded(values: &[f32], (rows, columns): (usize, usize), numbers: &NumberType) -> Self {
         let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
         match numbers {
