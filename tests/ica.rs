@@ -3,7 +3,8 @@
 
 use std::path::Path;
 
-use eidos::linalg::{RandomState, RowSlice};
+use eidos::linalg::RandomState;
+use eidos::rows::RowSlice;
 use eidos::{Activations, Algorithm, Contrast, Control, ErrorCode, Explainer, Ica, IcaOptions, Provenance, Stage};
 use safetensors::SafeTensors;
 use serde_json::Value;

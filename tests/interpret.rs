@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::{Disk, SPLITS, assert_error, collect, golden_json, many_texts, replace, steps, tiny, watching};
-use eidos::linalg::Rows;
+use eidos::rows::Rows;
 use eidos::{
     Activations, CollectOptions, ConceptInputs, Control, ErrorCode, Explainer, Granularity, Ica, IcaOptions, Input,
     Interpretation, Pole, Provenance, SplitModel, Stage, TopInputs,

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use eidos::linalg::RowSlice;
+use eidos::rows::RowSlice;
 use eidos::{
     Activations, CollectOptions, Control, Explainer, Ica, IcaOptions, LoadOptions, Pole, Provenance, SplitModel,
     TopInputs,

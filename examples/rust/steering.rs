@@ -6,7 +6,7 @@
 
 use std::error::Error;
 
-use eidos::linalg::RowSlice;
+use eidos::rows::RowSlice;
 use eidos::{
     CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, LogitsOptions, SplitModel, TextReaderOptions,
     TopInputs, read_texts,

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::ConceptModel;
 use super::ica::IcaModel;
-use crate::activations::Provenance;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
+use crate::rows::Provenance;
 use crate::safetensors_file;
 
 /// The entry of the metadata that describes an explainer, and tells its file from another one.

@@ -1,10 +1,10 @@
 //! How strongly rows excite concepts.
 
-use crate::activations::Activations;
 use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Rows, TILE_ROWS, in_order};
+use crate::parallel::in_order;
+use crate::rows::{Activations, Rows, TILE_ROWS};
 
 /// The memory that the columns of one group of concepts may take, in bytes.
 const GROUP_BYTES: usize = 1 << 30;

@@ -21,12 +21,11 @@ use super::prompts::{
 };
 use super::sampling::Sampling;
 use super::selection::{check_width, checked_concepts};
-use crate::activations::Activations;
 use crate::chat::Chat;
 use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::Rows;
+use crate::rows::{Activations, Rows};
 
 /// About how many tokens a label takes, for estimates.
 const LABEL_TOKENS: u64 = 16;

@@ -6,12 +6,12 @@
 use super::codes::for_each_code;
 use super::interpretation::{ConceptInputs, Input, Interpretation};
 use super::selection::{check_width, checked_concepts, split_point_of};
-use crate::activations::{Activations, CollectOptions};
+use crate::collect::CollectOptions;
 use crate::concepts::Explainer;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::Rows;
 use crate::model::SplitModel;
+use crate::rows::{Activations, Rows};
 
 /// Asks for the inputs that excite each concept most.
 ///

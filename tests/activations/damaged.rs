@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eidos::linalg::Rows;
+use eidos::rows::Rows;
 use eidos::{Activations, CollectOptions, Control, ErrorCode, Explainer, Ica, IcaOptions, SplitModel, TopInputs};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};

@@ -1,6 +1,6 @@
 //! Rows that a caller brings.
 
-use eidos::linalg::Rows;
+use eidos::rows::Rows;
 use eidos::{Activations, Control, ErrorCode, Ica, IcaOptions};
 
 use crate::common::{assert_error, bits};

@@ -8,7 +8,8 @@ use super::whitening::WhiteRows;
 use crate::concepts::FitReport;
 use crate::control::Control;
 use crate::error::Result;
-use crate::linalg::{decorrelate, in_order, times_transposed};
+use crate::linalg::{decorrelate, times_transposed};
+use crate::parallel::in_order;
 
 /// How many rows a thread takes at a time: sums within a tile are made in f32 by the matrix product, sums of tiles in f64.
 const TILE: usize = 2048;

@@ -22,10 +22,10 @@ pub(super) use model::IcaModel;
 pub use options::{Algorithm, Contrast, IcaOptions};
 
 use super::explainer::Explainer;
-use crate::activations::{Activations, Provenance};
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
-use crate::linalg::{RandomState, Rows};
+use crate::linalg::RandomState;
+use crate::rows::{Activations, Provenance, Rows};
 use fixed_point::FixedPoint;
 use whitening::Whitening;
 

@@ -4,7 +4,9 @@ use faer::{Mat, MatRef};
 
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Moments, Rows, in_order, symmetric_eigen, times_transposed};
+use crate::linalg::{symmetric_eigen, times_transposed};
+use crate::parallel::in_order;
+use crate::rows::{Moments, Rows};
 
 /// How many rows are whitened at a time.
 const TILE: usize = 4096;

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use eidos::linalg::Rows;
 use eidos::model::{ModelParts, WeightSource};
+use eidos::rows::Rows;
 use eidos::text::Tokenizer;
 use eidos::{
     Activations, CollectOptions, Control, Error, Explainer, Ica, IcaOptions, Interpretation, LoadOptions, SplitModel,

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::provenance::Provenance;
+use super::source::Rows;
 use super::storage::{ForeignRows, Storage};
 use crate::error::{Error, Result};
-use crate::linalg::Rows;
 use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
 
 /// A row-major `(row_count, column_count)` matrix of `f32`, one row per unit of text, that knows its units, its
@@ -28,18 +28,18 @@ struct Inner {
 
 /// What is known of a matrix beside its numbers.
 #[derive(Debug, Clone, Default)]
-pub(super) struct About {
+pub(crate) struct About {
     /// `None` for rows that a caller brought without unit texts.
-    pub(super) units: Option<Arc<Units>>,
+    pub(crate) units: Option<Arc<Units>>,
     /// The texts that the spans of the units point into; empty for rows that a caller brought.
-    pub(super) texts: Arc<StringTable>,
-    pub(super) provenance: Provenance,
-    pub(super) truncated_count: usize,
-    pub(super) left_out_count: usize,
+    pub(crate) texts: Arc<StringTable>,
+    pub(crate) provenance: Provenance,
+    pub(crate) truncated_count: usize,
+    pub(crate) left_out_count: usize,
 }
 
 impl Activations {
-    pub(super) fn from_storage(storage: Storage, rows: usize, columns: usize, about: About) -> Self {
+    pub(crate) fn from_storage(storage: Storage, rows: usize, columns: usize, about: About) -> Self {
         Self { inner: Arc::new(Inner { storage, rows, columns, about }) }
     }
 
@@ -112,7 +112,7 @@ impl Activations {
         self.inner.about.truncated_count
     }
 
-    /// How many units got no row because the options name them ([`super::CollectOptions::stop_units`]).
+    /// How many units got no row because the options name them ([`crate::CollectOptions::stop_units`]).
     pub fn left_out_count(&self) -> usize {
         self.inner.about.left_out_count
     }
@@ -122,11 +122,11 @@ impl Activations {
         matches!(self.inner.storage, Storage::Shards(_))
     }
 
-    pub(super) fn about(&self) -> &About {
+    pub(crate) fn about(&self) -> &About {
         &self.inner.about
     }
 
-    pub(super) fn storage(&self) -> &Storage {
+    pub(crate) fn storage(&self) -> &Storage {
         &self.inner.storage
     }
 

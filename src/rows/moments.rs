@@ -3,10 +3,10 @@
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
 
-use super::ordered::in_order;
-use super::rows::Rows;
+use super::source::Rows;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
+use crate::parallel::in_order;
 
 /// How many rows a product takes at a time.
 const TILE: usize = 4096;

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::collect::Run;
-use super::matrix::{About, Activations};
+use super::activations::Run;
 use super::options::CollectOptions;
-use super::provenance::Provenance;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Rows, TILE_ROWS};
 use crate::model::SplitModel;
+use crate::rows::{About, Activations, Provenance, Rows, TILE_ROWS};
 use crate::text::{Aggregation, EncodedTexts, Granularity, StringTable, Tokenizer, UnitsBuilder};
 use crate::threads::thread_count;
 
