@@ -41,7 +41,10 @@ mod threads;
 
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
 pub use collect::{CollectOptions, LogitsOptions};
-pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
+pub use concepts::{
+    Algorithm, Contrast, Decoder, Dictionary, Encoder, Explainer, FitReport, Ica, IcaOptions, Measure, Method,
+    NamedTensor,
+};
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
 pub use error::{Error, ErrorCode, Result};
@@ -51,5 +54,5 @@ pub use interpret::{
     Scoring, TopInputs,
 };
 pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint};
-pub use rows::{Activations, Provenance, RowSlice, Rows};
+pub use rows::{Activations, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, WordRule};

@@ -120,9 +120,9 @@ pub unsafe extern "C" fn eidos_explainer_fit_report(
         call(err, || {
             let report = eidos_explainer::borrow(explainer)?.explainer.report();
             let report = eidos_fit_report {
-                converged: u32::from(report.converged),
-                iterations: report.iterations as u32,
-                last_change: report.last_change,
+                converged: u32::from(report.converged.unwrap_or(true)),
+                iterations: report.steps as u32,
+                last_change: report.measure("last_change").first().copied().unwrap_or(0.0),
             };
             write_out(out, report, "out")
         })

@@ -11,7 +11,7 @@ use super::handle::Handle;
 use super::options::{self, options};
 use super::status::eidos_status;
 use super::strings::{check_out, choice, write_handle};
-use crate::concepts::{Algorithm, Contrast, Ica, IcaOptions};
+use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions};
 use crate::error::Result;
 
 /// All components at once. The default.
@@ -127,7 +127,7 @@ pub unsafe extern "C" fn eidos_ica_fit(
             let activations = &eidos_activations::borrow(activations)?.activations;
             let options = options::read(options)?.to_rust()?;
             let control = control_or_default(control)?;
-            write_handle(out, Ica::fit(activations, &options, &control)?.into());
+            write_handle(out, Explainer::fit::<Ica>(activations, &options, &control)?.into());
             Ok(())
         })
     }

@@ -1,8 +1,10 @@
 //! The matrix of activations and what its rows stand for.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::provenance::Provenance;
+use super::reduce::Reduce;
 use super::source::Rows;
 use super::storage::{ForeignRows, Storage};
 use crate::error::{Error, Result};
@@ -16,6 +18,17 @@ use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
 #[derive(Debug, Clone)]
 pub struct Activations {
     inner: Arc<Inner>,
+    spread: Option<Spread>,
+}
+
+/// How sums over the rows become sums over the rows of all processes.
+#[derive(Clone)]
+struct Spread(Arc<dyn Reduce>);
+
+impl fmt::Debug for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Spread")
+    }
 }
 
 #[derive(Debug)]
@@ -40,7 +53,7 @@ pub(crate) struct About {
 
 impl Activations {
     pub(crate) fn from_storage(storage: Storage, rows: usize, columns: usize, about: About) -> Self {
-        Self { inner: Arc::new(Inner { storage, rows, columns, about }) }
+        Self { inner: Arc::new(Inner { storage, rows, columns, about }), spread: None }
     }
 
     /// Activations from a caller's own matrix: `values` is row-major, and `unit_texts`, where given, names each row.
@@ -70,6 +83,14 @@ impl Activations {
         let rows = checked_rows(values.values().len(), columns)?;
         let about = own_units(rows, unit_texts)?;
         Ok(Self::from_storage(Storage::Foreign(values), rows, columns, about))
+    }
+
+    /// The same rows as the share that this process has of rows that are spread over several: a fit on them adds its sums
+    /// to those of the others with `reduce`, and all of them end with the same concepts, or with an error each. Whatever is
+    /// not a fit sees this process's rows alone.
+    #[must_use]
+    pub fn spread(&self, reduce: impl Reduce + 'static) -> Self {
+        Self { inner: Arc::clone(&self.inner), spread: Some(Spread(Arc::new(reduce))) }
     }
 
     /// The number of rows: one per unit.
@@ -167,6 +188,10 @@ impl Rows for Activations {
 
     fn run(&self, first: usize) -> &[f32] {
         self.inner.storage.run(first, self.inner.columns)
+    }
+
+    fn reduce(&self) -> Option<&dyn Reduce> {
+        self.spread.as_ref().map(|spread| &*spread.0)
     }
 }
 

@@ -312,7 +312,7 @@ fn no_changed_byte_makes_it_panic() {
     let folder = whole(12);
     let folder = folder.path();
     let rows = Activations::open(folder).unwrap();
-    let explainer = Ica::fit(&rows, &IcaOptions::new(2), &Control::new()).unwrap();
+    let explainer = Explainer::fit::<Ica>(&rows, &IcaOptions::new(2), &Control::new()).unwrap();
     use_all(folder, &explainer).unwrap();
     let (mut refused, mut used) = (0, 0);
     for name in [MANIFEST, UNITS, "rows-00000.safetensors"] {
