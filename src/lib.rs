@@ -42,8 +42,8 @@ mod threads;
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
 pub use collect::{CollectOptions, LogitsOptions};
 pub use concepts::{
-    Algorithm, Contrast, Decoder, Dictionary, Encoder, Explainer, FitReport, Ica, IcaOptions, Measure, Method,
-    NamedTensor,
+    Algorithm, Codes, Contrast, Decoder, DenseCodes, Dictionary, Encoder, Explainer, FitReport, Ica, IcaOptions,
+    Measure, Method, NamedTensor, RowCodes, SparseCodes,
 };
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};

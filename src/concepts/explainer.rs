@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::file::{self, About, VERSION};
 use super::report::FitReport;
-use super::{Encoder, Method, registry};
+use super::{Codes, Encoder, Method, registry};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::rows::{Activations, Provenance, Rows, together};
@@ -125,6 +125,25 @@ impl Explainer {
     pub fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
         check_lengths(rows.len(), self.input_width(), out.len(), self.concept_count())?;
         self.model.encode(rows, out)
+    }
+
+    /// The codes of rows as values, sparse where the method is: `rows` is (n, input width), row-major.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] when the rows have another width, and for a caller's model that gives codes of other
+    /// rows or concepts.
+    pub fn codes(&self, rows: &[f32]) -> Result<Codes> {
+        let (width, concepts) = (self.input_width(), self.concept_count());
+        let count = rows.len() / width;
+        check_lengths(rows.len(), width, count * concepts, concepts)?;
+        let codes = self.model.codes(rows)?;
+        let found = (codes.row_count(), codes.concept_count());
+        if found != (count, concepts) {
+            let message =
+                format!("the model gave codes of {found:?} rows and concepts instead of {:?}", (count, concepts));
+            return Err(Error::argument(message).hint("give a code for each row and concept"));
+        }
+        Ok(codes)
     }
 
     /// Decodes concepts into rows: `codes` is (n, concepts), `out` becomes (n, input width), both row-major.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use safetensors::Dtype;
 
 use super::file::{NamedTensor, Tensors};
-use super::{Decoder, Encoder};
+use super::{Codes, Decoder, DenseCodes, Encoder, SparseCodes};
 use crate::error::Result;
 use crate::linalg::times_transposed;
 
@@ -35,6 +35,8 @@ pub struct LinearModel {
 
 /// How many rows are encoded at a time.
 const TILE: usize = 1024;
+/// How many rows are dense at a time on their way to sparse codes.
+const SPARSE_TILE: usize = 64;
 
 impl LinearModel {
     pub(super) fn new(method: &'static str, parts: Parts) -> Self {
@@ -97,6 +99,26 @@ impl Encoder for LinearModel {
             }
         }
         Ok(())
+    }
+
+    fn codes(&self, rows: &[f32]) -> Result<Codes> {
+        let (columns, concepts) = (self.input_width(), self.concept_count());
+        if !self.parts.rectified {
+            let mut codes = vec![0.0; rows.len() / columns * concepts];
+            self.encode(rows, &mut codes)?;
+            return DenseCodes::new(codes, concepts).map(Codes::Dense);
+        }
+        // Most of what is rectified is zero.
+        let mut sparse = SparseCodes::new(concepts)?;
+        let mut codes = vec![0.0; SPARSE_TILE.min(rows.len() / columns) * concepts];
+        for rows in rows.chunks(SPARSE_TILE * columns) {
+            let codes = &mut codes[..rows.len() / columns * concepts];
+            self.encode(rows, codes)?;
+            for codes in codes.chunks_exact(concepts) {
+                sparse.push_row((0..).zip(codes.iter().copied()).filter(|(_, code)| *code != 0.0))?;
+            }
+        }
+        Ok(Codes::Sparse(sparse))
     }
 
     fn tensors(&self) -> Vec<NamedTensor<'_>> {

@@ -4,6 +4,7 @@
 //! report of its fit; it encodes rows into concepts, decodes them back where its model is a [`Decoder`], and is saved and
 //! opened as one file. A method is one file or folder here and one line in `registry.rs`.
 
+mod codes;
 mod dictionary;
 mod explainer;
 mod file;
@@ -16,6 +17,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub use codes::{Codes, DenseCodes, RowCodes, SparseCodes};
 pub use dictionary::Dictionary;
 pub use explainer::Explainer;
 pub use file::NamedTensor;
@@ -43,6 +45,17 @@ pub trait Encoder: fmt::Debug + Send + Sync {
     /// # Errors
     /// Those of the method.
     fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()>;
+
+    /// The codes of rows, (n, input width), as the method has them: sparse where most are zero. The same numbers as those of
+    /// [`Encoder::encode`].
+    ///
+    /// # Errors
+    /// Those of the method.
+    fn codes(&self, rows: &[f32]) -> Result<Codes> {
+        let mut codes = vec![0.0; rows.len() / self.input_width().max(1) * self.concept_count()];
+        self.encode(rows, &mut codes)?;
+        DenseCodes::new(codes, self.concept_count()).map(Codes::Dense)
+    }
 
     /// What a file must hold to make the model again.
     fn tensors(&self) -> Vec<NamedTensor<'_>>;
