@@ -41,10 +41,7 @@ mod threads;
 
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
 pub use collect::{CollectOptions, LogitsOptions};
-pub use concepts::{
-    Algorithm, Codes, Contrast, Decoder, DenseCodes, Dictionary, Encoder, Explainer, FitReport, Ica, IcaOptions,
-    Measure, Method, NamedTensor, RowCodes, SparseCodes,
-};
+pub use concepts::*;
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
 pub use error::{Error, ErrorCode, Result};

@@ -6,6 +6,7 @@
 
 mod codes;
 mod dictionary;
+mod directions;
 mod explainer;
 mod file;
 mod ica;

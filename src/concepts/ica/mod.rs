@@ -17,12 +17,13 @@ use faer::Mat;
 
 pub use options::{Algorithm, Contrast, IcaOptions};
 
+use super::directions::check_count;
 use super::linear::LinearModel;
 use super::{FitReport, Method};
 use crate::control::{Control, Stage};
 use crate::error::Result;
 use crate::linalg::RandomState;
-use crate::rows::{Rows, total_row_count};
+use crate::rows::Rows;
 use fixed_point::FixedPoint;
 use whitening::Whitening;
 
@@ -57,7 +58,8 @@ impl Method for Ica {
     type Model = LinearModel;
 
     fn fit(rows: &dyn Rows, options: &IcaOptions, control: &Control) -> Result<(LinearModel, FitReport)> {
-        options.check(total_row_count(rows)?, rows.column_count())?;
+        check_count(options.concept_count, rows)?;
+        options.check()?;
         let count = options.concept_count;
         let whitening = Whitening::of(rows, count, options.threads, control)?;
         let white = whitening.whiten(rows, options.threads, control)?;

@@ -2,11 +2,12 @@
 
 use faer::{Mat, MatRef};
 
+use crate::concepts::directions::Directions;
 use crate::concepts::linear::{Parts, centre};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{product, symmetric_eigen, times_transposed};
-use crate::rows::{Moments, Reduce, Rows, Tile, for_each_tile};
+use crate::linalg::{product, times_transposed};
+use crate::rows::{Reduce, Rows, Tile, for_each_tile};
 
 /// How many rows are whitened at a time.
 const TILE: usize = 4096;
@@ -26,26 +27,15 @@ pub(super) struct Whitening {
 
 impl Whitening {
     /// # Errors
-    /// [`ErrorCode::InvalidData`] when the rows vary in fewer directions than there are concepts, and those of the moments.
+    /// Those of [`Directions::of`].
     pub(super) fn of(rows: &dyn Rows, concepts: usize, threads: usize, control: &Control) -> Result<Self> {
-        let moments = Moments::of(rows, threads, control)?;
-        let (values, vectors) = symmetric_eigen(moments.scatter.as_ref())?;
-        let (count, columns) = (moments.row_count, rows.column_count());
-        // Below this a direction is rounding: a constant column, a copy of another one, or more columns than rows.
-        let least = values[0].max(0.0) * count.max(columns) as f64 * f64::EPSILON;
-        let rank = values.iter().take_while(|&&value| value > least).count();
-        if rank < concepts {
-            return Err(Error::new(
-                ErrorCode::InvalidData,
-                format!("{concepts} concepts were asked for, but the {count} rows vary in {rank} directions only"),
-            )
-            .hint(format!("ask for at most {rank} concepts, or give rows that differ more"))
-            .detail("rank", rank));
-        }
-        let row_signs = first_row_signs(vectors.as_ref());
-        let directions = Mat::from_fn(columns, concepts, |row, column| vectors[(row, column)] * row_signs[column]);
-        let deviations = values[..concepts].iter().map(|value| (value / count as f64).sqrt()).collect();
-        Ok(Self { row_count: count, mean: moments.mean, directions, deviations })
+        let found = Directions::of(rows, concepts, threads, control)?;
+        let (count, columns) = (found.row_count, rows.column_count());
+        let row_signs = first_row_signs(found.vectors.as_ref());
+        let directions =
+            Mat::from_fn(columns, concepts, |row, column| found.vectors[(row, column)] * row_signs[column]);
+        let deviations = found.squares[..concepts].iter().map(|value| (value / count as f64).sqrt()).collect();
+        Ok(Self { row_count: count, mean: found.mean, directions, deviations })
     }
 
     /// The concepts of the orthogonal matrix that unmixes white rows, which have unit variance in every direction, and so have
