@@ -7,7 +7,7 @@ import { check } from './errors';
 import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { Interpretation } from './interpretation';
 import { llmLabelsOptions, type LlmLabelsOptions } from './llm-labels';
-import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC } from './native';
+import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn, textsForC } from './native';
 import type { FitReportStruct, Out, Pointer } from './native';
 import { activationsOptions, icaOptions, topInputsOptions } from './options';
 import type { IcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
@@ -23,6 +23,8 @@ export interface FitReport {
   readonly iterations: number;
   /** The change of the last iteration, in the unit of the tolerance. */
   readonly lastChange: number;
+  /** What the method measured, by name: one number, or one for each concept. */
+  readonly measures: Readonly<Record<string, readonly number[]>>;
 }
 
 /** Concepts that were fitted on activations. It never changes: any number of calls may use it at the same time. */
@@ -94,7 +96,12 @@ export class Explainer extends Handle {
     const struct: Partial<FitReportStruct> = {};
     check((error) => native().eidos_explainer_fit_report(pointer, struct, error));
     const { converged, iterations, last_change } = struct as FitReportStruct;
-    return { converged: converged === 1, iterations, lastChange: last_change };
+    const measures: Record<string, number[]> = {};
+    for (let index = 0; index < native().eidos_explainer_measure_count(pointer); index++) {
+      const name = readText((length) => native().eidos_explainer_measure_name(pointer, index, length)) ?? '';
+      measures[name] = readDoubles((length) => native().eidos_explainer_measure_values(pointer, index, length));
+    }
+    return { converged: converged === 1, iterations, lastChange: last_change, measures };
   }
 
   /**

@@ -434,6 +434,9 @@ export const signatures = {
   eidos_explainer_model: signature(nullable, address, sizeOut),
   eidos_explainer_split_point: signature(nullable, address, sizeOut),
   eidos_explainer_fit_report: signature(status, address, structs.eidos_fit_report.output, addressOut),
+  eidos_explainer_measure_count: signature(size, address),
+  eidos_explainer_measure_name: signature(nullable, address, size, sizeOut),
+  eidos_explainer_measure_values: signature(nullable, address, size, sizeOut),
   eidos_explainer_encode: signature(status, address, floats, size, size, floats, size, addressOut),
   eidos_explainer_decode: signature(status, address, floats, size, size, floats, size, addressOut),
   eidos_explainer_dictionary: signature(nullable, address, sizeOut),
@@ -622,6 +625,13 @@ export function readText(borrow: (length: Out) => Pointer | null): string | null
   const length = out();
   const text = borrow(length);
   return text === null ? null : readBytes(text, 0, sizeIn(length));
+}
+
+/** Copies doubles that the library lends. */
+export function readDoubles(borrow: (length: Out) => Pointer | null): number[] {
+  const length = out();
+  const start = borrow(length);
+  return start === null ? [] : Array.from(koffi.decode(start, 'double', sizeIn(length)) as Float64Array);
 }
 
 /** Copies `length` bytes of UTF-8, `offset` bytes behind `start`. */

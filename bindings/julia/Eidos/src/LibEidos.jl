@@ -314,6 +314,9 @@ end
 @c eidos_explainer_model(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_split_point(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_fit_report(explainer::Ptr{eidos_explainer}, out::Ptr{eidos_fit_report}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_measure_count(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_measure_name(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_explainer_measure_values(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Ptr{Cdouble}
 @long eidos_explainer_encode(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_decode(explainer::Ptr{eidos_explainer}, codes::Ptr{Cfloat}, row_count::Csize_t, concept_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_dictionary(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Ptr{Cfloat}

@@ -1,4 +1,9 @@
-# Fitting independent components.
+# Finding concepts: a fit for each method.
+
+export ICA
+
+# What [`fit`](@ref) takes: the options of a method, and which call fits it.
+abstract type Method end
 
 """
     ICA(concepts; algorithm = :parallel, contrast = :logcosh, ...)
@@ -16,7 +21,7 @@ which the activations have heavy tails.
 * `raw_signs`: keep the signs that the iteration ended with, instead of turning heavy tails to the positive side (`false`).
 * `threads`: how many threads work (one per core). Results do not depend on it.
 """
-struct ICA
+struct ICA <: Method
     concepts::Int
     algorithm::Symbol
     contrast::Symbol
@@ -37,6 +42,8 @@ Options(ica::ICA) = Options{LibEidos.eidos_ica_options}(;
     contrast = choice(:contrast, ica.contrast, CONTRASTS), ica.alpha, ica.tolerance, ica.max_iterations, ica.seed,
     ica.raw_signs, ica.threads)
 
+fit_function(::ICA) = LibEidos.eidos_ica_fit
+
 """
     fit(ICA(50), acts; progress = nothing, control = nothing)
 
@@ -49,15 +56,16 @@ NaN and constant numbers, `:cancelled`, ...
 
 The name is also that of StatsAPI and MultivariateStats: where both are loaded, write `Eidos.fit`.
 """
-function fit(method::ICA, acts::Activations; progress = nothing, control = nothing)
+function fit(method::Method, acts::Activations; progress = nothing, control = nothing)
     options = Options(method)
+    call = fit_function(method)
     handle = Handle{LibEidos.eidos_explainer}()
     use(acts.handle) do pointer
         long_call(control, progress) do control
-            check(err -> LibEidos.eidos_ica_fit(pointer, options, control, handle, err))
+            check(err -> call(pointer, options, control, handle, err))
         end
     end
     Explainer(handle)
 end
 
-fit(method::ICA, matrix::AbstractMatrix; keywords...) = Activations(acts -> fit(method, acts; keywords...), matrix)
+fit(method::Method, matrix::AbstractMatrix; keywords...) = Activations(acts -> fit(method, acts; keywords...), matrix)

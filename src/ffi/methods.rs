@@ -1,4 +1,4 @@
-//! Fitting independent components.
+//! Finding concepts: a fit for each method.
 
 use std::ptr;
 
