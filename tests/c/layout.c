@@ -83,6 +83,13 @@ int main(void)
     FIELD(eidos_ica_options, threads);
     END;
 
+    STRUCT(eidos_pca_options);
+    FIELD(eidos_pca_options, struct_size);
+    FIELD(eidos_pca_options, concept_count);
+    FIELD(eidos_pca_options, whiten);
+    FIELD(eidos_pca_options, threads);
+    END;
+
     STRUCT(eidos_top_inputs_options);
     FIELD(eidos_top_inputs_options, struct_size);
     FIELD(eidos_top_inputs_options, negative_pole);

@@ -9,8 +9,8 @@ import { Interpretation } from './interpretation';
 import { llmLabelsOptions, type LlmLabelsOptions } from './llm-labels';
 import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn, textsForC } from './native';
 import type { FitReportStruct, Out, Pointer } from './native';
-import { activationsOptions, icaOptions, topInputsOptions } from './options';
-import type { IcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
+import { activationsOptions, icaOptions, pcaOptions, topInputsOptions } from './options';
+import type { IcaOptions, PcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
 import { OwnModelCall } from './own-model';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 import { SplitModel } from './split-model';
@@ -46,6 +46,25 @@ export class Explainer extends Handle {
       options,
       [rows],
       (control, error) => callOnPool(native().eidos_ica_fit, pointer, struct, control, result, error),
+      () => Explainer.#own(result),
+    );
+  }
+
+  /**
+   * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry
+   * of largest magnitude positive. `fitReport.measures` has the variance that each explains.
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
+   */
+  static async fitPca(activations: Activations, options: PcaOptions): Promise<Explainer> {
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const struct = pcaOptions(options);
+    const result = out();
+    return runWithControl(
+      options,
+      [rows],
+      (control, error) => callOnPool(native().eidos_pca_fit, pointer, struct, control, result, error),
       () => Explainer.#own(result),
     );
   }

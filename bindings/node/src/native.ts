@@ -131,6 +131,12 @@ export interface FitReportStruct {
   iterations: number;
   last_change: number;
 }
+export interface PcaOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  whiten: number;
+  threads: number;
+}
 export interface IcaOptionsStruct {
   struct_size: number;
   concept_count: number;
@@ -265,6 +271,12 @@ export const structs = {
     raw_signs: 'uint32_t',
     threads: 'uint32_t',
   }),
+  eidos_pca_options: struct<PcaOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    whiten: 'uint32_t',
+    threads: 'uint32_t',
+  }),
   eidos_top_inputs_options: struct<TopInputsOptionsStruct>({
     struct_size: 'uint32_t',
     negative_pole: 'uint32_t',
@@ -330,6 +342,7 @@ const loadOptions = structs.eidos_load_options;
 const activationsOptions = structs.eidos_activations_options;
 const logitsOptions = structs.eidos_logits_options;
 const icaOptions = structs.eidos_ica_options;
+const pcaOptions = structs.eidos_pca_options;
 const topInputsOptions = structs.eidos_top_inputs_options;
 const chatOptions = structs.eidos_chat_options;
 const llmLabelsOptions = structs.eidos_llm_labels_options;
@@ -446,6 +459,8 @@ export const signatures = {
 
   eidos_ica_options_init: signature(status, icaOptions.output, size),
   eidos_ica_fit: signature(status, address, icaOptions.input, nullable, addressOut, addressOut),
+  eidos_pca_options_init: signature(status, pcaOptions.output, size),
+  eidos_pca_fit: signature(status, address, pcaOptions.input, nullable, addressOut, addressOut),
 
   eidos_top_inputs_options_init: signature(status, topInputsOptions.output, size),
   eidos_interpret_top_inputs: signature(

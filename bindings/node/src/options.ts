@@ -6,6 +6,7 @@ import { native, structs } from './native';
 import type {
   ActivationsOptionsStruct,
   IcaOptionsStruct,
+  PcaOptionsStruct,
   LoadOptionsStruct,
   LogitsOptionsStruct,
   NativeFunction,
@@ -122,6 +123,16 @@ export interface LogitsOptions extends CallOptions {
   readonly batchTokens?: number | undefined;
   /** The most bytes that the logits may take in memory; beyond it they go to temporary files. By default 4 GiB. */
   readonly memoryLimit?: number | undefined;
+}
+
+/** How principal components are found. */
+export interface PcaOptions extends CallOptions {
+  /** How many concepts to find. */
+  readonly conceptCount: number;
+  /** Scale codes to unit variance. */
+  readonly whiten?: boolean | undefined;
+  /** How many threads work. By default one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
 }
 
 /** How independent components are fitted. */
@@ -245,6 +256,16 @@ export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
     max_iterations: ['maxIterations', whole32],
     seed: ['seed', whole32],
     raw_signs: ['rawSigns', flag],
+    threads: ['threads', whole32],
+  },
+);
+
+export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
+  () => native().eidos_pca_options_init,
+  structs.eidos_pca_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    whiten: ['whiten', flag],
     threads: ['threads', whole32],
   },
 );

@@ -82,6 +82,39 @@ inline eidos_ica_options to_c(const IcaOptions &options)
     return control.create<Explainer>(eidos_ica_fit, activations.handle(), &c_options);
 }
 
+/// How principal components are found.
+struct PcaOptions {
+    /// How many concepts to find. There is no default.
+    std::uint32_t concept_count = 0;
+    /// Scale codes to unit variance.
+    bool whiten = false;
+    /// How many threads work; 0 means one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+namespace detail {
+
+/// Options as eidos.h wants them.
+inline eidos_pca_options to_c(const PcaOptions &options)
+{
+    eidos_pca_options result = defaults(eidos_pca_options_init);
+    result.concept_count = options.concept_count;
+    result.whiten = options.whiten ? 1 : 0;
+    result.threads = options.threads;
+    return result;
+}
+
+} // namespace detail
+
+/// Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry
+/// of largest magnitude positive. Explainer::fit_report() has the variance that each explains.
+[[nodiscard]] inline Explainer fit_pca(const Activations &activations, const PcaOptions &options,
+                                       const Control &control = {})
+{
+    const eidos_pca_options c_options = detail::to_c(options);
+    return control.create<Explainer>(eidos_pca_fit, activations.handle(), &c_options);
+}
+
 } // namespace eidos
 
 #endif

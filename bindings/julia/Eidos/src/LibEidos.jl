@@ -123,6 +123,14 @@ mutable struct eidos_ica_options
     eidos_ica_options() = new()
 end
 
+mutable struct eidos_pca_options
+    struct_size::UInt32
+    concept_count::UInt32
+    whiten::UInt32
+    threads::UInt32
+    eidos_pca_options() = new()
+end
+
 mutable struct eidos_top_inputs_options
     struct_size::UInt32
     negative_pole::UInt32
@@ -327,6 +335,8 @@ end
 @c eidos_ica_options_init(options::Ptr{eidos_ica_options}, size::Csize_t)::eidos_status
 @long eidos_ica_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_ica_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
+@c eidos_pca_options_init(options::Ptr{eidos_pca_options}, size::Csize_t)::eidos_status
+@long eidos_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_top_inputs_options_init(options::Ptr{eidos_top_inputs_options}, size::Csize_t)::eidos_status
 @long eidos_interpret_top_inputs(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_top_inputs_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_interpret_top_inputs_of_texts(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status

@@ -1,6 +1,6 @@
 # Finding concepts: a fit for each method.
 
-export ICA
+export ICA, PCA
 
 # What [`fit`](@ref) takes: the options of a method, and which call fits it.
 abstract type Method end
@@ -43,6 +43,28 @@ Options(ica::ICA) = Options{LibEidos.eidos_ica_options}(;
     ica.raw_signs, ica.threads)
 
 fit_function(::ICA) = LibEidos.eidos_ica_fit
+
+"""
+    PCA(concepts; whiten = false, threads = nothing)
+
+Principal component analysis, for [`fit`](@ref): it finds the `concepts` orthogonal directions along which the activations
+vary most, each with its entry of largest magnitude positive. The field `measures` of the [`Explainer`](@ref) has
+`:explained_variance` and `:explained_variance_ratio`, a number for each concept, and `:noise_variance`.
+
+# Keywords
+* `whiten`: scale codes to unit variance (`false`).
+* `threads`: how many threads work (one per core). Results do not depend on it.
+"""
+struct PCA <: Method
+    concepts::Int
+    whiten::Bool
+    threads::Union{Nothing,Int}
+end
+
+PCA(concepts; whiten = false, threads = nothing) = PCA(concepts, whiten, threads)
+
+Options(pca::PCA) = Options{LibEidos.eidos_pca_options}(; concept_count = pca.concepts, pca.whiten, pca.threads)
+fit_function(::PCA) = LibEidos.eidos_pca_fit
 
 """
     fit(ICA(50), acts; progress = nothing, control = nothing)
