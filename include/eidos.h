@@ -1196,11 +1196,12 @@ eidos_status eidos_split_model_logits_of_token_ids(const eidos_split_model *mode
 typedef struct eidos_explainer eidos_explainer;
 
 /**
- * How a fit ended.
+ * How a fit ended, in terms of methods that iterate; `eidos_explainer_measure_values` has the rest.
  */
 typedef struct {
     /**
-     * 1 when the iterations ended because nothing changed any more, 0 when they ran out.
+     * 1 when the iterations ended because nothing changed any more, and for a method that does not iterate; 0 when they ran
+     * out.
      */
     uint32_t converged;
     /**
@@ -1208,7 +1209,7 @@ typedef struct {
      */
     uint32_t iterations;
     /**
-     * The change of the last iteration, in the unit of the tolerance.
+     * The change of the last iteration, in the unit of the tolerance; 0 for a method that does not iterate.
      */
     double last_change;
 } eidos_fit_report;
@@ -1245,6 +1246,22 @@ const char *eidos_explainer_split_point(const eidos_explainer *explainer,
  * How the fit ended.
  */
 eidos_status eidos_explainer_fit_report(const eidos_explainer *explainer, eidos_fit_report *out, eidos_error **err);
+
+/**
+ * How many measures the fit has taken: `last_change` of ICA, for one.
+ */
+size_t eidos_explainer_measure_count(const eidos_explainer *explainer);
+
+/**
+ * The name of a measure of the fit; NULL beyond the last one. Borrowed from the explainer; `len` may be NULL.
+ */
+const char *eidos_explainer_measure_name(const eidos_explainer *explainer, size_t index, size_t *len);
+
+/**
+ * The numbers of a measure of the fit: one, or one for each concept; NULL beyond the last measure. Borrowed from the
+ * explainer; `len`, where not NULL, receives how many there are.
+ */
+const double *eidos_explainer_measure_values(const eidos_explainer *explainer, size_t index, size_t *len);
 
 /**
  * Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
@@ -1294,7 +1311,7 @@ eidos_status eidos_explainer_open(const char *path, eidos_explainer **out, eidos
  */
 void eidos_explainer_free(eidos_explainer *explainer);
 
-/* --- Fitting independent components -------------------------------------------------------------------------------- */
+/* --- Finding concepts: a fit for each method ----------------------------------------------------------------------- */
 
 /**
  * All components at once. The default.
@@ -1368,6 +1385,28 @@ typedef struct {
 } eidos_ica_options;
 
 /**
+ * How principal components are found. Fill it with `eidos_pca_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_pca_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How many concepts to find. There is no default.
+     */
+    uint32_t concept_count;
+    /**
+     * 1 scales codes to unit variance.
+     */
+    uint32_t whiten;
+    /**
+     * How many threads work. By default one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_pca_options;
+
+/**
  * Fills options with the defaults. `size` is `sizeof(eidos_ica_options)`.
  */
 eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
@@ -1378,6 +1417,22 @@ eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
  */
 eidos_status eidos_ica_fit(const eidos_activations *activations,
                            const eidos_ica_options *options,
+                           const eidos_control *control,
+                           eidos_explainer **out,
+                           eidos_error **err);
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_pca_options)`.
+ */
+eidos_status eidos_pca_options_init(eidos_pca_options *options, size_t size);
+
+/**
+ * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry of
+ * largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number for each
+ * concept, and `noise_variance`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_pca_fit(const eidos_activations *activations,
+                           const eidos_pca_options *options,
                            const eidos_control *control,
                            eidos_explainer **out,
                            eidos_error **err);

@@ -13,9 +13,8 @@ use super::status::eidos_status;
 use super::strings::{
     array, array_mut, borrow_string, check_out, product, text, texts, write_handle, write_len, write_out,
 };
-use crate::activations::{Activations, Provenance};
 use crate::error::{Error, Result};
-use crate::linalg::Rows;
+use crate::rows::{Activations, Provenance, Rows};
 use crate::text::StringTable;
 
 /// A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of

@@ -21,7 +21,7 @@ pub struct eidos_explainer {
     _opaque: [u8; 0],
 }
 
-/// An explainer with its strings as C borrows them: the model, the split point, the method.
+/// An explainer with its strings as C borrows them: the model, the split point, the method, and the names of the measures.
 pub struct ExplainerValue {
     pub(super) explainer: Explainer,
     strings: StringTable,
@@ -31,22 +31,27 @@ impl From<Explainer> for ExplainerValue {
     fn from(explainer: Explainer) -> Self {
         let mut strings = origin(explainer.provenance());
         strings.push(explainer.method());
+        explainer.report().measures.iter().for_each(|measure| strings.push(&measure.name));
         Self { explainer, strings }
     }
 }
 
 handle!(eidos_explainer, ExplainerValue, 5);
 
-/// How a fit ended.
+/// Where the names of the measures begin among the strings.
+const FIRST_MEASURE: usize = 3;
+
+/// How a fit ended, in terms of methods that iterate; `eidos_explainer_measure_values` has the rest.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_fit_report {
-    /// 1 when the iterations ended because nothing changed any more, 0 when they ran out.
+    /// 1 when the iterations ended because nothing changed any more, and for a method that does not iterate; 0 when they ran
+    /// out.
     pub converged: u32,
     /// How many iterations it took; the most that any component took when they were found one after the other.
     pub iterations: u32,
-    /// The change of the last iteration, in the unit of the tolerance.
+    /// The change of the last iteration, in the unit of the tolerance; 0 for a method that does not iterate.
     pub last_change: f64,
 }
 
@@ -120,13 +125,60 @@ pub unsafe extern "C" fn eidos_explainer_fit_report(
         call(err, || {
             let report = eidos_explainer::borrow(explainer)?.explainer.report();
             let report = eidos_fit_report {
-                converged: u32::from(report.converged),
-                iterations: report.iterations as u32,
-                last_change: report.last_change,
+                converged: u32::from(report.converged.unwrap_or(true)),
+                iterations: report.steps as u32,
+                last_change: report.measure("last_change").first().copied().unwrap_or(0.0),
             };
             write_out(out, report, "out")
         })
     }
+}
+
+/// How many measures the fit has taken: `last_change` of ICA, for one.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_measure_count(explainer: *const eidos_explainer) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.report().measures.len()))
+}
+
+/// The name of a measure of the fit; NULL beyond the last one. Borrowed from the explainer; `len` may be NULL.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_measure_name(
+    explainer: *const eidos_explainer,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(explainer, FIRST_MEASURE.saturating_add(index), len) }
+}
+
+/// The numbers of a measure of the fit: one, or one for each concept; NULL beyond the last measure. Borrowed from the
+/// explainer; `len`, where not NULL, receives how many there are.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_measure_values(
+    explainer: *const eidos_explainer,
+    index: usize,
+    len: *mut usize,
+) -> *const f64 {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            let measures = &eidos_explainer::borrow(explainer)?.explainer.report().measures;
+            let values = measures.get(index).map(|measure| measure.values.as_slice()).unwrap_or_default();
+            write_len(len, values.len());
+            Ok(if values.is_empty() { ptr::null() } else { values.as_ptr() })
+        }
+    })
 }
 
 /// Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.

@@ -1,16 +1,18 @@
 //! How strongly rows excite concepts.
 
-use crate::activations::Activations;
-use crate::concepts::Explainer;
+use crate::concepts::{Explainer, RowCodes};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Rows, TILE_ROWS, in_order};
+use crate::rows::{Activations, Rows, TILE_ROWS, Tile, for_each_tile};
 
 /// The memory that the columns of one group of concepts may take, in bytes.
 const GROUP_BYTES: usize = 1 << 30;
 
-/// Encodes all rows on `threads` threads (0: one per core), and hands each row and its activations of all concepts to
-/// `absorb` on this thread, in order.
+/// The memory that the dense codes of one tile of rows may take, in bytes.
+const TILE_BYTES: usize = 8 << 20;
+
+/// Encodes all rows on `threads` threads (0: one per core), and hands each row and its codes to `absorb` on this thread, in
+/// order.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidData`] naming the first row with a concept that is not finite; [`ErrorCode::Cancelled`]; those of
@@ -20,30 +22,24 @@ pub(super) fn for_each_code(
     activations: &Activations,
     threads: usize,
     control: &Control,
-    mut absorb: impl FnMut(usize, &[f32]),
+    mut absorb: impl FnMut(usize, RowCodes<'_>),
 ) -> Result<()> {
-    let (row_count, concept_count) = (Rows::row_count(activations), explainer.concept_count());
-    control.begin(Stage::Interpret, row_count as u64)?;
-    let encode = |tile: usize, scratch: &mut Vec<f32>| {
-        let first = tile * TILE_ROWS;
-        let count = TILE_ROWS.min(row_count - first);
-        let mut codes = vec![0.0; count * concept_count];
-        explainer.encode(activations.tile(first, count, scratch)?, &mut codes)?;
-        Ok(codes)
-    };
-    in_order(row_count.div_ceil(TILE_ROWS), threads, control, encode, |tile, codes: Vec<f32>| {
-        for (row, code) in (tile * TILE_ROWS..).zip(codes.chunks_exact(concept_count)) {
-            check_finite(row, code)?;
-            absorb(row, code);
+    control.begin(Stage::Interpret, Rows::row_count(activations) as u64)?;
+    // The codes of a row do not depend on the other rows of its tile.
+    let height = (TILE_BYTES / (explainer.concept_count() * size_of::<f32>())).clamp(1, TILE_ROWS);
+    let encode = |tile: Tile<'_>, (): &mut ()| explainer.codes(tile.values);
+    for_each_tile(activations, height, threads, control, encode, |range, codes| {
+        for (row, codes) in range.clone().zip(codes.rows()) {
+            check_finite(row, codes)?;
+            absorb(row, codes);
         }
-        control.advance((codes.len() / concept_count) as u64)
+        control.advance(range.len() as u64)
     })
 }
 
 /// A concept that is not a number has no rank, and must not pass for one that nothing excites.
-fn check_finite(row: usize, code: &[f32]) -> Result<()> {
-    let Some(concept) = code.iter().position(|value| !value.is_finite()) else { return Ok(()) };
-    let value = code[concept];
+fn check_finite(row: usize, codes: RowCodes<'_>) -> Result<()> {
+    let Some((concept, value)) = codes.first_not_finite() else { return Ok(()) };
     Err(Error::new(ErrorCode::InvalidData, format!("row {row} gives concept {concept} the activation {value}"))
         .hint("look for values in that row that are not finite, or too large")
         .detail("row", row)
@@ -76,7 +72,7 @@ pub(super) fn columns(
         columns.push(column);
     }
     for_each_code(explainer, activations, 0, control, |_, code| {
-        columns.iter_mut().zip(concepts).for_each(|(column, &concept)| column.push(code[concept]));
+        columns.iter_mut().zip(concepts).for_each(|(column, &concept)| column.push(code.get(concept)));
     })?;
     Ok(columns)
 }

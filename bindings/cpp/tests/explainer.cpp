@@ -12,6 +12,8 @@ TEST(Explainer, KnowsWhatItIs)
     EXPECT_EQ(explainer.concept_count(), 4u);
     EXPECT_EQ(explainer.input_width(), demo().activations.column_count());
     EXPECT_EQ(explainer.method(), "ica");
+    const auto report = explainer.fit_report();
+    EXPECT_EQ(report.measures.at("last_change"), std::vector<double>{report.last_change});
     EXPECT_EQ(explainer.model(), "eidos:demo");
     EXPECT_EQ(explainer.split_point(), split);
     EXPECT_GT(explainer.fit_report().iterations, 0u);

@@ -5,12 +5,12 @@ import { runOnOwnThread, runOnPool, runWithControl } from './call';
 import { answerOption, type ChatOptions } from './chat';
 import { check } from './errors';
 import type { FitReportStruct } from './generated/abi';
-import { activationsOptions, chatOptions, icaOptions, llmLabelsOptions, topInputsOptions } from './generated/options';
+import { activationsOptions, chatOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
 import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { Interpretation } from './interpretation';
-import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC } from './native';
+import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn, textsForC } from './native';
 import type { Out, Pointer } from './native';
-import type { IcaOptions, LlmLabelsOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
+import type { IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
 import { OwnModelCall } from './own-model';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 import { SplitModel } from './split-model';
@@ -23,6 +23,8 @@ export interface FitReport {
   readonly iterations: number;
   /** The change of the last iteration, in the unit of the tolerance. */
   readonly lastChange: number;
+  /** What the method measured, by name: one number, or one for each concept. */
+  readonly measures: Readonly<Record<string, readonly number[]>>;
 }
 
 /** Concepts that were fitted on activations. It never changes: any number of calls may use it at the same time. */
@@ -44,6 +46,25 @@ export class Explainer extends Handle {
       options,
       [rows],
       (control, error) => callOnPool(native().eidos_ica_fit, pointer, struct, control, result, error),
+      () => Explainer.#own(result),
+    );
+  }
+
+  /**
+   * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry
+   * of largest magnitude positive. `fitReport.measures` has the variance that each explains.
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
+   */
+  static async fitPca(activations: Activations, options: PcaOptions): Promise<Explainer> {
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const struct = pcaOptions(options);
+    const result = out();
+    return runWithControl(
+      options,
+      [rows],
+      (control, error) => callOnPool(native().eidos_pca_fit, pointer, struct, control, result, error),
       () => Explainer.#own(result),
     );
   }
@@ -94,7 +115,12 @@ export class Explainer extends Handle {
     const struct: Partial<FitReportStruct> = {};
     check((error) => native().eidos_explainer_fit_report(pointer, struct, error));
     const { converged, iterations, last_change } = struct as FitReportStruct;
-    return { converged: converged === 1, iterations, lastChange: last_change };
+    const measures: Record<string, number[]> = {};
+    for (let index = 0; index < native().eidos_explainer_measure_count(pointer); index++) {
+      const name = readText((length) => native().eidos_explainer_measure_name(pointer, index, length)) ?? '';
+      measures[name] = readDoubles((length) => native().eidos_explainer_measure_values(pointer, index, length));
+    }
+    return { converged: converged === 1, iterations, lastChange: last_change, measures };
   }
 
   /**

@@ -21,6 +21,7 @@ export type {
   LoadOptions,
   LogitsOptions,
   OpenOptions,
+  PcaOptions,
   TopInputsOfTextsOptions,
   TopInputsOptions,
   UnitOptions,

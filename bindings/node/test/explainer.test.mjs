@@ -27,10 +27,11 @@ test('an explainer says what it is', () => {
   assert.equal(explainer.method, 'ica');
   assert.equal(explainer.model, 'eidos:demo');
   assert.equal(explainer.splitPoint, splitPoint);
-  const { converged, iterations, lastChange } = explainer.fitReport;
+  const { converged, iterations, lastChange, measures } = explainer.fitReport;
   assert.equal(typeof converged, 'boolean');
   assert.ok(iterations > 0 && iterations <= 30);
   assert.ok(lastChange >= 0);
+  assert.deepEqual(measures, { last_change: [lastChange] });
 });
 
 test('the dictionary is one view', () => {

@@ -11,7 +11,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace eidos {
 
@@ -23,6 +26,8 @@ struct FitReport {
     std::uint32_t iterations = 0;
     /// The change of the last iteration, in the unit of the tolerance.
     double last_change = 0;
+    /// What the method measured, by name: one number, or one for each concept.
+    std::map<std::string, std::vector<double>> measures;
 };
 
 /// Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
@@ -60,7 +65,14 @@ public:
     {
         eidos_fit_report report;
         detail::call(eidos_explainer_fit_report, handle(), &report);
-        return {report.converged != 0, report.iterations, report.last_change};
+        std::map<std::string, std::vector<double>> measures;
+        for (std::size_t index = 0; index < eidos_explainer_measure_count(handle()); ++index) {
+            std::size_t count = 0;
+            const double *values = eidos_explainer_measure_values(handle(), index, &count);
+            std::vector<double> numbers(values, values + count);
+            measures.emplace(detail::text(eidos_explainer_measure_name, handle(), index), std::move(numbers));
+        }
+        return {report.converged != 0, report.iterations, report.last_change, std::move(measures)};
     }
 
     /// Encodes rows of `input_width()` columns into concepts: a row of `concept_count()` columns for each.

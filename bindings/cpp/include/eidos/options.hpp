@@ -124,6 +124,16 @@ struct IcaOptions {
     std::uint32_t threads = 0;
 };
 
+/// How principal components are found.
+struct PcaOptions {
+    /// How many concepts to find. There is no default.
+    std::uint32_t concept_count = 0;
+    /// `true` scales codes to unit variance.
+    bool whiten = false;
+    /// How many threads work. By default one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
 /// Which inputs to list.
 struct TopInputsOptions {
     /// `true` also lists the inputs with the most negative activations.
@@ -270,6 +280,16 @@ inline eidos_ica_options to_c(const IcaOptions &options)
     result.max_iterations = options.max_iterations;
     result.seed = options.seed;
     result.raw_signs = options.raw_signs ? 1 : 0;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_pca_options to_c(const PcaOptions &options)
+{
+    eidos_pca_options result = defaults(eidos_pca_options_init);
+    result.concept_count = options.concept_count;
+    result.whiten = options.whiten ? 1 : 0;
     result.threads = options.threads;
     return result;
 }

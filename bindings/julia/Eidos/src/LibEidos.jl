@@ -191,6 +191,14 @@ mutable struct eidos_ica_options
     eidos_ica_options() = new()
 end
 
+mutable struct eidos_pca_options
+    struct_size::UInt32
+    concept_count::UInt32
+    whiten::UInt32
+    threads::UInt32
+    eidos_pca_options() = new()
+end
+
 mutable struct eidos_top_inputs_options
     struct_size::UInt32
     negative_pole::UInt32
@@ -266,6 +274,7 @@ const LAYOUT = (
     eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
     eidos_fit_report = (16, (converged = 0, iterations = 4, last_change = 8)),
     eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, raw_signs = 40, threads = 44)),
+    eidos_pca_options = (16, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12)),
     eidos_top_inputs_options = (32, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
     eidos_chat_options = (96, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72, callback = 80, user_data = 88)),
@@ -381,6 +390,9 @@ const LAYOUT = (
 @c eidos_explainer_model(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_split_point(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_fit_report(explainer::Ptr{eidos_explainer}, out::Ptr{eidos_fit_report}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_measure_count(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_measure_name(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_explainer_measure_values(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Ptr{Cdouble}
 @long eidos_explainer_encode(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_decode(explainer::Ptr{eidos_explainer}, codes::Ptr{Cfloat}, row_count::Csize_t, concept_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_dictionary(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Ptr{Cfloat}
@@ -388,10 +400,12 @@ const LAYOUT = (
 @long eidos_explainer_open(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_free(explainer::Ptr{eidos_explainer})::Cvoid
 
-# --- Fitting independent components -----------------------------------------------------------------------------------
+# --- Finding concepts: a fit for each method --------------------------------------------------------------------------
 
 @c eidos_ica_options_init(options::Ptr{eidos_ica_options}, size::Csize_t)::eidos_status
 @long eidos_ica_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_ica_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_pca_options_init(options::Ptr{eidos_pca_options}, size::Csize_t)::eidos_status
+@long eidos_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- What concepts mean: the inputs that excite them most -------------------------------------------------------------
 

@@ -12,6 +12,7 @@ time. `close` frees it, and so does the garbage collector.
 * `model`, `split`: where the activations came from; empty for a matrix of your own.
 * `converged`: whether the iterations ended because nothing changed any more; `iterations`: how many there were;
   `last_change`: the change of the last one, in the unit of the tolerance.
+* `measures`: what the method measured, a `Dict` from names to vectors of one number, or of one for each concept.
 
 [`encode`](@ref) and [`decode`](@ref) map activations to concepts and back, [`dictionary`](@ref) shows the concepts, and
 [`top_inputs`](@ref) says what they mean.
@@ -26,6 +27,7 @@ struct Explainer
     converged::Bool
     iterations::Int
     last_change::Float64
+    measures::Dict{Symbol,Vector{Float64}}
 end
 
 function Explainer(handle::Handle{LibEidos.eidos_explainer})
@@ -38,8 +40,17 @@ function Explainer(handle::Handle{LibEidos.eidos_explainer})
                   LibEidos.eidos_explainer_input_width(pointer),
                   text(len -> LibEidos.eidos_explainer_model(pointer, len)),
                   text(len -> LibEidos.eidos_explainer_split_point(pointer, len)),
-                  report[].converged != 0, report[].iterations, report[].last_change)
+                  report[].converged != 0, report[].iterations, report[].last_change, measures(pointer))
     end
+end
+
+function measures(explainer)
+    map(0:Int(LibEidos.eidos_explainer_measure_count(explainer))-1) do index
+        count = Ref{Csize_t}()
+        values = LibEidos.eidos_explainer_measure_values(explainer, index, count)
+        name = Symbol(text(len -> LibEidos.eidos_explainer_measure_name(explainer, index, len)))
+        name => [unsafe_load(values, i) for i in 1:count[]]
+    end |> Dict{Symbol,Vector{Float64}}
 end
 
 """

@@ -5,6 +5,7 @@ explainer = fit(ICA(6; seed = 3), acts)
     @test (explainer.method, explainer.concepts, explainer.features) == (:ica, 6, 192)
     @test (explainer.model, explainer.split) == ("eidos:demo", SPLIT)
     @test explainer.iterations > 1 && explainer.last_change >= 0
+    @test explainer.measures == Dict(:last_change => [explainer.last_change])
     @test occursin("Explainer of 6 concepts (ica) in 192 features of $SPLIT in eidos:demo", shown(explainer))
     @test fit(ICA(6; seed = 3, threads = 1), acts) |> dictionary == dictionary(explainer)
     @test dictionary(fit(ICA(6; seed = 4), acts)) != dictionary(explainer)

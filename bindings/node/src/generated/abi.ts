@@ -365,6 +365,13 @@ export interface IcaOptionsStruct {
   threads: number;
 }
 
+export interface PcaOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  whiten: number;
+  threads: number;
+}
+
 export interface TopInputsOptionsStruct {
   struct_size: number;
   negative_pole: number;
@@ -493,6 +500,12 @@ export const structs = {
     max_iterations: 'uint32_t',
     seed: 'uint32_t',
     raw_signs: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_pca_options: c.struct<PcaOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    whiten: 'uint32_t',
     threads: 'uint32_t',
   }),
   eidos_top_inputs_options: c.struct<TopInputsOptionsStruct>({
@@ -669,6 +682,9 @@ export const signatures = {
   eidos_explainer_model: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_split_point: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_fit_report: c.signature(c.i32, c.address, structs.eidos_fit_report.output, c.addressOut),
+  eidos_explainer_measure_count: c.signature(c.size, c.address),
+  eidos_explainer_measure_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_explainer_measure_values: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_explainer_encode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_decode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_dictionary: c.signature(c.nullable, c.address, c.sizeOut),
@@ -678,6 +694,8 @@ export const signatures = {
 
   eidos_ica_options_init: c.signature(c.i32, structs.eidos_ica_options.output, c.size),
   eidos_ica_fit: c.signature(c.i32, c.address, structs.eidos_ica_options.input, c.nullable, c.addressOut, c.addressOut),
+  eidos_pca_options_init: c.signature(c.i32, structs.eidos_pca_options.output, c.size),
+  eidos_pca_fit: c.signature(c.i32, c.address, structs.eidos_pca_options.input, c.nullable, c.addressOut, c.addressOut),
 
   eidos_top_inputs_options_init: c.signature(c.i32, structs.eidos_top_inputs_options.output, c.size),
   eidos_interpret_top_inputs: c.signature(

@@ -31,6 +31,7 @@ import {
   type ActivationsOptionsStruct,
   type LogitsOptionsStruct,
   type IcaOptionsStruct,
+  type PcaOptionsStruct,
   type TopInputsOptionsStruct,
   type ChatOptionsStruct,
   type LlmLabelsOptionsStruct,
@@ -234,6 +235,26 @@ export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
     max_iterations: ['maxIterations', whole32],
     seed: ['seed', whole32],
     raw_signs: ['rawSigns', flag],
+    threads: ['threads', whole32],
+  },
+);
+
+/** How principal components are found. */
+export interface PcaOptions {
+  /** How many concepts to find. There is no default. */
+  readonly conceptCount: number;
+  /** `true` scales codes to unit variance. */
+  readonly whiten?: boolean | undefined;
+  /** How many threads work. By default one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
+  () => native().eidos_pca_options_init,
+  structs.eidos_pca_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    whiten: ['whiten', flag],
     threads: ['threads', whole32],
   },
 );

@@ -1,4 +1,4 @@
-//! Fitting independent components.
+//! Finding concepts: a fit for each method.
 
 use std::ptr;
 
@@ -11,7 +11,7 @@ use super::handle::Handle;
 use super::options::{self, options};
 use super::status::eidos_status;
 use super::strings::{check_out, choice, write_handle};
-use crate::concepts::{Algorithm, Contrast, Ica, IcaOptions};
+use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions, Pca, PcaOptions};
 use crate::error::Result;
 
 /// All components at once. The default.
@@ -130,7 +130,66 @@ pub unsafe extern "C" fn eidos_ica_fit(
             let activations = &eidos_activations::borrow(activations)?.activations;
             let options = options::read(options)?.to_rust()?;
             let control = control_or_default(control)?;
-            write_handle(out, Ica::fit(activations, &options, &control)?.into());
+            write_handle(out, Explainer::fit::<Ica>(activations, &options, &control)?.into());
+            Ok(())
+        })
+    }
+}
+
+/// How principal components are found. Fill it with `eidos_pca_options_init` first; zero means the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_pca_options {
+    /// The size of this struct, set by `eidos_pca_options_init`.
+    pub struct_size: u32,
+    /// How many concepts to find. There is no default.
+    pub concept_count: u32,
+    /// 1 scales codes to unit variance.
+    pub whiten: u32,
+    /// How many threads work. By default one per core. Results do not depend on it.
+    pub threads: u32,
+}
+
+options!(eidos_pca_options, Self { struct_size: size_of::<Self>() as u32, concept_count: 0, whiten: 0, threads: 0 });
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_pca_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_pca_options_init(options: *mut eidos_pca_options, size: usize) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry of
+/// largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number for each
+/// concept, and `noise_variance`. `control` and `err` may be NULL.
+///
+/// # Safety
+/// `activations` is a live handle; `options` was filled by `eidos_pca_options_init`; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_pca_fit(
+    activations: *const eidos_activations,
+    options: *const eidos_pca_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_explainer,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            let options = options::read(options)?;
+            let options = PcaOptions {
+                concept_count: options.concept_count as usize,
+                whiten: options.whiten != 0,
+                threads: options.threads as usize,
+            };
+            let control = control_or_default(control)?;
+            write_handle(out, Explainer::fit::<Pca>(activations, &options, &control)?.into());
             Ok(())
         })
     }

@@ -1,6 +1,6 @@
-/// Fitting independent components.
-#ifndef EIDOS_ICA_HPP
-#define EIDOS_ICA_HPP
+/// Finding concepts: a fit for each method.
+#ifndef EIDOS_METHODS_HPP
+#define EIDOS_METHODS_HPP
 
 #include "activations.hpp"
 #include "control.hpp"
@@ -18,6 +18,15 @@ namespace eidos {
 {
     const auto c_options = detail::to_c(options);
     return control.create<Explainer>(eidos_ica_fit, activations.handle(), &c_options);
+}
+
+/// Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry
+/// of largest magnitude positive. Explainer::fit_report() has the variance that each explains.
+[[nodiscard]] inline Explainer fit_pca(const Activations &activations, const PcaOptions &options,
+                                       const Control &control = {})
+{
+    const auto c_options = detail::to_c(options);
+    return control.create<Explainer>(eidos_pca_fit, activations.handle(), &c_options);
 }
 
 } // namespace eidos

@@ -14,16 +14,14 @@ use std::sync::mpsc;
 use candle_core::Tensor;
 use sha2::{Digest, Sha256};
 
-use super::manifest::{self, Manifest};
-use super::matrix::{About, Activations};
 use super::options::CollectOptions;
-use super::provenance::Provenance;
-use super::storage::Storage;
-use super::writer::{FolderWriter, ShardWriter, UnnamedWriter};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::FolderLock;
 use crate::model::{SplitModel, plan_batches};
+use crate::rows::{
+    About, Activations, FolderWriter, Manifest, Provenance, ShardWriter, Storage, UnnamedWriter, split_point_of,
+};
 use crate::text::{EncodedTexts, Granularity, StringTable, Units};
 use crate::threads::{no_thread, start, thread_count};
 
@@ -253,7 +251,7 @@ impl Run<'_> {
         };
         let path = about.provenance.split_point.clone().unwrap_or_default();
         let mut spellings = self.model.spellings(&path).into_iter();
-        let begun = spellings.find(|name| manifest::split_point_of(&inside(name)).as_deref() == Some(name));
+        let begun = spellings.find(|name| split_point_of(&inside(name)).as_deref() == Some(name));
         let path = begun.unwrap_or(path);
         let place = inside(&path);
         about.provenance.split_point = Some(path);
