@@ -1289,6 +1289,23 @@ const float *eidos_explainer_dictionary(const eidos_explainer *explainer,
                                         size_t *len);
 
 /**
+ * An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+ * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
+ * `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
+ * values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
+ * are copied. `err` may be NULL.
+ */
+eidos_status eidos_explainer_from_dictionary(const float *dictionary,
+                                             const float *encoder,
+                                             const float *bias,
+                                             const float *offset,
+                                             size_t concept_count,
+                                             size_t input_width,
+                                             uint32_t rectified,
+                                             eidos_explainer **out,
+                                             eidos_error **err);
+
+/**
  * Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
  * link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
  */
@@ -1402,6 +1419,13 @@ typedef struct {
 } eidos_pca_options;
 
 /**
+ * A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
+ * the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on the thread that
+ * fits, and must not unwind.
+ */
+typedef eidos_status (*eidos_reduce_callback)(double *values, size_t count, void *user_data);
+
+/**
  * Fills options with the defaults. `size` is `sizeof(eidos_ica_options)`.
  */
 eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
@@ -1431,6 +1455,19 @@ eidos_status eidos_pca_fit(const eidos_activations *activations,
                            const eidos_control *control,
                            eidos_explainer **out,
                            eidos_error **err);
+
+/**
+ * The same rows, without a copy, as the share that this process has of rows that are spread over several. A fit on them
+ * (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every process calls the same fit with the
+ * same options on its own share, and all of them end with the same concepts. A process that fails, or that somebody cancels,
+ * ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit sees the rows of this process alone. `callback` is called
+ * with `user_data` on each thread that fits, until the new handle is freed. `err` may be NULL.
+ */
+eidos_status eidos_activations_spread(const eidos_activations *activations,
+                                      eidos_reduce_callback callback,
+                                      void *user_data,
+                                      eidos_activations **out,
+                                      eidos_error **err);
 
 /* --- What concepts mean: the inputs that excite them most ---------------------------------------------------------- */
 

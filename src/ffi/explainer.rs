@@ -10,7 +10,7 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
 use super::strings::{array, array_mut, borrow_string, check_out, product, text, write_handle, write_len, write_out};
-use crate::concepts::Explainer;
+use crate::concepts::{Dictionary, Explainer};
 use crate::error::{Error, Result};
 use crate::text::StringTable;
 
@@ -250,6 +250,52 @@ pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: *const eidos_expl
             Ok(dictionary.as_ptr())
         }
     })
+}
+
+/// An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+/// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
+/// `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
+/// values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
+/// are copied. `err` may be NULL.
+///
+/// # Safety
+/// The arrays have that many values, or are NULL where they may be; `out` can be written.
+#[unsafe(no_mangle)]
+#[allow(clippy::too_many_arguments, reason = "C has no default arguments")]
+pub unsafe extern "C" fn eidos_explainer_from_dictionary(
+    dictionary: *const f32,
+    encoder: *const f32,
+    bias: *const f32,
+    offset: *const f32,
+    concept_count: usize,
+    input_width: usize,
+    rectified: u32,
+    out: *mut *mut eidos_explainer,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let count = product(concept_count, input_width)?;
+            let optional = |values: *const f32, count: usize, name: &str| {
+                if values.is_null() { Ok(Vec::new()) } else { array(values, count, name).map(<[f32]>::to_vec) }
+            };
+            let encoder = if encoder.is_null() { dictionary } else { encoder };
+            let parts = Dictionary {
+                bias: optional(bias, concept_count, "bias")?,
+                offset: optional(offset, input_width, "offset")?,
+                rectified: rectified != 0,
+                ..Dictionary::new(
+                    array(dictionary, count, "dictionary")?.to_vec(),
+                    array(encoder, count, "encoder")?.to_vec(),
+                    input_width,
+                )
+            };
+            write_handle(out, parts.explainer()?.into());
+            Ok(())
+        })
+    }
 }
 
 /// Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A

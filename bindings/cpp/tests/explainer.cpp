@@ -102,4 +102,31 @@ TEST(Explainer, SaveAndOpen)
     EXPECT_TRUE(std::equal(left.begin(), left.end(), right.begin(), right.end()));
 }
 
+TEST(Explainer, ADictionaryOfOnesOwn)
+{
+    const std::vector<float> dictionary = {1, 0, 0, 2, 1, 1}, encoder = {1, 0, 0, 0.5f, 1, 1};
+    const std::vector<float> bias = {0, 0.5f, -1}, offset = {10, 20}, row = {9, 22};
+    const eidos::MatrixView matrix(dictionary, 2);
+    const auto own = eidos::Explainer::from_dictionary(matrix, {encoder, 2}, bias, offset, true);
+    EXPECT_EQ(own.method(), "dictionary");
+    const auto codes = own.encode({row, 2});
+    EXPECT_EQ(std::vector<float>(codes.values().begin(), codes.values().end()), (std::vector<float>{0, 1.5f, 0}));
+    const auto back = own.decode(codes);
+    EXPECT_EQ(std::vector<float>(back.values().begin(), back.values().end()), (std::vector<float>{10, 23}));
+    EXPECT_THROW(eidos::Explainer::from_dictionary(matrix, {}, row), eidos::Error);
+}
+
+TEST(Explainer, PrincipalComponentsExplainTheVariance)
+{
+    eidos::PcaOptions options;
+    options.concept_count = 3, options.whiten = true;
+    const auto c_options = eidos::detail::to_c(options);
+    EXPECT_TRUE(c_options.concept_count == 3 && c_options.whiten == 1 && c_options.threads == 0);
+    const auto pca = eidos::fit_pca(demo().activations, options);
+    EXPECT_EQ(pca.method(), "pca");
+    const auto report = pca.fit_report();
+    const auto &ratios = report.measures.at("explained_variance_ratio");
+    EXPECT_TRUE(report.converged && ratios.size() == 3 && ratios[0] >= ratios[1] && ratios[1] >= ratios[2]);
+}
+
 } // namespace

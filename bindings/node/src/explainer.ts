@@ -1,6 +1,6 @@
 /** Explainers: fitted concepts, which encode rows and decode them back. */
 import { Activations } from './activations';
-import { floats, text, texts } from './arguments';
+import { flag, floats, record, text, texts, whole } from './arguments';
 import { runOnOwnThread, runOnPool, runWithControl } from './call';
 import { answerOption, chatOptions, type ChatOptions } from './chat';
 import { check } from './errors';
@@ -25,6 +25,22 @@ export interface FitReport {
   readonly lastChange: number;
   /** What the method measured, by name: one number, or one for each concept. */
   readonly measures: Readonly<Record<string, readonly number[]>>;
+}
+
+/** Concepts that somebody else has found. Matrices have one row of `inputWidth` values per concept, one after the other. */
+export interface DictionaryOptions {
+  /** What one unit of each concept adds to a row. */
+  readonly dictionary: Float32Array;
+  /** How a row reads each concept. By default the dictionary itself. */
+  readonly encoder?: Float32Array | undefined;
+  /** What is added to the code of each concept. By default nothing. */
+  readonly bias?: Float32Array | undefined;
+  /** What is taken from a row before it is encoded, and added to it when it is decoded. By default nothing. */
+  readonly offset?: Float32Array | undefined;
+  /** How many columns the rows have. */
+  readonly inputWidth: number;
+  /** Codes below zero become zero (ReLU). By default they stay. */
+  readonly rectified?: boolean | undefined;
 }
 
 /** Concepts that were fitted on activations. It never changes: any number of calls may use it at the same time. */
@@ -67,6 +83,32 @@ export class Explainer extends Handle {
       (control, error) => callOnPool(native().eidos_pca_fit, pointer, struct, control, result, error),
       () => Explainer.#own(result),
     );
+  }
+
+  /**
+   * An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+   * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. The arrays are copied.
+   */
+  static fromDictionary(options: DictionaryOptions): Explainer {
+    const { dictionary, encoder, bias, offset, rectified = false } = record('options', options);
+    const width = whole('inputWidth', options.inputWidth);
+    const concepts = width === 0 ? 0 : floats('dictionary', dictionary).length / width;
+    const part = (name: string, values: Float32Array | undefined, length: number) => {
+      if (values === undefined) return null;
+      if (floats(name, values).length === length) return values;
+      throw new RangeError(`${name} must have ${length} values, not ${values.length}`);
+    };
+    const count = whole('dictionary.length / inputWidth', concepts);
+    const encoderOrNull = part('encoder', encoder, dictionary.length);
+    const [biasOrNull, offsetOrNull] = [part('bias', bias, count), part('offset', offset, width)];
+    const relu = flag('rectified', rectified);
+    const result = out();
+    check((error) =>
+      native().eidos_explainer_from_dictionary(
+        dictionary, encoderOrNull, biasOrNull, offsetOrNull, count, width, relu, result, error,
+      ),
+    );
+    return Explainer.#own(result);
   }
 
   /** Opens a file that `save()` wrote. */

@@ -10,7 +10,7 @@ export type { CallOptions, Progress, Stage } from './call';
 export type { ChatAnswer, ChatOptions, ChatRequest } from './chat';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
-export { Explainer, type FitReport } from './explainer';
+export { Explainer, type DictionaryOptions, type FitReport } from './explainer';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
 export type { ConceptLabel, LabelUsage, LlmLabelsOptions, Sampling } from './llm-labels';
 export type {

@@ -66,6 +66,7 @@ const nothing = ctype<void>('void');
 const string = ctype<string>('const char *');
 const texts = ctype<Texts | null>('const char **');
 const floats = ctype<Float32Array>('float *');
+const floatsOrNull = ctype<Float32Array | null>('float *');
 const integers = ctype<Uint32Array>('uint32_t *');
 const sizes = ctype<BigUint64Array>('size_t *');
 const double = ctype<number>('double');
@@ -453,6 +454,7 @@ export const signatures = {
   eidos_explainer_encode: signature(status, address, floats, size, size, floats, size, addressOut),
   eidos_explainer_decode: signature(status, address, floats, size, size, floats, size, addressOut),
   eidos_explainer_dictionary: signature(nullable, address, sizeOut),
+  eidos_explainer_from_dictionary: signature(status, floats, floatsOrNull, floatsOrNull, floatsOrNull, size, size, u32, addressOut, addressOut),
   eidos_explainer_save: signature(status, address, string, addressOut),
   eidos_explainer_open: signature(status, string, addressOut, addressOut),
   eidos_explainer_free: signature(nothing, nullable),
@@ -461,6 +463,7 @@ export const signatures = {
   eidos_ica_fit: signature(status, address, icaOptions.input, nullable, addressOut, addressOut),
   eidos_pca_options_init: signature(status, pcaOptions.output, size),
   eidos_pca_fit: signature(status, address, pcaOptions.input, nullable, addressOut, addressOut),
+  eidos_activations_spread: signature(status, address, nullable, nullable, addressOut, addressOut),
 
   eidos_top_inputs_options_init: signature(status, topInputsOptions.output, size),
   eidos_interpret_top_inputs: signature(

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 
-import { Explainer, Interpretation } from '@eidos/eidos';
+import { Activations, Explainer, Interpretation } from '@eidos/eidos';
 
 import { assertNothingLives, heavyRows, loadDemo, ownActivations, splitPoint, temporaryFolder, texts } from './helpers.mjs';
 
@@ -132,4 +132,37 @@ test('a NUL inside a text survives on its way out', async () => {
   writeFileSync(file, JSON.stringify(json));
   const opened = await Interpretation.open(file);
   assert.equal(opened.concepts[0].positive[0].text, 'a\0é😀');
+});
+
+test('a dictionary of one\'s own explains', async () => {
+  const own = Explainer.fromDictionary({
+    dictionary: Float32Array.of(1, 0, 0, 2, 1, 1),
+    encoder: Float32Array.of(1, 0, 0, 0.5, 1, 1),
+    bias: Float32Array.of(0, 0.5, -1),
+    offset: Float32Array.of(10, 20),
+    inputWidth: 2,
+    rectified: true,
+  });
+  assert.deepEqual([own.method, own.conceptCount, own.inputWidth], ['dictionary', 3, 2]);
+  const codes = await own.encode(Float32Array.of(9, 22));
+  assert.deepEqual([...codes], [0, 1.5, 0]);
+  assert.deepEqual([...(await own.decode(codes))], [10, 23]);
+  const dictionary = Float32Array.of(1, 2);
+  assert.throws(() => Explainer.fromDictionary({ dictionary, inputWidth: 3 }), RangeError);
+  assert.throws(() => Explainer.fromDictionary({ dictionary, inputWidth: 2, bias: dictionary }), RangeError);
+  assert.throws(() => Explainer.fromDictionary({ dictionary, inputWidth: 0 }), { code: 'invalid_argument' });
+  own.close();
+});
+
+test('principal components explain the variance', async () => {
+  const rows = Float32Array.from({ length: 400 }, (_, index) => ((index * index * 7) % 23) - (index % 5));
+  const rowsOfOnesOwn = Activations.fromRows(rows, 4);
+  const pca = await Explainer.fitPca(rowsOfOnesOwn, { conceptCount: 2, whiten: true });
+  assert.equal(pca.method, 'pca');
+  const { converged, measures } = pca.fitReport;
+  const ratios = measures.explained_variance_ratio;
+  assert.ok(converged && ratios.length === 2 && ratios[0] >= ratios[1] && ratios[0] + ratios[1] <= 1);
+  assert.equal(measures.noise_variance.length, 1);
+  pca.close();
+  rowsOfOnesOwn.close();
 });

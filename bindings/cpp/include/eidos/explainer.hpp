@@ -42,6 +42,25 @@ public:
         return detail::create<Explainer>(eidos_explainer_open, path.c_str());
     }
 
+    /// An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+    /// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. Matrices have a row per concept; an
+    /// empty `encoder` is the dictionary itself, an empty `bias` or `offset` is nothing. `rectified` turns codes below zero into
+    /// zero. All of it is copied.
+    [[nodiscard]] static Explainer from_dictionary(MatrixView dictionary, MatrixView encoder = {}, Span<const float> bias = {},
+                                                   Span<const float> offset = {}, bool rectified = false)
+    {
+        const std::size_t concepts = dictionary.row_count(), width = dictionary.column_count();
+        const auto fits = [](std::size_t found, std::size_t wanted) { return found == 0 || found == wanted; };
+        if (!fits(encoder.row_count(), concepts) || (encoder.row_count() && encoder.column_count() != width) ||
+            !fits(bias.size(), concepts) || !fits(offset.size(), width))
+            throw Error(Status::invalid_argument, "the parts of the dictionary are of different concepts or columns",
+                        "give matrices of the same size, a bias per concept and an offset per column");
+        const auto part = [](auto values) { return values.size() ? values.data() : nullptr; };
+        return detail::create<Explainer>(eidos_explainer_from_dictionary, dictionary.data(),
+                                         encoder.row_count() ? encoder.data() : nullptr, part(bias), part(offset), concepts,
+                                         width, static_cast<std::uint32_t>(rectified));
+    }
+
     /// Writes the explainer to a file, whole or not at all.
     void save(const StringArg &path) const { detail::call(eidos_explainer_save, handle(), path.c_str()); }
 

@@ -44,6 +44,24 @@ function Explainer(handle::Handle{LibEidos.eidos_explainer})
     end
 end
 
+"""
+    Explainer(dictionary; encoder = dictionary, bias = nothing, offset = nothing, rectified = false)
+
+Concepts that somebody else has found, as sparse autoencoders and probes have them: `codes = encoder' * (x - offset) + bias` and
+`x = dictionary * codes + offset`. `dictionary` and `encoder` are features x concepts; `rectified` turns codes below zero into zero.
+"""
+function Explainer(dictionary::AbstractMatrix{<:Real}; encoder = dictionary, bias = nothing, offset = nothing, rectified = false)
+    features, concepts = size(dictionary)
+    size(encoder) == size(dictionary) || throw(DimensionMismatch("encoder and dictionary differ in size"))
+    bias === nothing || length(bias) == concepts || throw(DimensionMismatch("bias needs one number for each concept"))
+    offset === nothing || length(offset) == features || throw(DimensionMismatch("offset needs one number for each feature"))
+    part(values) = values === nothing ? C_NULL : Array{Float32}(values)
+    handle = Handle{LibEidos.eidos_explainer}()
+    check(err -> LibEidos.eidos_explainer_from_dictionary(part(dictionary), part(encoder), part(bias), part(offset), concepts,
+                                                          features, rectified, handle, err))
+    Explainer(handle)
+end
+
 function measures(explainer)
     map(0:Int(LibEidos.eidos_explainer_measure_count(explainer))-1) do index
         count = Ref{Csize_t}()

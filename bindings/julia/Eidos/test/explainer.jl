@@ -73,3 +73,21 @@ end
 end
 
 foreach(close, (acts, explainer))
+
+@testset "a dictionary of one's own" begin
+    own = Explainer([1 0 1; 0 2 1]; encoder = [1 0 1; 0 0.5 1], bias = [0, 0.5, -1], offset = [10, 20], rectified = true)
+    @test (own.method, own.concepts, own.features) == (:dictionary, 3, 2)
+    @test encode(own, [9, 22]) == [0, 1.5, 0]
+    @test decode(own, [0, 1.5, 0]) == [10, 23]
+    @test_throws DimensionMismatch Explainer([1 2; 3 4]; bias = [1])
+    @test status(() -> Explainer(fill(NaN, 2, 2))) == :invalid_data
+end
+
+@testset "principal components" begin
+    matrix = randn(5, 500) .* (1:5)
+    found = fit(PCA(3; whiten = true), matrix)
+    @test found.method == :pca && found.converged
+    ratios = found.measures[:explained_variance_ratio]
+    @test length(ratios) == 3 && issorted(ratios; rev = true) && sum(ratios) <= 1
+    @test status(() -> fit(PCA(6), matrix)) == :invalid_argument
+end
