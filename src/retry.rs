@@ -45,6 +45,7 @@ impl Failure {
     }
 
     /// A failure whose reason was changed: ask again at once.
+    #[cfg(any(feature = "chat", test))]
     pub(crate) fn changed() -> Self {
         Self::Again(Changed(()))
     }

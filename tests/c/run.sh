@@ -33,6 +33,8 @@ g++ -x c++ -std=c++17 $strict -fsyntax-only tests/abi/layout.c
 sanitize="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
 head -n 60 assets/demo-texts.txt >"$out/60-texts.txt"
 head -n 10 assets/demo-texts.txt >"$out/10-texts.txt"
+# More than one shard: who cancels a run that is complete gets it.
+head -n 32 assets/demo-texts.txt >"$out/32-texts.txt"
 
 examples() { # suffix, texts, command to run under: runs the six examples
     local suffix=$1 texts=$2
@@ -47,7 +49,7 @@ examples() { # suffix, texts, command to run under: runs the six examples
     "$@" "$out/labels$suffix" - eidos:demo model.layers.2.mlp "$texts" >"$out/output"
     "$@" "$out/steering$suffix" "$texts" >"$out/output"
     grep -qx 'from the rows as they are, the same logits: yes' "$out/output"
-    "$@" "$out/resume$suffix" "$out/saved" "$texts" >"$out/output"
+    "$@" "$out/resume$suffix" "$out/saved" "$out/32-texts.txt" >"$out/output"
     grep -qx 'first run: cancelled' "$out/output"
 }
 
