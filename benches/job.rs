@@ -18,7 +18,7 @@ mod common;
 use std::time::Instant;
 
 use common::{Arguments, read_texts, round};
-use eidos::{CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs};
+use eidos::{CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs};
 use serde_json::{Value, json};
 
 /// Seconds and peak memory of each step, in order.
@@ -69,7 +69,7 @@ fn main() {
     };
     let activations = steps.time("activations", || model.activations(&texts, &collect, &control)).unwrap().remove(0);
     let ica = IcaOptions { threads, ..IcaOptions::new(arguments.number("concepts", 50)) };
-    let explainer = steps.time("ica_fit", || Ica::fit(&activations, &ica, &control)).unwrap();
+    let explainer = steps.time("ica_fit", || Explainer::fit::<Ica>(&activations, &ica, &control)).unwrap();
     let top = TopInputs { k: arguments.number("k", 10), ..TopInputs::default() };
     let meaning = steps.time("top_inputs", || top.interpret(&explainer, &activations, &control)).unwrap();
 
@@ -78,7 +78,7 @@ fn main() {
         "texts": texts.len(),
         "rows": [activations.row_count(), activations.column_count()],
         "tokens": tokens,
-        "ica_iterations": explainer.report().iterations,
+        "ica_iterations": explainer.report().steps,
         "concept_0": concept,
         "tokens_per_second": round(tokens as f64 / steps.seconds("activations"), 1),
         "threads": threads,

@@ -1275,24 +1275,6 @@ eidos_status eidos_split_model_logits_of_token_ids(const eidos_split_model *mode
 typedef struct eidos_explainer eidos_explainer;
 
 /**
- * How a fit ended.
- */
-typedef struct {
-    /**
-     * 1 when the iterations ended because nothing changed any more, 0 when they ran out.
-     */
-    uint32_t converged;
-    /**
-     * How many iterations it took; the most that any component took when they were found one after the other.
-     */
-    uint32_t iterations;
-    /**
-     * The change of the last iteration, in the unit of the tolerance.
-     */
-    double last_change;
-} eidos_fit_report;
-
-/**
  * How many concepts there are.
  */
 size_t eidos_explainer_concept_count(const eidos_explainer *explainer);
@@ -1328,9 +1310,32 @@ const char *eidos_explainer_options(const eidos_explainer *explainer,
                                     size_t *len);
 
 /**
- * How the fit ended.
+ * Whether the fit ended because nothing changed any more: 0 where the iterations ran out before, 1 for a method that does not
+ * iterate.
  */
-eidos_status eidos_explainer_fit_report(const eidos_explainer *explainer, eidos_fit_report *out, eidos_error **err);
+int32_t eidos_explainer_converged(const eidos_explainer *explainer);
+
+/**
+ * How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that does
+ * not iterate.
+ */
+size_t eidos_explainer_step_count(const eidos_explainer *explainer);
+
+/**
+ * How many measures the fit has taken: `last_change` of ICA, for one.
+ */
+size_t eidos_explainer_measure_count(const eidos_explainer *explainer);
+
+/**
+ * The name of a measure of the fit; NULL beyond the last one. Borrowed from the explainer; `len` may be NULL.
+ */
+const char *eidos_explainer_measure_name(const eidos_explainer *explainer, size_t index, size_t *len);
+
+/**
+ * The numbers of a measure of the fit: one, or one for each concept; NULL beyond the last measure. Borrowed from the
+ * explainer; `len`, where not NULL, receives how many there are.
+ */
+const double *eidos_explainer_measure_values(const eidos_explainer *explainer, size_t index, size_t *len);
 
 /**
  * Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
@@ -1363,6 +1368,23 @@ const float *eidos_explainer_dictionary(const eidos_explainer *explainer,
                                         size_t *len);
 
 /**
+ * An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+ * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
+ * `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
+ * values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
+ * are copied. `err` may be NULL.
+ */
+eidos_status eidos_explainer_from_dictionary(const float *dictionary,
+                                             const float *encoder,
+                                             const float *bias,
+                                             const float *offset,
+                                             size_t concept_count,
+                                             size_t input_width,
+                                             uint32_t rectified,
+                                             eidos_explainer **out,
+                                             eidos_error **err);
+
+/**
  * Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
  * link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
  */
@@ -1386,7 +1408,7 @@ eidos_status eidos_explainer_retain(const eidos_explainer *explainer, eidos_expl
  */
 void eidos_explainer_free(eidos_explainer *explainer);
 
-/* --- Fitting independent components -------------------------------------------------------------------------------- */
+/* --- Finding concepts: a fit for each method ----------------------------------------------------------------------- */
 
 /**
  * All components at once. The default.
@@ -1461,6 +1483,13 @@ typedef struct {
 } eidos_ica_options;
 
 /**
+ * A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
+ * the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on the thread that
+ * fits, and must not unwind.
+ */
+typedef eidos_status (*eidos_reduce_callback)(double *values, size_t count, void *user_data);
+
+/**
  * Fills options with the defaults. `size` is `sizeof(eidos_ica_options)`.
  */
 eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
@@ -1474,6 +1503,19 @@ eidos_status eidos_ica_fit(const eidos_activations *activations,
                            const eidos_control *control,
                            eidos_explainer **out,
                            eidos_error **err);
+
+/**
+ * The same rows, without a copy, as the share that this process has of rows that are spread over several. A fit on them
+ * (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every process calls the same fit with the
+ * same options on its own share, and all of them end with the same concepts. A process that fails, or that somebody cancels,
+ * ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit sees the rows of this process alone. `callback` is called
+ * with `user_data` on each thread that fits, until the new handle is freed. `err` may be NULL.
+ */
+eidos_status eidos_activations_spread(const eidos_activations *activations,
+                                      eidos_reduce_callback callback,
+                                      void *user_data,
+                                      eidos_activations **out,
+                                      eidos_error **err);
 
 /* --- What concepts mean: the inputs that excite them most ---------------------------------------------------------- */
 

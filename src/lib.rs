@@ -5,18 +5,19 @@
 //! and by the label that a language model gives it.
 //!
 //! ```text
-//! texts ──► text ──► model ──► activations ──► concepts ──► interpret ──► words
-//!           units     forward     rows (n, d)     encode       top inputs
-//!           tokens    to the      of f32, one     decode       labels ◄── chat
-//!           batches   split       per unit        dictionary
+//! texts ──► text ──► model ──► collect ──► rows ──► concepts ──► interpret ──► words
+//!           units    forward   batches     (n, d)   encode       top inputs
+//!           tokens   to the    in, rows    of f32   decode       labels ◄── chat
+//!                    split     out                  dictionary
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, kernels, linalg, files, gguf,
-//! safetensors_file, retry, threads, workspace, memory, error, control`.
+//! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `interpret > concepts > rows > text`: concepts are found
+//! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `net, kernels, linalg, parallel,
+//! files, gguf, safetensors_file, retry, threads, workspace, memory, error, control`.
 
-pub mod activations;
 pub mod chat;
+pub mod collect;
 pub mod concepts;
 pub mod control;
 pub mod corpus;
@@ -25,6 +26,7 @@ pub mod hub;
 pub mod interpret;
 pub mod linalg;
 pub mod model;
+pub mod rows;
 pub mod text;
 
 mod ffi;
@@ -34,6 +36,7 @@ mod kernels;
 mod memory;
 #[cfg(any(feature = "hub", feature = "chat"))]
 mod net;
+mod parallel;
 mod retry;
 mod safetensors_file;
 mod threads;
@@ -43,9 +46,9 @@ mod workspace;
 #[cfg(test)]
 extern crate self as eidos;
 
-pub use activations::{Activations, CollectOptions, LogitsOptions, Provenance};
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
-pub use concepts::{Algorithm, ConceptModel, Contrast, Explainer, FitReport, Ica, IcaOptions};
+pub use collect::{CollectOptions, LogitsOptions};
+pub use concepts::*;
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
 pub use error::{Error, ErrorCode, Result};
@@ -55,4 +58,5 @@ pub use interpret::{
     Scoring, TopInputs,
 };
 pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
+pub use rows::{Activations, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, WordRule};

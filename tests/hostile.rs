@@ -8,7 +8,8 @@ use std::path::Path;
 
 use common::{SPLITS, assert_error, collect, golden, load_from, many_texts, model_folder, replace, tiny};
 use eidos::{
-    CollectOptions, Control, DeviceChoice, Error, ErrorCode, HeadChoice, Ica, IcaOptions, LoadOptions, SplitModel,
+    CollectOptions, Control, DeviceChoice, Error, ErrorCode, Explainer, HeadChoice, Ica, IcaOptions, LoadOptions,
+    SplitModel,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -291,7 +292,7 @@ fn unknown_modules_folders_and_devices_are_named() {
 fn concepts_that_cannot_be_fitted_are_refused() {
     let model = tiny("eurobert", "base", &SPLITS[..1]);
     let rows = collect(&model, &["a warm film ."], &CollectOptions::default()).unwrap().remove(0);
-    let fit = |count| Ica::fit(&rows, &IcaOptions::new(count), &Control::new());
+    let fit = |count| Explainer::fit::<Ica>(&rows, &IcaOptions::new(count), &Control::new());
     assert_error(fit(0), ErrorCode::InvalidArgument, &["0 concepts", "at least one"]);
     for count in [5, 33, usize::MAX] {
         assert_error(fit(count), ErrorCode::InvalidArgument, &[&format!("{count} concepts"), "4 rows", "at most 4"]);
@@ -301,6 +302,6 @@ fn concepts_that_cannot_be_fitted_are_refused() {
     let repeated = collect(&model, &["film film film film"; 5], &CollectOptions::default()).unwrap().remove(0);
     assert!(repeated.row_count() == 20);
     let empty = collect(&model, &[""], &CollectOptions::default()).unwrap().remove(0);
-    let none = Ica::fit(&empty, &IcaOptions::new(1), &Control::new());
+    let none = Explainer::fit::<Ica>(&empty, &IcaOptions::new(1), &Control::new());
     assert_error(none, ErrorCode::InvalidArgument, &["0 rows", "at least two"]);
 }

@@ -6,7 +6,7 @@ mod common;
 use std::path::Path;
 
 use common::{Disk, SPLITS, assert_error, collect, golden_json, many_texts, replace, steps, tiny, watching};
-use eidos::linalg::Rows;
+use eidos::rows::Rows;
 use eidos::{
     Activations, CollectOptions, ConceptInputs, Control, ErrorCode, Explainer, Granularity, Ica, IcaOptions, Input,
     Interpretation, Pole, Provenance, SplitModel, Stage, TopInputs,
@@ -46,7 +46,7 @@ fn columns_as_concepts(width: usize, split_point: Option<&str>) -> Explainer {
 /// Concepts of the tiny EuroBERT, fitted on words.
 fn fitted(model: &SplitModel, at: usize, count: usize) -> (Explainer, Activations) {
     let activations = collect(model, &many_texts(150), &CollectOptions::default()).unwrap().remove(at);
-    (Ica::fit(&activations, &IcaOptions::new(count), &Control::new()).unwrap(), activations)
+    (Explainer::fit::<Ica>(&activations, &IcaOptions::new(count), &Control::new()).unwrap(), activations)
 }
 
 fn interpret(top: &TopInputs, explainer: &Explainer, rows: &Activations) -> Interpretation {
@@ -164,7 +164,7 @@ fn threads_shards_and_tiles_do_not_matter() {
     let memory = collect(&model, &texts, &options(None)).unwrap().remove(0);
     let shards = collect(&model, &texts, &options(Some(folder.path().to_owned()))).unwrap().remove(0);
     assert!(memory.row_count() > 3000 && shards.is_on_disk());
-    let explainer = Ica::fit(&memory, &IcaOptions::new(7), &Control::new()).unwrap();
+    let explainer = Explainer::fit::<Ica>(&memory, &IcaOptions::new(7), &Control::new()).unwrap();
     let top = |threads| TopInputs { k: 30, negative_pole: true, threads, concepts: Some(vec![6, 0, 3]) };
     let expected = interpret(&top(1), &explainer, &memory);
     // By hand, one row at a time.
@@ -259,7 +259,7 @@ fn the_vocabulary_is_each_entry_as_a_text_of_one_token() {
     for (family, path) in [("eurobert", "layers.1.mlp"), ("bert", "encoder.layer.1.output")] {
         let model = tiny(family, "base", &[path]);
         let activations = collect(&model, &many_texts(150), &CollectOptions::default()).unwrap().remove(0);
-        let explainer = Ica::fit(&activations, &IcaOptions::new(3), &Control::new()).unwrap();
+        let explainer = Explainer::fit::<Ica>(&activations, &IcaOptions::new(3), &Control::new()).unwrap();
         let tokenizer = golden_json(&format!("models/{family}/tokenizer/tokenizer.json"));
         let mut vocabulary: Vec<(u32, String)> = tokenizer["model"]["vocab"]
             .as_object()

@@ -28,7 +28,8 @@ mod limits {
 
     use eidos::linalg::RandomState;
     use eidos::{
-        Activations, CollectOptions, Control, Error, ErrorCode, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs,
+        Activations, CollectOptions, Control, Error, ErrorCode, Explainer, Ica, IcaOptions, LoadOptions, SplitModel,
+        TopInputs,
     };
     use serde_json::{Value, json};
 
@@ -68,7 +69,7 @@ mod limits {
         let model = SplitModel::load("eidos:demo", &["model.layers.1.mlp"], &LoadOptions::default(), &control)?;
         let options = CollectOptions { threads, batch_tokens: 64, ..CollectOptions::default() };
         let activations = &model.activations(&texts, &options, &control)?[0];
-        let explainer = Ica::fit(activations, &IcaOptions { threads, ..IcaOptions::new(8) }, &control)?;
+        let explainer = Explainer::fit::<Ica>(activations, &IcaOptions { threads, ..IcaOptions::new(8) }, &control)?;
         TopInputs { threads, ..TopInputs::default() }.interpret(&explainer, activations, &control)?;
         let folder = tempfile::tempdir().unwrap();
         activations.save(&folder.path().join("rows"), &control)?;
@@ -80,7 +81,8 @@ mod limits {
         let mut random = RandomState::new(1);
         let rows: Vec<f32> = (0..20_000 * 32).map(|_| random.normal().powi(3) as f32).collect();
         let rows = Activations::from_rows(rows, 32, None)?;
-        Ica::fit(&rows, &IcaOptions { threads, max_iterations: 5, ..IcaOptions::new(32) }, &Control::new()).map(drop)
+        Explainer::fit::<Ica>(&rows, &IcaOptions { threads, max_iterations: 5, ..IcaOptions::new(32) }, &Control::new())
+            .map(drop)
     }
 
     /// What a child says under a limit of its address space, `None` where it does not come as far as Eidos.

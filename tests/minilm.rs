@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use eidos::linalg::RowSlice;
+use eidos::rows::RowSlice;
 use eidos::{
     Activations, CollectOptions, Control, Explainer, Ica, IcaOptions, LoadOptions, Pole, Provenance, SplitModel,
     TopInputs,
@@ -117,14 +117,14 @@ fn concepts_are_those_of_scikit_learn() {
         };
         let start = std::time::Instant::now();
         let rows = RowSlice::new(&rows, WIDTH).unwrap();
-        let explainer = Ica::fit_rows(&rows, Provenance::default(), &options, &Control::new()).unwrap();
+        let explainer = Explainer::fit_rows::<Ica>(&rows, Provenance::default(), &options, &Control::new()).unwrap();
         let seconds = start.elapsed().as_secs_f64();
         let found = components(&explainer);
         let worst = found.chunks(WIDTH).zip(expected.chunks(WIDTH)).map(|(a, b)| cosine(a, b)).fold(1.0, f64::min);
         let theirs = json(&folder.join(format!("fit_{name}.json")));
         eprintln!(
             "tolerance {tolerance:e}: {} iterations (theirs {}) in {seconds:.1} s, least cosine 1 - {:.1e}",
-            explainer.report().iterations,
+            explainer.report().steps,
             theirs["iterations"],
             1.0 - worst
         );
@@ -162,7 +162,7 @@ fn explainer_of_the_peer(folder: &Path, name: &str, activations: &Activations) -
     let path = directory.path().join("explainer.safetensors");
     let rows = RowSlice::new(activations.rows(0, 4000).unwrap(), WIDTH).unwrap();
     let quick = IcaOptions { max_iterations: 1, ..IcaOptions::new(concepts) };
-    Ica::fit_rows(&rows, Provenance::default(), &quick, &Control::new()).unwrap().save(&path).unwrap();
+    Explainer::fit_rows::<Ica>(&rows, Provenance::default(), &quick, &Control::new()).unwrap().save(&path).unwrap();
     let bytes = std::fs::read(&path).unwrap();
     let metadata: HashMap<String, String> = SafeTensors::read_metadata(&bytes).unwrap().1.metadata().clone().unwrap();
 

@@ -35,7 +35,6 @@ int main(void)
     eidos_interpretation *meaning = NULL;
     eidos_error *error = NULL;
     eidos_ica_options ica;
-    eidos_fit_report report;
     eidos_top_inputs_options top;
 
     for (row = 0; row < ROWS; row++) {
@@ -57,7 +56,6 @@ int main(void)
     top.k = INPUTS;
     failed = eidos_activations_from_rows(rows, ROWS, COLUMNS, units, ROWS, &activations, &error) ||
              eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
-             eidos_explainer_fit_report(explainer, &report, &error) ||
              eidos_top_inputs_interpret(explainer, activations, &top, NULL, &meaning, &error) ||
              eidos_explainer_encode(explainer, rows, ROWS, COLUMNS, codes, ROWS * SOURCES, &error) ||
              eidos_explainer_decode(explainer, codes, ROWS, SOURCES, decoded, ROWS * COLUMNS, &error);
@@ -66,7 +64,7 @@ int main(void)
         eidos_error_free(error);
     } else {
         printf("%zu rows x %zu columns, %s\n", eidos_activations_row_count(activations),
-               eidos_activations_column_count(activations), report.converged ? "converged" : "not converged");
+               eidos_activations_column_count(activations), eidos_explainer_converged(explainer) ? "converged" : "not converged");
         for (index = 0; index < eidos_interpretation_concept_count(meaning); index++) {
             printf("Concept %zu:", eidos_interpretation_concept(meaning, index));
             for (rank = 0; rank < eidos_interpretation_size(meaning, index, EIDOS_POLE_POSITIVE); rank++)

@@ -8,8 +8,8 @@ use std::error::Error;
 use std::io::{IsTerminal, Write};
 
 use eidos::{
-    CollectOptions, Control, Ica, IcaOptions, LoadOptions, Progress, SplitModel, TextReaderOptions, TopInputs,
-    read_texts,
+    CollectOptions, Control, Explainer, Ica, IcaOptions, LoadOptions, Progress, SplitModel, TextReaderOptions,
+    TopInputs, read_texts,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let model = SplitModel::load(&id, &[&split], &LoadOptions::default(), &control)?;
     let activations = &model.activations(&texts, &CollectOptions::default(), &control)?[0];
-    let explainer = Ica::fit(activations, &IcaOptions::new(concepts), &control)?;
+    let explainer = Explainer::fit::<Ica>(activations, &IcaOptions::new(concepts), &control)?;
     let meaning = TopInputs { k: 10, ..TopInputs::default() }.interpret(&explainer, activations, &control)?;
     if std::io::stderr().is_terminal() {
         eprintln!();

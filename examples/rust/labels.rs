@@ -9,8 +9,8 @@ use std::error::Error;
 
 use eidos::chat::Usage;
 use eidos::{
-    Chat, ChatOptions, CollectOptions, Control, Ica, IcaOptions, LlmLabels, LoadOptions, Scoring, SplitModel,
-    TextReaderOptions, read_texts,
+    Chat, ChatOptions, CollectOptions, Control, Explainer, Ica, IcaOptions, LlmLabels, LoadOptions, Scoring,
+    SplitModel, TextReaderOptions, read_texts,
 };
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let model = SplitModel::load(&id, &[&split], &LoadOptions::default(), &control)?;
     let activations = &model.activations(&texts, &CollectOptions::default(), &control)?[0];
-    let explainer = Ica::fit(activations, &IcaOptions::new(argument(4, "20").parse()?), &control)?;
+    let explainer = Explainer::fit::<Ica>(activations, &IcaOptions::new(argument(4, "20").parse()?), &control)?;
 
     let options = ChatOptions { model: chat_model, ..ChatOptions::default() };
     let labels = LlmLabels { scoring: Some(Scoring::default()), ..LlmLabels::default() };

@@ -4,7 +4,7 @@
 //! integers only, so that this example prints the same in every language.
 #![allow(clippy::print_stdout, reason = "an example talks to a person")]
 
-use eidos::{Activations, Control, Ica, IcaOptions, TopInputs};
+use eidos::{Activations, Control, Explainer, Ica, IcaOptions, TopInputs};
 
 const ROWS: usize = 2000;
 const COLUMNS: usize = 6;
@@ -38,10 +38,10 @@ fn main() -> eidos::Result<()> {
 
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let activations = Activations::from_rows(rows.clone(), COLUMNS, Some(&names))?;
-    let explainer = Ica::fit(&activations, &IcaOptions::new(MIXING.len()), &control)?;
+    let explainer = Explainer::fit::<Ica>(&activations, &IcaOptions::new(MIXING.len()), &control)?;
     let meaning = TopInputs { k: 3, ..TopInputs::default() }.interpret(&explainer, &activations, &control)?;
 
-    let ending = if explainer.report().converged { "converged" } else { "not converged" };
+    let ending = if explainer.report().converged == Some(true) { "converged" } else { "not converged" };
     println!("{} rows x {} columns, {ending}", activations.row_count(), activations.column_count());
     for entry in meaning.concepts() {
         print!("Concept {}:", entry.concept);

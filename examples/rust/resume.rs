@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("second run: {} words x {} columns", activations.row_count(), activations.column_count());
 
     // 3. Fit and keep the concepts.
-    Ica::fit(activations, &IcaOptions::new(10), &control)?.save(&explainer_file)?;
+    Explainer::fit::<Ica>(activations, &IcaOptions::new(10), &control)?.save(&explainer_file)?;
 
     // 4. Another day, perhaps in another language: open both and ask what the concepts mean.
     let activations = Activations::open(&activations_folder)?;

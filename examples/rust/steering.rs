@@ -6,10 +6,10 @@
 
 use std::error::Error;
 
-use eidos::linalg::RowSlice;
+use eidos::rows::RowSlice;
 use eidos::{
-    CollectOptions, Control, Granularity, Ica, IcaOptions, LoadOptions, LogitsOptions, SplitModel, TextReaderOptions,
-    TopInputs, read_texts,
+    CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, LogitsOptions, SplitModel,
+    TextReaderOptions, TopInputs, read_texts,
 };
 
 const SPLIT: &str = "model.layers.2.mlp";
@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let whole = LoadOptions { whole: true, ..LoadOptions::default() };
     let model = SplitModel::load("eidos:demo", &[SPLIT], &whole, &control)?;
     let words = &model.activations(&texts, &CollectOptions::default(), &control)?[0];
-    let explainer = Ica::fit(words, &IcaOptions::new(20), &control)?;
+    let explainer = Explainer::fit::<Ica>(words, &IcaOptions::new(20), &control)?;
     let meaning = TopInputs { k: 10, ..TopInputs::default() }.interpret(&explainer, words, &control)?;
     let found = meaning.concepts().iter().find(|found| found.positive.iter().any(|input| input.text == WORD));
     let found = found.ok_or_else(|| format!("no concept is about '{WORD}'"))?;

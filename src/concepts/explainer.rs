@@ -1,71 +1,91 @@
 //! Fitted concepts: encode, decode, dictionary, save and open.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
-use serde::{Deserialize, Serialize};
-
-use super::ConceptModel;
-use super::ica::IcaModel;
-use crate::activations::Provenance;
+use super::file::{self, About, VERSION};
+use super::report::FitReport;
+use super::{Codes, Encoder, Method, RowCodes, registry};
+use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::files::{read_limited, write_atomically};
 use crate::linalg::{check_finite, first_not_finite};
-use crate::safetensors_file;
-
-/// The entry of the metadata that describes an explainer, and tells its file from another one.
-const FORMAT: &str = "eidos.explainer";
-const VERSION: u32 = 1;
-/// A dictionary of a hundred thousand concepts of ten thousand columns; anything larger is not an explainer.
-const FILE_LIMIT: u64 = 16 << 30;
-
-/// Reads a concept model of one method from the tensors of a file.
-type Reader = fn(&Tensors<'_>) -> Result<Arc<dyn ConceptModel>>;
-
-/// The methods that an explainer can be of: a new one is one more line.
-const METHODS: [(&str, Reader); 1] = [(IcaModel::METHOD, IcaModel::read)];
-
-/// How a fit ended.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct FitReport {
-    /// Whether the iterations ended because nothing changed any more.
-    pub converged: bool,
-    /// How many iterations it took; the most that any component took where they are found one after the other.
-    pub iterations: usize,
-    /// The change of the last iteration, in the unit of the tolerance.
-    pub last_change: f64,
-}
-
-/// What is known of an explainer beside its numbers; the JSON in the header of its file.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct About {
-    version: u32,
-    method: String,
-    options: serde_json::Value,
-    report: FitReport,
-    provenance: Provenance,
-}
+use crate::rows::{Activations, Provenance, Rows, together};
 
 /// Concepts that were fitted on activations.
 ///
 /// A clone shares the same concepts. Any number of threads may use it at the same time.
 #[derive(Debug, Clone)]
 pub struct Explainer {
-    model: Arc<dyn ConceptModel>,
+    model: Arc<dyn Encoder>,
     about: Arc<About>,
 }
 
 impl Explainer {
+    /// Finds concepts in activations: `Explainer::fit::<Ica>(&activations, &IcaOptions::new(20), &control)`.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub fn fit<M: Method>(activations: &Activations, options: &M::Options, control: &Control) -> Result<Self> {
+        Self::fit_rows::<M>(activations, activations.provenance().clone(), options, control)
+    }
+
+    /// Finds concepts in any rows, of which `provenance` says where they come from. Where the rows are spread over processes
+    /// ([`Rows::reduce`]), all of them end with the same concepts, or with an error each.
+    ///
+    /// # Errors
+    /// Those of the method.
+    pub fn fit_rows<M: Method>(
+        rows: &dyn Rows,
+        provenance: Provenance,
+        options: &M::Options,
+        control: &Control,
+    ) -> Result<Self> {
+        let (model, report) = together(rows, |rows| M::fit(rows, options, control))?;
+        let options =
+            serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
+        Ok(Self::new(model, options, report, provenance))
+    }
+
+    /// An explainer of a model of one's own, of which `provenance` says for which rows it is. It can be saved, but only
+    /// the methods of Eidos can be opened again; [`crate::Dictionary`] is one for a caller's own numbers.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] when the model has no concepts or no columns, a dictionary of another size, or the name
+    /// of a method of Eidos.
+    pub fn from_model(model: impl Encoder + 'static, provenance: Provenance) -> Result<Self> {
+        let (concepts, columns, method) = (model.concept_count(), model.input_width(), model.method());
+        let wrong = |message: String, remedy: &str| Err(Error::argument(message).hint(remedy));
+        if concepts == 0 || columns == 0 {
+            return wrong(
+                format!("a model of {concepts} concepts of {columns} columns explains nothing"),
+                "give at least one of each",
+            );
+        }
+        if registry::knows(method) {
+            return wrong(format!("`{method}` is the name of a method of Eidos"), "give the model a name of its own");
+        }
+        let found = model.decoder().map(|decoder| decoder.dictionary().len());
+        if found.is_some_and(|found| concepts.checked_mul(columns) != Some(found)) {
+            let found = found.unwrap_or(0);
+            return wrong(
+                format!("the dictionary has {found} values, not {concepts} concepts of {columns} columns"),
+                "give one row for each concept",
+            );
+        }
+        Ok(Self::new(model, serde_json::Value::Null, FitReport::default(), provenance))
+    }
+
     pub(super) fn new(
-        model: Arc<dyn ConceptModel>,
+        model: impl Encoder + 'static,
         options: serde_json::Value,
         report: FitReport,
         provenance: Provenance,
     ) -> Self {
         let method = model.method().to_owned();
-        Self { model, about: Arc::new(About { version: VERSION, method, options, report, provenance }) }
+        Self {
+            model: Arc::new(model),
+            about: Arc::new(About { version: VERSION, method, options, report, provenance }),
+        }
     }
 
     /// The name of the method that found the concepts (`ica`).
@@ -84,8 +104,8 @@ impl Explainer {
     }
 
     /// How the fit ended.
-    pub fn report(&self) -> FitReport {
-        self.about.report
+    pub fn report(&self) -> &FitReport {
+        &self.about.report
     }
 
     /// The options of the fit, as JSON.
@@ -105,31 +125,63 @@ impl Explainer {
     /// [`ErrorCode::InvalidArgument`] when the lengths do not fit; [`ErrorCode::InvalidData`] naming the row and the column of
     /// a value that is not finite, or the row whose concepts are out of the range of 32-bit floats.
     pub fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
-        self.encode_rows(0, rows, out)
+        check_lengths(rows.len(), self.input_width(), out.len(), self.concept_count())?;
+        check_finite(rows, self.input_width(), 0)?;
+        self.model.encode(rows, out)?;
+        check_result(out, self.concept_count(), "concept")
     }
 
-    /// As [`Explainer::encode`], for rows that are row `first` of the whole and those after it, as errors call them.
-    pub(crate) fn encode_rows(&self, first: usize, rows: &[f32], out: &mut [f32]) -> Result<()> {
-        check_lengths(rows.len(), self.input_width(), out.len(), self.concept_count())?;
-        check_finite(rows, self.input_width(), first)?;
-        self.model.encode(rows, out)?;
-        check_result(out, self.concept_count(), first, "concept")
+    /// The codes of rows as values, sparse where the method is: `rows` is (n, input width), row-major.
+    ///
+    /// # Errors
+    /// As [`Explainer::encode`], and [`ErrorCode::InvalidArgument`] for a caller's model that gives codes of other rows or
+    /// concepts.
+    pub fn codes(&self, rows: &[f32]) -> Result<Codes> {
+        self.codes_of_rows(0, rows)
+    }
+
+    /// As [`Explainer::codes`], for rows that are row `first` of the whole and those after it, as errors call them.
+    pub(crate) fn codes_of_rows(&self, first: usize, rows: &[f32]) -> Result<Codes> {
+        let (width, concepts) = (self.input_width(), self.concept_count());
+        let count = rows.len() / width;
+        check_lengths(rows.len(), width, count * concepts, concepts)?;
+        check_finite(rows, width, first)?;
+        let codes = self.model.codes(rows)?;
+        let found = (codes.row_count(), codes.concept_count());
+        if found != (count, concepts) {
+            let message =
+                format!("the model gave codes of {found:?} rows and concepts instead of {:?}", (count, concepts));
+            return Err(Error::argument(message).hint("give a code for each row and concept"));
+        }
+        let broken = |(row, codes): (usize, RowCodes<'_>)| {
+            codes.first_not_finite().map(|(concept, value)| (row, concept, value))
+        };
+        if let Some((row, concept, value)) = (first..).zip(codes.rows()).find_map(broken) {
+            return Err(too_large(row, "concept", concept, value));
+        }
+        Ok(codes)
     }
 
     /// Decodes concepts into rows: `codes` is (n, concepts), `out` becomes (n, input width), both row-major.
     ///
     /// # Errors
-    /// As [`Explainer::encode`].
+    /// As [`Explainer::encode`], and [`ErrorCode::Unsupported`] where the method has no way back from concepts to rows.
     pub fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()> {
         check_lengths(codes.len(), self.concept_count(), out.len(), self.input_width())?;
+        let Some(decoder) = self.model.decoder() else {
+            let method = self.method();
+            return Err(Error::new(ErrorCode::Unsupported, format!("the method `{method}` does not decode concepts"))
+                .hint("use a method that has a dictionary"));
+        };
         check_finite(codes, self.concept_count(), 0)?;
-        self.model.decode(codes, out)?;
-        check_result(out, self.input_width(), 0, "column")
+        decoder.decode(codes, out)?;
+        check_result(out, self.input_width(), "column")
     }
 
-    /// The dictionary, (concepts, input width), row-major: what one unit of each concept adds to a row.
+    /// The dictionary, (concepts, input width), row-major: what one unit of each concept adds to a row. Empty where the method
+    /// has no way back from concepts to rows.
     pub fn dictionary(&self) -> &[f32] {
-        self.model.dictionary()
+        self.model.decoder().map_or(&[], |decoder| decoder.dictionary())
     }
 
     /// Writes the explainer to one safetensors file, whole or not at all.
@@ -138,27 +190,7 @@ impl Explainer {
     /// [`ErrorCode::Io`] when the system refuses; [`ErrorCode::InvalidData`] for a model with numbers that could not be opened
     /// again, as a method of one's own may give.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let broken = |error: &dyn std::fmt::Display| Error::internal(format!("cannot describe the explainer: {error}"));
-        let about = serde_json::to_string(&*self.about).map_err(|error| broken(&error))?;
-        // One entry only: a map has no order, and the same explainer must be the same bytes.
-        let metadata = HashMap::from([(FORMAT.to_owned(), about)]);
-        let tensors = self.model.tensors();
-        if let Some(tensor) = tensors.iter().find(|tensor| !tensor.is_finite()) {
-            let message = format!("the tensor `{}` of the explainer holds values that are not finite", tensor.name);
-            return Err(Error::new(ErrorCode::InvalidData, message)
-                .hint("fit the concepts again, on rows that are neither tiny nor huge"));
-        }
-        if !self.report().last_change.is_finite() {
-            return Err(Error::new(ErrorCode::InvalidData, "the last change of the fit is not a finite number")
-                .hint("fit the concepts again, with at least one iteration"));
-        }
-        let views = tensors
-            .iter()
-            .map(|tensor| Ok((tensor.name, TensorView::new(tensor.dtype, tensor.shape.clone(), tensor.bytes)?)))
-            .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
-            .map_err(|error| broken(&error))?;
-        let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| broken(&error))?;
-        write_atomically(path, |writer| writer.write_all(&bytes))
+        file::write(path, &self.about, &self.model.tensors())
     }
 
     /// Opens what [`Explainer::save`] wrote.
@@ -167,32 +199,8 @@ impl Explainer {
     /// [`ErrorCode::NotFound`]; [`ErrorCode::InvalidFile`] when the file is truncated, damaged or something else;
     /// [`ErrorCode::Unsupported`] when a newer version of Eidos wrote it.
     pub fn open(path: &Path) -> Result<Self> {
-        let bytes = read_limited(path, FILE_LIMIT)?;
-        Self::from_bytes(&bytes)
-            .map_err(|error| error.within(format!("`{}`", path.display())).detail("path", path.display()))
-    }
-
-    fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let whole = |what: String| invalid(format!("the file {what}"));
-        let (_, header) = safetensors_file::header(bytes).map_err(whole)?;
-        let metadata = header.metadata().clone().unwrap_or_default();
-        let Some(about) = metadata.get(FORMAT) else {
-            return Err(invalid("a safetensors file, but not an explainer".to_owned()));
-        };
-        let version = serde_json::from_str::<serde_json::Value>(about).ok().and_then(|about| about["version"].as_u64());
-        if version.is_some_and(|version| version > u64::from(VERSION)) {
-            let message =
-                format!("an explainer of version {}; this Eidos reads version {VERSION}", version.unwrap_or(0));
-            return Err(Error::new(ErrorCode::Unsupported, message).hint("update Eidos"));
-        }
-        let about: About =
-            serde_json::from_str(about).map_err(|error| invalid(format!("its description cannot be read: {error}")))?;
-        let Some((_, read)) = METHODS.iter().find(|(method, _)| *method == about.method) else {
-            let message = format!("an explainer of the method `{}`, which this Eidos does not know", about.method);
-            return Err(Error::new(ErrorCode::Unsupported, message).hint("update Eidos"));
-        };
-        let tensors = Tensors(safetensors_file::open(bytes).map_err(whole)?);
-        Ok(Self { model: read(&tensors)?, about: Arc::new(about) })
+        let (model, about) = file::read(path)?;
+        Ok(Self { model, about: Arc::new(about) })
     }
 }
 
@@ -208,80 +216,15 @@ fn check_lengths(from: usize, from_width: usize, to: usize, to_width: usize) -> 
 }
 
 /// Refuses what finite numbers have become, where they became too large.
-fn check_result(rows: &[f32], columns: usize, first: usize, kind: &str) -> Result<()> {
+fn check_result(rows: &[f32], columns: usize, kind: &str) -> Result<()> {
     let Some(place) = first_not_finite(rows) else { return Ok(()) };
-    let (row, column) = (first + place / columns, place % columns);
-    Err(Error::new(ErrorCode::InvalidData, format!("row {row} gives {kind} {column} the value {}", rows[place]))
+    let (row, column) = (place / columns, place % columns);
+    Err(too_large(row, kind, column, rows[place]))
+}
+
+fn too_large(row: usize, kind: &str, column: usize, value: f32) -> Error {
+    Error::new(ErrorCode::InvalidData, format!("row {row} gives {kind} {column} the value {value}"))
         .hint("look for values in that row that are too large")
         .detail("row", row)
-        .detail(kind, column))
-}
-
-fn invalid(what: String) -> Error {
-    Error::new(ErrorCode::InvalidFile, what).hint("restore the file, or fit the concepts again")
-}
-
-/// A tensor of a concept model, to be written.
-#[derive(Debug)]
-pub struct NamedTensor<'a> {
-    /// Its name in the file.
-    pub name: &'a str,
-    /// The type of its values.
-    pub dtype: Dtype,
-    /// Its sizes.
-    pub shape: Vec<usize>,
-    /// Its values, row-major and little-endian.
-    pub bytes: &'a [u8],
-}
-
-impl NamedTensor<'_> {
-    /// Whether every value is a finite number; types other than f32 and f64 are not looked at.
-    fn is_finite(&self) -> bool {
-        match self.dtype {
-            Dtype::F32 => self.bytes.as_chunks::<4>().0.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite()),
-            Dtype::F64 => self.bytes.as_chunks::<8>().0.iter().all(|&bytes| f64::from_le_bytes(bytes).is_finite()),
-            _ => true,
-        }
-    }
-}
-
-/// The tensors of an explainer's file.
-pub(super) struct Tensors<'a>(SafeTensors<'a>);
-
-impl Tensors<'_> {
-    /// The shape of a matrix.
-    pub(super) fn matrix_shape(&self, name: &str) -> Result<[usize; 2]> {
-        let tensor = self.0.tensor(name).map_err(|_| invalid(format!("it has no tensor `{name}`")))?;
-        match *tensor.shape() {
-            [rows, columns] if rows > 0 && columns > 0 => Ok([rows, columns]),
-            ref shape => Err(invalid(format!("its tensor `{name}` has the shape {shape:?}"))),
-        }
-    }
-
-    /// The values of a tensor of f32, which must have this shape and be finite.
-    pub(super) fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let bytes = self.bytes(name, Dtype::F32, shape)?;
-        let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-        if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite(name)) }
-    }
-
-    /// The values of a tensor of f64, which must have this shape and be finite.
-    pub(super) fn f64(&self, name: &str, shape: &[usize]) -> Result<Vec<f64>> {
-        let bytes = self.bytes(name, Dtype::F64, shape)?;
-        let values: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
-        if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite(name)) }
-    }
-
-    fn bytes(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&[u8]> {
-        let tensor = self.0.tensor(name).map_err(|_| invalid(format!("it has no tensor `{name}`")))?;
-        if tensor.dtype() != dtype || tensor.shape() != shape {
-            let (found, sizes) = (tensor.dtype(), tensor.shape());
-            return Err(invalid(format!("its tensor `{name}` is {found:?} {sizes:?} instead of {dtype:?} {shape:?}")));
-        }
-        Ok(tensor.data())
-    }
-}
-
-fn not_finite(name: &str) -> Error {
-    invalid(format!("its tensor `{name}` holds values that are not finite"))
+        .detail(kind, column)
 }

@@ -13,10 +13,9 @@ use super::status::eidos_status;
 use super::strings::{
     array, array_mut, borrow_string, check_out, product, share_handle, text, texts, write_handle, write_len, write_out,
 };
-use crate::activations::{Activations, Provenance, check_unit_count};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::Rows;
 use crate::memory::copied;
+use crate::rows::{Activations, Provenance, Rows, check_unit_count};
 use crate::text::StringTable;
 
 /// A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of

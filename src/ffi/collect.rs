@@ -13,9 +13,10 @@ use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
 use super::strings::{array_mut, choice, optional_text, texts};
-use crate::activations::{Activations, CollectOptions};
+use crate::collect::CollectOptions;
 use crate::error::{Error, Result};
 use crate::model::SplitModel;
+use crate::rows::Activations;
 use crate::text::{Aggregation, Granularity, WordRule};
 
 /// Each token that is not a special one.

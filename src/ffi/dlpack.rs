@@ -6,9 +6,8 @@ use std::ffi::c_void;
 use std::ptr;
 
 use super::strings::{check_array, product};
-use crate::activations::{Activations, ForeignRows};
 use crate::error::{Error, Result};
-use crate::linalg::Rows;
+use crate::rows::{Activations, ForeignRows, Rows};
 
 /// `DLManagedTensorVersioned` of `dlpack.h`.
 #[derive(Debug)]

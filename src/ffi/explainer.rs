@@ -10,9 +10,9 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::status::eidos_status;
 use super::strings::{
-    array, array_mut, borrow_string, check_out, product, share_handle, text, write_handle, write_len, write_out,
+    array, array_mut, borrow_string, check_out, product, share_handle, text, write_handle, write_len,
 };
-use crate::concepts::Explainer;
+use crate::concepts::{Dictionary, Explainer};
 use crate::error::{Error, Result};
 use crate::text::StringTable;
 
@@ -23,7 +23,8 @@ pub struct eidos_explainer {
     _opaque: [u8; 0],
 }
 
-/// An explainer with its strings as C borrows them: the model, the split point, the method, the options.
+/// An explainer with its strings as C borrows them: the model, the split point, the method, the options, and the names of the
+/// measures.
 pub struct ExplainerValue {
     pub(super) explainer: Explainer,
     strings: StringTable,
@@ -34,24 +35,15 @@ impl From<Explainer> for ExplainerValue {
         let mut strings = origin(explainer.provenance());
         strings.push(explainer.method());
         strings.push(&explainer.options().to_string());
+        explainer.report().measures.iter().for_each(|measure| strings.push(&measure.name));
         Self { explainer, strings }
     }
 }
 
 handle!(eidos_explainer, ExplainerValue, 5);
 
-/// How a fit ended.
-#[derive(Debug, Clone, Copy)]
-#[allow(non_camel_case_types)]
-#[repr(C)]
-pub struct eidos_fit_report {
-    /// 1 when the iterations ended because nothing changed any more, 0 when they ran out.
-    pub converged: u32,
-    /// How many iterations it took; the most that any component took when they were found one after the other.
-    pub iterations: u32,
-    /// The change of the last iteration, in the unit of the tolerance.
-    pub last_change: f64,
-}
+/// Where the names of the measures begin among the strings.
+const FIRST_MEASURE: usize = 4;
 
 /// How many concepts there are.
 ///
@@ -119,28 +111,76 @@ pub unsafe extern "C" fn eidos_explainer_options(explainer: *const eidos_explain
     unsafe { string(explainer, 3, len) }
 }
 
-/// How the fit ended.
+/// Whether the fit ended because nothing changed any more: 0 where the iterations ran out before, 1 for a method that does not
+/// iterate.
 ///
 /// # Safety
-/// `explainer` is a live handle; `out` can be written.
+/// `explainer` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_fit_report(
-    explainer: *const eidos_explainer,
-    out: *mut eidos_fit_report,
-    err: *mut *mut eidos_error,
-) -> eidos_status {
+pub unsafe extern "C" fn eidos_explainer_converged(explainer: *const eidos_explainer) -> i32 {
+    get(0, || {
+        // SAFETY: promised by the caller.
+        let explainer = &unsafe { eidos_explainer::borrow(explainer) }?.explainer;
+        Ok(i32::from(explainer.report().converged.unwrap_or(true)))
+    })
+}
+
+/// How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that does
+/// not iterate.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_step_count(explainer: *const eidos_explainer) -> usize {
     // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let report = eidos_explainer::borrow(explainer)?.explainer.report();
-            let report = eidos_fit_report {
-                converged: u32::from(report.converged),
-                iterations: report.iterations as u32,
-                last_change: report.last_change,
-            };
-            write_out(out, report, "out")
-        })
-    }
+    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.report().steps))
+}
+
+/// How many measures the fit has taken: `last_change` of ICA, for one.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_measure_count(explainer: *const eidos_explainer) -> usize {
+    // SAFETY: promised by the caller.
+    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.report().measures.len()))
+}
+
+/// The name of a measure of the fit; NULL beyond the last one. Borrowed from the explainer; `len` may be NULL.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_measure_name(
+    explainer: *const eidos_explainer,
+    index: usize,
+    len: *mut usize,
+) -> *const c_char {
+    // SAFETY: promised by the caller.
+    unsafe { string(explainer, FIRST_MEASURE.saturating_add(index), len) }
+}
+
+/// The numbers of a measure of the fit: one, or one for each concept; NULL beyond the last measure. Borrowed from the
+/// explainer; `len`, where not NULL, receives how many there are.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_measure_values(
+    explainer: *const eidos_explainer,
+    index: usize,
+    len: *mut usize,
+) -> *const f64 {
+    get(ptr::null(), || {
+        // SAFETY: promised by the caller.
+        unsafe {
+            write_len(len, 0);
+            let measures = &eidos_explainer::borrow(explainer)?.explainer.report().measures;
+            let values = measures.get(index).map(|measure| measure.values.as_slice()).unwrap_or_default();
+            write_len(len, values.len());
+            Ok(if values.is_empty() { ptr::null() } else { values.as_ptr() })
+        }
+    })
 }
 
 /// Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
@@ -218,6 +258,52 @@ pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: *const eidos_expl
             Ok(dictionary.as_ptr())
         }
     })
+}
+
+/// An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+/// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
+/// `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
+/// values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
+/// are copied. `err` may be NULL.
+///
+/// # Safety
+/// The arrays have that many values, or are NULL where they may be; `out` can be written.
+#[unsafe(no_mangle)]
+#[allow(clippy::too_many_arguments, reason = "C has no default arguments")]
+pub unsafe extern "C" fn eidos_explainer_from_dictionary(
+    dictionary: *const f32,
+    encoder: *const f32,
+    bias: *const f32,
+    offset: *const f32,
+    concept_count: usize,
+    input_width: usize,
+    rectified: u32,
+    out: *mut *mut eidos_explainer,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let count = product(concept_count, input_width)?;
+            let optional = |values: *const f32, count: usize, name: &str| {
+                if values.is_null() { Ok(Vec::new()) } else { array(values, count, name).map(<[f32]>::to_vec) }
+            };
+            let encoder = if encoder.is_null() { dictionary } else { encoder };
+            let parts = Dictionary {
+                bias: optional(bias, concept_count, "bias")?,
+                offset: optional(offset, input_width, "offset")?,
+                rectified: rectified != 0,
+                ..Dictionary::new(
+                    array(dictionary, count, "dictionary")?.to_vec(),
+                    array(encoder, count, "encoder")?.to_vec(),
+                    input_width,
+                )
+            };
+            write_handle(out, parts.explainer()?.into());
+            Ok(())
+        })
+    }
 }
 
 /// Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A

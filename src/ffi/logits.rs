@@ -12,8 +12,8 @@ use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
 use super::strings::{array, borrow_string, check_out, product, text, texts, write_handle, write_len};
-use crate::activations::LogitsOptions;
-use crate::linalg::RowSlice;
+use crate::collect::LogitsOptions;
+use crate::rows::RowSlice;
 use crate::text::StringTable;
 
 /// How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.

@@ -1,17 +1,18 @@
 //! How strongly rows excite concepts.
 
-use crate::activations::Activations;
-use crate::concepts::Explainer;
+use crate::concepts::{Explainer, RowCodes};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Rows, TILE_ROWS, in_order};
-use crate::memory::filled;
+use crate::rows::{Activations, Rows, TILE_ROWS, Tile, for_each_tile};
 
 /// The memory that the columns of one group of concepts may take, in bytes.
 const GROUP_BYTES: usize = 1 << 30;
 
-/// Encodes all rows on `threads` threads (0: one per core), and hands each row and its activations of all concepts to
-/// `absorb` on this thread, in order.
+/// The memory that the dense codes of one tile of rows may take, in bytes.
+const TILE_BYTES: usize = 8 << 20;
+
+/// Encodes all rows on `threads` threads (0: one per core), and hands each row and its codes to `absorb` on this thread, in
+/// order.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidData`] naming the first row with a concept that is not finite; [`ErrorCode::Cancelled`]; those of
@@ -21,30 +22,17 @@ pub(super) fn for_each_code(
     activations: &Activations,
     threads: usize,
     control: &Control,
-    mut absorb: impl FnMut(usize, &[f32]),
+    mut absorb: impl FnMut(usize, RowCodes<'_>),
 ) -> Result<()> {
-    let (row_count, concept_count) = (Rows::row_count(activations), explainer.concept_count());
-    control.begin(Stage::Interpret, row_count as u64)?;
-    let encode = |tile: usize, scratch: &mut Vec<f32>| {
-        let first = tile * TILE_ROWS;
-        let count = TILE_ROWS.min(row_count - first);
-        let no_memory = || {
-            Error::new(
-                ErrorCode::OutOfMemory,
-                format!("there is no memory for {count} rows of {concept_count} concepts"),
-            )
-            .hint("free some memory, or ask for fewer threads")
-        };
-        let length = count.checked_mul(concept_count).ok_or_else(no_memory)?;
-        let mut codes = filled(0.0, length).ok_or_else(no_memory)?;
-        explainer.encode_rows(first, activations.tile(first, count, scratch)?, &mut codes)?;
-        Ok(codes)
-    };
-    in_order(row_count.div_ceil(TILE_ROWS), threads, control, encode, |tile, codes: Vec<f32>| {
-        for (row, code) in (tile * TILE_ROWS..).zip(codes.chunks_exact(concept_count)) {
-            absorb(row, code);
+    control.begin(Stage::Interpret, Rows::row_count(activations) as u64)?;
+    // The codes of a row do not depend on the other rows of its tile.
+    let height = (TILE_BYTES / (explainer.concept_count() * size_of::<f32>())).clamp(1, TILE_ROWS);
+    let encode = |tile: Tile<'_>, (): &mut ()| explainer.codes_of_rows(tile.first, tile.values);
+    for_each_tile(activations, height, threads, control, encode, |range, codes| {
+        for (row, codes) in range.clone().zip(codes.rows()) {
+            absorb(row, codes);
         }
-        control.advance((codes.len() / concept_count) as u64)
+        control.advance(range.len() as u64)
     })
 }
 
@@ -74,7 +62,7 @@ pub(super) fn columns(
         columns.push(column);
     }
     for_each_code(explainer, activations, 0, control, |_, code| {
-        columns.iter_mut().zip(concepts).for_each(|(column, &concept)| column.push(code[concept]));
+        columns.iter_mut().zip(concepts).for_each(|(column, &concept)| column.push(code.get(concept)));
     })?;
     Ok(columns)
 }

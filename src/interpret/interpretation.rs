@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::label::{Label, Labelling};
-use crate::activations::Provenance;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
+use crate::rows::Provenance;
 
 const FORMAT: &str = "eidos.interpretation";
 const VERSION: u32 = 1;

@@ -21,12 +21,11 @@ use super::prompts::{
 };
 use super::sampling::Sampling;
 use super::selection::{check_width, checked_concepts};
-use crate::activations::Activations;
 use crate::chat::Chat;
 use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::Rows;
+use crate::rows::{Activations, Rows};
 
 /// About how many tokens a label takes, for estimates.
 const LABEL_TOKENS: u64 = 16;
@@ -35,7 +34,7 @@ const LABEL_TOKENS: u64 = 16;
 ///
 /// ```
 /// use eidos::chat::{Chat, ChatAnswer, ChatModel, ChatOptions, ChatRequest, Failure};
-/// use eidos::{Activations, Control, Ica, IcaOptions, LlmLabels};
+/// use eidos::{Activations, Control, Explainer, Ica, IcaOptions, LlmLabels};
 ///
 /// struct MyModel;
 /// impl ChatModel for MyModel {
@@ -47,7 +46,7 @@ const LABEL_TOKENS: u64 = 16;
 /// let rows = vec![3.0, 1.0, 1.0, 3.0, -2.0, 0.5, 0.0, -1.0];
 /// let activations = Activations::from_rows(rows, 2, Some(&["pear", "plum", "tree", "bush"]))?;
 /// let control = Control::new();
-/// let explainer = Ica::fit(&activations, &IcaOptions::new(2), &control)?;
+/// let explainer = Explainer::fit::<Ica>(&activations, &IcaOptions::new(2), &control)?;
 /// let chat = Chat::with_model(MyModel, ChatOptions::default())?;
 /// let meaning = LlmLabels::default().interpret(&explainer, &activations, &chat, &control)?;
 /// let label = meaning.concepts()[0].positive_label.as_ref();

@@ -11,6 +11,7 @@ mod passages;
 mod prompts;
 mod sampling;
 mod selection;
+mod strongest;
 mod top_inputs;
 
 pub use detection::Scoring;

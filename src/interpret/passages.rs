@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use crate::activations::Activations;
 use crate::error::{Error, Result};
+use crate::rows::Activations;
 use crate::text::{StringTable, UnitSpan, Units};
 
 /// What is before, between and after the marks is cut to so many bytes, so that one long text cannot fill a prompt.

@@ -54,11 +54,6 @@ FIELD(eidos_logits_options, batch_tokens, 8);
 FIELD(eidos_logits_options, memory_limit, 16);
 SIZE(eidos_logits_options, 24);
 
-FIELD(eidos_fit_report, converged, 0);
-FIELD(eidos_fit_report, iterations, 4);
-FIELD(eidos_fit_report, last_change, 8);
-SIZE(eidos_fit_report, 16);
-
 FIELD(eidos_ica_options, struct_size, 0);
 FIELD(eidos_ica_options, concept_count, 4);
 FIELD(eidos_ica_options, algorithm, 8);

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use eidos::linalg::Rows;
+use eidos::rows::Rows;
 use eidos::{Activations, CollectOptions, Control, ErrorCode, Explainer, Ica, IcaOptions, SplitModel, TopInputs};
 use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
@@ -312,7 +312,7 @@ fn no_changed_byte_makes_it_panic() {
     let folder = whole(12);
     let folder = folder.path();
     let rows = Activations::open(folder).unwrap();
-    let explainer = Ica::fit(&rows, &IcaOptions::new(2), &Control::new()).unwrap();
+    let explainer = Explainer::fit::<Ica>(&rows, &IcaOptions::new(2), &Control::new()).unwrap();
     use_all(folder, &explainer).unwrap();
     let (mut refused, mut used) = (0, 0);
     for name in [MANIFEST, UNITS, "rows-00000.safetensors"] {

@@ -1,7 +1,7 @@
 //! Rows that a caller brings.
 
-use eidos::linalg::Rows;
-use eidos::{Activations, Control, ErrorCode, Ica, IcaOptions};
+use eidos::rows::Rows;
+use eidos::{Activations, Control, ErrorCode, Explainer, Ica, IcaOptions};
 
 use crate::common::{assert_error, bits};
 
@@ -53,6 +53,6 @@ fn a_fit_names_the_row_that_is_not_a_number() {
     let mut values: Vec<f32> = (0..400).map(|value| ((value * 7919) % 101) as f32).collect();
     values[4 * 73 + 1] = f32::NAN;
     let rows = Activations::from_rows(values, 4, None).unwrap();
-    let fit = Ica::fit(&rows, &IcaOptions::new(2), &Control::new());
+    let fit = Explainer::fit::<Ica>(&rows, &IcaOptions::new(2), &Control::new());
     assert_error(fit, ErrorCode::InvalidData, &["row 73", "column 1"]);
 }

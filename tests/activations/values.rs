@@ -1,6 +1,6 @@
 //! Rows are the aggregated rows of the tokens that transformers computed.
 
-use eidos::linalg::Rows;
+use eidos::rows::Rows;
 use eidos::{Activations, Aggregation, CollectOptions, Granularity};
 
 use crate::common::{GoldenText, collect, golden_rows, golden_texts, tiny};

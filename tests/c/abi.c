@@ -185,8 +185,6 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_ica_fit(activations, &ica, NULL, NULL, &err));
     ica.struct_size = 0;
     CHECK_FAILS(wrong, eidos_ica_fit(activations, &ica, NULL, &no_explainer, &err));
-    CHECK_FAILS(wrong, eidos_explainer_fit_report(NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_explainer_fit_report(explainer, NULL, &err));
     CHECK_FAILS(wrong, eidos_explainer_encode(NULL, &value, 1, 1, &value, 1, &err));
     CHECK_FAILS(EIDOS_MISMATCH, eidos_explainer_encode(explainer, &value, 1, 1, &value, 1, &err));
     CHECK_FAILS(wrong, eidos_explainer_encode(explainer, NULL, 1, eidos_explainer_input_width(explainer), &value, 1, &err));
@@ -253,6 +251,7 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_activations_text(NULL, 0, NULL) && !eidos_activations_model(NULL, NULL));
     CHECK(!eidos_activations_split_point(NULL, NULL) && !eidos_explainer_dictionary(NULL, NULL));
     CHECK(eidos_explainer_concept_count(NULL) == 0 && eidos_explainer_input_width(NULL) == 0);
+    CHECK(eidos_explainer_converged(NULL) == 0 && eidos_explainer_step_count(NULL) == 0);
     CHECK(!eidos_explainer_options(NULL, &size) && size == 0);
     CHECK(!eidos_explainer_method(NULL, NULL) && !eidos_explainer_model(NULL, NULL));
     CHECK(!eidos_explainer_split_point(NULL, NULL) && eidos_interpretation_concept_count(NULL) == 0);
@@ -465,6 +464,7 @@ static void a_handle_of_another_type_is_an_error(void)
     CHECK(eidos_activations_row_count(not_activations) == 0 && eidos_activations_row_count(no_handle) == 0);
     eidos_activations_free((eidos_activations *)(void *)explainer); /* leaves it alone */
     CHECK(eidos_explainer_concept_count(explainer) == CONCEPTS);
+    CHECK(eidos_explainer_step_count(explainer) > 0 && eidos_explainer_converged(explainer) <= 1);
 }
 
 /* Of a freed handle nothing is read, whatever has its place since: the call says so. */
@@ -1091,6 +1091,79 @@ static void texts_are_read_from_files(const char *folder)
     eidos_texts_free(NULL);
 }
 
+/* Adds nothing: this process is the only one. */
+static eidos_status alone(double *values, size_t count, void *user_data)
+{
+    CHECK(values != NULL && count > 0);
+    ++*(int *)user_data;
+    return EIDOS_OK;
+}
+
+static eidos_status broken(double *values, size_t count, void *user_data)
+{
+    (void)values, (void)count, (void)user_data;
+    return EIDOS_NETWORK;
+}
+
+static void sums_go_through_the_function_of_the_caller(void)
+{
+    float rows[40];
+    for (int i = 0; i < 40; ++i) rows[i] = (float)((i * i * 7) % 23) - (float)(i % 5);
+    eidos_error *err = NULL;
+    eidos_activations *activations = NULL, *spread = NULL, *none = NULL;
+    CHECK(eidos_activations_from_rows(rows, 10, 4, NULL, 0, &activations, &err) == EIDOS_OK);
+    int calls = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_spread(activations, NULL, NULL, &none, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_spread(NULL, alone, &calls, &none, &err));
+    CHECK(eidos_activations_spread(activations, alone, &calls, &spread, &err) == EIDOS_OK);
+    eidos_ica_options ica;
+    CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
+    ica.concept_count = 2;
+    ica.max_iterations = 5;
+    eidos_explainer *one = NULL, *other = NULL, *failed = NULL;
+    CHECK(eidos_ica_fit(activations, &ica, NULL, &one, &err) == EIDOS_OK && calls == 0);
+    CHECK(eidos_ica_fit(spread, &ica, NULL, &other, &err) == EIDOS_OK && calls > 2);
+    size_t length = 0;
+    const float *left = eidos_explainer_dictionary(one, &length), *right = eidos_explainer_dictionary(other, NULL);
+    CHECK(length == 8 && memcmp(left, right, length * sizeof *left) == 0);
+    CHECK(eidos_explainer_measure_count(one) == 1 && eidos_explainer_measure_count(NULL) == 0);
+    CHECK(strcmp(eidos_explainer_measure_name(one, 0, NULL), "last_change") == 0);
+    const double *change = eidos_explainer_measure_values(one, 0, &length);
+    CHECK(length == 1 && change[0] >= 0);
+    CHECK(eidos_explainer_measure_name(one, 1, &length) == NULL && length == 0);
+    CHECK(eidos_explainer_measure_values(one, 1, &length) == NULL && length == 0);
+    eidos_activations_free(spread);
+    CHECK(eidos_activations_spread(activations, broken, NULL, &spread, &err) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_NETWORK, eidos_ica_fit(spread, &ica, NULL, &failed, &err));
+    eidos_activations_free(spread);
+    eidos_activations_free(activations);
+    eidos_explainer_free(one);
+    eidos_explainer_free(other);
+}
+
+static void a_dictionary_of_the_caller_explains(void)
+{
+    const float dictionary[] = {1, 0, 0, 2, 1, 1}, encoder[] = {1, 0, 0, 0.5f, 1, 1};
+    const float bias[] = {0, 0.5f, -1}, offset[] = {10, 20}, row[] = {9, 22};
+    eidos_error *err = NULL;
+    eidos_explainer *explainer = NULL, *none = NULL;
+    CHECK(eidos_explainer_from_dictionary(dictionary, encoder, bias, offset, 3, 2, 1, &explainer, &err) == EIDOS_OK);
+    float codes[3], back[2];
+    CHECK(eidos_explainer_encode(explainer, row, 1, 2, codes, 3, &err) == EIDOS_OK);
+    CHECK(codes[0] == 0 && codes[1] == 1.5f && codes[2] == 0);
+    CHECK(eidos_explainer_decode(explainer, codes, 1, 3, back, 2, &err) == EIDOS_OK);
+    CHECK(back[0] == 10 && back[1] == 23);
+    eidos_explainer_free(explainer);
+    CHECK(eidos_explainer_from_dictionary(dictionary, NULL, NULL, NULL, 3, 2, 0, &explainer, &err) == EIDOS_OK);
+    CHECK(eidos_explainer_encode(explainer, row, 1, 2, codes, 3, &err) == EIDOS_OK);
+    CHECK(codes[0] == 9 && codes[1] == 44 && codes[2] == 31);
+    eidos_explainer_free(explainer);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explainer_from_dictionary(NULL, NULL, NULL, NULL, 3, 2, 0, &none, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explainer_from_dictionary(dictionary, NULL, NULL, NULL, 3, 0, 0, &none, &err));
+    const float hole[] = {0, 0, NAN};
+    CHECK_FAILS(EIDOS_INVALID_DATA, eidos_explainer_from_dictionary(dictionary, NULL, hole, NULL, 3, 2, 0, &none, &err));
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -1115,6 +1188,8 @@ int main(int argc, char **argv)
     a_signal_handler_may_cancel();
     a_child_process_goes_on();
     tensors_travel_without_a_copy();
+    sums_go_through_the_function_of_the_caller();
+    a_dictionary_of_the_caller_explains();
     texts_are_read_from_files(argv[1]);
     what_is_saved_opens_the_same(argv[1]);
     a_model_of_the_caller_labels_concepts(argv[1]);

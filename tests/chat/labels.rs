@@ -121,7 +121,7 @@ fn examples_that_look_the_same_are_shown_once() {
 /// One column, whose only concept is the column itself up to its sign.
 fn one_concept(values: Vec<f32>, names: Option<&[&str]>) -> (Explainer, Activations) {
     let activations = Activations::from_rows(values, 1, names).unwrap();
-    let explainer = eidos::Ica::fit(&activations, &eidos::IcaOptions::new(1), &Control::new()).unwrap();
+    let explainer = Explainer::fit::<eidos::Ica>(&activations, &eidos::IcaOptions::new(1), &Control::new()).unwrap();
     (explainer, activations)
 }
 

@@ -44,7 +44,7 @@ mod common {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let activations = Activations::from_rows(values, columns, Some(&names)).unwrap();
         let options = IcaOptions { threads: 1, ..IcaOptions::new(CONCEPTS) };
-        (Ica::fit(&activations, &options, &Control::new()).unwrap(), activations)
+        (Explainer::fit::<Ica>(&activations, &options, &Control::new()).unwrap(), activations)
     }
 
     /// A model that is a function, and what it was asked.

@@ -23,7 +23,7 @@ fn texts() -> Vec<String> {
 }
 
 fn fitted(activations: &Activations) -> Explainer {
-    Ica::fit(activations, &IcaOptions::new(3), &Control::new()).unwrap()
+    Explainer::fit::<Ica>(activations, &IcaOptions::new(3), &Control::new()).unwrap()
 }
 
 /// The examples that a model sees of all concepts.
@@ -141,7 +141,7 @@ fn one_long_text_cannot_fill_a_prompt() {
     let long = ["word ".repeat(4000), "other words here".to_owned(), "é".repeat(5000)];
     let options = CollectOptions { granularity: Granularity::Sample, ..CollectOptions::default() };
     let activations = model().activations(&long, &options, &Control::new()).unwrap().remove(0);
-    let explainer = Ica::fit(&activations, &IcaOptions::new(1), &Control::new()).unwrap();
+    let explainer = Explainer::fit::<Ica>(&activations, &IcaOptions::new(1), &Control::new()).unwrap();
     let own = Own::new(|_: &ChatRequest| Ok("{\"label\": \"a\"}".to_owned()));
     let chat = Chat::with_model(&own, ChatOptions::default()).unwrap();
     let wanted = LlmLabels { negative_pole: true, ..LlmLabels::default() };

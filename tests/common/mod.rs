@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use candle_core::{Device, Tensor};
-use eidos::linalg::Rows;
+use eidos::rows::Rows;
 use eidos::{Activations, CollectOptions, Control, Error, ErrorCode, LoadOptions, Progress, Result, SplitModel, Stage};
 use serde_json::Value;
 use tempfile::TempDir;

@@ -1,6 +1,6 @@
 //! Logits of texts, and from the rows of a module.
 
-use eidos::linalg::RowSlice;
+use eidos::rows::RowSlice;
 use eidos::{
     Activations, CollectOptions, Control, ErrorCode, Granularity, HeadChoice, LoadOptions, LogitsOptions, SplitModel,
 };
@@ -80,7 +80,7 @@ fn rows_in_many_shards_on_disk_lead_to_the_same_logits() {
 /// Rows that stay in their owner's memory, as those of a DLPack tensor do.
 struct Lent(Vec<f32>);
 
-impl eidos::activations::ForeignRows for Lent {
+impl eidos::rows::ForeignRows for Lent {
     fn values(&self) -> &[f32] {
         &self.0
     }

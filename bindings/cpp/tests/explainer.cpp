@@ -12,10 +12,11 @@ TEST(Explainer, KnowsWhatItIs)
     EXPECT_EQ(explainer.concept_count(), 4u);
     EXPECT_EQ(explainer.input_width(), demo().activations.column_count());
     EXPECT_EQ(explainer.method(), "ica");
+    const auto report = explainer.fit_report();
+    EXPECT_GE(report.measures.at("last_change").at(0), 0);
     EXPECT_EQ(explainer.model(), "eidos:demo");
     EXPECT_EQ(explainer.split_point(), split);
-    EXPECT_GT(explainer.fit_report().iterations, 0u);
-    EXPECT_GE(explainer.fit_report().last_change, 0);
+    EXPECT_GT(report.steps, 0u);
 }
 
 TEST(Explainer, NotConvergingIsAResult)
@@ -27,8 +28,8 @@ TEST(Explainer, NotConvergingIsAResult)
     EXPECT_NE(explainer.options().find("\"max_iterations\":1,"), std::string::npos);
     const auto report = explainer.fit_report();
     EXPECT_FALSE(report.converged);
-    EXPECT_EQ(report.iterations, 1u);
-    EXPECT_GT(report.last_change, 0);
+    EXPECT_EQ(report.steps, 1u);
+    EXPECT_GT(report.measures.at("last_change").at(0), 0);
 }
 
 TEST(Explainer, EncodesAndDecodes)
@@ -100,6 +101,20 @@ TEST(Explainer, SaveAndOpen)
     EXPECT_EQ(opened.split_point(), split);
     const auto left = opened.dictionary().values(), right = demo().explainer.dictionary().values();
     EXPECT_TRUE(std::equal(left.begin(), left.end(), right.begin(), right.end()));
+}
+
+TEST(Explainer, ADictionaryOfOnesOwn)
+{
+    const std::vector<float> dictionary = {1, 0, 0, 2, 1, 1}, encoder = {1, 0, 0, 0.5f, 1, 1};
+    const std::vector<float> bias = {0, 0.5f, -1}, offset = {10, 20}, row = {9, 22};
+    const eidos::MatrixView matrix(dictionary, 2);
+    const auto own = eidos::Explainer::from_dictionary(matrix, {encoder, 2}, bias, offset, true);
+    EXPECT_EQ(own.method(), "dictionary");
+    const auto codes = own.encode({row, 2});
+    EXPECT_EQ(std::vector<float>(codes.values().begin(), codes.values().end()), (std::vector<float>{0, 1.5f, 0}));
+    const auto back = own.decode(codes);
+    EXPECT_EQ(std::vector<float>(back.values().begin(), back.values().end()), (std::vector<float>{10, 23}));
+    EXPECT_THROW(eidos::Explainer::from_dictionary(matrix, {}, row), eidos::Error);
 }
 
 } // namespace

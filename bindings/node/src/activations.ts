@@ -8,8 +8,9 @@ import type { Aggregation, Granularity, WordRule } from './generated/abi';
 import { Handle, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, sizeIn, textsForC } from './native';
 import type { Out, Pointer, Texts } from './native';
-import { wordOf, type OpenOptions } from './options';
+import type { OpenOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
+import { wordOf } from './words';
 
 /** Where a unit stands in the texts that the activations were collected from. */
 export interface UnitSpan {

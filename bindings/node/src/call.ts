@@ -5,7 +5,7 @@ import { atExit } from './exit';
 import { stages, type ProgressStruct, type Stage as AnyStage } from './generated/abi';
 import type { Resource } from './handle';
 import { handleIn, native, out, type Out, type Pointer } from './native';
-import { wordOf } from './options';
+import { wordOf } from './words';
 import { withSlot } from './pool';
 
 /**

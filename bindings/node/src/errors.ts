@@ -1,7 +1,7 @@
 /** What the library says when a call fails, as an exception. */
 import { statuses, type Status } from './generated/abi';
 import { addressIn, native, out, readText, type Out, type Pointer } from './native';
-import { wordOf } from './options';
+import { wordOf } from './words';
 
 /** Whose fault a failure is: one of the words of `Status`. */
 export type ErrorCode = Exclude<Status, 'ok'>;

@@ -1,15 +1,14 @@
 /** Explainers: fitted concepts, which encode rows and decode them back. */
 import { Activations } from './activations';
-import { floats, text, texts } from './arguments';
-import { runOnOwnThread, runOnPool, runWithControl } from './call';
+import { flag, floats, record, text, texts, whole } from './arguments';
+import { runOnOwnThread, runOnPool, runWithControl, type CallOptions } from './call';
 import { answerOption, type ChatOptions } from './chat';
 import { check } from './errors';
-import type { FitReportStruct } from './generated/abi';
 import { activationsOptions, chatOptions, icaOptions, llmLabelsOptions, topInputsOptions } from './generated/options';
 import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { Interpretation } from './interpretation';
-import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC } from './native';
-import type { Out, Pointer } from './native';
+import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn, textsForC } from './native';
+import type { NativeFunction, Out, Pointer } from './native';
 import type { IcaOptions, LlmLabelsOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
 import { OwnModelCall } from './own-model';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
@@ -17,17 +16,48 @@ import { SplitModel } from './split-model';
 
 /** How a fit ended. */
 export interface FitReport {
-  /** Whether the iterations ended because nothing changed any more; they ran out otherwise. */
+  /** False where the iterations ran out before nothing changed any more; true for a method that does not iterate. */
   readonly converged: boolean;
-  /** How many iterations it took; the most that any component took when they were found one after the other. */
-  readonly iterations: number;
-  /** The change of the last iteration, in the unit of the tolerance. */
-  readonly lastChange: number;
+  /** How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that does not iterate. */
+  readonly steps: number;
+  /** What the method measured, by name: one number, or one for each concept. */
+  readonly measures: Readonly<Record<string, readonly number[]>>;
 }
+
+/** Concepts that somebody else has found. Matrices have one row of `inputWidth` values per concept, one after the other. */
+export interface DictionaryOptions {
+  /** What one unit of each concept adds to a row. */
+  readonly dictionary: Float32Array;
+  /** How a row reads each concept. By default the dictionary itself. */
+  readonly encoder?: Float32Array | undefined;
+  /** What is added to the code of each concept. By default nothing. */
+  readonly bias?: Float32Array | undefined;
+  /** What is taken from a row before it is encoded, and added to it when it is decoded. By default nothing. */
+  readonly offset?: Float32Array | undefined;
+  /** How many columns the rows have. */
+  readonly inputWidth: number;
+  /** Codes below zero become zero (ReLU). By default they stay. */
+  readonly rectified?: boolean | undefined;
+}
+
+/** A function of C that fits a method. */
+type Fit<Struct> = NativeFunction<[Pointer, Struct, Pointer | null, Out, Out], number>;
 
 /** Concepts that were fitted on activations. It never changes: any number of calls may use it at the same time. */
 export class Explainer extends Handle {
   #dictionary: WeakRef<Float32Array> | undefined;
+
+  static async #fit<Struct>(fit: Fit<Struct>, activations: Activations, struct: Struct, options: CallOptions): Promise<Explainer> {
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const result = out();
+    return runWithControl(
+      options,
+      [rows],
+      (control, error) => callOnPool(fit, pointer, struct, control, result, error),
+      () => Explainer.#own(result),
+    );
+  }
 
   /**
    * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the activations
@@ -36,16 +66,33 @@ export class Explainer extends Handle {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitIca(activations: Activations, options: IcaOptions): Promise<Explainer> {
-    const rows = resourceOf(activations, Activations);
-    const pointer = rows.pointer('Activations');
-    const struct = icaOptions(options);
+    return Explainer.#fit(native().eidos_ica_fit, activations, icaOptions(options), options);
+  }
+
+  /**
+   * An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+   * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. The arrays are copied.
+   */
+  static fromDictionary(options: DictionaryOptions): Explainer {
+    const { dictionary, encoder, bias, offset, rectified = false } = record('options', options);
+    const width = whole('inputWidth', options.inputWidth);
+    const concepts = width === 0 ? 0 : floats('dictionary', dictionary).length / width;
+    const part = (name: string, values: Float32Array | undefined, length: number) => {
+      if (values === undefined) return null;
+      if (floats(name, values).length === length) return values;
+      throw new RangeError(`${name} must have ${length} values, not ${values.length}`);
+    };
+    const count = whole('dictionary.length / inputWidth', concepts);
+    const encoderOrNull = part('encoder', encoder, dictionary.length);
+    const [biasOrNull, offsetOrNull] = [part('bias', bias, count), part('offset', offset, width)];
+    const relu = flag('rectified', rectified);
     const result = out();
-    return runWithControl(
-      options,
-      [rows],
-      (control, error) => callOnPool(native().eidos_ica_fit, pointer, struct, control, result, error),
-      () => Explainer.#own(result),
+    check((error) =>
+      native().eidos_explainer_from_dictionary(
+        dictionary, encoderOrNull, biasOrNull, offsetOrNull, count, width, relu, result, error,
+      ),
     );
+    return Explainer.#own(result);
   }
 
   /** Opens a file that `save()` wrote. */
@@ -96,10 +143,12 @@ export class Explainer extends Handle {
   /** How the fit ended. */
   get fitReport(): FitReport {
     const pointer = this.#pointer;
-    const struct: Partial<FitReportStruct> = {};
-    check((error) => native().eidos_explainer_fit_report(pointer, struct, error));
-    const { converged, iterations, last_change } = struct as FitReportStruct;
-    return { converged: converged === 1, iterations, lastChange: last_change };
+    const measures: Record<string, number[]> = {};
+    for (let index = 0; index < native().eidos_explainer_measure_count(pointer); index++) {
+      const name = readText((length) => native().eidos_explainer_measure_name(pointer, index, length)) ?? '';
+      measures[name] = readDoubles((length) => native().eidos_explainer_measure_values(pointer, index, length));
+    }
+    return { converged: native().eidos_explainer_converged(pointer) === 1, steps: native().eidos_explainer_step_count(pointer), measures };
   }
 
   /**

@@ -10,21 +10,11 @@ export type { CallOptions, Progress, Stage } from './call';
 export type { ChatAnswer, ChatOptions, ChatRequest } from './chat';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
-export { Explainer, type FitReport } from './explainer';
+export { Explainer, type DictionaryOptions, type FitReport } from './explainer';
 export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, Network, Sampling, WordRule } from './generated/abi';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
 export type { ConceptLabel, LabelUsage } from './llm-labels';
-export type {
-  ActivationsOptions,
-  IcaOptions,
-  LlmLabelsOptions,
-  LoadOptions,
-  LogitsOptions,
-  OpenOptions,
-  TopInputsOfTextsOptions,
-  TopInputsOptions,
-  UnitOptions,
-} from './options';
+export type * from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export { SplitModel, type Module, type SplitPoint, type Token, type TokenIds } from './split-model';
 export { readTexts, type TextsOptions } from './texts';

@@ -147,6 +147,13 @@ export function readText(borrow: (length: Out) => Pointer | null): string | null
   return text === null ? null : readBytes(text, 0, sizeIn(length));
 }
 
+/** Copies doubles that the library lends. */
+export function readDoubles(borrow: (length: Out) => Pointer | null): number[] {
+  const length = out();
+  const start = borrow(length);
+  return start === null ? [] : Array.from(koffi.decode(start, 'double', sizeIn(length)) as Float64Array);
+}
+
 /** Copies `length` bytes of UTF-8, `offset` bytes behind `start`. */
 export function readBytes(start: Pointer, offset: number, length: number): string {
   return koffi.decode.string(start + BigInt(offset), length);

@@ -37,8 +37,3 @@ export interface TopInputsOfTextsOptions extends TopInputsOptions, UnitOptions {
 
 /** How concepts are labelled. */
 export interface LlmLabelsOptions extends c.LlmLabelsOptions, CallOptions {}
-
-/** The word for a number of C, or `undefined` for 0. */
-export function wordOf<T extends string>(table: Readonly<Record<T, number>>, number: number): T | undefined {
-  return (Object.keys(table) as T[]).find((word) => table[word] === number);
-}

@@ -112,7 +112,7 @@ test('closing what a call uses waits for the call', async () => {
 test('what a call uses is not collected', async () => {
   const fitting = Explainer.fitIca(ownActivations(4000, 30), { conceptCount: 30, maxIterations: 40, tolerance: 1e-300 });
   for (let round = 0; round < 5; round++) await collectGarbage();
-  assert.equal((await fitting).fitReport.iterations, 40);
+  assert.equal((await fitting).fitReport.steps, 40);
 });
 
 test('closing what waits for its turn', async () => {

@@ -4,7 +4,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
 
-import { Explainer, Interpretation } from '@eidos/eidos';
+import { Activations, Explainer, Interpretation } from '@eidos/eidos';
 
 import { assertNothingLives, heavyRows, loadDemo, ownActivations, splitPoint, temporaryFolder, texts } from './helpers.mjs';
 
@@ -27,10 +27,11 @@ test('an explainer says what it is', () => {
   assert.equal(explainer.method, 'ica');
   assert.equal(explainer.model, 'eidos:demo');
   assert.equal(explainer.splitPoint, splitPoint);
-  const { converged, iterations, lastChange } = explainer.fitReport;
+  const { converged, steps, measures } = explainer.fitReport;
   assert.equal(typeof converged, 'boolean');
-  assert.ok(iterations > 0 && iterations <= 30);
-  assert.ok(lastChange >= 0);
+  assert.ok(steps > 0 && steps <= 30);
+  assert.deepEqual(Object.keys(measures), ['last_change']);
+  assert.ok(measures.last_change.length === 1 && measures.last_change[0] >= 0);
 });
 
 test('the dictionary is one view', () => {
@@ -132,4 +133,24 @@ test('a NUL inside a text survives on its way out', async () => {
   writeFileSync(file, JSON.stringify(json));
   const opened = await Interpretation.open(file);
   assert.equal(opened.concepts[0].positive[0].text, 'a\0é😀');
+});
+
+test('a dictionary of one\'s own explains', async () => {
+  const own = Explainer.fromDictionary({
+    dictionary: Float32Array.of(1, 0, 0, 2, 1, 1),
+    encoder: Float32Array.of(1, 0, 0, 0.5, 1, 1),
+    bias: Float32Array.of(0, 0.5, -1),
+    offset: Float32Array.of(10, 20),
+    inputWidth: 2,
+    rectified: true,
+  });
+  assert.deepEqual([own.method, own.conceptCount, own.inputWidth], ['dictionary', 3, 2]);
+  const codes = await own.encode(Float32Array.of(9, 22));
+  assert.deepEqual([...codes], [0, 1.5, 0]);
+  assert.deepEqual([...(await own.decode(codes))], [10, 23]);
+  const dictionary = Float32Array.of(1, 2);
+  assert.throws(() => Explainer.fromDictionary({ dictionary, inputWidth: 3 }), RangeError);
+  assert.throws(() => Explainer.fromDictionary({ dictionary, inputWidth: 2, bias: dictionary }), RangeError);
+  assert.throws(() => Explainer.fromDictionary({ dictionary, inputWidth: 0 }), { code: 'invalid_argument' });
+  own.close();
 });

@@ -4,18 +4,28 @@ use faer::{Mat, MatRef};
 
 use super::options::IcaOptions;
 use super::whitening::WhiteRows;
-use crate::concepts::FitReport;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Block, BlockMut, block_transposed_times, decorrelate, in_order, times_transposed};
+use crate::linalg::{Block, BlockMut, block_transposed_times, decorrelate, times_transposed};
+use crate::rows::{Tile, add_across, for_each_tile};
 
 const TILE: usize = FixedPoint::TILE;
 
 /// The iteration over one set of rows.
 pub(super) struct FixedPoint<'a> {
-    rows: &'a WhiteRows,
+    rows: &'a WhiteRows<'a>,
     options: &'a IcaOptions,
     control: &'a Control,
+}
+
+/// How the iterations ended.
+pub(super) struct Ending {
+    /// Whether nothing changed any more.
+    pub(super) converged: bool,
+    /// How many there were; the most of any component where they are found one after the other.
+    pub(super) iterations: usize,
+    /// The change of the last one: 1 minus the cosine by which a component turned.
+    pub(super) last_change: f64,
 }
 
 /// What one pass over the rows gives for a set of directions.
@@ -32,15 +42,15 @@ impl FixedPoint<'_> {
 }
 
 impl<'a> FixedPoint<'a> {
-    pub(super) fn new(rows: &'a WhiteRows, options: &'a IcaOptions, control: &'a Control) -> Self {
+    pub(super) fn new(rows: &'a WhiteRows<'a>, options: &'a IcaOptions, control: &'a Control) -> Self {
         Self { rows, options, control }
     }
 
     /// All components at once.
-    pub(super) fn parallel(&self, start: &Mat<f64>) -> Result<(Mat<f64>, FitReport)> {
+    pub(super) fn parallel(&self, start: &Mat<f64>) -> Result<(Mat<f64>, Ending)> {
         let count = start.nrows();
         let mut unmixing = decorrelate(start.as_ref())?;
-        let mut report = FitReport { converged: false, iterations: 0, last_change: f64::INFINITY };
+        let mut report = Ending { converged: false, iterations: 0, last_change: f64::INFINITY };
         while !report.converged && report.iterations < self.options.max_iterations {
             let found = self.expectations(unmixing.as_ref())?;
             let step = Mat::from_fn(count, count, |row, column| {
@@ -63,10 +73,10 @@ impl<'a> FixedPoint<'a> {
     }
 
     /// One component after the other.
-    pub(super) fn deflation(&self, start: &Mat<f64>) -> Result<(Mat<f64>, FitReport)> {
+    pub(super) fn deflation(&self, start: &Mat<f64>) -> Result<(Mat<f64>, Ending)> {
         let count = start.nrows();
         let mut unmixing: Mat<f64> = Mat::zeros(count, count);
-        let mut report = FitReport { converged: true, iterations: 0, last_change: 0.0 };
+        let mut report = Ending { converged: true, iterations: 0, last_change: 0.0 };
         for component in 0..count {
             self.control.begin(crate::control::Stage::Fit, self.options.max_iterations as u64)?;
             let mut direction: Vec<f64> = (0..count).map(|column| start[(component, column)]).collect();
@@ -97,76 +107,62 @@ impl<'a> FixedPoint<'a> {
 
     /// For each component, 1 or -1: the sign that makes the third moment of its activations positive.
     pub(super) fn heavy_tails(&self, unmixing: &Mat<f64>) -> Result<Vec<f64>> {
-        let mut moments = vec![0.0; unmixing.nrows()];
         let weights = to_f32(unmixing.as_ref());
-        let work = |tile: usize, projections: &mut Vec<f32>| {
-            self.project(tile, &weights, projections)?;
-            let mut moments = vec![0.0; weights.len() / self.rows.width];
+        let mut moments = vec![0.0; unmixing.nrows()];
+        self.sum(&mut moments, |tile, projections: &mut Vec<f32>| {
+            project(tile, &weights, unmixing.ncols(), projections)?;
+            let mut moments = vec![0.0; unmixing.nrows()];
             for row in projections.chunks_exact(moments.len()) {
                 for (moment, &x) in moments.iter_mut().zip(row) {
                     *moment += f64::from(x) * f64::from(x) * f64::from(x);
                 }
             }
-            Ok(moments)
-        };
-        in_order(self.tiles(), self.options.threads, self.control, work, |_, part| {
-            moments.iter_mut().zip(part).for_each(|(moment, part)| *moment += part);
-            Ok(())
+            Ok((Vec::new(), moments))
         })?;
         Ok(moments.into_iter().map(|moment| if moment < 0.0 { -1.0 } else { 1.0 }).collect())
     }
 
-    fn tiles(&self) -> usize {
-        self.rows.count().div_ceil(TILE)
-    }
-
-    fn tile(&self, tile: usize) -> &[f32] {
-        let begin = tile * TILE * self.rows.width;
-        &self.rows.values[begin..self.rows.values.len().min(begin + TILE * self.rows.width)]
-    }
-
-    /// The projections of a tile of rows on the directions `weights`, (directions, width).
-    fn project(&self, tile: usize, weights: &[f32], projections: &mut Vec<f32>) -> Result<()> {
-        let rows = self.tile(tile);
-        projections.clear();
-        projections.resize(rows.len() / self.rows.width * (weights.len() / self.rows.width), 0.0);
-        times_transposed(projections, rows, weights, self.rows.width)
+    /// Sums over all rows: `map` makes the sums of a tile, those that were made in f32 and those that were made in f64.
+    fn sum(
+        &self,
+        sums: &mut [f64],
+        map: impl Fn(Tile<'_>, &mut Vec<f32>) -> Result<(Vec<f32>, Vec<f64>)> + Sync,
+    ) -> Result<()> {
+        for_each_tile(self.rows, TILE, self.options.threads, self.control, map, |_, (single, double)| {
+            let parts = single.into_iter().map(f64::from).chain(double);
+            sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
+            Ok(())
+        })?;
+        add_across(self.rows, sums)
     }
 
     fn expectations(&self, directions: MatRef<'_, f64>) -> Result<Expectations> {
-        let (count, width) = (directions.nrows(), self.rows.width);
+        let (count, width) = (directions.nrows(), directions.ncols());
         let weights = to_f32(directions);
-        let work = |tile: usize, projections: &mut Vec<f32>| {
-            self.project(tile, &weights, projections)?;
+        let mut sums = vec![0.0; count * width + count];
+        self.sum(&mut sums, |tile, projections| {
+            project(tile, &weights, width, projections)?;
             let mut curvature = vec![0.0; count];
             self.options.contrast.derivatives(projections, &mut curvature);
-            let rows = self.tile(tile);
+            let rows = tile.values.len() / width;
             let mut gradient = vec![0.0_f32; count * width];
-            let derivatives = Block::whole(projections, rows.len() / width, count);
-            let rows = Block::whole(rows, rows.len() / width, width);
+            let derivatives = Block::whole(projections, rows, count);
+            let rows = Block::whole(tile.values, rows, width);
             block_transposed_times(BlockMut::whole(&mut gradient, count, width), derivatives, rows)?;
             Ok((gradient, curvature))
-        };
-        let mut gradient = Mat::zeros(count, width);
-        let mut curvature = vec![0.0; count];
-        in_order(
-            self.tiles(),
-            self.options.threads,
-            self.control,
-            work,
-            |_, (part, curvatures): (Vec<f32>, Vec<f64>)| {
-                for (index, value) in part.into_iter().enumerate() {
-                    gradient[(index / width, index % width)] += f64::from(value);
-                }
-                curvature.iter_mut().zip(curvatures).for_each(|(sum, part)| *sum += part);
-                Ok(())
-            },
-        )?;
-        let rows = self.rows.count() as f64;
-        (0..count).for_each(|row| (0..width).for_each(|column| gradient[(row, column)] /= rows));
-        curvature.iter_mut().for_each(|sum| *sum /= rows);
-        Ok(Expectations { gradient, curvature })
+        })?;
+        let rows = self.rows.total as f64;
+        sums.iter_mut().for_each(|sum| *sum /= rows);
+        let gradient = Mat::from_fn(count, width, |row, column| sums[row * width + column]);
+        Ok(Expectations { gradient, curvature: sums.split_off(count * width) })
     }
+}
+
+/// The projections of a tile of rows of that width on the directions `weights`, (directions, width).
+fn project(tile: Tile<'_>, weights: &[f32], width: usize, projections: &mut Vec<f32>) -> Result<()> {
+    projections.clear();
+    projections.resize(tile.values.len() / width * (weights.len() / width), 0.0);
+    times_transposed(projections, tile.values, weights, width)
 }
 
 /// How far a unit vector has turned, up to its sign: 1 minus the size of the cosine.

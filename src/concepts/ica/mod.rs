@@ -10,70 +10,58 @@
 
 mod contrast;
 mod fixed_point;
-mod model;
 mod options;
 mod whitening;
 
-use std::sync::Arc;
-
 use faer::Mat;
 
-pub(super) use model::IcaModel;
 pub use options::{Algorithm, Contrast, IcaOptions};
 
-use super::explainer::Explainer;
-use crate::activations::{Activations, Provenance};
+use super::directions::check_count;
+use super::linear::LinearModel;
+use super::{FitReport, Method};
 use crate::control::{Control, Stage};
-use crate::error::{Error, Result};
-use crate::linalg::{RandomState, Rows};
+use crate::error::Result;
+use crate::linalg::RandomState;
 use crate::memory::Claim;
+use crate::rows::Rows;
 use crate::threads::thread_count;
 use fixed_point::FixedPoint;
 use whitening::Whitening;
 
-/// Fits independent components.
+/// Finds independent components.
+///
+/// Not converging is a result, see [`crate::Explainer::report`]. The report measures `last_change`: by how much a component
+/// turned in the last step, 1 minus the cosine.
+///
+/// Memory: `rows * concepts` values of 4 bytes; `columns^2` values of 8 bytes a few times over; per thread a tile of 4096
+/// rows of 12 bytes a column.
+///
+/// Errors: [`crate::ErrorCode::InvalidArgument`] for options that cannot be; [`crate::ErrorCode::InvalidData`] naming the row
+/// and column of a value that is not finite, the rank of the rows when there are fewer directions than concepts, or how far
+/// the rows deviate where that is out of the range of 32-bit floats; [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`].
+///
+/// ```
+/// use eidos::{Activations, Control, Explainer, Ica, IcaOptions};
+/// // Two independent sources, mixed.
+/// let source = |i: i32| [((i * 7919) % 101) as f32 / 50.0 - 1.0, ((i * i) % 37) as f32 / 18.0 - 1.0];
+/// let mixed = (0..400).map(source).flat_map(|[a, b]| [a + b, a - 2.0 * b]).collect();
+/// let activations = Activations::from_rows(mixed, 2, None)?;
+/// let explainer = Explainer::fit::<Ica>(&activations, &IcaOptions::new(2), &Control::new())?;
+/// assert_eq!(explainer.report().converged, Some(true));
+/// # Ok::<(), eidos::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Ica;
 
-impl Ica {
-    /// Finds the independent components of activations.
-    ///
-    /// Not converging is a result, see [`Explainer::report`].
-    ///
-    /// Memory: `rows * concepts` values of 4 bytes; `columns^2` values of 8 bytes a few times over; per thread a tile of 4096
-    /// rows of 12 bytes a column.
-    ///
-    /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] for options that cannot be; [`crate::ErrorCode::InvalidData`] naming the row
-    /// and column of a value that is not finite, the rank of the rows when there are fewer directions than concepts, or how far
-    /// the rows deviate where that is out of the range of 32-bit floats;
-    /// [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`].
-    ///
-    /// ```
-    /// use eidos::{Activations, Control, Ica, IcaOptions};
-    /// // Two independent sources, mixed.
-    /// let source = |i: i32| [((i * 7919) % 101) as f32 / 50.0 - 1.0, ((i * i) % 37) as f32 / 18.0 - 1.0];
-    /// let mixed = (0..400).map(source).flat_map(|[a, b]| [a + b, a - 2.0 * b]).collect();
-    /// let activations = Activations::from_rows(mixed, 2, None)?;
-    /// let explainer = Ica::fit(&activations, &IcaOptions::new(2), &Control::new())?;
-    /// assert!(explainer.report().converged);
-    /// # Ok::<(), eidos::Error>(())
-    /// ```
-    pub fn fit(activations: &Activations, options: &IcaOptions, control: &Control) -> Result<Explainer> {
-        Self::fit_rows(activations, activations.provenance().clone(), options, control)
-    }
+impl Method for Ica {
+    const NAME: &'static str = "ica";
+    type Options = IcaOptions;
+    type Model = LinearModel;
 
-    /// Finds the independent components of any rows, of which `provenance` says where they come from.
-    ///
-    /// # Errors
-    /// As [`Ica::fit`].
-    pub fn fit_rows(
-        rows: &dyn Rows,
-        provenance: Provenance,
-        options: &IcaOptions,
-        control: &Control,
-    ) -> Result<Explainer> {
-        options.check(rows.row_count(), rows.column_count())?;
+    fn fit(rows: &dyn Rows, options: &IcaOptions, control: &Control) -> Result<(LinearModel, FitReport)> {
+        check_count(options.concept_count, rows)?;
+        options.check()?;
         let count = options.concept_count;
         // What an iteration takes for each thread, and the square matrices between iterations.
         let threads = thread_count(options.threads);
@@ -95,7 +83,7 @@ impl Ica {
         }
         control.begin(Stage::Fit, options.max_iterations as u64)?;
         let fixed_point = FixedPoint::new(&white, options, control);
-        let (mut unmixing, report) = match options.algorithm {
+        let (mut unmixing, ending) = match options.algorithm {
             Algorithm::Parallel => fixed_point.parallel(&start)?,
             Algorithm::Deflation => fixed_point.deflation(&start)?,
         };
@@ -105,9 +93,8 @@ impl Ica {
                 (0..count).for_each(|column| unmixing[(row, column)] *= sign);
             }
         }
-        let model = IcaModel::new(&whitening, &unmixing)?;
-        let options =
-            serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
-        Ok(Explainer::new(Arc::new(model), options, report, provenance))
+        let report = FitReport { converged: Some(ending.converged), steps: ending.iterations, ..FitReport::default() };
+        let model = LinearModel::new(Self::NAME, whitening.unmix(&unmixing)?);
+        Ok((model, report.with("last_change", [ending.last_change])))
     }
 }

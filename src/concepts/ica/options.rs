@@ -79,25 +79,9 @@ impl IcaOptions {
         }
     }
 
-    /// Looks whether the options can be fitted on a matrix of that size.
-    pub(super) fn check(&self, rows: usize, columns: usize) -> Result<()> {
+    /// Looks at what does not depend on the rows.
+    pub(super) fn check(&self) -> Result<()> {
         let wrong = |message: String, remedy: &str| Err(Error::argument(message).hint(remedy));
-        let count = self.concept_count;
-        if count == 0 {
-            return wrong("0 concepts were asked for".to_owned(), "ask for at least one concept");
-        }
-        if rows < 2 {
-            return wrong(format!("{rows} rows are too few to fit concepts"), "give at least two rows");
-        }
-        if count > rows.min(columns) {
-            return wrong(
-                format!(
-                    "{count} concepts were asked for, but {rows} rows of {columns} columns have at most {}",
-                    rows.min(columns)
-                ),
-                "ask for fewer concepts, or give more rows",
-            );
-        }
         if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {
             return wrong(
                 format!("the tolerance is {}", self.tolerance),

@@ -2,10 +2,13 @@
 
 use faer::{Mat, MatRef};
 
+use crate::concepts::directions::Directions;
+use crate::concepts::linear::{Parts, centre};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Moments, Rows, first_not_finite, in_order, symmetric_eigen, times_transposed};
+use crate::linalg::{first_not_finite, product, times_transposed};
 use crate::memory::Claim;
+use crate::rows::{Reduce, Rows, Tile, for_each_tile};
 use crate::threads::thread_count;
 
 /// How many rows are whitened at a time.
@@ -14,6 +17,8 @@ const TILE: usize = 4096;
 /// The directions of largest variance of some rows.
 #[derive(Debug)]
 pub(super) struct Whitening {
+    /// How many rows there are, in all processes together.
+    row_count: usize,
     /// The mean of each column.
     pub(super) mean: Vec<f64>,
     /// The directions as columns, (columns, concepts), orthonormal, largest variance first.
@@ -24,34 +29,42 @@ pub(super) struct Whitening {
 
 impl Whitening {
     /// # Errors
-    /// [`ErrorCode::InvalidData`] when the rows vary in fewer directions than there are concepts, and those of the moments.
+    /// Those of [`Directions::of`].
     pub(super) fn of(rows: &dyn Rows, concepts: usize, threads: usize, control: &Control) -> Result<Self> {
-        let moments = Moments::of(rows, threads, control)?;
-        let _claim = Claim::of(
-            rows.column_count().saturating_mul(rows.column_count()).saturating_mul(3 * size_of::<f64>()),
-            "the directions of the rows",
-        )?;
-        let (values, vectors) = symmetric_eigen(moments.scatter.as_ref())?;
-        let (count, columns) = (rows.row_count(), rows.column_count());
-        // Below this a direction is rounding: a constant column, a copy of another one, or more columns than rows.
-        let least = values[0].max(0.0) * count.max(columns) as f64 * f64::EPSILON;
-        let rank = values.iter().take_while(|&&value| value > least).count();
-        if rank < concepts {
-            return Err(Error::new(
-                ErrorCode::InvalidData,
-                format!("{concepts} concepts were asked for, but the {count} rows vary in {rank} directions only"),
-            )
-            .hint(format!("ask for at most {rank} concepts, or give rows that differ more"))
-            .detail("rank", rank));
-        }
-        let row_signs = first_row_signs(vectors.as_ref());
-        let directions = Mat::from_fn(columns, concepts, |row, column| vectors[(row, column)] * row_signs[column]);
-        let deviations = values[..concepts].iter().map(|value| (value / count as f64).sqrt()).collect();
-        Ok(Self { mean: moments.mean, directions, deviations })
+        let found = Directions::of(rows, concepts, threads, control)?;
+        let (count, columns) = (found.row_count, rows.column_count());
+        let row_signs = first_row_signs(found.vectors.as_ref());
+        let directions =
+            Mat::from_fn(columns, concepts, |row, column| found.vectors[(row, column)] * row_signs[column]);
+        let deviations = found.squares[..concepts].iter().map(|value| (value / count as f64).sqrt()).collect();
+        Ok(Self { row_count: count, mean: found.mean, directions, deviations })
+    }
+
+    /// The concepts of the orthogonal matrix that unmixes white rows, which have unit variance in every direction, and so have
+    /// the sources.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidData`] when f32 has no numbers for the components or for the mixing.
+    pub(super) fn unmix(self, unmixing: &Mat<f64>) -> Result<Parts> {
+        let (columns, concepts) = (self.directions.nrows(), self.deviations.len());
+        let scaled = |power: i32| {
+            let scaled = Mat::from_fn(concepts, columns, |concept, column| {
+                self.directions[(column, concept)] * self.deviations[concept].powi(power)
+            });
+            let matrix = product(unmixing.as_ref(), scaled.as_ref())?;
+            let values: Vec<f32> =
+                (0..concepts * columns).map(|index| matrix[(index / columns, index % columns)] as f32).collect();
+            match first_not_finite(&values) {
+                Some(place) => Err(out_of_range(place / columns, self.deviations[place / columns])),
+                None => Ok(values),
+            }
+        };
+        let (components, mixing) = (scaled(-1)?, scaled(1)?);
+        Ok(Parts { components, mixing, mean: self.mean, bias: Vec::new(), rectified: false })
     }
 
     /// The rows, centred and projected: (rows, concepts), row-major, every column of mean 0 and deviation 1.
-    pub(super) fn whiten(&self, rows: &dyn Rows, threads: usize, control: &Control) -> Result<WhiteRows> {
+    pub(super) fn whiten<'a>(&self, rows: &'a dyn Rows, threads: usize, control: &Control) -> Result<WhiteRows<'a>> {
         let (count, columns, concepts) = (rows.row_count(), rows.column_count(), self.deviations.len());
         let projection: Vec<f32> = (0..concepts)
             .flat_map(|concept| (0..columns).map(move |column| (concept, column)))
@@ -67,23 +80,20 @@ impl Whitening {
         let threads = thread_count(threads);
         let tile_bytes = TILE.min(count) * size_of::<f32>() * threads;
         let _claim = Claim::of(tile_bytes.saturating_mul(2 * columns + 3 * concepts), "whitened rows")?;
-        let work = |tile: usize, scratch: &mut (Vec<f32>, Vec<f32>)| -> Result<Vec<f32>> {
-            let (copy, centred) = scratch;
-            let tile_rows = TILE.min(count - tile * TILE);
-            let tile = rows.tile(tile * TILE, tile_rows, copy)?;
-            centre(tile, &self.mean, centred);
-            let mut white = vec![0.0; tile_rows * concepts];
+        let work = |tile: Tile<'_>, centred: &mut Vec<f32>| -> Result<Vec<f32>> {
+            centre(tile.values, &self.mean, centred);
+            let mut white = vec![0.0; tile.values.len() / columns * concepts];
             times_transposed(&mut white, centred, &projection, columns)?;
             match first_not_finite(&white) {
                 Some(place) => Err(out_of_range(place % concepts, self.deviations[place % concepts])),
                 None => Ok(white),
             }
         };
-        in_order(count.div_ceil(TILE), threads, control, work, |_, white| {
+        for_each_tile(rows, TILE, threads, control, work, |_, white| {
             values.extend_from_slice(&white);
             Ok(())
         })?;
-        Ok(WhiteRows { values, width: concepts })
+        Ok(WhiteRows { values, width: concepts, total: self.row_count, reduce: rows.reduce() })
     }
 }
 
@@ -93,7 +103,7 @@ fn first_row_signs(vectors: MatRef<'_, f64>) -> Vec<f64> {
 }
 
 /// The error about rows whose numbers f32 holds, but not what becomes of them.
-pub(super) fn out_of_range(direction: usize, deviation: f64) -> Error {
+fn out_of_range(direction: usize, deviation: f64) -> Error {
     Error::new(
         ErrorCode::InvalidData,
         format!("the rows deviate by {deviation:e} along direction {direction}, out of the range of 32-bit floats"),
@@ -108,23 +118,29 @@ fn no_memory(rows: usize, concepts: usize) -> Error {
         .hint("ask for fewer concepts, or give fewer rows")
 }
 
-/// Subtracts the means in f64, so that large means cost no digits, and keeps the difference in f32.
-pub(super) fn centre(rows: &[f32], mean: &[f64], centred: &mut Vec<f32>) {
-    centred.clear();
-    centred.extend(
-        rows.chunks_exact(mean.len()).flat_map(|row| row.iter().zip(mean)).map(|(&x, m)| (f64::from(x) - m) as f32),
-    );
-}
-
 /// Rows of mean 0 and covariance 1.
-#[derive(Debug)]
-pub(super) struct WhiteRows {
-    pub(super) values: Vec<f32>,
-    pub(super) width: usize,
+pub(super) struct WhiteRows<'a> {
+    values: Vec<f32>,
+    width: usize,
+    /// How many there are in all processes together.
+    pub(super) total: usize,
+    reduce: Option<&'a dyn Reduce>,
 }
 
-impl WhiteRows {
-    pub(super) fn count(&self) -> usize {
+impl Rows for WhiteRows<'_> {
+    fn row_count(&self) -> usize {
         self.values.len() / self.width
+    }
+
+    fn column_count(&self) -> usize {
+        self.width
+    }
+
+    fn run(&self, first: usize) -> &[f32] {
+        self.values.get(first * self.width..).unwrap_or_default()
+    }
+
+    fn reduce(&self) -> Option<&dyn Reduce> {
+        self.reduce
     }
 }

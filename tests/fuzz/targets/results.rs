@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::OnceLock;
 
-use eidos::linalg::Rows;
 use eidos::model::{ModelParts, WeightSource};
+use eidos::rows::Rows;
 use eidos::text::Tokenizer;
 use eidos::{
     Activations, CollectOptions, Control, Error, Explainer, Ica, IcaOptions, Interpretation, LoadOptions, SplitModel,
@@ -45,7 +45,7 @@ pub fn activations() -> &'static Activations {
 /// Concepts of these rows.
 pub fn concepts() -> &'static Explainer {
     static CONCEPTS: OnceLock<Explainer> = OnceLock::new();
-    CONCEPTS.get_or_init(|| Ica::fit(activations(), &IcaOptions::new(3), &Control::new()).unwrap())
+    CONCEPTS.get_or_init(|| Explainer::fit::<Ica>(activations(), &IcaOptions::new(3), &Control::new()).unwrap())
 }
 
 fn save(folder: &Path) {

@@ -30,7 +30,7 @@ const SECTIONS: [&str; 16] = [
     "logits",
     "tokens",
     "explainer",
-    "ica",
+    "methods",
     "interpretation",
     "chat",
     "llm_labels",

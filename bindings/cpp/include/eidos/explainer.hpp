@@ -11,18 +11,22 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace eidos {
 
 /// How a fit ended.
 struct FitReport {
-    /// Whether the iterations ended because nothing changed any more, not because they ran out.
+    /// False where the iterations ran out before nothing changed any more; true for a method that does not iterate.
     bool converged = false;
-    /// How many iterations it took; the most that any component took when they were found one after the other.
-    std::uint32_t iterations = 0;
-    /// The change of the last iteration, in the unit of the tolerance.
-    double last_change = 0;
+    /// How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that
+    /// does not iterate.
+    std::size_t steps = 0;
+    /// What the method measured, by name (`last_change`, `explained_variance`): one number, or one for each concept.
+    std::map<std::string, std::vector<double>> measures;
 };
 
 /// Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
@@ -38,6 +42,25 @@ public:
     [[nodiscard]] static Explainer open(const StringArg &path)
     {
         return detail::create<Explainer>(eidos_explainer_open, path.c_str());
+    }
+
+    /// An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+    /// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. Matrices have a row per concept; an
+    /// empty `encoder` is the dictionary itself, an empty `bias` or `offset` is nothing. `rectified` turns codes below zero into
+    /// zero. All of it is copied.
+    [[nodiscard]] static Explainer from_dictionary(MatrixView dictionary, MatrixView encoder = {}, Span<const float> bias = {},
+                                                   Span<const float> offset = {}, bool rectified = false)
+    {
+        const std::size_t concepts = dictionary.row_count(), width = dictionary.column_count();
+        const auto fits = [](std::size_t found, std::size_t wanted) { return found == 0 || found == wanted; };
+        if (!fits(encoder.row_count(), concepts) || (encoder.row_count() && encoder.column_count() != width) ||
+            !fits(bias.size(), concepts) || !fits(offset.size(), width))
+            throw Error(Status::invalid_argument, "the parts of the dictionary are of different concepts or columns",
+                        "give matrices of the same size, a bias per concept and an offset per column");
+        const auto part = [](auto values) { return values.size() ? values.data() : nullptr; };
+        return detail::create<Explainer>(eidos_explainer_from_dictionary, dictionary.data(),
+                                         encoder.row_count() ? encoder.data() : nullptr, part(bias), part(offset), concepts,
+                                         width, static_cast<std::uint32_t>(rectified));
     }
 
     /// Writes the explainer to a file, whole or not at all.
@@ -64,9 +87,14 @@ public:
     /// How the fit ended.
     [[nodiscard]] FitReport fit_report() const
     {
-        eidos_fit_report report;
-        detail::call(eidos_explainer_fit_report, handle(), &report);
-        return {report.converged != 0, report.iterations, report.last_change};
+        std::map<std::string, std::vector<double>> measures;
+        for (std::size_t index = 0; index < eidos_explainer_measure_count(handle()); ++index) {
+            std::size_t count = 0;
+            const double *values = eidos_explainer_measure_values(handle(), index, &count);
+            std::vector<double> numbers(values, values + count);
+            measures.emplace(detail::text(eidos_explainer_measure_name, handle(), index), std::move(numbers));
+        }
+        return {eidos_explainer_converged(handle()) != 0, eidos_explainer_step_count(handle()), std::move(measures)};
     }
 
     /// Encodes rows of `input_width()` columns into concepts: a row of `concept_count()` columns for each.

@@ -27,7 +27,7 @@ import Libdl
 export read_texts
 export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
 export logits, logit_names, tokens
-export ICA, fit, Explainer, encode, decode, dictionary
+export fit, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
 export llm_labels, label_usage, Chat, ChatAnswer
 export Control, cancel!, iscancelled, Progress, EidosError
@@ -47,7 +47,7 @@ include("logits.jl")
 include("tokens.jl")
 include("dlpack.jl")
 include("explainer.jl")
-include("ica.jl")
+include("methods.jl")
 include("labels.jl")
 include("interpretation.jl")
 include("chat.jl")

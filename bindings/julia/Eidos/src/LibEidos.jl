@@ -109,6 +109,7 @@ abstract type DLManagedTensorVersioned end
 
 const eidos_status = Int32
 const eidos_progress_callback = Ptr{Cvoid}
+const eidos_reduce_callback = Ptr{Cvoid}
 const eidos_chat_callback = Ptr{Cvoid}
 
 # Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
@@ -169,12 +170,6 @@ mutable struct eidos_logits_options
     batch_tokens::UInt64
     memory_limit::UInt64
     eidos_logits_options() = new()
-end
-
-struct eidos_fit_report
-    converged::UInt32
-    iterations::UInt32
-    last_change::Cdouble
 end
 
 mutable struct eidos_ica_options
@@ -264,7 +259,6 @@ const LAYOUT = (
     eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, reserved = 60)),
     eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
     eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
-    eidos_fit_report = (16, (converged = 0, iterations = 4, last_change = 8)),
     eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44)),
     eidos_top_inputs_options = (32, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
@@ -390,19 +384,25 @@ const LAYOUT = (
 @c eidos_explainer_model(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_split_point(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_options(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
-@c eidos_explainer_fit_report(explainer::Ptr{eidos_explainer}, out::Ptr{eidos_fit_report}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_converged(explainer::Ptr{eidos_explainer})::Int32
+@c eidos_explainer_step_count(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_measure_count(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_measure_name(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_explainer_measure_values(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Ptr{Cdouble}
 @long eidos_explainer_encode(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_decode(explainer::Ptr{eidos_explainer}, codes::Ptr{Cfloat}, row_count::Csize_t, concept_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_dictionary(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Ptr{Cfloat}
+@c eidos_explainer_from_dictionary(dictionary::Ptr{Cfloat}, encoder::Ptr{Cfloat}, bias::Ptr{Cfloat}, offset::Ptr{Cfloat}, concept_count::Csize_t, input_width::Csize_t, rectified::UInt32, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_save(explainer::Ptr{eidos_explainer}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_open(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_retain(explainer::Ptr{eidos_explainer}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_free(explainer::Ptr{eidos_explainer})::Cvoid
 
-# --- Fitting independent components -----------------------------------------------------------------------------------
+# --- Finding concepts: a fit for each method --------------------------------------------------------------------------
 
 @c eidos_ica_options_init(options::Ptr{eidos_ica_options}, size::Csize_t)::eidos_status
 @long eidos_ica_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_ica_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_spread(activations::Ptr{eidos_activations}, callback::eidos_reduce_callback, user_data::Ptr{Cvoid}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- What concepts mean: the inputs that excite them most -------------------------------------------------------------
 

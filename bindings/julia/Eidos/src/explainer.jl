@@ -10,8 +10,9 @@ time. `close` frees it, and so does the garbage collector.
 * `method`: how they were found (`:ica`); `options`: the options of the fit, as JSON.
 * `concepts`, `features`: how many concepts there are, and how many features the activations have.
 * `model`, `split`: where the activations came from; empty for a matrix of your own.
-* `converged`: whether the iterations ended because nothing changed any more; `iterations`: how many there were;
-  `last_change`: the change of the last one, in the unit of the tolerance.
+* `converged`: false where the iterations ran out before nothing changed any more; `steps`: how many there were, 0 for a method
+  that does not iterate.
+* `measures`: what the method measured, a `Dict` from names to vectors of one number, or of one for each concept.
 
 [`encode`](@ref) and [`decode`](@ref) map activations to concepts and back, [`dictionary`](@ref) shows the concepts, and
 [`top_inputs`](@ref) says what they mean.
@@ -25,14 +26,12 @@ struct Explainer
     model::String
     split::String
     converged::Bool
-    iterations::Int
-    last_change::Float64
+    steps::Int
+    measures::Dict{Symbol,Vector{Float64}}
 end
 
 function Explainer(handle::Handle{LibEidos.eidos_explainer})
-    report = Ref{LibEidos.eidos_fit_report}()
     use(handle) do pointer
-        check(err -> LibEidos.eidos_explainer_fit_report(pointer, report, err))
         Explainer(handle,
                   Symbol(text(len -> LibEidos.eidos_explainer_method(pointer, len))),
                   text(len -> LibEidos.eidos_explainer_options(pointer, len)),
@@ -40,8 +39,35 @@ function Explainer(handle::Handle{LibEidos.eidos_explainer})
                   LibEidos.eidos_explainer_input_width(pointer),
                   text(len -> LibEidos.eidos_explainer_model(pointer, len)),
                   text(len -> LibEidos.eidos_explainer_split_point(pointer, len)),
-                  report[].converged != 0, report[].iterations, report[].last_change)
+                  LibEidos.eidos_explainer_converged(pointer) != 0, LibEidos.eidos_explainer_step_count(pointer), measures(pointer))
     end
+end
+
+"""
+    Explainer(dictionary; encoder = dictionary, bias = nothing, offset = nothing, rectified = false)
+
+Concepts that somebody else has found, as sparse autoencoders and probes have them: `codes = encoder' * (x - offset) + bias` and
+`x = dictionary * codes + offset`. `dictionary` and `encoder` are features x concepts; `rectified` turns codes below zero into zero.
+"""
+function Explainer(dictionary::AbstractMatrix{<:Real}; encoder = dictionary, bias = nothing, offset = nothing, rectified = false)
+    features, concepts = size(dictionary)
+    size(encoder) == size(dictionary) || throw(DimensionMismatch("encoder and dictionary differ in size"))
+    bias === nothing || length(bias) == concepts || throw(DimensionMismatch("bias needs one number for each concept"))
+    offset === nothing || length(offset) == features || throw(DimensionMismatch("offset needs one number for each feature"))
+    part(values) = values === nothing ? C_NULL : Array{Float32}(values)
+    handle = Handle{LibEidos.eidos_explainer}()
+    check(err -> LibEidos.eidos_explainer_from_dictionary(part(dictionary), part(encoder), part(bias), part(offset), concepts,
+                                                          features, rectified, handle, err))
+    Explainer(handle)
+end
+
+function measures(explainer)
+    map(0:Int(LibEidos.eidos_explainer_measure_count(explainer))-1) do index
+        count = Ref{Csize_t}()
+        values = LibEidos.eidos_explainer_measure_values(explainer, index, count)
+        name = Symbol(text(len -> LibEidos.eidos_explainer_measure_name(explainer, index, len)))
+        name => [unsafe_load(values, i) for i in 1:count[]]
+    end |> Dict{Symbol,Vector{Float64}}
 end
 
 """

@@ -4,7 +4,8 @@ explainer = fit(ICA(6; seed = 3), acts)
 @testset "fit" begin
     @test (explainer.method, explainer.concepts, explainer.features) == (:ica, 6, 192)
     @test (explainer.model, explainer.split) == ("eidos:demo", SPLIT)
-    @test explainer.iterations > 1 && explainer.last_change >= 0
+    @test explainer.steps > 1
+    @test collect(keys(explainer.measures)) == [:last_change] && only(explainer.measures[:last_change]) >= 0
     @test occursin("Explainer of 6 concepts (ica) in 192 features of $SPLIT in eidos:demo", shown(explainer))
     @test fit(ICA(6; seed = 3, threads = 1), acts) |> dictionary == dictionary(explainer)
     @test dictionary(fit(ICA(6; seed = 4), acts)) != dictionary(explainer)
@@ -73,3 +74,12 @@ end
 end
 
 foreach(close, (acts, explainer))
+
+@testset "a dictionary of one's own" begin
+    own = Explainer([1 0 1; 0 2 1]; encoder = [1 0 1; 0 0.5 1], bias = [0, 0.5, -1], offset = [10, 20], rectified = true)
+    @test (own.method, own.concepts, own.features) == (:dictionary, 3, 2)
+    @test encode(own, [9, 22]) == [0, 1.5, 0]
+    @test decode(own, [0, 1.5, 0]) == [10, 23]
+    @test_throws DimensionMismatch Explainer([1 2; 3 4]; bias = [1])
+    @test status(() -> Explainer(fill(NaN, 2, 2))) == :invalid_data
+end

@@ -346,12 +346,6 @@ export interface LogitsOptionsStruct {
   memory_limit: number;
 }
 
-export interface FitReportStruct {
-  converged: number;
-  iterations: number;
-  last_change: number;
-}
-
 export interface IcaOptionsStruct {
   struct_size: number;
   concept_count: number;
@@ -478,11 +472,6 @@ export const structs = {
     batch_tokens: 'uint64_t',
     memory_limit: 'uint64_t',
   }),
-  eidos_fit_report: c.struct<FitReportStruct>({
-    converged: 'uint32_t',
-    iterations: 'uint32_t',
-    last_change: 'double',
-  }),
   eidos_ica_options: c.struct<IcaOptionsStruct>({
     struct_size: 'uint32_t',
     concept_count: 'uint32_t',
@@ -558,6 +547,7 @@ export const structs = {
 /** The prototypes of functions that C calls. */
 export const callbacks = {
   eidos_progress_callback: c.callback('void', ['void *', 'void *']),
+  eidos_reduce_callback: c.callback('int32_t', ['void *', 'size_t', 'void *']),
   eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
 };
 
@@ -680,10 +670,17 @@ export const signatures = {
   eidos_explainer_model: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_split_point: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_options: c.signature(c.nullable, c.address, c.sizeOut),
-  eidos_explainer_fit_report: c.signature(c.i32, c.address, structs.eidos_fit_report.output, c.addressOut),
+  eidos_explainer_converged: c.signature(c.i32, c.address),
+  eidos_explainer_step_count: c.signature(c.size, c.address),
+  eidos_explainer_measure_count: c.signature(c.size, c.address),
+  eidos_explainer_measure_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_explainer_measure_values: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_explainer_encode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_decode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_dictionary: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_explainer_from_dictionary: c.signature(
+    c.i32, c.floats, c.floats, c.floats, c.floats, c.size, c.size, c.u32, c.addressOut, c.addressOut,
+  ),
   eidos_explainer_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_explainer_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
   eidos_explainer_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
@@ -691,6 +688,7 @@ export const signatures = {
 
   eidos_ica_options_init: c.signature(c.i32, structs.eidos_ica_options.output, c.size),
   eidos_ica_fit: c.signature(c.i32, c.address, structs.eidos_ica_options.input, c.nullable, c.addressOut, c.addressOut),
+  eidos_activations_spread: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut, c.addressOut),
 
   eidos_top_inputs_options_init: c.signature(c.i32, structs.eidos_top_inputs_options.output, c.size),
   eidos_top_inputs_interpret: c.signature(

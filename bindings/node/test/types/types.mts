@@ -108,7 +108,7 @@ await model.logitsOfTokenIds([id]);
 
 // Explainers.
 const explainer = await Explainer.fitIca(activations, { conceptCount: 20, contrast: 'cube', canonicalSigns: false, signal, onProgress });
-const { converged, iterations } = explainer.fitReport;
+const { converged, steps } = explainer.fitReport;
 same<typeof converged, boolean>(true);
 const codes = await explainer.encode(rows);
 const decoded: Float32Array = await explainer.decode(codes);
@@ -189,4 +189,4 @@ model.resourceOf(model);
 // @ts-expect-error: internal
 await import('@eidos/eidos/dist/native.js');
 
-console.log(version(), debugLiveHandles(), canSplit, width, value, copy, span, writable, iterations, decoded, address, usage);
+console.log(version(), debugLiveHandles(), canSplit, width, value, copy, span, writable, steps, decoded, address, usage);

@@ -1,11 +1,13 @@
 //! The matrix of activations and what its rows stand for.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::provenance::Provenance;
+use super::reduce::Reduce;
+use super::source::Rows;
 use super::storage::{ForeignRows, Storage};
 use crate::error::{Error, Result};
-use crate::linalg::Rows;
 use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
 
 /// A row-major `(row_count, column_count)` matrix of `f32`, one row per unit of text, that knows its units, its
@@ -16,6 +18,17 @@ use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
 #[derive(Debug, Clone)]
 pub struct Activations {
     inner: Arc<Inner>,
+    spread: Option<Spread>,
+}
+
+/// How sums over the rows become sums over the rows of all processes.
+#[derive(Clone)]
+struct Spread(Arc<dyn Reduce>);
+
+impl fmt::Debug for Spread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Spread")
+    }
 }
 
 #[derive(Debug)]
@@ -28,19 +41,19 @@ struct Inner {
 
 /// What is known of a matrix beside its numbers.
 #[derive(Debug, Clone, Default)]
-pub(super) struct About {
+pub(crate) struct About {
     /// `None` for rows that a caller brought without unit texts.
-    pub(super) units: Option<Arc<Units>>,
+    pub(crate) units: Option<Arc<Units>>,
     /// The texts that the spans of the units point into; empty for rows that a caller brought.
-    pub(super) texts: Arc<StringTable>,
-    pub(super) provenance: Provenance,
-    pub(super) truncated_count: usize,
-    pub(super) left_out_count: usize,
+    pub(crate) texts: Arc<StringTable>,
+    pub(crate) provenance: Provenance,
+    pub(crate) truncated_count: usize,
+    pub(crate) left_out_count: usize,
 }
 
 impl Activations {
-    pub(super) fn from_storage(storage: Storage, rows: usize, columns: usize, about: About) -> Self {
-        Self { inner: Arc::new(Inner { storage, rows, columns, about }) }
+    pub(crate) fn from_storage(storage: Storage, rows: usize, columns: usize, about: About) -> Self {
+        Self { inner: Arc::new(Inner { storage, rows, columns, about }), spread: None }
     }
 
     /// Activations from a caller's own matrix: `values` is row-major, and `unit_texts`, where given, names each row.
@@ -70,6 +83,14 @@ impl Activations {
         let rows = checked_rows(values.values().len(), columns)?;
         let about = own_units(rows, unit_texts)?;
         Ok(Self::from_storage(Storage::Foreign(values), rows, columns, about))
+    }
+
+    /// The same rows as the share that this process has of rows that are spread over several: a fit on them adds its sums
+    /// to those of the others with `reduce`, and all of them end with the same concepts, or with an error each. Whatever is
+    /// not a fit sees this process's rows alone.
+    #[must_use]
+    pub fn spread(&self, reduce: impl Reduce + 'static) -> Self {
+        Self { inner: Arc::clone(&self.inner), spread: Some(Spread(Arc::new(reduce))) }
     }
 
     /// The number of rows: one per unit.
@@ -112,7 +133,7 @@ impl Activations {
         self.inner.about.truncated_count
     }
 
-    /// How many units got no row because the options name them ([`super::CollectOptions::stop_units`]).
+    /// How many units got no row because the options name them ([`crate::CollectOptions::stop_units`]).
     pub fn left_out_count(&self) -> usize {
         self.inner.about.left_out_count
     }
@@ -122,11 +143,11 @@ impl Activations {
         matches!(self.inner.storage, Storage::Shards(_))
     }
 
-    pub(super) fn about(&self) -> &About {
+    pub(crate) fn about(&self) -> &About {
         &self.inner.about
     }
 
-    pub(super) fn storage(&self) -> &Storage {
+    pub(crate) fn storage(&self) -> &Storage {
         &self.inner.storage
     }
 
@@ -166,6 +187,10 @@ impl Rows for Activations {
 
     fn run(&self, first: usize) -> &[f32] {
         self.inner.storage.run(first, self.inner.columns)
+    }
+
+    fn reduce(&self) -> Option<&dyn Reduce> {
+        self.spread.as_ref().map(|spread| &*spread.0)
     }
 }
 

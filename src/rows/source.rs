@@ -1,5 +1,6 @@
 //! Where rows come from: a matrix that may not lie in one piece.
 
+use super::reduce::Reduce;
 use crate::error::{Error, ErrorCode, Result};
 
 /// How many rows a reduction takes at a time. The number is fixed, so that sums are made in the same order
@@ -18,6 +19,11 @@ pub trait Rows: Sync {
     /// The longest run of rows that starts at row `first` and lies in one piece: a slice of
     /// `rows * column_count` values, at least one row when `first < row_count`, empty otherwise.
     fn run(&self, first: usize) -> &[f32];
+
+    /// Adds sums over these rows to those of other processes; `None` where all rows are here.
+    fn reduce(&self) -> Option<&dyn Reduce> {
+        None
+    }
 
     /// Rows `first .. first + count` as one slice: a view where they lie in one piece, else copied into `scratch`.
     ///

@@ -15,18 +15,16 @@ use candle_core::Tensor;
 use rayon::ThreadPool;
 use sha2::{Digest, Sha256};
 
-use super::manifest::{self, Manifest};
-use super::matrix::{About, Activations};
 use super::options::CollectOptions;
-use super::provenance::Provenance;
-use super::storage::Storage;
-use super::writer::{FolderWriter, ShardWriter, UnnamedWriter};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::FolderLock;
 use crate::linalg::first_not_finite;
 use crate::memory::{Claim, filled};
 use crate::model::{SplitModel, plan_batches};
+use crate::rows::{
+    About, Activations, FolderWriter, Manifest, Provenance, ShardWriter, Storage, UnnamedWriter, split_point_of,
+};
 use crate::text::{EncodedTexts, Granularity, StringTable, Units};
 use crate::threads::{pool_of_one, start, thread_count};
 
@@ -261,7 +259,7 @@ impl Run<'_> {
         };
         let path = about.provenance.split_point.clone().unwrap_or_default();
         let mut spellings = self.model.spellings(&path).into_iter();
-        let begun = spellings.find(|name| manifest::split_point_of(&inside(name)).as_deref() == Some(name));
+        let begun = spellings.find(|name| split_point_of(&inside(name)).as_deref() == Some(name));
         let path = begun.unwrap_or(path);
         let place = inside(&path);
         about.provenance.split_point = Some(path);

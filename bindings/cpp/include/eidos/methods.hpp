@@ -1,6 +1,6 @@
-/// Fitting independent components.
-#ifndef EIDOS_ICA_HPP
-#define EIDOS_ICA_HPP
+/// Finding concepts: a fit for each method.
+#ifndef EIDOS_METHODS_HPP
+#define EIDOS_METHODS_HPP
 
 #include "activations.hpp"
 #include "control.hpp"

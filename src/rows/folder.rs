@@ -9,16 +9,16 @@ use std::sync::Arc;
 
 use super::manifest::{MANIFEST, Manifest, SAVED};
 use super::matrix::{About, Activations};
+use super::source::Rows;
 use super::storage::{Shard, Shards, Storage};
 use super::tables::{UNITS, read_units};
 use super::writer::{FolderWriter, map_shards};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{Access, FolderLock, check_named, open_file};
-use crate::linalg::Rows;
 
 /// How large a shard is at most, in bytes: one is in memory while it is made.
-pub(super) const SHARD_BYTES: usize = 256 << 20;
+pub(crate) const SHARD_BYTES: usize = 256 << 20;
 
 impl Activations {
     /// Writes the activations to `folder` (made if missing): shards of at most 256 MiB, the units and the texts,

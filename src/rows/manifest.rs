@@ -12,41 +12,41 @@ use crate::text::WordRule;
 
 const FORMAT: &str = "eidos.activations";
 const VERSION: u32 = 1;
-pub(super) const MANIFEST: &str = "manifest.json";
+pub(crate) const MANIFEST: &str = "manifest.json";
 /// The fingerprint of a folder that [`super::Activations::save`] writes. Nothing goes on from it: a save begins anew.
-pub(super) const SAVED: &str = "saved";
+pub(crate) const SAVED: &str = "saved";
 /// A manifest lists shards of many megabytes; one of more than this is not a manifest.
 const MANIFEST_LIMIT: u64 = 64 << 20;
 
 /// What a folder of activations says of itself.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Manifest {
+pub(crate) struct Manifest {
     format: String,
     version: u32,
-    pub(super) row_count: usize,
-    pub(super) column_count: usize,
+    pub(crate) row_count: usize,
+    pub(crate) column_count: usize,
     dtype: String,
     #[serde(flatten)]
-    pub(super) provenance: Provenance,
-    pub(super) truncated_count: usize,
+    pub(crate) provenance: Provenance,
+    pub(crate) truncated_count: usize,
     #[serde(default)]
-    pub(super) left_out_count: usize,
+    pub(crate) left_out_count: usize,
     /// What the rows, the units and the shards are a function of: a run goes on only where this is the same. [`SAVED`]
     /// where a matrix was saved.
-    pub(super) fingerprint: String,
+    pub(crate) fingerprint: String,
     /// The complete shards, in the order of their rows.
-    pub(super) shards: Vec<ShardEntry>,
+    pub(crate) shards: Vec<ShardEntry>,
 }
 
 /// One complete shard.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct ShardEntry {
-    pub(super) file: String,
-    pub(super) row_count: usize,
+pub(crate) struct ShardEntry {
+    pub(crate) file: String,
+    pub(crate) row_count: usize,
 }
 
 impl Manifest {
-    pub(super) fn new(rows: usize, columns: usize, about: &About, fingerprint: String) -> Self {
+    pub(crate) fn new(rows: usize, columns: usize, about: &About, fingerprint: String) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: VERSION,
@@ -65,7 +65,7 @@ impl Manifest {
     ///
     /// # Errors
     /// Those of [`super::Activations::open`].
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
         let bytes = read_limited(&path, MANIFEST_LIMIT)?;
         let manifest: Self =
@@ -106,32 +106,32 @@ impl Manifest {
     ///
     /// # Errors
     /// [`ErrorCode::Io`].
-    pub(super) fn write(&self, folder: &Path) -> Result<()> {
+    pub(crate) fn write(&self, folder: &Path) -> Result<()> {
         let text = serde_json::to_vec_pretty(self)
             .map_err(|error| Error::internal(format!("cannot write the manifest: {error}")))?;
         write_atomically(&folder.join(MANIFEST), |writer| writer.write_all(&text))
     }
 
     /// How many rows lie in complete shards.
-    pub(super) fn complete_rows(&self) -> usize {
+    pub(crate) fn complete_rows(&self) -> usize {
         self.shards.iter().map(|shard| shard.row_count).sum()
     }
 
     /// Whether this is what a save left behind that was interrupted: nobody can open it.
-    pub(super) fn is_half_saved(&self) -> bool {
+    pub(crate) fn is_half_saved(&self) -> bool {
         self.fingerprint == SAVED && self.complete_rows() < self.row_count
     }
 
     /// Whether a run with `wanted` may go on from the shards of this one. One from before there was a choice of words does not
     /// name its rule; its fingerprint says which words they are.
-    pub(super) fn continues(&self, wanted: &Self) -> bool {
+    pub(crate) fn continues(&self, wanted: &Self) -> bool {
         let mut same = Self { shards: Vec::new(), ..self.clone() };
         same.provenance.word_rule = same.provenance.word_rule.or(wanted.provenance.word_rule);
         same == Self { shards: Vec::new(), ..wanted.clone() }
     }
 
     /// What tells this run from `wanted`, as far as a manifest says.
-    pub(super) fn difference(&self, wanted: &Self) -> String {
+    pub(crate) fn difference(&self, wanted: &Self) -> String {
         let (ours, theirs) = (&self.provenance, &wanted.provenance);
         let differs = |what, here: &Option<String>, there: &Option<String>| {
             let name = |text: &Option<String>| text.as_ref().map_or("none".to_owned(), |text| format!("`{text}`"));
@@ -154,17 +154,17 @@ impl Manifest {
 }
 
 /// The name of a shard.
-pub(super) fn shard_file(index: usize) -> String {
+pub(crate) fn shard_file(index: usize) -> String {
     format!("rows-{index:05}.safetensors")
 }
 
-pub(super) fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
+pub(crate) fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::new(ErrorCode::InvalidFile, format!("`{}` {what}", path.display()))
         .hint("restore the file, or collect the activations again")
         .detail("path", path.display())
 }
 
 /// The split point that a folder's activations are of, where it holds any.
-pub(super) fn split_point_of(folder: &Path) -> Option<String> {
+pub(crate) fn split_point_of(folder: &Path) -> Option<String> {
     Manifest::read(folder).ok()?.provenance.split_point
 }

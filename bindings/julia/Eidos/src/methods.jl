@@ -1,4 +1,9 @@
-# Fitting independent components.
+# Finding concepts: a fit for each method.
+
+export ICA
+
+# What [`fit`](@ref) takes: the options of a method, and which call fits it.
+abstract type Method end
 
 """
     ICA(concepts; algorithm = :parallel, contrast = :logcosh, ...)
@@ -9,7 +14,7 @@ which the activations have heavy tails.
 # Keywords
 $(keyword_docs(ICA_OPTIONS_DOCS; hidden = (:concept_count,)))
 """
-struct ICA
+struct ICA <: Method
     concepts::Int
     keywords::NamedTuple
 end
@@ -21,6 +26,8 @@ function ICA(concepts; keywords...)
 end
 
 Options(ica::ICA) = ica_options(; concept_count = ica.concepts, ica.keywords...)
+
+fit_function(::ICA) = LibEidos.eidos_ica_fit
 
 """
     fit(ICA(50), acts; progress = nothing, control = nothing)
@@ -34,15 +41,16 @@ NaN and constant numbers, `:cancelled`, ...
 
 The name is also that of StatsAPI and MultivariateStats: where both are loaded, write `Eidos.fit`.
 """
-function fit(method::ICA, acts::Activations; progress = nothing, control = nothing)
+function fit(method::Method, acts::Activations; progress = nothing, control = nothing)
     options = Options(method)
+    call = fit_function(method)
     handle = Handle{LibEidos.eidos_explainer}()
     use(acts.handle) do pointer
         long_call(control, progress) do control
-            check(err -> LibEidos.eidos_ica_fit(pointer, options, control, handle, err))
+            check(err -> call(pointer, options, control, handle, err))
         end
     end
     Explainer(handle)
 end
 
-fit(method::ICA, matrix::AbstractMatrix; keywords...) = Activations(acts -> fit(method, acts; keywords...), matrix)
+fit(method::Method, matrix::AbstractMatrix; keywords...) = Activations(acts -> fit(method, acts; keywords...), matrix)

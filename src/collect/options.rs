@@ -50,7 +50,7 @@ impl Default for CollectOptions {
             threads: 0,
             memory_limit: 4 << 30,
             folder: None,
-            shard_bytes: super::folder::SHARD_BYTES,
+            shard_bytes: crate::rows::SHARD_BYTES,
             word_rule: WordRule::Auto,
             stop_units: Vec::new(),
             stop_contractions: false,

@@ -1,5 +1,6 @@
-//! Fitting independent components.
+//! Finding concepts: a fit for each method.
 
+use std::ffi::c_void;
 use std::ptr;
 
 use super::activations::eidos_activations;
@@ -9,10 +10,11 @@ use super::error::eidos_error;
 use super::explainer::eidos_explainer;
 use super::handle::Handle;
 use super::options::{self, options};
-use super::status::eidos_status;
+use super::status::{EIDOS_OK, eidos_status, error_code};
 use super::strings::{check_out, choice, write_handle};
-use crate::concepts::{Algorithm, Contrast, Ica, IcaOptions};
-use crate::error::Result;
+use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions};
+use crate::error::{Error, ErrorCode, Result};
+use crate::rows::Reduce;
 
 /// All components at once. The default.
 ///
@@ -124,7 +126,69 @@ pub unsafe extern "C" fn eidos_ica_fit(
             let activations = &eidos_activations::borrow(activations)?.activations;
             let options = options::read(options)?.to_rust()?;
             let control = control_or_default(control)?;
-            write_handle(out, Ica::fit(activations, &options, &control)?.into());
+            write_handle(out, Explainer::fit::<Ica>(activations, &options, &control)?.into());
+            Ok(())
+        })
+    }
+}
+
+/// A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
+/// the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on the thread that
+/// fits, and must not unwind.
+#[allow(non_camel_case_types)]
+pub type eidos_reduce_callback =
+    Option<unsafe extern "C" fn(values: *mut f64, count: usize, user_data: *mut c_void) -> eidos_status>;
+
+/// What a caller's function is called with.
+struct Callback {
+    function: unsafe extern "C" fn(*mut f64, usize, *mut c_void) -> eidos_status,
+    user_data: *mut c_void,
+}
+
+// SAFETY: the pointer is only handed back to the callback, on the threads that fit; the header says so.
+unsafe impl Send for Callback {}
+// SAFETY: as above.
+unsafe impl Sync for Callback {}
+
+impl Reduce for Callback {
+    fn add(&self, values: &mut [f64]) -> Result<()> {
+        // SAFETY: the caller promises that the callback may be called with its data while the activations live.
+        let status = unsafe { (self.function)(values.as_mut_ptr(), values.len(), self.user_data) };
+        if status == EIDOS_OK {
+            return Ok(());
+        }
+        let code = error_code(status).unwrap_or(ErrorCode::Io);
+        Err(Error::new(code, format!("the sum over processes failed: the callback returned the status {status}"))
+            .hint("see what the callback says"))
+    }
+}
+
+/// The same rows, without a copy, as the share that this process has of rows that are spread over several. A fit on them
+/// (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every process calls the same fit with the
+/// same options on its own share, and all of them end with the same concepts. A process that fails, or that somebody cancels,
+/// ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit sees the rows of this process alone. `callback` is called
+/// with `user_data` on each thread that fits, until the new handle is freed. `err` may be NULL.
+///
+/// # Safety
+/// `activations` is a live handle; `callback` may be called with `user_data` as long as the new handle lives; `out` can be
+/// written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_spread(
+    activations: *const eidos_activations,
+    callback: eidos_reduce_callback,
+    user_data: *mut c_void,
+    out: *mut *mut eidos_activations,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            let function = callback.ok_or_else(|| {
+                Error::argument("the `callback` is NULL").hint("pass a function that adds values across processes")
+            })?;
+            write_handle(out, activations.spread(Callback { function, user_data }).into());
             Ok(())
         })
     }

@@ -17,7 +17,7 @@ pub trait ForeignRows: Send + Sync {
 }
 
 /// The rows of a matrix, in one or several runs.
-pub(super) enum Storage {
+pub(crate) enum Storage {
     Memory(Vec<f32>),
     Foreign(Box<dyn ForeignRows>),
     Shards(Shards),
@@ -35,7 +35,7 @@ impl fmt::Debug for Storage {
 
 impl Storage {
     /// The values from row `first` to the end of the piece that it lies in.
-    pub(super) fn run(&self, first: usize, columns: usize) -> &[f32] {
+    pub(crate) fn run(&self, first: usize, columns: usize) -> &[f32] {
         match self {
             Self::Memory(values) => from_row(values, first, columns),
             Self::Foreign(rows) => from_row(rows.values(), first, columns),
@@ -49,18 +49,18 @@ fn from_row(values: &[f32], first: usize, columns: usize) -> &[f32] {
 }
 
 /// Complete shards, memory-mapped.
-pub(super) struct Shards {
+pub(crate) struct Shards {
     /// `None` for files without a name.
     folder: Option<PathBuf>,
     pieces: Vec<Shard>,
 }
 
 impl Shards {
-    pub(super) fn new(folder: Option<PathBuf>, shards: Vec<Shard>) -> Self {
+    pub(crate) fn new(folder: Option<PathBuf>, shards: Vec<Shard>) -> Self {
         Self { folder, pieces: shards }
     }
 
-    pub(super) fn folder(&self) -> Option<&Path> {
+    pub(crate) fn folder(&self) -> Option<&Path> {
         self.folder.as_deref()
     }
 
@@ -72,7 +72,7 @@ impl Shards {
 }
 
 /// The rows of one file, memory-mapped or copied.
-pub(super) struct Shard {
+pub(crate) struct Shard {
     first_row: usize,
     map: Mmap,
     /// Where the values begin in the map, and how many bytes they are.
@@ -83,7 +83,7 @@ pub(super) struct Shard {
 impl Shard {
     /// Opens a safetensors file with a tensor `rows` of `rows` rows of `columns` values, which begins at row `first_row` of
     /// the whole.
-    pub(super) fn open(path: &Path, first_row: usize, rows: usize, columns: usize, access: Access) -> Result<Self> {
+    pub(crate) fn open(path: &Path, first_row: usize, rows: usize, columns: usize, access: Access) -> Result<Self> {
         let invalid = |what: String| {
             Error::new(ErrorCode::InvalidFile, format!("`{}` {what}", path.display()))
                 .hint("collect the activations again, or restore the file")
@@ -106,7 +106,7 @@ impl Shard {
 
     /// Writes values to a file that has no name any more when this returns, and maps it. Only its owner can open it before:
     /// what texts say is for nobody else to read.
-    pub(super) fn unnamed(first_row: usize, values: &[f32]) -> Result<Self> {
+    pub(crate) fn unnamed(first_row: usize, values: &[f32]) -> Result<Self> {
         let folder = std::env::temp_dir();
         check_named(&folder, "temporary folder")?;
         let bytes: &[u8] = bytemuck::cast_slice(values);
@@ -118,7 +118,7 @@ impl Shard {
         Ok(Self { first_row, map, begin: 0, bytes: bytes.len() })
     }
 
-    pub(super) fn values(&self) -> &[f32] {
+    pub(crate) fn values(&self) -> &[f32] {
         // The cast was checked when the shard was opened.
         bytemuck::try_cast_slice(&self.map[self.begin..self.begin + self.bytes]).unwrap_or_default()
     }

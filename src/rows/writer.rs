@@ -11,14 +11,14 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::files::Access;
 
 /// What shards are written with.
-pub(super) enum ShardWriter {
+pub(crate) enum ShardWriter {
     Folder(FolderWriter),
     Unnamed(UnnamedWriter),
 }
 
 impl ShardWriter {
     /// How many rows are complete, from the first on.
-    pub(super) fn complete_rows(&self) -> usize {
+    pub(crate) fn complete_rows(&self) -> usize {
         match self {
             Self::Folder(writer) => writer.manifest.complete_rows(),
             Self::Unnamed(writer) => writer.complete_rows,
@@ -26,7 +26,7 @@ impl ShardWriter {
     }
 
     /// Writes the next rows as one shard and counts it as complete.
-    pub(super) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
+    pub(crate) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
         match self {
             Self::Folder(writer) => writer.write_shard(values),
             Self::Unnamed(writer) => writer.write_shard(values),
@@ -34,7 +34,7 @@ impl ShardWriter {
     }
 
     /// The rows, memory-mapped, once all shards are written.
-    pub(super) fn finish(self, about: About) -> Result<Activations> {
+    pub(crate) fn finish(self, about: About) -> Result<Activations> {
         match self {
             Self::Folder(writer) => writer.finish(about),
             Self::Unnamed(writer) => Ok(writer.finish(about)),
@@ -43,7 +43,7 @@ impl ShardWriter {
 }
 
 /// Writes shards into a folder, whose [`crate::files::FolderLock`] the caller holds.
-pub(super) struct FolderWriter {
+pub(crate) struct FolderWriter {
     folder: PathBuf,
     manifest: Manifest,
 }
@@ -51,7 +51,7 @@ pub(super) struct FolderWriter {
 impl FolderWriter {
     /// Opens `folder` for the shards that `manifest` describes, which have `shard_rows` rows each. Complete shards of the
     /// same run that are there already are kept; those of another run are an error, since somebody may want them.
-    pub(super) fn open(folder: &Path, manifest: Manifest, about: &About, shard_rows: &[usize]) -> Result<Self> {
+    pub(crate) fn open(folder: &Path, manifest: Manifest, about: &About, shard_rows: &[usize]) -> Result<Self> {
         if !folder.join(MANIFEST).exists() {
             return Self::create(folder, manifest, about);
         }
@@ -80,7 +80,7 @@ impl FolderWriter {
 
     /// A writer that begins anew in `folder`, over what an interrupted one of ours left there, and writes what comes before
     /// the first shard.
-    pub(super) fn create(folder: &Path, manifest: Manifest, about: &About) -> Result<Self> {
+    pub(crate) fn create(folder: &Path, manifest: Manifest, about: &About) -> Result<Self> {
         if !folder.join(MANIFEST).exists() {
             check_free(folder)?;
         }
@@ -104,7 +104,7 @@ impl FolderWriter {
     }
 
     /// Writes the next rows as one shard and counts it as complete.
-    pub(super) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
+    pub(crate) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
         let columns = self.manifest.column_count;
         let row_count = values.len() / columns;
         let file = shard_file(self.manifest.shards.len());
@@ -143,7 +143,7 @@ fn is_shard_file(name: &OsStr) -> bool {
 }
 
 /// The complete shards that a manifest lists.
-pub(super) fn map_shards(folder: &Path, manifest: &Manifest) -> Result<Vec<Shard>> {
+pub(crate) fn map_shards(folder: &Path, manifest: &Manifest) -> Result<Vec<Shard>> {
     let mut first_row = 0;
     let shards = manifest.shards.iter().map(|entry| {
         let path = folder.join(&entry.file);
@@ -156,7 +156,7 @@ pub(super) fn map_shards(folder: &Path, manifest: &Manifest) -> Result<Vec<Shard
 
 /// Writes shards into files that have no name, in the system's folder for temporary files. Nothing is left of them when
 /// the rows are freed or the process ends, however it ends.
-pub(super) struct UnnamedWriter {
+pub(crate) struct UnnamedWriter {
     rows: usize,
     columns: usize,
     complete_rows: usize,
@@ -164,7 +164,7 @@ pub(super) struct UnnamedWriter {
 }
 
 impl UnnamedWriter {
-    pub(super) fn new(rows: usize, columns: usize) -> Self {
+    pub(crate) fn new(rows: usize, columns: usize) -> Self {
         Self { rows, columns, complete_rows: 0, shards: Vec::new() }
     }
 

@@ -4,14 +4,12 @@ use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 
-use super::collect::Run;
-use super::matrix::{About, Activations};
+use super::activations::Run;
 use super::options::CollectOptions;
-use super::provenance::Provenance;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Rows, TILE_ROWS};
 use crate::model::SplitModel;
+use crate::rows::{About, Activations, Provenance, Rows, TILE_ROWS, Tile, for_each_tile};
 use crate::text::{Aggregation, EncodedTexts, Granularity, StringTable, Tokenizer, UnitsBuilder};
 use crate::threads::thread_count;
 
@@ -323,26 +321,16 @@ fn check_count(replaced: &Replaced<'_>, encoded: &EncodedTexts) -> Result<()> {
 
 fn check_finite(rows: &dyn Rows, path: &str, control: &Control) -> Result<()> {
     let columns = rows.column_count().max(1);
-    let mut first = 0;
-    while first < rows.row_count() {
-        control.check()?;
-        let run = rows.run(first);
-        let run = &run[..run.len().min(TILE_ROWS * columns)];
-        if let Some(place) = run.iter().position(|value| !value.is_finite()) {
-            let (row, column) = (first + place / columns, place % columns);
-            let message = format!("row {row}, column {column} of the rows for `{path}` is {}", run[place]);
-            return Err(Error::new(ErrorCode::InvalidData, message)
-                .hint("give finite numbers")
-                .detail("row", row)
-                .detail("column", column));
-        }
-        let count = run.len() / columns;
-        if count == 0 {
-            return Err(Error::internal(format!("row {first} is in no piece of the rows")));
-        }
-        first += count;
-    }
-    Ok(())
+    let check = |tile: Tile<'_>, (): &mut ()| {
+        let Some(place) = tile.values.iter().position(|value| !value.is_finite()) else { return Ok(()) };
+        let (row, column) = (tile.first + place / columns, place % columns);
+        let message = format!("row {row}, column {column} of the rows for `{path}` is {}", tile.values[place]);
+        Err(Error::new(ErrorCode::InvalidData, message)
+            .hint("give finite numbers")
+            .detail("row", row)
+            .detail("column", column))
+    };
+    for_each_tile(rows, TILE_ROWS, 1, control, check, |_, ()| Ok(()))
 }
 
 /// Lets each text with tokens be one unit, whose row is the only one that the model gives for it. Where there are only ids,

@@ -1,0 +1,162 @@
+//! Codes as values: how strongly each row excites each concept, dense or sparse.
+
+use super::Encoder;
+use crate::error::{Error, ErrorCode, Result};
+use crate::memory::filled;
+
+/// The codes of consecutive rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Codes {
+    /// A code for each row and concept.
+    Dense(DenseCodes),
+    /// The codes that are not zero, as of sparse autoencoders.
+    Sparse(SparseCodes),
+}
+
+/// A row-major (rows, concepts) matrix.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DenseCodes {
+    concept_count: usize,
+    values: Vec<f32>,
+}
+
+/// A sparse (rows, concepts) matrix, row after row (CSR). What is not in it is zero.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SparseCodes {
+    concept_count: usize,
+    /// Where each row begins among the entries, and the end of the last one.
+    starts: Vec<usize>,
+    /// The concept of each entry, ascending within a row.
+    concepts: Vec<u32>,
+    values: Vec<f32>,
+}
+
+/// The codes of one row.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum RowCodes<'a> {
+    /// A code for each concept.
+    Dense(&'a [f32]),
+    /// The concepts whose codes are not zero, ascending, and those codes.
+    Sparse(&'a [u32], &'a [f32]),
+}
+
+impl DenseCodes {
+    /// A matrix from its values.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] when the values are not whole rows.
+    pub fn new(values: Vec<f32>, concept_count: usize) -> Result<Self> {
+        if concept_count == 0 || !values.len().is_multiple_of(concept_count) {
+            let count = values.len();
+            return Err(Error::argument(format!("{count} codes cannot be rows of {concept_count} concepts"))
+                .hint("give one code for each row and concept"));
+        }
+        Ok(Self { concept_count, values })
+    }
+
+    /// What an encoder makes of whole rows.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfMemory`], and those of the encoder.
+    pub(super) fn of(encoder: &(impl Encoder + ?Sized), rows: &[f32]) -> Result<Self> {
+        let concept_count = encoder.concept_count();
+        let row_count = rows.len() / encoder.input_width().max(1);
+        let length = row_count.checked_mul(concept_count);
+        let mut values = length.and_then(|length| filled(0.0, length)).ok_or_else(|| {
+            let message = format!("there is no memory for {row_count} rows of {concept_count} concepts");
+            Error::new(ErrorCode::OutOfMemory, message).hint("free some memory, or ask for fewer threads")
+        })?;
+        encoder.encode(rows, &mut values)?;
+        Self::new(values, concept_count)
+    }
+}
+
+impl SparseCodes {
+    /// A matrix without rows.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] for 0 concepts, or more than 32-bit numbers can name.
+    pub fn new(concept_count: usize) -> Result<Self> {
+        if concept_count == 0 || u32::try_from(concept_count).is_err() {
+            return Err(Error::argument(format!("sparse codes cannot have {concept_count} concepts"))
+                .hint("give from one to 4,294,967,295 concepts"));
+        }
+        Ok(Self { concept_count, starts: vec![0], concepts: Vec::new(), values: Vec::new() })
+    }
+
+    /// Adds a row: the concepts whose codes are not zero, ascending, with those codes.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] when the concepts do not ascend or are none of the matrix.
+    pub fn push_row(&mut self, entries: impl IntoIterator<Item = (u32, f32)>) -> Result<()> {
+        let begin = self.concepts.len();
+        for (concept, value) in entries {
+            let ascends = self.concepts[begin..].last().is_none_or(|&last| last < concept);
+            if !ascends || concept as usize >= self.concept_count {
+                self.concepts.truncate(begin);
+                self.values.truncate(begin);
+                let count = self.concept_count;
+                return Err(Error::argument(format!(
+                    "concept {concept} of a row does not ascend, or is not below {count}"
+                ))
+                .hint("give each concept of a row once, in ascending order"));
+            }
+            self.concepts.push(concept);
+            self.values.push(value);
+        }
+        self.starts.push(self.concepts.len());
+        Ok(())
+    }
+}
+
+impl Codes {
+    /// How many rows there are.
+    pub fn row_count(&self) -> usize {
+        match self {
+            Self::Dense(dense) => dense.values.len() / dense.concept_count,
+            Self::Sparse(sparse) => sparse.starts.len() - 1,
+        }
+    }
+
+    /// How many concepts there are.
+    pub fn concept_count(&self) -> usize {
+        match self {
+            Self::Dense(dense) => dense.concept_count,
+            Self::Sparse(sparse) => sparse.concept_count,
+        }
+    }
+
+    /// The codes of the rows in their order.
+    pub fn rows(&self) -> impl Iterator<Item = RowCodes<'_>> {
+        (0..self.row_count()).map(move |row| match self {
+            Self::Dense(dense) => RowCodes::Dense(&dense.values[row * dense.concept_count..][..dense.concept_count]),
+            Self::Sparse(sparse) => {
+                let range = sparse.starts[row]..sparse.starts[row + 1];
+                RowCodes::Sparse(&sparse.concepts[range.clone()], &sparse.values[range])
+            }
+        })
+    }
+}
+
+impl<'a> RowCodes<'a> {
+    /// The code of a concept; 0 for one that there is not.
+    pub fn get(self, concept: usize) -> f32 {
+        match self {
+            Self::Dense(values) => values.get(concept).copied().unwrap_or(0.0),
+            Self::Sparse(concepts, values) => {
+                let place = u32::try_from(concept).ok().and_then(|concept| concepts.binary_search(&concept).ok());
+                place.map_or(0.0, |place| values[place])
+            }
+        }
+    }
+
+    /// The first concept whose code is no finite number, and that code.
+    pub(crate) fn first_not_finite(self) -> Option<(usize, f32)> {
+        let (concepts, values): (Option<&'a [u32]>, &'a [f32]) = match self {
+            Self::Dense(values) => (None, values),
+            Self::Sparse(concepts, values) => (Some(concepts), values),
+        };
+        let place = values.iter().position(|value| !value.is_finite())?;
+        Some((concepts.map_or(place, |concepts| concepts[place] as usize), values[place]))
+    }
+}

@@ -1,0 +1,71 @@
+//! The directions along which rows vary: the eigenvectors of their covariance.
+
+use faer::Mat;
+
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::symmetric_eigen;
+use crate::memory::Claim;
+use crate::rows::{Moments, Rows, total_row_count};
+
+/// The directions along which rows vary.
+#[derive(Debug)]
+pub(super) struct Directions {
+    /// How many rows there are, in all processes together.
+    pub(super) row_count: usize,
+    /// The mean of each column.
+    pub(super) mean: Vec<f64>,
+    /// The sum of the squares of the centred rows along each direction, largest first.
+    pub(super) squares: Vec<f64>,
+    /// The directions as columns, orthonormal, in that order.
+    pub(super) vectors: Mat<f64>,
+}
+
+impl Directions {
+    /// The directions of some rows, which must vary along as many as there are concepts.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidData`] naming in how many directions the rows vary where those are fewer; those of
+    /// [`Moments::of`].
+    pub(super) fn of(rows: &dyn Rows, concepts: usize, threads: usize, control: &Control) -> Result<Self> {
+        let Moments { row_count: count, mean, scatter } = Moments::of(rows, threads, control)?;
+        let square = rows.column_count().saturating_mul(rows.column_count());
+        let _claim = Claim::of(square.saturating_mul(3 * size_of::<f64>()), "the directions of the rows")?;
+        let (squares, vectors) = symmetric_eigen(scatter.as_ref())?;
+        // Below this a direction is rounding: a constant column, a copy of another one, or more columns than rows.
+        let least = squares[0].max(0.0) * count.max(rows.column_count()) as f64 * f64::EPSILON;
+        let rank = squares.iter().take_while(|&&square| square > least).count();
+        if rank < concepts {
+            return Err(Error::new(
+                ErrorCode::InvalidData,
+                format!("{concepts} concepts were asked for, but the {count} rows vary in {rank} directions only"),
+            )
+            .hint(format!("ask for at most {rank} concepts, or give rows that differ more"))
+            .detail("rank", rank));
+        }
+        Ok(Self { row_count: count, mean, squares, vectors })
+    }
+}
+
+/// Looks whether rows can have that many directions.
+///
+/// # Errors
+/// [`ErrorCode::InvalidArgument`] when they cannot; those of the rows' [`crate::rows::Reduce`].
+pub(super) fn check_count(concepts: usize, rows: &dyn Rows) -> Result<()> {
+    let (rows, columns) = (total_row_count(rows)?, rows.column_count());
+    let wrong = |message: String, remedy: &str| Err(Error::argument(message).hint(remedy));
+    if concepts == 0 {
+        return wrong("0 concepts were asked for".to_owned(), "ask for at least one concept");
+    }
+    if rows < 2 {
+        return wrong(format!("{rows} rows are too few to fit concepts"), "give at least two rows");
+    }
+    if concepts > rows.min(columns) {
+        let most = rows.min(columns);
+        return wrong(
+            format!("{concepts} concepts were asked for, but {rows} rows of {columns} columns have at most {most}"),
+            "ask for fewer concepts, or give more rows",
+        );
+    }
+    Ok(())
+}

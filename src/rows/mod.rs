@@ -1,0 +1,31 @@
+//! Rows: matrices of f32 that may not lie in one piece, and what their rows stand for.
+//!
+//! [`Rows`] is all that the methods of [`crate::concepts`] know of where numbers come from. [`Activations`] are rows in
+//! memory, in a caller's memory or in shards on disk, with the unit of text that each row stands for.
+
+mod folder;
+mod manifest;
+mod matrix;
+mod moments;
+mod provenance;
+mod reduce;
+mod source;
+mod storage;
+mod tables;
+mod tiles;
+mod writer;
+
+pub(crate) use folder::SHARD_BYTES;
+pub(crate) use manifest::{Manifest, split_point_of};
+pub(crate) use matrix::About;
+pub use matrix::Activations;
+pub(crate) use matrix::check_unit_count;
+pub(crate) use moments::Moments;
+pub use provenance::Provenance;
+pub use reduce::Reduce;
+pub(crate) use reduce::{add_across, together, total_row_count};
+pub use source::{RowSlice, Rows, TILE_ROWS};
+pub use storage::ForeignRows;
+pub(crate) use storage::Storage;
+pub(crate) use tiles::{Tile, for_each_tile};
+pub(crate) use writer::{FolderWriter, ShardWriter, UnnamedWriter};

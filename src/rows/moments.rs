@@ -1,0 +1,119 @@
+//! Means and covariance of rows that are read in tiles.
+
+use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::{Accum, Mat, MatRef, Par};
+
+use super::reduce::add_across;
+use super::source::Rows;
+use super::tiles::{Tile, for_each_tile};
+use crate::control::{Control, Stage};
+use crate::error::Result;
+use crate::linalg::check_finite;
+use crate::memory::Claim;
+use crate::threads::thread_count;
+use crate::workspace;
+
+/// How many rows a product takes at a time.
+const TILE: usize = 4096;
+
+/// The mean of each column and the scatter matrix of the centred columns.
+#[derive(Debug)]
+pub(crate) struct Moments {
+    /// How many rows there are, in all processes together.
+    pub(crate) row_count: usize,
+    /// The mean of each column.
+    pub(crate) mean: Vec<f64>,
+    /// The sum over rows of the products of two centred columns, (columns, columns), symmetric.
+    pub(crate) scatter: Mat<f64>,
+}
+
+impl Moments {
+    /// Reads the rows twice, once for the means and once for the products, all of it in f64: the columns are centred
+    /// before they are multiplied, so a mean of 1e4 beside a deviation of 1 costs no digits.
+    ///
+    /// Memory: `columns^2` values of 8 bytes, and per thread the same twice and a tile of 4096 rows of 8 bytes; the same once
+    /// more where the rows are spread over processes.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidData`] naming the first row and column that are not finite;
+    /// [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`].
+    pub(crate) fn of(rows: &dyn Rows, threads: usize, control: &Control) -> Result<Self> {
+        let columns = rows.column_count();
+        let row_count = rows.row_count();
+        control.begin(Stage::Covariance, 2 * row_count as u64)?;
+        let threads = thread_count(threads).min(row_count.div_ceil(TILE));
+        // A thread makes a matrix while two of its matrices wait; the reduction across processes takes one more.
+        let each = 1 + 3 * threads + usize::from(rows.reduce().is_some());
+        let matrices = columns.saturating_mul(columns).saturating_mul(size_of::<f64>() * each);
+        let tile_bytes = TILE.min(row_count) * threads * (size_of::<f32>() + size_of::<f64>());
+        let claimed = matrices.saturating_add(columns.saturating_mul(tile_bytes));
+        let _claim = Claim::of(claimed, &format!("the covariance of {columns} columns"))?;
+
+        // The last one is the number of rows.
+        let mut sums = vec![0.0; columns + 1];
+        let column_sums = |tile: Tile<'_>, (): &mut ()| column_sums(tile, columns);
+        for_each_tile(rows, TILE, threads, control, column_sums, |range, part| {
+            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+            sums[columns] += range.len() as f64;
+            control.advance(range.len() as u64)
+        })?;
+        add_across(rows, &mut sums)?;
+        let count = sums[columns];
+        let mean: Vec<f64> = sums[..columns].iter().map(|sum| sum / count).collect();
+
+        let mut scatter = Mat::zeros(columns, columns);
+        let products = |tile: Tile<'_>, centred: &mut Vec<f64>| -> Result<Mat<f64>> {
+            centred.clear();
+            centred.extend(
+                tile.values.chunks_exact(columns).flat_map(|row| row.iter().zip(&mean)).map(|(&x, m)| f64::from(x) - m),
+            );
+            lower_products(MatRef::from_row_major_slice(centred, centred.len() / columns, columns))
+        };
+        for_each_tile(rows, TILE, threads, control, products, |range, products| {
+            scatter += products;
+            control.advance(range.len() as u64)
+        })?;
+        if rows.reduce().is_some() {
+            let lower = |index: usize| (index / columns, index % columns);
+            let mut packed: Vec<f64> = (0..columns * columns).map(|index| scatter[lower(index)]).collect();
+            add_across(rows, &mut packed)?;
+            packed.into_iter().enumerate().for_each(|(index, sum)| scatter[lower(index)] = sum);
+        }
+        for column in 0..columns {
+            for row in 0..column {
+                scatter[(row, column)] = scatter[(column, row)];
+            }
+        }
+        Ok(Self { row_count: count as usize, mean, scatter })
+    }
+}
+
+fn column_sums(tile: Tile<'_>, columns: usize) -> Result<Vec<f64>> {
+    let mut sums = vec![0.0; columns];
+    for (offset, row) in tile.values.chunks_exact(columns).enumerate() {
+        check_finite(row, columns, tile.first + offset)?;
+        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+    Ok(sums)
+}
+
+/// The lower half of `centred^T centred`.
+///
+/// # Errors
+/// [`crate::ErrorCode::OutOfMemory`] when there is no workspace for the thread.
+fn lower_products(centred: MatRef<'_, f64>) -> Result<Mat<f64>> {
+    workspace::prepare()?;
+    let mut products = Mat::zeros(centred.ncols(), centred.ncols());
+    triangular::matmul(
+        &mut products,
+        BlockStructure::TriangularLower,
+        Accum::Replace,
+        centred.transpose(),
+        BlockStructure::Rectangular,
+        centred,
+        BlockStructure::Rectangular,
+        1.0,
+        Par::Seq,
+    );
+    Ok(products)
+}

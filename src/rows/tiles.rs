@@ -1,0 +1,40 @@
+//! Rows in tiles: what is made of each on many threads is put together in the order of the rows.
+
+use std::ops::Range;
+
+use super::source::Rows;
+use crate::control::Control;
+use crate::error::Result;
+use crate::parallel::in_order;
+
+/// Consecutive rows in one piece.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tile<'a> {
+    /// The number of the first of them.
+    pub(crate) first: usize,
+    /// Their values, row-major.
+    pub(crate) values: &'a [f32],
+}
+
+/// Reads rows in tiles of `height` rows. `map` makes a part of each tile, on one of `threads` threads (0: one per core) with a
+/// scratch of its own, and `reduce` takes the parts with the numbers of their rows, on the calling thread and in the order of
+/// the rows: sums that it makes are the same bits for every number of threads.
+///
+/// # Errors
+/// The first error in the order of the tiles, of `map` or of `reduce`, or [`crate::ErrorCode::Cancelled`].
+pub(crate) fn for_each_tile<Scratch: Default, Part: Send>(
+    rows: &dyn Rows,
+    height: usize,
+    threads: usize,
+    control: &Control,
+    map: impl Fn(Tile<'_>, &mut Scratch) -> Result<Part> + Sync,
+    mut reduce: impl FnMut(Range<usize>, Part) -> Result<()>,
+) -> Result<()> {
+    let count = rows.row_count();
+    let range = |tile: usize| tile * height..count.min((tile + 1) * height);
+    let work = |tile: usize, (copy, scratch): &mut (Vec<f32>, Scratch)| {
+        let range = range(tile);
+        map(Tile { first: range.start, values: rows.tile(range.start, range.len(), copy)? }, scratch)
+    };
+    in_order(count.div_ceil(height), threads, control, work, |tile, part| reduce(range(tile), part))
+}
