@@ -1483,6 +1483,28 @@ typedef struct {
 } eidos_ica_options;
 
 /**
+ * How principal components are found. Fill it with `eidos_pca_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_pca_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How many concepts to find. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * 1 scales codes to unit variance; 0, the default, leaves them.
+     */
+    uint32_t whiten;
+    /**
+     * How many threads work; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_pca_options;
+
+/**
  * A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
  * the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on the thread that
  * fits, and must not unwind.
@@ -1500,6 +1522,22 @@ eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
  */
 eidos_status eidos_ica_fit(const eidos_activations *activations,
                            const eidos_ica_options *options,
+                           const eidos_control *control,
+                           eidos_explainer **out,
+                           eidos_error **err);
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_pca_options)`.
+ */
+eidos_status eidos_pca_options_init(eidos_pca_options *options, size_t size);
+
+/**
+ * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry of
+ * largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number for each
+ * concept, and `noise_variance`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_pca_fit(const eidos_activations *activations,
+                           const eidos_pca_options *options,
                            const eidos_control *control,
                            eidos_explainer **out,
                            eidos_error **err);

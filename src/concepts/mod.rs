@@ -11,6 +11,7 @@ mod explainer;
 mod file;
 mod ica;
 mod linear;
+mod pca;
 mod registry;
 mod report;
 
@@ -23,6 +24,7 @@ pub use dictionary::Dictionary;
 pub use explainer::Explainer;
 pub use file::NamedTensor;
 pub use ica::{Algorithm, Contrast, Ica, IcaOptions};
+pub use pca::{Pca, PcaOptions};
 pub use report::{FitReport, Measure};
 
 use crate::control::Control;

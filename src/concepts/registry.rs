@@ -6,6 +6,7 @@ use super::dictionary::Dictionary;
 use super::file::Tensors;
 use super::ica::Ica;
 use super::linear::LinearModel;
+use super::pca::Pca;
 use super::{Encoder, Method};
 use crate::error::Result;
 
@@ -13,7 +14,8 @@ use crate::error::Result;
 type Reader = fn(&'static str, &Tensors<'_>) -> Result<Arc<dyn Encoder>>;
 
 /// The one list of methods.
-const METHODS: [(&str, Reader); 2] = [(Ica::NAME, LinearModel::read), (Dictionary::NAME, LinearModel::read)];
+const METHODS: [(&str, Reader); 3] =
+    [(Ica::NAME, LinearModel::read), (Pca::NAME, LinearModel::read), (Dictionary::NAME, LinearModel::read)];
 
 /// Whether there is a method of that name.
 pub(super) fn knows(method: &str) -> bool {

@@ -12,7 +12,7 @@ use super::handle::Handle;
 use super::options::{self, options};
 use super::status::{EIDOS_OK, eidos_status, error_code};
 use super::strings::{check_out, choice, write_handle};
-use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions};
+use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions, Pca, PcaOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::rows::Reduce;
 
@@ -132,6 +132,70 @@ pub unsafe extern "C" fn eidos_ica_fit(
     }
 }
 
+/// How principal components are found. Fill it with `eidos_pca_options_init` first; zero means the default.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_pca_options {
+    /// The size of this struct, set by `eidos_pca_options_init`.
+    pub struct_size: u32,
+    /// How many concepts to find. There is no default: 0 is an error.
+    pub concept_count: u32,
+    /// 1 scales codes to unit variance; 0, the default, leaves them.
+    pub whiten: u32,
+    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
+    pub threads: u32,
+}
+
+options!(eidos_pca_options, Self { struct_size: size_of::<Self>() as u32, concept_count: 0, whiten: 0, threads: 0 });
+
+impl eidos_pca_options {
+    fn to_rust(self) -> PcaOptions {
+        PcaOptions {
+            concept_count: self.concept_count as usize,
+            whiten: self.whiten != 0,
+            threads: self.threads as usize,
+        }
+    }
+}
+
+/// Fills options with the defaults. `size` is `sizeof(eidos_pca_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_pca_options_init(options: *mut eidos_pca_options, size: usize) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+}
+
+/// Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry of
+/// largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number for each
+/// concept, and `noise_variance`. `control` and `err` may be NULL.
+///
+/// # Safety
+/// `activations` is a live handle; `options` was filled by `eidos_pca_options_init`; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_pca_fit(
+    activations: *const eidos_activations,
+    options: *const eidos_pca_options,
+    control: *const eidos_control,
+    out: *mut *mut eidos_explainer,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            check_out(out, "out")?;
+            let activations = &eidos_activations::borrow(activations)?.activations;
+            let options = options::read(options)?.to_rust();
+            let control = control_or_default(control)?;
+            write_handle(out, Explainer::fit::<Pca>(activations, &options, &control)?.into());
+            Ok(())
+        })
+    }
+}
+
 /// A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
 /// the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on the thread that
 /// fits, and must not unwind.
@@ -202,5 +266,6 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_rust() {
         assert_eq!(eidos_ica_options::DEFAULT.to_rust().unwrap(), IcaOptions::new(0));
+        assert_eq!(eidos_pca_options::DEFAULT.to_rust(), PcaOptions::new(0));
     }
 }

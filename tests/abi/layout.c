@@ -66,6 +66,12 @@ FIELD(eidos_ica_options, canonical_signs, 40);
 FIELD(eidos_ica_options, threads, 44);
 SIZE(eidos_ica_options, 48);
 
+FIELD(eidos_pca_options, struct_size, 0);
+FIELD(eidos_pca_options, concept_count, 4);
+FIELD(eidos_pca_options, whiten, 8);
+FIELD(eidos_pca_options, threads, 12);
+SIZE(eidos_pca_options, 16);
+
 FIELD(eidos_top_inputs_options, struct_size, 0);
 FIELD(eidos_top_inputs_options, negative_pole, 4);
 FIELD(eidos_top_inputs_options, k, 8);

@@ -4,12 +4,12 @@ import { flag, floats, record, text, texts, whole } from './arguments';
 import { runOnOwnThread, runOnPool, runWithControl, type CallOptions } from './call';
 import { answerOption, type ChatOptions } from './chat';
 import { check } from './errors';
-import { activationsOptions, chatOptions, icaOptions, llmLabelsOptions, topInputsOptions } from './generated/options';
+import { activationsOptions, chatOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
 import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { Interpretation } from './interpretation';
 import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn, textsForC } from './native';
 import type { NativeFunction, Out, Pointer } from './native';
-import type { IcaOptions, LlmLabelsOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
+import type { IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
 import { OwnModelCall } from './own-model';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 import { SplitModel } from './split-model';
@@ -67,6 +67,16 @@ export class Explainer extends Handle {
    */
   static async fitIca(activations: Activations, options: IcaOptions): Promise<Explainer> {
     return Explainer.#fit(native().eidos_ica_fit, activations, icaOptions(options), options);
+  }
+
+  /**
+   * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry
+   * of largest magnitude positive. `fitReport.measures` has the variance that each explains.
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
+   */
+  static async fitPca(activations: Activations, options: PcaOptions): Promise<Explainer> {
+    return Explainer.#fit(native().eidos_pca_fit, activations, pcaOptions(options), options);
   }
 
   /**

@@ -26,6 +26,9 @@ export interface ActivationsOptions extends UnitOptions, CallOptions {}
 /** How logits are computed. Results do not depend on it. */
 export interface LogitsOptions extends c.LogitsOptions, CallOptions {}
 
+/** How principal components are found. */
+export interface PcaOptions extends c.PcaOptions, CallOptions {}
+
 /** How independent components are fitted. */
 export interface IcaOptions extends c.IcaOptions, CallOptions {}
 

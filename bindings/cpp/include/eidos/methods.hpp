@@ -20,6 +20,15 @@ namespace eidos {
     return control.create<Explainer>(eidos_ica_fit, activations.handle(), &c_options);
 }
 
+/// Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry
+/// of largest magnitude positive. Explainer::fit_report() has the variance that each explains.
+[[nodiscard]] inline Explainer fit_pca(const Activations &activations, const PcaOptions &options,
+                                       const Control &control = {})
+{
+    const auto c_options = detail::to_c(options);
+    return control.create<Explainer>(eidos_pca_fit, activations.handle(), &c_options);
+}
+
 } // namespace eidos
 
 #endif

@@ -125,6 +125,16 @@ struct IcaOptions {
     std::uint32_t threads = 0;
 };
 
+/// How principal components are found.
+struct PcaOptions {
+    /// How many concepts to find. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// `true` scales codes to unit variance; 0, the default, leaves them.
+    bool whiten = false;
+    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
 /// Which inputs to list.
 struct TopInputsOptions {
     /// `true` also lists the inputs with the most negative activations.
@@ -271,6 +281,16 @@ inline eidos_ica_options to_c(const IcaOptions &options)
     result.max_iterations = options.max_iterations;
     result.seed = options.seed;
     result.canonical_signs = options.canonical_signs ? 1 : 0;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_pca_options to_c(const PcaOptions &options)
+{
+    eidos_pca_options result = defaults(eidos_pca_options_init);
+    result.concept_count = options.concept_count;
+    result.whiten = options.whiten ? 1 : 0;
     result.threads = options.threads;
     return result;
 }

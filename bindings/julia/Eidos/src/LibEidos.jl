@@ -186,6 +186,14 @@ mutable struct eidos_ica_options
     eidos_ica_options() = new()
 end
 
+mutable struct eidos_pca_options
+    struct_size::UInt32
+    concept_count::UInt32
+    whiten::UInt32
+    threads::UInt32
+    eidos_pca_options() = new()
+end
+
 mutable struct eidos_top_inputs_options
     struct_size::UInt32
     negative_pole::UInt32
@@ -260,6 +268,7 @@ const LAYOUT = (
     eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
     eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
     eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44)),
+    eidos_pca_options = (16, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12)),
     eidos_top_inputs_options = (32, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
     eidos_chat_options = (96, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72, callback = 80, user_data = 88)),
@@ -402,6 +411,8 @@ const LAYOUT = (
 
 @c eidos_ica_options_init(options::Ptr{eidos_ica_options}, size::Csize_t)::eidos_status
 @long eidos_ica_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_ica_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_pca_options_init(options::Ptr{eidos_pca_options}, size::Csize_t)::eidos_status
+@long eidos_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_spread(activations::Ptr{eidos_activations}, callback::eidos_reduce_callback, user_data::Ptr{Cvoid}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- What concepts mean: the inputs that excite them most -------------------------------------------------------------

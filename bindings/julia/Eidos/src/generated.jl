@@ -133,6 +133,17 @@ const ICA_OPTIONS_DOCS = (
     threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
 )
 
+# How principal components are found.
+pca_options(; concept_count = nothing, whiten = false, threads = 0) =
+    Options{LibEidos.eidos_pca_options}(; concept_count, whiten = Bool(whiten), threads)
+initialize!(o::Options{LibEidos.eidos_pca_options}, size) = LibEidos.eidos_pca_options_init(o, size)
+
+const PCA_OPTIONS_DOCS = (
+    concept_count = ("", "How many concepts to find. There is no default: 0 is an error."),
+    whiten = ("false", "`true` scales codes to unit variance; 0, the default, leaves them."),
+    threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
+)
+
 # Which inputs to list.
 top_inputs_options(; negative_pole = false, k = 5, concepts = nothing) =
     Options{LibEidos.eidos_top_inputs_options}(; negative_pole = Bool(negative_pole), k, concepts,

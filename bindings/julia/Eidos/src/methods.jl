@@ -1,6 +1,6 @@
 # Finding concepts: a fit for each method.
 
-export ICA
+export ICA, PCA
 
 # What [`fit`](@ref) takes: the options of a method, and which call fits it.
 abstract type Method end
@@ -28,6 +28,31 @@ end
 Options(ica::ICA) = ica_options(; concept_count = ica.concepts, ica.keywords...)
 
 fit_function(::ICA) = LibEidos.eidos_ica_fit
+
+"""
+    PCA(concepts; whiten = false, threads = nothing)
+
+Principal component analysis, for [`fit`](@ref): it finds the `concepts` orthogonal directions along which the activations
+vary most, each with its entry of largest magnitude positive. The field `measures` of the [`Explainer`](@ref) has
+`:explained_variance` and `:explained_variance_ratio`, a number for each concept, and `:noise_variance`.
+
+# Keywords
+$(keyword_docs(PCA_OPTIONS_DOCS; hidden = (:concept_count,)))
+"""
+struct PCA <: Method
+    concepts::Int
+    keywords::NamedTuple
+end
+
+function PCA(concepts; keywords...)
+    pca = PCA(concepts, (; keywords...))
+    Options(pca) # throws for what is no option
+    pca
+end
+
+Options(pca::PCA) = pca_options(; concept_count = pca.concepts, pca.keywords...)
+
+fit_function(::PCA) = LibEidos.eidos_pca_fit
 
 """
     fit(ICA(50), acts; progress = nothing, control = nothing)

@@ -359,6 +359,13 @@ export interface IcaOptionsStruct {
   threads: number;
 }
 
+export interface PcaOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  whiten: number;
+  threads: number;
+}
+
 export interface TopInputsOptionsStruct {
   struct_size: number;
   negative_pole: number;
@@ -482,6 +489,12 @@ export const structs = {
     max_iterations: 'uint32_t',
     seed: 'uint32_t',
     canonical_signs: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_pca_options: c.struct<PcaOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    whiten: 'uint32_t',
     threads: 'uint32_t',
   }),
   eidos_top_inputs_options: c.struct<TopInputsOptionsStruct>({
@@ -688,6 +701,8 @@ export const signatures = {
 
   eidos_ica_options_init: c.signature(c.i32, structs.eidos_ica_options.output, c.size),
   eidos_ica_fit: c.signature(c.i32, c.address, structs.eidos_ica_options.input, c.nullable, c.addressOut, c.addressOut),
+  eidos_pca_options_init: c.signature(c.i32, structs.eidos_pca_options.output, c.size),
+  eidos_pca_fit: c.signature(c.i32, c.address, structs.eidos_pca_options.input, c.nullable, c.addressOut, c.addressOut),
   eidos_activations_spread: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut, c.addressOut),
 
   eidos_top_inputs_options_init: c.signature(c.i32, structs.eidos_top_inputs_options.output, c.size),

@@ -31,6 +31,7 @@ import {
   type ActivationsOptionsStruct,
   type LogitsOptionsStruct,
   type IcaOptionsStruct,
+  type PcaOptionsStruct,
   type TopInputsOptionsStruct,
   type ChatOptionsStruct,
   type LlmLabelsOptionsStruct,
@@ -236,6 +237,26 @@ export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
     max_iterations: ['maxIterations', whole32],
     seed: ['seed', whole32],
     canonical_signs: ['canonicalSigns', flag],
+    threads: ['threads', whole32],
+  },
+);
+
+/** How principal components are found. */
+export interface PcaOptions {
+  /** How many concepts to find. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /** `true` scales codes to unit variance; 0, the default, leaves them. */
+  readonly whiten?: boolean | undefined;
+  /** How many threads work; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
+  () => native().eidos_pca_options_init,
+  structs.eidos_pca_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    whiten: ['whiten', flag],
     threads: ['threads', whole32],
   },
 );
