@@ -32,6 +32,30 @@ TEST(Explainer, NotConvergingIsAResult)
     EXPECT_GT(report.measures.at("last_change").at(0), 0);
 }
 
+TEST(Explainer, PrincipalComponentsSayHowMuchEachExplains)
+{
+    eidos::PcaOptions options;
+    options.concept_count = 3;
+    const auto plain = eidos::fit_pca(demo().activations, options);
+    options.whiten = true;
+    const auto whitened = eidos::fit_pca(demo().activations, options);
+    EXPECT_EQ(plain.method(), "pca");
+    const auto report = plain.fit_report();
+    EXPECT_TRUE(report.converged);
+    EXPECT_EQ(report.measures.count("noise_variance") + report.measures.count("explained_variance_ratio"), 2u);
+    const std::vector<double> &variances = report.measures.at("explained_variance");
+    ASSERT_EQ(variances.size(), 3u);
+    EXPECT_TRUE(std::is_sorted(variances.rbegin(), variances.rend()));
+    const auto row = demo().activations.copy_rows(0, 1);
+    const auto codes = plain.encode(row), unit = whitened.encode(row);
+    for (std::size_t index = 0; index < 3; index++) {
+        const double deviation = std::sqrt(variances[index]);
+        EXPECT_NEAR(codes.row(0)[index], deviation * unit.row(0)[index], 1e-3 * deviation);
+    }
+    options.concept_count = 1000;
+    EXPECT_THROW(eidos::fit_pca(demo().activations, options), eidos::Error);
+}
+
 TEST(Explainer, EncodesAndDecodes)
 {
     // As many concepts as columns lose nothing.

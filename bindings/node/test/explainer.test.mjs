@@ -34,6 +34,22 @@ test('an explainer says what it is', () => {
   assert.ok(measures.last_change.length === 1 && measures.last_change[0] >= 0);
 });
 
+test('principal components say how much each explains', async () => {
+  const whitened = await Explainer.fitPca(activations, { conceptCount: 3, whiten: true });
+  const plain = await Explainer.fitPca(activations, { conceptCount: 3 });
+  assert.equal(plain.method, 'pca');
+  const { converged, measures } = plain.fitReport;
+  assert.equal(converged, true);
+  assert.deepEqual(Object.keys(measures).sort(), ['explained_variance', 'explained_variance_ratio', 'noise_variance']);
+  const variances = measures.explained_variance;
+  assert.ok(variances[0] >= variances[1] && variances[1] >= variances[2] && variances[2] > 0);
+  const [codes, unit] = [await plain.encode(activations.rows()), await whitened.encode(activations.rows())];
+  assert.ok(Math.abs(codes[0] - unit[0] * Math.sqrt(variances[0])) < 1e-3 * Math.sqrt(variances[0]));
+  await assert.rejects(Explainer.fitPca(activations, { conceptCount: 1000 }), { code: 'invalid_argument' });
+  whitened.close();
+  plain.close();
+});
+
 test('the dictionary is one view', () => {
   assert.equal(explainer.dictionary.length, 5 * 192);
   assert.ok(explainer.dictionary.every(Number.isFinite));

@@ -11,6 +11,17 @@ explainer = fit(ICA(6; seed = 3), acts)
     @test dictionary(fit(ICA(6; seed = 4), acts)) != dictionary(explainer)
 end
 
+@testset "principal components" begin
+    found, whitened = fit(PCA(3), acts), fit(PCA(3; whiten = true), acts)
+    @test found.method == :pca && found.converged
+    @test sort(collect(keys(found.measures))) == [:explained_variance, :explained_variance_ratio, :noise_variance]
+    variances = found.measures[:explained_variance]
+    @test length(variances) == 3 && issorted(variances; rev = true) && variances[end] > 0
+    @test encode(found, acts) ≈ sqrt.(variances) .* encode(whitened, acts) rtol = 1e-4
+    @test_throws MethodError PCA(3; seed = 1)
+    @test status(() -> fit(PCA(1000), acts)) == :invalid_argument
+end
+
 @testset "options" begin
     sources = randn(3, 2000) .^ 5
     matrix = randn(6, 3) * sources
