@@ -151,6 +151,7 @@ function Base.show(io::IO, explainer::Explainer)
 end
 
 function Base.show(io::IO, ::MIME"text/plain", explainer::Explainer)
-    print(io, explainer, explainer.converged ? ":\nconverged in " : ":\nnot converged in ", explainer.iterations,
-          " iterations")
+    print(io, explainer)
+    explainer.steps > 0 || return
+    print(io, explainer.converged ? ":\nconverged in " : ":\nnot converged in ", explainer.steps, " iterations")
 end
