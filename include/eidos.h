@@ -1372,7 +1372,7 @@ const float *eidos_explainer_dictionary(const eidos_explainer *explainer,
  * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
  * `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
  * values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
- * are copied. `err` may be NULL.
+ * are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
  */
 eidos_status eidos_explainer_from_dictionary(const float *dictionary,
                                              const float *encoder,

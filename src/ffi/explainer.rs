@@ -264,7 +264,7 @@ pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: *const eidos_expl
 /// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
 /// `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
 /// values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
-/// are copied. `err` may be NULL.
+/// are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
 ///
 /// # Safety
 /// The arrays have that many values, or are NULL where they may be; `out` can be written.

@@ -64,6 +64,7 @@ export const string = ctype<string>('const char *');
 export const nullableString = ctype<string | null>('const char *');
 export const texts = ctype<Texts | null>('const char **');
 export const floats = ctype<Float32Array>('float *');
+export const nullableFloats = ctype<Float32Array | null>('float *');
 export const doubles = ctype<Float64Array>('double *');
 export const integers = ctype<Uint32Array>('uint32_t *');
 export const sizes = ctype<BigUint64Array>('size_t *');

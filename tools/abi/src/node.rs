@@ -185,6 +185,7 @@ fn argument(parameter: &Parameter, next: Option<&Parameter>) -> String {
         (_, _, "char") if measured => "c.bytes".to_owned(),
         (_, _, "char") if *nullable => "c.nullableString".to_owned(),
         (_, _, "char") => "c.string".to_owned(),
+        (_, _, "float") if *nullable => "c.nullableFloats".to_owned(),
         (_, _, "float") => "c.floats".to_owned(),
         (_, _, "double") => "c.doubles".to_owned(),
         (_, _, "uint32_t") => "c.integers".to_owned(),

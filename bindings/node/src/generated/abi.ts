@@ -692,7 +692,7 @@ export const signatures = {
   eidos_explainer_decode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_dictionary: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_from_dictionary: c.signature(
-    c.i32, c.floats, c.floats, c.floats, c.floats, c.size, c.size, c.u32, c.addressOut, c.addressOut,
+    c.i32, c.floats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.size, c.size, c.u32, c.addressOut, c.addressOut,
   ),
   eidos_explainer_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_explainer_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
