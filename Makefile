@@ -32,7 +32,7 @@ else
 endif
 
 # Two at a time, where one alone would leave a core or the network idle; what one prints stays together.
-SIDE_BY_SIDE = @$(MAKE) --no-print-directory -j2 --output-sync=target
+SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j2 --output-sync=target
 
 test:
 	@scripts/install-tools.sh compilers
@@ -41,6 +41,8 @@ test:
 	$(SIDE_BY_SIDE) c cpp node julia docs features
 	@echo "all of it holds"
 
+# What a change did not touch is not compiled again.
+quick: export CARGO_INCREMENTAL = 1
 quick: lint
 	$(CARGO) test --release --lib --test integration --no-run
 	$(CARGO) test --release --lib
