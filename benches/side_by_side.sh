@@ -35,10 +35,9 @@ mkdir -p "$out/eurobert-shape"
 cp benches/eurobert-210m.json "$out/eurobert-shape/config.json"
 cp "$shared"/data/eurobert-tokenizer/*.json "$out/eurobert-shape/"
 
-cargo build --release --benches --quiet
-bench() { cargo bench --bench "$1" --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\)).*/\1/p'; }
-job=$(bench job)
-candle=$(bench candle_bert)
+bench() { cargo bench "$@" --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\)).*/\1/p'; }
+job=$(bench --bench job)
+candle=$(bench -p eidos-oracle --bench candle_bert --config profile.release.package.candle-transformers.opt-level=3)
 
 peer() { "$PEER" "$shared/bench/peer.py" --texts "$texts" --threads "$threads" "$@"; }
 eidos() { "$job" --texts "$texts" --threads "$threads" "$@"; }

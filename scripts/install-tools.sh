@@ -1,24 +1,12 @@
 #!/usr/bin/env bash
 # Installs what the tests need and the machine lacks, with apt where that is there; says what is missing otherwise.
+# `install-tools.sh compilers` does so for what Rust needs, to go on with that meanwhile.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 need_file() { [ -e "$1" ] || missing+=("$2"); }
-
-need cargo "cargo (https://rustup.rs)"
-need gcc gcc
-need g++ g++
-need clang++ clang
-need nm binutils
-need valgrind valgrind
-need cmake cmake
-need pkg-config pkg-config
-need patchelf patchelf
-need_file /usr/include/gtest/gtest.h libgtest-dev
-need node "nodejs (20.4 or later)"
-need npm npm
 
 # Installs what is missing so far, or names it.
 provide() {
@@ -32,6 +20,22 @@ provide() {
     fi
     missing=()
 }
+
+need cargo "cargo (https://rustup.rs)"
+need gcc gcc
+need g++ g++
+need nm binutils
+[ "${1:-}" != compilers ] || { provide; exit 0; }
+
+need clang++ clang
+need valgrind valgrind
+need cmake cmake
+need pkg-config pkg-config
+need patchelf patchelf
+need_file /usr/include/gtest/gtest.h libgtest-dev
+need node "nodejs (20.4 or later)"
+need npm npm
+
 provide
 
 # Some packages of clang come without what its sanitizers link.

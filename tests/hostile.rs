@@ -1,12 +1,10 @@
 //! Wrong models and wrong calls, through the calls that a user makes: each is an error of its own that names the thing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-mod common;
-
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use common::{SPLITS, assert_error, collect, golden, load_from, many_texts, model_folder, replace, tiny};
+use crate::common::{SPLITS, assert_error, collect, golden, load_from, many_texts, model_folder, replace, tiny};
 use eidos::{
     CollectOptions, Control, DeviceChoice, Error, ErrorCode, Explainer, HeadChoice, Ica, IcaOptions, LoadOptions,
     SplitModel,

@@ -1,11 +1,9 @@
 //! Top inputs are the peer's (see `tests/golden/README.md`), from activations, new texts and the vocabulary.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
-mod common;
-
 use std::path::Path;
 
-use common::{Disk, SPLITS, assert_error, collect, golden_json, many_texts, replace, steps, tiny, watching};
+use crate::common::{Disk, SPLITS, assert_error, collect, golden_json, many_texts, replace, steps, tiny, watching};
 use eidos::rows::Rows;
 use eidos::{
     Activations, CollectOptions, ConceptInputs, Control, ErrorCode, Explainer, Granularity, Ica, IcaOptions, Input,

@@ -10,6 +10,8 @@ use eidos::text::Tokenizer;
 use eidos::{Control, Error, ErrorCode, Granularity};
 use serde_json::{Value, json};
 
+use crate::common::child;
+
 fn golden(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data").join(path)
 }
@@ -344,10 +346,11 @@ fn long_texts_in_little_memory() {
 
 #[test]
 fn a_long_text_takes_bounded_memory() {
-    let program = std::env::current_exe().unwrap();
+    let child = child("tokenizers::long_texts_in_little_memory");
     let output = Command::new("sh")
-        .args(["-c", r#"ulimit -v 2000000 && exec "$0" --exact long_texts_in_little_memory"#])
-        .arg(program)
+        .args(["-c", r#"ulimit -v 2000000 && exec "$0" "$@""#])
+        .arg(child.get_program())
+        .args(child.get_args())
         .env("EIDOS_LITTLE_MEMORY", "1")
         .output()
         .unwrap();

@@ -1,14 +1,12 @@
 //! Words, their strings and their spans, over the tokenizers of all families.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
-mod common;
-
 use std::path::PathBuf;
 
 use eidos::text::{EncodedTexts, Tokenizer, UnitOptions};
 use eidos::{Control, ErrorCode, Granularity, WordRule};
 
-use common::{golden, golden_json};
+use crate::common::{golden, golden_json};
 
 /// The kinds whose pre-tokenizer splits nothing.
 const SPLIT_NOTHING: [&str; 3] = ["gemma", "llama2", "llama2_published"];

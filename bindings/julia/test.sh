@@ -26,7 +26,7 @@ repo = ""
 END
 # Pkg writes a manifest beside the package, so it tests a copy, which finds the rest of the repository where it was.
 mkdir -p "$out/bindings/julia"
-cp -r bindings/julia/Eidos "$out/bindings/julia/"
+cp -r bindings/julia/Eidos bindings/julia/README.md "$out/bindings/julia/"
 ln -s "$PWD/include" "$PWD/tests" "$PWD/assets" "$out/"
 
 for threads in 1 4; do

@@ -167,3 +167,48 @@ pub(super) fn choice<T: Copy>(value: u32, name: &str, choices: &[(u32, T)]) -> R
             .hint("use one of the constants of the header, and fill options with their init function first")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_that_is_not_utf_8_is_named_with_its_byte() {
+        let wrong = c"caf\xe9";
+        // SAFETY: the array has two strings, which live on.
+        let error = unsafe { texts([c"film".as_ptr(), wrong.as_ptr()].as_ptr(), 2, "texts") }.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument);
+        assert!(error.message().contains("`texts[1]`") && error.message().contains("byte 3"), "{error}");
+        // SAFETY: as above.
+        let read = unsafe { texts([c"film".as_ptr(), c"".as_ptr()].as_ptr(), 2, "texts") }.unwrap();
+        assert_eq!(read, ["film", ""]);
+    }
+
+    #[test]
+    fn an_array_that_cannot_be_is_an_error() {
+        let numbers = [1_u32, 2];
+        let odd = numbers.as_ptr().wrapping_byte_add(1);
+        for (items, count) in [(ptr::null(), 1), (odd, 1), (numbers.as_ptr(), usize::MAX / 4)] {
+            // SAFETY: what is no array is not read.
+            let error = unsafe { array(items, count, "numbers") }.unwrap_err();
+            assert!(error.message().contains("`numbers`"), "{error}");
+        }
+        // SAFETY: there are two numbers, and of none nothing is read.
+        unsafe {
+            assert_eq!(array(numbers.as_ptr(), 2, "numbers").unwrap(), [1, 2]);
+            assert!(array(ptr::null::<u32>(), 0, "numbers").unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_borrowed_string_has_its_length_without_the_nul() {
+        let mut length = 7;
+        // SAFETY: the length can be written, and the string is read while it lives.
+        unsafe {
+            let text = borrow_string("film\0", &raw mut length);
+            assert_eq!((CStr::from_ptr(text), length), (c"film", 4));
+            assert!(borrow_string("", &raw mut length).is_null());
+        }
+        assert_eq!(length, 0);
+    }
+}

@@ -1,13 +1,15 @@
 //! Folders that several threads and processes want at the same time, and what processes leave that are killed.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use eidos::{Activations, CollectOptions, Control, ErrorCode, Granularity, LoadOptions, SplitModel, Stage};
 
-use crate::common::{SPLITS, assert_error, collect, eurobert, everything, load_from, many_texts, model_folder, tiny};
+use crate::common::{
+    SPLITS, assert_error, child, collect, eurobert, everything, load_from, many_texts, model_folder, tiny,
+};
 
 fn small(folder: &Path) -> CollectOptions {
     CollectOptions { folder: Some(folder.to_owned()), shard_bytes: 3000, batch_tokens: 1, ..CollectOptions::default() }
@@ -117,8 +119,7 @@ fn child_in_the_middle(folder: &Path, model: &Path) -> Child {
     let place = folder.parent().unwrap();
     let temporary = place.join("temporary");
     std::fs::create_dir_all(&temporary).unwrap();
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "sharing::child_stops_in_the_middle", "--ignored"])
+    let child = child("activations::sharing::child_stops_in_the_middle")
         .env(FOLDER, folder)
         .env(MODEL, model)
         .env("TMPDIR", temporary)

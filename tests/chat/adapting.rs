@@ -3,8 +3,8 @@
 use eidos::{Chat, ChatOptions, Control, ErrorCode};
 use serde_json::{Value, json};
 
-use crate::asking::{ask_again, options};
-use crate::server::{Play, Server};
+use crate::chat::asking::{ask_again, options};
+use crate::chat::server::{Play, Server};
 
 fn wrong(message: &str) -> Play {
     Play::Status(400, "", json!({"error": {"message": message}}).to_string())

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use eidos::{Budget, Chat, ChatOptions, Control, ErrorCode};
 
-use crate::asking::{ask, ask_again, options};
-use crate::server::{Play, Server};
+use crate::chat::asking::{ask, ask_again, options};
+use crate::chat::server::{Play, Server};
 
 fn cached(server: &Server, folder: &Path) -> ChatOptions {
     ChatOptions { cache_folder: Some(folder.to_owned()), ..options(server) }

@@ -4,7 +4,7 @@
 
 use eidos::{Chat, ChatOptions, Control, ErrorCode, LlmLabels, Scoring};
 
-use crate::common::{CONCEPTS, concepts};
+use crate::chat::common::{CONCEPTS, concepts};
 
 fn options() -> ChatOptions {
     let variable = |name: &str| std::env::var(name).expect("set by tests/chat/foreign_server.sh");

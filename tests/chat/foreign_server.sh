@@ -29,4 +29,4 @@ for _ in $(seq 120); do
 done
 
 EIDOS_FOREIGN_SERVER=http://127.0.0.1:$port/v1 EIDOS_FOREIGN_MODEL=$work/tiny \
-    ${CARGO:-cargo} test --release --test chat -- --ignored --nocapture foreign || { tail -n 40 "$work/log"; exit 1; }
+    ${CARGO:-cargo} test --release --test integration chat::foreign -- --ignored --nocapture || { tail -n 40 "$work/log"; exit 1; }

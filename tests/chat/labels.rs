@@ -8,7 +8,7 @@ use eidos::{
     Sampling,
 };
 
-use crate::common::{CONCEPTS, Own, concepts, examples};
+use crate::chat::common::{CONCEPTS, Own, concepts, examples};
 
 fn interpret(chat: &Chat<'_>, wanted: &LlmLabels) -> Result<Interpretation, Error> {
     let (explainer, activations) = concepts();
@@ -286,8 +286,8 @@ mod over_http {
     use eidos::Budget;
 
     use super::*;
-    use crate::asking::options;
-    use crate::server::{Play, Server};
+    use crate::chat::asking::options;
+    use crate::chat::server::{Play, Server};
 
     #[test]
     fn no_more_requests_are_on_their_way_than_allowed() {

@@ -6,7 +6,7 @@ use eidos::{
     LoadOptions, SplitModel,
 };
 
-use crate::common::{Own, examples};
+use crate::chat::common::{Own, examples};
 
 fn model() -> SplitModel {
     SplitModel::load("eidos:demo", &["model.layers.1.mlp"], &LoadOptions::default(), &Control::new()).unwrap()

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use eidos::chat::ChatRequest;
 use eidos::{Chat, ChatOptions, Control, DetectionScore, Interpretation, LlmLabels, Scoring};
 
-use crate::common::{CONCEPTS, Own, concepts, examples};
+use crate::chat::common::{CONCEPTS, Own, concepts, examples};
 
 const SCORED: Scoring = Scoring { passages: 10, per_request: 6, threshold: 0.5 };
 

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use eidos::{Chat, ChatOptions, Control, ErrorCode};
 use serde_json::json;
 
-use crate::asking::{ask, ask_again, options};
-use crate::server::{Play, Server, completion};
+use crate::chat::asking::{ask, ask_again, options};
+use crate::chat::server::{Play, Server, completion};
 
 fn status(status: u16) -> Play {
     Play::Status(status, "", json!({"error": {"message": "because", "type": "t"}}).to_string())

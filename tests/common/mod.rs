@@ -1,8 +1,9 @@
 //! What several tests need: the tiny models of `tests/golden` as folders, texts, and ways to compare.
-#![allow(dead_code, reason = "each test that includes this uses some of it")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 
 use candle_core::{Device, Tensor};
@@ -196,6 +197,17 @@ pub fn steps(log: &Log, stage: Stage) -> usize {
     log.lock().unwrap().iter().filter(|progress| progress.stage == stage).count()
 }
 
+/// This program again, to run one test in a process of its own, which has its own environment, limits and end.
+pub fn child(test: &str) -> Command {
+    let program = std::env::current_exe().unwrap();
+    let listed = Command::new(&program).args(["--exact", test, "--list"]).output().unwrap();
+    // A name without a test would run none, and succeed.
+    assert!(String::from_utf8_lossy(&listed.stdout).contains(&format!("{test}: test")), "there is no test {test}");
+    let mut child = Command::new(program);
+    child.args(["--exact", test, "--include-ignored"]);
+    child
+}
+
 /// A small disk of its own, or one that cannot be written; gone when this is dropped.
 pub struct Disk {
     folder: TempDir,
@@ -225,11 +237,11 @@ impl Disk {
 impl Drop for Disk {
     fn drop(&mut self) {
         // Lazily, so that a failed test, which may still hold files open, leaves nothing behind either.
-        std::process::Command::new("umount").arg("-l").arg(self.folder.path()).status().ok();
+        Command::new("umount").arg("-l").arg(self.folder.path()).status().ok();
     }
 }
 
 fn mount(arguments: &[&str], folder: &Path) -> bool {
-    let output = std::process::Command::new("mount").args(arguments).arg(folder).output();
+    let output = Command::new("mount").args(arguments).arg(folder).output();
     output.is_ok_and(|output| output.status.success())
 }

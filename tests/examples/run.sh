@@ -76,3 +76,14 @@ for name in concepts resume; do
     diff -r "$expected/$name" "target/examples/$language/$name" ||
         { echo "the example $name does not save what the one in C saves" >&2; exit 1; }
 done
+
+# What the README of a binding says that the examples print is printed; three dots stand for more.
+readme=bindings/$language/README.md
+if [ -e "$readme" ]; then
+    while IFS= read -r line; do
+        awk -v line="${line%...*}" -v whole="$([ "$line" = "${line%...*}" ] && echo yes)" '
+            whole ? $0 == line : index($0, line) == 1 { found = 1 }
+            END { exit !found }' "target/examples/$language/concepts.txt" ||
+            { echo "$readme says that the examples print: $line" >&2; exit 1; }
+    done < <(grep '^Concept [0-9]' "$readme")
+fi

@@ -3,8 +3,8 @@
 use eidos::hub::locate;
 use eidos::{Control, Error, ErrorCode, HubOptions};
 
-use crate::common::{open, options};
-use crate::server::{MODEL, Server};
+use crate::hub::common::{open, options};
+use crate::hub::server::{MODEL, Server};
 
 const TOKEN: &str = "hf_right";
 

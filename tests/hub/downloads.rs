@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex};
 use eidos::hub::locate;
 use eidos::{Control, ErrorCode, HubOptions, Stage};
 
-use crate::common::{noise, open, options, partial_files};
-use crate::server::{COMMIT, MODEL, Server, hexadecimal};
+use crate::common::child;
+use crate::hub::common::{noise, open, options, partial_files};
+use crate::hub::server::{COMMIT, MODEL, Server, hexadecimal};
 
 const TWO_SHARDS: &[u8] = br#"{"weight_map": {"embeddings.weight": "model-00001-of-00002.safetensors",
     "layers.1.weight": "model-00002-of-00002.safetensors"}}"#;
@@ -222,8 +223,8 @@ fn processes_that_want_the_same_file_fetch_it_once() {
     let (server, cache) =
         (Server::start().with_large_file("model.safetensors", &noise(3_000_000)), tempfile::tempdir().unwrap());
     let children = [(); 3].map(|()| {
-        let mut child = Command::new(std::env::current_exe().unwrap());
-        child.args(["--exact", "downloads::child_fetches_the_weights", "--ignored"]).stdout(Stdio::null());
+        let mut child = child("hub::downloads::child_fetches_the_weights");
+        child.stdout(Stdio::null());
         child.env("HF_HUB_CACHE", cache.path()).env("HF_ENDPOINT", &server.address).env("HF_HUB_OFFLINE", "0");
         child.env("HF_HUB_DISABLE_IMPLICIT_TOKEN", "1").env_remove("TRANSFORMERS_OFFLINE").spawn().unwrap()
     });

@@ -1,12 +1,11 @@
 //! What is not given as an option comes from the environment. The environment belongs to the whole process, so a child
 //! process has one of its own.
 
-use std::process::Command;
-
 use eidos::hub::locate;
 use eidos::{Control, HubOptions};
 
-use crate::server::{COMMIT, MODEL, Server};
+use crate::common::child;
+use crate::hub::server::{COMMIT, MODEL, Server};
 
 /// Runs in the child process only.
 #[test]
@@ -19,8 +18,7 @@ fn child_opens_a_model_with_default_options() {
 
 fn result_in_child(variables: &[(&str, &str)]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", "environment::child_opens_a_model_with_default_options", "--ignored"]);
+    let mut child = child("hub::environment::child_opens_a_model_with_default_options");
     for name in
         ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH"]
     {

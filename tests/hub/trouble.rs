@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use eidos::{Control, Error, ErrorCode, HubOptions, ModelSource};
 
-use crate::common::{noise, open, options, partial_files};
-use crate::server::{Server, Trouble, hexadecimal};
+use crate::hub::common::{noise, open, options, partial_files};
+use crate::hub::server::{Server, Trouble, hexadecimal};
 
 const SIZE: usize = 2_000_000;
 

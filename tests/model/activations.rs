@@ -6,9 +6,9 @@ use candle_core::{DType, Device, Tensor};
 use eidos::Control;
 use eidos::model::{HeadChoice, LoadOptions, ModelParts, SplitModel, WeightSource};
 
-use crate::golden::{self, difference, values};
-use crate::half;
-use crate::table::{Table, kind_of_split};
+use crate::model::golden::{self, difference, values};
+use crate::model::half;
+use crate::model::table::{Table, kind_of_split};
 
 /// The bound of the project: the largest difference over the largest value.
 const BOUND: f32 = 2e-5;

@@ -4,7 +4,7 @@ use eidos::ErrorCode;
 use eidos::model::{HeadChoice, LoadOptions, ModelPlan};
 use serde_json::{Value, json};
 
-use crate::golden;
+use crate::model::golden;
 
 /// The error for the base configuration of a family with these fields changed.
 fn refused(family: &str, changes: &Value, head: HeadChoice) -> (ErrorCode, String) {

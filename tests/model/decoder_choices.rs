@@ -4,7 +4,7 @@ use eidos::ErrorCode;
 use eidos::model::{LoadOptions, ModelPlan};
 use serde_json::json;
 
-use crate::golden;
+use crate::model::golden;
 
 #[test]
 fn a_norm_for_each_head_of_its_own_is_refused_by_its_field() {

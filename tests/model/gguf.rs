@@ -14,8 +14,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::gguf_files::changed;
-use crate::golden::{difference, values};
+use crate::model::gguf_files::changed;
+use crate::model::golden::{difference, values};
 
 /// See `tests/golden/README.md`.
 const TOLERANCE: f32 = 2e-5;

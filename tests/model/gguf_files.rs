@@ -8,8 +8,8 @@ use candle_core::quantized::gguf_file::{self, Content, Value};
 use candle_core::quantized::{GgmlDType, QTensor};
 use eidos::{Error, ErrorCode, LoadOptions, SplitModel};
 
-use crate::gguf::{Beside, family, golden_file, safetensors, texts, whole};
-use crate::golden::difference;
+use crate::model::gguf::{Beside, family, golden_file, safetensors, texts, whole};
+use crate::model::golden::difference;
 
 const SPLITS: [&str; 2] = ["model.layers.0.mlp", "model.layers.1"];
 

@@ -9,8 +9,8 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use eidos::{Control, Error, ErrorCode, LoadOptions, SplitModel};
 use tempfile::TempDir;
 
-use crate::gguf::{bits, data, families, family, golden_file, texts, whole};
-use crate::gguf_files::changed;
+use crate::model::gguf::{bits, data, families, family, golden_file, texts, whole};
+use crate::model::gguf_files::changed;
 
 const SPLITS: [&str; 2] = ["model.layers.0.mlp", "model.embed_tokens"];
 

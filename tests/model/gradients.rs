@@ -4,8 +4,8 @@ use candle_core::{Device, Tensor};
 use eidos::ErrorCode;
 use eidos::model::{LoadOptions, SplitModel, TargetLogit};
 
-use crate::gguf;
-use crate::golden::{self, difference, values};
+use crate::model::gguf;
+use crate::model::golden::{self, difference, values};
 
 /// The bound of the activations: the largest difference over the largest value. The gradients are within 2e-6.
 const BOUND: f32 = 2e-5;

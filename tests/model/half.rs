@@ -10,7 +10,7 @@ use eidos::model::{LoadOptions, ModelParts, ModelPlan, SplitModel, WeightSource}
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::golden::{self, difference, values};
+use crate::model::golden::{self, difference, values};
 
 /// The types, what their tensors are called in the fixtures, and how far transformers may be: the bound of the project is 2e-2
 /// for both. Eidos computes in f32 and is within 1e-6 of the same model in float64, so nearly all of a difference is transformers'

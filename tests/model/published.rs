@@ -7,7 +7,7 @@ use eidos::model::{HeadChoice, LoadOptions, ModelParts, ModelPlan, SplitModel, W
 use eidos::{Control, ErrorCode};
 use serde_json::{Value, json};
 
-use crate::golden::{self, values};
+use crate::model::golden::{self, values};
 
 /// A model of a variant's configuration with changes, and of the family's tensors as `edit` leaves them.
 fn load(

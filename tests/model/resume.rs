@@ -6,7 +6,7 @@ use candle_core::Tensor;
 use eidos::ErrorCode;
 use eidos::model::LoadOptions;
 
-use crate::golden::{self, values};
+use crate::model::golden::{self, values};
 
 /// Variants with a head, their weights and a model that is loaded as a whole.
 fn with_heads(mut check: impl FnMut(&str, &eidos::SplitModel, &[&[u32]], &[String])) {

@@ -7,7 +7,7 @@ use eidos::model::{LoadOptions, ModelParts, ModelPlan, SplitModel, WeightSource}
 use eidos::{Control, ErrorCode};
 use serde_json::{Value, json};
 
-use crate::golden::{self, values};
+use crate::model::golden::{self, values};
 
 /// The rows of the last block for all golden texts, of the masked language model with these tensors.
 fn last_block(family: &str, tensors: &HashMap<String, Tensor>) -> Vec<f32> {

@@ -141,14 +141,14 @@ fn other_rows_change_the_logits_of_their_text_alone() {
 /// A classifier of texts, and a block of it.
 pub fn classifier() -> (SplitModel, &'static str) {
     // Only the shape of the folder is needed here: a fixture with a head, and the tokenizer of its family.
-    let folder = crate::golden::folder("bert");
+    let folder = crate::model::golden::folder("bert");
     let options = LoadOptions { whole: true, ..LoadOptions::default() };
     let read = |path: &str| std::fs::read(folder.join(path)).unwrap();
     let tokenizer =
         eidos::text::Tokenizer::from_parts(&read("tokenizer/tokenizer.json"), None, None, Some(16)).unwrap();
     let path = "bert.encoder.layer.0";
     let model =
-        crate::golden::load("bert", "classify", "weights", &[path], &options).unwrap().with_tokenizer(tokenizer);
+        crate::model::golden::load("bert", "classify", "weights", &[path], &options).unwrap().with_tokenizer(tokenizer);
     (model, path)
 }
 

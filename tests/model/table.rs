@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use crate::golden::{self, Listed};
+use crate::model::golden::{self, Listed};
 
 /// The columns of the table, in order.
 const KINDS: &[&str] = &[

@@ -2,7 +2,7 @@
 
 use eidos::{CollectOptions, Control, ErrorCode, Granularity, LoadOptions, LogitsOptions, SplitModel};
 
-use crate::steer::bits;
+use crate::model::steer::bits;
 
 const TEXTS: [&str; 4] = ["a warm and funny film", "", "caf\u{e9}, d\u{e9}j\u{e0} vu \u{1f600}", "dull<|mask|>"];
 
@@ -63,7 +63,7 @@ fn the_ids_of_a_text_lead_to_the_same_bits_as_the_text() {
 
 #[test]
 fn a_classifier_of_texts_gives_one_row_a_sequence() {
-    let (model, path) = crate::steer::classifier();
+    let (model, path) = crate::model::steer::classifier();
     let control = Control::new();
     let texts = ["a film", "", "the film of a film"];
     let expected = model.logits_of_texts(&texts, &LogitsOptions::default(), &control).unwrap();

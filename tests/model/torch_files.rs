@@ -8,7 +8,7 @@ use eidos::{Control, Error, ErrorCode};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
-use crate::golden::{self, values};
+use crate::model::golden::{self, values};
 
 const SPLITS: [&str; 3] = ["model.embed_tokens", "model.layers.1.mlp", "lm_head"];
 

@@ -6,7 +6,7 @@ use std::path::Path;
 use eidos::ErrorCode;
 use eidos::model::{LoadOptions, ModelPlan};
 
-use crate::golden::{self, Listed};
+use crate::model::golden::{self, Listed};
 
 fn kind(listed: &Listed) -> String {
     let class = &listed.class;

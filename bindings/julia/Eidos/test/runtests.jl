@@ -36,7 +36,7 @@ end
 
 @testset "Eidos" begin
     for file in ("header", "library", "texts", "split_model", "activations", "logits", "explainer", "interpretation", "labels", "errors",
-                 "control", "lifetimes", "tasks", "tables")
+                 "control", "lifetimes", "tasks", "tables", "readme")
         @testset "$file" begin
             include("$file.jl")
         end

@@ -1,6 +1,8 @@
 //! A second oracle: the models of candle-transformers, which somebody else wrote in Rust, on the same weights.
 //!
 //! They give what comes out at the end of a model only, for one text at a time.
+#![cfg(test)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use candle_core::{DType, Device, Tensor};
 use candle_nn::VarBuilder;
@@ -8,7 +10,11 @@ use candle_transformers::models::{bert, llama, modernbert, qwen2, qwen3};
 use eidos::model::{HeadChoice, LoadOptions};
 use serde_json::{Value, json};
 
-use super::golden::{config, difference, load, texts, weight_files};
+#[allow(dead_code, reason = "the tests of the library use more of it")]
+#[path = "../../model/golden.rs"]
+mod golden;
+
+use golden::{config, difference, load, texts, weight_files};
 
 /// Two honest f32 implementations differ by 3e-6 on these models; the bar is that of the golden tests.
 const BAR: f32 = 2e-5;

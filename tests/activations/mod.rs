@@ -2,8 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)]
 
 mod bits;
-#[path = "../common/mod.rs"]
-mod common;
 mod damaged;
 mod folder;
 mod full_disk;

@@ -2,7 +2,6 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod activations;
-mod candle_transformers;
 mod configs;
 mod decoder_choices;
 mod gguf;

@@ -2,7 +2,7 @@
 //! Prints one JSON object with the seconds, like the bench `job` beside it. Words are not pooled.
 //!
 //! ```text
-//! cargo bench --bench candle_bert -- --model FOLDER --texts train.jsonl --blocks 5 [--limit 512] [--batch 32]
+//! cargo bench -p eidos-oracle --bench candle_bert -- --model FOLDER --texts train.jsonl --blocks 5 [--limit 512] [--batch 32]
 //! ```
 #![allow(
     missing_docs,
@@ -13,6 +13,7 @@
     reason = "a program for the terminal"
 )]
 
+#[path = "../../../benches/common/mod.rs"]
 mod common;
 
 use std::path::Path;

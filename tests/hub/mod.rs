@@ -22,7 +22,7 @@ mod common {
     use eidos::hub::locate;
     use eidos::{Control, Error, HubOptions, ModelSource};
 
-    use crate::server::{MODEL, Server};
+    use crate::hub::server::{MODEL, Server};
 
     /// Options for a server of this test, a cache of this test and nothing from the environment.
     pub fn options(server: &Server, cache: &Path) -> HubOptions {

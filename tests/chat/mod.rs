@@ -84,7 +84,7 @@ mod asking {
 
     use eidos::{Chat, ChatOptions, Control, Error};
 
-    use crate::server::Server;
+    use crate::chat::server::Server;
 
     /// Options for a server of this test and nothing from the environment.
     pub fn options(server: &Server) -> ChatOptions {
