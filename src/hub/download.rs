@@ -161,8 +161,7 @@ impl Growing<'_> {
                 read => context.update(&chunk[..read]),
             }
         }
-        let digest = context.finalize();
-        if hexadecimal(&digest).eq_ignore_ascii_case(&self.remote.etag) {
+        if format!("{:x}", context.finalize()).eq_ignore_ascii_case(&self.remote.etag) {
             return Ok(());
         }
         // It would never become right by growing.
@@ -177,9 +176,4 @@ impl Growing<'_> {
     fn io(&self, doing: &str, error: &std::io::Error) -> Failure {
         Failure::Final(Error::io(self.path, doing, error))
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

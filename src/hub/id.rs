@@ -40,12 +40,6 @@ impl RepositoryId {
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
-
-    /// The name of the folder in the cache: `models--owner--name`.
-    #[cfg(feature = "hub")]
-    pub(super) fn cache_folder(&self) -> String {
-        format!("models--{}", self.0.replace('/', "--"))
-    }
 }
 
 /// The first rule for a part of an id that `part` breaks.
