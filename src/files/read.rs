@@ -6,7 +6,7 @@ use std::path::Path;
 
 use memmap2::{Mmap, MmapMut};
 
-use super::check_named;
+use super::place::check_named;
 use crate::error::{Error, ErrorCode, Result};
 
 /// How the bytes of a file come into memory.

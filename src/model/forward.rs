@@ -9,12 +9,12 @@ use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual,
-    Site,
+    Activation, AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Pooling, RelativePositions,
+    Residual, Site,
 };
 use crate::model::ops::{
-    Activation, Add, Attention, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation,
-    Positions, Rotary, Scale, SoftCap,
+    Add, Attention, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation, Positions,
+    Rotary, Scale, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 

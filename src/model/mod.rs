@@ -33,8 +33,9 @@ mod whole;
 
 pub use batch::plan_batches;
 pub use gradient::TargetLogit;
+pub use load::ModelParts;
 pub use module_path::Module;
 pub use options::{DeviceChoice, HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
-pub use split_model::{ModelParts, SplitModel, SplitPoint};
+pub use split_model::{SplitModel, SplitPoint};
 pub use weights::WeightSource;

@@ -2,17 +2,13 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::check_finite;
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
 use crate::model::ops::Implementation;
-use crate::model::options::LoadOptions;
-use crate::model::plan::ModelPlan;
 use crate::model::tap::{Halt, Tap};
-use crate::model::weights::WeightSource;
 use crate::text::Tokenizer;
 
 /// A place where a model is split: its activations are read there.
@@ -23,17 +19,6 @@ pub struct SplitPoint {
     /// The columns of its activations.
     pub width: usize,
     pub(crate) site: Site,
-}
-
-/// What a model is made from.
-#[derive(Debug, Clone)]
-pub struct ModelParts<'a> {
-    /// What it is called in messages: its id or folder.
-    pub name: &'a str,
-    /// The bytes of its `config.json`.
-    pub config: &'a [u8],
-    /// Where its weights lie.
-    pub weights: WeightSource,
 }
 
 /// A model that is loaded as far as its last split point, and runs that far.
@@ -62,21 +47,6 @@ pub struct SplitModel {
 }
 
 impl SplitModel {
-    /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or
-    /// the number of a block (those of an encoder first, then those of its decoder). Without split points no weight is read, and the model only lists its modules.
-    ///
-    /// # Errors
-    /// Those of [`ModelPlan::new`] and [`ModelPlan::load`].
-    pub fn from_parts(
-        parts: &ModelParts<'_>,
-        split_points: &[&str],
-        options: &LoadOptions,
-        control: &Control,
-    ) -> Result<Self> {
-        let plan = ModelPlan::new(parts.config, split_points, options).map_err(|error| error.within(parts.name))?;
-        plan.load(parts.name, &parts.weights, control)
-    }
-
     /// What the model is called: its id or folder.
     pub fn name(&self) -> &str {
         &self.name

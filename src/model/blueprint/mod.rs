@@ -7,6 +7,7 @@
 //! pass: where a family has no module at a site (no norm before the attention, no second projection in the MLP),
 //! the pass has no such step.
 
+mod activation;
 mod attention;
 mod part;
 mod rotary;
@@ -14,12 +15,11 @@ mod site;
 
 use std::ops::Range;
 
+pub(crate) use activation::Activation;
 pub(crate) use attention::{Alibi, AttentionSettings, DistanceTable, FusedLayout, RelativePositions};
 pub(crate) use part::{Elsewhere, Gives, Part, Work};
 pub(crate) use rotary::{RotaryScaling, RotarySettings};
 pub(crate) use site::{BlockSite, EmbeddingSite, HeadSite, Site};
-
-use crate::model::ops::Activation;
 
 /// How the rows of a text become one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

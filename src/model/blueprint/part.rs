@@ -1,7 +1,7 @@
 //! The modules of a checkpoint: what each is called, what it does, and at which site its output lies.
 
-use super::Site;
-use crate::model::ops::Activation;
+use super::activation::Activation;
+use super::site::Site;
 use crate::model::weights::Share;
 
 /// What a module of the checkpoint does.

@@ -3,9 +3,10 @@
 
 use super::Head;
 use crate::error::Result;
-use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Site};
+use crate::model::blueprint::{
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Site,
+};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 /// What a family calls the classes of its modules.
 pub(super) struct Classes {

@@ -7,10 +7,9 @@ use super::bert_parts::{Classes, Fields, PredictionHead, Sizes, classes, head_fu
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    BlockSite, Blueprint, DistanceTable, EmbeddingSite, HeadSite, Part, RelativePositions, Site,
+    Activation, BlockSite, Blueprint, DistanceTable, EmbeddingSite, HeadSite, Part, RelativePositions, Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "deberta-v2",

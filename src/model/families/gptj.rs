@@ -5,10 +5,10 @@ use super::decoder_heads::DecoderHeads;
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, RotaryScaling, RotarySettings, Site,
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, RotaryScaling, RotarySettings,
+    Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "gptj",

@@ -6,10 +6,10 @@ use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, RotarySettings, Scales, Site,
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, RotarySettings,
+    Scales, Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 /// The names of a family's classes.
 pub(super) struct Classes {

@@ -6,9 +6,8 @@ use serde_json::json;
 use super::decoder_heads::DecoderHeads;
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Site};
+use crate::model::blueprint::{Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Site};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "opt",

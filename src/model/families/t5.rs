@@ -12,11 +12,10 @@ use serde_json::json;
 use super::{Family, Head};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Part, Pooling, RelativePositions,
-    Scales, Site,
+    Activation, AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Part, Pooling,
+    RelativePositions, Scales, Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 /// What classes are called.
 struct Classes {

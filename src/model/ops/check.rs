@@ -13,7 +13,7 @@ use super::operation::{Values, gradients, lend};
 use super::*;
 use crate::error::{Error, Result};
 use crate::model::blueprint::{
-    Alibi, AttentionSettings, DistanceTable, RelativePositions, RotaryScaling, RotarySettings,
+    Activation, Alibi, AttentionSettings, DistanceTable, RelativePositions, RotaryScaling, RotarySettings,
 };
 use crate::model::weights::NumberType;
 

@@ -5,7 +5,8 @@
 
 use candle_core::Tensor;
 
-use super::operation::{Implementation, Operation, Values};
+use super::implementation::Implementation;
+use super::operation::{Operation, Values};
 use crate::error::Result;
 use crate::kernels;
 

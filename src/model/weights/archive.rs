@@ -8,9 +8,12 @@
 
 use std::collections::HashMap;
 
-use super::Problem;
-use super::torch::CONVERT;
+use super::directory::Problem;
 use crate::error::shown;
+
+/// What to do about a file of PyTorch that is not read.
+pub(super) const CONVERT: &str =
+    "convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder";
 
 /// What an archive begins with, and each of its entries.
 pub(super) const ENTRY: &[u8] = b"PK\x03\x04";

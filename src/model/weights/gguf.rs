@@ -7,7 +7,8 @@ use std::collections::HashSet;
 
 use candle_core::quantized::GgmlDType;
 
-use super::{Directory, Entry, Layout, NumberType, Problem};
+use super::directory::{Directory, Entry, Problem};
+use super::stored::{Layout, NumberType};
 use crate::error::shown;
 use crate::gguf::{Header, Metadata, TensorInfo, follows_another};
 use crate::model::gguf::{Architecture, Change, Keys};

@@ -5,6 +5,7 @@
 
 mod archive;
 mod blocks;
+mod directory;
 mod gguf;
 mod pickle;
 mod safetensors;
@@ -12,14 +13,13 @@ mod stored;
 mod torch;
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 
 pub(crate) use blocks::Blocks;
-use stored::Layout;
+use directory::{Directory, Entry, Problem};
 pub(crate) use stored::{NumberType, Share, Stored};
 
 use crate::error::{Error, ErrorCode, Result};
@@ -49,33 +49,6 @@ struct OpenFile {
     name: String,
     bytes: Bytes,
 }
-
-/// What the directory of a file says of a tensor.
-struct Entry {
-    shape: Vec<usize>,
-    numbers: NumberType,
-    /// Its bytes, counted from the beginning of the file. They may lie beyond its end.
-    range: Range<usize>,
-    /// How its values lie in them.
-    layout: Layout,
-}
-
-/// Why the directory of a file cannot be read, as the end of a sentence that begins with the file's name.
-enum Problem {
-    /// The file is not whole, or not what it should be.
-    Damaged(String),
-    /// The file is fine, but of a kind that is not read; with the remedy.
-    NotRead(&'static str, &'static str),
-}
-
-impl From<String> for Problem {
-    fn from(what: String) -> Self {
-        Self::Damaged(what)
-    }
-}
-
-/// The tensors of a file, by name.
-type Directory = Vec<(String, Entry)>;
 
 enum Bytes {
     Mapped(Mmap),

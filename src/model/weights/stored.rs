@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
 
-use super::Blocks;
+use super::blocks::Blocks;
 use crate::error::Result;
 
 /// The type of the numbers of a tensor in a file.

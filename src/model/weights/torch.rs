@@ -7,9 +7,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::archive::{self, Archive};
+use super::archive::{self, Archive, CONVERT};
+use super::directory::{Directory, Entry, Problem};
 use super::pickle::{Id, Pickle, Value};
-use super::{Directory, Entry, Layout, NumberType, Problem};
+use super::stored::{Layout, NumberType};
 use crate::error::shown;
 
 /// What a file of an older PyTorch begins with: a pickle of a large number.
@@ -18,9 +19,6 @@ const OLDER: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 /// The largest pickle in use describes some ten thousand tensors in a few megabytes. Its values take up to a hundred times as
 /// much memory.
 const LARGEST_PICKLE: usize = 16 << 20;
-
-pub(super) const CONVERT: &str =
-    "convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder";
 
 /// Whether a file is one of PyTorch, by its first bytes.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
