@@ -27,6 +27,7 @@ pub mod linalg;
 pub mod model;
 pub mod text;
 
+#[allow(unsafe_code, reason = "pointers come from C")]
 mod ffi;
 mod files;
 mod gguf;
