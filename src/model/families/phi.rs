@@ -1,5 +1,5 @@
-//! Phi 1, 1.5 and 2 (Li et al. 2023): both branches read the stream as the block found it, through one norm; a part of each
-//! head turns.
+//! Phi 1, 1.5 and 2 (Li et al. 2023): both branches read the stream as the block found it, through one norm; a part of
+//! each head is rotated.
 
 use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
@@ -59,7 +59,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         activation: Activation::named(config, "hidden_act", "gelu_new")?,
         attention,
     };
-    let rotary = RotaryDefaults { part: Some(("partial_rotary_factor", 0.5)), ..RotaryDefaults::default() };
+    let rotary = RotaryDefaults { partial: Some(("partial_rotary_factor", 0.5)), ..RotaryDefaults::default() };
     Ok(Blueprint {
         family: FAMILY.model_type,
         vocabulary,
