@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::place::{is_at, target_of};
 use crate::error::{Error, Result};
 
-/// What the names of files on their way begin and end with.
+/// What the names of files that are being written begin and end with.
 const PART: (&str, &str) = (".eidos-", ".part");
 
 /// Writes a file so that a reader sees either the old one or the whole new one, even after a crash: the bytes
@@ -17,9 +17,9 @@ const PART: (&str, &str) = (".eidos-", ".part");
 /// the same time the last one wins, whole. A link stays one, and what it leads to is written.
 ///
 /// # Errors
-/// [`ErrorCode::NotFound`] when there is no such folder, [`ErrorCode::Io`] with the path when the system refuses (disk full,
-/// no permission) and when what is there is not a file, [`ErrorCode::InvalidArgument`] for an empty path; the neighbour is
-/// removed.
+/// [`ErrorCode::NotFound`] when there is no such folder, [`ErrorCode::Io`] with the path when the system refuses (disk
+/// full, no permission) and when what is there is not a file, [`ErrorCode::InvalidArgument`] for an empty path; the
+/// neighbour is removed.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let target = target_of(path)?;
     remove_leftovers(&target);
@@ -34,8 +34,8 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
 }
 
 /// A new file beside `path`, under a name that no other call uses, of this process or another one. The name is short
-/// and not made from that of `path`, which may be as long as the system allows. While the file is open it is locked, which
-/// tells it from one that a dead process left.
+/// and not made from that of `path`, which may be as long as the system allows. While the file is open it is locked,
+/// which tells it from one that a dead process left.
 fn create_part(path: &Path) -> io::Result<(PathBuf, File)> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     loop {
@@ -56,8 +56,8 @@ fn create_part(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// Removes the parts beside a file that nobody writes any more: their processes were killed. What cannot be removed stays
-/// for the next one.
+/// Removes the parts beside a file that nobody writes any more: their processes were killed. What cannot be removed
+/// stays for the next one.
 fn remove_leftovers(path: &Path) {
     // Elsewhere a part cannot be told from one that is not locked yet.
     if !cfg!(unix) {

@@ -3,13 +3,13 @@
 //! ```text
 //! models--owner--name/refs/main                        the commit that `main` was last seen at
 //! models--owner--name/snapshots/<commit>/config.json   a link to a blob
-//! models--owner--name/blobs/<etag>                     a whole file; <etag>.incomplete is a download that has not finished
+//! models--owner--name/blobs/<etag>                     a whole file; <etag>.incomplete is an unfinished one
 //! models--owner--name/.no_exist/<commit>/<file>        an empty file: the commit has no such file
 //! .locks/models--owner--name/<etag>.lock               held during the download of a blob, by Eidos and by Python
 //! ```
 //!
-//! `hf-hub` names the folders of repositories and snapshots. It is not asked for what a reference says or for a file of it,
-//! because it follows a reference out of the cache, and not to write one, because it does so in place.
+//! `hf-hub` names the folders of repositories and snapshots. References are read and written here: `hf-hub`
+//! follows one that leads out of the cache, and writes one in place, so that a reader may see half of it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -123,7 +123,8 @@ impl Cache {
         self.folder.join("blobs").join(etag)
     }
 
-    /// Where a blob grows. Without a lock the name is the process's own, so that two never write one file.
+    /// The path of an unfinished download. Without a lock the name has the process id in it, so that two processes
+    /// never write one file.
     pub(super) fn partial_blob(&self, etag: &str, lock: &BlobLock) -> PathBuf {
         let name = match lock.file {
             Some(_) => format!("{etag}.incomplete"),

@@ -32,8 +32,9 @@ pub struct ModelParts<'a> {
 }
 
 impl SplitModel {
-    /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or
-    /// the number of a block (those of an encoder first, then those of its decoder). Without split points no weight is read, and the model only lists its modules.
+    /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or the
+    /// number of a block (those of an encoder first, then those of its decoder). Without split points no weight is
+    /// read, and the model only lists its modules.
     ///
     /// # Errors
     /// Those of [`ModelPlan::new`] and [`ModelPlan::load`].
@@ -47,12 +48,12 @@ impl SplitModel {
         plan.load(parts.name, &parts.weights, control)
     }
 
-    /// Loads a model and its tokenizer by the path of a folder or of a GGUF file, an id on a hub (`EuroBERT/EuroBERT-210m`, or
-    /// `owner/name:file.gguf`), or `eidos:demo` for the small model inside the library.
+    /// Loads a model and its tokenizer by the path of a folder or of a GGUF file, an id on a hub
+    /// (`EuroBERT/EuroBERT-210m`, or `owner/name:file.gguf`), or `eidos:demo` for the small model inside the library.
     ///
     /// A GGUF file is split at the module paths of the checkpoint that it was converted from. Its tokenizer is the
-    /// `tokenizer.json` beside it, or else what its metadata says. A model in several parts (`model-00001-of-00003.gguf` ...) is
-    /// named by any of them; the first one alone lists its modules.
+    /// `tokenizer.json` beside it, or else what its metadata says. A model in several parts
+    /// (`model-00001-of-00003.gguf` ...) is named by any of them; the first one alone lists its modules.
     ///
     /// Split points are module paths, with or without the prefix of the base model, or the number of a block. Only the
     /// weights up to the last of them are fetched and read. Without any, nothing but the tree of modules is loaded.

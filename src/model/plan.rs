@@ -83,7 +83,8 @@ impl ModelPlan {
         self.wanted.contains(tensor)
     }
 
-    /// The most tokens that a text can have, where a table of positions limits it; what the model was made for otherwise.
+    /// The most tokens that a text can have, where a table of positions limits it; what the model was made for
+    /// otherwise.
     pub fn max_tokens(&self) -> Option<usize> {
         Some(self.blueprint.max_positions)
     }

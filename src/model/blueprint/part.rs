@@ -145,7 +145,7 @@ impl Part {
         Self::new(name, class, Work::Linear { inputs, outputs, bias, transposed: false })
     }
 
-    /// A `Conv1D`: a projection whose weight lies the other way round.
+    /// A `Conv1D`: a projection whose weight is stored transposed.
     pub fn conv1d(name: &str, inputs: usize, outputs: usize) -> Self {
         Self::new(name, "Conv1D", Work::Linear { inputs, outputs, bias: true, transposed: true })
     }

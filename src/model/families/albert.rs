@@ -1,4 +1,5 @@
-//! ALBERT (Lan et al. 2019): one block (or a few groups of them) applied again and again, over embeddings of a width of their own.
+//! ALBERT (Lan et al. 2019): one block (or a few groups of them) applied again and again, over embeddings of a width of
+//! their own.
 
 use super::bert_parts::{Classes, Fields, Sizes, classes};
 use super::{Family, Head};

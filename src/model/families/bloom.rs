@@ -1,5 +1,5 @@
-//! BLOOM (Le Scao et al. 2022): positions that only lower scores (ALiBi), a norm of the embedding, layer norms before each
-//! branch. Its attention and MLP modules give the sum with the residual stream.
+//! BLOOM (Le Scao et al. 2022): positions that only lower scores (ALiBi), a norm of the embedding, layer norms before
+//! each branch. Its attention and MLP modules give the sum with the residual stream.
 
 use serde_json::json;
 

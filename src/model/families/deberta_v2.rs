@@ -1,5 +1,5 @@
-//! DeBERTa v2 and v3 (He et al. 2021): BERT's blocks with disentangled attention, in which contents and distances are compared
-//! with each other, and no absolute positions (or both).
+//! DeBERTa v2 and v3 (He et al. 2021): BERT's blocks with disentangled attention, in which contents and distances are
+//! compared with each other, and no absolute positions (or both).
 
 use serde_json::{Value, json};
 

@@ -1,5 +1,5 @@
-//! Falcon (Almazrouei et al. 2023): both branches read the stream as the block found it, all queries share one key and value
-//! or a few; the first ones have ALiBi and branches one after the other instead.
+//! Falcon (Almazrouei et al. 2023): both branches read the stream as the block found it, all queries share one key and
+//! value or a few; the first ones have ALiBi and branches one after the other instead.
 
 use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};

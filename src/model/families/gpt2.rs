@@ -1,5 +1,5 @@
 //! GPT-2 (Radford et al. 2019): learned positions, layer norms before each branch, one projection for queries, keys and
-//! values, weights that lie the other way round.
+//! values, weights that are stored transposed.
 
 use serde_json::json;
 

@@ -1,5 +1,5 @@
-//! GPT-J (Wang & Komatsuzaki 2021): both branches read the stream as the block found it, through one norm; a part of each head
-//! turns in pairs of neighbours.
+//! GPT-J (Wang & Komatsuzaki 2021): both branches read the stream as the block found it, through one norm; a part of
+//! each head is rotated, in pairs of adjacent columns.
 
 use super::decoder_heads::DecoderHeads;
 use super::{Family, Head};

@@ -1,4 +1,5 @@
-//! MPNet (Song et al. 2020): BERT's blocks with a bias for the distance between two tokens, and RoBERTa's positions and heads.
+//! MPNet (Song et al. 2020): BERT's blocks with a bias for the distance between two tokens, and RoBERTa's positions and
+//! heads.
 
 use super::bert_parts::{Classes, Sizes, classes, head_function};
 use super::{Family, Head};

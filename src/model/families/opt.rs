@@ -1,5 +1,5 @@
-//! OPT (Zhang et al. 2022): learned positions that begin at 2, layer norms before each branch, or behind it in the one of
-//! 350 million parameters, whose embedding is also of another width.
+//! OPT (Zhang et al. 2022): learned positions that begin at 2, layer norms before each branch, or behind it in the one
+//! of 350 million parameters, whose embedding is also of another width.
 
 use serde_json::json;
 

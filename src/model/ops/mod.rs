@@ -1,8 +1,8 @@
 //! What modules do: operations on rows `(tokens, columns)`.
 //!
-//! Each operation has three faces, see [`Operation`]: a kernel of [`crate::kernels`] for rows that are f32 in host memory, a
-//! reference composed of candle's operations for any other device and type of number, and a gradient. So what a device runs and
-//! what gradients run is what the tests run on the CPU.
+//! Each operation has three parts, see [`Operation`]: a kernel of [`crate::kernels`] for rows that are f32 in host
+//! memory, a reference composed of candle's operations for any other device and type of number, and a gradient. So what
+//! a device runs and what gradients run is what the tests run on the CPU.
 
 mod activation;
 mod attention;

@@ -1,7 +1,7 @@
 //! What an operation is: a kernel, a reference, and the gradient that follows from the reference.
 //!
-//! candle's custom operations carry it: a tensor that no gradient is wanted of goes straight through the kernel, and one
-//! of a gradient leaves a step on candle's tape whose way back is [`Operation::backward`].
+//! An operation runs as one of candle's custom operations: where no gradient is wanted only its kernel runs, and where
+//! one is wanted candle records a step whose backward pass is [`Operation::backward`].
 
 use candle_core::{CpuStorage, Storage, Tensor, Var};
 
@@ -34,8 +34,8 @@ pub(crate) trait Operation<const N: usize>: Send + Sync {
     /// The same as a composition of candle's operations, for inputs of any type of number on any device.
     fn reference(&self, inputs: [&Tensor; N]) -> Result<Tensor>;
 
-    /// The gradient of each input, given that of the result; nothing here is on candle's tape. By default the reference runs once more, and candle takes the
-    /// gradients of its steps.
+    /// The gradient of each input, given that of the result; candle records nothing here. By default the reference runs
+    /// once more, and candle differentiates its steps.
     fn backward(&self, inputs: [&Tensor; N], gradient: &Tensor) -> Result<[Tensor; N]> {
         gradients(Self::NAME, inputs, gradient, |inputs| self.reference(inputs))
     }

@@ -1,7 +1,7 @@
 //! Sums and products, value by value.
 //!
-//! On the calling thread: candle's own operations share one pool of threads, which would make parallel runs of a model wait
-//! for each other.
+//! On the calling thread: candle's own operations share one pool of threads, which would make parallel runs of a model
+//! wait for each other.
 
 use candle_core::Tensor;
 

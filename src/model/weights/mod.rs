@@ -1,7 +1,7 @@
 //! Tensors by name, from files that are mapped into memory so that only what is used is read.
 //!
-//! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the same
-//! for all of them.
+//! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the
+//! same for all of them.
 
 mod archive;
 mod blocks;
@@ -29,8 +29,8 @@ use crate::memory::Claim;
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
 pub enum WeightSource {
-    /// One or several files of safetensors, of PyTorch (`pytorch_model.bin`) or of llama.cpp (GGUF), which together hold the
-    /// tensors. Of the parts of a GGUF model the first one comes first, because it says what the others are.
+    /// One or several files of safetensors, of PyTorch (`pytorch_model.bin`) or of llama.cpp (GGUF), which together
+    /// hold the tensors. Of the parts of a GGUF model the first one comes first, because it says what the others are.
     Files(Vec<PathBuf>),
     /// A safetensors file that is part of the program.
     Bytes(&'static [u8]),
@@ -183,7 +183,8 @@ impl Weights {
     }
 }
 
-/// Reads the directory of a file of any format, which its first bytes tell. `names` are those of the GGUF file before it.
+/// Reads the directory of a file of any format, which its first bytes tell. `names` are those of the GGUF file before
+/// it.
 fn directory(bytes: &[u8], names: &mut Option<gguf::Names>) -> Result<Directory, Problem> {
     if torch::is_one(bytes) {
         torch::directory(bytes)
