@@ -29,6 +29,7 @@ pub mod model;
 pub mod rows;
 pub mod text;
 
+#[allow(unsafe_code, reason = "pointers come from C")]
 mod ffi;
 mod files;
 mod gguf;

@@ -1,9 +1,8 @@
 //! How many threads work, and how one is started without a panic where the system has none left.
 
 use std::hint::black_box;
+use std::sync::mpsc::channel;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
-
-use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::memory::{Claim, fits};
@@ -19,8 +18,8 @@ const START: usize = 64 << 20;
 /// As many threads as asked for, 0 meaning one per core; fewer where there is no memory for them.
 pub(crate) fn thread_count(asked: usize) -> usize {
     let wanted = if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    // Another thread may help each of them, and the calling thread multiplies as well.
-    let each = (2 * THREAD).saturating_add(workspace::bytes());
+    // The calling thread multiplies as well.
+    let each = THREAD.saturating_add(workspace::bytes());
     let room = |threads: usize| threads.saturating_mul(each).saturating_add(workspace::bytes()).saturating_add(START);
     let fewer = std::iter::successors(Some(wanted), |threads| (*threads > 1).then_some(threads / 2));
     fewer.into_iter().find(|&threads| fits(room(threads))).unwrap_or(1)
@@ -43,17 +42,23 @@ pub(crate) fn start<'scope, T: Send + 'scope>(
     Builder::new().spawn_scoped(scope, work).map_err(|error| no_thread(&error))
 }
 
-/// A pool of one thread for the tensors of one worker, which has what its products need.
+/// Starts a thread that multiplies matrices. It has the workspace of its products when this returns.
 ///
 /// # Errors
-/// As [`start`].
-pub(crate) fn pool_of_one() -> Result<ThreadPool> {
-    let claim = claim()?;
-    let pool = ThreadPoolBuilder::new().num_threads(1).build().map_err(|error| no_thread(&error))?;
-    pool.install(settle);
-    drop(claim);
-    pool.install(workspace::prepare)?;
-    Ok(pool)
+/// As [`start`], and [`ErrorCode::OutOfMemory`] where there is no memory for that workspace.
+pub(crate) fn start_multiplying<'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    work: impl FnOnce() + Send + 'scope,
+) -> Result<()> {
+    let (sender, receiver) = channel();
+    start(scope, move || {
+        let prepared = workspace::prepare();
+        let is_prepared = prepared.is_ok();
+        if sender.send(prepared).is_ok() && is_prepared {
+            work();
+        }
+    })?;
+    receiver.recv().unwrap_or_else(|_| Err(Error::internal("a thread ended before it began")))
 }
 
 fn claim() -> Result<Claim> {
@@ -65,6 +70,6 @@ fn settle() {
     drop(black_box(Vec::<u8>::with_capacity(64)));
 }
 
-fn no_thread(error: &dyn std::error::Error) -> Error {
+fn no_thread(error: &std::io::Error) -> Error {
     Error::new(ErrorCode::OutOfMemory, format!("cannot start a thread: {error}")).hint("ask for fewer threads")
 }

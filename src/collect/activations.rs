@@ -12,7 +12,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 
 use candle_core::Tensor;
-use rayon::ThreadPool;
 use sha2::{Digest, Sha256};
 
 use super::options::CollectOptions;
@@ -26,7 +25,7 @@ use crate::rows::{
     About, Activations, FolderWriter, Manifest, Provenance, ShardWriter, Storage, UnnamedWriter, split_point_of,
 };
 use crate::text::{EncodedTexts, Granularity, StringTable, Units};
-use crate::threads::{pool_of_one, start, thread_count};
+use crate::threads::{start_multiplying, thread_count};
 
 impl SplitModel {
     /// The activations of `texts` at each split point of the model, in the order of the split points.
@@ -352,8 +351,7 @@ impl Run<'_> {
             let (sender, receiver) = mpsc::sync_channel(threads);
             let start_one = || {
                 let (queue, sender) = (&queue, sender.clone());
-                let pool = pool_of_one()?;
-                start(scope, move || self.work(&pool, queue, abouts, control, &sender)).map(drop)
+                start_multiplying(scope, move || self.work(queue, abouts, control, &sender))
             };
             // One is enough: there are fewer where the system has no more.
             let started = if threads > 0 { start_one() } else { Ok(()) };
@@ -392,11 +390,9 @@ impl Run<'_> {
         batches.into_iter().map(|batch| batch.into_iter().map(|index| texts[index]).collect()).collect()
     }
 
-    /// One worker: takes batches until there are none or somebody wants to stop. Its tensors live in a pool of one
-    /// thread of its own, so that no other worker's batch is started while it waits.
+    /// One worker: takes batches until there are none or somebody wants to stop.
     fn work(
         &self,
-        pool: &ThreadPool,
         queue: &Queue<'_>,
         abouts: &[About],
         control: &Control,
@@ -407,7 +403,7 @@ impl Run<'_> {
             if batch >= queue.batches.len() || queue.stop.load(Ordering::Relaxed) || control.is_cancelled() {
                 return;
             }
-            let pooled = pool.install(|| self.run_batch(&queue.batches[batch], abouts));
+            let pooled = self.run_batch(&queue.batches[batch], abouts);
             if sender.send(pooled.map(|pooled| (batch, pooled))).is_err() {
                 return;
             }

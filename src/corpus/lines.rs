@@ -13,7 +13,8 @@ pub(super) enum LineError {
     OutOfMemory,
 }
 
-/// Reads one line into `line`, without the `\n` or `\r\n` that ends it; `false` at the end of the file. Memory: the line.
+/// Reads one line into `line`, without the `\n` or `\r\n` that ends it; `false` at the end of the file. Memory: the
+/// line.
 ///
 /// # Errors
 /// [`LineError`]; a line of more than `most` bytes is not read to its end.

@@ -19,8 +19,8 @@ const BUFFER_BYTES: usize = 1 << 18;
 
 /// Reads the texts of a file one after the other, with one line of it in memory.
 ///
-/// Lines end in `\n` or `\r\n`, which are no part of the text; nor is a byte order mark at the beginning of the file. After an
-/// error there is nothing more.
+/// Lines end in `\n` or `\r\n`, which are no part of the text; nor is a byte order mark at the beginning of the file.
+/// After an error there is nothing more.
 ///
 /// ```
 /// use eidos::{TextReader, TextReaderOptions};
@@ -49,8 +49,8 @@ impl TextReader {
     /// Opens a file. Only its first bytes are read.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path; [`ErrorCode::InvalidFile`] when it is not a file (a folder,
-    /// a pipe, a device), or is in UTF-16 or UTF-32.
+    /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path; [`ErrorCode::InvalidFile`] when it is not a file (a
+    /// folder, a pipe, a device), or is in UTF-16 or UTF-32.
     pub fn open(path: impl AsRef<Path>, options: &TextReaderOptions) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let mut file = BufReader::with_capacity(BUFFER_BYTES, open_file(&path)?.0);
@@ -72,7 +72,7 @@ impl TextReader {
         Ok(Self { path, options, has_records, control, file: Some(file), line_number: 0, line: Vec::new(), given: 0 })
     }
 
-    /// Lets somebody cancel the reading, which is looked at before each line.
+    /// Sets the control that may cancel the reading, which is checked before each line.
     pub fn watched_by(mut self, control: &Control) -> Self {
         self.control = control.clone();
         self
@@ -172,8 +172,8 @@ impl Iterator for TextReader {
 /// Reads all texts of a file.
 ///
 /// # Errors
-/// Those of [`TextReader::open`]; [`ErrorCode::InvalidFile`] with the path and the number of the line for bytes that are not
-/// UTF-8, a line that is no JSON object, a field that is missing or no text, and a line of more than 256 MiB;
+/// Those of [`TextReader::open`]; [`ErrorCode::InvalidFile`] with the path and the number of the line for bytes that
+/// are not UTF-8, a line that is no JSON object, a field that is missing or no text, and a line of more than 256 MiB;
 /// [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
 pub fn read_texts(path: impl AsRef<Path>, options: &TextReaderOptions, control: &Control) -> Result<Vec<String>> {
     let mut texts = Vec::new();
@@ -190,8 +190,8 @@ pub(crate) fn no_memory() -> Error {
         .hint("read fewer texts at a time")
 }
 
-/// The encoding of a file that is not in UTF-8, by its byte order mark, or by the zeros that UTF-16 writes between the letters
-/// of European languages.
+/// The encoding of a file that is not in UTF-8, by its byte order mark, or by the zeros that UTF-16 writes between the
+/// letters of European languages.
 fn foreign_encoding(start: &[u8]) -> Option<&'static str> {
     match start {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),

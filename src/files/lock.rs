@@ -4,8 +4,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::check_named;
-use super::write::check_replaceable;
+use super::place::{check_named, check_replaceable, is_at};
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
 
 /// The file in a folder that the lock is on. It says who holds it, and is there no longer than that.
@@ -101,19 +100,4 @@ fn busy(folder: &Path, file: File) -> Error {
         .hint("wait until it has finished, or choose another folder")
         .detail("path", folder);
     if process.parse::<u32>().is_ok() { error.detail("process", process) } else { error }
-}
-
-/// Whether an open file is the one that has this name now.
-#[cfg(unix)]
-pub(super) fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let place = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    let (open, named) = (file.metadata().map(place), fs::metadata(path).map(place));
-    open.is_ok_and(|open| named.is_ok_and(|named| open == named))
-}
-
-/// Elsewhere nobody removes a file that another one may be about to lock.
-#[cfg(not(unix))]
-pub(super) fn is_at(_file: &File, _path: &Path) -> bool {
-    true
 }

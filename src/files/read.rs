@@ -1,4 +1,4 @@
-//! Reading files, whole or by mapping them, of which nothing is believed.
+//! Reading files, whole or mapped, whose sizes and kinds are checked.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use memmap2::{Mmap, MmapMut};
 
-use super::check_named;
+use super::place::check_named;
 use crate::error::{Error, ErrorCode, Result};
 
 /// How the bytes of a file come into memory.
@@ -90,10 +90,10 @@ pub fn map(path: &Path, access: Access) -> Result<Mmap> {
 /// # Errors
 /// Those of the system.
 pub fn map_file(file: &File) -> std::io::Result<Mmap> {
-    // SAFETY: the mapping is read-only and private to its value, and is only read as bytes that may have any value. What
-    // cannot be ruled out is that somebody changes or truncates the file while it is mapped: then the numbers are wrong,
-    // or the system ends the process. Weight files and shards are replaced as a whole, by renaming, by every tool that
-    // writes them, which leaves a mapping of the old file intact; who cannot rely on that asks for a copy.
+    // SAFETY: the mapping is read-only and private to its value, and is only read as bytes that may have any value.
+    // What cannot be ruled out is that somebody changes or truncates the file while it is mapped: then the numbers are
+    // wrong, or the system ends the process. Weight files and shards are replaced as a whole, by renaming, by every
+    // tool that writes them, which leaves a mapping of the old file intact; who cannot rely on that asks for a copy.
     #[allow(unsafe_code)]
     unsafe {
         Mmap::map(file)

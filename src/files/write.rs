@@ -6,14 +6,10 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::check_named;
-use super::lock::is_at;
-use crate::error::{Error, ErrorCode, Result};
+use super::place::{is_at, target_of};
+use crate::error::{Error, Result};
 
-/// As many links as systems follow, one after the other.
-const MOST_LINKS: usize = 40;
-
-/// What the names of files on their way begin and end with.
+/// What the names of files that are being written begin and end with.
 const PART: (&str, &str) = (".eidos-", ".part");
 
 /// Writes a file so that a reader sees either the old one or the whole new one, even after a crash: the bytes
@@ -21,9 +17,9 @@ const PART: (&str, &str) = (".eidos-", ".part");
 /// the same time the last one wins, whole. A link stays one, and what it leads to is written.
 ///
 /// # Errors
-/// [`ErrorCode::NotFound`] when there is no such folder, [`ErrorCode::Io`] with the path when the system refuses (disk full,
-/// no permission) and when what is there is not a file, [`ErrorCode::InvalidArgument`] for an empty path; the neighbour is
-/// removed.
+/// [`ErrorCode::NotFound`] when there is no such folder, [`ErrorCode::Io`] with the path when the system refuses (disk
+/// full, no permission) and when what is there is not a file, [`ErrorCode::InvalidArgument`] for an empty path; the
+/// neighbour is removed.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let target = target_of(path)?;
     remove_leftovers(&target);
@@ -37,47 +33,9 @@ pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::R
     })
 }
 
-/// An error unless a path is free, or that of a file, or of a link to either: opening a pipe waits for ever, and nobody
-/// wants a device or a folder replaced.
-///
-/// # Errors
-/// As [`write_atomically`].
-pub fn check_replaceable(path: &Path) -> Result<()> {
-    target_of(path).map(drop)
-}
-
-/// The file that a write replaces or makes: the path itself, or where its links lead.
-fn target_of(path: &Path) -> Result<PathBuf> {
-    check_named(path, "file")?;
-    let refused = |what: &str| {
-        Error::new(ErrorCode::Io, format!("cannot write `{}`: it {what}", path.display()))
-            .hint("choose another path, or remove what is there")
-            .detail("path", path.display())
-    };
-    // Asked of the system first: some links, like those to open pipes under /proc, lead to what has no path.
-    let not_a_file = "is not a file, and is not replaced by one";
-    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
-        return Err(refused(not_a_file));
-    }
-    let mut target = path.to_owned();
-    for _ in 0..MOST_LINKS {
-        match fs::symlink_metadata(&target) {
-            Ok(found) if found.is_symlink() => {
-                let link = fs::read_link(&target).map_err(|error| Error::io(path, "write", &error))?;
-                target = target.parent().unwrap_or(Path::new("")).join(link);
-            }
-            Ok(found) if found.is_file() => return Ok(target),
-            Ok(_) => return Err(refused(not_a_file)),
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(target),
-            Err(error) => return Err(Error::io(path, "write", &error)),
-        }
-    }
-    Err(refused("is a link that leads back to itself"))
-}
-
 /// A new file beside `path`, under a name that no other call uses, of this process or another one. The name is short
-/// and not made from that of `path`, which may be as long as the system allows. While the file is open it is locked, which
-/// tells it from one that a dead process left.
+/// and not made from that of `path`, which may be as long as the system allows. While the file is open it is locked,
+/// which tells it from one that a dead process left.
 fn create_part(path: &Path) -> io::Result<(PathBuf, File)> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     loop {
@@ -98,8 +56,8 @@ fn create_part(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// Removes the parts beside a file that nobody writes any more: their processes were killed. What cannot be removed stays
-/// for the next one.
+/// Removes the parts beside a file that nobody writes any more: their processes were killed. What cannot be removed
+/// stays for the next one.
 fn remove_leftovers(path: &Path) {
     // Elsewhere a part cannot be told from one that is not locked yet.
     if !cfg!(unix) {

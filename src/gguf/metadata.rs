@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::error::{Error, ErrorCode, Result, shown};
 
-/// The metadata of a file, by key. A value is looked at when it is asked for, and an error names its key.
+/// The metadata of a file, by key. A value is checked when it is read, and an error names its key.
 #[derive(Debug, Default)]
 pub(crate) struct Metadata<'a> {
     values: HashMap<&'a str, Value<'a>>,

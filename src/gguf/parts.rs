@@ -1,5 +1,6 @@
-//! A model in one file, or in the parts that llama.cpp splits a large one into. Each part is a file with a header of its own. The
-//! first one says what the model is; the others say no more than which part they are and which tensors they hold.
+//! A model in one file, or in the parts that llama.cpp splits a large one into. Each part is a file with a header of
+//! its own. The first one says what the model is; the others say no more than which part they are and which tensors
+//! they hold.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -108,8 +109,8 @@ impl<'a> Parts<'a> {
     /// The same model with all other parts, in their order.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidFile`] naming a part that is another one, or one of another model, or a tensor that stands in two of
-    /// them.
+    /// [`ErrorCode::InvalidFile`] naming a part that is another one, or one of another model, or a tensor that stands
+    /// in two of them.
     pub fn with(mut self, others: Vec<Part<'a>>) -> Result<Self> {
         let all = self.first.size(TENSORS)?.filter(|_| self.count > 1);
         for (index, part) in others.iter().enumerate() {

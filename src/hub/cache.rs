@@ -1,24 +1,29 @@
-//! The cache of one repository, laid out as Python's `huggingface_hub` does.
+//! The cache of one repository, laid out as Python's `huggingface_hub` and the crate `hf-hub` lay it out.
 //!
 //! ```text
 //! models--owner--name/refs/main                        the commit that `main` was last seen at
 //! models--owner--name/snapshots/<commit>/config.json   a link to a blob
-//! models--owner--name/blobs/<etag>                     a whole file; <etag>.incomplete is one on its way
+//! models--owner--name/blobs/<etag>                     a whole file; <etag>.incomplete is an unfinished one
 //! models--owner--name/.no_exist/<commit>/<file>        an empty file: the commit has no such file
-//! .locks/models--owner--name/<etag>.lock               held while a blob is fetched, by us and by Python
+//! .locks/models--owner--name/<etag>.lock               held during the download of a blob, by Eidos and by Python
 //! ```
+//!
+//! `hf-hub` names the folders of repositories and snapshots. References are read and written here: `hf-hub`
+//! follows one that leads out of the cache, and writes one in place, so that a reader may see half of it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use hf_hub::{CacheRepo, Repo};
+
 use super::id::RepositoryId;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::files::{check_replaceable, read_limited, write_atomically};
 
-/// How often a waiting call looks whether another process has let go of a file.
+/// The time between two attempts to take a lock that another process holds.
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// A reference holds one commit.
@@ -27,6 +32,7 @@ const LARGEST_REFERENCE: u64 = 256;
 /// The folders of one repository.
 #[derive(Debug)]
 pub(super) struct Cache {
+    layout: CacheRepo,
     folder: PathBuf,
     locks: PathBuf,
 }
@@ -41,8 +47,10 @@ pub(super) struct BlobLock {
 impl Cache {
     /// The cache of a repository below an absolute cache folder. Nothing is created yet.
     pub(super) fn new(cache_dir: &Path, id: &RepositoryId) -> Self {
-        let name = id.cache_folder();
-        Self { locks: cache_dir.join(".locks").join(&name), folder: cache_dir.join(name) }
+        let repository = Repo::model(id.as_str().to_owned());
+        let name = repository.folder_name();
+        let layout = hf_hub::Cache::new(cache_dir.to_owned()).repo(repository);
+        Self { layout, locks: cache_dir.join(".locks").join(&name), folder: cache_dir.join(name) }
     }
 
     /// The path of a file of a commit, if it is cached whole.
@@ -115,7 +123,8 @@ impl Cache {
         self.folder.join("blobs").join(etag)
     }
 
-    /// Where a blob grows. Without a lock the name is the process's own, so that two never write one file.
+    /// The path of an unfinished download. Without a lock the name has the process id in it, so that two processes
+    /// never write one file.
     pub(super) fn partial_blob(&self, etag: &str, lock: &BlobLock) -> PathBuf {
         let name = match lock.file {
             Some(_) => format!("{etag}.incomplete"),
@@ -168,7 +177,7 @@ impl Cache {
     }
 
     fn snapshot(&self, commit: &str, file: &str) -> PathBuf {
-        self.folder.join("snapshots").join(commit).join(file)
+        self.layout.pointer_path(commit).join(file)
     }
 
     fn missing_marker(&self, commit: &str, file: &str) -> PathBuf {

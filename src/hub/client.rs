@@ -42,7 +42,7 @@ pub(super) struct RemoteFile {
 
 /// The bytes of a file from `start` on.
 pub(super) struct RemoteBytes {
-    /// The position of the first byte; 0 when the server ignored the wish to start later.
+    /// The position of the first byte; 0 when the server ignored the range.
     pub(super) start: u64,
     /// The size of the whole file, if the server said it.
     pub(super) total: Option<u64>,
@@ -73,7 +73,7 @@ impl<'a> Client<'a> {
         until_cancelled(control, shut_down, || work(&client))
     }
 
-    /// Asks what a file is; `None` when the revision has no such file.
+    /// Requests what the hub says about a file; `None` when the revision has no such file.
     ///
     /// # Errors
     /// As [`super::locate`], after as many repetitions as `patience` has.

@@ -1,4 +1,5 @@
-//! A file of the hub becomes a whole blob in the cache, or stays a partial one that the next call goes on with.
+//! Downloads a file of the hub into a blob of the cache. What has arrived of an interrupted download is kept, and the
+//! next call resumes it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -14,10 +15,10 @@ use crate::error::{Error, Result};
 use crate::files::check_replaceable;
 use crate::retry::Failure;
 
-/// Bytes between two looks at the control.
+/// Bytes that are read between two checks for a cancel.
 const CHUNK: usize = 256 << 10;
 
-/// After this many new bytes a broken connection counts as the first one again.
+/// The number of repetitions starts again after this many new bytes.
 const GOOD_RUN: u64 = 16 << 20;
 
 /// Fetches a file into the cache, unless it is there, and gives its path. Progress is counted in bytes; those of a
@@ -39,15 +40,15 @@ pub(super) fn download(
     if !blob.is_file() {
         let partial = cache.partial_blob(&remote.etag, &lock);
         [&partial, &blob].into_iter().try_for_each(|path| check_replaceable(path))?;
-        let mut growing = Growing { client, target, remote, control, path: &partial, counted: 0 };
-        growing.complete()?;
+        let mut unfinished = PartialDownload { client, target, remote, control, path: &partial, counted: 0 };
+        unfinished.complete()?;
         fs::rename(&partial, &blob).map_err(|error| Error::io(&blob, "create", &error))?;
     }
     cache.publish(&remote.etag, target.revision, target.file)
 }
 
-/// A blob on its way.
-struct Growing<'a> {
+/// A download that is not finished.
+struct PartialDownload<'a> {
     client: &'a Client<'a>,
     target: &'a Target<'a>,
     remote: &'a RemoteFile,
@@ -57,7 +58,7 @@ struct Growing<'a> {
     counted: u64,
 }
 
-impl Growing<'_> {
+impl PartialDownload<'_> {
     /// Goes on until all bytes are on the disk and are the right ones.
     fn complete(&mut self) -> Result<()> {
         let mut patience = several_tries();
@@ -161,11 +162,10 @@ impl Growing<'_> {
                 read => context.update(&chunk[..read]),
             }
         }
-        let digest = context.finalize();
-        if hexadecimal(&digest).eq_ignore_ascii_case(&self.remote.etag) {
+        if format!("{:x}", context.finalize()).eq_ignore_ascii_case(&self.remote.etag) {
             return Ok(());
         }
-        // It would never become right by growing.
+        // More bytes would not make it right.
         fs::remove_file(self.path).map_err(|error| self.io("remove", &error))?;
         Err(Failure::transient(broken(
             "the hub",
@@ -177,9 +177,4 @@ impl Growing<'_> {
     fn io(&self, doing: &str, error: &std::io::Error) -> Failure {
         Failure::Final(Error::io(self.path, doing, error))
     }
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('?');
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

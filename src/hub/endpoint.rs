@@ -1,8 +1,13 @@
 //! Addresses: the endpoint, the files below it, and where a redirect leads.
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
 use super::id::RepositoryId;
 use crate::error::{Error, Result, shown};
 use crate::net::Origin;
+
+/// The characters of a name or revision that may have a meaning in an address.
+const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// The address of a hub, without a slash at the end.
 #[derive(Debug, Clone)]
@@ -43,6 +48,7 @@ impl Endpoint {
 
     /// Where a file of a repository is.
     pub(super) fn file(&self, id: &RepositoryId, revision: &str, file: &str) -> String {
+        let escape = |text| utf8_percent_encode(text, RESERVED).to_string();
         let name: Vec<String> = file.split('/').map(escape).collect();
         format!("{}/{}/resolve/{}/{}", self.base, id.as_str(), escape(revision), name.join("/"))
     }
@@ -51,21 +57,6 @@ impl Endpoint {
     pub(super) fn page(&self, id: &RepositoryId) -> String {
         format!("{}/{}", self.base, id.as_str())
     }
-}
-
-/// Escapes everything that has a meaning in an address.
-fn escape(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut escaped = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            escaped.push(char::from(byte));
-        } else {
-            // Writing into a text cannot fail.
-            let _ = write!(escaped, "%{byte:02X}");
-        }
-    }
-    escaped
 }
 
 /// Where a redirect leads; `None` when it leads nowhere that can be followed.

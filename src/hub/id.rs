@@ -6,7 +6,7 @@ use crate::error::{Error, Result, shown};
 /// The hub's limit for each part of an id.
 const LONGEST_PART: usize = 96;
 
-/// The longest revision and file name that a file system is asked to hold.
+/// The longest revision and file name, which every file system can hold.
 const LONGEST_NAME: usize = 255;
 
 /// `name` or `owner/name`, by the hub's own rules.
@@ -39,12 +39,6 @@ impl RepositoryId {
     /// The id as the user wrote it.
     pub(super) fn as_str(&self) -> &str {
         &self.0
-    }
-
-    /// The name of the folder in the cache: `models--owner--name`.
-    #[cfg(feature = "hub")]
-    pub(super) fn cache_folder(&self) -> String {
-        format!("models--{}", self.0.replace('/', "--"))
     }
 }
 

@@ -2,26 +2,24 @@
 //!
 //! ```text
 //! locate ──► a folder or a .gguf file?      ──► ModelSource: the files there; no network, no cache
-//!        └─► "owner/name", "…:file.gguf"?   ──► ModelSource: cache, then hub; a file travels when it is asked for
+//!        └─► "owner/name", "…:file.gguf"?   ──► ModelSource: cache, then hub; files are downloaded when needed
 //! ```
 //!
-//! [`locate`] fetches no more than `config.json` (of a GGUF model, its file or first part), so listing the modules of a model
-//! is cheap; [`ModelSource::weight_files`] fetches only the shards that hold the tensors a split needs.
+//! [`locate`] fetches no more than `config.json` (of a GGUF model, its file or first part), so listing the modules of a
+//! model is cheap; [`ModelSource::weight_files`] fetches only the shards that hold the tensors a split needs.
 //!
 //! The cache is the one of Python's `huggingface_hub` (`models--owner--name/{blobs,refs,snapshots}`), so a model that
 //! either of the two has downloaded is there for the other one. The environment variables are theirs too; see
 //! [`HubOptions`].
 //!
-//! # Why a small client of our own
+//! # What is ours and what is not
 //!
-//! A hub is three requests deep (resolve, redirect, range), and a C library must be able to bound, cancel and explain
-//! each of them. hf-hub 0.5 is small and synchronous, but it has no time limits, gives a download no way to stop,
-//! appends what the server sends to a partial file without looking whether the range was honoured or the size is right,
-//! cannot tell a missing repository from a missing file (the header that says so is lost), panics on a redirect without
-//! an address, and reads neither `HF_TOKEN` nor `HF_HUB_CACHE` nor `HF_HUB_OFFLINE`. hf-hub 1.0 brings an async runtime
-//! and another HTTP stack into a process that belongs to somebody else. What is left to write on top of `ureq`
-//! (synchronous, rustls, compiled-in roots) is in this folder, and tested against a server that misbehaves in all those
-//! ways.
+//! The crate `hf-hub`, without its transport, says what the cache calls the folders of repositories and snapshots. The
+//! requests are ours, over `ureq` (synchronous, rustls, compiled-in roots): a hub is three requests deep (resolve,
+//! redirect, range), and a C library must be able to limit, cancel and explain each of them. `hf-hub` 0.5 can do none
+//! of that with its own requests, and 1.0 has an async runtime and a second HTTP stack even without its features. The
+//! environment is read here as well: `hf-hub` knows `HF_HOME` alone of its variables, and panics where there is no home
+//! folder.
 
 mod id;
 mod index;

@@ -10,8 +10,8 @@ use std::time::Duration;
 /// `huggingface_hub` knows. A folder needs none of this.
 #[derive(Clone, Default)]
 pub struct HubOptions {
-    /// A branch, tag, `refs/pr/7` or commit; `main` when `None`. With a full commit (40 hex digits) nothing is asked of
-    /// the hub for files that are cached.
+    /// A branch, tag, `refs/pr/7` or commit; `main` when `None`. With a full commit (40 hex digits) no request
+    /// is made for files that are cached.
     pub revision: Option<String>,
     /// The access token. When `None`: `HF_TOKEN`, else the file at `HF_TOKEN_PATH`, else the file `token` in `HF_HOME`.
     /// An empty text sends no token at all. It is sent to the endpoint only, never to a host that the endpoint

@@ -52,7 +52,7 @@ impl Repository {
         }
     }
 
-    /// Asks the hub for the commit of the revision, and fetches the file that was asked about on the same connection.
+    /// Requests the commit of the revision by way of a file, and downloads that file on the same connection.
     fn resolve(&mut self, file: &str, cached: Option<String>, control: &Control) -> Result<()> {
         let asked = Client::with(&self.settings, control, |client| {
             let target = Target { id: &self.id, revision: &self.settings.revision, file };
@@ -96,7 +96,8 @@ impl Repository {
         })
     }
 
-    /// The paths of files, in their order. What is not cached is fetched, as one download stage, but nothing where one is missing.
+    /// The paths of files, in their order. What is not cached is fetched, as one download stage, but nothing where one
+    /// is missing.
     ///
     /// # Errors
     /// What `missing` makes of the first name that the commit does not have, and as [`super::locate`].

@@ -30,7 +30,7 @@ const WEIGHT_FORMATS: [WeightFormat; 2] = [
     WeightFormat { single: "pytorch_model.bin", index: "pytorch_model.bin.index.json", ending: ".bin" },
 ];
 
-/// The ids of models inside the library start with this; they are opened without a hub, before [`locate`] is asked.
+/// The ids of models inside the library start with this; they are opened without a hub, before [`locate`] is called.
 const EMBEDDED_SCHEME: &str = "eidos:";
 
 /// What to do about a part that is not there.
@@ -39,20 +39,20 @@ const MISSING_PART: &str = "get all parts of the model, with the names that they
 /// Finds a model by folder, by the path of a GGUF file, or by hub id.
 ///
 /// A folder or file that exists is taken as it is: neither the network nor the cache is touched. A folder that has no
-/// weights but those of one GGUF file is that file. Everything else is an id, `name` or `owner/name`, perhaps with a GGUF
-/// file of its repository behind a colon: `owner/name:model-Q8_0.gguf`. With a hub the revision is resolved to a commit, so
-/// that all files belong together, and `config.json` or the GGUF file is fetched; the other files follow when
-/// [`ModelSource`] is asked for them. When the hub cannot be reached, the commit that the cache last saw for this revision
-/// is used.
+/// weights but those of one GGUF file is that file. Everything else is an id, `name` or `owner/name`, perhaps with a
+/// GGUF file of its repository behind a colon: `owner/name:model-Q8_0.gguf`. With a hub the revision is resolved to a
+/// commit, so that all files belong together, and `config.json` or the GGUF file is fetched; the other files follow
+/// when methods of [`ModelSource`] need them. When the hub cannot be reached, the commit that the cache last saw for
+/// this revision is used.
 ///
-/// llama.cpp splits large models into parts, `model-00001-of-00003.gguf` and so on. Any of them names the model, and a folder of
-/// nothing else is the model; the first part is fetched, and the others when [`ModelSource::gguf_parts`] is asked for them.
+/// llama.cpp splits large models into parts, `model-00001-of-00003.gguf` and so on. Any of them names the model, and a
+/// folder of nothing else is the model; the first part is fetched, and the others by [`ModelSource::gguf_parts`].
 ///
 /// # Errors
-/// * [`ErrorCode::InvalidArgument`]: neither a folder nor a GGUF file nor an id; a folder of several GGUF models; a revision,
-///   endpoint or token that cannot be one.
-/// * [`ErrorCode::NotFound`]: no such folder, repository, revision or `config.json`; a folder with parts of a model, but not the
-///   first; offline and not cached.
+/// * [`ErrorCode::InvalidArgument`]: neither a folder nor a GGUF file nor an id; a folder of several GGUF models; a
+///   revision, endpoint or token that cannot be one.
+/// * [`ErrorCode::NotFound`]: no such folder, repository, revision or `config.json`; a folder with parts of a model, but
+///   not the first; offline and not cached.
 /// * [`ErrorCode::AccessDenied`]: the hub wants a token, or another one, or the acceptance of its conditions.
 /// * [`ErrorCode::Network`]: the hub cannot be reached or fails, after three retries.
 /// * [`ErrorCode::Unsupported`]: an id, and a build without the feature `hub`.
@@ -191,9 +191,9 @@ fn no_embedded_model(name: &str) -> Error {
         .detail("id", shown(name))
 }
 
-/// A model whose files are fetched when they are asked for.
+/// A model whose files are downloaded when they are needed.
 ///
-/// It may be shared between threads. Asking twice costs nothing: a fetched file comes from the cache.
+/// It may be shared between threads. A file that was downloaded once comes from the cache afterwards.
 #[derive(Debug)]
 pub struct ModelSource {
     name: String,
@@ -257,7 +257,8 @@ impl ModelSource {
         self.required(CONFIG_FILE, control)
     }
 
-    /// The path of the GGUF file that the model is, or of its first part, fetched if need be; `None` for a model with a `config.json`.
+    /// The path of the GGUF file that the model is, or of its first part, fetched if need be; `None` for a model with a
+    /// `config.json`.
     ///
     /// # Errors
     /// As [`Self::required`].
@@ -272,12 +273,14 @@ impl ModelSource {
         }
     }
 
-    /// The paths of all parts of a GGUF model, the first one first, fetched if need be. `count` is how many the first one says that
-    /// there are: 1 for a whole model, whose one file may have any name. None for a model with a `config.json`.
+    /// The paths of all parts of a GGUF model, the first one first, fetched if need be. `count` is how many the first
+    /// one says that there are: 1 for a whole model, whose one file may have any name. None for a model with a
+    /// `config.json`.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] naming a part that is missing, [`ErrorCode::InvalidFile`] when the file is not called as the first of
-    /// so many parts is, so that there is no telling what the others are called, and what [`Self::file`] reports.
+    /// [`ErrorCode::NotFound`] naming a part that is missing, [`ErrorCode::InvalidFile`] when the file is not called as
+    /// the first of so many parts is, so that there is no telling what the others are called, and what [`Self::file`]
+    /// reports.
     pub fn gguf_parts(&self, count: usize, control: &Control) -> Result<Vec<PathBuf>> {
         let Some(first) = self.gguf(control)?.filter(|_| count > 1) else {
             return Ok(self.gguf(control)?.into_iter().collect());
@@ -328,14 +331,16 @@ impl ModelSource {
         self.file("special_tokens_map.json", control)
     }
 
-    /// The files that hold the wanted tensors, in the order of their names: safetensors, or PyTorch's own where there are none.
+    /// The files that hold the wanted tensors, in the order of their names: safetensors, or PyTorch's own where there
+    /// are none.
     ///
-    /// A model with one `model.safetensors` (or `pytorch_model.bin`) gives that file. A sharded one gives the shards in which
-    /// the index puts at least one tensor for which `wanted` is true, and only these are fetched; none when nothing is wanted.
+    /// A model with one `model.safetensors` (or `pytorch_model.bin`) gives that file. A sharded one gives the shards in
+    /// which the index puts at least one tensor for which `wanted` is true, and only these are fetched; none when
+    /// nothing is wanted.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] when there are none or a shard of the index is missing, [`ErrorCode::InvalidFile`] for an
-    /// index that is none, and what [`Self::file`] reports.
+    /// [`ErrorCode::NotFound`] when there are none or a shard of the index is missing, [`ErrorCode::InvalidFile`] for
+    /// an index that is none, and what [`Self::file`] reports.
     pub fn weight_files(&self, wanted: &dyn Fn(&str) -> bool, control: &Control) -> Result<Vec<PathBuf>> {
         for format in &WEIGHT_FORMATS {
             if let Some(single) = self.file(format.single, control)? {

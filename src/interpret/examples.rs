@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::detection::TestPassage;
 use super::interpretation::{Input, Pole};
 use super::label::LabelError;
-use super::llm_labels::LlmLabels;
+use super::options::LlmLabels;
 use super::passages::Passages;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};

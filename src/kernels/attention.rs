@@ -62,8 +62,8 @@ pub(crate) struct Attention<'a> {
 
 /// Lets every token read the tokens of its own text, `texts` being their ranges of rows.
 ///
-/// `queries` are `(rows, heads * head_width)`, `keys` and `values` `(rows, key_value_heads * head_width)`; the result, the
-/// context, is as wide as the queries. A text's result depends on its own rows only.
+/// `queries` are `(rows, heads * head_width)`, `keys` and `values` `(rows, key_value_heads * head_width)`; the result,
+/// the context, is as wide as the queries. A text's result depends on its own rows only.
 ///
 /// # Errors
 /// [`crate::ErrorCode::OutOfMemory`] when the thread has no workspace for products.
@@ -112,8 +112,8 @@ pub(crate) fn attend(
     Ok(context)
 }
 
-/// Turns the raw scores `(queries, read)` of a head into attention weights: those of keys that a query does not read are 0.
-/// The biases are for the positions of keys and for their distances, as [`Relative::Bias`] has them.
+/// Turns the raw scores `(queries, read)` of a head into attention weights: those of keys that a query does not read
+/// are 0. The biases are for the positions of keys and for their distances, as [`Relative::Bias`] has them.
 fn normalise(
     attention: &Attention<'_>,
     scores: &mut [f32],

@@ -8,8 +8,8 @@ use crate::linalg::{Block, BlockMut, block_times_transposed};
 pub(crate) enum Relative<'a> {
     /// Nothing.
     None,
-    /// A number for each head and distance (Raffel et al. 2020, "T5"), `(heads, 2 longest - 1)`: the key's position minus the
-    /// query's, from `1 - longest` on. It is added to the scaled score.
+    /// A number for each head and distance (Raffel et al. 2020, "T5"), `(heads, 2 longest - 1)`: the key's position
+    /// minus the query's, from `1 - longest` on. It is added to the scaled score.
     Bias(&'a [f32]),
     /// Products with rows of a table (He et al. 2021, "DeBERTa"), added to the score before it is scaled.
     Disentangled {
@@ -44,8 +44,8 @@ impl<'a> Relative<'a> {
         }
     }
 
-    /// Adds the products with the table to the raw scores of some queries of a head, which lie from `first` on in their text;
-    /// `by_key` as [`Self::key_products`] gave it.
+    /// Adds the products with the table to the raw scores of some queries of a head, which lie from `first` on in their
+    /// text; `by_key` as [`Self::key_products`] gave it.
     ///
     /// # Errors
     /// [`crate::ErrorCode::OutOfMemory`].

@@ -9,7 +9,7 @@ pub(crate) struct Rotation {
     pub head_width: usize,
     /// How many of them are rotated, the first ones.
     pub rotary_dim: usize,
-    /// Whether a column is rotated with its neighbour; else with the one half of `rotary_dim` further.
+    /// Whether adjacent columns are rotated together; else columns that are half of `rotary_dim` apart.
     pub interleaved: bool,
 }
 

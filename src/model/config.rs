@@ -4,11 +4,11 @@ use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorCode, Result};
 
-/// The largest size of one kind (ids, columns, positions) that is believed. Products of two of them stay far
+/// The largest size of one kind (ids, columns, positions) that is accepted. Products of two of them stay far
 /// below the address space.
 const LARGEST_SIZE: usize = 1 << 27;
 
-/// The most blocks that are believed; each one takes memory in the module tree.
+/// The most blocks that are accepted; each one takes memory in the module tree.
 const MOST_BLOCKS: usize = 4096;
 
 /// The configuration of a model, read field by field.
@@ -35,8 +35,8 @@ impl Config {
         Self { fields: Map::new() }
     }
 
-    /// The same with fields that may be written under another name, `(name, field)`: what the other name says counts, as
-    /// in transformers.
+    /// The same with fields that may be written under another name, `(name, field)`: what the other name says counts,
+    /// as in transformers.
     pub fn with_aliases(&self, aliases: &[(&str, &str)]) -> Self {
         let mut fields = self.fields.clone();
         for (name, field) in aliases {
@@ -103,8 +103,8 @@ impl Config {
         self.get("architectures")?.as_array()?.first()?.as_str()
     }
 
-    /// How many labels a classifier has: `num_labels`, else as many as `id2label` names, 2 where both are absent. Where the
-    /// two differ, the number counts, as in transformers 5.
+    /// How many labels a classifier has: `num_labels`, else as many as `id2label` names, 2 where both are absent. Where
+    /// the two differ, the number counts, as in transformers 5.
     pub fn labels(&self) -> Result<usize> {
         let named = match self.get("id2label") {
             None => 2,
@@ -114,8 +114,8 @@ impl Config {
         self.size("num_labels", named)
     }
 
-    /// What `id2label` calls the labels, as far as it numbers them from 0. The names of another number of labels than there
-    /// are say nothing, as in transformers 5.
+    /// What `id2label` calls the labels, as far as it numbers them from 0. The names of another number of labels than
+    /// there are say nothing, as in transformers 5.
     pub fn label_names(&self) -> Vec<String> {
         let Some(Value::Object(labels)) = self.get("id2label") else { return Vec::new() };
         let name = |index: usize| labels.get(&index.to_string())?.as_str().map(str::to_owned);
@@ -242,7 +242,7 @@ impl Config {
         Err(invalid(message).detail("field", whole.0).detail("value", whole.1))
     }
 
-    /// Checks that rotary positions can turn the columns of a head in pairs.
+    /// Checks that a head has an even number of columns, which rotary positions rotate in pairs.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] naming the field and its value.

@@ -9,12 +9,12 @@ use candle_core::{Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Pooling, RelativePositions, Residual,
-    Site,
+    Activation, AttentionSettings, Block, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Pooling,
+    RelativePositions, Residual, Site, Stack,
 };
 use crate::model::ops::{
-    Activation, Add, Attention, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation,
-    Positions, Rotary, Scale, SoftCap,
+    Add, Attention, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation, Positions,
+    Rotary, Scale, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -75,8 +75,6 @@ struct Context {
     rotations: Vec<Rotary>,
     /// The table for distances.
     distances: Option<Tensor>,
-    /// What each block's attention knows of positions; blocks with the same settings share it.
-    attention: Vec<Arc<Positions>>,
     /// In a decoder: what the encoder gave, and what the attention to it knows of positions.
     encoded: Option<(Tensor, Arc<Positions>)>,
 }
@@ -100,7 +98,7 @@ pub(crate) struct Pass<'a, 'b> {
 impl<'a> Pass<'a, '_> {
     /// Runs from the ids to what the head gives, or until the tap halts it. There must be at least one row.
     pub fn run(&mut self) -> Flow<Tensor> {
-        let mut stream = self.first_stack()?;
+        let mut stream = self.stack(Stack::First, &self.rows.ids, None)?;
         if let Some(decoder) = &self.blueprint.decoder {
             stream = self.decoder(decoder, stream)?;
         }
@@ -109,54 +107,35 @@ impl<'a> Pass<'a, '_> {
         self.head(&stream)
     }
 
-    fn first_stack(&mut self) -> Flow<Tensor> {
-        let blocks = self.blueprint.first_stack();
-        let start = match self.tap.replaced_block(&blocks) {
-            Some(start) => start,
-            None => (0, self.embed()?),
-        };
-        let distances = self.distances(Site::Embedding(EmbeddingSite::RelativePositions))?;
-        let attention = self.attention_positions(&blocks, distances.as_ref())?;
-        let context = Context { rotations: self.rotations()?, distances, attention, encoded: None };
-        self.blocks(start, blocks, &context)
-    }
-
-    /// The decoder reads the text one token late, and all that the encoder gave for it.
+    /// The decoder reads the text shifted by one token, and all that the encoder gave for it.
     fn decoder(&mut self, decoder: &Decoder, encoded: Tensor) -> Flow<Tensor> {
-        let blocks = decoder.first_block..self.blueprint.blocks;
-        let at = |site| Site::Block(blocks.start, site);
-        let encoded = self.step(at(BlockSite::EncoderNorm), encoded)?;
-        let start = if let Some(start) = self.tap.replaced_block(&blocks) {
-            start
-        } else {
-            let tokens = self.table(at(BlockSite::DecoderToken), &self.rows.shifted(decoder.start_token))?;
-            (blocks.start, tokens.ok_or_else(|| Error::internal("the decoder has no token embedding"))?)
-        };
-        let distances = self.distances(at(BlockSite::DecoderRelativePositions))?;
-        let attention = self.attention_positions(&blocks, distances.as_ref())?;
+        let encoded = self.step(Site::EncoderNorm, encoded)?;
         let cross = Positions::new(&decoder.cross_attention, &self.rows.texts, None, self.device)?;
-        let encoded = Some((encoded, Arc::new(cross)));
-        let context = Context { rotations: Vec::new(), distances, attention, encoded };
-        self.blocks(start, blocks, &context)
+        let ids = self.rows.shifted(decoder.start_token);
+        self.stack(Stack::Decoder, &ids, Some((encoded, Arc::new(cross))))
     }
 
-    /// Runs the blocks of a stack from an index and its input on.
-    fn blocks(
-        &mut self,
-        (first, mut stream): (usize, Tensor),
-        blocks: Range<usize>,
-        context: &Context,
-    ) -> Flow<Tensor> {
-        for index in first..blocks.end {
-            stream = self.block(index, &stream, &context.attention[index - blocks.start], context)?;
+    /// Runs a stack on the ids that it reads; `encoded` is what an encoder gave, and what the attention to it knows of
+    /// positions.
+    fn stack(&mut self, stack: Stack, ids: &[u32], encoded: Option<(Tensor, Arc<Positions>)>) -> Flow<Tensor> {
+        let (first, mut stream) = match self.tap.replaced_block(stack) {
+            Some(start) => start,
+            None => (0, self.embed(stack, ids)?),
+        };
+        let distances = self.distances(stack)?;
+        let attention = self.attention_positions(stack, distances.as_ref())?;
+        let context = Context { rotations: self.rotations(stack)?, distances, encoded };
+        for (index, positions) in attention.iter().enumerate().skip(first) {
+            stream = self.block(stack.block(index), &stream, positions, &context)?;
         }
         Ok(stream)
     }
 
     /// What the attention of each block of a stack knows of positions, `table` being the stack's table for distances.
-    pub fn attention_positions(&self, blocks: &Range<usize>, table: Option<&Tensor>) -> Result<Vec<Arc<Positions>>> {
+    pub fn attention_positions(&self, stack: Stack, table: Option<&Tensor>) -> Result<Vec<Arc<Positions>>> {
+        let blocks = self.blueprint.attention(stack);
         let mut all: Vec<Arc<Positions>> = Vec::with_capacity(blocks.len());
-        for settings in &self.blueprint.attention[blocks.clone()] {
+        for settings in blocks {
             let known = all.iter().find(|known| known.settings() == settings).map(Arc::clone);
             let known =
                 known.map_or_else(|| Positions::new(settings, &self.rows.texts, table, self.device).map(Arc::new), Ok);
@@ -208,17 +187,16 @@ impl<'a> Pass<'a, '_> {
         }
     }
 
-    fn embed(&mut self) -> Flow<Tensor> {
-        let at = Site::Embedding;
-        let rows = self.rows;
-        let tokens = self.table(at(EmbeddingSite::Token), &rows.ids)?;
+    fn embed(&mut self, stack: Stack, ids: &[u32]) -> Flow<Tensor> {
+        let at = |site| stack.embedding(site);
+        let tokens = self.table(at(EmbeddingSite::Token), ids)?;
         let tokens = tokens.ok_or_else(|| Error::internal("the model has no token embedding"))?;
         let mut sum = self.step(at(EmbeddingSite::TokenProjection), tokens)?;
         // A single text is of type 0 throughout.
-        if let Some(types) = self.table(at(EmbeddingSite::TokenType), &vec![0; rows.len()])? {
+        if let Some(types) = self.table(at(EmbeddingSite::TokenType), &vec![0; ids.len()])? {
             sum = self.add(&sum, &types)?;
         }
-        let positions = self.positions();
+        let positions = self.positions(ids);
         if let Some(positions) = self.table(at(EmbeddingSite::Position), &positions)? {
             sum = self.add(&sum, &positions)?;
         }
@@ -229,15 +207,15 @@ impl<'a> Pass<'a, '_> {
     }
 
     /// The number of each row in the table of positions.
-    fn positions(&self) -> Vec<u32> {
+    fn positions(&self, ids: &[u32]) -> Vec<u32> {
         let first = self.blueprint.first_position as u32;
         let Some(padding) = self.blueprint.padding_idx else {
             return self.rows.positions.iter().map(|position| position + first).collect();
         };
-        let mut positions = Vec::with_capacity(self.rows.len());
+        let mut positions = Vec::with_capacity(ids.len());
         for text in &*self.rows.texts {
             let mut next = first;
-            positions.extend(self.rows.ids[text.clone()].iter().map(|id| {
+            positions.extend(ids[text.clone()].iter().map(|id| {
                 let counts = u32::from(*id != padding);
                 next += counts;
                 if counts == 1 { next - 1 } else { first.saturating_sub(1) }
@@ -246,35 +224,37 @@ impl<'a> Pass<'a, '_> {
         positions
     }
 
-    fn rotations(&mut self) -> Flow<Vec<Rotary>> {
+    fn rotations(&mut self, stack: Stack) -> Flow<Vec<Rotary>> {
         let rotations = self.blueprint.rotations.iter();
         let rotations = rotations.map(|settings| Rotary::new(&self.rows.texts, settings, self.device));
         let rotations = rotations.collect::<Result<Vec<_>>>()?;
-        let site = Site::Embedding(EmbeddingSite::RotaryCosines);
+        let site = stack.embedding(EmbeddingSite::RotaryCosines);
         if let (true, Some(rotary)) = (self.tap.touches(site), rotations.first()) {
             self.tap.at(site, rotary.cosines()?)?;
         }
         Ok(rotations)
     }
 
-    /// The table for distances at a site, if the model has one there: normed, but not yet projected.
-    fn distances(&self, site: Site) -> Result<Option<Tensor>> {
-        let Some(Layer::Embedding(table)) = self.layer(site) else { return Ok(None) };
-        Ok(Some(match self.layer(Site::Embedding(EmbeddingSite::RelativePositionsNorm)) {
+    /// The table of a stack for distances, if it has one: normed, but not yet projected.
+    fn distances(&self, stack: Stack) -> Result<Option<Tensor>> {
+        let at = |site| self.layer(stack.embedding(site));
+        let Some(Layer::Embedding(table)) = at(EmbeddingSite::RelativePositions) else { return Ok(None) };
+        Ok(Some(match at(EmbeddingSite::RelativePositionsNorm) {
             Some(Layer::Norm(norm)) => self.unary(norm, &table.rows()?)?,
             _ => table.rows()?,
         }))
     }
 
-    /// The attention of a block: with its projections of the table for distances, where contents are compared with these.
-    fn attention_of(&self, index: usize, positions: &Arc<Positions>, context: &Context) -> Result<Attention> {
+    /// The attention of a block: with its projections of the table for distances, where contents are compared with
+    /// these.
+    fn attention_of(&self, block: Block, positions: &Arc<Positions>, context: &Context) -> Result<Attention> {
         let (Some(RelativePositions::Disentangled(settings)), Some(table)) =
             (&positions.settings().relative, &context.distances)
         else {
             return Ok(Attention::new(positions));
         };
         let project = |wanted: bool, own, other| {
-            let at = |site| self.layer(Site::Block(index, site));
+            let at = |site| self.layer(block.at(site));
             match at(own).or_else(|| at(other)) {
                 Some(Layer::Linear(linear)) if wanted => self.unary(linear, table).map(Some),
                 _ => Ok(None),
@@ -285,11 +265,11 @@ impl<'a> Pass<'a, '_> {
         Ok(Attention::disentangled(positions, keys, queries))
     }
 
-    fn block(&mut self, index: usize, stream: &Tensor, positions: &Arc<Positions>, context: &Context) -> Flow<Tensor> {
-        let at = |site| Site::Block(index, site);
+    fn block(&mut self, block: Block, stream: &Tensor, positions: &Arc<Positions>, context: &Context) -> Flow<Tensor> {
+        let at = |site| block.at(site);
         let residual = self.blueprint.scales.residual;
         let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
-        let heads = self.attention(index, &read, positions, context)?;
+        let heads = self.attention(block, &read, positions, context)?;
         let change = self.step(at(BlockSite::AttentionProjection), heads)?;
         let change = self.step(at(BlockSite::AttentionOutputNorm), change)?;
         let change = self.scaled(change, residual)?;
@@ -300,16 +280,16 @@ impl<'a> Pass<'a, '_> {
                 let stream = self.tap.at(at(BlockSite::AttentionResidual), sum)?;
                 let mut stream = self.step(at(BlockSite::AttentionResidualNorm), stream)?;
                 if let Some((encoded, positions)) = &context.encoded {
-                    stream = self.cross_attention(index, &stream, encoded, positions)?;
+                    stream = self.cross_attention(block, &stream, encoded, positions)?;
                 }
-                let change = self.mlp(index, stream.clone())?;
+                let change = self.mlp(block, stream.clone())?;
                 let change = self.scaled(change, residual)?;
                 self.add(&stream, &change)?
             }
             Residual::Parallel => {
                 let own_norm = self.layer(at(BlockSite::MlpInputNorm)).is_some();
                 let read = if own_norm { stream.clone() } else { read };
-                let other = self.mlp(index, read)?;
+                let other = self.mlp(block, read)?;
                 let other = self.scaled(other, residual)?;
                 self.add(&self.add(&other, &change)?, stream)?
             }
@@ -320,12 +300,12 @@ impl<'a> Pass<'a, '_> {
 
     fn attention(
         &mut self,
-        index: usize,
+        block: Block,
         read: &Tensor,
         positions: &Arc<Positions>,
         context: &Context,
     ) -> Flow<Tensor> {
-        let at = |site| Site::Block(index, site);
+        let at = |site| block.at(site);
         let settings: &AttentionSettings = positions.settings();
         let [queries, keys, values] = match settings.fused {
             Some(layout) => {
@@ -345,7 +325,7 @@ impl<'a> Pass<'a, '_> {
             queries = self.unary(&rotation, &queries)?;
             keys = self.unary(&rotation, &keys)?;
         }
-        let attention = self.attention_of(index, positions, context)?;
+        let attention = self.attention_of(block, positions, context)?;
         let heads = self.implementation.ternary(&attention, [&queries, &keys, &values])?;
         self.tap.at(at(BlockSite::Context), heads)
     }
@@ -353,12 +333,12 @@ impl<'a> Pass<'a, '_> {
     /// Each token of the decoder reads all tokens of its text as the encoder gave them.
     fn cross_attention(
         &mut self,
-        index: usize,
+        block: Block,
         stream: &Tensor,
         encoded: &Tensor,
         positions: &Arc<Positions>,
     ) -> Flow<Tensor> {
-        let at = |site| Site::Block(index, site);
+        let at = |site| block.at(site);
         let read = self.step(at(BlockSite::CrossInputNorm), stream.clone())?;
         let queries = self.step(at(BlockSite::CrossQuery), read)?;
         let keys = self.step(at(BlockSite::CrossKey), encoded.clone())?;
@@ -369,17 +349,17 @@ impl<'a> Pass<'a, '_> {
         self.tap.at(at(BlockSite::CrossResidual), sum)
     }
 
-    fn mlp(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
-        let at = |site| Site::Block(index, site);
+    fn mlp(&mut self, block: Block, read: Tensor) -> Flow<Tensor> {
+        let at = |site| block.at(site);
         let read = self.step(at(BlockSite::MlpInputNorm), read)?;
-        let hidden = self.mlp_hidden(index, read)?;
+        let hidden = self.mlp_hidden(block, read)?;
         let change = self.step(at(BlockSite::MlpDown), hidden)?;
         self.step(at(BlockSite::MlpOutputNorm), change)
     }
 
     /// What the MLP's projection back to the stream reads.
-    fn mlp_hidden(&mut self, index: usize, read: Tensor) -> Flow<Tensor> {
-        let at = |site| Site::Block(index, site);
+    fn mlp_hidden(&mut self, block: Block, read: Tensor) -> Flow<Tensor> {
+        let at = |site| block.at(site);
         let (gate, up) = if self.layer(at(BlockSite::MlpGateUp)).is_some() {
             let both = self.step(at(BlockSite::MlpGateUp), read)?;
             let half = self.blueprint.inner_width;

@@ -20,11 +20,12 @@ pub struct TargetLogit {
 impl SplitModel {
     /// The gradient of the sum of some logits, each times its weight, with respect to the rows of the module at `path`.
     ///
-    /// `rows` are the output of that module, `(sum of lengths, width)`, as [`SplitModel::logits_from`] takes them, and the logits
-    /// are those that it gives. The result has the shape of `rows` and is f32: how fast the sum grows with each value. A text's
-    /// logits depend on its own rows only, so that one call with a target in each text gives the gradients of all of them, the
-    /// same bits as one call for each. Weights in half precision or in quantised blocks count as the numbers that they stand for;
-    /// none of them is made f32 as a whole. What the operations read stays in memory until the way back is done.
+    /// `rows` are the output of that module, `(sum of lengths, width)`, as [`SplitModel::logits_from`] takes them, and
+    /// the logits are those that it gives. The result has the shape of `rows` and is f32: how fast the sum grows with
+    /// each value. A text's logits depend on its own rows only, so that one call with a target in each text gives the
+    /// gradients of all of them, the same bits as one call for each. Weights in half precision or in quantised blocks
+    /// count as the numbers that they stand for; none of them is made f32 as a whole. What the operations read stays in
+    /// memory until the backward pass is done.
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] when there is no target, or one is beyond the logits; else those of

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::options::LoadOptions;
-use super::plan::ModelPlan;
+use super::plan::{ModelPlan, about};
 use super::split_model::SplitModel;
 use super::weights::WeightSource;
 use super::{demo, gguf};
@@ -20,13 +20,40 @@ const CONFIG_LIMIT: u64 = 16 << 20;
 /// The largest vocabularies take some tens of megabytes.
 const TOKENIZER_LIMIT: u64 = 1 << 30;
 
+/// What a model is made from.
+#[derive(Debug, Clone)]
+pub struct ModelParts<'a> {
+    /// What it is called in messages: its id or folder.
+    pub name: &'a str,
+    /// The bytes of its `config.json`.
+    pub config: &'a [u8],
+    /// Where its weights lie.
+    pub weights: WeightSource,
+}
+
 impl SplitModel {
-    /// Loads a model and its tokenizer by the path of a folder or of a GGUF file, an id on a hub (`EuroBERT/EuroBERT-210m`, or
-    /// `owner/name:file.gguf`), or `eidos:demo` for the small model inside the library.
+    /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or the
+    /// number of a block (those of an encoder first, then those of its decoder). Without split points no weight is
+    /// read, and the model only lists its modules.
+    ///
+    /// # Errors
+    /// Those of [`ModelPlan::new`] and [`ModelPlan::load`].
+    pub fn from_parts(
+        parts: &ModelParts<'_>,
+        split_points: &[&str],
+        options: &LoadOptions,
+        control: &Control,
+    ) -> Result<Self> {
+        let plan = ModelPlan::new(parts.config, split_points, options).map_err(|error| error.within(parts.name))?;
+        plan.load(parts.name, &parts.weights, control)
+    }
+
+    /// Loads a model and its tokenizer by the path of a folder or of a GGUF file, an id on a hub
+    /// (`EuroBERT/EuroBERT-210m`, or `owner/name:file.gguf`), or `eidos:demo` for the small model inside the library.
     ///
     /// A GGUF file is split at the module paths of the checkpoint that it was converted from. Its tokenizer is the
-    /// `tokenizer.json` beside it, or else what its metadata says. A model in several parts (`model-00001-of-00003.gguf` ...) is
-    /// named by any of them; the first one alone lists its modules.
+    /// `tokenizer.json` beside it, or else what its metadata says. A model in several parts
+    /// (`model-00001-of-00003.gguf` ...) is named by any of them; the first one alone lists its modules.
     ///
     /// Split points are module paths, with or without the prefix of the base model, or the number of a block. Only the
     /// weights up to the last of them are fetched and read. Without any, nothing but the tree of modules is loaded.
@@ -109,13 +136,6 @@ impl SplitModel {
         let model = plan.load(source.name(), &WeightSource::Files(files), control)?;
         Ok(model.with_tokenizer(tokenizer))
     }
-}
-
-/// An error about a model, which says so unless it names the model's one file already.
-pub(super) fn about(model: &str, error: Error) -> Error {
-    let is_file = Path::new(model).extension().is_some_and(|extension| extension == "gguf");
-    let named = is_file && error.message().contains(&format!("{model}`"));
-    if named { error } else { error.within(model) }
 }
 
 /// Claims what a tokenizer takes while it is read: every entry of its vocabulary is there several times.

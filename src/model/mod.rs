@@ -6,10 +6,10 @@
 //!                              weights ───►  layers by site ──► forward pass ──► tap ──► rows
 //! ```
 //!
-//! An architecture is data: a family maps a configuration to a blueprint, which lists the
-//! modules with the point of the forward pass where each one's output lies. From that one list come the paths a
-//! user splits at, the names of the weights and the steps of the pass, which is written once. A step is an operation with a
-//! kernel, a reference and a gradient, so that one pass serves the CPU, a device and gradients.
+//! An architecture is data: a family maps a configuration to a blueprint, which lists the modules with the point of the
+//! forward pass where each one's output lies. From that one list come the paths a user splits at, the names of the
+//! weights and the steps of the pass, which is written once. A step is an operation with a kernel, a reference and a
+//! gradient, so that one pass serves the CPU, a device and gradients.
 
 mod batch;
 mod blueprint;
@@ -33,8 +33,9 @@ mod whole;
 
 pub use batch::plan_batches;
 pub use gradient::TargetLogit;
+pub use load::ModelParts;
 pub use module_path::Module;
 pub use options::{DeviceChoice, HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
-pub use split_model::{ModelParts, SplitModel, SplitPoint};
+pub use split_model::{SplitModel, SplitPoint};
 pub use weights::WeightSource;

@@ -5,7 +5,7 @@ use std::iter;
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Work,
+    AttentionSettings, BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Stack, Work,
 };
 
 /// How many near names an error offers.
@@ -61,9 +61,8 @@ impl ModuleTree {
         let index = nodes.iter().enumerate().map(|(index, node)| (node.path.clone(), index)).collect();
         let prefix = format!("{}.", blueprint.base_prefix);
         let mut tree = Self { nodes, modules, index, prefix, block_lists: Vec::new() };
-        let first = (blueprint.block_list, blueprint.first_stack().len());
-        let decoder = blueprint.decoder.as_ref();
-        let second = decoder.map(|decoder| (decoder.block_list, blueprint.blocks - decoder.first_block));
+        let first = (blueprint.block_list, blueprint.blocks);
+        let second = blueprint.decoder.as_ref().map(|decoder| (decoder.block_list, decoder.attention.len()));
         let lists = iter::once(first).chain(second).map(|(list, count)| {
             let path = tree.spellings(list).into_iter().find(|path| tree.index.contains_key(path));
             (path.unwrap_or_default(), count)
@@ -88,8 +87,8 @@ impl ModuleTree {
         vec![path.to_owned(), other]
     }
 
-    /// Finds the module that a split point names: a path in either spelling, or the number of a block. Modules that several
-    /// blocks share (ALBERT) give what they gave last, and `path@n` is what they gave in block `n`.
+    /// Finds the module that a split point names: a path in either spelling, or the number of a block. Modules that
+    /// several blocks share (ALBERT) give what they gave last, and `path@n` is what they gave in block `n`.
     ///
     /// # Errors
     /// [`ErrorCode::UnknownModule`] with the nearest names, or saying why the model cannot be split there.
@@ -169,7 +168,8 @@ impl ModuleTree {
         })
     }
 
-    /// The module whose weight published files keep under this path, where no module has it (`embed_out` for `lm_head`).
+    /// The module whose weight published files keep under this path, where no module has it (`embed_out` for
+    /// `lm_head`).
     fn older_name(&self, path: &str) -> Option<usize> {
         let weight = format!("{path}.weight");
         self.nodes.iter().position(|node| node.elsewhere.iter().any(|other| other.tensor == weight))
@@ -258,9 +258,10 @@ fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -
 /// The projection or table whose columns the value at a site has, where these may differ from the model's.
 fn read_by(site: Site) -> Option<Site> {
     match site {
-        Site::Embedding(EmbeddingSite::Norm | EmbeddingSite::Output) => {
-            // Whatever comes after it, a position is as wide as what it is added to.
-            Some(Site::Embedding(EmbeddingSite::Position))
+        // Whatever comes after it, a position is as wide as what it is added to.
+        Site::Embedding(EmbeddingSite::Norm | EmbeddingSite::Output) => Some(Site::Embedding(EmbeddingSite::Position)),
+        Site::DecoderEmbedding(EmbeddingSite::Norm | EmbeddingSite::Output) => {
+            Some(Site::DecoderEmbedding(EmbeddingSite::Position))
         }
         Site::Head(HeadSite::Activation | HeadSite::Norm) => Some(Site::Head(HeadSite::Dense)),
         _ => None,
@@ -269,16 +270,21 @@ fn read_by(site: Site) -> Option<Site> {
 
 /// The columns of the value at a site that is not a projection's or a table's.
 fn width_at(site: Site, blueprint: &Blueprint) -> usize {
-    let heads = |block: usize, count: fn(&AttentionSettings) -> usize| {
-        blueprint.attention.get(block).map_or(0, |attention| count(attention).saturating_mul(attention.head_width))
+    let heads = |attention: Option<&AttentionSettings>, count: fn(&AttentionSettings) -> usize| {
+        attention.map_or(0, |attention| count(attention).saturating_mul(attention.head_width))
+    };
+    let in_block = |stack, index: usize, site| match site {
+        BlockSite::QueryNorm | BlockSite::Context => heads(blueprint.attention(stack).get(index), |of| of.heads),
+        BlockSite::KeyNorm => heads(blueprint.attention(stack).get(index), |of| of.key_value_heads),
+        BlockSite::MlpActivation | BlockSite::MlpProduct => blueprint.inner_width,
+        _ => blueprint.width,
     };
     match site {
         Site::Embedding(EmbeddingSite::RotaryCosines) => {
             blueprint.rotations.first().map_or(0, |rotary| rotary.rotary_dim)
         }
-        Site::Block(block, BlockSite::QueryNorm | BlockSite::Context) => heads(block, |attention| attention.heads),
-        Site::Block(block, BlockSite::KeyNorm) => heads(block, |attention| attention.key_value_heads),
-        Site::Block(_, BlockSite::MlpActivation | BlockSite::MlpProduct) => blueprint.inner_width,
+        Site::Block(index, site) => in_block(Stack::First, index, site),
+        Site::DecoderBlock(index, site) => in_block(Stack::Decoder, index, site),
         Site::Head(HeadSite::Logits) => blueprint.logits,
         _ => blueprint.width,
     }

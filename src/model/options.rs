@@ -25,8 +25,9 @@ pub enum HeadChoice {
     Seq2SeqLanguageModel,
 }
 
-/// The type of number that a model computes in. Files may hold `f32`, `f16`, `bf16` or quantised blocks whatever this is: on the
-/// processor matrices stay in memory in the type of their file, and become single precision right before they are used.
+/// The type of number that a model computes in. Files may hold `f32`, `f16`, `bf16` or quantised blocks whatever this
+/// is: on the processor matrices stay in memory in the type of their file, and become single precision right before
+/// they are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Precision {
@@ -60,8 +61,9 @@ pub struct LoadOptions {
     pub whole: bool,
     /// Where a model that is named by an id comes from.
     pub hub: HubOptions,
-    /// Read the files of weights into memory instead of mapping them, so that a program that cuts one while the model loads
-    /// makes an error and does not end the process. While it loads it takes as much memory more as the files have bytes.
+    /// Read the files of weights into memory instead of mapping them, so that a program that cuts one while the model
+    /// loads makes an error and does not end the process. While it loads it takes as much memory more as the files have
+    /// bytes.
     pub copy: bool,
 }
 

@@ -108,7 +108,8 @@ impl<'a> Reader<'a> {
         Ok((place, part.ok_or_else(|| Error::internal("a share of a tensor that is not there"))?))
     }
 
-    /// Claims what a parameter takes while it is read: as it is stored or as f32, and again where it is put in another order.
+    /// Claims what a parameter takes while it is read: as it is stored or as f32, and again where it is put in another
+    /// order.
     fn claim(&self, place: &Place, stored: &Stored<'_>, shape: &[usize]) -> Result<Claim> {
         let widened = shape.iter().copied().fold(size_of::<f32>(), usize::saturating_mul);
         let is_narrow = matches!(stored.numbers(), NumberType::F16 | NumberType::Bf16 | NumberType::Blocks(_));

@@ -1,6 +1,7 @@
 //! What loading a model will need, known from its configuration alone.
 
 use std::collections::HashSet;
+use std::path::Path;
 
 use candle_core::Device;
 use sha2::{Digest, Sha256};
@@ -11,7 +12,6 @@ use crate::model::blueprint::{Blueprint, Site, Work};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
-use crate::model::load::about;
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::ops::{Embedding, Implementation, Linear, Norm};
 use crate::model::options::{DeviceChoice, LoadOptions};
@@ -83,7 +83,8 @@ impl ModelPlan {
         self.wanted.contains(tensor)
     }
 
-    /// The most tokens that a text can have, where a table of positions limits it; what the model was made for otherwise.
+    /// The most tokens that a text can have, where a table of positions limits it; what the model was made for
+    /// otherwise.
     pub fn max_tokens(&self) -> Option<usize> {
         Some(self.blueprint.max_positions)
     }
@@ -231,4 +232,11 @@ fn device(choice: DeviceChoice) -> Result<Device> {
                 .detail("device", index)
         }),
     }
+}
+
+/// An error about a model, which says so unless it names the model's one file already.
+pub(super) fn about(model: &str, error: Error) -> Error {
+    let is_file = Path::new(model).extension().is_some_and(|extension| extension == "gguf");
+    let named = is_file && error.message().contains(&format!("{model}`"));
+    if named { error } else { error.within(model) }
 }

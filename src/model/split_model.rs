@@ -2,17 +2,13 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::check_finite;
-use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site};
+use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site, Stack};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
 use crate::model::ops::Implementation;
-use crate::model::options::LoadOptions;
-use crate::model::plan::ModelPlan;
 use crate::model::tap::{Halt, Tap};
-use crate::model::weights::WeightSource;
 use crate::text::Tokenizer;
 
 /// A place where a model is split: its activations are read there.
@@ -23,17 +19,6 @@ pub struct SplitPoint {
     /// The columns of its activations.
     pub width: usize,
     pub(crate) site: Site,
-}
-
-/// What a model is made from.
-#[derive(Debug, Clone)]
-pub struct ModelParts<'a> {
-    /// What it is called in messages: its id or folder.
-    pub name: &'a str,
-    /// The bytes of its `config.json`.
-    pub config: &'a [u8],
-    /// Where its weights lie.
-    pub weights: WeightSource,
 }
 
 /// A model that is loaded as far as its last split point, and runs that far.
@@ -62,21 +47,6 @@ pub struct SplitModel {
 }
 
 impl SplitModel {
-    /// Loads a model that will be split at these modules: paths, with or without the prefix of the base model, or
-    /// the number of a block (those of an encoder first, then those of its decoder). Without split points no weight is read, and the model only lists its modules.
-    ///
-    /// # Errors
-    /// Those of [`ModelPlan::new`] and [`ModelPlan::load`].
-    pub fn from_parts(
-        parts: &ModelParts<'_>,
-        split_points: &[&str],
-        options: &LoadOptions,
-        control: &Control,
-    ) -> Result<Self> {
-        let plan = ModelPlan::new(parts.config, split_points, options).map_err(|error| error.within(parts.name))?;
-        plan.load(parts.name, &parts.weights, control)
-    }
-
     /// What the model is called: its id or folder.
     pub fn name(&self) -> &str {
         &self.name
@@ -102,8 +72,8 @@ impl SplitModel {
         self.tree.spellings(path)
     }
 
-    /// Which of the split points is the module at `path`, written with the base model's prefix or without: a head class may
-    /// have called it otherwise.
+    /// Which of the split points is the module at `path`, written with the base model's prefix or without: a head class
+    /// may have called it otherwise.
     pub(crate) fn split_point_at(&self, path: &str) -> Option<usize> {
         let spellings = self.tree.spellings(path);
         spellings.iter().find_map(|path| self.split_points.iter().position(|point| point.path == *path))
@@ -132,9 +102,9 @@ impl SplitModel {
         self.fingerprint
     }
 
-    /// How many bytes of memory its weights take, where it computes. On the processor matrices take as much as in their files,
-    /// whatever type of number these have, and vectors are f32; on another device everything is f32. A matrix that is an
-    /// embedding and an output as well is there once.
+    /// How many bytes of memory its weights take, where it computes. On the processor matrices take as much as in their
+    /// files, whatever type of number these have, and vectors are f32; on another device everything is f32. A matrix
+    /// that is an embedding and an output as well is there once.
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }
@@ -160,8 +130,9 @@ impl SplitModel {
     /// the first text, then those of the second, and so on. A text without tokens has no rows. The rows of a text
     /// are the same bits whatever the other texts are.
     ///
-    /// A decoder that has an encoder (T5) reads each text shifted by one token, its start token first: row `i` of a module
-    /// of the decoder is the state that predicts token `i`, from the tokens before it and from all that the encoder read.
+    /// A decoder that has an encoder (T5) reads each text shifted by one token, its start token first: row `i` of a
+    /// module of the decoder is the state that predicts token `i`, from the tokens before it and from all that the
+    /// encoder read.
     ///
     /// # Errors
     /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for a text
@@ -186,13 +157,14 @@ impl SplitModel {
             .collect()
     }
 
-    /// What the head of the model gives for a text: `(tokens, vocabulary)` scores of a language model, `(tokens, labels)`
-    /// of a classifier of tokens, `(1, labels)` of a classifier of texts. The model must have been loaded with [`LoadOptions::whole`].
+    /// What the head of the model gives for a text: `(tokens, vocabulary)` scores of a language model, `(tokens,
+    /// labels)` of a classifier of tokens, `(1, labels)` of a classifier of texts. The model must have been loaded with
+    /// [`LoadOptions::whole`].
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] when the model has no head, was not loaded as a whole, or the text has no
-    /// tokens; [`ErrorCode::InvalidData`] naming the first row of logits that holds a number that is not finite; else those
-    /// of [`SplitModel::forward`].
+    /// [`ErrorCode::InvalidArgument`] when the model has no head, was not loaded as a whole, or the text has no tokens;
+    /// [`ErrorCode::InvalidData`] naming the first row of logits that holds a number that is not finite; else those of
+    /// [`SplitModel::forward`].
     pub fn logits(&self, sequence: &[u32]) -> Result<Tensor> {
         self.check_head()?;
         if sequence.is_empty() {
@@ -267,8 +239,9 @@ impl SplitModel {
         self.run_to_head(sequences, &mut Tap::pass())
     }
 
-    /// How many bytes the forward pass over texts of these lengths takes at most, beside the weights: what a block keeps at
-    /// a time of the stream, the branches, the attention of one head and the MLP, and the values that split points keep.
+    /// How many bytes the forward pass over texts of these lengths takes at most, beside the weights: what a block
+    /// keeps at a time of the stream, the branches, the attention of one head and the MLP, and the values that split
+    /// points keep.
     pub(crate) fn batch_bytes(&self, lengths: impl Iterator<Item = usize>) -> usize {
         let (mut tokens, mut longest) = (0_usize, 0);
         for length in lengths {
@@ -276,7 +249,7 @@ impl SplitModel {
             longest = longest.max(length);
         }
         let blueprint = &self.blueprint;
-        let heads = blueprint.attention.iter();
+        let heads = [Stack::First, Stack::Decoder].into_iter().flat_map(|stack| blueprint.attention(stack));
         let attention = heads.map(|attention| 8 * attention.heads.max(1) * attention.head_width).max().unwrap_or(0);
         let kept: usize = self.split_points.iter().map(|point| 2 * point.width).sum();
         let columns = 12 * blueprint.width + attention + 6 * blueprint.inner_width + 3 * blueprint.logits + kept;

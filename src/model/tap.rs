@@ -1,11 +1,9 @@
 //! Reading what flows through a model at its modules, and stopping after the last one that is wanted.
 
-use std::ops::Range;
-
 use candle_core::Tensor;
 
 use crate::error::Error;
-use crate::model::blueprint::{BlockSite, Site};
+use crate::model::blueprint::{Site, Stack};
 
 /// Why a forward pass ended before its last step.
 #[derive(Debug)]
@@ -59,15 +57,11 @@ impl<'a> Tap<'a> {
         Self { replaced: Some((site, rows)), ..Self::pass() }
     }
 
-    /// If the output of one of these blocks is replaced: the index of the block after it, with what it reads. No block of these
-    /// before it need run.
-    pub fn replaced_block(&self, blocks: &Range<usize>) -> Option<(usize, Tensor)> {
-        match &self.replaced {
-            Some((Site::Block(index, BlockSite::Output), rows)) if blocks.contains(index) => {
-                Some((index + 1, rows.clone()))
-            }
-            _ => None,
-        }
+    /// If the output of a block of this stack is replaced: the index of the block after it, with what it reads. No
+    /// block of the stack before it need run.
+    pub fn replaced_block(&self, stack: Stack) -> Option<(usize, Tensor)> {
+        let (site, rows) = self.replaced.as_ref()?;
+        Some((stack.after_output(*site)?, rows.clone()))
     }
 
     /// Whether somebody reads or replaces the value at a site, so that it must not be skipped over by a fused step.

@@ -1,4 +1,5 @@
-//! Whole models through the references of their operations, which are what a device runs, and gradients through whole models.
+//! Whole models through the references of their operations, which are what a device runs, and gradients through whole
+//! models.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -7,6 +8,7 @@ use std::sync::Arc;
 
 use candle_core::{DType, Tensor};
 
+use crate::model::blueprint::Stack;
 use crate::model::forward::TokenRows;
 use crate::model::ops::Implementation;
 use crate::model::tap::Tap;
@@ -72,7 +74,7 @@ fn blocks_with_the_same_attention_share_what_is_made_for_its_positions() {
         let rows = TokenRows::new(&[&[2, 9, 11]]);
         let mut tap = Tap::pass();
         let pass = model.pass(&rows, &mut tap);
-        let positions = pass.attention_positions(&model.blueprint.first_stack(), None).unwrap();
+        let positions = pass.attention_positions(Stack::First, None).unwrap();
         assert!(positions.len() > kinds, "{family}");
         let made: HashSet<_> = positions.iter().map(Arc::as_ptr).collect();
         assert_eq!(made.len(), kinds, "{family}");
@@ -106,7 +108,8 @@ fn targets(model: &SplitModel, sequences: &[&[u32]]) -> Vec<TargetLogit> {
     sequences.iter().enumerate().map(target).collect()
 }
 
-/// Gradients in f32 by kernels, and in f64 by references; the latter are held against finite differences along some direction.
+/// Gradients in f32 by kernels, and in f64 by references; the latter are held against finite differences along some
+/// direction.
 #[test]
 fn gradients_are_those_of_finite_differences_for_every_family_head_and_kind_of_module() {
     const STEP: f64 = 1e-6;

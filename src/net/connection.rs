@@ -11,13 +11,14 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::threads::start;
 
-/// How often the watcher looks whether the caller cancelled.
+/// The time between two checks whether the caller cancelled.
 const WATCH_STEP: Duration = Duration::from_millis(100);
 
 /// How long finding and reaching a host may take; this is also how long cancelling can take in the worst case.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
-/// An agent that neither follows redirects nor takes a status for an error: what they mean is said where they are known.
+/// An agent that neither follows redirects nor takes a status for an error: what they mean is said where they are
+/// known.
 pub(crate) fn agent(limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
@@ -35,8 +36,8 @@ pub(crate) fn send_directly<Body>(request: RequestBuilder<Body>) -> RequestBuild
     request.config().proxy(None).build()
 }
 
-/// Does `work` on this thread. Meanwhile another thread waits for the caller to cancel, and then calls `shut_down`, which
-/// breaks the connections; it ends with this call.
+/// Does `work` on this thread. Meanwhile another thread waits for the caller to cancel, and then calls `shut_down`,
+/// which breaks the connections; it ends with this call.
 ///
 /// # Errors
 /// Those of `work`, or [`crate::ErrorCode::Cancelled`]: a broken connection is what cancelling looks like from below.
@@ -48,8 +49,8 @@ pub(crate) fn until_cancelled<T, E: From<crate::Error>>(
     control.check()?;
     let (working, ended) = channel::<()>();
     let result = std::thread::scope(|scope| {
-        // Without a watcher (no more threads) cancelling waits for the next bytes or a time limit, which is no reason to
-        // fail.
+        // Without a watcher (no more threads) cancelling waits for the next bytes or a time limit, which is no reason
+        // to fail.
         start(scope, move || watch(control, shut_down, &ended)).ok();
         let result = work();
         drop(working);

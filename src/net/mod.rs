@@ -1,5 +1,5 @@
-//! What every conversation over HTTP needs: who is at an address, a secret that nobody sees, connections that have time
-//! limits and break when the caller cancels, and what a failure of theirs means.
+//! HTTP for the hub and for chat servers: the origin of an address, secrets that are never shown, connections with time
+//! limits that a cancel closes, and what their failures mean.
 
 mod connection;
 mod origin;

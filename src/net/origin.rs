@@ -1,8 +1,8 @@
-//! Who answers at an address.
+//! The origin of an address.
 
 use ureq::http::Uri;
 
-/// Who answers at an address. Secrets go to one origin only.
+/// The scheme, host and port of an address. Secrets are sent to one origin only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     secure: bool,

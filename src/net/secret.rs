@@ -1,6 +1,6 @@
 //! Tokens and keys.
 
-/// An access token or key, which shows itself to nobody.
+/// An access token or key, which is never shown.
 #[derive(Clone)]
 pub(crate) struct Secret(String);
 

@@ -71,6 +71,23 @@ fn the_cache_is_laid_out_as_python_lays_it_out() {
 }
 
 #[test]
+fn hf_hub_finds_what_was_downloaded_and_its_references_open_offline() {
+    let (server, cache) = (Server::start(), tempfile::tempdir().unwrap());
+    let theirs = |revision: &str| {
+        let repository = hf_hub::Repo::with_revision(MODEL.to_owned(), hf_hub::RepoType::Model, revision.to_owned());
+        hf_hub::Cache::new(cache.path().to_owned()).repo(repository)
+    };
+    assert_eq!(theirs("main").get("config.json"), None);
+    let config = open(&options(&server, cache.path())).unwrap().config(&Control::new()).unwrap();
+    assert_eq!(theirs("main").get("config.json"), Some(config.clone()));
+    // A reference of theirs to what is there already.
+    theirs("refs/pr/9").create_ref(COMMIT).unwrap();
+    let revision = Some("refs/pr/9".to_owned());
+    let offline = HubOptions { offline: Some(true), revision, ..options(&server, cache.path()) };
+    assert_eq!(open(&offline).unwrap().config(&Control::new()).unwrap(), config);
+}
+
+#[test]
 fn offline_a_cached_model_opens_and_another_says_why_not() {
     let (server, cache) = (Server::start(), tempfile::tempdir().unwrap());
     let offline = HubOptions { offline: Some(true), ..options(&server, cache.path()) };

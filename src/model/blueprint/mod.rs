@@ -7,19 +7,17 @@
 //! pass: where a family has no module at a site (no norm before the attention, no second projection in the MLP),
 //! the pass has no such step.
 
+mod activation;
 mod attention;
 mod part;
 mod rotary;
 mod site;
 
-use std::ops::Range;
-
+pub(crate) use activation::Activation;
 pub(crate) use attention::{Alibi, AttentionSettings, DistanceTable, FusedLayout, RelativePositions};
 pub(crate) use part::{Elsewhere, Gives, Part, Work};
 pub(crate) use rotary::{RotaryScaling, RotarySettings};
-pub(crate) use site::{BlockSite, EmbeddingSite, HeadSite, Site};
-
-use crate::model::ops::Activation;
+pub(crate) use site::{Block, BlockSite, EmbeddingSite, HeadSite, Site, Stack};
 
 /// How the rows of a text become one row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,14 +67,14 @@ impl Default for Scales {
     }
 }
 
-/// The blocks of a model that are a decoder: they read the text once more, one token late, and what the encoder gave for it.
+/// A decoder that reads the text once more, shifted by one token, and what the encoder gave for it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Decoder {
-    /// The index of its first block; those before it are the encoder's.
-    pub first_block: usize,
     /// The id that it reads before those of the text, the last of which it does not read.
     pub start_token: u32,
-    /// How its blocks read what the encoder gave.
+    /// The attention of each of its blocks to the tokens of the decoder.
+    pub attention: Vec<AttentionSettings>,
+    /// The attention of its blocks to what the encoder gave.
     pub cross_attention: AttentionSettings,
     /// The path of the list of its blocks, relative to the base model.
     pub block_list: &'static str,
@@ -95,9 +93,9 @@ pub(crate) struct Blueprint {
     pub inner_width: usize,
     /// Columns of the logits; 0 without a head.
     pub logits: usize,
-    /// How many blocks there are, those of a decoder after those of the encoder.
+    /// How many blocks the first stack has.
     pub blocks: usize,
-    /// Which of them are a decoder that reads an encoder, if any.
+    /// The decoder that reads the first stack, which then is an encoder.
     pub decoder: Option<Decoder>,
     /// How many tokens of a text the model was made for.
     pub max_positions: usize,
@@ -109,7 +107,7 @@ pub(crate) struct Blueprint {
     pub functions: Vec<(Site, Activation)>,
     /// For each block the last one that has the same modules; empty where every block has modules of its own.
     pub shared_blocks: Vec<usize>,
-    /// The attention of each block.
+    /// The attention of each block of the first stack.
     pub attention: Vec<AttentionSettings>,
     /// The rotations that blocks choose from.
     pub rotations: Vec<RotarySettings>,
@@ -128,8 +126,8 @@ pub(crate) struct Blueprint {
 }
 
 impl Blueprint {
-    /// A stack of blocks with these modules and nothing unusual: positions from 0, branches one after the other, a head that
-    /// works token by token. Names and sizes are still to be filled in.
+    /// A stack of blocks with these modules and nothing unusual: positions from 0, branches one after the other, a head
+    /// that works token by token. Names and sizes are still to be filled in.
     pub fn plain(root: Part) -> Self {
         Self {
             family: "",
@@ -155,12 +153,16 @@ impl Blueprint {
         }
     }
 
-    /// The blocks that texts go through first: all of them, or those of the encoder.
-    pub fn first_stack(&self) -> Range<usize> {
-        0..self.decoder.as_ref().map_or(self.blocks, |decoder| decoder.first_block)
+    /// The attention of each block of a stack; none where the model has no such stack.
+    pub fn attention(&self, stack: Stack) -> &[AttentionSettings] {
+        match stack {
+            Stack::First => &self.attention,
+            Stack::Decoder => self.decoder.as_ref().map_or(&[], |decoder| &decoder.attention),
+        }
     }
 
-    /// Where the layer lies that computes a site: blocks that share their modules have them at the last of these blocks.
+    /// Where the layer lies that computes a site: blocks that share their modules have them at the last of these
+    /// blocks.
     pub fn layer_site(&self, site: Site) -> Site {
         match site {
             Site::Block(block, site) => Site::Block(self.shared_blocks.get(block).copied().unwrap_or(block), site),

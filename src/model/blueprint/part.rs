@@ -1,7 +1,7 @@
 //! The modules of a checkpoint: what each is called, what it does, and at which site its output lies.
 
-use super::Site;
-use crate::model::ops::Activation;
+use super::activation::Activation;
+use super::site::Site;
 use crate::model::weights::Share;
 
 /// What a module of the checkpoint does.
@@ -145,7 +145,7 @@ impl Part {
         Self::new(name, class, Work::Linear { inputs, outputs, bias, transposed: false })
     }
 
-    /// A `Conv1D`: a projection whose weight lies the other way round.
+    /// A `Conv1D`: a projection whose weight is stored transposed.
     pub fn conv1d(name: &str, inputs: usize, outputs: usize) -> Self {
         Self::new(name, "Conv1D", Work::Linear { inputs, outputs, bias: true, transposed: true })
     }

@@ -5,61 +5,61 @@
 pub(crate) struct RotarySettings {
     /// The columns of a head that are rotated, its first ones.
     pub rotary_dim: usize,
-    /// Whether a column is rotated with its neighbour (RoFormer, GPT-J); else with the one half of `rotary_dim` further
-    /// (GPT-NeoX, Llama).
+    /// Whether adjacent columns are rotated together (RoFormer, GPT-J); else columns that are half of `rotary_dim`
+    /// apart (GPT-NeoX, Llama).
     pub interleaved: bool,
-    /// The base of the wave lengths.
+    /// The base of the frequencies: pair `i` has the frequency `theta^(-2i / rotary_dim)`.
     pub theta: f64,
-    /// How wave lengths are changed for texts that are longer than those the model was first trained on.
+    /// How frequencies are changed for texts that are longer than those the model was first trained on.
     pub scaling: RotaryScaling,
     /// What cosines and sines are multiplied by.
     pub amplitude: f32,
 }
 
-/// Ways to change the wave lengths of rotary positions.
+/// Ways to change the frequencies of rotary positions.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum RotaryScaling {
     /// None.
     None,
-    /// All of them, by one factor (Chen et al. 2023, "Position Interpolation").
+    /// All of them are divided by one factor (Chen et al. 2023, "Position Interpolation").
     Linear {
         /// The factor.
         factor: f64,
     },
     /// A larger base for texts that are longer than `positions` ("NTK-aware", growing with the text).
     Dynamic {
-        /// How fast the base grows.
+        /// How fast the base grows with the length.
         factor: f64,
-        /// Texts up to here are left alone.
+        /// The length up to which nothing changes.
         positions: usize,
     },
-    /// Long waves by a factor, short ones not, those between a bit (Llama 3.1).
+    /// Low frequencies are divided by a factor, high ones are not, and those between are interpolated (Llama 3.1).
     Llama3 {
-        /// The factor of long waves.
+        /// The factor of low frequencies.
         factor: f64,
-        /// `positions` over the wave length from which waves are long.
+        /// A frequency is low where `positions` over its wavelength is less than this.
         low: f64,
-        /// `positions` over the wave length up to which waves are short.
+        /// A frequency is high where `positions` over its wavelength is more than this.
         high: f64,
-        /// The length of the first training texts.
+        /// The length that the model was first trained on.
         positions: f64,
     },
-    /// The same with a ramp over the columns (Peng et al. 2023, "YaRN").
+    /// The same with a linear ramp over the pairs of columns (Peng et al. 2023, "YaRN").
     Yarn {
-        /// The factor of long waves.
+        /// The factor of low frequencies.
         factor: f64,
-        /// The column where the ramp begins.
+        /// The pair where the ramp begins.
         low: f64,
-        /// The column where it ends.
+        /// The pair where it ends.
         high: f64,
     },
-    /// A factor for each wave (Ding et al. 2024, "LongRoPE").
-    PerWave {
+    /// A factor for each frequency (Ding et al. 2024, "LongRoPE").
+    LongRope {
         /// For texts up to `positions`.
         short: Vec<f32>,
         /// For longer ones.
         long: Vec<f32>,
-        /// The length of the first training texts.
+        /// The length that the model was first trained on.
         positions: usize,
     },
 }

@@ -1,13 +1,20 @@
 //! The points of the forward pass where values exist, in the order of execution.
 
-/// A point of the forward pass where a value exists. The order is the order of execution.
+/// A point of the forward pass where a value exists. The order is the order of execution: an encoder ends before its
+/// decoder begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Site {
-    /// Before the blocks.
+    /// Before the blocks: of an encoder, where there is a decoder.
     Embedding(EmbeddingSite),
-    /// In the block of that index.
+    /// In the block of that index: of an encoder, where there is a decoder.
     Block(usize, BlockSite),
-    /// The norm after the last block.
+    /// The norm after the last block of an encoder, which gives what the cross-attention of a decoder reads.
+    EncoderNorm,
+    /// Before the blocks of a decoder that reads an encoder.
+    DecoderEmbedding(EmbeddingSite),
+    /// In the block of a decoder with that index in the decoder.
+    DecoderBlock(usize, BlockSite),
+    /// The norm after the last block of all.
     FinalNorm,
     /// A projection after it, to the width of the token embedding.
     FinalProjection,
@@ -15,7 +22,59 @@ pub(crate) enum Site {
     Head(HeadSite),
 }
 
-/// The steps before the first block.
+/// A stack of blocks with an embedding before them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stack {
+    /// The one that a text goes through first: all blocks, or those of an encoder.
+    First,
+    /// A decoder that reads an encoder.
+    Decoder,
+}
+
+impl Stack {
+    /// A site before its blocks.
+    pub fn embedding(self, site: EmbeddingSite) -> Site {
+        match self {
+            Self::First => Site::Embedding(site),
+            Self::Decoder => Site::DecoderEmbedding(site),
+        }
+    }
+
+    /// The block of that index.
+    pub fn block(self, index: usize) -> Block {
+        Block { stack: self, index }
+    }
+
+    /// The index of the block after the one whose output a site is, where that is a block of this stack.
+    pub fn after_output(self, site: Site) -> Option<usize> {
+        match (self, site) {
+            (Self::First, Site::Block(index, BlockSite::Output))
+            | (Self::Decoder, Site::DecoderBlock(index, BlockSite::Output)) => Some(index + 1),
+            _ => None,
+        }
+    }
+}
+
+/// A block of a model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Block {
+    /// The stack that it is in.
+    pub stack: Stack,
+    /// Its index there.
+    pub index: usize,
+}
+
+impl Block {
+    /// A site in it.
+    pub fn at(self, site: BlockSite) -> Site {
+        match self.stack {
+            Stack::First => Site::Block(self.index, site),
+            Stack::Decoder => Site::DecoderBlock(self.index, site),
+        }
+    }
+}
+
+/// The steps before the first block of a stack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum EmbeddingSite {
     /// The row of the token's id.
@@ -44,12 +103,6 @@ pub(crate) enum EmbeddingSite {
 /// what the branch gives before it is added, and on the sum (post-norm).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum BlockSite {
-    /// Before the first block of a decoder: the norm after the encoder, which is what cross-attention reads.
-    EncoderNorm,
-    /// Then the rows of the tokens that the decoder reads.
-    DecoderToken,
-    /// And the decoder's table for the distances between tokens.
-    DecoderRelativePositions,
     /// Norm of what the attention reads.
     AttentionInputNorm,
     /// Queries, keys and values of one projection, laid out as [`FusedLayout`] says.
@@ -123,4 +176,26 @@ pub(crate) enum HeadSite {
     Norm,
     /// The scores of labels or of the vocabulary.
     Logits,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sites_are_ordered_as_they_are_computed() {
+        let [first, decoder] = [Stack::First, Stack::Decoder];
+        let order = [
+            first.embedding(EmbeddingSite::Token),
+            first.block(0).at(BlockSite::Output),
+            first.block(11).at(BlockSite::Query),
+            Site::EncoderNorm,
+            decoder.embedding(EmbeddingSite::Position),
+            decoder.block(0).at(BlockSite::CrossKey),
+            decoder.block(1).at(BlockSite::Query),
+            Site::FinalNorm,
+            Site::Head(HeadSite::Logits),
+        ];
+        assert!(order.is_sorted());
+    }
 }

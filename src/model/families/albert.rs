@@ -1,11 +1,11 @@
-//! ALBERT (Lan et al. 2019): one block (or a few groups of them) applied again and again, over embeddings of a width of their own.
+//! ALBERT (Lan et al. 2019): one block (or a few groups of them) applied again and again, over embeddings of a width of
+//! their own.
 
 use super::bert_parts::{Classes, Fields, Sizes, classes};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Site};
+use crate::model::blueprint::{Activation, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Site};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "albert",

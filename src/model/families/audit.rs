@@ -1,5 +1,5 @@
-//! Every field of transformers' configuration classes is read, refused, or known to change nothing; and what a family takes where
-//! a configuration says nothing is what transformers takes.
+//! Every field of transformers' configuration classes is read, refused, or known to change nothing; and what a family
+//! takes where a configuration says nothing is what transformers takes.
 
 #![allow(clippy::unwrap_used)]
 

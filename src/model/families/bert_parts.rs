@@ -1,11 +1,12 @@
-//! What BERT and the encoders that were made from it have in common: the sum of embeddings, blocks with a norm after each
-//! residual sum, a pooler, and heads.
+//! What BERT and the encoders that were made from it have in common: the sum of embeddings, blocks with a norm after
+//! each residual sum, a pooler, and heads.
 
 use super::Head;
 use crate::error::Result;
-use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Site};
+use crate::model::blueprint::{
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, HeadSite, Part, Pooling, Site,
+};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 /// What a family calls the classes of its modules.
 pub(super) struct Classes {
@@ -281,8 +282,8 @@ impl Sizes {
         Part::container("", class, children)
     }
 
-    /// RoBERTa's classifier of texts, `classifier`: two projections of the first row, with a module `activation` between
-    /// them or a function.
+    /// RoBERTa's classifier of texts, `classifier`: two projections of the first row, with a module `activation`
+    /// between them or a function.
     pub fn classification_head(&self, class: &'static str, activation: Option<Part>) -> Part {
         let at = Site::Head;
         let mut children =

@@ -1,14 +1,15 @@
-//! BLOOM (Le Scao et al. 2022): positions that only lower scores (ALiBi), a norm of the embedding, layer norms before each
-//! branch. Its attention and MLP modules give the sum with the residual stream.
+//! BLOOM (Le Scao et al. 2022): positions that only lower scores (ALiBi), a norm of the embedding, layer norms before
+//! each branch. Its attention and MLP modules give the sum with the residual stream.
 
 use serde_json::json;
 
 use super::decoder_heads::DecoderHeads;
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Site};
+use crate::model::blueprint::{
+    Activation, Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Site,
+};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "bloom",

@@ -1,5 +1,6 @@
-//! Command R (Cohere 2024) and R7B, the second: both branches read the stream as the block found it, neighbours among the
-//! columns turn together, and norms have no bias. In the second, blocks without positions read all tokens, the others a window.
+//! Command R (Cohere 2024) and R7B, the second: both branches read the stream as the block found it, adjacent columns
+//! are rotated together, and norms have no bias. In the second, blocks without positions read all tokens, the others a
+//! window.
 
 use super::llama_parts::{Classes, Decoder, Defaults, NormKind, Norms, classes, heads};
 use super::{Family, Head};

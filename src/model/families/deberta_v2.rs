@@ -1,5 +1,5 @@
-//! DeBERTa v2 and v3 (He et al. 2021): BERT's blocks with disentangled attention, in which contents and distances are compared
-//! with each other, and no absolute positions (or both).
+//! DeBERTa v2 and v3 (He et al. 2021): BERT's blocks with disentangled attention, in which contents and distances are
+//! compared with each other, and no absolute positions (or both).
 
 use serde_json::{Value, json};
 
@@ -7,10 +7,9 @@ use super::bert_parts::{Classes, Fields, PredictionHead, Sizes, classes, head_fu
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    BlockSite, Blueprint, DistanceTable, EmbeddingSite, HeadSite, Part, RelativePositions, Site,
+    Activation, BlockSite, Blueprint, DistanceTable, EmbeddingSite, HeadSite, Part, RelativePositions, Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "deberta-v2",

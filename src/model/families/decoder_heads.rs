@@ -27,8 +27,8 @@ pub(super) struct DecoderHeads<'a> {
     pub bias: bool,
     /// What the tensor of these scores was called once.
     pub older: Option<&'static str>,
-    /// The token embedding inside the base model, whose weight the scores have if the two are tied; and whether they are
-    /// where the configuration does not say so.
+    /// The token embedding inside the base model, whose weight the scores have if the two are tied; and whether they
+    /// are where the configuration does not say so.
     pub tied: (&'static str, bool),
     /// What the projection of a classifier of tokens is called, and whether it has a bias.
     pub token_scores: (&'static str, bool),

@@ -3,9 +3,8 @@
 use super::bert_parts::{Classes, Sizes, classes, head_function};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{BlockSite, Blueprint, HeadSite, Part, Site};
+use crate::model::blueprint::{Activation, BlockSite, Blueprint, HeadSite, Part, Site};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "distilbert",

@@ -4,9 +4,8 @@
 use super::bert_parts::{Classes, Fields, Sizes, classes};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{Blueprint, EmbeddingSite, HeadSite, Part, Site};
+use crate::model::blueprint::{Activation, Blueprint, EmbeddingSite, HeadSite, Part, Site};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "electra",

@@ -1,15 +1,14 @@
-//! Falcon (Almazrouei et al. 2023): both branches read the stream as the block found it, all queries share one key and value
-//! or a few; the first ones have ALiBi and branches one after the other instead.
+//! Falcon (Almazrouei et al. 2023): both branches read the stream as the block found it, all queries share one key and
+//! value or a few; the first ones have ALiBi and branches one after the other instead.
 
 use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Site,
+    Activation, Alibi, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "falcon",

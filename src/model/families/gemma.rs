@@ -1,6 +1,6 @@
-//! Gemma (Mesnard et al. 2024), Gemma 2 (Riviere et al. 2024) and the text models of Gemma 3 (Kamath et al. 2025): scaled
-//! embeddings, norms whose weight is one more than stored; then norms before and behind each branch, capped scores and
-//! alternating windows; then norms of queries and keys, and a rotation for each kind of block.
+//! Gemma (Mesnard et al. 2024), Gemma 2 (Riviere et al. 2024) and the text models of Gemma 3 (Kamath et al. 2025):
+//! scaled embeddings, norms whose weight is one more than stored; then norms before and behind each branch, capped
+//! scores and alternating windows; then norms of queries and keys, and a rotation for each kind of block.
 
 use serde_json::json;
 
@@ -8,7 +8,7 @@ use super::llama_parts::{Classes, Decoder, Defaults, HeadNorms, NormKind, Norms,
 use super::rotary::{RotaryDefaults, settings_in, settings_of_full_attention};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::Blueprint;
+use crate::model::blueprint::{Activation, Blueprint};
 use crate::model::config::Config;
 
 const FIRST: Classes = classes!("Gemma");
@@ -40,7 +40,8 @@ fn defaults() -> Defaults {
         positions: 8192,
         padding: Some(0),
         tied: true,
-        activation: ("hidden_activation", "gelu_pytorch_tanh"),
+        activation_field: "hidden_activation",
+        activation: "gelu_pytorch_tanh",
         ..Defaults::default()
     }
 }
@@ -54,28 +55,30 @@ fn read<'a>(
 ) -> Result<Decoder<'a>> {
     let mut decoder = Decoder::read(config, head, classes, defaults)?.with_attention_bias()?;
     decoder.norm_kind = NormKind::RootMeanSquarePlusOne;
-    decoder.embedding = (embedding, (decoder.width as f64).sqrt() as f32);
+    decoder.embedding_class = embedding;
+    decoder.embedding_scale = (decoder.width as f64).sqrt() as f32;
     Ok(decoder)
 }
 
 fn first(config: &Config, head: Head) -> Result<Blueprint> {
+    const FIELD: &str = "hidden_act";
     config.only("use_bidirectional_attention", &[json!(false)])?;
-    // The published files say `gelu` and mean its approximation.
-    let activation = match config.text("hidden_act", "gelu")? {
-        "gelu" => ("", "gelu_pytorch_tanh"),
-        _ => ("hidden_act", ""),
-    };
     let defaults = Defaults {
         width: 3072,
         inner: 24_576,
         blocks: 28,
         heads: 16,
         key_value_heads: Some(16),
-        activation,
+        activation_field: FIELD,
+        activation: "gelu",
         ..defaults()
     };
     let mut decoder =
         read(config, head, &FIRST, "GemmaTextScaledWordEmbedding", &defaults)?.with_rotation(&defaults)?;
+    // The published files say `gelu` and mean its approximation.
+    if config.text(FIELD, "gelu")? == "gelu" {
+        decoder.activation = Activation::by_name(FIELD, "gelu_pytorch_tanh")?;
+    }
     decoder.slide_all(None)?;
     decoder.blueprint(GEMMA.model_type)
 }

@@ -1,14 +1,15 @@
 //! GPT-2 (Radford et al. 2019): learned positions, layer norms before each branch, one projection for queries, keys and
-//! values, weights that lie the other way round.
+//! values, weights that are stored transposed.
 
 use serde_json::json;
 
 use super::decoder_heads::DecoderHeads;
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Site};
+use crate::model::blueprint::{
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Site,
+};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "gpt2",

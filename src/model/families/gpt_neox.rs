@@ -1,15 +1,14 @@
-//! GPT-NeoX (Black et al. 2022) and Pythia (Biderman et al. 2023): both branches read the stream as the block found it, a
-//! part of each head turns, one projection gives query, key and value of each head.
+//! GPT-NeoX (Black et al. 2022) and Pythia (Biderman et al. 2023): both branches read the stream as the block found it,
+//! a part of each head is rotated, one projection gives query, key and value of each head.
 
 use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Site,
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "gpt_neox",
@@ -58,7 +57,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     };
     let rotary = RotaryDefaults {
         theta_field: "rotary_emb_base",
-        part: Some(("rotary_pct", 0.25)),
+        partial: Some(("rotary_pct", 0.25)),
         ..RotaryDefaults::default()
     };
     let parallel = config.flag("use_parallel_residual", true)?;

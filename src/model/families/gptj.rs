@@ -1,14 +1,14 @@
-//! GPT-J (Wang & Komatsuzaki 2021): both branches read the stream as the block found it, through one norm; a part of each head
-//! turns in pairs of neighbours.
+//! GPT-J (Wang & Komatsuzaki 2021): both branches read the stream as the block found it, through one norm; a part of
+//! each head is rotated, in pairs of adjacent columns.
 
 use super::decoder_heads::DecoderHeads;
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, RotaryScaling, RotarySettings, Site,
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, RotaryScaling, RotarySettings,
+    Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "gptj",

@@ -5,9 +5,8 @@ use super::rotary::RotaryDefaults;
 use super::rotary_bert::{KEYS, Names, QUERIES, RotaryBert, VALUES, also_called, gated};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{BlockSite, Blueprint, Part, Site};
+use crate::model::blueprint::{Activation, BlockSite, Blueprint, Part, Site};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 use crate::model::weights::Share;
 
 pub(super) const FAMILY: Family = Family {

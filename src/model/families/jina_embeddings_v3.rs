@@ -1,5 +1,6 @@
-//! Jina Embeddings 3 (Sturua et al. 2024): XLM-RoBERTa with rotary positions instead of a table, as transformers reads it from
-//! `jinaai/jina-embeddings-v3-hf`. The adapters for single tasks are files of their own there, and are not applied.
+//! Jina Embeddings 3 (Sturua et al. 2024): XLM-RoBERTa with rotary positions instead of a table, as transformers reads
+//! it from `jinaai/jina-embeddings-v3-hf`. The adapters for single tasks are files of their own there, and are not
+//! applied.
 
 use super::bert_parts::{Fields, Sizes};
 use super::roberta::{Heads, functions, heads, with_head};

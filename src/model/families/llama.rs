@@ -1,5 +1,5 @@
-//! Llama 2 and 3 (Touvron et al. 2023; Grattafiori et al. 2024) and the many models of the same type: SmolLM, TinyLlama,
-//! Vicuna, Yi, DeepSeek's small ones.
+//! Llama 2 and 3 (Touvron et al. 2023; Grattafiori et al. 2024) and the many models of the same type: SmolLM,
+//! TinyLlama, Vicuna, Yi, DeepSeek's small ones.
 
 use super::llama_parts::{Classes, Decoder, Defaults, classes, heads};
 use super::{Family, Head};
@@ -17,5 +17,6 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?.with_attention_bias()?;
     decoder.slide_all(None)?;
     decoder.mlp_bias = config.flag("mlp_bias", false)?;
+    decoder.answers_prefix = "transformer";
     decoder.blueprint(FAMILY.model_type)
 }

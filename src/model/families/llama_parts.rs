@@ -1,15 +1,15 @@
-//! What the decoders that are built like Llama have in common: rotary positions, grouped keys, norms and an MLP without
-//! surprises, and the three heads of transformers. A family says in which of these choices it differs.
+//! What the models that are built like Llama have in common: rotary positions, grouped-query attention, norms, a gated
+//! MLP, and the three heads of transformers' decoders. A family says in which of these choices it differs.
 
 use super::Head;
 use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Residual, RotarySettings, Scales, Site,
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, Part, Pooling, Residual,
+    RotarySettings, Scales, Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 /// The names of a family's classes.
 pub(super) struct Classes {
@@ -22,6 +22,8 @@ pub(super) struct Classes {
     pub causal: &'static str,
     pub sequences: &'static str,
     pub tokens: &'static str,
+    /// The class for question answering, which is not built; its checkpoints open as the base model.
+    pub answers: &'static str,
 }
 
 /// The classes of a family by what their names begin with.
@@ -37,6 +39,7 @@ macro_rules! classes {
             causal: concat!($name, "ForCausalLM"),
             sequences: concat!($name, "ForSequenceClassification"),
             tokens: concat!($name, "ForTokenClassification"),
+            answers: concat!($name, "ForQuestionAnswering"),
         }
     };
 }
@@ -65,17 +68,21 @@ pub(super) struct Defaults {
     pub head_width: Option<usize>,
     pub positions: usize,
     pub theta: f64,
-    /// What the part of a head that turns is called at top level, and that part, where it may be less than all.
-    pub turning: Option<(&'static str, f64)>,
+    /// The part of a head's columns that is rotated, where a family reads `partial_rotary_factor`; all of them where
+    /// `None`.
+    pub partial_rotary_factor: Option<f64>,
     /// How many positions the model was first trained on, where a family says so whatever stands with the rotation.
     pub first_positions: Option<usize>,
+    /// Whether tokens read those after them as well, whatever the configuration says.
+    pub bidirectional: bool,
     /// The field of what norms add to a variance.
     pub epsilon_field: &'static str,
     pub epsilon: f64,
     pub padding: Option<u32>,
     pub tied: bool,
-    /// The field that names the activation function, and what it is if it does not.
-    pub activation: (&'static str, &'static str),
+    /// The field of the activation function's name.
+    pub activation_field: &'static str,
+    pub activation: &'static str,
 }
 
 impl Default for Defaults {
@@ -90,13 +97,15 @@ impl Default for Defaults {
             head_width: None,
             positions: 2048,
             theta: 10_000.0,
-            turning: None,
+            partial_rotary_factor: None,
             first_positions: None,
+            bidirectional: false,
             epsilon_field: "rms_norm_eps",
             epsilon: 1e-6,
             padding: None,
             tied: false,
-            activation: ("hidden_act", "silu"),
+            activation_field: "hidden_act",
+            activation: "silu",
         }
     }
 }
@@ -134,7 +143,7 @@ pub(super) enum HeadNorms {
     Together,
 }
 
-/// A decoder like Llama. It begins as Llama without biases; a family changes what differs.
+/// A model like Llama. It begins as Llama without biases; a family changes what differs.
 #[allow(clippy::struct_excessive_bools, reason = "each is one free choice of a configuration")]
 pub(super) struct Decoder<'a> {
     config: &'a Config,
@@ -144,10 +153,11 @@ pub(super) struct Decoder<'a> {
     pub width: usize,
     vocabulary: usize,
     inner: usize,
-    logits: usize,
+    pub logits: usize,
     positions: usize,
     epsilon: f64,
-    activation: (Activation, &'static str),
+    /// The activation function of the MLP and the name of its class.
+    pub activation: (Activation, &'static str),
     padding: Option<u32>,
     /// Whether scores are tied to the embedding where the configuration does not say so.
     tied: bool,
@@ -163,28 +173,20 @@ pub(super) struct Decoder<'a> {
     pub norms: Norms,
     pub norm_kind: NormKind,
     pub head_norms: Option<HeadNorms>,
-    /// The class of the token embedding and what its rows are multiplied by.
-    pub embedding: (&'static str, f32),
+    /// The class of the token embedding.
+    pub embedding_class: &'static str,
+    /// What the rows of the token embedding are multiplied by.
+    pub embedding_scale: f32,
     /// What the two projections and the function of an MLP are called that has no gate.
     pub plain_mlp: Option<[&'static str; 3]>,
     /// The dropout behind an MLP, where it is a module.
     pub mlp_dropout: Option<f64>,
-    /// Whether one projection gives queries, keys and values, and one gate and factor of the MLP; with the dropout behind
-    /// each branch.
-    pub fused: Option<f64>,
-}
-
-/// What head classes call the base model: files of a few classes have kept an older name.
-fn base_prefix(config: &Config) -> &'static str {
-    match config.architecture() {
-        Some(
-            "LlamaForQuestionAnswering"
-            | "Qwen2ForQuestionAnswering"
-            | "Qwen3ForQuestionAnswering"
-            | "SmolLM3ForQuestionAnswering",
-        ) => "transformer",
-        _ => "model",
-    }
+    /// The dropouts behind both branches, where they are modules.
+    pub branch_dropout: Option<f64>,
+    /// Whether one projection gives queries, keys and values, and another one gate and factor of the MLP.
+    pub fused: bool,
+    /// What the class for question answering calls the base model.
+    pub answers_prefix: &'static str,
 }
 
 impl<'a> Decoder<'a> {
@@ -205,7 +207,7 @@ impl<'a> Decoder<'a> {
         let blocks = config.blocks("num_hidden_layers", defaults.blocks)?;
         let attention = AttentionSettings {
             rotary: Some(0),
-            causal: config.flag("is_causal", true)?,
+            causal: !defaults.bidirectional && config.flag("is_causal", true)?,
             ..AttentionSettings::new(heads, key_value_heads, head_width)
         };
         Ok(Self {
@@ -219,7 +221,7 @@ impl<'a> Decoder<'a> {
             logits: head.logits(config, vocabulary)?,
             positions: config.size("max_position_embeddings", defaults.positions)?,
             epsilon: config.number(defaults.epsilon_field, defaults.epsilon)?,
-            activation: Activation::named(config, defaults.activation.0, defaults.activation.1)?,
+            activation: Activation::named(config, defaults.activation_field, defaults.activation)?,
             padding: config.token("pad_token_id", defaults.padding)?,
             tied: defaults.tied,
             attention: vec![attention; blocks],
@@ -231,10 +233,13 @@ impl<'a> Decoder<'a> {
             norms: Norms::Before,
             norm_kind: NormKind::RootMeanSquare,
             head_norms: None,
-            embedding: ("Embedding", 1.0),
+            embedding_class: "Embedding",
+            embedding_scale: 1.0,
             plain_mlp: None,
             mlp_dropout: None,
-            fused: None,
+            branch_dropout: None,
+            fused: false,
+            answers_prefix: "model",
         })
     }
 
@@ -242,7 +247,7 @@ impl<'a> Decoder<'a> {
     pub fn with_rotation(mut self, defaults: &Defaults) -> Result<Self> {
         let rotary = RotaryDefaults {
             theta: defaults.theta,
-            part: defaults.turning,
+            partial: defaults.partial_rotary_factor.map(|factor| ("partial_rotary_factor", factor)),
             positions: defaults.positions,
             first_positions: defaults.first_positions,
             ..RotaryDefaults::default()
@@ -288,18 +293,29 @@ impl<'a> Decoder<'a> {
         self.attention[0].head_width
     }
 
-    /// The decoder as a blueprint.
-    pub fn blueprint(mut self, family: &'static str) -> Result<Blueprint> {
-        if self.fused.is_some() {
-            self.attention.iter_mut().for_each(|attention| attention.fused = Some(FusedLayout::Stacked));
-        }
-        // transformers counts the end of a window in where tokens read to both sides, and not where they look back.
-        for attention in self.attention.iter_mut().filter(|attention| !attention.causal) {
-            attention.window = attention.window.map(|window| window.saturating_add(1));
-        }
+    /// The model as a blueprint, with one of the heads of transformers' decoders.
+    pub fn blueprint(self, family: &'static str) -> Result<Blueprint> {
+        let around = DecoderHeads {
+            tied: ("embed_tokens", self.tied),
+            token_scores: ("score", self.config.flag("token_classification_bias", true)?),
+            ..DecoderHeads::new(self.config, "model", "embed_tokens", self.width, self.logits)
+        };
+        let root = around.around(self.base(), &heads(self.classes), self.head)?;
         let pooling = self.head.pooling_of_decoder(self.padding);
-        let root = self.root()?;
-        Ok(Blueprint {
+        Ok(self.blueprint_of(family, root, pooling))
+    }
+
+    /// The model as a blueprint, with a head of the family's own; `root` has [`Decoder::base`] in it.
+    pub fn blueprint_of(mut self, family: &'static str, root: Part, pooling: Pooling) -> Blueprint {
+        for attention in &mut self.attention {
+            attention.fused = self.fused.then_some(FusedLayout::Stacked);
+            // transformers counts the end of a window in where tokens read to both sides, and not where they look back.
+            if !attention.causal {
+                attention.window = attention.window.map(|window| window.saturating_add(1));
+            }
+        }
+        let answers = self.config.architecture() == Some(self.classes.answers);
+        Blueprint {
             family,
             vocabulary: self.vocabulary,
             width: self.width,
@@ -317,15 +333,16 @@ impl<'a> Decoder<'a> {
                 Scales { logits: 1.0, logits_cap: None, ..self.scales }
             },
             pooling,
-            base_prefix: base_prefix(self.config),
+            base_prefix: if answers { self.answers_prefix } else { "model" },
             block_list: "layers",
             ..Blueprint::plain(root)
-        })
+        }
     }
 
-    fn root(&self) -> Result<Part> {
+    /// The modules of the model without a head.
+    pub fn base(&self) -> Part {
         let at = Site::Embedding;
-        let (class, scale) = self.embedding;
+        let (class, scale) = (self.embedding_class, self.embedding_scale);
         let rotary = Part::container("rotary_emb", self.classes.rotary, Vec::new());
         let parts = vec![
             Part::embedding_of("embed_tokens", class, self.vocabulary, self.width, scale)
@@ -339,13 +356,7 @@ impl<'a> Decoder<'a> {
                 rotary.gives(at(EmbeddingSite::RotaryCosines))
             },
         ];
-        let base = Part::container("", self.classes.model, parts).gives(Site::FinalNorm);
-        let around = DecoderHeads {
-            tied: ("embed_tokens", self.tied),
-            token_scores: ("score", self.config.flag("token_classification_bias", true)?),
-            ..DecoderHeads::new(self.config, "model", "embed_tokens", self.width, self.logits)
-        };
-        around.around(base, &heads(self.classes), self.head)
+        Part::container("", self.classes.model, parts).gives(Site::FinalNorm)
     }
 
     fn norm(&self, name: &str, width: usize) -> Part {
@@ -380,7 +391,7 @@ impl<'a> Decoder<'a> {
                 norm("post_feedforward_layernorm", MlpOutputNorm),
             ],
         });
-        if let Some(dropout) = self.fused {
+        if let Some(dropout) = self.branch_dropout {
             children.push(Part::dropout("resid_attn_dropout", dropout).gives(at(AttentionProjection)));
             children.push(Part::dropout("resid_mlp_dropout", dropout).gives(at(MlpDown)));
         }
@@ -398,7 +409,7 @@ impl<'a> Decoder<'a> {
         let keys = settings.key_value_heads.saturating_mul(settings.head_width);
         let read = |name, outputs| Part::linear(name, self.width, outputs, self.read_bias);
         let output = Part::linear("o_proj", queries, self.width, self.output_bias).gives(at(AttentionProjection));
-        let mut children = if self.fused.is_some() {
+        let mut children = if self.fused {
             let all = queries.saturating_add(keys.saturating_mul(2));
             vec![output, read("qkv_proj", all).gives(at(QueryKeyValue))]
         } else {
@@ -426,7 +437,7 @@ impl<'a> Decoder<'a> {
         let activation = |name| Part::activation(name, class, function).gives(at(MlpActivation));
         let children = if let Some([first, last, between]) = self.plain_mlp {
             vec![linear(first, width, inner, MlpInner), linear(last, inner, width, MlpDown), activation(between)]
-        } else if self.fused.is_some() {
+        } else if self.fused {
             vec![
                 linear("gate_up_proj", width, inner.saturating_mul(2), MlpGateUp),
                 linear("down_proj", inner, width, MlpDown),

@@ -1,14 +1,13 @@
-//! ModernBERT (Warner et al. 2024): a BERT with rotary positions, norms before each branch, a gated MLP, and blocks that
-//! read a window of tokens between blocks that read all.
+//! ModernBERT (Warner et al. 2024): a BERT with rotary positions, norms before each branch, a gated MLP, and blocks
+//! that read a window of tokens between blocks that read all.
 
 use super::rotary::{RotaryDefaults, settings_in};
 use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, HeadSite, Part, Pooling, Site,
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, FusedLayout, HeadSite, Part, Pooling, Site,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "modernbert",
@@ -90,7 +89,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     })
 }
 
-/// Which blocks read all tokens and turn them by the first rotation, and which read a window and use the second.
+/// Which blocks read all tokens and use the first rotation, and which read a window and use the second.
 fn attention(config: &Config, sizes: &Sizes, usual: &AttentionSettings) -> Result<Vec<AttentionSettings>> {
     let every = config.size("global_attn_every_n_layers", 3)?;
     // Half to either side, the token itself between them.

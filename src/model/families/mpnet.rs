@@ -1,11 +1,11 @@
-//! MPNet (Song et al. 2020): BERT's blocks with a bias for the distance between two tokens, and RoBERTa's positions and heads.
+//! MPNet (Song et al. 2020): BERT's blocks with a bias for the distance between two tokens, and RoBERTa's positions and
+//! heads.
 
 use super::bert_parts::{Classes, Sizes, classes, head_function};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, Part, RelativePositions, Site};
+use crate::model::blueprint::{Activation, BlockSite, Blueprint, EmbeddingSite, Part, RelativePositions, Site};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "mpnet",

@@ -1,8 +1,9 @@
-//! NomicBERT (Nussbaum et al. 2024) and the sentence encoders made from it (nomic-embed-text 1 and 1.5, Arctic's `m-long`):
-//! BERT with rotary positions, a gated MLP and few biases.
+//! NomicBERT (Nussbaum et al. 2024) and the sentence encoders made from it (nomic-embed-text 1 and 1.5, Arctic's
+//! `m-long`): BERT with rotary positions, a gated MLP and few biases.
 //!
-//! Their files were written with code of their own, whose `config.json` has the fields of GPT-2. transformers reads the tensors
-//! of these files but none of these fields: it takes its defaults, which are right for the base size. Here both are read.
+//! Their files were written with code of their own, whose `config.json` has the fields of GPT-2. transformers reads the
+//! tensors of these files but none of these fields: it takes its defaults, which are right for the base size. Here both
+//! are read.
 
 use super::bert_parts::{Classes, Fields, PredictionHead, Sizes, classes};
 use super::rotary::RotaryDefaults;

@@ -1,14 +1,13 @@
-//! OPT (Zhang et al. 2022): learned positions that begin at 2, layer norms before each branch, or behind it in the one of
-//! 350 million parameters, whose embedding is also of another width.
+//! OPT (Zhang et al. 2022): learned positions that begin at 2, layer norms before each branch, or behind it in the one
+//! of 350 million parameters, whose embedding is also of another width.
 
 use serde_json::json;
 
 use super::decoder_heads::DecoderHeads;
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Site};
+use crate::model::blueprint::{Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Site};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "opt",

@@ -1,13 +1,14 @@
-//! Phi 1, 1.5 and 2 (Li et al. 2023): both branches read the stream as the block found it, through one norm; a part of each
-//! head turns.
+//! Phi 1, 1.5 and 2 (Li et al. 2023): both branches read the stream as the block found it, through one norm; a part of
+//! each head is rotated.
 
 use super::decoder_heads::DecoderHeads;
 use super::rotary::{RotaryDefaults, settings};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, Site};
+use crate::model::blueprint::{
+    Activation, AttentionSettings, BlockSite, Blueprint, EmbeddingSite, Part, Residual, Site,
+};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 pub(super) const FAMILY: Family = Family {
     model_type: "phi",
@@ -58,7 +59,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         activation: Activation::named(config, "hidden_act", "gelu_new")?,
         attention,
     };
-    let rotary = RotaryDefaults { part: Some(("partial_rotary_factor", 0.5)), ..RotaryDefaults::default() };
+    let rotary = RotaryDefaults { partial: Some(("partial_rotary_factor", 0.5)), ..RotaryDefaults::default() };
     Ok(Blueprint {
         family: FAMILY.model_type,
         vocabulary,

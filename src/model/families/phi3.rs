@@ -1,5 +1,6 @@
 //! Phi-3 (Abdin et al. 2024), 3.5 and 4: Llama with one projection for queries, keys and values, and one for gate and
-//! factor of the MLP; perhaps only a part of each head turns, and each wave has a factor of its own (LongRoPE).
+//! factor of the MLP; perhaps only a part of each head is rotated, and each frequency has a factor of its own
+//! (LongRoPE).
 
 use super::llama_parts::{Classes, Decoder, Defaults, classes, heads};
 use super::{Family, Head};
@@ -17,14 +18,15 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         width: 3072,
         inner: 8192,
         positions: 4096,
-        turning: Some(("partial_rotary_factor", 1.0)),
+        partial_rotary_factor: Some(1.0),
         first_positions: Some(4096),
         epsilon: 1e-5,
         padding: Some(32_000),
         ..Defaults::default()
     };
     let mut decoder = Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?;
-    decoder.fused = Some(config.number("resid_pdrop", 0.0)?);
+    decoder.fused = true;
+    decoder.branch_dropout = Some(config.number("resid_pdrop", 0.0)?);
     let window = config.optional_size("sliding_window")?;
     decoder.slide_all(window)?;
     decoder.blueprint(FAMILY.model_type)

@@ -1,5 +1,5 @@
-//! Qwen 2 (Yang et al. 2024: also Qwen 1.5 and 2.5), with biases where the attention reads, and Qwen 3 (Yang et al. 2025),
-//! with norms of queries and keys instead.
+//! Qwen 2 (Yang et al. 2024: also Qwen 1.5 and 2.5), with biases where the attention reads, and Qwen 3 (Yang et al.
+//! 2025), with norms of queries and keys instead.
 
 use super::llama_parts::{Classes, Decoder, Defaults, HeadNorms, classes, heads};
 use super::{Family, Head};
@@ -21,6 +21,7 @@ fn second(config: &Config, head: Head) -> Result<Blueprint> {
     let mut decoder = Decoder::read(config, head, &SECOND, &defaults())?.with_rotation(&defaults())?;
     decoder.read_bias = true;
     slide(config, &mut decoder)?;
+    decoder.answers_prefix = "transformer";
     decoder.blueprint(QWEN2.model_type)
 }
 
@@ -30,6 +31,7 @@ fn third(config: &Config, head: Head) -> Result<Blueprint> {
         Decoder::read(config, head, &THIRD, &defaults)?.with_rotation(&defaults)?.with_attention_bias()?;
     decoder.head_norms = Some(HeadNorms::Each);
     slide(config, &mut decoder)?;
+    decoder.answers_prefix = "transformer";
     decoder.blueprint(QWEN3.model_type)
 }
 

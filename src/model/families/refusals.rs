@@ -1,4 +1,5 @@
-//! What a configuration may ask for that no family builds: fields that change what any model computes, and code of its own.
+//! What a configuration may ask for that no family builds: fields that change what any model computes, and code of its
+//! own.
 
 use serde_json::{Value, json};
 
@@ -35,9 +36,10 @@ pub(super) fn fields(config: &Config) -> Result<()> {
     Ok(())
 }
 
-/// Refuses a model whose `auto_map` names a class of its own that is none of the family's. Code in a model's repository is never
-/// run: where it only repeats the family's classes, as EuroBERT's and Phi-3's does, the family is built, and a head that Eidos
-/// does not know is left out as any other; but a class of another name is another architecture (JinaBERT, LLM2Vec).
+/// Refuses a model whose `auto_map` names a class of its own that is none of the family's. Code in a model's repository
+/// is never run: where it only repeats the family's classes, as EuroBERT's and Phi-3's does, the family is built, and a
+/// head that Eidos does not know is left out as any other; but a class of another name is another architecture
+/// (JinaBERT, LLM2Vec).
 ///
 /// # Errors
 /// [`ErrorCode::Unsupported`] naming the field and the class.

@@ -4,9 +4,8 @@
 use super::bert_parts::{Classes, Sizes, head_function};
 use super::{Family, Head};
 use crate::error::Result;
-use crate::model::blueprint::{Blueprint, Part, Site};
+use crate::model::blueprint::{Activation, Blueprint, Part, Site};
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 /// What the three of them do not share.
 struct Twin {

@@ -15,17 +15,19 @@ pub(super) struct RotaryDefaults {
     pub theta_field: &'static str,
     /// The base.
     pub theta: f64,
-    /// What the part of a head that turns is called at top level, and that part; `None` where the family turns all of it.
-    pub part: Option<(&'static str, f64)>,
+    /// The field at top level of the part of a head's columns that is rotated, and that part where the field is absent;
+    /// `None` where the family rotates all of them.
+    pub partial: Option<(&'static str, f64)>,
     /// How many positions the model was made for.
     pub positions: usize,
-    /// How many it was first trained on, where a family has a number of its own that counts before the one with the rotation.
+    /// How many it was first trained on, where a family has a number of its own that counts before the one with the
+    /// rotation.
     pub first_positions: Option<usize>,
 }
 
 impl Default for RotaryDefaults {
     fn default() -> Self {
-        Self { theta_field: "rope_theta", theta: 10_000.0, part: None, positions: 2048, first_positions: None }
+        Self { theta_field: "rope_theta", theta: 10_000.0, partial: None, positions: 2048, first_positions: None }
     }
 }
 
@@ -45,8 +47,8 @@ pub(super) fn settings_in(
     settings_from(config, (path[0], inside(config, path)?), head_width, defaults)
 }
 
-/// The rotation of the blocks that read all tokens, in a model that has another one for those that read a window. Older files
-/// have one `rope_scaling`, which is this one's; what it says counts over `rope_parameters`.
+/// The rotation of the blocks that read all tokens, in a model that has another one for those that read a window. Older
+/// files have one `rope_scaling`, which is this one's; what it says counts over `rope_parameters`.
 pub(super) fn settings_of_full_attention(
     config: &Config,
     head_width: usize,
@@ -93,7 +95,7 @@ fn settings_from(
 
 /// How many columns of a head are rotated.
 fn rotated_columns(config: &Config, fields: &Config, head_width: usize, defaults: &RotaryDefaults) -> Result<usize> {
-    let Some((field, default)) = defaults.part else {
+    let Some((field, default)) = defaults.partial else {
         for place in [config, fields] {
             place.only("partial_rotary_factor", &[json!(1.0), json!(1)])?;
         }
@@ -183,5 +185,5 @@ fn per_wave(fields: &Config, width: usize, positions: f64, original: f64) -> Res
         Ok(fields.numbers(field, width / 2)?.into_iter().map(|factor| factor as f32).collect())
     };
     let (short, long) = (factors("short_factor")?, factors("long_factor")?);
-    Ok((RotaryScaling::PerWave { short, long, positions: original as usize }, amplitude as f32))
+    Ok((RotaryScaling::LongRope { short, long, positions: original as usize }, amplitude as f32))
 }

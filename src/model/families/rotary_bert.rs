@@ -1,5 +1,5 @@
-//! What BERTs with rotary positions have in common (Jina 3, NomicBERT, GTE): transformers builds them of the same parts, and
-//! reads files in which these parts have the names of the code that they were published with.
+//! What BERTs with rotary positions have in common (Jina 3, NomicBERT, GTE): transformers builds them of the same
+//! parts, and reads files in which these parts have the names of the code that they were published with.
 
 use std::iter;
 
@@ -11,8 +11,8 @@ use crate::model::blueprint::{BlockSite, Blueprint, Elsewhere, EmbeddingSite, Pa
 use crate::model::config::Config;
 use crate::model::weights::Share;
 
-/// What published files call a part: steps of its path, what stands there instead, and which rows of that tensor are the
-/// part's where it holds those of several.
+/// What published files call a part: steps of its path, what stands there instead, and which rows of that tensor are
+/// the part's where it holds those of several.
 pub(super) type Published = (&'static str, &'static str, Option<Share>);
 
 /// The rows of the queries, where one tensor has those of queries, keys and values.
@@ -50,7 +50,7 @@ pub(super) struct RotaryBert {
 }
 
 impl RotaryBert {
-    /// One with biases in its attention. All columns of a head turn.
+    /// One with biases in its attention. All columns of a head are rotated.
     pub fn new(
         config: &Config,
         names: &'static Names,

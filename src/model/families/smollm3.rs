@@ -27,16 +27,17 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?.with_attention_bias()?;
     decoder.mlp_bias = config.flag("mlp_bias", false)?;
     let interval = config.size("no_rope_layer_interval", 4)?;
-    let turns = match config.get("no_rope_layers") {
+    let rotates = match config.get("no_rope_layers") {
         // In spite of the name, 1 is a block with positions.
-        Some(_) => config.numbers("no_rope_layers", decoder.blocks)?.iter().map(|turns| *turns > 0.0).collect(),
+        Some(_) => config.numbers("no_rope_layers", decoder.blocks)?.iter().map(|flag| *flag > 0.0).collect(),
         None => (1..=decoder.blocks).map(|number| number % interval != 0).collect::<Vec<_>>(),
     };
-    for (attention, turns) in decoder.attention.iter_mut().zip(&turns) {
-        attention.rotary = turns.then_some(0);
+    for (attention, rotates) in decoder.attention.iter_mut().zip(&rotates) {
+        attention.rotary = rotates.then_some(0);
     }
     let slides = config.flag("use_sliding_window", false)?;
     let window = config.optional_size("sliding_window")?.filter(|_| slides);
-    decoder.slide(window, |index| window.is_some() && !turns[index])?;
+    decoder.slide(window, |index| window.is_some() && !rotates[index])?;
+    decoder.answers_prefix = "transformer";
     decoder.blueprint(FAMILY.model_type)
 }

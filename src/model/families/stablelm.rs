@@ -1,4 +1,4 @@
-//! StableLM 2 and 3B (Bellagamba et al. 2024): Llama with layer norms, of which each head turns a part.
+//! StableLM 2 and 3B (Bellagamba et al. 2024): Llama with layer norms, and rotary positions in a part of each head.
 
 use super::llama_parts::{Classes, Decoder, Defaults, NormKind, Norms, classes, heads};
 use super::{Family, Head};
@@ -19,7 +19,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         inner: 6912,
         key_value_heads: Some(32),
         positions: 4096,
-        turning: Some(("partial_rotary_factor", 0.25)),
+        partial_rotary_factor: Some(0.25),
         epsilon_field: "layer_norm_eps",
         epsilon: 1e-5,
         ..Defaults::default()

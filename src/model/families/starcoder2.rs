@@ -22,7 +22,7 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
         epsilon_field: "norm_epsilon",
         epsilon: 1e-5,
         tied: true,
-        activation: ("hidden_act", "gelu_pytorch_tanh"),
+        activation: "gelu_pytorch_tanh",
         ..Defaults::default()
     };
     let mut decoder = Decoder::read(config, head, &CLASSES, &defaults)?.with_rotation(&defaults)?;

@@ -1,22 +1,20 @@
 //! T5, Flan-T5 and mT5 (Raffel et al. 2020): a bias for the distance between two tokens instead of positions,
 //! root-mean-square norms before each branch, scores that are not scaled.
 //!
-//! A decoder reads what transformers gives it where a caller gives it nothing: the text's own ids, shifted by one. The first id
-//! is `decoder_start_token_id` and the last one of the text is not read. So row `i` of a module of the decoder belongs to token
-//! `i` of the text: it is the state that predicts this token from those before it, and from the whole text as the encoder gave it.
-
-use std::ops::Range;
+//! A decoder reads what transformers gives it where a caller gives it nothing: the text's own ids, shifted by one. The
+//! first id is `decoder_start_token_id` and the last one of the text is not read. So row `i` of a module of the decoder
+//! belongs to token `i` of the text: it is the state that predicts this token from those before it, and from the whole
+//! text as the encoder gave it.
 
 use serde_json::json;
 
 use super::{Family, Head};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Part, Pooling, RelativePositions,
-    Scales, Site,
+    Activation, AttentionSettings, Block, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Part, Pooling,
+    RelativePositions, Scales, Site, Stack,
 };
 use crate::model::config::Config;
-use crate::model::ops::Activation;
 
 /// What classes are called.
 struct Classes {
@@ -188,19 +186,17 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
         relative: Some(RelativePositions::Bias { buckets: sizes.buckets, max_distance, bidirectional: true }),
         ..AttentionSettings::new(sizes.heads, sizes.heads, sizes.head_width)
     };
-    let looking_back = AttentionSettings {
+    let causal = AttentionSettings {
         causal: true,
         relative: Some(RelativePositions::Bias { buckets: sizes.buckets, max_distance, bidirectional: false }),
         ..attention.clone()
     };
-    let mut attentions = vec![attention.clone(); sizes.encoder_blocks];
-    attentions.resize(sizes.encoder_blocks + sizes.decoder_blocks, looking_back);
     let decoder = match sizes.decoder_blocks {
         0 => None,
-        _ => Some(Decoder {
-            first_block: sizes.encoder_blocks,
+        blocks => Some(Decoder {
             start_token: start_token(sizes)?,
-            cross_attention: AttentionSettings { relative: None, ..attention },
+            attention: vec![causal; blocks],
+            cross_attention: AttentionSettings { relative: None, ..attention.clone() },
             block_list: "decoder.block",
         }),
     };
@@ -211,7 +207,7 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
         width: sizes.width,
         inner_width: sizes.inner,
         logits: sizes.logits,
-        blocks: attentions.len(),
+        blocks: sizes.encoder_blocks,
         decoder,
         // Nothing limits a text; this is how long those of the training were.
         max_positions: config.size("n_positions", 512)?,
@@ -219,7 +215,7 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
             Head::SequenceClassification => vec![(Site::Head(HeadSite::Activation), Activation::Tanh)],
             _ => Vec::new(),
         },
-        attention: attentions,
+        attention: vec![attention; sizes.encoder_blocks],
         scales: Scales {
             head: if scaled_head { (sizes.width as f64).powf(-0.5) as f32 } else { 1.0 },
             ..Scales::default()
@@ -252,8 +248,8 @@ fn start_token(sizes: &Sizes) -> Result<u32> {
     Ok(token)
 }
 
-/// Whether what the scores of the vocabulary read is divided by the root of the width: in T5, not in its version 1.1, which
-/// says so by scores that are not tied, and not in mT5.
+/// Whether what the scores of the vocabulary read is divided by the root of the width: in T5, not in its version 1.1,
+/// which says so by scores that are not tied, and not in mT5.
 fn scales_decoder(config: &Config, sizes: &Sizes) -> Result<bool> {
     if sizes.classes.norm == MT5_CLASSES.norm {
         return Ok(false);
@@ -301,27 +297,21 @@ fn root(config: &Config, head: Head, sizes: &Sizes) -> Result<Part> {
 }
 
 fn encoder(sizes: &Sizes) -> Part {
-    let last = match sizes.decoder_blocks {
-        0 => Site::FinalNorm,
-        _ => Site::Block(sizes.encoder_blocks, BlockSite::EncoderNorm),
-    };
-    let tokens = Part::embedding("embed_tokens", sizes.vocabulary, sizes.width);
-    let tokens = tokens.gives(Site::Embedding(EmbeddingSite::Token)).or_from("weight", "shared.weight");
-    stack("encoder", tokens, 0..sizes.encoder_blocks, last, sizes)
+    let last = if sizes.decoder_blocks > 0 { Site::EncoderNorm } else { Site::FinalNorm };
+    let tokens = Part::embedding("embed_tokens", sizes.vocabulary, sizes.width).or_from("weight", "shared.weight");
+    stack("encoder", Stack::First, tokens, sizes.encoder_blocks, last, sizes)
 }
 
 fn decoder(sizes: &Sizes) -> Part {
-    let first = sizes.encoder_blocks;
     let tokens = Part::embedding("embed_tokens", sizes.vocabulary, sizes.width);
-    let tokens = tokens.gives(Site::Block(first, BlockSite::DecoderToken));
     let tokens = tokens.or_from("weight", "shared.weight").or_from("weight", "encoder.embed_tokens.weight");
-    stack("decoder", tokens, first..first + sizes.decoder_blocks, Site::FinalNorm, sizes)
+    stack("decoder", Stack::Decoder, tokens, sizes.decoder_blocks, Site::FinalNorm, sizes)
 }
 
-fn stack(name: &str, tokens: Part, blocks: Range<usize>, last: Site, sizes: &Sizes) -> Part {
+fn stack(name: &str, stack: Stack, tokens: Part, blocks: usize, last: Site, sizes: &Sizes) -> Part {
     let children = vec![
-        tokens,
-        Part::list("block", blocks.enumerate().map(|(number, index)| block(sizes, number, index)).collect()),
+        tokens.gives(stack.embedding(EmbeddingSite::Token)),
+        Part::list("block", (0..blocks).map(|index| block(sizes, stack.block(index))).collect()),
         sizes.norm("final_layer_norm").gives(last),
         // Called for the embeddings and in the end; the end is what a hook in PyTorch is left with.
         Part::dropout("dropout", sizes.dropout).gives(last),
@@ -329,24 +319,18 @@ fn stack(name: &str, tokens: Part, blocks: Range<usize>, last: Site, sizes: &Siz
     Part::container(name, sizes.classes.stack, children).gives(last)
 }
 
-/// A block by its number in its stack and its index among the blocks of the model.
-fn block(sizes: &Sizes, number: usize, index: usize) -> Part {
+fn block(sizes: &Sizes, block: Block) -> Part {
     use BlockSite::{
         AttentionInputNorm, AttentionProjection, AttentionResidual, CrossInputNorm, CrossKey, CrossProjection,
         CrossQuery, CrossResidual, CrossValue, Key, MlpDown, MlpInputNorm, Output, Query, Value,
     };
-    let at = |site| Site::Block(index, site);
+    let at = |site| block.at(site);
     let classes = sizes.classes;
-    let decoding = index >= sizes.encoder_blocks;
     let mut attention = projections(sizes, [Query, Key, Value, AttentionProjection].map(at));
     // The first block has the table of all.
-    if number == 0 {
+    if block.index == 0 {
         let table = Part::embedding("relative_attention_bias", sizes.buckets, sizes.heads);
-        attention.push(table.gives_aside(if decoding {
-            at(BlockSite::DecoderRelativePositions)
-        } else {
-            Site::Embedding(EmbeddingSite::RelativePositions)
-        }));
+        attention.push(table.gives_aside(block.stack.embedding(EmbeddingSite::RelativePositions)));
     }
     // A branch, and the norm and the dropout that stand beside it in each layer.
     let branch = |part, norm, change| {
@@ -355,15 +339,15 @@ fn block(sizes: &Sizes, number: usize, index: usize) -> Part {
     let attention = Part::container("SelfAttention", classes.attention, attention).gives(at(AttentionProjection));
     let attention = branch(attention, AttentionInputNorm, AttentionProjection);
     let mut layers = vec![Part::container("0", classes.attention_layer, attention).gives(at(AttentionResidual))];
-    if decoding {
+    if block.stack == Stack::Decoder {
         let attention = projections(sizes, [CrossQuery, CrossKey, CrossValue, CrossProjection].map(at));
         let attention = Part::container("EncDecAttention", classes.attention, attention).gives(at(CrossProjection));
         let attention = branch(attention, CrossInputNorm, CrossProjection);
         layers.push(Part::container("1", classes.cross_attention_layer, attention).gives(at(CrossResidual)));
     }
-    let mlp = branch(mlp(sizes, index), MlpInputNorm, MlpDown);
+    let mlp = branch(mlp(sizes, block), MlpInputNorm, MlpDown);
     layers.push(Part::container(layers.len().to_string(), classes.mlp_layer, mlp).gives(at(Output)));
-    Part::container(number.to_string(), classes.block, vec![Part::list("layer", layers)]).gives(at(Output))
+    Part::container(block.index.to_string(), classes.block, vec![Part::list("layer", layers)]).gives(at(Output))
 }
 
 /// The projections of an attention, at the sites of queries, keys, values and the output.
@@ -378,8 +362,8 @@ fn projections(sizes: &Sizes, [query, key, value, output]: [Site; 4]) -> Vec<Par
     ]
 }
 
-fn mlp(sizes: &Sizes, index: usize) -> Part {
-    let at = |site| Site::Block(index, site);
+fn mlp(sizes: &Sizes, block: Block) -> Part {
+    let at = |site| block.at(site);
     let project = |name, site| Part::linear(name, sizes.width, sizes.inner, false).gives(at(site));
     let (function, class) = sizes.activation;
     let (mut children, kind, hidden) = if sizes.gated {

@@ -15,9 +15,9 @@ pub(crate) struct Architecture {
     pub class: &'static str,
     /// The modules of a block that are other ones than [`BLOCK`] says, by their name in the file.
     block: &'static [(&'static str, &'static str)],
-    /// Whether the rows of a head's first half and those of its second take turns in the projections of queries and keys:
-    /// llama.cpp turns neighbouring columns, transformers columns that are half a head apart.
-    pub takes_turns: bool,
+    /// Whether the projections of queries and keys have the rows of the two halves of each head interleaved: llama.cpp
+    /// rotates adjacent columns together, transformers columns that are half a head apart.
+    pub interleaves_halves: bool,
     /// Whether the weights of norms have the one added that transformers adds when it uses them.
     norms_plus_one: bool,
     /// The keys of numbers that it calculates with; where another architecture's file has one of them, it is refused.
@@ -33,10 +33,10 @@ pub(crate) enum Change {
     None,
     /// It added one.
     PlusOne,
-    /// It let the rows of the halves of each head of queries take turns.
-    QueriesTakeTurns,
+    /// It interleaved the rows of the two halves of each head of queries.
+    QueriesInterleaved,
     /// The same for keys.
-    KeysTakeTurns,
+    KeysInterleaved,
 }
 
 /// Modules outside of blocks, by their name in a file.
@@ -77,7 +77,7 @@ const fn like_llama(name: &'static str, model_type: &'static str, class: &'stati
         model_type,
         class,
         block: &[],
-        takes_turns: false,
+        interleaves_halves: false,
         norms_plus_one: false,
         numbers: &[],
         fields: nothing,
@@ -87,7 +87,7 @@ const fn like_llama(name: &'static str, model_type: &'static str, class: &'stati
 /// The registry: a new architecture is one more entry.
 const ARCHITECTURES: &[Architecture] = &[
     // Mistral's models are of this architecture, too.
-    Architecture { takes_turns: true, ..like_llama("llama", "llama", "LlamaForCausalLM") },
+    Architecture { interleaves_halves: true, ..like_llama("llama", "llama", "LlamaForCausalLM") },
     like_llama("qwen2", "qwen2", "Qwen2ForCausalLM"),
     like_llama("qwen3", "qwen3", "Qwen3ForCausalLM"),
     Architecture { norms_plus_one: true, ..like_llama("gemma", "gemma", "GemmaForCausalLM") },
@@ -112,12 +112,12 @@ const ARCHITECTURES: &[Architecture] = &[
     },
     Architecture { block: NORMS_AFTER, fields: olmo2, ..like_llama("olmo2", "olmo2", "Olmo2ForCausalLM") },
     Architecture {
-        takes_turns: true,
+        interleaves_halves: true,
         numbers: &["attention.scale", "embedding_scale", "residual_scale", "logit_scale"],
         fields: granite,
         ..like_llama("granite", "granite", "GraniteForCausalLM")
     },
-    Architecture { takes_turns: true, ..like_llama("smollm3", "smollm3", "SmolLM3ForCausalLM") },
+    Architecture { interleaves_halves: true, ..like_llama("smollm3", "smollm3", "SmolLM3ForCausalLM") },
 ];
 
 impl Architecture {
@@ -131,7 +131,8 @@ impl Architecture {
         ARCHITECTURES.iter().map(|architecture| architecture.name).collect::<Vec<_>>().join(", ")
     }
 
-    /// The name that a tensor had before it was converted, and what was done to it. A tensor that no module has keeps its name.
+    /// The name that a tensor had before it was converted, and what was done to it. A tensor that no module has keeps
+    /// its name.
     pub fn original(&self, tensor: &str) -> (String, Change) {
         self.module(tensor).unwrap_or_else(|| (tensor.to_owned(), Change::None))
     }
@@ -144,8 +145,8 @@ impl Architecture {
             return Some((format!("{}.{parameter}", look_up(OUTSIDE, module)?), plus_one));
         };
         let change = match module {
-            "attn_q" if self.takes_turns => Change::QueriesTakeTurns,
-            "attn_k" if self.takes_turns => Change::KeysTakeTurns,
+            "attn_q" if self.interleaves_halves => Change::QueriesInterleaved,
+            "attn_k" if self.interleaves_halves => Change::KeysInterleaved,
             _ => plus_one,
         };
         let module = look_up(self.block, module).or_else(|| look_up(BLOCK, module))?;
@@ -177,8 +178,8 @@ fn nothing(_: &Keys<'_>, _: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
-/// The largest Gemma 2 and 3 divide scores by the width over the number of heads, the others by the width of a head; only the
-/// number of blocks tells which is which.
+/// The largest Gemma 2 and 3 divide scores by the width over the number of heads, the others by the width of a head;
+/// only the number of blocks tells which is which.
 fn score_scale(keys: &Keys<'_>, largest: usize, fields: &mut Map<String, Value>) -> Result<()> {
     let (heads, _) = keys.heads()?;
     let of_width = keys.required("embedding_length")?.checked_div(heads);
@@ -249,7 +250,7 @@ mod tests {
         assert_eq!(original("blk.3.ffn_gate.weight"), ("model.layers.3.mlp.gate_proj.weight".to_owned(), Change::None));
         assert_eq!(
             original("blk.10.attn_k.bias"),
-            ("model.layers.10.self_attn.k_proj.bias".to_owned(), Change::KeysTakeTurns)
+            ("model.layers.10.self_attn.k_proj.bias".to_owned(), Change::KeysInterleaved)
         );
         assert_eq!(original("output.weight").0, "lm_head.weight");
         for strange in ["rope_freqs.weight", "blk.0", "blk.0.ssm_a", "blk..attn_x.weight", ""] {

@@ -28,12 +28,12 @@ const NEUTRAL: &[(&str, f64)] = &[
 /// How the type of single precision is numbered.
 const F32: u32 = 0;
 
-/// The bytes of the `config.json` that the model of a file would have. The first part alone tells which modules there are, and not
-/// how they are tied together or positions are turned, which other parts may say.
+/// The bytes of the `config.json` that the model of a file would have. The first part alone tells which modules there
+/// are, but not whether weights are tied and how frequencies are scaled, which other parts may say.
 ///
 /// # Errors
-/// [`ErrorCode::InvalidFile`] naming a metadata key that is missing or of another type; [`ErrorCode::Unsupported`] naming one
-/// that asks for something that is not built, or listing the architectures that are.
+/// [`ErrorCode::InvalidFile`] naming a metadata key that is missing or of another type; [`ErrorCode::Unsupported`]
+/// naming one that asks for something that is not built, or listing the architectures that are.
 pub(crate) fn config(parts: &Parts<'_>) -> Result<Vec<u8>> {
     let keys = Keys::new(parts.metadata())?;
     refuse(&keys)?;
@@ -85,7 +85,8 @@ fn sizes(keys: &Keys<'_>, parts: &Parts<'_>, fields: &mut Map<String, Value>) ->
     Ok(())
 }
 
-/// Rows of the table of embeddings, which nearly always is in the first part. Where it is not, the first part's metadata says it.
+/// Rows of the table of embeddings, which nearly always is in the first part. Where it is not, the first part's
+/// metadata says it.
 fn vocabulary(keys: &Keys<'_>, parts: &Parts<'_>) -> Result<usize> {
     const TABLE: &str = "token_embd.weight";
     const TOKENS: &str = "tokenizer.ggml.tokens";
@@ -116,7 +117,7 @@ fn rotation(keys: &Keys<'_>, parts: &Parts<'_>, fields: &mut Map<String, Value>)
     let head = fields.get("head_dim").and_then(Value::as_u64).unwrap_or(0) as usize;
     let turning = keys.size("rope.dimension_count")?.unwrap_or(head);
     if turning != head && head > 0 {
-        if keys.architecture.takes_turns {
+        if keys.architecture.interleaves_halves {
             return Err(keys.not_built("rope.dimension_count", turning));
         }
         set(fields, "partial_rotary_factor", Some(turning as f64 / head as f64));
@@ -128,7 +129,7 @@ fn rotation(keys: &Keys<'_>, parts: &Parts<'_>, fields: &mut Map<String, Value>)
     let factors = |name: &str| factors(parts, name, turning / 2);
     let both = match (factors("rope_factors_short.weight")?, factors("rope_factors_long.weight")?) {
         (Some(short), Some(long)) => Some((short, long)),
-        // Llama 3.1's wave lengths, which the converter has worked out.
+        // Llama 3.1's factors of frequencies, which the converter has computed.
         (None, None) => factors("rope_freqs.weight")?.map(|factors| (factors.clone(), factors)),
         (None, _) => return Err(missing_tensor("rope_factors_short.weight")),
         (_, None) => return Err(missing_tensor("rope_factors_long.weight")),
@@ -177,7 +178,7 @@ fn scaling<'a>(keys: &Keys<'a>) -> Result<(&'a str, Option<f64>)> {
     }
 }
 
-/// The numbers of a small tensor that says how wave lengths change, if there is one of that name.
+/// The factors by which frequencies are divided, where a tensor of that name says them.
 fn factors(parts: &Parts<'_>, name: &str, waves: usize) -> Result<Option<Vec<f64>>> {
     let Some((part, tensor)) = parts.tensor(name) else { return Ok(None) };
     let values = single_precision(part, tensor, waves).filter(|values| values.iter().all(|value| *value > 0.0));

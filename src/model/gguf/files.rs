@@ -6,7 +6,8 @@ use super::Keys;
 use crate::error::Result;
 use crate::gguf::{Part, Parts};
 
-/// The first part of a model, which says what the others are, and those that hold a tensor that is wanted by its original name.
+/// The first part of a model, which says what the others are, and those that hold a tensor that is wanted by its
+/// original name.
 ///
 /// # Errors
 /// Those of [`Keys::new`].

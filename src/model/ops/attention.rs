@@ -12,8 +12,8 @@ use crate::error::Result;
 use crate::kernels::{self, Mask, QUERY_ROWS, Relative};
 use crate::model::blueprint::{Alibi, AttentionSettings};
 
-/// What attention reads beside rows: the settings, and all that follows from the positions of some texts. It is made once for
-/// a pass, for all blocks with these settings.
+/// What attention reads beside rows: the settings, and all that follows from the positions of some texts. It is made
+/// once for a pass, for all blocks with these settings.
 pub(crate) struct Positions {
     settings: AttentionSettings,
     /// The rows of each text.
@@ -24,14 +24,17 @@ pub(crate) struct Positions {
     /// What each head adds to the scores of the key at each position, `(heads, longest)`.
     key_bias: Option<Tensor>,
     relative: Option<RelativeScores>,
-    /// What the reference adds to scores so that hidden keys have no weight, `(longest, longest)`; made when it is needed.
+    /// What the reference adds to scores so that hidden keys have no weight, `(longest, longest)`; made when it is
+    /// needed.
     mask: OnceLock<Tensor>,
-    /// Where the reference finds the score of a distance, as [`RelativeScores::indices`] gives it; made when it is needed.
+    /// Where the reference finds the score of a distance, as [`RelativeScores::indices`] gives it; made when it is
+    /// needed.
     indices: OnceLock<Tensor>,
 }
 
 impl Positions {
-    /// For attention with these settings in `texts`, which are ranges of rows; `table` is the stack's table of distances.
+    /// For attention with these settings in `texts`, which are ranges of rows; `table` is the stack's table of
+    /// distances.
     pub fn new(
         settings: &AttentionSettings,
         texts: &Arc<[Range<usize>]>,
@@ -100,8 +103,8 @@ impl Positions {
         })
     }
 
-    /// The parts that scores are computed in: neighbouring texts of one length together, and the queries of a long text some
-    /// at a time, so that the memory of scores is bounded.
+    /// The parts that scores are computed in: neighbouring texts of one length together, and the queries of a long text
+    /// some at a time, so that the memory of scores is bounded.
     fn parts(&self) -> Vec<Part> {
         let short = |text: &Range<usize>| text.len() <= QUERY_ROWS;
         let mask = self.settings.mask();
@@ -144,8 +147,8 @@ impl Part {
     }
 }
 
-/// Attention of every token to the tokens of its own text, over queries `(rows, heads * head_width)` and keys and values
-/// `(rows, key_value_heads * head_width)`. The result is as wide as the queries.
+/// Attention of every token to the tokens of its own text, over queries `(rows, heads * head_width)` and keys and
+/// values `(rows, key_value_heads * head_width)`. The result is as wide as the queries.
 #[derive(Clone)]
 pub(crate) struct Attention {
     positions: Arc<Positions>,
@@ -206,8 +209,8 @@ impl Attention {
         Ok(context.reshape((part.texts * query_count, settings.heads * settings.head_width))?)
     }
 
-    /// Raw scores `(texts, heads, queries, keys)` plus the products of queries and keys `(texts, heads, rows, head_width)` with
-    /// the rows for their distances.
+    /// Raw scores `(texts, heads, queries, keys)` plus the products of queries and keys `(texts, heads, rows,
+    /// head_width)` with the rows for their distances.
     fn with_products(&self, part: &Part, mut scores: Tensor, queries: &Tensor, keys: &Tensor) -> Result<Tensor> {
         let Some(relative @ RelativeScores::Disentangled(_)) = &self.positions.relative else { return Ok(scores) };
         let indices = self.positions.indices(relative)?;

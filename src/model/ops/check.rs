@@ -1,5 +1,5 @@
-//! Every operation, with each of its settings: its kernel gives what its reference gives, its gradient is that of the reference,
-//! and both are that of finite differences.
+//! Every operation, with each of its settings: its kernel gives what its reference gives, its gradient is that of the
+//! reference, and both are that of finite differences.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use super::operation::{Values, gradients, lend};
 use super::*;
 use crate::error::{Error, Result};
 use crate::model::blueprint::{
-    Alibi, AttentionSettings, DistanceTable, RelativePositions, RotaryScaling, RotarySettings,
+    Activation, Alibi, AttentionSettings, DistanceTable, RelativePositions, RotaryScaling, RotarySettings,
 };
 use crate::model::weights::NumberType;
 
@@ -122,7 +122,7 @@ fn check_binary<O: Operation<2> + Clone + 'static>(what: &str, operation: &O, sh
 
 #[test]
 fn projections_with_weights_of_every_type() {
-    // More outputs than are f32 at a time on the way back, and blocks of 256 numbers.
+    // More outputs than are f32 at a time in the backward pass, and blocks of 256 numbers.
     const OUTPUTS: usize = 300;
     let weight = values(&random(OUTPUTS, 256, 3)).iter().map(|value| *value as f32).collect::<Vec<_>>();
     let bias = random(1, OUTPUTS, 4).squeeze(0).unwrap();

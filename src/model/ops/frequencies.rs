@@ -9,13 +9,13 @@ impl RotarySettings {
     pub fn regime(&self, length: usize) -> usize {
         match &self.scaling {
             RotaryScaling::Dynamic { positions, .. } => length.max(*positions),
-            RotaryScaling::PerWave { positions, .. } => usize::from(length > *positions),
+            RotaryScaling::LongRope { positions, .. } => usize::from(length > *positions),
             _ => 0,
         }
     }
 
-    /// The angle by which each pair of columns is rotated from one position to the next, in a text of `length` tokens: for
-    /// pair `i` of `rotary_dim` columns `theta^(-2i / rotary_dim)`, changed as the scaling says.
+    /// The angle by which each pair of columns is rotated from one position to the next, in a text of `length` tokens:
+    /// for pair `i` of `rotary_dim` columns `theta^(-2i / rotary_dim)`, changed as the scaling says.
     ///
     /// Rounded where PyTorch rounds, because at position 8000 a last digit of a frequency is visible.
     pub fn frequencies(&self, length: usize) -> Vec<f32> {
@@ -57,7 +57,7 @@ impl RotarySettings {
                 };
                 waves(self.theta).enumerate().map(change).collect()
             }
-            RotaryScaling::PerWave { short, long, positions } => {
+            RotaryScaling::LongRope { short, long, positions } => {
                 let factors = if length > *positions { long } else { short };
                 waves(self.theta).zip(factors).map(|(wave, factor)| 1.0 / (factor * wave)).collect()
             }

@@ -2,13 +2,13 @@
 
 use candle_core::Tensor;
 
-use super::activation::Activation;
 use super::operation::{Operation, Values};
 use crate::error::Result;
 use crate::kernels;
+use crate::model::blueprint::Activation;
 
-/// A function of each value of the first tensor, times the value of the second: both steps of a gated MLP at once, with the
-/// bits of one after the other.
+/// A function of each value of the first tensor, times the value of the second: both steps of a gated MLP at once, with
+/// the bits of one after the other.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate(pub Activation);
 

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::kernels;
 use crate::linalg::{times_panels, times_transposed};
 
-/// How many rows of a weight are f32 at a time on the way back.
+/// How many rows of a weight are f32 at a time in the backward pass.
 const PANEL: usize = 256;
 
 /// A projection of rows.
@@ -28,8 +28,8 @@ impl Linear {
         Self { weight, bias }
     }
 
-    /// The product of `(rows, outputs)` with the weight, `(rows, inputs)`, panel by panel: the weight is never f32 as a whole.
-    /// A row of the result is the same bits for every number of rows.
+    /// The product of `(rows, outputs)` with the weight, `(rows, inputs)`, panel by panel: the weight is never f32 as a
+    /// whole. A row of the result is the same bits for every number of rows.
     fn product(&self, gradient: &[f32]) -> Result<Vec<f32>> {
         let (outputs, inputs) = self.weight.shape()?;
         let rows = gradient.len() / outputs;

@@ -1,11 +1,10 @@
 //! What an operation is: a kernel, a reference, and the gradient that follows from the reference.
 //!
-//! candle's custom operations carry it: a tensor that no gradient is wanted of goes straight through the kernel, and one
-//! of a gradient leaves a step on candle's tape whose way back is [`Operation::backward`].
+//! An operation runs as one of candle's custom operations: where no gradient is wanted only its kernel runs, and where
+//! one is wanted candle records a step whose backward pass is [`Operation::backward`].
 
-use candle_core::{CpuStorage, DType, Storage, Tensor, Var};
+use candle_core::{CpuStorage, Storage, Tensor, Var};
 
-use super::custom::Custom;
 use crate::error::{Error, Result};
 
 /// Rows in host memory, one after the other.
@@ -35,8 +34,8 @@ pub(crate) trait Operation<const N: usize>: Send + Sync {
     /// The same as a composition of candle's operations, for inputs of any type of number on any device.
     fn reference(&self, inputs: [&Tensor; N]) -> Result<Tensor>;
 
-    /// The gradient of each input, given that of the result; nothing here is on candle's tape. By default the reference runs once more, and candle takes the
-    /// gradients of its steps.
+    /// The gradient of each input, given that of the result; candle records nothing here. By default the reference runs
+    /// once more, and candle differentiates its steps.
     fn backward(&self, inputs: [&Tensor; N], gradient: &Tensor) -> Result<[Tensor; N]> {
         gradients(Self::NAME, inputs, gradient, |inputs| self.reference(inputs))
     }
@@ -105,71 +104,5 @@ pub(super) fn lend_optional<T>(constant: Option<&Tensor>, work: impl FnOnce(Opti
     match constant {
         Some(constant) => lend(constant, |values| work(Some(values))),
         None => Ok(work(None)),
-    }
-}
-
-/// Which implementation of its operations a pass runs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Implementation {
-    /// The kernel where the inputs are f32 in host memory, else the reference.
-    Kernels,
-    /// The reference everywhere, as on a device, in a type of number.
-    #[cfg(test)]
-    Reference(DType),
-}
-
-impl Implementation {
-    /// Whether these inputs go through the kernel.
-    fn runs_kernel(self, inputs: &[&Tensor]) -> bool {
-        self == Self::Kernels && inputs.iter().all(|input| input.device().is_cpu() && input.dtype() == DType::F32)
-    }
-
-    /// Rows from which a pass goes on, in the type of number that it computes in.
-    pub fn begin(self, rows: Tensor) -> Result<Tensor> {
-        let numbers = match self {
-            Self::Kernels => DType::F32,
-            #[cfg(test)]
-            Self::Reference(numbers) => numbers,
-        };
-        if rows.dtype() == numbers { Ok(rows) } else { Ok(rows.to_dtype(numbers)?) }
-    }
-
-    /// Applies an operation to one tensor.
-    pub fn unary<O: Operation<1> + Clone + 'static>(self, operation: &O, rows: &Tensor) -> Result<Tensor> {
-        let kernel = self.runs_kernel(&[rows]);
-        Ok(match (rows.track_op(), kernel) {
-            (true, _) => rows.apply_op1(Custom { operation: operation.clone(), kernel })?,
-            (false, true) => rows.apply_op1_no_bwd(&Custom { operation, kernel })?,
-            (false, false) => operation.reference([rows])?,
-        })
-    }
-
-    /// Applies an operation to two tensors.
-    pub fn binary<O: Operation<2> + Clone + 'static>(
-        self,
-        operation: &O,
-        left: &Tensor,
-        right: &Tensor,
-    ) -> Result<Tensor> {
-        let kernel = self.runs_kernel(&[left, right]);
-        Ok(match (left.track_op() || right.track_op(), kernel) {
-            (true, _) => left.apply_op2(right, Custom { operation: operation.clone(), kernel })?,
-            (false, true) => left.apply_op2_no_bwd(right, &Custom { operation, kernel })?,
-            (false, false) => operation.reference([left, right])?,
-        })
-    }
-
-    /// Applies an operation to three tensors.
-    pub fn ternary<O: Operation<3> + Clone + 'static>(
-        self,
-        operation: &O,
-        [first, second, third]: [&Tensor; 3],
-    ) -> Result<Tensor> {
-        let kernel = self.runs_kernel(&[first, second, third]);
-        Ok(match (first.track_op() || second.track_op() || third.track_op(), kernel) {
-            (true, _) => first.apply_op3(second, third, Custom { operation: operation.clone(), kernel })?,
-            (false, true) => first.apply_op3_no_bwd(second, third, &Custom { operation, kernel })?,
-            (false, false) => operation.reference([first, second, third])?,
-        })
     }
 }

@@ -1,11 +1,12 @@
 //! Sums and products, value by value.
 //!
-//! On the calling thread: candle's own operations share one pool of threads, which would make parallel runs of a model wait
-//! for each other.
+//! On the calling thread: candle's own operations share one pool of threads, which would make parallel runs of a model
+//! wait for each other.
 
 use candle_core::Tensor;
 
-use super::operation::{Implementation, Operation, Values};
+use super::implementation::Implementation;
+use super::operation::{Operation, Values};
 use crate::error::Result;
 use crate::kernels;
 

@@ -10,8 +10,8 @@ pub(super) enum RelativeScores {
     /// A number for each head and distance, `(heads, 2 longest - 1)`: the key's position minus the query's, from
     /// `1 - longest` on.
     Bias(Tensor),
-    /// The row of a table for each distance: the query's position minus the key's, from `1 - longest` on. What is in the
-    /// table is another thing in each block.
+    /// The row of a table for each distance: the query's position minus the key's, from `1 - longest` on. What is in
+    /// the table is another thing in each block.
     Disentangled(Vec<u32>),
 }
 

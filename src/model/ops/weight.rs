@@ -13,8 +13,8 @@ use crate::kernels;
 use crate::memory::filled;
 use crate::model::weights::{Blocks, NumberType, Stored};
 
-/// A matrix `(rows, columns)`. In host memory its numbers stay as the file has them, quantised ones as well, and rows become
-/// f32 right before they are used, which holds each number exactly; on another device they are f32.
+/// A matrix `(rows, columns)`. In host memory its numbers stay as the file has them, quantised ones as well, and rows
+/// become f32 right before they are used, which holds each number exactly; on another device they are f32.
 pub(crate) enum Weight {
     /// Single precision, wherever the model computes.
     F32(Tensor),

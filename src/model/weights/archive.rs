@@ -1,16 +1,19 @@
 //! The archive that a `pytorch_model.bin` is: a zip file of entries that are not compressed.
 //!
-//! What `torch.save` writes is read, and no more of the format: one directory, at the end of the file, with nothing behind it.
-//! Two entries share no byte, and an entry has the same name in the directory and where it lies: where one place is wrong, the
-//! values of another storage would be read as those of this one.
-//! The zip crate is not used. It takes memory for as many entries as a file claims to have, which ends the process where a
-//! file claims a billion, and looks through a whole damaged file for other directories.
+//! What `torch.save` writes is read, and no more of the format: one directory, at the end of the file, with nothing
+//! behind it. Two entries share no byte, and an entry has the same name in the directory and where it lies: where one
+//! place is wrong, the values of another storage would be read as those of this one. The zip crate is not used. It
+//! takes memory for as many entries as a file claims to have, which ends the process where a file claims a billion, and
+//! looks through a whole damaged file for other directories.
 
 use std::collections::HashMap;
 
-use super::Problem;
-use super::torch::CONVERT;
+use super::directory::Problem;
 use crate::error::shown;
+
+/// What to do about a file of PyTorch that is not read.
+pub(super) const CONVERT: &str =
+    "convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder";
 
 /// What an archive begins with, and each of its entries.
 pub(super) const ENTRY: &[u8] = b"PK\x03\x04";

@@ -1,7 +1,7 @@
 //! Quantised matrices: small whole numbers in blocks, each block with a scale of its own.
 //!
-//! candle knows what the blocks mean. Its own product is not used: it rounds the activations, too, and computes in threads that
-//! are not the caller's.
+//! candle knows what the blocks mean. Its own product is not used: it rounds the activations, too, and computes in
+//! threads that are not the caller's.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -46,7 +46,8 @@ impl Blocks {
         self.inner.storage_size_in_bytes()
     }
 
-    /// Writes the values of some rows, one after the other, into a panel of their size. A value depends on its block only.
+    /// Writes the values of some rows, one after the other, into a panel of their size. A value depends on its block
+    /// only.
     ///
     /// # Errors
     /// [`crate::ErrorCode::Internal`] for rows that it does not have.
@@ -68,7 +69,8 @@ mod tests {
     fn bytes_may_lie_anywhere_in_memory() {
         let stored: Vec<u8> = (0..2 * 3 * 34).map(|index| (index * 37 % 120) as u8).collect();
         let values_at = |shift: usize| {
-            // The buffer begins at a multiple of four whatever the allocator does; the blocks begin `shift` bytes later.
+            // The buffer begins at a multiple of four whatever the allocator does; the blocks begin `shift` bytes
+            // later.
             let mut words = vec![0_u32; stored.len().div_ceil(4) + 1];
             let bytes = &mut bytemuck::cast_slice_mut::<u32, u8>(&mut words)[shift..shift + stored.len()];
             bytes.copy_from_slice(&stored);

@@ -1,13 +1,15 @@
 //! The directory of a GGUF file: its header, with the names that tensors had before llama.cpp converted them.
 //!
-//! The format puts each tensor at a multiple of the alignment and gives every byte to one tensor at most: a matrix that two
-//! modules share is stored once, under one name. An offset that breaks this is damaged, and what lies there are other values.
+//! The format puts each tensor at a multiple of the alignment and gives every byte to one tensor at most: a matrix that
+//! two modules share is stored once, under one name. An offset that breaks this is damaged, and what lies there are
+//! other values.
 
 use std::collections::HashSet;
 
 use candle_core::quantized::GgmlDType;
 
-use super::{Directory, Entry, Layout, NumberType, Problem};
+use super::directory::{Directory, Entry, Problem};
+use super::stored::{Layout, NumberType};
 use crate::error::shown;
 use crate::gguf::{Header, Metadata, TensorInfo, follows_another};
 use crate::model::gguf::{Architecture, Change, Keys};
@@ -58,8 +60,8 @@ pub(super) fn directory(bytes: &[u8], names: &mut Option<Names>) -> Result<Direc
         let layout = match change {
             Change::None => Layout::Rows,
             Change::PlusOne => Layout::RowsPlusOne,
-            Change::QueriesTakeTurns => Layout::TakingTurns { heads: names.queries },
-            Change::KeysTakeTurns => Layout::TakingTurns { heads: names.keys_and_values },
+            Change::QueriesInterleaved => Layout::InterleavedHalves { heads: names.queries },
+            Change::KeysInterleaved => Layout::InterleavedHalves { heads: names.keys_and_values },
         };
         tensors.push((name, entry(&header, tensor, layout)?));
     }
@@ -97,8 +99,9 @@ fn check_places(header: &Header<'_>) -> Result<(), String> {
     Ok(())
 }
 
-/// How many bytes a tensor takes, also one of a type that is not read. What nobody knows the size of takes none: types that are
-/// newer than this, rows that are not whole blocks, and more than memory could hold, which is refused where it is read.
+/// How many bytes a tensor takes, also one of a type that is not read. What nobody knows the size of takes none: types
+/// that are newer than this, rows that are not whole blocks, and more than memory could hold, which is refused where it
+/// is read.
 fn size(tensor: &TensorInfo<'_>) -> usize {
     let Some((_, _, numbers, bytes)) = UNREAD_TYPES.iter().find(|(kind, ..)| *kind == tensor.kind) else {
         return number_type(tensor.kind).size_of(&tensor.shape).unwrap_or(0);
@@ -117,7 +120,7 @@ fn entry(header: &Header<'_>, tensor: &TensorInfo<'_>, layout: Layout) -> Result
     if !numbers.divides(shape.last().copied().unwrap_or(1)) {
         return Err(damaged("has rows that are not whole blocks"));
     }
-    if let Layout::TakingTurns { heads } = layout
+    if let Layout::InterleavedHalves { heads } = layout
         && !heads.checked_mul(2).zip(shape.first()).is_some_and(|(halves, rows)| halves > 0 && rows % halves == 0)
     {
         return Err(damaged(&format!("does not have {heads} heads of an even number of rows")));
@@ -130,7 +133,8 @@ fn entry(header: &Header<'_>, tensor: &TensorInfo<'_>, layout: Layout) -> Result
     Ok(Entry { shape, numbers, range, layout })
 }
 
-/// The types of ggml that are not read: its number and name, how many numbers are stored together, and in how many bytes.
+/// The types of ggml that are not read: its number and name, how many numbers are stored together, and in how many
+/// bytes.
 const UNREAD_TYPES: [(u32, &str, usize, usize); 17] = [
     (16, "IQ2_XXS", 256, 66),
     (17, "IQ2_XS", 256, 74),

@@ -1,10 +1,11 @@
 //! Tensors by name, from files that are mapped into memory so that only what is used is read.
 //!
-//! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the same
-//! for all of them.
+//! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the
+//! same for all of them.
 
 mod archive;
 mod blocks;
+mod directory;
 mod gguf;
 mod pickle;
 mod safetensors;
@@ -12,14 +13,13 @@ mod stored;
 mod torch;
 
 use std::collections::HashMap;
-use std::ops::Range;
 use std::path::PathBuf;
 
 use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 
 pub(crate) use blocks::Blocks;
-use stored::Layout;
+use directory::{Directory, Entry, Problem};
 pub(crate) use stored::{NumberType, Share, Stored};
 
 use crate::error::{Error, ErrorCode, Result};
@@ -29,8 +29,8 @@ use crate::memory::Claim;
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
 pub enum WeightSource {
-    /// One or several files of safetensors, of PyTorch (`pytorch_model.bin`) or of llama.cpp (GGUF), which together hold the
-    /// tensors. Of the parts of a GGUF model the first one comes first, because it says what the others are.
+    /// One or several files of safetensors, of PyTorch (`pytorch_model.bin`) or of llama.cpp (GGUF), which together
+    /// hold the tensors. Of the parts of a GGUF model the first one comes first, because it says what the others are.
     Files(Vec<PathBuf>),
     /// A safetensors file that is part of the program.
     Bytes(&'static [u8]),
@@ -49,33 +49,6 @@ struct OpenFile {
     name: String,
     bytes: Bytes,
 }
-
-/// What the directory of a file says of a tensor.
-struct Entry {
-    shape: Vec<usize>,
-    numbers: NumberType,
-    /// Its bytes, counted from the beginning of the file. They may lie beyond its end.
-    range: Range<usize>,
-    /// How its values lie in them.
-    layout: Layout,
-}
-
-/// Why the directory of a file cannot be read, as the end of a sentence that begins with the file's name.
-enum Problem {
-    /// The file is not whole, or not what it should be.
-    Damaged(String),
-    /// The file is fine, but of a kind that is not read; with the remedy.
-    NotRead(&'static str, &'static str),
-}
-
-impl From<String> for Problem {
-    fn from(what: String) -> Self {
-        Self::Damaged(what)
-    }
-}
-
-/// The tensors of a file, by name.
-type Directory = Vec<(String, Entry)>;
 
 enum Bytes {
     Mapped(Mmap),
@@ -210,7 +183,8 @@ impl Weights {
     }
 }
 
-/// Reads the directory of a file of any format, which its first bytes tell. `names` are those of the GGUF file before it.
+/// Reads the directory of a file of any format, which its first bytes tell. `names` are those of the GGUF file before
+/// it.
 fn directory(bytes: &[u8], names: &mut Option<gguf::Names>) -> Result<Directory, Problem> {
     if torch::is_one(bytes) {
         torch::directory(bytes)

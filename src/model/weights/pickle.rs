@@ -1,7 +1,7 @@
 //! The part of Python's pickle format that PyTorch writes checkpoints in, read without running anything.
 //!
-//! A pickle is a program for a small stack machine. Here its values are nodes of a list that refer to each other by number,
-//! so that reading takes memory in proportion to the file, whatever it says, and nothing is nested in memory. A
+//! A pickle is a program for a small stack machine. Here its values are nodes of a list that refer to each other by
+//! number, so that reading takes memory in proportion to the file, whatever it says, and nothing is nested in memory. A
 //! call is only ever carried out for the few functions that rebuild tensors, as what they mean; any other is an error.
 
 use std::collections::HashMap;
@@ -214,7 +214,8 @@ impl<'a> Machine<'a> {
                 self.push(Value::Persistent(name));
             }
             b'R' | 0x81 => self.call()?,
-            // What an object is given after it was made (versions, hooks; no tensor lies there), or a value that is not used.
+            // What an object is given after it was made (versions, hooks; no tensor lies there), or a value that is not
+            // used.
             b'b' | b'0' => drop(self.pop()?),
             other => return Err(format!("is a pickle with the instruction {other:#04x}, which no checkpoint has")),
         }

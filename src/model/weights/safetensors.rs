@@ -2,7 +2,8 @@
 
 use safetensors::Dtype;
 
-use super::{Directory, Entry, Layout, NumberType};
+use super::directory::{Directory, Entry};
+use super::stored::{Layout, NumberType};
 use crate::safetensors_file;
 
 /// The tensors of a file.

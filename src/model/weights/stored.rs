@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use candle_core::quantized::GgmlDType;
 use half::{bf16, f16};
 
-use super::Blocks;
+use super::blocks::Blocks;
 use crate::error::Result;
 
 /// The type of the numbers of a tensor in a file.
@@ -34,8 +34,8 @@ impl NumberType {
         })
     }
 
-    /// How many bytes a tensor of that shape takes; nothing where no memory could hold it, its rows are not whole blocks, or the
-    /// type is not read.
+    /// How many bytes a tensor of that shape takes; nothing where no memory could hold it, its rows are not whole
+    /// blocks, or the type is not read.
     pub fn size_of(&self, shape: &[usize]) -> Option<usize> {
         let (numbers, size) = self.block()?;
         let count = shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side))?;
@@ -58,8 +58,8 @@ pub(super) enum Layout {
     RowsPlusOne,
     /// This far apart from one index of each side to the next, in numbers.
     Strided(Vec<usize>),
-    /// Row after row, but in each of so many heads the rows of its first half and those of its second take turns.
-    TakingTurns {
+    /// Row after row, but with the rows of the two halves of each head interleaved.
+    InterleavedHalves {
         /// Heads, each of the same even number of rows.
         heads: usize,
     },
@@ -71,13 +71,13 @@ impl Layout {
         matches!(self, Self::Rows | Self::RowsPlusOne)
     }
 
-    /// What tells it from another one of the same bytes.
+    /// What distinguishes it from another layout of the same bytes.
     pub fn numbers(&self) -> &[usize] {
         match self {
             Self::Rows => &[],
             Self::RowsPlusOne => &[1],
             Self::Strided(strides) => strides,
-            Self::TakingTurns { heads } => std::slice::from_ref(heads),
+            Self::InterleavedHalves { heads } => std::slice::from_ref(heads),
         }
     }
 }
@@ -101,13 +101,16 @@ pub(crate) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// Says what bytes are: those of a tensor of that shape and layout. Nothing where there are not as many bytes as that takes.
+    /// Says what bytes are: those of a tensor of that shape and layout. Nothing where there are not as many bytes as
+    /// that takes.
     pub(super) fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], layout: &Layout) -> Option<Self> {
         let whole = numbers.size_of(shape)?;
         let bytes = match layout {
             Layout::Rows | Layout::RowsPlusOne => Cow::Borrowed(bytes),
             Layout::Strided(strides) => Cow::Owned(one_after_the_other(bytes, numbers.size_of(&[])?, shape, strides)?),
-            Layout::TakingTurns { heads } => Cow::Owned(half_after_half(bytes.get(..whole)?, *shape.first()?, *heads)?),
+            Layout::InterleavedHalves { heads } => {
+                Cow::Owned(separated_halves(bytes.get(..whole)?, *shape.first()?, *heads)?)
+            }
         };
         let plus_one = *layout == Layout::RowsPlusOne;
         (bytes.len() == whole).then_some(Self { numbers, bytes, plus_one })
@@ -166,8 +169,9 @@ impl<'a> Stored<'a> {
     }
 }
 
-/// The rows of a matrix whose heads are to have their first half before their second.
-fn half_after_half(bytes: &[u8], rows: usize, heads: usize) -> Option<Vec<u8>> {
+/// The rows of a matrix whose heads have the rows of their halves interleaved, with the first half of each head before
+/// its second.
+fn separated_halves(bytes: &[u8], rows: usize, heads: usize) -> Option<Vec<u8>> {
     let head = rows.checked_div(heads).filter(|head| head * heads == rows && head.is_multiple_of(2))?;
     let size = bytes.len().checked_div(rows).filter(|size| *size > 0)?;
     let mut result = Vec::with_capacity(bytes.len());

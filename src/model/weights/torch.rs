@@ -1,26 +1,24 @@
 //! The directory of a `pytorch_model.bin`: what `torch.save` writes since PyTorch 1.6.
 //!
-//! It is an [`archive`](super::archive): a pickle that says which tensor is which view of which storage, and an entry for each
-//! storage. The pickle is not read by candle, whose reader copies values
-//! on every use and nests them, so that a small hostile file ends the process, and prints what it does not know;
-//! [`pickle`](super::pickle) takes memory in proportion to the file.
+//! It is an [`archive`](super::archive): a pickle that says which tensor is which view of which storage, and an entry
+//! for each storage. The pickle is not read by candle, whose reader copies values on every use and nests them, so that
+//! a small hostile file ends the process, and prints what it does not know; [`pickle`](super::pickle) takes memory in
+//! proportion to the file.
 
 use std::collections::{HashMap, HashSet};
 
-use super::archive::{self, Archive};
+use super::archive::{self, Archive, CONVERT};
+use super::directory::{Directory, Entry, Problem};
 use super::pickle::{Id, Pickle, Value};
-use super::{Directory, Entry, Layout, NumberType, Problem};
+use super::stored::{Layout, NumberType};
 use crate::error::shown;
 
 /// What a file of an older PyTorch begins with: a pickle of a large number.
 const OLDER: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
-/// The largest pickle in use describes some ten thousand tensors in a few megabytes. Its values take up to a hundred times as
-/// much memory.
+/// The largest pickle in use describes some ten thousand tensors in a few megabytes. Its values take up to a hundred
+/// times as much memory.
 const LARGEST_PICKLE: usize = 16 << 20;
-
-pub(super) const CONVERT: &str =
-    "convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder";
 
 /// Whether a file is one of PyTorch, by its first bytes.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
@@ -84,8 +82,9 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
     Ok(inner.and_then(|(_, value)| dictionary(*value)).unwrap_or(all))
 }
 
-/// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter here. `types`
-/// are those of the storages so far. Tensors may be views of one storage, and share numbers there, but these are of one type.
+/// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter
+/// here. `types` are those of the storages so far. Tensors may be views of one storage, and share numbers there, but
+/// these are of one type.
 fn tensor<'a>(
     pickle: &Pickle<'a>,
     arguments: Id,
@@ -125,7 +124,8 @@ fn tensor<'a>(
     if numbers.size_of(&[count]) != Some(storage.bytes.len()) {
         return Err(damaged("lies in a storage of another size than the file says"));
     }
-    // More values than the storage has would be the same ones several times: there is no telling how many they would take.
+    // More values than the storage has would be the same ones several times: there is no telling how many they would
+    // take.
     let values = shape.iter().try_fold(1_usize, |values, side| values.checked_mul(*side));
     let Some(values) = values.filter(|values| *values <= count) else {
         return Ok(unread(", expanded to more values than it holds"));

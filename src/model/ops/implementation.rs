@@ -1,0 +1,73 @@
+//! Which implementation of its operations a forward pass runs.
+
+use candle_core::{DType, Tensor};
+
+use super::custom::Custom;
+use super::operation::Operation;
+use crate::error::Result;
+
+/// Which implementation of its operations a pass runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Implementation {
+    /// The kernel where the inputs are f32 in host memory, else the reference.
+    Kernels,
+    /// The reference everywhere, as on a device, in a type of number.
+    #[cfg(test)]
+    Reference(DType),
+}
+
+impl Implementation {
+    /// Whether these inputs go through the kernel.
+    fn runs_kernel(self, inputs: &[&Tensor]) -> bool {
+        self == Self::Kernels && inputs.iter().all(|input| input.device().is_cpu() && input.dtype() == DType::F32)
+    }
+
+    /// Rows from which a pass goes on, in the type of number that it computes in.
+    pub fn begin(self, rows: Tensor) -> Result<Tensor> {
+        let numbers = match self {
+            Self::Kernels => DType::F32,
+            #[cfg(test)]
+            Self::Reference(numbers) => numbers,
+        };
+        if rows.dtype() == numbers { Ok(rows) } else { Ok(rows.to_dtype(numbers)?) }
+    }
+
+    /// Applies an operation to one tensor.
+    pub fn unary<O: Operation<1> + Clone + 'static>(self, operation: &O, rows: &Tensor) -> Result<Tensor> {
+        let kernel = self.runs_kernel(&[rows]);
+        Ok(match (rows.track_op(), kernel) {
+            (true, _) => rows.apply_op1(Custom { operation: operation.clone(), kernel })?,
+            (false, true) => rows.apply_op1_no_bwd(&Custom { operation, kernel })?,
+            (false, false) => operation.reference([rows])?,
+        })
+    }
+
+    /// Applies an operation to two tensors.
+    pub fn binary<O: Operation<2> + Clone + 'static>(
+        self,
+        operation: &O,
+        left: &Tensor,
+        right: &Tensor,
+    ) -> Result<Tensor> {
+        let kernel = self.runs_kernel(&[left, right]);
+        Ok(match (left.track_op() || right.track_op(), kernel) {
+            (true, _) => left.apply_op2(right, Custom { operation: operation.clone(), kernel })?,
+            (false, true) => left.apply_op2_no_bwd(right, &Custom { operation, kernel })?,
+            (false, false) => operation.reference([left, right])?,
+        })
+    }
+
+    /// Applies an operation to three tensors.
+    pub fn ternary<O: Operation<3> + Clone + 'static>(
+        self,
+        operation: &O,
+        [first, second, third]: [&Tensor; 3],
+    ) -> Result<Tensor> {
+        let kernel = self.runs_kernel(&[first, second, third]);
+        Ok(match (first.track_op() || second.track_op() || third.track_op(), kernel) {
+            (true, _) => first.apply_op3(second, third, Custom { operation: operation.clone(), kernel })?,
+            (false, true) => first.apply_op3_no_bwd(second, third, &Custom { operation, kernel })?,
+            (false, false) => operation.reference([first, second, third])?,
+        })
+    }
+}
