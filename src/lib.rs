@@ -1,8 +1,8 @@
 //! What is a language model thinking about?
 //!
 //! Eidos opens a Hugging Face model at a named module, reads what flows through it on a set of texts, learns the
-//! concepts that those activations are made of, and says in words what each concept means: by the inputs that excite it,
-//! and by the label that a language model gives it.
+//! concepts that those activations are made of, and says in words what each concept means: by the inputs that excite
+//! it, and by the label that a language model gives it.
 //!
 //! ```text
 //! texts ──► text ──► model ──► activations ──► concepts ──► interpret ──► words
@@ -13,7 +13,7 @@
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > interpret > concepts > activations > model > text, corpus, hub, chat > net, kernels, linalg, files, gguf,
-//! safetensors_file, retry, threads, workspace, memory, error, control`.
+//! safetensors_file, retry, threads, workspace, memory, error, control, log`.
 
 pub mod activations;
 pub mod chat;
@@ -24,6 +24,7 @@ pub mod error;
 pub mod hub;
 pub mod interpret;
 pub mod linalg;
+pub mod log;
 pub mod model;
 pub mod text;
 
@@ -54,5 +55,6 @@ pub use interpret::{
     ConceptInputs, DetectionScore, Input, Interpretation, Label, LabelError, Labelling, LlmLabels, Pole, Sampling,
     Scoring, TopInputs,
 };
+pub use log::{LogLevel, LogMessage};
 pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
 pub use text::{Aggregation, Granularity, WordRule};

@@ -1,7 +1,7 @@
 //! Tensors by name, from files that are mapped into memory so that only what is used is read.
 //!
-//! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the same
-//! for all of them.
+//! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the
+//! same for all of them.
 
 mod archive;
 mod blocks;
@@ -22,15 +22,18 @@ pub(crate) use blocks::Blocks;
 use stored::Layout;
 pub(crate) use stored::{NumberType, Share, Stored};
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, shown_up_to};
 use crate::files::{Access, map};
 use crate::memory::Claim;
+
+/// A model may have hundreds of files; messages name the first ones.
+const MOST_NAMED: usize = 3;
 
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
 pub enum WeightSource {
-    /// One or several files of safetensors, of PyTorch (`pytorch_model.bin`) or of llama.cpp (GGUF), which together hold the
-    /// tensors. Of the parts of a GGUF model the first one comes first, because it says what the others are.
+    /// One or several files of safetensors, of PyTorch (`pytorch_model.bin`) or of llama.cpp (GGUF), which together
+    /// hold the tensors. Of the parts of a GGUF model the first one comes first, because it says what the others are.
     Files(Vec<PathBuf>),
     /// A safetensors file that is part of the program.
     Bytes(&'static [u8]),
@@ -127,6 +130,17 @@ impl Weights {
         Ok(())
     }
 
+    /// The files with their formats, for messages.
+    pub fn described(&self) -> String {
+        let described =
+            |file: &OpenFile| format!("{} ({})", shown_up_to(300, &file.name), format(file.bytes.as_slice()));
+        let mut files: Vec<_> = self.files.iter().take(MOST_NAMED).map(described).collect();
+        if self.files.len() > MOST_NAMED {
+            files.push(format!("{} more files", self.files.len() - MOST_NAMED));
+        }
+        files.join(", ")
+    }
+
     /// Whether there is a tensor of that name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
@@ -191,12 +205,10 @@ impl Weights {
     }
 
     fn missing(&self, name: &str) -> Error {
-        /// A model may have hundreds of files.
-        const NAMED: usize = 3;
-        let mut files: Vec<_> = self.files.iter().take(NAMED).map(|file| format!("`{}`", file.name)).collect();
+        let mut files: Vec<_> = self.files.iter().take(MOST_NAMED).map(|file| format!("`{}`", file.name)).collect();
         match self.files.len() {
             0 => files.push("no file of weights".to_owned()),
-            count if count > NAMED => files.push(format!("and {} more files", count - NAMED)),
+            count if count > MOST_NAMED => files.push(format!("and {} more files", count - MOST_NAMED)),
             _ => {}
         }
         let (called, files) = (self.called(name), files.join(", "));
@@ -210,7 +222,19 @@ impl Weights {
     }
 }
 
-/// Reads the directory of a file of any format, which its first bytes tell. `names` are those of the GGUF file before it.
+/// The format of a file, which its first bytes tell.
+fn format(bytes: &[u8]) -> &'static str {
+    if torch::is_one(bytes) {
+        "PyTorch"
+    } else if crate::gguf::is_one(bytes) {
+        "GGUF"
+    } else {
+        "safetensors"
+    }
+}
+
+/// Reads the directory of a file of any format, which its first bytes tell. `names` are those of the GGUF file before
+/// it.
 fn directory(bytes: &[u8], names: &mut Option<gguf::Names>) -> Result<Directory, Problem> {
     if torch::is_one(bytes) {
         torch::directory(bytes)

@@ -34,8 +34,19 @@ impl NumberType {
         })
     }
 
-    /// How many bytes a tensor of that shape takes; nothing where no memory could hold it, its rows are not whole blocks, or the
-    /// type is not read.
+    /// What the field calls it: `BF16`, `Q4K`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::F32 => "F32".to_owned(),
+            Self::F16 => "F16".to_owned(),
+            Self::Bf16 => "BF16".to_owned(),
+            Self::Blocks(kind) => format!("{kind:?}"),
+            Self::Other(name) => name.clone(),
+        }
+    }
+
+    /// How many bytes a tensor of that shape takes; nothing where no memory could hold it, its rows are not whole
+    /// blocks, or the type is not read.
     pub fn size_of(&self, shape: &[usize]) -> Option<usize> {
         let (numbers, size) = self.block()?;
         let count = shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side))?;
@@ -101,7 +112,8 @@ pub(crate) struct Stored<'a> {
 }
 
 impl<'a> Stored<'a> {
-    /// Says what bytes are: those of a tensor of that shape and layout. Nothing where there are not as many bytes as that takes.
+    /// Says what bytes are: those of a tensor of that shape and layout. Nothing where there are not as many bytes as
+    /// that takes.
     pub(super) fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], layout: &Layout) -> Option<Self> {
         let whole = numbers.size_of(shape)?;
         let bytes = match layout {
