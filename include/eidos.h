@@ -1874,7 +1874,7 @@ typedef struct {
 } eidos_chat_spending;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_chat_options)`.
+ * Fills the options of a language model with the defaults. `size` is `sizeof(eidos_chat_options)`.
  */
 eidos_status eidos_chat_options_init(eidos_chat_options *options, size_t size);
 
@@ -2116,7 +2116,7 @@ typedef struct {
 } eidos_label_usage;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
+ * Fills the options of labels with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
  */
 eidos_status eidos_llm_labels_options_init(eidos_llm_labels_options *options, size_t size);
 

@@ -112,7 +112,7 @@ impl eidos_chat_options {
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_chat_options)`.
+/// Fills the options of a language model with the defaults. `size` is `sizeof(eidos_chat_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.

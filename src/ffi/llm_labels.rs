@@ -115,7 +115,7 @@ impl eidos_llm_labels_options {
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
+/// Fills the options of labels with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
