@@ -82,6 +82,21 @@ TEST(Control, TellsMessagesOfALevel)
     EXPECT_TRUE(messages.empty());
 }
 
+TEST(Control, KeepsMessagesForThoseWhoLook)
+{
+    Control control;
+    EXPECT_TRUE(control.kept_log().empty());
+    control.keep_log(eidos::LogLevel::info);
+    static_cast<void>(eidos::SplitModel::load("eidos:demo", split, {}, control));
+    static_cast<void>(eidos::SplitModel::load("eidos:demo", split, {}, control));
+    const auto messages = control.kept_log();
+    ASSERT_EQ(messages.size(), 2u);
+    EXPECT_TRUE(messages[1].level == eidos::LogLevel::info && messages[1].target == "model");
+    EXPECT_EQ(messages[1].text.rfind("loaded eidos:demo", 0), 0u) << messages[1].text;
+    EXPECT_LE(messages[0].elapsed_seconds, messages[1].elapsed_seconds);
+    EXPECT_TRUE(control.kept_log(1).size() == 1 && control.kept_log(2).empty());
+}
+
 TEST(Control, WhatTheLogThrowsIsThrown)
 {
     Control control;

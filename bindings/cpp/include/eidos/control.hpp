@@ -9,6 +9,7 @@
 
 #include <eidos.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -17,6 +18,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace eidos {
 
@@ -154,6 +156,25 @@ public:
         const eidos_log_callback tell = callback ? &detail::Watcher::tell : nullptr;
         detail::call(eidos_control_set_log_callback, handle(), static_cast<std::uint32_t>(level), tell, &watcher());
         watcher().on_message = std::move(callback);
+    }
+
+    /// Keeps the messages of the calls with this control from now on, for programs that would rather look than be called: those of
+    /// `level` and the more important ones. The first 10,000 are kept as long as the control lives.
+    void keep_log(LogLevel level)
+    {
+        detail::call(eidos_control_keep_log, handle(), static_cast<std::uint32_t>(level));
+    }
+
+    /// The messages that are kept, from the one of number `first` on; from any thread, also while a call uses the control.
+    [[nodiscard]] std::vector<LogMessage> kept_log(std::size_t first = 0) const
+    {
+        std::vector<LogMessage> result;
+        for (std::size_t index = first; index < eidos_control_log_count(handle()); index++) {
+            eidos_log_message message;
+            detail::call(eidos_control_log, handle(), index, &message, sizeof message);
+            result.push_back(detail::from_c(message));
+        }
+        return result;
     }
 
     /// How far the call has come, without waiting for it.
