@@ -53,7 +53,14 @@
  * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
  * on the calling thread and on threads of their own, which end before the call returns.
  *
- * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it.
+ * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it. It also takes what a call has to say:
+ * which files were loaded and in which type, what is downloaded, which request is repeated (eidos_control_set_log_callback, or
+ * eidos_control_keep_log for who would rather look). A call without a control says nothing.
+ *
+ * Callbacks run inside the call that they belong to, on the thread that makes it, never between calls and never two at a time for
+ * one call. They must not unwind: a C++ exception or a longjmp out of one is undefined. What a callback is called with must live
+ * until the callback is removed or its handle is freed; where a handle outlives the call that was given the callback, a destroy
+ * function says when that is (eidos_chat_from_callback).
  *
  * Signals. From a signal handler eidos_control_cancel and eidos_control_is_cancelled may be called, with a live control:
  * they only store and load a flag. No other call may be.
@@ -69,6 +76,10 @@
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
  * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
  * where there is no such thing. A limit that is not wanted is the largest value.
+ *
+ * Structs that the library fills may grow, too. A call takes the address of one and its sizeof, as the init functions do, and needs
+ * nothing set before: it fills the fields that both sides know, makes the rest 0, and says in struct_size, the first field, how many
+ * bytes it filled. A struct that a callback is given says its size in the same way.
  *
  * Results do not depend on batch sizes, on the order of texts or on the number of threads: the same input gives the same
  * bits on the same machine.
@@ -92,41 +103,42 @@ extern "C" {
 /* --- Versions ------------------------------------------------------------------------------------------------------ */
 
 /**
- * The version of the binary interface that this header describes. It grows when a program that was compiled against an
- * older header would break.
+ * This is the version of the binary interface that this header describes. It grows when a program that was compiled
+ * against an older header would break.
  */
 #define EIDOS_ABI_VERSION 2
 
 /**
- * The major part of the version of Eidos that this header belongs to.
+ * This is the major part of the version of Eidos that this header belongs to.
  */
 #define EIDOS_VERSION_MAJOR 0
 
 /**
- * The minor part of the version.
+ * This is the minor part of the version of Eidos that this header belongs to.
  */
 #define EIDOS_VERSION_MINOR 1
 
 /**
- * The patch part of the version.
+ * This is the patch part of the version of Eidos that this header belongs to.
  */
 #define EIDOS_VERSION_PATCH 0
 
 /**
- * The version of the binary interface of the library that was loaded. A program compares it with `EIDOS_ABI_VERSION` and
- * refuses to go on when they differ.
+ * Gives the version of the binary interface of the library that was loaded. A program compares it with
+ * `EIDOS_ABI_VERSION` and refuses to go on when they differ.
  */
 uint32_t eidos_abi_version(void);
 
 /**
- * The version of the library that was loaded (`0.1.0`). The string is static.
+ * Gives the version of the library that was loaded (`0.1.0`). The string is static.
  */
 const char *eidos_version(void);
 
 /* --- Status codes -------------------------------------------------------------------------------------------------- */
 
 /**
- * The result of a call that can fail: `EIDOS_OK`, or one of the codes below, which says whose fault it is.
+ * A call that can fail returns this status: `EIDOS_OK`, or one of the other `EIDOS_*` codes, which says whose fault it
+ * is.
  */
 typedef int32_t eidos_status;
 
@@ -141,7 +153,8 @@ typedef int32_t eidos_status;
 #define EIDOS_INVALID_ARGUMENT 1
 
 /**
- * A handle was freed before (in other languages: its object was closed or moved from), or is of another type. Fix the call.
+ * A handle was freed before (in other languages: its object was closed or moved from), or is of another type. Fix the
+ * call.
  */
 #define EIDOS_INVALID_HANDLE 2
 
@@ -156,7 +169,7 @@ typedef int32_t eidos_status;
 #define EIDOS_UNKNOWN_MODULE 4
 
 /**
- * A file is truncated, damaged or hostile. Get it again.
+ * A file is truncated, damaged or hostile. Get the file again.
  */
 #define EIDOS_INVALID_FILE 5
 
@@ -176,7 +189,8 @@ typedef int32_t eidos_status;
 #define EIDOS_MISMATCH 8
 
 /**
- * The operating system refused: disk full, no permission. Fix the machine and call again; what was complete is kept.
+ * The operating system refused: the disk is full, or there is no permission. Fix the machine and call again; what was
+ * complete is kept.
  */
 #define EIDOS_IO 9
 
@@ -201,12 +215,12 @@ typedef int32_t eidos_status;
 #define EIDOS_OUT_OF_MEMORY 13
 
 /**
- * The device that was asked for is missing or failed. Use another one.
+ * The device that was asked for is missing or failed. Use another device.
  */
 #define EIDOS_DEVICE 14
 
 /**
- * A defect in Eidos. Please report it with the message of the error.
+ * Eidos has a defect. Please report it with the message of the error.
  */
 #define EIDOS_INTERNAL 15
 
@@ -216,56 +230,61 @@ typedef int32_t eidos_status;
 #define EIDOS_UNUSABLE_ANSWER 16
 
 /**
- * The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
+ * The next request to a language model could exceed the budget, or the account is empty. Raise the budget and call
+ * again.
  */
 #define EIDOS_BUDGET_EXHAUSTED 17
 
 /**
- * Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+ * Another call, of this process or of another one, is writing to the same place. Wait for it, or choose another place.
  */
 #define EIDOS_BUSY 18
 
 /**
- * A status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The string
- * is static.
+ * Gives a status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The
+ * string is static.
  */
 const char *eidos_status_name(eidos_status status);
 
 /* --- Errors as handles --------------------------------------------------------------------------------------------- */
 
 /**
- * Why a call failed: a code, a message that names the thing, a hint that names the remedy, and the facts as details.
- * Owned by the caller, who frees it with `eidos_error_free`.
+ * An error says why a call failed: a code, a message that names the thing, a hint that names the remedy, and the facts
+ * as details. The caller owns it and frees it with `eidos_error_free`.
  */
 typedef struct eidos_error eidos_error;
 
 /**
- * The status of an error, the same that the call returned.
+ * Gives the status of an error, the same that the call returned; `EIDOS_INVALID_HANDLE` for NULL and what is no error.
  */
 eidos_status eidos_error_status(const eidos_error *error);
 
 /**
- * What is wrong, naming the thing. Borrowed from the error; `len`, where not NULL, receives the bytes before the NUL.
+ * Gives the message of an error: what is wrong, naming the thing. The string is borrowed from the error; `len`, where
+ * not NULL, receives the bytes before the NUL.
  */
 const char *eidos_error_message(const eidos_error *error, size_t *len);
 
 /**
- * What to do about it, as an imperative phrase; empty when there is nothing to say. Borrowed from the error.
+ * Gives the hint of an error: what to do, as an imperative phrase; empty when there is nothing to say. The string is
+ * borrowed from the error; `len` may be NULL.
  */
 const char *eidos_error_hint(const eidos_error *error, size_t *len);
 
 /**
- * How many details an error has.
+ * Counts the details of an error.
  */
 size_t eidos_error_detail_count(const eidos_error *error);
 
 /**
- * The name of a detail (`path`, `row`); NULL beyond the last. Borrowed from the error.
+ * Gives the name of a detail of an error (`path`, `row`); NULL beyond the last. The string is borrowed from the error;
+ * `len` may be NULL.
  */
 const char *eidos_error_detail_key(const eidos_error *error, size_t index, size_t *len);
 
 /**
- * The value of a detail; NULL beyond the last. Borrowed from the error.
+ * Gives the value of a detail of an error; NULL beyond the last. The string is borrowed from the error; `len` may be
+ * NULL.
  */
 const char *eidos_error_detail_value(const eidos_error *error, size_t index, size_t *len);
 
@@ -274,7 +293,7 @@ const char *eidos_error_detail_value(const eidos_error *error, size_t index, siz
  */
 void eidos_error_free(eidos_error *error);
 
-/* --- Progress and cancellation ------------------------------------------------------------------------------------- */
+/* --- Progress and cancellation of long calls ----------------------------------------------------------------------- */
 
 /**
  * Nothing has started.
@@ -282,68 +301,69 @@ void eidos_error_free(eidos_error *error);
 #define EIDOS_STAGE_IDLE 0
 
 /**
- * Fetching files from a hub; counted in bytes.
+ * The call fetches files from a hub; counted in bytes.
  */
 #define EIDOS_STAGE_DOWNLOAD 1
 
 /**
- * Reading weights; counted in tensors.
+ * The call reads weights; counted in tensors.
  */
 #define EIDOS_STAGE_LOAD 2
 
 /**
- * Turning texts into tokens; counted in texts.
+ * The call turns texts into tokens; counted in texts.
  */
 #define EIDOS_STAGE_TOKENIZE 3
 
 /**
- * Running the model; counted in tokens.
+ * The call runs the model; counted in tokens.
  */
 #define EIDOS_STAGE_FORWARD 4
 
 /**
- * Reading rows to learn their mean and covariance; counted in rows.
+ * The call reads rows to learn their mean and covariance; counted in rows.
  */
 #define EIDOS_STAGE_COVARIANCE 5
 
 /**
- * Iterating to fit the concepts; counted in iterations, of which the total is the most there can be.
+ * The call iterates to fit the concepts; counted in iterations, of which the total is the most there can be.
  */
 #define EIDOS_STAGE_FIT 6
 
 /**
- * Encoding rows into concepts to rank inputs; counted in rows.
+ * The call encodes rows into concepts to rank inputs; counted in rows.
  */
 #define EIDOS_STAGE_INTERPRET 7
 
 /**
- * Writing files; counted in bytes.
+ * The call writes files; counted in bytes.
  */
 #define EIDOS_STAGE_WRITE 8
 
 /**
- * Asking a language model what concepts mean; counted in concepts.
+ * The call asks a language model what concepts mean; counted in concepts.
  */
 #define EIDOS_STAGE_LABEL 9
 
 /**
- * Watches and cancels a long call, from any thread. A call takes a `const eidos_control *`, which may be NULL; the same
- * control may be used for several calls one after the other. Freed with `eidos_control_free`.
+ * A control watches and cancels a long call, from any thread, and takes its messages. A call takes a `const
+ * eidos_control *`, which may be NULL; the same control may be used for several calls one after the other. Made by
+ * `eidos_control_new`, freed with `eidos_control_free`.
  */
 typedef struct eidos_control eidos_control;
 
 /**
- * How far a long call has come.
+ * This struct says how far a long call has come at one moment.
  */
 typedef struct {
+    /**
+     * The size of this struct, as far as the library filled it.
+     */
+    uint32_t struct_size;
     /**
      * What the call is busy with: one of `EIDOS_STAGE_*`.
      */
     uint32_t stage;
-    /**
-     * Always 0.
-     */
-    uint32_t reserved;
     /**
      * How much of the stage is done, in the unit of the stage.
      */
@@ -359,39 +379,45 @@ typedef struct {
 } eidos_progress;
 
 /**
- * Receives progress. `progress` is valid during the call only.
+ * Receives the progress of a long call, on the thread that makes the call. `progress` is valid during the call of the
+ * callback only. It must not unwind.
  */
 typedef void (*eidos_progress_callback)(const eidos_progress *progress, void *user_data);
 
 /**
- * A stage as a word for a progress bar (`forward`); `unknown` for a number that is no stage. The string is static.
+ * Gives a stage as a word for a progress bar (`forward`); `unknown` for a number that is no stage. The string is
+ * static.
  */
 const char *eidos_stage_name(uint32_t stage);
 
 /**
- * Makes a control.
+ * Makes a control that nobody has cancelled. `err` may be NULL.
  */
 eidos_status eidos_control_new(eidos_control **out, eidos_error **err);
 
 /**
- * Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A cancelled
- * control stays cancelled. From any thread, and from a signal handler. A call whose work is complete succeeds all the same.
+ * Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A
+ * cancelled control stays cancelled. From any thread, and from a signal handler. A call whose work is complete
+ * succeeds all the same.
  */
 void eidos_control_cancel(const eidos_control *control);
 
 /**
- * 1 when somebody asked to stop, else 0. From any thread, and from a signal handler.
+ * Says whether somebody cancelled a control: 1, or else 0. From any thread, and from a signal handler.
  */
 int32_t eidos_control_is_cancelled(const eidos_control *control);
 
 /**
- * How far the call has come. From any thread, at any time, without waiting.
+ * Writes how far the call with this control has come. From any thread, at any time, without waiting. `size` is
+ * `sizeof(eidos_progress)`; `err` may be NULL.
  */
-eidos_status eidos_control_progress(const eidos_control *control, eidos_progress *out, eidos_error **err);
+eidos_status eidos_control_progress(const eidos_control *control, eidos_progress *out, size_t size, eidos_error **err);
 
 /**
- * A callback that the thread of a long call runs after each step; NULL removes it. It may cancel the control; it must
- * not start another call with it, unwind, or free it. Set it while no call uses the control.
+ * Sets the callback that the thread of a long call runs after each step; NULL removes it. It may cancel the control;
+ * it must not start another call with it, unwind, or free it. Set it while no call uses the control. `user_data` must
+ * live until the callback is removed, or the last handle of the control is freed and no call uses it. `err` may be
+ * NULL.
  */
 eidos_status eidos_control_set_callback(eidos_control *control,
                                         eidos_progress_callback callback,
@@ -399,7 +425,7 @@ eidos_status eidos_control_set_callback(eidos_control *control,
                                         eidos_error **err);
 
 /**
- * One more handle of the same control, for another owner, who frees it. Each watches and cancels the same calls.
+ * Makes one more handle of the same control, for another owner, who frees it. Each watches and cancels the same calls.
  */
 eidos_status eidos_control_retain(const eidos_control *control, eidos_control **out, eidos_error **err);
 
@@ -407,6 +433,101 @@ eidos_status eidos_control_retain(const eidos_control *control, eidos_control **
  * Frees a control; NULL is fine. A call that still uses it goes on without it.
  */
 void eidos_control_free(eidos_control *control);
+
+/* --- Messages of long calls ---------------------------------------------------------------------------------------- */
+
+/**
+ * The call goes on, but its result may not be what was hoped for: a request is repeated, a concept has no label.
+ */
+#define EIDOS_LOG_WARNING 1
+
+/**
+ * The message says what a run is made of: which files were loaded, in which type and with which instructions, and what
+ * is downloaded.
+ */
+#define EIDOS_LOG_INFO 2
+
+/**
+ * The message is about a single step, such as a file that was found in the cache.
+ */
+#define EIDOS_LOG_DEBUG 3
+
+/**
+ * This struct is a message about a long call. Its strings are UTF-8, end in a NUL and hold no line ends.
+ */
+typedef struct {
+    /**
+     * The size of this struct, as far as the library filled it.
+     */
+    uint32_t struct_size;
+    /**
+     * How important the message is: one of `EIDOS_LOG_*`.
+     */
+    uint32_t level;
+    /**
+     * The part of the library that the message comes from: `hub`, `model`, `chat`. The string is static.
+     */
+    const char *target;
+    /**
+     * The length of `target` in bytes, without the NUL.
+     */
+    size_t target_len;
+    /**
+     * What happened, in at most about 2,000 bytes.
+     */
+    const char *message;
+    /**
+     * The length of `message` in bytes, without the NUL.
+     */
+    size_t message_len;
+    /**
+     * Seconds from when the control was made to when it happened.
+     */
+    double elapsed_seconds;
+} eidos_log_message;
+
+/**
+ * Receives a message about a long call, on the thread that makes the call, one message after the other: what other
+ * threads of the library have to say waits until that thread comes by. `message` is valid during the call of the
+ * callback only. It must not unwind.
+ */
+typedef void (*eidos_log_callback)(const eidos_log_message *message, void *user_data);
+
+/**
+ * Sets the callback that receives the messages of the calls with this control; NULL removes it. It gets those of
+ * `level`, one of `EIDOS_LOG_*`, and the more important ones, whose numbers are lower. It may cancel the control; it
+ * must not start another call with it, unwind, or free it. Set it while no call uses the control. `user_data` must
+ * live until the callback is removed, or the last handle of the control is freed and no call uses it. `err` may be
+ * NULL.
+ */
+eidos_status eidos_control_set_log_callback(eidos_control *control,
+                                            uint32_t level,
+                                            eidos_log_callback callback,
+                                            void *user_data,
+                                            eidos_error **err);
+
+/**
+ * Keeps the messages of the calls with this control from now on, for programs that would rather look than be called:
+ * those of `level`, one of `EIDOS_LOG_*`, and the more important ones. The first 10,000 are kept as long as the
+ * control lives. `err` may be NULL.
+ */
+eidos_status eidos_control_keep_log(eidos_control *control, uint32_t level, eidos_error **err);
+
+/**
+ * Says how many messages a control keeps. The number only grows; from any thread, also while a call uses the control.
+ */
+size_t eidos_control_log_count(const eidos_control *control);
+
+/**
+ * Writes one of the messages that a control keeps, by its index, in the order in which they came; from any thread,
+ * also while a call uses the control. The strings are borrowed from the control. `size` is
+ * `sizeof(eidos_log_message)`. `EIDOS_INVALID_ARGUMENT` beyond the last; `err` may be NULL.
+ */
+eidos_status eidos_control_log(const eidos_control *control,
+                               size_t index,
+                               eidos_log_message *out,
+                               size_t size,
+                               eidos_error **err);
 
 /* --- Files of texts: one text a line, or JSON lines ---------------------------------------------------------------- */
 
@@ -514,73 +635,75 @@ void eidos_texts_free(eidos_texts *texts);
 /* --- Models split at modules --------------------------------------------------------------------------------------- */
 
 /**
- * The head that the model's configuration names.
+ * The model has the head that its configuration names.
  */
 #define EIDOS_HEAD_AUTO 0
 
 /**
- * No head: the base model.
+ * The model has no head: it is the base model.
  */
 #define EIDOS_HEAD_BASE 1
 
 /**
- * A masked language model.
+ * The head is that of a masked language model.
  */
 #define EIDOS_HEAD_MASKED_LM 2
 
 /**
- * A classifier of texts.
+ * The head classifies texts.
  */
 #define EIDOS_HEAD_SEQUENCE_CLASSIFICATION 3
 
 /**
- * A causal language model.
+ * The head is that of a causal language model.
  */
 #define EIDOS_HEAD_CAUSAL_LM 4
 
 /**
- * A classifier of tokens.
+ * The head classifies tokens.
  */
 #define EIDOS_HEAD_TOKEN_CLASSIFICATION 5
 
 /**
- * A language model of an encoder and a decoder.
+ * The head is that of a language model of an encoder and a decoder.
  */
 #define EIDOS_HEAD_SEQ2SEQ_LM 6
 
 /**
- * The processor.
+ * The model runs on the processor.
  */
 #define EIDOS_DEVICE_CPU 0
 
 /**
- * An NVIDIA GPU.
+ * The model runs on an NVIDIA GPU.
  */
 #define EIDOS_DEVICE_CUDA 1
 
 /**
- * Ask the environment (`HF_HUB_OFFLINE`) whether to stay offline.
+ * The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
  */
 #define EIDOS_NETWORK_AUTO 0
 
 /**
- * Use only files that are there already.
+ * Only files that are there already are used.
  */
 #define EIDOS_NETWORK_OFFLINE 1
 
 /**
- * Download what is missing.
+ * Files that are missing are downloaded.
  */
 #define EIDOS_NETWORK_ONLINE 2
 
 /**
- * A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
- * at the same time. Freed with `eidos_split_model_free`.
+ * A split model is a language model that runs up to one or several of its modules. It never changes after loading: any
+ * number of threads may use it at the same time. Made by `eidos_split_model_load`, freed with
+ * `eidos_split_model_free`.
  */
 typedef struct eidos_split_model eidos_split_model;
 
 /**
- * How a model is loaded. Fill it with `eidos_load_options_init` first; NULL strings mean the environment or the default.
+ * These options say how a model is loaded. Fill the struct with `eidos_load_options_init` first; NULL strings mean the
+ * environment or the default.
  */
 typedef struct {
     /**
@@ -625,8 +748,9 @@ typedef struct {
      */
     const char *endpoint;
     /**
-     * 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the model
-     * loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes.
+     * 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the
+     * model loads then makes an error and does not end the process. Loading takes as much memory more as the files
+     * have bytes.
      */
     uint32_t copy;
     /**
@@ -641,19 +765,20 @@ typedef struct {
 eidos_status eidos_load_options_init(eidos_load_options *options, size_t size);
 
 /**
- * Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the small
- * model inside the library. A GGUF file of llama.cpp is named by its path, or by the id of its repository and its name there:
- * `owner/name:model-Q8_0.gguf`; so is a folder that has no other weights than one such file. It is split at the module paths of the
- * checkpoint that it was converted from, and its tokenizer is a `tokenizer.json` beside it, or else the file's own.
- * A model that llama.cpp split into parts (`model-00001-of-00003.gguf` ...) is named by any of them, or by their folder; the
- * others are found by their names beside it. The first part alone lists the modules.
+ * Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the
+ * small model inside the library. A GGUF file of llama.cpp is named by its path, or by the id of its repository and
+ * its name there: `owner/name:model-Q8_0.gguf`; so is a folder that has no other weights than one such file. It is
+ * split at the module paths of the checkpoint that it was converted from, and its tokenizer is a `tokenizer.json`
+ * beside it, or else the file's own. A model that llama.cpp split into parts (`model-00001-of-00003.gguf` ...) is
+ * named by any of them, or by their folder; the others are found by their names beside it. The first part alone lists
+ * the modules.
  *
- * `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
- * block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,
- * nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
+ * `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the
+ * eleventh block). Only the weights up to the last of them are read, or all of them when the options say `whole`.
+ * Without any, nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
  *
- * The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them meanwhile
- * ends the process, by SIGBUS where there are signals, unless the options say `copy`.
+ * The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them
+ * meanwhile ends the process, by SIGBUS where there are signals, unless the options say `copy`.
  */
 eidos_status eidos_split_model_load(const char *id_or_path,
                                     const char *const *split_points,
@@ -664,74 +789,73 @@ eidos_status eidos_split_model_load(const char *id_or_path,
                                     eidos_error **err);
 
 /**
- * The id or path that the model was loaded by. Borrowed from the model; `len` may be NULL.
+ * Gives the id or path that a model was loaded by. The string is borrowed from the model; `len` may be NULL.
  */
 const char *eidos_split_model_name(const eidos_split_model *model, size_t *len);
 
 /**
- * The family of the model, as `model_type` of its configuration names it (`eurobert`). Borrowed from the model; `len` may be
- * NULL.
+ * Gives the family of a model, as `model_type` of its configuration names it (`eurobert`). The string is borrowed from
+ * the model; `len` may be NULL.
  */
-const char *eidos_split_model_family(const eidos_split_model *model,
-                                     size_t *len);
+const char *eidos_split_model_family(const eidos_split_model *model, size_t *len);
 
 /**
- * How many token ids the model knows.
+ * Counts the token ids that a model knows: its vocabulary.
  */
 size_t eidos_split_model_vocabulary_size(const eidos_split_model *model);
 
 /**
- * How many tokens of a text the model was made for, special ones included. Texts are read as far as that.
+ * Says how many tokens of a text a model was made for, special ones included. Texts are read as far as that.
  */
 size_t eidos_split_model_max_positions(const eidos_split_model *model);
 
 /**
- * How many bytes of memory the weights take that were loaded: those up to the last split point, or all of a `whole` model. 0
- * without split points.
+ * Says how many bytes of memory the weights of a model take that were loaded: those up to the last split point, or all
+ * of a `whole` model; 0 without split points.
  */
 size_t eidos_split_model_weight_bytes(const eidos_split_model *model);
 
 /**
- * How many modules the model has, in the order in which PyTorch's `named_modules()` lists them.
+ * Counts the modules of a model, which are in the order of PyTorch's `named_modules()`.
  */
 size_t eidos_split_model_module_count(const eidos_split_model *model);
 
 /**
- * The path of a module (`model.layers.10.mlp`); the first one is empty and stands for the whole model. NULL beyond the
- * last. Borrowed from the model; `len` may be NULL.
+ * Gives the path of a module (`model.layers.10.mlp`) by its index; the first one is empty and stands for the whole
+ * model. NULL beyond the last. The string is borrowed from the model; `len` may be NULL.
  */
 const char *eidos_split_model_module_path(const eidos_split_model *model, size_t index, size_t *len);
 
 /**
- * What a module is, with its sizes (`Linear(768 -> 3072)`). NULL beyond the last. Borrowed from the model; `len` may be
- * NULL.
+ * Gives the kind of a module with its sizes (`Linear(768 -> 3072)`) by its index. NULL beyond the last. The string is
+ * borrowed from the model; `len` may be NULL.
  */
 const char *eidos_split_model_module_kind(const eidos_split_model *model, size_t index, size_t *len);
 
 /**
- * 1 when a module can be a split point (it has one output row per token), else 0.
+ * Says whether a module can be a split point, because it has one output row per token: 1, or else 0.
  */
 int32_t eidos_split_model_module_can_split(const eidos_split_model *model, size_t index);
 
 /**
- * How many split points the model was loaded with.
+ * Counts the split points that a model was loaded with.
  */
 size_t eidos_split_model_split_point_count(const eidos_split_model *model);
 
 /**
- * The module path of a split point, in the order in which they were given. NULL beyond the last. Borrowed from the
- * model; `len` may be NULL.
+ * Gives the module path of a split point by its index, in the order in which they were given to
+ * `eidos_split_model_load`. NULL beyond the last. The string is borrowed from the model; `len` may be NULL.
  */
 const char *eidos_split_model_split_point(const eidos_split_model *model, size_t index, size_t *len);
 
 /**
- * How many columns the activations of a split point have; 0 beyond the last.
+ * Says how many columns the activations of a split point have, by its index; 0 beyond the last.
  */
 size_t eidos_split_model_width(const eidos_split_model *model, size_t index);
 
 /**
- * One more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until the
- * last of them is freed.
+ * Makes one more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_split_model_retain(const eidos_split_model *model, eidos_split_model **out, eidos_error **err);
 
@@ -1713,16 +1837,163 @@ eidos_status eidos_interpretation_retain(const eidos_interpretation *interpretat
  */
 void eidos_interpretation_free(eidos_interpretation *interpretation);
 
-/* --- Language models that label concepts: over HTTP, or the caller's own ------------------------------------------- */
+/* --- Language models that label concepts --------------------------------------------------------------------------- */
 
 /**
- * Receives the answer of a caller's own model. It lives as long as the call of the callback.
+ * A chat is a language model that is asked for labels: one behind a server, or the caller's own. The handle holds the
+ * budget and what was spent of it, the connections, the cache of answers and what was learned about the server, from
+ * one call to the next. Any number of threads may ask with it at the same time; they share the budget. Made by
+ * `eidos_chat_new` or `eidos_chat_from_callback`, freed with `eidos_chat_free`.
+ */
+typedef struct eidos_chat eidos_chat;
+
+/**
+ * These options say which language model is asked, and how. Fill the struct with `eidos_chat_options_init` first.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_chat_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How many tokens one answer may have. By default 1024; models that think first need some thousands.
+     */
+    uint32_t max_tokens;
+    /**
+     * The name of the model, as its server knows it. A caller's own model needs it for the cache only.
+     */
+    const char *model;
+    /**
+     * The address that `/chat/completions` is appended to. NULL: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
+     */
+    const char *base_url;
+    /**
+     * The key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
+     * string sends none. It appears in no error and in no cache.
+     */
+    const char *api_key;
+    /**
+     * A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on
+     * where it stopped. It is made if it is not there. NULL: no cache.
+     */
+    const char *cache_folder;
+    /**
+     * How long one request may take, with its answer. By default 120.
+     */
+    uint32_t timeout_seconds;
+    /**
+     * How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
+     * By default 4.
+     */
+    uint32_t retries;
+    /**
+     * How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+     * model one question at a time.
+     */
+    uint32_t parallel_requests;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+    /**
+     * How much chance there is in the answers; negative leaves it to the server. By default 0.
+     */
+    double temperature;
+    /**
+     * The most requests that may be sent with the handle, repetitions counted. By default there is no limit.
+     */
+    uint64_t request_budget;
+    /**
+     * The most tokens that may be spent with the handle, of questions and answers together. A request that could
+     * exceed it is not sent. By default there is no limit.
+     */
+    uint64_t token_budget;
+} eidos_chat_options;
+
+/**
+ * This struct says what was spent with a language model since its handle was made, by all calls together.
+ */
+typedef struct {
+    /**
+     * The size of this struct, as far as the library filled it.
+     */
+    uint32_t struct_size;
+    /**
+     * Always 0.
+     */
+    uint32_t reserved;
+    /**
+     * Requests that were sent; a repetition counts.
+     */
+    uint64_t requests;
+    /**
+     * Questions that the cache answered.
+     */
+    uint64_t cached;
+    /**
+     * Tokens of the questions, as the server counted them.
+     */
+    uint64_t prompt_tokens;
+    /**
+     * Tokens of the answers, as the server counted them.
+     */
+    uint64_t completion_tokens;
+    /**
+     * Answers whose server did not say what they cost.
+     */
+    uint64_t unreported;
+    /**
+     * How many requests may still be sent; `UINT64_MAX` where there is no limit.
+     */
+    uint64_t requests_left;
+    /**
+     * How many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
+     * need at most is not left.
+     */
+    uint64_t tokens_left;
+} eidos_chat_spending;
+
+/**
+ * Fills the options of a language model with the defaults. `size` is `sizeof(eidos_chat_options)`.
+ */
+eidos_status eidos_chat_options_init(eidos_chat_options *options, size_t size);
+
+/**
+ * Makes a language model behind an OpenAI-compatible server. Nothing is sent yet, and `options` are copied: `model`
+ * must be set. `EIDOS_INVALID_ARGUMENT` for options that cannot be right, `EIDOS_IO` when the cache folder cannot be
+ * made, `EIDOS_UNSUPPORTED` from a library that was built without a client.
+ */
+eidos_status eidos_chat_new(const eidos_chat_options *options, eidos_chat **out, eidos_error **err);
+
+/**
+ * Writes what was spent with a language model and what is left of its budget. `size` is `sizeof(eidos_chat_spending)`.
+ * It does not wait for calls that are asking; `err` may be NULL.
+ */
+eidos_status eidos_chat_spent(const eidos_chat *chat, eidos_chat_spending *out, size_t size, eidos_error **err);
+
+/**
+ * Makes one more handle of the same language model, for another owner, who frees it: budget, connections and cache are
+ * shared.
+ */
+eidos_status eidos_chat_retain(const eidos_chat *chat, eidos_chat **out, eidos_error **err);
+
+/**
+ * Frees a language model; NULL is fine. The last handle of it closes the connections and calls the `destroy` of
+ * `eidos_chat_from_callback`.
+ */
+void eidos_chat_free(eidos_chat *chat);
+
+/* --- Language models of the caller's own --------------------------------------------------------------------------- */
+
+/**
+ * Receives the answer of a language model of the caller's own. It lives as long as the call of the
+ * `eidos_chat_callback`.
  */
 typedef struct eidos_chat_reply eidos_chat_reply;
 
 /**
- * A question to a language model. The struct and its strings are valid during the call of the callback only; the strings
- * are UTF-8 and end in a NUL.
+ * A question to a language model. The struct and its strings are valid during the call of the callback only; the
+ * strings are UTF-8 and end in a NUL.
  */
 typedef struct {
     /**
@@ -1760,127 +2031,72 @@ typedef struct {
 } eidos_chat_request;
 
 /**
- * A caller's own language model: it answers `request` by calling `eidos_chat_reply_set_text` on `reply`, and returns
- * `EIDOS_OK`. Any other status makes the concept fail with the message of `eidos_chat_reply_set_error`;
- * `EIDOS_ACCESS_DENIED`, `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop asking for further concepts. It runs on the
- * thread that asks for labels, one question after the other, and must not unwind.
+ * Answers a question in the place of a server: it calls `eidos_chat_reply_set_text` on `reply` and returns `EIDOS_OK`.
+ * Any other status makes the concept fail with the message of `eidos_chat_reply_set_error`; `EIDOS_ACCESS_DENIED`,
+ * `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop asking for further concepts. It runs on the thread that asks for
+ * labels, one question after the other; calls on several threads with the same `eidos_chat` run it on each of them at
+ * the same time. It must not unwind, nor free the handles of the call.
  */
 typedef eidos_status (*eidos_chat_callback)(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data);
 
 /**
- * Which language model is asked, and how. Fill it with `eidos_chat_options_init` first.
+ * Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
+ * the thread that frees it. It must not unwind.
  */
-typedef struct {
-    /**
-     * The size of this struct, set by `eidos_chat_options_init`.
-     */
-    uint32_t struct_size;
-    /**
-     * How many tokens one answer may have. By default 1024; models that think first need some thousands.
-     */
-    uint32_t max_tokens;
-    /**
-     * The name of the model, as its server knows it. A caller's own model needs it for the cache only.
-     */
-    const char *model;
-    /**
-     * The address that `/chat/completions` is appended to. NULL: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
-     */
-    const char *base_url;
-    /**
-     * The key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
-     * string sends none. It appears in no error and in no cache.
-     */
-    const char *api_key;
-    /**
-     * A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where it
-     * stopped. It is made if it is not there. NULL: no cache.
-     */
-    const char *cache_folder;
-    /**
-     * How long one request may take, with its answer. By default 120.
-     */
-    uint32_t timeout_seconds;
-    /**
-     * How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
-     * By default 4.
-     */
-    uint32_t retries;
-    /**
-     * How many requests may be on their way at the same time. By default 4; a caller's own model is asked one
-     * question at a time.
-     */
-    uint32_t parallel_requests;
-    /**
-     * Always 0.
-     */
-    uint32_t reserved;
-    /**
-     * How much chance there is in the answers; negative leaves it to the server. By default 0.
-     */
-    double temperature;
-    /**
-     * The most requests that may be sent, repetitions counted. By default there is no limit.
-     */
-    uint64_t request_budget;
-    /**
-     * The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent. By
-     * default there is no limit.
-     */
-    uint64_t token_budget;
-    /**
-     * The caller's own model, which is asked instead of a server, one question at a time on the thread that makes the call;
-     * NULL for a server.
-     */
-    eidos_chat_callback callback;
-    /**
-     * What the callback is called with.
-     */
-    void *user_data;
-} eidos_chat_options;
+typedef void (*eidos_destroy_callback)(void *user_data);
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_chat_options)`.
+ * Makes a language model of a function of the caller's, with the cache, the budgets and the longest answer of
+ * `options`; what they say of servers is not used, and `model` is needed for a cache only. `callback` runs inside the
+ * calls that ask with this handle, never between them. `destroy`, which may be NULL, is called with `user_data` once:
+ * when the last handle of this model is freed, or, where this call fails, before it returns. So `user_data` must live
+ * until then. `options` and `err` may be NULL. `EIDOS_INVALID_ARGUMENT` when `callback` is NULL or an option cannot be
+ * right, `EIDOS_IO` when the cache folder cannot be made.
  */
-eidos_status eidos_chat_options_init(eidos_chat_options *options, size_t size);
+eidos_status eidos_chat_from_callback(eidos_chat_callback callback,
+                                      void *user_data,
+                                      eidos_destroy_callback destroy,
+                                      const eidos_chat_options *options,
+                                      eidos_chat **out,
+                                      eidos_error **err);
 
 /**
- * The answer of a caller's own model, `length` bytes of UTF-8, which are copied.
+ * Gives the answer of a language model of the caller's own: `length` bytes of UTF-8 at `answer`, which are copied.
+ * `EIDOS_INVALID_ARGUMENT` for other bytes. `err` may be NULL.
  */
 eidos_status eidos_chat_reply_set_text(eidos_chat_reply *reply, const char *answer, size_t length, eidos_error **err);
 
 /**
- * What the answer of a caller's own model cost, for the usage and the token budget. An answer without it counts with the
- * most that it can have cost.
+ * Says how many tokens the answer of a language model of the caller's own cost, for the usage and the token budget. An
+ * answer without it counts with the most that it can have cost.
  */
-void eidos_chat_reply_set_usage(eidos_chat_reply *reply,
-                                uint64_t prompt_tokens,
-                                uint64_t completion_tokens);
+void eidos_chat_reply_set_usage(eidos_chat_reply *reply, uint64_t prompt_tokens, uint64_t completion_tokens);
 
 /**
- * Why a caller's own model has no answer. The callback then returns a status other than `EIDOS_OK`.
+ * Says why a language model of the caller's own has no answer: `message` is copied. The callback then returns a status
+ * other than `EIDOS_OK`. `err` may be NULL.
  */
 eidos_status eidos_chat_reply_set_error(eidos_chat_reply *reply, const char *message, eidos_error **err);
 
 /* --- Labels for concepts, written by a language model -------------------------------------------------------------- */
 
 /**
- * The examples with the strongest activations. The default.
+ * The examples are those with the strongest activations. The default.
  */
 #define EIDOS_SAMPLING_TOP 1
 
 /**
- * Any examples that excite the concept.
+ * The examples are any that excite the concept.
  */
 #define EIDOS_SAMPLING_RANDOM 2
 
 /**
- * Equally many examples of each quantile of activation, at random within it.
+ * The examples are equally many of each quantile of activation, at random within it.
  */
 #define EIDOS_SAMPLING_QUANTILE 3
 
 /**
- * How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first.
+ * These options say how concepts are labelled. Fill the struct with `eidos_llm_labels_options_init` first.
  */
 typedef struct {
     /**
@@ -1935,8 +2151,8 @@ typedef struct {
      */
     uint32_t dry_run;
     /**
-     * From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to
-     * 1; below half of that it is quiet. By default 0.5.
+     * From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
+     * to 1; below half of that it is quiet. By default 0.5.
      */
     double score_threshold;
     /**
@@ -1946,9 +2162,17 @@ typedef struct {
 } eidos_llm_labels_options;
 
 /**
- * What labels have cost.
+ * This struct says what the labels of one interpretation have cost.
  */
 typedef struct {
+    /**
+     * The size of this struct, as far as the library filled it.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 when nothing was asked and the numbers are an estimate.
+     */
+    uint32_t dry_run;
     /**
      * Requests that were sent; a repetition counts.
      */
@@ -1969,38 +2193,34 @@ typedef struct {
      * Answers whose server did not say what they cost.
      */
     uint64_t unreported;
-    /**
-     * 1 when nothing was asked and the numbers are an estimate.
-     */
-    uint64_t dry_run;
 } eidos_label_usage;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
+ * Fills the options of labels with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
  */
 eidos_status eidos_llm_labels_options_init(eidos_llm_labels_options *options, size_t size);
 
 /**
- * Asks a language model for a label of each concept, from the units that excite it and the text around them. The inputs of
- * the interpretation are the examples that the model saw. `chat` says which model; `options`, `control` and `err` may be
- * NULL.
+ * Asks a language model for a label of each concept, from the units that excite it and the text around them. The
+ * inputs of the interpretation are the examples that the model saw. `chat` is the model, whose budget all calls share
+ * that use it at the same time or later; `options`, `control` and `err` may be NULL.
  *
- * A concept that cannot be labelled does not lose the others: it has no label and `eidos_interpretation_label_error` says
- * why. That holds for the concepts, too, that were not asked for because the call was cancelled while it labelled, the
- * budget was spent or the key refused; with a cache folder, a later call goes on there. The call fails only when not one
- * concept could be labelled.
+ * A concept that cannot be labelled does not lose the others: it has no label and `eidos_interpretation_label_error`
+ * says why. That holds for the concepts, too, that were not asked for because the call was cancelled while it
+ * labelled, the budget was spent or the key refused; with a cache folder, a later call goes on there. The call fails
+ * only when not one concept could be labelled.
  */
 eidos_status eidos_llm_labels_interpret(const eidos_explainer *explainer,
                                         const eidos_activations *activations,
-                                        const eidos_chat_options *chat,
+                                        const eidos_chat *chat,
                                         const eidos_llm_labels_options *options,
                                         const eidos_control *control,
                                         eidos_interpretation **out,
                                         eidos_error **err);
 
 /**
- * The label of the entry `index` at a pole (`EIDOS_POLE_*`); NULL when it has none. Borrowed from the interpretation;
- * `len` may be NULL.
+ * Gives the label of the entry `index` of an interpretation at a pole (`EIDOS_POLE_*`); NULL when it has none. The
+ * string is borrowed from the interpretation; `len` may be NULL.
  */
 const char *eidos_interpretation_label(const eidos_interpretation *interpretation,
                                        size_t index,
@@ -2008,16 +2228,14 @@ const char *eidos_interpretation_label(const eidos_interpretation *interpretatio
                                        size_t *len);
 
 /**
- * How well the label of the entry `index` at a pole tells unseen passages apart: the balanced accuracy from 0 to 1, where
- * 0.5 is chance. NaN when it was not scored. The JSON has the counts.
+ * Says how well the label of the entry `index` of an interpretation at a pole tells unseen passages apart: the
+ * balanced accuracy from 0 to 1, where 0.5 is chance. NaN when it was not scored. The JSON has the counts.
  */
-double eidos_interpretation_label_score(const eidos_interpretation *interpretation,
-                                        size_t index,
-                                        uint32_t pole);
+double eidos_interpretation_label_score(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
 
 /**
- * Why the entry `index` has no label at a pole, or a label without a score; NULL when nothing went wrong. Borrowed from
- * the interpretation; `len` may be NULL.
+ * Says why the entry `index` of an interpretation has no label at a pole, or a label without a score; NULL when
+ * nothing went wrong. The string is borrowed from the interpretation; `len` may be NULL.
  */
 const char *eidos_interpretation_label_error(const eidos_interpretation *interpretation,
                                              size_t index,
@@ -2025,17 +2243,15 @@ const char *eidos_interpretation_label_error(const eidos_interpretation *interpr
                                              size_t *len);
 
 /**
- * The status that belongs to `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong.
- * `EIDOS_INVALID_HANDLE` for a handle of another type, `EIDOS_INVALID_ARGUMENT` for NULL and for an entry or pole that is
- * not there.
+ * Gives the status of the entry `index` of an interpretation at a pole, which belongs to
+ * `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong. `EIDOS_INVALID_HANDLE` for a handle of
+ * another type, `EIDOS_INVALID_ARGUMENT` for NULL and for an entry or pole that is not there.
  */
-eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation,
-                                               size_t index,
-                                               uint32_t pole);
+eidos_status eidos_interpretation_label_status(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
 
 /**
- * What the model would be asked about the entry `index` at a pole: the message of the user. NULL unless it was a dry run.
- * Borrowed from the interpretation; `len` may be NULL.
+ * Gives what the model would be asked about the entry `index` of an interpretation at a pole: the message of the user.
+ * NULL unless it was a dry run. The string is borrowed from the interpretation; `len` may be NULL.
  */
 const char *eidos_interpretation_label_prompt(const eidos_interpretation *interpretation,
                                               size_t index,
@@ -2043,17 +2259,19 @@ const char *eidos_interpretation_label_prompt(const eidos_interpretation *interp
                                               size_t *len);
 
 /**
- * What the labels have cost; all zero where nobody labelled.
+ * Writes what the labels of an interpretation have cost: that call alone, whoever else asked with the same
+ * `eidos_chat`. All numbers are 0 where nobody labelled. `size` is `sizeof(eidos_label_usage)`; `err` may be NULL.
  */
 eidos_status eidos_interpretation_label_usage(const eidos_interpretation *interpretation,
                                               eidos_label_usage *out,
+                                              size_t size,
                                               eidos_error **err);
 
 /* --- Opaque handles: numbers, which a table leads to the values ---------------------------------------------------- */
 
 /**
- * The number of handles that were made and not yet freed, of all types, in this process. For leak checks: it is 0 at
- * the end of a program that frees what it was given.
+ * Counts the handles that were made and not yet freed, of all types, in this process. It is for leak checks: the count
+ * is 0 at the end of a program that frees what it was given.
  */
 size_t eidos_debug_live_handles(void);
 

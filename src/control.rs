@@ -1,15 +1,17 @@
-//! Progress and cancellation of long calls.
+//! Progress, messages and cancellation of long calls.
 //!
 //! A [`Control`] is shared between the thread that does the work and any thread that watches: the worker
 //! reports a stage and counts, the watcher polls [`Control::progress`] or calls [`Control::cancel`]. All of it
-//! is atomics, so neither waits for the other. A callback, if there is one, runs on the calling thread only.
+//! is atomics, so neither waits for the other. Callbacks, if there are any, run on the calling thread only.
 
+use std::ffi::CStr;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use crate::error::{Error, Result};
+use crate::log::{Log, LogCallback, LogLevel, LogMessage};
 
 /// What a long call is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,6 +107,7 @@ struct Shared {
     total: AtomicU64,
     start: Instant,
     callback: Mutex<Slot>,
+    log: Log,
 }
 
 /// The callback and how often it was set: one that returns goes back into its slot only if nobody has set or removed it
@@ -138,6 +141,7 @@ impl Control {
                 total: AtomicU64::new(0),
                 start: Instant::now(),
                 callback: Mutex::default(),
+                log: Log::default(),
             }),
         }
     }
@@ -160,14 +164,48 @@ impl Control {
         drop(replaced);
     }
 
+    /// Sends the messages of the calls that use this control to a callback, those of `level` and more important ones;
+    /// `None` removes it. It runs on the thread that makes the call, one message after the other; what other threads of
+    /// the library say waits until that thread comes by. It may cancel the call and replace itself; it must not start
+    /// another call with this control. Set it while no call uses the control.
+    pub fn set_log_callback(&self, level: LogLevel, callback: Option<LogCallback>) {
+        self.shared.log.set_callback(level, callback);
+    }
+
+    /// Keeps the messages of the calls that use this control from now on, those of `level` and more important ones, to
+    /// be read from any thread. The first 10,000 are kept, each of at most 2,000 bytes.
+    pub fn keep_log(&self, level: LogLevel) {
+        self.shared.log.keep(level);
+    }
+
+    /// How many messages are kept, see [`Control::keep_log`]. The number only grows.
+    pub fn kept_message_count(&self) -> usize {
+        self.shared.log.kept_count()
+    }
+
+    /// One of the messages that are kept, in the order in which they came; `None` beyond the last.
+    pub fn kept_message(&self, index: usize) -> Option<Arc<LogMessage>> {
+        self.shared.log.kept(index)
+    }
+
+    /// Says something about this call, from any thread of it. `message` is made only if somebody wants it.
+    pub(crate) fn log(&self, level: LogLevel, target: &'static CStr, message: impl FnOnce() -> String) {
+        self.shared.log.add(level, target, self.shared.start.elapsed().as_secs_f64(), message);
+    }
+
+    /// Hands messages of other threads to the callback. For the calling thread only, where it waits for others.
+    pub(crate) fn deliver_log(&self) {
+        self.shared.log.deliver();
+    }
+
     /// Nothing that can panic runs while the slot is locked, so there is no state to protect from.
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.shared.callback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the call to stop. It returns [`crate::ErrorCode::Cancelled`] within one batch or iteration.
-    /// A cancelled control stays cancelled: the next call with it stops at once. A call whose work is complete when it is
-    /// cancelled succeeds all the same. Safe in a signal handler: it stores a flag.
+    /// Asks the call to stop. It returns [`crate::ErrorCode::Cancelled`] within one batch or iteration. A cancelled
+    /// control stays cancelled: the next call with it stops at once. A call whose work is complete when it is cancelled
+    /// succeeds all the same. Safe in a signal handler: it stores a flag.
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
     }
@@ -199,14 +237,15 @@ impl Control {
         self.shared.done.store(0, Ordering::Relaxed);
         self.shared.total.store(total, Ordering::Relaxed);
         self.shared.stage.store(stage as u8, Ordering::Release);
+        self.shared.log.begin();
         self.call_back();
         self.check()
     }
 
     /// Counts `steps` more steps as done. For the calling thread only, since it runs the callback.
     ///
-    /// Who cancels when the last step of a stage is done comes too late for that stage: where nothing follows, the work is
-    /// there and is given back; where another stage follows, its beginning is where the call stops.
+    /// Who cancels when the last step of a stage is done comes too late for that stage: where nothing follows, the work
+    /// is there and is given back; where another stage follows, its beginning is where the call stops.
     pub(crate) fn advance(&self, steps: u64) -> Result<()> {
         let done = self.shared.done.fetch_add(steps, Ordering::Relaxed).saturating_add(steps);
         self.call_back();
@@ -215,6 +254,7 @@ impl Control {
     }
 
     fn call_back(&self) {
+        self.deliver_log();
         // Taken out of its slot while it runs, so that it may replace itself and cannot deadlock.
         let (taken, settings) = {
             let mut slot = self.slot();

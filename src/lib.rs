@@ -1,8 +1,8 @@
 //! What is a language model thinking about?
 //!
 //! Eidos opens a Hugging Face model at a named module, reads what flows through it on a set of texts, learns the
-//! concepts that those activations are made of, and says in words what each concept means: by the inputs that excite it,
-//! and by the label that a language model gives it.
+//! concepts that those activations are made of, and says in words what each concept means: by the inputs that excite
+//! it, and by the label that a language model gives it.
 //!
 //! ```text
 //! texts ──► text ──► model ──► collect ──► rows ──► concepts ──► interpret ──► words
@@ -14,7 +14,7 @@
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `interpret > concepts > rows > text`: concepts are found
 //! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `net, kernels, linalg, parallel,
-//! files, gguf, safetensors_file, retry, threads, workspace, memory, error, control`.
+//! files, gguf, safetensors_file, retry, threads, workspace, memory, error, control, log`.
 
 pub mod chat;
 pub mod collect;
@@ -25,6 +25,7 @@ pub mod error;
 pub mod hub;
 pub mod interpret;
 pub mod linalg;
+pub mod log;
 pub mod model;
 pub mod rows;
 pub mod text;
@@ -58,6 +59,7 @@ pub use interpret::{
     ConceptInputs, DetectionScore, Input, Interpretation, Label, LabelError, Labelling, LlmLabels, Pole, Sampling,
     Scoring, TopInputs,
 };
+pub use log::{LogLevel, LogMessage};
 pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
 pub use rows::{Activations, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, WordRule};

@@ -1,10 +1,12 @@
 //! Failures that may pass, and the pauses before another try.
 
+use std::ffi::CStr;
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
+use crate::log::LogLevel;
 
 /// How often a pause looks whether the caller cancelled.
 const PAUSE_STEP: Duration = Duration::from_millis(50);
@@ -60,6 +62,7 @@ impl From<Error> for Failure {
 /// Counts the repetitions of one request, and doubles the pause before each, up to the longest one.
 #[derive(Debug)]
 pub(crate) struct Patience {
+    target: &'static CStr,
     left: u32,
     changes_left: u32,
     pause: Duration,
@@ -68,9 +71,9 @@ pub(crate) struct Patience {
 
 impl Patience {
     /// So many repetitions; the pauses begin with `first` and are never longer than `longest`, also when the other side
-    /// asks for more.
-    pub(crate) fn new(repetitions: u32, first: Duration, longest: Duration) -> Self {
-        Self { left: repetitions, changes_left: MOST_CHANGES, pause: first, longest }
+    /// asks for more. Each is told to the log of the call, as a message of `target`.
+    pub(crate) fn new(target: &'static CStr, repetitions: u32, first: Duration, longest: Duration) -> Self {
+        Self { target, left: repetitions, changes_left: MOST_CHANGES, pause: first, longest }
     }
 
     /// Waits before the next attempt.
@@ -79,7 +82,15 @@ impl Patience {
     /// The failure itself when it is final or was repeated often enough, [`crate::ErrorCode::Cancelled`].
     pub(crate) fn wait(&mut self, failure: Failure, control: &Control) -> Result<()> {
         control.check()?;
+        let why = match &failure {
+            Failure::Transient { error, .. } => Some(error.to_string()),
+            _ => None,
+        };
         let pause = self.next_pause(failure)?;
+        if let Some(why) = why {
+            let seconds = pause.as_secs_f64();
+            control.log(LogLevel::Warning, self.target, || format!("trying again in {seconds:.1} s: {why}"));
+        }
         wait_until(Instant::now() + pause, control)
     }
 
@@ -144,7 +155,7 @@ mod tests {
 
     #[test]
     fn pauses_double_and_end_with_the_failure() {
-        let mut patience = Patience::new(2, Duration::from_millis(20), Duration::from_secs(9));
+        let mut patience = Patience::new(c"test", 2, Duration::from_millis(20), Duration::from_secs(9));
         let control = Control::new();
         for least in [15, 30] {
             let start = Instant::now();
@@ -161,7 +172,7 @@ mod tests {
     fn any_number_of_repetitions_has_pauses_up_to_the_longest() {
         let longest = Duration::from_mins(2);
         for first in [Duration::from_millis(500), Duration::MAX] {
-            let mut patience = Patience::new(u32::MAX, first, longest);
+            let mut patience = Patience::new(c"test", u32::MAX, first, longest);
             let mut last = Duration::ZERO;
             for _ in 0..1000 {
                 let pause = patience.next_pause(transient(None)).unwrap();
@@ -175,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_question_is_not_changed_for_ever() {
-        let mut patience = Patience::new(2, Duration::from_millis(1), Duration::from_secs(1));
+        let mut patience = Patience::new(c"test", 2, Duration::from_millis(1), Duration::from_secs(1));
         let changes = (0..10_000).take_while(|_| patience.next_pause(Failure::changed()).is_ok()).count();
         assert_eq!(changes, MOST_CHANGES as usize);
         assert_eq!(patience.next_pause(Failure::changed()).unwrap_err().code(), ErrorCode::UnusableAnswer);
@@ -187,7 +198,7 @@ mod tests {
         let longest = Duration::from_millis(120);
         for (asked, waited) in [(60, 60), (5000, 120)] {
             let start = Instant::now();
-            let mut patience = Patience::new(1, Duration::from_millis(1), longest);
+            let mut patience = Patience::new(c"test", 1, Duration::from_millis(1), longest);
             assert!(patience.wait(transient(Some(Duration::from_millis(asked))), &Control::new()).is_ok());
             let elapsed = start.elapsed().as_millis();
             assert!((waited..waited + 1000).contains(&elapsed), "{elapsed}");
@@ -203,7 +214,7 @@ mod tests {
             canceller.cancel();
         });
         let start = Instant::now();
-        let mut patience = Patience::new(1, Duration::from_mins(1), Duration::from_mins(1));
+        let mut patience = Patience::new(c"test", 1, Duration::from_mins(1), Duration::from_mins(1));
         let error = patience.wait(transient(None), &control).err();
         assert_eq!(error.map(|error| error.code()), Some(ErrorCode::Cancelled));
         assert!(start.elapsed() < Duration::from_secs(5));

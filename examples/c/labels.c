@@ -48,29 +48,31 @@ int main(int argc, char **argv)
     eidos_split_model *model = NULL;
     eidos_activations *activations = NULL;
     eidos_explainer *explainer = NULL;
+    eidos_chat *chat = NULL;
     eidos_interpretation *meaning = NULL;
     eidos_error *error = NULL;
     eidos_ica_options ica;
-    eidos_chat_options chat;
+    eidos_chat_options chat_options;
     eidos_llm_labels_options labels;
     eidos_label_usage usage;
 
     eidos_ica_options_init(&ica, sizeof ica);
     ica.concept_count = argc > 5 ? (uint32_t)strtoul(argv[5], NULL, 10) : 20;
-    eidos_chat_options_init(&chat, sizeof chat);
-    chat.model = chat_model;
+    eidos_chat_options_init(&chat_options, sizeof chat_options);
+    chat_options.model = chat_model;
     eidos_llm_labels_options_init(&labels, sizeof labels);
     labels.score_passages = 20;
     labels.dry_run = strcmp(chat_model, "-") == 0;
     if (!labels.dry_run)
-        chat.cache_folder = "labels-cache";
+        chat_options.cache_folder = "labels-cache";
 
     failed = eidos_texts_read(path, NULL, NULL, &texts, &error) || eidos_texts_array(texts, &strings, &error) ||
              eidos_split_model_load(id, &split, 1, NULL, NULL, &model, &error) ||
              eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, NULL, &activations, 1, &error) ||
              eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
-             eidos_llm_labels_interpret(explainer, activations, &chat, &labels, NULL, &meaning, &error) ||
-             eidos_interpretation_label_usage(meaning, &usage, &error);
+             eidos_chat_new(&chat_options, &chat, &error) ||
+             eidos_llm_labels_interpret(explainer, activations, chat, &labels, NULL, &meaning, &error) ||
+             eidos_interpretation_label_usage(meaning, &usage, sizeof usage, &error);
     if (failed) {
         fprintf(stderr, "error: %s\nhint:  %s\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
         eidos_error_free(error);
@@ -84,6 +86,7 @@ int main(int argc, char **argv)
     }
 
     eidos_interpretation_free(meaning);
+    eidos_chat_free(chat);
     eidos_explainer_free(explainer);
     eidos_activations_free(activations);
     eidos_split_model_free(model);

@@ -44,14 +44,14 @@ try {
     const auto explainer = eidos::fit_ica(activations, {.concept_count = concept_count});
 
     if (chat_model == "-") {
-        const auto plan = eidos::interpret_llm_labels(explainer, activations, {.model = chat_model},
-                                                      {.score_passages = 20, .dry_run = true});
+        const eidos::Chat nobody({.model = chat_model});
+        const auto plan = eidos::interpret_llm_labels(explainer, activations, nobody, {.score_passages = 20, .dry_run = true});
         std::cout << plan.at(0).positive_label.value().prompt.value_or("")
                   << "About " << plan.label_usage() << '\n';
         return 0;
     }
-    const auto meaning = eidos::interpret_llm_labels(
-        explainer, activations, {.model = chat_model, .cache_folder = "labels-cache"}, {.score_passages = 20});
+    const eidos::Chat chat({.model = chat_model, .cache_folder = "labels-cache"});
+    const auto meaning = eidos::interpret_llm_labels(explainer, activations, chat, {.score_passages = 20});
     for (const auto &found : meaning.concepts())
         print(found.concept_index, found.positive_label.value());
     std::cout << meaning.label_usage() << '\n';

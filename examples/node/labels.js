@@ -3,7 +3,7 @@
 // CHAT_MODEL is a model behind an OpenAI-compatible server: OPENAI_BASE_URL says where (by default OpenAI itself) and
 // OPENAI_API_KEY who pays. Answers are kept in the folder labels-cache. Without CHAT_MODEL, or with -, nothing is asked: the
 // first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line or JSON lines.
-import { Explainer, readTexts, SplitModel } from '@eidos/eidos';
+import { Chat, Explainer, readTexts, SplitModel } from '@eidos/eidos';
 
 const [chatModel = '-', id = 'eidos:demo', split = 'model.layers.2.mlp', file = 'assets/demo-texts.txt', count = '20'] =
   process.argv.slice(2);
@@ -18,7 +18,7 @@ if (chatModel === '-') {
   process.stdout.write(plan.concepts[0]?.positiveLabel?.prompt ?? '');
   console.log(`About ${cost(plan)}`);
 } else {
-  const chat = { model: chatModel, cacheFolder: 'labels-cache' };
+  const chat = await Chat.open({ model: chatModel, cacheFolder: 'labels-cache' });
   const meaning = await explainer.llmLabels(activations, chat, { scorePassages: 20 });
   for (const { concept, positiveLabel } of meaning) {
     const { text = '-', score, error } = positiveLabel ?? {};

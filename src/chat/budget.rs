@@ -15,13 +15,14 @@ const WAIT_STEP: Duration = Duration::from_millis(50);
 /// What may be spent; `None` is no limit.
 ///
 /// A request is sent only when it cannot exceed the limit, however its text is cut into tokens: until its answer says
-/// what it cost, it counts with one token a byte and the longest answer. A server that does not say it is counted so too.
+/// what it cost, it counts with one token a byte and the longest answer. A server that does not say it is counted so
+/// too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Budget {
     /// The most requests; a repetition counts.
     pub requests: Option<u64>,
-    /// The most tokens, of questions and answers together. What a server charges for an answer that never arrived is not
-    /// known here, and not counted.
+    /// The most tokens, of questions and answers together. What a server charges for an answer that never arrived is
+    /// not known here, and not counted.
     pub tokens: Option<u64>,
 }
 
@@ -41,15 +42,29 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// What was spent since an earlier moment.
-    pub(crate) fn since(self, earlier: Self) -> Self {
-        Self {
-            requests: self.requests - earlier.requests,
-            cached: self.cached - earlier.cached,
-            prompt_tokens: self.prompt_tokens - earlier.prompt_tokens,
-            completion_tokens: self.completion_tokens - earlier.completion_tokens,
-            unreported: self.unreported - earlier.unreported,
-        }
+    /// Counts what an answer cost; `None` when the server did not say it.
+    fn count(&mut self, cost: Option<Tokens>) {
+        let Some(Tokens { prompt, completion }) = cost else {
+            self.unreported += 1;
+            return;
+        };
+        self.prompt_tokens = self.prompt_tokens.saturating_add(prompt);
+        self.completion_tokens = self.completion_tokens.saturating_add(completion);
+    }
+}
+
+/// What one of the users of a chat has spent: others may ask it at the same time.
+#[derive(Debug, Default)]
+pub(super) struct Tally(Mutex<Usage>);
+
+impl Tally {
+    pub(super) fn usage(&self) -> Usage {
+        *self.lock()
+    }
+
+    /// Nothing that can panic runs while the numbers are locked.
+    fn lock(&self) -> MutexGuard<'_, Usage> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -74,6 +89,7 @@ struct State {
 #[derive(Debug)]
 pub(super) struct Reservation<'a> {
     meter: &'a Meter,
+    tally: &'a Tally,
     tokens: u64,
 }
 
@@ -86,15 +102,31 @@ impl Meter {
         self.lock().usage
     }
 
-    pub(super) fn count_cached(&self, answers: u64) {
+    /// What is left of the budget. What requests on their way hold back is not left.
+    pub(super) fn left(&self) -> Budget {
+        let state = self.lock();
+        let spent = state.spent.saturating_add(state.reserved);
+        Budget {
+            requests: self.budget.requests.map(|most| most.saturating_sub(state.usage.requests)),
+            tokens: self.budget.tokens.map(|most| most.saturating_sub(spent)),
+        }
+    }
+
+    pub(super) fn count_cached(&self, answers: u64, tally: &Tally) {
         self.lock().usage.cached += answers;
+        tally.lock().cached += answers;
     }
 
     /// Counts a request that is about to be sent. Where requests on their way hold back too much, it waits for them.
     ///
     /// # Errors
     /// [`ErrorCode::BudgetExhausted`] naming the limit, [`ErrorCode::Cancelled`].
-    pub(super) fn reserve(&self, request: &ChatRequest, control: &Control) -> Result<Reservation<'_>> {
+    pub(super) fn reserve<'a>(
+        &'a self,
+        request: &ChatRequest,
+        tally: &'a Tally,
+        control: &Control,
+    ) -> Result<Reservation<'a>> {
         let tokens = request.most_prompt_tokens() + u64::from(request.max_tokens);
         let mut state = self.lock();
         loop {
@@ -106,7 +138,8 @@ impl Meter {
             if self.budget.tokens.is_none_or(|most| needed <= most) {
                 state.usage.requests += 1;
                 state.reserved += tokens;
-                return Ok(Reservation { meter: self, tokens });
+                tally.lock().requests += 1;
+                return Ok(Reservation { meter: self, tally, tokens });
             }
             if state.reserved == 0 {
                 return Err(exhausted(state.spent, "tokens", tokens, self.budget.tokens));
@@ -127,15 +160,11 @@ impl Meter {
 impl Reservation<'_> {
     /// The request was answered at this cost; `None` when the server did not say it.
     pub(super) fn settle(self, cost: Option<Tokens>) {
+        let spent = cost.map_or(self.tokens, |cost| cost.prompt.saturating_add(cost.completion));
         let mut state = self.meter.lock();
-        let Some(Tokens { prompt, completion }) = cost else {
-            state.usage.unreported += 1;
-            state.spent = state.spent.saturating_add(self.tokens);
-            return;
-        };
-        state.usage.prompt_tokens = state.usage.prompt_tokens.saturating_add(prompt);
-        state.usage.completion_tokens = state.usage.completion_tokens.saturating_add(completion);
-        state.spent = state.spent.saturating_add(prompt).saturating_add(completion);
+        state.usage.count(cost);
+        state.spent = state.spent.saturating_add(spent);
+        self.tally.lock().count(cost);
     }
 }
 

@@ -4,12 +4,13 @@ use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::budget::{Meter, Usage};
+use super::budget::{Budget, Meter, Tally, Usage};
 use super::cache::AnswerCache;
 use super::message::{AnswerSchema, ChatAnswer, ChatRequest, Ending};
 use super::options::ChatOptions;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
+use crate::log::LogLevel;
 use crate::retry::{Failure, Patience, wait_until};
 
 /// The pause before the first repetition; it doubles each time.
@@ -35,7 +36,7 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 /// assert_eq!(chat.ask(&request, |text| Ok(text.len()), &Control::new())?, 6);
 /// # Ok::<(), eidos::Error>(())
 /// ```
-pub trait ChatModel: Sync {
+pub trait ChatModel: Send + Sync {
     /// Answers a question once, without patience: who asks repeats it, counts it and keeps the answer.
     ///
     /// # Errors
@@ -48,13 +49,15 @@ pub trait ChatModel: Sync {
         "own"
     }
 
-    /// How many questions it takes at the same time. With 1, every question is asked on the thread that asks for labels.
+    /// How many questions it takes at the same time. With 1, every question is asked on the thread that asks for
+    /// labels.
     fn parallel(&self) -> usize {
         1
     }
 }
 
-/// A language model with its cache, budget and patience. Any number of threads may ask at once.
+/// A language model with its cache, budget and patience, which last as long as it does. Any number of threads may ask
+/// at once.
 pub struct Chat<'m> {
     model: Box<dyn ChatModel + 'm>,
     options: ChatOptions,
@@ -62,8 +65,24 @@ pub struct Chat<'m> {
     meter: Meter,
     /// Until when the server does not want to be asked, by anybody.
     resume_at: Mutex<Option<Instant>>,
+    /// The account of those who ask on their own.
+    account: Account,
+}
+
+/// What one user of a chat has spent, and what ended its questions. The next one, who may have another key or more room
+/// on the disk, begins anew.
+#[derive(Debug, Default)]
+pub(crate) struct Account {
+    tally: Tally,
     /// What makes every further request pointless: a refused key, a model that does not exist, a cache on a full disk.
     broken: OnceLock<Error>,
+}
+
+impl Account {
+    /// What was spent.
+    pub(crate) fn usage(&self) -> Usage {
+        self.tally.usage()
+    }
 }
 
 impl fmt::Debug for Chat<'_> {
@@ -76,8 +95,8 @@ impl Chat<'static> {
     /// A model behind an OpenAI-compatible server. Nothing is sent yet.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] for options that cannot be right, [`ErrorCode::Io`] when the cache folder cannot be
-    /// made.
+    /// [`ErrorCode::InvalidArgument`] for options that cannot be right, [`ErrorCode::Io`] when the cache folder cannot
+    /// be made.
     #[cfg(feature = "chat")]
     pub fn open(options: ChatOptions) -> Result<Self> {
         Self::with_model(super::http::HttpModel::new(&options)?, options)
@@ -111,8 +130,8 @@ impl<'m> Chat<'m> {
         }
         let cache = options.cache_folder.as_deref().map(AnswerCache::open).transpose()?;
         let meter = Meter::new(options.budget);
-        let (resume_at, broken) = (Mutex::default(), OnceLock::new());
-        Ok(Self { model: Box::new(model), options, cache, meter, resume_at, broken })
+        let (resume_at, account) = (Mutex::default(), Account::default());
+        Ok(Self { model: Box::new(model), options, cache, meter, resume_at, account })
     }
 
     /// A question to this model.
@@ -130,6 +149,11 @@ impl<'m> Chat<'m> {
     /// What was spent since the chat was opened.
     pub fn usage(&self) -> Usage {
         self.meter.usage()
+    }
+
+    /// What may still be spent; `None` is no limit. What the requests on their way may need at most is not left.
+    pub fn budget_left(&self) -> Budget {
+        self.meter.left()
     }
 
     /// The name of the model.
@@ -152,16 +176,32 @@ impl<'m> Chat<'m> {
     /// * [`ErrorCode::Network`]: the server cannot be reached or fails, after the retries of the options.
     /// * [`ErrorCode::Io`]: an earlier answer could not be kept. [`ErrorCode::Cancelled`].
     pub fn ask<T>(&self, request: &ChatRequest, read: impl Fn(&str) -> Result<T>, control: &Control) -> Result<T> {
+        self.ask_on(&self.account, request, read, control)
+    }
+
+    /// [`Chat::ask`] on an account of its own.
+    ///
+    /// # Errors
+    /// As [`Chat::ask`].
+    pub(crate) fn ask_on<T>(
+        &self,
+        account: &Account,
+        request: &ChatRequest,
+        read: impl Fn(&str) -> Result<T>,
+        control: &Control,
+    ) -> Result<T> {
         if let Some(value) = self.recall(request, &read) {
-            self.count_recalled(1);
+            self.count_recalled(1, account);
             return Ok(value);
         }
-        let text = self.answer(request, control)?;
+        let text = self.answer(account, request, control)?;
         let value = read(&text)?;
         let kept = self.cache.as_ref().map_or(Ok(()), |cache| cache.keep(self.model.address(), request, &text));
         if let Err(error) = kept {
             // This answer is good; those that follow would be paid for and lost.
-            self.broken.set(error.within("answers cannot be kept")).ok();
+            let error = error.within("answers cannot be kept");
+            control.log(LogLevel::Warning, c"chat", || error.to_string());
+            account.broken.set(error).ok();
         }
         Ok(value)
     }
@@ -172,18 +212,18 @@ impl<'m> Chat<'m> {
     }
 
     /// Counts answers that came from [`Chat::recall`].
-    pub(crate) fn count_recalled(&self, answers: u64) {
-        self.meter.count_cached(answers);
+    pub(crate) fn count_recalled(&self, answers: u64, account: &Account) {
+        self.meter.count_cached(answers, &account.tally);
     }
 
-    fn answer(&self, request: &ChatRequest, control: &Control) -> Result<String> {
-        let mut patience = Patience::new(self.options.retries, FIRST_PAUSE, LONGEST_PAUSE);
+    fn answer(&self, account: &Account, request: &ChatRequest, control: &Control) -> Result<String> {
+        let mut patience = Patience::new(c"chat", self.options.retries, FIRST_PAUSE, LONGEST_PAUSE);
         loop {
-            if let Some(error) = self.broken.get() {
+            if let Some(error) = account.broken.get() {
                 return Err(error.clone());
             }
             self.wait_for_server(control)?;
-            let reservation = self.meter.reserve(request, control)?;
+            let reservation = self.meter.reserve(request, &account.tally, control)?;
             let failure = match self.model.answer(request, control) {
                 Ok(answer) => {
                     reservation.settle(answer.tokens);
@@ -192,12 +232,12 @@ impl<'m> Chat<'m> {
                 Err(failure) => failure,
             };
             drop(reservation);
-            patience.wait(self.noted(failure), control)?;
+            patience.wait(self.noted(failure, account), control)?;
         }
     }
 
     /// What a failure means for the others that ask.
-    fn noted(&self, failure: Failure) -> Failure {
+    fn noted(&self, failure: Failure, account: &Account) -> Failure {
         match failure {
             Failure::Transient { error, pause: Some(pause) } if pause > LONGEST_PAUSE => {
                 Failure::Final(error.detail("retry_after_seconds", pause.as_secs()))
@@ -212,7 +252,7 @@ impl<'m> Chat<'m> {
                 let concerns_all =
                     matches!(error.code(), ErrorCode::AccessDenied | ErrorCode::NotFound | ErrorCode::BudgetExhausted);
                 if concerns_all {
-                    self.broken.set(error.clone()).ok();
+                    account.broken.set(error.clone()).ok();
                 }
                 Failure::Final(error)
             }

@@ -28,10 +28,32 @@ pub(super) struct HttpModel {
     settings: Settings,
     timeout: Duration,
     parallel: usize,
-    /// The agent whose connections are kept from one request to the next; `None` before the first request, and after
-    /// somebody cancelled and broke them.
-    agent: Mutex<Option<Agent>>,
+    connections: Mutex<Connections>,
     dialect: Mutex<Dialect>,
+}
+
+/// Connections that are kept from one request to the next, whoever makes it.
+#[derive(Debug, Default)]
+struct Connections {
+    /// `None` before the first request, and after somebody cancelled and broke them.
+    agent: Option<Agent>,
+    /// How often they were broken.
+    broken: u64,
+    /// The process that made them: after a fork they are the parent's.
+    process: u32,
+}
+
+impl Connections {
+    /// The agent, and how often its predecessors were broken.
+    fn agent(&mut self, timeout: Duration) -> (Agent, u64) {
+        let process = std::process::id();
+        if self.process != process {
+            // Dropping the agent closes the child's copies of the connections, not those of the parent.
+            *self = Self { process, ..Self::default() };
+        }
+        let limits = |config: ureq::config::ConfigBuilder<_>| config.timeout_per_call(Some(timeout));
+        (self.agent.get_or_insert_with(|| agent(limits)).clone(), self.broken)
+    }
 }
 
 /// An answer of the server, of whatever status.
@@ -49,24 +71,34 @@ impl HttpModel {
     pub(super) fn new(options: &ChatOptions) -> Result<Self> {
         let settings = Settings::from_environment(options)?;
         let (timeout, parallel) = (options.timeout.min(LONGEST_TIMEOUT), options.parallel);
-        Ok(Self { settings, timeout, parallel, agent: Mutex::default(), dialect: Mutex::new(Dialect::full()) })
-    }
-
-    fn agent(&self) -> Agent {
-        let limits = |config: ureq::config::ConfigBuilder<_>| config.timeout_per_call(Some(self.timeout));
-        lock(&self.agent).get_or_insert_with(|| agent(limits)).clone()
+        let dialect = Mutex::new(Dialect::full());
+        Ok(Self { settings, timeout, parallel, connections: Mutex::default(), dialect })
     }
 
     /// Breaks the connections. An agent does not come back from that, so the next request makes another one.
     fn shut_down(&self) {
-        let agent = lock(&self.agent).take();
+        let agent = {
+            let mut connections = lock(&self.connections);
+            connections.broken += 1;
+            connections.agent.take()
+        };
         if let Some(agent) = agent {
             agent.shutdown();
         }
     }
 
+    /// Sends a question. Where somebody else's cancelling broke the connection, the question is sent again, which is no
+    /// repetition that the caller's options limit.
     fn send(&self, body: &str) -> Result<Response, Failure> {
-        let mut request = self.agent().post(&self.settings.address).header("content-type", "application/json");
+        let (agent, broken) = lock(&self.connections).agent(self.timeout);
+        self.send_with(&agent, body).map_err(|failure| {
+            let is_mine = lock(&self.connections).broken == broken;
+            if is_mine { failure } else { Failure::changed() }
+        })
+    }
+
+    fn send_with(&self, agent: &Agent, body: &str) -> Result<Response, Failure> {
+        let mut request = agent.post(&self.settings.address).header("content-type", "application/json");
         if self.settings.origin.is_this_machine() {
             request = send_directly(request);
         }

@@ -5,9 +5,10 @@
 //!               │ an answer that was paid for is found here, before any limit
 //! ```
 //!
-//! A [`Chat`] is one conversation partner with its cache, budget and patience; [`ChatModel`] is what it asks. The model
-//! over HTTP speaks the part of OpenAI's `/chat/completions` that all servers share (OpenAI, Azure, Mistral, vLLM,
-//! llama.cpp, Ollama, `transformers serve`), and adapts to a server that does not know a field.
+//! A [`Chat`] is one conversation partner with its cache, budget, connections and patience, which last from one call to
+//! the next; [`ChatModel`] is what it asks. The model over HTTP speaks the part of OpenAI's `/chat/completions` that
+//! all servers share (OpenAI, Azure, Mistral, vLLM, llama.cpp, Ollama, `transformers serve`), and adapts to a server
+//! that does not know a field.
 
 mod budget;
 mod cache;
@@ -25,6 +26,7 @@ mod settings;
 mod wire;
 
 pub use budget::{Budget, Usage};
+pub(crate) use client::Account;
 pub use client::{Chat, ChatModel};
 pub use message::{AnswerSchema, ChatAnswer, ChatRequest, Ending, Tokens};
 pub use options::ChatOptions;

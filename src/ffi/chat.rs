@@ -1,85 +1,32 @@
-//! Language models that label concepts: over HTTP, or the caller's own.
+//! Language models that label concepts.
 
-use std::ffi::{c_char, c_void};
+use std::ffi::c_char;
 use std::path::PathBuf;
 use std::ptr;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::call::{call, get, run};
+use super::call::{call, run};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::options::{self, options};
+use super::output::{fill, output};
 use super::status::eidos_status;
-use super::strings::{array, optional_text, text};
-use crate::chat::{Budget, Chat, ChatAnswer, ChatModel, ChatOptions, ChatRequest, Failure, Tokens};
-use crate::control::Control;
-use crate::error::{Error, ErrorCode, Result, shown_up_to};
-use crate::text::StringTable;
+use super::strings::{check_out, optional_text, share_handle, write_handle};
+use crate::chat::{Budget, Chat, ChatOptions};
+use crate::error::{Error, Result};
 
-/// Receives the answer of a caller's own model. It lives as long as the call of the callback.
+/// A chat is a language model that is asked for labels: one behind a server, or the caller's own. The handle holds the
+/// budget and what was spent of it, the connections, the cache of answers and what was learned about the server, from
+/// one call to the next. Any number of threads may ask with it at the same time; they share the budget. Made by
+/// `eidos_chat_new` or `eidos_chat_from_callback`, freed with `eidos_chat_free`.
 #[allow(non_camel_case_types)]
-pub struct eidos_chat_reply {
+pub struct eidos_chat {
     _opaque: [u8; 0],
 }
 
-/// What a callback has said so far.
-#[derive(Debug, Default)]
-pub struct ReplyValue(Mutex<Reply>);
+handle!(eidos_chat, Chat<'static>, 12);
 
-#[derive(Debug, Default)]
-struct Reply {
-    text: Option<String>,
-    tokens: Option<Tokens>,
-    error: Option<String>,
-}
-
-impl ReplyValue {
-    fn lock(&self) -> MutexGuard<'_, Reply> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-handle!(eidos_chat_reply, ReplyValue, 8);
-
-/// A question to a language model. The struct and its strings are valid during the call of the callback only; the strings
-/// are UTF-8 and end in a NUL.
-#[derive(Debug, Clone, Copy)]
-#[allow(non_camel_case_types)]
-#[repr(C)]
-pub struct eidos_chat_request {
-    /// The size of this struct. It may grow at its end.
-    pub struct_size: u32,
-    /// How many tokens the answer should have at most.
-    pub max_tokens: u32,
-    /// What the model is to do: its system prompt.
-    pub system_prompt: *const c_char,
-    /// The length of `system_prompt` in bytes, without the NUL.
-    pub system_prompt_len: usize,
-    /// What it is to do it with: the message of the user.
-    pub user_prompt: *const c_char,
-    /// The length of `user_prompt` in bytes, without the NUL.
-    pub user_prompt_len: usize,
-    /// The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too.
-    pub json_schema: *const c_char,
-    /// The length of `json_schema` in bytes, without the NUL.
-    pub json_schema_len: usize,
-}
-
-/// A caller's own language model: it answers `request` by calling `eidos_chat_reply_set_text` on `reply`, and returns
-/// `EIDOS_OK`. Any other status makes the concept fail with the message of `eidos_chat_reply_set_error`;
-/// `EIDOS_ACCESS_DENIED`, `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop asking for further concepts. It runs on the
-/// thread that asks for labels, one question after the other, and must not unwind.
-#[allow(non_camel_case_types)]
-pub type eidos_chat_callback = Option<
-    unsafe extern "C" fn(
-        request: *const eidos_chat_request,
-        reply: *mut eidos_chat_reply,
-        user_data: *mut c_void,
-    ) -> eidos_status,
->;
-
-/// Which language model is asked, and how. Fill it with `eidos_chat_options_init` first.
+/// These options say which language model is asked, and how. Fill the struct with `eidos_chat_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -98,16 +45,16 @@ pub struct eidos_chat_options {
     /// # ABI
     /// none NULL
     pub api_key: *const c_char,
-    /// A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where it
-    /// stopped. It is made if it is not there. NULL: no cache.
+    /// A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on
+    /// where it stopped. It is made if it is not there. NULL: no cache.
     pub cache_folder: *const c_char,
     /// How long one request may take, with its answer. By default 120.
     pub timeout_seconds: u32,
     /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
     /// By default 4.
     pub retries: u32,
-    /// How many requests may be on their way at the same time. By default 4; a caller's own model is asked one
-    /// question at a time.
+    /// How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+    /// model one question at a time.
     pub parallel_requests: u32,
     /// Always 0.
     pub reserved: u32,
@@ -116,19 +63,11 @@ pub struct eidos_chat_options {
     /// # ABI
     /// none -1
     pub temperature: f64,
-    /// The most requests that may be sent, repetitions counted. By default there is no limit.
+    /// The most requests that may be sent with the handle, repetitions counted. By default there is no limit.
     pub request_budget: u64,
-    /// The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent. By
-    /// default there is no limit.
+    /// The most tokens that may be spent with the handle, of questions and answers together. A request that could
+    /// exceed it is not sent. By default there is no limit.
     pub token_budget: u64,
-    /// The caller's own model, which is asked instead of a server, one question at a time on the thread that makes the call;
-    /// NULL for a server.
-    ///
-    /// # ABI
-    /// function answer ChatModel
-    pub callback: eidos_chat_callback,
-    /// What the callback is called with.
-    pub user_data: *mut c_void,
 }
 
 options!(
@@ -147,15 +86,13 @@ options!(
         temperature: 0.0,
         request_budget: u64::MAX,
         token_budget: u64::MAX,
-        callback: None,
-        user_data: ptr::null_mut(),
     }
 );
 
 impl eidos_chat_options {
     /// # Safety
     /// The strings are NULL or NUL-terminated.
-    unsafe fn to_rust(self) -> Result<ChatOptions> {
+    pub(super) unsafe fn to_rust(self) -> Result<ChatOptions> {
         // SAFETY: promised by the caller.
         let string = |string: *const c_char, name: &str| unsafe { optional_text(string, name) };
         let owned = |pointer: *const c_char, name: &str| Ok::<_, Error>(string(pointer, name)?.map(str::to_owned));
@@ -173,22 +110,9 @@ impl eidos_chat_options {
             budget: Budget { requests: limit(self.request_budget), tokens: limit(self.token_budget) },
         })
     }
-
-    /// The language model that the options describe.
-    ///
-    /// # Safety
-    /// The strings are NULL or NUL-terminated; the callback may be called with `user_data` on this thread.
-    pub(super) unsafe fn open(self) -> Result<Chat<'static>> {
-        // SAFETY: promised by the caller.
-        let options = unsafe { self.to_rust() }?;
-        match self.callback {
-            Some(function) => Chat::with_model(Callback { function, user_data: self.user_data }, options),
-            None => Chat::open(options),
-        }
-    }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_chat_options)`.
+/// Fills the options of a language model with the defaults. `size` is `sizeof(eidos_chat_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
@@ -198,118 +122,114 @@ pub unsafe extern "C" fn eidos_chat_options_init(options: *mut eidos_chat_option
     unsafe { call(ptr::null_mut(), || options::init(options, size)) }
 }
 
-/// The answer of a caller's own model, `length` bytes of UTF-8, which are copied.
+/// Makes a language model behind an OpenAI-compatible server. Nothing is sent yet, and `options` are copied: `model`
+/// must be set. `EIDOS_INVALID_ARGUMENT` for options that cannot be right, `EIDOS_IO` when the cache folder cannot be
+/// made, `EIDOS_UNSUPPORTED` from a library that was built without a client.
 ///
 /// # Safety
-/// `reply` is the one of the callback that is running; `answer` has `length` bytes.
+/// `options` was filled by its init function; its strings are NULL or NUL-terminated; `out` can be written; `err` is
+/// NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_chat_reply_set_text(
-    reply: *mut eidos_chat_reply,
-    answer: *const c_char,
-    length: usize,
+pub unsafe extern "C" fn eidos_chat_new(
+    options: *const eidos_chat_options,
+    out: *mut *mut eidos_chat,
     err: *mut *mut eidos_error,
 ) -> eidos_status {
     // SAFETY: promised by the caller.
     unsafe {
         call(err, || {
-            let reply = eidos_chat_reply::borrow(reply)?;
-            let bytes = array(answer.cast::<u8>(), length, "answer")?;
-            let answer = std::str::from_utf8(bytes)
-                .map_err(|_| Error::argument("`answer` is not valid UTF-8").hint("convert it to UTF-8"))?;
-            reply.lock().text = Some(answer.to_owned());
+            check_out(out, "out")?;
+            write_handle(out, Chat::open(options::read(options)?.to_rust()?)?);
             Ok(())
         })
     }
 }
 
-/// What the answer of a caller's own model cost, for the usage and the token budget. An answer without it counts with the
-/// most that it can have cost.
-///
-/// # Safety
-/// `reply` is the one of the callback that is running.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_chat_reply_set_usage(
-    reply: *mut eidos_chat_reply,
-    prompt_tokens: u64,
-    completion_tokens: u64,
-) {
-    get((), || {
-        // SAFETY: promised by the caller.
-        let reply = unsafe { eidos_chat_reply::borrow(reply) }?;
-        reply.lock().tokens = Some(Tokens { prompt: prompt_tokens, completion: completion_tokens });
-        Ok(())
-    });
+/// This struct says what was spent with a language model since its handle was made, by all calls together.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_chat_spending {
+    /// The size of this struct, as far as the library filled it.
+    pub struct_size: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// Requests that were sent; a repetition counts.
+    pub requests: u64,
+    /// Questions that the cache answered.
+    pub cached: u64,
+    /// Tokens of the questions, as the server counted them.
+    pub prompt_tokens: u64,
+    /// Tokens of the answers, as the server counted them.
+    pub completion_tokens: u64,
+    /// Answers whose server did not say what they cost.
+    pub unreported: u64,
+    /// How many requests may still be sent; `UINT64_MAX` where there is no limit.
+    pub requests_left: u64,
+    /// How many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
+    /// need at most is not left.
+    pub tokens_left: u64,
 }
 
-/// Why a caller's own model has no answer. The callback then returns a status other than `EIDOS_OK`.
+output!(eidos_chat_spending);
+
+/// Writes what was spent with a language model and what is left of its budget. `size` is `sizeof(eidos_chat_spending)`.
+/// It does not wait for calls that are asking; `err` may be NULL.
 ///
 /// # Safety
-/// `reply` is the one of the callback that is running; `message` is NUL-terminated.
+/// `chat` is a live handle; `out` can be written for `size` bytes; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_chat_reply_set_error(
-    reply: *mut eidos_chat_reply,
-    message: *const c_char,
+pub unsafe extern "C" fn eidos_chat_spent(
+    chat: *const eidos_chat,
+    out: *mut eidos_chat_spending,
+    size: usize,
     err: *mut *mut eidos_error,
 ) -> eidos_status {
     // SAFETY: promised by the caller.
     unsafe {
         call(err, || {
-            let reply = eidos_chat_reply::borrow(reply)?;
-            reply.lock().error = Some(text(message, "message")?.to_owned());
-            Ok(())
+            let chat = eidos_chat::borrow(chat)?;
+            let (usage, left) = (chat.usage(), chat.budget_left());
+            let result = eidos_chat_spending {
+                struct_size: 0,
+                reserved: 0,
+                requests: usage.requests,
+                cached: usage.cached,
+                prompt_tokens: usage.prompt_tokens,
+                completion_tokens: usage.completion_tokens,
+                unreported: usage.unreported,
+                requests_left: left.requests.unwrap_or(u64::MAX),
+                tokens_left: left.tokens.unwrap_or(u64::MAX),
+            };
+            fill(out, size, result)
         })
     }
 }
 
-/// A caller's function as a language model.
-struct Callback {
-    function: unsafe extern "C" fn(*const eidos_chat_request, *mut eidos_chat_reply, *mut c_void) -> eidos_status,
-    user_data: *mut c_void,
+/// Makes one more handle of the same language model, for another owner, who frees it: budget, connections and cache are
+/// shared.
+///
+/// # Safety
+/// `chat` is a live handle; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_chat_retain(
+    chat: *const eidos_chat,
+    out: *mut *mut eidos_chat,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe { call(err, || share_handle(chat, out)) }
 }
 
-// SAFETY: the pointer is only handed back to the callback, which runs on the thread that asks for labels: a model that
-// takes one question at a time (the default of `ChatModel::parallel`) is never asked on another one.
-unsafe impl Sync for Callback {}
-
-impl ChatModel for Callback {
-    fn answer(&self, request: &ChatRequest, _: &Control) -> Result<ChatAnswer, Failure> {
-        let schema = request.schema.as_ref().map_or_else(|| "{}".to_owned(), |schema| schema.schema.to_string());
-        let strings: StringTable = [request.system.as_str(), &request.user, &schema].into_iter().collect();
-        let pointer = |index: usize| strings.get_with_nul(index).as_ptr().cast::<c_char>();
-        let length = |index: usize| strings.get(index).len();
-        let question = eidos_chat_request {
-            struct_size: size_of::<eidos_chat_request>() as u32,
-            max_tokens: request.max_tokens,
-            system_prompt: pointer(0),
-            system_prompt_len: length(0),
-            user_prompt: pointer(1),
-            user_prompt_len: length(1),
-            json_schema: pointer(2),
-            json_schema_len: length(2),
-        };
-        let reply = eidos_chat_reply::into_raw(ReplyValue::default());
-        // SAFETY: the caller promises that the callback may be called with its data; the rest lives during the call.
-        let status = unsafe { (self.function)(&raw const question, reply, self.user_data) };
-        // SAFETY: the handle was made above, and only this function frees it.
-        let said = unsafe { eidos_chat_reply::borrow(reply) }.map(|reply| std::mem::take(&mut *reply.lock()));
-        // SAFETY: as above; the callback has returned.
-        run(|| unsafe { eidos_chat_reply::free(reply) });
-        answer_of(status, said?)
-    }
-}
-
-fn answer_of(status: eidos_status, said: Reply) -> Result<ChatAnswer, Failure> {
-    if status == super::status::EIDOS_OK {
-        let text = said.text.ok_or_else(|| {
-            Error::new(ErrorCode::UnusableAnswer, "the callback returned without an answer")
-                .hint("call eidos_chat_reply_set_text, or return a status other than EIDOS_OK")
-        })?;
-        return Ok(ChatAnswer { tokens: said.tokens, ..ChatAnswer::of(text) });
-    }
-    let code = super::status::error_code(status).unwrap_or(ErrorCode::UnusableAnswer);
-    let message = said.error.map(|message| shown_up_to(300, &message));
-    let message = message.unwrap_or_else(|| format!("it returned the status {status}"));
-    Err(Error::new(code, format!("the model of the callback failed: {message}")).into())
+/// Frees a language model; NULL is fine. The last handle of it closes the connections and calls the `destroy` of
+/// `eidos_chat_from_callback`.
+///
+/// # Safety
+/// `chat` is NULL or a live handle that nobody uses any more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_chat_free(chat: *mut eidos_chat) {
+    // SAFETY: promised by the caller.
+    run(|| unsafe { eidos_chat::free(chat) });
 }
 
 #[cfg(test)]

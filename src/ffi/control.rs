@@ -1,17 +1,19 @@
-//! Progress and cancellation.
+//! Progress and cancellation of long calls.
 
 use std::ffi::{c_char, c_void};
 
 use super::call::{call, get, run};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
+use super::output::{fill, output};
 use super::status::eidos_status;
-use super::strings::{check_out, share_handle, write_handle, write_out};
+use super::strings::{check_out, share_handle, write_handle};
 use crate::control::{Control, Progress};
 use crate::error::Result;
 
-/// Watches and cancels a long call, from any thread. A call takes a `const eidos_control *`, which may be NULL; the same
-/// control may be used for several calls one after the other. Freed with `eidos_control_free`.
+/// A control watches and cancels a long call, from any thread, and takes its messages. A call takes a `const
+/// eidos_control *`, which may be NULL; the same control may be used for several calls one after the other. Made by
+/// `eidos_control_new`, freed with `eidos_control_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_control {
     _opaque: [u8; 0],
@@ -19,15 +21,15 @@ pub struct eidos_control {
 
 handle!(eidos_control, Control, 2);
 
-/// How far a long call has come.
+/// This struct says how far a long call has come at one moment.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_progress {
+    /// The size of this struct, as far as the library filled it.
+    pub struct_size: u32,
     /// What the call is busy with: one of `EIDOS_STAGE_*`.
     pub stage: u32,
-    /// Always 0.
-    pub reserved: u32,
     /// How much of the stage is done, in the unit of the stage.
     pub done: u64,
     /// How much there is in all, in the same unit; 0 when unknown.
@@ -39,37 +41,41 @@ pub struct eidos_progress {
 impl From<Progress> for eidos_progress {
     fn from(progress: Progress) -> Self {
         let Progress { stage, done, total, elapsed_seconds } = progress;
-        Self { stage: stage as u32, reserved: 0, done, total, elapsed_seconds }
+        Self { struct_size: size_of::<Self>() as u32, stage: stage as u32, done, total, elapsed_seconds }
     }
 }
 
+output!(eidos_progress);
+
 /// Nothing has started.
 pub const EIDOS_STAGE_IDLE: u32 = 0;
-/// Fetching files from a hub; counted in bytes.
+/// The call fetches files from a hub; counted in bytes.
 pub const EIDOS_STAGE_DOWNLOAD: u32 = 1;
-/// Reading weights; counted in tensors.
+/// The call reads weights; counted in tensors.
 pub const EIDOS_STAGE_LOAD: u32 = 2;
-/// Turning texts into tokens; counted in texts.
+/// The call turns texts into tokens; counted in texts.
 pub const EIDOS_STAGE_TOKENIZE: u32 = 3;
-/// Running the model; counted in tokens.
+/// The call runs the model; counted in tokens.
 pub const EIDOS_STAGE_FORWARD: u32 = 4;
-/// Reading rows to learn their mean and covariance; counted in rows.
+/// The call reads rows to learn their mean and covariance; counted in rows.
 pub const EIDOS_STAGE_COVARIANCE: u32 = 5;
-/// Iterating to fit the concepts; counted in iterations, of which the total is the most there can be.
+/// The call iterates to fit the concepts; counted in iterations, of which the total is the most there can be.
 pub const EIDOS_STAGE_FIT: u32 = 6;
-/// Encoding rows into concepts to rank inputs; counted in rows.
+/// The call encodes rows into concepts to rank inputs; counted in rows.
 pub const EIDOS_STAGE_INTERPRET: u32 = 7;
-/// Writing files; counted in bytes.
+/// The call writes files; counted in bytes.
 pub const EIDOS_STAGE_WRITE: u32 = 8;
-/// Asking a language model what concepts mean; counted in concepts.
+/// The call asks a language model what concepts mean; counted in concepts.
 pub const EIDOS_STAGE_LABEL: u32 = 9;
 
-/// Receives progress. `progress` is valid during the call only.
+/// Receives the progress of a long call, on the thread that makes the call. `progress` is valid during the call of the
+/// callback only. It must not unwind.
 #[allow(non_camel_case_types)]
 pub type eidos_progress_callback =
     Option<unsafe extern "C" fn(progress: *const eidos_progress, user_data: *mut c_void)>;
 
-/// A stage as a word for a progress bar (`forward`); `unknown` for a number that is no stage. The string is static.
+/// Gives a stage as a word for a progress bar (`forward`); `unknown` for a number that is no stage. The string is
+/// static.
 #[unsafe(no_mangle)]
 pub extern "C" fn eidos_stage_name(stage: u32) -> *const c_char {
     let name = match stage {
@@ -88,7 +94,7 @@ pub extern "C" fn eidos_stage_name(stage: u32) -> *const c_char {
     name.as_ptr().cast()
 }
 
-/// Makes a control.
+/// Makes a control that nobody has cancelled. `err` may be NULL.
 ///
 /// # Safety
 /// `out` can be written; `err` is NULL or can be written.
@@ -104,8 +110,9 @@ pub unsafe extern "C" fn eidos_control_new(out: *mut *mut eidos_control, err: *m
     }
 }
 
-/// Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A cancelled
-/// control stays cancelled. From any thread, and from a signal handler. A call whose work is complete succeeds all the same.
+/// Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A
+/// cancelled control stays cancelled. From any thread, and from a signal handler. A call whose work is complete
+/// succeeds all the same.
 ///
 /// # Safety
 /// `control` is NULL or a live handle.
@@ -115,7 +122,7 @@ pub unsafe extern "C" fn eidos_control_cancel(control: *const eidos_control) {
     get((), || unsafe { eidos_control::borrow(control) }.map(Control::cancel));
 }
 
-/// 1 when somebody asked to stop, else 0. From any thread, and from a signal handler.
+/// Says whether somebody cancelled a control: 1, or else 0. From any thread, and from a signal handler.
 ///
 /// # Safety
 /// `control` is NULL or a live handle.
@@ -125,22 +132,26 @@ pub unsafe extern "C" fn eidos_control_is_cancelled(control: *const eidos_contro
     get(0, || Ok(i32::from(unsafe { eidos_control::borrow(control) }?.is_cancelled())))
 }
 
-/// How far the call has come. From any thread, at any time, without waiting.
+/// Writes how far the call with this control has come. From any thread, at any time, without waiting. `size` is
+/// `sizeof(eidos_progress)`; `err` may be NULL.
 ///
 /// # Safety
-/// `control` is a live handle; `out` can be written; `err` is NULL or can be written.
+/// `control` is a live handle; `out` can be written for `size` bytes; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_control_progress(
     control: *const eidos_control,
     out: *mut eidos_progress,
+    size: usize,
     err: *mut *mut eidos_error,
 ) -> eidos_status {
     // SAFETY: promised by the caller.
-    unsafe { call(err, || write_out(out, eidos_control::borrow(control)?.progress().into(), "out")) }
+    unsafe { call(err, || fill(out, size, eidos_control::borrow(control)?.progress().into())) }
 }
 
-/// A callback that the thread of a long call runs after each step; NULL removes it. It may cancel the control; it must
-/// not start another call with it, unwind, or free it. Set it while no call uses the control.
+/// Sets the callback that the thread of a long call runs after each step; NULL removes it. It may cancel the control;
+/// it must not start another call with it, unwind, or free it. Set it while no call uses the control. `user_data` must
+/// live until the callback is removed, or the last handle of the control is freed and no call uses it. `err` may be
+/// NULL.
 ///
 /// # Safety
 /// `control` is a live handle; `callback` may be called with `user_data` on any thread that makes a call with this
@@ -169,7 +180,7 @@ pub unsafe extern "C" fn eidos_control_set_callback(
     }
 }
 
-/// One more handle of the same control, for another owner, who frees it. Each watches and cancels the same calls.
+/// Makes one more handle of the same control, for another owner, who frees it. Each watches and cancels the same calls.
 ///
 /// # Safety
 /// `control` is a live handle; `out` can be written; `err` is NULL or can be written.
@@ -203,13 +214,13 @@ pub(super) unsafe fn control_or_default(control: *const eidos_control) -> Result
 }
 
 /// A caller's pointer, which goes where the caller said the callback may run.
-struct UserData(*mut c_void);
+pub(super) struct UserData(pub(super) *mut c_void);
 
 // SAFETY: the pointer is only handed back to the callback, which the caller allows on any thread that makes a call.
 unsafe impl Send for UserData {}
 
 impl UserData {
-    fn pointer(&self) -> *mut c_void {
+    pub(super) fn pointer(&self) -> *mut c_void {
         self.0
     }
 }

@@ -10,8 +10,8 @@ use super::strings::{borrow_string, write_len};
 use crate::error::Error;
 use crate::text::StringTable;
 
-/// Why a call failed: a code, a message that names the thing, a hint that names the remedy, and the facts as details.
-/// Owned by the caller, who frees it with `eidos_error_free`.
+/// An error says why a call failed: a code, a message that names the thing, a hint that names the remedy, and the facts
+/// as details. The caller owns it and frees it with `eidos_error_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_error {
     _opaque: [u8; 0],
@@ -38,7 +38,7 @@ impl From<Error> for ErrorValue {
 
 handle!(eidos_error, ErrorValue, 1);
 
-/// The status of an error, the same that the call returned.
+/// Gives the status of an error, the same that the call returned; `EIDOS_INVALID_HANDLE` for NULL and what is no error.
 ///
 /// # Safety
 /// `error` is NULL or a live handle.
@@ -48,7 +48,8 @@ pub unsafe extern "C" fn eidos_error_status(error: *const eidos_error) -> eidos_
     get(EIDOS_INVALID_HANDLE, || Ok(unsafe { eidos_error::borrow(error) }?.error.code() as eidos_status))
 }
 
-/// What is wrong, naming the thing. Borrowed from the error; `len`, where not NULL, receives the bytes before the NUL.
+/// Gives the message of an error: what is wrong, naming the thing. The string is borrowed from the error; `len`, where
+/// not NULL, receives the bytes before the NUL.
 ///
 /// # Safety
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
@@ -58,7 +59,8 @@ pub unsafe extern "C" fn eidos_error_message(error: *const eidos_error, len: *mu
     unsafe { string(error, 0, len) }
 }
 
-/// What to do about it, as an imperative phrase; empty when there is nothing to say. Borrowed from the error.
+/// Gives the hint of an error: what to do, as an imperative phrase; empty when there is nothing to say. The string is
+/// borrowed from the error; `len` may be NULL.
 ///
 /// # Safety
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
@@ -68,7 +70,7 @@ pub unsafe extern "C" fn eidos_error_hint(error: *const eidos_error, len: *mut u
     unsafe { string(error, 1, len) }
 }
 
-/// How many details an error has.
+/// Counts the details of an error.
 ///
 /// # Safety
 /// `error` is NULL or a live handle.
@@ -78,7 +80,8 @@ pub unsafe extern "C" fn eidos_error_detail_count(error: *const eidos_error) -> 
     get(0, || Ok(unsafe { eidos_error::borrow(error) }?.error.details().len()))
 }
 
-/// The name of a detail (`path`, `row`); NULL beyond the last. Borrowed from the error.
+/// Gives the name of a detail of an error (`path`, `row`); NULL beyond the last. The string is borrowed from the error;
+/// `len` may be NULL.
 ///
 /// # Safety
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
@@ -92,7 +95,8 @@ pub unsafe extern "C" fn eidos_error_detail_key(
     unsafe { string(error, index.saturating_mul(2).saturating_add(2), len) }
 }
 
-/// The value of a detail; NULL beyond the last. Borrowed from the error.
+/// Gives the value of a detail of an error; NULL beyond the last. The string is borrowed from the error; `len` may be
+/// NULL.
 ///
 /// # Safety
 /// `error` is NULL or a live handle; `len` is NULL or can be written.

@@ -1,8 +1,9 @@
 //! Opaque handles: numbers, which a table leads to the values.
 //!
-//! A handle looks like a pointer to C and is none: it says which place of the table it has, of what type it is, and how many
-//! had that place before. So a handle that was freed, that is of another type, or that was never one is recognised without
-//! reading what it would point to. Looking one up takes no lock: two loads and a comparison, which a signal handler may do, too.
+//! A handle looks like a pointer to C and is none: it says which place of the table it has, of what type it is, and how
+//! many had that place before. So a handle that was freed, that is of another type, or that was never one is recognised
+//! without reading what it would point to. Looking one up takes no lock: two loads and a comparison, which a signal
+//! handler may do, too.
 
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
@@ -13,7 +14,8 @@ use crate::error::{Error, ErrorCode, Result};
 /// How many handles exist. It only counts: no call depends on it.
 static LIVE_HANDLES: AtomicUsize = AtomicUsize::new(0);
 
-/// The places of the table, in pieces that never move and are never given back: each has twice as many as the one before.
+/// The places of the table, in pieces that never move and are never given back: each has twice as many as the one
+/// before.
 static PIECES: [OnceLock<Box<[Place]>>; 27] = [const { OnceLock::new() }; 27];
 
 /// How many places the first piece has.
@@ -103,7 +105,8 @@ pub(super) trait Handle: Sized {
         own::<Self>(Arc::new(value))
     }
 
-    /// The value behind a handle; an error for NULL, for a handle that was freed, and for whatever is no handle of this type.
+    /// The value behind a handle; an error for NULL, for a handle that was freed, and for whatever is no handle of this
+    /// type.
     ///
     /// # Safety
     /// Nobody frees the handle during `'a`.
@@ -135,7 +138,8 @@ pub(super) trait Handle: Sized {
             return;
         }
         if let Some(value) = leave(handle.addr() as u64) {
-            // SAFETY: `own` of this type made the handle of what `Arc::into_raw` gave, and `leave` gives it to one call only.
+            // SAFETY: `own` of this type made the handle of what `Arc::into_raw` gave, and `leave` gives it to one call
+            // only.
             drop(unsafe { Arc::from_raw(value.cast::<Self::Value>()) });
             LIVE_HANDLES.fetch_sub(1, Ordering::Relaxed);
         }
@@ -179,8 +183,8 @@ macro_rules! handle {
 }
 pub(super) use handle;
 
-/// The number of handles that were made and not yet freed, of all types, in this process. For leak checks: it is 0 at
-/// the end of a program that frees what it was given.
+/// Counts the handles that were made and not yet freed, of all types, in this process. It is for leak checks: the count
+/// is 0 at the end of a program that frees what it was given.
 #[unsafe(no_mangle)]
 pub extern "C" fn eidos_debug_live_handles() -> usize {
     LIVE_HANDLES.load(Ordering::Relaxed)

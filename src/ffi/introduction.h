@@ -53,7 +53,14 @@
  * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
  * on the calling thread and on threads of their own, which end before the call returns.
  *
- * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it.
+ * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it. It also takes what a call has to say:
+ * which files were loaded and in which type, what is downloaded, which request is repeated (eidos_control_set_log_callback, or
+ * eidos_control_keep_log for who would rather look). A call without a control says nothing.
+ *
+ * Callbacks run inside the call that they belong to, on the thread that makes it, never between calls and never two at a time for
+ * one call. They must not unwind: a C++ exception or a longjmp out of one is undefined. What a callback is called with must live
+ * until the callback is removed or its handle is freed; where a handle outlives the call that was given the callback, a destroy
+ * function says when that is (eidos_chat_from_callback).
  *
  * Signals. From a signal handler eidos_control_cancel and eidos_control_is_cancelled may be called, with a live control:
  * they only store and load a flag. No other call may be.
@@ -69,6 +76,10 @@
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
  * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
  * where there is no such thing. A limit that is not wanted is the largest value.
+ *
+ * Structs that the library fills may grow, too. A call takes the address of one and its sizeof, as the init functions do, and needs
+ * nothing set before: it fills the fields that both sides know, makes the rest 0, and says in struct_size, the first field, how many
+ * bytes it filled. A struct that a callback is given says its size in the same way.
  *
  * Results do not depend on batch sizes, on the order of texts or on the number of threads: the same input gives the same
  * bits on the same machine.

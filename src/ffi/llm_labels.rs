@@ -5,26 +5,27 @@ use std::ptr;
 
 use super::activations::eidos_activations;
 use super::call::{call, get, status};
-use super::chat::eidos_chat_options;
+use super::chat::eidos_chat;
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
 use super::handle::Handle;
 use super::interpretation::{InterpretationValue, eidos_interpretation, string};
 use super::options::{self, options};
+use super::output::{fill, output};
 use super::status::{EIDOS_OK, eidos_status, status_of};
-use super::strings::{array, check_out, choice, optional_text, write_handle, write_out};
-use crate::error::{Error, Result};
+use super::strings::{array, check_out, choice, optional_text, write_handle};
+use crate::error::Result;
 use crate::interpret::{LlmLabels, Sampling, Scoring};
 
-/// The examples with the strongest activations. The default.
+/// The examples are those with the strongest activations. The default.
 pub const EIDOS_SAMPLING_TOP: u32 = 1;
-/// Any examples that excite the concept.
+/// The examples are any that excite the concept.
 pub const EIDOS_SAMPLING_RANDOM: u32 = 2;
-/// Equally many examples of each quantile of activation, at random within it.
+/// The examples are equally many of each quantile of activation, at random within it.
 pub const EIDOS_SAMPLING_QUANTILE: u32 = 3;
 
-/// How concepts are labelled. Fill it with `eidos_llm_labels_options_init` first.
+/// These options say how concepts are labelled. Fill the struct with `eidos_llm_labels_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -56,8 +57,8 @@ pub struct eidos_llm_labels_options {
     pub score_passages_per_request: u32,
     /// 1 asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate.
     pub dry_run: u32,
-    /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to
-    /// 1; below half of that it is quiet. By default 0.5.
+    /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
+    /// to 1; below half of that it is quiet. By default 0.5.
     pub score_threshold: f64,
     /// Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of Eidos.
     pub system_prompt: *const c_char,
@@ -114,7 +115,7 @@ impl eidos_llm_labels_options {
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
+/// Fills the options of labels with the defaults. `size` is `sizeof(eidos_llm_labels_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
@@ -127,11 +128,15 @@ pub unsafe extern "C" fn eidos_llm_labels_options_init(
     unsafe { call(ptr::null_mut(), || options::init(options, size)) }
 }
 
-/// What labels have cost.
+/// This struct says what the labels of one interpretation have cost.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_label_usage {
+    /// The size of this struct, as far as the library filled it.
+    pub struct_size: u32,
+    /// 1 when nothing was asked and the numbers are an estimate.
+    pub dry_run: u32,
     /// Requests that were sent; a repetition counts.
     pub requests: u64,
     /// Questions that the cache answered.
@@ -142,18 +147,18 @@ pub struct eidos_label_usage {
     pub completion_tokens: u64,
     /// Answers whose server did not say what they cost.
     pub unreported: u64,
-    /// 1 when nothing was asked and the numbers are an estimate.
-    pub dry_run: u64,
 }
 
-/// Asks a language model for a label of each concept, from the units that excite it and the text around them. The inputs of
-/// the interpretation are the examples that the model saw. `chat` says which model; `options`, `control` and `err` may be
-/// NULL.
+output!(eidos_label_usage);
+
+/// Asks a language model for a label of each concept, from the units that excite it and the text around them. The
+/// inputs of the interpretation are the examples that the model saw. `chat` is the model, whose budget all calls share
+/// that use it at the same time or later; `options`, `control` and `err` may be NULL.
 ///
-/// A concept that cannot be labelled does not lose the others: it has no label and `eidos_interpretation_label_error` says
-/// why. That holds for the concepts, too, that were not asked for because the call was cancelled while it labelled, the
-/// budget was spent or the key refused; with a cache folder, a later call goes on there. The call fails only when not one
-/// concept could be labelled.
+/// A concept that cannot be labelled does not lose the others: it has no label and `eidos_interpretation_label_error`
+/// says why. That holds for the concepts, too, that were not asked for because the call was cancelled while it
+/// labelled, the budget was spent or the key refused; with a cache folder, a later call goes on there. The call fails
+/// only when not one concept could be labelled.
 ///
 /// # Safety
 /// The handles are live; the options were filled by their init functions; `out` can be written.
@@ -161,7 +166,7 @@ pub struct eidos_label_usage {
 pub unsafe extern "C" fn eidos_llm_labels_interpret(
     explainer: *const eidos_explainer,
     activations: *const eidos_activations,
-    chat: *const eidos_chat_options,
+    chat: *const eidos_chat,
     options: *const eidos_llm_labels_options,
     control: *const eidos_control,
     out: *mut *mut eidos_interpretation,
@@ -173,16 +178,13 @@ pub unsafe extern "C" fn eidos_llm_labels_interpret(
             check_out(out, "out")?;
             let explainer = &eidos_explainer::borrow(explainer)?.explainer;
             let activations = &eidos_activations::borrow(activations)?.activations;
-            if chat.is_null() {
-                return Err(Error::argument("`chat` is NULL").hint("say which language model is to be asked"));
-            }
-            let chat = options::read(chat)?.open()?;
+            let chat = eidos_chat::borrow(chat)?;
             let options = options::read(options)?;
             let (labels, control) = (options.to_rust()?, control_or_default(control)?);
             let interpretation = if options.dry_run == 0 {
-                labels.interpret(explainer, activations, &chat, &control)?
+                labels.interpret(explainer, activations, chat, &control)?
             } else {
-                labels.dry_run(explainer, activations, &chat, &control)?
+                labels.dry_run(explainer, activations, chat, &control)?
             };
             write_handle(out, InterpretationValue::new(interpretation)?);
             Ok(())
@@ -190,8 +192,8 @@ pub unsafe extern "C" fn eidos_llm_labels_interpret(
     }
 }
 
-/// The label of the entry `index` at a pole (`EIDOS_POLE_*`); NULL when it has none. Borrowed from the interpretation;
-/// `len` may be NULL.
+/// Gives the label of the entry `index` of an interpretation at a pole (`EIDOS_POLE_*`); NULL when it has none. The
+/// string is borrowed from the interpretation; `len` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
@@ -206,8 +208,8 @@ pub unsafe extern "C" fn eidos_interpretation_label(
     unsafe { string(interpretation, len, |value| value.label_text(index, pole)) }
 }
 
-/// How well the label of the entry `index` at a pole tells unseen passages apart: the balanced accuracy from 0 to 1, where
-/// 0.5 is chance. NaN when it was not scored. The JSON has the counts.
+/// Says how well the label of the entry `index` of an interpretation at a pole tells unseen passages apart: the
+/// balanced accuracy from 0 to 1, where 0.5 is chance. NaN when it was not scored. The JSON has the counts.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
@@ -225,8 +227,8 @@ pub unsafe extern "C" fn eidos_interpretation_label_score(
     })
 }
 
-/// Why the entry `index` has no label at a pole, or a label without a score; NULL when nothing went wrong. Borrowed from
-/// the interpretation; `len` may be NULL.
+/// Says why the entry `index` of an interpretation has no label at a pole, or a label without a score; NULL when
+/// nothing went wrong. The string is borrowed from the interpretation; `len` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
@@ -241,9 +243,9 @@ pub unsafe extern "C" fn eidos_interpretation_label_error(
     unsafe { string(interpretation, len, |value| value.label_error(index, pole)) }
 }
 
-/// The status that belongs to `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong.
-/// `EIDOS_INVALID_HANDLE` for a handle of another type, `EIDOS_INVALID_ARGUMENT` for NULL and for an entry or pole that is
-/// not there.
+/// Gives the status of the entry `index` of an interpretation at a pole, which belongs to
+/// `eidos_interpretation_label_error`; `EIDOS_OK` when nothing went wrong. `EIDOS_INVALID_HANDLE` for a handle of
+/// another type, `EIDOS_INVALID_ARGUMENT` for NULL and for an entry or pole that is not there.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
@@ -262,8 +264,8 @@ pub unsafe extern "C" fn eidos_interpretation_label_status(
     })
 }
 
-/// What the model would be asked about the entry `index` at a pole: the message of the user. NULL unless it was a dry run.
-/// Borrowed from the interpretation; `len` may be NULL.
+/// Gives what the model would be asked about the entry `index` of an interpretation at a pole: the message of the user.
+/// NULL unless it was a dry run. The string is borrowed from the interpretation; `len` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
@@ -278,14 +280,16 @@ pub unsafe extern "C" fn eidos_interpretation_label_prompt(
     unsafe { string(interpretation, len, |value| value.label_prompt(index, pole)) }
 }
 
-/// What the labels have cost; all zero where nobody labelled.
+/// Writes what the labels of an interpretation have cost: that call alone, whoever else asked with the same
+/// `eidos_chat`. All numbers are 0 where nobody labelled. `size` is `sizeof(eidos_label_usage)`; `err` may be NULL.
 ///
 /// # Safety
-/// `interpretation` is a live handle; `out` can be written; `err` is NULL or can be written.
+/// `interpretation` is a live handle; `out` can be written for `size` bytes; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_label_usage(
     interpretation: *const eidos_interpretation,
     out: *mut eidos_label_usage,
+    size: usize,
     err: *mut *mut eidos_error,
 ) -> eidos_status {
     // SAFETY: promised by the caller.
@@ -294,14 +298,15 @@ pub unsafe extern "C" fn eidos_interpretation_label_usage(
             let labelling = eidos_interpretation::borrow(interpretation)?.labelling().cloned().unwrap_or_default();
             let usage = labelling.usage;
             let result = eidos_label_usage {
+                struct_size: 0,
+                dry_run: u32::from(labelling.dry_run),
                 requests: usage.requests,
                 cached: usage.cached,
                 prompt_tokens: usage.prompt_tokens,
                 completion_tokens: usage.completion_tokens,
                 unreported: usage.unreported,
-                dry_run: u64::from(labelling.dry_run),
             };
-            write_out(out, result, "out")
+            fill(out, size, result)
         })
     }
 }

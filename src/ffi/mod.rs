@@ -3,15 +3,16 @@
 //! The contract is in the header's introduction (`include/eidos.h`, generated from this room): a status and an error
 //! handle, options with a size, free in any order, nothing printed, nothing thread-local, no panic across the boundary.
 //!
-//! `make header` writes the header and the low layers of all bindings from what is declared here. It reads the docs, too: "one of
-//! `EIDOS_HEAD_*`" makes a choice, "1 ..." a flag, "`control` may be NULL" an optional argument, and a section `# ABI` says what
-//! does not follow (`tools/abi/src/docs.rs`).
+//! `make header` writes the header and the low layers of all bindings from what is declared here. It reads the docs,
+//! too: "one of `EIDOS_HEAD_*`" makes a choice, "1 ..." a flag, "`control` may be NULL" an optional argument, and a
+//! section `# ABI` says what does not follow (`tools/abi/src/docs.rs`).
 
 #![allow(dead_code, reason = "constants are for the header")]
 
 mod activations;
 mod call;
 mod chat;
+mod chat_model;
 mod collect;
 mod control;
 mod dlpack;
@@ -20,9 +21,11 @@ mod explainer;
 mod handle;
 mod interpretation;
 mod llm_labels;
+mod log;
 mod logits;
 mod methods;
 mod options;
+mod output;
 mod split_model;
 mod status;
 mod strings;

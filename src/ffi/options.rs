@@ -1,7 +1,7 @@
 //! Options structs that grow without breaking anybody: the caller says how large its struct is.
 //!
-//! Init writes the defaults, and every value means itself. The default of a field that is appended later is 0, for what was done
-//! before there was the field: an older library takes that from a newer caller.
+//! Init writes the defaults, and every value means itself. The default of a field that is appended later is 0, for what
+//! was done before there was the field: an older library takes that from a newer caller.
 
 use std::ptr;
 
@@ -26,7 +26,7 @@ pub(super) unsafe fn init<T: Options>(options: *mut T, size: usize) -> Result<()
     if options.is_null() {
         return Err(Error::argument(format!("the {} is NULL", T::NAME)).hint("pass the address of a struct"));
     }
-    check_size::<T>(size)?;
+    check_filled::<T>(size)?;
     let bytes = options.cast::<u8>();
     let default = T::DEFAULT;
     let known = size.min(size_of::<T>());
@@ -52,10 +52,11 @@ pub(super) unsafe fn read<T: Options>(options: *const T) -> Result<T> {
     let bytes = options.cast::<u8>();
     // SAFETY: promised by the caller.
     let size = unsafe { bytes.cast::<u32>().read_unaligned() } as usize;
-    check_size::<T>(size)?;
+    check_filled::<T>(size)?;
     let mut result = T::DEFAULT;
     let known = size.min(size_of::<T>());
-    // SAFETY: the caller promises `size` readable bytes; `result` has at least `known`, and any bytes are a valid value.
+    // SAFETY: the caller promises `size` readable bytes; `result` has at least `known`, and any bytes are a valid
+    // value.
     unsafe { ptr::copy_nonoverlapping(bytes, (&raw mut result).cast::<u8>(), known) };
     for offset in known..size {
         // SAFETY: below the size that the caller promises.
@@ -70,16 +71,20 @@ pub(super) unsafe fn read<T: Options>(options: *const T) -> Result<T> {
     Ok(result)
 }
 
-/// Larger than any options struct will be.
+/// Larger than any struct will be.
 const MOST_BYTES: usize = 4096;
 
-fn check_size<T: Options>(size: usize) -> Result<()> {
-    if !(size_of::<u32>()..=MOST_BYTES).contains(&size) {
-        let name = T::NAME;
-        return Err(Error::argument(format!("the struct_size of the {name} is {size}"))
-            .hint(format!("fill it with {name}_init(&options, sizeof options) first")));
+fn check_filled<T: Options>(size: usize) -> Result<()> {
+    let name = T::NAME;
+    check_size(size, name, &format!("fill it with {name}_init(&options, sizeof options) first"))
+}
+
+/// An error for a size that no struct has.
+pub(super) fn check_size(size: usize, name: &str, remedy: &str) -> Result<()> {
+    if (size_of::<u32>()..=MOST_BYTES).contains(&size) {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::argument(format!("the struct_size of the {name} is {size}")).hint(remedy))
 }
 
 /// The init function of an options struct.

@@ -19,8 +19,9 @@ use crate::hub::HubOptions;
 use crate::model::{DeviceChoice, HeadChoice, LoadOptions, SplitModel};
 use crate::text::StringTable;
 
-/// A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
-/// at the same time. Freed with `eidos_split_model_free`.
+/// A split model is a language model that runs up to one or several of its modules. It never changes after loading: any
+/// number of threads may use it at the same time. Made by `eidos_split_model_load`, freed with
+/// `eidos_split_model_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_split_model {
     _opaque: [u8; 0],
@@ -56,34 +57,35 @@ impl From<SplitModel> for ModelValue {
 
 handle!(eidos_split_model, ModelValue, 3);
 
-/// The head that the model's configuration names.
+/// The model has the head that its configuration names.
 pub const EIDOS_HEAD_AUTO: u32 = 0;
-/// No head: the base model.
+/// The model has no head: it is the base model.
 pub const EIDOS_HEAD_BASE: u32 = 1;
-/// A masked language model.
+/// The head is that of a masked language model.
 pub const EIDOS_HEAD_MASKED_LM: u32 = 2;
-/// A classifier of texts.
+/// The head classifies texts.
 pub const EIDOS_HEAD_SEQUENCE_CLASSIFICATION: u32 = 3;
-/// A causal language model.
+/// The head is that of a causal language model.
 pub const EIDOS_HEAD_CAUSAL_LM: u32 = 4;
-/// A classifier of tokens.
+/// The head classifies tokens.
 pub const EIDOS_HEAD_TOKEN_CLASSIFICATION: u32 = 5;
-/// A language model of an encoder and a decoder.
+/// The head is that of a language model of an encoder and a decoder.
 pub const EIDOS_HEAD_SEQ2SEQ_LM: u32 = 6;
 
-/// The processor.
+/// The model runs on the processor.
 pub const EIDOS_DEVICE_CPU: u32 = 0;
-/// An NVIDIA GPU.
+/// The model runs on an NVIDIA GPU.
 pub const EIDOS_DEVICE_CUDA: u32 = 1;
 
-/// Ask the environment (`HF_HUB_OFFLINE`) whether to stay offline.
+/// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
 pub const EIDOS_NETWORK_AUTO: u32 = 0;
-/// Use only files that are there already.
+/// Only files that are there already are used.
 pub const EIDOS_NETWORK_OFFLINE: u32 = 1;
-/// Download what is missing.
+/// Files that are missing are downloaded.
 pub const EIDOS_NETWORK_ONLINE: u32 = 2;
 
-/// How a model is loaded. Fill it with `eidos_load_options_init` first; NULL strings mean the environment or the default.
+/// These options say how a model is loaded. Fill the struct with `eidos_load_options_init` first; NULL strings mean the
+/// environment or the default.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
@@ -109,8 +111,9 @@ pub struct eidos_load_options {
     pub cache_folder: *const c_char,
     /// The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
     pub endpoint: *const c_char,
-    /// 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the model
-    /// loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes.
+    /// 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the
+    /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
+    /// have bytes.
     pub copy: u32,
     /// Always 0.
     pub reserved: u32,
@@ -183,19 +186,20 @@ pub unsafe extern "C" fn eidos_load_options_init(options: *mut eidos_load_option
     unsafe { call(ptr::null_mut(), || options::init(options, size)) }
 }
 
-/// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the small
-/// model inside the library. A GGUF file of llama.cpp is named by its path, or by the id of its repository and its name there:
-/// `owner/name:model-Q8_0.gguf`; so is a folder that has no other weights than one such file. It is split at the module paths of the
-/// checkpoint that it was converted from, and its tokenizer is a `tokenizer.json` beside it, or else the file's own.
-/// A model that llama.cpp split into parts (`model-00001-of-00003.gguf` ...) is named by any of them, or by their folder; the
-/// others are found by their names beside it. The first part alone lists the modules.
+/// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the
+/// small model inside the library. A GGUF file of llama.cpp is named by its path, or by the id of its repository and
+/// its name there: `owner/name:model-Q8_0.gguf`; so is a folder that has no other weights than one such file. It is
+/// split at the module paths of the checkpoint that it was converted from, and its tokenizer is a `tokenizer.json`
+/// beside it, or else the file's own. A model that llama.cpp split into parts (`model-00001-of-00003.gguf` ...) is
+/// named by any of them, or by their folder; the others are found by their names beside it. The first part alone lists
+/// the modules.
 ///
-/// `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the eleventh
-/// block). Only the weights up to the last of them are read, or all of them when the options say `whole`. Without any,
-/// nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
+/// `split_points` are module paths as the checkpoint names them (`model.layers.10.mlp`), or numbers (`10` is the
+/// eleventh block). Only the weights up to the last of them are read, or all of them when the options say `whole`.
+/// Without any, nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
 ///
-/// The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them meanwhile
-/// ends the process, by SIGBUS where there are signals, unless the options say `copy`.
+/// The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them
+/// meanwhile ends the process, by SIGBUS where there are signals, unless the options say `copy`.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written.
@@ -223,7 +227,7 @@ pub unsafe extern "C" fn eidos_split_model_load(
     }
 }
 
-/// The id or path that the model was loaded by. Borrowed from the model; `len` may be NULL.
+/// Gives the id or path that a model was loaded by. The string is borrowed from the model; `len` may be NULL.
 ///
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
@@ -233,8 +237,8 @@ pub unsafe extern "C" fn eidos_split_model_name(model: *const eidos_split_model,
     unsafe { string(model, 0, len, |value| &value.names) }
 }
 
-/// The family of the model, as `model_type` of its configuration names it (`eurobert`). Borrowed from the model; `len` may be
-/// NULL.
+/// Gives the family of a model, as `model_type` of its configuration names it (`eurobert`). The string is borrowed from
+/// the model; `len` may be NULL.
 ///
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
@@ -244,7 +248,7 @@ pub unsafe extern "C" fn eidos_split_model_family(model: *const eidos_split_mode
     unsafe { string(model, 1, len, |value| &value.names) }
 }
 
-/// How many token ids the model knows.
+/// Counts the token ids that a model knows: its vocabulary.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.
@@ -254,7 +258,7 @@ pub unsafe extern "C" fn eidos_split_model_vocabulary_size(model: *const eidos_s
     unsafe { number(model, SplitModel::vocabulary_size) }
 }
 
-/// How many tokens of a text the model was made for, special ones included. Texts are read as far as that.
+/// Says how many tokens of a text a model was made for, special ones included. Texts are read as far as that.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.
@@ -264,8 +268,8 @@ pub unsafe extern "C" fn eidos_split_model_max_positions(model: *const eidos_spl
     unsafe { number(model, SplitModel::max_positions) }
 }
 
-/// How many bytes of memory the weights take that were loaded: those up to the last split point, or all of a `whole` model. 0
-/// without split points.
+/// Says how many bytes of memory the weights of a model take that were loaded: those up to the last split point, or all
+/// of a `whole` model; 0 without split points.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.
@@ -275,7 +279,7 @@ pub unsafe extern "C" fn eidos_split_model_weight_bytes(model: *const eidos_spli
     unsafe { number(model, SplitModel::weight_bytes) }
 }
 
-/// How many modules the model has, in the order in which PyTorch's `named_modules()` lists them.
+/// Counts the modules of a model, which are in the order of PyTorch's `named_modules()`.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.
@@ -285,8 +289,8 @@ pub unsafe extern "C" fn eidos_split_model_module_count(model: *const eidos_spli
     get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.paths.len()))
 }
 
-/// The path of a module (`model.layers.10.mlp`); the first one is empty and stands for the whole model. NULL beyond the
-/// last. Borrowed from the model; `len` may be NULL.
+/// Gives the path of a module (`model.layers.10.mlp`) by its index; the first one is empty and stands for the whole
+/// model. NULL beyond the last. The string is borrowed from the model; `len` may be NULL.
 ///
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
@@ -300,8 +304,8 @@ pub unsafe extern "C" fn eidos_split_model_module_path(
     unsafe { string(model, index, len, |value| &value.paths) }
 }
 
-/// What a module is, with its sizes (`Linear(768 -> 3072)`). NULL beyond the last. Borrowed from the model; `len` may be
-/// NULL.
+/// Gives the kind of a module with its sizes (`Linear(768 -> 3072)`) by its index. NULL beyond the last. The string is
+/// borrowed from the model; `len` may be NULL.
 ///
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
@@ -315,7 +319,7 @@ pub unsafe extern "C" fn eidos_split_model_module_kind(
     unsafe { string(model, index, len, |value| &value.kinds) }
 }
 
-/// 1 when a module can be a split point (it has one output row per token), else 0.
+/// Says whether a module can be a split point, because it has one output row per token: 1, or else 0.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.
@@ -328,7 +332,7 @@ pub unsafe extern "C" fn eidos_split_model_module_can_split(model: *const eidos_
     })
 }
 
-/// How many split points the model was loaded with.
+/// Counts the split points that a model was loaded with.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.
@@ -338,8 +342,8 @@ pub unsafe extern "C" fn eidos_split_model_split_point_count(model: *const eidos
     get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.split_points.len()))
 }
 
-/// The module path of a split point, in the order in which they were given. NULL beyond the last. Borrowed from the
-/// model; `len` may be NULL.
+/// Gives the module path of a split point by its index, in the order in which they were given to
+/// `eidos_split_model_load`. NULL beyond the last. The string is borrowed from the model; `len` may be NULL.
 ///
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
@@ -353,7 +357,7 @@ pub unsafe extern "C" fn eidos_split_model_split_point(
     unsafe { string(model, index, len, |value| &value.split_points) }
 }
 
-/// How many columns the activations of a split point have; 0 beyond the last.
+/// Says how many columns the activations of a split point have, by its index; 0 beyond the last.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.
@@ -366,8 +370,8 @@ pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model
     })
 }
 
-/// One more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until the
-/// last of them is freed.
+/// Makes one more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until
+/// the last of them is freed. `err` may be NULL.
 ///
 /// # Safety
 /// `model` is a live handle; `out` can be written; `err` is NULL or can be written.

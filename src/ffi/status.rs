@@ -2,7 +2,8 @@
 
 use crate::error::ErrorCode;
 
-/// The result of a call that can fail: `EIDOS_OK`, or one of the codes below, which says whose fault it is.
+/// A call that can fail returns this status: `EIDOS_OK`, or one of the other `EIDOS_*` codes, which says whose fault it
+/// is.
 #[allow(non_camel_case_types)]
 pub type eidos_status = i32;
 
@@ -13,13 +14,14 @@ pub type eidos_status = i32;
 pub const EIDOS_OK: eidos_status = 0;
 /// The caller passed a value that cannot be right (NULL, k = 0, a wrong length, text that is not UTF-8). Fix the call.
 pub const EIDOS_INVALID_ARGUMENT: eidos_status = 1;
-/// A handle was freed before (in other languages: its object was closed or moved from), or is of another type. Fix the call.
+/// A handle was freed before (in other languages: its object was closed or moved from), or is of another type. Fix the
+/// call.
 pub const EIDOS_INVALID_HANDLE: eidos_status = 2;
 /// A file, folder, repository or revision does not exist. Fix the name or create it.
 pub const EIDOS_NOT_FOUND: eidos_status = 3;
 /// The model has no module of that path, or that module cannot be a split point. Choose another path.
 pub const EIDOS_UNKNOWN_MODULE: eidos_status = 4;
-/// A file is truncated, damaged or hostile. Get it again.
+/// A file is truncated, damaged or hostile. Get the file again.
 pub const EIDOS_INVALID_FILE: eidos_status = 5;
 /// The file is fine but asks for something that this version does not build. Use another model or version.
 pub const EIDOS_UNSUPPORTED: eidos_status = 6;
@@ -27,7 +29,8 @@ pub const EIDOS_UNSUPPORTED: eidos_status = 6;
 pub const EIDOS_INVALID_DATA: eidos_status = 7;
 /// Two things do not belong together, such as an explainer of another width. Use the matching one.
 pub const EIDOS_MISMATCH: eidos_status = 8;
-/// The operating system refused: disk full, no permission. Fix the machine and call again; what was complete is kept.
+/// The operating system refused: the disk is full, or there is no permission. Fix the machine and call again; what was
+/// complete is kept.
 pub const EIDOS_IO: eidos_status = 9;
 /// The network or the server failed. Call again; what was downloaded is kept.
 pub const EIDOS_NETWORK: eidos_status = 10;
@@ -37,15 +40,16 @@ pub const EIDOS_ACCESS_DENIED: eidos_status = 11;
 pub const EIDOS_CANCELLED: eidos_status = 12;
 /// A memory limit would be exceeded. Raise the limit, or let rows go to disk.
 pub const EIDOS_OUT_OF_MEMORY: eidos_status = 13;
-/// The device that was asked for is missing or failed. Use another one.
+/// The device that was asked for is missing or failed. Use another device.
 pub const EIDOS_DEVICE: eidos_status = 14;
-/// A defect in Eidos. Please report it with the message of the error.
+/// Eidos has a defect. Please report it with the message of the error.
 pub const EIDOS_INTERNAL: eidos_status = 15;
 /// A language model gave no answer that can be used (empty, refused, cut). Try again, or use another model.
 pub const EIDOS_UNUSABLE_ANSWER: eidos_status = 16;
-/// The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
+/// The next request to a language model could exceed the budget, or the account is empty. Raise the budget and call
+/// again.
 pub const EIDOS_BUDGET_EXHAUSTED: eidos_status = 17;
-/// Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+/// Another call, of this process or of another one, is writing to the same place. Wait for it, or choose another place.
 pub const EIDOS_BUSY: eidos_status = 18;
 
 const ALL: [(eidos_status, ErrorCode, &str); 18] = [
@@ -79,8 +83,8 @@ pub(super) fn status_of(name: &str) -> eidos_status {
     ALL.iter().find(|(_, code, _)| code.name() == name).map_or(EIDOS_INTERNAL, |(status, _, _)| *status)
 }
 
-/// A status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The string
-/// is static.
+/// Gives a status as a word (`invalid_argument`); `ok` for `EIDOS_OK` and `unknown` for a number that is no status. The
+/// string is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn eidos_status_name(status: eidos_status) -> *const std::ffi::c_char {
     let found = ALL.iter().find(|(code, _, _)| *code == status).map(|(_, _, name)| *name);

@@ -13,6 +13,7 @@ use super::refusal::{Target, several_tries};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::files::check_replaceable;
+use crate::log::LogLevel;
 use crate::retry::Failure;
 
 /// Bytes that are read between two checks for a cancel.
@@ -40,6 +41,12 @@ pub(super) fn download(
     if !blob.is_file() {
         let partial = cache.partial_blob(&remote.etag, &lock);
         [&partial, &blob].into_iter().try_for_each(|path| check_replaceable(path))?;
+        let begun = fs::metadata(&partial).map_or(0, |file| file.len());
+        control.log(LogLevel::Info, c"hub", || {
+            let (id, file, revision) = (target.id.as_str(), target.file, target.revision);
+            let size = remote.size.map_or_else(|| "unknown size".to_owned(), |size| format!("{size} bytes"));
+            format!("downloading {file} of {id} at {revision}: {size}, of which {begun} are there")
+        });
         let mut unfinished = PartialDownload { client, target, remote, control, path: &partial, counted: 0 };
         unfinished.complete()?;
         fs::rename(&partial, &blob).map_err(|error| Error::io(&blob, "create", &error))?;

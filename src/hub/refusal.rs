@@ -19,12 +19,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// Three repetitions with growing pauses.
 pub(super) fn several_tries() -> Patience {
-    Patience::new(RETRIES, FIRST_PAUSE, LONGEST_PAUSE)
+    Patience::new(c"hub", RETRIES, FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 /// No repetition: there is another way if the request fails.
 pub(super) fn one_try() -> Patience {
-    Patience::new(0, FIRST_PAUSE, LONGEST_PAUSE)
+    Patience::new(c"hub", 0, FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 /// A file of a repository, as requests and messages name it.

@@ -1,6 +1,6 @@
 //! A repository of a hub at one commit: its files come from the cache, or are fetched into it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::cache::Cache;
 use super::client::{Client, RemoteFile};
@@ -11,6 +11,7 @@ use super::refusal::{Target, one_try, several_tries};
 use super::settings::Settings;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
+use crate::log::LogLevel;
 
 /// What to do about a repository that has not the file that says what the model is.
 const NO_MODEL: &str =
@@ -69,7 +70,13 @@ impl Repository {
         });
         self.commit = match (asked, cached) {
             (Ok(commit), _) => commit,
-            (Err(error), Some(commit)) if error.code() == ErrorCode::Network => commit,
+            (Err(error), Some(commit)) if error.code() == ErrorCode::Network => {
+                control.log(LogLevel::Warning, c"hub", || {
+                    let id = self.id.as_str();
+                    format!("using the cached commit {commit} of {id}, since the hub cannot be asked: {error}")
+                });
+                commit
+            }
             (Err(error), _) => return Err(error),
         };
         Ok(())
@@ -87,6 +94,7 @@ impl Repository {
     pub(super) fn file(&self, name: &str, control: &Control) -> Result<Option<PathBuf>> {
         let cached = self.cache.find(&self.commit, name);
         if cached.is_some() || self.settings.offline || self.cache.is_known_missing(&self.commit, name) {
+            say_cached(control, cached.as_deref());
             return Ok(cached);
         }
         Client::with(&self.settings, control, |client| {
@@ -108,6 +116,7 @@ impl Repository {
         control: &Control,
     ) -> Result<Vec<PathBuf>> {
         let cached: Vec<Option<PathBuf>> = names.iter().map(|name| self.cache.find(&self.commit, name)).collect();
+        cached.iter().for_each(|path| say_cached(control, path.as_deref()));
         if cached.iter().all(Option::is_some) || self.settings.offline {
             return names.iter().zip(cached).map(|(name, path)| path.ok_or_else(|| missing(name))).collect();
         }
@@ -163,6 +172,12 @@ impl Repository {
             Error::new(ErrorCode::NotFound, format!("model `{id}` has no {what} at revision `{revision}`")).hint(remedy)
         };
         error.detail("id", id).detail("revision", revision)
+    }
+}
+
+fn say_cached(control: &Control, path: Option<&Path>) {
+    if let Some(path) = path {
+        control.log(LogLevel::Debug, c"hub", || format!("found in the cache: {}", path.display()));
     }
 }
 

@@ -1,12 +1,17 @@
 //! Who answers: the cache, the language model, or nobody; and how many are asked at a time.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::chat::{Chat, ChatRequest, Usage};
+use crate::chat::{Account, Chat, ChatRequest, Usage};
 use crate::control::Control;
 use crate::error::Result;
 use crate::threads::start;
+
+/// How often the thread that waits for answers hands on what was said meanwhile.
+const WAIT_STEP: Duration = Duration::from_millis(100);
 
 /// Where answers come from: the cache alone, the model, or nowhere.
 pub(super) trait Source {
@@ -55,6 +60,7 @@ impl Source for Cached<'_> {
 /// The cache, and else the model.
 pub(super) struct Live<'a> {
     pub(super) chat: &'a Chat<'a>,
+    pub(super) account: &'a Account,
     pub(super) control: &'a Control,
 }
 
@@ -66,7 +72,7 @@ impl Source for Live<'_> {
         read: impl Fn(&str) -> Result<T>,
         _: impl FnOnce() -> T,
     ) -> Option<Result<T>> {
-        Some(self.chat.ask(request, read, self.control))
+        Some(self.chat.ask_on(self.account, request, read, self.control))
     }
 }
 
@@ -107,11 +113,12 @@ impl Source for Estimate<'_> {
     }
 }
 
-/// Does `work` for each of the jobs on up to `parallel` threads, and hands the results to `absorb` on this thread. With one
-/// at a time, the work is done on this thread too.
+/// Does `work` for each of the jobs on up to `parallel` threads, and hands the results to `absorb` on this thread. With
+/// one at a time, the work is done on this thread too. While this thread waits, it hands on what the others say.
 pub(super) fn side_by_side<T: Send>(
     jobs: &[usize],
     parallel: usize,
+    control: &Control,
     work: impl Fn(usize) -> T + Sync,
     mut absorb: impl FnMut(usize, T),
 ) {
@@ -120,7 +127,7 @@ pub(super) fn side_by_side<T: Send>(
     let threads = parallel.min(jobs.len());
     if threads > 1 {
         std::thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel();
+            let (sender, receiver) = channel();
             for _ in 0..threads {
                 let (sender, take, work) = (sender.clone(), &take, &work);
                 let worker = move || {
@@ -133,7 +140,13 @@ pub(super) fn side_by_side<T: Send>(
                 start(scope, worker).ok();
             }
             drop(sender);
-            receiver.iter().for_each(|(job, result)| absorb(job, result));
+            loop {
+                match receiver.recv_timeout(WAIT_STEP) {
+                    Ok((job, result)) => absorb(job, result),
+                    Err(RecvTimeoutError::Timeout) => control.deliver_log(),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+            }
         });
     }
     while let Some(job) = take() {

@@ -22,10 +22,11 @@ use super::prompts::{
 };
 use super::sampling::Sampling;
 use super::selection::{check_width, checked_concepts};
-use crate::chat::Chat;
+use crate::chat::{Account, Chat};
 use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, shown};
+use crate::log::LogLevel;
 use crate::rows::{Activations, Rows};
 
 /// About how many tokens a label takes, for estimates.
@@ -34,16 +35,16 @@ const LABEL_TOKENS: u64 = 16;
 impl LlmLabels {
     /// Labels the concepts. The inputs of the result are the examples that the model saw.
     ///
-    /// A concept that cannot be labelled does not lose the others: its label says why. So do those that were not asked for
-    /// any more because the caller cancelled, the budget was spent or the key refused; with a cache folder, a later call
-    /// goes on there.
+    /// A concept that cannot be labelled does not lose the others: its label says why. So do those that were not asked
+    /// for any more because the caller cancelled, the budget was spent or the key refused; with a cache folder, a later
+    /// call goes on there.
     ///
     /// Memory: 4 bytes per row and concept for as many concepts as fit in 1 GiB, and the texts of all prompts.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for options that cannot be right and for rows without texts;
-    /// [`ErrorCode::Mismatch`] when the activations have another width than the explainer; [`ErrorCode::Cancelled`] before
-    /// the first label. When not one concept could be labelled: the error of [`Chat::ask`] about the first.
+    /// [`ErrorCode::Mismatch`] when the activations have another width than the explainer; [`ErrorCode::Cancelled`]
+    /// before the first label. When not one concept could be labelled: the error of [`Chat::ask`] about the first.
     pub fn interpret(
         &self,
         explainer: &Explainer,
@@ -51,19 +52,19 @@ impl LlmLabels {
         chat: &Chat<'_>,
         control: &Control,
     ) -> Result<Interpretation> {
-        let before = chat.usage();
+        let account = Account::default();
         let jobs = self.jobs(explainer, activations, control)?;
-        let labels = self.label_all(&jobs, chat, control)?;
+        let labels = self.label_all(&jobs, chat, &account, control)?;
         if let Some(error) = nothing_labelled(&labels) {
             return Err(error);
         }
         let labels = labels.into_iter().map(|labels| labels.into_iter().map(|(label, _)| label).collect()).collect();
-        let labelling = Labelling { model: chat.model().to_owned(), usage: chat.usage().since(before), dry_run: false };
+        let labelling = Labelling { model: chat.model().to_owned(), usage: account.usage(), dry_run: false };
         Ok(finished(activations, jobs, labels, labelling))
     }
 
-    /// What [`LlmLabels::interpret`] would ask, without asking: the labels have prompts instead of texts, and the usage is
-    /// an estimate (four bytes a token; answers as long as they usually are).
+    /// What [`LlmLabels::interpret`] would ask, without asking: the labels have prompts instead of texts, and the usage
+    /// is an estimate (four bytes a token; answers as long as they usually are).
     ///
     /// # Errors
     /// As [`LlmLabels::interpret`].
@@ -118,7 +119,13 @@ impl LlmLabels {
 
     /// Labels all concepts, in their order: first those that the cache knows, on this thread, then the others, side by
     /// side. Progress is counted in concepts. From the start of this stage on, cancelling keeps what is there.
-    fn label_all(&self, jobs: &[Job], chat: &Chat<'_>, control: &Control) -> Result<Vec<Vec<Labelled>>> {
+    fn label_all(
+        &self,
+        jobs: &[Job],
+        chat: &Chat<'_>,
+        account: &Account,
+        control: &Control,
+    ) -> Result<Vec<Vec<Labelled>>> {
         control.begin(Stage::Label, jobs.len() as u64)?;
         // A cancel shows in the labels that are not made any more.
         let count = || drop(control.advance(1));
@@ -127,18 +134,34 @@ impl LlmLabels {
             let cached = Cached::new(chat);
             let known = job.poles.iter().map(|pole| self.label(pole, chat, &cached)).collect::<Option<Vec<_>>>();
             if known.is_some() {
-                chat.count_recalled(cached.found());
+                chat.count_recalled(cached.found(), account);
                 count();
             }
             labels.push(known);
         }
         let left: Vec<usize> = (0..jobs.len()).filter(|&job| labels[job].is_none()).collect();
-        let live = Live { chat, control };
+        control.log(LogLevel::Info, c"chat", || {
+            let (all, known) = (jobs.len(), jobs.len() - left.len());
+            format!(
+                "labelling {all} concepts with {}; the cache has the answers about {known} of them",
+                shown(chat.model())
+            )
+        });
+        let live = Live { chat, account, control };
         let label = |job: usize| {
             let made = |pole: &Examples| kept(|| self.label(pole, chat, &live).unwrap_or_default());
             jobs[job].poles.iter().map(made).collect::<Vec<_>>()
         };
-        side_by_side(&left, chat.parallel(), label, |job, made| {
+        // A budget that is spent is the fault of all concepts that follow, and told once.
+        let mut told = String::new();
+        side_by_side(&left, chat.parallel(), control, label, |job, made| {
+            let concept = jobs[job].concept;
+            for error in made.iter().filter_map(|(label, _)| label.error.as_ref()) {
+                if error.message != told && !control.is_cancelled() {
+                    control.log(LogLevel::Warning, c"chat", || format!("concept {concept}: {}", error.message));
+                    told.clone_from(&error.message);
+                }
+            }
             labels[job] = Some(made);
             count();
         });
@@ -206,7 +229,8 @@ struct Job {
     poles: Vec<Examples>,
 }
 
-/// The error to give when not one concept has a label: of those about asking the first, else that there is nothing to ask.
+/// The error to give when not one concept has a label: of those about asking the first, else that there is nothing to
+/// ask.
 fn nothing_labelled(labels: &[Vec<Labelled>]) -> Option<Error> {
     let all = || labels.iter().flatten();
     if all().any(|(label, _)| label.text.is_some()) {

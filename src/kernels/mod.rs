@@ -21,4 +21,4 @@ pub(crate) use elementwise::{gelu, gelu_quick, gelu_tanh, silu, soft_cap};
 pub(crate) use norm::{layer_norm, rms_norm};
 pub(crate) use relative::Relative;
 pub(crate) use rotate::{Rotation, rotate};
-pub(crate) use simd::{add_to_rows, map, map_pairs, widen};
+pub(crate) use simd::{add_to_rows, instructions, map, map_pairs, widen};

@@ -6,6 +6,19 @@ use pulp::Arch;
 /// Lanes of a sum.
 const LANES: usize = 16;
 
+/// The instructions that the loops of this room use on this processor.
+pub(crate) fn instructions() -> &'static str {
+    match Arch::new() {
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V4(_) => "AVX-512",
+        #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+        Arch::V3(_) => "AVX2",
+        #[cfg(target_arch = "aarch64")]
+        Arch::Neon(_) => "NEON",
+        _ => "scalar instructions",
+    }
+}
+
 /// Adds `bias` to every row.
 pub(crate) fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
     Arch::new().dispatch(|| {

@@ -1,6 +1,6 @@
 //! The parameters of layers, read from files of weights.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
@@ -34,18 +34,24 @@ pub(crate) struct Reader<'a> {
     device: &'a Device,
     /// The matrices so far, by their place in the file and whether rows and columns are exchanged.
     matrices: HashMap<(Place, bool), Arc<Weight>>,
+    number_types: BTreeSet<String>,
     bytes: usize,
 }
 
 impl<'a> Reader<'a> {
     /// One that has read nothing yet.
     pub fn new(weights: &'a Weights, device: &'a Device) -> Self {
-        Self { weights, device, matrices: HashMap::new(), bytes: 0 }
+        Self { weights, device, matrices: HashMap::new(), number_types: BTreeSet::new(), bytes: 0 }
     }
 
     /// How many bytes the numbers take that were read so far.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// In which types the numbers were stored that were read so far: `BF16, F32`.
+    pub fn number_types(&self) -> String {
+        self.number_types.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
     /// A vector as f32.
@@ -55,6 +61,7 @@ impl<'a> Reader<'a> {
     pub fn vector(&mut self, parameter: &Parameter) -> Result<Tensor> {
         let (place, stored) = self.stored(parameter)?;
         let _claim = self.claim(place, &stored, &parameter.shape)?;
+        self.number_types.insert(stored.numbers().name());
         let vector = Tensor::from_vec(stored.widened()?, &*parameter.shape, self.device)?;
         self.bytes += vector.elem_count() * size_of::<f32>();
         Ok(vector)
@@ -74,6 +81,7 @@ impl<'a> Reader<'a> {
             return Ok(Arc::clone(matrix));
         }
         let _claim = self.claim(place, &stored, &parameter.shape)?;
+        self.number_types.insert(stored.numbers().name());
         let matrix = Weight::new(&stored, rows, columns, self.device)?;
         let matrix = Arc::new(if transposed { matrix.transposed()? } else { matrix });
         self.bytes += matrix.bytes();

@@ -7,7 +7,9 @@ use candle_core::Device;
 use sha2::{Digest, Sha256};
 
 use crate::control::{Control, Stage};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, shown};
+use crate::kernels::instructions;
+use crate::log::LogLevel;
 use crate::model::blueprint::{Blueprint, Site, Work};
 use crate::model::config::Config;
 use crate::model::families;
@@ -122,6 +124,12 @@ impl ModelPlan {
             }
             bytes = reader.bytes();
             self.hash = hash;
+            control.log(LogLevel::Info, c"model", || {
+                let (family, modules, types) = (self.family(), layers.len(), reader.number_types());
+                let (files, on) = (weights.described(), where_it_runs(&device));
+                let name = shown(name);
+                format!("loaded {name} ({family}) {on}: {modules} modules, {bytes} bytes of {types} from {files}")
+            });
             for (site, function) in &self.blueprint.functions {
                 layers.insert(*site, Layer::Activation(*function));
             }
@@ -218,6 +226,14 @@ impl ModelPlan {
                 return Err(Error::internal(format!("`{}` computes nothing", node.path)));
             }
         })
+    }
+}
+
+/// Where a model runs, and with which instructions.
+fn where_it_runs(device: &Device) -> String {
+    match device {
+        Device::Cpu => format!("on the CPU with {}", instructions()),
+        _ => "on a CUDA device".to_owned(),
     }
 }
 

@@ -5,12 +5,21 @@
 #define FIELD(type, field, at) static_assert(offsetof(type, field) == at, #type "." #field " has moved")
 #define SIZE(type, bytes) static_assert(sizeof(type) == bytes, #type " has another size")
 
-FIELD(eidos_progress, stage, 0);
-FIELD(eidos_progress, reserved, 4);
+FIELD(eidos_progress, struct_size, 0);
+FIELD(eidos_progress, stage, 4);
 FIELD(eidos_progress, done, 8);
 FIELD(eidos_progress, total, 16);
 FIELD(eidos_progress, elapsed_seconds, 24);
 SIZE(eidos_progress, 32);
+
+FIELD(eidos_log_message, struct_size, 0);
+FIELD(eidos_log_message, level, 4);
+FIELD(eidos_log_message, target, 8);
+FIELD(eidos_log_message, target_len, 16);
+FIELD(eidos_log_message, message, 24);
+FIELD(eidos_log_message, message_len, 32);
+FIELD(eidos_log_message, elapsed_seconds, 40);
+SIZE(eidos_log_message, 48);
 
 FIELD(eidos_texts_options, struct_size, 0);
 FIELD(eidos_texts_options, format, 4);
@@ -79,16 +88,6 @@ FIELD(eidos_top_inputs_options, concepts, 16);
 FIELD(eidos_top_inputs_options, concept_count, 24);
 SIZE(eidos_top_inputs_options, 32);
 
-FIELD(eidos_chat_request, struct_size, 0);
-FIELD(eidos_chat_request, max_tokens, 4);
-FIELD(eidos_chat_request, system_prompt, 8);
-FIELD(eidos_chat_request, system_prompt_len, 16);
-FIELD(eidos_chat_request, user_prompt, 24);
-FIELD(eidos_chat_request, user_prompt_len, 32);
-FIELD(eidos_chat_request, json_schema, 40);
-FIELD(eidos_chat_request, json_schema_len, 48);
-SIZE(eidos_chat_request, 56);
-
 FIELD(eidos_chat_options, struct_size, 0);
 FIELD(eidos_chat_options, max_tokens, 4);
 FIELD(eidos_chat_options, model, 8);
@@ -102,9 +101,28 @@ FIELD(eidos_chat_options, reserved, 52);
 FIELD(eidos_chat_options, temperature, 56);
 FIELD(eidos_chat_options, request_budget, 64);
 FIELD(eidos_chat_options, token_budget, 72);
-FIELD(eidos_chat_options, callback, 80);
-FIELD(eidos_chat_options, user_data, 88);
-SIZE(eidos_chat_options, 96);
+SIZE(eidos_chat_options, 80);
+
+FIELD(eidos_chat_spending, struct_size, 0);
+FIELD(eidos_chat_spending, reserved, 4);
+FIELD(eidos_chat_spending, requests, 8);
+FIELD(eidos_chat_spending, cached, 16);
+FIELD(eidos_chat_spending, prompt_tokens, 24);
+FIELD(eidos_chat_spending, completion_tokens, 32);
+FIELD(eidos_chat_spending, unreported, 40);
+FIELD(eidos_chat_spending, requests_left, 48);
+FIELD(eidos_chat_spending, tokens_left, 56);
+SIZE(eidos_chat_spending, 64);
+
+FIELD(eidos_chat_request, struct_size, 0);
+FIELD(eidos_chat_request, max_tokens, 4);
+FIELD(eidos_chat_request, system_prompt, 8);
+FIELD(eidos_chat_request, system_prompt_len, 16);
+FIELD(eidos_chat_request, user_prompt, 24);
+FIELD(eidos_chat_request, user_prompt_len, 32);
+FIELD(eidos_chat_request, json_schema, 40);
+FIELD(eidos_chat_request, json_schema_len, 48);
+SIZE(eidos_chat_request, 56);
 
 FIELD(eidos_llm_labels_options, struct_size, 0);
 FIELD(eidos_llm_labels_options, negative_pole, 4);
@@ -122,10 +140,11 @@ FIELD(eidos_llm_labels_options, score_threshold, 56);
 FIELD(eidos_llm_labels_options, system_prompt, 64);
 SIZE(eidos_llm_labels_options, 72);
 
-FIELD(eidos_label_usage, requests, 0);
-FIELD(eidos_label_usage, cached, 8);
-FIELD(eidos_label_usage, prompt_tokens, 16);
-FIELD(eidos_label_usage, completion_tokens, 24);
-FIELD(eidos_label_usage, unreported, 32);
-FIELD(eidos_label_usage, dry_run, 40);
+FIELD(eidos_label_usage, struct_size, 0);
+FIELD(eidos_label_usage, dry_run, 4);
+FIELD(eidos_label_usage, requests, 8);
+FIELD(eidos_label_usage, cached, 16);
+FIELD(eidos_label_usage, prompt_tokens, 24);
+FIELD(eidos_label_usage, completion_tokens, 32);
+FIELD(eidos_label_usage, unreported, 40);
 SIZE(eidos_label_usage, 48);

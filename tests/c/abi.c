@@ -94,7 +94,11 @@ static void null_is_an_error_for_each_pointer(void)
     eidos_interpretation *no_meaning = NULL;
     eidos_control *control = NULL;
     eidos_ica_options ica;
-    eidos_chat_options chat;
+    eidos_chat *chat = NULL, *no_chat = NULL;
+    eidos_chat_spending spent;
+    eidos_label_usage usage;
+    eidos_log_message told;
+    eidos_progress progress;
     float value = 0;
     const float *view = NULL;
     const char *const texts[] = {"a", NULL};
@@ -204,28 +208,45 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(NULL, model, NULL, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(explainer, NULL, NULL, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(explainer, model, NULL, NULL, NULL, NULL, &err));
-    CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK);
-    chat.callback = answer_nothing;
-    CHECK_FAILS(wrong, eidos_llm_labels_interpret(NULL, activations, &chat, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, NULL, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_chat_new(NULL, &no_chat, &err)); /* a server, but no model named */
+    CHECK_FAILS(wrong, eidos_chat_new(NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_chat_from_callback(NULL, NULL, NULL, NULL, &no_chat, &err));
+    CHECK_FAILS(wrong, eidos_chat_from_callback(answer_nothing, NULL, NULL, NULL, NULL, &err));
+    CHECK(eidos_chat_from_callback(answer_nothing, NULL, NULL, NULL, &chat, NULL) == EIDOS_OK);
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(NULL, activations, chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, NULL, chat, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, &chat, NULL, NULL, NULL, &err));
-    chat.callback = NULL; /* a server, but no model named */
-    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, &chat, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_llm_labels_interpret(explainer, activations, chat, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_chat_spent(NULL, &spent, sizeof spent, &err));
+    CHECK_FAILS(wrong, eidos_chat_spent(chat, NULL, sizeof spent, &err));
+    CHECK_FAILS(wrong, eidos_chat_spent(chat, &spent, 0, &err));
+    CHECK_FAILS(wrong, eidos_chat_retain(NULL, &no_chat, &err));
+    CHECK_FAILS(wrong, eidos_chat_retain(chat, NULL, &err));
+    eidos_chat_free(chat);
+    eidos_chat_free(NULL);
     CHECK_FAILS(wrong, eidos_chat_reply_set_text(NULL, "x", 1, &err));
     CHECK_FAILS(wrong, eidos_chat_reply_set_error(NULL, "x", &err));
     eidos_chat_reply_set_usage(NULL, 1, 1);
-    CHECK_FAILS(wrong, eidos_interpretation_label_usage(NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_interpretation_label_usage(meaning, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_label_usage(NULL, &usage, sizeof usage, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_label_usage(meaning, NULL, sizeof usage, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_label_usage(meaning, &usage, 3, &err));
     CHECK_FAILS(wrong, eidos_interpretation_save(NULL, "x", &err));
     CHECK_FAILS(wrong, eidos_interpretation_save(meaning, NULL, &err));
     CHECK_FAILS(wrong, eidos_interpretation_open(NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_interpretation_open("x", NULL, &err));
     CHECK_FAILS(wrong, eidos_control_new(NULL, &err));
-    CHECK_FAILS(wrong, eidos_control_progress(NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_progress(NULL, &progress, sizeof progress, &err));
     CHECK_FAILS(wrong, eidos_control_set_callback(NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_set_log_callback(NULL, EIDOS_LOG_INFO, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_keep_log(NULL, EIDOS_LOG_INFO, &err));
+    CHECK_FAILS(wrong, eidos_control_log(NULL, 0, &told, sizeof told, &err));
     CHECK(eidos_control_new(&control, NULL) == EIDOS_OK);
-    CHECK_FAILS(wrong, eidos_control_progress(control, NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_progress(control, NULL, sizeof progress, &err));
+    CHECK_FAILS(wrong, eidos_control_progress(control, &progress, (size_t)1 << 40, &err));
+    CHECK_FAILS(wrong, eidos_control_set_log_callback(control, 0, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_control_keep_log(control, 4, &err));
+    CHECK_FAILS(wrong, eidos_control_log(control, 0, &told, sizeof told, &err));
+    CHECK(eidos_control_log_count(control) == 0 && eidos_control_log_count(NULL) == 0);
     eidos_control_free(control);
     CHECK(eidos_load_options_init(NULL, 8) == wrong);
     CHECK(eidos_activations_options_init(NULL, 8) == wrong);
@@ -719,7 +740,7 @@ static void cancelling_is_honoured_at_every_stage(void)
             status = eidos_top_inputs_interpret(fitted, result, NULL, watch.control, &found, &error);
         CHECK(status == EIDOS_CANCELLED && error && eidos_error_status(error) == EIDOS_CANCELLED);
         CHECK(watch.calls > 0 && eidos_control_is_cancelled(watch.control));
-        CHECK(eidos_control_progress(watch.control, &progress, NULL) == EIDOS_OK && progress.stage == stages[index]);
+        CHECK(eidos_control_progress(watch.control, &progress, sizeof progress, NULL) == EIDOS_OK && progress.stage == stages[index]);
         CHECK(strcmp(eidos_stage_name(progress.stage), "unknown") != 0);
         CHECK(!found);
         eidos_error_free(error);
@@ -891,10 +912,16 @@ static void what_is_saved_opens_the_same(const char *folder)
 }
 
 struct own_model {
-    int asked, judged, wrong;
+    int asked, judged, wrong, destroyed;
     pthread_t thread;
     eidos_chat_reply *last;
 };
+
+/* What a chat was made with is given back once. */
+static void count_destroyed(void *user_data)
+{
+    ((struct own_model *)user_data)->destroyed++;
+}
 
 /* A model of the caller: it names each concept after how often it was asked, finds that every passage fits, and has no
  * answer to the second question. */
@@ -921,10 +948,19 @@ static eidos_status answer(const eidos_chat_request *request, eidos_chat_reply *
     return eidos_chat_reply_set_text(reply, label, strlen(label) - 9, NULL);
 }
 
+static eidos_chat *own_chat(struct own_model *own, const eidos_chat_options *options)
+{
+    eidos_chat *chat = NULL;
+    CHECK(eidos_chat_from_callback(answer, own, count_destroyed, options, &chat, NULL) == EIDOS_OK);
+    return chat;
+}
+
 static void a_model_of_the_caller_labels_concepts(const char *folder)
 {
-    struct own_model own = {0, 0, 0, pthread_self(), NULL};
-    eidos_chat_options chat;
+    struct own_model own = {0, 0, 0, 0, pthread_self(), NULL};
+    eidos_chat_options with;
+    eidos_chat *chat = NULL, *other = NULL;
+    eidos_chat_spending spent;
     eidos_llm_labels_options options;
     eidos_label_usage usage;
     eidos_interpretation *labelled = NULL, *again = NULL;
@@ -934,32 +970,34 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
 
     snprintf(cache, sizeof cache, "%s/answers", folder);
     snprintf(path, sizeof path, "%s/labels.json", folder);
-    CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK && chat.retries == 4);
+    CHECK(eidos_chat_options_init(&with, sizeof with) == EIDOS_OK && with.retries == 4);
     CHECK(eidos_llm_labels_options_init(&options, sizeof options) == EIDOS_OK && options.context == 10);
-    chat.callback = answer;
-    chat.user_data = &own;
-    chat.cache_folder = cache;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
-                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
-    chat.model = "own";
+    with.cache_folder = cache;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_chat_from_callback(answer, &own, count_destroyed, &with, &chat, &err));
+    CHECK(own.destroyed == 1 && !chat);
+    with.model = "own";
+    with.request_budget = 0;
+    chat = own_chat(&own, &with);
     options.example_count = 0;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
-                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
+                eidos_llm_labels_interpret(explainer, activations, chat, &options, NULL, &labelled, &err));
     options.example_count = 30;
-    chat.request_budget = 0;
     CHECK_FAILS(EIDOS_BUDGET_EXHAUSTED,
-                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &err));
-    chat.request_budget = UINT64_MAX;
+                eidos_llm_labels_interpret(explainer, activations, chat, &options, NULL, &labelled, &err));
+    eidos_chat_free(chat);
+    CHECK(own.destroyed == 2);
+    with.request_budget = 100;
+    chat = own_chat(&own, &with);
     options.dry_run = 1;
-    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, chat, &options, NULL, &labelled, &error) == EIDOS_OK);
     CHECK(own.asked == 0 && !eidos_interpretation_label(labelled, 0, 0, NULL));
     CHECK(strstr(eidos_interpretation_label_prompt(labelled, 0, 0, &len), "1. (10) ") && len > 20);
-    CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_usage(labelled, &usage, sizeof usage, &error) == EIDOS_OK);
     CHECK(usage.dry_run == 1 && usage.requests == CONCEPTS && usage.prompt_tokens > 100);
     eidos_interpretation_free(labelled);
 
     options.dry_run = 0;
-    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &labelled, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, chat, &options, NULL, &labelled, &error) == EIDOS_OK);
     CHECK(own.asked == CONCEPTS && own.wrong == 0 && own.judged == 0);
     CHECK(eidos_interpretation_concept_count(labelled) == CONCEPTS);
     CHECK(strcmp(eidos_interpretation_label(labelled, 0, EIDOS_POLE_POSITIVE, &len), "concept 1") == 0 && len == 9);
@@ -973,7 +1011,7 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     CHECK(eidos_interpretation_label_status(labelled, SIZE_MAX, 0) == EIDOS_INVALID_ARGUMENT);
     CHECK(eidos_interpretation_label_status(labelled, 0, 2) == EIDOS_INVALID_ARGUMENT);
     CHECK(eidos_interpretation_label_status((const eidos_interpretation *)explainer, 0, 0) == EIDOS_INVALID_HANDLE);
-    CHECK(eidos_interpretation_label_usage(labelled, &usage, &error) == EIDOS_OK);
+    CHECK(eidos_interpretation_label_usage(labelled, &usage, sizeof usage, &error) == EIDOS_OK);
     CHECK(usage.requests == CONCEPTS && usage.prompt_tokens == 100 * (CONCEPTS - 1) && usage.dry_run == 0);
     CHECK(strstr(eidos_interpretation_json(labelled, NULL), "\"positive_label\":{\"text\":\"concept 1\"}"));
     CHECK(eidos_interpretation_save(labelled, path, &error) == EIDOS_OK);
@@ -984,7 +1022,7 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
 
     /* Only the concept that failed is asked for again. */
     again = NULL;
-    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, chat, &options, NULL, &again, &error) == EIDOS_OK);
     CHECK(own.asked == CONCEPTS + 1 && strcmp(eidos_interpretation_label(again, 1, 0, NULL), "concept 5") == 0);
     eidos_interpretation_free(again);
 
@@ -995,22 +1033,141 @@ static void a_model_of_the_caller_labels_concepts(const char *folder)
     options.context = 0;
     options.score_passages_per_request = 4;
     own.asked = 2;
-    CHECK(eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &error) == EIDOS_OK);
+    CHECK(eidos_llm_labels_interpret(explainer, activations, chat, &options, NULL, &again, &error) == EIDOS_OK);
     CHECK(own.judged > 0 && own.wrong == 0);
     for (len = 0; len < CONCEPTS; len++)
         CHECK(eidos_interpretation_label_score(again, len, 0) == 0.5 || eidos_interpretation_label_error(again, len, 0, NULL));
     eidos_interpretation_free(again);
 
+    /* Handles of the same model share what was spent; the last one of them gives the caller's data back. */
+    CHECK(eidos_chat_retain(chat, &other, &error) == EIDOS_OK);
+    eidos_chat_free(chat);
+    CHECK(eidos_chat_spent(other, &spent, sizeof spent, &error) == EIDOS_OK && spent.struct_size == sizeof spent);
+    CHECK(spent.requests == (uint64_t)(CONCEPTS + 1 + own.judged + own.asked - 2) && spent.requests_left == 100 - spent.requests);
+    CHECK(spent.prompt_tokens > 0 && spent.completion_tokens > 0 && spent.cached > 0 && spent.tokens_left == UINT64_MAX);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_chat_spent(chat, &spent, sizeof spent, &err));
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_chat_spent((const eidos_chat *)explainer, &spent, sizeof spent, &err));
+    CHECK(own.destroyed == 2);
+    eidos_chat_free(other);
+    CHECK(own.destroyed == 3);
+
     again = NULL;
-    chat.cache_folder = NULL;
-    chat.callback = answer_nothing;
+    CHECK(eidos_chat_from_callback(answer_nothing, NULL, NULL, NULL, &chat, &error) == EIDOS_OK);
     options.sampling = 99;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT,
-                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &err));
+                eidos_llm_labels_interpret(explainer, activations, chat, &options, NULL, &again, &err));
     options.sampling = EIDOS_SAMPLING_QUANTILE;
     CHECK_FAILS(EIDOS_UNUSABLE_ANSWER,
-                eidos_llm_labels_interpret(explainer, activations, &chat, &options, NULL, &again, &err));
+                eidos_llm_labels_interpret(explainer, activations, chat, &options, NULL, &again, &err));
     CHECK(!error && !again);
+    eidos_chat_free(chat);
+}
+
+/* Many threads ask with the same chat, which a model of their own answers on each of them. */
+static eidos_status answer_on_any_thread(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data)
+{
+    (void)request, (void)user_data;
+    eidos_chat_reply_set_usage(reply, 10, 1);
+    return eidos_chat_reply_set_text(reply, "a label", 7, NULL);
+}
+
+static void *label_on_a_thread(void *chat)
+{
+    eidos_interpretation *labelled = NULL;
+    eidos_label_usage usage;
+    const int good = eidos_llm_labels_interpret(explainer, activations, chat, NULL, NULL, &labelled, NULL) == EIDOS_OK &&
+                     eidos_interpretation_label_usage(labelled, &usage, sizeof usage, NULL) == EIDOS_OK &&
+                     usage.requests == CONCEPTS && usage.prompt_tokens == 10 * CONCEPTS;
+    eidos_interpretation_free(labelled);
+    return good ? chat : NULL;
+}
+
+static void many_threads_ask_with_one_chat(void)
+{
+    enum { THREADS = 4 };
+    pthread_t threads[THREADS];
+    eidos_chat *chat = NULL;
+    eidos_chat_spending spent;
+    void *result = NULL;
+    int index;
+
+    CHECK(eidos_chat_from_callback(answer_on_any_thread, NULL, NULL, NULL, &chat, NULL) == EIDOS_OK);
+    for (index = 0; index < THREADS; index++)
+        CHECK(pthread_create(&threads[index], NULL, label_on_a_thread, chat) == 0);
+    for (index = 0; index < THREADS; index++)
+        CHECK(pthread_join(threads[index], &result) == 0 && result == chat);
+    CHECK(eidos_chat_spent(chat, &spent, sizeof spent, NULL) == EIDOS_OK);
+    CHECK(spent.requests == THREADS * CONCEPTS && spent.completion_tokens == THREADS * CONCEPTS && spent.unreported == 0);
+    eidos_chat_free(chat);
+}
+
+struct listener {
+    int count, wrong, cancel;
+    pthread_t thread;
+    eidos_control *control;
+    char last[256];
+};
+
+static void listen_to(const eidos_log_message *message, void *user_data)
+{
+    struct listener *listener = user_data;
+    listener->count++;
+    listener->wrong += message->struct_size < sizeof *message || !pthread_equal(listener->thread, pthread_self());
+    listener->wrong += strlen(message->target) != message->target_len || strlen(message->message) != message->message_len;
+    listener->wrong += message->level > EIDOS_LOG_INFO || message->elapsed_seconds < 0;
+    snprintf(listener->last, sizeof listener->last, "%s", message->message);
+    if (listener->cancel)
+        eidos_control_cancel(listener->control);
+}
+
+static void messages_come_to_those_who_asked_for_them(void)
+{
+    struct listener listener = {0, 0, 0, pthread_self(), NULL, ""};
+    eidos_split_model *loaded = NULL;
+    eidos_log_message message;
+    uint32_t older[2] = {0, 0};
+    int round;
+
+    CHECK(eidos_control_new(&listener.control, NULL) == EIDOS_OK);
+    CHECK(eidos_control_set_log_callback(listener.control, EIDOS_LOG_INFO, listen_to, &listener, NULL) == EIDOS_OK);
+    CHECK(eidos_control_keep_log(listener.control, EIDOS_LOG_DEBUG, NULL) == EIDOS_OK);
+    CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, NULL, listener.control, &loaded, NULL) == EIDOS_OK);
+    eidos_split_model_free(loaded);
+    CHECK(listener.count == 1 && listener.wrong == 0 && strstr(listener.last, "loaded eidos:demo"));
+    CHECK(strstr(listener.last, "safetensors"));
+
+    /* The kept ones can be read at any time; an older caller gets what it knows. */
+    CHECK(eidos_control_log_count(listener.control) == 1);
+    CHECK(eidos_control_log(listener.control, 0, &message, sizeof message, NULL) == EIDOS_OK);
+    CHECK(message.struct_size == sizeof message && message.level == EIDOS_LOG_INFO);
+    CHECK(strcmp(message.message, listener.last) == 0 && strcmp(message.target, "model") == 0);
+    CHECK(eidos_control_log(listener.control, 0, (eidos_log_message *)older, sizeof older, NULL) == EIDOS_OK);
+    CHECK(older[0] == sizeof older && older[1] == EIDOS_LOG_INFO);
+
+    /* Another level, and none at all. */
+    CHECK(eidos_control_set_log_callback(listener.control, EIDOS_LOG_WARNING, listen_to, &listener, NULL) == EIDOS_OK);
+    for (round = 0; round < 2; round++) {
+        loaded = NULL;
+        CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, NULL, listener.control, &loaded, NULL) == EIDOS_OK);
+        eidos_split_model_free(loaded);
+        CHECK(eidos_control_set_log_callback(listener.control, EIDOS_LOG_DEBUG, NULL, NULL, NULL) == EIDOS_OK);
+    }
+    CHECK(listener.count == 1 && eidos_control_log_count(listener.control) == 3);
+    CHECK(eidos_control_log(listener.control, 2, &message, sizeof message, NULL) == EIDOS_OK);
+
+    /* Who listens may cancel. */
+    listener.cancel = 1;
+    CHECK(eidos_control_set_log_callback(listener.control, EIDOS_LOG_INFO, listen_to, &listener, NULL) == EIDOS_OK);
+    {
+        eidos_chat *chat = NULL;
+        CHECK(eidos_chat_from_callback(answer_on_any_thread, NULL, NULL, NULL, &chat, NULL) == EIDOS_OK);
+        eidos_interpretation *labelled = NULL;
+        CHECK_FAILS(EIDOS_CANCELLED,
+                    eidos_llm_labels_interpret(explainer, activations, chat, NULL, listener.control, &labelled, &err));
+        eidos_chat_free(chat);
+    }
+    CHECK(listener.count == 2 && listener.wrong == 0);
+    eidos_control_free(listener.control);
 }
 
 /* Writes a file of a folder and gives its path, which the next call overwrites. */
@@ -1193,6 +1350,8 @@ int main(int argc, char **argv)
     texts_are_read_from_files(argv[1]);
     what_is_saved_opens_the_same(argv[1]);
     a_model_of_the_caller_labels_concepts(argv[1]);
+    many_threads_ask_with_one_chat();
+    messages_come_to_those_who_asked_for_them();
     free_everything();
     CHECK(eidos_debug_live_handles() == 0);
     printf("%d checks, %d failed\n", checks, failures);

@@ -11,6 +11,8 @@ mod cache;
 #[cfg(feature = "chat")]
 mod foreign;
 mod labels;
+#[cfg(feature = "chat")]
+mod lasting;
 #[cfg(feature = "demo-model")]
 mod passages;
 mod scores;

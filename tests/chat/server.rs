@@ -43,6 +43,7 @@ type Script = dyn Fn(usize, &Request) -> Play + Send + Sync;
 #[derive(Default)]
 struct Log {
     requests: Vec<Request>,
+    connections: usize,
     running: usize,
     most_running: usize,
 }
@@ -65,6 +66,7 @@ impl Server {
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let server = serving.clone();
+                server.log.lock().unwrap().connections += 1;
                 // A client that goes away is part of the tests.
                 std::thread::spawn(move || server.talk(stream).ok());
             }
@@ -85,6 +87,11 @@ impl Server {
 
     pub fn count(&self) -> usize {
         self.log.lock().unwrap().requests.len()
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.log.lock().unwrap().connections
     }
 
     /// How many requests were there at the same time at most.

@@ -9,7 +9,7 @@
 /// Errors. A call that fails throws eidos::Error: a status, a message, a hint that says what to do, and details. A call that
 /// was cancelled throws eidos::Cancelled, which is an Error too.
 ///
-/// Objects. SplitModel, Activations, Explainer, Interpretation and Control own one handle of the C library each. They move
+/// Objects. SplitModel, Activations, Explainer, Interpretation, Chat and Control own one handle of the C library each. They move
 /// and do not copy; what they need of one another they keep alive by themselves, so they may be destroyed in any order. A
 /// moved-from object throws when it is used. To share one, put it into a std::shared_ptr.
 ///
@@ -25,6 +25,7 @@
 #define EIDOS_HPP
 
 #include "eidos/activations.hpp"
+#include "eidos/chat.hpp"
 #include "eidos/chat_model.hpp"
 #include "eidos/control.hpp"
 #include "eidos/enumerations.hpp"

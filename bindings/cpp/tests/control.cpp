@@ -57,6 +57,54 @@ TEST(Control, ReportsProgress)
     EXPECT_FALSE(control.is_cancelled());
 }
 
+TEST(Control, TellsMessagesOfALevel)
+{
+    std::vector<eidos::LogMessage> messages;
+    const auto here = std::this_thread::get_id();
+    Control control;
+    control.set_log(eidos::LogLevel::info, [&](const eidos::LogMessage &message) {
+        EXPECT_EQ(std::this_thread::get_id(), here);
+        messages.push_back(message);
+    });
+    static_cast<void>(everything(control));
+    ASSERT_FALSE(messages.empty());
+    const eidos::LogMessage &loaded = messages.front();
+    EXPECT_TRUE(loaded.level == eidos::LogLevel::info && loaded.target == "model" && loaded.elapsed_seconds >= 0);
+    EXPECT_EQ(loaded.text.rfind("loaded eidos:demo", 0), 0u) << loaded.text;
+    EXPECT_NE(loaded.text.find("safetensors"), std::string::npos) << loaded.text;
+
+    messages.clear();
+    control.set_log(eidos::LogLevel::warning, [&](const eidos::LogMessage &message) { messages.push_back(message); });
+    static_cast<void>(eidos::SplitModel::load("eidos:demo", split, {}, control));
+    EXPECT_TRUE(messages.empty()) << messages.front().text;
+    control.set_log(eidos::LogLevel::debug, {});
+    static_cast<void>(everything(control));
+    EXPECT_TRUE(messages.empty());
+}
+
+TEST(Control, KeepsMessagesForThoseWhoLook)
+{
+    Control control;
+    EXPECT_TRUE(control.kept_log().empty());
+    control.keep_log(eidos::LogLevel::info);
+    static_cast<void>(eidos::SplitModel::load("eidos:demo", split, {}, control));
+    static_cast<void>(eidos::SplitModel::load("eidos:demo", split, {}, control));
+    const auto messages = control.kept_log();
+    ASSERT_EQ(messages.size(), 2u);
+    EXPECT_TRUE(messages[1].level == eidos::LogLevel::info && messages[1].target == "model");
+    EXPECT_EQ(messages[1].text.rfind("loaded eidos:demo", 0), 0u) << messages[1].text;
+    EXPECT_LE(messages[0].elapsed_seconds, messages[1].elapsed_seconds);
+    EXPECT_TRUE(control.kept_log(1).size() == 1 && control.kept_log(2).empty());
+}
+
+TEST(Control, WhatTheLogThrowsIsThrown)
+{
+    Control control;
+    control.set_log(eidos::LogLevel::info, [](const eidos::LogMessage &) { throw std::domain_error("enough"); });
+    EXPECT_THROW(static_cast<void>(everything(control)), std::domain_error);
+    EXPECT_TRUE(control.is_cancelled());
+}
+
 TEST(Control, StagesHaveNames)
 {
     EXPECT_EQ(name(Stage::forward), "forward");

@@ -132,13 +132,11 @@ TEST(Header, EveryOptionOfLabelsArrives)
     chat.model = "m", chat.base_url = "b", chat.api_key = "k", chat.cache_folder = "c";
     chat.max_tokens = 1, chat.timeout_seconds = 2, chat.retries = 3, chat.parallel_requests = 4;
     chat.temperature = 0.5, chat.request_budget = 5, chat.token_budget = 6;
-    chat.answer = [](const eidos::ChatRequest &) { return ""; };
     auto c_chat = eidos::detail::to_c(chat);
     EXPECT_EQ(std::string(c_chat.model) + c_chat.base_url + c_chat.api_key + c_chat.cache_folder, "mbkc");
     EXPECT_EQ(c_chat.max_tokens * 10 + c_chat.timeout_seconds, 12u);
     EXPECT_EQ(c_chat.retries * 10 + c_chat.parallel_requests, 34u);
     EXPECT_TRUE(c_chat.temperature == 0.5 && c_chat.request_budget == 5 && c_chat.token_budget == 6);
-    EXPECT_TRUE(c_chat.callback && c_chat.user_data == &chat.answer);
     chat.api_key = "", chat.temperature = std::nullopt;
     c_chat = eidos::detail::to_c(chat);
     EXPECT_STREQ(c_chat.api_key, "") << "no key is not the key of the environment";

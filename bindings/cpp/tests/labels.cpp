@@ -2,11 +2,14 @@
 #include "demo.hpp"
 
 #include <algorithm>
+#include <atomic>
+#include <memory>
 #include <stdexcept>
 #include <thread>
 
 namespace {
 
+using eidos::Chat;
 using eidos::ChatAnswer;
 using eidos::ChatModel;
 using eidos::ChatOptions;
@@ -17,14 +20,9 @@ using eidos::Status;
 
 bool has(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-ChatOptions model(ChatModel answer)
-{
-    ChatOptions options;
-    options.answer = std::move(answer);
-    return options;
-}
+Chat model(ChatModel answer, const ChatOptions &options = {}) { return Chat(std::move(answer), options); }
 
-Interpretation label(const ChatOptions &chat, const LlmLabelsOptions &options = {}, const eidos::Control &control = {})
+Interpretation label(const Chat &chat, const LlmLabelsOptions &options = {}, const eidos::Control &control = {})
 {
     return eidos::interpret_llm_labels(demo().explainer, demo().activations, chat, options, control);
 }
@@ -273,14 +271,16 @@ TEST(Labels, TheCacheAnswersWhatWasAskedBefore)
 {
     const TemporaryFolder folder;
     int asked = 0;
-    ChatOptions chat = model([&](const ChatRequest &) -> ChatAnswer {
+    const ChatModel answer = [&](const ChatRequest &) -> ChatAnswer {
         if (++asked == 2)
             throw eidos::Error(Status::network, "away");
         return "label " + std::to_string(asked);
-    });
-    chat.cache_folder = (folder / "answers").string();
-    EXPECT_STATUS(invalid_argument, label(chat)) << "the answers of which model?";
-    chat.model = "own";
+    };
+    ChatOptions options;
+    options.cache_folder = (folder / "answers").string();
+    EXPECT_STATUS(invalid_argument, model(answer, options)) << "the answers of which model?";
+    options.model = "own";
+    const Chat chat = model(answer, options);
     EXPECT_TRUE(label(chat).at(1).positive_label->error);
     EXPECT_EQ(asked, 4);
     const auto again = label(chat);
@@ -292,25 +292,60 @@ TEST(Labels, TheCacheAnswersWhatWasAskedBefore)
 
 TEST(Labels, TheBudgetIsKept)
 {
-    ChatOptions chat = model([](const ChatRequest &) { return "a label"; });
-    chat.request_budget = 3;
-    const auto meaning = label(chat);
-    EXPECT_EQ(meaning.at(2).positive_label->text, "a label");
-    EXPECT_EQ(meaning.at(3).positive_label->error.value().status(), Status::budget_exhausted);
-    chat.token_budget = 1;
+    ChatOptions options;
+    options.request_budget = 6;
+    const auto answer = [](const ChatRequest &) { return ChatAnswer("a label", eidos::ChatTokens{100, 5}); };
+    const Chat chat = model(answer, options);
+    EXPECT_EQ(label(chat).label_usage().requests, 4u);
+    EXPECT_EQ(chat.spent().requests_left, 2u);
+    EXPECT_EQ(chat.spent().tokens_left, UINT64_MAX);
+    const auto meaning = label(chat.share());
+    EXPECT_EQ(meaning.at(1).positive_label->text, "a label");
+    EXPECT_EQ(meaning.at(2).positive_label->error.value().status(), Status::budget_exhausted);
+    EXPECT_EQ(meaning.label_usage().requests, 2u) << "of this call alone";
+    const auto spent = chat.spent();
+    EXPECT_TRUE(spent.requests == 6 && spent.prompt_tokens == 600 && spent.completion_tokens == 30);
+    EXPECT_TRUE(spent.cached == 0 && spent.unreported == 0 && spent.requests_left == 0);
     EXPECT_STATUS(budget_exhausted, label(chat));
+    options.token_budget = 1;
+    EXPECT_STATUS(budget_exhausted, label(model(answer, options)));
+}
+
+TEST(Labels, TheFunctionLivesAsLongAsTheChat)
+{
+    static_cast<void>(demo());
+    const std::size_t before = eidos::debug_live_handles();
+    const auto held = std::make_shared<int>(0);
+    {
+        Chat chat([held](const ChatRequest &) { return "label " + std::to_string(++*held); });
+        EXPECT_EQ(held.use_count(), 2);
+        const Chat other = chat.share();
+        static_cast<void>(label(std::move(chat)));
+        chat = model([](const ChatRequest &) { return "another"; });
+        EXPECT_EQ(held.use_count(), 2);
+        EXPECT_EQ(label(other).at(0).positive_label->text, "label 5");
+    }
+    EXPECT_EQ(held.use_count(), 1);
+    ChatOptions options;
+    options.max_tokens = 0;
+    EXPECT_STATUS(invalid_argument, model([held](const ChatRequest &) { return ""; }, options));
+    EXPECT_EQ(held.use_count(), 1) << "also where there is no chat in the end";
+    EXPECT_STATUS(invalid_argument, model(nullptr)) << "an empty function";
+    EXPECT_EQ(eidos::debug_live_handles(), before);
 }
 
 TEST(Labels, AreInTheJsonAndTheFile)
 {
     int asked = 0;
-    ChatOptions chat = model([&](const ChatRequest &) -> ChatAnswer {
-        if (asked++ == 1)
-            throw std::runtime_error("away");
-        return "a label";
-    });
-    chat.model = "own";
-    const auto meaning = label(chat);
+    ChatOptions options;
+    options.model = "own";
+    const auto meaning = label(model(
+        [&](const ChatRequest &) -> ChatAnswer {
+            if (asked++ == 1)
+                throw std::runtime_error("away");
+            return "a label";
+        },
+        options));
     EXPECT_TRUE(has(meaning.json(), "\"positive_label\":{\"text\":\"a label\"}"));
     EXPECT_TRUE(has(meaning.json(), "\"labelling\":{\"model\":\"own\""));
 
@@ -326,18 +361,30 @@ TEST(Labels, AreInTheJsonAndTheFile)
 
 TEST(Labels, OfAServerThatIsNotThere)
 {
-    ChatOptions chat;
-    chat.model = "m";
-    chat.base_url = "http://127.0.0.1:1/v1"; // nobody listens there
-    chat.api_key = "";
-    chat.retries = 0;
+    ChatOptions options;
+    options.model = "m";
+    options.base_url = "http://127.0.0.1:1/v1"; // nobody listens there
+    options.api_key = "";
+    options.retries = 1;
+    const Chat chat(options);
     EXPECT_STATUS(network, label(chat));
+    EXPECT_GT(chat.spent().requests, 1u);
+
+    std::vector<eidos::LogMessage> messages;
+    eidos::Control control;
+    control.set_log(eidos::LogLevel::warning, [&](const eidos::LogMessage &message) { messages.push_back(message); });
+    EXPECT_STATUS(network, label(chat, {}, control));
+    ASSERT_FALSE(messages.empty());
+    for (const auto &message : messages)
+        EXPECT_TRUE(message.level == eidos::LogLevel::warning && message.target == "chat") << message.text;
+    EXPECT_TRUE(has(messages.front().text, "trying again in 0.")) << messages.front().text;
 }
 
 TEST(Labels, WrongOptionsThrow)
 {
-    const ChatOptions chat = model([](const ChatRequest &) { return "a label"; });
-    EXPECT_STATUS(invalid_argument, label({})) << "neither a model nor a function";
+    const auto answer = [](const ChatRequest &) { return "a label"; };
+    const Chat chat(answer);
+    EXPECT_STATUS(invalid_argument, Chat(ChatOptions())) << "neither a model nor a function";
     LlmLabelsOptions options;
     options.concepts = {4};
     EXPECT_STATUS(invalid_argument, label(chat, options));
@@ -347,9 +394,9 @@ TEST(Labels, WrongOptionsThrow)
     options.sampling = eidos::Sampling::top;
     options.system_prompt = std::string("a\0b", 3);
     EXPECT_STATUS(invalid_argument, label(chat, options));
-    ChatOptions key = chat;
+    ChatOptions key;
     key.api_key = std::string("a\0b", 3);
-    EXPECT_STATUS(invalid_argument, label(key));
+    EXPECT_STATUS(invalid_argument, model(answer, key));
     const auto wide = eidos::Activations::from_rows({std::vector<float>{1, 2, 3, 4}, 2}, {"one", "two"});
     EXPECT_STATUS(mismatch, eidos::interpret_llm_labels(demo().explainer, wide, chat));
 
@@ -371,6 +418,19 @@ TEST(Labels, ManyThreadsAskAtOnce)
         });
     for (std::thread &thread : threads)
         thread.join();
+}
+
+TEST(Labels, ManyThreadsShareOneChat)
+{
+    static_cast<void>(demo());
+    std::atomic<unsigned> asked = 0;
+    const Chat chat([&](const ChatRequest &) { return "label " + std::to_string(asked++); });
+    std::vector<std::thread> threads;
+    for (int thread = 0; thread < 4; thread++)
+        threads.emplace_back([&] { EXPECT_EQ(label(chat).label_usage().requests, 4u); });
+    for (std::thread &thread : threads)
+        thread.join();
+    EXPECT_TRUE(asked == 16 && chat.spent().requests == 16);
 }
 
 } // namespace

@@ -2,9 +2,18 @@
 import { onAbort } from './abort';
 import { check, EidosError, throwIfFailed } from './errors';
 import { atExit } from './exit';
-import { stages, type ProgressStruct, type Stage as AnyStage } from './generated/abi';
+import {
+  logLevels,
+  stages,
+  structs,
+  type LogLevel,
+  type LogMessageStruct,
+  type ProgressStruct,
+  type Stage as AnyStage,
+} from './generated/abi';
 import type { Resource } from './handle';
-import { handleIn, native, out, type Out, type Pointer } from './native';
+import { word } from './arguments';
+import { handleIn, native, out, readBytes, type Out, type Pointer } from './native';
 import { wordOf } from './words';
 import { withSlot } from './pool';
 
@@ -27,6 +36,18 @@ export interface Progress {
   readonly elapsedSeconds: number;
 }
 
+/** A message about a long call. */
+export interface LogMessage {
+  /** How important it is. */
+  readonly level: LogLevel;
+  /** The part of the library that it comes from: `hub`, `model`, `chat`. */
+  readonly target: string;
+  /** What happened, in one line. */
+  readonly text: string;
+  /** Seconds from when the call began to when it happened. */
+  readonly elapsedSeconds: number;
+}
+
 /** What every long call takes. */
 export interface CallOptions {
   /** Cancels the call: the promise rejects with the signal's reason, within one batch or iteration. */
@@ -36,6 +57,14 @@ export interface CallOptions {
    * call that succeeds. When it throws, the call is cancelled and its promise rejects with what was thrown.
    */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * Receives what the library has to say about the call, on the thread of the caller: which files were loaded, what is downloaded,
+   * which request is repeated. It comes at most 20 ms late, and all of it before the promise is settled. When it throws, the call
+   * is cancelled and its promise rejects with what was thrown.
+   */
+  readonly onLog?: ((message: LogMessage) => void) | undefined;
+  /** Which messages `onLog` receives: those of this level and the more important ones. By default `info`. */
+  readonly logLevel?: LogLevel | undefined;
 }
 
 /** How often progress is asked for. No callback crosses threads: this one looks. */
@@ -70,10 +99,30 @@ export class Control {
   /** How far the call has come; `undefined` before it starts. */
   progress(): Progress | undefined {
     const struct: Partial<ProgressStruct> = {};
-    check((error) => native().eidos_control_progress(this.pointer, struct, error));
+    check((error) => native().eidos_control_progress(this.pointer, struct, structs.eidos_progress.size, error));
     const { stage, done, total, elapsed_seconds } = struct as ProgressStruct;
     const name = wordOf(stages, stage);
     return name === undefined || name === 'idle' ? undefined : { stage: name, done, total, elapsedSeconds: elapsed_seconds };
+  }
+
+  /** Keeps messages, for `messages()`. */
+  keepLog(level: number): void {
+    check((error) => native().eidos_control_keep_log(this.pointer, level, error));
+  }
+
+  /** The messages from the one with the number `first` on. */
+  *messages(first: number): IterableIterator<LogMessage> {
+    for (let index = first; index < native().eidos_control_log_count(this.pointer); index++) {
+      const struct: Partial<LogMessageStruct> = {};
+      check((error) => native().eidos_control_log(this.pointer, index, struct, structs.eidos_log_message.size, error));
+      const { level, target, target_len, message, message_len, elapsed_seconds } = struct as LogMessageStruct;
+      yield {
+        level: wordOf(logLevels, level) ?? 'info',
+        target: readBytes(target, 0, target_len),
+        text: readBytes(message, 0, message_len),
+        elapsedSeconds: elapsed_seconds,
+      };
+    }
   }
 
   free(): void {
@@ -82,30 +131,53 @@ export class Control {
   }
 }
 
-/** Asks a control for progress, and tells the caller when something changed. */
+/** Asks a control for progress and messages, and tells the caller when there is something new. */
 class Reporter {
-  /** What the caller's function threw. */
+  /** What a function of the caller's threw. */
   failure: { readonly reason: unknown } | undefined;
   #last: string | undefined;
+  #told = 0;
 
   constructor(
     private readonly control: Control,
-    private readonly onProgress: (progress: Progress) => void,
-  ) {}
+    private readonly options: CallOptions,
+  ) {
+    if (options.onLog) control.keepLog(word(logLevels)('logLevel', options.logLevel ?? 'info'));
+  }
 
   report(): void {
+    if (this.options.onProgress) this.#attempt(this.#tellProgress);
+    this.tellMessages();
+  }
+
+  tellMessages(): void {
+    if (this.options.onLog) this.#attempt(this.#tellMessages);
+  }
+
+  #attempt(tell: () => void): void {
     if (this.failure) return;
     try {
-      const progress = this.control.progress();
-      const position = progress && `${progress.stage} ${progress.done}`;
-      if (!progress || position === this.#last) return;
-      this.#last = position;
-      this.onProgress(progress);
+      tell();
     } catch (reason) {
       this.failure = { reason };
       this.control.cancel(reason);
     }
   }
+
+  readonly #tellProgress = (): void => {
+    const progress = this.control.progress();
+    const position = progress && `${progress.stage} ${progress.done}`;
+    if (!progress || position === this.#last) return;
+    this.#last = position;
+    this.options.onProgress?.(progress);
+  };
+
+  readonly #tellMessages = (): void => {
+    for (const message of this.control.messages(this.#told)) {
+      this.#told++;
+      this.options.onLog?.(message);
+    }
+  };
 }
 
 /**
@@ -146,7 +218,8 @@ export async function runOnOwnThread<T>(
   return withPinned(uses, () => watch(options, call));
 }
 
-async function withPinned<T>(resources: readonly Resource[], task: () => Promise<T>): Promise<T> {
+/** Runs a task while resources live, even when they are closed meanwhile. */
+export async function withPinned<T>(resources: readonly Resource[], task: () => Promise<T>): Promise<T> {
   const unpin = resources.map((resource) => resource.pinForCall());
   try {
     return await task();
@@ -161,10 +234,11 @@ async function settle<T>(start: (error: Out) => Promise<number>, result: () => T
   return result();
 }
 
-async function watch<T>({ signal, onProgress }: CallOptions, call: (control: Control) => Promise<T>): Promise<T> {
+async function watch<T>(options: CallOptions, call: (control: Control) => Promise<T>): Promise<T> {
+  const { signal, onProgress, onLog } = options;
   signal?.throwIfAborted(); // it may have been aborted while the call waited for its turn
   const control = new Control();
-  const reporter = onProgress && new Reporter(control, onProgress);
+  const reporter = onProgress || onLog ? new Reporter(control, options) : undefined;
   const timer = reporter && setInterval(() => reporter.report(), POLL_MILLISECONDS);
   const forget = onAbort(signal, () => control.cancel(signal?.reason));
   try {
@@ -173,6 +247,7 @@ async function watch<T>({ signal, onProgress }: CallOptions, call: (control: Con
     if (reporter?.failure) throw reporter.failure.reason;
     return value;
   } catch (error) {
+    reporter?.tellMessages();
     throw explain(error, signal, reporter);
   } finally {
     forget();
@@ -188,9 +263,11 @@ function explain(error: unknown, signal: AbortSignal | undefined, reporter: Repo
   return cancelled && signal?.aborted ? signal.reason : error;
 }
 
-function checkCallOptions({ signal, onProgress }: CallOptions): void {
+function checkCallOptions({ signal, onProgress, onLog, logLevel }: CallOptions): void {
   if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal');
   if (onProgress !== undefined && typeof onProgress !== 'function') {
     throw new TypeError('onProgress must be a function');
   }
+  if (onLog !== undefined && typeof onLog !== 'function') throw new TypeError('onLog must be a function');
+  if (logLevel !== undefined) word(logLevels)('logLevel', logLevel);
 }

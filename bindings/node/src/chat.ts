@@ -1,57 +1,127 @@
 /** Language models that label concepts: behind a server, or a function of the caller. */
-import { record, whole } from './arguments';
+import { runOnOwnThread, runWithControl, type CallOptions } from './call';
+import type { Answer } from './chat-answer';
+import { check } from './errors';
+import type { ChatSpendingStruct, LlmLabelsOptionsStruct } from './generated/abi';
+import { structs } from './generated/abi';
+import { chatOptions } from './generated/options';
 import type * as c from './generated/options';
-import type { Question } from './native';
-
-/** A question to a language model. */
-export interface ChatRequest extends Question {
-  /** What the model is to do: its system prompt. */
-  readonly system: string;
-  /** What it is to do it with: the message of the user. */
-  readonly user: string;
-  /** The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too. */
-  readonly schema: string;
-  /** How many tokens the answer should have at most. */
-  readonly maxTokens: number;
-  /** Is aborted when the call is cancelled; nobody waits for the answer any more. */
-  readonly signal: AbortSignal;
-}
-
-/** An answer of a language model, and what it cost. */
-export interface ChatAnswer {
-  /** What the model said. */
-  readonly text: string;
-  /** What it cost, for the usage and the token budget. An answer without it counts with the most that it can have cost. */
-  readonly usage?: { readonly promptTokens: number; readonly completionTokens: number } | undefined;
-}
+import { Handle, pointerOf, Resource, resourceOf } from './handle';
+import { callOnPool, handleIn, native, out, type Out, type Pointer } from './native';
+import { OwnModel, OwnModelCall } from './own-model';
 
 /** Which language model is asked, and how. Addresses, keys, repetitions and `temperature` are for servers. */
 export interface ChatOptions extends c.ChatOptions {
   /**
-   * A language model of your own, which is asked instead of a server: one question at a time, on the thread of the caller.
+   * A language model of your own, which is asked instead of a server: one question at a time, on the thread of the caller. Calls
+   * with the same `Chat` wait for each other, so it must not ask with its own.
    * When it throws or rejects, the concept has an error instead of a label, with the code of an `EidosError` and
    * `unusable_answer` otherwise. An `EidosError` with `access_denied`, `not_found` or `budget_exhausted` ends the asking.
    */
-  readonly answer?: ((request: ChatRequest) => string | ChatAnswer | Promise<string | ChatAnswer>) | undefined;
+  readonly answer?: Answer | undefined;
 }
 
-export type Answer = NonNullable<ChatOptions['answer']>;
+/** What was spent with a `Chat`, by all calls together, and what is left of its budget. */
+export interface ChatSpending {
+  /** Requests that were sent; a repetition counts. */
+  readonly requests: number;
+  /** Questions that the cache answered. */
+  readonly cached: number;
+  /** Tokens of the questions. */
+  readonly promptTokens: number;
+  /** Tokens of the answers. */
+  readonly completionTokens: number;
+  /** Answers of which nobody said what they cost. */
+  readonly unreported: number;
+  /** How many requests may still be sent; `null` where there is no limit. */
+  readonly requestsLeft: number | null;
+  /** How many tokens may still be spent; `null` where there is no limit. What requests on their way may need is not left. */
+  readonly tokensLeft: number | null;
+}
 
 /** The caller's own model, where there is one. */
-export function answerOption({ answer }: ChatOptions): Answer | undefined {
+function answerOption({ answer }: ChatOptions): Answer | undefined {
   if (answer !== undefined && typeof answer !== 'function') throw new TypeError('answer must be a function');
   return answer;
 }
 
-/** What a function of the caller returned, which must be an answer. */
-export function checkedAnswer(value: unknown): ChatAnswer {
-  if (typeof value === 'string') return { text: value };
-  const { text: said, usage } = record('the answer', value as ChatAnswer);
-  if (typeof said !== 'string') throw new TypeError('the answer must be a string, or an object with the string `text`');
-  if (usage === undefined) return { text: said };
-  const { promptTokens, completionTokens } = record('usage', usage);
-  return {
-    text: said,
-    usage: { promptTokens: whole('promptTokens', promptTokens), completionTokens: whole('completionTokens', completionTokens) },
-  };
+/**
+ * A language model that is asked for labels. The budget and what was spent of it, the connections and the cache of answers live as
+ * long as the object, from one call to the next; any number of calls may use it at the same time.
+ */
+export class Chat extends Handle {
+  /** The function, and the thread on which C asks it; `undefined` for a server. */
+  #own: { readonly answer: Answer; readonly model: OwnModel } | undefined;
+
+  /**
+   * Makes a language model: the `model` of a server, or a function `answer` of your own. Nothing is sent yet.
+   *
+   * @throws {EidosError} `invalid_argument` for options that cannot be right, `io` when the cache folder cannot be made.
+   */
+  static async open(options: ChatOptions): Promise<Chat> {
+    const [struct, answer] = [chatOptions(options), answerOption(options)];
+    const result = out();
+    if (answer === undefined) {
+      check((error) => native().eidos_chat_new(struct, result, error));
+      return new Chat(new Resource(handleIn(result), native().eidos_chat_free));
+    }
+    const model = await OwnModel.start(struct, result);
+    const free = (pointer: Pointer): void => {
+      native().eidos_chat_free(pointer);
+      model.close();
+    };
+    const chat = new Chat(new Resource(handleIn(result), free));
+    chat.#own = { answer, model };
+    return chat;
+  }
+
+  /** What was spent since the object was made, and what is left. */
+  get spent(): ChatSpending {
+    const pointer = pointerOf(this, Chat);
+    const struct: Partial<ChatSpendingStruct> = {};
+    check((error) => native().eidos_chat_spent(pointer, struct, structs.eidos_chat_spending.size, error));
+    const spent = struct as ChatSpendingStruct;
+    return {
+      requests: spent.requests,
+      cached: spent.cached,
+      promptTokens: spent.prompt_tokens,
+      completionTokens: spent.completion_tokens,
+      unreported: spent.unreported,
+      requestsLeft: limit(spent.requests_left),
+      tokensLeft: limit(spent.tokens_left),
+    };
+  }
+
+  /** @internal Labels with a chat: what `Explainer.llmLabels` does. */
+  static async label<T>(
+    chat: Chat,
+    call: { readonly explainer: Pointer; readonly activations: Pointer; readonly options: LlmLabelsOptionsStruct },
+    options: CallOptions,
+    uses: readonly Resource[],
+    result: (out: Out) => T,
+  ): Promise<T> {
+    const pointer = pointerOf(chat, Chat);
+    const all = [...uses, resourceOf(chat, Chat)];
+    const [written, own] = [out(), chat.#own];
+    const finish = (): T => result(written);
+    if (own === undefined) {
+      const { explainer, activations, options: labels } = call;
+      const interpret = native().eidos_llm_labels_interpret;
+      const start = (control: Pointer, error: Out) =>
+        callOnPool(interpret, explainer, activations, pointer, labels, control, written, error);
+      return runWithControl(options, all, start, finish);
+    }
+    const asking = new OwnModelCall(own.answer);
+    try {
+      const whole = { ...call, chat: pointer };
+      return await runOnOwnThread(options, all, (control, error) => asking.run(own.model, whole, control, written, error), finish);
+    } catch (error) {
+      throw asking.explain(error);
+    }
+  }
+}
+
+/** A limit of C, where the largest number is none. */
+function limit(number: number | bigint): number | null {
+  return number > Number.MAX_SAFE_INTEGER ? null : Number(number);
 }

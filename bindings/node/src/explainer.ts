@@ -1,16 +1,15 @@
 /** Explainers: fitted concepts, which encode rows and decode them back. */
 import { Activations } from './activations';
 import { flag, floats, record, text, texts, whole } from './arguments';
-import { runOnOwnThread, runOnPool, runWithControl, type CallOptions } from './call';
-import { answerOption, type ChatOptions } from './chat';
+import { runOnPool, runWithControl, withPinned, type CallOptions } from './call';
+import { Chat, type ChatOptions } from './chat';
 import { check } from './errors';
-import { activationsOptions, chatOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
+import { activationsOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
 import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handle';
-import { Interpretation } from './interpretation';
+import { interpretationIn, type Interpretation } from './interpretation';
 import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn, textsForC } from './native';
 import type { NativeFunction, Out, Pointer } from './native';
 import type { IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
-import { OwnModelCall } from './own-model';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 import { SplitModel } from './split-model';
 
@@ -295,30 +294,24 @@ export class Explainer extends Handle {
    * key refused; with a `cacheFolder`, a later call goes on there. The promise rejects only when not one concept could be
    * labelled; when a function of yours threw first, that is the `cause`.
    *
-   * @param chat which language model is asked: the `model` of a server, or a function `answer` of your own.
+   * @param chat the language model that is asked; or options for one that is made for this call alone, with its budget.
    * @throws {EidosError} `mismatch` for activations of another width, `invalid_argument` for options that cannot be right,
    *   `network`, `access_denied`, `not_found`, `unusable_answer` or `budget_exhausted` when there is no label at all.
    */
-  async llmLabels(activations: Activations, chat: ChatOptions, options: LlmLabelsOptions = {}): Promise<Interpretation> {
+  async llmLabels(activations: Activations, chat: Chat | ChatOptions, options: LlmLabelsOptions = {}): Promise<Interpretation> {
     const explainer = this.#pointer;
     const rows = resourceOf(activations, Activations);
-    const pointer = rows.pointer('Activations');
-    const [server, labels, answer] = [chatOptions(chat), llmLabelsOptions(options), answerOption(chat)];
-    if (answer === undefined) {
-      return this.#interpret(options, rows, (control, result, error) =>
-        callOnPool(native().eidos_llm_labels_interpret, explainer, pointer, server, labels, control, result, error),
-      );
-    }
-    const own = new OwnModelCall(answer);
-    const call = { explainer, activations: pointer, chat: server, options: labels };
-    const result = out();
-    return runOnOwnThread(
-      options,
-      [resourceOf(this, Explainer), rows],
-      (control, error) => own.run(call, control, result, error),
-      () => interpretationIn(result),
-    ).catch((error: unknown) => {
-      throw own.explain(error);
+    const call = { explainer, activations: rows.pointer('Activations'), options: llmLabelsOptions(options) };
+    const uses = [resourceOf(this, Explainer), rows];
+    const label = (chat: Chat) => Chat.label(chat, call, options, uses, interpretationIn);
+    if (chat instanceof Chat) return label(chat);
+    return withPinned(uses, async () => {
+      const own = await Chat.open(chat);
+      try {
+        return await label(own);
+      } finally {
+        own.close();
+      }
     });
   }
 
@@ -336,8 +329,4 @@ export class Explainer extends Handle {
   get #pointer(): Pointer {
     return pointerOf(this, Explainer);
   }
-}
-
-function interpretationIn(result: Out): Interpretation {
-  return new Interpretation(new Resource(handleIn(result), native().eidos_interpretation_free));
 }

@@ -1,6 +1,7 @@
 // The ES module: the same classes as those of `require`, so that there is one of each in a process.
 export {
   Activations,
+  Chat,
   debugLiveHandles,
   DLPackTensor,
   EidosError,

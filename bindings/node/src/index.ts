@@ -6,12 +6,13 @@
 import { native } from './native';
 
 export { Activations, type FromRowsOptions, type UnitSpan } from './activations';
-export type { CallOptions, Progress, Stage } from './call';
-export type { ChatAnswer, ChatOptions, ChatRequest } from './chat';
+export type { CallOptions, LogMessage, Progress, Stage } from './call';
+export { Chat, type ChatOptions, type ChatSpending } from './chat';
+export type { ChatAnswer, ChatRequest } from './chat-answer';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type DictionaryOptions, type FitReport } from './explainer';
-export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, Network, Sampling, WordRule } from './generated/abi';
+export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, LogLevel, Network, Sampling, WordRule } from './generated/abi';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
 export type { ConceptLabel, LabelUsage } from './llm-labels';
 export type * from './options';

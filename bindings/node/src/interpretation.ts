@@ -2,7 +2,7 @@
 import { text } from './arguments';
 import { runOnPool } from './call';
 import { check, codeOf } from './errors';
-import { poles, type LabelUsageStruct } from './generated/abi';
+import { poles, structs, type LabelUsageStruct } from './generated/abi';
 import { Handle, pointerOf, Resource, resourceOf } from './handle';
 import type { ConceptLabel, LabelUsage } from './llm-labels';
 import { callOnPool, handleIn, native, out, readText, type Out, type Pointer } from './native';
@@ -92,11 +92,11 @@ export class Interpretation extends Handle {
     return Object.keys(label).length > 0 ? label : undefined;
   }
 
-  /** What the labels have cost; all zero where nobody labelled. */
+  /** What the labels of this interpretation have cost; all zero where nobody labelled. */
   get labelUsage(): LabelUsage {
     const pointer = this.#pointer;
     const struct: Partial<LabelUsageStruct> = {};
-    check((error) => native().eidos_interpretation_label_usage(pointer, struct, error));
+    check((error) => native().eidos_interpretation_label_usage(pointer, struct, structs.eidos_label_usage.size, error));
     const { requests, cached, prompt_tokens, completion_tokens, unreported, dry_run } = struct as LabelUsageStruct;
     return {
       requests,
@@ -132,6 +132,11 @@ export class Interpretation extends Handle {
   get #pointer(): Pointer {
     return pointerOf(this, Interpretation);
   }
+}
+
+/** The interpretation that a call wrote. */
+export function interpretationIn(result: Out): Interpretation {
+  return new Interpretation(new Resource(handleIn(result), native().eidos_interpretation_free));
 }
 
 /** A member with its value, or nothing where there is none. */

@@ -16,7 +16,7 @@ export interface ConceptLabel {
   readonly prompt?: string;
 }
 
-/** What labels have cost. */
+/** What the labels of one interpretation have cost. */
 export interface LabelUsage {
   /** Requests that were sent; a repetition counts. */
   readonly requests: number;

@@ -203,17 +203,17 @@ export interface Question {
 }
 
 /**
- * Runs a task with the address of an `eidos_chat_callback` that `answer` stands behind. C must call it on this thread, within
- * the task; `answer` returns a status and must not throw.
+ * The address of an `eidos_chat_callback` that `answer` stands behind, until `unregisterCallback`. C must call it on this thread;
+ * `answer` returns a status and must not throw.
  */
-export function withChatCallback<T>(answer: (question: Question, reply: Pointer) => number, task: (callback: Pointer) => T): T {
+export function registerChatCallback(answer: (question: Question, reply: Pointer) => number): Pointer {
   native(); // which sets koffi up, before anything uses it
-  const callback = koffi.register((request: Pointer, reply: Pointer) => answer(readQuestion(request), reply), callbacks.eidos_chat_callback);
-  try {
-    return task(callback);
-  } finally {
-    koffi.unregister(callback);
-  }
+  return koffi.register((request: Pointer, reply: Pointer) => answer(readQuestion(request), reply), callbacks.eidos_chat_callback);
+}
+
+/** Ends the life of a callback, which C must not call any more. */
+export function unregisterCallback(callback: Pointer): void {
+  koffi.unregister(callback);
 }
 
 function readQuestion(request: Pointer): Question {

@@ -1,12 +1,11 @@
-/** The worker of `own-model.ts`: it calls C, which asks; and while it waits for an answer it does nothing else. */
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+/** The worker of `own-model.ts`: it makes the chat, and calls C, which asks; while it waits for an answer it does nothing else. */
+import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 
 import { statuses } from './generated/abi';
-import { native, out, withChatCallback, type Pointer, type Question } from './native';
-import type { FromWorker, LabelCall, Reply } from './own-model';
+import { native, out, registerChatCallback, unregisterCallback, type Pointer, type Question } from './native';
+import type { FromWorker, LabelCall, Reply, Start, ToWorker } from './own-model';
 
-const port = parentPort!;
-const { explainer, activations, chat, options, control, answered } = workerData as LabelCall;
+const { options, port, answered } = workerData as Start;
 let asked = 0;
 
 function say(message: FromWorker): void {
@@ -42,8 +41,21 @@ function pass(said: Reply, reply: Pointer): number {
   return native().eidos_chat_reply_set_text(reply, bytes, bytes.length, out());
 }
 
+function label({ explainer, activations, chat, options, control }: LabelCall): void {
+  const [result, error] = [out(), out()];
+  const status = native().eidos_llm_labels_interpret(explainer, activations, chat, options, control, result, error);
+  say({ status, result: result[0]!, error: error[0]! });
+}
+
+const callback = registerChatCallback(answer);
+
+/** Ends this thread. The caller frees the chat, and before it closes the port. */
+function end(): void {
+  unregisterCallback(callback);
+  port.close();
+}
+
+port.on('message', (message: ToWorker) => (message === 'end' ? end() : label(message)));
 const [result, error] = [out(), out()];
-const status = withChatCallback(answer, (callback) =>
-  native().eidos_llm_labels_interpret(explainer, activations, { ...chat, callback }, options, control, result, error),
-);
+const status = native().eidos_chat_from_callback(callback, null, null, options, result, error);
 say({ status, result: result[0]!, error: error[0]! });

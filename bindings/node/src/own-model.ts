@@ -1,41 +1,50 @@
 /**
- * Labels by a function of the caller. C calls it and waits for the answer, but a JavaScript function may be asynchronous, and
- * koffi waits for no promise. So the call runs on a worker, which sends each question here and sleeps until the answer is
- * there. Nothing here ever waits for the worker, so the function may use Eidos itself.
+ * A language model that is a function of the caller. C calls it and waits for the answer, but a JavaScript function may be
+ * asynchronous, and koffi waits for no promise. So each such chat has a worker, on which C is called: it sends each question here
+ * and sleeps until the answer is there. Nothing here ever waits for the worker, so the function may use Eidos itself.
  */
 import path from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 
 import { onAbort } from './abort';
 import type { Control } from './call';
-import { checkedAnswer, type Answer, type ChatAnswer } from './chat';
-import { EidosError } from './errors';
+import { checkedAnswer, type Answer, type ChatAnswer } from './chat-answer';
+import { EidosError, throwIfFailed } from './errors';
 import type { ChatOptionsStruct, LlmLabelsOptionsStruct } from './generated/abi';
-import { libraryFile } from './native';
+import { handleIn, libraryFile, out } from './native';
 import type { Out, Pointer, Question } from './native';
+
+/** What the worker begins with. */
+export interface Start {
+  readonly options: ChatOptionsStruct;
+  readonly port: MessagePort;
+  /** How many answers were sent so far, in memory that both threads see. */
+  readonly answered: Int32Array;
+}
 
 /** What the worker calls C with. */
 export interface LabelCall {
   readonly explainer: Pointer;
   readonly activations: Pointer;
-  readonly chat: ChatOptionsStruct;
+  readonly chat: Pointer;
   readonly options: LlmLabelsOptionsStruct;
   readonly control: Pointer;
-  /** How many answers were sent so far, in memory that both threads see. */
-  readonly answered: Int32Array;
 }
 
-/** What the worker says: it has a question, or the call has ended. */
+/** What the worker says: it has a question, or a call has ended. The first call is the one that makes the chat. */
 export type FromWorker = { readonly question: Question } | Outcome;
 
-/** What the call returned, and the addresses that it wrote; 0 for none. */
+/** What a call returned, and the addresses that it wrote; 0 for none. */
 interface Outcome {
   readonly status: number;
   readonly result: bigint;
   readonly error: bigint;
 }
 
-/** What it hears: an answer, or why there is none. */
+/** What the worker hears: a call to make, an answer to the question of that call, or that it is to end. */
+export type ToWorker = LabelCall | 'end';
+
+/** An answer, or why there is none. */
 export type Reply = ChatAnswer | Failure;
 
 interface Failure {
@@ -43,7 +52,114 @@ interface Failure {
   readonly message: string;
 }
 
-/** A call of `eidos_llm_labels_interpret` that asks a function. It writes where C would. */
+/** Receives what the worker says within one call. */
+interface Listener {
+  readonly question: (question: Question) => void;
+  readonly outcome: (outcome: Outcome) => void;
+  readonly end: (reason: Error) => void;
+}
+
+/** The worker of a chat, and the chat that it has made. It knows neither the object in front of it nor the function. */
+export class OwnModel {
+  readonly #port: MessagePort;
+  readonly #worker: Worker;
+  readonly #answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  #listener: Listener | undefined;
+  #ended: Error | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+
+  private constructor(options: ChatOptionsStruct) {
+    const { port1, port2 } = new MessageChannel();
+    this.#port = port1;
+    this.#worker = new Worker(path.join(__dirname, 'own-model-worker.js'), {
+      workerData: { options, port: port2, answered: this.#answered } satisfies Start,
+      transferList: [port2],
+      // The handles are of this library. Options of the program, such as loaders, are not for this worker.
+      env: { EIDOS_LIBRARY: libraryFile() },
+      execArgv: [],
+    });
+    port1.on('message', (message: FromWorker) => {
+      if ('question' in message) this.#listener?.question(message.question);
+      else this.#listener?.outcome(message);
+    });
+    this.#worker.on('error', (error: Error) => this.#end(error));
+    this.#worker.on('exit', () => this.#end(new Error('the thread that asks for labels was ended')));
+  }
+
+  /** Starts the worker, which makes the chat; its address is written to `chat`. */
+  static async start(options: ChatOptionsStruct, chat: Out): Promise<OwnModel> {
+    const model = new OwnModel(options);
+    const [result, error] = [out(), out()];
+    try {
+      throwIfFailed(await model.#next(result, error), error);
+    } catch (failure) {
+      model.close();
+      throw failure;
+    }
+    chat[0] = handleIn(result);
+    return model;
+  }
+
+  /** Makes a call when those before it have ended. `asked` receives the questions, and sends each answer. */
+  async run(
+    call: LabelCall,
+    asked: (question: Question, send: (reply: Reply) => void) => void,
+    result: Out,
+    error: Out,
+  ): Promise<number> {
+    const turn = this.#last.then(() => this.#next(result, error, asked, call));
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  /** Ends the worker, which must not be in a call. */
+  close(): void {
+    this.#port.postMessage('end' satisfies ToWorker);
+  }
+
+  /** Waits for the end of one call of the worker, which keeps the process alive meanwhile. */
+  async #next(
+    result: Out,
+    error: Out,
+    asked?: (question: Question, send: (reply: Reply) => void) => void,
+    call?: LabelCall,
+  ): Promise<number> {
+    if (this.#ended) throw this.#ended;
+    this.#port.ref();
+    this.#worker.ref();
+    try {
+      const outcome = await new Promise<Outcome>((resolve, reject) => {
+        this.#listener = {
+          question: (question) => asked?.(question, (reply) => this.#send(reply)),
+          outcome: resolve,
+          end: reject,
+        };
+        if (call) this.#port.postMessage(call satisfies ToWorker);
+      });
+      result[0] = outcome.result;
+      error[0] = outcome.error;
+      return outcome.status;
+    } finally {
+      this.#listener = undefined;
+      this.#port.unref();
+      this.#worker.unref();
+    }
+  }
+
+  #send(reply: Reply): void {
+    this.#port.postMessage(reply);
+    Atomics.add(this.#answered, 0, 1);
+    Atomics.notify(this.#answered, 0);
+  }
+
+  #end(reason: Error): void {
+    this.#ended ??= reason;
+    this.#listener?.end(reason);
+    this.#port.close();
+  }
+}
+
+/** A call of `eidos_llm_labels_interpret` that asks a function. */
 export class OwnModelCall {
   readonly #answer: Answer;
   #asked = 0;
@@ -60,29 +176,9 @@ export class OwnModelCall {
     return error;
   }
 
-  run(call: Omit<LabelCall, 'answered' | 'control'>, control: Control, result: Out, error: Out): Promise<number> {
-    const answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    const worker = new Worker(path.join(__dirname, 'own-model-worker.js'), {
-      workerData: { ...call, control: control.pointer, answered } satisfies LabelCall,
-      // The handles are of this library. Options of the program, such as loaders, are not for this worker.
-      env: { EIDOS_LIBRARY: libraryFile() },
-      execArgv: [],
-    });
-    const send = (reply: Reply): void => {
-      worker.postMessage(reply);
-      Atomics.add(answered, 0, 1);
-      Atomics.notify(answered, 0);
-    };
-    return new Promise((resolve, reject) => {
-      worker.on('message', (message: FromWorker) => {
-        if ('question' in message) return this.#reply(message.question, control.cancelled, send);
-        result[0] = message.result;
-        error[0] = message.error;
-        resolve(message.status);
-      });
-      worker.once('error', reject);
-      worker.once('exit', () => reject(new Error('the thread that asks for labels was ended')));
-    });
+  run(model: OwnModel, call: Omit<LabelCall, 'control'>, control: Control, result: Out, error: Out): Promise<number> {
+    const asked = (question: Question, send: (reply: Reply) => void) => this.#reply(question, control.cancelled, send);
+    return model.run({ ...call, control: control.pointer }, asked, result, error);
   }
 
   /** Sends one answer: that of the function, or at once that the call is cancelled. */

@@ -37,6 +37,30 @@ test('progress goes forward', async () => {
   assert.deepEqual(forward, [...new Set(forward)].sort((a, b) => a - b));
 });
 
+test('messages of a level are told, before the call ends', async () => {
+  const messages = [];
+  const onLog = (message) => messages.push(message);
+  const load = (options) => SplitModel.load('eidos:demo', { splitPoints: [splitPoint], ...options });
+  (await load({ onLog })).close();
+  assert.deepEqual(messages.map(({ level, target }) => [level, target]), [['info', 'model']]);
+  assert.match(messages[0].text, /^loaded eidos:demo.*safetensors/);
+  assert.ok(messages[0].elapsedSeconds >= 0);
+  messages.length = 0;
+  (await load({ onLog, logLevel: 'warning' })).close();
+  (await load({ logLevel: 'debug' })).close();
+  assert.equal(messages.length, 0);
+});
+
+test('an error of onLog ends the call', async () => {
+  const error = new Error('no more paper');
+  const onLog = () => {
+    throw error;
+  };
+  assert.equal(await rejection(SplitModel.load('eidos:demo', { splitPoints: [splitPoint], onLog })), error);
+  assert.equal((await rejection(SplitModel.load('eidos:demo', { onLog: 5 }))).constructor, TypeError);
+  assert.equal((await rejection(SplitModel.load('eidos:demo', { logLevel: 'loud' }))).constructor, TypeError);
+});
+
 test('even a short call reports once', async () => {
   const reports = [];
   await SplitModel.load('eidos:demo', { splitPoints: [splitPoint], onProgress: (progress) => reports.push(progress) });

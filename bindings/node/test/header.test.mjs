@@ -17,16 +17,17 @@ test('every function is in the library', () => {
 });
 
 test('every function is used', () => {
-  // Progress is polled, who cancels knows it, strings are copies, and the garbage collector knows who shares a thing.
+  // Progress and messages are polled, who cancels knows it, strings are copies, and the garbage collector knows who shares a thing.
   const unused = [
     'eidos_control_set_callback',
+    'eidos_control_set_log_callback',
     'eidos_control_is_cancelled',
     'eidos_error_status',
     'eidos_stage_name',
     'eidos_texts_array',
     // A sum over processes is called on the thread that fits, where there is no JavaScript.
     'eidos_activations_spread',
-    ...['activations', 'control', 'explainer', 'interpretation', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
+    ...['activations', 'chat', 'control', 'explainer', 'interpretation', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
   ];
   const folder = path.join(packageFolder, 'src');
   const sources = readdirSync(folder)

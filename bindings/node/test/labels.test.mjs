@@ -6,7 +6,7 @@ import path from 'node:path';
 import test, { after, before } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-import { EidosError, Explainer, Interpretation } from '@eidos/eidos';
+import { Chat, EidosError, Explainer, Interpretation } from '@eidos/eidos';
 
 import {
   assertNothingLives,
@@ -308,6 +308,43 @@ test('a budget ends the asking', async () => {
   assert.equal(chat.questions.length, 2);
 });
 
+test('what lasts as long as a chat', async () => {
+  const { answer, questions } = counting();
+  const counted = async (request) => ({ text: await answer(request), usage: { promptTokens: 100, completionTokens: 5 } });
+  const chat = await Chat.open({ answer: counted, requestBudget: 6 });
+  const nothing = { requests: 0, cached: 0, promptTokens: 0, completionTokens: 0, unreported: 0, requestsLeft: 6, tokensLeft: null };
+  assert.deepEqual(chat.spent, nothing);
+  // At once, one after the other.
+  const [first, second] = await Promise.all([1, 2].map(() => explainer.llmLabels(activations, chat)));
+  assert.ok(labelsOf(first).every(({ error }) => error === undefined));
+  assert.deepEqual(labelsOf(second).map(({ error }) => error?.code), [undefined, undefined, 'budget_exhausted', 'budget_exhausted']);
+  assert.deepEqual([first.labelUsage.requests, second.labelUsage.requests], [4, 2]);
+  assert.deepEqual(chat.spent, { ...nothing, requests: 6, promptTokens: 600, completionTokens: 30, requestsLeft: 0 });
+  assert.equal((await rejection(explainer.llmLabels(activations, chat))).code, 'budget_exhausted');
+  assert.equal(questions.length, 6);
+  chat.close();
+  assert.throws(() => chat.spent, { code: 'invalid_handle' });
+  assert.equal((await rejection(explainer.llmLabels(activations, chat))).code, 'invalid_handle');
+});
+
+test('a chat is closed, or collected, after its calls', async () => {
+  const closing = await Chat.open(counting());
+  const meaning = explainer.llmLabels(activations, closing);
+  closing.close();
+  assert.equal(labelsOf(await meaning)[3].text, 'concept 4');
+  for (const options of [counting(), { model: 'small', baseUrl: 'http://127.0.0.1:1' }]) await Chat.open(options);
+  await collectGarbage();
+});
+
+test('an idle chat does not keep the process alive', () => {
+  const { status, stdout, stderr } = runProgram(`
+    import { Chat } from '@eidos/eidos';
+    const chat = await Chat.open({ answer: () => '{"label": "x"}' });
+    console.log(chat.spent.requests);
+  `);
+  assert.deepEqual({ status, stdout }, { status: 0, stdout: '0\n' }, stderr);
+});
+
 test('rows without units say nothing', async () => {
   const rows = ownActivations(100, 4);
   const fitted = await Explainer.fitIca(rows, { conceptCount: 2 });
@@ -369,6 +406,28 @@ test('a server labels concepts', async (t) => {
     assert.deepEqual([url, authorization], ['/v1/chat/completions', 'Bearer secret']);
     assert.deepEqual([body.model, body.temperature], ['small', 0.5]);
   }
+});
+
+test('a chat with a server keeps its connection and its budget, and tells of repetitions', async (t) => {
+  let asked = 0;
+  const fine = { choices: [{ message: { role: 'assistant', content: label('x') }, finish_reason: 'stop' }] };
+  const sockets = new Set();
+  const server = createServer((request, response) => {
+    sockets.add(request.socket);
+    request.resume().on('end', () => response.writeHead(asked++ === 0 ? 503 : 200).end(JSON.stringify(fine)));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.after(() => server.close());
+  const baseUrl = `http://127.0.0.1:${server.address().port}/v1`;
+  const chat = await Chat.open({ model: 'small', baseUrl, apiKey: '', parallelRequests: 1, requestBudget: 10 });
+  t.after(() => chat.close());
+  const messages = [];
+  const onLog = (message) => messages.push(message);
+  await explainer.llmLabels(activations, chat, { onLog, logLevel: 'warning' });
+  await explainer.llmLabels(activations, chat, { onLog, logLevel: 'warning' });
+  assert.deepEqual([asked, sockets.size, chat.spent.requestsLeft], [9, 1, 1]);
+  assert.deepEqual(messages.map(({ level, target }) => [level, target]), [['warning', 'chat']]);
+  assert.match(messages[0].text, /trying again in 0\..* s: .*503/);
 });
 
 test('a server that refuses', async (t) => {

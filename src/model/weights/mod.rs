@@ -22,9 +22,12 @@ pub(crate) use blocks::Blocks;
 use directory::{Directory, Entry, Problem};
 pub(crate) use stored::{NumberType, Share, Stored};
 
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, shown_up_to};
 use crate::files::{Access, map};
 use crate::memory::Claim;
+
+/// A model may have hundreds of files; messages name the first ones.
+const MOST_NAMED: usize = 3;
 
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
@@ -100,6 +103,17 @@ impl Weights {
         Ok(())
     }
 
+    /// The files with their formats, for messages.
+    pub fn described(&self) -> String {
+        let described =
+            |file: &OpenFile| format!("{} ({})", shown_up_to(300, &file.name), format(file.bytes.as_slice()));
+        let mut files: Vec<_> = self.files.iter().take(MOST_NAMED).map(described).collect();
+        if self.files.len() > MOST_NAMED {
+            files.push(format!("{} more files", self.files.len() - MOST_NAMED));
+        }
+        files.join(", ")
+    }
+
     /// Whether there is a tensor of that name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
@@ -164,12 +178,10 @@ impl Weights {
     }
 
     fn missing(&self, name: &str) -> Error {
-        /// A model may have hundreds of files.
-        const NAMED: usize = 3;
-        let mut files: Vec<_> = self.files.iter().take(NAMED).map(|file| format!("`{}`", file.name)).collect();
+        let mut files: Vec<_> = self.files.iter().take(MOST_NAMED).map(|file| format!("`{}`", file.name)).collect();
         match self.files.len() {
             0 => files.push("no file of weights".to_owned()),
-            count if count > NAMED => files.push(format!("and {} more files", count - NAMED)),
+            count if count > MOST_NAMED => files.push(format!("and {} more files", count - MOST_NAMED)),
             _ => {}
         }
         let (called, files) = (self.called(name), files.join(", "));
@@ -180,6 +192,17 @@ impl Weights {
         )
         .hint("get all files of the model, or choose another head")
         .detail("tensor", name)
+    }
+}
+
+/// The format of a file, which its first bytes tell.
+fn format(bytes: &[u8]) -> &'static str {
+    if torch::is_one(bytes) {
+        "PyTorch"
+    } else if crate::gguf::is_one(bytes) {
+        "GGUF"
+    } else {
+        "safetensors"
     }
 }
 

@@ -34,6 +34,17 @@ impl NumberType {
         })
     }
 
+    /// What the field calls it: `BF16`, `Q4K`.
+    pub fn name(&self) -> String {
+        match self {
+            Self::F32 => "F32".to_owned(),
+            Self::F16 => "F16".to_owned(),
+            Self::Bf16 => "BF16".to_owned(),
+            Self::Blocks(kind) => format!("{kind:?}"),
+            Self::Other(name) => name.clone(),
+        }
+    }
+
     /// How many bytes a tensor of that shape takes; nothing where no memory could hold it, its rows are not whole
     /// blocks, or the type is not read.
     pub fn size_of(&self, shape: &[usize]) -> Option<usize> {

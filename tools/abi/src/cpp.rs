@@ -29,7 +29,7 @@ pub fn enumerations(api: &Api) -> String {
 pub fn options(api: &Api) -> String {
     let mut code = format!(
         "// {GENERATED}\n\n/// Options of calls, and how eidos.h wants them.\n#ifndef EIDOS_OPTIONS_HPP\n#define EIDOS_OPTIONS_HPP\n\n\
-         #include \"chat_model.hpp\"\n#include \"detail/call.hpp\"\n#include \"detail/with_strings.hpp\"\n#include \"enumerations.hpp\"\n#include \"strings.hpp\"\n\n\
+         #include \"detail/call.hpp\"\n#include \"detail/with_strings.hpp\"\n#include \"enumerations.hpp\"\n#include \"strings.hpp\"\n\n\
          #include <eidos.h>\n\n#include <cstddef>\n#include <cstdint>\n#include <optional>\n#include <string>\n#include <vector>\n\n\
          namespace eidos {{\n"
     );

@@ -18,11 +18,12 @@ mod read;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 18] = [
     "version",
     "status",
     "error",
     "control",
+    "log",
     "texts",
     "split_model",
     "activations",
@@ -33,6 +34,7 @@ const SECTIONS: [&str; 16] = [
     "methods",
     "interpretation",
     "chat",
+    "chat_model",
     "llm_labels",
     "handle",
 ];

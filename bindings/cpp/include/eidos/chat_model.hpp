@@ -54,6 +54,9 @@ struct ChatAnswer {
 /// What it throws makes one concept fail and not the others; the concept's Label::error is an Error with that message. An
 /// Error keeps its status: access_denied, not_found and budget_exhausted stop asking for further concepts. Whatever else is
 /// thrown becomes unusable_answer. To stop altogether, cancel the Control of the call.
+///
+/// It runs on the thread that asks for labels, one question after the other. Where several threads ask with the same Chat, it runs
+/// on each of them at the same time.
 using ChatModel = std::function<ChatAnswer(const ChatRequest &)>;
 
 namespace detail {
@@ -92,14 +95,8 @@ inline eidos_status ask(const eidos_chat_request *request, eidos_chat_reply *rep
     }
 }
 
-/// Makes a model of the caller's the one that is asked; one that is empty changes nothing.
-inline void set_callback(eidos_chat_options &result, const ChatModel &model)
-{
-    if (model) {
-        result.callback = ask;
-        result.user_data = const_cast<ChatModel *>(&model); // called as const
-    }
-}
+/// Frees the ChatModel behind `model`. An eidos_destroy_callback.
+inline void destroy(void *model) noexcept { delete static_cast<ChatModel *>(model); }
 
 } // namespace detail
 } // namespace eidos

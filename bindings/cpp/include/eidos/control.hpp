@@ -1,4 +1,4 @@
-/// Progress and cancellation of long calls.
+/// Progress, messages and cancellation of long calls.
 #ifndef EIDOS_CONTROL_HPP
 #define EIDOS_CONTROL_HPP
 
@@ -9,13 +9,16 @@
 
 #include <eidos.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace eidos {
 
@@ -33,6 +36,17 @@ struct Progress {
     double elapsed_seconds = 0;
 };
 
+/// A message about a long call.
+struct LogMessage {
+    LogLevel level = LogLevel::info;
+    /// The part of the library that it comes from: `hub`, `model`, `chat`.
+    std::string target;
+    /// What happened, in one line.
+    std::string text;
+    /// Seconds from when the Control was made to when it happened.
+    double elapsed_seconds = 0;
+};
+
 class Control;
 
 namespace detail {
@@ -42,18 +56,32 @@ inline Progress from_c(const eidos_progress &progress)
     return {static_cast<Stage>(progress.stage), progress.done, progress.total, progress.elapsed_seconds};
 }
 
-/// A callback, and the exception that it threw: that one must not pass through the library, which is not C++.
+inline LogMessage from_c(const eidos_log_message &message)
+{
+    return {static_cast<LogLevel>(message.level), {message.target, message.target_len}, {message.message, message.message_len},
+            message.elapsed_seconds};
+}
+
+/// Callbacks, and the exception that one of them threw: it must not pass through the library, which is not C++.
 class Watcher {
 public:
-    Watcher(const eidos_control *control, std::function<void(const Progress &)> callback)
-        : control_(control), callback_(std::move(callback))
-    {
-    }
+    explicit Watcher(const eidos_control *control) : control_(control) {}
 
-    /// Runs the callback of the Watcher behind `watcher`; cancels the call when it throws. An eidos_progress_callback.
+    std::function<void(const Progress &)> on_progress;
+    std::function<void(const LogMessage &)> on_message;
+
+    /// Reports progress to the Watcher behind `watcher`. An eidos_progress_callback.
     static void report(const eidos_progress *progress, void *watcher) noexcept
     {
-        static_cast<Watcher *>(watcher)->run(from_c(*progress));
+        auto &self = *static_cast<Watcher *>(watcher);
+        self.run([&] { self.on_progress(from_c(*progress)); });
+    }
+
+    /// Tells a message to the Watcher behind `watcher`. An eidos_log_callback.
+    static void tell(const eidos_log_message *message, void *watcher) noexcept
+    {
+        auto &self = *static_cast<Watcher *>(watcher);
+        self.run([&] { self.on_message(from_c(*message)); });
     }
 
     /// Throws what the callback threw, once.
@@ -67,10 +95,11 @@ public:
     }
 
 private:
-    void run(const Progress &progress) noexcept
+    /// Runs a callback; cancels the call when it throws.
+    template <class Callback> void run(const Callback &callback) noexcept
     {
         try {
-            callback_(progress);
+            callback();
         } catch (...) {
             eidos_control_cancel(control_);
             const std::lock_guard lock(mutex_);
@@ -80,7 +109,6 @@ private:
     }
 
     const eidos_control *control_;
-    std::function<void(const Progress &)> callback_;
     std::mutex mutex_;
     std::exception_ptr thrown_;
 };
@@ -104,7 +132,7 @@ public:
     {
         if (!callback)
             return;
-        watcher_ = std::make_unique<detail::Watcher>(handle(), std::move(callback));
+        watcher().on_progress = std::move(callback);
         detail::call(eidos_control_set_callback, handle(), &detail::Watcher::report, watcher_.get());
     }
 
@@ -118,11 +146,42 @@ public:
     /// Whether somebody asked to stop.
     [[nodiscard]] bool is_cancelled() const { return eidos_control_is_cancelled(handle()) != 0; }
 
+    /// Runs `callback` for the messages of the calls with this control: those of `level` and the more important ones, one after the
+    /// other, on the thread that makes the long call. An empty function ends that. Set it while no call uses the control; it must
+    /// not start another call with it. When it throws, the call is cancelled, and throws that.
+    ///
+    ///     control.set_log(eidos::LogLevel::info, [](const eidos::LogMessage &message) { std::clog << message.text << '\n'; });
+    void set_log(LogLevel level, std::function<void(const LogMessage &)> callback)
+    {
+        const eidos_log_callback tell = callback ? &detail::Watcher::tell : nullptr;
+        detail::call(eidos_control_set_log_callback, handle(), static_cast<std::uint32_t>(level), tell, &watcher());
+        watcher().on_message = std::move(callback);
+    }
+
+    /// Keeps the messages of the calls with this control from now on, for programs that would rather look than be called: those of
+    /// `level` and the more important ones. The first 10,000 are kept as long as the control lives.
+    void keep_log(LogLevel level)
+    {
+        detail::call(eidos_control_keep_log, handle(), static_cast<std::uint32_t>(level));
+    }
+
+    /// The messages that are kept, from the one of number `first` on; from any thread, also while a call uses the control.
+    [[nodiscard]] std::vector<LogMessage> kept_log(std::size_t first = 0) const
+    {
+        std::vector<LogMessage> result;
+        for (std::size_t index = first; index < eidos_control_log_count(handle()); index++) {
+            eidos_log_message message;
+            detail::call(eidos_control_log, handle(), index, &message, sizeof message);
+            result.push_back(detail::from_c(message));
+        }
+        return result;
+    }
+
     /// How far the call has come, without waiting for it.
     [[nodiscard]] Progress progress() const
     {
         eidos_progress progress;
-        detail::call(eidos_control_progress, handle(), &progress);
+        detail::call(eidos_control_progress, handle(), &progress, sizeof progress);
         return detail::from_c(progress);
     }
 
@@ -148,6 +207,13 @@ public:
     }
 
 private:
+    detail::Watcher &watcher()
+    {
+        if (!watcher_)
+            watcher_ = std::make_unique<detail::Watcher>(handle());
+        return *watcher_;
+    }
+
     std::unique_ptr<detail::Watcher> watcher_;
 };
 

@@ -24,7 +24,7 @@ enum class Status : std::int32_t {
     not_found = EIDOS_NOT_FOUND,
     /// The model has no module of that path, or that module cannot be a split point. Choose another path.
     unknown_module = EIDOS_UNKNOWN_MODULE,
-    /// A file is truncated, damaged or hostile. Get it again.
+    /// A file is truncated, damaged or hostile. Get the file again.
     invalid_file = EIDOS_INVALID_FILE,
     /// The file is fine but asks for something that this version does not build. Use another model or version.
     unsupported = EIDOS_UNSUPPORTED,
@@ -32,8 +32,8 @@ enum class Status : std::int32_t {
     invalid_data = EIDOS_INVALID_DATA,
     /// Two things do not belong together, such as an explainer of another width. Use the matching one.
     mismatch = EIDOS_MISMATCH,
-    /// The operating system refused: disk full, no permission. Fix the machine and call again; what was complete is
-    /// kept.
+    /// The operating system refused: the disk is full, or there is no permission. Fix the machine and call again; what
+    /// was complete is kept.
     io = EIDOS_IO,
     /// The network or the server failed. Call again; what was downloaded is kept.
     network = EIDOS_NETWORK,
@@ -43,15 +43,17 @@ enum class Status : std::int32_t {
     cancelled = EIDOS_CANCELLED,
     /// A memory limit would be exceeded. Raise the limit, or let rows go to disk.
     out_of_memory = EIDOS_OUT_OF_MEMORY,
-    /// The device that was asked for is missing or failed. Use another one.
+    /// The device that was asked for is missing or failed. Use another device.
     device = EIDOS_DEVICE,
-    /// A defect in Eidos. Please report it with the message of the error.
+    /// Eidos has a defect. Please report it with the message of the error.
     internal = EIDOS_INTERNAL,
     /// A language model gave no answer that can be used (empty, refused, cut). Try again, or use another model.
     unusable_answer = EIDOS_UNUSABLE_ANSWER,
-    /// The next request to a language model could exceed the budget, or the account is empty. Raise it and call again.
+    /// The next request to a language model could exceed the budget, or the account is empty. Raise the budget and call
+    /// again.
     budget_exhausted = EIDOS_BUDGET_EXHAUSTED,
-    /// Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+    /// Another call, of this process or of another one, is writing to the same place. Wait for it, or choose another
+    /// place.
     busy = EIDOS_BUSY,
 };
 
@@ -59,24 +61,35 @@ enum class Status : std::int32_t {
 enum class Stage : std::uint32_t {
     /// Nothing has started.
     idle = EIDOS_STAGE_IDLE,
-    /// Fetching files from a hub; counted in bytes.
+    /// The call fetches files from a hub; counted in bytes.
     download = EIDOS_STAGE_DOWNLOAD,
-    /// Reading weights; counted in tensors.
+    /// The call reads weights; counted in tensors.
     load = EIDOS_STAGE_LOAD,
-    /// Turning texts into tokens; counted in texts.
+    /// The call turns texts into tokens; counted in texts.
     tokenize = EIDOS_STAGE_TOKENIZE,
-    /// Running the model; counted in tokens.
+    /// The call runs the model; counted in tokens.
     forward = EIDOS_STAGE_FORWARD,
-    /// Reading rows to learn their mean and covariance; counted in rows.
+    /// The call reads rows to learn their mean and covariance; counted in rows.
     covariance = EIDOS_STAGE_COVARIANCE,
-    /// Iterating to fit the concepts; counted in iterations, of which the total is the most there can be.
+    /// The call iterates to fit the concepts; counted in iterations, of which the total is the most there can be.
     fit = EIDOS_STAGE_FIT,
-    /// Encoding rows into concepts to rank inputs; counted in rows.
+    /// The call encodes rows into concepts to rank inputs; counted in rows.
     interpret = EIDOS_STAGE_INTERPRET,
-    /// Writing files; counted in bytes.
+    /// The call writes files; counted in bytes.
     write = EIDOS_STAGE_WRITE,
-    /// Asking a language model what concepts mean; counted in concepts.
+    /// The call asks a language model what concepts mean; counted in concepts.
     label = EIDOS_STAGE_LABEL,
+};
+
+/// How important a message of a long call is.
+enum class LogLevel : std::uint32_t {
+    /// The call goes on, but its result may not be what was hoped for: a request is repeated, a concept has no label.
+    warning = EIDOS_LOG_WARNING,
+    /// The message says what a run is made of: which files were loaded, in which type and with which instructions, and
+    /// what is downloaded.
+    info = EIDOS_LOG_INFO,
+    /// The message is about a single step, such as a file that was found in the cache.
+    debug = EIDOS_LOG_DEBUG,
 };
 
 /// How the texts are written.
@@ -91,37 +104,37 @@ enum class TextFormat : std::uint32_t {
 
 /// Which head to build.
 enum class Head : std::uint32_t {
-    /// The head that the model's configuration names.
+    /// The model has the head that its configuration names.
     automatic = EIDOS_HEAD_AUTO,
-    /// No head: the base model.
+    /// The model has no head: it is the base model.
     base = EIDOS_HEAD_BASE,
-    /// A masked language model.
+    /// The head is that of a masked language model.
     masked_lm = EIDOS_HEAD_MASKED_LM,
-    /// A classifier of texts.
+    /// The head classifies texts.
     sequence_classification = EIDOS_HEAD_SEQUENCE_CLASSIFICATION,
-    /// A causal language model.
+    /// The head is that of a causal language model.
     causal_lm = EIDOS_HEAD_CAUSAL_LM,
-    /// A classifier of tokens.
+    /// The head classifies tokens.
     token_classification = EIDOS_HEAD_TOKEN_CLASSIFICATION,
-    /// A language model of an encoder and a decoder.
+    /// The head is that of a language model of an encoder and a decoder.
     seq2seq_lm = EIDOS_HEAD_SEQ2SEQ_LM,
 };
 
 /// Where to run.
 enum class Device : std::uint32_t {
-    /// The processor.
+    /// The model runs on the processor.
     cpu = EIDOS_DEVICE_CPU,
-    /// An NVIDIA GPU.
+    /// The model runs on an NVIDIA GPU.
     cuda = EIDOS_DEVICE_CUDA,
 };
 
 /// Whether to download.
 enum class Network : std::uint32_t {
-    /// Ask the environment (`HF_HUB_OFFLINE`) whether to stay offline.
+    /// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
     automatic = EIDOS_NETWORK_AUTO,
-    /// Use only files that are there already.
+    /// Only files that are there already are used.
     offline = EIDOS_NETWORK_OFFLINE,
-    /// Download what is missing.
+    /// Files that are missing are downloaded.
     online = EIDOS_NETWORK_ONLINE,
 };
 
@@ -203,11 +216,11 @@ enum class Pole : std::uint32_t {
 
 /// How the examples are chosen.
 enum class Sampling : std::uint32_t {
-    /// The examples with the strongest activations. The default.
+    /// The examples are those with the strongest activations. The default.
     top = EIDOS_SAMPLING_TOP,
-    /// Any examples that excite the concept.
+    /// The examples are any that excite the concept.
     random = EIDOS_SAMPLING_RANDOM,
-    /// Equally many examples of each quantile of activation, at random within it.
+    /// The examples are equally many of each quantile of activation, at random within it.
     quantile = EIDOS_SAMPLING_QUANTILE,
 };
 

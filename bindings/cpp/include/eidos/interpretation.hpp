@@ -81,11 +81,11 @@ public:
                 inputs(index, EIDOS_POLE_NEGATIVE), label(index, EIDOS_POLE_POSITIVE), label(index, EIDOS_POLE_NEGATIVE)};
     }
 
-    /// What the labels have cost; all zero where nobody labelled.
+    /// What the labels of this interpretation have cost; all zero where nobody labelled.
     [[nodiscard]] LabelUsage label_usage() const
     {
         eidos_label_usage usage;
-        detail::call(eidos_interpretation_label_usage, handle(), &usage);
+        detail::call(eidos_interpretation_label_usage, handle(), &usage, sizeof usage);
         return {usage.requests,          usage.cached,     usage.prompt_tokens,
                 usage.completion_tokens, usage.unreported, usage.dry_run != 0};
     }

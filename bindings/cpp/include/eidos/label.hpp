@@ -23,7 +23,7 @@ struct Label {
     std::optional<std::string> prompt = {};
 };
 
-/// What labels have cost.
+/// What the labels of one interpretation have cost.
 struct LabelUsage {
     /// Requests that were sent; a repetition counts.
     std::uint64_t requests = 0;

@@ -3,6 +3,7 @@
 #define EIDOS_LLM_LABELS_HPP
 
 #include "activations.hpp"
+#include "chat.hpp"
 #include "control.hpp"
 #include "explainer.hpp"
 #include "interpretation.hpp"
@@ -15,21 +16,20 @@ namespace eidos {
 /// Asks a language model for a label of each concept, from the units that excite it and the text around them. The inputs of
 /// the interpretation are the examples that the model saw.
 ///
-///     auto meaning = eidos::interpret_llm_labels(explainer, activations, {.model = "gpt-4.1-mini"}); // a server
-///     auto meaning = eidos::interpret_llm_labels(explainer, activations, {.answer = my_model});      // a function
+///     const eidos::Chat chat({.model = "gpt-4.1-mini", .request_budget = 500});
+///     auto meaning = eidos::interpret_llm_labels(explainer, activations, chat);
 ///
 /// A concept that cannot be labelled does not lose the others: its Label::error says why. That holds for the concepts, too,
 /// that were not asked for because the call was cancelled while it labelled, the budget was spent or the key refused; with a
 /// cache folder, a later call goes on there. The call throws only when not one concept could be labelled, and what the
-/// callback of the Control throws.
+/// callbacks of the Control throw.
 [[nodiscard]] inline Interpretation interpret_llm_labels(const Explainer &explainer, const Activations &activations,
-                                                         const ChatOptions &chat, const LlmLabelsOptions &options = {},
+                                                         const Chat &chat, const LlmLabelsOptions &options = {},
                                                          const Control &control = {})
 {
-    const auto c_chat = detail::to_c(chat);
     const auto c_options = detail::to_c(options);
-    return control.create<Interpretation>(eidos_llm_labels_interpret, explainer.handle(), activations.handle(), &c_chat,
-                                          &c_options);
+    return control.create<Interpretation>(eidos_llm_labels_interpret, explainer.handle(), activations.handle(),
+                                          chat.handle(), &c_options);
 }
 
 } // namespace eidos

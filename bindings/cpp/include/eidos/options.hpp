@@ -4,7 +4,6 @@
 #ifndef EIDOS_OPTIONS_HPP
 #define EIDOS_OPTIONS_HPP
 
-#include "chat_model.hpp"
 #include "detail/call.hpp"
 #include "detail/with_strings.hpp"
 #include "enumerations.hpp"
@@ -33,7 +32,7 @@ struct TextsOptions {
     bool keep_empty = false;
 };
 
-/// How a model is loaded.
+/// These options say how a model is loaded.
 struct LoadOptions {
     /// Which head to build.
     Head head = Head::automatic;
@@ -145,7 +144,7 @@ struct TopInputsOptions {
     std::vector<std::size_t> concepts = {};
 };
 
-/// Which language model is asked, and how.
+/// These options say which language model is asked, and how.
 struct ChatOptions {
     /// How many tokens one answer may have. By default 1024; models that think first need some thousands.
     std::uint32_t max_tokens = 1024;
@@ -164,22 +163,19 @@ struct ChatOptions {
     /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By
     /// default 4.
     std::uint32_t retries = 4;
-    /// How many requests may be on their way at the same time. By default 4; a caller's own model is asked one question
-    /// at a time.
+    /// How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+    /// model one question at a time.
     std::uint32_t parallel_requests = 4;
     /// How much chance there is in the answers; nothing leaves it to the server. By default 0.
     std::optional<double> temperature = 0.0;
-    /// The most requests that may be sent, repetitions counted. By default there is no limit.
+    /// The most requests that may be sent with the handle, repetitions counted. By default there is no limit.
     std::uint64_t request_budget = UINT64_MAX;
-    /// The most tokens that may be spent, of questions and answers together. A request that could exceed it is not
-    /// sent. By default there is no limit.
+    /// The most tokens that may be spent with the handle, of questions and answers together. A request that could
+    /// exceed it is not sent. By default there is no limit.
     std::uint64_t token_budget = UINT64_MAX;
-    /// The caller's own model, which is asked instead of a server, one question at a time on the thread that makes the
-    /// call; empty for a server.
-    ChatModel answer = {};
 };
 
-/// How concepts are labelled.
+/// These options say how concepts are labelled.
 struct LlmLabelsOptions {
     /// `true` also labels what the most negative activations mean.
     bool negative_pole = false;
@@ -321,7 +317,6 @@ inline eidos_chat_options to_c(const ChatOptions &options EIDOS_LIFETIMEBOUND)
     result.temperature = options.temperature.value_or(-1);
     result.request_budget = options.request_budget;
     result.token_budget = options.token_budget;
-    set_callback(result, options.answer);
     return result;
 }
 

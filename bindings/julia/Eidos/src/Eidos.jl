@@ -29,8 +29,8 @@ export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span,
 export logits, logit_names, tokens
 export fit, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
-export llm_labels, label_usage, Chat, ChatAnswer
-export Control, cancel!, iscancelled, Progress, EidosError
+export llm_labels, label_usage, Chat, ChatAnswer, spent
+export Control, cancel!, iscancelled, Progress, LogMessage, EidosError
 
 include("LibEidos.jl")
 include("library.jl")
@@ -53,7 +53,7 @@ include("interpretation.jl")
 include("chat.jl")
 include("llm_labels.jl")
 
-const Closable = Union{Control,SplitModel,Activations,Explainer,Interpretation}
+const Closable = Union{Control,SplitModel,Activations,Explainer,Interpretation,Chat}
 
 Base.isopen(object::Closable) = isopen(object.handle)
 Base.close(object::Closable) = close(object.handle)

@@ -43,6 +43,10 @@ const STAGE_INTERPRET = UInt32(7)
 const STAGE_WRITE = UInt32(8)
 const STAGE_LABEL = UInt32(9)
 
+const LOG_WARNING = UInt32(1)
+const LOG_INFO = UInt32(2)
+const LOG_DEBUG = UInt32(3)
+
 const TEXT_FORMAT_AUTO = UInt32(0)
 const TEXT_FORMAT_LINES = UInt32(1)
 const TEXT_FORMAT_JSON_LINES = UInt32(2)
@@ -104,6 +108,7 @@ abstract type eidos_split_model end
 abstract type eidos_activations end
 abstract type eidos_explainer end
 abstract type eidos_interpretation end
+abstract type eidos_chat end
 abstract type eidos_chat_reply end
 abstract type DLManagedTensorVersioned end
 
@@ -111,14 +116,25 @@ const eidos_status = Int32
 const eidos_progress_callback = Ptr{Cvoid}
 const eidos_reduce_callback = Ptr{Cvoid}
 const eidos_chat_callback = Ptr{Cvoid}
+const eidos_destroy_callback = Ptr{Cvoid}
 
 # Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
 
 struct eidos_progress
+    struct_size::UInt32
     stage::UInt32
-    reserved::UInt32
     done::UInt64
     total::UInt64
+    elapsed_seconds::Cdouble
+end
+
+struct eidos_log_message
+    struct_size::UInt32
+    level::UInt32
+    target::Ptr{UInt8}
+    target_len::Csize_t
+    message::Ptr{UInt8}
+    message_len::Csize_t
     elapsed_seconds::Cdouble
 end
 
@@ -203,17 +219,6 @@ mutable struct eidos_top_inputs_options
     eidos_top_inputs_options() = new()
 end
 
-struct eidos_chat_request
-    struct_size::UInt32
-    max_tokens::UInt32
-    system_prompt::Ptr{UInt8}
-    system_prompt_len::Csize_t
-    user_prompt::Ptr{UInt8}
-    user_prompt_len::Csize_t
-    json_schema::Ptr{UInt8}
-    json_schema_len::Csize_t
-end
-
 mutable struct eidos_chat_options
     struct_size::UInt32
     max_tokens::UInt32
@@ -228,9 +233,30 @@ mutable struct eidos_chat_options
     temperature::Cdouble
     request_budget::UInt64
     token_budget::UInt64
-    callback::eidos_chat_callback
-    user_data::Ptr{Cvoid}
     eidos_chat_options() = new()
+end
+
+struct eidos_chat_spending
+    struct_size::UInt32
+    reserved::UInt32
+    requests::UInt64
+    cached::UInt64
+    prompt_tokens::UInt64
+    completion_tokens::UInt64
+    unreported::UInt64
+    requests_left::UInt64
+    tokens_left::UInt64
+end
+
+struct eidos_chat_request
+    struct_size::UInt32
+    max_tokens::UInt32
+    system_prompt::Ptr{UInt8}
+    system_prompt_len::Csize_t
+    user_prompt::Ptr{UInt8}
+    user_prompt_len::Csize_t
+    json_schema::Ptr{UInt8}
+    json_schema_len::Csize_t
 end
 
 mutable struct eidos_llm_labels_options
@@ -252,17 +278,19 @@ mutable struct eidos_llm_labels_options
 end
 
 struct eidos_label_usage
+    struct_size::UInt32
+    dry_run::UInt32
     requests::UInt64
     cached::UInt64
     prompt_tokens::UInt64
     completion_tokens::UInt64
     unreported::UInt64
-    dry_run::UInt64
 end
 
 # How the structs lie in C, for the tests: the size, and where each field begins.
 const LAYOUT = (
-    eidos_progress = (32, (stage = 0, reserved = 4, done = 8, total = 16, elapsed_seconds = 24)),
+    eidos_progress = (32, (struct_size = 0, stage = 4, done = 8, total = 16, elapsed_seconds = 24)),
+    eidos_log_message = (48, (struct_size = 0, level = 4, target = 8, target_len = 16, message = 24, message_len = 32, elapsed_seconds = 40)),
     eidos_texts_options = (32, (struct_size = 0, format = 4, field = 8, most_texts = 16, keep_empty = 24, reserved = 28)),
     eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, reserved = 60)),
     eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
@@ -270,10 +298,11 @@ const LAYOUT = (
     eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44)),
     eidos_pca_options = (16, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12)),
     eidos_top_inputs_options = (32, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24)),
+    eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
+    eidos_chat_spending = (64, (struct_size = 0, reserved = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40, requests_left = 48, tokens_left = 56)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
-    eidos_chat_options = (96, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72, callback = 80, user_data = 88)),
     eidos_llm_labels_options = (72, (struct_size = 0, negative_pole = 4, concepts = 8, concept_count = 16, sampling = 24, example_count = 28, context = 32, quantile_count = 36, seed = 40, score_passages = 44, score_passages_per_request = 48, dry_run = 52, score_threshold = 56, system_prompt = 64)),
-    eidos_label_usage = (48, (requests = 0, cached = 8, prompt_tokens = 16, completion_tokens = 24, unreported = 32, dry_run = 40)),
+    eidos_label_usage = (48, (struct_size = 0, dry_run = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40)),
 )
 
 # --- Versions ---------------------------------------------------------------------------------------------------------
@@ -295,16 +324,23 @@ const LAYOUT = (
 @c eidos_error_detail_value(error::Ptr{eidos_error}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_error_free(error::Ptr{eidos_error})::Cvoid
 
-# --- Progress and cancellation ----------------------------------------------------------------------------------------
+# --- Progress and cancellation of long calls --------------------------------------------------------------------------
 
 @c eidos_stage_name(stage::UInt32)::Cstring
 @c eidos_control_new(out::Ptr{Ptr{eidos_control}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_cancel(control::Ptr{eidos_control})::Cvoid
 @c eidos_control_is_cancelled(control::Ptr{eidos_control})::Int32
-@c eidos_control_progress(control::Ptr{eidos_control}, out::Ptr{eidos_progress}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_control_progress(control::Ptr{eidos_control}, out::Ptr{eidos_progress}, size::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_set_callback(control::Ptr{eidos_control}, callback::eidos_progress_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_retain(control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_control}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_control_free(control::Ptr{eidos_control})::Cvoid
+
+# --- Messages of long calls -------------------------------------------------------------------------------------------
+
+@c eidos_control_set_log_callback(control::Ptr{eidos_control}, level::UInt32, callback::eidos_log_callback, user_data::Ptr{Cvoid}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_control_keep_log(control::Ptr{eidos_control}, level::UInt32, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_control_log_count(control::Ptr{eidos_control})::Csize_t
+@c eidos_control_log(control::Ptr{eidos_control}, index::Csize_t, out::Ptr{eidos_log_message}, size::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Files of texts: one text a line, or JSON lines -------------------------------------------------------------------
 
@@ -433,9 +469,17 @@ const LAYOUT = (
 @c eidos_interpretation_retain(interpretation::Ptr{eidos_interpretation}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
 
-# --- Language models that label concepts: over HTTP, or the caller's own ----------------------------------------------
+# --- Language models that label concepts ------------------------------------------------------------------------------
 
 @c eidos_chat_options_init(options::Ptr{eidos_chat_options}, size::Csize_t)::eidos_status
+@c eidos_chat_new(options::Ptr{eidos_chat_options}, out::Ptr{Ptr{eidos_chat}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_chat_spent(chat::Ptr{eidos_chat}, out::Ptr{eidos_chat_spending}, size::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_chat_retain(chat::Ptr{eidos_chat}, out::Ptr{Ptr{eidos_chat}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_chat_free(chat::Ptr{eidos_chat})::Cvoid
+
+# --- Language models of the caller's own ------------------------------------------------------------------------------
+
+@c eidos_chat_from_callback(callback::eidos_chat_callback, user_data::Ptr{Cvoid}, destroy::eidos_destroy_callback, options::Ptr{eidos_chat_options}, out::Ptr{Ptr{eidos_chat}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_chat_reply_set_text(reply::Ptr{eidos_chat_reply}, answer::Cstring, length::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_chat_reply_set_usage(reply::Ptr{eidos_chat_reply}, prompt_tokens::UInt64, completion_tokens::UInt64)::Cvoid
 @c eidos_chat_reply_set_error(reply::Ptr{eidos_chat_reply}, message::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -443,13 +487,13 @@ const LAYOUT = (
 # --- Labels for concepts, written by a language model -----------------------------------------------------------------
 
 @c eidos_llm_labels_options_init(options::Ptr{eidos_llm_labels_options}, size::Csize_t)::eidos_status
-@long eidos_llm_labels_interpret(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, chat::Ptr{eidos_chat_options}, options::Ptr{eidos_llm_labels_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_llm_labels_interpret(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, chat::Ptr{eidos_chat}, options::Ptr{eidos_llm_labels_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_label(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
 @c eidos_interpretation_label_score(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::Cdouble
 @c eidos_interpretation_label_error(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
 @c eidos_interpretation_label_status(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::eidos_status
 @c eidos_interpretation_label_prompt(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
-@c eidos_interpretation_label_usage(interpretation::Ptr{eidos_interpretation}, out::Ptr{eidos_label_usage}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interpretation_label_usage(interpretation::Ptr{eidos_interpretation}, out::Ptr{eidos_label_usage}, size::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Opaque handles: numbers, which a table leads to the values -------------------------------------------------------
 

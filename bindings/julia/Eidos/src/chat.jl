@@ -54,38 +54,56 @@ What it throws is why that concept has no label; the other concepts are asked fo
 Those of addresses, keys, repetitions, parallel requests and chance are for servers.
 $(keyword_docs(CHAT_OPTIONS_DOCS; hidden = (:model,), timeout_seconds = :timeout))
 
-Budgets are those of one call. The key is not shown in the REPL.
+Budget, connections and cache live as long as the chat, from one call to the next; [`spent`](@ref) says what is left. Any number of
+tasks may ask with it at the same time. It throws an [`EidosError`](@ref) of status `:invalid_argument` for options that cannot be
+right. The key is not shown in the REPL.
 
 ```julia
-Chat("gpt-4.1-nano"; cache_folder = "answers")
+chat = Chat("gpt-4.1-nano"; cache_folder = "answers", request_budget = 1000)
 Chat("llama"; base_url = "http://localhost:8080/v1")
 Chat(request -> my_model(request.system_prompt, request.user_prompt))
 ```
 """
 struct Chat
+    handle::Handle{LibEidos.eidos_chat}
     answer::Any # the function; `nothing` for a server
-    options::NamedTuple
+    name::Union{String,Nothing}
 end
 
 # What is for servers only.
 const SERVER_KEYWORDS = (:base_url, :api_key, :timeout, :retries, :parallel_requests, :temperature)
 
-Chat(model::AbstractString; timeout = nothing, keywords...) =
-    checked(Chat(nothing, (; model, timeout_seconds = timeout, keywords...)))
-
-function Chat(answer; name = nothing, keywords...)
-    unused = filter(in(SERVER_KEYWORDS), collect(keys(keywords)))
-    isempty(unused) || throw(ArgumentError("`$(unused[1])` is for servers, and this is a function of your own"))
-    checked(Chat(answer, (; model = name, keywords...)))
+function Chat(model::AbstractString; timeout = nothing, keywords...)
+    options = chat_options(; model, timeout_seconds = timeout, keywords...)
+    handle = Handle{LibEidos.eidos_chat}()
+    check(err -> LibEidos.eidos_chat_new(options, handle, err))
+    Chat(handle, nothing, model)
 end
 
-# A chat whose options are some.
-checked(chat::Chat) = (chat_options(; chat.options...); chat)
-
 # The key is not for everybody who looks at the screen.
-Base.show(io::IO, chat::Chat) = print(io, "Chat(", something(chat.answer, repr(chat.options.model)), ")")
+Base.show(io::IO, chat::Chat) = print(io, "Chat(", something(chat.answer, repr(chat.name)), ")")
 
-# What the library's callback is given: the function to ask, the call's control, and what the function threw first.
+"""
+    spent(chat)
+
+What was spent with a [`Chat`](@ref) since it was made, by all calls together, as a `NamedTuple`: `requests` that were sent (a
+repetition counts), questions that the cache answered (`cached`), `prompt_tokens` and `completion_tokens` as the server counted
+them, answers whose server did not say what they cost (`unreported`), and what is left of the budgets: `requests_left` and
+`tokens_left`, `nothing` where there is no limit. It does not wait for calls that are asking.
+"""
+function spent(chat::Chat)
+    now = Ref{LibEidos.eidos_chat_spending}()
+    use(chat.handle) do pointer
+        check(err -> LibEidos.eidos_chat_spent(pointer, now, sizeof(LibEidos.eidos_chat_spending), err))
+    end
+    left(number) = number == typemax(UInt64) ? nothing : Int(number)
+    (requests = Int(now[].requests), cached = Int(now[].cached), prompt_tokens = Int(now[].prompt_tokens),
+     completion_tokens = Int(now[].completion_tokens), unreported = Int(now[].unreported),
+     requests_left = left(now[].requests_left), tokens_left = left(now[].tokens_left))
+end
+
+# A call that asks: the function, the call's control, and what the function threw first. It is found in the storage of the task
+# that makes the call, in which the library's callback runs: calls of several tasks with one chat do not meet.
 mutable struct Asking
     answer::Any
     control::Ptr{LibEidos.eidos_control}
@@ -93,17 +111,19 @@ mutable struct Asking
 end
 Asking(chat::Chat) = Asking(chat.answer, C_NULL, nothing)
 
+const ASKING = :eidos_asking
+
 # The library calls this on the thread that made the long call: see `on_progress`.
-function on_question(request::Ptr{LibEidos.eidos_chat_request}, reply::Ptr{LibEidos.eidos_chat_reply}, asking::Ptr{Cvoid})
+function on_question(request::Ptr{LibEidos.eidos_chat_request}, reply::Ptr{LibEidos.eidos_chat_reply}, ::Ptr{Cvoid})
     gc_state = ccall(:jl_gc_unsafe_enter, Int8, ())
-    status = answer!(request, reply, asking)
+    status = answer!(request, reply)
     ccall(:jl_gc_unsafe_leave, Cvoid, (Int8,), gc_state)
     status
 end
 
 # No exception may cross the library.
-@noinline function answer!(request, reply, pointer)::LibEidos.eidos_status
-    asking = unsafe_pointer_to_objref(pointer)::Asking
+@noinline function answer!(request, reply)::LibEidos.eidos_status
+    asking = task_local_storage(ASKING)::Asking
     try
         answer = Base.reenable_sigint() do
             GC.safepoint()
@@ -149,11 +169,16 @@ function explanation(thrown)
     filter(character -> isvalid(character) && character != '\0', words)
 end
 
-function Options(chat::Chat, asking::Asking)
-    chat.answer === nothing && return chat_options(; chat.options...)
+function Chat(answer; name = nothing, keywords...)
+    unused = filter(in(SERVER_KEYWORDS), collect(keys(keywords)))
+    isempty(unused) || throw(ArgumentError("`$(unused[1])` is for servers, and this is a function of your own"))
+    options = chat_options(; model = name, keywords...)
     callback = @cfunction(on_question, LibEidos.eidos_status,
                           (Ptr{LibEidos.eidos_chat_request}, Ptr{LibEidos.eidos_chat_reply}, Ptr{Cvoid}))
-    chat_options(; chat.options..., callback, user_data = asking)
+    handle = Handle{LibEidos.eidos_chat}()
+    # The callback finds the function in the task that asks, so the library keeps nothing of Julia's alive.
+    check(err -> LibEidos.eidos_chat_from_callback(callback, C_NULL, C_NULL, options, handle, err))
+    Chat(handle, answer, name)
 end
 
 # Runs a call that asks. What the function threw is thrown on where it left not one label, and Ctrl-C always is.

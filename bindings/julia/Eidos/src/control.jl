@@ -1,4 +1,4 @@
-# Progress of long calls, and how they are cancelled.
+# Progress and messages of long calls, and how they are cancelled.
 
 """
     Progress
@@ -28,26 +28,58 @@ Base.show(io::IO, progress::Progress) =
           round(progress.seconds; digits = 1), " s")
 
 """
-    Control()
+    LogMessage
+
+A message about a long call, as the `log` function of a [`Control`](@ref) receives it.
+
+* `level`: how important it is: `:warning`, `:info` or `:debug`.
+* `target`: the part of the library that it comes from (`:hub`, `:model`, `:chat`).
+* `text`: what happened, in one line.
+* `seconds`: seconds from when the control was made to when it happened.
+"""
+struct LogMessage
+    level::Symbol
+    target::Symbol
+    text::String
+    seconds::Float64
+end
+
+LogMessage(message::LibEidos.eidos_log_message) =
+    LogMessage(chosen(message.level, LOG_LEVELS), Symbol(unsafe_string(message.target, message.target_len)),
+               unsafe_string(message.message, message.message_len), message.elapsed_seconds)
+
+Base.show(io::IO, message::LogMessage) = print(io, message.level, " ", message.target, ": ", message.text)
+
+"""
+    Control(; log = nothing, level = :info)
 
 Watches and cancels long calls, from any task or thread: pass it as `control`, then [`cancel!`](@ref) stops the call, which
 throws an [`EidosError`](@ref) of status `:cancelled`. `Progress(control)` says how far it has come. A control watches one
 call at a time; a cancelled one stays cancelled.
+
+`log` is a function of a [`LogMessage`](@ref), called in the task that makes the call, for messages of `level` (`:warning`, `:info`
+or `:debug`) and the more important ones. What it throws cancels the call, which throws that. Nothing is logged otherwise.
 
 ```julia
 control = Control()
 fitting = Threads.@spawn fit(ICA(50), acts; control = control)
 sleep(10)
 cancel!(control)
+
+telling = Control(log = message -> @info message.text)
+model = SplitModel("eidos:demo"; split = "model.layers.2.mlp", control = telling)
 ```
 """
 struct Control
     handle::Handle{LibEidos.eidos_control}
     busy::Threads.Atomic{Bool}
-    function Control()
+    log::Any
+    level::UInt32
+    function Control(; log = nothing, level = :info)
+        level = choice(:level, level, LOG_LEVELS)
         handle = Handle{LibEidos.eidos_control}()
         check(err -> LibEidos.eidos_control_new(handle, err))
-        new(handle, Threads.Atomic{Bool}(false))
+        new(handle, Threads.Atomic{Bool}(false), log, level)
     end
 end
 
@@ -69,7 +101,9 @@ How far the call has come that `control` watches; it does not wait for that call
 """
 function Progress(control::Control)
     now = Ref{LibEidos.eidos_progress}()
-    use(pointer -> check(err -> LibEidos.eidos_control_progress(pointer, now, err)), control.handle)
+    use(control.handle) do pointer
+        check(err -> LibEidos.eidos_control_progress(pointer, now, sizeof(LibEidos.eidos_progress), err))
+    end
     Progress(now[])
 end
 
@@ -78,9 +112,10 @@ function Base.show(io::IO, control::Control)
     print(io, "Control (", iscancelled(control) ? "cancelled, " : "", Progress(control), ")")
 end
 
-# What the library's callback is given: the function to call, and what it threw.
+# What the library's callbacks are given: the functions to call, and what one of them threw.
 mutable struct Watch
     report::Any
+    log::Any
     control::Ptr{LibEidos.eidos_control}
     thrown::Any
 end
@@ -94,13 +129,26 @@ function on_progress(now::Ptr{LibEidos.eidos_progress}, watch::Ptr{Cvoid})
     nothing
 end
 
-@noinline function report!(now, pointer)
+function on_message(message::Ptr{LibEidos.eidos_log_message}, watch::Ptr{Cvoid})
+    gc_state = ccall(:jl_gc_unsafe_enter, Int8, ())
+    tell!(message, watch)
+    ccall(:jl_gc_unsafe_leave, Cvoid, (Int8,), gc_state)
+    nothing
+end
+
+@noinline report!(now, pointer) = told!(pointer) do watch
+    watch.report === nothing || watch.report(Progress(unsafe_load(now)))
+end
+
+@noinline tell!(message, pointer) = told!(watch -> watch.log(LogMessage(unsafe_load(message))), pointer)
+
+function told!(tell, pointer)
     watch = unsafe_pointer_to_objref(pointer)::Watch
     watch.thrown === nothing || return nothing
     try
         Base.reenable_sigint() do
             GC.safepoint()
-            watch.report === nothing || watch.report(Progress(unsafe_load(now)))
+            tell(watch)
         end
     catch thrown
         watch.thrown = thrown
@@ -109,7 +157,7 @@ end
     nothing
 end
 
-# An exception must not cross the library, nor may Ctrl-C interrupt it anywhere: so interrupts wait until `report!`, and
+# An exception must not cross the library, nor may Ctrl-C interrupt it anywhere: so interrupts wait until `told!`, and
 # what is thrown there cancels the call and is thrown again after it.
 function watched(call, control::Control, report)
     Threads.atomic_cas!(control.busy, false, true) &&
@@ -119,8 +167,8 @@ function watched(call, control::Control, report)
     task.sticky = true # the callback may wait, for output or a lock, and must go on where the library runs
     try
         use(control.handle) do pointer
-            watch = Watch(report, pointer, nothing)
-            result = Base.disable_sigint(() -> watched(call, pointer, watch))
+            watch = Watch(report, control.log, pointer, nothing)
+            result = Base.disable_sigint(() -> watched(call, pointer, watch, control.level))
             watch.thrown === nothing || throw(watch.thrown)
             result
         end
@@ -130,16 +178,21 @@ function watched(call, control::Control, report)
     end
 end
 
-function watched(call, control::Ptr, watch::Watch)
+function watched(call, control::Ptr, watch::Watch, level)
+    on_log = watch.log === nothing ? C_NULL :
+             @cfunction(on_message, Cvoid, (Ptr{LibEidos.eidos_log_message}, Ptr{Cvoid}))
     callback = @cfunction(on_progress, Cvoid, (Ptr{LibEidos.eidos_progress}, Ptr{Cvoid}))
     set(callback, data) = check(err -> LibEidos.eidos_control_set_callback(control, callback, data, err))
+    set_log(callback, data) = check(err -> LibEidos.eidos_control_set_log_callback(control, level, callback, data, err))
     GC.@preserve watch try
         set(callback, pointer_from_objref(watch))
+        set_log(on_log, pointer_from_objref(watch))
         call(control)
     catch error
         watch.thrown === nothing ? rethrow() : nothing
     finally
         set(C_NULL, C_NULL)
+        set_log(C_NULL, C_NULL)
     end
 end
 

@@ -8,6 +8,9 @@ const STATUSES = (ok = 0, invalid_argument = 1, invalid_handle = 2, not_found = 
 # What the call is busy with.
 const STAGES = (idle = 0, download = 1, load = 2, tokenize = 3, forward = 4, covariance = 5, fit = 6, interpret = 7, write = 8, label = 9)
 
+# How important a message of a long call is.
+const LOG_LEVELS = (warning = 1, info = 2, debug = 3)
+
 # How the texts are written.
 const TEXT_FORMATS = (auto = 0, lines = 1, json_lines = 2)
 
@@ -54,7 +57,7 @@ const TEXTS_OPTIONS_DOCS = (
     keep_empty = ("false", "`true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By default they are left out."),
 )
 
-# How a model is loaded.
+# These options say how a model is loaded.
 load_options(; head = :auto, device = :cpu, device_index = 0, network = :auto, whole = false, revision = nothing,
                token = nothing, cache_folder = nothing, endpoint = nothing, copy = false) =
     Options{LibEidos.eidos_load_options}(; head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES),
@@ -156,13 +159,12 @@ const TOP_INPUTS_OPTIONS_DOCS = (
     concepts = ("", "Which concepts, from 1, in the order wanted; `nothing` means all."),
 )
 
-# Which language model is asked, and how.
+# These options say which language model is asked, and how.
 chat_options(; max_tokens = 1024, model = nothing, base_url = nothing, api_key = nothing, cache_folder = nothing,
                timeout_seconds = 120, retries = 4, parallel_requests = 4, temperature = 0.0, request_budget = nothing,
-               token_budget = nothing, callback = nothing, user_data = nothing) =
+               token_budget = nothing) =
     Options{LibEidos.eidos_chat_options}(; max_tokens, model, base_url, api_key, cache_folder, timeout_seconds, retries,
-                                           parallel_requests, temperature, request_budget, token_budget, callback,
-                                           user_data)
+                                           parallel_requests, temperature, request_budget, token_budget)
 initialize!(o::Options{LibEidos.eidos_chat_options}, size) = LibEidos.eidos_chat_options_init(o, size)
 
 const CHAT_OPTIONS_DOCS = (
@@ -173,13 +175,13 @@ const CHAT_OPTIONS_DOCS = (
     cache_folder = ("", "A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where it stopped. It is made if it is not there. `nothing`: no cache."),
     timeout_seconds = ("120", "How long one request may take, with its answer. By default 120."),
     retries = ("4", "How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By default 4."),
-    parallel_requests = ("4", "How many requests may be on their way at the same time. By default 4; a caller's own model is asked one question at a time."),
+    parallel_requests = ("4", "How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own model one question at a time."),
     temperature = ("0.0", "How much chance there is in the answers; negative leaves it to the server. By default 0."),
-    request_budget = ("", "The most requests that may be sent, repetitions counted. By default there is no limit."),
-    token_budget = ("", "The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent. By default there is no limit."),
+    request_budget = ("", "The most requests that may be sent with the handle, repetitions counted. By default there is no limit."),
+    token_budget = ("", "The most tokens that may be spent with the handle, of questions and answers together. A request that could exceed it is not sent. By default there is no limit."),
 )
 
-# How concepts are labelled.
+# These options say how concepts are labelled.
 llm_labels_options(; negative_pole = false, concepts = nothing, sampling = :top, example_count = 30, context = 10,
                      quantile_count = 5, seed = 0, score_passages = 0, score_passages_per_request = 10, dry_run = false,
                      score_threshold = 0.5, system_prompt = nothing) =

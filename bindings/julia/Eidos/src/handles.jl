@@ -19,6 +19,7 @@ free(pointer::Ptr{LibEidos.eidos_texts}) = LibEidos.eidos_texts_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_split_model}) = LibEidos.eidos_split_model_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_activations}) = LibEidos.eidos_activations_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_explainer}) = LibEidos.eidos_explainer_free(pointer)
+free(pointer::Ptr{LibEidos.eidos_chat}) = LibEidos.eidos_chat_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_interpretation}) = LibEidos.eidos_interpretation_free(pointer)
 
 # As an output, a new handle receives its pointer from the library itself: nothing can come between and lose it.

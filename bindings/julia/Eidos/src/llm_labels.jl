@@ -33,17 +33,26 @@ end
 function llm_labels(explainer::Explainer, acts::Activations, chat::Chat; progress = nothing, control = nothing, keywords...)
     options = label_options(explainer; keywords...)
     asking = Asking(chat)
-    asked = Options(chat, asking)
     answered(asking) do
         interpreted(explainer, acts, progress, control) do explainer, acts, control, handle, err
             asking.control = control
-            LibEidos.eidos_llm_labels_interpret(explainer, acts, asked, options, control, handle, err)
+            use(chat.handle) do chat
+                task_local_storage(ASKING, asking) do
+                    LibEidos.eidos_llm_labels_interpret(explainer, acts, chat, options, control, handle, err)
+                end
+            end
         end
     end
 end
 
-llm_labels(answer, explainer::Explainer, acts::Activations; keywords...) =
-    llm_labels(explainer, acts, Chat(answer); keywords...)
+function llm_labels(answer, explainer::Explainer, acts::Activations; keywords...)
+    chat = Chat(answer)
+    try
+        llm_labels(explainer, acts, chat; keywords...)
+    finally
+        close(chat)
+    end
+end
 
 label_options(explainer; concepts = nothing, negative = false, examples = nothing, quantiles = nothing, keywords...) =
     llm_labels_options(; concepts = concept_numbers(explainer, concepts), negative_pole = negative, example_count = examples,
@@ -54,12 +63,14 @@ label_options(explainer; concepts = nothing, negative = false, examples = nothin
 
 What the labels of an [`Interpretation`](@ref) have cost, as a `NamedTuple`: `requests` that were sent (a repetition
 counts), questions that the cache answered (`cached`), `prompt_tokens` and `completion_tokens` as the server counted them,
-and answers whose server did not say what they cost (`unreported`). After a dry run it is an estimate, and `dry_run` is
+and answers whose server did not say what they cost (`unreported`): of that call alone. After a dry run it is an estimate, and `dry_run` is
 `true`. All is 0 where nobody labelled.
 """
 function label_usage(meaning::Interpretation)
     usage = Ref{LibEidos.eidos_label_usage}()
-    use(pointer -> check(err -> LibEidos.eidos_interpretation_label_usage(pointer, usage, err)), meaning.handle)
+    use(meaning.handle) do pointer
+        check(err -> LibEidos.eidos_interpretation_label_usage(pointer, usage, sizeof(LibEidos.eidos_label_usage), err))
+    end
     (requests = Int(usage[].requests), cached = Int(usage[].cached), prompt_tokens = Int(usage[].prompt_tokens),
      completion_tokens = Int(usage[].completion_tokens), unreported = Int(usage[].unreported),
      dry_run = usage[].dry_run != 0)

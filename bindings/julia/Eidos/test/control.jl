@@ -20,6 +20,22 @@ acts = activations(model, FEW)
     activations(model, FEW; progress = false)
 end
 
+@testset "messages" begin
+    heard = LogMessage[]
+    control = Control(log = message -> push!(heard, message))
+    SplitModel(close, "eidos:demo"; split = SPLIT, control)
+    @test [(message.level, message.target) for message in heard] == [(:info, :model)]
+    @test startswith(heard[1].text, "loaded eidos:demo") && occursin("safetensors", heard[1].text) && heard[1].seconds >= 0
+    @test startswith(sprint(show, heard[1]), "info model: loaded")
+    empty!(heard)
+    close(control)
+    SplitModel(close, "eidos:demo"; split = SPLIT, control = Control(log = message -> push!(heard, message), level = :warning))
+    SplitModel(close, "eidos:demo"; split = SPLIT, control = Control(level = :debug))
+    @test isempty(heard)
+    @test_throws ErrorException("mine") SplitModel("eidos:demo"; split = SPLIT, control = Control(log = _ -> error("mine")))
+    @test_throws ArgumentError Control(level = :loud)
+end
+
 @testset "a bar" begin
     bar = Eidos.ProgressBar(-1)
     output = tempname()

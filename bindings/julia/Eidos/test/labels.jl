@@ -183,6 +183,31 @@ end
     @test status(() -> llm_labels(explainer, acts, Chat(good; token_budget = 10))) === :budget_exhausted
 end
 
+@testset "what lasts as long as a chat" begin
+    answer(_) = ChatAnswer(named("a"); prompt_tokens = 100, completion_tokens = 5)
+    chat = Chat(answer; request_budget = 6)
+    @test spent(chat) === (requests = 0, cached = 0, prompt_tokens = 0, completion_tokens = 0, unreported = 0, requests_left = 6,
+                           tokens_left = nothing)
+    llm_labels(explainer, acts, chat)
+    second = llm_labels(explainer, acts, chat)
+    @test [concept.label.text for concept in second] == ["a", "a", nothing, nothing]
+    @test label_usage(second).requests == 2 # of this call alone
+    @test spent(chat) === (requests = 6, cached = 0, prompt_tokens = 600, completion_tokens = 30, unreported = 0,
+                           requests_left = 0, tokens_left = nothing)
+    @test status(() -> llm_labels(explainer, acts, chat)) === :budget_exhausted
+    close(chat)
+    @test status(() -> spent(chat)) === status(() -> llm_labels(explainer, acts, chat)) === :invalid_handle
+
+    together = Chat(request -> (yield(); answer(request)); token_budget = 10^6)
+    calls = [Threads.@spawn label_usage(llm_labels(explainer, acts, together)).requests for _ in 1:4]
+    @test fetch.(calls) == [4, 4, 4, 4] && spent(together).requests == 16
+    @test spent(together).tokens_left == 10^6 - 16 * 105
+
+    # Each call asks the function of its own chat, also where one asks within another.
+    outer = Chat(_ -> llm_labels(_ -> named("inner"), explainer, acts; concepts = 1:1)[1].label.text * " and outer")
+    @test llm_labels(explainer, acts, outer; concepts = 1:1)[1].label.text == "inner and outer"
+end
+
 @testset "a cache" begin
     mktempdir() do folder
         chat(answer) = Chat(answer; name = "own", cache_folder = joinpath(folder, "answers"))
@@ -238,8 +263,7 @@ end
     @test status(() -> llm_labels(good, explainer, Activations(ones(Float32, 3, 4); units = string.(1:4)))) === :mismatch
     @test status(() -> llm_labels(explainer, acts, Chat(""))) === :invalid_argument
     @test status(() -> llm_labels(explainer, acts, Chat("a"; base_url = "localhost"))) === :invalid_argument
-    lukewarm = Chat("a"; base_url = "http://localhost:1", temperature = NaN)
-    @test status(() -> llm_labels(explainer, acts, lukewarm)) === :invalid_argument
+    @test status(() -> Chat("a"; base_url = "http://localhost:1", temperature = NaN)) === :invalid_argument
 end
 
 @testset "several tasks at once ($(Threads.nthreads()) threads)" begin

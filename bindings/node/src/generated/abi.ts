@@ -40,24 +40,25 @@ export const statuses = {
  * - `not_found`: a file, folder, repository or revision does not exist. Fix the name or create it.
  * - `unknown_module`: the model has no module of that path, or that module cannot be a split point. Choose another
  *   path.
- * - `invalid_file`: a file is truncated, damaged or hostile. Get it again.
+ * - `invalid_file`: a file is truncated, damaged or hostile. Get the file again.
  * - `unsupported`: the file is fine but asks for something that this version does not build. Use another model or
  *   version.
  * - `invalid_data`: the numbers are unusable (NaN, infinite, constant). The message names the row. Look at the data.
  * - `mismatch`: two things do not belong together, such as an explainer of another width. Use the matching one.
- * - `io`: the operating system refused: disk full, no permission. Fix the machine and call again; what was complete
- *   is kept.
+ * - `io`: the operating system refused: the disk is full, or there is no permission. Fix the machine and call again;
+ *   what was complete is kept.
  * - `network`: the network or the server failed. Call again; what was downloaded is kept.
  * - `access_denied`: the server refused the credentials. Set a token that has access.
  * - `cancelled`: the caller cancelled. What was complete is kept.
  * - `out_of_memory`: a memory limit would be exceeded. Raise the limit, or let rows go to disk.
- * - `device`: the device that was asked for is missing or failed. Use another one.
- * - `internal`: a defect in Eidos. Please report it with the message of the error.
+ * - `device`: the device that was asked for is missing or failed. Use another device.
+ * - `internal`: eidos has a defect. Please report it with the message of the error.
  * - `unusable_answer`: a language model gave no answer that can be used (empty, refused, cut). Try again, or use
  *   another model.
  * - `budget_exhausted`: the next request to a language model could exceed the budget, or the account is empty. Raise
- *   it and call again.
- * - `busy`: another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+ *   the budget and call again.
+ * - `busy`: another call, of this process or of another one, is writing to the same place. Wait for it, or choose
+ *   another place.
  */
 export type Status = keyof typeof statuses;
 
@@ -79,17 +80,35 @@ export const stages = {
  * What the call is busy with.
  *
  * - `idle`: nothing has started.
- * - `download`: fetching files from a hub; counted in bytes.
- * - `load`: reading weights; counted in tensors.
- * - `tokenize`: turning texts into tokens; counted in texts.
- * - `forward`: running the model; counted in tokens.
- * - `covariance`: reading rows to learn their mean and covariance; counted in rows.
- * - `fit`: iterating to fit the concepts; counted in iterations, of which the total is the most there can be.
- * - `interpret`: encoding rows into concepts to rank inputs; counted in rows.
- * - `write`: writing files; counted in bytes.
- * - `label`: asking a language model what concepts mean; counted in concepts.
+ * - `download`: the call fetches files from a hub; counted in bytes.
+ * - `load`: the call reads weights; counted in tensors.
+ * - `tokenize`: the call turns texts into tokens; counted in texts.
+ * - `forward`: the call runs the model; counted in tokens.
+ * - `covariance`: the call reads rows to learn their mean and covariance; counted in rows.
+ * - `fit`: the call iterates to fit the concepts; counted in iterations, of which the total is the most there can be.
+ * - `interpret`: the call encodes rows into concepts to rank inputs; counted in rows.
+ * - `write`: the call writes files; counted in bytes.
+ * - `label`: the call asks a language model what concepts mean; counted in concepts.
  */
 export type Stage = keyof typeof stages;
+
+/** The words of `LogLevel`, with their numbers in `eidos.h`. */
+export const logLevels = {
+  warning: 1,
+  info: 2,
+  debug: 3,
+} as const;
+
+/**
+ * How important a message of a long call is.
+ *
+ * - `warning`: the call goes on, but its result may not be what was hoped for: a request is repeated, a concept has
+ *   no label.
+ * - `info`: the message says what a run is made of: which files were loaded, in which type and with which
+ *   instructions, and what is downloaded.
+ * - `debug`: the message is about a single step, such as a file that was found in the cache.
+ */
+export type LogLevel = keyof typeof logLevels;
 
 /** The words of `TextFormat`, with their numbers in `eidos.h`. */
 export const textFormats = {
@@ -121,13 +140,13 @@ export const heads = {
 /**
  * Which head to build.
  *
- * - `auto`: the head that the model's configuration names.
- * - `base`: no head: the base model.
- * - `masked_lm`: a masked language model.
- * - `sequence_classification`: a classifier of texts.
- * - `causal_lm`: a causal language model.
- * - `token_classification`: a classifier of tokens.
- * - `seq2seq_lm`: a language model of an encoder and a decoder.
+ * - `auto`: the model has the head that its configuration names.
+ * - `base`: the model has no head: it is the base model.
+ * - `masked_lm`: the head is that of a masked language model.
+ * - `sequence_classification`: the head classifies texts.
+ * - `causal_lm`: the head is that of a causal language model.
+ * - `token_classification`: the head classifies tokens.
+ * - `seq2seq_lm`: the head is that of a language model of an encoder and a decoder.
  */
 export type Head = keyof typeof heads;
 
@@ -140,8 +159,8 @@ export const devices = {
 /**
  * Where to run.
  *
- * - `cpu`: the processor.
- * - `cuda`: an NVIDIA GPU.
+ * - `cpu`: the model runs on the processor.
+ * - `cuda`: the model runs on an NVIDIA GPU.
  */
 export type Device = keyof typeof devices;
 
@@ -155,9 +174,9 @@ export const networks = {
 /**
  * Whether to download.
  *
- * - `auto`: ask the environment (`HF_HUB_OFFLINE`) whether to stay offline.
- * - `offline`: use only files that are there already.
- * - `online`: download what is missing.
+ * - `auto`: the environment (`HF_HUB_OFFLINE`) says whether to stay offline.
+ * - `offline`: only files that are there already are used.
+ * - `online`: files that are missing are downloaded.
  */
 export type Network = keyof typeof networks;
 
@@ -284,19 +303,29 @@ export const samplings = {
 /**
  * How the examples are chosen.
  *
- * - `top`: the examples with the strongest activations. The default.
- * - `random`: any examples that excite the concept.
- * - `quantile`: equally many examples of each quantile of activation, at random within it.
+ * - `top`: the examples are those with the strongest activations. The default.
+ * - `random`: the examples are any that excite the concept.
+ * - `quantile`: the examples are equally many of each quantile of activation, at random within it.
  */
 export type Sampling = keyof typeof samplings;
 
 // The structs. 64-bit numbers are JavaScript numbers up to 2^53.
 
 export interface ProgressStruct {
+  struct_size: number;
   stage: number;
-  reserved: number;
   done: number;
   total: number;
+  elapsed_seconds: number;
+}
+
+export interface LogMessageStruct {
+  struct_size: number;
+  level: number;
+  target: c.Pointer;
+  target_len: number;
+  message: c.Pointer;
+  message_len: number;
   elapsed_seconds: number;
 }
 
@@ -374,17 +403,6 @@ export interface TopInputsOptionsStruct {
   concept_count: number;
 }
 
-export interface ChatRequestStruct {
-  struct_size: number;
-  max_tokens: number;
-  system_prompt: c.Pointer;
-  system_prompt_len: number;
-  user_prompt: c.Pointer;
-  user_prompt_len: number;
-  json_schema: c.Pointer;
-  json_schema_len: number;
-}
-
 export interface ChatOptionsStruct {
   struct_size: number;
   max_tokens: number;
@@ -399,8 +417,29 @@ export interface ChatOptionsStruct {
   temperature: number;
   request_budget: number;
   token_budget: number;
-  callback: c.Pointer | null;
-  user_data: c.Pointer | null;
+}
+
+export interface ChatSpendingStruct {
+  struct_size: number;
+  reserved: number;
+  requests: number;
+  cached: number;
+  prompt_tokens: number;
+  completion_tokens: number;
+  unreported: number;
+  requests_left: number;
+  tokens_left: number;
+}
+
+export interface ChatRequestStruct {
+  struct_size: number;
+  max_tokens: number;
+  system_prompt: c.Pointer;
+  system_prompt_len: number;
+  user_prompt: c.Pointer;
+  user_prompt_len: number;
+  json_schema: c.Pointer;
+  json_schema_len: number;
 }
 
 export interface LlmLabelsOptionsStruct {
@@ -421,20 +460,30 @@ export interface LlmLabelsOptionsStruct {
 }
 
 export interface LabelUsageStruct {
+  struct_size: number;
+  dry_run: number;
   requests: number;
   cached: number;
   prompt_tokens: number;
   completion_tokens: number;
   unreported: number;
-  dry_run: number;
 }
 
 export const structs = {
   eidos_progress: c.struct<ProgressStruct>({
+    struct_size: 'uint32_t',
     stage: 'uint32_t',
-    reserved: 'uint32_t',
     done: 'uint64_t',
     total: 'uint64_t',
+    elapsed_seconds: 'double',
+  }),
+  eidos_log_message: c.struct<LogMessageStruct>({
+    struct_size: 'uint32_t',
+    level: 'uint32_t',
+    target: 'void *',
+    target_len: 'size_t',
+    message: 'void *',
+    message_len: 'size_t',
     elapsed_seconds: 'double',
   }),
   eidos_texts_options: c.struct<TextsOptionsStruct>({
@@ -504,16 +553,6 @@ export const structs = {
     concepts: 'const size_t *',
     concept_count: 'size_t',
   }),
-  eidos_chat_request: c.struct<ChatRequestStruct>({
-    struct_size: 'uint32_t',
-    max_tokens: 'uint32_t',
-    system_prompt: 'void *',
-    system_prompt_len: 'size_t',
-    user_prompt: 'void *',
-    user_prompt_len: 'size_t',
-    json_schema: 'void *',
-    json_schema_len: 'size_t',
-  }),
   eidos_chat_options: c.struct<ChatOptionsStruct>({
     struct_size: 'uint32_t',
     max_tokens: 'uint32_t',
@@ -528,8 +567,27 @@ export const structs = {
     temperature: 'double',
     request_budget: 'uint64_t',
     token_budget: 'uint64_t',
-    callback: 'void *',
-    user_data: 'void *',
+  }),
+  eidos_chat_spending: c.struct<ChatSpendingStruct>({
+    struct_size: 'uint32_t',
+    reserved: 'uint32_t',
+    requests: 'uint64_t',
+    cached: 'uint64_t',
+    prompt_tokens: 'uint64_t',
+    completion_tokens: 'uint64_t',
+    unreported: 'uint64_t',
+    requests_left: 'uint64_t',
+    tokens_left: 'uint64_t',
+  }),
+  eidos_chat_request: c.struct<ChatRequestStruct>({
+    struct_size: 'uint32_t',
+    max_tokens: 'uint32_t',
+    system_prompt: 'void *',
+    system_prompt_len: 'size_t',
+    user_prompt: 'void *',
+    user_prompt_len: 'size_t',
+    json_schema: 'void *',
+    json_schema_len: 'size_t',
   }),
   eidos_llm_labels_options: c.struct<LlmLabelsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -548,12 +606,13 @@ export const structs = {
     system_prompt: 'const char *',
   }),
   eidos_label_usage: c.struct<LabelUsageStruct>({
+    struct_size: 'uint32_t',
+    dry_run: 'uint32_t',
     requests: 'uint64_t',
     cached: 'uint64_t',
     prompt_tokens: 'uint64_t',
     completion_tokens: 'uint64_t',
     unreported: 'uint64_t',
-    dry_run: 'uint64_t',
   }),
 };
 
@@ -562,6 +621,7 @@ export const callbacks = {
   eidos_progress_callback: c.callback('void', ['void *', 'void *']),
   eidos_reduce_callback: c.callback('int32_t', ['void *', 'size_t', 'void *']),
   eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
+  eidos_destroy_callback: c.callback('void', ['void *']),
 };
 
 /** The functions, in the order of the header. */
@@ -583,10 +643,15 @@ export const signatures = {
   eidos_control_new: c.signature(c.i32, c.addressOut, c.addressOut),
   eidos_control_cancel: c.signature(c.nothing, c.address),
   eidos_control_is_cancelled: c.signature(c.i32, c.address),
-  eidos_control_progress: c.signature(c.i32, c.address, structs.eidos_progress.output, c.addressOut),
+  eidos_control_progress: c.signature(c.i32, c.address, structs.eidos_progress.output, c.size, c.addressOut),
   eidos_control_set_callback: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut),
   eidos_control_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_control_free: c.signature(c.nothing, c.nullable),
+
+  eidos_control_set_log_callback: c.signature(c.i32, c.address, c.u32, c.nullable, c.nullable, c.addressOut),
+  eidos_control_keep_log: c.signature(c.i32, c.address, c.u32, c.addressOut),
+  eidos_control_log_count: c.signature(c.size, c.address),
+  eidos_control_log: c.signature(c.i32, c.address, c.size, structs.eidos_log_message.output, c.size, c.addressOut),
 
   eidos_texts_options_init: c.signature(c.i32, structs.eidos_texts_options.output, c.size),
   eidos_texts_read: c.signature(
@@ -728,20 +793,30 @@ export const signatures = {
   eidos_interpretation_free: c.signature(c.nothing, c.nullable),
 
   eidos_chat_options_init: c.signature(c.i32, structs.eidos_chat_options.output, c.size),
+  eidos_chat_new: c.signature(c.i32, structs.eidos_chat_options.input, c.addressOut, c.addressOut),
+  eidos_chat_spent: c.signature(c.i32, c.address, structs.eidos_chat_spending.output, c.size, c.addressOut),
+  eidos_chat_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_chat_free: c.signature(c.nothing, c.nullable),
+
+  eidos_chat_from_callback: c.signature(
+    c.i32, c.nullable, c.nullable, c.nullable, structs.eidos_chat_options.input, c.addressOut, c.addressOut,
+  ),
   eidos_chat_reply_set_text: c.signature(c.i32, c.address, c.bytes, c.size, c.addressOut),
   eidos_chat_reply_set_usage: c.signature(c.nothing, c.address, c.u64, c.u64),
   eidos_chat_reply_set_error: c.signature(c.i32, c.address, c.string, c.addressOut),
 
   eidos_llm_labels_options_init: c.signature(c.i32, structs.eidos_llm_labels_options.output, c.size),
   eidos_llm_labels_interpret: c.signature(
-    c.i32, c.address, c.address, structs.eidos_chat_options.input, structs.eidos_llm_labels_options.input, c.nullable, c.addressOut, c.addressOut,
+    c.i32, c.address, c.address, c.address, structs.eidos_llm_labels_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
   eidos_interpretation_label: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),
   eidos_interpretation_label_score: c.signature(c.double, c.address, c.size, c.u32),
   eidos_interpretation_label_error: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),
   eidos_interpretation_label_status: c.signature(c.i32, c.address, c.size, c.u32),
   eidos_interpretation_label_prompt: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),
-  eidos_interpretation_label_usage: c.signature(c.i32, c.address, structs.eidos_label_usage.output, c.addressOut),
+  eidos_interpretation_label_usage: c.signature(
+    c.i32, c.address, structs.eidos_label_usage.output, c.size, c.addressOut,
+  ),
 
   eidos_debug_live_handles: c.signature(c.size),
 };

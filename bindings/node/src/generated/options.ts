@@ -63,7 +63,7 @@ export const textsOptions = translator<TextsOptions, TextsOptionsStruct>(
   },
 );
 
-/** How a model is loaded. */
+/** These options say how a model is loaded. */
 export interface LoadOptions {
   /**
    * Which head to build: `auto`, `base`, `masked_lm`, `sequence_classification`, `causal_lm`, `token_classification` or
@@ -282,7 +282,7 @@ export const topInputsOptions = translator<TopInputsOptions, TopInputsOptionsStr
   },
 );
 
-/** Which language model is asked, and how. */
+/** These options say which language model is asked, and how. */
 export interface ChatOptions {
   /** How many tokens one answer may have. By default 1024; models that think first need some thousands. */
   readonly maxTokens?: number | undefined;
@@ -311,17 +311,17 @@ export interface ChatOptions {
    */
   readonly retries?: number | undefined;
   /**
-   * How many requests may be on their way at the same time. By default 4; a caller's own model is asked one question at
-   * a time.
+   * How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+   * model one question at a time.
    */
   readonly parallelRequests?: number | undefined;
   /** How much chance there is in the answers; `null` leaves it to the server. By default 0. */
   readonly temperature?: number | null | undefined;
-  /** The most requests that may be sent, repetitions counted. By default there is no limit. */
+  /** The most requests that may be sent with the handle, repetitions counted. By default there is no limit. */
   readonly requestBudget?: number | undefined;
   /**
-   * The most tokens that may be spent, of questions and answers together. A request that could exceed it is not sent.
-   * By default there is no limit.
+   * The most tokens that may be spent with the handle, of questions and answers together. A request that could exceed
+   * it is not sent. By default there is no limit.
    */
   readonly tokenBudget?: number | undefined;
 }
@@ -344,7 +344,7 @@ export const chatOptions = translator<ChatOptions, ChatOptionsStruct>(
   },
 );
 
-/** How concepts are labelled. */
+/** These options say how concepts are labelled. */
 export interface LlmLabelsOptions {
   /** `true` also labels what the most negative activations mean. */
   readonly negativePole?: boolean | undefined;

@@ -1,6 +1,7 @@
 // What the compiler must accept and refuse. It is compiled, not run.
 import {
   Activations,
+  Chat,
   debugLiveHandles,
   DLPackTensor,
   EidosError,
@@ -9,10 +10,12 @@ import {
   SplitModel,
   version,
   type ChatRequest,
+  type ChatSpending,
   type ConceptInputs,
   type ConceptLabel,
   type ErrorCode,
   type LabelUsage,
+  type LogMessage,
   type Progress,
   type ReadonlyFloat32Array,
   type Stage,
@@ -153,6 +156,16 @@ const answer = async ({ system, user, signal }: ChatRequest): Promise<string> =>
 await explainer.llmLabels(activations, { answer });
 await explainer.llmLabels(activations, { answer: () => '{"label": "x"}' });
 await explainer.llmLabels(activations, { answer: () => ({ text: 'x', usage: { promptTokens: 1, completionTokens: 2 } }) });
+using lasting = await Chat.open({ model: 'gpt-4.1-mini', requestBudget: 100 });
+same<Awaited<ReturnType<typeof explainer.llmLabels>>, Interpretation>(true);
+const onLog = ({ level, target, text }: LogMessage): void => console.log(level === 'warning', target.length, text);
+await explainer.llmLabels(activations, lasting, { onLog, logLevel: 'debug' });
+const left: ChatSpending['requestsLeft'] = lasting.spent.requestsLeft;
+console.log(left?.toFixed());
+// @ts-expect-error: a chat is made with open()
+new Chat({ model: 'gpt-4.1-mini' });
+// @ts-expect-error: no such level
+await explainer.llmLabels(activations, lasting, { logLevel: 'loud' });
 // @ts-expect-error: who is asked?
 await explainer.llmLabels(activations);
 // @ts-expect-error: an answer is text

@@ -21,6 +21,7 @@ struct Free {
     void operator()(eidos_split_model *handle) const noexcept { eidos_split_model_free(handle); }
     void operator()(eidos_activations *handle) const noexcept { eidos_activations_free(handle); }
     void operator()(eidos_explainer *handle) const noexcept { eidos_explainer_free(handle); }
+    void operator()(eidos_chat *handle) const noexcept { eidos_chat_free(handle); }
     void operator()(eidos_interpretation *handle) const noexcept { eidos_interpretation_free(handle); }
 };
 

@@ -1,0 +1,253 @@
+//! Language models of the caller's own.
+
+use std::ffi::{c_char, c_void};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::call::{call, get, run};
+use super::chat::{eidos_chat, eidos_chat_options};
+use super::error::eidos_error;
+use super::handle::{Handle, handle};
+use super::options;
+use super::status::eidos_status;
+use super::strings::{array, check_out, text, write_handle};
+use crate::chat::{Chat, ChatAnswer, ChatModel, ChatRequest, Failure, Tokens};
+use crate::control::Control;
+use crate::error::{Error, ErrorCode, Result, shown_up_to};
+use crate::text::StringTable;
+
+/// Receives the answer of a language model of the caller's own. It lives as long as the call of the
+/// `eidos_chat_callback`.
+#[allow(non_camel_case_types)]
+pub struct eidos_chat_reply {
+    _opaque: [u8; 0],
+}
+
+/// What a callback has said so far.
+#[derive(Debug, Default)]
+pub struct ReplyValue(Mutex<Reply>);
+
+#[derive(Debug, Default)]
+struct Reply {
+    text: Option<String>,
+    tokens: Option<Tokens>,
+    error: Option<String>,
+}
+
+impl ReplyValue {
+    fn lock(&self) -> MutexGuard<'_, Reply> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+handle!(eidos_chat_reply, ReplyValue, 8);
+
+/// A question to a language model. The struct and its strings are valid during the call of the callback only; the
+/// strings are UTF-8 and end in a NUL.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_chat_request {
+    /// The size of this struct. It may grow at its end.
+    pub struct_size: u32,
+    /// How many tokens the answer should have at most.
+    pub max_tokens: u32,
+    /// What the model is to do: its system prompt.
+    pub system_prompt: *const c_char,
+    /// The length of `system_prompt` in bytes, without the NUL.
+    pub system_prompt_len: usize,
+    /// What it is to do it with: the message of the user.
+    pub user_prompt: *const c_char,
+    /// The length of `user_prompt` in bytes, without the NUL.
+    pub user_prompt_len: usize,
+    /// The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too.
+    pub json_schema: *const c_char,
+    /// The length of `json_schema` in bytes, without the NUL.
+    pub json_schema_len: usize,
+}
+
+/// Answers a question in the place of a server: it calls `eidos_chat_reply_set_text` on `reply` and returns `EIDOS_OK`.
+/// Any other status makes the concept fail with the message of `eidos_chat_reply_set_error`; `EIDOS_ACCESS_DENIED`,
+/// `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop asking for further concepts. It runs on the thread that asks for
+/// labels, one question after the other; calls on several threads with the same `eidos_chat` run it on each of them at
+/// the same time. It must not unwind, nor free the handles of the call.
+#[allow(non_camel_case_types)]
+pub type eidos_chat_callback = Option<
+    unsafe extern "C" fn(
+        request: *const eidos_chat_request,
+        reply: *mut eidos_chat_reply,
+        user_data: *mut c_void,
+    ) -> eidos_status,
+>;
+
+/// Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
+/// the thread that frees it. It must not unwind.
+#[allow(non_camel_case_types)]
+pub type eidos_destroy_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+
+/// Makes a language model of a function of the caller's, with the cache, the budgets and the longest answer of
+/// `options`; what they say of servers is not used, and `model` is needed for a cache only. `callback` runs inside the
+/// calls that ask with this handle, never between them. `destroy`, which may be NULL, is called with `user_data` once:
+/// when the last handle of this model is freed, or, where this call fails, before it returns. So `user_data` must live
+/// until then. `options` and `err` may be NULL. `EIDOS_INVALID_ARGUMENT` when `callback` is NULL or an option cannot be
+/// right, `EIDOS_IO` when the cache folder cannot be made.
+///
+/// # Safety
+/// `callback` may be called with `user_data` on any thread that asks with this handle, and `destroy` on the one that
+/// frees it; `options` was filled by its init function; `out` can be written; `err` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_chat_from_callback(
+    callback: eidos_chat_callback,
+    user_data: *mut c_void,
+    destroy: eidos_destroy_callback,
+    options: *const eidos_chat_options,
+    out: *mut *mut eidos_chat,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let user_data = UserData { pointer: user_data, destroy };
+            check_out(out, "out")?;
+            let function = callback.ok_or_else(|| {
+                Error::argument("`callback` is NULL").hint("pass a function, or use eidos_chat_new for a server")
+            })?;
+            let options = options::read(options)?.to_rust()?;
+            write_handle(out, Chat::with_model(Callback { function, user_data }, options)?);
+            Ok(())
+        })
+    }
+}
+
+/// Gives the answer of a language model of the caller's own: `length` bytes of UTF-8 at `answer`, which are copied.
+/// `EIDOS_INVALID_ARGUMENT` for other bytes. `err` may be NULL.
+///
+/// # Safety
+/// `reply` is the one of the callback that is running; `answer` has `length` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_chat_reply_set_text(
+    reply: *mut eidos_chat_reply,
+    answer: *const c_char,
+    length: usize,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let reply = eidos_chat_reply::borrow(reply)?;
+            let bytes = array(answer.cast::<u8>(), length, "answer")?;
+            let answer = std::str::from_utf8(bytes)
+                .map_err(|_| Error::argument("`answer` is not valid UTF-8").hint("convert it to UTF-8"))?;
+            reply.lock().text = Some(answer.to_owned());
+            Ok(())
+        })
+    }
+}
+
+/// Says how many tokens the answer of a language model of the caller's own cost, for the usage and the token budget. An
+/// answer without it counts with the most that it can have cost.
+///
+/// # Safety
+/// `reply` is the one of the callback that is running.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_chat_reply_set_usage(
+    reply: *mut eidos_chat_reply,
+    prompt_tokens: u64,
+    completion_tokens: u64,
+) {
+    get((), || {
+        // SAFETY: promised by the caller.
+        let reply = unsafe { eidos_chat_reply::borrow(reply) }?;
+        reply.lock().tokens = Some(Tokens { prompt: prompt_tokens, completion: completion_tokens });
+        Ok(())
+    });
+}
+
+/// Says why a language model of the caller's own has no answer: `message` is copied. The callback then returns a status
+/// other than `EIDOS_OK`. `err` may be NULL.
+///
+/// # Safety
+/// `reply` is the one of the callback that is running; `message` is NUL-terminated.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_chat_reply_set_error(
+    reply: *mut eidos_chat_reply,
+    message: *const c_char,
+    err: *mut *mut eidos_error,
+) -> eidos_status {
+    // SAFETY: promised by the caller.
+    unsafe {
+        call(err, || {
+            let reply = eidos_chat_reply::borrow(reply)?;
+            reply.lock().error = Some(text(message, "message")?.to_owned());
+            Ok(())
+        })
+    }
+}
+
+/// A caller's function as a language model.
+struct Callback {
+    function: unsafe extern "C" fn(*const eidos_chat_request, *mut eidos_chat_reply, *mut c_void) -> eidos_status,
+    user_data: UserData,
+}
+
+/// What the caller's function is called with, which is given back to the caller at the end.
+struct UserData {
+    pointer: *mut c_void,
+    destroy: eidos_destroy_callback,
+}
+
+// SAFETY: the pointer is only handed back to the caller's functions: to the callback, which the caller allows on every
+// thread that asks with the handle, and to `destroy`, which it allows on the thread that frees the handle.
+unsafe impl Send for UserData {}
+// SAFETY: as above; the caller allows several threads to ask at the same time.
+unsafe impl Sync for UserData {}
+
+impl Drop for UserData {
+    fn drop(&mut self) {
+        if let Some(destroy) = self.destroy {
+            // SAFETY: the caller promises that `destroy` may be called with the pointer, once, when nobody needs it any
+            // more.
+            unsafe { destroy(self.pointer) };
+        }
+    }
+}
+
+impl ChatModel for Callback {
+    fn answer(&self, request: &ChatRequest, _: &Control) -> Result<ChatAnswer, Failure> {
+        let schema = request.schema.as_ref().map_or_else(|| "{}".to_owned(), |schema| schema.schema.to_string());
+        let strings: StringTable = [request.system.as_str(), &request.user, &schema].into_iter().collect();
+        let pointer = |index: usize| strings.get_with_nul(index).as_ptr().cast::<c_char>();
+        let length = |index: usize| strings.get(index).len();
+        let question = eidos_chat_request {
+            struct_size: size_of::<eidos_chat_request>() as u32,
+            max_tokens: request.max_tokens,
+            system_prompt: pointer(0),
+            system_prompt_len: length(0),
+            user_prompt: pointer(1),
+            user_prompt_len: length(1),
+            json_schema: pointer(2),
+            json_schema_len: length(2),
+        };
+        let reply = eidos_chat_reply::into_raw(ReplyValue::default());
+        // SAFETY: the caller promises that the callback may be called with its data; the rest lives during the call.
+        let status = unsafe { (self.function)(&raw const question, reply, self.user_data.pointer) };
+        // SAFETY: the handle was made above, and only this function frees it.
+        let said = unsafe { eidos_chat_reply::borrow(reply) }.map(|reply| std::mem::take(&mut *reply.lock()));
+        // SAFETY: as above; the callback has returned.
+        run(|| unsafe { eidos_chat_reply::free(reply) });
+        answer_of(status, said?)
+    }
+}
+
+fn answer_of(status: eidos_status, said: Reply) -> Result<ChatAnswer, Failure> {
+    if status == super::status::EIDOS_OK {
+        let text = said.text.ok_or_else(|| {
+            Error::new(ErrorCode::UnusableAnswer, "the callback returned without an answer")
+                .hint("call eidos_chat_reply_set_text, or return a status other than EIDOS_OK")
+        })?;
+        return Ok(ChatAnswer { tokens: said.tokens, ..ChatAnswer::of(text) });
+    }
+    let code = super::status::error_code(status).unwrap_or(ErrorCode::UnusableAnswer);
+    let message = said.error.map(|message| shown_up_to(300, &message));
+    let message = message.unwrap_or_else(|| format!("it returned the status {status}"));
+    Err(Error::new(code, format!("the model of the callback failed: {message}")).into())
+}

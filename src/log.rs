@@ -1,0 +1,282 @@
+//! What long calls tell beside their result: messages with a level and a target, for whoever asks for them.
+//!
+//! There is no log of the process: messages go to the [`Control`](crate::Control) of the call that they are about, so
+//! that two users of the library in one process do not hear each other, and nothing has to be set up or torn down. That
+//! is why the crate `log`, whose logger is a global one, is not used here; a callback may hand messages on to it.
+
+use std::ffi::{CStr, CString};
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, ThreadId};
+
+/// How important a message is. Who asks for a level gets the more important ones, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum LogLevel {
+    /// The call goes on, but a result may not be what was hoped for: a text is cut, a fit has not converged.
+    Warning = 1,
+    /// What a run was made of: the files that were loaded and in which type, what was downloaded.
+    Info = 2,
+    /// Single steps: a file found in a cache, an answer that was known.
+    Debug = 3,
+}
+
+/// A message about a long call.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LogMessage {
+    level: LogLevel,
+    target: &'static CStr,
+    text: CString,
+    elapsed_seconds: f64,
+}
+
+impl LogMessage {
+    /// How important it is.
+    pub fn level(&self) -> LogLevel {
+        self.level
+    }
+
+    /// The part of the library that it comes from: `hub`, `model`, `chat`, ...
+    pub fn target(&self) -> &str {
+        self.target.to_str().unwrap_or_default()
+    }
+
+    /// What happened, in one line without control characters, of at most some 2,000 bytes.
+    pub fn text(&self) -> &str {
+        self.text.to_str().unwrap_or_default()
+    }
+
+    /// Seconds from when the control was made to when it happened.
+    pub fn elapsed_seconds(&self) -> f64 {
+        self.elapsed_seconds
+    }
+
+    /// The target and the text for C.
+    pub(crate) fn c_strings(&self) -> (&CStr, &CStr) {
+        (self.target, &self.text)
+    }
+}
+
+/// Receives the messages of a long call, one after the other, on the thread that makes the call.
+pub type LogCallback = Box<dyn FnMut(&LogMessage) + Send>;
+
+/// How many messages a control keeps at most, and how many wait for their callback at most.
+const MOST_MESSAGES: usize = 10_000;
+
+/// The longest message, in bytes; a longer one is cut.
+const LONGEST_MESSAGE: usize = 2000;
+
+/// Where the messages of a control go.
+#[derive(Default)]
+pub(crate) struct Log {
+    /// The most detailed level that anybody wants; 0 for none. A message that nobody wants costs this one load.
+    wanted: AtomicU8,
+    /// Whether messages wait for the callback.
+    waiting: AtomicBool,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    callback: Option<LogCallback>,
+    callback_level: u8,
+    /// How often the callback was set: one that returns goes back into its place only if nobody has set another
+    /// meanwhile.
+    settings: u64,
+    keep_level: u8,
+    kept: Vec<Arc<LogMessage>>,
+    pending: Vec<Arc<LogMessage>>,
+    /// The thread that makes the call; messages of others wait for it.
+    caller: Option<ThreadId>,
+}
+
+impl fmt::Debug for Log {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Log").field("wanted", &self.wanted).finish_non_exhaustive()
+    }
+}
+
+impl Log {
+    /// Sends messages up to a level to a callback; `None` removes it.
+    pub(crate) fn set_callback(&self, level: LogLevel, callback: Option<LogCallback>) {
+        let mut state = self.state();
+        state.callback_level = callback.as_ref().map_or(0, |_| level as u8);
+        let replaced = std::mem::replace(&mut state.callback, callback);
+        state.settings += 1;
+        state.pending.clear();
+        self.note_levels(&state);
+        // What the callback owned may come back here when it is dropped.
+        drop(state);
+        drop(replaced);
+    }
+
+    /// Keeps messages up to a level from now on.
+    pub(crate) fn keep(&self, level: LogLevel) {
+        let mut state = self.state();
+        state.keep_level = level as u8;
+        self.note_levels(&state);
+    }
+
+    /// How many messages are kept.
+    pub(crate) fn kept_count(&self) -> usize {
+        self.state().kept.len()
+    }
+
+    /// A message that is kept. It stays where it is in memory as long as the log lives.
+    pub(crate) fn kept(&self, index: usize) -> Option<Arc<LogMessage>> {
+        self.state().kept.get(index).cloned()
+    }
+
+    /// Says that this thread makes the call, and hands it what waits.
+    pub(crate) fn begin(&self) {
+        if self.wanted.load(Ordering::Relaxed) != 0 {
+            self.state().caller = Some(thread::current().id());
+            self.deliver();
+        }
+    }
+
+    /// Takes a message from any thread: `text` is asked for only if somebody wants it.
+    pub(crate) fn add(&self, level: LogLevel, target: &'static CStr, elapsed: f64, text: impl FnOnce() -> String) {
+        if level as u8 > self.wanted.load(Ordering::Relaxed) {
+            return;
+        }
+        let text = CString::new(one_line(text())).unwrap_or_default();
+        let message = Arc::new(LogMessage { level, target, text, elapsed_seconds: elapsed });
+        let is_caller = {
+            let mut state = self.state();
+            if level as u8 <= state.keep_level && state.kept.len() < MOST_MESSAGES {
+                state.kept.push(Arc::clone(&message));
+            }
+            if level as u8 <= state.callback_level && state.pending.len() < MOST_MESSAGES {
+                state.pending.push(message);
+                self.waiting.store(true, Ordering::Relaxed);
+            }
+            state.caller.is_none_or(|caller| caller == thread::current().id())
+        };
+        if is_caller {
+            self.deliver();
+        }
+    }
+
+    /// Hands what waits to the callback. For the thread that makes the call only.
+    pub(crate) fn deliver(&self) {
+        if !self.waiting.load(Ordering::Relaxed) {
+            return;
+        }
+        // Taken out of its place while it runs, so that it may replace itself and cannot deadlock.
+        let (taken, settings, messages) = {
+            let mut state = self.state();
+            let Some(callback) = state.callback.take() else { return };
+            self.waiting.store(false, Ordering::Relaxed);
+            (callback, state.settings, std::mem::take(&mut state.pending))
+        };
+        let mut callback = taken;
+        for message in messages {
+            callback(&message);
+            if self.state().settings != settings {
+                return;
+            }
+        }
+        let mut state = self.state();
+        if state.settings == settings {
+            state.callback = Some(callback);
+        }
+    }
+
+    fn note_levels(&self, state: &State) {
+        self.wanted.store(state.callback_level.max(state.keep_level), Ordering::Relaxed);
+    }
+
+    /// Nothing that can panic runs while the state is locked.
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A text of bounded length without line ends and NULs: both may come from a server or from a file's name.
+fn one_line(mut text: String) -> String {
+    if text.len() > LONGEST_MESSAGE {
+        text.truncate(text.floor_char_boundary(LONGEST_MESSAGE));
+        text.push('…');
+    }
+    if text.contains(char::is_control) {
+        text = text.chars().map(|character| if character.is_control() { ' ' } else { character }).collect();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{Control, Stage};
+
+    fn heard(control: &Control, level: LogLevel) -> Arc<Mutex<Vec<String>>> {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let list = Arc::clone(&heard);
+        let add = move |message: &LogMessage| list.lock().unwrap().push(message.text().to_owned());
+        control.set_log_callback(level, Some(Box::new(add)));
+        heard
+    }
+
+    #[test]
+    fn a_callback_gets_the_levels_that_it_asked_for() {
+        let control = Control::new();
+        control.log(LogLevel::Warning, c"test", || unreachable!("nobody wants it"));
+        let heard = heard(&control, LogLevel::Info);
+        control.log(LogLevel::Warning, c"test", || "a\nb\0c".to_owned());
+        control.log(LogLevel::Info, c"test", || "é".repeat(LONGEST_MESSAGE));
+        control.log(LogLevel::Debug, c"test", || unreachable!("nobody wants it"));
+        let list = heard.lock().unwrap();
+        assert_eq!((list.len(), list[0].as_str()), (2, "a b c"));
+        assert!(list[1].len() < LONGEST_MESSAGE + 4 && list[1].ends_with("é…"));
+    }
+
+    #[test]
+    fn messages_of_other_threads_wait_for_the_one_that_makes_the_call() {
+        let control = Control::new();
+        let threads = Arc::new(Mutex::new(Vec::new()));
+        let list = Arc::clone(&threads);
+        let add = move |_: &LogMessage| list.lock().unwrap().push(thread::current().id());
+        control.set_log_callback(LogLevel::Debug, Some(Box::new(add)));
+        control.begin(Stage::Label, 1).unwrap();
+        thread::scope(|scope| {
+            for _ in 0..3 {
+                scope.spawn(|| control.log(LogLevel::Info, c"test", || "from afar".to_owned()));
+            }
+        });
+        assert!(threads.lock().unwrap().is_empty());
+        control.advance(1).unwrap();
+        assert_eq!(*threads.lock().unwrap(), [thread::current().id(); 3]);
+    }
+
+    #[test]
+    fn a_callback_can_remove_itself() {
+        let control = Control::new();
+        let (clone, calls) = (control.clone(), Arc::new(AtomicU8::new(0)));
+        let count = Arc::clone(&calls);
+        let callback = move |_: &LogMessage| {
+            count.fetch_add(1, Ordering::Relaxed);
+            clone.set_log_callback(LogLevel::Info, None);
+        };
+        control.set_log_callback(LogLevel::Info, Some(Box::new(callback)));
+        for _ in 0..3 {
+            control.log(LogLevel::Info, c"test", || "once".to_owned());
+        }
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn kept_messages_are_bounded_and_stay() {
+        let control = Control::new();
+        control.keep_log(LogLevel::Info);
+        control.log(LogLevel::Debug, c"test", || unreachable!("nobody wants it"));
+        for index in 0..MOST_MESSAGES + 5 {
+            control.log(LogLevel::Info, c"test", || index.to_string());
+        }
+        assert_eq!(control.kept_message_count(), MOST_MESSAGES);
+        assert_eq!(control.kept_message(7).unwrap().text(), "7");
+        assert!(control.kept_message(MOST_MESSAGES).is_none());
+    }
+}
