@@ -26,6 +26,7 @@ use crate::activations::{Activations, Provenance};
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::linalg::{RandomState, Rows};
+use crate::log::LogLevel;
 use crate::memory::Claim;
 use crate::threads::thread_count;
 use fixed_point::FixedPoint;
@@ -99,6 +100,15 @@ impl Ica {
             Algorithm::Parallel => fixed_point.parallel(&start)?,
             Algorithm::Deflation => fixed_point.deflation(&start)?,
         };
+        let level = if report.converged { LogLevel::Info } else { LogLevel::Warning };
+        control.log(level, c"ica", || {
+            let (iterations, change) = (report.iterations, report.last_change);
+            let (word, tolerance) =
+                (if report.converged { "converged" } else { "did not converge" }, options.tolerance);
+            format!(
+                "{word} after {iterations} iterations, with a change of {change:.1e} for a tolerance of {tolerance:.1e}"
+            )
+        });
         if options.canonical_signs {
             let signs = fixed_point.heavy_tails(&unmixing)?;
             for (row, sign) in signs.into_iter().enumerate() {
