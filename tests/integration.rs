@@ -13,6 +13,7 @@ mod hostile;
 mod hub;
 mod ica;
 mod interpret;
+mod log;
 mod minilm;
 mod model;
 mod pca;

@@ -19,6 +19,7 @@ use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::FolderLock;
 use crate::linalg::first_not_finite;
+use crate::log::LogLevel;
 use crate::memory::{Claim, filled};
 use crate::model::{SplitModel, plan_batches};
 use crate::rows::{
@@ -179,10 +180,32 @@ impl Run<'_> {
         let row_bytes: u64 = self.widths.iter().map(|width| (width * size_of::<f32>()) as u64).sum();
         let bytes = (self.encoded.unit_count() as u64).saturating_mul(row_bytes);
         control.begin(Stage::Forward, self.encoded.token_count() as u64)?;
+        self.tell(bytes, control);
         if self.options.folder.is_some() || bytes > self.options.memory_limit {
             self.into_shards(abouts, control)
         } else {
             self.into_memory(abouts, control)
+        }
+    }
+
+    /// Says what becomes of the texts and the rows, where that is not what one would think.
+    fn tell(&self, bytes: u64, control: &Control) {
+        let cut = self.encoded.truncated_count();
+        if cut > 0 {
+            control.log(LogLevel::Warning, c"activations", || {
+                let (all, most) = (self.encoded.text_count(), self.model.max_positions());
+                format!(
+                    "{cut} of {all} texts are longer than the {most} tokens that the model reads, and lost their end"
+                )
+            });
+        }
+        let limit = self.options.memory_limit;
+        if self.options.folder.is_none() && bytes > limit {
+            control.log(LogLevel::Info, c"activations", || {
+                let folder = std::env::temp_dir();
+                let folder = folder.display();
+                format!("{bytes} bytes of rows are more than the memory limit of {limit}: they go to {folder}")
+            });
         }
     }
 
@@ -204,6 +227,12 @@ impl Run<'_> {
         let mut writers = self.open_writers(folders.as_deref(), &abouts, &windows)?;
         // A shard is complete when it is there for each split point; what is further ahead waits.
         let complete = writers.iter().map(ShardWriter::complete_rows).min().unwrap_or(0);
+        if complete > 0 {
+            control.log(LogLevel::Info, c"activations", || {
+                let rows = self.encoded.unit_count();
+                format!("going on with {complete} of {rows} rows that the folder has already")
+            });
+        }
         for texts in windows {
             let rows = self.rows_of(&texts);
             if rows.end <= complete {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use eidos::{Budget, Chat, ChatOptions, Control, ErrorCode, Interpretation, LlmLabels, LogLevel, LogMessage};
 use serde_json::json;
 
-use crate::asking::{ask_again, options};
-use crate::common::{CONCEPTS, concepts};
-use crate::server::{Play, Server};
+use crate::chat::asking::{ask_again, options};
+use crate::chat::common::{CONCEPTS, concepts};
+use crate::chat::server::{Play, Server};
 
 fn label(chat: &Chat<'_>, wanted: &[usize], control: &Control) -> Result<Interpretation, eidos::Error> {
     let (explainer, activations) = concepts();

@@ -23,6 +23,7 @@ use super::{FitReport, Method};
 use crate::control::{Control, Stage};
 use crate::error::Result;
 use crate::linalg::RandomState;
+use crate::log::LogLevel;
 use crate::memory::Claim;
 use crate::rows::Rows;
 use crate::threads::thread_count;
@@ -87,6 +88,15 @@ impl Method for Ica {
             Algorithm::Parallel => fixed_point.parallel(&start)?,
             Algorithm::Deflation => fixed_point.deflation(&start)?,
         };
+        let level = if ending.converged { LogLevel::Info } else { LogLevel::Warning };
+        control.log(level, c"ica", || {
+            let (iterations, change) = (ending.iterations, ending.last_change);
+            let (word, tolerance) =
+                (if ending.converged { "converged" } else { "did not converge" }, options.tolerance);
+            format!(
+                "{word} after {iterations} iterations, with a change of {change:.1e} for a tolerance of {tolerance:.1e}"
+            )
+        });
         if options.canonical_signs {
             let signs = fixed_point.heavy_tails(&unmixing)?;
             for (row, sign) in signs.into_iter().enumerate() {
