@@ -7,6 +7,7 @@
  *
  *     const char *split = "model.layers.3.mlp";
  *     eidos_split_model *model = NULL;
+ *     eidos_inputs *inputs = NULL;
  *     eidos_activations *activations = NULL;
  *     eidos_explainer *explainer = NULL;
  *     eidos_interpretation *meaning = NULL;
@@ -15,7 +16,8 @@
  *     eidos_ica_options_init(&ica, sizeof ica);
  *     ica.concept_count = 20;
  *     if (eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error) ||
- *         eidos_split_model_activations(model, texts, text_count, NULL, NULL, &activations, 1, &error) ||
+ *         eidos_inputs_from_texts(model, texts, NULL, text_count, NULL, NULL, &inputs, &error) ||
+ *         eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &activations, 1, &error) ||
  *         eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
  *         eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error))
  *         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
@@ -26,9 +28,9 @@
  * that says what is wrong and what to do, and that the caller frees; pass NULL to do without. Outputs are written only on
  * success. There is no last error, no global set-up and no tear-down; nothing is printed, and no signal handler installed.
  *
- * Strings. Arguments are UTF-8 and end in a NUL; other encodings are an error. Returned strings are borrowed from the
- * handle they were asked of, end in a NUL and live as long as it does. Arrays are a pointer and a count; NULL is fine where
- * the count is 0.
+ * Strings. Arguments are UTF-8 and end in a NUL, but for texts that are given with their lengths; other encodings are an
+ * error. Returned strings are borrowed from the handle they were asked of, end in a NUL and live as long as it does. Arrays are
+ * a pointer and a count; NULL is fine where the count is 0.
  *
  * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
  * nothing. What a handle needs of another one it keeps alive by itself. eidos_..._retain makes one more handle of the same
@@ -547,8 +549,8 @@ eidos_status eidos_control_log(const eidos_control *control,
 #define EIDOS_TEXT_FORMAT_JSON_LINES 2
 
 /**
- * Texts that were read from a file. They never change: any number of threads may read them at the same time. Freed with
- * `eidos_texts_free`.
+ * Texts that were read from a file, for `eidos_inputs_from_texts_handle`. They never change: any number of threads may read
+ * them at the same time. Freed with `eidos_texts_free`.
  */
 typedef struct eidos_texts eidos_texts;
 
@@ -612,14 +614,6 @@ size_t eidos_texts_count(const eidos_texts *texts);
 const char *eidos_texts_get(const eidos_texts *texts,
                             size_t index,
                             size_t *len);
-
-/**
- * All texts as an array, for the calls that take `texts` and their count, which is `eidos_texts_count`. Borrowed from the
- * texts. A text with a NUL inside, which such a call would cut there, is `EIDOS_UNSUPPORTED`.
- */
-eidos_status eidos_texts_array(const eidos_texts *texts,
-                               const char *const **out,
-                               eidos_error **err);
 
 /**
  * One more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until the
@@ -864,6 +858,153 @@ eidos_status eidos_split_model_retain(const eidos_split_model *model, eidos_spli
  */
 void eidos_split_model_free(eidos_split_model *model);
 
+/* --- Texts as a model reads them ----------------------------------------------------------------------------------- */
+
+/**
+ * Texts as a model reads them: the texts and their tokens, made once from the tokenizer of a model. They serve for models with
+ * that tokenizer, whatever their split points; other models refuse them with `EIDOS_MISMATCH`. They never change: any number of
+ * threads may read them at the same time. In memory they take the bytes of the texts and 16 bytes a token. Freed with
+ * `eidos_inputs_free`.
+ */
+typedef struct eidos_inputs eidos_inputs;
+
+/**
+ * How texts become inputs. Fill it with `eidos_inputs_options_init` first. Results do not depend on it.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_inputs_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How many threads tokenize; 0, the default, is one per core.
+     */
+    uint32_t threads;
+} eidos_inputs_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_inputs_options)`.
+ */
+eidos_status eidos_inputs_options_init(eidos_inputs_options *options, size_t size);
+
+/**
+ * Texts as a model reads them. `lengths` says how many bytes each text has, and a NUL is then a character like others; where it
+ * is NULL, each text ends at its first NUL. `text_count` is the length of both arrays. `lengths`, `options`, `control` and `err`
+ * may be NULL.
+ *
+ * A text is read as far as the model can read it; what is behind costs nothing. A text with 1 MiB in which nothing shows where
+ * words end (no letters beside a space, no line break between letters) is `EIDOS_INVALID_ARGUMENT`.
+ */
+eidos_status eidos_inputs_from_texts(const eidos_split_model *model,
+                                     const char *const *texts,
+                                     const size_t *lengths,
+                                     size_t text_count,
+                                     const eidos_inputs_options *options,
+                                     const eidos_control *control,
+                                     eidos_inputs **out,
+                                     eidos_error **err);
+
+/**
+ * Texts that were read from a file, as a model reads them. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_inputs_from_texts_handle(const eidos_split_model *model,
+                                            const eidos_texts *texts,
+                                            const eidos_inputs_options *options,
+                                            const eidos_control *control,
+                                            eidos_inputs **out,
+                                            eidos_error **err);
+
+/**
+ * Texts that are token ids already. The model reads these ids and no others: no special token is added, and more than it was
+ * made for are an error. `ids` are those of all sequences, one after the other, and `lengths` says how many each sequence has:
+ * `id_count` in all, or it is an error. Each token is a unit, whatever granularity the options of a call name; its string is
+ * the vocabulary's own.
+ */
+eidos_status eidos_inputs_from_token_ids(const eidos_split_model *model,
+                                         const uint32_t *ids,
+                                         size_t id_count,
+                                         const size_t *lengths,
+                                         size_t sequence_count,
+                                         eidos_inputs **out,
+                                         eidos_error **err);
+
+/**
+ * Each entry of the tokenizer's vocabulary, as a sequence of one token. The units are the vocabulary's own strings, whatever
+ * granularity the options of a call name.
+ */
+eidos_status eidos_inputs_from_vocabulary(const eidos_split_model *model,
+                                          eidos_inputs **out,
+                                          eidos_error **err);
+
+/**
+ * How many texts there are: sequences where they are token ids, entries where they are a vocabulary.
+ */
+size_t eidos_inputs_text_count(const eidos_inputs *inputs);
+
+/**
+ * A text, or the string of an entry of the vocabulary; NULL beyond the last, and where there are only token ids. Borrowed from
+ * the inputs; `len`, where not NULL, receives the bytes before the last NUL, and tells of a NUL inside the text.
+ */
+const char *eidos_inputs_text(const eidos_inputs *inputs,
+                              size_t index,
+                              size_t *len);
+
+/**
+ * How many tokens all texts have, special ones included: how many rows they have with `EIDOS_GRANULARITY_ALL_TOKENS`.
+ */
+size_t eidos_inputs_token_count(const eidos_inputs *inputs);
+
+/**
+ * The token ids of a text, special ones included, cut to what the model can read: `ids` receives a view of them, valid until
+ * the inputs are freed, and `count` how many they are.
+ */
+eidos_status eidos_inputs_token_ids(const eidos_inputs *inputs,
+                                    size_t index,
+                                    const uint32_t **ids,
+                                    size_t *count,
+                                    eidos_error **err);
+
+/**
+ * How many texts were longer than the model can read and lost their end.
+ */
+size_t eidos_inputs_truncated_count(const eidos_inputs *inputs);
+
+/**
+ * One more handle of the same inputs, for another owner, who frees it. What was borrowed from one is valid until the
+ * last of them is freed.
+ */
+eidos_status eidos_inputs_retain(const eidos_inputs *inputs, eidos_inputs **out, eidos_error **err);
+
+/**
+ * Frees inputs; NULL is fine.
+ */
+void eidos_inputs_free(eidos_inputs *inputs);
+
+/* --- The tokens of a text ------------------------------------------------------------------------------------------ */
+
+/**
+ * The tokens of a text as the model reads them: special ones included, cut to what the model can read. `count` receives how
+ * many there are, and each array those of the first `capacity`: the ids, and the first byte and one past the last byte of the
+ * text that each stands for, on character boundaries. A special token stands for none: both are the same. Ask with a
+ * `capacity` of 0 first to know how many places are needed. `ids`, `begins` and `ends` may be NULL.
+ */
+eidos_status eidos_split_model_tokens(const eidos_split_model *model,
+                                      const char *text,
+                                      uint32_t *ids,
+                                      uint32_t *begins,
+                                      uint32_t *ends,
+                                      size_t capacity,
+                                      size_t *count,
+                                      eidos_error **err);
+
+/**
+ * The vocabulary's own string of a token id (`Ġfilm`, `##ing`), empty where the vocabulary has none; NULL beyond the model's
+ * last id, and for a model that was loaded without its tokenizer. Borrowed from the model; `len` may be NULL.
+ */
+const char *eidos_split_model_token_string(const eidos_split_model *model,
+                                           uint32_t id,
+                                           size_t *len);
+
 /* --- Activations --------------------------------------------------------------------------------------------------- */
 
 /**
@@ -1056,339 +1197,6 @@ eidos_status eidos_activations_retain(const eidos_activations *activations, eido
  * Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
  */
 void eidos_activations_free(eidos_activations *activations);
-
-/* --- Collecting activations ---------------------------------------------------------------------------------------- */
-
-/**
- * Each token that is not a special one.
- */
-#define EIDOS_GRANULARITY_TOKEN 1
-
-/**
- * Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space in front
- * where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The default.
- */
-#define EIDOS_GRANULARITY_WORD 2
-
-/**
- * Each sentence.
- */
-#define EIDOS_GRANULARITY_SENTENCE 3
-
-/**
- * Each text, over its tokens that are not special.
- */
-#define EIDOS_GRANULARITY_SAMPLE 4
-
-/**
- * Each position, special tokens included.
- */
-#define EIDOS_GRANULARITY_ALL_TOKENS 5
-
-/**
- * The first position of each text, which must be the tokenizer's classification token.
- */
-#define EIDOS_GRANULARITY_CLS_TOKEN 6
-
-/**
- * As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5: `don't` and
- * `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a table of the families.
- */
-#define EIDOS_WORD_RULE_AUTO 1
-
-/**
- * As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
- */
-#define EIDOS_WORD_RULE_TOKENIZER 2
-
-/**
- * At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A token belongs
- * to the word in which its first byte lies that is not white space; a word in which no token begins has no row.
- */
-#define EIDOS_WORD_RULE_UNICODE 3
-
-/**
- * The mean of the unit's tokens, per column. The default.
- */
-#define EIDOS_AGGREGATION_MEAN 1
-
-/**
- * Their sum.
- */
-#define EIDOS_AGGREGATION_SUM 2
-
-/**
- * Their largest value.
- */
-#define EIDOS_AGGREGATION_MAX 3
-
-/**
- * Their smallest value.
- */
-#define EIDOS_AGGREGATION_MIN 4
-
-/**
- * Their value of largest magnitude, with its sign.
- */
-#define EIDOS_AGGREGATION_SIGNED_MAX 5
-
-/**
- * The row of the first token.
- */
-#define EIDOS_AGGREGATION_FIRST 6
-
-/**
- * The row of the last token.
- */
-#define EIDOS_AGGREGATION_LAST 7
-
-/**
- * How activations are collected. Fill it with `eidos_activations_options_init` first.
- */
-typedef struct {
-    /**
-     * The size of this struct, set by `eidos_activations_options_init`.
-     */
-    uint32_t struct_size;
-    /**
-     * What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
-     */
-    uint32_t granularity;
-    /**
-     * How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
-     */
-    uint32_t aggregation;
-    /**
-     * How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
-     */
-    uint32_t threads;
-    /**
-     * How many tokens one batch holds at most. By default 512. Results do not depend on it.
-     */
-    uint64_t batch_tokens;
-    /**
-     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with 0
-     * always. By default 4 GiB.
-     */
-    uint64_t memory_limit;
-    /**
-     * How many bytes a shard has at most. By default 256 MiB.
-     */
-    uint64_t shard_bytes;
-    /**
-     * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-     * shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
-     * those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
-     * for temporary files (`TMPDIR`), of which nothing is left however the process ends.
-     */
-    const char *folder;
-    /**
-     * Where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
-     */
-    uint32_t word_rule;
-    /**
-     * 1 to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
-     * behind it, in one unit with it or not. For tokens, words and sentences only.
-     */
-    uint32_t stop_contractions;
-    /**
-     * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-     * tokens, words and sentences only. `eidos_activations_left_out_count` says how many there were.
-     */
-    const char *const *stop_units;
-    /**
-     * How many `stop_units` there are.
-     */
-    size_t stop_unit_count;
-} eidos_activations_options;
-
-/**
- * Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
- */
-eidos_status eidos_activations_options_init(eidos_activations_options *options, size_t size);
-
-/**
- * The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
- * `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
- *
- * A text is read as far as the model can read it; what is behind costs nothing. A text with 1 MiB in which nothing shows where
- * words end (no letters beside a space, no line break between letters) is `EIDOS_INVALID_ARGUMENT`.
- */
-eidos_status eidos_split_model_activations(const eidos_split_model *model,
-                                           const char *const *texts,
-                                           size_t text_count,
-                                           const eidos_activations_options *options,
-                                           const eidos_control *control,
-                                           eidos_activations **out,
-                                           size_t out_count,
-                                           eidos_error **err);
-
-/**
- * The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token; outputs as for
- * `eidos_split_model_activations`. The units are the vocabulary's own strings.
- */
-eidos_status eidos_split_model_vocabulary_activations(const eidos_split_model *model,
-                                                      const eidos_activations_options *options,
-                                                      const eidos_control *control,
-                                                      eidos_activations **out,
-                                                      size_t out_count,
-                                                      eidos_error **err);
-
-/* --- Logits -------------------------------------------------------------------------------------------------------- */
-
-/**
- * How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
- */
-typedef struct {
-    /**
-     * The size of this struct, set by `eidos_logits_options_init`.
-     */
-    uint32_t struct_size;
-    /**
-     * How many batches run at the same time on the CPU; 0, the default, is one per core.
-     */
-    uint32_t threads;
-    /**
-     * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
-     */
-    uint64_t batch_tokens;
-    /**
-     * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-     * to temporary files without a name, and with 0 always. By default 4 GiB.
-     */
-    uint64_t memory_limit;
-} eidos_logits_options;
-
-/**
- * Fills options with the defaults. `size` is `sizeof(eidos_logits_options)`.
- */
-eidos_status eidos_logits_options_init(eidos_logits_options *options, size_t size);
-
-/**
- * The logits of texts: what the head of a model gives for each token, special ones included, or for each text where the
- * model classifies texts. The model must have been loaded as a `whole`.
- *
- * The result is a matrix like any other activations: a row is a token (`EIDOS_GRANULARITY_ALL_TOKENS`) or a text
- * (`EIDOS_GRANULARITY_SAMPLE`), `eidos_activations_unit_span` says of which text, and column `j` is what
- * `eidos_split_model_logit_name` says. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
- */
-eidos_status eidos_split_model_logits(const eidos_split_model *model,
-                                      const char *const *texts,
-                                      size_t text_count,
-                                      const eidos_logits_options *options,
-                                      const eidos_control *control,
-                                      eidos_activations **out,
-                                      eidos_error **err);
-
-/**
- * The logits of texts when the output of the module at `module_path` is `rows`: one row for each token of each text, special
- * ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`. With those very rows the
- * logits are the same bits as those of `eidos_split_model_logits`.
- *
- * Change the rows before, and see what the model makes of them: add a direction, or leave out a concept. The module need not
- * be a split point, but the model must have been loaded as a `whole`. A row with a number that is not finite is an error.
- * `options`, `control` and `err` may be NULL.
- */
-eidos_status eidos_split_model_logits_from(const eidos_split_model *model,
-                                           const char *module_path,
-                                           const float *rows,
-                                           size_t row_count,
-                                           size_t column_count,
-                                           const char *const *texts,
-                                           size_t text_count,
-                                           const eidos_logits_options *options,
-                                           const eidos_control *control,
-                                           eidos_activations **out,
-                                           eidos_error **err);
-
-/**
- * The logits of texts when the output of the module at `module_path` is `rows`, as `eidos_split_model_logits_from` gives them.
- * Rows on disk are read batch by batch, and no more of them is in memory at a time.
- *
- * Activations that know where they come from must be those of that module for these texts, with
- * `EIDOS_GRANULARITY_ALL_TOKENS`: otherwise `EIDOS_MISMATCH`. Of rows that a caller brought (`eidos_activations_from_rows`,
- * `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on purpose, the rows of another module or of
- * other texts. `options`, `control` and `err` may be NULL.
- */
-eidos_status eidos_split_model_logits_from_activations(const eidos_split_model *model,
-                                                       const char *module_path,
-                                                       const eidos_activations *rows,
-                                                       const char *const *texts,
-                                                       size_t text_count,
-                                                       const eidos_logits_options *options,
-                                                       const eidos_control *control,
-                                                       eidos_activations **out,
-                                                       eidos_error **err);
-
-/**
- * How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
- */
-size_t eidos_split_model_logit_count(const eidos_split_model *model);
-
-/**
- * What a column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty where the
- * vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was loaded without its
- * tokenizer. Borrowed from the model; `len` may be NULL.
- */
-const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t column, size_t *len);
-
-/* --- Token ids ----------------------------------------------------------------------------------------------------- */
-
-/**
- * The tokens of a text as the model reads them: special ones included, cut to what the model can read. `count` receives how
- * many there are, and each array those of the first `capacity`: the ids, and the first byte and one past the last byte of the
- * text that each stands for, on character boundaries. A special token stands for none: both are the same. Ask with a
- * `capacity` of 0 first to know how many places are needed. `ids`, `begins` and `ends` may be NULL.
- */
-eidos_status eidos_split_model_tokens(const eidos_split_model *model,
-                                      const char *text,
-                                      uint32_t *ids,
-                                      uint32_t *begins,
-                                      uint32_t *ends,
-                                      size_t capacity,
-                                      size_t *count,
-                                      eidos_error **err);
-
-/**
- * The vocabulary's own string of a token id (`Ġfilm`, `##ing`), empty where the vocabulary has none; NULL beyond the model's
- * last id, and for a model that was loaded without its tokenizer. Borrowed from the model; `len` may be NULL.
- */
-const char *eidos_split_model_token_string(const eidos_split_model *model,
-                                           uint32_t id,
-                                           size_t *len);
-
-/**
- * The activations of texts that are token ids already, at each split point, as `eidos_split_model_activations` gives them with
- * `EIDOS_GRANULARITY_ALL_TOKENS`, whatever granularity `options` name. The model reads these ids and no others: no special
- * token is added, and more than it was made for are an error. `ids` are those of all sequences, one after the other, and
- * `lengths` says how many each sequence has: `id_count` in all, or it is an error.
- *
- * The units are the vocabulary's own strings. `options`, `control` and `err` may be NULL.
- */
-eidos_status eidos_split_model_activations_of_token_ids(const eidos_split_model *model,
-                                                        const uint32_t *ids,
-                                                        size_t id_count,
-                                                        const size_t *lengths,
-                                                        size_t sequence_count,
-                                                        const eidos_activations_options *options,
-                                                        const eidos_control *control,
-                                                        eidos_activations **out,
-                                                        size_t out_count,
-                                                        eidos_error **err);
-
-/**
- * The logits of texts that are token ids already, as `eidos_split_model_logits` gives them; `ids` and `lengths` as for
- * `eidos_split_model_activations_of_token_ids`. `options`, `control` and `err` may be NULL.
- */
-eidos_status eidos_split_model_logits_of_token_ids(const eidos_split_model *model,
-                                                   const uint32_t *ids,
-                                                   size_t id_count,
-                                                   const size_t *lengths,
-                                                   size_t sequence_count,
-                                                   const eidos_logits_options *options,
-                                                   const eidos_control *control,
-                                                   eidos_activations **out,
-                                                   eidos_error **err);
 
 /* --- Explainers: fitted concepts ----------------------------------------------------------------------------------- */
 
@@ -1679,6 +1487,365 @@ eidos_status eidos_activations_spread(const eidos_activations *activations,
                                       eidos_activations **out,
                                       eidos_error **err);
 
+/* --- Changes to what the modules of a model give, while it runs ---------------------------------------------------- */
+
+/**
+ * Changes to what modules of a model give while it runs: rows are replaced, a direction is added, a concept is ablated or
+ * clamped. There may be any number of them, at any modules that a model can be split at; those at one module follow one another
+ * in the order in which they were added. They belong to no model: a run looks first whether they fit. Freed with
+ * `eidos_interventions_free`.
+ *
+ * A run under interventions takes those that are there when it begins. Where `tokens` may be named, they are counted over all
+ * texts of the inputs, special ones included, as the rows of `EIDOS_GRANULARITY_ALL_TOKENS` are; a `token_count` of 0 stands for
+ * all tokens.
+ */
+typedef struct eidos_interventions eidos_interventions;
+
+/**
+ * Makes a list of interventions, with none in it.
+ */
+eidos_status eidos_interventions_new(eidos_interventions **out, eidos_error **err);
+
+/**
+ * Puts `rows`, which are copied, in the place of what the module at `module_path` gives: one row for each token of the inputs,
+ * special ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`. With those very rows
+ * the logits are the same bits as without. A row with a number that is not finite is an error of the run.
+ */
+eidos_status eidos_interventions_replace_rows(eidos_interventions *interventions,
+                                              const char *module_path,
+                                              const float *rows,
+                                              size_t row_count,
+                                              size_t column_count,
+                                              eidos_error **err);
+
+/**
+ * Puts the rows of `activations` in the place of what the module at `module_path` gives, as `eidos_interventions_replace_rows`
+ * does, without a copy. Rows on disk are read batch by batch, and no more of them is in memory at a time.
+ *
+ * Activations that know where they come from must be those of that module for these texts, with
+ * `EIDOS_GRANULARITY_ALL_TOKENS`: otherwise the run is `EIDOS_MISMATCH`. Of rows that a caller brought
+ * (`eidos_activations_from_rows`, `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on purpose,
+ * the rows of another module or of other texts.
+ */
+eidos_status eidos_interventions_replace_activations(eidos_interventions *interventions,
+                                                     const char *module_path,
+                                                     const eidos_activations *activations,
+                                                     eidos_error **err);
+
+/**
+ * Adds `scale` times `direction`, which has `column_count` values and is copied, to the rows of the module at `module_path`: to
+ * those of the `token_count` tokens that `tokens` names, or of all of them.
+ */
+eidos_status eidos_interventions_add_direction(eidos_interventions *interventions,
+                                               const char *module_path,
+                                               const float *direction,
+                                               size_t column_count,
+                                               float scale,
+                                               const size_t *tokens,
+                                               size_t token_count,
+                                               eidos_error **err);
+
+/**
+ * Takes a concept of an explainer out of the rows of the module at `module_path`: subtracts its activation times its row of the
+ * dictionary, from the rows of the `token_count` tokens that `tokens` names, or of all of them.
+ */
+eidos_status eidos_interventions_ablate_concept(eidos_interventions *interventions,
+                                                const char *module_path,
+                                                const eidos_explainer *explainer,
+                                                size_t concept_index,
+                                                const size_t *tokens,
+                                                size_t token_count,
+                                                eidos_error **err);
+
+/**
+ * Lets a concept of an explainer have the activation `value` in the rows of the module at `module_path`: adds what is missing of
+ * it times its row of the dictionary, to the rows of the `token_count` tokens that `tokens` names, or of all of them.
+ */
+eidos_status eidos_interventions_clamp_concept(eidos_interventions *interventions,
+                                               const char *module_path,
+                                               const eidos_explainer *explainer,
+                                               size_t concept_index,
+                                               float value,
+                                               const size_t *tokens,
+                                               size_t token_count,
+                                               eidos_error **err);
+
+/**
+ * How many interventions there are.
+ */
+size_t eidos_interventions_count(const eidos_interventions *interventions);
+
+/**
+ * One more handle of the same interventions, for another owner, who frees it. What is added to one is there in all of them.
+ */
+eidos_status eidos_interventions_retain(const eidos_interventions *interventions,
+                                        eidos_interventions **out,
+                                        eidos_error **err);
+
+/**
+ * Frees interventions; NULL is fine. A run that uses them goes on.
+ */
+void eidos_interventions_free(eidos_interventions *interventions);
+
+/* --- Collecting activations ---------------------------------------------------------------------------------------- */
+
+/**
+ * Each token that is not a special one.
+ */
+#define EIDOS_GRANULARITY_TOKEN 1
+
+/**
+ * Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space in front
+ * where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The default.
+ */
+#define EIDOS_GRANULARITY_WORD 2
+
+/**
+ * Each sentence.
+ */
+#define EIDOS_GRANULARITY_SENTENCE 3
+
+/**
+ * Each text, over its tokens that are not special.
+ */
+#define EIDOS_GRANULARITY_SAMPLE 4
+
+/**
+ * Each position, special tokens included.
+ */
+#define EIDOS_GRANULARITY_ALL_TOKENS 5
+
+/**
+ * The first position of each text, which must be the tokenizer's classification token.
+ */
+#define EIDOS_GRANULARITY_CLS_TOKEN 6
+
+/**
+ * As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5: `don't` and
+ * `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a table of the families.
+ */
+#define EIDOS_WORD_RULE_AUTO 1
+
+/**
+ * As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+ */
+#define EIDOS_WORD_RULE_TOKENIZER 2
+
+/**
+ * At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A token belongs
+ * to the word in which its first byte lies that is not white space; a word in which no token begins has no row.
+ */
+#define EIDOS_WORD_RULE_UNICODE 3
+
+/**
+ * The mean of the unit's tokens, per column. The default.
+ */
+#define EIDOS_AGGREGATION_MEAN 1
+
+/**
+ * Their sum.
+ */
+#define EIDOS_AGGREGATION_SUM 2
+
+/**
+ * Their largest value.
+ */
+#define EIDOS_AGGREGATION_MAX 3
+
+/**
+ * Their smallest value.
+ */
+#define EIDOS_AGGREGATION_MIN 4
+
+/**
+ * Their value of largest magnitude, with its sign.
+ */
+#define EIDOS_AGGREGATION_SIGNED_MAX 5
+
+/**
+ * The row of the first token.
+ */
+#define EIDOS_AGGREGATION_FIRST 6
+
+/**
+ * The row of the last token.
+ */
+#define EIDOS_AGGREGATION_LAST 7
+
+/**
+ * How activations are collected. Fill it with `eidos_activations_options_init` first.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_activations_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
+     */
+    uint32_t granularity;
+    /**
+     * How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
+     */
+    uint32_t aggregation;
+    /**
+     * How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * How many tokens one batch holds at most. By default 512. Results do not depend on it.
+     */
+    uint64_t batch_tokens;
+    /**
+     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with 0
+     * always. By default 4 GiB.
+     */
+    uint64_t memory_limit;
+    /**
+     * How many bytes a shard has at most. By default 256 MiB.
+     */
+    uint64_t shard_bytes;
+    /**
+     * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
+     * shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
+     * those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
+     * for temporary files (`TMPDIR`), of which nothing is left however the process ends.
+     */
+    const char *folder;
+    /**
+     * Where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
+     */
+    uint32_t word_rule;
+    /**
+     * 1 to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
+     * behind it, in one unit with it or not. For tokens, words and sentences only.
+     */
+    uint32_t stop_contractions;
+    /**
+     * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+     * tokens, words and sentences only. `eidos_activations_left_out_count` says how many there were.
+     */
+    const char *const *stop_units;
+    /**
+     * How many `stop_units` there are.
+     */
+    size_t stop_unit_count;
+} eidos_activations_options;
+
+/**
+ * Gives the next text of a source: sets `*text` to its bytes, in UTF-8, and `*len` to how many they are, and returns
+ * `EIDOS_OK`. The bytes are copied before the next call. Where `*len` is left as it was, the text ends at its first NUL; where
+ * `*text` is left as it was, NULL, there are no more texts. Any other status ends the call that asks, with that status; shards
+ * that the texts so far fill are written first, unless it is `EIDOS_CANCELLED`.
+ */
+typedef eidos_status (*eidos_text_callback)(const char **text, size_t *len, void *user_data);
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
+ */
+eidos_status eidos_activations_options_init(eidos_activations_options *options, size_t size);
+
+/**
+ * The activations of inputs at each split point of a model: `out` receives one handle per split point, in their order, and
+ * `out_count` is their number. A text without tokens gives no rows.
+ *
+ * Under `interventions` the model goes on with what they make of the rows of its modules: see `eidos_split_model_logits`. One
+ * behind the last split point changes nothing. `interventions`, `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_activations(const eidos_split_model *model,
+                                           const eidos_inputs *inputs,
+                                           const eidos_interventions *interventions,
+                                           const eidos_activations_options *options,
+                                           const eidos_control *control,
+                                           eidos_activations **out,
+                                           size_t out_count,
+                                           eidos_error **err);
+
+/**
+ * The activations of texts that come one after the other, at each split point: the same bits as those of
+ * `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with `user_data`, and
+ * may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the last texts are asked for.
+ * `options`, `control` and `err` may be NULL.
+ *
+ * Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different string of a
+ * unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
+ *
+ * With a `folder`, what is complete stays there after a failure of the callback, an error or a cancel: the same texts into the
+ * same folder go on from there. They are asked for again from the first one on, and `EIDOS_MISMATCH` says which shard is of
+ * other texts. A folder of a stream and one of texts at once do not continue one another.
+ */
+eidos_status eidos_split_model_stream_activations(const eidos_split_model *model,
+                                                  eidos_text_callback callback,
+                                                  void *user_data,
+                                                  const eidos_activations_options *options,
+                                                  const eidos_control *control,
+                                                  eidos_activations **out,
+                                                  size_t out_count,
+                                                  eidos_error **err);
+
+/* --- Logits -------------------------------------------------------------------------------------------------------- */
+
+/**
+ * How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
+ */
+typedef struct {
+    /**
+     * The size of this struct, set by `eidos_logits_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * How many batches run at the same time on the CPU; 0, the default, is one per core.
+     */
+    uint32_t threads;
+    /**
+     * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
+     */
+    uint64_t batch_tokens;
+    /**
+     * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
+     * to temporary files without a name, and with 0 always. By default 4 GiB.
+     */
+    uint64_t memory_limit;
+} eidos_logits_options;
+
+/**
+ * Fills options with the defaults. `size` is `sizeof(eidos_logits_options)`.
+ */
+eidos_status eidos_logits_options_init(eidos_logits_options *options, size_t size);
+
+/**
+ * The logits of inputs: what the head of a model gives for each token, special ones included, or for each text where the
+ * model classifies texts. The model must have been loaded as a `whole`.
+ *
+ * The result is a matrix like any other activations: a row is a token (`EIDOS_GRANULARITY_ALL_TOKENS`) or a text
+ * (`EIDOS_GRANULARITY_SAMPLE`), `eidos_activations_unit_span` says of which text, and column `j` is what
+ * `eidos_split_model_logit_name` says. A text without tokens gives no rows.
+ *
+ * Under `interventions` the model goes on with what they make of the rows of its modules, which need not be split points.
+ * What does not fit is an error before the model runs: `EIDOS_UNKNOWN_MODULE` with the nearest paths, a number of rows or columns
+ * that the module does not have, a token that is not there, a number that is not finite. `interventions`, `options`, `control`
+ * and `err` may be NULL.
+ */
+eidos_status eidos_split_model_logits(const eidos_split_model *model,
+                                      const eidos_inputs *inputs,
+                                      const eidos_interventions *interventions,
+                                      const eidos_logits_options *options,
+                                      const eidos_control *control,
+                                      eidos_activations **out,
+                                      eidos_error **err);
+
+/**
+ * How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
+ */
+size_t eidos_split_model_logit_count(const eidos_split_model *model);
+
+/**
+ * What a column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty where the
+ * vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was loaded without its
+ * tokenizer. Borrowed from the model; `len` may be NULL.
+ */
+const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t column, size_t *len);
+
 /* --- What concepts mean: the inputs that excite them most ---------------------------------------------------------- */
 
 /**
@@ -1742,30 +1909,17 @@ eidos_status eidos_top_inputs_interpret(const eidos_explainer *explainer,
                                         eidos_error **err);
 
 /**
- * The inputs that excite each concept most, among the units of new texts. The model must have the explainer's split point.
- * `options`, `activations_options`, `control` and `err` may be NULL.
+ * The inputs that excite each concept most, among the units of new texts, of token ids, or of the vocabulary. The model must
+ * have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
  */
-eidos_status eidos_top_inputs_interpret_texts(const eidos_explainer *explainer,
-                                              const eidos_split_model *model,
-                                              const char *const *texts,
-                                              size_t text_count,
-                                              const eidos_top_inputs_options *options,
-                                              const eidos_activations_options *activations_options,
-                                              const eidos_control *control,
-                                              eidos_interpretation **out,
-                                              eidos_error **err);
-
-/**
- * The entries of the tokenizer's vocabulary that excite each concept most, each run as a sequence of one token. The model
- * must have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
- */
-eidos_status eidos_top_inputs_interpret_vocabulary(const eidos_explainer *explainer,
-                                                   const eidos_split_model *model,
-                                                   const eidos_top_inputs_options *options,
-                                                   const eidos_activations_options *activations_options,
-                                                   const eidos_control *control,
-                                                   eidos_interpretation **out,
-                                                   eidos_error **err);
+eidos_status eidos_top_inputs_interpret_inputs(const eidos_explainer *explainer,
+                                               const eidos_split_model *model,
+                                               const eidos_inputs *inputs,
+                                               const eidos_top_inputs_options *options,
+                                               const eidos_activations_options *activations_options,
+                                               const eidos_control *control,
+                                               eidos_interpretation **out,
+                                               eidos_error **err);
 
 /**
  * How many concepts were interpreted.

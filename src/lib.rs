@@ -5,14 +5,16 @@
 //! it, and by the label that a language model gives it.
 //!
 //! ```text
-//! texts ──► text ──► model ──► collect ──► rows ──► concepts ──► interpret ──► words
-//!           units    forward   batches     (n, d)   encode       top inputs
-//!           tokens   to the    in, rows    of f32   decode       labels ◄── chat
-//!                    split     out                  dictionary
+//! texts ──► text ──► inputs ──► model ──► collect ──► rows ──► concepts ──► interpret ──► words
+//!           units    tokens     forward   batches     (n, d)   encode       top inputs
+//!           tokens   of texts   to the    in, rows    of f32   decode       labels ◄── chat
+//!                               split     out                  dictionary
+//!                                 ▲                               │
+//!                                 └──────── interventions ◄───────┘
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `interpret > concepts > rows > text`: concepts are found
+//! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
 //! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `net, kernels, linalg, parallel,
 //! files, gguf, safetensors_file, retry, threads, workspace, memory, error, control, log`.
 
@@ -49,7 +51,7 @@ mod workspace;
 extern crate self as eidos;
 
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
-pub use collect::{CollectOptions, LogitsOptions};
+pub use collect::{CollectOptions, InputSource, Interventions, LogitsOptions};
 pub use concepts::*;
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
@@ -62,4 +64,4 @@ pub use interpret::{
 pub use log::{LogLevel, LogMessage};
 pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
 pub use rows::{Activations, Provenance, Reduce, RowSlice, Rows};
-pub use text::{Aggregation, Granularity, WordRule};
+pub use text::{Aggregation, Granularity, Inputs, WordRule};

@@ -204,7 +204,8 @@ fn a_tokenizer_with_ids_beyond_the_vocabulary_is_another_models() {
     let options =
         CollectOptions { folder: Some(into_folder.path().to_owned()), threads: 3, ..CollectOptions::default() };
     assert_error(collect(&model, &many_texts(50), &options), ErrorCode::Mismatch, &names[1..]);
-    let vocabulary = model.vocabulary_activations(&CollectOptions::default(), &Control::new());
+    let inputs = model.vocabulary_inputs().unwrap();
+    let vocabulary = model.activations(&inputs, &CollectOptions::default(), &Control::new());
     assert_error(vocabulary, ErrorCode::Mismatch, &["171"]);
 }
 

@@ -211,19 +211,19 @@ fn new_texts_are_collected_at_the_explainers_split_point() {
         let texts = ["a good ending .", "", "sad , sad film"];
         let options = CollectOptions { granularity: Granularity::Token, ..CollectOptions::default() };
         let top = TopInputs { k: 3, negative_pole: true, ..TopInputs::default() };
-        let found = top.interpret_texts(&explainer, &model, &texts, &options, &Control::new()).unwrap();
+        let found = top.interpret_inputs(&explainer, &model, &texts, &options, &Control::new()).unwrap();
         let expected = interpret(&top, &explainer, &collect(&model, &texts, &options).unwrap()[at]);
         assert_eq!(found, expected);
         assert_eq!(found.provenance().split_point.as_deref(), Some(SPLITS[at]));
         assert_eq!(found.provenance().granularity, Some(Granularity::Token));
         assert_eq!((found.concepts().len(), found.concepts()[0].positive.len()), (4, 3));
         let none: [&str; 0] = [];
-        let nothing = top.interpret_texts(&explainer, &model, &none, &options, &Control::new());
+        let nothing = top.interpret_inputs(&explainer, &model, &none, &options, &Control::new());
         assert_error(nothing, ErrorCode::InvalidArgument, &["no texts"]);
     }
     // Texts without words excite nothing.
     let (explainer, _) = fitted(&model, 0, 2);
-    let empty = TopInputs::default().interpret_texts(
+    let empty = TopInputs::default().interpret_inputs(
         &explainer,
         &model,
         &["", ""],
@@ -244,7 +244,7 @@ fn a_module_is_the_same_under_the_name_that_another_head_gives_it() {
         let found = paths.map(|path| {
             let explainer = columns_as_concepts(32, Some(path));
             let found = models.each_ref().map(|model| {
-                TopInputs::default().interpret_texts(&explainer, model, &texts, &options, &control).unwrap()
+                TopInputs::default().interpret_inputs(&explainer, model, &texts, &options, &control).unwrap()
             });
             found.map(|interpretation| interpretation.concepts().to_vec())
         });
@@ -282,7 +282,9 @@ fn the_vocabulary_is_each_entry_as_a_text_of_one_token() {
         }
         let top = TopInputs { k: 40, negative_pole: true, ..TopInputs::default() };
         let options = CollectOptions { batch_tokens: 50, ..CollectOptions::default() };
-        let found = top.interpret_vocabulary(&explainer, &model, &options, &Control::new()).unwrap();
+        let found = top
+            .interpret_inputs(&explainer, &model, &model.vocabulary_inputs().unwrap(), &options, &Control::new())
+            .unwrap();
         for (found, mut expected) in found.concepts().iter().zip(codes) {
             let triples = |inputs: &[Input]| -> Vec<_> {
                 inputs.iter().map(|input| (input.text.clone(), input.activation, input.row)).collect()
@@ -303,8 +305,9 @@ fn what_does_not_belong_together_is_an_error_before_the_model_runs() {
     let (options, top) = (CollectOptions::default(), TopInputs::default());
     let fails = |top: &TopInputs, explainer: &Explainer, model: &SplitModel, code, names: &[&str]| {
         let (control, log) = watching(usize::MAX);
-        assert_error(top.interpret_texts(explainer, model, &texts, &options, &control), code, names);
-        assert_error(top.interpret_vocabulary(explainer, model, &options, &control), code, names);
+        assert_error(top.interpret_inputs(explainer, model, &texts, &options, &control), code, names);
+        let vocabulary = model.vocabulary_inputs().unwrap();
+        assert_error(top.interpret_inputs(explainer, model, &vocabulary, &options, &control), code, names);
         assert!(log.lock().unwrap().is_empty(), "the model ran before {names:?}");
     };
     let other = columns_as_concepts(32, Some("layers.2"));
@@ -320,7 +323,7 @@ fn what_does_not_belong_together_is_an_error_before_the_model_runs() {
     fails(&concepts(&[]), &right, &model, ErrorCode::InvalidArgument, &["empty list"]);
     // Where there is one split point and the explainer knows none, that is the one.
     let single = tiny("eurobert", "base", &SPLITS[..1]);
-    assert!(top.interpret_texts(&unknown, &single, &texts, &options, &Control::new()).is_ok());
+    assert!(top.interpret_inputs(&unknown, &single, &texts, &options, &Control::new()).is_ok());
     fails(&top, &columns_as_concepts(40, None), &single, ErrorCode::Mismatch, &["40 columns", "32"]);
 
     let rows = |width| Activations::from_rows(vec![1.0; width * 3], width, None).unwrap();
@@ -575,7 +578,7 @@ fn progress_of_new_texts_goes_through_its_stages() {
     let (control, log) = watching(usize::MAX);
     let explainer = columns_as_concepts(32, Some(SPLITS[0]));
     TopInputs::default()
-        .interpret_texts(&explainer, &model, &many_texts(10), &CollectOptions::default(), &control)
+        .interpret_inputs(&explainer, &model, &many_texts(10), &CollectOptions::default(), &control)
         .unwrap();
     let mut stages: Vec<Stage> = log.lock().unwrap().iter().map(|progress| progress.stage).collect();
     stages.dedup();

@@ -49,7 +49,7 @@ fn collecting_says_which_texts_are_cut_where_rows_go_and_what_is_there_already()
     let to_folder = CollectOptions { folder: Some(folder.path().join("rows")), ..plain };
     assert_eq!(collect(&to_folder).len(), 1);
     let messages = collect(&to_folder);
-    assert!(messages[1].starts_with("going on with "), "{messages:?}");
+    assert!(messages[1].starts_with("resuming after "), "{messages:?}");
 }
 
 #[test]

@@ -11,6 +11,7 @@ fn main() {
     limits::the_main_job_ends_well_or_with_an_error_under_every_limit();
     limits::a_fit_with_many_threads_does_with_four_gigabytes();
     limits::a_file_of_weights_that_is_mostly_a_hole_is_an_error();
+    limits::a_stream_of_many_texts_takes_the_memory_of_one_window();
     println!("the jobs end well or with errors under every limit: ok");
 }
 
@@ -19,6 +20,7 @@ fn main() {}
 
 #[cfg(all(target_os = "linux", feature = "demo-model"))]
 mod limits {
+    use std::alloc::{GlobalAlloc, Layout, System};
     use std::hint::black_box;
     use std::io::Write;
     use std::path::Path;
@@ -33,8 +35,8 @@ mod limits {
     };
     use serde_json::{Value, json};
 
-    /// The environment variable that tells a child what to do: `main 8` or `fit 8` with that many threads, or
-    /// `load FOLDER`.
+    /// The environment variable that tells a child what to do: `main 8` or `fit 8` with that many threads,
+    /// `stream 2000` with so many texts, or `load FOLDER`.
     pub const JOB: &str = "EIDOS_TEST_MEMORY_JOB";
 
     /// What a host has left for itself when it calls Eidos, in bytes: where its own next allocation fails, it is lost whatever
@@ -50,6 +52,7 @@ mod limits {
         let result = match job.split_once(' ').unwrap() {
             ("main", threads) => main_job(threads.parse().unwrap()),
             ("fit", threads) => fit(threads.parse().unwrap()),
+            ("stream", texts) => stream(texts.parse().unwrap()),
             (_, folder) => {
                 SplitModel::load(folder, &["layers.1.mlp"], &LoadOptions::default(), &Control::new()).map(drop)
             }
@@ -83,6 +86,62 @@ mod limits {
         let rows = Activations::from_rows(rows, 32, None)?;
         Explainer::fit::<Ica>(&rows, &IcaOptions { threads, max_iterations: 5, ..IcaOptions::new(32) }, &Control::new())
             .map(drop)
+    }
+
+    /// Collects the activations of so many texts, one after the other; says how many bytes were there at most at a time.
+    fn stream(count: usize) -> Result<(), Error> {
+        let control = Control::new();
+        let model = SplitModel::load("eidos:demo", &["model.layers.0.mlp"], &LoadOptions::default(), &control)?;
+        let options =
+            CollectOptions { threads: 1, memory_limit: 0, shard_bytes: 256 << 10, ..CollectOptions::default() };
+        let texts =
+            (0..count).map(|index| Ok(format!("The {}th film was good, and {} cried.", index % 97, index % 89)));
+        PEAK.store(LIVE.load(Ordering::Relaxed), Ordering::Relaxed);
+        let found = &model.stream_activations(texts, &options, &control)?[0];
+        assert!(found.is_on_disk() && found.row_count() > 8 * count && found.texts().len() == count);
+        assert_eq!(found.texts().get(count - 1).split(' ').count(), 8);
+        println!("peak {}", PEAK.load(Ordering::Relaxed));
+        Ok(())
+    }
+
+    /// Ten times as many texts, whose rows take 150 MB and whose texts and units would take 8 MB in growing tables, take no more
+    /// memory. (Threads that end late count for a while.)
+    pub fn a_stream_of_many_texts_takes_the_memory_of_one_window() {
+        let peak = |count: usize| {
+            let said = under(64 << 20, &format!("stream {count}")).unwrap();
+            assert!(said.contains("finished well"), "{said}");
+            let peak = said.lines().find_map(|line| line.strip_prefix("peak ")).unwrap();
+            peak.parse::<usize>().unwrap()
+        };
+        let (few, many) = (peak(2_000), peak(20_000));
+        assert!(many < few + (6 << 20), "{few} bytes for 2,000 texts, {many} for 20,000");
+    }
+
+    /// How many bytes the process has of its allocator, and how many it had at most.
+    static LIVE: AtomicUsize = AtomicUsize::new(0);
+    static PEAK: AtomicUsize = AtomicUsize::new(0);
+
+    /// The allocator of the system, which is counted.
+    struct Counted;
+
+    #[global_allocator]
+    static COUNTED: Counted = Counted;
+
+    // SAFETY: the allocator of the system does it.
+    #[allow(unsafe_code, reason = "an allocator counts what the library takes")]
+    unsafe impl GlobalAlloc for Counted {
+        unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+            let live = LIVE.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
+            PEAK.fetch_max(live, Ordering::Relaxed);
+            // SAFETY: promised by the caller.
+            unsafe { System.alloc(layout) }
+        }
+
+        unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+            LIVE.fetch_sub(layout.size(), Ordering::Relaxed);
+            // SAFETY: promised by the caller.
+            unsafe { System.dealloc(pointer, layout) }
+        }
     }
 
     /// What a child says under a limit of its address space, `None` where it does not come as far as Eidos.

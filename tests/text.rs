@@ -296,7 +296,8 @@ fn the_classification_token_is_the_first_or_an_error() {
 #[test]
 fn the_vocabulary_is_one_token_a_sequence() {
     let tokenizer = open(&golden("models/bert/tokenizer"));
-    let encoded = tokenizer.encode_vocabulary();
+    let inputs = tokenizer.vocabulary_inputs();
+    let encoded = tokenizer.cut(&inputs, Granularity::Word, &Control::new()).unwrap();
     assert_eq!(encoded.text_count(), encoded.unit_count());
     let film = (0..encoded.unit_count()).find(|&unit| encoded.units().string(unit) == "film").unwrap();
     assert_eq!(encoded.ids(film).len(), 1);

@@ -42,12 +42,12 @@ int main(int argc, char **argv)
     const char *split = argc > 2 ? argv[2] : "model.layers.2.mlp";
     const char *path = argc > 3 ? argv[3] : "assets/demo-texts.txt";
     const char *folder = argc > 4 ? argv[4] : NULL;
-    const char *const *strings = NULL;
     size_t index;
     int failed = 0;
 
     eidos_texts *texts = NULL;
     eidos_split_model *tree = NULL, *model = NULL;
+    eidos_inputs *inputs = NULL;
     eidos_activations *activations = NULL;
     eidos_explainer *explainer = NULL;
     eidos_interpretation *meaning = NULL;
@@ -73,10 +73,10 @@ int main(int argc, char **argv)
     eidos_split_model_free(tree);
 
     /* 2. to 5. Read the texts, split, collect, fit, and ask for the words that excite each concept most. */
-    failed = eidos_texts_read(path, NULL, control, &texts, &error) || eidos_texts_array(texts, &strings, &error) ||
+    failed = eidos_texts_read(path, NULL, control, &texts, &error) ||
              eidos_split_model_load(id, &split, 1, NULL, control, &model, &error) ||
-             eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, control, &activations, 1,
-                                           &error) ||
+             eidos_inputs_from_texts_handle(model, texts, NULL, control, &inputs, &error) ||
+             eidos_split_model_activations(model, inputs, NULL, NULL, control, &activations, 1, &error) ||
              eidos_ica_fit(activations, &ica, control, &explainer, &error) ||
              eidos_top_inputs_interpret(explainer, activations, &top, control, &meaning, &error);
     fputc('\n', stderr);
@@ -102,6 +102,7 @@ int main(int argc, char **argv)
     eidos_interpretation_free(meaning);
     eidos_explainer_free(explainer);
     eidos_activations_free(activations);
+    eidos_inputs_free(inputs);
     eidos_split_model_free(model);
     eidos_texts_free(texts);
     eidos_control_free(control);

@@ -40,12 +40,12 @@ int main(int argc, char **argv)
     const char *id = argc > 2 ? argv[2] : "eidos:demo";
     const char *split = argc > 3 ? argv[3] : "model.layers.2.mlp";
     const char *path = argc > 4 ? argv[4] : "assets/demo-texts.txt";
-    const char *const *strings = NULL;
     size_t index;
     int failed;
 
     eidos_texts *texts = NULL;
     eidos_split_model *model = NULL;
+    eidos_inputs *inputs = NULL;
     eidos_activations *activations = NULL;
     eidos_explainer *explainer = NULL;
     eidos_chat *chat = NULL;
@@ -66,9 +66,10 @@ int main(int argc, char **argv)
     if (!labels.dry_run)
         chat_options.cache_folder = "labels-cache";
 
-    failed = eidos_texts_read(path, NULL, NULL, &texts, &error) || eidos_texts_array(texts, &strings, &error) ||
+    failed = eidos_texts_read(path, NULL, NULL, &texts, &error) ||
              eidos_split_model_load(id, &split, 1, NULL, NULL, &model, &error) ||
-             eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, NULL, &activations, 1, &error) ||
+             eidos_inputs_from_texts_handle(model, texts, NULL, NULL, &inputs, &error) ||
+             eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &activations, 1, &error) ||
              eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
              eidos_chat_new(&chat_options, &chat, &error) ||
              eidos_llm_labels_interpret(explainer, activations, chat, &labels, NULL, &meaning, &error) ||
@@ -89,6 +90,7 @@ int main(int argc, char **argv)
     eidos_chat_free(chat);
     eidos_explainer_free(explainer);
     eidos_activations_free(activations);
+    eidos_inputs_free(inputs);
     eidos_split_model_free(model);
     eidos_texts_free(texts);
     return failed;

@@ -28,12 +28,12 @@ int main(int argc, char **argv)
 {
     const char *split = "model.layers.2.mlp";
     char activations_folder[4096], explainer_file[4096];
-    const char *const *strings = NULL;
     size_t index, rank;
     eidos_status status;
 
     eidos_texts *texts = NULL;
     eidos_split_model *model = NULL;
+    eidos_inputs *inputs = NULL;
     eidos_activations *activations = NULL;
     eidos_explainer *explainer = NULL;
     eidos_interpretation *meaning = NULL;
@@ -48,7 +48,6 @@ int main(int argc, char **argv)
         return 2;
     }
     check(eidos_texts_read(argc > 2 ? argv[2] : "assets/demo-texts.txt", NULL, NULL, &texts, &error), &error);
-    check(eidos_texts_array(texts, &strings, &error), &error);
     snprintf(activations_folder, sizeof activations_folder, "%s/activations", argv[1]);
     snprintf(explainer_file, sizeof explainer_file, "%s/explainer.safetensors", argv[1]);
 
@@ -58,20 +57,19 @@ int main(int argc, char **argv)
     collect.shard_bytes = 1 << 18;
     collect.batch_tokens = 256;
     check(eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error), &error);
+    check(eidos_inputs_from_texts_handle(model, texts, NULL, NULL, &inputs, &error), &error);
     check(eidos_control_new(&control, &error), &error);
     check(eidos_control_set_callback(control, cancel_halfway, control, &error), &error);
-    status = eidos_split_model_activations(model, strings, eidos_texts_count(texts), &collect, control, &activations,
-                                           1, &error);
+    status = eidos_split_model_activations(model, inputs, NULL, &collect, control, &activations, 1, &error);
     printf("first run: %s\n", eidos_status_name(status));
     eidos_error_free(error);
     error = NULL;
 
     /* 2. The same call again goes on from there. */
-    check(eidos_split_model_activations(model, strings, eidos_texts_count(texts), &collect, NULL, &activations, 1,
-                                        &error),
-          &error);
+    check(eidos_split_model_activations(model, inputs, NULL, &collect, NULL, &activations, 1, &error), &error);
     printf("second run: %zu words x %zu columns\n", eidos_activations_row_count(activations),
            eidos_activations_column_count(activations));
+    eidos_inputs_free(inputs);
     eidos_split_model_free(model);
 
     /* 3. Fit and keep the concepts, and forget everything. */

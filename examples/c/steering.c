@@ -1,7 +1,7 @@
 /* What a model says when a thought is put into it: steering [TEXTS]
  *
- * Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added to a sentence there, the
- * model goes on from these rows, and expects other words at the masked place. */
+ * Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added there
+ * while the model reads a sentence, and it expects other words at the masked place. */
 #include <eidos.h>
 #include <math.h>
 #include <stdio.h>
@@ -66,14 +66,15 @@ static void print_changes(const eidos_split_model *model, const double *before, 
 
 int main(int argc, char **argv)
 {
-    const char *const *strings = NULL;
-    size_t found, concept, rank, row, column, row_count, width, place, token_count;
+    size_t found, concept, rank, row_count, width, place, token_count;
     const float *direction, *before, *again, *after;
-    float strength, *steered;
+    float strength;
     double *expected, *expected_after;
 
     eidos_texts *texts = NULL;
     eidos_split_model *model = NULL;
+    eidos_inputs *reviews = NULL, *input = NULL;
+    eidos_interventions *same = NULL, *steered = NULL;
     eidos_activations *words = NULL, *rows = NULL, *logits = NULL, *logits_again = NULL, *logits_after = NULL;
     eidos_explainer *explainer = NULL;
     eidos_interpretation *meaning = NULL;
@@ -94,9 +95,9 @@ int main(int argc, char **argv)
 
     /* 1. Concepts at a module of a model that is loaded as a whole, up to its head. */
     check(eidos_texts_read(argc > 1 ? argv[1] : "assets/demo-texts.txt", NULL, NULL, &texts, &error), &error);
-    check(eidos_texts_array(texts, &strings, &error), &error);
     check(eidos_split_model_load("eidos:demo", &split, 1, &whole, NULL, &model, &error), &error);
-    check(eidos_split_model_activations(model, strings, eidos_texts_count(texts), NULL, NULL, &words, 1, &error), &error);
+    check(eidos_inputs_from_texts_handle(model, texts, NULL, NULL, &reviews, &error), &error);
+    check(eidos_split_model_activations(model, reviews, NULL, NULL, NULL, &words, 1, &error), &error);
     check(eidos_ica_fit(words, &ica, NULL, &explainer, &error), &error);
     check(eidos_top_inputs_interpret(explainer, words, &top, NULL, &meaning, &error), &error);
     found = find_concept(meaning);
@@ -106,10 +107,12 @@ int main(int argc, char **argv)
         printf(" '%s'", eidos_interpretation_input(meaning, found, EIDOS_POLE_POSITIVE, rank, NULL));
 
     /* 2. The rows of a sentence, one for each token. As they are, the model says the same as ever. */
-    check(eidos_split_model_activations(model, &sentence, 1, &every_token, NULL, &rows, 1, &error), &error);
-    check(eidos_split_model_logits(model, &sentence, 1, NULL, NULL, &logits, &error), &error);
-    check(eidos_split_model_logits_from_activations(model, split, rows, &sentence, 1, NULL, NULL, &logits_again, &error),
-          &error);
+    check(eidos_inputs_from_texts(model, &sentence, NULL, 1, NULL, NULL, &input, &error), &error);
+    check(eidos_split_model_activations(model, input, NULL, &every_token, NULL, &rows, 1, &error), &error);
+    check(eidos_split_model_logits(model, input, NULL, NULL, NULL, &logits, &error), &error);
+    check(eidos_interventions_new(&same, &error), &error);
+    check(eidos_interventions_replace_activations(same, split, rows, &error), &error);
+    check(eidos_split_model_logits(model, input, same, NULL, NULL, &logits_again, &error), &error);
     row_count = eidos_activations_row_count(rows);
     token_count = eidos_split_model_logit_count(model);
     check(eidos_activations_rows(logits, 0, row_count, &before, &error), &error);
@@ -122,14 +125,9 @@ int main(int argc, char **argv)
     width = eidos_explainer_input_width(explainer);
     direction = eidos_explainer_dictionary(explainer, NULL) + concept * width;
     strength = eidos_interpretation_activation(meaning, found, EIDOS_POLE_POSITIVE, 0);
-    steered = malloc(row_count * width * sizeof *steered);
-    check(eidos_activations_copy_rows(rows, 0, row_count, steered, row_count * width, &error), &error);
-    for (row = 0; row < row_count; row++)
-        for (column = 0; column < width; column++)
-            steered[row * width + column] += strength * direction[column];
-    check(eidos_split_model_logits_from(model, split, steered, row_count, width, &sentence, 1, NULL, NULL, &logits_after,
-                                        &error),
-          &error);
+    check(eidos_interventions_new(&steered, &error), &error);
+    check(eidos_interventions_add_direction(steered, split, direction, width, strength, NULL, 0, &error), &error);
+    check(eidos_split_model_logits(model, input, steered, NULL, NULL, &logits_after, &error), &error);
 
     /* 4. What the model expects at the masked place; Ġ is how the vocabulary writes a space. */
     for (place = 0; strcmp(eidos_activations_unit(rows, place, NULL), "<|mask|>"); place++)
@@ -145,7 +143,8 @@ int main(int argc, char **argv)
 
     free(expected);
     free(expected_after);
-    free(steered);
+    eidos_interventions_free(steered);
+    eidos_interventions_free(same);
     eidos_activations_free(logits_after);
     eidos_activations_free(logits_again);
     eidos_activations_free(logits);
@@ -153,6 +152,8 @@ int main(int argc, char **argv)
     eidos_interpretation_free(meaning);
     eidos_explainer_free(explainer);
     eidos_activations_free(words);
+    eidos_inputs_free(input);
+    eidos_inputs_free(reviews);
     eidos_split_model_free(model);
     eidos_texts_free(texts);
     return 0;

@@ -1,7 +1,7 @@
 // What a model says when a thought is put into it: steering [TEXTS]
 //
-// Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added to a sentence there, the
-// model goes on from these rows, and expects other words at the masked place.
+// Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added there
+// while the model reads a sentence, and it expects other words at the masked place.
 #include <eidos.hpp>
 
 #include <algorithm>
@@ -50,9 +50,12 @@ try {
         std::cout << " '" << input.text << '\'';
 
     // 2. The rows of a sentence, one for each token. As they are, the model says the same as ever.
-    const auto rows = model.activations(sentence, {.granularity = eidos::Granularity::all_tokens});
-    const auto logits = model.logits(sentence);
-    const auto again = model.logits_from(split, rows, sentence);
+    const auto input = model.inputs(sentence);
+    const auto rows = model.activations(input, {.granularity = eidos::Granularity::all_tokens});
+    const auto logits = model.logits(input);
+    eidos::Interventions the_same;
+    the_same.replace(split, rows);
+    const auto again = model.logits(input, the_same);
     const bool same = std::ranges::equal(logits.rows().values(), again.rows().values());
     std::cout << '\n' << sentence << "\nfrom the rows as they are, the same logits: " << (same ? "yes" : "no") << '\n';
 
@@ -60,11 +63,9 @@ try {
     // variance 1, so that its unit is a standard deviation: add as many as the word that excites it most has.
     const auto direction = explainer.dictionary().row(found->concept_index);
     const float strength = found->positive.front().activation;
-    auto steered = rows.copy_rows();
-    for (std::size_t row = 0; row < steered.row_count(); row++)
-        for (std::size_t column = 0; column < steered.column_count(); column++)
-            steered.row(row)[column] += strength * direction[column];
-    const auto logits_after = model.logits_from(split, steered, sentence);
+    eidos::Interventions steered;
+    steered.add_direction(split, direction, strength);
+    const auto logits_after = model.logits(input, steered);
 
     // 4. What the model expects at the masked place; Ġ is how the vocabulary writes a space.
     std::size_t place = 0;

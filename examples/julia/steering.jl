@@ -1,7 +1,7 @@
 # What a model says when a thought is put into it: steering.jl [TEXTS]
 #
-# Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added to a sentence there, the
-# model goes on from these activations, and expects other words at the masked place.
+# Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added there
+# while the model reads a sentence, and it expects other words at the masked place.
 
 using Eidos, Printf
 
@@ -25,16 +25,17 @@ function main(file = "assets/demo-texts.txt")
     println("Concept $(concept.index - 1):", (" '$(input.text)'" for input in concept)...)
 
     # 2. The activations of a sentence, one column for each token. As they are, the model says the same as ever.
-    acts = activations(model, SENTENCE; granularity = :all_tokens)
-    before = logits(model, SENTENCE)
-    same = logits(model, model.split => acts, SENTENCE) == before
+    sentence = Inputs(model, SENTENCE)
+    acts = activations(model, sentence; granularity = :all_tokens)
+    before = logits(model, sentence)
+    same = logits(model, sentence; interventions = replace!(Interventions(), model.split, acts)) == before
     println(SENTENCE, "\nfrom the rows as they are, the same logits: ", same ? "yes" : "no")
 
     # 3. A column of the dictionary is what one unit of a concept adds. Over the words that it was learned from, a concept has
     # variance 1, so that its unit is a standard deviation: add as many as the word that excites it most has.
     strength = concept[1].activation
-    steered = acts .+ strength .* dictionary(explainer)[:, concept.index]
-    after = logits(model, model.split => steered, SENTENCE)
+    steered = add_direction!(Interventions(), model.split, dictionary(explainer)[:, concept.index]; scale = strength)
+    after = logits(model, sentence; interventions = steered)
 
     # 4. What the model expects at the masked place; Ġ is how the vocabulary writes a space.
     place = findfirst(==("<|mask|>"), units(acts))

@@ -1,8 +1,8 @@
 // What a model says when a thought is put into it: node steering.js [TEXTS]
 //
-// Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added to a sentence there, the model
-// goes on from these rows, and expects other words at the masked place.
-import { Explainer, readTexts, SplitModel } from '@eidos/eidos';
+// Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added there while
+// the model reads a sentence, and it expects other words at the masked place.
+import { Explainer, Interventions, readTexts, SplitModel } from '@eidos/eidos';
 
 const [file = 'assets/demo-texts.txt'] = process.argv.slice(2);
 const texts = await readTexts(file);
@@ -28,9 +28,10 @@ if (!found) throw new Error(`no concept is about '${word}'`);
 console.log(`Concept ${found.concept}:`, ...found.positive.map(({ text }) => `'${text}'`));
 
 // 2. The rows of a sentence, one for each token. As they are, the model says the same as ever.
-const [rows] = await model.activations([sentence], { granularity: 'all_tokens' });
-const before = await model.logits([sentence]);
-const again = (await model.logitsFrom(split, rows, [sentence])).rows();
+const input = await model.inputs([sentence]);
+const [rows] = await model.activations(input, { granularity: 'all_tokens' });
+const before = await model.logits(input);
+const again = (await model.logits(input, { interventions: new Interventions().replace(split, rows) })).rows();
 const same = before.rows().every((logit, index) => logit === again[index]);
 console.log(`${sentence}\nfrom the rows as they are, the same logits: ${same ? 'yes' : 'no'}`);
 
@@ -39,8 +40,8 @@ console.log(`${sentence}\nfrom the rows as they are, the same logits: ${same ? '
 const width = explainer.inputWidth;
 const direction = explainer.dictionary.subarray(found.concept * width, (found.concept + 1) * width);
 const strength = found.positive[0].activation;
-const steered = rows.copyRows().map((value, index) => value + strength * direction[index % width]);
-const after = await model.logitsFrom(split, steered, width, [sentence]);
+const interventions = new Interventions().addDirection(split, direction, strength);
+const after = await model.logits(input, { interventions });
 
 // 4. What the model expects at the masked place; Ġ is how the vocabulary writes a space.
 const place = Array.from({ length: rows.rowCount }, (_, row) => rows.unit(row)).indexOf('<|mask|>');

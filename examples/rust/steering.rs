@@ -1,15 +1,14 @@
 //! What a model says when a thought is put into it: `steering [TEXTS]`.
 //!
-//! Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added to a sentence there, the
-//! model goes on from these rows, and expects other words at the masked place.
+//! Concepts are learned from TEXTS, one a line, at a module of the demo model. One of them is added there while the model reads a
+//! sentence, and it expects other words at the masked place.
 #![allow(clippy::print_stdout, reason = "an example talks to a person")]
 
 use std::error::Error;
 
-use eidos::rows::RowSlice;
 use eidos::{
-    CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, LogitsOptions, SplitModel,
-    TextReaderOptions, TopInputs, read_texts,
+    CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, Interventions, LoadOptions, LogitsOptions,
+    SplitModel, TextReaderOptions, TopInputs, read_texts,
 };
 
 const SPLIT: &str = "model.layers.2.mlp";
@@ -37,10 +36,11 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     // 2. The rows of a sentence, one for each token. As they are, the model says the same as ever.
     let every_token = CollectOptions { granularity: Granularity::AllTokens, ..CollectOptions::default() };
-    let rows = &model.activations(&[SENTENCE], &every_token, &control)?[0];
+    let sentence = model.inputs(&[SENTENCE], 0, &control)?;
+    let rows = &model.activations(&sentence, &every_token, &control)?[0];
     let options = LogitsOptions::default();
-    let before = model.logits_of_texts(&[SENTENCE], &options, &control)?;
-    let again = model.logits_of_texts_from_activations(SPLIT, rows, &[SENTENCE], &options, &control)?;
+    let before = model.logits_of(&sentence, &Interventions::new(), &options, &control)?;
+    let again = model.logits_of(&sentence, &Interventions::new().replace(SPLIT, rows), &options, &control)?;
     let count = rows.row_count();
     let same = before.rows(0, count)? == again.rows(0, count)?;
     println!("{SENTENCE}\nfrom the rows as they are, the same logits: {}", if same { "yes" } else { "no" });
@@ -49,11 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     // variance 1, so that its unit is a standard deviation: add as many as the word that excites it most has.
     let (width, strength) = (explainer.input_width(), found.positive[0].activation);
     let direction = &explainer.dictionary()[found.concept * width..][..width];
-    let mut steered = rows.rows(0, count)?.to_vec();
-    for row in steered.chunks_mut(width) {
-        row.iter_mut().zip(direction).for_each(|(value, step)| *value += strength * step);
-    }
-    let after = model.logits_of_texts_from(SPLIT, &RowSlice::new(&steered, width)?, &[SENTENCE], &options, &control)?;
+    let steered = Interventions::new().add(SPLIT, direction, strength, None)?;
+    let after = model.logits_of(&sentence, &steered, &options, &control)?;
 
     // 4. What the model expects at the masked place; Ġ is how the vocabulary writes a space.
     let place = (0..count).find(|&row| rows.unit(row) == Some("<|mask|>")).ok_or("nothing is masked")?;

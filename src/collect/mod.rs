@@ -1,8 +1,13 @@
-//! From texts to rows: the model runs over texts, and what its modules or its head give becomes the rows of a matrix.
+//! From texts to rows: the model runs over inputs, and what its modules or its head give becomes the rows of a matrix.
 
 mod activations;
+mod interventions;
 mod logits;
 mod options;
+mod run;
+mod stream;
 
+pub use activations::InputSource;
+pub use interventions::Interventions;
 pub use logits::LogitsOptions;
 pub use options::CollectOptions;

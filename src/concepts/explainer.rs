@@ -184,6 +184,11 @@ impl Explainer {
         self.model.decoder().map_or(&[], |decoder| decoder.dictionary())
     }
 
+    /// Hands out all numbers that it is made of, with their names.
+    pub(crate) fn for_each_tensor(&self, each: &mut dyn FnMut(&str, &[u8])) {
+        self.model.tensors().iter().for_each(|tensor| each(tensor.name, tensor.bytes));
+    }
+
     /// Writes the explainer to one safetensors file, whole or not at all.
     ///
     /// # Errors

@@ -1,20 +1,22 @@
 //! Collecting activations.
 
-use std::ffi::c_char;
+use std::ffi::{c_char, c_void};
 use std::path::PathBuf;
-use std::ptr;
+use std::{iter, ptr};
 
 use super::activations::eidos_activations;
 use super::call::call;
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
 use super::handle::Handle;
+use super::inputs::eidos_inputs;
+use super::interventions::{eidos_interventions, interventions_or_none};
 use super::options::{self, options};
 use super::split_model::eidos_split_model;
-use super::status::eidos_status;
-use super::strings::{array_mut, choice, optional_text, texts};
+use super::status::{EIDOS_OK, eidos_status, error_code};
+use super::strings::{array_mut, choice, optional_text, text, text_of_length, texts};
 use crate::collect::CollectOptions;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::model::SplitModel;
 use crate::rows::Activations;
 use crate::text::{Aggregation, Granularity, WordRule};
@@ -175,19 +177,19 @@ pub unsafe extern "C" fn eidos_activations_options_init(
     unsafe { call(ptr::null_mut(), || options::init(options, size)) }
 }
 
-/// The activations of texts at each split point of a model: `out` receives one handle per split point, in their order, and
-/// `out_count` is their number. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+/// The activations of inputs at each split point of a model: `out` receives one handle per split point, in their order, and
+/// `out_count` is their number. A text without tokens gives no rows.
 ///
-/// A text is read as far as the model can read it; what is behind costs nothing. A text with 1 MiB in which nothing shows where
-/// words end (no letters beside a space, no line break between letters) is `EIDOS_INVALID_ARGUMENT`.
+/// Under `interventions` the model goes on with what they make of the rows of its modules: see `eidos_split_model_logits`. One
+/// behind the last split point changes nothing. `interventions`, `options`, `control` and `err` may be NULL.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written `out_count` times.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_activations(
     model: *const eidos_split_model,
-    texts: *const *const c_char,
-    text_count: usize,
+    inputs: *const eidos_inputs,
+    interventions: *const eidos_interventions,
     options: *const eidos_activations_options,
     control: *const eidos_control,
     out: *mut *mut eidos_activations,
@@ -199,23 +201,44 @@ pub unsafe extern "C" fn eidos_split_model_activations(
         call(err, || {
             let model = &eidos_split_model::borrow(model)?.model;
             let outputs = checked_outputs(model, out, out_count)?;
-            let texts = self::texts(texts, text_count, "texts")?;
+            let inputs = eidos_inputs::borrow(inputs)?;
+            let interventions = interventions_or_none(interventions)?;
             let options = options::read(options)?.to_rust()?;
             let control = control_or_default(control)?;
-            write_all(outputs, model.activations(&texts, &options, &control)?);
+            write_all(outputs, model.activations_under(inputs, &interventions, &options, &control)?);
             Ok(())
         })
     }
 }
 
-/// The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token; outputs as for
-/// `eidos_split_model_activations`. The units are the vocabulary's own strings.
+/// Gives the next text of a source: sets `*text` to its bytes, in UTF-8, and `*len` to how many they are, and returns
+/// `EIDOS_OK`. The bytes are copied before the next call. Where `*len` is left as it was, the text ends at its first NUL; where
+/// `*text` is left as it was, NULL, there are no more texts. Any other status ends the call that asks, with that status; shards
+/// that the texts so far fill are written first, unless it is `EIDOS_CANCELLED`.
+#[allow(non_camel_case_types)]
+pub type eidos_text_callback =
+    Option<unsafe extern "C" fn(text: *mut *const c_char, len: *mut usize, user_data: *mut c_void) -> eidos_status>;
+
+/// The activations of texts that come one after the other, at each split point: the same bits as those of
+/// `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with `user_data`, and
+/// may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the last texts are asked for.
+/// `options`, `control` and `err` may be NULL.
+///
+/// Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different string of a
+/// unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
+///
+/// With a `folder`, what is complete stays there after a failure of the callback, an error or a cancel: the same texts into the
+/// same folder go on from there. They are asked for again from the first one on, and `EIDOS_MISMATCH` says which shard is of
+/// other texts. A folder of a stream and one of texts at once do not continue one another.
 ///
 /// # Safety
-/// The pointers are valid or NULL as said; `out` can be written `out_count` times.
+/// The pointers are valid or NULL as said; `callback` may be called with `user_data`, and what it gives is valid until its next
+/// call or the end of this one; `out` can be written `out_count` times.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_vocabulary_activations(
+pub unsafe extern "C" fn eidos_split_model_stream_activations(
     model: *const eidos_split_model,
+    callback: eidos_text_callback,
+    user_data: *mut c_void,
     options: *const eidos_activations_options,
     control: *const eidos_control,
     out: *mut *mut eidos_activations,
@@ -227,12 +250,48 @@ pub unsafe extern "C" fn eidos_split_model_vocabulary_activations(
         call(err, || {
             let model = &eidos_split_model::borrow(model)?.model;
             let outputs = checked_outputs(model, out, out_count)?;
+            let callback = callback.ok_or_else(|| {
+                Error::argument("`callback` is NULL").hint("pass a function that gives one text after the other")
+            })?;
             let options = options::read(options)?.to_rust()?;
             let control = control_or_default(control)?;
-            write_all(outputs, model.vocabulary_activations(&options, &control)?);
+            let mut given = 0_u64;
+            let texts = iter::from_fn(|| {
+                let text = next_text(callback, user_data, given).transpose();
+                given += 1;
+                text
+            });
+            write_all(outputs, model.stream_activations(texts.fuse(), &options, &control)?);
             Ok(())
         })
     }
+}
+
+/// The text that a callback gives, which gave `given` texts before.
+///
+/// # Safety
+/// The callback may be called with its data, and gives what it says.
+unsafe fn next_text(
+    callback: unsafe extern "C" fn(*mut *const c_char, *mut usize, *mut c_void) -> eidos_status,
+    user_data: *mut c_void,
+    given: u64,
+) -> Result<Option<String>> {
+    let (mut bytes, mut len) = (ptr::null(), usize::MAX);
+    // SAFETY: promised by the caller.
+    let status = unsafe { callback(&raw mut bytes, &raw mut len, user_data) };
+    if status != EIDOS_OK {
+        let code = error_code(status).unwrap_or(ErrorCode::InvalidArgument);
+        return Err(Error::new(code, format!("the source of texts failed after {given} texts: status {status}"))
+            .hint("what is complete in a folder is kept: give the same texts again to go on from there")
+            .detail("texts", given));
+    }
+    if bytes.is_null() {
+        return Ok(None);
+    }
+    let name = format!("text {given}");
+    // SAFETY: promised by the caller.
+    let text = unsafe { if len == usize::MAX { text(bytes, &name)? } else { text_of_length(bytes, len, &name)? } };
+    Ok(Some(text.to_owned()))
 }
 
 /// # Safety

@@ -11,10 +11,11 @@ use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
 use super::handle::{Handle, handle};
+use super::inputs::eidos_inputs;
 use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
-use super::strings::{array, borrow_string, check_out, choice, share_handle, text, texts, write_handle, write_len};
+use super::strings::{array, borrow_string, check_out, choice, share_handle, text, write_handle, write_len};
 use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
@@ -222,49 +223,16 @@ pub unsafe extern "C" fn eidos_top_inputs_interpret(
     }
 }
 
-/// The inputs that excite each concept most, among the units of new texts. The model must have the explainer's split point.
-/// `options`, `activations_options`, `control` and `err` may be NULL.
-///
-/// # Safety
-/// The handles are live; `texts` has `text_count` strings; `out` can be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_top_inputs_interpret_texts(
-    explainer: *const eidos_explainer,
-    model: *const eidos_split_model,
-    texts: *const *const c_char,
-    text_count: usize,
-    options: *const eidos_top_inputs_options,
-    activations_options: *const eidos_activations_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
-) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
-            let model = &eidos_split_model::borrow(model)?.model;
-            let texts = self::texts(texts, text_count, "texts")?;
-            let top_inputs = options::read(options)?.to_rust()?;
-            let collect = options::read(activations_options)?.to_rust()?;
-            let control = control_or_default(control)?;
-            let interpretation = top_inputs.interpret_texts(explainer, model, &texts, &collect, &control)?;
-            write_handle(out, InterpretationValue::new(interpretation)?);
-            Ok(())
-        })
-    }
-}
-
-/// The entries of the tokenizer's vocabulary that excite each concept most, each run as a sequence of one token. The model
-/// must have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
+/// The inputs that excite each concept most, among the units of new texts, of token ids, or of the vocabulary. The model must
+/// have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
 ///
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_top_inputs_interpret_vocabulary(
+pub unsafe extern "C" fn eidos_top_inputs_interpret_inputs(
     explainer: *const eidos_explainer,
     model: *const eidos_split_model,
+    inputs: *const eidos_inputs,
     options: *const eidos_top_inputs_options,
     activations_options: *const eidos_activations_options,
     control: *const eidos_control,
@@ -277,10 +245,11 @@ pub unsafe extern "C" fn eidos_top_inputs_interpret_vocabulary(
             check_out(out, "out")?;
             let explainer = &eidos_explainer::borrow(explainer)?.explainer;
             let model = &eidos_split_model::borrow(model)?.model;
+            let inputs = eidos_inputs::borrow(inputs)?;
             let top_inputs = options::read(options)?.to_rust()?;
             let collect = options::read(activations_options)?.to_rust()?;
-            let interpretation =
-                top_inputs.interpret_vocabulary(explainer, model, &collect, &control_or_default(control)?)?;
+            let control = control_or_default(control)?;
+            let interpretation = top_inputs.interpret_inputs(explainer, model, inputs, &collect, &control)?;
             write_handle(out, InterpretationValue::new(interpretation)?);
             Ok(())
         })

@@ -7,6 +7,7 @@
  *
  *     const char *split = "model.layers.3.mlp";
  *     eidos_split_model *model = NULL;
+ *     eidos_inputs *inputs = NULL;
  *     eidos_activations *activations = NULL;
  *     eidos_explainer *explainer = NULL;
  *     eidos_interpretation *meaning = NULL;
@@ -15,7 +16,8 @@
  *     eidos_ica_options_init(&ica, sizeof ica);
  *     ica.concept_count = 20;
  *     if (eidos_split_model_load("eidos:demo", &split, 1, NULL, NULL, &model, &error) ||
- *         eidos_split_model_activations(model, texts, text_count, NULL, NULL, &activations, 1, &error) ||
+ *         eidos_inputs_from_texts(model, texts, NULL, text_count, NULL, NULL, &inputs, &error) ||
+ *         eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &activations, 1, &error) ||
  *         eidos_ica_fit(activations, &ica, NULL, &explainer, &error) ||
  *         eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error))
  *         fprintf(stderr, "%s (%s)\n", eidos_error_message(error, NULL), eidos_error_hint(error, NULL));
@@ -26,9 +28,9 @@
  * that says what is wrong and what to do, and that the caller frees; pass NULL to do without. Outputs are written only on
  * success. There is no last error, no global set-up and no tear-down; nothing is printed, and no signal handler installed.
  *
- * Strings. Arguments are UTF-8 and end in a NUL; other encodings are an error. Returned strings are borrowed from the
- * handle they were asked of, end in a NUL and live as long as it does. Arrays are a pointer and a count; NULL is fine where
- * the count is 0.
+ * Strings. Arguments are UTF-8 and end in a NUL, but for texts that are given with their lengths; other encodings are an
+ * error. Returned strings are borrowed from the handle they were asked of, end in a NUL and live as long as it does. Arrays are
+ * a pointer and a count; NULL is fine where the count is 0.
  *
  * Handles. Each handle is freed once with the function of its type, in any order and on any thread; freeing NULL does
  * nothing. What a handle needs of another one it keeps alive by itself. eidos_..._retain makes one more handle of the same

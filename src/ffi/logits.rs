@@ -8,12 +8,13 @@ use super::call::{call, get};
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
 use super::handle::Handle;
+use super::inputs::eidos_inputs;
+use super::interventions::{eidos_interventions, interventions_or_none};
 use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
-use super::strings::{array, borrow_string, check_out, product, text, texts, write_handle, write_len};
+use super::strings::{borrow_string, check_out, write_handle, write_len};
 use crate::collect::LogitsOptions;
-use crate::rows::RowSlice;
 use crate::text::StringTable;
 
 /// How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
@@ -57,20 +58,25 @@ pub unsafe extern "C" fn eidos_logits_options_init(options: *mut eidos_logits_op
     unsafe { call(ptr::null_mut(), || options::init(options, size)) }
 }
 
-/// The logits of texts: what the head of a model gives for each token, special ones included, or for each text where the
+/// The logits of inputs: what the head of a model gives for each token, special ones included, or for each text where the
 /// model classifies texts. The model must have been loaded as a `whole`.
 ///
 /// The result is a matrix like any other activations: a row is a token (`EIDOS_GRANULARITY_ALL_TOKENS`) or a text
 /// (`EIDOS_GRANULARITY_SAMPLE`), `eidos_activations_unit_span` says of which text, and column `j` is what
-/// `eidos_split_model_logit_name` says. A text without tokens gives no rows. `options`, `control` and `err` may be NULL.
+/// `eidos_split_model_logit_name` says. A text without tokens gives no rows.
+///
+/// Under `interventions` the model goes on with what they make of the rows of its modules, which need not be split points.
+/// What does not fit is an error before the model runs: `EIDOS_UNKNOWN_MODULE` with the nearest paths, a number of rows or columns
+/// that the module does not have, a token that is not there, a number that is not finite. `interventions`, `options`, `control`
+/// and `err` may be NULL.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_logits(
     model: *const eidos_split_model,
-    texts: *const *const c_char,
-    text_count: usize,
+    inputs: *const eidos_inputs,
+    interventions: *const eidos_interventions,
     options: *const eidos_logits_options,
     control: *const eidos_control,
     out: *mut *mut eidos_activations,
@@ -81,88 +87,11 @@ pub unsafe extern "C" fn eidos_split_model_logits(
         call(err, || {
             check_out(out, "out")?;
             let model = &eidos_split_model::borrow(model)?.model;
-            let texts = self::texts(texts, text_count, "texts")?;
+            let inputs = eidos_inputs::borrow(inputs)?;
+            let interventions = interventions_or_none(interventions)?;
             let options = options::read(options)?.to_rust();
             let control = control_or_default(control)?;
-            write_handle(out, model.logits_of_texts(&texts, &options, &control)?.into());
-            Ok(())
-        })
-    }
-}
-
-/// The logits of texts when the output of the module at `module_path` is `rows`: one row for each token of each text, special
-/// ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`. With those very rows the
-/// logits are the same bits as those of `eidos_split_model_logits`.
-///
-/// Change the rows before, and see what the model makes of them: add a direction, or leave out a concept. The module need not
-/// be a split point, but the model must have been loaded as a `whole`. A row with a number that is not finite is an error.
-/// `options`, `control` and `err` may be NULL.
-///
-/// # Safety
-/// The pointers are valid or NULL as said; `rows` has `row_count * column_count` values; `out` can be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_logits_from(
-    model: *const eidos_split_model,
-    module_path: *const c_char,
-    rows: *const f32,
-    row_count: usize,
-    column_count: usize,
-    texts: *const *const c_char,
-    text_count: usize,
-    options: *const eidos_logits_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
-) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let model = &eidos_split_model::borrow(model)?.model;
-            let path = text(module_path, "module_path")?;
-            let rows = RowSlice::new(array(rows, product(row_count, column_count)?, "rows")?, column_count)?;
-            let texts = self::texts(texts, text_count, "texts")?;
-            let options = options::read(options)?.to_rust();
-            let control = control_or_default(control)?;
-            write_handle(out, model.logits_of_texts_from(path, &rows, &texts, &options, &control)?.into());
-            Ok(())
-        })
-    }
-}
-
-/// The logits of texts when the output of the module at `module_path` is `rows`, as `eidos_split_model_logits_from` gives them.
-/// Rows on disk are read batch by batch, and no more of them is in memory at a time.
-///
-/// Activations that know where they come from must be those of that module for these texts, with
-/// `EIDOS_GRANULARITY_ALL_TOKENS`: otherwise `EIDOS_MISMATCH`. Of rows that a caller brought (`eidos_activations_from_rows`,
-/// `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on purpose, the rows of another module or of
-/// other texts. `options`, `control` and `err` may be NULL.
-///
-/// # Safety
-/// The pointers are valid or NULL as said; `rows` is a live handle; `out` can be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_logits_from_activations(
-    model: *const eidos_split_model,
-    module_path: *const c_char,
-    rows: *const eidos_activations,
-    texts: *const *const c_char,
-    text_count: usize,
-    options: *const eidos_logits_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
-) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let model = &eidos_split_model::borrow(model)?.model;
-            let path = text(module_path, "module_path")?;
-            let rows = &eidos_activations::borrow(rows)?.activations;
-            let texts = self::texts(texts, text_count, "texts")?;
-            let options = options::read(options)?.to_rust();
-            let control = control_or_default(control)?;
-            write_handle(out, model.logits_of_texts_from_activations(path, rows, &texts, &options, &control)?.into());
+            write_handle(out, model.logits_of(inputs, &interventions, &options, &control)?.into());
             Ok(())
         })
     }

@@ -25,12 +25,7 @@ pub(super) unsafe fn optional_text<'a>(string: *const c_char, name: &str) -> Res
         return Ok(None);
     }
     // SAFETY: promised by the caller.
-    let bytes = unsafe { CStr::from_ptr(string) }.to_bytes();
-    let text = std::str::from_utf8(bytes).map_err(|error| {
-        Error::argument(format!("`{name}` is not valid UTF-8: byte {} is wrong", error.valid_up_to()))
-            .hint("convert it to UTF-8")
-    })?;
-    Ok(Some(text))
+    valid(unsafe { CStr::from_ptr(string) }.to_bytes(), name).map(Some)
 }
 
 /// An array of strings; NULL is fine when the count is 0.
@@ -45,6 +40,46 @@ pub(super) unsafe fn texts<'a>(strings: *const *const c_char, count: usize, name
         unsafe { text(string, &format!("{name}[{index}]")) }
     };
     pointers.iter().enumerate().map(item).collect()
+}
+
+/// An array of strings that may have a length each: as [`texts`] where `lengths` is NULL.
+///
+/// # Safety
+/// `strings` is NULL or points to `count` pointers, which are as [`text`] wants them or have the bytes that `lengths` says;
+/// `lengths` is NULL or has `count` values.
+pub(super) unsafe fn texts_of_lengths<'a>(
+    strings: *const *const c_char,
+    lengths: *const usize,
+    count: usize,
+    name: &str,
+) -> Result<Vec<&'a str>> {
+    if lengths.is_null() {
+        // SAFETY: promised by the caller.
+        return unsafe { texts(strings, count, name) };
+    }
+    // SAFETY: promised by the caller.
+    let (pointers, lengths) = unsafe { (array(strings, count, name)?, array(lengths, count, "lengths")?) };
+    let item = |(index, (&string, &length)): (usize, (&*const c_char, &usize))| {
+        // SAFETY: promised by the caller.
+        unsafe { text_of_length(string, length, &format!("{name}[{index}]")) }
+    };
+    pointers.iter().zip(lengths).enumerate().map(item).collect()
+}
+
+/// A string argument of so many bytes, which must be valid UTF-8 and may have a NUL inside.
+///
+/// # Safety
+/// `string` is NULL or has `length` bytes that live as long as `'a`.
+pub(super) unsafe fn text_of_length<'a>(string: *const c_char, length: usize, name: &str) -> Result<&'a str> {
+    // SAFETY: promised by the caller.
+    valid(unsafe { array(string.cast::<u8>(), length, name) }?, name)
+}
+
+fn valid<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        Error::argument(format!("`{name}` is not valid UTF-8: byte {} is wrong", error.valid_up_to()))
+            .hint("convert it to UTF-8")
+    })
 }
 
 /// An array; NULL is fine when the count is 0.

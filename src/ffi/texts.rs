@@ -2,7 +2,6 @@
 
 use std::ffi::c_char;
 use std::ptr;
-use std::sync::OnceLock;
 
 use super::call::{call, get, run};
 use super::control::{control_or_default, eidos_control};
@@ -12,57 +11,17 @@ use super::options::{self, options};
 use super::status::eidos_status;
 use super::strings::{borrow_string, check_out, choice, optional_text, share_handle, text, write_handle, write_len};
 use crate::corpus::{TextFormat, TextReader, TextReaderOptions, no_memory};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::Result;
 use crate::text::StringTable;
 
-/// Texts that were read from a file. They never change: any number of threads may read them at the same time. Freed with
-/// `eidos_texts_free`.
+/// Texts that were read from a file, for `eidos_inputs_from_texts_handle`. They never change: any number of threads may read
+/// them at the same time. Freed with `eidos_texts_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_texts {
     _opaque: [u8; 0],
 }
 
-/// Texts as C borrows them.
-pub struct TextsValue {
-    texts: StringTable,
-    /// Where each text begins in the table; made when somebody asks for it.
-    pointers: OnceLock<Vec<TextPointer>>,
-}
-
-/// The address of a text, which ends in a NUL.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct TextPointer(#[allow(dead_code, reason = "C reads it")] *const c_char);
-
-// SAFETY: it points into a table beside it that never changes, and is only read.
-unsafe impl Send for TextPointer {}
-// SAFETY: as above.
-unsafe impl Sync for TextPointer {}
-
-impl TextsValue {
-    /// The addresses of all texts.
-    ///
-    /// # Errors
-    /// [`ErrorCode::Unsupported`] for a text with a NUL, which C would cut there; [`ErrorCode::OutOfMemory`].
-    fn pointers(&self) -> Result<&[TextPointer]> {
-        if let Some(pointers) = self.pointers.get() {
-            return Ok(pointers);
-        }
-        let mut pointers = Vec::new();
-        pointers.try_reserve_exact(self.texts.len()).map_err(|_| no_memory())?;
-        for (index, text) in self.texts.iter().enumerate() {
-            if let Some(at) = text.find('\0') {
-                return Err(Error::new(ErrorCode::Unsupported, format!("text {index} has a NUL at byte {at}"))
-                    .hint("read it with eidos_texts_get, which gives its length, or take the NUL out of the file")
-                    .detail("text", index));
-            }
-            pointers.push(TextPointer(self.texts.get_with_nul(index).as_ptr().cast()));
-        }
-        Ok(self.pointers.get_or_init(|| pointers))
-    }
-}
-
-handle!(eidos_texts, TextsValue, 9);
+handle!(eidos_texts, StringTable, 9);
 
 /// JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
 pub const EIDOS_TEXT_FORMAT_AUTO: u32 = 0;
@@ -159,7 +118,7 @@ pub unsafe extern "C" fn eidos_texts_read(
             for text in TextReader::open(path, &options)?.watched_by(&control) {
                 texts.try_push(&text?).map_err(|_| no_memory())?;
             }
-            write_handle(out, TextsValue { texts, pointers: OnceLock::new() });
+            write_handle(out, texts);
             Ok(())
         })
     }
@@ -172,7 +131,7 @@ pub unsafe extern "C" fn eidos_texts_read(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_texts_count(texts: *const eidos_texts) -> usize {
     // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_texts::borrow(texts) }?.texts.len()))
+    get(0, || Ok(unsafe { eidos_texts::borrow(texts) }?.len()))
 }
 
 /// The text of an index, from 0; NULL beyond the last. Borrowed from the texts. `len` may be NULL; a text from JSON may have a
@@ -186,30 +145,9 @@ pub unsafe extern "C" fn eidos_texts_get(texts: *const eidos_texts, index: usize
         // SAFETY: promised by the caller.
         unsafe {
             write_len(len, 0);
-            Ok(borrow_string(eidos_texts::borrow(texts)?.texts.get_with_nul(index), len))
+            Ok(borrow_string(eidos_texts::borrow(texts)?.get_with_nul(index), len))
         }
     })
-}
-
-/// All texts as an array, for the calls that take `texts` and their count, which is `eidos_texts_count`. Borrowed from the
-/// texts. A text with a NUL inside, which such a call would cut there, is `EIDOS_UNSUPPORTED`.
-///
-/// # Safety
-/// `texts` is a live handle; `out` can be written; `err` is NULL or can be written.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_texts_array(
-    texts: *const eidos_texts,
-    out: *mut *const *const c_char,
-    err: *mut *mut eidos_error,
-) -> eidos_status {
-    // SAFETY: promised by the caller; a `TextPointer` is a pointer and nothing else.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            out.write(eidos_texts::borrow(texts)?.pointers()?.as_ptr().cast());
-            Ok(())
-        })
-    }
 }
 
 /// One more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until the

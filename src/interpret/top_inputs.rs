@@ -7,7 +7,7 @@ use super::codes::for_each_code;
 use super::interpretation::{ConceptInputs, Input, Interpretation};
 use super::selection::{check_width, checked_concepts, split_point_of};
 use super::strongest::{self, Ranked, Strongest};
-use crate::collect::CollectOptions;
+use crate::collect::{CollectOptions, InputSource};
 use crate::concepts::Explainer;
 use crate::control::Control;
 use crate::error::{Error, Result};
@@ -95,38 +95,22 @@ impl TopInputs {
         Ok(Interpretation::new(activations.provenance().clone(), listed))
     }
 
-    /// Ranks the units of new texts: collects their activations at the explainer's split point first.
+    /// Ranks the units of new inputs: collects their activations at the explainer's split point first.
     ///
     /// # Errors
     /// Those of [`SplitModel::activations`] and [`TopInputs::interpret`]; [`crate::ErrorCode::Mismatch`] when the model was
     /// not loaded with the explainer's split point. What the explainer and the model say is looked at before the model
     /// runs.
-    pub fn interpret_texts(
+    pub fn interpret_inputs(
         &self,
         explainer: &Explainer,
         model: &SplitModel,
-        texts: &[impl AsRef<str> + Sync],
+        inputs: &(impl InputSource + ?Sized),
         options: &CollectOptions,
         control: &Control,
     ) -> Result<Interpretation> {
         let at = self.split_point_of(explainer, model)?;
-        let activations = model.activations(texts, options, control)?;
-        self.interpret(explainer, &activations[at], control)
-    }
-
-    /// Ranks the tokenizer's vocabulary: each entry is run as a sequence of one token.
-    ///
-    /// # Errors
-    /// As [`TopInputs::interpret_texts`].
-    pub fn interpret_vocabulary(
-        &self,
-        explainer: &Explainer,
-        model: &SplitModel,
-        options: &CollectOptions,
-        control: &Control,
-    ) -> Result<Interpretation> {
-        let at = self.split_point_of(explainer, model)?;
-        let activations = model.vocabulary_activations(options, control)?;
+        let activations = model.activations(inputs, options, control)?;
         self.interpret(explainer, &activations[at], control)
     }
 

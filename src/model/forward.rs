@@ -118,7 +118,7 @@ impl<'a> Pass<'a, '_> {
     /// Runs a stack on the ids that it reads; `encoded` is what an encoder gave, and what the attention to it knows of
     /// positions.
     fn stack(&mut self, stack: Stack, ids: &[u32], encoded: Option<(Tensor, Arc<Positions>)>) -> Flow<Tensor> {
-        let (first, mut stream) = match self.tap.replaced_block(stack) {
+        let (first, mut stream) = match self.tap.replaced_block(stack)? {
             Some(start) => start,
             None => (0, self.embed(stack, ids)?),
         };

@@ -32,10 +32,12 @@ mod weights;
 mod whole;
 
 pub use batch::plan_batches;
+pub(crate) use blueprint::Site;
 pub use gradient::TargetLogit;
 pub use load::ModelParts;
 pub use module_path::Module;
 pub use options::{DeviceChoice, HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
 pub use split_model::{SplitModel, SplitPoint};
+pub(crate) use tap::{Change, Edit};
 pub use weights::WeightSource;

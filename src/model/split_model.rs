@@ -8,7 +8,7 @@ use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site, Stack};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
 use crate::model::ops::Implementation;
-use crate::model::tap::{Halt, Tap};
+use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
 
 /// A place where a model is split: its activations are read there.
@@ -138,13 +138,18 @@ impl SplitModel {
     /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for a text
     /// longer than the model's table of positions; [`ErrorCode::OutOfMemory`] on a device.
     pub fn forward(&self, sequences: &[&[u32]]) -> Result<Vec<Tensor>> {
+        self.forward_under(sequences, Vec::new())
+    }
+
+    /// As [`SplitModel::forward`], under some changes.
+    pub(crate) fn forward_under(&self, sequences: &[&[u32]], edits: Vec<Edit<'_>>) -> Result<Vec<Tensor>> {
         self.check(sequences)?;
         let rows = TokenRows::new(sequences);
         if rows.len() == 0 || self.sites.is_empty() {
             let empty = |point: &SplitPoint| Ok(Tensor::zeros((0, point.width), DType::F32, &self.device)?);
             return self.split_points.iter().map(empty).collect();
         }
-        let mut tap = Tap::capture(&self.sites);
+        let mut tap = Tap::capture(&self.sites, edits);
         match self.pass(&rows, &mut tap).run() {
             Ok(_) | Err(Halt::Done) => {}
             Err(Halt::Failed(error)) => return Err(error),
@@ -171,7 +176,7 @@ impl SplitModel {
             return Err(Error::argument("a text without tokens has no logits").hint("give at least one token"));
         }
         self.check(&[sequence])?;
-        self.check_logits(self.run_to_head(&[sequence], &mut Tap::pass())?)
+        self.check_logits(self.run_to_head(&[sequence], &mut Tap::pass(Vec::new()))?)
     }
 
     /// What the head of the model gives when the output of the module at `path` is `rows`: the texts' rows one after
@@ -186,7 +191,11 @@ impl SplitModel {
     /// [`ErrorCode::UnknownModule`] with the nearest names; [`ErrorCode::InvalidArgument`] when the rows are not of
     /// that shape or the module's output does not depend on the text; else those of [`SplitModel::logits`].
     pub fn logits_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
-        self.check_logits(self.logits_together_from(path, rows, sequences)?)
+        let (site, rows) = self.replacement(path, rows, sequences)?;
+        if rows.dim(0)? == 0 {
+            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.device)?);
+        }
+        self.check_logits(self.run_to_head(sequences, &mut Tap::replace(site, rows))?)
     }
 
     fn check_logits(&self, logits: Tensor) -> Result<Tensor> {
@@ -195,18 +204,10 @@ impl SplitModel {
         Ok(logits)
     }
 
-    /// As [`SplitModel::logits_from`], for a caller who looks at the numbers.
-    pub(crate) fn logits_together_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
-        let (site, rows) = self.replacement(path, rows, sequences)?;
-        if rows.dim(0)? == 0 {
-            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.device)?);
-        }
-        self.run_to_head(sequences, &mut Tap::replace(site, rows))
-    }
-
     /// The rows that stand for those of the module at `path`, as the model computes with them, and the module's site.
     pub(super) fn replacement(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<(Site, Tensor)> {
-        let (path, width, site) = self.replaceable(path)?;
+        self.check_head()?;
+        let (path, width, site) = self.editable(path)?;
         let tokens = sequences.iter().map(|ids| ids.len()).sum::<usize>();
         if rows.dims() != [tokens, width] {
             let message = format!(
@@ -217,26 +218,29 @@ impl SplitModel {
             return Err(Error::argument(message).hint("give one row for each token of each text, in their order"));
         }
         self.check(sequences)?;
-        Ok((site, self.implementation.begin(rows.to_device(&self.device)?)?.contiguous()?))
+        Ok((site, self.begin(rows)?))
     }
 
-    /// The module whose rows are to be replaced: its path, its width and its site, in a model that runs to its head.
-    pub(crate) fn replaceable(&self, path: &str) -> Result<(String, usize, Site)> {
-        self.check_head()?;
+    /// Rows as the model computes with them.
+    pub(crate) fn begin(&self, rows: &Tensor) -> Result<Tensor> {
+        Ok(self.implementation.begin(rows.to_device(&self.device)?)?.contiguous()?)
+    }
+
+    /// The module whose rows are to be changed: its path, its width and its site.
+    pub(crate) fn editable(&self, path: &str) -> Result<(String, usize, Site)> {
         let (path, module, site) = self.tree.split_point(&self.blueprint, path)?;
         if site == Site::Embedding(EmbeddingSite::RotaryCosines) {
-            return Err(Error::argument(format!("`{path}` gives rotations of positions, which cannot be replaced"))
-                .hint("replace the output of another module"));
+            return Err(Error::argument(format!("`{path}` gives rotations of positions, which cannot be changed"))
+                .hint("change the output of another module"));
         }
         Ok((path, module.width.unwrap_or(0), site))
     }
 
-    /// The logits of several texts at once, as [`SplitModel::logits_from`] gives them, for a caller who looks at the
-    /// numbers. Each must have tokens.
-    pub(crate) fn logits_together(&self, sequences: &[&[u32]]) -> Result<Tensor> {
+    /// The logits of several texts at once under some changes, for a caller who looks at the numbers. Each must have tokens.
+    pub(crate) fn logits_under(&self, sequences: &[&[u32]], edits: Vec<Edit<'_>>) -> Result<Tensor> {
         self.check_head()?;
         self.check(sequences)?;
-        self.run_to_head(sequences, &mut Tap::pass())
+        self.run_to_head(sequences, &mut Tap::pass(edits))
     }
 
     /// How many bytes the forward pass over texts of these lengths takes at most, beside the weights: what a block
@@ -320,7 +324,7 @@ impl SplitModel {
     }
 
     /// Refuses ids and lengths that no table has, before they reach a device that could not say so.
-    fn check(&self, sequences: &[&[u32]]) -> Result<()> {
+    pub(crate) fn check(&self, sequences: &[&[u32]]) -> Result<()> {
         let vocabulary = self.blueprint.vocabulary;
         if let Some(id) = sequences.iter().copied().flatten().find(|id| **id as usize >= vocabulary) {
             let message = format!("token id {id} is beyond the vocabulary of `{}`, {vocabulary} ids", self.name);

@@ -2,7 +2,7 @@
 
 use candle_core::Tensor;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
 use crate::model::blueprint::{Site, Stack};
 
 /// Why a forward pass ended before its last step.
@@ -27,46 +27,74 @@ impl From<candle_core::Error> for Halt {
 }
 
 /// What a step of the forward pass returns: a value to go on with, or the reason to stop.
-pub(crate) type Flow<T> = Result<T, Halt>;
+pub(crate) type Flow<T> = std::result::Result<T, Halt>;
 
-/// Stands at every site of a forward pass: each value goes through [`Tap::at`], which keeps it if it is wanted
-/// and ends the pass when nothing more is. The pass goes on with what `at` returns, which is another value where one is
-/// replaced.
-#[derive(Debug)]
+/// A change to the values at a site.
+pub(crate) struct Edit<'a> {
+    pub site: Site,
+    pub change: Change<'a>,
+}
+
+/// What becomes of the values at a site.
+pub(crate) enum Change<'a> {
+    /// These stand in their place.
+    Replace(Tensor),
+    /// What a function makes of them.
+    Map(Function<'a>),
+}
+
+/// A function of the values at a site.
+pub(crate) type Function<'a> = Box<dyn Fn(&Tensor) -> Result<Tensor> + 'a>;
+
+/// Stands at every site of a forward pass: each value goes through [`Tap::at`], which edits it, keeps it if it is wanted
+/// and ends the pass when nothing more is. The pass goes on with what `at` returns.
+#[derive(Default)]
 pub(crate) struct Tap<'a> {
     wanted: &'a [Site],
     captured: Vec<Option<Tensor>>,
     last: Option<Site>,
-    /// Values that stand for those of a site.
-    replaced: Option<(Site, Tensor)>,
+    /// The changes, of which those to one site follow one another.
+    edits: Vec<Edit<'a>>,
 }
 
 impl<'a> Tap<'a> {
-    /// Captures the values at `wanted` and stops after the last of them.
-    pub fn capture(wanted: &'a [Site]) -> Self {
-        Self { wanted, captured: vec![None; wanted.len()], last: wanted.iter().max().copied(), replaced: None }
+    /// Captures the values at `wanted` under some changes, and stops after the last of them.
+    pub fn capture(wanted: &'a [Site], edits: Vec<Edit<'a>>) -> Self {
+        Self { wanted, captured: vec![None; wanted.len()], last: wanted.iter().max().copied(), edits }
     }
 
-    /// Captures nothing and lets the pass run to its end.
-    pub fn pass() -> Self {
-        Self { wanted: &[], captured: Vec::new(), last: None, replaced: None }
+    /// Captures nothing and lets the pass run to its end under some changes.
+    pub fn pass(edits: Vec<Edit<'a>>) -> Self {
+        Self { edits, ..Self::default() }
     }
 
     /// Puts `rows` in the place of the values at `site` and lets the pass run to its end.
     pub fn replace(site: Site, rows: Tensor) -> Self {
-        Self { replaced: Some((site, rows)), ..Self::pass() }
+        Self::pass(vec![Edit { site, change: Change::Replace(rows) }])
     }
 
-    /// If the output of a block of this stack is replaced: the index of the block after it, with what it reads. No
-    /// block of the stack before it need run.
-    pub fn replaced_block(&self, stack: Stack) -> Option<(usize, Tensor)> {
-        let (site, rows) = self.replaced.as_ref()?;
-        Some((stack.after_output(*site)?, rows.clone()))
+    /// If the output of a block of this stack is replaced, and nobody reads what comes before: the index of the block after the
+    /// last such one, with what it reads. No block of the stack before it need run.
+    ///
+    /// # Errors
+    /// Those of [`Tap::at`].
+    pub fn replaced_block(&mut self, stack: Stack) -> Flow<Option<(usize, Tensor)>> {
+        let replaced = |edit: &Edit<'_>| match &edit.change {
+            Change::Replace(rows) => Some((stack.after_output(edit.site)?, edit.site, rows.clone())),
+            Change::Map(_) => None,
+        };
+        let Some((next, site, rows)) = self.edits.iter().filter_map(replaced).max_by_key(|(next, ..)| *next) else {
+            return Ok(None);
+        };
+        if self.wanted.iter().any(|wanted| *wanted < site) {
+            return Ok(None);
+        }
+        Ok(Some((next, self.at(site, rows)?)))
     }
 
-    /// Whether somebody reads or replaces the value at a site, so that it must not be skipped over by a fused step.
+    /// Whether somebody reads or changes the value at a site, so that it must not be skipped over by a fused step.
     pub fn touches(&self, site: Site) -> bool {
-        self.wanted.contains(&site) || self.replaced.as_ref().is_some_and(|(replaced, _)| *replaced == site)
+        self.wanted.contains(&site) || self.edits.iter().any(|edit| edit.site == site)
     }
 
     /// Lets a value pass through a site.
@@ -74,10 +102,13 @@ impl<'a> Tap<'a> {
     /// # Errors
     /// [`Halt::Done`] after the last site that is wanted.
     pub fn at(&mut self, site: Site, value: Tensor) -> Flow<Tensor> {
-        let value = match &self.replaced {
-            Some((replaced, rows)) if *replaced == site => rows.clone(),
-            _ => value,
-        };
+        let mut value = value;
+        for edit in self.edits.iter().filter(|edit| edit.site == site) {
+            value = match &edit.change {
+                Change::Replace(rows) => rows.clone(),
+                Change::Map(change) => change(&value)?,
+            };
+        }
         for (wanted, slot) in self.wanted.iter().zip(&mut self.captured) {
             if *wanted == site {
                 // A tensor is never changed in place, so sharing it is as good as a copy.

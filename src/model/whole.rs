@@ -72,7 +72,7 @@ fn blocks_with_the_same_attention_share_what_is_made_for_its_positions() {
     {
         let model = load(family, variant, &[], Implementation::Kernels);
         let rows = TokenRows::new(&[&[2, 9, 11]]);
-        let mut tap = Tap::pass();
+        let mut tap = Tap::pass(Vec::new());
         let pass = model.pass(&rows, &mut tap);
         let positions = pass.attention_positions(Stack::First, None).unwrap();
         assert!(positions.len() > kinds, "{family}");

@@ -94,6 +94,15 @@ fn read_complete(folder: &Path) -> Result<(Manifest, About)> {
     check_named(folder, "folder")?;
     let manifest = Manifest::read(folder)?;
     let complete = manifest.complete_rows();
+    if manifest.unfinished {
+        let folder = folder.display();
+        return Err(Error::new(
+            ErrorCode::InvalidFile,
+            format!("`{folder}` holds {complete} rows of texts that were not read to their end"),
+        )
+        .hint("collect the same texts into the same folder again to go on from there")
+        .detail("complete_rows", complete));
+    }
     if complete != manifest.row_count {
         let (folder, rows) = (folder.display(), manifest.row_count);
         let hint = if manifest.is_half_saved() {

@@ -34,6 +34,9 @@ pub(crate) struct Manifest {
     /// What the rows, the units and the shards are a function of: a run goes on only where this is the same. [`SAVED`]
     /// where a matrix was saved.
     pub(crate) fingerprint: String,
+    /// Whether texts came one after the other and there may be more of them: how many rows there are in all is not known yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unfinished: bool,
     /// The complete shards, in the order of their rows.
     pub(crate) shards: Vec<ShardEntry>,
 }
@@ -43,6 +46,9 @@ pub(crate) struct Manifest {
 pub(crate) struct ShardEntry {
     pub(crate) file: String,
     pub(crate) row_count: usize,
+    /// Where texts came one after the other: a hash of all texts up to the last of this shard.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) texts: Option<String>,
 }
 
 impl Manifest {
@@ -57,8 +63,35 @@ impl Manifest {
             truncated_count: about.truncated_count,
             left_out_count: about.left_out_count,
             fingerprint,
+            unfinished: false,
             shards: Vec::new(),
         }
+    }
+
+    /// The manifest of a collection of texts that come one after the other, before the first of them.
+    pub(crate) fn of_stream(columns: usize, about: &About, fingerprint: String) -> Self {
+        Self { unfinished: true, ..Self::new(0, columns, about, fingerprint) }
+    }
+
+    /// Adds a complete shard of a stream.
+    pub(crate) fn push_streamed(&mut self, row_count: usize, texts: String) {
+        self.shards.push(ShardEntry { file: shard_file(self.shards.len()), row_count, texts: Some(texts) });
+        self.row_count += row_count;
+        self.unfinished = true;
+    }
+
+    /// Whether a stream of which `wanted` describes the beginning may go on from the shards of this one, if it has the same
+    /// texts.
+    pub(crate) fn continues_stream(&self, wanted: &Self) -> bool {
+        let begun = Self {
+            row_count: 0,
+            truncated_count: 0,
+            left_out_count: 0,
+            unfinished: true,
+            shards: Vec::new(),
+            ..self.clone()
+        };
+        begun == *wanted
     }
 
     /// Reads the manifest of a folder and checks all that it says of itself.

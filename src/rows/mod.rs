@@ -28,4 +28,4 @@ pub use source::{RowSlice, Rows, TILE_ROWS};
 pub use storage::ForeignRows;
 pub(crate) use storage::Storage;
 pub(crate) use tiles::{Tile, for_each_tile};
-pub(crate) use writer::{FolderWriter, ShardWriter, UnnamedWriter};
+pub(crate) use writer::{FolderWriter, ShardWriter, StreamWriter, UnnamedWriter};

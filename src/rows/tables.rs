@@ -82,8 +82,8 @@ pub(super) fn write_units(path: &Path, about: &About) -> Result<()> {
             ("begin", Dtype::U32, bytemuck::cast_slice(&units.begin)),
             ("end", Dtype::U32, bytemuck::cast_slice(&units.end)),
             ("string", Dtype::U32, bytemuck::cast_slice(&units.string)),
-            ("text_bytes", Dtype::U8, text_bytes.as_bytes()),
-            ("string_bytes", Dtype::U8, string_bytes.as_bytes()),
+            ("text_bytes", Dtype::U8, text_bytes),
+            ("string_bytes", Dtype::U8, string_bytes),
         ]
         .map(|(name, dtype, bytes)| (name, dtype, vec![bytes.len() * 8 / dtype.bitsize()], bytes)),
     )
@@ -104,7 +104,7 @@ pub(super) fn read_units(path: &Path, row_count: usize) -> Result<(Option<Units>
             .ok_or_else(|| damaged(path, format!("has damaged strings in `{prefix}_bytes`")))
     };
     let texts = table("text")?;
-    let column = |name: &str| tensor(name, Dtype::U32).map(read_u32);
+    let column = |name: &str| tensor(name, Dtype::U32).map(|bytes| read_u32(bytes).into());
     let units = Units {
         text_index: column("text_index")?,
         begin: column("begin")?,

@@ -58,13 +58,7 @@ impl FolderWriter {
         let mut writer = Self { folder: folder.to_owned(), manifest };
         let found = Manifest::read(&writer.folder)?;
         if !found.continues(&writer.manifest) {
-            let folder = writer.folder.display();
-            return Err(Error::new(
-                ErrorCode::Mismatch,
-                format!("`{folder}` holds activations of another run: {}", found.difference(&writer.manifest)),
-            )
-            .hint("choose another folder, or remove that one")
-            .detail("path", folder));
+            return Err(of_another_run(folder, &found.difference(&writer.manifest)));
         }
         writer.manifest.shards = writer.whole_shards(&found, shard_rows);
         // A disk that has lost shards may have lost the units as well.
@@ -109,7 +103,7 @@ impl FolderWriter {
         let row_count = values.len() / columns;
         let file = shard_file(self.manifest.shards.len());
         write_shard(&self.folder.join(&file), values, columns)?;
-        self.manifest.shards.push(ShardEntry { file, row_count });
+        self.manifest.shards.push(ShardEntry { file, row_count, texts: None });
         self.manifest.write(&self.folder)
     }
 
@@ -118,6 +112,108 @@ impl FolderWriter {
         let shards = map_shards(&self.folder, &self.manifest)?;
         let storage = Storage::Shards(Shards::new(Some(self.folder), shards));
         Ok(Activations::from_storage(storage, rows, columns, about))
+    }
+}
+
+/// The error for a folder where another run has written.
+fn of_another_run(folder: &Path, difference: &str) -> Error {
+    let folder = folder.display();
+    Error::new(ErrorCode::Mismatch, format!("`{folder}` holds activations of another run: {difference}"))
+        .hint("choose another folder, or remove that one")
+        .detail("path", folder)
+}
+
+/// Writes shards of texts that come one after the other into a folder, whose [`crate::files::FolderLock`] the caller holds. The
+/// shards that an earlier run left there are passed over as long as the texts are the same.
+pub(crate) struct StreamWriter {
+    folder: PathBuf,
+    manifest: Manifest,
+    /// How many shards the texts so far have.
+    position: usize,
+    /// How many rows these have.
+    rows: usize,
+}
+
+impl StreamWriter {
+    /// Opens `folder` for the stream whose beginning `manifest` describes.
+    pub(crate) fn open(folder: &Path, manifest: Manifest) -> Result<Self> {
+        let mut writer = Self { folder: folder.to_owned(), manifest, position: 0, rows: 0 };
+        if !folder.join(MANIFEST).exists() {
+            check_free(folder)?;
+            writer.manifest.write(folder)?;
+            return Ok(writer);
+        }
+        let mut found = Manifest::read(folder)?;
+        if !found.continues_stream(&writer.manifest) {
+            return Err(of_another_run(folder, &found.difference(&writer.manifest)));
+        }
+        let mut first_row = 0;
+        // A disk may have lost what it promised.
+        let is_whole = |entry: &&ShardEntry| {
+            let path = folder.join(&entry.file);
+            let shard = Shard::open(&path, first_row, entry.row_count, found.column_count, Access::Mapped);
+            first_row += entry.row_count;
+            shard.is_ok()
+        };
+        let whole = found.shards.iter().take_while(is_whole).count();
+        if whole < found.shards.len() {
+            found.shards.truncate(whole);
+            found.row_count = found.complete_rows();
+            found.unfinished = true;
+            found.write(folder)?;
+        }
+        writer.manifest = found;
+        Ok(writer)
+    }
+
+    /// Whether the next shard, of so many rows and of texts with that hash, is there already.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] where another one is there.
+    pub(crate) fn has_next(&self, rows: usize, texts: &str) -> Result<bool> {
+        let Some(entry) = self.manifest.shards.get(self.position) else { return Ok(false) };
+        if entry.row_count == rows && entry.texts.as_deref() == Some(texts) {
+            return Ok(true);
+        }
+        let what = format!("`{}`, from row {} on, is of other texts", entry.file, self.rows);
+        Err(of_another_run(&self.folder, &what))
+    }
+
+    /// Passes over the next shard, which is there.
+    pub(crate) fn pass(&mut self, rows: usize) {
+        self.position += 1;
+        self.rows += rows;
+    }
+
+    /// Writes the next rows as one shard and counts it as complete.
+    pub(crate) fn write_shard(&mut self, values: &[f32], texts: &str) -> Result<()> {
+        let columns = self.manifest.column_count;
+        write_shard(&self.folder.join(shard_file(self.position)), values, columns)?;
+        self.manifest.push_streamed(values.len() / columns, texts.to_owned());
+        self.position += 1;
+        self.rows += values.len() / columns;
+        self.manifest.write(&self.folder)
+    }
+
+    /// The rows, memory-mapped, once there are no more texts.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] when an earlier run had more texts.
+    pub(crate) fn finish(mut self, about: About) -> Result<Activations> {
+        if let Some(entry) = self.manifest.shards.get(self.position) {
+            let what = format!("it has more texts, in `{}` and after it", entry.file);
+            return Err(of_another_run(&self.folder, &what));
+        }
+        if self.manifest.unfinished || !is_units(&self.folder.join(UNITS)) {
+            write_units(&self.folder.join(UNITS), &about)?;
+            self.manifest.truncated_count = about.truncated_count;
+            self.manifest.left_out_count = about.left_out_count;
+            self.manifest.unfinished = false;
+            self.manifest.write(&self.folder)?;
+        }
+        let shards = map_shards(&self.folder, &self.manifest)?;
+        let storage = Storage::Shards(Shards::new(Some(self.folder), shards));
+        Ok(Activations::from_storage(storage, self.rows, self.manifest.column_count, about))
     }
 }
 
@@ -157,25 +253,24 @@ pub(crate) fn map_shards(folder: &Path, manifest: &Manifest) -> Result<Vec<Shard
 /// Writes shards into files that have no name, in the system's folder for temporary files. Nothing is left of them when
 /// the rows are freed or the process ends, however it ends.
 pub(crate) struct UnnamedWriter {
-    rows: usize,
     columns: usize,
     complete_rows: usize,
     shards: Vec<Shard>,
 }
 
 impl UnnamedWriter {
-    pub(crate) fn new(rows: usize, columns: usize) -> Self {
-        Self { rows, columns, complete_rows: 0, shards: Vec::new() }
+    pub(crate) fn new(columns: usize) -> Self {
+        Self { columns, complete_rows: 0, shards: Vec::new() }
     }
 
-    fn write_shard(&mut self, values: &[f32]) -> Result<()> {
+    pub(crate) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
         self.shards.push(Shard::unnamed(self.complete_rows, values)?);
         self.complete_rows += values.len() / self.columns;
         Ok(())
     }
 
-    fn finish(self, about: About) -> Activations {
+    pub(crate) fn finish(self, about: About) -> Activations {
         let storage = Storage::Shards(Shards::new(None, self.shards));
-        Activations::from_storage(storage, self.rows, self.columns, about)
+        Activations::from_storage(storage, self.complete_rows, self.columns, about)
     }
 }

@@ -9,98 +9,95 @@ use std::sync::Arc;
 
 use super::encoded::EncodedTexts;
 use super::granularity::{Granularity, UnitOptions, WordRule};
+use super::inputs::{Inputs, Source, TEXTS_AT_A_TIME};
 use super::sentence::TokenAt;
 use super::stop_units::StopUnits;
-use super::tokenize::{Tokens, panicked};
+use super::tokenize::{PackedTokens, TokensOf};
 use super::tokenizer::Tokenizer;
 use super::units::UnitsBuilder;
 use super::words::TokenizedText;
-use crate::control::{Control, Stage};
+use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::threads::start;
-
-/// How many texts are tokenized before the next look at progress and cancellation.
-const TEXTS_AT_A_TIME: usize = 512;
 
 impl Tokenizer {
-    /// Tokenizes texts and cuts them into units, on `threads` threads. The result does not depend on their number.
+    /// Cuts inputs into units.
     ///
     /// An empty text has no units. With [`Granularity::Token`] and [`Granularity::Sample`] the special tokens do not count,
-    /// nor does the token for unknown words. Words do not overlap and stand in the order of their text.
-    ///
-    /// A text of more than 64 KiB is tokenized in pieces, as far as the model reads it, so that it takes no more memory than a
-    /// short one; the tokens are those of the whole text.
+    /// nor does the token for unknown words. Words do not overlap and stand in the order of their text. Where the inputs are
+    /// token ids or a vocabulary each token is a unit, whatever the granularity; its string is the vocabulary's own.
     ///
     /// # Errors
     /// [`ErrorCode::Unsupported`] for [`Granularity::ClsToken`] where texts do not begin with the classification token;
-    /// [`ErrorCode::InvalidArgument`] for a text of more than 4 GiB or with 1 MiB in which nothing shows where words end, and for
-    /// stop units without a text or of a granularity where every unit has a row; [`ErrorCode::InvalidFile`] naming the file and
-    /// the part of it where the tokenizer fails; [`ErrorCode::Cancelled`].
-    pub fn encode_texts(
-        &self,
-        texts: &[impl AsRef<str> + Sync],
-        options: impl Into<UnitOptions>,
-        threads: usize,
-        control: &Control,
-    ) -> Result<EncodedTexts> {
-        let mut encoder = Encoder::new(self, &options.into())?;
-        control.begin(Stage::Tokenize, texts.len() as u64)?;
-        for chunk in texts.chunks(TEXTS_AT_A_TIME) {
-            let first = encoder.result.text_count();
-            let share = chunk.len().div_ceil(threads.max(1));
-            let tokens = std::thread::scope(|scope| {
-                let workers: Vec<_> =
-                    chunk.chunks(share).map(|texts| start(scope, move || self.tokenize(texts, control))).collect();
-                workers.into_iter().map(|worker| worker?.join().map_err(|_| panicked())?).collect::<Result<Vec<_>>>()
-            });
-            let tokens =
-                tokens.map_err(|error| error.within(format!("texts {first} to {}", first + chunk.len() - 1)))?;
-            for (text, tokens) in chunk.iter().zip(tokens.into_iter().flatten()) {
-                encoder.add(text.as_ref(), &tokens)?;
+    /// [`ErrorCode::InvalidArgument`] for stop units without a text or of a granularity where every unit has a row;
+    /// [`ErrorCode::InvalidFile`] naming the file and the part of it where the tokenizer fails; [`ErrorCode::Cancelled`].
+    pub fn cut(&self, inputs: &Inputs, options: impl Into<UnitOptions>, control: &Control) -> Result<EncodedTexts> {
+        let mut cutter = UnitCutter::new(self, &options.into())?;
+        let mut result = EncodedTexts::default();
+        let shared = &inputs.shared;
+        for index in 0..inputs.text_count() {
+            if index.is_multiple_of(TEXTS_AT_A_TIME) {
+                control.check()?;
             }
-            control.advance(chunk.len() as u64)?;
+            match shared.source {
+                Source::Texts => cutter.cut(index, shared.texts.get(index), &shared.tokens, index)?,
+                Source::Ids => cutter.cut_ids(shared.tokens.ids_of(index)),
+                Source::Vocabulary => cutter.cut_entry(shared.texts.get(index)),
+            }
+            cutter.commit(index, &mut result);
         }
-        Ok(encoder.finish())
-    }
-
-    /// Each entry of the vocabulary as a sequence of one token without special tokens, in the order of the ids; the units
-    /// are the vocabulary's strings.
-    pub fn encode_vocabulary(&self) -> EncodedTexts {
-        let entries = self.vocabulary();
-        let mut units = UnitsBuilder::default();
-        for (index, (string, _)) in entries.iter().enumerate() {
-            let string = units.intern(string);
-            units.push(index as u32, 0, 0, string);
-        }
-        let count = entries.len();
-        EncodedTexts {
-            ids: entries.iter().map(|(_, id)| *id).collect(),
-            text_starts: (0..=count).collect(),
-            positions: vec![0; count],
-            unit_starts: (0..=count).collect(),
-            text_units: (0..=count).collect(),
-            units: units.finish(),
-            ..EncodedTexts::default()
-        }
+        Ok(EncodedTexts {
+            tokens: Arc::clone(&shared.tokens),
+            truncated_count: shared.truncated_count,
+            units: cutter.units.finish(),
+            ..result
+        })
     }
 }
 
 /// Turns the tokens of text after text into units.
-struct Encoder<'a> {
+pub(crate) struct UnitCutter<'a> {
     tokenizer: &'a Tokenizer,
     granularity: Granularity,
     word_rule: WordRule,
     /// Whether the tokenizer's own words may have white space in them.
     leaves_white_space: bool,
     stop_units: StopUnits,
-    result: EncodedTexts,
-    units: UnitsBuilder,
+    /// The units of the texts that were committed.
+    pub(crate) units: UnitsBuilder,
+    /// Those of the text that was cut last.
+    last: CutText,
     /// What each sequence of ids says: a word is decoded once.
     decoded: HashMap<Vec<u32>, Arc<Decoded>>,
     /// The interned vocabulary string of each id.
     tokens: HashMap<u32, u32>,
     /// The vocabulary string and the text of each id alone, for the ends of sentences.
     alone: HashMap<u32, Arc<(String, String)>>,
+}
+
+/// The units of one text.
+#[derive(Debug, Default)]
+struct CutText {
+    /// Where each begins and ends in the text, and its interned string.
+    units: Vec<(u32, u32, u32)>,
+    /// The positions of the tokens of all units, and where those of each unit end.
+    positions: Vec<u32>,
+    ends: Vec<usize>,
+    left_out: usize,
+}
+
+impl CutText {
+    fn clear(&mut self) {
+        self.units.clear();
+        self.positions.clear();
+        self.ends.clear();
+        self.left_out = 0;
+    }
+
+    fn push(&mut self, unit: (u32, u32, u32), positions: impl Iterator<Item = u32>) {
+        self.units.push(unit);
+        self.positions.extend(positions);
+        self.ends.push(self.positions.len());
+    }
 }
 
 /// What the tokenizer makes of a sequence of ids.
@@ -124,70 +121,87 @@ enum Named {
     Text,
 }
 
-impl<'a> Encoder<'a> {
-    fn new(tokenizer: &'a Tokenizer, options: &UnitOptions) -> Result<Self> {
-        let result =
-            EncodedTexts { text_starts: vec![0], unit_starts: vec![0], text_units: vec![0], ..EncodedTexts::default() };
+impl<'a> UnitCutter<'a> {
+    pub(crate) fn new(tokenizer: &'a Tokenizer, options: &UnitOptions) -> Result<Self> {
         Ok(Self {
             tokenizer,
             granularity: options.granularity,
             word_rule: tokenizer.word_rule(options.word_rule),
             leaves_white_space: options.granularity == Granularity::Word && tokenizer.leaves_white_space(),
             stop_units: StopUnits::new(options)?,
-            result,
             units: UnitsBuilder::default(),
+            last: CutText::default(),
             decoded: HashMap::new(),
             tokens: HashMap::new(),
             alone: HashMap::new(),
         })
     }
 
-    fn add(&mut self, text: &str, tokens: &Tokens) -> Result<()> {
-        let index = self.result.text_count();
-        if u32::try_from(text.len()).is_err() || u32::try_from(index).is_err() {
-            return Err(Error::argument(format!("text {index} has {} bytes, or is one too many", text.len()))
-                .hint("give at most 4,294,967,295 texts of less than 4 GiB each"));
-        }
+    /// Cuts a text, which is number `index` and number `at` of `packed`; [`UnitCutter::commit`] adds its units.
+    pub(crate) fn cut(&mut self, index: usize, text: &str, packed: &PackedTokens, at: usize) -> Result<()> {
+        self.last.clear();
+        let tokens = packed.of(at);
         let whole = TokenizedText { text, tokens };
         let regular: Vec<usize> =
             (0..tokens.ids.len()).filter(|&position| !self.tokenizer.is_special(tokens.ids[position])).collect();
         match self.granularity {
-            Granularity::Token => {
-                regular.iter().try_for_each(|&position| self.push(whole, &[position], Named::Token))?;
-            }
+            Granularity::Token => regular.iter().try_for_each(|&position| self.push(whole, &[position], Named::Token)),
             Granularity::AllTokens => {
-                (0..tokens.ids.len()).try_for_each(|position| self.push(whole, &[position], Named::Token))?;
+                (0..tokens.ids.len()).try_for_each(|position| self.push(whole, &[position], Named::Token))
             }
             Granularity::Word => {
-                for word in self.words(whole) {
-                    self.push(whole, &word, Named::Word)?;
-                }
+                self.words(whole).into_iter().try_for_each(|word| self.push(whole, &word, Named::Word))
             }
             Granularity::Sentence => {
-                for sentence in self.sentences(tokens, &regular)? {
-                    self.push(whole, &sentence, Named::Sentence)?;
-                }
+                let sentences = self.sentences(tokens, &regular)?;
+                sentences.into_iter().try_for_each(|sentence| self.push(whole, &sentence, Named::Sentence))
             }
-            Granularity::Sample => {
-                if !regular.is_empty() {
-                    self.push(whole, &regular, Named::Text)?;
-                }
-            }
+            Granularity::Sample if regular.is_empty() => Ok(()),
+            Granularity::Sample => self.push(whole, &regular, Named::Text),
             Granularity::ClsToken => {
                 self.check_cls(index, tokens)?;
-                self.push(whole, &[0], Named::Text)?;
+                self.push(whole, &[0], Named::Text)
             }
         }
-        let result = &mut self.result;
-        result.ids.extend_from_slice(&tokens.ids);
-        result.text_starts.push(result.ids.len());
-        result.text_units.push(result.unit_starts.len() - 1);
-        result.truncated_count += usize::from(tokens.truncated);
-        Ok(())
     }
 
-    fn finish(self) -> EncodedTexts {
-        EncodedTexts { units: self.units.finish(), ..self.result }
+    /// Cuts a text of which only the ids are known: each token is a unit that stands nowhere.
+    fn cut_ids(&mut self, ids: &[u32]) {
+        self.last.clear();
+        for (position, &id) in (0..).zip(ids) {
+            let string = self.vocabulary_string(id);
+            self.last.push((0, 0, string), [position].into_iter());
+        }
+    }
+
+    /// Cuts an entry of the vocabulary, which is one unit.
+    fn cut_entry(&mut self, entry: &str) {
+        self.last.clear();
+        let string = self.units.intern(entry);
+        self.last.push((0, 0, string), [0].into_iter());
+    }
+
+    /// How many units the text has that was cut last.
+    pub(crate) fn last_count(&self) -> usize {
+        self.last.units.len()
+    }
+
+    /// Adds the units of the text that was cut last, which is number `index` and the next one of `result`.
+    pub(crate) fn commit(&mut self, index: usize, result: &mut EncodedTexts) {
+        let cut = &self.last;
+        let first = result.positions.len();
+        result.positions.extend_from_slice(&cut.positions);
+        result.unit_starts.extend(cut.ends.iter().map(|end| first + end));
+        result.text_units.push(result.unit_starts.len() - 1);
+        result.left_out_count += cut.left_out;
+        for &(begin, end, string) in &cut.units {
+            self.units.push(index as u32, begin, end, string);
+        }
+    }
+
+    /// Forgets what is only kept to be quick, which grows with the texts.
+    pub(crate) fn forget(&mut self) {
+        self.decoded = HashMap::new();
     }
 
     /// The positions of each word, in the order of the words.
@@ -198,16 +212,16 @@ impl<'a> Encoder<'a> {
         }
     }
 
-    fn sentences(&mut self, tokens: &Tokens, regular: &[usize]) -> Result<Vec<Vec<usize>>> {
+    fn sentences(&mut self, tokens: TokensOf<'_>, regular: &[usize]) -> Result<Vec<Vec<usize>>> {
         let mut sentences = Vec::new();
         let mut current = Vec::new();
         for (index, &position) in regular.iter().enumerate() {
             current.push(position);
             let Some(&next) = regular.get(index + 1) else { break };
             let (this_text, next_text) = (self.alone(tokens.ids[position])?, self.alone(tokens.ids[next])?);
-            let this = TokenAt { string: &this_text.0, decoded: &this_text.1, offsets: tokens.offsets[position] };
-            let that = TokenAt { string: &next_text.0, decoded: &next_text.1, offsets: tokens.offsets[next] };
-            if self.tokenizer.sentences.ends_after(&tokens.ids, position, this, that) {
+            let this = TokenAt { string: &this_text.0, decoded: &this_text.1, offsets: tokens.offsets(position) };
+            let that = TokenAt { string: &next_text.0, decoded: &next_text.1, offsets: tokens.offsets(next) };
+            if self.tokenizer.sentences.ends_after(tokens.ids, position, this, that) {
                 sentences.push(std::mem::take(&mut current));
             }
         }
@@ -227,7 +241,7 @@ impl<'a> Encoder<'a> {
         Ok(texts)
     }
 
-    fn check_cls(&self, index: usize, tokens: &Tokens) -> Result<()> {
+    fn check_cls(&self, index: usize, tokens: TokensOf<'_>) -> Result<()> {
         let Some(cls) = self.tokenizer.cls_id() else {
             return Err(Error::new(
                 ErrorCode::Unsupported,
@@ -247,7 +261,7 @@ impl<'a> Encoder<'a> {
     fn push(&mut self, text: TokenizedText<'_>, positions: &[usize], named: Named) -> Result<()> {
         let (begin, end) = text.span(positions);
         if self.stop_units.contain(text.text, (begin, end)) {
-            self.result.left_out_count += 1;
+            self.last.left_out += 1;
             return Ok(());
         }
         let written = &text.text[begin..end];
@@ -267,9 +281,7 @@ impl<'a> Encoder<'a> {
             }
             Named::Text => self.units.intern(text.text),
         };
-        self.units.push(self.result.text_count() as u32, begin as u32, end as u32, string);
-        self.result.positions.extend(positions.iter().map(|&position| position as u32));
-        self.result.unit_starts.push(self.result.positions.len());
+        self.last.push((begin as u32, end as u32, string), positions.iter().map(|&position| position as u32));
         Ok(())
     }
 
@@ -283,7 +295,7 @@ impl<'a> Encoder<'a> {
     }
 
     /// What the tokenizer makes of some tokens.
-    fn decode(&mut self, tokens: &Tokens, positions: &[usize]) -> Result<Arc<Decoded>> {
+    fn decode(&mut self, tokens: TokensOf<'_>, positions: &[usize]) -> Result<Arc<Decoded>> {
         let ids: Vec<u32> = positions.iter().map(|&position| tokens.ids[position]).collect();
         if let Some(known) = self.decoded.get(&ids) {
             return Ok(Arc::clone(known));

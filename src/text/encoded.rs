@@ -1,15 +1,16 @@
 //! A set of texts as token ids and units, packed without padding.
 
+use std::sync::Arc;
+
+use super::tokenize::PackedTokens;
 use super::units::Units;
 
 /// Texts as the model and the pooling need them: the token ids of each text, and for each unit the positions of
-/// its tokens. 8 bytes a token and 20 bytes a unit.
-#[derive(Debug, Clone, Default)]
+/// its tokens. Beside the inputs, 4 bytes a token and 36 bytes a unit.
+#[derive(Debug, Clone)]
 pub struct EncodedTexts {
-    /// The token ids of all texts, one after the other.
-    pub(crate) ids: Vec<u32>,
-    /// Where each text begins in `ids`, and the end: one more than there are texts.
-    pub(crate) text_starts: Vec<usize>,
+    /// The tokens of all texts, which the inputs share.
+    pub(crate) tokens: Arc<PackedTokens>,
     /// For each unit, one after the other, the positions of its tokens *within its text*, ascending.
     pub(crate) positions: Vec<u32>,
     /// Where each unit begins in `positions`, and the end: one more than there are units.
@@ -24,20 +25,34 @@ pub struct EncodedTexts {
     pub(crate) left_out_count: usize,
 }
 
+impl Default for EncodedTexts {
+    fn default() -> Self {
+        Self {
+            tokens: Arc::default(),
+            positions: Vec::new(),
+            unit_starts: vec![0],
+            text_units: vec![0],
+            units: Units::default(),
+            truncated_count: 0,
+            left_out_count: 0,
+        }
+    }
+}
+
 impl EncodedTexts {
     /// The number of texts.
     pub fn text_count(&self) -> usize {
-        self.text_starts.len().saturating_sub(1)
+        self.tokens.text_count()
     }
 
     /// The token ids of a text, special tokens included.
     pub fn ids(&self, text: usize) -> &[u32] {
-        &self.ids[self.text_starts[text]..self.text_starts[text + 1]]
+        self.tokens.ids_of(text)
     }
 
     /// The number of tokens of all texts, special tokens included.
     pub fn token_count(&self) -> usize {
-        self.ids.len()
+        self.tokens.ids.len()
     }
 
     /// The number of units of all texts: of rows of activations.

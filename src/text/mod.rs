@@ -1,10 +1,12 @@
 //! Texts, and the units that rows of activations stand for.
 
 mod aggregation;
+mod column;
 mod encode;
 mod encoded;
 mod gguf;
 mod granularity;
+mod inputs;
 mod pieces;
 mod pipeline;
 mod sentence;
@@ -19,9 +21,15 @@ mod vetting;
 mod word_piece;
 mod words;
 
+pub(crate) use encode::UnitCutter;
 pub use encoded::EncodedTexts;
 pub use granularity::{Aggregation, Granularity, UnitOptions, WordRule};
+pub use inputs::Inputs;
+pub(crate) use inputs::TEXTS_AT_A_TIME;
+pub(crate) use strings::StringTableWriter;
 pub use strings::{StringTable, StringTableBuilder};
+pub(crate) use tokenize::PackedTokens;
 pub use tokenizer::Tokenizer;
 pub use tokens::Token;
+pub(crate) use units::UnitsWriter;
 pub use units::{UnitSpan, Units, UnitsBuilder};

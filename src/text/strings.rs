@@ -2,25 +2,55 @@
 
 use std::collections::{HashMap, TryReserveError};
 use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::path::Path;
+
+use super::column::{Column, ColumnWriter};
 
 /// Unique strings in the order of their first occurrence. Each is followed by a NUL byte, so that C can borrow
 /// them as they are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct StringTable {
-    bytes: String,
-    /// Where each string ends (its NUL), in bytes.
-    ends: Vec<usize>,
+    storage: Storage,
 }
+
+/// Where the strings lie: one block of them, and where each ends in it (its NUL), in bytes.
+#[derive(Debug, Clone)]
+enum Storage {
+    Memory {
+        bytes: String,
+        ends: Vec<usize>,
+    },
+    /// In files without a name. What they say is looked at each time: a disk may have lost it.
+    Files {
+        bytes: Column<u8>,
+        ends: Column<usize>,
+    },
+}
+
+impl Default for Storage {
+    fn default() -> Self {
+        Self::Memory { bytes: String::new(), ends: Vec::new() }
+    }
+}
+
+impl PartialEq for StringTable {
+    fn eq(&self, other: &Self) -> bool {
+        self.parts() == other.parts()
+    }
+}
+
+impl Eq for StringTable {}
 
 impl StringTable {
     /// The number of strings.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.parts().1.len()
     }
 
     /// Whether there are no strings.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.len() == 0
     }
 
     /// The string of an index below [`StringTable::len`]; empty beyond it.
@@ -30,9 +60,16 @@ impl StringTable {
 
     /// The string with the NUL byte that follows it; empty beyond the last one.
     pub fn get_with_nul(&self, index: usize) -> &str {
-        let Some(&end) = self.ends.get(index) else { return "" };
-        let begin = if index == 0 { 0 } else { self.ends[index - 1] + 1 };
-        &self.bytes[begin..=end]
+        let ends = self.parts().1;
+        let Some(&end) = ends.get(index) else { return "" };
+        let begin = if index == 0 { 0 } else { ends[index - 1] + 1 };
+        match &self.storage {
+            Storage::Memory { bytes, .. } => &bytes[begin..=end],
+            Storage::Files { bytes, .. } => {
+                let bytes = bytes.get(begin..=end).unwrap_or_default();
+                std::str::from_utf8(bytes).unwrap_or_default()
+            }
+        }
     }
 
     /// The strings in order.
@@ -41,8 +78,11 @@ impl StringTable {
     }
 
     /// All strings with their NUL bytes as one block, and where each string ends in it.
-    pub(crate) fn parts(&self) -> (&str, &[usize]) {
-        (&self.bytes, &self.ends)
+    pub(crate) fn parts(&self) -> (&[u8], &[usize]) {
+        match &self.storage {
+            Storage::Memory { bytes, ends } => (bytes.as_bytes(), ends),
+            Storage::Files { bytes, ends } => (bytes, ends),
+        }
     }
 
     /// A table from what [`StringTable::parts`] gave; `None` when the parts do not fit each other.
@@ -51,7 +91,12 @@ impl StringTable {
         let ascending = ends.is_sorted_by(|left, right| left < right);
         let all_end_in_nul = ends.iter().all(|&end| bytes.as_bytes().get(end) == Some(&0));
         let last_is_the_end = ends.last().map_or(0, |&end| end + 1) == bytes.len();
-        (ascending && all_end_in_nul && last_is_the_end).then_some(Self { bytes, ends })
+        (ascending && all_end_in_nul && last_is_the_end).then_some(Self { storage: Storage::Memory { bytes, ends } })
+    }
+
+    /// A table that a [`StringTableWriter`] wrote.
+    fn from_files(bytes: Column<u8>, ends: Column<usize>) -> Self {
+        Self { storage: Storage::Files { bytes, ends } }
     }
 
     /// As [`StringTable::push`], for strings that may be more than fit in memory.
@@ -59,17 +104,63 @@ impl StringTable {
     /// # Errors
     /// When there is no memory for the string; the table is as before.
     pub fn try_push(&mut self, string: &str) -> Result<(), TryReserveError> {
-        self.bytes.try_reserve(string.len().saturating_add(1))?;
-        self.ends.try_reserve(1)?;
+        if let Storage::Memory { bytes, ends } = &mut self.storage {
+            bytes.try_reserve(string.len().saturating_add(1))?;
+            ends.try_reserve(1)?;
+        }
         self.push(string);
         Ok(())
     }
 
     /// Adds a string at the end without looking whether it is there already.
     pub fn push(&mut self, string: &str) {
-        self.bytes.push_str(string);
-        self.ends.push(self.bytes.len());
-        self.bytes.push('\0');
+        match &mut self.storage {
+            Storage::Memory { bytes, ends } => {
+                bytes.push_str(string);
+                ends.push(bytes.len());
+                bytes.push('\0');
+            }
+            Storage::Files { .. } => {
+                let mut copy: Self = self.iter().collect();
+                copy.push(string);
+                *self = copy;
+            }
+        }
+    }
+}
+
+/// A table that grows in files without a name.
+#[derive(Debug)]
+pub(crate) struct StringTableWriter {
+    bytes: ColumnWriter<u8>,
+    ends: ColumnWriter<usize>,
+}
+
+impl StringTableWriter {
+    /// An empty table in a folder, where nothing is left of it however the process ends.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Io`].
+    pub(crate) fn new(folder: &Path) -> crate::Result<Self> {
+        Ok(Self { bytes: ColumnWriter::new(folder)?, ends: ColumnWriter::new(folder)? })
+    }
+
+    /// Adds a string at the end.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn push(&mut self, string: &str) -> io::Result<()> {
+        self.bytes.extend(string.as_bytes())?;
+        self.ends.extend(&[self.bytes.len()])?;
+        self.bytes.extend(&[0])
+    }
+
+    /// The whole table.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn finish(self) -> io::Result<StringTable> {
+        Ok(StringTable::from_files(self.bytes.finish()?, self.ends.finish()?))
     }
 }
 
@@ -103,6 +194,11 @@ impl StringTableBuilder {
         index
     }
 
+    /// The string of an index that [`StringTableBuilder::intern`] gave.
+    pub(super) fn get(&self, index: u32) -> &str {
+        self.table.get(index as usize)
+    }
+
     /// The finished table.
     pub fn finish(self) -> StringTable {
         self.table
@@ -112,6 +208,19 @@ impl StringTableBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_table_in_files_reads_as_one_in_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let strings = ["b", "", "a\0c", "\u{e9}"];
+        let mut writer = StringTableWriter::new(folder.path()).unwrap();
+        strings.iter().try_for_each(|string| writer.push(string)).unwrap();
+        let mut table = writer.finish().unwrap();
+        assert_eq!(table, strings.iter().copied().collect());
+        assert_eq!((table.get_with_nul(2), table.get(4)), ("a\0c\0", ""));
+        table.push("more");
+        assert_eq!(table.iter().collect::<Vec<_>>(), ["b", "", "a\0c", "\u{e9}", "more"]);
+    }
 
     #[test]
     fn a_string_is_kept_once_and_in_order_of_first_occurrence() {

@@ -62,6 +62,82 @@ pub(super) fn panicked() -> Error {
         .hint("get the file again, from the repository of the model")
 }
 
+/// The tokens of some texts, one text after the other: 16 bytes a token. Where they are ids that a caller brought, nobody says
+/// what they stand for.
+#[derive(Debug, Clone)]
+pub(crate) struct PackedTokens {
+    /// The ids of all texts.
+    pub ids: Vec<u32>,
+    /// Where each text begins, and the end: one more than there are texts.
+    pub starts: Vec<usize>,
+    words: Vec<u32>,
+    offsets: Vec<[u32; 2]>,
+}
+
+/// The number of the word of a token that is in none.
+const NO_WORD: u32 = u32::MAX;
+
+impl Default for PackedTokens {
+    fn default() -> Self {
+        Self { ids: Vec::new(), starts: vec![0], words: Vec::new(), offsets: Vec::new() }
+    }
+}
+
+impl PackedTokens {
+    /// Adds the tokens of a text of less than 4 GiB.
+    pub(super) fn push(&mut self, tokens: &Tokens) {
+        self.words.extend(tokens.words.iter().map(|word| word.unwrap_or(NO_WORD)));
+        self.offsets.extend(tokens.offsets.iter().map(|&(begin, end)| [begin as u32, end as u32]));
+        self.push_ids(&tokens.ids);
+    }
+
+    /// Adds a text of which only the ids are known.
+    pub fn push_ids(&mut self, ids: &[u32]) {
+        self.ids.extend_from_slice(ids);
+        self.starts.push(self.ids.len());
+    }
+
+    /// The number of texts.
+    pub fn text_count(&self) -> usize {
+        self.starts.len().saturating_sub(1)
+    }
+
+    /// The ids of a text.
+    pub fn ids_of(&self, text: usize) -> &[u32] {
+        &self.ids[self.starts[text]..self.starts[text + 1]]
+    }
+
+    /// The tokens of a text that was tokenized.
+    pub(super) fn of(&self, text: usize) -> TokensOf<'_> {
+        let range = self.starts[text]..self.starts[text + 1];
+        TokensOf {
+            ids: &self.ids[range.clone()],
+            words: self.words.get(range.clone()).unwrap_or_default(),
+            offsets: self.offsets.get(range).unwrap_or_default(),
+        }
+    }
+}
+
+/// The tokens of one of several texts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TokensOf<'a> {
+    pub ids: &'a [u32],
+    words: &'a [u32],
+    offsets: &'a [[u32; 2]],
+}
+
+impl TokensOf<'_> {
+    /// Which word a position belongs to; special tokens, and what is beyond the last, have none.
+    pub fn word(self, position: usize) -> Option<u32> {
+        self.words.get(position).copied().filter(|&word| word != NO_WORD)
+    }
+
+    /// The bytes of the text that a position stands for.
+    pub fn offsets(self, position: usize) -> (usize, usize) {
+        self.offsets.get(position).map_or((0, 0), |&[begin, end]| (begin as usize, end as usize))
+    }
+}
+
 /// What the tokenizer says of one text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Tokens {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 use tokenizers::{PostProcessor, TruncationDirection, TruncationParams};
 
 use super::pieces::Cuts;
@@ -26,6 +27,8 @@ pub struct Tokenizer {
     pub(super) pipeline: Pipeline,
     /// Where a long text can be cut, which is found out when there is one.
     pub(super) cuts: OnceLock<Option<Cuts>>,
+    /// A hash, which is made when there are inputs.
+    identity: OnceLock<[u8; 32]>,
     special_ids: BTreeSet<u32>,
     cls_id: Option<u32>,
     /// Whether what it calls a word may have spaces in it.
@@ -71,7 +74,12 @@ impl Tokenizer {
         let cls_id = special.cls.as_deref().and_then(|token| inner.token_to_id(token));
         let left = config.get("truncation_side").and_then(Value::as_str) == Some("left");
         let direction = if left { TruncationDirection::Left } else { TruncationDirection::Right };
-        Self::assemble(Pipeline::new(inner, TOKENIZER_JSON), special_ids, cls_id, limit(&config, max_tokens), direction)
+        let limit = limit(&config, max_tokens);
+        let mut tokenizer =
+            Self::assemble(Pipeline::new(inner, TOKENIZER_JSON), special_ids, cls_id, limit, direction)?;
+        let files = [Some(tokenizer_json), tokenizer_config, special_tokens_map, Some(model_type.as_bytes())];
+        tokenizer.identity = OnceLock::from(identity(files.into_iter().map(Option::unwrap_or_default), limit));
+        Ok(tokenizer)
     }
 
     /// Calls its file `path` in messages about texts, instead of `tokenizer.json`.
@@ -97,7 +105,24 @@ impl Tokenizer {
         }
         let sentences = SentenceRules::new(&pipeline)?;
         let leaves_spaces = is_one_word(&pipeline, "a b");
-        Ok(Self { pipeline, cuts: OnceLock::new(), special_ids, cls_id, leaves_spaces, sentences })
+        Ok(Self {
+            pipeline,
+            cuts: OnceLock::new(),
+            identity: OnceLock::new(),
+            special_ids,
+            cls_id,
+            leaves_spaces,
+            sentences,
+        })
+    }
+
+    /// What tells it from a tokenizer that may give a text other tokens: a hash of its files, or of what it is made of.
+    pub(crate) fn identity(&self) -> [u8; 32] {
+        *self.identity.get_or_init(|| {
+            let json = caught(|| self.pipeline.inner.to_string(false)).unwrap_or_default();
+            let special: Vec<u8> = self.special_ids.iter().flat_map(|id| id.to_le_bytes()).collect();
+            identity([json.as_bytes(), &special].into_iter(), self.max_tokens())
+        })
     }
 
     /// Whether an id is one of the declared special tokens: beginning, end, separator, padding, mask, classification, and
@@ -145,6 +170,18 @@ impl Tokenizer {
         entries.sort_unstable_by(|left, right| left.1.cmp(&right.1).then_with(|| left.0.cmp(&right.0)));
         entries
     }
+}
+
+/// A hash of what a tokenizer is made of, and of where it cuts texts.
+fn identity<'a>(parts: impl Iterator<Item = &'a [u8]>, limit: Option<usize>) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        // Behind its length, so that no two lists of parts look the same.
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.update((limit.unwrap_or(usize::MAX) as u64).to_le_bytes());
+    hash.finalize().into()
 }
 
 pub(super) fn invalid(file: &str, what: impl std::fmt::Display) -> Error {

@@ -1,6 +1,11 @@
 //! What the rows of activations stand for: words, tokens, sentences or whole texts.
 
+use std::io;
+use std::path::Path;
+
+use super::column::{Column, ColumnWriter};
 use super::strings::{StringTable, StringTableBuilder};
+use crate::error::Result;
 
 /// Where a unit stands: which text, and which bytes of its UTF-8 text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,10 +22,10 @@ pub struct UnitSpan {
 /// string once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Units {
-    pub(crate) text_index: Vec<u32>,
-    pub(crate) begin: Vec<u32>,
-    pub(crate) end: Vec<u32>,
-    pub(crate) string: Vec<u32>,
+    pub(crate) text_index: Column<u32>,
+    pub(crate) begin: Column<u32>,
+    pub(crate) end: Column<u32>,
+    pub(crate) string: Column<u32>,
     pub(crate) strings: StringTable,
 }
 
@@ -70,7 +75,10 @@ impl Units {
 /// Collects [`Units`] in the order of the rows.
 #[derive(Debug, Default)]
 pub struct UnitsBuilder {
-    units: Units,
+    text_index: Vec<u32>,
+    begin: Vec<u32>,
+    end: Vec<u32>,
+    string: Vec<u32>,
     strings: StringTableBuilder,
 }
 
@@ -82,14 +90,76 @@ impl UnitsBuilder {
 
     /// Adds a unit whose string was interned before.
     pub fn push(&mut self, text_index: u32, begin: u32, end: u32, string: u32) {
-        self.units.text_index.push(text_index);
-        self.units.begin.push(begin);
-        self.units.end.push(end);
-        self.units.string.push(string);
+        self.text_index.push(text_index);
+        self.begin.push(begin);
+        self.end.push(end);
+        self.string.push(string);
     }
 
     /// The finished units.
     pub fn finish(self) -> Units {
-        Units { strings: self.strings.finish(), ..self.units }
+        let Self { text_index, begin, end, string, strings } = self;
+        Units {
+            text_index: text_index.into(),
+            begin: begin.into(),
+            end: end.into(),
+            string: string.into(),
+            strings: strings.finish(),
+        }
+    }
+
+    /// Moves the units that were pushed to the end of a writer; what was interned stays.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn write(&mut self, writer: &mut UnitsWriter) -> io::Result<()> {
+        let columns = [&mut self.text_index, &mut self.begin, &mut self.end, &mut self.string];
+        for (writer, column) in writer.columns.iter_mut().zip(columns) {
+            writer.extend(column)?;
+            column.clear();
+        }
+        Ok(())
+    }
+
+    /// How many units were pushed since the last [`UnitsBuilder::write`].
+    pub(crate) fn len(&self) -> usize {
+        self.string.len()
+    }
+
+    /// The string of one of them.
+    pub(crate) fn string(&self, unit: usize) -> &str {
+        self.string.get(unit).map_or("", |&string| self.strings.get(string))
+    }
+}
+
+/// Units that grow in files without a name; their different strings stay in memory.
+#[derive(Debug)]
+pub(crate) struct UnitsWriter {
+    columns: [ColumnWriter<u32>; 4],
+}
+
+impl UnitsWriter {
+    /// No units yet, in a folder, where nothing is left of them however the process ends.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Io`].
+    pub(crate) fn new(folder: &Path) -> Result<Self> {
+        let column = || ColumnWriter::new(folder);
+        Ok(Self { columns: [column()?, column()?, column()?, column()?] })
+    }
+
+    /// All units, whose strings `builder` interned.
+    ///
+    /// # Errors
+    /// Those of the system.
+    pub(crate) fn finish(self, builder: UnitsBuilder) -> io::Result<Units> {
+        let [text_index, begin, end, string] = self.columns;
+        Ok(Units {
+            text_index: text_index.finish()?,
+            begin: begin.finish()?,
+            end: end.finish()?,
+            string: string.finish()?,
+            strings: builder.strings.finish(),
+        })
     }
 }

@@ -9,7 +9,7 @@ use unicode_segmentation::UnicodeSegmentation;
 
 use super::granularity::WordRule;
 use super::pipeline::Pipeline;
-use super::tokenize::Tokens;
+use super::tokenize::TokensOf;
 use super::tokenizer::Tokenizer;
 
 impl Tokenizer {
@@ -41,7 +41,7 @@ pub(super) fn is_one_word(pipeline: &Pipeline, text: &str) -> bool {
 #[derive(Clone, Copy)]
 pub(super) struct TokenizedText<'a> {
     pub text: &'a str,
-    pub tokens: &'a Tokens,
+    pub tokens: TokensOf<'a>,
 }
 
 impl TokenizedText<'_> {
@@ -49,7 +49,7 @@ impl TokenizedText<'_> {
     /// from the places of its tokens counts only where there is nothing else: RoBERTa's ` film` lies where `film` does.
     pub(super) fn span(self, positions: &[usize]) -> (usize, usize) {
         let union = |(begin, end): (usize, usize), (next, last): (usize, usize)| (begin.min(next), end.max(last));
-        let of_text = positions.iter().filter(|&&position| self.tokens.words[position].is_some());
+        let of_text = positions.iter().filter(|&&position| self.tokens.word(position).is_some());
         let named = of_text.clone().map(|&position| self.named(position)).reduce(union);
         let places = || of_text.map(|&position| self.place(position)).reduce(union);
         named.filter(|(begin, end)| begin < end).or_else(places).unwrap_or((0, 0))
@@ -60,7 +60,7 @@ impl TokenizedText<'_> {
     pub(super) fn tokenizer_words(self, leaves_spaces: bool) -> Vec<Vec<usize>> {
         let mut words: Vec<(u32, Vec<usize>)> = Vec::new();
         for position in self.of_text() {
-            let id = self.tokens.words[position].unwrap_or_default();
+            let id = self.tokens.word(position).unwrap_or_default();
             match words.last_mut() {
                 Some((last, word)) if *last == id || self.goes_on(word, position) => word.push(position),
                 _ => words.push((id, vec![position])),
@@ -79,19 +79,17 @@ impl TokenizedText<'_> {
     /// than the rule does. Together they are the word as the model reads it, without the spaces that a decoder puts between
     /// words.
     pub(super) fn pieces(self, word: &[usize]) -> impl Iterator<Item = &[usize]> {
-        word.chunk_by(move |&one, &next| {
-            self.tokens.words[one] == self.tokens.words[next] || self.goes_on(&[one], next)
-        })
+        word.chunk_by(move |&one, &next| self.tokens.word(one) == self.tokens.word(next) || self.goes_on(&[one], next))
     }
 
     /// The positions that stand for something in the text.
     fn of_text(self) -> impl Iterator<Item = usize> {
-        (0..self.tokens.ids.len()).filter(move |&position| self.tokens.words[position].is_some())
+        (0..self.tokens.ids.len()).filter(move |&position| self.tokens.word(position).is_some())
     }
 
     /// What the tokenizer says of the place of a token, drawn out to whole characters: a byte-level token can end inside one.
     fn named(self, position: usize) -> (usize, usize) {
-        let (begin, end) = self.tokens.offsets[position];
+        let (begin, end) = self.tokens.offsets(position);
         let begin = self.text.floor_char_boundary(begin);
         (begin, self.text.ceil_char_boundary(end).max(begin))
     }
@@ -101,7 +99,7 @@ impl TokenizedText<'_> {
     /// follows.
     fn place(self, position: usize) -> (usize, usize) {
         let (begin, end) = self.named(position);
-        if begin < end || self.tokens.words[position].is_none() {
+        if begin < end || self.tokens.word(position).is_none() {
             return (begin, end);
         }
         let text = self.text;
@@ -110,7 +108,7 @@ impl TokenizedText<'_> {
         if spaces > 0 {
             return (begin - spaces, begin);
         }
-        let is_of_text = |next: &usize| self.tokens.words.get(*next).is_some_and(Option::is_some);
+        let is_of_text = |next: &usize| self.tokens.word(*next).is_some();
         let next = Some(position + 1).filter(is_of_text).map_or(text.len(), |next| self.named(next).0.max(begin));
         let after = &text[begin..next];
         let spaces = after.len() - after.trim_start().len();

@@ -43,6 +43,28 @@ FIELD(eidos_load_options, copy, 56);
 FIELD(eidos_load_options, reserved, 60);
 SIZE(eidos_load_options, 64);
 
+FIELD(eidos_inputs_options, struct_size, 0);
+FIELD(eidos_inputs_options, threads, 4);
+SIZE(eidos_inputs_options, 8);
+
+FIELD(eidos_ica_options, struct_size, 0);
+FIELD(eidos_ica_options, concept_count, 4);
+FIELD(eidos_ica_options, algorithm, 8);
+FIELD(eidos_ica_options, contrast, 12);
+FIELD(eidos_ica_options, alpha, 16);
+FIELD(eidos_ica_options, tolerance, 24);
+FIELD(eidos_ica_options, max_iterations, 32);
+FIELD(eidos_ica_options, seed, 36);
+FIELD(eidos_ica_options, canonical_signs, 40);
+FIELD(eidos_ica_options, threads, 44);
+SIZE(eidos_ica_options, 48);
+
+FIELD(eidos_pca_options, struct_size, 0);
+FIELD(eidos_pca_options, concept_count, 4);
+FIELD(eidos_pca_options, whiten, 8);
+FIELD(eidos_pca_options, threads, 12);
+SIZE(eidos_pca_options, 16);
+
 FIELD(eidos_activations_options, struct_size, 0);
 FIELD(eidos_activations_options, granularity, 4);
 FIELD(eidos_activations_options, aggregation, 8);
@@ -62,24 +84,6 @@ FIELD(eidos_logits_options, threads, 4);
 FIELD(eidos_logits_options, batch_tokens, 8);
 FIELD(eidos_logits_options, memory_limit, 16);
 SIZE(eidos_logits_options, 24);
-
-FIELD(eidos_ica_options, struct_size, 0);
-FIELD(eidos_ica_options, concept_count, 4);
-FIELD(eidos_ica_options, algorithm, 8);
-FIELD(eidos_ica_options, contrast, 12);
-FIELD(eidos_ica_options, alpha, 16);
-FIELD(eidos_ica_options, tolerance, 24);
-FIELD(eidos_ica_options, max_iterations, 32);
-FIELD(eidos_ica_options, seed, 36);
-FIELD(eidos_ica_options, canonical_signs, 40);
-FIELD(eidos_ica_options, threads, 44);
-SIZE(eidos_ica_options, 48);
-
-FIELD(eidos_pca_options, struct_size, 0);
-FIELD(eidos_pca_options, concept_count, 4);
-FIELD(eidos_pca_options, whiten, 8);
-FIELD(eidos_pca_options, threads, 12);
-SIZE(eidos_pca_options, 16);
 
 FIELD(eidos_top_inputs_options, struct_size, 0);
 FIELD(eidos_top_inputs_options, negative_pole, 4);

@@ -84,7 +84,8 @@ fn memory_a_folder_and_a_temporary_folder_hold_the_same() {
 fn the_vocabulary_is_the_same_bits_too() {
     let model = eurobert();
     let of = |options: &CollectOptions| {
-        let results = model.vocabulary_activations(options, &eidos::Control::new()).unwrap();
+        let inputs = model.vocabulary_inputs().unwrap();
+        let results = model.activations(&inputs, options, &eidos::Control::new()).unwrap();
         results.iter().map(everything).collect::<Vec<_>>()
     };
     let expected = of(&CollectOptions::default());

@@ -336,14 +336,16 @@ fn what_is_saved_opens_the_same() {
     let (model, texts) = (eurobert(), many_texts(40));
     let collected = |options: &CollectOptions| collect(&model, &texts, options).unwrap().remove(1);
     let long = ["film ".repeat(200), String::new()];
-    let control = Control::new();
     let own = |units: Option<&[&str]>| Activations::from_rows(vec![1.5, f32::NAN, -0.0, 1e-42], 2, units).unwrap();
     let shards = tempfile::tempdir().unwrap();
     let cases = [
         ("words", collected(&CollectOptions::default())),
         ("sentences", collected(&CollectOptions { granularity: Granularity::Sentence, ..CollectOptions::default() })),
         ("truncated", collect(&model, &long, &CollectOptions::default()).unwrap().remove(0)),
-        ("vocabulary", model.vocabulary_activations(&CollectOptions::default(), &control).unwrap().remove(0)),
+        (
+            "vocabulary",
+            collect(&model, &model.vocabulary_inputs().unwrap(), &CollectOptions::default()).unwrap().remove(0),
+        ),
         ("shards", collected(&small(shards.path()))),
         ("temporary", collected(&CollectOptions { memory_limit: 0, ..CollectOptions::default() })),
         ("no rows", collect(&model, &["", ""], &CollectOptions::default()).unwrap().remove(0)),
@@ -427,9 +429,9 @@ fn units_that_are_left_out_have_no_row_and_change_no_other() {
     let place = folder.path().join("saved");
     fewer.save(&place, &Control::new()).unwrap();
     assert_eq!(Activations::open(&place).unwrap().left_out_count(), 4);
-    let control = Control::new();
-    assert_error(model.vocabulary_activations(&options, &control), ErrorCode::InvalidArgument, &["vocabulary"]);
-    assert_error(model.activations_of_token_ids(&[&[1]], &options, &control), ErrorCode::InvalidArgument, &["ids"]);
+    for inputs in [model.vocabulary_inputs().unwrap(), model.inputs_from_token_ids(&[&[1]]).unwrap()] {
+        assert_error(collect(&model, &inputs, &options), ErrorCode::InvalidArgument, &["the token ids"]);
+    }
 }
 
 #[test]

@@ -8,5 +8,6 @@ mod full_disk;
 mod not_finite;
 mod own_rows;
 mod sharing;
+mod streams;
 mod units;
 mod values;

@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use candle_core::Tensor;
-use eidos::{CollectOptions, Control, ErrorCode, Granularity, LoadOptions, LogitsOptions, SplitModel};
+use eidos::{CollectOptions, Control, ErrorCode, Granularity, Interventions, LoadOptions, LogitsOptions, SplitModel};
 use half::{bf16, f16};
 use safetensors::SafeTensors;
 
@@ -123,7 +123,7 @@ fn logits_that_are_no_numbers_are_refused() {
     };
 
     let model = load("embed_tokens.weight", id);
-    let logits = model.logits_of_texts(&texts, &LogitsOptions::default(), &control);
+    let logits = model.logits_of(&texts, &Interventions::new(), &LogitsOptions::default(), &control);
     assert_error(logits, ErrorCode::InvalidData, &["text 1", "the whole model"]);
     model.logits(&good.ids).unwrap();
     refused(model.logits(&bad.ids), "NaN");

@@ -50,6 +50,7 @@ enum { TEXT_COUNT = sizeof TEXTS / sizeof *TEXTS, CONCEPTS = 4 };
 static const char *SPLIT = "model.layers.2.mlp";
 
 static eidos_split_model *model;
+static eidos_inputs *inputs; /* of TEXTS */
 static eidos_activations *activations;
 static eidos_explainer *explainer;
 static eidos_interpretation *meaning;
@@ -61,7 +62,8 @@ static void make_everything(void)
     CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
     ica.concept_count = CONCEPTS;
     CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, NULL, NULL, &model, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &activations, 1, &error) == EIDOS_OK);
+    CHECK(eidos_inputs_from_texts(model, TEXTS, NULL, TEXT_COUNT, NULL, NULL, &inputs, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &activations, 1, &error) == EIDOS_OK);
     CHECK(eidos_ica_fit(activations, &ica, NULL, &explainer, &error) == EIDOS_OK);
     CHECK(eidos_top_inputs_interpret(explainer, activations, NULL, NULL, &meaning, &error) == EIDOS_OK);
     if (error) {
@@ -74,6 +76,7 @@ static void free_everything(void)
 {
     /* Parents first, children last: the order must not matter. */
     eidos_split_model_free(model);
+    eidos_inputs_free(inputs);
     eidos_activations_free(activations);
     eidos_explainer_free(explainer);
     CHECK(strlen(eidos_interpretation_json(meaning, NULL)) > 0);
@@ -86,9 +89,17 @@ static eidos_status answer_nothing(const eidos_chat_request *request, eidos_chat
     return EIDOS_OK;
 }
 
+static eidos_status no_more(const char **text, size_t *length, void *user_data)
+{
+    (void)text, (void)length, (void)user_data;
+    return EIDOS_OK;
+}
+
 static void null_is_an_error_for_each_pointer(void)
 {
     eidos_split_model *no_model = NULL;
+    eidos_inputs *no_inputs = NULL;
+    eidos_interventions *changes = NULL;
     eidos_activations *no_activations = NULL;
     eidos_explainer *no_explainer = NULL;
     eidos_interpretation *no_meaning = NULL;
@@ -102,7 +113,7 @@ static void null_is_an_error_for_each_pointer(void)
     float value = 0;
     const float *view = NULL;
     const char *const texts[] = {"a", NULL};
-    const uint32_t id = 7;
+    const uint32_t id = 7, *ids = NULL;
     const size_t one = 1, huge[] = {(size_t)-1, 2}, two = 2;
     size_t size = 0;
     const eidos_status wrong = EIDOS_INVALID_ARGUMENT;
@@ -110,48 +121,67 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_split_model_load(NULL, NULL, 0, NULL, NULL, &no_model, &err));
     CHECK_FAILS(wrong, eidos_split_model_load("eidos:demo", NULL, 1, NULL, NULL, &no_model, &err));
     CHECK_FAILS(wrong, eidos_split_model_load("eidos:demo", NULL, 0, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations(NULL, TEXTS, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations(model, NULL, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations(model, NULL, 0, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations(model, texts, 2, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations(model, TEXTS, 1, NULL, NULL, NULL, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations(model, TEXTS, 1, NULL, NULL, &no_activations, 2, &err));
-    CHECK_FAILS(wrong, eidos_split_model_vocabulary_activations(NULL, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_vocabulary_activations(model, NULL, NULL, NULL, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits(NULL, TEXTS, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits(model, NULL, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits(model, TEXTS, 1, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits(model, TEXTS, 1, NULL, NULL, &no_activations, &err)); /* not whole */
-    CHECK_FAILS(wrong, eidos_split_model_logits_from(NULL, SPLIT, &value, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_from(model, NULL, &value, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_from(model, SPLIT, NULL, 1, 1, TEXTS, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_from(model, SPLIT, &value, 1, 1, TEXTS, 1, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(NULL, SPLIT, activations, TEXTS, 1, NULL, NULL,
-                                                                 &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, NULL, activations, TEXTS, 1, NULL, NULL,
-                                                                 &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, NULL, TEXTS, 1, NULL, NULL, &no_activations,
-                                                                 &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, activations, NULL, 1, NULL, NULL,
-                                                                 &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_from_activations(model, SPLIT, activations, TEXTS, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_texts(NULL, TEXTS, NULL, 1, NULL, NULL, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_texts(model, NULL, NULL, 1, NULL, NULL, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_texts(model, NULL, NULL, 0, NULL, NULL, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_texts(model, texts, NULL, 2, NULL, NULL, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_texts(model, texts, &huge[0], 1, NULL, NULL, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_texts(model, TEXTS, NULL, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_texts_handle(model, NULL, NULL, NULL, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_vocabulary(NULL, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_vocabulary(model, NULL, &err));
+    CHECK_FAILS(wrong, eidos_inputs_token_ids(inputs, 0, NULL, &size, &err));
+    CHECK_FAILS(wrong, eidos_inputs_token_ids(inputs, 0, &ids, NULL, &err));
+    CHECK_FAILS(wrong, eidos_inputs_token_ids(inputs, TEXT_COUNT, &ids, &size, &err));
+    CHECK_FAILS(wrong, eidos_inputs_token_ids(NULL, 0, &ids, &size, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(NULL, inputs, NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(model, NULL, NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(model, inputs, NULL, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &no_activations, 2, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(NULL, no_more, NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, NULL, NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, &no_activations, 2, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits(NULL, inputs, NULL, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits(model, NULL, NULL, NULL, NULL, &no_activations, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits(model, inputs, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_split_model_logits(model, inputs, NULL, NULL, NULL, &no_activations, &err)); /* not whole */
+    CHECK_FAILS(wrong, eidos_interventions_new(NULL, &err));
+    CHECK(eidos_interventions_new(&changes, NULL) == EIDOS_OK);
+    CHECK_FAILS(wrong, eidos_interventions_replace_rows(NULL, SPLIT, &value, 1, 1, &err));
+    CHECK_FAILS(wrong, eidos_interventions_replace_rows(changes, NULL, &value, 1, 1, &err));
+    CHECK_FAILS(wrong, eidos_interventions_replace_rows(changes, SPLIT, NULL, 1, 1, &err));
+    CHECK_FAILS(wrong, eidos_interventions_replace_rows(changes, SPLIT, &value, (size_t)-1, 2, &err));
+    CHECK_FAILS(wrong, eidos_interventions_replace_activations(NULL, SPLIT, activations, &err));
+    CHECK_FAILS(wrong, eidos_interventions_replace_activations(changes, NULL, activations, &err));
+    CHECK_FAILS(wrong, eidos_interventions_replace_activations(changes, SPLIT, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interventions_add_direction(NULL, SPLIT, &value, 1, 1, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_add_direction(changes, NULL, &value, 1, 1, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_add_direction(changes, SPLIT, NULL, 1, 1, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_add_direction(changes, SPLIT, &value, 0, 1, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_add_direction(changes, SPLIT, &value, 1, 1, NULL, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_DATA, eidos_interventions_add_direction(changes, SPLIT, &value, 1, NAN, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_ablate_concept(NULL, SPLIT, explainer, 0, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_ablate_concept(changes, NULL, explainer, 0, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_ablate_concept(changes, SPLIT, NULL, 0, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_ablate_concept(changes, SPLIT, explainer, CONCEPTS, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_clamp_concept(changes, SPLIT, NULL, 0, 1, NULL, 0, &err));
+    CHECK_FAILS(wrong, eidos_interventions_clamp_concept(changes, SPLIT, explainer, (size_t)-1, 1, NULL, 0, &err));
+    CHECK_FAILS(EIDOS_INVALID_DATA, eidos_interventions_clamp_concept(changes, SPLIT, explainer, 0, INFINITY, NULL, 0, &err));
+    CHECK(eidos_interventions_count(changes) == 0 && eidos_interventions_count(NULL) == 0);
+    eidos_interventions_free(changes);
     CHECK_FAILS(wrong, eidos_split_model_tokens(NULL, "a", NULL, NULL, NULL, 0, &size, &err));
     CHECK_FAILS(wrong, eidos_split_model_tokens(model, NULL, NULL, NULL, NULL, 0, &size, &err));
     CHECK_FAILS(wrong, eidos_split_model_tokens(model, "a", NULL, NULL, NULL, 0, NULL, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(NULL, &id, 1, &one, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, NULL, 1, &one, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, NULL, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 0, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, NULL, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, &no_activations, 2, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, huge, 2, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_activations_of_token_ids(model, &id, 1, &two, 1, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, &two, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, NULL, 0, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(NULL, &id, 1, &one, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, NULL, 1, &one, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, NULL, 1, NULL, NULL, &no_activations, &err));
-    CHECK_FAILS(wrong, eidos_split_model_logits_of_token_ids(model, &id, 1, &one, 1, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_token_ids(NULL, &id, 1, &one, 1, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_token_ids(model, NULL, 1, &one, 1, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_token_ids(model, &id, 1, NULL, 1, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_token_ids(model, &id, 1, &one, 0, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_token_ids(model, &id, 0, NULL, 0, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_token_ids(model, &id, 1, &one, 1, NULL, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_token_ids(model, &id, 1, huge, 2, &no_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_from_token_ids(model, &id, 1, &two, 1, &no_inputs, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(NULL, 2, 2, NULL, 0, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(&value, 1, 0, NULL, 0, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_activations_from_rows(&value, (size_t)-1, (size_t)-1, NULL, 0, &no_activations, &err));
@@ -201,13 +231,10 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_top_inputs_interpret(NULL, activations, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_top_inputs_interpret(explainer, NULL, NULL, NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_top_inputs_interpret(explainer, activations, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(NULL, model, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, NULL, TEXTS, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, model, NULL, 1, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_top_inputs_interpret_texts(explainer, model, TEXTS, 1, NULL, NULL, NULL, NULL, &err));
-    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(NULL, model, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(explainer, NULL, NULL, NULL, NULL, &no_meaning, &err));
-    CHECK_FAILS(wrong, eidos_top_inputs_interpret_vocabulary(explainer, model, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_inputs(NULL, model, inputs, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_inputs(explainer, NULL, inputs, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_inputs(explainer, model, NULL, NULL, NULL, NULL, &no_meaning, &err));
+    CHECK_FAILS(wrong, eidos_top_inputs_interpret_inputs(explainer, model, inputs, NULL, NULL, NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_chat_new(NULL, &no_chat, &err)); /* a server, but no model named */
     CHECK_FAILS(wrong, eidos_chat_new(NULL, NULL, &err));
     CHECK_FAILS(wrong, eidos_chat_from_callback(NULL, NULL, NULL, NULL, &no_chat, &err));
@@ -300,9 +327,72 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!no_model && !no_activations && !no_explainer && !no_meaning && !view);
 }
 
+/* The logits when the rows of a module are others: a caller's own, or activations. */
+static eidos_status logits_under(const eidos_split_model *whole, const eidos_inputs *read, const char *path, const float *rows,
+                                 size_t row_count, size_t column_count, const eidos_activations *found,
+                                 eidos_activations **out)
+{
+    eidos_interventions *changes = NULL;
+    eidos_error *error = NULL;
+    eidos_status status;
+    CHECK(eidos_interventions_new(&changes, &error) == EIDOS_OK);
+    CHECK((found ? eidos_interventions_replace_activations(changes, path, found, &error)
+                 : eidos_interventions_replace_rows(changes, path, rows, row_count, column_count, &error)) == EIDOS_OK);
+    status = eidos_split_model_logits(whole, read, changes, NULL, NULL, out, &error);
+    CHECK((status == EIDOS_OK) == !error);
+    eidos_error_free(error);
+    eidos_interventions_free(changes);
+    return status;
+}
+
+/* A direction, then a concept, at two modules: the rows in between are those that the first one leads to. */
+static void several_interventions_follow_one_another(const eidos_split_model *whole, const eidos_activations *rows,
+                                                     const float *before, size_t bytes)
+{
+    const size_t width = eidos_activations_column_count(rows), count = eidos_activations_row_count(rows), tokens[] = {1, 4};
+    const float *direction = eidos_explainer_dictionary(explainer, NULL), *found = NULL, *other = NULL;
+    eidos_interventions *first = NULL, *both = NULL, *shared = NULL;
+    eidos_activations *under = NULL, *logits = NULL, *plain = NULL, *again = NULL;
+    eidos_activations_options all;
+    eidos_error *error = NULL;
+
+    CHECK(eidos_activations_options_init(&all, sizeof all) == EIDOS_OK);
+    all.granularity = EIDOS_GRANULARITY_ALL_TOKENS;
+    CHECK(eidos_interventions_new(&both, &error) == EIDOS_OK && eidos_interventions_new(&first, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_add_direction(first, "model.layers.1", direction, width, 3, tokens, 2, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_add_direction(both, "1", direction, width, 3, tokens, 2, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_retain(both, &shared, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_clamp_concept(shared, SPLIT, explainer, 1, 2, NULL, 0, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_ablate_concept(shared, SPLIT, explainer, 0, NULL, 0, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_count(both) == 3);
+    eidos_interventions_free(both);
+
+    CHECK(eidos_split_model_activations(whole, inputs, first, &all, NULL, &under, 1, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(under, 0, count, &found, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(rows, 0, count, &other, &error) == EIDOS_OK && memcmp(found, other, count * width * sizeof *found));
+    CHECK(eidos_interventions_replace_activations(first, SPLIT, under, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_clamp_concept(first, SPLIT, explainer, 1, 2, NULL, 0, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_ablate_concept(first, SPLIT, explainer, 0, NULL, 0, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits(whole, inputs, first, NULL, NULL, &plain, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits(whole, inputs, shared, NULL, NULL, &logits, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(plain, 0, count, &found, &error) == EIDOS_OK && memcmp(found, before, bytes));
+    CHECK(eidos_activations_rows(logits, 0, count, &other, &error) == EIDOS_OK && !memcmp(found, other, bytes));
+
+    CHECK(eidos_interventions_ablate_concept(shared, "model.layers.9", explainer, 0, NULL, 0, &error) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_UNKNOWN_MODULE, eidos_split_model_logits(whole, inputs, shared, NULL, NULL, &again, &err));
+    CHECK_FAILS(EIDOS_UNKNOWN_MODULE, eidos_split_model_activations(whole, inputs, shared, &all, NULL, &again, 1, &err));
+    CHECK(!error && !again);
+    eidos_interventions_free(first);
+    eidos_interventions_free(shared);
+    eidos_activations_free(under);
+    eidos_activations_free(plain);
+    eidos_activations_free(logits);
+}
+
 /* With the rows that the model gave, the logits are the same bits; with others, they are others. */
 static void logits_go_on_from_rows(void)
 {
+    eidos_inputs *fewer = NULL;
     eidos_split_model *whole = NULL;
     eidos_activations *rows = NULL, *own = NULL, *logits = NULL, *again = NULL, *changed = NULL, *nothing = NULL;
     eidos_load_options load;
@@ -317,8 +407,8 @@ static void logits_go_on_from_rows(void)
     CHECK(eidos_split_model_load("eidos:demo", &SPLIT, 1, &load, NULL, &whole, &error) == EIDOS_OK);
     CHECK(eidos_activations_options_init(&all, sizeof all) == EIDOS_OK);
     all.granularity = EIDOS_GRANULARITY_ALL_TOKENS;
-    CHECK(eidos_split_model_activations(whole, TEXTS, TEXT_COUNT, &all, NULL, &rows, 1, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_logits(whole, TEXTS, TEXT_COUNT, NULL, NULL, &logits, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations(whole, inputs, NULL, &all, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits(whole, inputs, NULL, NULL, NULL, &logits, &error) == EIDOS_OK);
     count = eidos_activations_row_count(rows);
     width = eidos_activations_column_count(rows);
     CHECK(eidos_activations_row_count(logits) == count);
@@ -330,44 +420,34 @@ static void logits_go_on_from_rows(void)
 
     copy = malloc(count * width * sizeof *copy);
     CHECK(copy && eidos_activations_copy_rows(rows, 0, count, copy, count * width, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_logits_from(whole, SPLIT, copy, count, width, TEXTS, TEXT_COUNT, NULL, NULL, &again, &error) ==
-          EIDOS_OK);
+    CHECK(logits_under(whole, inputs, SPLIT, copy, count, width, NULL, &again) == EIDOS_OK);
     bytes = count * eidos_activations_column_count(logits) * sizeof *copy;
     CHECK(eidos_activations_rows(logits, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(again, 0, count, &after, &error) == EIDOS_OK && !memcmp(before, after, bytes));
     eidos_activations_free(again);
     again = NULL;
-    CHECK(eidos_split_model_logits_from_activations(whole, SPLIT, rows, TEXTS, TEXT_COUNT, NULL, NULL, &again, &error) ==
-          EIDOS_OK);
+    CHECK(logits_under(whole, inputs, SPLIT, NULL, 0, 0, rows, &again) == EIDOS_OK);
     CHECK(eidos_activations_rows(again, 0, count, &after, &error) == EIDOS_OK && !memcmp(before, after, bytes));
-    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, "model.layers.1", rows, TEXTS, TEXT_COUNT, NULL,
-                                                                          NULL, &nothing, &err));
-    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, SPLIT, activations, TEXTS, TEXT_COUNT, NULL,
-                                                                          NULL, &nothing, &err));
-    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_from_activations(whole, SPLIT, rows, TEXTS, TEXT_COUNT - 1, NULL, NULL,
-                                                                          &nothing, &err));
+    CHECK(eidos_inputs_from_texts(whole, TEXTS, NULL, TEXT_COUNT - 1, NULL, NULL, &fewer, &error) == EIDOS_OK);
+    CHECK(logits_under(whole, inputs, "model.layers.1", NULL, 0, 0, rows, &nothing) == EIDOS_MISMATCH);
+    CHECK(logits_under(whole, inputs, SPLIT, NULL, 0, 0, activations, &nothing) == EIDOS_MISMATCH);
+    CHECK(logits_under(whole, fewer, SPLIT, NULL, 0, 0, rows, &nothing) == EIDOS_MISMATCH);
     CHECK(eidos_activations_from_rows(copy, count, width, NULL, 0, &own, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_logits_from_activations(whole, "model.layers.1", own, TEXTS, TEXT_COUNT, NULL, NULL, &changed,
-                                                    &error) == EIDOS_OK);
+    CHECK(logits_under(whole, inputs, "model.layers.1", NULL, 0, 0, own, &changed) == EIDOS_OK);
     CHECK(eidos_activations_rows(changed, 0, count, &after, &error) == EIDOS_OK && memcmp(before, after, bytes));
     eidos_activations_free(changed);
     changed = NULL;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits_from_activations(whole, SPLIT, own, TEXTS, TEXT_COUNT - 1, NULL,
-                                                                                  NULL, &nothing, &err));
+    CHECK(logits_under(whole, fewer, SPLIT, NULL, 0, 0, own, &nothing) == EIDOS_INVALID_ARGUMENT);
     copy[0] += 10;
-    CHECK(eidos_split_model_logits_from(whole, SPLIT, copy, count, width, TEXTS, TEXT_COUNT, NULL, NULL, &changed, &error) ==
-          EIDOS_OK);
+    CHECK(logits_under(whole, inputs, SPLIT, copy, count, width, NULL, &changed) == EIDOS_OK);
     CHECK(eidos_activations_rows(changed, 0, count, &after, &error) == EIDOS_OK && memcmp(before, after, bytes));
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits_from(whole, SPLIT, copy, count - 1, width, TEXTS, TEXT_COUNT,
-                                                                      NULL, NULL, &nothing, &err));
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits_from(whole, SPLIT, copy, count, width - 1, TEXTS, TEXT_COUNT,
-                                                                      NULL, NULL, &nothing, &err));
-    CHECK_FAILS(EIDOS_UNKNOWN_MODULE, eidos_split_model_logits_from(whole, "model.layers.2.mpl", copy, count, width, TEXTS,
-                                                                    TEXT_COUNT, NULL, NULL, &nothing, &err));
+    CHECK(logits_under(whole, inputs, SPLIT, copy, count - 1, width, NULL, &nothing) == EIDOS_INVALID_ARGUMENT);
+    CHECK(logits_under(whole, inputs, SPLIT, copy, count, width - 1, NULL, &nothing) == EIDOS_INVALID_ARGUMENT);
+    CHECK(logits_under(whole, inputs, "model.layers.2.mpl", copy, count, width, NULL, &nothing) == EIDOS_UNKNOWN_MODULE);
     copy[1] = NAN;
-    CHECK_FAILS(EIDOS_INVALID_DATA, eidos_split_model_logits_from(whole, SPLIT, copy, count, width, TEXTS, TEXT_COUNT, NULL,
-                                                                  NULL, &nothing, &err));
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_logits(whole, NULL, 0, NULL, NULL, &nothing, &err));
+    CHECK(logits_under(whole, inputs, SPLIT, copy, count, width, NULL, &nothing) == EIDOS_INVALID_DATA);
+    eidos_inputs_free(fewer);
+    several_interventions_follow_one_another(whole, rows, before, bytes);
     CHECK(!error && !nothing);
     free(copy);
     eidos_split_model_free(whole);
@@ -382,6 +462,8 @@ static void logits_go_on_from_rows(void)
 static void texts_can_be_token_ids(void)
 {
     static const char *text = "caf\xc3\xa9 films";
+    eidos_inputs *of_text = NULL, *of_ids = NULL;
+    const uint32_t *view = NULL;
     eidos_split_model *whole = NULL;
     eidos_activations *expected = NULL, *found = NULL;
     eidos_load_options load;
@@ -409,8 +491,13 @@ static void texts_can_be_token_ids(void)
     CHECK(eidos_split_model_token_string(whole, 5999, NULL) && !eidos_split_model_token_string(whole, 6000, &length));
     CHECK(length == 0 && !eidos_split_model_token_string(whole, UINT32_MAX, NULL));
 
-    CHECK(eidos_split_model_activations(whole, &text, 1, &all, NULL, &expected, 1, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_activations_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, 1, &error) == EIDOS_OK);
+    CHECK(eidos_inputs_from_texts(whole, &text, NULL, 1, NULL, NULL, &of_text, &error) == EIDOS_OK);
+    CHECK(eidos_inputs_token_ids(of_text, 0, &view, &again, &error) == EIDOS_OK && again == count);
+    CHECK(!memcmp(view, ids, count * sizeof *ids) && eidos_inputs_token_count(of_text) == count);
+    CHECK(eidos_inputs_from_token_ids(whole, ids, count, &count, 1, &of_ids, &error) == EIDOS_OK);
+    CHECK(eidos_inputs_text_count(of_ids) == 1 && !eidos_inputs_text(of_ids, 0, &length) && length == 0);
+    CHECK(eidos_split_model_activations(whole, of_text, NULL, &all, NULL, &expected, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations(whole, of_ids, NULL, NULL, NULL, &found, 1, &error) == EIDOS_OK);
     CHECK(eidos_activations_granularity(found) == EIDOS_GRANULARITY_ALL_TOKENS && eidos_activations_text_count(found) == 0);
     CHECK(eidos_activations_rows(expected, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(found, 0, count, &after, &error) == EIDOS_OK);
@@ -419,17 +506,132 @@ static void texts_can_be_token_ids(void)
         CHECK(!strcmp(eidos_activations_unit(expected, index, NULL), eidos_activations_unit(found, index, NULL)));
     eidos_activations_free(expected);
     eidos_activations_free(found);
-    CHECK(eidos_split_model_logits(whole, &text, 1, NULL, NULL, &expected, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_logits_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits(whole, of_text, NULL, NULL, NULL, &expected, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_logits(whole, of_ids, NULL, NULL, NULL, &found, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(expected, 0, count, &before, &error) == EIDOS_OK);
     CHECK(eidos_activations_rows(found, 0, count, &after, &error) == EIDOS_OK);
     CHECK(!memcmp(before, after, count * eidos_activations_column_count(found) * sizeof *before));
     ids[1] = 6000;
-    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_logits_of_token_ids(whole, ids, count, &count, 1, NULL, NULL, &found, &err));
+    eidos_inputs_free(of_text);
+    eidos_inputs_free(of_ids);
+    of_ids = NULL;
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_inputs_from_token_ids(whole, ids, count, &count, 1, &of_ids, &err));
     CHECK(!error);
     eidos_activations_free(expected);
     eidos_activations_free(found);
     eidos_split_model_free(whole);
+}
+
+/* A NUL is a character like others where lengths are given; inputs know their texts and refuse another tokenizer. */
+static void inputs_are_texts_as_a_model_reads_them(void)
+{
+    static const char *const texts[] = {"a warm\0film", "dull"};
+    static const size_t lengths[] = {11, 4};
+    eidos_inputs *found = NULL, *shared = NULL, *vocabulary = NULL;
+    eidos_activations *rows = NULL;
+    eidos_interpretation *top = NULL;
+    eidos_inputs_options options;
+    eidos_error *error = NULL;
+    size_t len = 0, begin = 0, end = 0;
+
+    CHECK(eidos_inputs_options_init(&options, sizeof options) == EIDOS_OK);
+    options.threads = 2;
+    CHECK(eidos_inputs_from_texts(model, texts, lengths, 2, &options, NULL, &found, &error) == EIDOS_OK);
+    CHECK(eidos_inputs_text_count(found) == 2 && eidos_inputs_truncated_count(found) == 0);
+    CHECK(!memcmp(eidos_inputs_text(found, 0, &len), texts[0], 12) && len == 11);
+    CHECK(!eidos_inputs_text(found, 2, &len) && len == 0);
+    CHECK(eidos_inputs_retain(found, &shared, &error) == EIDOS_OK);
+    eidos_inputs_free(found);
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_split_model_activations(model, found, NULL, NULL, NULL, &rows, 1, &err));
+    CHECK(eidos_split_model_activations(model, shared, NULL, NULL, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_activations_text_count(rows) == 2 && !memcmp(eidos_activations_text(rows, 0, &len), texts[0], 12) && len == 11);
+    CHECK(eidos_activations_unit_span(rows, eidos_activations_row_count(rows) - 1, NULL, &begin, &end, &error) == EIDOS_OK);
+    CHECK(begin == 0 && end == 4);
+    eidos_activations_free(rows);
+
+    CHECK(eidos_inputs_from_vocabulary(model, &vocabulary, &error) == EIDOS_OK);
+    CHECK(eidos_inputs_text_count(vocabulary) == eidos_split_model_vocabulary_size(model));
+    CHECK(eidos_top_inputs_interpret_inputs(explainer, model, shared, NULL, NULL, NULL, &top, &error) == EIDOS_OK);
+    CHECK(eidos_interpretation_concept_count(top) == CONCEPTS);
+    CHECK(!error);
+    eidos_interpretation_free(top);
+    eidos_inputs_free(vocabulary);
+    eidos_inputs_free(shared);
+}
+
+/* Gives TEXTS one after the other, each from memory that the next one overwrites; fails at a text. */
+struct source {
+    size_t next, fails_at;
+    char text[128];
+};
+
+static eidos_status next_text(const char **text, size_t *length, void *user_data)
+{
+    struct source *source = user_data;
+    if (source->next == source->fails_at)
+        return EIDOS_NETWORK;
+    if (source->next == TEXT_COUNT)
+        return EIDOS_OK;
+    strcpy(source->text, TEXTS[source->next]);
+    *text = source->text;
+    if (source->next++ % 2) /* the others end in a NUL */
+        *length = strlen(source->text);
+    return EIDOS_OK;
+}
+
+static eidos_status not_a_text(const char **text, size_t *length, void *user_data)
+{
+    (void)user_data;
+    *text = "caf\xe9";
+    *length = 4;
+    return EIDOS_OK;
+}
+
+static void texts_come_one_after_the_other(const char *folder)
+{
+    struct source source = {0, SIZE_MAX, ""};
+    eidos_activations *rows = NULL;
+    eidos_activations_options options;
+    eidos_control *control = NULL;
+    eidos_error *error = NULL;
+    const float *expected = NULL, *found = NULL;
+    const size_t count = eidos_activations_row_count(activations), width = eidos_activations_column_count(activations);
+    char path[512];
+    size_t row;
+
+    CHECK(eidos_activations_rows(activations, 0, count, &expected, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_stream_activations(model, next_text, &source, NULL, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_activations_row_count(rows) == count && eidos_activations_text_count(rows) == TEXT_COUNT);
+    CHECK(eidos_activations_rows(rows, 0, count, &found, &error) == EIDOS_OK);
+    CHECK(!memcmp(expected, found, count * width * sizeof *found));
+    eidos_activations_free(rows);
+
+    snprintf(path, sizeof path, "%s/stream", folder);
+    CHECK(eidos_activations_options_init(&options, sizeof options) == EIDOS_OK);
+    options.folder = path;
+    options.shard_bytes = 4096;
+    source.next = 0;
+    source.fails_at = TEXT_COUNT - 1;
+    CHECK_FAILS(EIDOS_NETWORK, eidos_split_model_stream_activations(model, next_text, &source, &options, NULL, &rows, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_FILE, eidos_activations_open(path, &rows, &err));
+    source.next = 0;
+    source.fails_at = SIZE_MAX;
+    CHECK(eidos_split_model_stream_activations(model, next_text, &source, &options, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_activations_is_on_disk(rows) && eidos_activations_row_count(rows) == count);
+    for (row = 0; row < count; row++) {
+        CHECK(eidos_activations_rows(rows, row, 1, &found, &error) == EIDOS_OK);
+        CHECK(!memcmp(expected + row * width, found, width * sizeof *found));
+        CHECK(!strcmp(eidos_activations_unit(activations, row, NULL), eidos_activations_unit(rows, row, NULL)));
+    }
+    eidos_activations_free(rows);
+    source.next = 1;
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_stream_activations(model, next_text, &source, &options, NULL, &rows, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_stream_activations(model, not_a_text, NULL, NULL, NULL, &rows, 1, &err));
+    CHECK(eidos_control_new(&control, &error) == EIDOS_OK);
+    eidos_control_cancel(control);
+    CHECK_FAILS(EIDOS_CANCELLED, eidos_split_model_stream_activations(model, next_text, &source, NULL, control, &rows, 1, &err));
+    eidos_control_free(control);
+    CHECK(!error);
 }
 
 /* What a model and a fit are, without the files that they came from. */
@@ -465,7 +667,7 @@ static void rows_are_seen_in_runs(const char *folder)
     CHECK(eidos_activations_options_init(&options, sizeof options) == EIDOS_OK);
     options.folder = path;
     options.shard_bytes = 1 << 14;
-    CHECK(eidos_split_model_activations(model, TEXTS, TEXT_COUNT, &options, NULL, &shards, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations(model, inputs, NULL, &options, NULL, &shards, 1, &error) == EIDOS_OK);
     for (first = 0; first < row_count && eidos_activations_run(shards, first, &run, &count, &error) == EIDOS_OK; runs++) {
         CHECK(count > 0 && !memcmp(run, rows + first * width, count * width * sizeof *run));
         first += count;
@@ -513,7 +715,7 @@ static void a_freed_handle_is_an_error(void)
     CHECK(eidos_control_new(&control, NULL) == EIDOS_OK);
     eidos_control_free(control);
     eidos_control_cancel(control);
-    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_split_model_activations(model, TEXTS, 1, NULL, control, &result, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_split_model_activations(model, inputs, NULL, NULL, control, &result, 1, &err));
     CHECK(!result && eidos_debug_live_handles() == live);
 }
 
@@ -531,6 +733,8 @@ static void retained_handles_share(void)
     eidos_interpretation *same_meaning = NULL;
     eidos_control *control = NULL, *same_control = NULL;
     eidos_texts *same_texts = NULL;
+    eidos_inputs *same_inputs = NULL;
+    eidos_interventions *same_changes = NULL;
 
     CHECK(eidos_activations_from_rows(values, 2, 2, units, 2, &first, NULL) == EIDOS_OK);
     CHECK(eidos_activations_rows(first, 0, 2, &before, NULL) == EIDOS_OK);
@@ -570,6 +774,9 @@ static void retained_handles_share(void)
     CHECK_FAILS(wrong, eidos_interpretation_retain(meaning, NULL, &err));
     CHECK_FAILS(wrong, eidos_control_retain(NULL, &control, &err));
     CHECK_FAILS(wrong, eidos_texts_retain(NULL, &same_texts, &err));
+    CHECK_FAILS(wrong, eidos_inputs_retain(NULL, &same_inputs, &err));
+    CHECK_FAILS(wrong, eidos_inputs_retain(inputs, NULL, &err));
+    CHECK_FAILS(wrong, eidos_interventions_retain(NULL, &same_changes, &err));
     CHECK_FAILS(freed, eidos_texts_retain((const eidos_texts *)(const void *)model, &same_texts, &err));
 }
 
@@ -607,6 +814,7 @@ static void wrong_text_and_numbers_are_errors(void)
     const char *not_utf8[] = {"caf\xe9"};
     const char *unknown[] = {"model.layer.1.mlp"};
     eidos_activations *result = NULL;
+    eidos_inputs *none = NULL;
     eidos_split_model *loaded = NULL;
     eidos_interpretation *found = NULL;
     eidos_ica_options ica;
@@ -615,7 +823,7 @@ static void wrong_text_and_numbers_are_errors(void)
     eidos_activations_options options;
     size_t concept = CONCEPTS;
 
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, not_utf8, 1, NULL, NULL, &result, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_inputs_from_texts(model, not_utf8, NULL, 1, NULL, NULL, &none, &err));
     CHECK_FAILS(EIDOS_UNKNOWN_MODULE, eidos_split_model_load("eidos:demo", unknown, 1, NULL, NULL, &loaded, &err));
     CHECK_FAILS(EIDOS_NOT_FOUND, eidos_explainer_open("/no/such/file", &fitted, &err));
     CHECK_FAILS(EIDOS_NOT_FOUND, eidos_activations_open("/no/such/folder", &result, &err));
@@ -643,15 +851,15 @@ static void wrong_text_and_numbers_are_errors(void)
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_top_inputs_interpret(explainer, activations, &top, NULL, &found, &err));
     eidos_activations_options_init(&options, sizeof options);
     options.granularity = 77;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, inputs, NULL, &options, NULL, &result, 1, &err));
     options.granularity = 0; /* no value stands for another one */
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, inputs, NULL, &options, NULL, &result, 1, &err));
     eidos_activations_options_init(&options, sizeof options);
     options.batch_tokens = 0;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, inputs, NULL, &options, NULL, &result, 1, &err));
     options.batch_tokens = 1;
     options.folder = "";
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, TEXTS, 1, &options, NULL, &result, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, inputs, NULL, &options, NULL, &result, 1, &err));
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_save(activations, "", NULL, &err));
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explainer_save(explainer, "", &err));
     CHECK(!result && !loaded && !found && !fitted);
@@ -673,7 +881,7 @@ static void *read_on_a_thread(void *sum)
             total += (double)codes[index];
     for (index = 0; index < rows; index++)
         total += (double)strlen(eidos_activations_unit(activations, index, NULL));
-    if (eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &again, 1, NULL) == EIDOS_OK) {
+    if (eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &again, 1, NULL) == EIDOS_OK) {
         const float *other = NULL;
         if (eidos_activations_rows(again, 0, rows, &other, NULL) == EIDOS_OK)
             total += memcmp(view, other, rows * columns * sizeof *view) ? 1e9 : 1;
@@ -721,6 +929,7 @@ static void cancelling_is_honoured_at_every_stage(void)
     size_t index;
     for (index = 0; index < sizeof stages / sizeof *stages; index++) {
         struct watch watch = {NULL, 0, 0};
+        eidos_inputs *read = NULL;
         eidos_activations *result = NULL;
         eidos_explainer *fitted = NULL;
         eidos_interpretation *found = NULL;
@@ -733,7 +942,9 @@ static void cancelling_is_honoured_at_every_stage(void)
         watch.cancel_at = stages[index];
         CHECK(eidos_control_new(&watch.control, NULL) == EIDOS_OK);
         CHECK(eidos_control_set_callback(watch.control, watch_and_cancel, &watch, NULL) == EIDOS_OK);
-        status = eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, watch.control, &result, 1, &error);
+        status = eidos_inputs_from_texts(model, TEXTS, NULL, TEXT_COUNT, NULL, watch.control, &read, &error);
+        if (status == EIDOS_OK)
+            status = eidos_split_model_activations(model, read, NULL, NULL, watch.control, &result, 1, &error);
         if (status == EIDOS_OK)
             status = eidos_ica_fit(result, &ica, watch.control, &fitted, &error);
         if (status == EIDOS_OK)
@@ -746,6 +957,7 @@ static void cancelling_is_honoured_at_every_stage(void)
         eidos_error_free(error);
         eidos_explainer_free(fitted);
         eidos_activations_free(result);
+        eidos_inputs_free(read);
         eidos_control_free(watch.control);
     }
 }
@@ -795,7 +1007,7 @@ static void a_signal_handler_may_cancel(void)
     CHECK(eidos_control_new(&interrupted, NULL) == EIDOS_OK);
     CHECK(eidos_control_set_callback(interrupted, send_signal, NULL, NULL) == EIDOS_OK);
     CHECK_FAILS(EIDOS_CANCELLED,
-                eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, interrupted, &result, 1, &err));
+                eidos_split_model_activations(model, inputs, NULL, NULL, interrupted, &result, 1, &err));
     CHECK(!result);
     eidos_control_free(interrupted);
 }
@@ -806,7 +1018,7 @@ static void a_child_process_goes_on(void)
     const pid_t child = fork();
     if (child == 0) {
         eidos_activations *result = NULL;
-        const eidos_status found = eidos_split_model_activations(model, TEXTS, TEXT_COUNT, NULL, NULL, &result, 1, NULL);
+        const eidos_status found = eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &result, 1, NULL);
         const int same = eidos_activations_row_count(result) == eidos_activations_row_count(activations);
         eidos_activations_free(result);
         _exit(found == EIDOS_OK && same ? 0 : 1);
@@ -1186,7 +1398,8 @@ static void texts_are_read_from_files(const char *folder)
     static const char lines[] = "\xef\xbb\xbf" "a warm film\r\n\r\n cold ";
     static const char records[] = "{\"text\": \"a\\u0000b\"}\n{\"sentence\": 7}\n";
     const eidos_status wrong = EIDOS_INVALID_ARGUMENT;
-    const char *path, *const *strings = NULL;
+    const char *path, *text;
+    eidos_inputs *of_file = NULL;
     size_t len = 7;
     eidos_texts *texts = NULL;
     eidos_control *control = NULL;
@@ -1199,13 +1412,11 @@ static void texts_are_read_from_files(const char *folder)
     CHECK(eidos_texts_read(path, NULL, NULL, &texts, &error) == EIDOS_OK);
     CHECK(eidos_texts_count(texts) == 2 && strcmp(eidos_texts_get(texts, 1, &len), " cold ") == 0 && len == 6);
     CHECK(!eidos_texts_get(texts, 2, &len) && len == 0 && !eidos_texts_get(texts, SIZE_MAX, NULL));
-    CHECK(eidos_texts_array(texts, &strings, &error) == EIDOS_OK && strcmp(strings[0], "a warm film") == 0);
-    CHECK(strings[1] == eidos_texts_get(texts, 1, NULL));
-    CHECK_FAILS(wrong, eidos_texts_array(texts, NULL, &err));
+    text = eidos_texts_get(texts, 1, NULL);
     CHECK_FAILS(wrong, eidos_texts_retain(texts, NULL, &err));
     CHECK(eidos_texts_retain(texts, &shared, &error) == EIDOS_OK);
     eidos_texts_free(texts);
-    CHECK(eidos_texts_count(shared) == 2 && strings[1] == eidos_texts_get(shared, 1, NULL));
+    CHECK(eidos_texts_count(shared) == 2 && text == eidos_texts_get(shared, 1, NULL));
     eidos_texts_free(shared);
 
     options.keep_empty = 1;
@@ -1222,7 +1433,10 @@ static void texts_are_read_from_files(const char *folder)
     options.most_texts = 1;
     CHECK(eidos_texts_read(path, &options, NULL, &texts, &error) == EIDOS_OK);
     CHECK(memcmp(eidos_texts_get(texts, 0, &len), "a\0b", 4) == 0 && len == 3);
-    CHECK_FAILS(EIDOS_UNSUPPORTED, eidos_texts_array(texts, &strings, &err)); /* C would see "a" */
+    CHECK(eidos_inputs_from_texts_handle(model, texts, NULL, NULL, &of_file, &error) == EIDOS_OK);
+    CHECK(eidos_inputs_text_count(of_file) == 1);
+    CHECK(memcmp(eidos_inputs_text(of_file, 0, &len), "a\0b", 4) == 0 && len == 3);
+    eidos_inputs_free(of_file);
     eidos_texts_free(texts);
     CHECK(eidos_texts_read(path, NULL, NULL, &texts, &error) == EIDOS_INVALID_FILE);
     CHECK(strstr(eidos_error_message(error, NULL), "line 2: there is no field `text`"));
@@ -1241,8 +1455,7 @@ static void texts_are_read_from_files(const char *folder)
     CHECK_FAILS(wrong, eidos_texts_read(path, NULL, NULL, NULL, &err));
     CHECK_FAILS(EIDOS_INVALID_FILE, eidos_texts_read(folder, NULL, NULL, &texts, &err));
     CHECK_FAILS(EIDOS_NOT_FOUND, eidos_texts_read("no such file", NULL, NULL, &texts, &err));
-    CHECK_FAILS(wrong, eidos_texts_array(NULL, &strings, &err));
-    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_texts_array((const eidos_texts *)model, &strings, &err));
+    CHECK_FAILS(EIDOS_INVALID_HANDLE, eidos_inputs_from_texts_handle(model, (const eidos_texts *)model, NULL, NULL, &of_file, &err));
     CHECK(eidos_texts_count(NULL) == 0 && eidos_texts_count((const eidos_texts *)model) == 0);
     CHECK(!eidos_texts_get(NULL, 0, NULL) && !eidos_texts_get((const eidos_texts *)model, 0, NULL));
     eidos_texts_free(NULL);
@@ -1333,6 +1546,8 @@ int main(int argc, char **argv)
     null_is_an_error_for_each_pointer();
     logits_go_on_from_rows();
     texts_can_be_token_ids();
+    inputs_are_texts_as_a_model_reads_them();
+    texts_come_one_after_the_other(argv[1]);
     models_and_explainers_say_what_they_are();
     rows_are_seen_in_runs(argv[1]);
     a_handle_of_another_type_is_an_error();

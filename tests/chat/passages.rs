@@ -131,7 +131,9 @@ fn what_else_excites_the_concept_in_a_window_is_listed() {
 fn whole_texts_and_vocabularies_stand_alone() {
     let samples = shown(&collect(Granularity::Sample), &LlmLabels::default());
     assert!(samples.iter().all(|sample| parts(sample).1.is_none() && sample.len() > 10));
-    let mut vocabulary = model().vocabulary_activations(&CollectOptions::default(), &Control::new()).unwrap();
+    let model = model();
+    let inputs = model.vocabulary_inputs().unwrap();
+    let mut vocabulary = model.activations(&inputs, &CollectOptions::default(), &Control::new()).unwrap();
     let entries = shown(&vocabulary.remove(0), &LlmLabels::default());
     assert!(entries.len() >= 80 && entries.iter().all(|entry| !entry.contains("<<")), "{entries:?}");
 }

@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex};
 
 use candle_core::{Device, Tensor};
 use eidos::rows::Rows;
-use eidos::{Activations, CollectOptions, Control, Error, ErrorCode, LoadOptions, Progress, Result, SplitModel, Stage};
+use eidos::{
+    Activations, CollectOptions, Control, Error, ErrorCode, InputSource, LoadOptions, Progress, Result, SplitModel,
+    Stage,
+};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -156,10 +159,10 @@ pub fn everything(activations: &Activations) -> Everything {
 /// Collects activations that nobody watches.
 pub fn collect(
     model: &SplitModel,
-    texts: &[impl AsRef<str> + Sync],
+    inputs: &(impl InputSource + ?Sized),
     options: &CollectOptions,
 ) -> Result<Vec<Activations>> {
-    model.activations(texts, options, &Control::new())
+    model.activations(inputs, options, &Control::new())
 }
 
 /// An error must have a code, name the thing in its message and say what to do.

@@ -21,6 +21,7 @@ PARTS = [
     "decoders",
     "half",
     "gradients",
+    "interventions",
     "defaults",
     "gguf",
     "torch_files",

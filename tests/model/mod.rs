@@ -10,6 +10,8 @@ mod gguf_parts;
 mod golden;
 mod gradients;
 mod half;
+mod intervened;
+mod interventions;
 mod published;
 mod resume;
 mod rotary_encoders;

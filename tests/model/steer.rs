@@ -1,8 +1,8 @@
 //! Logits of texts, and from the rows of a module.
 
-use eidos::rows::RowSlice;
 use eidos::{
-    Activations, CollectOptions, Control, ErrorCode, Granularity, HeadChoice, LoadOptions, LogitsOptions, SplitModel,
+    Activations, CollectOptions, Control, ErrorCode, Granularity, HeadChoice, Interventions, LoadOptions,
+    LogitsOptions, SplitModel,
 };
 
 const PATH: &str = "model.layers.1";
@@ -21,6 +21,10 @@ fn rows_of(model: &SplitModel, texts: &[&str]) -> Activations {
     model.activations(texts, &options, &Control::new()).unwrap().remove(0)
 }
 
+fn put(path: &str, rows: &Activations) -> Interventions {
+    Interventions::new().replace(path, rows)
+}
+
 pub fn bits(logits: &Activations) -> Vec<u32> {
     let mut bits = Vec::new();
     for row in 0..logits.row_count() {
@@ -30,7 +34,7 @@ pub fn bits(logits: &Activations) -> Vec<u32> {
 }
 
 fn logits(model: &SplitModel, texts: &[&str], options: &LogitsOptions) -> Activations {
-    model.logits_of_texts(texts, options, &Control::new()).unwrap()
+    model.logits_of(texts, &Interventions::new(), options, &Control::new()).unwrap()
 }
 
 #[test]
@@ -49,7 +53,7 @@ fn rows_that_were_captured_lead_to_the_same_logits_whatever_the_batches() {
         let again = logits(&model, &TEXTS, &options);
         assert_eq!(again.is_on_disk(), memory_limit == 0);
         assert!(bits(&again) == expected);
-        let from = model.logits_of_texts_from(PATH, &rows, &TEXTS, &options, &Control::new()).unwrap();
+        let from = model.logits_of(&TEXTS, &put(PATH, &rows), &options, &Control::new()).unwrap();
         assert!(bits(&from) == expected);
     }
     let alone: Vec<u32> =
@@ -72,7 +76,7 @@ fn rows_in_many_shards_on_disk_lead_to_the_same_logits() {
     assert!(rows.is_on_disk() && rows.rows(0, rows.row_count()).is_err(), "they lie in several shards");
     for (path, batch_tokens) in [(PATH, 0), ("layers.1", 1), ("1", 9)] {
         let options = LogitsOptions { batch_tokens, ..LogitsOptions::default() };
-        let again = model.logits_of_texts_from_activations(path, &rows, &TEXTS, &options, &Control::new()).unwrap();
+        let again = model.logits_of(&TEXTS, &put(path, &rows), &options, &Control::new()).unwrap();
         assert!(bits(&again) == expected, "{path}");
     }
 }
@@ -91,9 +95,8 @@ fn activations_that_know_where_they_come_from_are_not_taken_for_others() {
     let model = whole();
     let (control, options) = (Control::new(), LogitsOptions::default());
     let rows = rows_of(&model, &TEXTS);
-    let from = |path: &str, rows: &Activations, texts: &[&str]| {
-        model.logits_of_texts_from_activations(path, rows, texts, &options, &control)
-    };
+    let from =
+        |path: &str, rows: &Activations, texts: &[&str]| model.logits_of(texts, &put(path, rows), &options, &control);
     let refused = |path: &str, rows: &Activations, texts: &[&str], code, says: &str| {
         let error = from(path, rows, texts).unwrap_err();
         assert_eq!(error.code(), code, "{error}");
@@ -128,9 +131,9 @@ fn other_rows_change_the_logits_of_their_text_alone() {
     let last = rows.row_count() - 1;
     let changed = rows.unit_span(last).unwrap().text_index;
     values[last * rows.column_count()] += 10.0;
-    let slice = RowSlice::new(&values, rows.column_count()).unwrap();
+    let changed_rows = Activations::from_rows(values, rows.column_count(), None).unwrap();
     let options = LogitsOptions::default();
-    let after = model.logits_of_texts_from(PATH, &slice, &TEXTS, &options, &Control::new()).unwrap();
+    let after = model.logits_of(&TEXTS, &put(PATH, &changed_rows), &options, &Control::new()).unwrap();
     let before = logits(&model, &TEXTS, &options);
     for row in 0..=last {
         let same = before.rows(row, 1).unwrap() == after.rows(row, 1).unwrap();
@@ -167,7 +170,7 @@ fn a_classifier_of_texts_gives_one_row_a_text() {
     assert_eq!(expected.unit(0), Some("a film"));
     assert_eq!(model.logit_names().unwrap().len(), expected.column_count());
     let options = LogitsOptions { batch_tokens: 1, ..LogitsOptions::default() };
-    let from = model.logits_of_texts_from(path, &rows, &texts, &options, &Control::new()).unwrap();
+    let from = model.logits_of(&texts, &put(path, &rows), &options, &Control::new()).unwrap();
     assert_eq!(bits(&from), bits(&expected));
 }
 
@@ -187,8 +190,8 @@ fn what_cannot_be_is_refused_with_a_reason() {
     let width = rows.column_count();
     let values = rows.rows(0, rows.row_count()).unwrap().to_vec();
     let refused = |model: &SplitModel, path: &str, values: &[f32], width: usize, code, says: &str| {
-        let rows = RowSlice::new(values, width).unwrap();
-        let error = model.logits_of_texts_from(path, &rows, &TEXTS, &LogitsOptions::default(), &control).unwrap_err();
+        let rows = Activations::from_rows(values.to_vec(), width, None).unwrap();
+        let error = model.logits_of(&TEXTS, &put(path, &rows), &LogitsOptions::default(), &control).unwrap_err();
         assert_eq!(error.code(), code, "{error}");
         assert!(error.to_string().contains(says), "{error}");
     };
@@ -204,8 +207,8 @@ fn what_cannot_be_is_refused_with_a_reason() {
     let base = self::model(&LoadOptions { head: HeadChoice::Base, whole: true, ..LoadOptions::default() });
     refused(&base, PATH, &values, width, wrong, "without a head");
     let none: [&str; 0] = [];
-    assert_eq!(model.logits_of_texts(&none, &LogitsOptions::default(), &control).unwrap_err().code(), wrong);
+    let plain = |texts: &[&str]| model.logits_of(texts, &Interventions::new(), &LogitsOptions::default(), &control);
+    assert_eq!(plain(&none).unwrap_err().code(), wrong);
     control.cancel();
-    let error = model.logits_of_texts(&TEXTS, &LogitsOptions::default(), &control).unwrap_err();
-    assert_eq!(error.code(), ErrorCode::Cancelled);
+    assert_eq!(plain(&TEXTS).unwrap_err().code(), ErrorCode::Cancelled);
 }

@@ -9,7 +9,7 @@
 /// Errors. A call that fails throws eidos::Error: a status, a message, a hint that says what to do, and details. A call that
 /// was cancelled throws eidos::Cancelled, which is an Error too.
 ///
-/// Objects. SplitModel, Activations, Explainer, Interpretation, Chat and Control own one handle of the C library each. They move
+/// Objects. SplitModel, Inputs, Interventions, Activations, Explainer, Interpretation, Chat and Control own one handle of the C library each. They move
 /// and do not copy; what they need of one another they keep alive by themselves, so they may be destroyed in any order. A
 /// moved-from object throws when it is used. To share one, put it into a std::shared_ptr.
 ///
@@ -31,7 +31,9 @@
 #include "eidos/enumerations.hpp"
 #include "eidos/error.hpp"
 #include "eidos/explainer.hpp"
+#include "eidos/inputs.hpp"
 #include "eidos/interpretation.hpp"
+#include "eidos/interventions.hpp"
 #include "eidos/label.hpp"
 #include "eidos/llm_labels.hpp"
 #include "eidos/matrix.hpp"

@@ -133,7 +133,7 @@ TEST(Errors, WrongArgumentsThrow)
     EXPECT_STATUS(invalid_argument, eidos::interpret_top_inputs(explainer, activations, top));
     EXPECT_STATUS(invalid_argument, demo().meaning.at(4));
     const auto tree = eidos::SplitModel::load("eidos:demo");
-    EXPECT_STATUS(mismatch, eidos::interpret_top_inputs_of_texts(explainer, tree, texts));
+    EXPECT_STATUS(mismatch, eidos::interpret_top_inputs(explainer, tree, texts));
 }
 
 TEST(Errors, DamagedFilesThrow)

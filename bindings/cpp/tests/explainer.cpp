@@ -53,7 +53,7 @@ TEST(Explainer, PrincipalComponentsSayHowMuchEachExplains)
         EXPECT_NEAR(codes.row(0)[index], deviation * unit.row(0)[index], 1e-3 * deviation);
     }
     options.concept_count = 1000;
-    EXPECT_THROW(eidos::fit_pca(demo().activations, options), eidos::Error);
+    EXPECT_THROW(static_cast<void>(eidos::fit_pca(demo().activations, options)), eidos::Error);
 }
 
 TEST(Explainer, EncodesAndDecodes)
@@ -138,7 +138,7 @@ TEST(Explainer, ADictionaryOfOnesOwn)
     EXPECT_EQ(std::vector<float>(codes.values().begin(), codes.values().end()), (std::vector<float>{0, 1.5f, 0}));
     const auto back = own.decode(codes);
     EXPECT_EQ(std::vector<float>(back.values().begin(), back.values().end()), (std::vector<float>{10, 23}));
-    EXPECT_THROW(eidos::Explainer::from_dictionary(matrix, {}, row), eidos::Error);
+    EXPECT_THROW(static_cast<void>(eidos::Explainer::from_dictionary(matrix, {}, row)), eidos::Error);
 }
 
 } // namespace

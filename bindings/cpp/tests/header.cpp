@@ -56,6 +56,7 @@ TEST(Header, DefaultsAreTheLibrarys)
     expect_defaults<eidos::TextsOptions>(eidos_texts_options_init);
     expect_defaults<eidos::LoadOptions>(eidos_load_options_init);
     expect_defaults<eidos::ActivationsOptions>(eidos_activations_options_init);
+    expect_defaults<eidos::InputsOptions>(eidos_inputs_options_init);
     expect_defaults<eidos::LogitsOptions>(eidos_logits_options_init);
     expect_defaults<eidos::IcaOptions>(eidos_ica_options_init);
     expect_defaults<eidos::TopInputsOptions>(eidos_top_inputs_options_init);

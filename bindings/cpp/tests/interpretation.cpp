@@ -43,12 +43,12 @@ TEST(Interpretation, OfSomeConceptsAtBothPoles)
 
 TEST(Interpretation, OfTextsIsThatOfTheirActivations)
 {
-    const auto meaning = eidos::interpret_top_inputs_of_texts(demo().explainer, demo().model, texts);
+    const auto meaning = eidos::interpret_top_inputs(demo().explainer, demo().model, texts);
     EXPECT_EQ(meaning.json(), demo().meaning.json());
 
     eidos::ActivationsOptions sentences;
     sentences.granularity = eidos::Granularity::sentence;
-    const auto other = eidos::interpret_top_inputs_of_texts(demo().explainer, demo().model, texts, {}, sentences);
+    const auto other = eidos::interpret_top_inputs(demo().explainer, demo().model, texts, {}, sentences);
     EXPECT_NE(other.json().find("sentence"), std::string::npos);
 }
 
@@ -56,7 +56,7 @@ TEST(Interpretation, OfTheVocabulary)
 {
     eidos::TopInputsOptions options;
     options.k = 3;
-    const auto meaning = eidos::interpret_top_inputs_of_vocabulary(demo().explainer, demo().model, options);
+    const auto meaning = eidos::interpret_top_inputs(demo().explainer, demo().model, demo().model.inputs_from_vocabulary(), options);
     EXPECT_EQ(meaning.at(0).positive.size(), 3u);
 }
 

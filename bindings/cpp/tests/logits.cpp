@@ -2,6 +2,7 @@
 #include "demo.hpp"
 
 #include <algorithm>
+#include <limits>
 #include <vector>
 
 namespace {
@@ -28,6 +29,22 @@ eidos::Activations all_tokens(const eidos::SplitModel &model,
 
 eidos::Matrix all_rows(const eidos::SplitModel &model) { return all_tokens(model).copy_rows(); }
 
+eidos::Activations logits_from(const eidos::SplitModel &model, const char *path, const eidos::Activations &rows,
+                               const eidos::InputsArg &inputs)
+{
+    eidos::Interventions changes;
+    changes.replace(path, rows);
+    return model.logits(inputs, changes);
+}
+
+eidos::Activations logits_from(const eidos::SplitModel &model, const char *path, eidos::MatrixView rows,
+                               const eidos::InputsArg &inputs)
+{
+    eidos::Interventions changes;
+    changes.replace(path, rows);
+    return model.logits(inputs, changes);
+}
+
 std::vector<float> values(const eidos::Activations &logits) { return logits.copy_rows().values(); }
 
 TEST(Logits, AreTheSameFromRowsThatWereCaptured)
@@ -39,22 +56,22 @@ TEST(Logits, AreTheSameFromRowsThatWereCaptured)
     EXPECT_EQ(logits.unit_span(logits.row_count() - 1).text_index, 1u);
     auto rows = all_rows(model);
     const auto before = values(logits);
-    EXPECT_EQ(values(model.logits_from("model.layers.1", rows, films)), before);
+    EXPECT_EQ(values(logits_from(model, "model.layers.1", rows, films)), before);
     rows.row(0)[0] += 10;
-    EXPECT_NE(values(model.logits_from("model.layers.1", rows, films)), before);
+    EXPECT_NE(values(logits_from(model, "model.layers.1", rows, films)), before);
 }
 
 TEST(Logits, AreTheSameFromActivationsInMemoryAndOnDisk)
 {
     const auto model = whole();
     const auto before = values(model.logits(films));
-    EXPECT_EQ(values(model.logits_from("model.layers.1", all_tokens(model), films)), before);
+    EXPECT_EQ(values(logits_from(model, "model.layers.1", all_tokens(model), films)), before);
     const auto spilled = all_tokens(model, 1, 4096);
     ASSERT_TRUE(spilled.is_on_disk());
     EXPECT_THROW((void)spilled.rows(), eidos::Error); // they lie in several shards
-    EXPECT_EQ(values(model.logits_from("1", spilled, films)), before);
+    EXPECT_EQ(values(logits_from(model, "1", spilled, films)), before);
     const auto own = eidos::Activations::from_rows(all_rows(model));
-    EXPECT_EQ(values(model.logits_from("model.layers.1", own, films)), before);
+    EXPECT_EQ(values(logits_from(model, "model.layers.1", own, films)), before);
 }
 
 TEST(Logits, AreNotMadeFromActivationsOfSomethingElse)
@@ -63,7 +80,7 @@ TEST(Logits, AreNotMadeFromActivationsOfSomethingElse)
     const auto rows = all_tokens(model);
     const auto status = [&](const char *path, const eidos::Activations &activations, const std::vector<std::string> &texts) {
         try {
-            (void)model.logits_from(path, activations, texts);
+            (void)logits_from(model, path, activations, texts);
             return eidos::Status::ok;
         } catch (const eidos::Error &error) {
             return error.status();
@@ -84,16 +101,15 @@ TEST(TokenIds, LeadToWhatTheirTextLeadsTo)
         for (const auto &token : model.tokens(film))
             ids.back().push_back(token.id);
     }
-    EXPECT_EQ(values(model.logits_of_token_ids(ids)), values(model.logits(films)));
-    const auto found = model.activations_of_token_ids(ids), expected = all_tokens(model);
+    EXPECT_EQ(values(model.logits(model.inputs_from_token_ids(ids))), values(model.logits(films)));
+    const auto found = model.activations(model.inputs_from_token_ids(ids)), expected = all_tokens(model);
     EXPECT_EQ(found.copy_rows().values().size(), expected.copy_rows().values().size());
     EXPECT_EQ(values(found), values(expected));
     EXPECT_EQ(found.unit(1), expected.unit(1));
-    EXPECT_EQ(values(model.logits_from("1", found, films)), values(model.logits(films)));
-    EXPECT_EQ(model.activations_of_token_ids_per_split_point(ids).size(), 1u);
-    EXPECT_THROW((void)model.logits_of_token_ids({}), eidos::Error);
-    EXPECT_THROW((void)model.logits_of_token_ids({{6000}}), eidos::Error);
-    EXPECT_EQ(model.activations_of_token_ids({{}, {5, 6}}).row_count(), 2u);
+    EXPECT_EQ(values(logits_from(model, "1", found, films)), values(model.logits(films)));
+    EXPECT_THROW((void)model.inputs_from_token_ids({}), eidos::Error);
+    EXPECT_THROW((void)model.inputs_from_token_ids({{6000}}), eidos::Error);
+    EXPECT_EQ(model.activations(model.inputs_from_token_ids({{}, {5, 6}})).row_count(), 2u);
 }
 
 TEST(TokenIds, HaveStringsAndPlaces)
@@ -120,8 +136,32 @@ TEST(Logits, RefuseWhatCannotBe)
     const auto model = whole();
     auto rows = all_rows(model);
     EXPECT_THROW((void)eidos::SplitModel::load("eidos:demo", "1").logits(films), eidos::Error);
-    EXPECT_THROW((void)model.logits_from("model.layers.1", rows, films.front()), eidos::Error);
-    EXPECT_THROW((void)model.logits_from("model.layers.9", rows, films), eidos::Error);
+    EXPECT_THROW((void)logits_from(model, "model.layers.1", rows, films.front()), eidos::Error);
+    EXPECT_THROW((void)logits_from(model, "model.layers.9", rows, films), eidos::Error);
+}
+
+TEST(Interventions, FollowOneAnotherAndReachActivations)
+{
+    const auto model = whole();
+    const auto explainer = Chain::fit(model.activations(texts));
+    const auto direction = explainer.dictionary().row(1);
+    eidos::Interventions first, both;
+    first.add_direction("model.layers.0", direction, 3, {1, 2});
+    both.add_direction("0", direction, 3, {1, 2}).clamp_concept("1", explainer, 2, 1.5F).ablate_concept("1", explainer, 0);
+    EXPECT_EQ(both.size(), 3u);
+    eidos::ActivationsOptions all;
+    all.granularity = eidos::Granularity::all_tokens;
+    const auto inputs = model.inputs(films);
+    const auto under = model.activations(inputs, first, all);
+    EXPECT_NE(values(under), values(model.activations(inputs, all)));
+    EXPECT_EQ(model.activations_per_split_point(inputs, first, all).size(), 1u);
+    first.replace("1", under).clamp_concept("1", explainer, 2, 1.5F).ablate_concept("1", explainer, 0);
+    EXPECT_EQ(values(model.logits(inputs, first)), values(model.logits(inputs, both)));
+    const auto shared = both.share();
+    EXPECT_NE(values(model.logits(films, shared)), values(model.logits(films)));
+    EXPECT_STATUS(unknown_module, model.logits(films, both.add_direction("model.layers.9", direction, 1)));
+    EXPECT_STATUS(invalid_argument, both.ablate_concept("1", explainer, 99).size());
+    EXPECT_STATUS(invalid_data, both.add_direction("1", direction, std::numeric_limits<float>::quiet_NaN()).size());
 }
 
 } // namespace

@@ -41,7 +41,8 @@ TEST(SplitModel, KnowsItsSplitPoints)
         EXPECT_EQ(all[index].column_count(), points[index].width);
     }
     EXPECT_STATUS(invalid_argument, model.activations(texts));
-    EXPECT_STATUS(invalid_argument, model.vocabulary_activations());
+    EXPECT_STATUS(invalid_argument, model.stream_activations(texts));
+    EXPECT_EQ(model.stream_activations_per_split_point(texts).size(), 2u);
     EXPECT_STATUS(invalid_argument, eidos::SplitModel::load("eidos:demo").activations(texts));
 }
 
@@ -57,10 +58,10 @@ TEST(SplitModel, LoadsAFolder)
 
 TEST(SplitModel, RunsItsVocabulary)
 {
-    const auto vocabulary = demo().model.vocabulary_activations();
-    EXPECT_GT(vocabulary.row_count(), 1000u);
-    EXPECT_TRUE(vocabulary.unit(100).has_value());
-    EXPECT_EQ(demo().model.vocabulary_activations_per_split_point().size(), 1u);
+    const auto entries = demo().model.inputs_from_vocabulary();
+    const auto vocabulary = demo().model.activations(entries);
+    EXPECT_EQ(vocabulary.row_count(), demo().model.vocabulary_size());
+    EXPECT_EQ(vocabulary.unit(100), entries.text(100));
 }
 
 } // namespace

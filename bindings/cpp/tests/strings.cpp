@@ -52,7 +52,6 @@ TEST(Strings, ANulInsideIsAnErrorAndNotAnEnd)
 {
     const std::string nul("a\0b", 3);
     EXPECT_STATUS(invalid_argument, joined(nul));
-    EXPECT_STATUS(invalid_argument, demo().model.activations({"fine", nul}));
     EXPECT_STATUS(invalid_argument, demo().explainer.save(nul));
     EXPECT_STATUS(invalid_argument, eidos::SplitModel::load(std::string_view(nul)));
     EXPECT_NE(error_of([&] { return eidos::SplitModel::load(nul); }).message().find("byte 1"), std::string::npos);

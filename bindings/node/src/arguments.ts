@@ -3,10 +3,16 @@
  * `RangeError`. Whether a value makes sense is for the library to say.
  */
 
-/** A string that C can read. */
+/** A string that C can read up to its NUL. */
 export function text(name: string, value: unknown): string {
+  const string = anyText(name, value);
+  if (string.includes('\0')) throw new TypeError(`${name} contains a NUL character (U+0000); remove it`);
+  return string;
+}
+
+/** A string that C reads by its length, so that it may hold any character. */
+export function anyText(name: string, value: unknown): string {
   if (typeof value !== 'string') throw new TypeError(`${name} must be a string, not ${nameOf(value)}`);
-  if (value.includes('\0')) throw new TypeError(`${name} contains a NUL character (U+0000); remove it`);
   if (!value.isWellFormed()) {
     throw new TypeError(`${name} contains half of a surrogate pair, which is no text; see String.prototype.toWellFormed()`);
   }
@@ -17,6 +23,20 @@ export function text(name: string, value: unknown): string {
 export function texts(name: string, value: unknown): string[] {
   if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of strings, not ${nameOf(value)}`);
   return Array.from(value, (item, index) => text(`${name}[${index}]`, item));
+}
+
+/** An array of strings that C reads by their lengths. */
+export function anyTexts(name: string, value: unknown): string[] {
+  if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of strings, not ${nameOf(value)}`);
+  return Array.from(value, (item, index) => anyText(`${name}[${index}]`, item));
+}
+
+/** Something that gives values one after the other. A string, which gives its characters, is meant otherwise. */
+export function iterable<T>(name: string, value: Iterable<T> | AsyncIterable<T>): Iterable<T> | AsyncIterable<T> {
+  if (typeof value !== 'object' || value === null || !(Symbol.iterator in value || Symbol.asyncIterator in value)) {
+    throw new TypeError(`${name} must be an iterable of strings, not ${nameOf(value)}`);
+  }
+  return value;
 }
 
 /** A whole number from 0 to `largest`. */

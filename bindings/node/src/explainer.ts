@@ -1,15 +1,16 @@
 /** Explainers: fitted concepts, which encode rows and decode them back. */
 import { Activations } from './activations';
-import { flag, floats, record, text, texts, whole } from './arguments';
+import { flag, floats, record, text, whole } from './arguments';
 import { runOnPool, runWithControl, withPinned, type CallOptions } from './call';
 import { Chat, type ChatOptions } from './chat';
 import { check } from './errors';
 import { activationsOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
 import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handle';
+import { withInputs, type InputsOrTexts } from './inputs';
 import { interpretationIn, type Interpretation } from './interpretation';
-import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn, textsForC } from './native';
+import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn } from './native';
 import type { NativeFunction, Out, Pointer } from './native';
-import type { IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfTextsOptions, TopInputsOptions } from './options';
+import type { IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfOptions, TopInputsOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 import { SplitModel } from './split-model';
 
@@ -230,56 +231,39 @@ export class Explainer extends Handle {
     const rows = resourceOf(activations, Activations);
     const pointer = rows.pointer('Activations');
     const top = topInputsOptions(options);
-    return this.#interpret(options, rows, (control, result, error) =>
+    return this.#interpret(options, [rows], (control, result, error) =>
       callOnPool(native().eidos_top_inputs_interpret, explainer, pointer, top, control, result, error),
     );
   }
 
-  /** The inputs that excite each concept most, among the units of new texts. The model must have the split point. */
-  async topInputsOfTexts(
-    model: SplitModel,
-    inputs: readonly string[],
-    options: TopInputsOfTextsOptions = {},
-  ): Promise<Interpretation> {
-    const explainer = this.#pointer;
-    const resource = resourceOf(model, SplitModel);
-    const pointer = resource.pointer('SplitModel');
-    const checked = textsForC(texts('inputs', inputs));
-    const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
-    return this.#interpret(options, resource, (control, result, error) =>
-      callOnPool(
-        native().eidos_top_inputs_interpret_texts,
-        explainer, pointer, checked, checked.length, top, collect, control, result, error,
-      ),
-    );
-  }
-
   /**
-   * The entries of the tokenizer's vocabulary that excite each concept most, each run as a sequence of one token. The model
-   * must have the split point.
+   * The inputs that excite each concept most, among the units of new inputs or texts, or among the entries of the vocabulary:
+   * `model.inputsFromVocabulary()`. The model must have the split point.
    */
-  async topInputsOfVocabulary(model: SplitModel, options: TopInputsOfTextsOptions = {}): Promise<Interpretation> {
+  async topInputsOf(model: SplitModel, inputs: InputsOrTexts, options: TopInputsOfOptions = {}): Promise<Interpretation> {
     const explainer = this.#pointer;
     const resource = resourceOf(model, SplitModel);
     const pointer = resource.pointer('SplitModel');
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
-    return this.#interpret(options, resource, (control, result, error) =>
-      callOnPool(
-        native().eidos_top_inputs_interpret_vocabulary,
-        explainer, pointer, top, collect, control, result, error,
+    return withInputs(resource, inputs, options, (made, read) =>
+      this.#interpret(options, [resource, made], (control, result, error) =>
+        callOnPool(
+          native().eidos_top_inputs_interpret_inputs,
+          explainer, pointer, read, top, collect, control, result, error,
+        ),
       ),
     );
   }
 
   #interpret(
     options: TopInputsOptions,
-    other: Resource,
+    others: readonly Resource[],
     start: (control: Pointer, result: Out, error: Out) => Promise<number>,
   ): Promise<Interpretation> {
     const result = out();
     return runWithControl(
       options,
-      [resourceOf(this, Explainer), other],
+      [resourceOf(this, Explainer), ...others],
       (control, error) => start(control, result, error),
       () => interpretationIn(result),
     );

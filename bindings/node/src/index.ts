@@ -13,11 +13,13 @@ export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type DictionaryOptions, type FitReport } from './explainer';
 export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, LogLevel, Network, Sampling, WordRule } from './generated/abi';
+export { Inputs, type InputsOrTexts, type TokenIds } from './inputs';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
+export { Interventions, type TokenChoice } from './interventions';
 export type { ConceptLabel, LabelUsage } from './llm-labels';
 export type * from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
-export { SplitModel, type Module, type SplitPoint, type Token, type TokenIds } from './split-model';
+export { SplitModel, type Module, type SplitPoint, type Token } from './split-model';
 export { readTexts, type TextsOptions } from './texts';
 
 /** The version of the library that was loaded (`0.1.0`). */

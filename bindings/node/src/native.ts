@@ -124,7 +124,12 @@ export function sizeIn(results: Out): number {
 /** The bytes behind the addresses, which live as long as the addresses do. */
 const bytesOfTexts = new WeakMap<Texts, Buffer>();
 
-/** Copies texts to where C can read them. They must not contain a NUL. */
+/** How many bytes each text has in UTF-8. */
+export function lengthsForC(texts: readonly string[]): BigUint64Array {
+  return BigUint64Array.from(texts, (text) => BigInt(Buffer.byteLength(text)));
+}
+
+/** Copies texts to where C can read them. One that contains a NUL needs its length, too. */
 export function textsForC(texts: readonly string[]): Texts {
   const lengths = texts.map((text) => Buffer.byteLength(text) + 1);
   const bytes = Buffer.alloc(lengths.reduce((sum, length) => sum + length, 1));
@@ -214,6 +219,35 @@ export function registerChatCallback(answer: (question: Question, reply: Pointer
 /** Ends the life of a callback, which C must not call any more. */
 export function unregisterCallback(callback: Pointer): void {
   koffi.unregister(callback);
+}
+
+/**
+ * Runs a task with the address of an `eidos_text_callback` that `next` stands behind: it gives a text in UTF-8, nothing at the end,
+ * or a status other than 0. C must call it on this thread, within the task; it must not throw.
+ */
+export function withTextCallback<T>(next: () => Buffer | undefined | number, task: (callback: Pointer) => T): T {
+  native(); // which sets koffi up, before anything uses it
+  let current: Buffer | undefined;
+  const callback = koffi.register((text: Pointer, length: Pointer) => {
+    const given = next();
+    if (typeof given === 'number') return given;
+    if (given === undefined) return 0;
+    current = Buffer.concat([given, Buffer.alloc(1)]); // which has an address where the text is empty
+    koffi.encode(text, 'uint64_t', koffi.address(current));
+    koffi.encode(length, 'uint64_t', BigInt(given.length));
+    return 0;
+  }, callbacks.eidos_text_callback);
+  try {
+    return task(callback);
+  } finally {
+    koffi.unregister(callback);
+    current = undefined;
+  }
+}
+
+/** Copies `count` 32-bit numbers. */
+export function readIntegers(start: Pointer | null, count: number): Uint32Array {
+  return start === null || count === 0 ? new Uint32Array(0) : Uint32Array.from(koffi.decode(start, 'uint32_t', count) as ArrayLike<number>);
 }
 
 function readQuestion(request: Pointer): Question {

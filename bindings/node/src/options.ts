@@ -1,6 +1,7 @@
 /** Options of calls: those of C, and what only JavaScript has. */
 import type { CallOptions } from './call';
 import type * as c from './generated/options';
+import type { Interventions } from './interventions';
 
 /** How a model is loaded. */
 export interface LoadOptions extends c.LoadOptions, CallOptions {
@@ -20,11 +21,23 @@ export interface OpenOptions {
 /** How activations are collected. Results do not depend on `threads` and `batchTokens`. */
 export type UnitOptions = c.ActivationsOptions;
 
-/** How activations are collected, as a long call. */
-export interface ActivationsOptions extends UnitOptions, CallOptions {}
+/** How texts become inputs, as a long call. */
+export interface InputsOptions extends c.InputsOptions, CallOptions {}
 
-/** How logits are computed. Results do not depend on it. */
-export interface LogitsOptions extends c.LogitsOptions, CallOptions {}
+/** Under which changes a model runs. */
+export interface RunOptions {
+  /** Changes to what modules of the model give while it runs: it goes on with what they make of it. By default none. */
+  readonly interventions?: Interventions | undefined;
+}
+
+/** How activations are collected, as a long call. */
+export interface ActivationsOptions extends UnitOptions, RunOptions, CallOptions {}
+
+/** How activations of texts that come one after the other are collected. */
+export interface StreamOptions extends UnitOptions, CallOptions {}
+
+/** How logits are computed. Results depend on the interventions alone. */
+export interface LogitsOptions extends c.LogitsOptions, RunOptions, CallOptions {}
 
 /** How principal components are found. */
 export interface PcaOptions extends c.PcaOptions, CallOptions {}
@@ -36,7 +49,7 @@ export interface IcaOptions extends c.IcaOptions, CallOptions {}
 export interface TopInputsOptions extends c.TopInputsOptions, CallOptions {}
 
 /** Which inputs to list, and how the activations of new texts are collected. */
-export interface TopInputsOfTextsOptions extends TopInputsOptions, UnitOptions {}
+export interface TopInputsOfOptions extends TopInputsOptions, UnitOptions {}
 
 /** How concepts are labelled. */
 export interface LlmLabelsOptions extends c.LlmLabelsOptions, CallOptions {}

@@ -1,13 +1,17 @@
 /** Models, split at modules. */
 import { Activations } from './activations';
-import { floats, index, record, text, texts, whole, whole32 } from './arguments';
-import { runWithControl } from './call';
+import { index, iterable, record, text, whole } from './arguments';
+import { runOnOwnThread, runWithControl } from './call';
 import { check } from './errors';
 import { activationsOptions, loadOptions, logitsOptions } from './generated/options';
-import { Handle, isView, pointerOf, Resource, resourceOf } from './handle';
+import { Handle, pointerOf, Resource, resourceOf } from './handle';
+import {
+  inputsFromTexts, inputsFromTokenIds, inputsFromVocabulary, withInputs, type Inputs, type InputsOrTexts, type TokenIds,
+} from './inputs';
+import { Interventions } from './interventions';
 import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC, type Out, type Pointer } from './native';
-import type { ActivationsOptions, LoadOptions, LogitsOptions } from './options';
-import type { ReadonlyFloat32Array } from './readonly-float32-array';
+import type { ActivationsOptions, InputsOptions, LoadOptions, LogitsOptions, StreamOptions } from './options';
+import { TextSourceCall } from './text-source';
 
 /** A module of a model. */
 export interface Module {
@@ -38,9 +42,6 @@ export interface Token {
   /** Where it ends: one past its last UTF-16 code unit. */
   readonly end: number;
 }
-
-/** Texts as token ids. */
-export type TokenIds = readonly (readonly number[] | Uint32Array)[];
 
 /**
  * A model that runs up to one or several of its modules. It never changes after loading: any number of calls may use it at
@@ -116,130 +117,100 @@ export class SplitModel extends Handle {
     }));
   }
 
+  /** Texts as this model reads them, for several calls: tokenized once. Calls take texts as well, of which they make inputs. */
+  async inputs(texts: readonly string[], options: InputsOptions = {}): Promise<Inputs> {
+    return inputsFromTexts(resourceOf(this, SplitModel), texts, options);
+  }
+
   /**
-   * The activations of texts at each split point, in the order of the split points. A text without tokens gives no rows.
+   * Texts that are token ids already. The model reads these ids and no others: no special token is added. Each token is a unit,
+   * whatever granularity the options of a call name; its string is the vocabulary's own.
+   *
+   * @throws {EidosError} `mismatch` for an id that is not in the vocabulary, ...
+   */
+  inputsFromTokenIds(sequences: TokenIds): Inputs {
+    return inputsFromTokenIds(resourceOf(this, SplitModel), sequences);
+  }
+
+  /** Each entry of the tokenizer's vocabulary, as a sequence of one token. The units are the vocabulary's own strings. */
+  inputsFromVocabulary(): Inputs {
+    return inputsFromVocabulary(resourceOf(this, SplitModel));
+  }
+
+  /**
+   * The activations of inputs or texts at each split point, in the order of the split points. A text without tokens gives no rows.
    *
    * @throws {EidosError} `invalid_argument` for a model that was loaded without split points, `io`, `out_of_memory`, ...
    */
-  async activations(inputs: readonly string[], options: ActivationsOptions = {}): Promise<Activations[]> {
-    const model = this.#pointer;
-    const checked = textsForC(texts('inputs', inputs));
+  async activations(inputs: InputsOrTexts, options: ActivationsOptions = {}): Promise<Activations[]> {
+    const model = resourceOf(this, SplitModel);
+    const pointer = model.pointer('SplitModel');
     const struct = activationsOptions(options);
-    return this.#collect(options, (control, result, error) =>
-      callOnPool(
-        native().eidos_split_model_activations, model, checked, checked.length, struct, control, result, result.length, error,
+    const [changes, uses] = interventionsOf(options);
+    const result = out(native().eidos_split_model_split_point_count(pointer));
+    return withInputs(model, inputs, options, (made, read) =>
+      runWithControl(
+        options,
+        [model, made, ...uses],
+        (control, error) =>
+          callOnPool(
+            native().eidos_split_model_activations,
+            pointer, read, changes, struct, control, result, result.length, error,
+          ),
+        () => activationsIn(result),
       ),
     );
   }
 
   /**
-   * The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token, at each split point. The
-   * units are the vocabulary's own strings.
+   * The activations of texts that an iterable gives one after the other, which may be asynchronous: the same as those of the texts
+   * at once. The rows of the first texts lie in shards on disk before the last texts are asked for, and memory is bounded by one
+   * shard, so that a corpus need not be in memory.
+   *
+   * What the iterable throws is what the promise rejects with. What is complete in a `folder` is kept, and the same texts into the
+   * same folder go on from there; they are read again from the first one on.
+   *
+   * @throws {EidosError} `mismatch` for a folder of other texts, ...
    */
-  async vocabularyActivations(options: ActivationsOptions = {}): Promise<Activations[]> {
-    const model = this.#pointer;
+  async streamActivations(
+    texts: Iterable<string> | AsyncIterable<string>,
+    options: StreamOptions = {},
+  ): Promise<Activations[]> {
+    const model = resourceOf(this, SplitModel);
+    const pointer = model.pointer('SplitModel');
     const struct = activationsOptions(options);
-    return this.#collect(options, (control, result, error) =>
-      callOnPool(native().eidos_split_model_vocabulary_activations, model, struct, control, result, result.length, error),
-    );
+    const source = new TextSourceCall(iterable('texts', texts));
+    const result = out(native().eidos_split_model_split_point_count(pointer));
+    return runOnOwnThread(
+      options,
+      [model],
+      (control, error) => source.run({ model: pointer, options: struct }, control, result, error),
+      () => activationsIn(result),
+    ).catch((error: unknown) => {
+      throw source.explain(error);
+    });
   }
 
   /**
-   * The logits of texts: what the head gives for each token, special ones included, or for each text where the model
+   * The logits of inputs or texts: what the head gives for each token, special ones included, or for each text where the model
    * classifies texts. The model must have been loaded with `whole`. Column `j` is what `logitName(j)` says.
    *
-   * @throws {EidosError} `invalid_argument` for a model without a head or that was not loaded as a whole, ...
+   * @throws {EidosError} `invalid_argument` for a model without a head or that was not loaded as a whole, `unknown_module`,
+   * `mismatch` or `invalid_data` for interventions that do not fit, ...
    */
-  async logits(inputs: readonly string[], options: LogitsOptions = {}): Promise<Activations> {
-    const model = this.#pointer;
-    const checked = textsForC(texts('inputs', inputs));
+  async logits(inputs: InputsOrTexts, options: LogitsOptions = {}): Promise<Activations> {
+    const model = resourceOf(this, SplitModel);
+    const pointer = model.pointer('SplitModel');
     const struct = logitsOptions(options);
-    return this.#toHead(options, (control, result, error) =>
-      callOnPool(native().eidos_split_model_logits, model, checked, checked.length, struct, control, result, error),
-    );
-  }
-
-  /**
-   * The logits of texts when the output of a module is `rows`: one row for each token of each text, as `activations()` gives
-   * them with the granularity `all_tokens`. With those very rows, they are the same bits as those of `logits()`.
-   *
-   * Activations that know where they come from must be those of that module for these texts; of rows of one's own only the
-   * shape is known. Rows on disk are read batch by batch.
-   *
-   * @param modulePath the path of the module, or the number of a block.
-   * @throws {EidosError} `mismatch` for activations of something else, `invalid_argument` for too few or many rows,
-   * `unknown_module`, `invalid_data` for a row with a number that is not finite, ...
-   */
-  async logitsFrom(
-    modulePath: string | number,
-    rows: Activations,
-    inputs: readonly string[],
-    options?: LogitsOptions,
-  ): Promise<Activations>;
-  /**
-   * @param rows tokens * columns values, copied at once, unless they are a view of this package.
-   * @param columnCount how many values one row has.
-   */
-  async logitsFrom(
-    modulePath: string | number,
-    rows: Float32Array | ReadonlyFloat32Array,
-    columnCount: number,
-    inputs: readonly string[],
-    options?: LogitsOptions,
-  ): Promise<Activations>;
-  async logitsFrom(
-    modulePath: string | number,
-    rows: Activations | Float32Array | ReadonlyFloat32Array,
-    ...rest: readonly unknown[]
-  ): Promise<Activations> {
-    const path = typeof modulePath === 'number' ? String(whole('modulePath', modulePath)) : text('modulePath', modulePath);
-    if (rows instanceof Activations) return this.#logitsFromActivations(path, rows, ...(rest as [string[], LogitsOptions?]));
-    return this.#logitsFromRows(path, rows, ...(rest as [number, string[], LogitsOptions?]));
-  }
-
-  async #logitsFromActivations(
-    path: string,
-    activations: Activations,
-    inputs: readonly string[],
-    options: LogitsOptions = {},
-  ): Promise<Activations> {
-    const model = this.#pointer;
-    const rows = resourceOf(activations, Activations);
-    const pointer = rows.pointer('Activations');
-    const checked = textsForC(texts('inputs', inputs));
-    const struct = logitsOptions(options);
-    return this.#toHead(
-      options,
-      (control, result, error) =>
-        callOnPool(
-          native().eidos_split_model_logits_from_activations,
-          model, path, pointer, checked, checked.length, struct, control, result, error,
-        ),
-      [rows],
-    );
-  }
-
-  async #logitsFromRows(
-    path: string,
-    rows: Float32Array | ReadonlyFloat32Array,
-    columnCount: number,
-    inputs: readonly string[],
-    options: LogitsOptions = {},
-  ): Promise<Activations> {
-    const model = this.#pointer;
-    const given = floats('rows', rows);
-    const columns = whole('columnCount', columnCount);
-    const rowCount = columns === 0 ? 0 : given.length / columns;
-    if (!Number.isInteger(rowCount)) {
-      throw new RangeError(`rows has ${given.length} values, which is no multiple of its ${columns} columns`);
-    }
-    const values = isView(given) ? given : given.slice();
-    const checked = textsForC(texts('inputs', inputs));
-    const struct = logitsOptions(options);
-    return this.#toHead(options, (control, result, error) =>
-      callOnPool(
-        native().eidos_split_model_logits_from,
-        model, path, values, rowCount, columns, checked, checked.length, struct, control, result, error,
+    const [changes, uses] = interventionsOf(options);
+    const result = out();
+    return withInputs(model, inputs, options, (made, read) =>
+      runWithControl(
+        options,
+        [model, made, ...uses],
+        (control, error) =>
+          callOnPool(native().eidos_split_model_logits, pointer, read, changes, struct, control, result, error),
+        () => new Activations(new Resource(handleIn(result), native().eidos_activations_free)),
       ),
     );
   }
@@ -265,36 +236,6 @@ export class SplitModel extends Handle {
     }));
   }
 
-  /**
-   * The activations of texts that are token ids already, at each split point: a row for each token. The model reads these ids
-   * and no others: no special token is added. The units are the vocabulary's own strings.
-   *
-   * @throws {EidosError} `mismatch` for an id that is not in the vocabulary, ...
-   */
-  async activationsOfTokenIds(sequences: TokenIds, options: ActivationsOptions = {}): Promise<Activations[]> {
-    const model = this.#pointer;
-    const { ids, lengths } = tokenIdsForC(sequences);
-    const struct = activationsOptions(options);
-    return this.#collect(options, (control, result, error) =>
-      callOnPool(
-        native().eidos_split_model_activations_of_token_ids,
-        model, ids, ids.length, lengths, lengths.length, struct, control, result, result.length, error,
-      ),
-    );
-  }
-
-  /** The logits of texts that are token ids already, as `logits()` gives them. */
-  async logitsOfTokenIds(sequences: TokenIds, options: LogitsOptions = {}): Promise<Activations> {
-    const model = this.#pointer;
-    const { ids, lengths } = tokenIdsForC(sequences);
-    const struct = logitsOptions(options);
-    return this.#toHead(options, (control, result, error) =>
-      callOnPool(
-        native().eidos_split_model_logits_of_token_ids, model, ids, ids.length, lengths, lengths.length, struct, control, result, error,
-      ),
-    );
-  }
-
   /** How many columns the logits have: ids of the vocabulary, or labels of a classifier. 0 without a head. */
   get logitCount(): number {
     return native().eidos_split_model_logit_count(this.#pointer);
@@ -304,33 +245,6 @@ export class SplitModel extends Handle {
   logitName(column: number): string {
     const number = index('column', column, this.logitCount);
     return readText((length) => native().eidos_split_model_logit_name(this.#pointer, number, length)) ?? '';
-  }
-
-  #collect(
-    options: ActivationsOptions,
-    start: (control: Pointer, result: Out, error: Out) => Promise<number>,
-  ): Promise<Activations[]> {
-    const result = out(native().eidos_split_model_split_point_count(this.#pointer));
-    return runWithControl(
-      options,
-      [resourceOf(this, SplitModel)],
-      (control, error) => start(control, result, error),
-      () => Array.from(result, (pointer) => new Activations(new Resource(pointer, native().eidos_activations_free))),
-    );
-  }
-
-  #toHead(
-    options: LogitsOptions,
-    start: (control: Pointer, result: Out, error: Out) => Promise<number>,
-    uses: readonly Resource[] = [],
-  ): Promise<Activations> {
-    const result = out();
-    return runWithControl(
-      options,
-      [resourceOf(this, SplitModel), ...uses],
-      (control, error) => start(control, result, error),
-      () => new Activations(new Resource(handleIn(result), native().eidos_activations_free)),
-    );
   }
 
   get #pointer(): Pointer {
@@ -352,22 +266,15 @@ function utf16Places(value: string): Uint32Array {
   return places;
 }
 
-/** Token ids as C takes them: all of them, and how many each sequence has. */
-function tokenIdsForC(sequences: unknown): { ids: Uint32Array; lengths: BigUint64Array } {
-  if (!Array.isArray(sequences)) throw new TypeError('sequences must be an array of arrays of token ids');
-  const checked = Array.from(sequences, (sequence, position) => {
-    const name = `sequences[${position}]`;
-    if (sequence instanceof Uint32Array) return sequence;
-    if (!Array.isArray(sequence)) throw new TypeError(`${name} must be an array of token ids`);
-    return Uint32Array.from(sequence, (id, token) => whole32(`${name}[${token}]`, id));
-  });
-  const ids = new Uint32Array(checked.reduce((sum, sequence) => sum + sequence.length, 0));
-  let first = 0;
-  for (const sequence of checked) {
-    ids.set(sequence, first);
-    first += sequence.length;
-  }
-  return { ids, lengths: BigUint64Array.from(checked, (sequence) => BigInt(sequence.length)) };
+function activationsIn(results: Out): Activations[] {
+  return Array.from(results, (pointer) => new Activations(new Resource(pointer, native().eidos_activations_free)));
+}
+
+/** The interventions of a call, `null` for none, and what has to live meanwhile. */
+function interventionsOf({ interventions }: { readonly interventions?: Interventions | undefined }): [Pointer | null, Resource[]] {
+  if (interventions === undefined) return [null, []];
+  const resource = resourceOf(interventions, Interventions);
+  return [resource.pointer('Interventions'), [resource]];
 }
 
 function splitPointsOf(value: unknown): string[] {

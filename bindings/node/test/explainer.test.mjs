@@ -120,12 +120,12 @@ test('some concepts, in their order', async () => {
 });
 
 test('top inputs of new texts and of the vocabulary', async () => {
-  const ofTexts = await explainer.topInputsOfTexts(model, texts, { k: 3 });
+  const ofTexts = await explainer.topInputsOf(model, texts, { k: 3 });
   const ofActivations = await explainer.topInputs(activations, { k: 3 });
   assert.deepEqual(ofTexts.concepts, ofActivations.concepts);
-  const samples = await explainer.topInputsOfTexts(model, texts, { k: 1, granularity: 'sample' });
+  const samples = await explainer.topInputsOf(model, texts, { k: 1, granularity: 'sample' });
   assert.ok(texts.includes(samples.concepts[0].positive[0].text));
-  const ofVocabulary = await explainer.topInputsOfVocabulary(model, { k: 2, concepts: [0] });
+  const ofVocabulary = await explainer.topInputsOf(model, model.inputsFromVocabulary(), { k: 2, concepts: [0] });
   assert.equal(ofVocabulary.concepts[0].positive.length, 2);
 });
 

@@ -24,10 +24,10 @@ test('every function is used', () => {
     'eidos_control_is_cancelled',
     'eidos_error_status',
     'eidos_stage_name',
-    'eidos_texts_array',
+    'eidos_inputs_from_texts_handle',
     // A sum over processes is called on the thread that fits, where there is no JavaScript.
     'eidos_activations_spread',
-    ...['activations', 'chat', 'control', 'explainer', 'interpretation', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
+    ...['activations', 'chat', 'control', 'explainer', 'inputs', 'interpretation', 'interventions', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
   ];
   const folder = path.join(packageFolder, 'src');
   const sources = readdirSync(folder)

@@ -124,7 +124,7 @@ test('a text without tokens gives no rows', async () => {
 
 test('the vocabulary', async () => {
   const model = await loadDemo();
-  const [vocabulary] = await model.vocabularyActivations();
+  const [vocabulary] = await model.activations(model.inputsFromVocabulary());
   assert.ok(vocabulary.rowCount > 1000);
   assert.equal(typeof vocabulary.unit(7), 'string');
 });

@@ -69,6 +69,5 @@ fn encode(json: &[u8], config: Option<&[u8]>, map: Option<&[u8]>) -> Result<(), 
         let encoded = tokenizer.encode_texts(&TEXTS, granularity, 1, &Control::new())?;
         tokenizer.decode(encoded.ids(0))?;
     }
-    tokenizer.encode_vocabulary();
-    Ok(())
+    tokenizer.cut(&tokenizer.vocabulary_inputs(), Granularity::AllTokens, &Control::new()).map(drop)
 }

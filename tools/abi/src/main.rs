@@ -18,7 +18,7 @@ mod read;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 18] = [
+const SECTIONS: [&str; 20] = [
     "version",
     "status",
     "error",
@@ -26,12 +26,14 @@ const SECTIONS: [&str; 18] = [
     "log",
     "texts",
     "split_model",
-    "activations",
-    "collect",
-    "logits",
+    "inputs",
     "tokens",
+    "activations",
     "explainer",
     "methods",
+    "interventions",
+    "collect",
+    "logits",
     "interpretation",
     "chat",
     "chat_model",

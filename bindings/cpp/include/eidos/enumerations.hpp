@@ -138,6 +138,24 @@ enum class Network : std::uint32_t {
     online = EIDOS_NETWORK_ONLINE,
 };
 
+/// In which order components are found.
+enum class IcaAlgorithm : std::uint32_t {
+    /// All components at once. The default.
+    parallel = EIDOS_ICA_PARALLEL,
+    /// One component after the other.
+    deflation = EIDOS_ICA_DEFLATION,
+};
+
+/// The function that tells heavy tails from a normal distribution.
+enum class Contrast : std::uint32_t {
+    /// `log cosh(alpha x) / alpha`, a good general choice. The default.
+    logcosh = EIDOS_CONTRAST_LOGCOSH,
+    /// `-exp(-x^2 / 2)`, robust, for very heavy tails.
+    exp = EIDOS_CONTRAST_EXP,
+    /// `x^4 / 4`, kurtosis; sensitive to outliers.
+    cube = EIDOS_CONTRAST_CUBE,
+};
+
 /// What one row stands for.
 enum class Granularity : std::uint32_t {
     /// Each token that is not a special one.
@@ -186,24 +204,6 @@ enum class Aggregation : std::uint32_t {
     first = EIDOS_AGGREGATION_FIRST,
     /// The row of the last token.
     last = EIDOS_AGGREGATION_LAST,
-};
-
-/// In which order components are found.
-enum class IcaAlgorithm : std::uint32_t {
-    /// All components at once. The default.
-    parallel = EIDOS_ICA_PARALLEL,
-    /// One component after the other.
-    deflation = EIDOS_ICA_DEFLATION,
-};
-
-/// The function that tells heavy tails from a normal distribution.
-enum class Contrast : std::uint32_t {
-    /// `log cosh(alpha x) / alpha`, a good general choice. The default.
-    logcosh = EIDOS_CONTRAST_LOGCOSH,
-    /// `-exp(-x^2 / 2)`, robust, for very heavy tails.
-    exp = EIDOS_CONTRAST_EXP,
-    /// `x^4 / 4`, kurtosis; sensitive to outliers.
-    cube = EIDOS_CONTRAST_CUBE,
 };
 
 /// Which end of a concept inputs excite.

@@ -59,6 +59,45 @@ struct LoadOptions {
     bool copy = false;
 };
 
+/// How texts become inputs. Results do not depend on it.
+struct InputsOptions {
+    /// How many threads tokenize; 0, the default, is one per core.
+    std::uint32_t threads = 0;
+};
+
+/// How independent components are fitted.
+struct IcaOptions {
+    /// How many concepts to find. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// In which order components are found. By default all at once.
+    IcaAlgorithm algorithm = IcaAlgorithm::parallel;
+    /// The function that tells heavy tails from a normal distribution. By default log cosh.
+    Contrast contrast = Contrast::logcosh;
+    /// The `alpha` of log cosh, from 1 to 2. By default 1.
+    double alpha = 1.0;
+    /// Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
+    double tolerance = 0.0001;
+    /// The most iterations. By default 200.
+    std::uint32_t max_iterations = 200;
+    /// The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
+    std::uint32_t seed = 0;
+    /// `true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs
+    /// that the iteration ended with, which flip from one iteration to the next.
+    bool canonical_signs = true;
+    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// How principal components are found.
+struct PcaOptions {
+    /// How many concepts to find. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// `true` scales codes to unit variance; 0, the default, leaves them.
+    bool whiten = false;
+    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
 /// How activations are collected.
 struct ActivationsOptions {
     /// What one row stands for. By default a word.
@@ -99,39 +138,6 @@ struct LogitsOptions {
     /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it
     /// they go to temporary files without a name, and with 0 always. By default 4 GiB.
     std::uint64_t memory_limit = 4294967296;
-};
-
-/// How independent components are fitted.
-struct IcaOptions {
-    /// How many concepts to find. There is no default: 0 is an error.
-    std::uint32_t concept_count = 0;
-    /// In which order components are found. By default all at once.
-    IcaAlgorithm algorithm = IcaAlgorithm::parallel;
-    /// The function that tells heavy tails from a normal distribution. By default log cosh.
-    Contrast contrast = Contrast::logcosh;
-    /// The `alpha` of log cosh, from 1 to 2. By default 1.
-    double alpha = 1.0;
-    /// Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
-    double tolerance = 0.0001;
-    /// The most iterations. By default 200.
-    std::uint32_t max_iterations = 200;
-    /// The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
-    std::uint32_t seed = 0;
-    /// `true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs
-    /// that the iteration ended with, which flip from one iteration to the next.
-    bool canonical_signs = true;
-    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
-    std::uint32_t threads = 0;
-};
-
-/// How principal components are found.
-struct PcaOptions {
-    /// How many concepts to find. There is no default: 0 is an error.
-    std::uint32_t concept_count = 0;
-    /// `true` scales codes to unit variance; 0, the default, leaves them.
-    bool whiten = false;
-    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
-    std::uint32_t threads = 0;
 };
 
 /// Which inputs to list.
@@ -237,31 +243,11 @@ inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
     return result;
 }
 
-/// Options as eidos.h wants them; they point into `options`.
-inline WithStrings<eidos_activations_options> to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
-{
-    WithStrings<eidos_activations_options> result(defaults(eidos_activations_options_init));
-    result.granularity = static_cast<std::uint32_t>(options.granularity);
-    result.aggregation = static_cast<std::uint32_t>(options.aggregation);
-    result.threads = options.threads;
-    result.batch_tokens = options.batch_tokens;
-    result.memory_limit = options.memory_limit;
-    result.shard_bytes = options.shard_bytes;
-    result.folder = c_str_or_null(options.folder);
-    result.word_rule = static_cast<std::uint32_t>(options.word_rule);
-    result.stop_contractions = options.stop_contractions ? 1 : 0;
-    result.stop_units = result.pointers_to(options.stop_units);
-    result.stop_unit_count = options.stop_units.size();
-    return result;
-}
-
 /// Options as eidos.h wants them.
-inline eidos_logits_options to_c(const LogitsOptions &options)
+inline eidos_inputs_options to_c(const InputsOptions &options)
 {
-    eidos_logits_options result = defaults(eidos_logits_options_init);
+    eidos_inputs_options result = defaults(eidos_inputs_options_init);
     result.threads = options.threads;
-    result.batch_tokens = options.batch_tokens;
-    result.memory_limit = options.memory_limit;
     return result;
 }
 
@@ -288,6 +274,34 @@ inline eidos_pca_options to_c(const PcaOptions &options)
     result.concept_count = options.concept_count;
     result.whiten = options.whiten ? 1 : 0;
     result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline WithStrings<eidos_activations_options> to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
+{
+    WithStrings<eidos_activations_options> result(defaults(eidos_activations_options_init));
+    result.granularity = static_cast<std::uint32_t>(options.granularity);
+    result.aggregation = static_cast<std::uint32_t>(options.aggregation);
+    result.threads = options.threads;
+    result.batch_tokens = options.batch_tokens;
+    result.memory_limit = options.memory_limit;
+    result.shard_bytes = options.shard_bytes;
+    result.folder = c_str_or_null(options.folder);
+    result.word_rule = static_cast<std::uint32_t>(options.word_rule);
+    result.stop_contractions = options.stop_contractions ? 1 : 0;
+    result.stop_units = result.pointers_to(options.stop_units);
+    result.stop_unit_count = options.stop_units.size();
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_logits_options to_c(const LogitsOptions &options)
+{
+    eidos_logits_options result = defaults(eidos_logits_options_init);
+    result.threads = options.threads;
+    result.batch_tokens = options.batch_tokens;
+    result.memory_limit = options.memory_limit;
     return result;
 }
 

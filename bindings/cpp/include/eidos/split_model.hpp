@@ -6,6 +6,9 @@
 #include "control.hpp"
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
+#include "detail/text_source.hpp"
+#include "inputs.hpp"
+#include "interventions.hpp"
 #include "options.hpp"
 #include "strings.hpp"
 
@@ -14,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -48,26 +52,6 @@ struct Token {
     /// One past the last byte of the text that it stands for.
     std::size_t end = 0;
 };
-
-/// Texts as token ids.
-using TokenIds = std::vector<std::vector<std::uint32_t>>;
-
-namespace detail {
-
-/// Token ids as eidos.h wants them: all of them, and how many each sequence has.
-struct FlatTokenIds {
-    explicit FlatTokenIds(const TokenIds &sequences)
-    {
-        for (const auto &sequence : sequences) {
-            ids.insert(ids.end(), sequence.begin(), sequence.end());
-            lengths.push_back(sequence.size());
-        }
-    }
-    std::vector<std::uint32_t> ids;
-    std::vector<std::size_t> lengths;
-};
-
-} // namespace detail
 
 /// A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
 /// at the same time.
@@ -129,68 +113,120 @@ public:
         return result;
     }
 
-    /// The activations of texts, of a model with one split point. A text without tokens gives no rows.
-    [[nodiscard]] Activations activations(const StringArgs &texts, const ActivationsOptions &options = {},
+    /// Texts as this model reads them, for several calls: tokenized once. Calls take texts as well, of which they make inputs.
+    [[nodiscard]] Inputs inputs(const InputsArg &texts, const InputsOptions &options = {}, const Control &control = {}) const
+    {
+        return texts.for_model(handle(), options, control);
+    }
+
+    /// Texts that are token ids already. The model reads these ids and no others: no special token is added. Each token is a
+    /// unit, whatever granularity the options of a call name; its string is the vocabulary's own.
+    [[nodiscard]] Inputs inputs_from_token_ids(const TokenIds &sequences) const
+    {
+        std::vector<std::uint32_t> ids;
+        std::vector<std::size_t> lengths;
+        for (const auto &sequence : sequences) {
+            ids.insert(ids.end(), sequence.begin(), sequence.end());
+            lengths.push_back(sequence.size());
+        }
+        return detail::create<Inputs>(eidos_inputs_from_token_ids, handle(), ids.data(), ids.size(), lengths.data(),
+                                      lengths.size());
+    }
+
+    /// The texts of a file, as read_texts() reads them, without a copy of them outside the library.
+    [[nodiscard]] Inputs inputs_from_file(const StringArg &path, const TextsOptions &texts_options = {},
+                                          const InputsOptions &options = {}, const Control &control = {}) const
+    {
+        const auto c_texts_options = detail::to_c(texts_options);
+        const auto c_options = detail::to_c(options);
+        const auto texts = control.create<detail::Handle<eidos_texts>>(eidos_texts_read, path.c_str(), &c_texts_options);
+        return control.create<Inputs>(eidos_inputs_from_texts_handle, handle(), texts.handle(), &c_options);
+    }
+
+    /// Each entry of the tokenizer's vocabulary, as a sequence of one token. The units are the vocabulary's own strings.
+    [[nodiscard]] Inputs inputs_from_vocabulary() const
+    {
+        return detail::create<Inputs>(eidos_inputs_from_vocabulary, handle());
+    }
+
+    /// The activations of inputs or texts, of a model with one split point. A text without tokens gives no rows.
+    [[nodiscard]] Activations activations(const InputsArg &inputs, const ActivationsOptions &options = {},
                                           const Control &control = {}) const
     {
         check_one_split_point();
-        return std::move(activations_per_split_point(texts, options, control).front());
+        return std::move(activations_per_split_point(inputs, options, control).front());
     }
 
-    /// The activations of texts at each split point, in their order.
-    [[nodiscard]] std::vector<Activations> activations_per_split_point(const StringArgs &texts,
+    /// As above, under Interventions: the model goes on with what they make of the rows of its modules.
+    template <class Changes, class = std::enable_if_t<std::is_same_v<Changes, Interventions>>>
+    [[nodiscard]] Activations activations(const InputsArg &inputs, const Changes &interventions,
+                                          const ActivationsOptions &options = {}, const Control &control = {}) const
+    {
+        check_one_split_point();
+        return std::move(activations_per_split_point(inputs, interventions, options, control).front());
+    }
+
+    /// The activations of inputs or texts at each split point, in their order.
+    [[nodiscard]] std::vector<Activations> activations_per_split_point(const InputsArg &inputs,
                                                                        const ActivationsOptions &options = {},
                                                                        const Control &control = {}) const
     {
-        const auto c_options = detail::to_c(options);
-        return collect(control, eidos_split_model_activations, handle(), texts.data(), texts.size(), &c_options);
+        return collect(inputs, nullptr, options, control);
     }
 
-    /// The activations of each entry of the tokenizer's vocabulary, run as a sequence of one token, of a model with one split
-    /// point. The units are the vocabulary's own strings.
-    [[nodiscard]] Activations vocabulary_activations(const ActivationsOptions &options = {},
-                                                     const Control &control = {}) const
+    /// As above, under Interventions.
+    template <class Changes, class = std::enable_if_t<std::is_same_v<Changes, Interventions>>>
+    [[nodiscard]] std::vector<Activations>
+    activations_per_split_point(const InputsArg &inputs, const Changes &interventions,
+                                const ActivationsOptions &options = {}, const Control &control = {}) const
+    {
+        return collect(inputs, interventions.handle(), options, control);
+    }
+
+    /// The activations of texts that an input range gives one after the other, of a model with one split point: the same as
+    /// those of the texts at once. The rows of the first texts lie in shards on disk before the last texts are asked for, and
+    /// memory is bounded by one shard. What the range throws is thrown; what is complete in a folder is kept, and the same texts
+    /// into the same folder go on from there.
+    template <class Range>
+    [[nodiscard]] Activations stream_activations(Range &&texts, const ActivationsOptions &options = {},
+                                                 const Control &control = {}) const
     {
         check_one_split_point();
-        return std::move(vocabulary_activations_per_split_point(options, control).front());
+        return std::move(stream_activations_per_split_point(texts, options, control).front());
     }
 
-    /// The activations of the vocabulary at each split point, in their order.
-    [[nodiscard]] std::vector<Activations> vocabulary_activations_per_split_point(const ActivationsOptions &options = {},
-                                                                                  const Control &control = {}) const
+    /// As above, at each split point, in their order.
+    template <class Range>
+    [[nodiscard]] std::vector<Activations> stream_activations_per_split_point(Range &&texts,
+                                                                              const ActivationsOptions &options = {},
+                                                                              const Control &control = {}) const
     {
         const auto c_options = detail::to_c(options);
-        return collect(control, eidos_split_model_vocabulary_activations, handle(), &c_options);
+        detail::TextSource source(texts);
+        try {
+            return outputs(control, eidos_split_model_stream_activations, handle(), &decltype(source)::next,
+                           static_cast<void *>(&source), &c_options);
+        } catch (const Error &) {
+            source.rethrow();
+            throw;
+        }
     }
 
-    /// The logits of texts: what the head gives for each token, special ones included, or for each text where the model
-    /// classifies texts. The model must have been loaded as a whole. Column `j` is what logit_name() says.
-    [[nodiscard]] Activations logits(const StringArgs &texts, const LogitsOptions &options = {},
+    /// The logits of inputs or texts: what the head gives for each token, special ones included, or for each text where the
+    /// model classifies texts. The model must have been loaded as a whole. Column `j` is what logit_name() says.
+    [[nodiscard]] Activations logits(const InputsArg &inputs, const LogitsOptions &options = {},
                                      const Control &control = {}) const
     {
-        const auto c_options = detail::to_c(options);
-        return control.create<Activations>(eidos_split_model_logits, handle(), texts.data(), texts.size(), &c_options);
+        return to_head(inputs, nullptr, options, control);
     }
 
-    /// The logits of texts when the output of the module at `module_path` is `rows`: one row for each token of each text, as
-    /// activations() gives them with Granularity::all_tokens. With those very rows, they are the same bits as logits().
-    [[nodiscard]] Activations logits_from(const StringArg &module_path, MatrixView rows, const StringArgs &texts,
-                                          const LogitsOptions &options = {}, const Control &control = {}) const
+    /// As above, under Interventions: the model goes on with what they make of the rows of its modules. With rows replaced by
+    /// those that the module gives, the logits are the same bits.
+    template <class Changes, class = std::enable_if_t<std::is_same_v<Changes, Interventions>>>
+    [[nodiscard]] Activations logits(const InputsArg &inputs, const Changes &interventions, const LogitsOptions &options = {},
+                                     const Control &control = {}) const
     {
-        const auto c_options = detail::to_c(options);
-        return control.create<Activations>(eidos_split_model_logits_from, handle(), module_path.c_str(), rows.data(),
-                                           rows.row_count(), rows.column_count(), texts.data(), texts.size(), &c_options);
-    }
-
-    /// As above; rows on disk are read batch by batch. Activations that know where they come from must be those of that module
-    /// for these texts, with Granularity::all_tokens: otherwise Status::mismatch is thrown. Of rows of your own only the shape
-    /// is known.
-    [[nodiscard]] Activations logits_from(const StringArg &module_path, const Activations &rows, const StringArgs &texts,
-                                          const LogitsOptions &options = {}, const Control &control = {}) const
-    {
-        const auto c_options = detail::to_c(options);
-        return control.create<Activations>(eidos_split_model_logits_from_activations, handle(), module_path.c_str(),
-                                           rows.handle(), texts.data(), texts.size(), &c_options);
+        return to_head(inputs, interventions.handle(), options, control);
     }
 
     /// The tokens of a text as the model reads them: special ones included, cut to what the model can read.
@@ -205,36 +241,6 @@ public:
             result[index] = {ids[index], detail::text(eidos_split_model_token_string, handle(), ids[index]), begins[index],
                              ends[index]};
         return result;
-    }
-
-    /// The activations of texts that are token ids already, of a model with one split point: a row for each token. The model
-    /// reads these ids and no others: no special token is added. The units are the vocabulary's own strings.
-    [[nodiscard]] Activations activations_of_token_ids(const TokenIds &sequences, const ActivationsOptions &options = {},
-                                                       const Control &control = {}) const
-    {
-        check_one_split_point();
-        return std::move(activations_of_token_ids_per_split_point(sequences, options, control).front());
-    }
-
-    /// The activations of texts that are token ids already at each split point, in their order.
-    [[nodiscard]] std::vector<Activations>
-    activations_of_token_ids_per_split_point(const TokenIds &sequences, const ActivationsOptions &options = {},
-                                             const Control &control = {}) const
-    {
-        const auto c_options = detail::to_c(options);
-        const detail::FlatTokenIds flat(sequences);
-        return collect(control, eidos_split_model_activations_of_token_ids, handle(), flat.ids.data(), flat.ids.size(),
-                       flat.lengths.data(), flat.lengths.size(), &c_options);
-    }
-
-    /// The logits of texts that are token ids already, as logits() gives them.
-    [[nodiscard]] Activations logits_of_token_ids(const TokenIds &sequences, const LogitsOptions &options = {},
-                                                  const Control &control = {}) const
-    {
-        const auto c_options = detail::to_c(options);
-        const detail::FlatTokenIds flat(sequences);
-        return control.create<Activations>(eidos_split_model_logits_of_token_ids, handle(), flat.ids.data(), flat.ids.size(),
-                                           flat.lengths.data(), flat.lengths.size(), &c_options);
     }
 
     /// How many columns the logits have: ids of the vocabulary, or labels of a classifier. 0 without a head.
@@ -258,8 +264,31 @@ private:
                         "load the model with one split point, or ask for the activations per split point");
     }
 
+    [[nodiscard]] std::vector<Activations> collect(const InputsArg &inputs, const eidos_interventions *interventions,
+                                                   const ActivationsOptions &options, const Control &control) const
+    {
+        const auto c_options = detail::to_c(options);
+        const Inputs made = inputs.for_model(handle(), threads(c_options.threads), control);
+        return outputs(control, eidos_split_model_activations, handle(), made.handle(), interventions, &c_options);
+    }
+
+    [[nodiscard]] Activations to_head(const InputsArg &inputs, const eidos_interventions *interventions,
+                                      const LogitsOptions &options, const Control &control) const
+    {
+        const auto c_options = detail::to_c(options);
+        const Inputs made = inputs.for_model(handle(), threads(c_options.threads), control);
+        return control.create<Activations>(eidos_split_model_logits, handle(), made.handle(), interventions, &c_options);
+    }
+
+    [[nodiscard]] static InputsOptions threads(std::uint32_t count)
+    {
+        InputsOptions options;
+        options.threads = count;
+        return options;
+    }
+
     template <class... Parameters, class... Arguments>
-    [[nodiscard]] std::vector<Activations> collect(const Control &control, eidos_status (*function)(Parameters...),
+    [[nodiscard]] std::vector<Activations> outputs(const Control &control, eidos_status (*function)(Parameters...),
                                                    Arguments... arguments) const
     {
         detail::Outputs<eidos_activations> out(split_point_count());

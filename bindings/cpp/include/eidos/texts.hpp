@@ -17,8 +17,7 @@
 namespace eidos {
 
 /// Reads the texts of a file in UTF-8. Line ends (`\n` or `\r\n`) and a byte order mark at the beginning are no part of a text.
-/// An Error about a line has its number, from 1, as the detail `line`. (The strings are copies, as everywhere in this binding,
-/// and so there is no use for eidos_texts_array.)
+/// An Error about a line has its number, from 1, as the detail `line`. The strings are copies, as everywhere in this binding.
 [[nodiscard]] inline std::vector<std::string> read_texts(const StringArg &path, const TextsOptions &options = {},
                                                          const Control &control = {})
 {

@@ -5,10 +5,10 @@
 #include "activations.hpp"
 #include "control.hpp"
 #include "explainer.hpp"
+#include "inputs.hpp"
 #include "interpretation.hpp"
 #include "options.hpp"
 #include "split_model.hpp"
-#include "strings.hpp"
 
 #include <eidos.h>
 
@@ -24,29 +24,20 @@ namespace eidos {
     return control.create<Interpretation>(eidos_top_inputs_interpret, explainer.handle(), activations.handle(), &c_options);
 }
 
-/// The inputs that excite each concept most, among the units of new texts. The model must have the explainer's split point.
-[[nodiscard]] inline Interpretation
-interpret_top_inputs_of_texts(const Explainer &explainer, const SplitModel &model, const StringArgs &texts,
-                              const TopInputsOptions &options = {}, const ActivationsOptions &activations_options = {},
-                              const Control &control = {})
+/// The inputs that excite each concept most, among the units of new inputs or texts, or among the entries of the vocabulary:
+/// SplitModel::inputs_from_vocabulary(). The model must have the explainer's split point.
+[[nodiscard]] inline Interpretation interpret_top_inputs(const Explainer &explainer, const SplitModel &model,
+                                                         const InputsArg &inputs, const TopInputsOptions &options = {},
+                                                         const ActivationsOptions &activations_options = {},
+                                                         const Control &control = {})
 {
     const auto c_options = detail::to_c(options);
     const auto c_activations_options = detail::to_c(activations_options);
-    return control.create<Interpretation>(eidos_top_inputs_interpret_texts, explainer.handle(), model.handle(),
-                                          texts.data(), texts.size(), &c_options, &c_activations_options);
-}
-
-/// The entries of the tokenizer's vocabulary that excite each concept most, each run as a sequence of one token. The model
-/// must have the explainer's split point.
-[[nodiscard]] inline Interpretation
-interpret_top_inputs_of_vocabulary(const Explainer &explainer, const SplitModel &model,
-                                   const TopInputsOptions &options = {},
-                                   const ActivationsOptions &activations_options = {}, const Control &control = {})
-{
-    const auto c_options = detail::to_c(options);
-    const auto c_activations_options = detail::to_c(activations_options);
-    return control.create<Interpretation>(eidos_top_inputs_interpret_vocabulary, explainer.handle(), model.handle(),
-                                          &c_options, &c_activations_options);
+    InputsOptions inputs_options;
+    inputs_options.threads = c_activations_options.threads;
+    const Inputs made = inputs.for_model(model.handle(), inputs_options, control);
+    return control.create<Interpretation>(eidos_top_inputs_interpret_inputs, explainer.handle(), model.handle(),
+                                          made.handle(), &c_options, &c_activations_options);
 }
 
 } // namespace eidos

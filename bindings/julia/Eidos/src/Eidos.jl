@@ -26,6 +26,8 @@ import Libdl
 
 export read_texts
 export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
+export Inputs, token_ids, token_count, stream_activations
+export Interventions, add_direction!, ablate!
 export logits, logit_names, tokens
 export fit, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
@@ -42,18 +44,21 @@ include("control.jl")
 include("MatrixView.jl")
 include("texts.jl")
 include("split_model.jl")
+include("inputs.jl")
 include("activations.jl")
-include("logits.jl")
 include("tokens.jl")
 include("dlpack.jl")
 include("explainer.jl")
+include("interventions.jl")
+include("logits.jl")
+include("stream.jl")
 include("methods.jl")
 include("labels.jl")
 include("interpretation.jl")
 include("chat.jl")
 include("llm_labels.jl")
 
-const Closable = Union{Control,SplitModel,Activations,Explainer,Interpretation,Chat}
+const Closable = Union{Control,SplitModel,Inputs,Interventions,Activations,Explainer,Interpretation,Chat}
 
 Base.isopen(object::Closable) = isopen(object.handle)
 Base.close(object::Closable) = close(object.handle)

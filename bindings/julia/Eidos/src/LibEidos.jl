@@ -66,6 +66,13 @@ const NETWORK_AUTO = UInt32(0)
 const NETWORK_OFFLINE = UInt32(1)
 const NETWORK_ONLINE = UInt32(2)
 
+const ICA_PARALLEL = UInt32(1)
+const ICA_DEFLATION = UInt32(2)
+
+const CONTRAST_LOGCOSH = UInt32(1)
+const CONTRAST_EXP = UInt32(2)
+const CONTRAST_CUBE = UInt32(3)
+
 const GRANULARITY_TOKEN = UInt32(1)
 const GRANULARITY_WORD = UInt32(2)
 const GRANULARITY_SENTENCE = UInt32(3)
@@ -85,13 +92,6 @@ const AGGREGATION_SIGNED_MAX = UInt32(5)
 const AGGREGATION_FIRST = UInt32(6)
 const AGGREGATION_LAST = UInt32(7)
 
-const ICA_PARALLEL = UInt32(1)
-const ICA_DEFLATION = UInt32(2)
-
-const CONTRAST_LOGCOSH = UInt32(1)
-const CONTRAST_EXP = UInt32(2)
-const CONTRAST_CUBE = UInt32(3)
-
 const POLE_POSITIVE = UInt32(0)
 const POLE_NEGATIVE = UInt32(1)
 
@@ -105,8 +105,10 @@ abstract type eidos_error end
 abstract type eidos_control end
 abstract type eidos_texts end
 abstract type eidos_split_model end
+abstract type eidos_inputs end
 abstract type eidos_activations end
 abstract type eidos_explainer end
+abstract type eidos_interventions end
 abstract type eidos_interpretation end
 abstract type eidos_chat end
 abstract type eidos_chat_reply end
@@ -116,6 +118,7 @@ const eidos_status = Int32
 const eidos_progress_callback = Ptr{Cvoid}
 const eidos_log_callback = Ptr{Cvoid}
 const eidos_reduce_callback = Ptr{Cvoid}
+const eidos_text_callback = Ptr{Cvoid}
 const eidos_chat_callback = Ptr{Cvoid}
 const eidos_destroy_callback = Ptr{Cvoid}
 
@@ -165,28 +168,10 @@ mutable struct eidos_load_options
     eidos_load_options() = new()
 end
 
-mutable struct eidos_activations_options
-    struct_size::UInt32
-    granularity::UInt32
-    aggregation::UInt32
-    threads::UInt32
-    batch_tokens::UInt64
-    memory_limit::UInt64
-    shard_bytes::UInt64
-    folder::Ptr{UInt8}
-    word_rule::UInt32
-    stop_contractions::UInt32
-    stop_units::Ptr{Cstring}
-    stop_unit_count::Csize_t
-    eidos_activations_options() = new()
-end
-
-mutable struct eidos_logits_options
+mutable struct eidos_inputs_options
     struct_size::UInt32
     threads::UInt32
-    batch_tokens::UInt64
-    memory_limit::UInt64
-    eidos_logits_options() = new()
+    eidos_inputs_options() = new()
 end
 
 mutable struct eidos_ica_options
@@ -209,6 +194,30 @@ mutable struct eidos_pca_options
     whiten::UInt32
     threads::UInt32
     eidos_pca_options() = new()
+end
+
+mutable struct eidos_activations_options
+    struct_size::UInt32
+    granularity::UInt32
+    aggregation::UInt32
+    threads::UInt32
+    batch_tokens::UInt64
+    memory_limit::UInt64
+    shard_bytes::UInt64
+    folder::Ptr{UInt8}
+    word_rule::UInt32
+    stop_contractions::UInt32
+    stop_units::Ptr{Cstring}
+    stop_unit_count::Csize_t
+    eidos_activations_options() = new()
+end
+
+mutable struct eidos_logits_options
+    struct_size::UInt32
+    threads::UInt32
+    batch_tokens::UInt64
+    memory_limit::UInt64
+    eidos_logits_options() = new()
 end
 
 mutable struct eidos_top_inputs_options
@@ -294,10 +303,11 @@ const LAYOUT = (
     eidos_log_message = (48, (struct_size = 0, level = 4, target = 8, target_len = 16, message = 24, message_len = 32, elapsed_seconds = 40)),
     eidos_texts_options = (32, (struct_size = 0, format = 4, field = 8, most_texts = 16, keep_empty = 24, reserved = 28)),
     eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, reserved = 60)),
-    eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
-    eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
+    eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
     eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44)),
     eidos_pca_options = (16, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12)),
+    eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
+    eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
     eidos_top_inputs_options = (32, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
     eidos_chat_spending = (64, (struct_size = 0, reserved = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40, requests_left = 48, tokens_left = 56)),
@@ -349,7 +359,6 @@ const LAYOUT = (
 @long eidos_texts_read(path::Cstring, options::Ptr{eidos_texts_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_texts_count(texts::Ptr{eidos_texts})::Csize_t
 @c eidos_texts_get(texts::Ptr{eidos_texts}, index::Csize_t, len::Ptr{Csize_t})::Cstring
-@c eidos_texts_array(texts::Ptr{eidos_texts}, out::Ptr{Ptr{Cstring}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_texts_retain(texts::Ptr{eidos_texts}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_texts_free(texts::Ptr{eidos_texts})::Cvoid
 
@@ -371,6 +380,26 @@ const LAYOUT = (
 @c eidos_split_model_width(model::Ptr{eidos_split_model}, index::Csize_t)::Csize_t
 @c eidos_split_model_retain(model::Ptr{eidos_split_model}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_free(model::Ptr{eidos_split_model})::Cvoid
+
+# --- Texts as a model reads them --------------------------------------------------------------------------------------
+
+@c eidos_inputs_options_init(options::Ptr{eidos_inputs_options}, size::Csize_t)::eidos_status
+@long eidos_inputs_from_texts(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, lengths::Ptr{Csize_t}, text_count::Csize_t, options::Ptr{eidos_inputs_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_inputs}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_inputs_from_texts_handle(model::Ptr{eidos_split_model}, texts::Ptr{eidos_texts}, options::Ptr{eidos_inputs_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_inputs}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_inputs_from_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_count::Csize_t, lengths::Ptr{Csize_t}, sequence_count::Csize_t, out::Ptr{Ptr{eidos_inputs}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_inputs_from_vocabulary(model::Ptr{eidos_split_model}, out::Ptr{Ptr{eidos_inputs}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_inputs_text_count(inputs::Ptr{eidos_inputs})::Csize_t
+@c eidos_inputs_text(inputs::Ptr{eidos_inputs}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_inputs_token_count(inputs::Ptr{eidos_inputs})::Csize_t
+@c eidos_inputs_token_ids(inputs::Ptr{eidos_inputs}, index::Csize_t, ids::Ptr{Ptr{UInt32}}, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_inputs_truncated_count(inputs::Ptr{eidos_inputs})::Csize_t
+@c eidos_inputs_retain(inputs::Ptr{eidos_inputs}, out::Ptr{Ptr{eidos_inputs}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_inputs_free(inputs::Ptr{eidos_inputs})::Cvoid
+
+# --- The tokens of a text ---------------------------------------------------------------------------------------------
+
+@c eidos_split_model_tokens(model::Ptr{eidos_split_model}, text::Cstring, ids::Ptr{UInt32}, begins::Ptr{UInt32}, ends::Ptr{UInt32}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_split_model_token_string(model::Ptr{eidos_split_model}, id::UInt32, len::Ptr{Csize_t})::Cstring
 
 # --- Activations ------------------------------------------------------------------------------------------------------
 
@@ -399,28 +428,6 @@ const LAYOUT = (
 @long eidos_activations_open_copy(folder::Cstring, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_retain(activations::Ptr{eidos_activations}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_free(activations::Ptr{eidos_activations})::Cvoid
-
-# --- Collecting activations -------------------------------------------------------------------------------------------
-
-@c eidos_activations_options_init(options::Ptr{eidos_activations_options}, size::Csize_t)::eidos_status
-@long eidos_split_model_activations(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_split_model_vocabulary_activations(model::Ptr{eidos_split_model}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
-
-# --- Logits -----------------------------------------------------------------------------------------------------------
-
-@c eidos_logits_options_init(options::Ptr{eidos_logits_options}, size::Csize_t)::eidos_status
-@long eidos_split_model_logits(model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_split_model_logits_from(model::Ptr{eidos_split_model}, module_path::Cstring, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_split_model_logits_from_activations(model::Ptr{eidos_split_model}, module_path::Cstring, rows::Ptr{eidos_activations}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@c eidos_split_model_logit_count(model::Ptr{eidos_split_model})::Csize_t
-@c eidos_split_model_logit_name(model::Ptr{eidos_split_model}, column::Csize_t, len::Ptr{Csize_t})::Cstring
-
-# --- Token ids --------------------------------------------------------------------------------------------------------
-
-@c eidos_split_model_tokens(model::Ptr{eidos_split_model}, text::Cstring, ids::Ptr{UInt32}, begins::Ptr{UInt32}, ends::Ptr{UInt32}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@c eidos_split_model_token_string(model::Ptr{eidos_split_model}, id::UInt32, len::Ptr{Csize_t})::Cstring
-@long eidos_split_model_activations_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_count::Csize_t, lengths::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_split_model_logits_of_token_ids(model::Ptr{eidos_split_model}, ids::Ptr{UInt32}, id_count::Csize_t, lengths::Ptr{Csize_t}, sequence_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Explainers: fitted concepts --------------------------------------------------------------------------------------
 
@@ -452,12 +459,36 @@ const LAYOUT = (
 @long eidos_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_spread(activations::Ptr{eidos_activations}, callback::eidos_reduce_callback, user_data::Ptr{Cvoid}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
+# --- Changes to what the modules of a model give, while it runs -------------------------------------------------------
+
+@c eidos_interventions_new(out::Ptr{Ptr{eidos_interventions}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_interventions_replace_rows(interventions::Ptr{eidos_interventions}, module_path::Cstring, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interventions_replace_activations(interventions::Ptr{eidos_interventions}, module_path::Cstring, activations::Ptr{eidos_activations}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interventions_add_direction(interventions::Ptr{eidos_interventions}, module_path::Cstring, direction::Ptr{Cfloat}, column_count::Csize_t, scale::Cfloat, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interventions_ablate_concept(interventions::Ptr{eidos_interventions}, module_path::Cstring, explainer::Ptr{eidos_explainer}, concept_index::Csize_t, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interventions_clamp_concept(interventions::Ptr{eidos_interventions}, module_path::Cstring, explainer::Ptr{eidos_explainer}, concept_index::Csize_t, value::Cfloat, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interventions_count(interventions::Ptr{eidos_interventions})::Csize_t
+@c eidos_interventions_retain(interventions::Ptr{eidos_interventions}, out::Ptr{Ptr{eidos_interventions}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interventions_free(interventions::Ptr{eidos_interventions})::Cvoid
+
+# --- Collecting activations -------------------------------------------------------------------------------------------
+
+@c eidos_activations_options_init(options::Ptr{eidos_activations_options}, size::Csize_t)::eidos_status
+@long eidos_split_model_activations(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, interventions::Ptr{eidos_interventions}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_stream_activations(model::Ptr{eidos_split_model}, callback::eidos_text_callback, user_data::Ptr{Cvoid}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Logits -----------------------------------------------------------------------------------------------------------
+
+@c eidos_logits_options_init(options::Ptr{eidos_logits_options}, size::Csize_t)::eidos_status
+@long eidos_split_model_logits(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, interventions::Ptr{eidos_interventions}, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_split_model_logit_count(model::Ptr{eidos_split_model})::Csize_t
+@c eidos_split_model_logit_name(model::Ptr{eidos_split_model}, column::Csize_t, len::Ptr{Csize_t})::Cstring
+
 # --- What concepts mean: the inputs that excite them most -------------------------------------------------------------
 
 @c eidos_top_inputs_options_init(options::Ptr{eidos_top_inputs_options}, size::Csize_t)::eidos_status
 @long eidos_top_inputs_interpret(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_top_inputs_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_top_inputs_interpret_texts(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, texts::Ptr{Cstring}, text_count::Csize_t, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_top_inputs_interpret_vocabulary(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_top_inputs_interpret_inputs(explainer::Ptr{eidos_explainer}, model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, options::Ptr{eidos_top_inputs_options}, activations_options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_concept_count(interpretation::Ptr{eidos_interpretation})::Csize_t
 @c eidos_interpretation_concept(interpretation::Ptr{eidos_interpretation}, index::Csize_t)::Csize_t
 @c eidos_interpretation_size(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::Csize_t

@@ -82,21 +82,13 @@ unit_names(::Nothing) = String[]
 unit_names(units) = strings(units)
 
 """
-    Vocabulary()
-
-Stands for the tokenizer's vocabulary where texts are expected: each of its entries, run as a sequence of one token.
-"""
-struct Vocabulary end
-
-"""
-    activations(model, texts; granularity = :word, aggregation = :mean, ...)
-    activations(model, Vocabulary(); ...)
-    activations(f, model, texts; ...)
+    activations(model, inputs; granularity = :word, aggregation = :mean, interventions = nothing, ...)
+    activations(f, model, inputs; ...)
 
 The [`Activations`](@ref) of texts at the split point of a [`SplitModel`](@ref), or a vector of them where the model was
-split at a vector of modules. A text without tokens gives no columns. Texts may be vectors of ids, see [`tokens`](@ref);
-then each column is a token. With a function as first argument (`do`), they are
-closed after it.
+split at a vector of modules. `inputs` are [`Inputs`](@ref), or what they are made of: texts, vectors of token ids, or a
+[`Vocabulary`](@ref). A text without tokens gives no columns. Under [`Interventions`](@ref) the model goes on with what they make
+of what its modules give. With a function as first argument (`do`), they are closed after it.
 
 # Keywords
 $(keyword_docs(ACTIVATIONS_OPTIONS_DOCS))
@@ -112,27 +104,27 @@ acts[:, 1]     # the activation of the first word
 unit(acts, 1)  # "a"
 ```
 """
-function activations(model::SplitModel, texts; progress = nothing, control = nothing, keywords...)
-    inputs, options = source(texts), activations_options(; keywords...)
-    handles = use(model.handle) do pointer
-        long_call(control, progress) do control
-            out = fill(Ptr{LibEidos.eidos_activations}(C_NULL), length(model.features))
-            check(err -> collect_activations(pointer, inputs, options, control, out, err))
-            Handle{LibEidos.eidos_activations}.(out)
+function activations(model::SplitModel, inputs; interventions = nothing, progress = nothing, control = nothing, threads = 0,
+                     keywords...)
+    options = activations_options(; threads, keywords...)
+    handles = with_inputs(model, inputs; threads, control, progress) do inputs
+        use(model.handle, inputs) do pointer, inputs
+            use_interventions(interventions) do interventions
+                long_call(control, progress) do control
+                    out = fill(Ptr{LibEidos.eidos_activations}(C_NULL), length(model.features))
+                    check() do err
+                        LibEidos.eidos_split_model_activations(pointer, inputs, interventions, options, control, out, length(out),
+                                                               err)
+                    end
+                    Handle{LibEidos.eidos_activations}.(out)
+                end
+            end
         end
     end
     model.split isa String ? Activations(handles[1]) : Activations.(handles)
 end
 
-activations(f::Function, model::SplitModel, texts; keywords...) = closing(f, activations(model, texts; keywords...))
-
-source(texts) = strings(texts)
-source(vocabulary::Vocabulary) = vocabulary
-
-collect_activations(model, texts, options, control, out, err) =
-    LibEidos.eidos_split_model_activations(model, texts, length(texts), options, control, out, length(out), err)
-collect_activations(model, ::Vocabulary, options, control, out, err) =
-    LibEidos.eidos_split_model_vocabulary_activations(model, options, control, out, length(out), err)
+activations(f::Function, model::SplitModel, inputs; keywords...) = closing(f, activations(model, inputs; keywords...))
 
 # --- The numbers -------------------------------------------------------------------------------------------------------
 

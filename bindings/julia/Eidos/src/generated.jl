@@ -23,6 +23,12 @@ const DEVICES = (cpu = 0, cuda = 1)
 # Whether to download.
 const NETWORKS = (auto = 0, offline = 1, online = 2)
 
+# In which order components are found.
+const ICA_ALGORITHMS = (parallel = 1, deflation = 2)
+
+# The function that tells heavy tails from a normal distribution.
+const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
+
 # What one row stands for.
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
 
@@ -31,12 +37,6 @@ const WORD_RULES = (auto = 1, tokenizer = 2, unicode = 3)
 
 # How the tokens of a unit become one row.
 const AGGREGATIONS = (mean = 1, sum = 2, max = 3, min = 4, signed_max = 5, first = 6, last = 7)
-
-# In which order components are found.
-const ICA_ALGORITHMS = (parallel = 1, deflation = 2)
-
-# The function that tells heavy tails from a normal distribution.
-const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 
 # Which end of a concept inputs excite.
 const POLES = (positive = 0, negative = 1)
@@ -79,6 +79,46 @@ const LOAD_OPTIONS_DOCS = (
     copy = ("false", "`true` to read the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes."),
 )
 
+# How texts become inputs. Results do not depend on it.
+inputs_options(; threads = 0) =
+    Options{LibEidos.eidos_inputs_options}(; threads)
+initialize!(o::Options{LibEidos.eidos_inputs_options}, size) = LibEidos.eidos_inputs_options_init(o, size)
+
+const INPUTS_OPTIONS_DOCS = (
+    threads = ("0", "How many threads tokenize; 0, the default, is one per core."),
+)
+
+# How independent components are fitted.
+ica_options(; concept_count = nothing, algorithm = :parallel, contrast = :logcosh, alpha = 1.0, tolerance = 0.0001,
+              max_iterations = 200, seed = 0, canonical_signs = true, threads = 0) =
+    Options{LibEidos.eidos_ica_options}(; concept_count, algorithm = choice(:algorithm, algorithm, ICA_ALGORITHMS),
+                                          contrast = choice(:contrast, contrast, CONTRASTS), alpha, tolerance,
+                                          max_iterations, seed, canonical_signs = Bool(canonical_signs), threads)
+initialize!(o::Options{LibEidos.eidos_ica_options}, size) = LibEidos.eidos_ica_options_init(o, size)
+
+const ICA_OPTIONS_DOCS = (
+    concept_count = ("", "How many concepts to find. There is no default: 0 is an error."),
+    algorithm = (":parallel", "In which order components are found: `:parallel` or `:deflation`. By default all at once."),
+    contrast = (":logcosh", "The function that tells heavy tails from a normal distribution: `:logcosh`, `:exp` or `:cube`. By default log cosh."),
+    alpha = ("1.0", "The `alpha` of log cosh, from 1 to 2. By default 1."),
+    tolerance = ("0.0001", "Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4."),
+    max_iterations = ("200", "The most iterations. By default 200."),
+    seed = ("0", "The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`."),
+    canonical_signs = ("true", "`true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that the iteration ended with, which flip from one iteration to the next."),
+    threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# How principal components are found.
+pca_options(; concept_count = nothing, whiten = false, threads = 0) =
+    Options{LibEidos.eidos_pca_options}(; concept_count, whiten = Bool(whiten), threads)
+initialize!(o::Options{LibEidos.eidos_pca_options}, size) = LibEidos.eidos_pca_options_init(o, size)
+
+const PCA_OPTIONS_DOCS = (
+    concept_count = ("", "How many concepts to find. There is no default: 0 is an error."),
+    whiten = ("false", "`true` scales codes to unit variance; 0, the default, leaves them."),
+    threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
+)
+
 # How activations are collected.
 activations_options(; granularity = :word, aggregation = :mean, threads = 0, batch_tokens = 512,
                       memory_limit = 4294967296, shard_bytes = 268435456, folder = nothing, word_rule = :auto,
@@ -114,37 +154,6 @@ const LOGITS_OPTIONS_DOCS = (
     threads = ("0", "How many batches run at the same time on the CPU; 0, the default, is one per core."),
     batch_tokens = ("0", "How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512."),
     memory_limit = ("4294967296", "The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go to temporary files without a name, and with 0 always. By default 4 GiB."),
-)
-
-# How independent components are fitted.
-ica_options(; concept_count = nothing, algorithm = :parallel, contrast = :logcosh, alpha = 1.0, tolerance = 0.0001,
-              max_iterations = 200, seed = 0, canonical_signs = true, threads = 0) =
-    Options{LibEidos.eidos_ica_options}(; concept_count, algorithm = choice(:algorithm, algorithm, ICA_ALGORITHMS),
-                                          contrast = choice(:contrast, contrast, CONTRASTS), alpha, tolerance,
-                                          max_iterations, seed, canonical_signs = Bool(canonical_signs), threads)
-initialize!(o::Options{LibEidos.eidos_ica_options}, size) = LibEidos.eidos_ica_options_init(o, size)
-
-const ICA_OPTIONS_DOCS = (
-    concept_count = ("", "How many concepts to find. There is no default: 0 is an error."),
-    algorithm = (":parallel", "In which order components are found: `:parallel` or `:deflation`. By default all at once."),
-    contrast = (":logcosh", "The function that tells heavy tails from a normal distribution: `:logcosh`, `:exp` or `:cube`. By default log cosh."),
-    alpha = ("1.0", "The `alpha` of log cosh, from 1 to 2. By default 1."),
-    tolerance = ("0.0001", "Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4."),
-    max_iterations = ("200", "The most iterations. By default 200."),
-    seed = ("0", "The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`."),
-    canonical_signs = ("true", "`true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that the iteration ended with, which flip from one iteration to the next."),
-    threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
-)
-
-# How principal components are found.
-pca_options(; concept_count = nothing, whiten = false, threads = 0) =
-    Options{LibEidos.eidos_pca_options}(; concept_count, whiten = Bool(whiten), threads)
-initialize!(o::Options{LibEidos.eidos_pca_options}, size) = LibEidos.eidos_pca_options_init(o, size)
-
-const PCA_OPTIONS_DOCS = (
-    concept_count = ("", "How many concepts to find. There is no default: 0 is an error."),
-    whiten = ("false", "`true` scales codes to unit variance; 0, the default, leaves them."),
-    threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
 )
 
 # Which inputs to list.

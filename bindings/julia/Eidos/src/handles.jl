@@ -16,6 +16,8 @@ const CLOSED = typemin(Int)
 
 free(pointer::Ptr{LibEidos.eidos_control}) = LibEidos.eidos_control_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_texts}) = LibEidos.eidos_texts_free(pointer)
+free(pointer::Ptr{LibEidos.eidos_inputs}) = LibEidos.eidos_inputs_free(pointer)
+free(pointer::Ptr{LibEidos.eidos_interventions}) = LibEidos.eidos_interventions_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_split_model}) = LibEidos.eidos_split_model_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_activations}) = LibEidos.eidos_activations_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_explainer}) = LibEidos.eidos_explainer_free(pointer)

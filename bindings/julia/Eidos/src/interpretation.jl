@@ -88,12 +88,11 @@ end
 
 """
     top_inputs(explainer, acts; k = 5, negative = false, concepts = nothing)
-    top_inputs(explainer, model, texts; k = 5, negative = false, concepts = nothing, granularity = :word, ...)
-    top_inputs(explainer, model, Vocabulary(); k = 5, negative = false, concepts = nothing)
+    top_inputs(explainer, model, inputs; k = 5, negative = false, concepts = nothing, granularity = :word, ...)
 
 The inputs that excite each concept most, as an [`Interpretation`](@ref): among [`Activations`](@ref) that are there already,
-among the units of new texts, or among the entries of the tokenizer's vocabulary. The model must have the explainer's split
-point.
+or among the units of new [`Inputs`](@ref), or of what they are made of: texts, vectors of token ids, or a [`Vocabulary`](@ref).
+The model must have the explainer's split point.
 
 Occurrences of the same text count once, with their strongest activation.
 
@@ -112,19 +111,18 @@ function top_inputs(explainer::Explainer, acts::Activations; progress = nothing,
     end
 end
 
-function top_inputs(explainer::Explainer, model::SplitModel, texts; k = nothing, negative = false, concepts = nothing,
-                    progress = nothing, control = nothing, keywords...)
+function top_inputs(explainer::Explainer, model::SplitModel, inputs; k = nothing, negative = false, concepts = nothing,
+                    progress = nothing, control = nothing, threads = 0, keywords...)
     options = top_options(explainer; k, negative, concepts)
-    inputs, collecting = source(texts), activations_options(; keywords...)
-    interpreted(explainer, model, progress, control) do explainer, model, control, handle, err
-        interpret(explainer, model, inputs, options, collecting, control, handle, err)
+    collecting = activations_options(; threads, keywords...)
+    with_inputs(model, inputs; threads, control, progress) do inputs
+        interpreted(explainer, model, progress, control) do explainer, model, control, handle, err
+            use(inputs) do inputs
+                LibEidos.eidos_top_inputs_interpret_inputs(explainer, model, inputs, options, collecting, control, handle, err)
+            end
+        end
     end
 end
-
-interpret(explainer, model, texts, rest...) =
-    LibEidos.eidos_top_inputs_interpret_texts(explainer, model, texts, length(texts), rest...)
-interpret(explainer, model, ::Vocabulary, rest...) =
-    LibEidos.eidos_top_inputs_interpret_vocabulary(explainer, model, rest...)
 
 function interpreted(call, explainer, source, progress, control)
     handle = Handle{LibEidos.eidos_interpretation}()

@@ -1,4 +1,4 @@
-# Token ids, and texts that are token ids already.
+# The tokens of a text.
 
 """
     tokens(model, text)
@@ -26,23 +26,3 @@ function tokens(model::SplitModel, text::AbstractString)
         end
     end
 end
-
-# Texts as ids, as the library reads them: all of them, and how many each text has.
-struct TokenIds
-    ids::Vector{UInt32}
-    lengths::Vector{Csize_t}
-end
-
-const Sequences = AbstractVector{<:AbstractVector{<:Integer}}
-
-TokenIds(sequences::Sequences) = TokenIds(reduce(vcat, sequences; init = UInt32[]), length.(sequences))
-
-source(sequences::Sequences) = TokenIds(sequences)
-
-collect_activations(model, texts::TokenIds, options, control, out, err) =
-    LibEidos.eidos_split_model_activations_of_token_ids(model, texts.ids, length(texts.ids), texts.lengths, length(texts.lengths),
-                                                        options, control, out, length(out), err)
-
-run_logits(model, texts::TokenIds, options, control, handle, err) =
-    LibEidos.eidos_split_model_logits_of_token_ids(model, texts.ids, length(texts.ids), texts.lengths, length(texts.lengths),
-                                                   options, control, handle, err)

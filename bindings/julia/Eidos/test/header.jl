@@ -4,13 +4,13 @@
     folder = joinpath(dirname(pathof(Eidos)))
     used = join(read(joinpath(folder, file), String) for file in readdir(folder) if file != "LibEidos.jl")
     unused = filter(name -> !occursin(Regex("\\b$name\\b"), used), collect(keys(LibEidos.FUNCTIONS)))
-    # For tests only, for callbacks that know no Julia, for those who pass strings that they did not copy or see some rows, for those
-    # who would rather look at a log than be called, and for those who have no garbage collector.
+    # For tests only, for callbacks that know no Julia, for those who keep strings in the library or see some rows, for those who
+    # would rather look at a log than be called, and for those who have no garbage collector.
     retained = filter(endswith("_retain") ∘ string, unused)
-    @test length(retained) == 7
+    @test length(retained) == 9
     @test sort(setdiff(unused, retained)) ==
           [:eidos_activations_rows, :eidos_activations_spread, :eidos_control_keep_log, :eidos_control_log,
-           :eidos_control_log_count, :eidos_debug_live_handles, :eidos_texts_array]
+           :eidos_control_log_count, :eidos_debug_live_handles, :eidos_inputs_from_texts_handle, :eidos_inputs_truncated_count]
 end
 
 @testset "statuses" begin

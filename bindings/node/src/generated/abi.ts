@@ -180,6 +180,36 @@ export const networks = {
  */
 export type Network = keyof typeof networks;
 
+/** The words of `IcaAlgorithm`, with their numbers in `eidos.h`. */
+export const icaAlgorithms = {
+  parallel: 1,
+  deflation: 2,
+} as const;
+
+/**
+ * In which order components are found.
+ *
+ * - `parallel`: all components at once. The default.
+ * - `deflation`: one component after the other.
+ */
+export type IcaAlgorithm = keyof typeof icaAlgorithms;
+
+/** The words of `Contrast`, with their numbers in `eidos.h`. */
+export const contrasts = {
+  logcosh: 1,
+  exp: 2,
+  cube: 3,
+} as const;
+
+/**
+ * The function that tells heavy tails from a normal distribution.
+ *
+ * - `logcosh`: `log cosh(alpha x) / alpha`, a good general choice. The default.
+ * - `exp`: `-exp(-x^2 / 2)`, robust, for very heavy tails.
+ * - `cube`: `x^4 / 4`, kurtosis; sensitive to outliers.
+ */
+export type Contrast = keyof typeof contrasts;
+
 /** The words of `Granularity`, with their numbers in `eidos.h`. */
 export const granularities = {
   token: 1,
@@ -248,36 +278,6 @@ export const aggregations = {
  * - `last`: the row of the last token.
  */
 export type Aggregation = keyof typeof aggregations;
-
-/** The words of `IcaAlgorithm`, with their numbers in `eidos.h`. */
-export const icaAlgorithms = {
-  parallel: 1,
-  deflation: 2,
-} as const;
-
-/**
- * In which order components are found.
- *
- * - `parallel`: all components at once. The default.
- * - `deflation`: one component after the other.
- */
-export type IcaAlgorithm = keyof typeof icaAlgorithms;
-
-/** The words of `Contrast`, with their numbers in `eidos.h`. */
-export const contrasts = {
-  logcosh: 1,
-  exp: 2,
-  cube: 3,
-} as const;
-
-/**
- * The function that tells heavy tails from a normal distribution.
- *
- * - `logcosh`: `log cosh(alpha x) / alpha`, a good general choice. The default.
- * - `exp`: `-exp(-x^2 / 2)`, robust, for very heavy tails.
- * - `cube`: `x^4 / 4`, kurtosis; sensitive to outliers.
- */
-export type Contrast = keyof typeof contrasts;
 
 /** The words of `Pole`, with their numbers in `eidos.h`. */
 export const poles = {
@@ -353,26 +353,9 @@ export interface LoadOptionsStruct {
   reserved: number;
 }
 
-export interface ActivationsOptionsStruct {
-  struct_size: number;
-  granularity: number;
-  aggregation: number;
-  threads: number;
-  batch_tokens: number;
-  memory_limit: number;
-  shard_bytes: number;
-  folder: string | null;
-  word_rule: number;
-  stop_contractions: number;
-  stop_units: readonly string[] | null;
-  stop_unit_count: number;
-}
-
-export interface LogitsOptionsStruct {
+export interface InputsOptionsStruct {
   struct_size: number;
   threads: number;
-  batch_tokens: number;
-  memory_limit: number;
 }
 
 export interface IcaOptionsStruct {
@@ -393,6 +376,28 @@ export interface PcaOptionsStruct {
   concept_count: number;
   whiten: number;
   threads: number;
+}
+
+export interface ActivationsOptionsStruct {
+  struct_size: number;
+  granularity: number;
+  aggregation: number;
+  threads: number;
+  batch_tokens: number;
+  memory_limit: number;
+  shard_bytes: number;
+  folder: string | null;
+  word_rule: number;
+  stop_contractions: number;
+  stop_units: readonly string[] | null;
+  stop_unit_count: number;
+}
+
+export interface LogitsOptionsStruct {
+  struct_size: number;
+  threads: number;
+  batch_tokens: number;
+  memory_limit: number;
 }
 
 export interface TopInputsOptionsStruct {
@@ -508,6 +513,28 @@ export const structs = {
     copy: 'uint32_t',
     reserved: 'uint32_t',
   }),
+  eidos_inputs_options: c.struct<InputsOptionsStruct>({
+    struct_size: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_ica_options: c.struct<IcaOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    algorithm: 'uint32_t',
+    contrast: 'uint32_t',
+    alpha: 'double',
+    tolerance: 'double',
+    max_iterations: 'uint32_t',
+    seed: 'uint32_t',
+    canonical_signs: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_pca_options: c.struct<PcaOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    whiten: 'uint32_t',
+    threads: 'uint32_t',
+  }),
   eidos_activations_options: c.struct<ActivationsOptionsStruct>({
     struct_size: 'uint32_t',
     granularity: 'uint32_t',
@@ -527,24 +554,6 @@ export const structs = {
     threads: 'uint32_t',
     batch_tokens: 'uint64_t',
     memory_limit: 'uint64_t',
-  }),
-  eidos_ica_options: c.struct<IcaOptionsStruct>({
-    struct_size: 'uint32_t',
-    concept_count: 'uint32_t',
-    algorithm: 'uint32_t',
-    contrast: 'uint32_t',
-    alpha: 'double',
-    tolerance: 'double',
-    max_iterations: 'uint32_t',
-    seed: 'uint32_t',
-    canonical_signs: 'uint32_t',
-    threads: 'uint32_t',
-  }),
-  eidos_pca_options: c.struct<PcaOptionsStruct>({
-    struct_size: 'uint32_t',
-    concept_count: 'uint32_t',
-    whiten: 'uint32_t',
-    threads: 'uint32_t',
   }),
   eidos_top_inputs_options: c.struct<TopInputsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -621,6 +630,7 @@ export const callbacks = {
   eidos_progress_callback: c.callback('void', ['void *', 'void *']),
   eidos_log_callback: c.callback('void', ['void *', 'void *']),
   eidos_reduce_callback: c.callback('int32_t', ['void *', 'size_t', 'void *']),
+  eidos_text_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
   eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
   eidos_destroy_callback: c.callback('void', ['void *']),
 };
@@ -660,7 +670,6 @@ export const signatures = {
   ),
   eidos_texts_count: c.signature(c.size, c.address),
   eidos_texts_get: c.signature(c.nullable, c.address, c.size, c.sizeOut),
-  eidos_texts_array: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_texts_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_texts_free: c.signature(c.nothing, c.nullable),
 
@@ -682,6 +691,30 @@ export const signatures = {
   eidos_split_model_width: c.signature(c.size, c.address, c.size),
   eidos_split_model_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_split_model_free: c.signature(c.nothing, c.nullable),
+
+  eidos_inputs_options_init: c.signature(c.i32, structs.eidos_inputs_options.output, c.size),
+  eidos_inputs_from_texts: c.signature(
+    c.i32, c.address, c.texts, c.sizes, c.size, structs.eidos_inputs_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_inputs_from_texts_handle: c.signature(
+    c.i32, c.address, c.address, structs.eidos_inputs_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_inputs_from_token_ids: c.signature(
+    c.i32, c.address, c.integers, c.size, c.sizes, c.size, c.addressOut, c.addressOut,
+  ),
+  eidos_inputs_from_vocabulary: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_inputs_text_count: c.signature(c.size, c.address),
+  eidos_inputs_text: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_inputs_token_count: c.signature(c.size, c.address),
+  eidos_inputs_token_ids: c.signature(c.i32, c.address, c.size, c.addressOut, c.sizeOut, c.addressOut),
+  eidos_inputs_truncated_count: c.signature(c.size, c.address),
+  eidos_inputs_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_inputs_free: c.signature(c.nothing, c.nullable),
+
+  eidos_split_model_tokens: c.signature(
+    c.i32, c.address, c.string, c.integers, c.integers, c.integers, c.size, c.sizeOut, c.addressOut,
+  ),
+  eidos_split_model_token_string: c.signature(c.nullable, c.address, c.u32, c.sizeOut),
 
   eidos_activations_from_rows: c.signature(
     c.i32, c.floats, c.size, c.size, c.texts, c.size, c.addressOut, c.addressOut,
@@ -711,38 +744,6 @@ export const signatures = {
   eidos_activations_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_activations_free: c.signature(c.nothing, c.nullable),
 
-  eidos_activations_options_init: c.signature(c.i32, structs.eidos_activations_options.output, c.size),
-  eidos_split_model_activations: c.signature(
-    c.i32, c.address, c.texts, c.size, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
-  ),
-  eidos_split_model_vocabulary_activations: c.signature(
-    c.i32, c.address, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
-  ),
-
-  eidos_logits_options_init: c.signature(c.i32, structs.eidos_logits_options.output, c.size),
-  eidos_split_model_logits: c.signature(
-    c.i32, c.address, c.texts, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
-  ),
-  eidos_split_model_logits_from: c.signature(
-    c.i32, c.address, c.string, c.floats, c.size, c.size, c.texts, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
-  ),
-  eidos_split_model_logits_from_activations: c.signature(
-    c.i32, c.address, c.string, c.address, c.texts, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
-  ),
-  eidos_split_model_logit_count: c.signature(c.size, c.address),
-  eidos_split_model_logit_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
-
-  eidos_split_model_tokens: c.signature(
-    c.i32, c.address, c.string, c.integers, c.integers, c.integers, c.size, c.sizeOut, c.addressOut,
-  ),
-  eidos_split_model_token_string: c.signature(c.nullable, c.address, c.u32, c.sizeOut),
-  eidos_split_model_activations_of_token_ids: c.signature(
-    c.i32, c.address, c.integers, c.size, c.sizes, c.size, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
-  ),
-  eidos_split_model_logits_of_token_ids: c.signature(
-    c.i32, c.address, c.integers, c.size, c.sizes, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
-  ),
-
   eidos_explainer_concept_count: c.signature(c.size, c.address),
   eidos_explainer_input_width: c.signature(c.size, c.address),
   eidos_explainer_method: c.signature(c.nullable, c.address, c.sizeOut),
@@ -771,15 +772,43 @@ export const signatures = {
   eidos_pca_fit: c.signature(c.i32, c.address, structs.eidos_pca_options.input, c.nullable, c.addressOut, c.addressOut),
   eidos_activations_spread: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut, c.addressOut),
 
+  eidos_interventions_new: c.signature(c.i32, c.addressOut, c.addressOut),
+  eidos_interventions_replace_rows: c.signature(c.i32, c.address, c.string, c.floats, c.size, c.size, c.addressOut),
+  eidos_interventions_replace_activations: c.signature(c.i32, c.address, c.string, c.address, c.addressOut),
+  eidos_interventions_add_direction: c.signature(
+    c.i32, c.address, c.string, c.floats, c.size, c.float, c.sizes, c.size, c.addressOut,
+  ),
+  eidos_interventions_ablate_concept: c.signature(
+    c.i32, c.address, c.string, c.address, c.size, c.sizes, c.size, c.addressOut,
+  ),
+  eidos_interventions_clamp_concept: c.signature(
+    c.i32, c.address, c.string, c.address, c.size, c.float, c.sizes, c.size, c.addressOut,
+  ),
+  eidos_interventions_count: c.signature(c.size, c.address),
+  eidos_interventions_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_interventions_free: c.signature(c.nothing, c.nullable),
+
+  eidos_activations_options_init: c.signature(c.i32, structs.eidos_activations_options.output, c.size),
+  eidos_split_model_activations: c.signature(
+    c.i32, c.address, c.address, c.nullable, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+  ),
+  eidos_split_model_stream_activations: c.signature(
+    c.i32, c.address, c.nullable, c.nullable, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+  ),
+
+  eidos_logits_options_init: c.signature(c.i32, structs.eidos_logits_options.output, c.size),
+  eidos_split_model_logits: c.signature(
+    c.i32, c.address, c.address, c.nullable, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_split_model_logit_count: c.signature(c.size, c.address),
+  eidos_split_model_logit_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+
   eidos_top_inputs_options_init: c.signature(c.i32, structs.eidos_top_inputs_options.output, c.size),
   eidos_top_inputs_interpret: c.signature(
     c.i32, c.address, c.address, structs.eidos_top_inputs_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
-  eidos_top_inputs_interpret_texts: c.signature(
-    c.i32, c.address, c.address, c.texts, c.size, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
-  ),
-  eidos_top_inputs_interpret_vocabulary: c.signature(
-    c.i32, c.address, c.address, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
+  eidos_top_inputs_interpret_inputs: c.signature(
+    c.i32, c.address, c.address, c.address, structs.eidos_top_inputs_options.input, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
   eidos_interpretation_concept_count: c.signature(c.size, c.address),
   eidos_interpretation_concept: c.signature(c.size, c.address, c.size),

@@ -9,29 +9,30 @@ import {
   heads,
   devices,
   networks,
+  icaAlgorithms,
+  contrasts,
   granularities,
   wordRules,
   aggregations,
-  icaAlgorithms,
-  contrasts,
   samplings,
   structs,
   type TextFormat,
   type Head,
   type Device,
   type Network,
+  type IcaAlgorithm,
+  type Contrast,
   type Granularity,
   type WordRule,
   type Aggregation,
-  type IcaAlgorithm,
-  type Contrast,
   type Sampling,
   type TextsOptionsStruct,
   type LoadOptionsStruct,
-  type ActivationsOptionsStruct,
-  type LogitsOptionsStruct,
+  type InputsOptionsStruct,
   type IcaOptionsStruct,
   type PcaOptionsStruct,
+  type ActivationsOptionsStruct,
+  type LogitsOptionsStruct,
   type TopInputsOptionsStruct,
   type ChatOptionsStruct,
   type LlmLabelsOptionsStruct,
@@ -111,6 +112,83 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
     cache_folder: ['cacheFolder', text],
     endpoint: ['endpoint', text],
     copy: ['copy', flag],
+  },
+);
+
+/** How texts become inputs. Results do not depend on it. */
+export interface InputsOptions {
+  /** How many threads tokenize; 0, the default, is one per core. */
+  readonly threads?: number | undefined;
+}
+
+export const inputsOptions = translator<InputsOptions, InputsOptionsStruct>(
+  () => native().eidos_inputs_options_init,
+  structs.eidos_inputs_options.size,
+  {
+    threads: ['threads', whole32],
+  },
+);
+
+/** How independent components are fitted. */
+export interface IcaOptions {
+  /** How many concepts to find. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /** In which order components are found: `parallel` or `deflation`. By default all at once. */
+  readonly algorithm?: IcaAlgorithm | undefined;
+  /**
+   * The function that tells heavy tails from a normal distribution: `logcosh`, `exp` or `cube`. By default log cosh.
+   */
+  readonly contrast?: Contrast | undefined;
+  /** The `alpha` of log cosh, from 1 to 2. By default 1. */
+  readonly alpha?: number | undefined;
+  /** Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4. */
+  readonly tolerance?: number | undefined;
+  /** The most iterations. By default 200. */
+  readonly maxIterations?: number | undefined;
+  /** The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`. */
+  readonly seed?: number | undefined;
+  /**
+   * `true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that
+   * the iteration ended with, which flip from one iteration to the next.
+   */
+  readonly canonicalSigns?: boolean | undefined;
+  /** How many threads work; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
+  () => native().eidos_ica_options_init,
+  structs.eidos_ica_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    algorithm: ['algorithm', word(icaAlgorithms)],
+    contrast: ['contrast', word(contrasts)],
+    alpha: ['alpha', real],
+    tolerance: ['tolerance', real],
+    max_iterations: ['maxIterations', whole32],
+    seed: ['seed', whole32],
+    canonical_signs: ['canonicalSigns', flag],
+    threads: ['threads', whole32],
+  },
+);
+
+/** How principal components are found. */
+export interface PcaOptions {
+  /** How many concepts to find. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /** `true` scales codes to unit variance; 0, the default, leaves them. */
+  readonly whiten?: boolean | undefined;
+  /** How many threads work; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
+  () => native().eidos_pca_options_init,
+  structs.eidos_pca_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    whiten: ['whiten', flag],
+    threads: ['threads', whole32],
   },
 );
 
@@ -195,69 +273,6 @@ export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
     threads: ['threads', whole32],
     batch_tokens: ['batchTokens', whole],
     memory_limit: ['memoryLimit', whole],
-  },
-);
-
-/** How independent components are fitted. */
-export interface IcaOptions {
-  /** How many concepts to find. There is no default: 0 is an error. */
-  readonly conceptCount: number;
-  /** In which order components are found: `parallel` or `deflation`. By default all at once. */
-  readonly algorithm?: IcaAlgorithm | undefined;
-  /**
-   * The function that tells heavy tails from a normal distribution: `logcosh`, `exp` or `cube`. By default log cosh.
-   */
-  readonly contrast?: Contrast | undefined;
-  /** The `alpha` of log cosh, from 1 to 2. By default 1. */
-  readonly alpha?: number | undefined;
-  /** Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4. */
-  readonly tolerance?: number | undefined;
-  /** The most iterations. By default 200. */
-  readonly maxIterations?: number | undefined;
-  /** The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`. */
-  readonly seed?: number | undefined;
-  /**
-   * `true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that
-   * the iteration ended with, which flip from one iteration to the next.
-   */
-  readonly canonicalSigns?: boolean | undefined;
-  /** How many threads work; 0, the default, is one per core. Results do not depend on it. */
-  readonly threads?: number | undefined;
-}
-
-export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
-  () => native().eidos_ica_options_init,
-  structs.eidos_ica_options.size,
-  {
-    concept_count: ['conceptCount', whole32],
-    algorithm: ['algorithm', word(icaAlgorithms)],
-    contrast: ['contrast', word(contrasts)],
-    alpha: ['alpha', real],
-    tolerance: ['tolerance', real],
-    max_iterations: ['maxIterations', whole32],
-    seed: ['seed', whole32],
-    canonical_signs: ['canonicalSigns', flag],
-    threads: ['threads', whole32],
-  },
-);
-
-/** How principal components are found. */
-export interface PcaOptions {
-  /** How many concepts to find. There is no default: 0 is an error. */
-  readonly conceptCount: number;
-  /** `true` scales codes to unit variance; 0, the default, leaves them. */
-  readonly whiten?: boolean | undefined;
-  /** How many threads work; 0, the default, is one per core. Results do not depend on it. */
-  readonly threads?: number | undefined;
-}
-
-export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
-  () => native().eidos_pca_options_init,
-  structs.eidos_pca_options.size,
-  {
-    concept_count: ['conceptCount', whole32],
-    whiten: ['whiten', flag],
-    threads: ['threads', whole32],
   },
 );
 

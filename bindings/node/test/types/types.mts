@@ -6,7 +6,9 @@ import {
   DLPackTensor,
   EidosError,
   Explainer,
+  Inputs,
   Interpretation,
+  Interventions,
   SplitModel,
   version,
   type ChatRequest,
@@ -89,25 +91,39 @@ Activations.fromRows(mine);
 // Logits.
 const logits: Activations = await model.logits(frozen, { threads: 1, signal });
 same<typeof logits.rowCount, number>(true);
-await model.logitsFrom('model.layers.2.mlp', activations, frozen, { signal, onProgress });
-await model.logitsFrom(2, mine, 192, frozen, { threads: 1 });
-await model.logitsFrom(2, rows, 192, frozen);
+
+// Interventions.
+const interventions = new Interventions().replace('model.layers.2.mlp', activations).replace(2, mine, 192).replace(2, rows, 192);
+interventions.addDirection(2, mine, 0.5).addDirection(2, rows, 0.5, { tokens: [1, 2] });
+await model.logits(frozen, { interventions, signal, onProgress });
+await model.activations(frozen, { interventions });
 // @ts-expect-error: activations know how many columns they have
-await model.logitsFrom(2, activations, 192, frozen);
+interventions.replace(2, activations, 192);
 // @ts-expect-error: how many columns?
-await model.logitsFrom(2, mine, frozen);
+interventions.replace(2, mine);
 // @ts-expect-error: no activations, but a promise of them
-await model.logitsFrom(2, model.activations(frozen), frozen);
+interventions.replace(2, model.activations(frozen));
+
+// Inputs and streams.
+const inputs: Inputs = await model.inputs(frozen, { threads: 1, signal });
+same<ReturnType<typeof inputs.text>, string | undefined>(true);
+await model.activations(inputs);
+await model.logits(inputs);
+await model.streamActivations(new Set(frozen), { folder: 'rows', signal, onProgress });
+await model.streamActivations((async function* () { yield 'a text'; })());
+// @ts-expect-error: tokens of a stream are not counted beforehand
+await model.streamActivations(frozen, { interventions });
+// @ts-expect-error: texts, not numbers
+await model.streamActivations([1, 2]);
 
 // Token ids.
 const [token] = model.tokens('a text');
 if (!token) throw new Error('no token');
 const id: number = token.id;
 same<typeof token.string, string>(true);
-await model.activationsOfTokenIds([[id], Uint32Array.of(1, 2)], { threads: 1, signal });
-await model.logitsOfTokenIds([[id]], { threads: 1 });
+await model.activations(model.inputsFromTokenIds([[id], Uint32Array.of(1, 2)]), { threads: 1, signal });
 // @ts-expect-error: sequences, not one
-await model.logitsOfTokenIds([id]);
+model.inputsFromTokenIds([id]);
 
 // Explainers.
 const explainer = await Explainer.fitIca(activations, { conceptCount: 20, contrast: 'cube', canonicalSigns: false, signal, onProgress });
@@ -135,12 +151,12 @@ for (const entry of meaning) {
   const texts: string[] = entry.positive.map(({ text }) => text);
   console.log(texts, entry.negative[0]?.activation.toFixed(2));
 }
-await explainer.topInputsOfTexts(model, frozen, { k: 3, granularity: 'sentence' });
-await explainer.topInputsOfVocabulary(model, { k: 3, batchTokens: 512 });
+await explainer.topInputsOf(model, frozen, { k: 3, granularity: 'sentence' });
+await explainer.topInputsOf(model, model.inputsFromVocabulary(), { k: 3, batchTokens: 512 });
 // @ts-expect-error: these are activations, which have a granularity already
 await explainer.topInputs(activations, { granularity: 'word' });
 // @ts-expect-error: a model is asked with texts
-await explainer.topInputsOfTexts(model);
+await explainer.topInputsOf(model);
 
 // Labels.
 const chat = { model: 'gpt-4.1-mini', cacheFolder: 'answers', temperature: null, requestBudget: 100 };

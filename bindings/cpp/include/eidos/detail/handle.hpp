@@ -18,6 +18,8 @@ struct Free {
     void operator()(eidos_error *handle) const noexcept { eidos_error_free(handle); }
     void operator()(eidos_control *handle) const noexcept { eidos_control_free(handle); }
     void operator()(eidos_texts *handle) const noexcept { eidos_texts_free(handle); }
+    void operator()(eidos_inputs *handle) const noexcept { eidos_inputs_free(handle); }
+    void operator()(eidos_interventions *handle) const noexcept { eidos_interventions_free(handle); }
     void operator()(eidos_split_model *handle) const noexcept { eidos_split_model_free(handle); }
     void operator()(eidos_activations *handle) const noexcept { eidos_activations_free(handle); }
     void operator()(eidos_explainer *handle) const noexcept { eidos_explainer_free(handle); }

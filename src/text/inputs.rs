@@ -1,0 +1,221 @@
+//! Texts as a model reads them, made once for all that is done with them.
+
+use std::sync::Arc;
+
+use super::encoded::EncodedTexts;
+use super::strings::StringTable;
+use super::tokenize::{PackedTokens, panicked};
+use super::tokenizer::Tokenizer;
+use crate::control::{Control, Stage};
+use crate::error::{Error, ErrorCode, Result};
+use crate::threads::start;
+
+/// How many texts are tokenized before the next look at progress and cancellation.
+pub(crate) const TEXTS_AT_A_TIME: usize = 512;
+
+/// Texts as a model reads them: the texts and their tokens, made once from the model's tokenizer.
+///
+/// Activations, logits and interpretations take them. Into which units a text is cut (words, sentences, ...) is said where
+/// activations are collected, so that the same inputs serve for all granularities. A clone shares the same texts. Memory: the
+/// bytes of the texts and 16 bytes a token.
+///
+/// ```
+/// # #[cfg(feature = "demo-model")] {
+/// use eidos::{CollectOptions, Control, LoadOptions, SplitModel};
+/// let control = Control::new();
+/// let model = SplitModel::load("eidos:demo", &["1"], &LoadOptions::default(), &control)?;
+/// let inputs = model.inputs(&["a warm and funny film", "dull"], 0, &control)?;
+/// assert_eq!((inputs.text_count(), inputs.text(1)), (2, Some("dull")));
+/// let words = &model.activations(&inputs, &CollectOptions::default(), &control)?[0];
+/// assert_eq!(words.unit(4), Some(" film"));
+/// # }
+/// # Ok::<(), eidos::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Inputs {
+    pub(super) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// The texts, or the entries of a vocabulary; empty where there are only ids.
+    pub(super) texts: Arc<StringTable>,
+    pub(super) tokens: Arc<PackedTokens>,
+    pub(super) source: Source,
+    /// What tells the tokenizer from others.
+    pub(super) tokenizer: [u8; 32],
+    pub(super) truncated_count: usize,
+}
+
+/// What inputs were made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Texts.
+    Texts,
+    /// Sequences of token ids.
+    Ids,
+    /// The entries of the vocabulary, each alone.
+    Vocabulary,
+}
+
+impl Inputs {
+    /// How many texts there are: sequences where they are token ids, entries where they are a vocabulary.
+    pub fn text_count(&self) -> usize {
+        self.shared.tokens.text_count()
+    }
+
+    /// A text, or the string of an entry of the vocabulary; `None` beyond the last, and where there are only token ids.
+    pub fn text(&self, index: usize) -> Option<&str> {
+        let texts = &self.shared.texts;
+        (index < texts.len()).then(|| texts.get(index))
+    }
+
+    /// The token ids of a text, special ones included, cut to what the model can read; empty beyond the last.
+    pub fn token_ids(&self, index: usize) -> &[u32] {
+        if index < self.text_count() { self.shared.tokens.ids_of(index) } else { &[] }
+    }
+
+    /// How many tokens all texts have, special ones included.
+    pub fn token_count(&self) -> usize {
+        self.shared.tokens.ids.len()
+    }
+
+    /// How many texts were longer than the model can read and lost their end.
+    pub fn truncated_count(&self) -> usize {
+        self.shared.truncated_count
+    }
+
+    /// Whether there are texts, which have units of all granularities: those of token ids and of a vocabulary are tokens.
+    pub fn has_texts(&self) -> bool {
+        self.shared.source == Source::Texts
+    }
+
+    /// Whether they are sequences of token ids.
+    pub(crate) fn has_ids_alone(&self) -> bool {
+        self.shared.source == Source::Ids
+    }
+
+    /// A text with the NUL byte that follows it; `None` as for [`Inputs::text`].
+    pub(crate) fn text_with_nul(&self, index: usize) -> Option<&str> {
+        let texts = &self.shared.texts;
+        (index < texts.len()).then(|| texts.get_with_nul(index))
+    }
+
+    /// The texts that spans of units point into: none where they were token ids or a vocabulary.
+    pub(crate) fn texts(&self) -> Arc<StringTable> {
+        if self.has_texts() { Arc::clone(&self.shared.texts) } else { Arc::default() }
+    }
+
+    /// Refuses inputs of another tokenizer.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`].
+    pub(crate) fn check_tokenizer(&self, tokenizer: &Tokenizer, model: &str) -> Result<()> {
+        if self.shared.tokenizer == tokenizer.identity() {
+            return Ok(());
+        }
+        Err(Error::new(
+            ErrorCode::Mismatch,
+            format!("the inputs were made with another tokenizer than that of `{model}`"),
+        )
+        .hint("make the inputs with the model that reads them"))
+    }
+}
+
+impl Tokenizer {
+    /// Tokenizes texts on `threads` threads. The result does not depend on their number. A text of more than 64 KiB is tokenized
+    /// in pieces, as far as the model reads it, so that it takes no more memory than a short one; the tokens are those of the
+    /// whole text.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] for a text of 4 GiB or more, or with 1 MiB in which nothing shows where words end;
+    /// [`ErrorCode::InvalidFile`] naming the file and the part of it where the tokenizer fails; [`ErrorCode::Cancelled`].
+    pub fn inputs(&self, texts: &[impl AsRef<str> + Sync], threads: usize, control: &Control) -> Result<Inputs> {
+        control.begin(Stage::Tokenize, texts.len() as u64)?;
+        let (mut table, mut packed, mut truncated_count) = (StringTable::default(), PackedTokens::default(), 0);
+        for chunk in texts.chunks(TEXTS_AT_A_TIME) {
+            truncated_count += self.tokenize_all(chunk, table.len(), threads, control, &mut packed)?;
+            chunk.iter().for_each(|text| table.push(text.as_ref()));
+            control.advance(chunk.len() as u64)?;
+        }
+        Ok(self.inputs_of(table, packed, Source::Texts, truncated_count))
+    }
+
+    /// Adds the tokens of texts, the first of which is number `first`; gives how many of them lost their end.
+    pub(crate) fn tokenize_all(
+        &self,
+        texts: &[impl AsRef<str> + Sync],
+        first: usize,
+        threads: usize,
+        control: &Control,
+        packed: &mut PackedTokens,
+    ) -> Result<usize> {
+        for (index, text) in (first..).zip(texts) {
+            let bytes = text.as_ref().len();
+            if u32::try_from(bytes).is_err() || u32::try_from(index).is_err() {
+                return Err(Error::argument(format!("text {index} has {bytes} bytes, or is one too many"))
+                    .hint("give at most 4,294,967,295 texts of less than 4 GiB each"));
+            }
+        }
+        let share = texts.len().div_ceil(threads.max(1)).max(1);
+        let tokens = std::thread::scope(|scope| {
+            let workers: Vec<_> =
+                texts.chunks(share).map(|texts| start(scope, move || self.tokenize(texts, control))).collect();
+            workers.into_iter().map(|worker| worker?.join().map_err(|_| panicked())?).collect::<Result<Vec<_>>>()
+        });
+        let tokens = tokens.map_err(|error| error.within(format!("texts {first} to {}", first + texts.len() - 1)))?;
+        let mut truncated_count = 0;
+        for tokens in tokens.into_iter().flatten() {
+            packed.push(&tokens);
+            truncated_count += usize::from(tokens.truncated);
+        }
+        Ok(truncated_count)
+    }
+
+    /// Texts that are token ids already. Nothing is added and nothing cut.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] for more than 4,294,967,295 texts, or tokens in one of them.
+    pub fn inputs_from_token_ids(&self, sequences: &[&[u32]]) -> Result<Inputs> {
+        let mut packed = PackedTokens::default();
+        for (index, ids) in sequences.iter().enumerate() {
+            if u32::try_from(index).is_err() || u32::try_from(ids.len()).is_err() {
+                return Err(Error::argument(format!("sequence {index} has {} tokens, or is one too many", ids.len()))
+                    .hint("give at most 4,294,967,295 sequences of as many tokens each"));
+            }
+            packed.push_ids(ids);
+        }
+        Ok(self.inputs_of(StringTable::default(), packed, Source::Ids, 0))
+    }
+
+    /// Each entry of the vocabulary as a sequence of one token without special tokens, in the order of the ids.
+    pub fn vocabulary_inputs(&self) -> Inputs {
+        let (mut table, mut packed) = (StringTable::default(), PackedTokens::default());
+        for (string, id) in self.vocabulary() {
+            table.push(&string);
+            packed.push_ids(&[id]);
+        }
+        self.inputs_of(table, packed, Source::Vocabulary, 0)
+    }
+
+    fn inputs_of(&self, texts: StringTable, tokens: PackedTokens, source: Source, truncated_count: usize) -> Inputs {
+        let (texts, tokens) = (Arc::new(texts), Arc::new(tokens));
+        Inputs { shared: Arc::new(Shared { texts, tokens, source, tokenizer: self.identity(), truncated_count }) }
+    }
+
+    /// Texts that are there already as inputs and units: [`Tokenizer::inputs`] and [`Tokenizer::cut`] in one.
+    ///
+    /// # Errors
+    /// Those of both.
+    pub fn encode_texts(
+        &self,
+        texts: &[impl AsRef<str> + Sync],
+        options: impl Into<super::UnitOptions>,
+        threads: usize,
+        control: &Control,
+    ) -> Result<EncodedTexts> {
+        let options = options.into();
+        options.check()?;
+        self.cut(&self.inputs(texts, threads, control)?, options, control)
+    }
+}

@@ -1,0 +1,142 @@
+//! Texts that come one after the other give what the same texts at once give, while further ones are still to come.
+
+use std::cell::Cell;
+use std::path::Path;
+
+use eidos::{
+    Activations, CollectOptions, Control, Error, ErrorCode, Granularity, LoadOptions, Result, SplitModel, TextReader,
+    TextReaderOptions,
+};
+
+use crate::common::{SPLITS, assert_error, collect, eurobert, everything, many_texts, tiny, watching};
+
+fn stream(model: &SplitModel, texts: &[String], options: &CollectOptions) -> Result<Vec<Activations>> {
+    model.stream_activations(texts.iter().map(Ok), options, &Control::new())
+}
+
+fn into(folder: &Path) -> CollectOptions {
+    CollectOptions { folder: Some(folder.to_owned()), shard_bytes: 3000, ..CollectOptions::default() }
+}
+
+fn shard_count(folder: &Path) -> usize {
+    let names = folder.read_dir().unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("rows-")).count()
+}
+
+#[test]
+fn a_stream_gives_the_same_as_its_texts_at_once() {
+    let model = eurobert();
+    let mut texts = many_texts(700);
+    texts[3].clear();
+    texts[600] = "a NUL \0 inside".to_owned();
+    let folders = tempfile::tempdir().unwrap();
+    for granularity in [Granularity::Word, Granularity::AllTokens, Granularity::Sentence, Granularity::Sample] {
+        let options = CollectOptions {
+            granularity,
+            stop_units: if granularity == Granularity::Word { vec!["the".to_owned()] } else { Vec::new() },
+            ..CollectOptions::default()
+        };
+        let expected: Vec<_> = collect(&model, &texts, &options).unwrap().iter().map(everything).collect();
+        let small = CollectOptions { shard_bytes: 3000, batch_tokens: 7, threads: 3, ..options.clone() };
+        let folder = folders.path().join(granularity.name());
+        for (options, on_disk) in [
+            (options.clone(), false),
+            (small.clone(), false),
+            (CollectOptions { memory_limit: 0, ..small.clone() }, true),
+            (CollectOptions { memory_limit: 20_000, ..small.clone() }, true),
+            (CollectOptions { folder: Some(folder.clone()), ..small }, true),
+        ] {
+            let found = stream(&model, &texts, &options).unwrap();
+            assert!(found.iter().all(|found| found.is_on_disk() == on_disk));
+            let found: Vec<_> = found.iter().map(everything).collect();
+            assert!(found == expected, "{granularity:?}, {options:?}");
+        }
+        let place = folder.join(SPLITS[1]);
+        assert!(everything(&Activations::open(&place).unwrap()) == expected[1]);
+    }
+}
+
+#[test]
+fn shards_are_there_while_the_source_still_has_texts() {
+    let (model, folder) = (tiny("eurobert", "base", &SPLITS[..1]), tempfile::tempdir().unwrap());
+    let mut seen = Vec::new();
+    let texts = many_texts(2000);
+    let source = texts.iter().map(|text| {
+        seen.push(shard_count(folder.path()));
+        Ok(text)
+    });
+    let found = model.stream_activations(source, &into(folder.path()), &Control::new()).unwrap();
+    let half = seen[texts.len() / 2];
+    assert!(half > 10 && half < shard_count(folder.path()), "{half} shards when half of the texts were read");
+    assert_eq!(found[0].texts().len(), texts.len());
+}
+
+#[test]
+fn a_stream_that_fails_or_is_cancelled_goes_on_from_its_last_complete_shard() {
+    let (model, texts) = (tiny("eurobert", "base", &SPLITS[..1]), many_texts(1500));
+    let expected = everything(&collect(&model, &texts, &CollectOptions::default()).unwrap()[0]);
+    let folder = tempfile::tempdir().unwrap();
+    let cut = Error::new(ErrorCode::Network, "the line is cut").hint("mend it");
+    let failing = texts.iter().take(1100).map(Ok).chain([Err(cut)]);
+    let failed = model.stream_activations(failing, &into(folder.path()), &Control::new());
+    assert_error(failed, ErrorCode::Network, &["the line is cut"]);
+    let written = shard_count(folder.path());
+    assert!(written > 10, "{written} shards");
+    assert_error(Activations::open(folder.path()), ErrorCode::InvalidFile, &["not read to their end", "same texts"]);
+
+    let (control, _) = watching(200);
+    let cancelled = model.stream_activations(texts.iter().map(Ok), &into(folder.path()), &control);
+    assert_error(cancelled, ErrorCode::Cancelled, &[]);
+    assert!(shard_count(folder.path()) >= written);
+
+    let runs = Cell::new(0);
+    let control = Control::new();
+    let resumed = model.stream_activations(
+        texts.iter().map(|text| {
+            runs.set(runs.get() + 1);
+            Ok(text)
+        }),
+        &into(folder.path()),
+        &control,
+    );
+    assert!(everything(&resumed.unwrap()[0]) == expected);
+    assert_eq!(runs.get(), texts.len());
+    // What is complete is opened, and found again.
+    assert!(everything(&Activations::open(folder.path()).unwrap()) == expected);
+    assert!(everything(&stream(&model, &texts, &into(folder.path())).unwrap()[0]) == expected);
+}
+
+#[test]
+fn a_folder_of_other_texts_is_refused_and_stays_as_it_is() {
+    let (model, texts) = (tiny("eurobert", "base", &SPLITS[..1]), many_texts(300));
+    let folder = tempfile::tempdir().unwrap();
+    let expected = everything(&stream(&model, &texts, &into(folder.path())).unwrap()[0]);
+    let mut others = texts.clone();
+    others[200] = "another film".to_owned();
+    for texts in [&others[..], &texts[..250], &texts[..100]] {
+        assert_error(stream(&model, texts, &into(folder.path())), ErrorCode::Mismatch, &["another run", "texts"]);
+    }
+    let other_units = CollectOptions { stop_units: vec!["film".to_owned()], ..into(folder.path()) };
+    assert_error(stream(&model, &texts, &other_units), ErrorCode::Mismatch, &["another run"]);
+    assert_error(collect(&model, &texts, &into(folder.path())), ErrorCode::Mismatch, &["another run"]);
+    assert!(everything(&Activations::open(folder.path()).unwrap()) == expected);
+    let at_once = tempfile::tempdir().unwrap();
+    collect(&model, &texts, &into(at_once.path())).unwrap();
+    assert_error(stream(&model, &texts, &into(at_once.path())), ErrorCode::Mismatch, &["another run"]);
+}
+
+#[test]
+fn a_stream_without_texts_or_of_a_file_that_is_damaged_is_an_error() {
+    let model = tiny("eurobert", "base", &SPLITS[..1]);
+    assert_error(stream(&model, &[], &CollectOptions::default()), ErrorCode::InvalidArgument, &["no texts"]);
+    let none = stream(&model, &[String::new()], &CollectOptions::default()).unwrap();
+    assert_eq!((none[0].row_count(), none[0].texts().len()), (0, 1));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("texts.txt");
+    std::fs::write(&path, b"a film\n\xff\n").unwrap();
+    let reader = TextReader::open(&path, &TextReaderOptions::default()).unwrap();
+    let found = model.stream_activations(reader, &CollectOptions::default(), &Control::new());
+    assert_error(found, ErrorCode::InvalidFile, &["line 2"]);
+    let lists = SplitModel::load("eidos:demo", &[], &LoadOptions::default(), &Control::new()).unwrap();
+    assert_error(stream(&lists, &many_texts(1), &CollectOptions::default()), ErrorCode::InvalidArgument, &["split"]);
+}
