@@ -1,8 +1,8 @@
 //! Progress, messages and cancellation of long calls.
 //!
-//! A [`Control`] is shared between the thread that does the work and any thread that watches: the worker
-//! reports a stage and counts, the watcher polls [`Control::progress`] or calls [`Control::cancel`]. All of it
-//! is atomics, so neither waits for the other. Callbacks, if there are any, run on the calling thread only.
+//! A [`Control`] is shared between the thread that does the work and any thread that watches it. The worker sets the
+//! stage and counts its steps; the watcher polls [`Control::progress`] or calls [`Control::cancel`]. Both use atomics,
+//! so neither waits for the other. Callbacks run on the calling thread only.
 
 use std::ffi::CStr;
 use std::fmt;
@@ -13,7 +13,7 @@ use std::time::Instant;
 use crate::error::{Error, Result};
 use crate::log::{Log, LogCallback, LogLevel, LogMessage};
 
-/// What a long call is busy with.
+/// The stage of a long call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
@@ -36,7 +36,7 @@ pub enum Stage {
     Interpret = 7,
     /// Writing a file; counted in bytes.
     Write = 8,
-    /// Asking a language model what concepts mean; counted in concepts.
+    /// Requesting labels from a language model; counted in concepts.
     Label = 9,
 }
 
@@ -55,7 +55,7 @@ impl Stage {
         Self::Label,
     ];
 
-    /// A word for a progress bar (`tokenize`).
+    /// The name of the stage for a progress bar (`tokenize`).
     pub fn name(self) -> &'static str {
         match self {
             Self::Idle => "idle",
@@ -72,14 +72,14 @@ impl Stage {
     }
 }
 
-/// How far a long call has come, at one moment.
+/// The progress of a long call at one moment.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Progress {
-    /// What it is busy with.
+    /// The stage that is running.
     pub stage: Stage,
-    /// How much of the stage is done, in the unit of the stage.
+    /// How many steps of the stage are done, in its unit.
     pub done: u64,
-    /// How much there is, in the same unit; 0 when unknown.
+    /// How many steps the stage has, in the same unit; 0 when unknown.
     pub total: u64,
     /// Seconds since the control was made.
     pub elapsed_seconds: f64,
@@ -110,12 +110,12 @@ struct Shared {
     log: Log,
 }
 
-/// The callback and how often it was set: one that returns goes back into its slot only if nobody has set or removed it
-/// in the meantime.
+/// A callback, and how often it was set. A callback is put back after it ran only if it was not replaced or removed
+/// meanwhile.
 #[derive(Default)]
 struct Slot {
     callback: Option<Callback>,
-    settings: u64,
+    generation: u64,
 }
 
 impl Default for Control {
@@ -131,7 +131,7 @@ impl fmt::Debug for Control {
 }
 
 impl Control {
-    /// A control that nobody has cancelled.
+    /// Makes a control that is not cancelled.
     pub fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
@@ -146,8 +146,8 @@ impl Control {
         }
     }
 
-    /// A control that calls `callback` after each step, on the thread that makes the long call.
-    /// The callback may call [`Control::cancel`] on a clone; it must not start another call with this control.
+    /// Makes a control that calls `callback` after each step, on the thread that makes the long call. The callback may
+    /// call [`Control::cancel`] on a clone; it must not start another call with this control.
     pub fn with_callback(callback: impl FnMut(Progress) + Send + 'static) -> Self {
         let control = Self::new();
         control.set_callback(Some(Box::new(callback)));
@@ -158,65 +158,66 @@ impl Control {
     pub fn set_callback(&self, callback: Option<Callback>) {
         let mut slot = self.slot();
         let replaced = std::mem::replace(&mut slot.callback, callback);
-        slot.settings += 1;
-        // What the callback owned may come back here when it is dropped.
+        slot.generation += 1;
+        // Dropping the old callback may call back into this control, so the lock is released first.
         drop(slot);
         drop(replaced);
     }
 
-    /// Sends the messages of the calls that use this control to a callback, those of `level` and more important ones;
-    /// `None` removes it. It runs on the thread that makes the call, one message after the other; what other threads of
-    /// the library say waits until that thread comes by. It may cancel the call and replace itself; it must not start
+    /// Sets a callback for the messages of the calls that use this control, those of `level` and more important ones;
+    /// `None` removes it. It runs on the thread that makes the call, for one message at a time; messages of other
+    /// threads wait until that thread delivers them. It may cancel the call and replace itself; it must not start
     /// another call with this control. Set it while no call uses the control.
     pub fn set_log_callback(&self, level: LogLevel, callback: Option<LogCallback>) {
         self.shared.log.set_callback(level, callback);
     }
 
-    /// Keeps the messages of the calls that use this control from now on, those of `level` and more important ones, to
-    /// be read from any thread. The first 10,000 are kept, each of at most 2,000 bytes.
+    /// Stores the messages of the calls that use this control from now on, those of `level` and more important ones;
+    /// they can be read from any thread. The first 10,000 are stored, each cut at 2,000 bytes.
     pub fn keep_log(&self, level: LogLevel) {
         self.shared.log.keep(level);
     }
 
-    /// How many messages are kept, see [`Control::keep_log`]. The number only grows.
+    /// How many messages are stored, see [`Control::keep_log`]. The number only grows.
     pub fn kept_message_count(&self) -> usize {
         self.shared.log.kept_count()
     }
 
-    /// One of the messages that are kept, in the order in which they came; `None` beyond the last.
+    /// One of the stored messages, in the order in which they came; `None` beyond the last.
     pub fn kept_message(&self, index: usize) -> Option<Arc<LogMessage>> {
         self.shared.log.kept(index)
     }
 
-    /// Says something about this call, from any thread of it. `message` is made only if somebody wants it.
+    /// Logs a message about this call, from any of its threads. `message` runs only if the level is wanted.
     pub(crate) fn log(&self, level: LogLevel, target: &'static CStr, message: impl FnOnce() -> String) {
         self.shared.log.add(level, target, self.shared.start.elapsed().as_secs_f64(), message);
     }
 
-    /// Hands messages of other threads to the callback. For the calling thread only, where it waits for others.
+    /// Passes the messages of other threads to the callback. Only for the calling thread, while it waits for other
+    /// threads.
     pub(crate) fn deliver_log(&self) {
         self.shared.log.deliver();
     }
 
-    /// Nothing that can panic runs while the slot is locked, so there is no state to protect from.
+    /// Locks the slot. Nothing that can panic runs while it is locked, so a poisoned lock still holds a valid slot.
     fn slot(&self) -> MutexGuard<'_, Slot> {
         self.shared.callback.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the call to stop. It returns [`crate::ErrorCode::Cancelled`] within one batch or iteration. A cancelled
     /// control stays cancelled: the next call with it stops at once. A call whose work is complete when it is cancelled
-    /// succeeds all the same. Safe in a signal handler: it stores a flag.
+    /// succeeds nevertheless. Safe in a signal handler: it only stores a flag.
     pub fn cancel(&self) {
         self.shared.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// Whether somebody asked to stop.
+    /// Whether [`Control::cancel`] was called.
     pub fn is_cancelled(&self) -> bool {
         self.shared.cancelled.load(Ordering::Relaxed)
     }
 
-    /// How far the call has come, from any thread. The counts belong to the stage unless the stage
-    /// is changing at this very moment.
+    /// The progress of the call, readable from any thread. The counts belong to the stage, unless the stage is changing
+    /// at this moment.
     pub fn progress(&self) -> Progress {
         let stage = usize::from(self.shared.stage.load(Ordering::Acquire));
         Progress {
@@ -227,12 +228,12 @@ impl Control {
         }
     }
 
-    /// An error if somebody asked to stop. Workers on any thread call this between steps.
+    /// An error if the caller cancelled. Workers on any thread call this between steps.
     pub(crate) fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
     }
 
-    /// Starts a stage of `total` steps (0: unknown). For the calling thread only.
+    /// Starts a stage of `total` steps (0: unknown). Only for the calling thread.
     pub(crate) fn begin(&self, stage: Stage, total: u64) -> Result<()> {
         self.shared.done.store(0, Ordering::Relaxed);
         self.shared.total.store(total, Ordering::Relaxed);
@@ -242,10 +243,10 @@ impl Control {
         self.check()
     }
 
-    /// Counts `steps` more steps as done. For the calling thread only, since it runs the callback.
+    /// Counts `steps` more steps as done. Only for the calling thread, since it runs the callback.
     ///
-    /// Who cancels when the last step of a stage is done comes too late for that stage: where nothing follows, the work
-    /// is there and is given back; where another stage follows, its beginning is where the call stops.
+    /// A cancel after the last step of a stage does not end that stage: its work is complete. If it is the last stage,
+    /// the call returns its result; otherwise the next stage stops at its beginning.
     pub(crate) fn advance(&self, steps: u64) -> Result<()> {
         let done = self.shared.done.fetch_add(steps, Ordering::Relaxed).saturating_add(steps);
         self.call_back();
@@ -255,15 +256,15 @@ impl Control {
 
     fn call_back(&self) {
         self.deliver_log();
-        // Taken out of its slot while it runs, so that it may replace itself and cannot deadlock.
-        let (taken, settings) = {
+        // The callback is taken out of its slot while it runs, so that it may replace itself and cannot deadlock.
+        let (taken, generation) = {
             let mut slot = self.slot();
-            (slot.callback.take(), slot.settings)
+            (slot.callback.take(), slot.generation)
         };
         let Some(mut callback) = taken else { return };
         callback(self.progress());
         let mut slot = self.slot();
-        if slot.settings == settings {
+        if slot.generation == generation {
             slot.callback = Some(callback);
         }
     }

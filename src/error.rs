@@ -1,39 +1,38 @@
-//! What went wrong, about what, and what to do about it.
+//! The error type: what is wrong, with what, and what to do about it.
 //!
-//! There is one error type for the whole library. Its message names the thing that is wrong (the file, the
-//! module path, the row), its hint says what would make it right, and its details carry the same facts as
-//! key and value for programs that want to react.
+//! The whole library has one error type. Its message names the thing that is wrong (the file, the module path, the
+//! row), its hint says how to fix it, and its details hold the same facts as keys and values for programs.
 
 use std::fmt;
 use std::path::Path;
 
-/// The result of everything in Eidos that can fail.
+/// The result of every fallible function of Eidos.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Whose fault an error is, and so what kind of remedy there is.
+/// The kind of an error, which tells where the fault lies and what kind of remedy there is.
 ///
 /// The numbers are the `eidos_status` codes of the C header and never change their meaning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(i32)]
 pub enum ErrorCode {
-    /// The caller passed a value that cannot be right (NULL, k = 0, a wrong length). Fix the call.
+    /// The caller passed an invalid value (NULL, k = 0, a wrong length). Fix the call.
     InvalidArgument = 1,
-    /// A handle was freed before, or is of another type. Fix the call.
+    /// A handle was freed already, or has another type. Fix the call.
     InvalidHandle = 2,
     /// A file, folder, repository or revision does not exist. Fix the name or create it.
     NotFound = 3,
     /// The model has no module of that path, or that module cannot be a split point. Choose another path.
     UnknownModule = 4,
-    /// A file is truncated, damaged or hostile. Get it again.
+    /// A file is truncated, damaged or hostile. Obtain it again.
     InvalidFile = 5,
-    /// The file is fine but asks for something that this version does not build. Use another model or version.
+    /// The file is valid but needs something that this version does not support. Use another model or version.
     Unsupported = 6,
     /// The numbers are unusable (NaN, infinite, no rows, constant). Look at the data.
     InvalidData = 7,
-    /// Two things do not belong together (an explainer of other width, a tokenizer of another model).
+    /// Two inputs do not belong together (an explainer of another width, a tokenizer of another model).
     Mismatch = 8,
-    /// The operating system refused: disk full, no permission. Fix the machine and resume.
+    /// The operating system refused: disk full, no permission. Fix the cause and resume.
     Io = 9,
     /// The network or the server failed. Try again; finished files are kept.
     Network = 10,
@@ -43,20 +42,21 @@ pub enum ErrorCode {
     Cancelled = 12,
     /// A memory limit would be exceeded. Raise the limit, or write to disk.
     OutOfMemory = 13,
-    /// The device that was asked for is missing or failed. Use another one.
+    /// The requested device is missing or failed. Use another one.
     Device = 14,
     /// A defect in Eidos. Please report it with the message.
     Internal = 15,
-    /// A language model gave no answer that can be used (empty, refused, cut). Try again, or use another model.
+    /// A language model gave no usable answer (empty, refused, cut off). Try again, or use another model.
     UnusableAnswer = 16,
-    /// The next request could exceed the budget, or the account is empty. Raise it and call again.
+    /// The next request could exceed the budget, or the provider's account has no credit. Raise it and call again.
     BudgetExhausted = 17,
-    /// Another call, of this process or of another one, is writing there. Wait for it, or choose another place.
+    /// Another call, in this process or another one, is writing to the same place. Wait for it, or choose another
+    /// place.
     Busy = 18,
 }
 
 impl ErrorCode {
-    /// The name in snake case, as programs log it (`invalid_argument`).
+    /// The name in snake case, for logs and programs (`invalid_argument`).
     pub fn name(self) -> &'static str {
         match self {
             Self::InvalidArgument => "invalid_argument",
@@ -81,7 +81,7 @@ impl ErrorCode {
     }
 }
 
-/// An error: a code, a message that names the thing, a hint that names the remedy, and the facts as details.
+/// An error: a code, a message that names what is wrong, a hint that names the remedy, and the facts as details.
 ///
 /// ```
 /// use eidos::{Error, ErrorCode};
@@ -103,7 +103,7 @@ struct Inner {
 }
 
 impl Error {
-    /// An error with a code and a message that names what is wrong.
+    /// Makes an error with a code and a message that names what is wrong.
     pub fn new(code: ErrorCode, message: impl Into<String>) -> Self {
         Self { inner: Box::new(Inner { code, message: message.into(), hint: String::new(), details: Vec::new() }) }
     }
@@ -126,12 +126,12 @@ impl Error {
         self
     }
 
-    /// The caller passed a value that cannot be right.
+    /// Makes an error about an invalid value that the caller passed.
     pub fn argument(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::InvalidArgument, message)
     }
 
-    /// The operating system refused something about a file; a missing file is [`ErrorCode::NotFound`].
+    /// Makes an error about a file operation that the system refused; for a missing file it is [`ErrorCode::NotFound`].
     pub fn io(path: impl AsRef<Path>, doing: &str, source: &std::io::Error) -> Self {
         use std::io::ErrorKind;
         let path = path.as_ref().display();
@@ -147,23 +147,23 @@ impl Error {
         Self::new(code, format!("cannot {doing} `{path}`: {source}")).hint(hint).detail("path", path)
     }
 
-    /// The caller cancelled.
+    /// Makes the error of a call that the caller cancelled.
     pub fn cancelled() -> Self {
         Self::new(ErrorCode::Cancelled, "cancelled by the caller")
             .hint("call again to go on; what was complete is kept")
     }
 
-    /// A defect in Eidos itself.
+    /// Makes an error about a defect in Eidos itself.
     pub fn internal(message: impl Into<String>) -> Self {
         Self::new(ErrorCode::Internal, message).hint("this is a defect in Eidos, please report it with this message")
     }
 
-    /// Whose fault it is.
+    /// The kind of the error.
     pub fn code(&self) -> ErrorCode {
         self.inner.code
     }
 
-    /// What is wrong, naming the thing.
+    /// What is wrong, and with what.
     pub fn message(&self) -> &str {
         &self.inner.message
     }
@@ -186,7 +186,7 @@ impl fmt::Display for Error {
     }
 }
 
-/// The code and the text: what a `main` that returns the error shows.
+/// Formats the code and the text; a `main` that returns the error shows this.
 impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {self}", self.inner.code.name())
@@ -195,8 +195,8 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// Anything that candle reports is a defect here: sizes, types and ids are checked before a tensor is made.
-/// Running out of device memory is the exception.
+/// Converts an error of candle. It is a defect in Eidos, since sizes, types and ids are checked before a tensor is
+/// made; only running out of device memory is not.
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         // candle appends a backtrace to the text when RUST_BACKTRACE is set; users should not see it.
@@ -210,12 +210,12 @@ impl From<candle_core::Error> for Error {
     }
 }
 
-/// A text from outside, safe to print: without control characters and not longer than a line.
+/// A text from outside made safe to print: control characters escaped, and cut to about one line.
 pub(crate) fn shown(text: &str) -> String {
     shown_up_to(120, text)
 }
 
-/// A text from outside, safe to print: without control characters and with at most so many characters.
+/// A text from outside made safe to print: control characters escaped, and cut to so many characters.
 pub(crate) fn shown_up_to(characters: usize, text: &str) -> String {
     let mut short: String = text.chars().take(characters).flat_map(char::escape_debug).collect();
     if text.chars().nth(characters).is_some() {

@@ -1,8 +1,8 @@
-//! What long calls tell beside their result: messages with a level and a target, for whoever asks for them.
+//! Messages about long calls, with a level and a target.
 //!
-//! There is no log of the process: messages go to the [`Control`](crate::Control) of the call that they are about, so
-//! that two users of the library in one process do not hear each other, and nothing has to be set up or torn down. That
-//! is why the crate `log`, whose logger is a global one, is not used here; a callback may hand messages on to it.
+//! The process has no log of its own: messages go to the [`Control`](crate::Control) of the call that they are about.
+//! So two users of the library in one process do not see each other's messages, and nothing has to be set up or torn
+//! down. That is why the crate `log` is not used: its logger is global. A callback may pass messages on to it.
 
 use std::ffi::{CStr, CString};
 use std::fmt;
@@ -10,16 +10,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
-/// How important a message is. Who asks for a level gets the more important ones, too.
+/// The importance of a message. A callback for one level also receives the more important ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum LogLevel {
-    /// The call goes on, but a result may not be what was hoped for: a text is cut, a fit has not converged.
+    /// The call continues, but the result may not be the desired one: a text was cut, a fit did not converge.
     Warning = 1,
-    /// What a run was made of: the files that were loaded and in which type, what was downloaded.
+    /// The inputs of a run: the files that were loaded and their types, what was downloaded.
     Info = 2,
-    /// Single steps: a file found in a cache, an answer that was known.
+    /// Single steps: a file was found in a cache, an answer was cached.
     Debug = 3,
 }
 
@@ -33,7 +33,7 @@ pub struct LogMessage {
 }
 
 impl LogMessage {
-    /// How important it is.
+    /// The importance of the message.
     pub fn level(&self) -> LogLevel {
         self.level
     }
@@ -43,17 +43,17 @@ impl LogMessage {
         self.target.to_str().unwrap_or_default()
     }
 
-    /// What happened, in one line without control characters, of at most some 2,000 bytes.
+    /// The text of the message: one line without control characters, of at most about 2,000 bytes.
     pub fn text(&self) -> &str {
         self.text.to_str().unwrap_or_default()
     }
 
-    /// Seconds from when the control was made to when it happened.
+    /// Seconds from the creation of the control to the message.
     pub fn elapsed_seconds(&self) -> f64 {
         self.elapsed_seconds
     }
 
-    /// The target and the text for C.
+    /// The target and the text as C strings.
     pub(crate) fn c_strings(&self) -> (&CStr, &CStr) {
         (self.target, &self.text)
     }
@@ -62,16 +62,16 @@ impl LogMessage {
 /// Receives the messages of a long call, one after the other, on the thread that makes the call.
 pub type LogCallback = Box<dyn FnMut(&LogMessage) + Send>;
 
-/// How many messages a control keeps at most, and how many wait for their callback at most.
+/// The most messages that a control stores, and the most that wait for the callback.
 const MOST_MESSAGES: usize = 10_000;
 
-/// The longest message, in bytes; a longer one is cut.
+/// The longest message, in bytes; longer ones are cut.
 const LONGEST_MESSAGE: usize = 2000;
 
-/// Where the messages of a control go.
+/// The messages of a control.
 #[derive(Default)]
 pub(crate) struct Log {
-    /// The most detailed level that anybody wants; 0 for none. A message that nobody wants costs this one load.
+    /// The most detailed level that is wanted; 0 for none. A message that is not wanted costs only this load.
     wanted: AtomicU8,
     /// Whether messages wait for the callback.
     waiting: AtomicBool,
@@ -82,13 +82,12 @@ pub(crate) struct Log {
 struct State {
     callback: Option<LogCallback>,
     callback_level: u8,
-    /// How often the callback was set: one that returns goes back into its place only if nobody has set another
-    /// meanwhile.
-    settings: u64,
+    /// How often the callback was set. A callback is put back after it ran only if it was not replaced meanwhile.
+    generation: u64,
     keep_level: u8,
     kept: Vec<Arc<LogMessage>>,
     pending: Vec<Arc<LogMessage>>,
-    /// The thread that makes the call; messages of others wait for it.
+    /// The thread that makes the call. Messages of other threads wait until it delivers them.
     caller: Option<ThreadId>,
 }
 
@@ -99,37 +98,37 @@ impl fmt::Debug for Log {
 }
 
 impl Log {
-    /// Sends messages up to a level to a callback; `None` removes it.
+    /// Sends messages up to a level to a callback; `None` removes the callback.
     pub(crate) fn set_callback(&self, level: LogLevel, callback: Option<LogCallback>) {
         let mut state = self.state();
         state.callback_level = callback.as_ref().map_or(0, |_| level as u8);
         let replaced = std::mem::replace(&mut state.callback, callback);
-        state.settings += 1;
+        state.generation += 1;
         state.pending.clear();
         self.note_levels(&state);
-        // What the callback owned may come back here when it is dropped.
+        // Dropping the old callback may call back into this log, so the lock is released first.
         drop(state);
         drop(replaced);
     }
 
-    /// Keeps messages up to a level from now on.
+    /// Stores messages up to a level from now on.
     pub(crate) fn keep(&self, level: LogLevel) {
         let mut state = self.state();
         state.keep_level = level as u8;
         self.note_levels(&state);
     }
 
-    /// How many messages are kept.
+    /// How many messages are stored.
     pub(crate) fn kept_count(&self) -> usize {
         self.state().kept.len()
     }
 
-    /// A message that is kept. It stays where it is in memory as long as the log lives.
+    /// A stored message. Its address stays the same as long as the log lives.
     pub(crate) fn kept(&self, index: usize) -> Option<Arc<LogMessage>> {
         self.state().kept.get(index).cloned()
     }
 
-    /// Says that this thread makes the call, and hands it what waits.
+    /// Records that the current thread makes the call, and delivers waiting messages.
     pub(crate) fn begin(&self) {
         if self.wanted.load(Ordering::Relaxed) != 0 {
             self.state().caller = Some(thread::current().id());
@@ -137,7 +136,7 @@ impl Log {
         }
     }
 
-    /// Takes a message from any thread: `text` is asked for only if somebody wants it.
+    /// Adds a message, from any thread. `text` runs only if the level is wanted.
     pub(crate) fn add(&self, level: LogLevel, target: &'static CStr, elapsed: f64, text: impl FnOnce() -> String) {
         if level as u8 > self.wanted.load(Ordering::Relaxed) {
             return;
@@ -160,27 +159,27 @@ impl Log {
         }
     }
 
-    /// Hands what waits to the callback. For the thread that makes the call only.
+    /// Passes waiting messages to the callback. Only for the thread that makes the call.
     pub(crate) fn deliver(&self) {
         if !self.waiting.load(Ordering::Relaxed) {
             return;
         }
-        // Taken out of its place while it runs, so that it may replace itself and cannot deadlock.
-        let (taken, settings, messages) = {
+        // The callback is taken out while it runs, so that it may replace itself and cannot deadlock.
+        let (taken, generation, messages) = {
             let mut state = self.state();
             let Some(callback) = state.callback.take() else { return };
             self.waiting.store(false, Ordering::Relaxed);
-            (callback, state.settings, std::mem::take(&mut state.pending))
+            (callback, state.generation, std::mem::take(&mut state.pending))
         };
         let mut callback = taken;
         for message in messages {
             callback(&message);
-            if self.state().settings != settings {
+            if self.state().generation != generation {
                 return;
             }
         }
         let mut state = self.state();
-        if state.settings == settings {
+        if state.generation == generation {
             state.callback = Some(callback);
         }
     }
@@ -189,13 +188,13 @@ impl Log {
         self.wanted.store(state.callback_level.max(state.keep_level), Ordering::Relaxed);
     }
 
-    /// Nothing that can panic runs while the state is locked.
+    /// Locks the state. Nothing that can panic runs while it is locked, so a poisoned lock still holds a valid state.
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A text of bounded length without line ends and NULs: both may come from a server or from a file's name.
+/// A text of bounded length without line ends and NULs, which may come from a server or a file name.
 fn one_line(mut text: String) -> String {
     if text.len() > LONGEST_MESSAGE {
         text.truncate(text.floor_char_boundary(LONGEST_MESSAGE));

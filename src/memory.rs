@@ -1,33 +1,34 @@
-//! Memory that may not be there.
+//! Checks that memory is available before it is allocated.
 //!
-//! Rust ends the process where an allocation fails. So what is large, or of a size that comes from outside, is asked for
-//! first: one piece of it with [`filled`] or [`copied`], and the many pieces of a phase of work with a [`Claim`].
+//! Rust aborts the process when an allocation fails. So memory that is large, or whose size comes from outside, is
+//! checked first: a single buffer with [`filled`] or [`copied`], and the many allocations of a phase of work with a
+//! [`Claim`].
 
 use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, ErrorCode, Result};
 
-/// What is left free beside all claims, in bytes, for everything that is small and is not asked for.
+/// Memory that no claim may take, in bytes; it is for everything that is small and not checked.
 const RESERVE: usize = 48 << 20;
 
-/// The claims of all threads of the process, in bytes.
+/// The sum of the claims of all threads of the process, in bytes.
 static CLAIMED: Mutex<usize> = Mutex::new(0);
 
-/// Memory that a phase of work may take piece by piece, and that is there as long as nobody else in the process takes it.
+/// A share of the memory that a phase of work may allocate piece by piece. No other claim in this process can take it.
 ///
-/// What has been taken of a claim counts twice as long as the claim lives, so a claim may be refused although it would just
-/// fit; one that is granted holds, whatever other threads claim.
+/// What was already allocated under a claim counts twice until the claim is dropped. So a claim may be refused that
+/// would just fit, but one that is granted holds, whatever other threads claim.
 #[derive(Debug)]
 pub(crate) struct Claim(usize);
 
 impl Claim {
-    /// Claims memory for `what` ("the rows of a batch").
+    /// Claims memory; `what` names it for the error ("the rows of a batch").
     ///
     /// # Errors
     /// [`ErrorCode::OutOfMemory`] naming it.
     pub(crate) fn of(bytes: usize, what: &str) -> Result<Self> {
-        // A thread that panicked while it held this left a number, which is always whole.
+        // A thread that panicked while it held the lock left a valid number.
         let mut claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
         check(*claimed, bytes, what)?;
         *claimed = claimed.saturating_add(bytes);
@@ -35,20 +36,21 @@ impl Claim {
     }
 }
 
-/// Runs `taking`, which takes `bytes` for `what` and keeps them, where they are there beside all claims.
+/// Runs `allocate`, which allocates `bytes` and keeps them, if they are available besides all claims. `what` names them
+/// for the error.
 ///
 /// # Errors
 /// [`ErrorCode::OutOfMemory`] naming it.
-pub(crate) fn take(bytes: usize, what: &str, taking: impl FnOnce()) -> Result<()> {
+pub(crate) fn allocate(bytes: usize, what: &str, allocate: impl FnOnce()) -> Result<()> {
     let claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
     check(*claimed, bytes, what)?;
-    taking();
+    allocate();
     Ok(())
 }
 
 fn check(claimed: usize, bytes: usize, what: &str) -> Result<()> {
-    // In one piece as well: what is more than the machine has is refused only so.
-    if is_there(claimed.saturating_add(bytes).saturating_add(RESERVE)) && is_there_at_once(bytes) {
+    // Also as one allocation: a size beyond the memory of the machine is refused only that way.
+    if is_available(claimed.saturating_add(bytes).saturating_add(RESERVE)) && is_available_at_once(bytes) {
         return Ok(());
     }
     Err(Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {what}: {bytes} bytes"))
@@ -63,18 +65,19 @@ impl Drop for Claim {
     }
 }
 
-/// Whether so many bytes are there now, beside all claims.
+/// Whether so many bytes are available now, besides all claims.
 pub(crate) fn fits(bytes: usize) -> bool {
     let claimed = CLAIMED.lock().unwrap_or_else(PoisonError::into_inner);
-    is_there(claimed.saturating_add(bytes).saturating_add(RESERVE))
+    is_available(claimed.saturating_add(bytes).saturating_add(RESERVE))
 }
 
-/// Asks the system, in pieces: it refuses one piece that is larger than its memory where it grants the sum.
-fn is_there(bytes: usize) -> bool {
+/// Asks the system for the memory in pieces and frees it again: a single allocation can be refused where smaller ones
+/// of the same sum are granted.
+fn is_available(bytes: usize) -> bool {
     const PIECE: usize = 1 << 30;
     const MOST: usize = 256;
     if bytes / PIECE > MOST {
-        return is_there_at_once(bytes);
+        return is_available_at_once(bytes);
     }
     let mut pieces: [Vec<u8>; MOST + 1] = std::array::from_fn(|_| Vec::new());
     let mut left = bytes;
@@ -85,12 +88,12 @@ fn is_there(bytes: usize) -> bool {
     })
 }
 
-fn is_there_at_once(bytes: usize) -> bool {
-    // Without the black box the compiler takes what is not used for granted.
+fn is_available_at_once(bytes: usize) -> bool {
+    // Without the black box the compiler removes an allocation that nobody uses.
     black_box(&mut Vec::<u8>::new()).try_reserve_exact(bytes).is_ok()
 }
 
-/// So many times the same value, or `None` where there is no memory for it.
+/// A vector of `count` equal values; `None` where there is no memory for it.
 pub(crate) fn filled<T: Clone>(value: T, count: usize) -> Option<Vec<T>> {
     let mut values = Vec::new();
     values.try_reserve_exact(count).ok()?;
@@ -98,7 +101,7 @@ pub(crate) fn filled<T: Clone>(value: T, count: usize) -> Option<Vec<T>> {
     Some(values)
 }
 
-/// A copy, or `None` where there is no memory for it.
+/// A copy of some values; `None` where there is no memory for it.
 pub(crate) fn copied<T: Copy>(values: &[T]) -> Option<Vec<T>> {
     let mut copy = Vec::new();
     copy.try_reserve_exact(values.len()).ok()?;
@@ -118,6 +121,6 @@ mod tests {
         drop(Claim::of(1 << 20, "a little").unwrap());
         assert!(filled(0_u64, usize::MAX).is_none());
         assert!(fits(1 << 20) && !fits(usize::MAX / 4));
-        assert!(!is_there(1 << 60) && is_there(3 << 30), "of address space there is more than of memory");
+        assert!(!is_available(1 << 60) && is_available(3 << 30), "of address space there is more than of memory");
     }
 }

@@ -1,4 +1,4 @@
-//! Work in parallel, results in order.
+//! Parallel work whose results are combined in a fixed order.
 
 use std::sync::mpsc;
 
@@ -6,13 +6,14 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::threads::{start, thread_count};
 
-/// Runs `work` on the parts `0 .. parts`, side by side on `threads` threads, and hands the results to `absorb` on the
-/// calling thread in the order of the parts: sums that `absorb` makes are the same bits for every number of threads.
+/// Runs `work` on the parts `0..parts`, on `threads` threads, and passes the results to `absorb` on the calling thread
+/// in the order of the parts: sums that `absorb` makes have the same bits for every number of threads.
 ///
-/// Each thread has its own `Scratch`, which lives as long as it does. At most two results per thread wait to be absorbed.
+/// Each thread has one `Scratch`, which it reuses for all its parts. At most two results per thread wait to be
+/// absorbed.
 ///
 /// # Errors
-/// The first error in the order of the parts, of `work` or of `absorb`, or [`crate::ErrorCode::Cancelled`].
+/// The first error of `work` or `absorb`, in the order of the parts, or [`crate::ErrorCode::Cancelled`].
 pub(crate) fn in_order<Scratch: Default, Part: Send>(
     parts: usize,
     threads: usize,
@@ -38,7 +39,7 @@ pub(crate) fn in_order<Scratch: Default, Part: Send>(
                     for part in (first..parts).step_by(threads) {
                         let result = control.check().and_then(|()| work(part, &mut scratch));
                         let failed = result.is_err();
-                        // Nobody listens any more when an earlier part has failed.
+                        // The receiver is gone when an earlier part has failed.
                         if sender.send(result).is_err() || failed {
                             return;
                         }

@@ -1,4 +1,4 @@
-//! Failures that may pass, and the pauses before another try.
+//! Retries with exponential backoff, for failures that may pass.
 
 use std::ffi::CStr;
 use std::hash::{BuildHasher, RandomState};
@@ -8,45 +8,46 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::LogLevel;
 
-/// How often a pause looks whether the caller cancelled.
+/// The interval at which a pause checks whether the caller cancelled.
 const PAUSE_STEP: Duration = Duration::from_millis(50);
 
-/// How often one request may be asked again at once, each time changed, before that is taken for a circle.
+/// How often one request may be changed and sent again without a pause, before that counts as an endless loop.
 const MOST_CHANGES: u32 = 64;
 
-/// Why something outside this process did not succeed.
+/// Why a request failed, and whether a retry can help.
 ///
-/// A model of a caller's own says that asking again may help, never that it should be asked again at once:
+/// A caller's own model may say that a retry can help, but not that the request must be sent again at once, since that
+/// could loop for ever:
 ///
 /// ```compile_fail
 /// let for_ever: eidos::chat::Failure = eidos::chat::Failure::Again;
 /// ```
 #[derive(Debug)]
 pub enum Failure {
-    /// Asking again gives the same answer.
+    /// A retry would fail in the same way.
     Final(Error),
-    /// Asking again may help, after a pause that the other side may have named.
+    /// A retry may succeed, after a pause that the server may have named.
     Transient {
-        /// What a caller sees when nothing helps.
+        /// The error to report when no retry succeeds.
         error: Error,
-        /// How long the other side wants us to wait.
+        /// How long the server asks us to wait (`Retry-After`).
         pause: Option<Duration>,
     },
-    /// Ask again at once: what was wrong is known and was changed. Only what is in this crate can say so.
+    /// The request must be sent again at once, in another form. Only code in this crate can make this variant.
     Again(Changed),
 }
 
-/// Says that the next question is another one, so that asking does not go on for ever.
+/// Proof that the next request differs from the last one. Only this crate can make it.
 #[derive(Debug)]
 pub struct Changed(());
 
 impl Failure {
-    /// A failure that may pass.
+    /// A failure that may pass, with no pause named by the server.
     pub fn transient(error: Error) -> Self {
         Self::Transient { error, pause: None }
     }
 
-    /// A failure whose reason was changed: ask again at once.
+    /// A failure whose cause was fixed: the next request is sent at once, in another form.
     #[cfg(any(feature = "chat", test))]
     pub(crate) fn changed() -> Self {
         Self::Again(Changed(()))
@@ -59,9 +60,9 @@ impl From<Error> for Failure {
     }
 }
 
-/// Counts the repetitions of one request, and doubles the pause before each, up to the longest one.
+/// Counts the retries of one request. The pause doubles from one retry to the next, up to the longest.
 #[derive(Debug)]
-pub(crate) struct Patience {
+pub(crate) struct Backoff {
     target: &'static CStr,
     left: u32,
     changes_left: u32,
@@ -69,17 +70,17 @@ pub(crate) struct Patience {
     longest: Duration,
 }
 
-impl Patience {
-    /// So many repetitions; the pauses begin with `first` and are never longer than `longest`, also when the other side
-    /// asks for more. Each is told to the log of the call, as a message of `target`.
-    pub(crate) fn new(target: &'static CStr, repetitions: u32, first: Duration, longest: Duration) -> Self {
-        Self { target, left: repetitions, changes_left: MOST_CHANGES, pause: first, longest }
+impl Backoff {
+    /// Allows `retries` retries. The first pause is `first`, and none is longer than `longest`, even if the server asks
+    /// for more. Each pause is logged with the target `target`.
+    pub(crate) fn new(target: &'static CStr, retries: u32, first: Duration, longest: Duration) -> Self {
+        Self { target, left: retries, changes_left: MOST_CHANGES, pause: first, longest }
     }
 
     /// Waits before the next attempt.
     ///
     /// # Errors
-    /// The failure itself when it is final or was repeated often enough, [`crate::ErrorCode::Cancelled`].
+    /// The error of the failure when it is final or no retries are left; [`crate::ErrorCode::Cancelled`].
     pub(crate) fn wait(&mut self, failure: Failure, control: &Control) -> Result<()> {
         control.check()?;
         let why = match &failure {
@@ -94,15 +95,15 @@ impl Patience {
         wait_until(Instant::now() + pause, control)
     }
 
-    /// How long to wait before the next attempt.
+    /// The pause before the next attempt.
     ///
     /// # Errors
-    /// As [`Patience::wait`].
+    /// As [`Backoff::wait`].
     fn next_pause(&mut self, failure: Failure) -> Result<Duration> {
-        let (error, asked) = match failure {
+        let (error, requested) = match failure {
             Failure::Final(error) => return Err(error),
             Failure::Transient { error, pause } => (error, pause.unwrap_or_default()),
-            Failure::Again(_) if self.changes_left == 0 => return Err(in_a_circle()),
+            Failure::Again(_) if self.changes_left == 0 => return Err(endless()),
             Failure::Again(_) => {
                 self.changes_left -= 1;
                 return Ok(Duration::ZERO);
@@ -113,19 +114,19 @@ impl Patience {
         }
         self.left -= 1;
         let longest = self.longest;
-        // A little by chance, so that many who failed together do not come back together.
-        let pause = self.pause.min(longest).mul_f64(0.75 + chance() / 4.0);
+        // Random jitter, so that clients that failed together do not retry together.
+        let pause = self.pause.min(longest).mul_f64(0.75 + jitter() / 4.0);
         self.pause = self.pause.saturating_mul(2).min(longest);
-        Ok(asked.max(pause).min(longest))
+        Ok(requested.max(pause).min(longest))
     }
 }
 
-fn in_a_circle() -> Error {
-    Error::new(ErrorCode::UnusableAnswer, format!("the question was changed {MOST_CHANGES} times and none was taken"))
+fn endless() -> Error {
+    Error::new(ErrorCode::UnusableAnswer, format!("the request was rejected in {MOST_CHANGES} different forms"))
         .hint("use another model or server")
 }
 
-/// Sleeps, unless somebody cancels.
+/// Sleeps until an instant, or until the caller cancels.
 ///
 /// # Errors
 /// [`crate::ErrorCode::Cancelled`].
@@ -140,8 +141,9 @@ pub(crate) fn wait_until(until: Instant, control: &Control) -> Result<()> {
     }
 }
 
-/// A number from 0 to 1 that differs from call to call. The standard library seeds its hash maps well enough for that.
-fn chance() -> f64 {
+/// A number from 0 to 1 that differs from call to call; the random seed of the standard library's hash maps is good
+/// enough.
+fn jitter() -> f64 {
     RandomState::new().hash_one(0) as f64 / u64::MAX as f64
 }
 
@@ -155,51 +157,51 @@ mod tests {
 
     #[test]
     fn pauses_double_and_end_with_the_failure() {
-        let mut patience = Patience::new(c"test", 2, Duration::from_millis(20), Duration::from_secs(9));
+        let mut backoff = Backoff::new(c"test", 2, Duration::from_millis(20), Duration::from_secs(9));
         let control = Control::new();
         for least in [15, 30] {
             let start = Instant::now();
-            assert!(patience.wait(transient(None), &control).is_ok());
+            assert!(backoff.wait(transient(None), &control).is_ok());
             assert!(start.elapsed() >= Duration::from_millis(least), "{:?}", start.elapsed());
         }
         assert_eq!(
-            patience.wait(transient(None), &control).map_err(|error| error.message().to_owned()),
+            backoff.wait(transient(None), &control).map_err(|error| error.message().to_owned()),
             Err("busy".into())
         );
     }
 
     #[test]
-    fn any_number_of_repetitions_has_pauses_up_to_the_longest() {
+    fn any_number_of_retries_has_pauses_up_to_the_longest() {
         let longest = Duration::from_mins(2);
         for first in [Duration::from_millis(500), Duration::MAX] {
-            let mut patience = Patience::new(c"test", u32::MAX, first, longest);
+            let mut backoff = Backoff::new(c"test", u32::MAX, first, longest);
             let mut last = Duration::ZERO;
             for _ in 0..1000 {
-                let pause = patience.next_pause(transient(None)).unwrap();
+                let pause = backoff.next_pause(transient(None)).unwrap();
                 assert!(pause <= longest && pause >= last.mul_f64(0.5), "{pause:?} after {last:?}");
                 last = pause;
             }
             assert!(last >= longest.mul_f64(0.7), "{last:?}");
-            assert_eq!(patience.next_pause(transient(Some(Duration::MAX))).unwrap(), longest);
+            assert_eq!(backoff.next_pause(transient(Some(Duration::MAX))).unwrap(), longest);
         }
     }
 
     #[test]
-    fn a_question_is_not_changed_for_ever() {
-        let mut patience = Patience::new(c"test", 2, Duration::from_millis(1), Duration::from_secs(1));
-        let changes = (0..10_000).take_while(|_| patience.next_pause(Failure::changed()).is_ok()).count();
+    fn a_request_is_not_changed_for_ever() {
+        let mut backoff = Backoff::new(c"test", 2, Duration::from_millis(1), Duration::from_secs(1));
+        let changes = (0..10_000).take_while(|_| backoff.next_pause(Failure::changed()).is_ok()).count();
         assert_eq!(changes, MOST_CHANGES as usize);
-        assert_eq!(patience.next_pause(Failure::changed()).unwrap_err().code(), ErrorCode::UnusableAnswer);
-        assert!(patience.next_pause(transient(None)).is_ok(), "repetitions are counted apart");
+        assert_eq!(backoff.next_pause(Failure::changed()).unwrap_err().code(), ErrorCode::UnusableAnswer);
+        assert!(backoff.next_pause(transient(None)).is_ok(), "retries are counted apart");
     }
 
     #[test]
-    fn a_wish_of_the_other_side_is_honoured_up_to_a_limit() {
+    fn a_pause_that_the_server_names_is_kept_up_to_a_limit() {
         let longest = Duration::from_millis(120);
-        for (asked, waited) in [(60, 60), (5000, 120)] {
+        for (requested, waited) in [(60, 60), (5000, 120)] {
             let start = Instant::now();
-            let mut patience = Patience::new(c"test", 1, Duration::from_millis(1), longest);
-            assert!(patience.wait(transient(Some(Duration::from_millis(asked))), &Control::new()).is_ok());
+            let mut backoff = Backoff::new(c"test", 1, Duration::from_millis(1), longest);
+            assert!(backoff.wait(transient(Some(Duration::from_millis(requested))), &Control::new()).is_ok());
             let elapsed = start.elapsed().as_millis();
             assert!((waited..waited + 1000).contains(&elapsed), "{elapsed}");
         }
@@ -214,8 +216,8 @@ mod tests {
             canceller.cancel();
         });
         let start = Instant::now();
-        let mut patience = Patience::new(c"test", 1, Duration::from_mins(1), Duration::from_mins(1));
-        let error = patience.wait(transient(None), &control).err();
+        let mut backoff = Backoff::new(c"test", 1, Duration::from_mins(1), Duration::from_mins(1));
+        let error = backoff.wait(transient(None), &control).err();
         assert_eq!(error.map(|error| error.code()), Some(ErrorCode::Cancelled));
         assert!(start.elapsed() < Duration::from_secs(5));
     }

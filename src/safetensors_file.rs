@@ -1,8 +1,8 @@
 //! Safetensors files in memory.
 //!
-//! The crate sees to it that the tensors follow each other without gaps and overlaps, from the end of the header to the end of
-//! the file. What it does not see is a header that describes one name twice: it takes the last description, and other readers
-//! may take the first. The format forbids such headers.
+//! The safetensors crate checks that the tensors follow each other without gaps and overlaps, from the end of the header
+//! to the end of the file. It does not detect a header that describes one name twice, which the format forbids: it takes
+//! the last description, while other readers may take the first.
 
 use std::collections::HashSet;
 use std::fmt;

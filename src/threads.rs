@@ -1,4 +1,5 @@
-//! How many threads work, and how one is started without a panic where the system has none left.
+//! The number of worker threads, and threads that start with an error instead of a panic where the system has none
+//! left.
 
 use std::hint::black_box;
 use std::sync::mpsc::channel;
@@ -8,19 +9,21 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::memory::{Claim, fits};
 use crate::workspace;
 
-/// What a thread takes before it does anything, in bytes: its stack, and what the C library's allocator reserves for it.
-const THREAD: usize = 72 << 20;
+/// The address space that a thread takes before it does anything, in bytes: its stack, and the arena that the allocator
+/// of the C library reserves for it.
+const THREAD_BYTES: usize = 72 << 20;
 
-/// What it takes beside, while that allocator looks for a place that is aligned. Where it finds none, each allocation of the
-/// thread takes whole pages, and what was claimed does not suffice.
-const START: usize = 64 << 20;
+/// The address space that it takes temporarily on top, while the allocator aligns that arena. Where there is no room
+/// for it, the allocator maps whole pages for each allocation of the thread, which takes more than was claimed.
+const START_BYTES: usize = 64 << 20;
 
-/// As many threads as asked for, 0 meaning one per core; fewer where there is no memory for them.
-pub(crate) fn thread_count(asked: usize) -> usize {
-    let wanted = if asked > 0 { asked } else { std::thread::available_parallelism().map_or(1, usize::from) };
-    // The calling thread multiplies as well.
-    let each = THREAD.saturating_add(workspace::bytes());
-    let room = |threads: usize| threads.saturating_mul(each).saturating_add(workspace::bytes()).saturating_add(START);
+/// The number of threads to use: as many as requested (0: one per core), or fewer where there is no memory for them.
+pub(crate) fn thread_count(requested: usize) -> usize {
+    let wanted = if requested > 0 { requested } else { std::thread::available_parallelism().map_or(1, usize::from) };
+    // The calling thread multiplies matrices as well.
+    let each = THREAD_BYTES.saturating_add(workspace::bytes());
+    let room =
+        |threads: usize| threads.saturating_mul(each).saturating_add(workspace::bytes()).saturating_add(START_BYTES);
     let fewer = std::iter::successors(Some(wanted), |threads| (*threads > 1).then_some(threads / 2));
     fewer.into_iter().find(|&threads| fits(room(threads))).unwrap_or(1)
 }
@@ -28,21 +31,21 @@ pub(crate) fn thread_count(asked: usize) -> usize {
 /// Starts a thread that ends before its scope does.
 ///
 /// # Errors
-/// [`ErrorCode::OutOfMemory`] when the system has no more threads, or no memory for one.
+/// [`ErrorCode::OutOfMemory`] when the system cannot start a thread, or has no memory for one.
 pub(crate) fn start<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     work: impl FnOnce() -> T + Send + 'scope,
 ) -> Result<ScopedJoinHandle<'scope, T>> {
     let claim = claim()?;
     let work = move || {
-        settle();
+        reserve_arena();
         drop(claim);
         work()
     };
     Builder::new().spawn_scoped(scope, work).map_err(|error| no_thread(&error))
 }
 
-/// Starts a thread that multiplies matrices. It has the workspace of its products when this returns.
+/// Starts a thread that multiplies matrices. The thread has reserved its matrix workspace when this returns.
 ///
 /// # Errors
 /// As [`start`], and [`ErrorCode::OutOfMemory`] where there is no memory for that workspace.
@@ -62,11 +65,11 @@ pub(crate) fn start_multiplying<'scope>(
 }
 
 fn claim() -> Result<Claim> {
-    Claim::of(THREAD + START, "a thread")
+    Claim::of(THREAD_BYTES + START_BYTES, "a thread")
 }
 
-/// Lets the allocator reserve what it reserves for a new thread, so that its claim is not needed any more.
-fn settle() {
+/// Makes the allocator reserve its arena for this thread, so that the claim for it can be dropped.
+fn reserve_arena() {
     drop(black_box(Vec::<u8>::with_capacity(64)));
 }
 

@@ -1,6 +1,9 @@
-//! The workspace of faer's kernels: a thread that multiplies for the first time reserves twice the third cache of the whole
-//! machine, which is hundreds of megabytes of address space on a server, and keeps it; where it is not there, the process ends.
-//! So it is looked for before, and reserved by a product that is too small to matter while no other thread looks.
+//! The scratch buffers of faer's kernels.
+//!
+//! A thread that multiplies matrices for the first time allocates a buffer of twice the L3 cache of the whole machine
+//! and keeps it; that is hundreds of megabytes of address space on a server. Where the allocation fails, the process
+//! aborts. So [`prepare`] checks first that the memory is available, and then makes faer allocate the buffer with a
+//! tiny product, while no other thread can claim the memory.
 
 use std::cell::Cell;
 use std::sync::OnceLock;
@@ -9,28 +12,29 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 
 use crate::error::Result;
-use crate::memory::take;
+use crate::memory::allocate;
 
-/// A little more than the bound on rows x columns x inner size, up to which faer needs no workspace.
+/// A product of this many rows, columns and inner values is just above the bound up to which faer needs no buffer.
 const SIZE: usize = 17;
 
 thread_local! {
-    /// Whether the thread has its workspace.
+    /// Whether the thread has its buffer.
     static PREPARED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Reserves what a product needs on this thread, once; before every product.
+/// Allocates the scratch buffer of matrix products on this thread, unless it has one. To be called before every
+/// product.
 ///
 /// # Errors
-/// [`crate::ErrorCode::OutOfMemory`] saying how much a thread needs.
+/// [`crate::ErrorCode::OutOfMemory`] with the bytes that a thread needs.
 pub(crate) fn prepare() -> Result<()> {
     if PREPARED.get() {
         return Ok(());
     }
-    take(bytes(), "the workspace of matrix products on a thread", || {
+    allocate(bytes(), "the scratch buffer of matrix products on a thread", || {
         let (left, right) = (Mat::<f32>::zeros(SIZE, SIZE), Mat::<f32>::zeros(SIZE, SIZE));
         matmul(&mut Mat::zeros(SIZE, SIZE), Accum::Replace, &left, &right, 1.0, Par::Seq);
-        // Its kernel for 64-bit floats asks for a little more where the cache is of an odd size.
+        // The kernel for f64 allocates a little more where the size of the cache is not a multiple of the page size.
         let (left, right) = (Mat::<f64>::zeros(SIZE, SIZE), Mat::<f64>::zeros(SIZE, SIZE));
         matmul(&mut Mat::zeros(SIZE, SIZE), Accum::Replace, &left, &right, 1.0, Par::Seq);
     })?;
@@ -38,39 +42,39 @@ pub(crate) fn prepare() -> Result<()> {
     Ok(())
 }
 
-/// How many bytes the workspace of a thread takes.
+/// How many bytes the scratch buffer of a thread takes.
 pub(crate) fn bytes() -> usize {
     static BYTES: OnceLock<usize> = OnceLock::new();
-    *BYTES.get_or_init(|| of_cache(third_cache()))
+    *BYTES.get_or_init(|| for_cache(l3_cache()))
 }
 
-/// What the kernels reserve for a third cache of so many bytes: two panels of its size, which become larger, and are there twice
-/// meanwhile, where it is not made of whole pages.
-fn of_cache(bytes: usize) -> usize {
+/// What the kernels allocate for an L3 cache of so many bytes: two panels of that size. Where the size is not a
+/// multiple of the page size, the panels grow, and while they do, the old and the new ones exist at the same time.
+fn for_cache(bytes: usize) -> usize {
     let panels = bytes.saturating_mul(2);
     if bytes.is_multiple_of(4096) { panels } else { panels.saturating_mul(3).saturating_add(8 * 4096) }
 }
 
-/// The third caches of the machine in bytes, as the kernels add them up.
+/// The L3 caches of the machine in bytes, computed as faer's kernels do.
 #[cfg(target_arch = "x86_64")]
-fn third_cache() -> usize {
-    /// What the kernels assume at least.
+fn l3_cache() -> usize {
+    /// The smallest size that the kernels assume.
     const LEAST: usize = 2 << 20;
     let caches: Vec<Cache> = caches().unwrap_or_default();
     if caches.is_empty() {
-        // Without the system's files they ask the processor, which has no more than this in one piece.
+        // Without these files the kernels ask the processor, where a single cache is not larger than this.
         return 256 << 20;
     }
     let largest = |level: usize| caches.iter().filter(|cache| cache.level == level).map(Cache::share).max();
     let threads_of_core = caches.iter().filter(|cache| cache.level == 1).map(|cache| cache.sharing).max().unwrap_or(1);
     let share = |level: usize| largest(level).unwrap_or(0).saturating_mul(threads_of_core);
-    let third = share(3).saturating_mul(num_cpus::get_physical());
-    third.max(share(2).saturating_mul(4)).max(share(1).saturating_mul(16)).max(LEAST)
+    let l3 = share(3).saturating_mul(num_cpus::get_physical());
+    l3.max(share(2).saturating_mul(4)).max(share(1).saturating_mul(16)).max(LEAST)
 }
 
-/// The kernels for other processors take what they need for each product, and less than this.
+/// The kernels for other processors allocate a buffer for each product, which is smaller than this.
 #[cfg(not(target_arch = "x86_64"))]
-fn third_cache() -> usize {
+fn l3_cache() -> usize {
     8 << 20
 }
 
@@ -90,7 +94,8 @@ impl Cache {
     }
 }
 
-/// The data caches of all cores, as Linux describes them; `None` where a file is missing, and elsewhere.
+/// The data caches of all cores, from the files of Linux under `/sys`; `None` where a file is missing and on other
+/// systems.
 #[cfg(target_arch = "x86_64")]
 fn caches() -> Option<Vec<Cache>> {
     let mut caches = Vec::new();
@@ -115,7 +120,7 @@ fn caches() -> Option<Vec<Cache>> {
     Some(caches)
 }
 
-/// Reads `32768K`.
+/// Parses a size such as `32768K`.
 #[cfg(target_arch = "x86_64")]
 fn size_in_bytes(size: &str) -> Option<usize> {
     let digits = size.trim_end_matches(|unit: char| !unit.is_ascii_digit());
@@ -128,7 +133,7 @@ fn size_in_bytes(size: &str) -> Option<usize> {
     digits.parse::<usize>().ok()?.checked_mul(unit)
 }
 
-/// How many numbers are in a list as `0-3,8`.
+/// How many numbers are in a list such as `0-3,8`.
 #[cfg(target_arch = "x86_64")]
 fn count_of(list: &str) -> usize {
     let count = |part: &str| match part.split_once('-') {
@@ -154,8 +159,8 @@ mod tests {
 
     #[test]
     fn an_odd_cache_counts_what_is_there_while_the_workspace_grows() {
-        assert_eq!(of_cache(32 << 20), 64 << 20);
-        assert!(of_cache((32 << 20) + 1) > 6 * (32 << 20));
+        assert_eq!(for_cache(32 << 20), 64 << 20);
+        assert!(for_cache((32 << 20) + 1) > 6 * (32 << 20));
         assert!(bytes() >= 4 << 20);
     }
 

@@ -320,7 +320,7 @@ fn what_does_not_belong_together_is_an_error_before_the_model_runs() {
     fails(&TopInputs { k: 0, ..top.clone() }, &right, &model, ErrorCode::InvalidArgument, &["top 0", "at least 1"]);
     let concepts = |list: &[usize]| TopInputs { concepts: Some(list.to_vec()), ..TopInputs::default() };
     fails(&concepts(&[0, 32]), &right, &model, ErrorCode::InvalidArgument, &["no concept 32", "has 32"]);
-    fails(&concepts(&[]), &right, &model, ErrorCode::InvalidArgument, &["empty list"]);
+    fails(&concepts(&[]), &right, &model, ErrorCode::InvalidArgument, &["list of concepts is empty"]);
     // Where there is one split point and the explainer knows none, that is the one.
     let single = tiny("eurobert", "base", &SPLITS[..1]);
     assert!(top.interpret_inputs(&unknown, &single, &texts, &options, &Control::new()).is_ok());

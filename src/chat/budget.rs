@@ -1,4 +1,4 @@
-//! What was spent and what may be spent.
+//! Budgets and usage: what a chat may spend, and what it has spent.
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,40 +9,41 @@ use super::message::{ChatRequest, Tokens};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 
-/// How often somebody who waits for others to settle looks whether the caller cancelled.
+/// The interval at which a thread that waits for other requests to finish checks whether the caller cancelled.
 const WAIT_STEP: Duration = Duration::from_millis(50);
 
-/// What may be spent; `None` is no limit.
+/// The limits on what a chat may spend; `None` means no limit.
 ///
-/// A request is sent only when it cannot exceed the limit, however its text is cut into tokens: until its answer says
-/// what it cost, it counts with one token a byte and the longest answer. A server that does not say it is counted so
-/// too.
+/// A request is sent only when its worst case fits: one prompt token for each byte of the messages and the schema (no
+/// tokenizer makes more), an allowance for the chat template, and `max_tokens` for the answer. The worst case is
+/// reserved while the request is in flight and replaced by the reported cost when the answer arrives. When the server
+/// reports no cost, the worst case is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Budget {
-    /// The most requests; a repetition counts.
+    /// The largest number of requests, retries included.
     pub requests: Option<u64>,
-    /// The most tokens, of questions and answers together. What a server charges for an answer that never arrived is
-    /// not known here, and not counted.
+    /// The largest number of tokens, prompts and answers together. What a server charges for an answer that never
+    /// arrived is unknown and not counted.
     pub tokens: Option<u64>,
 }
 
-/// What was spent.
+/// What the requests have cost so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Usage {
-    /// Requests that were sent; a repetition counts.
+    /// Requests that were sent, retries included.
     pub requests: u64,
-    /// Questions that the cache answered.
+    /// Requests that the cache answered.
     pub cached: u64,
-    /// Tokens of the questions, as the server counted them.
+    /// Prompt tokens, as the server counted them.
     pub prompt_tokens: u64,
-    /// Tokens of the answers, as the server counted them.
+    /// Answer tokens, as the server counted them.
     pub completion_tokens: u64,
-    /// Answers whose server did not say what they cost.
+    /// Answers for which the server reported no token counts.
     pub unreported: u64,
 }
 
 impl Usage {
-    /// Counts what an answer cost; `None` when the server did not say it.
+    /// Adds the cost of an answer; `None` when the server reported none.
     fn count(&mut self, cost: Option<Tokens>) {
         let Some(Tokens { prompt, completion }) = cost else {
             self.unreported += 1;
@@ -53,7 +54,7 @@ impl Usage {
     }
 }
 
-/// What one of the users of a chat has spent: others may ask it at the same time.
+/// The usage of one user of a chat; others may send requests through the same chat at the same time.
 #[derive(Debug, Default)]
 pub(super) struct Tally(Mutex<Usage>);
 
@@ -62,13 +63,13 @@ impl Tally {
         *self.lock()
     }
 
-    /// Nothing that can panic runs while the numbers are locked.
+    /// Locks the usage. Nothing that can panic runs while it is locked, so a poisoned lock still holds valid numbers.
     fn lock(&self) -> MutexGuard<'_, Usage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Counts what is spent and holds it to a budget.
+/// Counts what a chat spends and enforces its budget.
 #[derive(Debug)]
 pub(super) struct Meter {
     budget: Budget,
@@ -79,13 +80,13 @@ pub(super) struct Meter {
 #[derive(Debug, Default)]
 struct State {
     usage: Usage,
-    /// Tokens that are gone from the budget.
+    /// Tokens that were spent.
     spent: u64,
-    /// Tokens that requests on their way may need.
+    /// Tokens that are reserved for requests in flight.
     reserved: u64,
 }
 
-/// A request that may be sent. What it holds back of the budget is free again when it is dropped.
+/// Permission to send one request. It reserves part of the budget until it is dropped.
 #[derive(Debug)]
 pub(super) struct Reservation<'a> {
     meter: &'a Meter,
@@ -102,7 +103,7 @@ impl Meter {
         self.lock().usage
     }
 
-    /// What is left of the budget. What requests on their way hold back is not left.
+    /// What is left of the budget. Reservations of requests in flight count as spent.
     pub(super) fn left(&self) -> Budget {
         let state = self.lock();
         let spent = state.spent.saturating_add(state.reserved);
@@ -117,7 +118,8 @@ impl Meter {
         tally.lock().cached += answers;
     }
 
-    /// Counts a request that is about to be sent. Where requests on their way hold back too much, it waits for them.
+    /// Counts a request that is about to be sent and reserves its worst case. Where only the reservations of other
+    /// requests stand in the way, it waits until they settle.
     ///
     /// # Errors
     /// [`ErrorCode::BudgetExhausted`] naming the limit, [`ErrorCode::Cancelled`].
@@ -151,14 +153,14 @@ impl Meter {
         }
     }
 
-    /// Nothing that can panic runs while the state is locked.
+    /// Locks the state. Nothing that can panic runs while it is locked, so a poisoned lock still holds valid numbers.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Reservation<'_> {
-    /// The request was answered at this cost; `None` when the server did not say it.
+    /// Records what the answer cost; `None`, when the server did not report it, counts the worst case.
     pub(super) fn settle(self, cost: Option<Tokens>) {
         let spent = cost.map_or(self.tokens, |cost| cost.prompt.saturating_add(cost.completion));
         let mut state = self.meter.lock();
@@ -179,9 +181,11 @@ fn exhausted(spent: u64, unit: &str, wanted: u64, most: Option<u64>) -> Error {
     let most = most.unwrap_or_default();
     Error::new(
         ErrorCode::BudgetExhausted,
-        format!("the budget of {most} {unit} is spent: {spent} are gone and the next request may take {wanted} more"),
+        format!(
+            "the budget of {most} {unit} is exhausted: {spent} are spent and the next request may need {wanted} more"
+        ),
     )
-    .hint("raise the budget and call again: with a cache folder, what was answered is not asked again")
+    .hint("raise the budget and call again; with a cache folder, answers that arrived are not paid for twice")
     .detail("spent", spent)
     .detail("budget", most)
 }

@@ -1,10 +1,11 @@
-//! Answers that were paid for, one file each.
+//! A cache of answers on disk, one file for each request.
 //!
 //! ```text
 //! <folder>/3f/3fa9...e1.json   {"format", "question": {"address", "request"}, "answer"}
 //! ```
 //!
-//! The name is the SHA-256 of the question, which a file repeats so that people can read it and a damaged one is noticed.
+//! The name is the SHA-256 of the `question` object. The file repeats that object, so that people can read it and a
+//! damaged file is detected.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,18 +19,18 @@ use crate::files::{check_named, read_limited, write_atomically};
 
 const FORMAT: &str = "eidos.answer.1";
 
-/// A question and its answer are some kilobytes.
+/// An entry is a few kilobytes; a larger file than this is not one of ours.
 const LARGEST_FILE: u64 = 64 << 20;
 
-/// A folder of answers.
+/// A folder of cached answers.
 #[derive(Debug)]
 pub(super) struct AnswerCache {
     folder: PathBuf,
 }
 
-/// Everything that the answer is a function of. The key of the account is not.
+/// Everything that the answer depends on. The API key is left out: it does not change the answer.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Question {
+struct Key {
     address: String,
     request: ChatRequest,
 }
@@ -37,12 +38,12 @@ struct Question {
 #[derive(Debug, Serialize, Deserialize)]
 struct Entry {
     format: String,
-    question: Question,
+    question: Key,
     answer: String,
 }
 
 impl AnswerCache {
-    /// Opens a folder, or makes it.
+    /// Opens the cache folder, and creates it where it is missing.
     ///
     /// # Errors
     /// [`crate::ErrorCode::Io`] when it cannot be made, [`crate::ErrorCode::InvalidArgument`] for an empty path.
@@ -52,22 +53,22 @@ impl AnswerCache {
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// The answer of an earlier time. A file that cannot be read or is of another question is like none.
+    /// The cached answer to a request. A file that cannot be read, or that holds another request, counts as a miss.
     pub(super) fn find(&self, address: &str, request: &ChatRequest) -> Option<String> {
-        let question = Question { address: address.to_owned(), request: request.clone() };
-        let bytes = read_limited(&self.path(&question)?, LARGEST_FILE).ok()?;
+        let key = Key { address: address.to_owned(), request: request.clone() };
+        let bytes = read_limited(&self.path(&key)?, LARGEST_FILE).ok()?;
         let entry: Entry = serde_json::from_slice(&bytes).ok()?;
-        (entry.format == FORMAT && entry.question == question).then_some(entry.answer)
+        (entry.format == FORMAT && entry.question == key).then_some(entry.answer)
     }
 
-    /// Keeps an answer.
+    /// Stores an answer.
     ///
     /// # Errors
     /// [`crate::ErrorCode::Io`] when the system refuses.
-    pub(super) fn keep(&self, address: &str, request: &ChatRequest, answer: &str) -> Result<()> {
-        let question = Question { address: address.to_owned(), request: request.clone() };
-        let path = self.path(&question).ok_or_else(|| Error::internal("a question that cannot be written as JSON"))?;
-        let entry = Entry { format: FORMAT.to_owned(), question, answer: answer.to_owned() };
+    pub(super) fn store(&self, address: &str, request: &ChatRequest, answer: &str) -> Result<()> {
+        let key = Key { address: address.to_owned(), request: request.clone() };
+        let path = self.path(&key).ok_or_else(|| Error::internal("a request that cannot be written as JSON"))?;
+        let entry = Entry { format: FORMAT.to_owned(), question: key, answer: answer.to_owned() };
         let json =
             serde_json::to_vec(&entry).map_err(|error| Error::internal(format!("cannot write JSON: {error}")))?;
         if let Some(parent) = path.parent() {
@@ -76,8 +77,8 @@ impl AnswerCache {
         write_atomically(&path, |writer| writer.write_all(&json))
     }
 
-    fn path(&self, question: &Question) -> Option<PathBuf> {
-        let json = serde_json::to_vec(question).ok()?;
+    fn path(&self, key: &Key) -> Option<PathBuf> {
+        let json = serde_json::to_vec(key).ok()?;
         let digits = |text: String, byte: &u8| text + &format!("{byte:02x}");
         let name = Sha256::digest(json).iter().fold(String::new(), digits);
         Some(self.folder.join(&name[..2]).join(format!("{name}.json")))

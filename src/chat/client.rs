@@ -1,4 +1,4 @@
-//! Asking a language model: the cache first, then the budget, then the model, with patience.
+//! Requests to a language model: the cache first, then the budget, then the model, with retries and backoff.
 
 use std::fmt;
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -7,79 +7,44 @@ use std::time::{Duration, Instant};
 use super::budget::{Budget, Meter, Tally, Usage};
 use super::cache::AnswerCache;
 use super::message::{AnswerSchema, ChatAnswer, ChatRequest, Ending};
+use super::model::ChatModel;
 use super::options::ChatOptions;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
 use crate::log::LogLevel;
-use crate::retry::{Failure, Patience, wait_until};
+use crate::retry::{Backoff, Failure, wait_until};
 
-/// The pause before the first repetition; it doubles each time.
+/// The pause before the first retry; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
-/// The longest pause. A server that wants us to wait longer than that gets no repetition.
+/// The longest pause. A server that asks for a longer one gets no retry.
 const LONGEST_PAUSE: Duration = Duration::from_mins(2);
 
-/// Something that answers questions: a server, or a caller's own model.
-///
-/// ```
-/// use eidos::chat::{Chat, ChatAnswer, ChatModel, ChatOptions, ChatRequest, Failure};
-/// use eidos::Control;
-///
-/// struct Parrot;
-/// impl ChatModel for Parrot {
-///     fn answer(&self, request: &ChatRequest, _: &Control) -> Result<ChatAnswer, Failure> {
-///         Ok(ChatAnswer::of(request.user.clone()))
-///     }
-/// }
-/// let chat = Chat::with_model(Parrot, ChatOptions::default())?;
-/// let request = chat.request("Repeat.", "a word", None);
-/// assert_eq!(chat.ask(&request, |text| Ok(text.len()), &Control::new())?, 6);
-/// # Ok::<(), eidos::Error>(())
-/// ```
-pub trait ChatModel: Send + Sync {
-    /// Answers a question once, without patience: who asks repeats it, counts it and keeps the answer.
-    ///
-    /// # Errors
-    /// [`Failure::Transient`] when asking again may help, else [`Failure::Final`].
-    fn answer(&self, request: &ChatRequest, control: &Control) -> Result<ChatAnswer, Failure>;
-
-    /// Where it answers, which tells the answers of two servers apart.
-    #[allow(clippy::unnecessary_literal_bound, reason = "others have an address of their own")]
-    fn address(&self) -> &str {
-        "own"
-    }
-
-    /// How many questions it takes at the same time. With 1, every question is asked on the thread that asks for
-    /// labels.
-    fn parallel(&self) -> usize {
-        1
-    }
-}
-
-/// A language model with its cache, budget and patience, which last as long as it does. Any number of threads may ask
-/// at once.
+/// A language model with its cache, budget and retries, which live as long as this object. Any number of threads may
+/// send requests at once.
 pub struct Chat<'m> {
     model: Box<dyn ChatModel + 'm>,
     options: ChatOptions,
     cache: Option<AnswerCache>,
     meter: Meter,
-    /// Until when the server does not want to be asked, by anybody.
+    /// The server asked all clients to wait until then (`Retry-After`).
     resume_at: Mutex<Option<Instant>>,
-    /// The account of those who ask on their own.
-    account: Account,
+    /// The session of callers that do not bring their own.
+    session: Session,
 }
 
-/// What one user of a chat has spent, and what ended its questions. The next one, who may have another key or more room
-/// on the disk, begins anew.
+/// What one call has spent through a chat, and the error that ended its requests. The next call starts a new session:
+/// it may have another key or more room on the disk.
 #[derive(Debug, Default)]
-pub(crate) struct Account {
+pub(crate) struct Session {
     tally: Tally,
-    /// What makes every further request pointless: a refused key, a model that does not exist, a cache on a full disk.
-    broken: OnceLock<Error>,
+    /// The error after which every further request is pointless: a refused key, a model that does not exist, a cache on
+    /// a full disk.
+    fatal: OnceLock<Error>,
 }
 
-impl Account {
-    /// What was spent.
+impl Session {
+    /// What was spent in this session.
     pub(crate) fn usage(&self) -> Usage {
         self.tally.usage()
     }
@@ -92,7 +57,7 @@ impl fmt::Debug for Chat<'_> {
 }
 
 impl Chat<'static> {
-    /// A model behind an OpenAI-compatible server. Nothing is sent yet.
+    /// Connects to a model behind an OpenAI-compatible server. Nothing is sent yet.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for options that cannot be right, [`ErrorCode::Io`] when the cache folder cannot
@@ -102,7 +67,7 @@ impl Chat<'static> {
         Self::with_model(super::http::HttpModel::new(&options)?, options)
     }
 
-    /// A model behind an OpenAI-compatible server, which this build cannot ask.
+    /// Fails: this build has no HTTP client for language models.
     ///
     /// # Errors
     /// [`ErrorCode::Unsupported`].
@@ -114,27 +79,27 @@ impl Chat<'static> {
 }
 
 impl<'m> Chat<'m> {
-    /// A caller's own model, with the cache, the budget and the retries of the options.
+    /// Wraps a caller's own model, with the cache, the budget and the retries of the options.
     ///
     /// # Errors
     /// As [`Chat::open`].
     pub fn with_model(model: impl ChatModel + 'm, options: ChatOptions) -> Result<Self> {
         if options.max_tokens == 0 {
-            return Err(Error::argument("answers of 0 tokens were asked for").hint("allow at least one token"));
+            return Err(Error::argument("`max_tokens` is 0").hint("allow at least one token in an answer"));
         }
         if options.cache_folder.is_some() && options.model.is_empty() {
             return Err(Error::argument(
-                "a cache needs the name of the model, to tell its answers from those of others",
+                "a cache folder needs the name of the model, since answers are stored by model",
             )
             .hint("set the option `model`"));
         }
         let cache = options.cache_folder.as_deref().map(AnswerCache::open).transpose()?;
         let meter = Meter::new(options.budget);
-        let (resume_at, account) = (Mutex::default(), Account::default());
-        Ok(Self { model: Box::new(model), options, cache, meter, resume_at, account })
+        let (resume_at, session) = (Mutex::default(), Session::default());
+        Ok(Self { model: Box::new(model), options, cache, meter, resume_at, session })
     }
 
-    /// A question to this model.
+    /// Makes a request to this model, with the token limit and the temperature of the options.
     pub fn request(&self, system: &str, user: &str, schema: Option<AnswerSchema>) -> ChatRequest {
         ChatRequest {
             model: self.options.model.clone(),
@@ -151,7 +116,7 @@ impl<'m> Chat<'m> {
         self.meter.usage()
     }
 
-    /// What may still be spent; `None` is no limit. What the requests on their way may need at most is not left.
+    /// What may still be spent; `None` means no limit. What requests in flight may need at most counts as spent.
     pub fn budget_left(&self) -> Budget {
         self.meter.left()
     }
@@ -161,83 +126,84 @@ impl<'m> Chat<'m> {
         &self.options.model
     }
 
-    /// How many questions may be on their way at the same time.
+    /// How many requests may be in flight at the same time.
     pub(crate) fn parallel(&self) -> usize {
         self.model.parallel().max(1)
     }
 
-    /// Asks, and reads the answer with `read`. An answer that `read` accepts is kept in the cache, and asked for once.
+    /// Sends a request and parses the answer with `read`. An answer that `read` accepts is stored in the cache and
+    /// never paid for again.
     ///
     /// # Errors
-    /// * [`ErrorCode::UnusableAnswer`]: empty, refused, cut, or what `read` says of it.
-    /// * [`ErrorCode::BudgetExhausted`]: the request could exceed the budget, or the account is empty.
+    /// * [`ErrorCode::UnusableAnswer`]: the answer is empty, refused or cut off, or `read` rejects it.
+    /// * [`ErrorCode::BudgetExhausted`]: the request could exceed the budget, or the provider's account has no credit.
     /// * [`ErrorCode::AccessDenied`]: the key was refused. [`ErrorCode::NotFound`]: no such model or address.
-    /// * [`ErrorCode::InvalidArgument`]: the server calls the request wrong.
+    /// * [`ErrorCode::InvalidArgument`]: the server rejects the request as invalid.
     /// * [`ErrorCode::Network`]: the server cannot be reached or fails, after the retries of the options.
-    /// * [`ErrorCode::Io`]: an earlier answer could not be kept. [`ErrorCode::Cancelled`].
+    /// * [`ErrorCode::Io`]: an earlier answer could not be stored. [`ErrorCode::Cancelled`].
     pub fn ask<T>(&self, request: &ChatRequest, read: impl Fn(&str) -> Result<T>, control: &Control) -> Result<T> {
-        self.ask_on(&self.account, request, read, control)
+        self.ask_in(&self.session, request, read, control)
     }
 
-    /// [`Chat::ask`] on an account of its own.
+    /// Sends a request as [`Chat::ask`] does, and counts its cost in a session of the caller's.
     ///
     /// # Errors
     /// As [`Chat::ask`].
-    pub(crate) fn ask_on<T>(
+    pub(crate) fn ask_in<T>(
         &self,
-        account: &Account,
+        session: &Session,
         request: &ChatRequest,
         read: impl Fn(&str) -> Result<T>,
         control: &Control,
     ) -> Result<T> {
-        if let Some(value) = self.recall(request, &read) {
-            self.count_recalled(1, account);
+        if let Some(value) = self.cached(request, &read) {
+            self.count_cached(1, session);
             return Ok(value);
         }
-        let text = self.answer(account, request, control)?;
+        let text = self.answer(session, request, control)?;
         let value = read(&text)?;
-        let kept = self.cache.as_ref().map_or(Ok(()), |cache| cache.keep(self.model.address(), request, &text));
-        if let Err(error) = kept {
-            // This answer is good; those that follow would be paid for and lost.
-            let error = error.within("answers cannot be kept");
+        let stored = self.cache.as_ref().map_or(Ok(()), |cache| cache.store(self.model.address(), request, &text));
+        if let Err(error) = stored {
+            // This answer is valid. Later ones would be paid for and lost, so no further request is sent.
+            let error = error.within("answers cannot be cached");
             control.log(LogLevel::Warning, c"chat", || error.to_string());
-            account.broken.set(error).ok();
+            session.fatal.set(error).ok();
         }
         Ok(value)
     }
 
-    /// What the cache knows, without asking anybody.
-    pub(crate) fn recall<T>(&self, request: &ChatRequest, read: impl Fn(&str) -> Result<T>) -> Option<T> {
+    /// The parsed answer of the cache; `None` on a miss. No request is sent.
+    pub(crate) fn cached<T>(&self, request: &ChatRequest, read: impl Fn(&str) -> Result<T>) -> Option<T> {
         self.cache.as_ref()?.find(self.model.address(), request).and_then(|text| read(&text).ok())
     }
 
-    /// Counts answers that came from [`Chat::recall`].
-    pub(crate) fn count_recalled(&self, answers: u64, account: &Account) {
-        self.meter.count_cached(answers, &account.tally);
+    /// Counts answers that came from [`Chat::cached`].
+    pub(crate) fn count_cached(&self, answers: u64, session: &Session) {
+        self.meter.count_cached(answers, &session.tally);
     }
 
-    fn answer(&self, account: &Account, request: &ChatRequest, control: &Control) -> Result<String> {
-        let mut patience = Patience::new(c"chat", self.options.retries, FIRST_PAUSE, LONGEST_PAUSE);
+    fn answer(&self, session: &Session, request: &ChatRequest, control: &Control) -> Result<String> {
+        let mut backoff = Backoff::new(c"chat", self.options.retries, FIRST_PAUSE, LONGEST_PAUSE);
         loop {
-            if let Some(error) = account.broken.get() {
+            if let Some(error) = session.fatal.get() {
                 return Err(error.clone());
             }
             self.wait_for_server(control)?;
-            let reservation = self.meter.reserve(request, &account.tally, control)?;
+            let reservation = self.meter.reserve(request, &session.tally, control)?;
             let failure = match self.model.answer(request, control) {
                 Ok(answer) => {
                     reservation.settle(answer.tokens);
-                    return usable(answer, self.options.max_tokens);
+                    return complete_text(answer, self.options.max_tokens);
                 }
                 Err(failure) => failure,
             };
             drop(reservation);
-            patience.wait(self.noted(failure, account), control)?;
+            backoff.wait(self.record(failure, session), control)?;
         }
     }
 
-    /// What a failure means for the others that ask.
-    fn noted(&self, failure: Failure, account: &Account) -> Failure {
+    /// Records what a failure means for the other requests of the session and of the chat.
+    fn record(&self, failure: Failure, session: &Session) -> Failure {
         match failure {
             Failure::Transient { error, pause: Some(pause) } if pause > LONGEST_PAUSE => {
                 Failure::Final(error.detail("retry_after_seconds", pause.as_secs()))
@@ -249,10 +215,10 @@ impl<'m> Chat<'m> {
                 Failure::Transient { error, pause: Some(pause) }
             }
             Failure::Final(error) => {
-                let concerns_all =
+                let ends_session =
                     matches!(error.code(), ErrorCode::AccessDenied | ErrorCode::NotFound | ErrorCode::BudgetExhausted);
-                if concerns_all {
-                    account.broken.set(error.clone()).ok();
+                if ends_session {
+                    session.fatal.set(error.clone()).ok();
                 }
                 Failure::Final(error)
             }
@@ -260,15 +226,15 @@ impl<'m> Chat<'m> {
         }
     }
 
-    /// Waits until the server wants to be asked again.
+    /// Waits until the time that the server named in its last `Retry-After`.
     fn wait_for_server(&self, control: &Control) -> Result<()> {
         let resume_at = *self.resume_at.lock().unwrap_or_else(PoisonError::into_inner);
         resume_at.map_or(Ok(()), |until| wait_until(until, control))
     }
 }
 
-/// The text of an answer that is one.
-fn usable(answer: ChatAnswer, max_tokens: u32) -> Result<String> {
+/// The text of a complete answer; an error for one that is empty, refused or cut off.
+fn complete_text(answer: ChatAnswer, max_tokens: u32) -> Result<String> {
     let unusable = |message: String| Error::new(ErrorCode::UnusableAnswer, message);
     match answer.ending {
         Ending::Refused(words) if words.trim().is_empty() => {
@@ -279,10 +245,10 @@ fn usable(answer: ChatAnswer, max_tokens: u32) -> Result<String> {
             Err(unusable(format!("the model refused to answer: {}", shown_up_to(200, words.trim())))
                 .hint("use another model, or look at the texts"))
         }
-        Ending::Cut => Err(unusable(format!("the answer is longer than {max_tokens} tokens and was cut"))
-            .hint("allow more tokens in an answer; models that think first need some thousands")),
+        Ending::Cut => Err(unusable(format!("the answer is longer than {max_tokens} tokens and was cut off"))
+            .hint("allow more tokens in an answer; reasoning models need several thousand")),
         Ending::Complete if answer.text.trim().is_empty() => {
-            Err(unusable("the model answered nothing".to_owned()).hint("try again, or use another model"))
+            Err(unusable("the answer of the model is empty".to_owned()).hint("try again, or use another model"))
         }
         Ending::Complete => Ok(answer.text),
     }

@@ -5,24 +5,24 @@ use std::time::{Duration, SystemTime};
 
 use ureq::Agent;
 
-use super::client::ChatModel;
 use super::message::{ChatAnswer, ChatRequest};
+use super::model::ChatModel;
 use super::options::ChatOptions;
 use super::refusal::{Refusal, pause};
 use super::settings::Settings;
-use super::wire::{Complaint, Dialect, Reading, complaint, read};
+use super::wire::{Body, Dialect, ServerError, read, server_error};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::net::{agent, reason, send_directly, until_cancelled};
 use crate::retry::Failure;
 
-/// Answers are some kilobytes.
+/// The most bytes that are read of an answer; answers are a few kilobytes.
 const LARGEST_ANSWER: u64 = 16 << 20;
 
-/// A longer time limit than this is none; the clock cannot count far beyond it.
+/// Longer timeouts are cut to this one, since the clock cannot represent times far beyond it.
 const LONGEST_TIMEOUT: Duration = Duration::from_hours(365 * 24);
 
-/// A server, the connections to it, and what was learned about it.
+/// A server, the connections to it, and which fields of a request it accepts.
 #[derive(Debug)]
 pub(super) struct HttpModel {
     settings: Settings,
@@ -32,19 +32,19 @@ pub(super) struct HttpModel {
     dialect: Mutex<Dialect>,
 }
 
-/// Connections that are kept from one request to the next, whoever makes it.
+/// Connections that are kept from one request to the next, and shared by all threads.
 #[derive(Debug, Default)]
 struct Connections {
-    /// `None` before the first request, and after somebody cancelled and broke them.
+    /// `None` before the first request, and after a cancelled request shut the connections down.
     agent: Option<Agent>,
-    /// How often they were broken.
-    broken: u64,
-    /// The process that made them: after a fork they are the parent's.
+    /// How often the connections were shut down.
+    generation: u64,
+    /// The process that opened them: after a fork they belong to the parent.
     process: u32,
 }
 
 impl Connections {
-    /// The agent, and how often its predecessors were broken.
+    /// The agent, and how often earlier agents were shut down.
     fn agent(&mut self, timeout: Duration) -> (Agent, u64) {
         let process = std::process::id();
         if self.process != process {
@@ -52,11 +52,11 @@ impl Connections {
             *self = Self { process, ..Self::default() };
         }
         let limits = |config: ureq::config::ConfigBuilder<_>| config.timeout_per_call(Some(timeout));
-        (self.agent.get_or_insert_with(|| agent(limits)).clone(), self.broken)
+        (self.agent.get_or_insert_with(|| agent(limits)).clone(), self.generation)
     }
 }
 
-/// An answer of the server, of whatever status.
+/// An HTTP response with any status.
 struct Response {
     status: u16,
     pause: Option<Duration>,
@@ -75,11 +75,11 @@ impl HttpModel {
         Ok(Self { settings, timeout, parallel, connections: Mutex::default(), dialect })
     }
 
-    /// Breaks the connections. An agent does not come back from that, so the next request makes another one.
+    /// Shuts the connections down. An agent cannot be used after that, so the next request makes a new one.
     fn shut_down(&self) {
         let agent = {
             let mut connections = lock(&self.connections);
-            connections.broken += 1;
+            connections.generation += 1;
             connections.agent.take()
         };
         if let Some(agent) = agent {
@@ -87,13 +87,13 @@ impl HttpModel {
         }
     }
 
-    /// Sends a question. Where somebody else's cancelling broke the connection, the question is sent again, which is no
-    /// repetition that the caller's options limit.
+    /// Sends a request. Where a cancel on another thread shut the shared connection down, the failure asks for an
+    /// immediate resend, which does not count as a retry.
     fn send(&self, body: &str) -> Result<Response, Failure> {
-        let (agent, broken) = lock(&self.connections).agent(self.timeout);
+        let (agent, generation) = lock(&self.connections).agent(self.timeout);
         self.send_with(&agent, body).map_err(|failure| {
-            let is_mine = lock(&self.connections).broken == broken;
-            if is_mine { failure } else { Failure::changed() }
+            let is_own = lock(&self.connections).generation == generation;
+            if is_own { failure } else { Failure::changed() }
         })
     }
 
@@ -122,34 +122,40 @@ impl HttpModel {
     }
 
     fn refused(&self, response: &Response, request: &ChatRequest, dialect: Dialect) -> Failure {
-        let complaint = self.without_key(complaint(&response.body));
+        let server_error = self.redacted(server_error(&response.body));
         if matches!(response.status, 400 | 422 | 501) {
             let mut current = lock(&self.dialect);
             if *current != dialect {
-                // Somebody else was refused in the meantime and has found a better form.
+                // Another thread was refused meanwhile and has changed the dialect already.
                 return Failure::changed();
             }
-            if let Some(next) = dialect.without_what(&complaint.message) {
+            if let Some(next) = dialect.without_rejected(&server_error.message) {
                 *current = next;
                 return Failure::changed();
             }
-            *current = dialect.refused_again();
+            *current = dialect.rejected_again();
         }
-        self.explain(response.status, response.pause, complaint, request)
+        self.explain(response.status, response.pause, server_error, request)
     }
 
-    fn explain(&self, status: u16, pause: Option<Duration>, complaint: Complaint, request: &ChatRequest) -> Failure {
+    fn explain(
+        &self,
+        status: u16,
+        pause: Option<Duration>,
+        server_error: ServerError,
+        request: &ChatRequest,
+    ) -> Failure {
         let (host, with_key) = (self.settings.origin.host(), self.settings.key.is_some());
-        Refusal { status, pause, complaint, host, model: &request.model, with_key }.explain()
+        Refusal { status, pause, server_error, host, model: &request.model, with_key }.explain()
     }
 
-    fn without_key(&self, complaint: Complaint) -> Complaint {
+    fn redacted(&self, server_error: ServerError) -> ServerError {
         let hide = |text: String| self.settings.key.as_ref().map_or(text.clone(), |key| key.hide_in(&text));
-        Complaint { message: hide(complaint.message), code: complaint.code }
+        ServerError { message: hide(server_error.message), code: server_error.code }
     }
 
-    /// A server that answers something that is no chat completion.
-    fn strange(&self, what: &str) -> Error {
+    /// An error about a response that is not a chat completion.
+    fn unexpected(&self, what: &str) -> Error {
         let host = self.settings.origin.host();
         Error::new(ErrorCode::Network, format!("{host} {what}"))
             .hint("check the base URL, which usually ends in `/v1`")
@@ -166,17 +172,17 @@ impl ChatModel for HttpModel {
             return Err(self.refused(&response, request, dialect));
         }
         match read(&response.body) {
-            Reading::Answer(answer) => {
+            Body::Answer(answer) => {
                 let mut current = lock(&self.dialect);
                 if *current == dialect {
-                    *current = dialect.confirmed();
+                    *current = dialect.accepted();
                 }
                 Ok(answer)
             }
-            // Some routers report the failure of a provider behind them so.
-            Reading::Error(complaint) => Err(self.explain(502, response.pause, self.without_key(complaint), request)),
-            Reading::CutOff => Err(Failure::transient(self.strange("sent an answer that ends too early"))),
-            Reading::Foreign => Err(Failure::Final(self.strange("sent something that is no chat completion"))),
+            // Some routers report a failure of the provider behind them with status 200.
+            Body::Error(server_error) => Err(self.explain(502, response.pause, self.redacted(server_error), request)),
+            Body::CutOff => Err(Failure::transient(self.unexpected("sent an answer that ends too early"))),
+            Body::NotACompletion => Err(Failure::Final(self.unexpected("sent something other than a chat completion"))),
         }
     }
 
@@ -189,7 +195,7 @@ impl ChatModel for HttpModel {
     }
 }
 
-/// Nothing that can panic runs while these are locked.
+/// Locks a mutex. Nothing that can panic runs while these are locked, so a poisoned lock still holds a valid value.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

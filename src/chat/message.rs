@@ -1,29 +1,30 @@
-//! What is asked and what is answered.
+//! Requests to a language model, and its answers.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// What a chat template adds to the two messages at most: roles, marks, and with some models a date and a few rules.
+/// The most tokens that a chat template adds to the two messages: roles, markers, and with some models a date and a few
+/// rules.
 const TEMPLATE_TOKENS: u64 = 256;
 
-/// One question to a language model. The whole of it is the key of the cache.
+/// One request to a language model. The whole of it is the key of the cache.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChatRequest {
     /// The name of the model.
     pub model: String,
-    /// What the model is to do.
+    /// The system message: the instructions.
     pub system: String,
-    /// What it is to do it with.
+    /// The user message: what the instructions are about.
     pub user: String,
-    /// The form of the answer, for models that can be held to one.
+    /// The JSON schema of the answer, for models that support structured output.
     pub schema: Option<AnswerSchema>,
-    /// How many tokens the answer may have.
+    /// The most tokens that the answer may have.
     pub max_tokens: u32,
-    /// How much chance there is in the answer; `None` leaves it to the server.
+    /// The sampling temperature; `None` leaves it to the server.
     pub temperature: Option<f64>,
 }
 
-/// The form of an answer.
+/// The JSON schema of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct AnswerSchema {
     /// A name for it: letters, digits and `_`.
@@ -33,27 +34,27 @@ pub struct AnswerSchema {
 }
 
 impl ChatRequest {
-    /// A bound on the tokens of the question: no tokenizer makes more of a text than it has bytes. Some servers write the
-    /// schema into the prompt.
+    /// An upper bound on the prompt tokens: no tokenizer makes more tokens of a text than it has bytes. The schema
+    /// counts too, since some servers write it into the prompt.
     pub(super) fn most_prompt_tokens(&self) -> u64 {
         let schema = self.schema.as_ref().map_or(0, |schema| schema.schema.to_string().len());
         (self.system.len() + self.user.len() + schema) as u64 + TEMPLATE_TOKENS
     }
 
-    /// About how many tokens the question has: English has four characters a token.
+    /// An estimate of the prompt tokens, at four bytes a token as in English.
     pub fn estimated_prompt_tokens(&self) -> u64 {
         ((self.system.len() + self.user.len()) as u64).div_ceil(4) + 8
     }
 }
 
-/// What a language model answered.
+/// The answer of a language model.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ChatAnswer {
-    /// The text; empty when there was none.
+    /// The text; empty when the model gave none.
     pub text: String,
-    /// Why the answer ends where it does.
+    /// Why the answer ends where it does (`finish_reason`).
     pub ending: Ending,
-    /// What it cost, if the server said it.
+    /// What the answer cost; `None` when the server did not report it.
     pub tokens: Option<Tokens>,
 }
 
@@ -64,23 +65,23 @@ impl ChatAnswer {
     }
 }
 
-/// Why an answer ends where it does.
+/// Why an answer ends where it does (`finish_reason`).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Ending {
-    /// The model had said everything.
+    /// The model finished its answer.
     #[default]
     Complete,
-    /// The answer was longer than it may be.
+    /// The answer was cut off at `max_tokens`.
     Cut,
-    /// The model or its provider declined to answer, with its words if there were any.
+    /// The model or its provider refused to answer, with its explanation if there was one.
     Refused(String),
 }
 
-/// The tokens of one question and its answer.
+/// The token counts of one request and its answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tokens {
-    /// Those of the question.
+    /// Prompt tokens.
     pub prompt: u64,
-    /// Those of the answer.
+    /// Answer tokens.
     pub completion: u64,
 }

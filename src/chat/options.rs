@@ -1,4 +1,4 @@
-//! What a caller may decide about a language model.
+//! The options of a chat.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -6,31 +6,31 @@ use std::time::Duration;
 
 use super::budget::Budget;
 
-/// Which language model is asked, and how.
+/// Which language model receives the requests, and how they are sent.
 #[derive(Clone)]
 pub struct ChatOptions {
-    /// The name of the model, as its server knows it. A caller's own model needs one only for the cache, which must tell
-    /// it from others.
+    /// The name of the model, as its server knows it. A caller's own model needs one only for the cache, which stores
+    /// answers by model.
     pub model: String,
-    /// The address that `/chat/completions` is appended to. When `None`: `OPENAI_BASE_URL`, else
+    /// The base URL, to which `/chat/completions` is appended. When `None`: `OPENAI_BASE_URL`, else
     /// `https://api.openai.com/v1`.
     pub base_url: Option<String>,
-    /// The key of the account. When `None`: `OPENAI_API_KEY`, which is sent over https and to this very machine only. An
-    /// empty text sends no key. It appears in no error, no debug output and no cache.
+    /// The API key. When `None`: `OPENAI_API_KEY`, which is sent only over https or to this machine (a loopback
+    /// address). An empty text sends no key. The key appears in no error, no debug output and no cache.
     pub api_key: Option<String>,
-    /// How long one request may take, with its answer.
+    /// The timeout of one request, its answer included.
     pub timeout: Duration,
-    /// How often a request is repeated that failed for a reason that may pass.
+    /// How often a request is retried after a failure that may pass, such as a timeout or status 429.
     pub retries: u32,
-    /// How many requests may be on their way at the same time, at least 1.
+    /// How many requests may be in flight at the same time, at least 1.
     pub parallel: usize,
-    /// How many tokens one answer may have. Models that think before they answer need room for it.
+    /// The most tokens that one answer may have. Reasoning models need room for their reasoning as well.
     pub max_tokens: u32,
-    /// How much chance there is in the answers; `None` leaves it to the server.
+    /// The sampling temperature; `None` leaves it to the server.
     pub temperature: Option<f64>,
-    /// A folder that keeps every answer, so that the same question is paid for once. It is made if it is not there.
+    /// A folder that stores every answer, so that no request is paid for twice. It is created where it is missing.
     pub cache_folder: Option<PathBuf>,
-    /// What may be spent.
+    /// The limits on what may be spent.
     pub budget: Budget,
 }
 

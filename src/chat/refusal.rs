@@ -1,92 +1,92 @@
-//! What a refused request means, in words and remedies; and whether trying again can help.
+//! HTTP error responses as errors with a message and a remedy, and whether a retry can help.
 
 use std::time::{Duration, SystemTime};
 
 use ureq::http::HeaderMap;
 
-use super::wire::Complaint;
+use super::wire::ServerError;
 use crate::error::{Error, ErrorCode, shown_up_to};
 use crate::retry::Failure;
 
-/// As much as fits in an error of what a server says.
+/// The most characters of a server's message that an error quotes.
 const LONGEST_MESSAGE: usize = 300;
 
-/// An answer with a status that is no success.
+/// A response whose status is not a success.
 #[derive(Debug)]
 pub(super) struct Refusal<'a> {
     /// The HTTP status.
     pub(super) status: u16,
-    /// How long the server wants us to wait.
+    /// How long the server asks us to wait.
     pub(super) pause: Option<Duration>,
-    /// What the server says, without secrets.
-    pub(super) complaint: Complaint,
-    /// Who answered.
+    /// The server's error message, with secrets removed.
+    pub(super) server_error: ServerError,
+    /// The host that responded.
     pub(super) host: &'a str,
-    /// The model that was asked.
+    /// The model that the request named.
     pub(super) model: &'a str,
     /// Whether a key was sent.
     pub(super) with_key: bool,
 }
 
 impl Refusal<'_> {
-    /// The failure that a caller sees.
+    /// The failure to report.
     pub(super) fn explain(self) -> Failure {
         let Self { status, host, model, .. } = self;
-        let about = |code: ErrorCode, what: String, hint: &str| {
-            let said = shown_up_to(LONGEST_MESSAGE, self.complaint.message.trim());
-            let message = if said.is_empty() { what } else { format!("{what}: {said}") };
+        let new_error = |code: ErrorCode, what: String, hint: &str| {
+            let text = shown_up_to(LONGEST_MESSAGE, self.server_error.message.trim());
+            let message = if text.is_empty() { what } else { format!("{what}: {text}") };
             Error::new(code, message).hint(hint).detail("host", host).detail("status", status).detail("model", model)
         };
-        let broke = self.complaint.code == "insufficient_quota";
+        let no_credit = self.server_error.code == "insufficient_quota";
         match status {
-            402 | 429 if status == 402 || broke => Failure::Final(about(
+            402 | 429 if status == 402 || no_credit => Failure::Final(new_error(
                 ErrorCode::BudgetExhausted,
                 format!("the account at {host} has no credit left"),
                 "look at its plan and billing",
             )),
             408 | 409 | 425 | 429 | 500.. => {
-                let error = about(
+                let error = new_error(
                     ErrorCode::Network,
                     format!("{host} failed with status {status} for model `{model}`"),
                     "try again later; answers in the cache are kept",
                 );
                 Failure::Transient { error, pause: self.pause }
             }
-            401 if self.with_key => Failure::Final(about(
+            401 if self.with_key => Failure::Final(new_error(
                 ErrorCode::AccessDenied,
                 format!("{host} refused the API key"),
                 "set OPENAI_API_KEY or the option to a valid key",
             )),
-            401 => Failure::Final(about(
+            401 => Failure::Final(new_error(
                 ErrorCode::AccessDenied,
-                format!("{host} wants an API key"),
+                format!("{host} requires an API key"),
                 "set OPENAI_API_KEY or the option",
             )),
-            403 => Failure::Final(about(
+            403 => Failure::Final(new_error(
                 ErrorCode::AccessDenied,
                 format!("{host} does not let this account use model `{model}`"),
                 "use another model or another key",
             )),
-            404 => Failure::Final(about(
+            404 => Failure::Final(new_error(
                 ErrorCode::NotFound,
                 format!("{host} has no model `{model}`, or no chat completions at this address"),
                 "check the model and the base URL, which usually ends in `/v1`",
             )),
-            300..=399 => Failure::Final(about(
+            300..=399 => Failure::Final(new_error(
                 ErrorCode::InvalidArgument,
                 format!("{host} redirects requests elsewhere (status {status})"),
                 "give the base URL that it redirects to",
             )),
-            _ => Failure::Final(about(
+            _ => Failure::Final(new_error(
                 ErrorCode::InvalidArgument,
-                format!("{host} calls the request wrong (status {status})"),
+                format!("{host} rejects the request as invalid (status {status})"),
                 "look at the message; fewer or shorter examples make a shorter prompt",
             )),
         }
     }
 }
 
-/// How long a server wants us to wait: seconds, milliseconds, or until a date.
+/// How long a server asks us to wait, from its headers: seconds, milliseconds, or until a date.
 pub(super) fn pause(headers: &HeaderMap, now: SystemTime) -> Option<Duration> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let number = |name: &str| text(name)?.parse::<f64>().ok();

@@ -1,4 +1,4 @@
-//! The options of a caller, completed from the environment and checked.
+//! The options of a chat, completed from the environment and checked.
 
 use super::options::ChatOptions;
 use crate::error::{Error, Result, shown};
@@ -6,14 +6,14 @@ use crate::net::{Origin, Secret};
 
 const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
-/// What the client needs to know, complete and checked.
+/// What the HTTP client needs to know, complete and checked.
 #[derive(Debug)]
 pub(super) struct Settings {
-    /// The address that requests go to.
+    /// The URL that requests are sent to.
     pub(super) address: String,
-    /// Who answers there.
+    /// The scheme, host and port of that URL.
     pub(super) origin: Origin,
-    /// The key of the account, if there is one.
+    /// The API key, if there is one.
     pub(super) key: Option<Secret>,
 }
 
@@ -28,30 +28,33 @@ impl Settings {
 
     fn complete(options: &ChatOptions, variable: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         if options.model.trim().is_empty() {
-            return Err(Error::argument("no model was named").hint("set the option `model`, such as `gpt-4.1-nano`"));
+            return Err(Error::argument("the name of the model is empty")
+                .hint("set the option `model`, such as `gpt-4.1-nano`"));
         }
         if options.parallel == 0 {
-            return Err(Error::argument("0 requests at a time were asked for").hint("allow at least one"));
+            return Err(Error::argument("`parallel` is 0").hint("allow at least one request at a time"));
         }
         if options.timeout.is_zero() {
-            return Err(Error::argument("a timeout of 0 seconds would break every request")
+            return Err(Error::argument("the timeout is 0 seconds, so every request would fail")
                 .hint("give the model some seconds to answer"));
         }
         if options.temperature.is_some_and(|temperature| !(0.0..=100.0).contains(&temperature)) {
-            return Err(Error::argument("the temperature is not a number from 0").hint("0 is the default, 1 a lot"));
+            return Err(
+                Error::argument("the temperature is not between 0 and 100").hint("give a number such as 0 or 1")
+            );
         }
         let base = options.base_url.clone().or_else(|| variable("OPENAI_BASE_URL"));
         let base = base.as_deref().unwrap_or(DEFAULT_BASE_URL).trim().trim_end_matches('/');
         let origin = Origin::of(base).filter(|_| !base.contains(['?', '#']));
         let origin = origin.ok_or_else(|| {
-            // Not shown as it is: it may hold a password.
+            // The URL is not shown whole: it may hold a password.
             let visible = shown(base.rsplit('@').next().unwrap_or_default());
             Error::argument(format!("the base URL `{visible}` is not an http or https address"))
                 .hint("give an address such as `https://api.openai.com/v1`, without a password")
         })?;
         let key = match &options.api_key {
             Some(key) => Some(key.clone()),
-            // A key that nobody passed for this address does not travel in the open.
+            // The key of the environment was not set for this address in particular, so it is not sent unencrypted.
             None if origin.is_secure() || origin.is_this_machine() => variable("OPENAI_API_KEY"),
             None => None,
         };

@@ -1,39 +1,40 @@
-//! The JSON of `/chat/completions`, as servers write and want it.
+//! The JSON of `/chat/completions`: request bodies, answers and error messages.
 
 use serde_json::{Value, json};
 
 use super::message::{ChatAnswer, ChatRequest, Ending, Tokens};
 
-/// Which fields a server takes. It begins with all of them, and loses those that the server calls wrong.
+/// Which fields a server accepts. A dialect starts with all of them and drops those that the server rejects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Dialect {
     schema: SchemaUse,
     temperature: bool,
-    /// Whether there is a role for instructions, or they stand before the question.
+    /// Whether the server has a system role; without it, the instructions stand at the top of the user message.
     system_role: bool,
-    /// Whether the limit of an answer is called `max_completion_tokens`, as OpenAI's newer models want it.
+    /// Whether the token limit is called `max_completion_tokens`, as OpenAI's newer models require.
     new_limit_name: bool,
 }
 
-/// Whether a server holds the model to a JSON schema.
+/// Whether requests to a server carry a JSON schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum SchemaUse {
-    /// As far as is known.
+    /// They do; the server has not rejected one.
     Sent,
-    /// It refused a request with one, and may have meant something else.
-    Doubted,
-    /// It refused a request with one, and answered without.
-    Unknown,
+    /// Not this time: the server rejected a request with a schema, perhaps for another reason.
+    Withheld,
+    /// They do not: the server rejected a request with a schema, and accepted the same one without.
+    Unsupported,
 }
 
 impl Dialect {
-    /// What a server of today takes.
+    /// The dialect that has all fields, as current servers accept them.
     pub(super) fn full() -> Self {
         Self { schema: SchemaUse::Sent, temperature: true, system_role: true, new_limit_name: false }
     }
 
-    /// The dialect to try next, after a server called a request in this one wrong; `None` when it is not about the form.
-    pub(super) fn without_what(self, message: &str) -> Option<Self> {
+    /// The dialect to try next, after a server rejected a request in this one with `message`; `None` when no other form
+    /// can help.
+    pub(super) fn without_rejected(self, message: &str) -> Option<Self> {
         let message = message.to_ascii_lowercase();
         let named = |field: &str| message.contains(field);
         if named("max_completion_tokens") && !self.new_limit_name {
@@ -43,24 +44,25 @@ impl Dialect {
         } else if named("system") && named("role") && self.system_role {
             Some(Self { system_role: false, ..self })
         } else {
-            // Few servers say that it is the schema that they do not know.
-            (self.schema == SchemaUse::Sent).then_some(Self { schema: SchemaUse::Doubted, ..self })
+            // Few servers say that it is the schema that they do not support.
+            (self.schema == SchemaUse::Sent).then_some(Self { schema: SchemaUse::Withheld, ..self })
         }
     }
 
-    /// The dialect once a request in this one was answered.
-    pub(super) fn confirmed(self) -> Self {
+    /// The dialect after the server accepted a request in this one.
+    pub(super) fn accepted(self) -> Self {
         match self.schema {
-            SchemaUse::Doubted => Self { schema: SchemaUse::Unknown, ..self },
-            SchemaUse::Sent | SchemaUse::Unknown => self,
+            SchemaUse::Withheld => Self { schema: SchemaUse::Unsupported, ..self },
+            SchemaUse::Sent | SchemaUse::Unsupported => self,
         }
     }
 
-    /// The dialect once a request in this one was refused as well: the schema may not have been the reason.
-    pub(super) fn refused_again(self) -> Self {
+    /// The dialect after the server rejected a request without a schema as well: the schema may not have been the
+    /// reason.
+    pub(super) fn rejected_again(self) -> Self {
         match self.schema {
-            SchemaUse::Doubted => Self { schema: SchemaUse::Sent, ..self },
-            SchemaUse::Sent | SchemaUse::Unknown => self,
+            SchemaUse::Withheld => Self { schema: SchemaUse::Sent, ..self },
+            SchemaUse::Sent | SchemaUse::Unsupported => self,
         }
     }
 
@@ -84,38 +86,38 @@ impl Dialect {
     }
 }
 
-/// What an answer with a good status holds.
+/// What the body of a successful response holds.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Reading {
+pub(super) enum Body {
     /// An answer of the model.
     Answer(ChatAnswer),
-    /// An error after all.
-    Error(Complaint),
+    /// An error message in spite of the status.
+    Error(ServerError),
     /// JSON that ends too early.
     CutOff,
-    /// Something else.
-    Foreign,
+    /// Something other than a chat completion.
+    NotACompletion,
 }
 
-/// What a server says that is wrong.
+/// The error message of a server.
 #[derive(Debug, PartialEq, Eq, Default)]
-pub(super) struct Complaint {
-    /// In words.
+pub(super) struct ServerError {
+    /// The text of the message.
     pub(super) message: String,
-    /// Its own code, such as `insufficient_quota`.
+    /// The server's own code, such as `insufficient_quota`.
     pub(super) code: String,
 }
 
-/// Reads an answer with a good status.
-pub(super) fn read(body: &[u8]) -> Reading {
+/// Parses the body of a successful response.
+pub(super) fn read(body: &[u8]) -> Body {
     let value: Value = match serde_json::from_slice(body) {
         Ok(value) => value,
-        Err(error) if error.is_eof() && body.trim_ascii_start().starts_with(b"{") => return Reading::CutOff,
-        Err(_) => return Reading::Foreign,
+        Err(error) if error.is_eof() && body.trim_ascii_start().starts_with(b"{") => return Body::CutOff,
+        Err(_) => return Body::NotACompletion,
     };
     let choice = &value["choices"][0];
     if !choice["message"].is_object() {
-        return if value["error"].is_null() { Reading::Foreign } else { Reading::Error(complaint(body)) };
+        return if value["error"].is_null() { Body::NotACompletion } else { Body::Error(server_error(body)) };
     }
     let message = &choice["message"];
     let text = content(&message["content"]);
@@ -130,7 +132,7 @@ pub(super) fn read(body: &[u8]) -> Reading {
     let tokens = count("prompt_tokens")
         .zip(count("completion_tokens").or(Some(0)))
         .map(|(prompt, completion)| Tokens { prompt, completion });
-    Reading::Answer(ChatAnswer { text, ending, tokens })
+    Body::Answer(ChatAnswer { text, ending, tokens })
 }
 
 /// The text of a message: a string, or a list of parts of which some have a text.
@@ -142,21 +144,21 @@ fn content(content: &Value) -> String {
     }
 }
 
-/// What the body of a refusal says. Servers put it in different places; what is no JSON is taken as it is, unless it is a
-/// page for a browser.
-pub(super) fn complaint(body: &[u8]) -> Complaint {
+/// The error message in the body of an error response. Servers put it in different places; a body that is not JSON is
+/// the message itself, unless it is an HTML page.
+pub(super) fn server_error(body: &[u8]) -> ServerError {
     let Ok(value) = serde_json::from_slice::<Value>(body) else {
         let text = String::from_utf8_lossy(body);
         let text = if text.trim_start().starts_with('<') { "" } else { text.trim() };
-        return Complaint { message: text.to_owned(), code: String::new() };
+        return ServerError { message: text.to_owned(), code: String::new() };
     };
     let error = &value["error"];
     let said = [&error["message"], error, &value["message"], &value["detail"], &value["detail"][0]["msg"]];
     let message = said.iter().find_map(|value| value.as_str());
-    // Something is better than nothing: the validation errors of some servers have a shape of their own.
+    // The whole body is better than nothing: the validation errors of some servers have a form of their own.
     let message = message.map_or_else(|| value.to_string(), str::to_owned);
     let code = [&error["code"], &error["type"]].iter().find_map(|value| value.as_str()).unwrap_or_default().to_owned();
-    Complaint { message, code }
+    ServerError { message, code }
 }
 
 #[cfg(test)]
@@ -179,24 +181,24 @@ mod tests {
     fn a_dialect_loses_what_the_server_names_and_then_the_schema() {
         let full = Dialect::full();
         assert_eq!(full.body(&request())["response_format"]["json_schema"]["name"], "label");
-        let next = full.without_what("Use 'max_completion_tokens' instead of max_tokens").unwrap();
+        let next = full.without_rejected("Use 'max_completion_tokens' instead of max_tokens").unwrap();
         assert_eq!(next.body(&request())["max_completion_tokens"], 7);
         assert!(next.body(&request())["max_tokens"].is_null());
-        let next = next.without_what("Unsupported value: 'temperature' does not support 0").unwrap();
+        let next = next.without_rejected("Unsupported value: 'temperature' does not support 0").unwrap();
         assert!(next.body(&request())["temperature"].is_null());
-        let next = next.without_what("System role not supported").unwrap();
+        let next = next.without_rejected("System role not supported").unwrap();
         assert_eq!(next.body(&request())["messages"], json!([{"role": "user", "content": "Do.\n\nThis."}]));
-        let next = next.without_what("bad request").unwrap();
+        let next = next.without_rejected("bad request").unwrap();
         assert!(next.body(&request())["response_format"].is_null());
-        assert_eq!(next.without_what("temperature and max_completion_tokens are wrong"), None);
+        assert_eq!(next.without_rejected("temperature and max_completion_tokens are wrong"), None);
     }
 
     #[test]
     fn the_schema_comes_back_when_it_was_not_the_reason() {
-        let guess = Dialect::full().without_what("too long").unwrap();
-        assert_eq!(guess.refused_again(), Dialect::full());
-        let sure = guess.confirmed();
-        assert_eq!(sure.refused_again(), sure);
+        let guess = Dialect::full().without_rejected("too long").unwrap();
+        assert_eq!(guess.rejected_again(), Dialect::full());
+        let sure = guess.accepted();
+        assert_eq!(sure.rejected_again(), sure);
     }
 
     #[test]
@@ -204,7 +206,7 @@ mod tests {
         let reading = |value: Value| read(value.to_string().as_bytes());
         let choice = |message: Value, finish: &str| json!({"choices": [{"message": message, "finish_reason": finish}]});
         let answer =
-            |text: &str, ending: Ending| Reading::Answer(ChatAnswer { text: text.to_owned(), ending, tokens: None });
+            |text: &str, ending: Ending| Body::Answer(ChatAnswer { text: text.to_owned(), ending, tokens: None });
         assert_eq!(reading(choice(json!({"content": "a"}), "stop")), answer("a", Ending::Complete));
         assert_eq!(reading(choice(json!({"content": null}), "stop")), answer("", Ending::Complete));
         assert_eq!(reading(choice(json!({"content": "a"}), "length")), answer("a", Ending::Cut));
@@ -217,10 +219,10 @@ mod tests {
             answer("", Ending::Refused(String::new()))
         );
         let error = json!({"error": {"message": "busy", "code": 503}});
-        assert_eq!(reading(error), Reading::Error(Complaint { message: "busy".to_owned(), code: String::new() }));
-        assert_eq!(reading(json!({"models": []})), Reading::Foreign);
-        assert_eq!(read(b"<html>"), Reading::Foreign);
-        assert_eq!(read(b"{\"choices\": [{\"mess"), Reading::CutOff);
+        assert_eq!(reading(error), Body::Error(ServerError { message: "busy".to_owned(), code: String::new() }));
+        assert_eq!(reading(json!({"models": []})), Body::NotACompletion);
+        assert_eq!(read(b"<html>"), Body::NotACompletion);
+        assert_eq!(read(b"{\"choices\": [{\"mess"), Body::CutOff);
     }
 
     #[test]
@@ -234,8 +236,8 @@ mod tests {
             "m",
         ];
         for body in bodies {
-            assert_eq!(complaint(body.as_bytes()).message, "m", "{body}");
+            assert_eq!(server_error(body.as_bytes()).message, "m", "{body}");
         }
-        assert_eq!(complaint(b"<html>no</html>").message, "");
+        assert_eq!(server_error(b"<html>no</html>").message, "");
     }
 }

@@ -1,4 +1,4 @@
-//! Codes as values: how strongly each row excites each concept, dense or sparse.
+//! Codes: how strongly each row excites each concept, as a dense or sparse matrix.
 
 use super::Encoder;
 use crate::error::{Error, ErrorCode, Result};
@@ -9,7 +9,7 @@ use crate::memory::filled;
 pub enum Codes {
     /// A code for each row and concept.
     Dense(DenseCodes),
-    /// The codes that are not zero, as of sparse autoencoders.
+    /// The codes that are not zero, as sparse autoencoders give them.
     Sparse(SparseCodes),
 }
 
@@ -20,11 +20,11 @@ pub struct DenseCodes {
     values: Vec<f32>,
 }
 
-/// A sparse (rows, concepts) matrix, row after row (CSR). What is not in it is zero.
+/// A sparse (rows, concepts) matrix in CSR form. Entries that are not stored are zero.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SparseCodes {
     concept_count: usize,
-    /// Where each row begins among the entries, and the end of the last one.
+    /// The index of the first entry of each row, and one past the last entry.
     starts: Vec<usize>,
     /// The concept of each entry, ascending within a row.
     concepts: Vec<u32>,
@@ -36,15 +36,15 @@ pub struct SparseCodes {
 pub enum RowCodes<'a> {
     /// A code for each concept.
     Dense(&'a [f32]),
-    /// The concepts whose codes are not zero, ascending, and those codes.
+    /// The concepts whose codes are not zero, ascending, and their codes.
     Sparse(&'a [u32], &'a [f32]),
 }
 
 impl DenseCodes {
-    /// A matrix from its values.
+    /// Makes a matrix from its values, row-major.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] when the values are not whole rows.
+    /// [`crate::ErrorCode::InvalidArgument`] when the last row is not complete.
     pub fn new(values: Vec<f32>, concept_count: usize) -> Result<Self> {
         if concept_count == 0 || !values.len().is_multiple_of(concept_count) {
             let count = values.len();
@@ -54,7 +54,7 @@ impl DenseCodes {
         Ok(Self { concept_count, values })
     }
 
-    /// What an encoder makes of whole rows.
+    /// Encodes whole rows into dense codes.
     ///
     /// # Errors
     /// [`ErrorCode::OutOfMemory`], and those of the encoder.
@@ -72,10 +72,10 @@ impl DenseCodes {
 }
 
 impl SparseCodes {
-    /// A matrix without rows.
+    /// Makes a matrix without rows.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] for 0 concepts, or more than 32-bit numbers can name.
+    /// [`crate::ErrorCode::InvalidArgument`] for 0 concepts, or more than 32-bit indices allow.
     pub fn new(concept_count: usize) -> Result<Self> {
         if concept_count == 0 || u32::try_from(concept_count).is_err() {
             return Err(Error::argument(format!("sparse codes cannot have {concept_count} concepts"))
@@ -87,7 +87,7 @@ impl SparseCodes {
     /// Adds a row: the concepts whose codes are not zero, ascending, with those codes.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] when the concepts do not ascend or are none of the matrix.
+    /// [`crate::ErrorCode::InvalidArgument`] when the concepts do not ascend, or one is beyond the concept count.
     pub fn push_row(&mut self, entries: impl IntoIterator<Item = (u32, f32)>) -> Result<()> {
         let begin = self.concepts.len();
         for (concept, value) in entries {
@@ -139,7 +139,7 @@ impl Codes {
 }
 
 impl<'a> RowCodes<'a> {
-    /// The code of a concept; 0 for one that there is not.
+    /// The code of a concept; 0 for an index beyond the last.
     pub fn get(self, concept: usize) -> f32 {
         match self {
             Self::Dense(values) => values.get(concept).copied().unwrap_or(0.0),
@@ -150,7 +150,7 @@ impl<'a> RowCodes<'a> {
         }
     }
 
-    /// The first concept whose code is no finite number, and that code.
+    /// The first concept whose code is not finite, and that code.
     pub(crate) fn first_not_finite(self) -> Option<(usize, f32)> {
         let (concepts, values): (Option<&'a [u32]>, &'a [f32]) = match self {
             Self::Dense(values) => (None, values),

@@ -1,15 +1,13 @@
-//! Concepts that somebody else has found: a dictionary, and the matrix that reads it.
+//! Concepts that were found elsewhere: a dictionary and its encoder matrix.
 
 use serde::{Deserialize, Serialize};
 
-use super::explainer::Explainer;
 use super::linear::{LinearModel, Parts};
-use super::report::FitReport;
 use crate::error::{Error, ErrorCode, Result};
 use crate::rows::Provenance;
 
-/// Concepts of one's own, as sparse autoencoders and probes have them:
-/// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`.
+/// A caller's own concepts, such as those of a sparse autoencoder or a probe: `codes = (row - offset) encoder^T +
+/// bias`, and `row = codes dictionary + offset`.
 ///
 /// ```
 /// use eidos::Dictionary;
@@ -28,31 +26,31 @@ use crate::rows::Provenance;
 pub struct Dictionary {
     /// What one unit of each concept adds to a row, (concepts, columns), row-major.
     pub dictionary: Vec<f32>,
-    /// How a row reads each concept, (concepts, columns), row-major.
+    /// The weights that compute the code of each concept from a row, (concepts, columns), row-major.
     pub encoder: Vec<f32>,
-    /// What is added to the code of each concept; empty for nothing.
+    /// The bias of each code; empty means zero.
     pub bias: Vec<f32>,
-    /// What is taken from a row before it is encoded, and added to it when it is decoded; empty for nothing.
+    /// The offset that is subtracted from a row before it is encoded, and added after it is decoded; empty means zero.
     pub offset: Vec<f32>,
-    /// Whether codes below zero become zero (ReLU).
+    /// Whether negative codes become zero (ReLU).
     pub rectified: bool,
     /// How many columns the rows have.
     pub columns: usize,
-    /// Where the rows come from that the dictionary is for: which split point, so that texts can be interpreted with it.
+    /// The origin of the rows that the dictionary is for; its split point is needed to interpret texts.
     pub provenance: Provenance,
 }
 
-/// What a file says of the options of a dictionary.
+/// The options of a dictionary, as the file of an explainer stores them.
 #[derive(Serialize, Deserialize)]
-struct Written {
+struct StoredOptions {
     rectified: bool,
 }
 
 impl Dictionary {
-    /// The name that files have.
+    /// The name of the method in files.
     pub(super) const NAME: &'static str = "dictionary";
 
-    /// A dictionary and its encoder without bias, offset and rectification, for rows of no known origin.
+    /// Makes a dictionary with its encoder, without bias, offset or ReLU, for rows of unknown origin.
     pub fn new(dictionary: Vec<f32>, encoder: Vec<f32>, columns: usize) -> Self {
         Self {
             dictionary,
@@ -65,12 +63,11 @@ impl Dictionary {
         }
     }
 
-    /// An explainer of these concepts.
+    /// Checks the matrices and makes a model of them, with its options as JSON.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] naming the matrix whose length does not fit; [`ErrorCode::InvalidData`] naming a value
-    /// that is not finite.
-    pub fn explainer(self) -> Result<Explainer> {
+    /// Those of [`Dictionary::explainer`].
+    pub(super) fn into_model(self) -> Result<(LinearModel, serde_json::Value)> {
         let columns = self.columns;
         if columns == 0 || self.dictionary.is_empty() || !self.dictionary.len().is_multiple_of(columns) {
             let values = self.dictionary.len();
@@ -106,7 +103,7 @@ impl Dictionary {
         } else {
             self.offset.iter().copied().map(f64::from).collect()
         };
-        let options = serde_json::to_value(Written { rectified: self.rectified })
+        let options = serde_json::to_value(StoredOptions { rectified: self.rectified })
             .map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
         let parts = Parts {
             mean: offset,
@@ -115,6 +112,6 @@ impl Dictionary {
             rectified: self.rectified,
             mixing: self.dictionary,
         };
-        Ok(Explainer::new(LinearModel::new(Self::NAME, parts), options, FitReport::default(), self.provenance))
+        Ok((LinearModel::new(Self::NAME, parts), options))
     }
 }

@@ -1,4 +1,4 @@
-//! The directions along which rows vary: the eigenvectors of their covariance.
+//! The principal directions of rows: the eigenvectors of their covariance.
 
 use faer::Mat;
 
@@ -8,31 +8,31 @@ use crate::linalg::symmetric_eigen;
 use crate::memory::Claim;
 use crate::rows::{Moments, Rows, total_row_count};
 
-/// The directions along which rows vary.
+/// The principal directions of some rows.
 #[derive(Debug)]
 pub(super) struct Directions {
-    /// How many rows there are, in all processes together.
+    /// The number of rows, in all processes together.
     pub(super) row_count: usize,
     /// The mean of each column.
     pub(super) mean: Vec<f64>,
-    /// The sum of the squares of the centred rows along each direction, largest first.
+    /// The sum of the squared centred rows along each direction, largest first.
     pub(super) squares: Vec<f64>,
-    /// The directions as columns, orthonormal, in that order.
+    /// The directions as columns, orthonormal, in the same order.
     pub(super) vectors: Mat<f64>,
 }
 
 impl Directions {
-    /// The directions of some rows, which must vary along as many as there are concepts.
+    /// Computes the directions of some rows, which must vary along at least as many as there are concepts.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidData`] naming in how many directions the rows vary where those are fewer; those of
+    /// [`ErrorCode::InvalidData`] with the rank of the rows where it is smaller than the number of concepts; those of
     /// [`Moments::of`].
     pub(super) fn of(rows: &dyn Rows, concepts: usize, threads: usize, control: &Control) -> Result<Self> {
         let Moments { row_count: count, mean, scatter } = Moments::of(rows, threads, control)?;
         let square = rows.column_count().saturating_mul(rows.column_count());
         let _claim = Claim::of(square.saturating_mul(3 * size_of::<f64>()), "the directions of the rows")?;
         let (squares, vectors) = symmetric_eigen(scatter.as_ref())?;
-        // Below this a direction is rounding: a constant column, a copy of another one, or more columns than rows.
+        // Smaller values are rounding: a constant column, a copy of another one, or more columns than rows.
         let least = squares[0].max(0.0) * count.max(rows.column_count()) as f64 * f64::EPSILON;
         let rank = squares.iter().take_while(|&&square| square > least).count();
         if rank < concepts {
@@ -47,7 +47,7 @@ impl Directions {
     }
 }
 
-/// Looks whether rows can have that many directions.
+/// Checks that rows can have that many directions.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidArgument`] when they cannot; those of the rows' [`crate::rows::Reduce`].

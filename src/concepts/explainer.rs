@@ -1,19 +1,20 @@
-//! Fitted concepts: encode, decode, dictionary, save and open.
+//! Explainers: encode, decode, dictionary, save and open.
 
 use std::path::Path;
 use std::sync::Arc;
 
+use super::dictionary::Dictionary;
 use super::file::{self, About, VERSION};
 use super::report::FitReport;
 use super::{Codes, Encoder, Method, RowCodes, registry};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::{check_finite, first_not_finite};
-use crate::rows::{Activations, Provenance, Rows, together};
+use crate::rows::{Activations, Provenance, Rows, in_lockstep};
 
-/// Concepts that were fitted on activations.
+/// A fitted concept model with the report of its fit.
 ///
-/// A clone shares the same concepts. Any number of threads may use it at the same time.
+/// A clone shares the same model. Any number of threads may use it at the same time.
 #[derive(Debug, Clone)]
 pub struct Explainer {
     model: Arc<dyn Encoder>,
@@ -29,8 +30,8 @@ impl Explainer {
         Self::fit_rows::<M>(activations, activations.provenance().clone(), options, control)
     }
 
-    /// Finds concepts in any rows, of which `provenance` says where they come from. Where the rows are spread over processes
-    /// ([`Rows::reduce`]), all of them end with the same concepts, or with an error each.
+    /// Finds concepts in any rows, whose origin `provenance` states. When the rows are spread over processes
+    /// ([`Rows::reduce`]), all processes end with the same concepts, or each with an error.
     ///
     /// # Errors
     /// Those of the method.
@@ -40,18 +41,19 @@ impl Explainer {
         options: &M::Options,
         control: &Control,
     ) -> Result<Self> {
-        let (model, report) = together(rows, |rows| M::fit(rows, options, control))?;
+        let (model, report) = in_lockstep(rows, |rows| M::fit(rows, options, control))?;
         let options =
             serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
         Ok(Self::new(model, options, report, provenance))
     }
 
-    /// An explainer of a model of one's own, of which `provenance` says for which rows it is. It can be saved, but only
-    /// the methods of Eidos can be opened again; [`crate::Dictionary`] is one for a caller's own numbers.
+    /// Makes an explainer from a caller's own model; `provenance` states which rows it is for. The explainer can be
+    /// saved, but only methods of Eidos can be opened again. [`crate::Dictionary`] makes one that can, from a caller's
+    /// own matrices.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] when the model has no concepts or no columns, a dictionary of another size, or the name
-    /// of a method of Eidos.
+    /// [`ErrorCode::InvalidArgument`] when the model has no concepts or no columns, its dictionary has another size, or
+    /// its method name is one of Eidos.
     pub fn from_model(model: impl Encoder + 'static, provenance: Provenance) -> Result<Self> {
         let (concepts, columns, method) = (model.concept_count(), model.input_width(), model.method());
         let wrong = |message: String, remedy: &str| Err(Error::argument(message).hint(remedy));
@@ -98,7 +100,7 @@ impl Explainer {
         self.model.concept_count()
     }
 
-    /// How many columns the rows have that it encodes.
+    /// How many columns the rows have that the explainer encodes.
     pub fn input_width(&self) -> usize {
         self.model.input_width()
     }
@@ -113,17 +115,17 @@ impl Explainer {
         &self.about.options
     }
 
-    /// Which model, module and units it was fitted on.
+    /// The model, module and units of the rows that the explainer was fitted on.
     pub fn provenance(&self) -> &Provenance {
         &self.about.provenance
     }
 
-    /// Encodes rows into concepts: `rows` is (n, input width), `out` becomes (n, concepts), both row-major. The codes of a
-    /// row are the same bits whatever the other rows are.
+    /// Encodes rows into concepts: `rows` is (n, input width), `out` becomes (n, concepts), both row-major. The codes
+    /// of a row have the same bits whatever the other rows are.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] when the lengths do not fit; [`ErrorCode::InvalidData`] naming the row and the column of
-    /// a value that is not finite, or the row whose concepts are out of the range of 32-bit floats.
+    /// [`ErrorCode::InvalidArgument`] when the lengths do not fit; [`ErrorCode::InvalidData`] naming the row and column
+    /// of a value that is not finite, or the row whose codes are outside the range of 32-bit floats.
     pub fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
         check_lengths(rows.len(), self.input_width(), out.len(), self.concept_count())?;
         check_finite(rows, self.input_width(), 0)?;
@@ -131,16 +133,17 @@ impl Explainer {
         check_result(out, self.concept_count(), "concept")
     }
 
-    /// The codes of rows as values, sparse where the method is: `rows` is (n, input width), row-major.
+    /// Encodes rows into codes, sparse where the method gives sparse ones: `rows` is (n, input width), row-major.
     ///
     /// # Errors
-    /// As [`Explainer::encode`], and [`ErrorCode::InvalidArgument`] for a caller's model that gives codes of other rows or
-    /// concepts.
+    /// As [`Explainer::encode`], and [`ErrorCode::InvalidArgument`] when a caller's model returns another number of
+    /// rows or concepts.
     pub fn codes(&self, rows: &[f32]) -> Result<Codes> {
         self.codes_of_rows(0, rows)
     }
 
-    /// As [`Explainer::codes`], for rows that are row `first` of the whole and those after it, as errors call them.
+    /// Encodes rows as [`Explainer::codes`] does. Errors count rows from `first`, the index of the first of these rows
+    /// in the whole matrix.
     pub(crate) fn codes_of_rows(&self, first: usize, rows: &[f32]) -> Result<Codes> {
         let (width, concepts) = (self.input_width(), self.concept_count());
         let count = rows.len() / width;
@@ -165,7 +168,7 @@ impl Explainer {
     /// Decodes concepts into rows: `codes` is (n, concepts), `out` becomes (n, input width), both row-major.
     ///
     /// # Errors
-    /// As [`Explainer::encode`], and [`ErrorCode::Unsupported`] where the method has no way back from concepts to rows.
+    /// As [`Explainer::encode`], and [`ErrorCode::Unsupported`] when the method cannot decode concepts into rows.
     pub fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()> {
         check_lengths(codes.len(), self.concept_count(), out.len(), self.input_width())?;
         let Some(decoder) = self.model.decoder() else {
@@ -178,8 +181,8 @@ impl Explainer {
         check_result(out, self.input_width(), "column")
     }
 
-    /// The dictionary, (concepts, input width), row-major: what one unit of each concept adds to a row. Empty where the method
-    /// has no way back from concepts to rows.
+    /// The dictionary, (concepts, input width), row-major: what one unit of each concept adds to a row. It is empty
+    /// when the method cannot decode concepts into rows.
     pub fn dictionary(&self) -> &[f32] {
         self.model.decoder().map_or(&[], |decoder| decoder.dictionary())
     }
@@ -192,20 +195,33 @@ impl Explainer {
     /// Writes the explainer to one safetensors file, whole or not at all.
     ///
     /// # Errors
-    /// [`ErrorCode::Io`] when the system refuses; [`ErrorCode::InvalidData`] for a model with numbers that could not be opened
-    /// again, as a method of one's own may give.
+    /// [`ErrorCode::Io`] when the system refuses; [`ErrorCode::InvalidData`] for a model with values that are not
+    /// finite, as a caller's own method may give.
     pub fn save(&self, path: &Path) -> Result<()> {
         file::write(path, &self.about, &self.model.tensors())
     }
 
-    /// Opens what [`Explainer::save`] wrote.
+    /// Opens a file that [`Explainer::save`] wrote.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`]; [`ErrorCode::InvalidFile`] when the file is truncated, damaged or something else;
+    /// [`ErrorCode::NotFound`]; [`ErrorCode::InvalidFile`] when the file is truncated, damaged or not an explainer;
     /// [`ErrorCode::Unsupported`] when a newer version of Eidos wrote it.
     pub fn open(path: &Path) -> Result<Self> {
         let (model, about) = file::read(path)?;
         Ok(Self { model, about: Arc::new(about) })
+    }
+}
+
+impl Dictionary {
+    /// Makes an explainer of these concepts.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] naming the matrix whose length does not fit; [`ErrorCode::InvalidData`] naming a
+    /// value that is not finite.
+    pub fn explainer(self) -> Result<Explainer> {
+        let provenance = self.provenance.clone();
+        let (model, options) = self.into_model()?;
+        Ok(Explainer::new(model, options, FitReport::default(), provenance))
     }
 }
 
@@ -220,7 +236,7 @@ fn check_lengths(from: usize, from_width: usize, to: usize, to_width: usize) -> 
     .hint("pass whole rows, and an output of as many rows"))
 }
 
-/// Refuses what finite numbers have become, where they became too large.
+/// Checks that finite input did not give values that are too large for f32.
 fn check_result(rows: &[f32], columns: usize, kind: &str) -> Result<()> {
     let Some(place) = first_not_finite(rows) else { return Ok(()) };
     let (row, column) = (place / columns, place % columns);

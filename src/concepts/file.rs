@@ -1,28 +1,29 @@
-//! The file of an explainer: one safetensors file, whose metadata say what its tensors are.
+//! The file of an explainer: one safetensors file whose metadata describe its tensors.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
 use super::Encoder;
 use super::registry;
 use super::report::FitReport;
+use super::tensors::{NamedTensor, Tensors, invalid};
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
 use crate::rows::Provenance;
 use crate::safetensors_file;
 
-/// The entry of the metadata that describes an explainer, and tells its file from another one.
+/// The metadata key that holds the description of the explainer, and by which its file is recognised.
 const FORMAT: &str = "eidos.explainer";
-/// Version 1 had the report of ICA alone, and is read as well.
+/// Version 1 has a report for ICA alone; it can still be read.
 pub(super) const VERSION: u32 = 2;
-/// A dictionary of a hundred thousand concepts of ten thousand columns; anything larger is not an explainer.
+/// The largest file that is read; a dictionary of a hundred thousand concepts of ten thousand columns fits.
 const FILE_LIMIT: u64 = 16 << 30;
 
-/// What is known of an explainer beside its numbers; the JSON in the header of its file.
+/// The description of an explainer: the JSON in the header of its file.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct About {
     pub(super) version: u32,
@@ -32,12 +33,12 @@ pub(super) struct About {
     pub(super) provenance: Provenance,
 }
 
-/// Writes an explainer to one file, whole or not at all.
+/// Writes an explainer to one file, completely or not at all.
 pub(super) fn write(path: &Path, about: &About, tensors: &[NamedTensor<'_>]) -> Result<()> {
     let broken = |error: &dyn std::fmt::Display| Error::internal(format!("cannot describe the explainer: {error}"));
     let measures = &about.report.measures;
     let about = serde_json::to_string(about).map_err(|error| broken(&error))?;
-    // One entry only: a map has no order, and the same explainer must be the same bytes.
+    // Only one entry: a map has no order, and the same explainer must give the same bytes.
     let metadata = HashMap::from([(FORMAT.to_owned(), about)]);
     let not_finite = |what: String| {
         Err(Error::new(ErrorCode::InvalidData, format!("{what} holds values that are not finite"))
@@ -58,7 +59,7 @@ pub(super) fn write(path: &Path, about: &About, tensors: &[NamedTensor<'_>]) -> 
     write_atomically(path, |writer| writer.write_all(&bytes))
 }
 
-/// Reads what [`write`] wrote.
+/// Reads a file that [`write`] wrote.
 pub(super) fn read(path: &Path) -> Result<(Arc<dyn Encoder>, About)> {
     let bytes = read_limited(path, FILE_LIMIT)?;
     from_bytes(&bytes).map_err(|error| error.within(format!("`{}`", path.display())).detail("path", path.display()))
@@ -78,84 +79,10 @@ fn from_bytes(bytes: &[u8]) -> Result<(Arc<dyn Encoder>, About)> {
     }
     let about: About =
         serde_json::from_str(about).map_err(|error| invalid(format!("its description cannot be read: {error}")))?;
-    let tensors = Tensors(safetensors_file::open(bytes).map_err(whole)?);
+    let tensors = Tensors::new(safetensors_file::open(bytes).map_err(whole)?);
     let Some(model) = registry::read(&about.method, &tensors) else {
         let message = format!("an explainer of the method `{}`, which this Eidos does not know", about.method);
         return Err(Error::new(ErrorCode::Unsupported, message).hint("update Eidos"));
     };
     Ok((model?, about))
-}
-
-fn invalid(what: String) -> Error {
-    Error::new(ErrorCode::InvalidFile, what).hint("restore the file, or fit the concepts again")
-}
-
-/// A tensor of a concept model, to be written.
-#[derive(Debug)]
-pub struct NamedTensor<'a> {
-    /// Its name in the file.
-    pub name: &'a str,
-    /// The type of its values.
-    pub dtype: Dtype,
-    /// Its sizes.
-    pub shape: Vec<usize>,
-    /// Its values, row-major and little-endian.
-    pub bytes: &'a [u8],
-}
-
-impl NamedTensor<'_> {
-    /// Whether every value is a finite number; types other than f32 and f64 are not looked at.
-    fn is_finite(&self) -> bool {
-        match self.dtype {
-            Dtype::F32 => self.bytes.as_chunks::<4>().0.iter().all(|&bytes| f32::from_le_bytes(bytes).is_finite()),
-            Dtype::F64 => self.bytes.as_chunks::<8>().0.iter().all(|&bytes| f64::from_le_bytes(bytes).is_finite()),
-            _ => true,
-        }
-    }
-}
-
-/// The tensors of an explainer's file.
-pub(super) struct Tensors<'a>(SafeTensors<'a>);
-
-impl Tensors<'_> {
-    /// Whether there is a tensor of that name.
-    pub(super) fn has(&self, name: &str) -> bool {
-        self.0.tensor(name).is_ok()
-    }
-
-    /// The shape of a matrix.
-    pub(super) fn matrix_shape(&self, name: &str) -> Result<[usize; 2]> {
-        let tensor = self.0.tensor(name).map_err(|_| invalid(format!("it has no tensor `{name}`")))?;
-        match *tensor.shape() {
-            [rows, columns] if rows > 0 && columns > 0 => Ok([rows, columns]),
-            ref shape => Err(invalid(format!("its tensor `{name}` has the shape {shape:?}"))),
-        }
-    }
-
-    /// The values of a tensor of f32, which must have this shape and be finite.
-    pub(super) fn f32(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        let bytes = self.bytes(name, Dtype::F32, shape)?;
-        let values: Vec<f32> = bytes.as_chunks::<4>().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
-        if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite(name)) }
-    }
-
-    /// The values of a tensor of f64, which must have this shape and be finite.
-    pub(super) fn f64(&self, name: &str, shape: &[usize]) -> Result<Vec<f64>> {
-        let bytes = self.bytes(name, Dtype::F64, shape)?;
-        let values: Vec<f64> = bytes.as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
-        if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite(name)) }
-    }
-
-    fn bytes(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&[u8]> {
-        let tensor = self.0.tensor(name).map_err(|_| invalid(format!("it has no tensor `{name}`")))?;
-        if tensor.dtype() != dtype || tensor.shape() != shape {
-            let (found, sizes) = (tensor.dtype(), tensor.shape());
-            return Err(invalid(format!("its tensor `{name}` is {found:?} {sizes:?} instead of {dtype:?} {shape:?}")));
-        }
-        Ok(tensor.data())
-    }
-}
-
-fn not_finite(name: &str) -> Error {
-    invalid(format!("its tensor `{name}` holds values that are not finite"))
 }

@@ -1,42 +1,42 @@
-//! Concepts that are linear: `codes = (row - mean) components^T + bias`, `row = codes mixing + mean`.
+//! Linear concepts: `codes = (row - mean) components^T + bias`, `row = codes mixing + mean`.
 
 use std::sync::Arc;
 
 use safetensors::Dtype;
 
-use super::file::{NamedTensor, Tensors};
+use super::tensors::{NamedTensor, Tensors};
 use super::{Codes, Decoder, DenseCodes, Encoder, SparseCodes};
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::times_transposed;
 use crate::memory::filled;
 
-/// The numbers of linear concepts.
+/// The parameters of linear concepts.
 #[derive(Debug)]
 pub(super) struct Parts {
-    /// The mean of each column; in f64, so that large means cost no digits.
+    /// The mean of each column, in f64, so that large means do not cost precision.
     pub(super) mean: Vec<f64>,
-    /// (concepts, columns): a row reads one concept.
+    /// The weights that compute each code from a centred row, (concepts, columns).
     pub(super) components: Vec<f32>,
-    /// What is added to the code of each concept; empty for nothing.
+    /// The bias of each code; empty means zero.
     pub(super) bias: Vec<f32>,
-    /// Whether codes below zero become zero.
+    /// Whether negative codes become zero (ReLU).
     pub(super) rectified: bool,
-    /// (concepts, columns): a row is what one unit of a concept adds.
+    /// The dictionary, (concepts, columns): what one unit of each concept adds to a row.
     pub(super) mixing: Vec<f32>,
 }
 
-/// Linear concepts, whatever method has found them.
+/// A model of linear concepts; several methods give one.
 #[derive(Debug)]
 pub struct LinearModel {
     method: &'static str,
     parts: Parts,
-    /// The mixing once more, (columns, concepts), as the product of decoding reads it.
+    /// The transpose of `mixing`, (columns, concepts), for the matrix product that decodes.
     mixing_transposed: Vec<f32>,
 }
 
 /// How many rows are encoded at a time.
 const TILE: usize = 1024;
-/// How many rows are dense at a time on their way to sparse codes.
+/// How many rows are dense at a time, before their codes become sparse.
 const SPARSE_TILE: usize = 64;
 
 impl LinearModel {
@@ -62,7 +62,7 @@ impl LinearModel {
     }
 }
 
-/// Subtracts the means in f64, so that large means cost no digits, and keeps the difference in f32.
+/// Subtracts the means in f64, so that large means do not cost precision, and stores the difference in f32.
 pub(super) fn centre(rows: &[f32], mean: &[f64], centred: &mut Vec<f32>) {
     centred.clear();
     centred.extend(
@@ -98,7 +98,7 @@ impl Encoder for LinearModel {
                 }
             }
             if self.parts.rectified {
-                // A code that is no number stays one: it is an error later, not a zero.
+                // NaN stays NaN: it is reported later as an error, and must not become a zero.
                 out.iter_mut().filter(|code| **code < 0.0).for_each(|code| *code = 0.0);
             }
         }
@@ -110,7 +110,7 @@ impl Encoder for LinearModel {
         if !self.parts.rectified {
             return DenseCodes::of(self, rows).map(Codes::Dense);
         }
-        // Most of what is rectified is zero.
+        // Most codes after a ReLU are zero.
         let mut sparse = SparseCodes::new(concepts)?;
         let mut codes = vec![0.0; SPARSE_TILE.min(rows.len() / columns) * concepts];
         for rows in rows.chunks(SPARSE_TILE * columns) {
@@ -141,7 +141,7 @@ impl Encoder for LinearModel {
             tensors.push(f32s("bias", vec![self.parts.bias.len()], &self.parts.bias));
         }
         if self.parts.rectified {
-            // That it is there says it.
+            // The presence of the tensor is the flag; its value does not matter.
             tensors.push(NamedTensor { name: "rectified", dtype: Dtype::U8, shape: vec![1], bytes: &[1] });
         }
         tensors

@@ -1,8 +1,8 @@
-//! Concepts: what activations are made of.
+//! Concept methods: encoders that are fitted on rows, and explainers that hold them.
 //!
-//! A [`Method`] fits an [`Encoder`] on rows and knows nothing of transformers. An [`Explainer`] is a fitted encoder with the
-//! report of its fit; it encodes rows into concepts, decodes them back where its model is a [`Decoder`], and is saved and
-//! opened as one file. A method is one file or folder here and one line in `registry.rs`.
+//! A [`Method`] fits an [`Encoder`] on rows and does not depend on transformers. An [`Explainer`] is a fitted encoder
+//! with the report of its fit. It encodes rows into concepts, decodes them where its model is a [`Decoder`], and is
+//! saved as one file. A method is one file or folder in this module and one line in `registry.rs`.
 
 mod codes;
 mod dictionary;
@@ -14,6 +14,7 @@ mod linear;
 mod pca;
 mod registry;
 mod report;
+mod tensors;
 
 use std::fmt;
 
@@ -22,10 +23,10 @@ use serde::Serialize;
 pub use codes::{Codes, DenseCodes, RowCodes, SparseCodes};
 pub use dictionary::Dictionary;
 pub use explainer::Explainer;
-pub use file::NamedTensor;
 pub use ica::{Algorithm, Contrast, Ica, IcaOptions};
 pub use pca::{Pca, PcaOptions};
 pub use report::{FitReport, Measure};
+pub use tensors::NamedTensor;
 
 use crate::control::Control;
 use crate::error::Result;
@@ -33,7 +34,7 @@ use crate::rows::Rows;
 
 /// A map from rows to concepts.
 pub trait Encoder: fmt::Debug + Send + Sync {
-    /// The name of the method, as files have it.
+    /// The name of the method in files.
     fn method(&self) -> &str;
 
     /// How many columns the rows have.
@@ -42,15 +43,15 @@ pub trait Encoder: fmt::Debug + Send + Sync {
     /// How many concepts there are.
     fn concept_count(&self) -> usize;
 
-    /// Encodes rows, (n, input width), into `out`, (n, concepts). The lengths were checked. The codes of a row must not
-    /// depend on the other rows.
+    /// Encodes rows, (n, input width), into `out`, (n, concepts). The caller has checked the lengths. The codes of a
+    /// row must not depend on the other rows.
     ///
     /// # Errors
     /// Those of the method.
     fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()>;
 
-    /// The codes of rows, (n, input width), as the method has them: sparse where most are zero. The same numbers as those of
-    /// [`Encoder::encode`].
+    /// Encodes rows, (n, input width), into codes: sparse for a method whose codes are mostly zero. The values are
+    /// those of [`Encoder::encode`].
     ///
     /// # Errors
     /// Those of the method.
@@ -58,10 +59,10 @@ pub trait Encoder: fmt::Debug + Send + Sync {
         DenseCodes::of(self, rows).map(Codes::Dense)
     }
 
-    /// What a file must hold to make the model again.
+    /// The tensors from which a file can restore the model.
     fn tensors(&self) -> Vec<NamedTensor<'_>>;
 
-    /// The way back from concepts to rows; `None` where there is none, as for a probe.
+    /// The decoder of the model; `None` for a method that cannot decode, such as a probe.
     fn decoder(&self) -> Option<&dyn Decoder> {
         None
     }
@@ -69,7 +70,7 @@ pub trait Encoder: fmt::Debug + Send + Sync {
 
 /// A map from rows to concepts and back.
 pub trait Decoder: Encoder {
-    /// Decodes concepts, (n, concepts), into `out`, (n, input width). The lengths were checked.
+    /// Decodes concepts, (n, concepts), into `out`, (n, input width). The caller has checked the lengths.
     ///
     /// # Errors
     /// Those of the method.
@@ -79,21 +80,22 @@ pub trait Decoder: Encoder {
     fn dictionary(&self) -> &[f32];
 }
 
-/// A way to find concepts in rows.
+/// A method that finds concepts in rows.
 pub trait Method {
-    /// The name that files have.
+    /// The name of the method in files.
     const NAME: &'static str;
 
-    /// How the concepts are found.
+    /// The options of the method.
     type Options: Serialize;
 
-    /// What is found.
+    /// The model that the method fits.
     type Model: Encoder + 'static;
 
-    /// Finds concepts in rows. Every sum over rows goes through [`Rows::reduce`], so that rows may be spread over processes.
+    /// Finds concepts in rows. Every sum over rows must go through [`Rows::reduce`], so that rows may be spread over
+    /// processes.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] for options that cannot be, [`crate::ErrorCode::InvalidData`],
+    /// [`crate::ErrorCode::InvalidArgument`] for invalid options, [`crate::ErrorCode::InvalidData`],
     /// [`crate::ErrorCode::Cancelled`], and those of the method.
     fn fit(rows: &dyn Rows, options: &Self::Options, control: &Control) -> Result<(Self::Model, FitReport)>;
 }

@@ -1,7 +1,7 @@
 //! Principal component analysis: the orthogonal directions along which activations vary most.
 //!
-//! It is exact, from the covariance of rows that are read in tiles, and equals scikit-learn's `PCA(svd_solver="full")` to
-//! rounding. The rows are read twice, and none of them is kept.
+//! The result is exact: it comes from the covariance of rows that are read in tiles, and equals scikit-learn's
+//! `PCA(svd_solver="full")` up to rounding. The rows are read twice, and none of them is kept.
 
 use faer::Mat;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::memory::Claim;
 use crate::rows::Rows;
 
-/// How principal components are found. The names are scikit-learn's.
+/// The options of principal component analysis. The names are scikit-learn's.
 ///
 /// ```
 /// let options = eidos::PcaOptions { whiten: true, ..eidos::PcaOptions::new(50) };
@@ -32,7 +32,7 @@ pub struct PcaOptions {
 }
 
 impl PcaOptions {
-    /// The defaults for that many concepts.
+    /// Makes the default options for that many concepts.
     pub fn new(concept_count: usize) -> Self {
         Self { concept_count, whiten: false, threads: 0 }
     }
@@ -40,15 +40,15 @@ impl PcaOptions {
 
 /// Finds principal components.
 ///
-/// The entry of largest magnitude of each component is positive, as scikit-learn has it. The report measures
-/// `explained_variance` and `explained_variance_ratio`, a number for each concept, and `noise_variance`, the mean variance
-/// along the directions that are left.
+/// The entry of largest magnitude of each component is positive, as in scikit-learn. The report measures
+/// `explained_variance` and `explained_variance_ratio`, a number for each concept, and `noise_variance`, the mean
+/// variance along the remaining directions.
 ///
-/// Memory: `columns^2` values of 8 bytes a few times over; per thread a tile of 4096 rows of 12 bytes a column.
+/// Memory: a few matrices of `columns^2` values of 8 bytes; per thread a tile of 4096 rows of 12 bytes a column.
 ///
-/// Errors: [`ErrorCode::InvalidArgument`] for more concepts than there are rows or columns; [`ErrorCode::InvalidData`] naming
-/// the row and column of a value that is not finite, or the rank of the rows when there are fewer directions than concepts;
-/// [`ErrorCode::Cancelled`].
+/// Errors: [`ErrorCode::InvalidArgument`] for more concepts than rows or columns; [`ErrorCode::InvalidData`] naming the
+/// row and column of a value that is not finite, or the rank of the rows when it is smaller than the number of
+/// concepts; [`ErrorCode::Cancelled`].
 ///
 /// ```
 /// use eidos::{Activations, Control, Explainer, Pca, PcaOptions};
@@ -95,7 +95,7 @@ impl Method for Pca {
     }
 }
 
-/// 1 or -1: what makes the entry of largest magnitude of a column positive; the first of several.
+/// The sign, 1 or -1, that makes the entry of largest magnitude of a column positive; of several, the first counts.
 fn sign_of_largest(vectors: &Mat<f64>, column: usize) -> f64 {
     let largest = (0..vectors.nrows())
         .map(|row| vectors[(row, column)])

@@ -1,28 +1,28 @@
-//! The methods whose files can be opened.
+//! The registry of methods whose files can be opened.
 
 use std::sync::Arc;
 
 use super::dictionary::Dictionary;
-use super::file::Tensors;
 use super::ica::Ica;
 use super::linear::LinearModel;
 use super::pca::Pca;
+use super::tensors::Tensors;
 use super::{Encoder, Method};
 use crate::error::Result;
 
-/// Makes the model of a method again from the tensors of a file.
+/// A function that restores the model of a method from the tensors of a file.
 type Reader = fn(&'static str, &Tensors<'_>) -> Result<Arc<dyn Encoder>>;
 
-/// The one list of methods.
+/// All methods.
 const METHODS: [(&str, Reader); 3] =
     [(Ica::NAME, LinearModel::read), (Pca::NAME, LinearModel::read), (Dictionary::NAME, LinearModel::read)];
 
-/// Whether there is a method of that name.
+/// Whether a method of Eidos has that name.
 pub(super) fn knows(method: &str) -> bool {
     METHODS.iter().any(|(name, _)| *name == method)
 }
 
-/// The model of a method from the tensors of a file; `None` for a method that this Eidos does not know.
+/// The model of a method from the tensors of a file; `None` for an unknown method.
 pub(super) fn read(method: &str, tensors: &Tensors<'_>) -> Option<Result<Arc<dyn Encoder>>> {
     METHODS.iter().find(|(name, _)| *name == method).map(|(name, read)| read(name, tensors))
 }

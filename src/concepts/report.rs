@@ -1,30 +1,30 @@
-//! How a fit ended, in terms that all methods share.
+//! Fit reports, in terms that all methods share.
 
 use serde::{Deserialize, Serialize};
 
-/// How a fit ended.
+/// How a fit ended, and what it measured.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-#[serde(from = "Written")]
+#[serde(from = "Stored")]
 pub struct FitReport {
-    /// Whether the steps ended because nothing changed any more; `None` for a method that does not iterate.
+    /// Whether the iterations ended by convergence; `None` for a method that does not iterate.
     pub converged: Option<bool>,
-    /// How many steps it took; the most that any concept took where they are found one after the other.
+    /// How many iterations the fit took; where concepts are found one after the other, the most of any concept.
     pub steps: usize,
-    /// What the method measured.
+    /// The measures of the method.
     pub measures: Vec<Measure>,
 }
 
-/// Something that a fit has measured: one number, or one for each concept.
+/// A measure of a fit: one number, or one for each concept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measure {
-    /// What was measured (`last_change`, `explained_variance`).
+    /// The name of the measure (`last_change`, `explained_variance`).
     pub name: String,
-    /// The numbers.
+    /// The values of the measure.
     pub values: Vec<f64>,
 }
 
 impl FitReport {
-    /// The numbers of a measure; empty where the method has no measure of that name.
+    /// The values of a measure; empty when the method has no measure of that name.
     pub fn measure(&self, name: &str) -> &[f64] {
         let found = self.measures.iter().find(|measure| measure.name == name);
         found.map_or(&[], |measure| &measure.values)
@@ -38,22 +38,22 @@ impl FitReport {
     }
 }
 
-/// A report as files have it: version 1 has that of ICA.
+/// The forms of a report in files: version 1 has the one of ICA.
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Written {
+enum Stored {
     Ica { converged: bool, iterations: usize, last_change: f64 },
     Any { converged: Option<bool>, steps: usize, measures: Vec<Measure> },
 }
 
-impl From<Written> for FitReport {
-    fn from(written: Written) -> Self {
+impl From<Stored> for FitReport {
+    fn from(written: Stored) -> Self {
         match written {
-            Written::Ica { converged, iterations, last_change } => {
+            Stored::Ica { converged, iterations, last_change } => {
                 Self { converged: Some(converged), steps: iterations, measures: Vec::new() }
                     .with("last_change", [last_change])
             }
-            Written::Any { converged, steps, measures } => Self { converged, steps, measures },
+            Stored::Any { converged, steps, measures } => Self { converged, steps, measures },
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead};
 
-/// Why there is no further line.
+/// Why the next line could not be read.
 #[derive(Debug)]
 pub(super) enum LineError {
     /// The system refused.
@@ -13,8 +13,8 @@ pub(super) enum LineError {
     OutOfMemory,
 }
 
-/// Reads one line into `line`, without the `\n` or `\r\n` that ends it; `false` at the end of the file. Memory: the
-/// line.
+/// Reads one line into `line`, without the `\n` or `\r\n` that ends it; returns `false` at the end of the file. Memory:
+/// the line.
 ///
 /// # Errors
 /// [`LineError`]; a line of more than `most` bytes is not read to its end.

@@ -5,8 +5,8 @@
 //!          bytes     UTF-8, or one field of a JSON object
 //! ```
 //!
-//! [`TextReader`] gives one text after the other, so that a corpus need not be in memory; [`read_texts`] gives all of
-//! them. Whatever is wrong with a file is an error that names the file and the line.
+//! [`TextReader`] returns one text after the other, so that a corpus need not fit in memory; [`read_texts`] returns all
+//! of them. An error names the file and the line.
 
 mod lines;
 mod options;

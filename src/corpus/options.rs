@@ -1,12 +1,12 @@
-//! How files of texts are read.
+//! The options for reading files of texts.
 
 use std::path::Path;
 
-/// How the texts of a file are written.
+/// The format of a file of texts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u32)]
 pub enum TextFormat {
-    /// JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines.
+    /// JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, otherwise lines.
     #[default]
     Auto = 0,
     /// One text a line.
@@ -28,7 +28,7 @@ impl TextFormat {
     }
 }
 
-/// How a file of texts is read.
+/// The options for reading a file of texts.
 ///
 /// ```
 /// use eidos::TextReaderOptions;
@@ -37,14 +37,14 @@ impl TextFormat {
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextReaderOptions {
-    /// How the texts are written.
+    /// The format of the file.
     pub format: TextFormat,
-    /// The field of a JSON object that is the text.
+    /// The field of each JSON object that holds the text.
     pub field: String,
-    /// Keep texts that are empty or nothing but white space, so that there is one text for each line or JSON object.
-    /// Otherwise they are left out.
+    /// Keep texts that are empty or only white space, so that there is one text for each line or JSON object. Otherwise
+    /// they are skipped.
     pub keep_empty: bool,
-    /// How many texts are read at most, from the beginning of the file; `None` reads all.
+    /// The most texts to read, from the beginning of the file; `None` reads all.
     pub most: Option<usize>,
 }
 

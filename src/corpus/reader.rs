@@ -1,4 +1,4 @@
-//! One text after the other.
+//! The reader of texts, one after the other.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -11,16 +11,16 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::open_file;
 
-/// The most bytes that a line may have, 256 MiB: a file without line ends is not a file of texts.
+/// The longest line, 256 MiB: a file without line ends is not a file of texts.
 const LONGEST_LINE: usize = 1 << 28;
 
-/// How much of the file is read at a time.
+/// How many bytes of the file are read at a time.
 const BUFFER_BYTES: usize = 1 << 18;
 
-/// Reads the texts of a file one after the other, with one line of it in memory.
+/// Reads the texts of a file one after the other, with one line in memory.
 ///
-/// Lines end in `\n` or `\r\n`, which are no part of the text; nor is a byte order mark at the beginning of the file.
-/// After an error there is nothing more.
+/// Lines end in `\n` or `\r\n`, which is not part of the text; neither is a byte order mark at the beginning of the
+/// file. After an error the iterator ends.
 ///
 /// ```
 /// use eidos::{TextReader, TextReaderOptions};
@@ -49,8 +49,8 @@ impl TextReader {
     /// Opens a file. Only its first bytes are read.
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path; [`ErrorCode::InvalidFile`] when it is not a file (a
-    /// folder, a pipe, a device), or is in UTF-16 or UTF-32.
+    /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path; [`ErrorCode::InvalidFile`] when it is not a regular
+    /// file (a folder, a pipe, a device), or is in UTF-16 or UTF-32.
     pub fn open(path: impl AsRef<Path>, options: &TextReaderOptions) -> Result<Self> {
         let path = path.as_ref().to_owned();
         let mut file = BufReader::with_capacity(BUFFER_BYTES, open_file(&path)?.0);
@@ -72,13 +72,13 @@ impl TextReader {
         Ok(Self { path, options, has_records, control, file: Some(file), line_number: 0, line: Vec::new(), given: 0 })
     }
 
-    /// Sets the control that may cancel the reading, which is checked before each line.
+    /// Sets the control that may cancel the reading. It is checked before each line.
     pub fn watched_by(mut self, control: &Control) -> Self {
         self.control = control.clone();
         self
     }
 
-    /// The next text that is not left out; `None` at the end.
+    /// The next text that is not skipped; `None` at the end.
     fn next_text(&mut self) -> Result<Option<String>> {
         if self.options.most.is_some_and(|most| self.given >= most) {
             return Ok(None);
@@ -109,7 +109,7 @@ impl TextReader {
         }
     }
 
-    /// The text of the line; `None` for a blank line between JSON objects.
+    /// The text of the current line; `None` for a blank line between JSON objects.
     fn text(&self) -> Result<Option<String>> {
         let line = match std::str::from_utf8(&self.line) {
             Ok(line) => line,
@@ -149,7 +149,7 @@ impl TextReader {
         }
     }
 
-    /// An error about the line.
+    /// An error about the current line.
     fn wrong(&self, code: ErrorCode, what: &str) -> Error {
         let (path, line) = (self.path.display(), self.line_number);
         Error::new(code, format!("`{path}`, line {line}: {what}")).detail("path", path).detail("line", line)
@@ -172,8 +172,8 @@ impl Iterator for TextReader {
 /// Reads all texts of a file.
 ///
 /// # Errors
-/// Those of [`TextReader::open`]; [`ErrorCode::InvalidFile`] with the path and the number of the line for bytes that
-/// are not UTF-8, a line that is no JSON object, a field that is missing or no text, and a line of more than 256 MiB;
+/// Those of [`TextReader::open`]; [`ErrorCode::InvalidFile`] with the path and the line number for bytes that are not
+/// UTF-8, a line that is not a JSON object, a field that is missing or not a text, and a line of more than 256 MiB;
 /// [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
 pub fn read_texts(path: impl AsRef<Path>, options: &TextReaderOptions, control: &Control) -> Result<Vec<String>> {
     let mut texts = Vec::new();
@@ -184,14 +184,14 @@ pub fn read_texts(path: impl AsRef<Path>, options: &TextReaderOptions, control: 
     Ok(texts)
 }
 
-/// The error that texts do not fit in memory.
+/// The error for texts that do not fit in memory.
 pub(crate) fn no_memory() -> Error {
     Error::new(ErrorCode::OutOfMemory, "there is no memory for the texts of the file")
         .hint("read fewer texts at a time")
 }
 
-/// The encoding of a file that is not in UTF-8, by its byte order mark, or by the zeros that UTF-16 writes between the
-/// letters of European languages.
+/// The encoding of a file that is not in UTF-8, from its byte order mark, or from the zero bytes that UTF-16 has
+/// between the letters of European languages.
 fn foreign_encoding(start: &[u8]) -> Option<&'static str> {
     match start {
         [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => Some("UTF-32"),
@@ -201,7 +201,7 @@ fn foreign_encoding(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What a JSON error says, without its line, which is always the first.
+/// The message of a JSON error without its line number, which is always 1.
 fn without_line(error: &serde_json::Error) -> String {
     let text = error.to_string();
     text.replace(

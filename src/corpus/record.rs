@@ -1,4 +1,4 @@
-//! The text of a JSON object: one of its fields. What else is in the object is read over and takes no memory.
+//! The text in a JSON object: one of its fields. Other fields are skipped and take no memory.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -8,21 +8,21 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, IgnoredAny, MapAcces
 /// How many names of other fields an error lists.
 const MOST_NAMES: usize = 8;
 
-/// What a field of an object is.
+/// The value of a field.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Field {
     /// A text.
     Text(String),
-    /// Something else, in words.
+    /// A value of another type, in words.
     Other(&'static str),
-    /// It is not there; these are, the first few of them.
+    /// The field is missing; these are the names of the first few others.
     Missing(Vec<String>),
 }
 
-/// Reads one field of the object in `json`. Of a name that comes twice, the last one counts.
+/// Reads one field of the object in `json`. When a name occurs twice, the last one counts.
 ///
 /// # Errors
-/// What is wrong with the JSON, or that it is no object.
+/// What is wrong with the JSON, or that it is not an object.
 pub(super) fn read_field(json: &str, name: &str) -> serde_json::Result<Field> {
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let field = Wanted(name).deserialize(&mut deserializer)?;
@@ -30,7 +30,7 @@ pub(super) fn read_field(json: &str, name: &str) -> serde_json::Result<Field> {
     Ok(field)
 }
 
-/// The name of the field that is looked for.
+/// The name of the wanted field.
 struct Wanted<'a>(&'a str);
 
 impl<'de> DeserializeSeed<'de> for Wanted<'_> {
@@ -70,7 +70,7 @@ impl<'de> Deserialize<'de> for Field {
     }
 }
 
-/// Takes a text, and names the type of everything else.
+/// Accepts a text, and names the type of any other value.
 struct AnyField;
 
 impl<'de> Visitor<'de> for AnyField {

@@ -1,4 +1,4 @@
-//! One writer at a time: locks that the system releases when the process that holds them ends, however it ends.
+//! Locks for one writer at a time. The system releases them when the process that holds them ends, for whatever reason.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
@@ -7,28 +7,28 @@ use std::path::{Path, PathBuf};
 use super::place::{check_named, check_replaceable, is_at};
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
 
-/// The file in a folder that the lock is on. It says who holds it, and is there no longer than that.
+/// The lock file in a folder. It names the holder, and exists only while the lock is held.
 const LOCK: &str = ".eidos.lock";
 
-/// How often a lock is tried that others take and give back at the same moment.
+/// How often locking is tried again, when other processes take and release the lock at the same moment.
 const TRIES: usize = 1000;
 
-/// A number of a process and the name of a machine.
+/// The longest content of a lock file: a process id and a host name.
 const LARGEST_NOTE: u64 = 300;
 
-/// The right to write into a folder, until it is dropped. It holds against other threads as against other processes.
+/// The exclusive right to write into a folder, until it is dropped. It excludes other threads and other processes.
 #[derive(Debug)]
 pub struct FolderLock {
     path: PathBuf,
-    /// `None` where nobody can write, so that there is nothing to guard, and on a file system without locks.
+    /// `None` where nobody can write, so that there is nothing to protect, and on file systems without locks.
     file: Option<File>,
 }
 
 impl FolderLock {
-    /// Takes a folder, which is made where it is missing.
+    /// Locks a folder, which is created where it is missing.
     ///
     /// # Errors
-    /// [`ErrorCode::Busy`] at once, saying who holds it; [`ErrorCode::Io`] when the folder cannot be made;
+    /// [`ErrorCode::Busy`] at once, naming the holder; [`ErrorCode::Io`] when the folder cannot be created;
     /// [`ErrorCode::InvalidArgument`] for an empty path.
     pub fn take(folder: &Path) -> Result<Self> {
         check_named(folder, "folder")?;
@@ -38,10 +38,10 @@ impl FolderLock {
         for _ in 0..TRIES {
             let Some(mut file) = open(&path).map_err(|error| Error::io(&path, "lock", &error))? else { break };
             match file.try_lock() {
-                // The one who held it has removed it between our opening and our locking.
+                // The previous holder removed the file after we opened it and before we locked it.
                 Ok(()) if !is_at(&file, &path) => {}
                 Ok(()) => {
-                    // Only for the error of the next one: a disk without room for it can be locked all the same.
+                    // The note is only for the error of the next process; a lock works on a full disk as well.
                     note(&mut file).ok();
                     return Ok(Self { path, file: Some(file) });
                 }
@@ -55,17 +55,17 @@ impl FolderLock {
 
 impl Drop for FolderLock {
     fn drop(&mut self) {
-        // Only where another one can tell that the file it has opened is not there any more.
+        // Only where another process can detect that the file which it opened was removed.
         if cfg!(unix) && self.file.as_ref().is_some_and(|file| is_at(file, &self.path)) {
             fs::remove_file(&self.path).ok();
         }
     }
 }
 
-/// The file of a lock, made where it is missing; `None` where it can be neither made nor read.
+/// Opens the lock file, and creates it where it is missing; `None` where it can be neither created nor read.
 fn open(path: &Path) -> io::Result<Option<File>> {
     match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path) {
-        // It may be that of another user, who holds it.
+        // The file may belong to another user, who holds the lock.
         Err(error) if matches!(error.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
             Ok(File::open(path).ok())
         }
@@ -73,20 +73,20 @@ fn open(path: &Path) -> io::Result<Option<File>> {
     }
 }
 
-/// Writes down who holds a lock: `<process> <machine>`.
+/// Writes the holder into the lock file: `<process> <host>`.
 fn note(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
     file.write_all(format!("{} {}", std::process::id(), machine()).as_bytes())
 }
 
-/// The name of this machine; empty where the system does not say. A folder may be on a disk of several machines.
+/// The host name; empty where the system does not give it. A folder may be on a disk that several machines share.
 fn machine() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned()
 }
 
 fn busy(folder: &Path, file: File) -> Error {
     let mut note = String::new();
-    // Some systems do not let others read what is locked.
+    // Some systems do not let others read a locked file.
     file.take(LARGEST_NOTE).read_to_string(&mut note).ok();
     let (process, on) = note.split_once(' ').unwrap_or((note.as_str(), ""));
     let holder = match process.parse::<u32>() {

@@ -1,4 +1,4 @@
-//! Files that are either whole or not there, and folders that one call writes into at a time.
+//! Files that are written completely or not at all, and folders with one writer at a time.
 
 mod lock;
 mod place;

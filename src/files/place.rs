@@ -1,4 +1,4 @@
-//! What is at a path: nothing yet, a file, or something that is not to be replaced.
+//! Checks of paths: what is there, and may it be replaced?
 
 use std::fs::{self, File};
 use std::io::ErrorKind;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Error, ErrorCode, Result};
 
-/// As many links as systems follow, one after the other.
+/// The most links that are followed one after the other, as in operating systems.
 const MOST_LINKS: usize = 40;
 
-/// An error for a path of no characters, which would stand for the working directory; `what` it is the path of.
+/// Refuses an empty path, which would stand for the working directory. `what` names the thing that the path is for.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidArgument`].
@@ -21,16 +21,17 @@ pub fn check_named(path: &Path, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// An error unless a path is free, or that of a file, or of a link to either: opening a pipe waits for ever, and nobody
-/// wants a device or a folder replaced.
+/// Checks that a path is free, or names a file, or is a link to either. Opening a pipe could block for ever, and
+/// devices and folders must not be replaced.
 ///
 /// # Errors
-/// [`ErrorCode::Io`] with the path when what is there is not a file, [`ErrorCode::InvalidArgument`] for an empty path.
+/// [`ErrorCode::Io`] with the path when something other than a file is there, [`ErrorCode::InvalidArgument`] for an
+/// empty path.
 pub fn check_replaceable(path: &Path) -> Result<()> {
     target_of(path).map(drop)
 }
 
-/// The file that a write replaces or makes: the path itself, or where its links lead.
+/// The file that a write creates or replaces: the path itself, or the target of its links.
 ///
 /// # Errors
 /// As [`check_replaceable`].
@@ -41,7 +42,7 @@ pub(super) fn target_of(path: &Path) -> Result<PathBuf> {
             .hint("choose another path, or remove what is there")
             .detail("path", path.display())
     };
-    // Asked of the system first: some links, like those to open pipes under /proc, lead to what has no path.
+    // The system is asked first: some links, such as those to open pipes under /proc, lead to something without a path.
     let not_a_file = "is not a file, and is not replaced by one";
     if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(refused(not_a_file));
@@ -62,7 +63,7 @@ pub(super) fn target_of(path: &Path) -> Result<PathBuf> {
     Err(refused("is a link that leads back to itself"))
 }
 
-/// Whether an open file is the one that has this name now.
+/// Whether an open file is the one that this path names now.
 #[cfg(unix)]
 pub(super) fn is_at(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
@@ -71,7 +72,7 @@ pub(super) fn is_at(file: &File, path: &Path) -> bool {
     open.is_ok_and(|open| named.is_ok_and(|named| open == named))
 }
 
-/// Elsewhere nobody removes a file that another one may be about to lock.
+/// On other systems nobody removes a file that another process may be about to lock.
 #[cfg(not(unix))]
 pub(super) fn is_at(_file: &File, _path: &Path) -> bool {
     true

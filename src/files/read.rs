@@ -1,4 +1,4 @@
-//! Reading files, whole or mapped, whose sizes and kinds are checked.
+//! Reading of files, whole or memory-mapped, with checks of their size and kind.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
@@ -9,20 +9,21 @@ use memmap2::{Mmap, MmapMut};
 use super::place::check_named;
 use crate::error::{Error, ErrorCode, Result};
 
-/// How the bytes of a file come into memory.
+/// How the bytes of a file get into memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// The system reads what is used when it is used. A program that cuts the file meanwhile ends this process.
+    /// The file is memory-mapped: the system reads pages when they are used. If another program truncates the file
+    /// meanwhile, this process ends.
     Mapped,
-    /// All of it is read at once, into memory of its size. What happens to the file later does not matter.
+    /// The whole file is read at once into memory of its size. Later changes of the file do not matter.
     Copied,
 }
 
 /// Reads a whole file of at most `limit` bytes.
 ///
 /// # Errors
-/// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path, [`ErrorCode::InvalidFile`] when it is larger, or is not
-/// a file (a folder, a pipe, a device), [`ErrorCode::InvalidArgument`] for an empty path.
+/// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path, [`ErrorCode::InvalidFile`] when the file is larger or is
+/// not a regular file (a folder, a pipe, a device), [`ErrorCode::InvalidArgument`] for an empty path.
 pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let (file, size) = open_file(path)?;
     if size > limit {
@@ -39,8 +40,8 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
     if !reserved {
         return Err(no_memory(path, size));
     }
-    // The system may understate a size (files under /proc have none), and a file may grow: the limit holds all the
-    // same.
+    // The reported size may be too small (files under /proc report 0), and a file may grow, so the limit is enforced
+    // here again.
     file.take(limit).read_to_end(&mut bytes).map_err(|error| Error::io(path, "read", &error))?;
     Ok(bytes)
 }
@@ -52,8 +53,8 @@ fn no_memory(path: &Path, size: u64) -> Error {
         .detail("path", path)
 }
 
-/// Opens a file for reading, and says how many bytes it has. What is not a file is refused before it is opened:
-/// opening a pipe waits for somebody to write into it.
+/// Opens a file for reading, and returns its size in bytes. The kind of the file is checked before it is opened, since
+/// opening a pipe blocks until somebody writes into it.
 ///
 /// # Errors
 /// As [`read_limited`].
@@ -70,10 +71,10 @@ pub fn open_file(path: &Path) -> Result<(File, u64)> {
     Ok((file, metadata.len()))
 }
 
-/// The bytes of a file, mapped so that only what is used is read, or copied; either way they begin on a page.
+/// Maps or copies the bytes of a file into memory; either way they begin on a page boundary.
 ///
 /// # Errors
-/// As [`read_limited`], and [`ErrorCode::InvalidFile`] for an empty file or one that is cut while it is read.
+/// As [`read_limited`], and [`ErrorCode::InvalidFile`] for an empty file or one that is truncated while it is read.
 pub fn map(path: &Path, access: Access) -> Result<Mmap> {
     let (file, size) = open_file(path)?;
     if size == 0 {
@@ -91,9 +92,9 @@ pub fn map(path: &Path, access: Access) -> Result<Mmap> {
 /// Those of the system.
 pub fn map_file(file: &File) -> std::io::Result<Mmap> {
     // SAFETY: the mapping is read-only and private to its value, and is only read as bytes that may have any value.
-    // What cannot be ruled out is that somebody changes or truncates the file while it is mapped: then the numbers are
-    // wrong, or the system ends the process. Weight files and shards are replaced as a whole, by renaming, by every
-    // tool that writes them, which leaves a mapping of the old file intact; who cannot rely on that asks for a copy.
+    // What cannot be ruled out is that another program changes or truncates the file while it is mapped: then the
+    // numbers are wrong, or the system ends the process. Programs that write weight files and shards replace them by
+    // renaming, which leaves a mapping of the old file intact; a caller that cannot rely on that asks for a copy.
     #[allow(unsafe_code)]
     unsafe {
         Mmap::map(file)
@@ -101,7 +102,8 @@ pub fn map_file(file: &File) -> std::io::Result<Mmap> {
 }
 
 fn copy(mut file: File, size: u64, path: &Path) -> Result<Mmap> {
-    // Memory of the system's own, which says no where there is none, and is aligned for numbers of every type.
+    // Anonymous memory of the system: it fails with an error where there is none, and is aligned for numbers of every
+    // type.
     let memory = usize::try_from(size).ok().and_then(|size| MmapMut::map_anon(size).ok());
     let mut memory = memory.ok_or_else(|| no_memory(path, size))?;
     file.read_exact(&mut memory).map_err(|error| match error.kind() {

@@ -1,4 +1,4 @@
-//! Writing files that are either whole or not there.
+//! Writing of files, completely or not at all.
 
 use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -9,57 +9,57 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::place::{is_at, target_of};
 use crate::error::{Error, Result};
 
-/// What the names of files that are being written begin and end with.
+/// The prefix and suffix of the names of files that are being written.
 const PART: (&str, &str) = (".eidos-", ".part");
 
-/// Writes a file so that a reader sees either the old one or the whole new one, even after a crash: the bytes
-/// go to a neighbour with a name of its own, reach the disk, and then take the place of the file. Of several writers at
-/// the same time the last one wins, whole. A link stays one, and what it leads to is written.
+/// Writes a file so that a reader sees either the old or the complete new one, even after a crash. The bytes go to a
+/// temporary file in the same folder, are synced to the disk, and then the temporary file is renamed. Of several
+/// writers at the same time the last one wins, with its whole file. A link is kept, and its target is written.
 ///
 /// # Errors
-/// [`ErrorCode::NotFound`] when there is no such folder, [`ErrorCode::Io`] with the path when the system refuses (disk
-/// full, no permission) and when what is there is not a file, [`ErrorCode::InvalidArgument`] for an empty path; the
-/// neighbour is removed.
+/// [`ErrorCode::NotFound`] when the folder does not exist, [`ErrorCode::Io`] with the path when the system refuses
+/// (disk full, no permission) or when something other than a file is there, [`ErrorCode::InvalidArgument`] for an empty
+/// path. The temporary file is removed.
 pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     let target = target_of(path)?;
     remove_leftovers(&target);
-    // The file is open, and so locked, until it has its name.
+    // The temporary file is open, and so locked, until it is renamed.
     let (part, file) = create_part(&target).map_err(|error| Error::io(path, "write", &error))?;
     let result = write_synced(&file, write).and_then(|()| fs::rename(&part, &target));
     result.map_err(|error| {
-        // Only a leftover: the error that matters is the one that is returned.
+        // A failure to remove the file is ignored: the error that matters is the one that is returned.
         fs::remove_file(&part).ok();
         Error::io(path, "write", &error)
     })
 }
 
-/// A new file beside `path`, under a name that no other call uses, of this process or another one. The name is short
-/// and not made from that of `path`, which may be as long as the system allows. While the file is open it is locked,
-/// which tells it from one that a dead process left.
+/// Creates a temporary file beside `path`, under a name that no other call of any process uses. The name is short and
+/// does not contain that of `path`, which may be as long as the system allows. The file is locked while it is open,
+/// which tells it from one that a dead process left behind.
 fn create_part(path: &Path) -> io::Result<(PathBuf, File)> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     loop {
         let call = CALLS.fetch_add(1, Ordering::Relaxed);
         let part = path.with_file_name(format!("{}{}-{call}{}", PART.0, std::process::id(), PART.1));
         let file = match File::create_new(&part) {
-            // What a process of the same number left behind when it was killed.
+            // A process with the same id left it behind when it was killed.
             Err(error) if error.kind() == ErrorKind::AlreadyExists => continue,
             created => created?,
         };
         match file.try_lock() {
-            // Another one took it for left behind, in the moment before it was locked.
+            // Another process took the file for a leftover before it was locked, and removed it.
             Ok(()) if !is_at(&file, &part) => {}
             Err(TryLockError::WouldBlock) => {}
-            // Where there are no locks, nothing is ever taken for left behind.
+            // On file systems without locks, no file is ever taken for a leftover.
             Ok(()) | Err(TryLockError::Error(_)) => return Ok((part, file)),
         }
     }
 }
 
-/// Removes the parts beside a file that nobody writes any more: their processes were killed. What cannot be removed
-/// stays for the next one.
+/// Removes temporary files beside a file that nobody writes any more, because their processes were killed. A file that
+/// cannot be removed is left to the next call.
 fn remove_leftovers(path: &Path) {
-    // Elsewhere a part cannot be told from one that is not locked yet.
+    // On other systems, such a file cannot be told from one that is not locked yet.
     if !cfg!(unix) {
         return;
     }

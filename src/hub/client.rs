@@ -15,7 +15,7 @@ use super::settings::Settings;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::net::{Origin, Secret, agent, reason, send_directly, until_cancelled};
-use crate::retry::{Failure, Patience};
+use crate::retry::{Backoff, Failure};
 
 const MOST_REDIRECTS: usize = 8;
 
@@ -76,12 +76,12 @@ impl<'a> Client<'a> {
     /// Requests what the hub says about a file; `None` when the revision has no such file.
     ///
     /// # Errors
-    /// As [`super::locate`], after as many repetitions as `patience` has.
-    pub(super) fn describe(&self, target: &Target<'_>, mut patience: Patience) -> Result<Option<RemoteFile>> {
+    /// As [`super::locate`], after as many retries as `backoff` allows.
+    pub(super) fn describe(&self, target: &Target<'_>, mut backoff: Backoff) -> Result<Option<RemoteFile>> {
         loop {
             match self.describe_once(target) {
                 Ok(described) => return Ok(described),
-                Err(failure) => patience.wait(failure, self.control)?,
+                Err(failure) => backoff.wait(failure, self.control)?,
             }
         }
     }

@@ -68,7 +68,7 @@ struct PartialDownload<'a> {
 impl PartialDownload<'_> {
     /// Goes on until all bytes are on the disk and are the right ones.
     fn complete(&mut self) -> Result<()> {
-        let mut patience = several_tries();
+        let mut backoff = several_tries();
         loop {
             let before = self.size_on_disk();
             let failure = match self.grow() {
@@ -76,9 +76,9 @@ impl PartialDownload<'_> {
                 Err(failure) => failure,
             };
             if self.size_on_disk() >= before.saturating_add(GOOD_RUN) {
-                patience = several_tries();
+                backoff = several_tries();
             }
-            patience.wait(failure, self.control)?;
+            backoff.wait(failure, self.control)?;
         }
     }
 

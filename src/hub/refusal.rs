@@ -6,25 +6,25 @@ use super::endpoint::Endpoint;
 use super::id::RepositoryId;
 use crate::error::{Error, ErrorCode};
 use crate::net::Origin;
-use crate::retry::{Failure, Patience};
+use crate::retry::{Backoff, Failure};
 
-/// How often a request that failed for no reason of ours is repeated.
+/// How often a request is retried after a failure that may pass.
 const RETRIES: u32 = 3;
 
-/// The pause before the first repetition; it doubles each time.
+/// The pause before the first retry; each further pause is twice as long.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// The longest pause, also when the server asks for more.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
-/// Three repetitions with growing pauses.
-pub(super) fn several_tries() -> Patience {
-    Patience::new(c"hub", RETRIES, FIRST_PAUSE, LONGEST_PAUSE)
+/// Three retries with growing pauses.
+pub(super) fn several_tries() -> Backoff {
+    Backoff::new(c"hub", RETRIES, FIRST_PAUSE, LONGEST_PAUSE)
 }
 
-/// No repetition: there is another way if the request fails.
-pub(super) fn one_try() -> Patience {
-    Patience::new(c"hub", 0, FIRST_PAUSE, LONGEST_PAUSE)
+/// No retry: the caller has another way when the request fails.
+pub(super) fn one_try() -> Backoff {
+    Backoff::new(c"hub", 0, FIRST_PAUSE, LONGEST_PAUSE)
 }
 
 /// A file of a repository, as requests and messages name it.

@@ -58,8 +58,8 @@ impl Repository {
         let asked = Client::with(&self.settings, control, |client| {
             let target = Target { id: &self.id, revision: &self.settings.revision, file };
             // With a cached commit there is something better to do than to wait for a hub that is not there.
-            let patience = if cached.is_some() { one_try() } else { several_tries() };
-            let remote = client.describe(&target, patience)?;
+            let backoff = if cached.is_some() { one_try() } else { several_tries() };
+            let remote = client.describe(&target, backoff)?;
             let remote = remote.ok_or_else(|| self.not_there(&format!("`{file}`"), NO_MODEL))?;
             self.cache.remember_commit(&self.settings.revision, &remote.commit);
             if self.cache.find(&remote.commit, file).is_none() {

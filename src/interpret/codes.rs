@@ -1,4 +1,4 @@
-//! How strongly rows excite concepts.
+//! The codes of all rows, row by row or as columns of single concepts.
 
 use crate::concepts::{Explainer, RowCodes};
 use crate::control::{Control, Stage};
@@ -11,11 +11,11 @@ const GROUP_BYTES: usize = 1 << 30;
 /// The memory that the dense codes of one tile of rows may take, in bytes.
 const TILE_BYTES: usize = 8 << 20;
 
-/// Encodes all rows on `threads` threads (0: one per core), and hands each row and its codes to `absorb` on this thread, in
-/// order.
+/// Encodes all rows on `threads` threads (0: one per core), and passes each row and its codes to `absorb` on the
+/// calling thread, in order.
 ///
 /// # Errors
-/// [`ErrorCode::InvalidData`] naming the first row with a concept that is not finite; [`ErrorCode::Cancelled`]; those of
+/// [`ErrorCode::InvalidData`] naming the first row with a code that is not finite; [`ErrorCode::Cancelled`]; those of
 /// the explainer.
 pub(super) fn for_each_code(
     explainer: &Explainer,
@@ -36,12 +36,12 @@ pub(super) fn for_each_code(
     })
 }
 
-/// How many concepts have columns that fit in one group, at least one.
+/// How many concepts fit in one group with their columns, at least one.
 pub(super) fn concepts_at_a_time(rows: usize) -> usize {
     (GROUP_BYTES / (rows.max(1) * size_of::<f32>())).max(1)
 }
 
-/// The activations of these concepts, one column of all rows for each. Memory: 4 bytes per row and concept.
+/// The codes of some concepts, one column of all rows for each. Memory: 4 bytes per row and concept.
 ///
 /// # Errors
 /// [`ErrorCode::OutOfMemory`], and those of [`for_each_code`].

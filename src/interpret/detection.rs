@@ -1,4 +1,4 @@
-//! Can a reader tell from the label which unseen passages excite the concept?
+//! Detection scoring: can a reader of the label tell which unseen passages excite the concept?
 
 use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
@@ -10,17 +10,18 @@ use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::linalg::RandomState;
 
-/// How labels are scored: the language model gets the label and passages that it has not seen, and judges which of them
-/// fit. As many passages excite the concept as leave it quiet; the score is the balanced accuracy.
+/// How labels are scored. The language model gets the label and passages that it has not seen, and judges which of them
+/// fit. One half of the passages excites the concept, the other half leaves it quiet; the score is the balanced
+/// accuracy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Scoring {
-    /// How many passages of each kind are judged, at least 1; fewer where there are fewer, so that a larger number than that
+    /// How many passages of each kind are judged, at least 1; fewer where there are fewer, so a number larger than that
     /// of the rows costs nothing more.
     pub passages: usize,
-    /// How many passages one request holds, at least 1: more are cheaper and judged worse.
+    /// How many passages one request holds, at least 1. More of them cost fewer tokens and are judged less well.
     pub per_request: usize,
-    /// From which part of the concept's strongest activation on a passage is exciting, above 0 and at most 1. A passage is
-    /// quiet where nothing in it reaches half of that; those between are not judged.
+    /// The part of the concept's strongest activation from which on a passage is exciting, above 0 and at most 1. A
+    /// passage is quiet when nothing in it reaches half of that. Passages between the two are not judged.
     pub threshold: f32,
 }
 
@@ -30,13 +31,13 @@ impl Default for Scoring {
     }
 }
 
-/// For how many rows a quiet passage is looked for before there are none, for each that is wanted.
+/// How many random rows are tried for each quiet passage that is wanted.
 const TRIES: usize = 200;
 
-/// After how many of them the caller may have cancelled.
+/// How many rows are tried between two checks whether the caller cancelled.
 const TRIES_AT_A_TIME: usize = 1 << 14;
 
-/// A passage and the truth about it.
+/// A passage, and whether it excites the concept.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct TestPassage {
     pub(super) text: String,
@@ -45,20 +46,23 @@ pub(super) struct TestPassage {
 
 impl Scoring {
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] naming what cannot be right.
+    /// [`crate::ErrorCode::InvalidArgument`] naming the invalid option.
     pub(super) fn check(&self) -> Result<()> {
         if self.passages == 0 || self.per_request == 0 {
-            return Err(Error::argument("labels were to be scored on 0 passages").hint("ask for at least one"));
+            return Err(Error::argument("the number of passages for scoring is 0").hint("set it to at least 1"));
         }
         if !(self.threshold > 0.0 && self.threshold <= 1.0) {
-            return Err(Error::argument(format!("a scoring threshold of {} cannot be reached", self.threshold))
-                .hint("give a part of the strongest activation, such as 0.5"));
+            return Err(Error::argument(format!(
+                "the scoring threshold is {}; it must be above 0 and at most 1",
+                self.threshold
+            ))
+            .hint("give a fraction of the strongest activation, such as 0.5"));
         }
         Ok(())
     }
 
-    /// The passages to judge, in random order; `None` where there are too few of a kind to say anything. `strength` is how
-    /// strongly a row excites the concept, `excited` are the rows above zero, strongest first, and `shown` those that the
+    /// Chooses the passages to judge, in random order; `None` where one kind has no passage. `strength` is the strength
+    /// of the concept in each row, `excited` are the rows above zero, strongest first, and `shown` are those that the
     /// labelling model has seen.
     ///
     /// # Errors
@@ -76,8 +80,8 @@ impl Scoring {
         let enough = self.threshold * strength[strongest];
         let exciting = &excited[..excited.partition_point(|&row| strength[row] >= enough)];
         let wanted = self.passages.min(strength.len());
-        let mut taken = Taken::new(passages, shown);
-        // More than are needed, since some will look like others.
+        let mut used = UsedPassages::new(passages, shown);
+        // More than needed, since some will overlap or have the same text.
         let mut candidates = Sampling::Quantile.choose(exciting, wanted.saturating_mul(4), 5, random);
         random.shuffle(&mut candidates);
         let mut test: Vec<TestPassage> = Vec::new();
@@ -85,13 +89,13 @@ impl Scoring {
         while test.len() < wanted
             && let Some(row) = candidates.next()
         {
-            test.extend(taken.take(row).map(|text| TestPassage { text, exciting: true }));
+            test.extend(used.take(row).map(|text| TestPassage { text, exciting: true }));
         }
         let found = test.len();
         let last = u32::try_from(strength.len() - 1).unwrap_or(u32::MAX);
-        let loud = Counted::new(strength, |strength| strength.is_nan() || strength >= enough / 2.0);
-        // A row that was looked at once gives nothing new.
-        let mut looked_at = vec![false; strength.len()];
+        let not_quiet = PrefixCounts::new(strength, |strength| strength.is_nan() || strength >= enough / 2.0);
+        // A row that was tried once gives nothing new.
+        let mut tried_rows = vec![false; strength.len()];
         for tried in 0..wanted.saturating_mul(TRIES) {
             if test.len() == found + wanted {
                 break;
@@ -100,8 +104,8 @@ impl Scoring {
                 control.check()?;
             }
             let row = random.up_to(last) as usize;
-            if !std::mem::replace(&mut looked_at[row], true) && loud.count(passages.window(row)) == 0 {
-                test.extend(taken.take(row).map(|text| TestPassage { text, exciting: false }));
+            if !std::mem::replace(&mut tried_rows[row], true) && not_quiet.count(passages.window(row)) == 0 {
+                test.extend(used.take(row).map(|text| TestPassage { text, exciting: false }));
             }
         }
         if found == 0 || test.len() == found {
@@ -112,19 +116,19 @@ impl Scoring {
     }
 }
 
-/// How many rows of a range are of a kind, at once for a range of any length.
-struct Counted {
-    /// How many there are before each row, and before the end.
+/// Prefix sums that count the rows of a kind in any range in constant time.
+struct PrefixCounts {
+    /// How many such rows there are before each row, and before the end.
     before: Vec<usize>,
 }
 
-impl Counted {
-    fn new(strength: &[f32], of_the_kind: impl Fn(f32) -> bool) -> Self {
+impl PrefixCounts {
+    fn new(strength: &[f32], is_counted: impl Fn(f32) -> bool) -> Self {
         let mut before = Vec::with_capacity(strength.len() + 1);
         before.push(0);
         let mut count = 0;
         before.extend(strength.iter().map(|&strength| {
-            count += usize::from(of_the_kind(strength));
+            count += usize::from(is_counted(strength));
             count
         }));
         Self { before }
@@ -135,20 +139,20 @@ impl Counted {
     }
 }
 
-/// What was shown or taken already: no passage is judged twice, and none that the labelling model has seen.
-struct Taken<'a> {
+/// The passages that were shown or chosen already: none is judged twice, and none that the labelling model has seen.
+struct UsedPassages<'a> {
     passages: &'a Passages<'a>,
-    /// The rows of these passages, as ranges that do not overlap: where each begins and ends.
+    /// The rows of these passages as ranges that do not overlap: begin and end.
     rows: BTreeMap<usize, usize>,
     texts: HashSet<String>,
 }
 
-impl<'a> Taken<'a> {
+impl<'a> UsedPassages<'a> {
     fn new(passages: &'a Passages<'a>, shown: &[usize]) -> Self {
         let texts = shown.iter().map(|&row| passages.plain(row)).collect();
-        let mut taken = Self { passages, rows: BTreeMap::new(), texts };
-        shown.iter().for_each(|&row| taken.add(passages.window(row)));
-        taken
+        let mut used = Self { passages, rows: BTreeMap::new(), texts };
+        shown.iter().for_each(|&row| used.add(passages.window(row)));
+        used
     }
 
     fn take(&mut self, row: usize) -> Option<String> {
@@ -164,7 +168,7 @@ impl<'a> Taken<'a> {
         Some(text)
     }
 
-    /// The last of the ranges that have rows of this one.
+    /// The last of the ranges that overlap this one.
     fn overlapping(&self, rows: &Range<usize>) -> Option<Range<usize>> {
         let (&start, &end) = self.rows.range(..rows.end).next_back()?;
         (rows.start < end).then_some(start..end)
@@ -179,8 +183,8 @@ impl<'a> Taken<'a> {
     }
 }
 
-/// The score of judgements, as many as there were passages; `None` for a passage without an answer. There is no score
-/// unless both kinds were judged.
+/// The score of some judgements, one for each test passage; `None` for a passage without an answer. There is no score
+/// unless passages of both kinds were judged.
 pub(super) fn score(test: &[TestPassage], judged: &[Option<bool>]) -> Option<DetectionScore> {
     let mut score = DetectionScore::default();
     for (passage, judged) in test.iter().zip(judged) {

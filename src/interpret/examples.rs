@@ -1,4 +1,4 @@
-//! The examples that a language model sees of a concept, as it reads them.
+//! The examples of a concept that a language model sees, and its test passages.
 
 use std::collections::HashSet;
 
@@ -11,22 +11,22 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::RandomState;
 
-/// The strength that the strongest example has in a prompt.
+/// The strength of the strongest example in a prompt.
 const SCALE: f32 = 10.0;
 
-/// How many other parts of a passage are listed.
+/// How many other exciting units of a passage are listed.
 const MOST_OTHERS: usize = 5;
 
-/// What a language model is asked about one pole of a concept.
+/// The examples and test passages of one pole of a concept.
 #[derive(Debug, Default)]
 pub(super) struct Examples {
     /// The examples.
     pub(super) inputs: Vec<Input>,
-    /// The examples as the model reads them.
-    pub(super) question: String,
-    /// What its label is scored on.
+    /// The user message of the request: the examples as the model sees them.
+    pub(super) user_message: String,
+    /// The passages that the label is scored on.
     pub(super) test: Test,
-    /// Why nothing can be asked.
+    /// Why no label can be requested.
     pub(super) problem: Option<LabelError>,
 }
 
@@ -36,14 +36,14 @@ pub(super) enum Test {
     /// Labels are not scored.
     #[default]
     NotWanted,
-    /// There are too few of a kind.
+    /// One kind of passage is missing.
     TooFew,
-    /// These.
+    /// These passages.
     Passages(Vec<TestPassage>),
 }
 
 impl Examples {
-    /// Chooses the examples and test passages of one pole. `strength` is how strongly each row excites it.
+    /// Chooses the examples and test passages of one pole. `strength` is the strength of the pole in each row.
     ///
     /// # Errors
     /// [`ErrorCode::Cancelled`].
@@ -55,7 +55,8 @@ impl Examples {
         passages: &Passages<'_>,
         control: &Control,
     ) -> Result<Self> {
-        // Of its own for each concept, so that the choice does not depend on which others are asked for.
+        // Each concept has a generator of its own, so that the choice does not depend on which other concepts are
+        // labelled.
         let mut random = RandomState::new(wanted.seed.wrapping_add(concept as u32 * 2 + pole as u32));
         let mut excited: Vec<usize> =
             (0..strength.len()).filter(|&row| strength[row] > 0.0 && strength[row].is_finite()).collect();
@@ -77,14 +78,14 @@ impl Examples {
                 .passages(passages, strength, &excited, &shown, &mut random, control)?
                 .map_or(Test::TooFew, Test::Passages),
         };
-        let question = question(&shown, strength, passages, scale);
-        Ok(Self { inputs: shown.iter().map(input).collect(), question, test, problem: None })
+        let user_message = user_message(&shown, strength, passages, scale);
+        Ok(Self { inputs: shown.iter().map(input).collect(), user_message, test, problem: None })
     }
 }
 
-/// The examples as a language model reads them: `1. (10) a <<great>> film | also: "film" (6)`. What looks the same is shown
+/// The user message: lines such as `1. (10) a <<great>> film | also: "film" (6)`. Lines with the same text are shown
 /// once.
-fn question(shown: &[usize], strength: &[f32], passages: &Passages<'_>, scale: Scale) -> String {
+fn user_message(shown: &[usize], strength: &[f32], passages: &Passages<'_>, scale: Scale) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut seen = HashSet::new();
     for &row in shown {
@@ -98,7 +99,8 @@ fn question(shown: &[usize], strength: &[f32], passages: &Passages<'_>, scale: S
     format!("Passages:\n{}", lines.concat())
 }
 
-/// What else in the passage excites the concept, at least half as strongly: the strongest few, in the order of the text.
+/// The other units of the passage that excite the concept at least half as strongly: the strongest few, in the order of
+/// the text.
 fn others(row: usize, strength: &[f32], passages: &Passages<'_>, scale: Scale) -> String {
     let enough = strength[row] / 2.0;
     let mut others: Vec<usize> = passages
@@ -113,16 +115,16 @@ fn others(row: usize, strength: &[f32], passages: &Passages<'_>, scale: Scale) -
     if listed.is_empty() { String::new() } else { format!(" | also: {}", listed.join(", ")) }
 }
 
-/// From activations to the numbers 0 to 10 of a prompt.
+/// Scales activations to the numbers 0 to 10 of a prompt.
 #[derive(Clone, Copy)]
 struct Scale {
-    /// Above zero.
+    /// The activation that becomes 10, above zero.
     strongest: f32,
 }
 
 impl Scale {
     fn of(self, strength: f32) -> u8 {
-        // The quotient is at most 1, so that this cannot overflow; what is not a number becomes 0.
+        // The quotient is at most 1, so this cannot overflow; NaN becomes 0.
         (strength / self.strongest * SCALE).round().clamp(0.0, SCALE) as u8
     }
 }

@@ -1,4 +1,4 @@
-//! What concepts mean: for each concept the inputs that excite it, as values, JSON and a file.
+//! What concepts mean: for each concept the inputs that excite it, as values, as JSON and as a file.
 
 use std::fmt;
 use std::path::Path;
@@ -12,10 +12,10 @@ use crate::rows::Provenance;
 
 const FORMAT: &str = "eidos.interpretation";
 const VERSION: u32 = 1;
-/// Some kilobytes a concept is what an interpretation takes; a file of more than this is something else.
+/// The largest file that is read. An interpretation takes a few kilobytes a concept.
 const FILE_LIMIT: u64 = 1 << 30;
 
-/// Which end of a concept's axis.
+/// An end of a concept's axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[repr(u32)]
 pub enum Pole {
@@ -34,11 +34,11 @@ pub struct Input {
     pub text: String,
     /// The concept's strongest activation over all occurrences of that text.
     pub activation: f32,
-    /// The row of the activations where it is that strong (the first such row).
+    /// The row of the activations in which it is that strong (the first such row).
     pub row: usize,
 }
 
-/// What excites one concept, strongest first.
+/// The inputs that excite one concept, strongest first.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConceptInputs {
@@ -46,13 +46,13 @@ pub struct ConceptInputs {
     pub concept: usize,
     /// The inputs with the largest activations; empty when the concept is dead.
     pub positive: Vec<Input>,
-    /// The inputs with the most negative activations; empty unless asked for.
+    /// The inputs with the most negative activations; empty unless the options asked for them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub negative: Vec<Input>,
-    /// What a language model calls the positive pole; `None` unless it was asked.
+    /// The label of the positive pole; `None` unless labels were requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positive_label: Option<Label>,
-    /// What a language model calls the negative pole; `None` unless it was asked.
+    /// The label of the negative pole; `None` unless labels were requested.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub negative_label: Option<Label>,
 }
@@ -66,7 +66,7 @@ impl ConceptInputs {
         }
     }
 
-    /// What a language model calls one pole.
+    /// The label of one pole.
     pub fn label(&self, pole: Pole) -> Option<&Label> {
         match pole {
             Pole::Positive => self.positive_label.as_ref(),
@@ -75,8 +75,8 @@ impl ConceptInputs {
     }
 }
 
-/// Concept by concept as people read them: `Concept 0: [' all', ' everything']`, with labels
-/// `Concept 0: universal words (0.95) [' all', ' everything']`.
+/// Formats a concept for people: `Concept 0: [' all', ' everything']`, with labels `Concept 0: universal words (0.95)
+/// [' all', ' everything']`.
 impl fmt::Display for ConceptInputs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Concept {}: {}{}", self.concept, Named(self.label(Pole::Positive)), Quoted(&self.positive))?;
@@ -113,7 +113,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// The meaning of concepts in words.
+/// The meaning of concepts in words: their inputs, and their labels where they were requested.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Interpretation {
     format: String,
@@ -121,7 +121,7 @@ pub struct Interpretation {
     /// Where the activations came from.
     #[serde(flatten)]
     provenance: Provenance,
-    /// Who labelled the concepts, where somebody did.
+    /// The language model that labelled the concepts and what it cost; `None` without labels.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     labelling: Option<Labelling>,
     concepts: Vec<ConceptInputs>,
@@ -137,7 +137,7 @@ impl Interpretation {
         self
     }
 
-    /// The interpreted concepts, in the order asked for.
+    /// The interpreted concepts, in the order of the request.
     pub fn concepts(&self) -> &[ConceptInputs] {
         &self.concepts
     }
@@ -147,7 +147,7 @@ impl Interpretation {
         &self.provenance
     }
 
-    /// Which language model labelled the concepts and what it cost; `None` where none did.
+    /// The language model that labelled the concepts and what it cost; `None` without labels.
     pub fn labelling(&self) -> Option<&Labelling> {
         self.labelling.as_ref()
     }
@@ -194,7 +194,7 @@ impl Interpretation {
         write_atomically(path, |writer| writer.write_all(json.as_bytes()))
     }
 
-    /// Opens what [`Interpretation::save`] wrote.
+    /// Opens a file that [`Interpretation::save`] wrote.
     ///
     /// # Errors
     /// As [`Interpretation::from_json`], and [`ErrorCode::NotFound`].

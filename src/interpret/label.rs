@@ -1,24 +1,24 @@
-//! What a language model calls a concept, and how far that name can be trusted.
+//! The label of a concept by a language model, and how far it can be trusted.
 
 use serde::{Deserialize, Serialize};
 
 use crate::chat::Usage;
 use crate::error::Error;
 
-/// The name of one pole of a concept.
+/// The label of one pole of a concept.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Label {
     /// The label; `None` when there is none, and then `error` says why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
-    /// How well the label tells unseen passages apart; `None` when that was not asked for or not possible.
+    /// How well the label tells unseen passages apart; `None` when it was not scored, or could not be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<DetectionScore>,
     /// Why there is no label, or why it has no score.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<LabelError>,
-    /// What the language model would be asked; of a dry run only.
+    /// The prompt that would be sent; only in a dry run.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt: Option<String>,
 }
@@ -28,18 +28,18 @@ pub struct Label {
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DetectionScore {
-    /// The mean of the two shares of passages that were told right, of the exciting and of the quiet ones: 1 is perfect,
-    /// 0.5 is chance.
+    /// The mean of two rates, the share of exciting passages and the share of quiet passages that were judged
+    /// correctly: 1 is perfect, 0.5 is chance.
     pub balanced_accuracy: f64,
-    /// Exciting passages that were asked about and judged.
+    /// How many exciting passages were judged.
     pub exciting: usize,
-    /// How many of them were found.
+    /// How many of them were judged to fit the label, which is correct.
     pub exciting_right: usize,
-    /// Quiet passages that were asked about and judged.
+    /// How many quiet passages were judged.
     pub quiet: usize,
-    /// How many of them were left alone.
+    /// How many of them were judged not to fit the label, which is correct.
     pub quiet_right: usize,
-    /// Passages without a usable answer; they do not count.
+    /// How many passages got no usable answer; they are not part of the score.
     pub unanswered: usize,
 }
 
@@ -59,15 +59,15 @@ impl From<&Error> for LabelError {
     }
 }
 
-/// Who labelled, and what it cost.
+/// Which model wrote the labels, and what that cost.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Labelling {
     /// The name of the language model.
     pub model: String,
-    /// What was spent; an estimate where `dry_run`.
+    /// What was spent; an estimate when `dry_run` is true.
     pub usage: Usage,
-    /// Whether nothing was asked.
+    /// Whether this was a dry run, in which nothing is sent.
     #[serde(default)]
     pub dry_run: bool,
 }

@@ -1,6 +1,5 @@
-//! What concepts mean, in words.
+//! The meaning of concepts: the inputs that excite them most, and labels by a language model.
 
-mod asking;
 mod codes;
 mod detection;
 mod examples;
@@ -10,6 +9,7 @@ mod llm_labels;
 mod options;
 mod passages;
 mod prompts;
+mod requests;
 mod sampling;
 mod selection;
 mod strongest;

@@ -1,9 +1,9 @@
-//! What a caller may decide about labels by a language model.
+//! The options of labels that a language model writes.
 
 use super::detection::Scoring;
 use super::sampling::Sampling;
 
-/// Asks a language model for the names of concepts.
+/// Options of labels that a language model writes for concepts.
 ///
 /// ```
 /// use eidos::chat::{Chat, ChatAnswer, ChatModel, ChatOptions, ChatRequest, Failure};
@@ -28,25 +28,25 @@ use super::sampling::Sampling;
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct LlmLabels {
-    /// Which concepts, in the order wanted; `None` means all.
+    /// The concepts to label, in that order; `None` means all.
     pub concepts: Option<Vec<usize>>,
-    /// Also label what the most negative activations mean.
+    /// Also label the negative pole: the most negative activations.
     pub negative_pole: bool,
     /// How the examples are chosen.
     pub sampling: Sampling,
-    /// How many examples the model sees of each concept, at least 1; fewer where there are fewer. A piece of a text is
-    /// shown once, around its strongest unit, and so are units that stand alone and look the same.
+    /// How many examples of each concept the model sees, at least 1; fewer where the concept has fewer. Each passage of
+    /// a text is shown once, around its strongest unit. Units without context that have the same text are shown once.
     pub examples: usize,
-    /// How many units of context an example has on each side, as far as its text goes; 0 shows the units alone. Whole
-    /// texts, entries of a vocabulary and rows that a caller brought have no context.
+    /// How many units of context an example has on each side, within its text; 0 shows the units alone. Whole texts,
+    /// entries of a vocabulary and a caller's own rows have no context.
     pub context: usize,
-    /// Into how many quantiles [`Sampling::Quantile`] cuts.
+    /// The number of quantiles of [`Sampling::Quantile`].
     pub quantiles: usize,
-    /// What [`Sampling::Random`], [`Sampling::Quantile`] and the scoring draw with.
+    /// The seed of [`Sampling::Random`], of [`Sampling::Quantile`] and of the choice of test passages.
     pub seed: u32,
-    /// Instructions to use instead of ours. They should ask for `{"label": "..."}`.
+    /// A system message that replaces the built-in one. It should ask for `{"label": "..."}`.
     pub system_prompt: Option<String>,
-    /// How labels are scored; `None` leaves it out.
+    /// How labels are scored; `None` does not score them.
     pub scoring: Option<Scoring>,
 }
 

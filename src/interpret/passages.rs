@@ -1,4 +1,4 @@
-//! What a row looks like to a reader: the text around its unit, as it was written.
+//! The passage of a row: its unit and the text around it, as it was written.
 
 use std::ops::Range;
 
@@ -6,25 +6,27 @@ use crate::error::{Error, Result};
 use crate::rows::Activations;
 use crate::text::{StringTable, UnitSpan, Units};
 
-/// What is before, between and after the marks is cut to so many bytes, so that one long text cannot fill a prompt.
+/// The longest text before, between or after the marks, in bytes; the rest is cut, so that one long text cannot fill a
+/// prompt.
 const LONGEST_PART: usize = 1000;
 
-/// How many units on each side are looked at for that: more bytes than are shown, as nearly every unit has some.
+/// How many neighbouring units on each side are searched for that text. Nearly every unit has some bytes, so they hold
+/// more than is shown.
 const MOST_NEIGHBOURS: usize = 2 * LONGEST_PART;
 
-/// The units of activations with so many units of context on each side, as far as their text goes.
+/// The units of activations, with up to `context` units of context on each side, within their text.
 pub(super) struct Passages<'a> {
     units: &'a Units,
-    /// Empty for a vocabulary, and for rows that a caller brought: their units stand alone.
+    /// Empty for a vocabulary and for a caller's own rows, whose units have no context.
     texts: &'a StringTable,
-    /// One past the last row of each text; empty where units stand alone.
+    /// One past the last row of each text; empty where units have no context.
     text_ends: Vec<usize>,
     context: usize,
 }
 
 impl<'a> Passages<'a> {
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] for rows that stand for no texts.
+    /// [`crate::ErrorCode::InvalidArgument`] for rows without unit texts.
     pub(super) fn new(activations: &'a Activations, context: usize) -> Result<Self> {
         let units = activations.units().ok_or_else(|| {
             Error::argument("the rows have no texts that a language model could read")
@@ -37,7 +39,7 @@ impl<'a> Passages<'a> {
         Ok(Self { units, texts, text_ends, context })
     }
 
-    /// The rows of the passage around a row: its neighbours in the same text, which stand together.
+    /// The rows of the passage around a row: its neighbours in the same text.
     pub(super) fn window(&self, row: usize) -> Range<usize> {
         let text = self.text_ends.partition_point(|&end| end <= row);
         let Some(&end) = self.text_ends.get(text) else { return row..row + 1 };
@@ -45,9 +47,9 @@ impl<'a> Passages<'a> {
         first.max(row.saturating_sub(self.context))..end.min(row.saturating_add(self.context).saturating_add(1))
     }
 
-    /// Keeps of rows that are sorted by strength those that show something new: of units that stand alone each different
-    /// one once, else each piece of a text once, around its strongest unit. A word that excites a concept makes its
-    /// neighbours exciting, too, and the same sentence twenty times would teach nobody anything.
+    /// Keeps, of rows sorted by strength, those that show something new. Units without context are kept once for each
+    /// distinct text. Otherwise each passage is kept once, around its strongest unit: a word that excites a concept
+    /// often makes its neighbours exciting, and showing the same sentence many times would add nothing.
     pub(super) fn keep_different(&self, rows: &mut Vec<usize>) {
         if self.context == 0 || self.texts.is_empty() {
             let mut seen = vec![false; self.units.strings().len()];
@@ -64,12 +66,12 @@ impl<'a> Passages<'a> {
         }
     }
 
-    /// What the unit of a row is called, as in every other interpretation.
+    /// The text of a row's unit, as in every other interpretation.
     pub(super) fn name(&self, row: usize) -> String {
         self.units.string(row).to_owned()
     }
 
-    /// The unit of a row, without spaces around it unless it is nothing else.
+    /// The unit of a row without white space around it, unless it is white space alone.
     pub(super) fn unit(&self, row: usize) -> String {
         let written = self.span(row).map(|span| &self.texts.get(span.text_index)[span.begin..span.end]);
         let unit = written.filter(|text| !text.is_empty()).unwrap_or_else(|| self.units.string(row));
@@ -82,8 +84,8 @@ impl<'a> Passages<'a> {
         before + &unit + &after
     }
 
-    /// The passage around a row with the row's unit between `<<` and `>>`; a unit that stands alone needs no marks, and one
-    /// of spaces alone stands in quotes.
+    /// The passage around a row with the row's unit between `<<` and `>>`. A unit without context needs no marks, and
+    /// one of white space alone is put in quotes.
     pub(super) fn marked(&self, row: usize) -> String {
         let [before, unit, after] = self.parts(row);
         if !before.is_empty() || !after.is_empty() {
@@ -95,8 +97,8 @@ impl<'a> Passages<'a> {
         }
     }
 
-    /// What is before the unit, the unit, and what is after it. The spaces of the text are all kept: those that the unit
-    /// has at its ends belong to the parts around it.
+    /// The text before the unit, the unit, and the text after it. All white space of the text is kept; that at the ends
+    /// of the unit goes to the parts around it.
     fn parts(&self, row: usize) -> [String; 3] {
         let window = self.window(row);
         let Some(span) = self.span(row).filter(|span| span.begin < span.end) else {
@@ -120,13 +122,13 @@ impl<'a> Passages<'a> {
     }
 }
 
-/// Where a text is without the spaces at its ends; the whole of it when it is nothing else.
+/// The range of a text without the white space at its ends; all of it when there is nothing else.
 fn without_spaces(text: &str) -> Range<usize> {
     let end = text.trim_end().len();
     if end == 0 { 0..text.len() } else { text.len() - text.trim_start().len()..end }
 }
 
-/// Line breaks and other control characters would end an example; they are shown as in a program.
+/// Escapes line breaks and other control characters, since an example is one line.
 fn on_one_line(text: String) -> String {
     if !text.contains(char::is_control) {
         return text;

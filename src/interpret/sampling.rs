@@ -1,22 +1,23 @@
-//! Which rows stand for a concept.
+//! How the examples of a concept are sampled from its rows.
 
 use crate::linalg::RandomState;
 
-/// How the examples of a concept are chosen among the rows that excite it.
+/// How examples are sampled from the rows that excite a concept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[repr(u32)]
 pub enum Sampling {
-    /// The strongest.
+    /// The strongest rows.
     #[default]
     Top = 1,
-    /// Any, each as likely as the others.
+    /// Random rows, all equally likely.
     Random = 2,
-    /// Equally many of each quantile of strength, at random within it: what a concept is at its weakest, too.
+    /// Random rows, equally many from each quantile of strength: they also show the concept at its weakest.
     Quantile = 3,
 }
 
 impl Sampling {
-    /// Chooses `count` of the `rows`, which are sorted by strength; strongest first. All, where there are not more.
+    /// Chooses `count` of the `rows`, which are sorted by strength, and keeps their order. Returns all of them where
+    /// there are fewer.
     pub(super) fn choose(self, rows: &[usize], count: usize, quantiles: usize, random: &mut RandomState) -> Vec<usize> {
         if rows.len() <= count {
             return rows.to_vec();
@@ -31,7 +32,7 @@ impl Sampling {
     }
 }
 
-/// `count` different numbers of a range, at random.
+/// `count` distinct numbers of a range, at random.
 fn some_of(range: std::ops::Range<usize>, count: usize, random: &mut RandomState) -> Vec<usize> {
     let mut all: Vec<usize> = range.collect();
     random.shuffle(&mut all);
@@ -39,8 +40,8 @@ fn some_of(range: std::ops::Range<usize>, count: usize, random: &mut RandomState
     all
 }
 
-/// Cuts `0..total` into runs of equal length and takes equally many of each; what does not divide goes to the first ones.
-/// A run that is too short gives all it has, and the next one gives the rest.
+/// Cuts `0..total` into `quantiles` ranges of equal length and takes equally many from each, with the remainder from
+/// the first ones. A range that is too short gives all it has, and the next one gives more.
 fn of_each_quantile(total: usize, count: usize, quantiles: usize, random: &mut RandomState) -> Vec<usize> {
     let mut chosen = Vec::with_capacity(count);
     for quantile in 0..quantiles {
@@ -48,7 +49,7 @@ fn of_each_quantile(total: usize, count: usize, quantiles: usize, random: &mut R
         let wanted = (count * (quantile + 1)).div_ceil(quantiles) - chosen.len();
         chosen.extend(some_of(run, wanted, random));
     }
-    // The last runs were too short: the strongest of the rest.
+    // The last ranges were too short: fill up with the strongest of the rest.
     let mut free = vec![true; total];
     chosen.iter().for_each(|&index| free[index] = false);
     let missing = count - chosen.len();

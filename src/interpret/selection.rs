@@ -1,25 +1,23 @@
-//! What every interpretation checks before it begins.
+//! Checks that every interpretation makes before it begins.
 
 use crate::concepts::Explainer;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::SplitModel;
 
-/// The concepts that are asked for; all when no list is given.
-pub(super) fn checked_concepts(asked: Option<&[usize]>, count: usize) -> Result<Vec<usize>> {
-    let Some(asked) = asked else { return Ok((0..count).collect()) };
-    if let Some(concept) = asked.iter().find(|&&concept| concept >= count) {
+/// The requested concepts; all of them when there is no list.
+pub(super) fn checked_concepts(requested: Option<&[usize]>, count: usize) -> Result<Vec<usize>> {
+    let Some(requested) = requested else { return Ok((0..count).collect()) };
+    if let Some(concept) = requested.iter().find(|&&concept| concept >= count) {
         return Err(Error::argument(format!("there is no concept {concept}: the explainer has {count}"))
-            .hint("ask for concepts below the concept count"));
+            .hint("give indices below the concept count"));
     }
-    if asked.is_empty() {
-        return Err(
-            Error::argument("an empty list of concepts was asked for").hint("leave the list out to ask for all")
-        );
+    if requested.is_empty() {
+        return Err(Error::argument("the list of concepts is empty").hint("leave the list out to select all concepts"));
     }
-    Ok(asked.to_vec())
+    Ok(requested.to_vec())
 }
 
-/// Rows of another width are of another model or split point.
+/// Checks that rows have the width that the explainer encodes: other rows are of another model or split point.
 pub(super) fn check_width(explainer: &Explainer, found: usize) -> Result<()> {
     let wanted = explainer.input_width();
     if wanted == found {
@@ -32,7 +30,7 @@ pub(super) fn check_width(explainer: &Explainer, found: usize) -> Result<()> {
     .hint("use activations of the model and split point that the explainer was fitted on"))
 }
 
-/// Which of the model's split points the explainer was fitted on.
+/// The index of the model's split point that the explainer was fitted on.
 pub(super) fn split_point_of(explainer: &Explainer, model: &SplitModel) -> Result<usize> {
     let wanted = explainer.provenance().split_point.as_deref();
     let found = match wanted {

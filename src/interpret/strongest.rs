@@ -1,15 +1,15 @@
-//! The few strongest of many names, for each of many concepts.
+//! The k strongest names of each concept, in memory of concepts x k.
 //!
-//! Each concept keeps its best k different names. The strength of a name is its largest one so far: it only rises, and so does
-//! the weakest of the k. A name that fell out was weaker than what stays, so that it comes back only with a strength that it
-//! never had before, which is then its true maximum: the result is exact, in memory of concepts x k.
+//! A name is a text, known by its number, and its strength is the largest that it had so far. The result is exact:
+//! strengths only rise, and so does that of the weakest name that is kept. A name that was dropped was weaker than all
+//! that are kept, so it comes back only with a strength larger than any it had before, and that is its maximum.
 
 use std::cmp::Ordering;
 use std::collections::{BTreeSet, HashMap};
 
 use crate::concepts::RowCodes;
 
-/// A name, how strong it is, and the first row where it is that strong.
+/// A name, its strength, and the first row in which it is that strong.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Ranked {
     pub(super) strength: f32,
@@ -19,7 +19,7 @@ pub(super) struct Ranked {
 
 impl Eq for Ranked {}
 
-/// The strongest first, and names of one strength in the order of their numbers.
+/// Orders by strength, the strongest first, and then by the number of the name.
 impl Ord for Ranked {
     fn cmp(&self, other: &Self) -> Ordering {
         // Zeros of either sign are the same strength.
@@ -34,26 +34,27 @@ impl PartialOrd for Ranked {
     }
 }
 
-/// What one entry takes, in bytes: twice itself with its key, and trees and tables are at worst half full.
+/// The memory of one entry, in bytes: it is stored twice with its key, in trees and hash tables that are at least half
+/// full.
 pub(super) const ENTRY_BYTES: usize = 4 * (size_of::<Ranked>() + size_of::<usize>());
 
 /// The strongest names of one concept.
 #[derive(Debug, Default)]
 struct Best {
     order: BTreeSet<Ranked>,
-    /// Where each name is in the order.
+    /// The entry of each name in `order`.
     found: HashMap<usize, Ranked>,
 }
 
 impl Best {
-    /// Takes the name in where it belongs to the `k` strongest.
+    /// Inserts the name if it is among the `k` strongest.
     fn offer(&mut self, offered: Ranked, k: usize) {
         let full = self.order.len() >= k;
         if full && self.order.last().is_some_and(|weakest| offered >= *weakest) {
             return;
         }
         if let Some(before) = self.found.get(&offered.name).copied() {
-            // The first row of a strength stays.
+            // Of rows with the same strength, the first stays.
             if offered.strength <= before.strength {
                 return;
             }
@@ -65,7 +66,7 @@ impl Best {
         self.found.insert(offered.name, offered);
     }
 
-    /// Below this strength nothing is taken in.
+    /// The strength below which no name is inserted.
     fn bound(&self, k: usize) -> f32 {
         let weakest = self.order.last().filter(|_| self.order.len() >= k);
         weakest.map_or(f32::NEG_INFINITY, |weakest| weakest.strength)
@@ -83,14 +84,14 @@ pub(super) struct Strongest {
     /// The concept of each slot.
     concepts: Vec<usize>,
     best: Vec<Best>,
-    /// For each slot, below which strength nothing is taken in.
+    /// For each slot, the strength below which no name is inserted.
     bounds: Vec<f32>,
-    /// The slots that could still take in a zero.
+    /// The slots that could still take a zero.
     open: Vec<usize>,
 }
 
 impl Strongest {
-    /// For the different ones of the `concepts`, of `concept_count` that there are.
+    /// Makes empty lists for the distinct concepts of `concepts`; there are `concept_count` concepts in all.
     pub(super) fn new(concepts: &[usize], concept_count: usize, k: usize, sign: f32) -> Self {
         let mut slots = vec![None; concept_count];
         let mut different = Vec::new();
@@ -113,7 +114,7 @@ impl Strongest {
         }
     }
 
-    /// Takes the codes of a row of that name.
+    /// Offers the codes of a row that has that name.
     pub(super) fn update(&mut self, name: usize, row: usize, codes: RowCodes<'_>) {
         match codes {
             RowCodes::Dense(values) => {
@@ -127,8 +128,8 @@ impl Strongest {
                         self.offer(slot, value, name, row);
                     }
                 }
-                // A list ends at its first zero. So a zero counts only where nothing weaker may be listed any more, and once
-                // there are k that are not weaker, which names the zeros have does not matter.
+                // A list ends before its first zero, so a zero only displaces negative codes. Once a list holds k names
+                // that are not negative, zeros need not be offered any more, and which names had them does not matter.
                 let mut open = std::mem::take(&mut self.open);
                 open.retain(|&slot| {
                     if concepts.binary_search(&(self.concepts[slot] as u32)).is_err() {
@@ -156,7 +157,7 @@ impl Strongest {
         best.into_iter().flat_map(|best| best.order.iter().copied()).take_while(|ranked| ranked.strength != 0.0)
     }
 
-    /// From a strength to the code.
+    /// Converts a strength back to the code.
     pub(super) fn code(&self, strength: f32) -> f32 {
         self.sign * strength
     }

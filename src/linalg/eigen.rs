@@ -1,4 +1,4 @@
-//! Symmetric matrices in f64.
+//! Decompositions and products of f64 matrices.
 
 use faer::diag::Diag;
 use faer::dyn_stack::{MemBuffer, MemStack};
@@ -10,12 +10,13 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::memory::Claim;
 use crate::workspace;
 
-/// The eigenvalues of a symmetric matrix, largest first, and its eigenvectors as columns in that order.
+/// Computes the eigenvalues of a symmetric matrix, largest first, and its eigenvectors as columns in that order.
 ///
-/// On one thread, so that the result does not depend on how many there are.
+/// It runs on one thread, so that the result does not depend on the number of threads.
 ///
 /// # Errors
-/// [`ErrorCode::OutOfMemory`]; [`ErrorCode::InvalidData`] when the iteration fails, as for values that are not finite.
+/// [`ErrorCode::OutOfMemory`]; [`ErrorCode::InvalidData`] when the iteration fails, for example on values that are not
+/// finite.
 pub(crate) fn symmetric_eigen(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>)> {
     let size = matrix.nrows();
     let _claim = Claim::of(
@@ -37,26 +38,26 @@ pub(crate) fn symmetric_eigen(matrix: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<
                 .hint("look for values in the rows that are huge or not finite")
         },
     )?;
-    // They come smallest first.
+    // faer returns them smallest first.
     let values = values.column_vector().iter().rev().copied().collect();
     let vectors = Mat::from_fn(size, size, |row, column| vectors[(row, size - 1 - column)]);
     Ok((values, vectors))
 }
 
-/// The orthogonal matrix nearest to `matrix`: `(W W^T)^(-1/2) W`.
+/// The orthogonal matrix nearest to `matrix`: `(W W^T)^(-1/2) W` (symmetric decorrelation).
 ///
 /// # Errors
 /// Those of [`symmetric_eigen`].
 pub(crate) fn decorrelate(matrix: MatRef<'_, f64>) -> Result<Mat<f64>> {
     let (values, vectors) = symmetric_eigen(product(matrix, matrix.transpose())?.as_ref())?;
     let scaled = Mat::from_fn(vectors.nrows(), vectors.ncols(), |row, column| {
-        // Rounding can make an eigenvalue zero or less.
+        // Rounding can make an eigenvalue zero or negative.
         vectors[(row, column)] / values[column].max(f64::MIN_POSITIVE).sqrt()
     });
     product(product(scaled.as_ref(), vectors.transpose())?.as_ref(), matrix)
 }
 
-/// `left right`, on one thread.
+/// The product `left right`, on one thread.
 ///
 /// # Errors
 /// As [`multiply`].

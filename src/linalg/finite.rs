@@ -1,16 +1,16 @@
-//! Rows of numbers that are none.
+//! Checks for values that are not finite.
 
 use crate::error::{Error, ErrorCode, Result};
 
-/// The place of the first value that is infinite or not a number.
+/// The index of the first value that is infinite or NaN.
 pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
-    // Without a way out of the loop it becomes vector instructions, and mostly there is nothing to find.
+    // Without an early exit the loop is vectorised, and nearly always there is nothing to find.
     let finite = |values: &[f32]| values.iter().fold(true, |finite, value| finite & value.is_finite());
     let chunk = values.chunks(1024).position(|chunk| !finite(chunk))?;
     values[chunk * 1024..].iter().position(|value| !value.is_finite()).map(|place| chunk * 1024 + place)
 }
 
-/// Refuses rows with a value that is infinite or not a number; the first of them is row `first` of the whole.
+/// Refuses rows with a value that is infinite or NaN. Errors count rows from `first`.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidData`] naming the row and the column.

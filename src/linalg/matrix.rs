@@ -1,9 +1,10 @@
-//! Products of row-major matrices of f32 on one thread, whose result for a row does not depend on the other rows.
+//! Products of row-major f32 matrices on one thread, in which a row of the result does not depend on the other rows.
 //!
-//! faer's kernel splits the inner size into panels and sums them in order, whatever the other two sizes and the strides are,
-//! so that an element of the product is the same bits in a product of any height. Two cases leave that path: a product of one
-//! row (a matrix-vector kernel) and a very small one (an unrolled kernel). [`least_rows`] says how many rows a product must
-//! have to stay on it. The kernel for processors without wide vectors has one more such case, below 65 by 65, covered as well.
+//! faer's kernel splits the inner dimension into panels and sums them in order, whatever the other two dimensions and
+//! the strides are. So an element of the product has the same bits in a product of any height. Two cases use other
+//! kernels: a product of one row (matrix-vector) and a very small product (unrolled). [`min_rows`] returns how many
+//! rows a product needs to avoid them. The kernel for processors without wide vectors has one more such case, below 65
+//! by 65, which is covered as well.
 
 use std::ops::Range;
 
@@ -15,22 +16,22 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::memory::filled;
 use crate::workspace;
 
-/// faer's bound on rows x columns x inner size, up to which the unrolled kernel is used.
+/// The bound of faer on rows x columns x inner dimension, up to which the unrolled kernel is used.
 const UNROLLED: usize = 16 * 16 * 16;
 
-/// How many rows of a matrix that is not there as f32 are written at a time: as many as the kernels for wide vectors take
-/// at once, which is enough, as they read the other matrix anew for each such panel in any case.
+/// How many rows are converted to f32 at a time, of a matrix that is stored in another type. It is the panel height of
+/// the kernels for wide vectors; more would not help, since they read the other matrix again for each such panel.
 const PANEL: usize = 96;
 
-/// The rows that a product with an `(inputs, outputs)` matrix must at least have, so that a row of the result does not depend
-/// on how many there are.
-fn least_rows(inputs: usize, outputs: usize) -> usize {
+/// The number of rows that a product with an `(inputs, outputs)` matrix needs, so that a row of the result does not
+/// depend on how many there are.
+fn min_rows(inputs: usize, outputs: usize) -> usize {
     let generic = if outputs <= 64 { 65 } else { 2 };
     let unrolled = UNROLLED / (inputs * outputs).max(1) + 1;
     generic.max(unrolled)
 }
 
-/// Part of a row-major matrix: `rows` rows of `columns` values, each row `stride` values after the one before.
+/// A block of a row-major matrix: `rows` rows of `columns` values, each row `stride` values after the one before.
 #[derive(Clone, Copy)]
 pub(crate) struct Block<'a> {
     pub values: &'a [f32],
@@ -40,7 +41,7 @@ pub(crate) struct Block<'a> {
 }
 
 impl<'a> Block<'a> {
-    /// A whole matrix.
+    /// The block that is a whole matrix.
     pub fn whole(values: &'a [f32], rows: usize, columns: usize) -> Self {
         Self { values, rows, columns, stride: columns }
     }
@@ -50,7 +51,7 @@ impl<'a> Block<'a> {
     }
 }
 
-/// Part of a row-major matrix that is written.
+/// A block of a row-major matrix that is written to.
 pub(crate) struct BlockMut<'a> {
     pub values: &'a mut [f32],
     pub rows: usize,
@@ -59,7 +60,7 @@ pub(crate) struct BlockMut<'a> {
 }
 
 impl<'a> BlockMut<'a> {
-    /// A whole matrix.
+    /// The block that is a whole matrix.
     pub fn whole(values: &'a mut [f32], rows: usize, columns: usize) -> Self {
         Self { values, rows, columns, stride: columns }
     }
@@ -71,10 +72,10 @@ impl<'a> BlockMut<'a> {
     }
 }
 
-/// `result = left right` on one thread.
+/// Computes `result = left right` on one thread.
 ///
 /// # Errors
-/// [`ErrorCode::OutOfMemory`] when there is no workspace for the thread.
+/// [`ErrorCode::OutOfMemory`] when there is no memory for the thread's scratch buffer.
 pub(super) fn multiply<T: ComplexField>(
     result: MatMut<'_, T>,
     left: MatRef<'_, T>,
@@ -85,7 +86,7 @@ pub(super) fn multiply<T: ComplexField>(
     Ok(())
 }
 
-/// `result = left right^T`, for blocks; rows are independent of each other only for a fixed number of rows.
+/// Computes `result = left right^T` for blocks. The bits of a row may depend on how many rows there are.
 ///
 /// # Errors
 /// As [`multiply`].
@@ -93,7 +94,7 @@ pub(crate) fn block_times_transposed(result: BlockMut<'_>, left: Block<'_>, righ
     multiply(result.view(), left.view(), right.view().transpose())
 }
 
-/// `result = left right`, for blocks; rows are independent of each other only for a fixed number of rows.
+/// Computes `result = left right` for blocks. The bits of a row may depend on how many rows there are.
 ///
 /// # Errors
 /// As [`multiply`].
@@ -101,7 +102,7 @@ pub(crate) fn block_times(result: BlockMut<'_>, left: Block<'_>, right: Block<'_
     multiply(result.view(), left.view(), right.view())
 }
 
-/// `result = left^T right`, for blocks.
+/// Computes `result = left^T right` for blocks.
 ///
 /// # Errors
 /// As [`multiply`].
@@ -109,8 +110,8 @@ pub(crate) fn block_transposed_times(result: BlockMut<'_>, left: Block<'_>, righ
     multiply(result.view(), left.view().transpose(), right.view())
 }
 
-/// `result = left right^T` for `left` of (rows, inner) and `right` of (columns, inner); a row of the result is the same bits
-/// for every number of rows.
+/// Computes `result = left right^T` for `left` of (rows, inner) and `right` of (columns, inner). A row of the result
+/// has the same bits for every number of rows.
 ///
 /// # Errors
 /// As [`multiply`].
@@ -119,17 +120,17 @@ pub(crate) fn times_transposed(result: &mut [f32], left: &[f32], right: &[f32], 
         return Ok(());
     }
     let columns = right.len() / inner;
-    at_least(least_rows(inner, columns), result, left, inner, |result, left| {
+    with_min_rows(min_rows(inner, columns), result, left, inner, |result, left| {
         let result = BlockMut::whole(result, left.rows, columns);
         block_times_transposed(result, left, Block::whole(right, columns, inner))
     })
 }
 
-/// As [`times_transposed`], and the same bits, for a `right` of (columns, inner) that is not there as f32: `write` writes the
-/// rows of a range of it, panel by panel.
+/// Computes the product of [`times_transposed`], with the same bits, for a `right` of (columns, inner) that is not
+/// stored as f32: `write` converts a range of its rows, one panel after the other.
 ///
 /// # Errors
-/// The first of `write`, and as [`multiply`].
+/// The first error of `write`, and those of [`multiply`].
 pub(crate) fn times_panels(
     result: &mut [f32],
     left: &[f32],
@@ -140,12 +141,12 @@ pub(crate) fn times_panels(
     if left.is_empty() {
         return Ok(());
     }
-    // What is left over goes with the last panel: a panel of few columns could take another path through the kernel.
+    // The last panel takes the remaining rows as well: a panel with few columns could use another kernel.
     let count = (columns / PANEL).max(1);
     let panels = (0..count).map(|index| index * PANEL..if index + 1 < count { (index + 1) * PANEL } else { columns });
     let length = (columns - (count - 1) * PANEL) * inner;
     let mut scratch = filled(0.0, length).ok_or_else(|| no_memory("rows of a weight", length))?;
-    at_least(least_rows(inner, PANEL.min(columns)), result, left, inner, |result, left| {
+    with_min_rows(min_rows(inner, PANEL.min(columns)), result, left, inner, |result, left| {
         for panel in panels {
             let right = &mut scratch[..panel.len() * inner];
             write(panel.clone(), right)?;
@@ -158,24 +159,24 @@ pub(crate) fn times_panels(
     })
 }
 
-/// Hands a product of at least that many rows to `work`. Short ones get rows of zeros, so that every row takes the same path
-/// through the kernel.
-fn at_least(
-    least: usize,
+/// Passes a product of at least `min_rows` rows to `work`. Smaller products are padded with zero rows, so that every
+/// row goes through the same kernel.
+fn with_min_rows(
+    min_rows: usize,
     result: &mut [f32],
     left: &[f32],
     inner: usize,
     work: impl FnOnce(&mut [f32], Block<'_>) -> Result<()>,
 ) -> Result<()> {
     let rows = left.len() / inner;
-    if rows >= least {
+    if rows >= min_rows {
         return work(result, Block::whole(left, rows, inner));
     }
-    let length = result.len() / rows * least;
-    let mut padded = filled(0.0, least * inner).ok_or_else(|| no_memory("rows", least * inner))?;
+    let length = result.len() / rows * min_rows;
+    let mut padded = filled(0.0, min_rows * inner).ok_or_else(|| no_memory("rows", min_rows * inner))?;
     padded[..left.len()].copy_from_slice(left);
     let mut product = filled(0.0, length).ok_or_else(|| no_memory("a product", length))?;
-    work(&mut product, Block::whole(&padded, least, inner))?;
+    work(&mut product, Block::whole(&padded, min_rows, inner))?;
     result.copy_from_slice(&product[..result.len()]);
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Numerics that no transformer and no concept knows about, on one thread: the same bits wherever they run.
+//! Linear algebra and random numbers on one thread, with the same bits on every run. Nothing here depends on models or
+//! concepts.
 
 mod eigen;
 mod finite;

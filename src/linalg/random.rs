@@ -1,7 +1,7 @@
-//! NumPy's legacy stream of normal numbers, so that a seed means here what it means there.
+//! NumPy's legacy random numbers, so that a seed gives the same numbers here as there.
 
-/// The stream of `numpy.random.RandomState(seed)`: the Mersenne Twister MT19937 (Matsumoto & Nishimura, 1998) with normal
-/// numbers by the polar method (Marsaglia & Bray, 1964), which gives them in pairs.
+/// The generator `numpy.random.RandomState(seed)`: the Mersenne Twister MT19937 (Matsumoto & Nishimura, 1998), with
+/// normal numbers by the polar method (Marsaglia & Bray, 1964), which makes them in pairs.
 #[derive(Debug, Clone)]
 pub struct RandomState {
     words: [u32; WORDS],
@@ -13,7 +13,7 @@ const WORDS: usize = 624;
 const MIDDLE: usize = 397;
 
 impl RandomState {
-    /// The stream of a seed.
+    /// Makes the generator of a seed.
     ///
     /// ```
     /// let mut random = eidos::linalg::RandomState::new(0);
@@ -28,7 +28,7 @@ impl RandomState {
         Self { words, next: WORDS, spare: None }
     }
 
-    /// The next number of the normal distribution of mean 0 and deviation 1.
+    /// The next number from the normal distribution with mean 0 and standard deviation 1.
     pub fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
@@ -45,7 +45,7 @@ impl RandomState {
         }
     }
 
-    /// The next whole number from 0 to `largest`, every one as likely as the others.
+    /// The next integer from 0 to `largest`, all equally likely.
     pub fn up_to(&mut self, largest: u32) -> u32 {
         if largest == 0 {
             return 0;
@@ -59,7 +59,7 @@ impl RandomState {
         }
     }
 
-    /// Puts items in random order: that of NumPy's `shuffle`, for less than 2^32 of them.
+    /// Shuffles items in place, as NumPy's `shuffle` does, for fewer than 2^32 items.
     ///
     /// ```
     /// let mut items: Vec<u32> = (0..10).collect();
@@ -72,7 +72,7 @@ impl RandomState {
         }
     }
 
-    /// The next number between 0 and 1, with 53 random bits.
+    /// The next number from 0 up to but not including 1, with 53 random bits.
     fn uniform(&mut self) -> f64 {
         let (high, low) = (self.word() >> 5, self.word() >> 6);
         (f64::from(high) * 67_108_864.0 + f64::from(low)) / 9_007_199_254_740_992.0

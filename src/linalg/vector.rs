@@ -1,17 +1,18 @@
-//! Functions of single values that compilers turn into vector instructions.
+//! Functions of single values that the compiler vectorises.
 
-// A function is compiled for the vector units of its caller only where it is inlined into it.
+// A function is compiled with the vector instructions of its caller only where it is inlined into it.
 #![allow(clippy::inline_always)]
 
-/// The exponential function, to within 2 units in the last place between -87 and 88 and clamped outside.
+/// The exponential function, with an error of at most 2 units in the last place between -87 and 88, and clamped
+/// outside.
 ///
-/// `e^x = 2^n e^r` with `n` the nearest integer to `x / ln 2`, and a Taylor polynomial for `e^r`, `|r| <= ln 2 / 2`. Additions
-/// and multiplications only: the same bits on every processor.
+/// `e^x = 2^n e^r` with `n` the integer nearest to `x / ln 2`, and a Taylor polynomial for `e^r`, `|r| <= ln 2 / 2`. It
+/// uses only additions and multiplications, so it has the same bits on every processor.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    // Adding and removing 1.5 * 2^23 rounds to the nearest integer.
+    // Adding and subtracting 1.5 * 2^23 rounds to the nearest integer.
     const ROUND: f32 = 12_582_912.0;
-    // ln 2 in two parts, the first with so few digits that its product with n is exact.
+    // ln 2 in two parts; the first has so few digits that its product with n is exact.
     const LN_2_HIGH: f32 = 355.0 / 512.0;
     const LN_2_LOW: f32 = -2.121_944_4e-4;
     let x = x.clamp(-87.0, 88.0);
@@ -25,7 +26,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     polynomial = polynomial * r + 1.0 / 6.0;
     polynomial = polynomial * r + 0.5;
     polynomial = polynomial * r * r + r + 1.0;
-    // 2^n: the lowest bits of `shifted` are n, which goes into the exponent. Nothing here can fail, or the loop around it
-    // would not become vector instructions.
+    // 2^n: the lowest bits of `shifted` are n, which becomes the exponent. Nothing here may branch to a failure, or the
+    // loop around it would not be vectorised.
     polynomial * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
 }

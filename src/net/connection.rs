@@ -1,4 +1,4 @@
-//! Connections: their time limits, how cancelling breaks them, and what their failures mean.
+//! HTTP connections: their timeouts, how a cancel closes them, and what their failures mean.
 
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
@@ -11,36 +11,36 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::threads::start;
 
-/// The time between two checks whether the caller cancelled.
+/// The interval at which the watcher checks whether the caller cancelled.
 const WATCH_STEP: Duration = Duration::from_millis(100);
 
-/// How long finding and reaching a host may take; this is also how long cancelling can take in the worst case.
+/// The longest time to resolve a host name, and to connect. A cancel may take this long in the worst case.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
-/// An agent that neither follows redirects nor takes a status for an error: what they mean is said where they are
-/// known.
+/// An agent that neither follows redirects nor turns a status into an error: the callers know what these mean.
 pub(crate) fn agent(limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(concat!("eidos/", env!("CARGO_PKG_VERSION")))
-        // Sizes and ranges count the bytes themselves, not those of some compression of them.
+        // Sizes and ranges count the bytes of the file itself, not those of a compressed form.
         .accept_encoding(AutoHeaderValue::from("identity"))
         .timeout_resolve(Some(LONGEST_CONNECT))
         .timeout_connect(Some(LONGEST_CONNECT));
     limits(config).build().into()
 }
 
-/// A request to this very machine goes past every proxy.
+/// Sends a request without a proxy, as for this machine.
 pub(crate) fn send_directly<Body>(request: RequestBuilder<Body>) -> RequestBuilder<Body> {
     request.config().proxy(None).build()
 }
 
-/// Does `work` on this thread. Meanwhile another thread waits for the caller to cancel, and then calls `shut_down`,
-/// which breaks the connections; it ends with this call.
+/// Runs `work` on this thread. Meanwhile a watcher thread waits for the caller to cancel, and then calls `shut_down`,
+/// which closes the connections. The watcher ends with this call.
 ///
 /// # Errors
-/// Those of `work`, or [`crate::ErrorCode::Cancelled`]: a broken connection is what cancelling looks like from below.
+/// Those of `work`; [`crate::ErrorCode::Cancelled`] when `work` failed and the caller has cancelled, since a closed
+/// connection looks like any other network failure.
 pub(crate) fn until_cancelled<T, E: From<crate::Error>>(
     control: &Control,
     shut_down: impl FnOnce() + Send,
@@ -49,8 +49,8 @@ pub(crate) fn until_cancelled<T, E: From<crate::Error>>(
     control.check()?;
     let (working, ended) = channel::<()>();
     let result = std::thread::scope(|scope| {
-        // Without a watcher (no more threads) cancelling waits for the next bytes or a time limit, which is no reason
-        // to fail.
+        // If no thread can be started, a cancel takes effect with the next bytes or at a timeout, which is no reason to
+        // fail.
         start(scope, move || watch(control, shut_down, &ended)).ok();
         let result = work();
         drop(working);
@@ -70,9 +70,9 @@ fn watch(control: &Control, shut_down: impl FnOnce(), ended: &Receiver<()>) {
     }
 }
 
-/// Why a host could not be reached or understood, and whether that may pass.
+/// Why a host could not be reached or understood, and whether a retry may succeed.
 pub(crate) fn reason(error: &ureq::Error) -> (String, bool) {
-    // Other errors show the address, and an address may be signed.
+    // Other errors show the address, and an address may contain a signature.
     match error {
         ureq::Error::Io(error) => (error.to_string(), error.kind() != std::io::ErrorKind::InvalidData),
         ureq::Error::Timeout(timeout) => (format!("no answer in time ({timeout})"), true),

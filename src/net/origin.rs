@@ -1,8 +1,8 @@
-//! The origin of an address.
+//! The origin of a URL.
 
 use ureq::http::Uri;
 
-/// The scheme, host and port of an address. Secrets are sent to one origin only.
+/// The scheme, host and port of a URL. Secrets are sent to one origin only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Origin {
     secure: bool,
@@ -11,7 +11,7 @@ pub(crate) struct Origin {
 }
 
 impl Origin {
-    /// The origin of an `http` or `https` address; `None` for every other text.
+    /// The origin of an `http` or `https` URL; `None` for any other text.
     pub(crate) fn of(address: &str) -> Option<Self> {
         let uri: Uri = address.parse().ok()?;
         let secure = match uri.scheme_str()? {
@@ -19,7 +19,7 @@ impl Origin {
             "http" => false,
             _ => return None,
         };
-        // A name and password in an address would end up in messages.
+        // A user name and password in a URL would end up in messages.
         if uri.authority()?.as_str().contains('@') {
             return None;
         }
@@ -37,7 +37,7 @@ impl Origin {
         self.secure
     }
 
-    /// Whether it is this very machine, which no proxy can reach.
+    /// Whether the host is this machine (a loopback address), which no proxy can reach.
     pub(crate) fn is_this_machine(&self) -> bool {
         let host = self.host.trim_start_matches('[').trim_end_matches(']');
         host == "localhost" || host.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())

@@ -1,11 +1,11 @@
-//! Tokens and keys.
+//! Access tokens and API keys.
 
-/// An access token or key, which is never shown.
+/// An access token or API key, which is never shown.
 #[derive(Clone)]
 pub(crate) struct Secret(String);
 
 impl Secret {
-    /// The secret in a text: none in an empty one, and an error for what cannot be sent in a header.
+    /// Parses a secret: `None` for an empty text, an error for one that cannot be sent in a header.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, NotSendable> {
         let text = text.trim();
         if text.is_empty() {
@@ -23,14 +23,14 @@ impl Secret {
         format!("Bearer {}", self.0)
     }
 
-    /// The same text with the secret hidden, should a server have repeated it.
+    /// The same text with the secret hidden, in case a server has repeated it.
     #[cfg(feature = "chat")]
     pub(crate) fn hide_in(&self, text: &str) -> String {
         text.replace(&self.0, "(hidden)")
     }
 }
 
-/// A text with characters that no secret has; it is not shown.
+/// A text with characters that no secret has. The text is not shown.
 #[derive(Debug)]
 pub(crate) struct NotSendable;
 

@@ -1,8 +1,8 @@
-//! Activations as a folder: `manifest.json`, `units.safetensors` and shards `rows-00000.safetensors`.
+//! Activations in a folder: `manifest.json`, `units.safetensors` and shards `rows-00000.safetensors`.
 //!
-//! The manifest lists the shards that are complete and is replaced as a whole after each one, so that whatever
-//! happens in between, the folder holds complete shards and says which. Shard `i` is always called
-//! `rows-{i:05}.safetensors`. Who writes holds the folder's lock, `.eidos.lock`; who reads needs none.
+//! The manifest lists the complete shards and is replaced atomically after each one. So whatever interrupts the writer,
+//! the folder holds complete shards and names them. Shard `i` is always called `rows-{i:05}.safetensors`. A writer
+//! holds the lock of the folder, `.eidos.lock`; readers need no lock.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,18 +17,19 @@ use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{Access, FolderLock, check_named, open_file};
 
-/// How large a shard is at most, in bytes: one is in memory while it is made.
+/// The largest shard, in bytes; one shard is in memory while it is written.
 pub(crate) const SHARD_BYTES: usize = 256 << 20;
 
 impl Activations {
-    /// Writes the activations to `folder` (made if missing): shards of at most 256 MiB, the units and the texts,
-    /// and a manifest last. Nothing is done where they lie in that folder already; what an interrupted save left there
-    /// is written anew. A folder that holds files of these names, but no manifest, is somebody else's.
+    /// Writes the activations to `folder` (created if missing): the units and the texts, shards of at most 256 MiB, and
+    /// after each shard a manifest. Nothing is written when the activations are stored in that folder already; what an
+    /// interrupted save left there is overwritten. A folder with files of these names but without a manifest is
+    /// refused, since something else wrote them.
     ///
     /// # Errors
-    /// [`ErrorCode::Io`] when the disk is full or forbids it; [`ErrorCode::Mismatch`] when other activations or files are
-    /// in that folder; [`ErrorCode::Busy`] when another call writes into it; [`ErrorCode::InvalidArgument`] for an empty
-    /// path; [`ErrorCode::Cancelled`].
+    /// [`ErrorCode::Io`] when the disk is full or not writable; [`ErrorCode::Mismatch`] when that folder holds other
+    /// activations or files; [`ErrorCode::Busy`] when another call writes into it; [`ErrorCode::InvalidArgument`] for
+    /// an empty path; [`ErrorCode::Cancelled`].
     pub fn save(&self, folder: &Path, control: &Control) -> Result<()> {
         check_named(folder, "folder")?;
         if let Storage::Shards(shards) = self.storage() {
@@ -60,13 +61,13 @@ impl Activations {
         Ok(())
     }
 
-    /// Opens what [`Activations::save`] or a collection into a folder has written, also while a collection still writes
-    /// into another one beside it. Rows are memory-mapped: opening takes no memory for them, but a program that cuts one of
-    /// the files while they are in use ends the process ([`Activations::open_copy`] does not depend on that).
+    /// Opens a folder that [`Activations::save`] or a collection has written, even while a collection still writes into
+    /// another folder. Rows are memory-mapped, so opening takes no memory for them. But when another program truncates
+    /// one of the files while they are in use, this process ends ([`Activations::open_copy`] avoids that).
     ///
     /// # Errors
-    /// [`ErrorCode::NotFound`] where there are none; [`ErrorCode::InvalidFile`] when a file is missing, truncated or
-    /// damaged, or the collection was interrupted (collect into the same folder again to go on);
+    /// [`ErrorCode::NotFound`] when the folder holds no activations; [`ErrorCode::InvalidFile`] when a file is missing,
+    /// truncated or damaged, or the collection was interrupted (collect into the same folder again to continue);
     /// [`ErrorCode::Unsupported`] when a newer version of Eidos wrote them.
     pub fn open(folder: &Path) -> Result<Self> {
         let (manifest, about) = read_complete(folder)?;
@@ -75,10 +76,10 @@ impl Activations {
         Ok(Self::from_storage(storage, manifest.row_count, manifest.column_count, about))
     }
 
-    /// Opens a folder as [`Activations::open`] does, with the rows read into memory instead of mapped: what happens to the
-    /// files afterwards does not matter, and all rows lie in one piece.
+    /// Opens a folder as [`Activations::open`] does, but reads the rows into memory instead of mapping them. Later
+    /// changes of the files do not matter, and all rows are contiguous.
     ///
-    /// Memory: 4 bytes for each value, and while it reads one shard more.
+    /// Memory: 4 bytes for each value, and one more shard while reading.
     ///
     /// # Errors
     /// As [`Activations::open`], and [`ErrorCode::OutOfMemory`].
@@ -89,7 +90,7 @@ impl Activations {
     }
 }
 
-/// What a folder says of its rows, which must all be there.
+/// Reads the manifest, the units and the texts of a folder, whose rows must be complete.
 fn read_complete(folder: &Path) -> Result<(Manifest, About)> {
     check_named(folder, "folder")?;
     let manifest = Manifest::read(folder)?;
@@ -127,7 +128,7 @@ fn read_complete(folder: &Path) -> Result<(Manifest, About)> {
 
 fn copy_shards(folder: &Path, manifest: &Manifest) -> Result<Vec<f32>> {
     let paths: Vec<_> = manifest.shards.iter().map(|entry| folder.join(&entry.file)).collect();
-    // No more is reserved than there can be in the files, whatever the manifest says.
+    // Reserves no more than the files can hold, whatever the manifest says.
     let sizes = paths.iter().map(|path| open_file(path).map(|(_, size)| size)).collect::<Result<Vec<_>>>()?;
     let most = sizes.into_iter().fold(0, u64::saturating_add) / size_of::<f32>() as u64;
     let wanted = (manifest.row_count * manifest.column_count).min(usize::try_from(most).unwrap_or(usize::MAX));

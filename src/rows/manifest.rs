@@ -1,4 +1,4 @@
-//! `manifest.json`: what a folder of activations says of itself, and which of its shards are complete.
+//! `manifest.json`: the description of a folder of activations and the list of its complete shards.
 
 use std::path::Path;
 
@@ -13,12 +13,12 @@ use crate::text::WordRule;
 const FORMAT: &str = "eidos.activations";
 const VERSION: u32 = 1;
 pub(crate) const MANIFEST: &str = "manifest.json";
-/// The fingerprint of a folder that [`super::Activations::save`] writes. Nothing goes on from it: a save begins anew.
+/// The fingerprint of a folder that [`super::Activations::save`] writes. No run continues it: a save starts over.
 pub(crate) const SAVED: &str = "saved";
-/// A manifest lists shards of many megabytes; one of more than this is not a manifest.
+/// The largest manifest that is read. It has one entry for each shard of many megabytes, so real ones are far smaller.
 const MANIFEST_LIMIT: u64 = 64 << 20;
 
-/// What a folder of activations says of itself.
+/// The description of a folder of activations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Manifest {
     format: String,
@@ -31,8 +31,8 @@ pub(crate) struct Manifest {
     pub(crate) truncated_count: usize,
     #[serde(default)]
     pub(crate) left_out_count: usize,
-    /// What the rows, the units and the shards are a function of: a run goes on only where this is the same. [`SAVED`]
-    /// where a matrix was saved.
+    /// The hash of everything that the rows, the units and the shards depend on: a run continues only a folder with the
+    /// same fingerprint. It is [`SAVED`] for a matrix that was saved.
     pub(crate) fingerprint: String,
     /// Whether texts came one after the other and there may be more of them: how many rows there are in all is not known yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -123,7 +123,7 @@ impl Manifest {
             return Err(damaged(&path, format!("names a shard `{file}`, which must be `{right}`")));
         }
         let (rows, columns) = (manifest.row_count, manifest.column_count);
-        // No row takes more than memory can hold either, even where there are none.
+        // Even a single row must fit into memory.
         let bytes = rows.max(1).checked_mul(columns).and_then(|values| values.checked_mul(size_of::<f32>()));
         if columns == 0 || bytes.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
             return Err(damaged(&path, format!("says that there are {rows} rows of {columns} columns")));
@@ -135,7 +135,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Writes the manifest of a folder, as a whole.
+    /// Writes the manifest of a folder atomically.
     ///
     /// # Errors
     /// [`ErrorCode::Io`].
@@ -145,25 +145,25 @@ impl Manifest {
         write_atomically(&folder.join(MANIFEST), |writer| writer.write_all(&text))
     }
 
-    /// How many rows lie in complete shards.
+    /// How many rows the complete shards hold.
     pub(crate) fn complete_rows(&self) -> usize {
         self.shards.iter().map(|shard| shard.row_count).sum()
     }
 
-    /// Whether this is what a save left behind that was interrupted: nobody can open it.
+    /// Whether an interrupted save left this manifest. Such a folder cannot be opened.
     pub(crate) fn is_half_saved(&self) -> bool {
         self.fingerprint == SAVED && self.complete_rows() < self.row_count
     }
 
-    /// Whether a run with `wanted` may go on from the shards of this one. One from before there was a choice of words does not
-    /// name its rule; its fingerprint says which words they are.
+    /// Whether a run with the manifest `wanted` may continue from the shards of this one. Manifests of older versions
+    /// do not name a word rule; there, the fingerprint tells the rule.
     pub(crate) fn continues(&self, wanted: &Self) -> bool {
         let mut same = Self { shards: Vec::new(), ..self.clone() };
         same.provenance.word_rule = same.provenance.word_rule.or(wanted.provenance.word_rule);
         same == Self { shards: Vec::new(), ..wanted.clone() }
     }
 
-    /// What tells this run from `wanted`, as far as a manifest says.
+    /// Describes how this run differs from `wanted`, as far as the manifests tell.
     pub(crate) fn difference(&self, wanted: &Self) -> String {
         let (ours, theirs) = (&self.provenance, &wanted.provenance);
         let differs = |what, here: &Option<String>, there: &Option<String>| {
@@ -186,7 +186,7 @@ impl Manifest {
     }
 }
 
-/// The name of a shard.
+/// The file name of a shard.
 pub(crate) fn shard_file(index: usize) -> String {
     format!("rows-{index:05}.safetensors")
 }
@@ -197,7 +197,7 @@ pub(crate) fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
         .detail("path", path.display())
 }
 
-/// The split point that a folder's activations are of, where it holds any.
+/// The split point of the activations in a folder, if it holds any.
 pub(crate) fn split_point_of(folder: &Path) -> Option<String> {
     Manifest::read(folder).ok()?.provenance.split_point
 }

@@ -1,17 +1,16 @@
-//! The matrix of activations and what its rows stand for.
+//! The matrix of activations, with its units, texts and provenance.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::provenance::Provenance;
-use super::reduce::Reduce;
-use super::source::Rows;
+use super::source::{Reduce, Rows};
 use super::storage::{ForeignRows, Storage};
 use crate::error::{Error, Result};
 use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
 
-/// A row-major `(row_count, column_count)` matrix of `f32`, one row per unit of text, that knows its units, its
-/// texts and where it came from.
+/// A row-major `(row_count, column_count)` matrix of `f32`, one row per unit of text, with its units, its texts and its
+/// provenance.
 ///
 /// A clone shares the same rows. Rows are in memory, in a caller's memory, or memory-mapped from shards on disk;
 /// reading them is the same.
@@ -21,7 +20,7 @@ pub struct Activations {
     spread: Option<Spread>,
 }
 
-/// How sums over the rows become sums over the rows of all processes.
+/// The function that adds sums over the rows of this process to those of the others.
 #[derive(Clone)]
 struct Spread(Arc<dyn Reduce>);
 
@@ -39,12 +38,12 @@ struct Inner {
     about: About,
 }
 
-/// What is known of a matrix beside its numbers.
+/// What is known of a matrix besides its values.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct About {
-    /// `None` for rows that a caller brought without unit texts.
+    /// `None` for a caller's own rows without unit texts.
     pub(crate) units: Option<Arc<Units>>,
-    /// The texts that the spans of the units point into; empty for rows that a caller brought.
+    /// The texts that the spans of the units refer to; empty for a caller's own rows.
     pub(crate) texts: Arc<StringTable>,
     pub(crate) provenance: Provenance,
     pub(crate) truncated_count: usize,
@@ -56,11 +55,11 @@ impl Activations {
         Self { inner: Arc::new(Inner { storage, rows, columns, about }), spread: None }
     }
 
-    /// Activations from a caller's own matrix: `values` is row-major, and `unit_texts`, where given, names each row.
+    /// Makes activations from a caller's own matrix: `values` is row-major, and `unit_texts`, if given, names each row.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] when there are no rows, no columns, a length that does not fit, or
-    /// as many unit texts as there are not rows.
+    /// [`crate::ErrorCode::InvalidArgument`] when there are no rows or no columns, when the last row is not complete,
+    /// or when the number of unit texts is not that of the rows.
     ///
     /// ```
     /// let rows = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
@@ -75,7 +74,7 @@ impl Activations {
         Ok(Self::from_storage(Storage::Memory(values), rows, columns, about))
     }
 
-    /// Activations from rows that stay in their owner's memory, without a copy.
+    /// Makes activations from rows that stay in their owner's memory, without a copy.
     ///
     /// # Errors
     /// As [`Activations::from_rows`].
@@ -85,9 +84,9 @@ impl Activations {
         Ok(Self::from_storage(Storage::Foreign(values), rows, columns, about))
     }
 
-    /// The same rows as the share that this process has of rows that are spread over several: a fit on them adds its sums
-    /// to those of the others with `reduce`, and all of them end with the same concepts, or with an error each. Whatever is
-    /// not a fit sees this process's rows alone.
+    /// Marks the rows as this process's share of rows that are spread over several processes. A fit on them adds its
+    /// sums to those of the other processes with `reduce`, and all processes end with the same concepts, or each with
+    /// an error. Everything except a fit uses the rows of this process alone.
     #[must_use]
     pub fn spread(&self, reduce: impl Reduce + 'static) -> Self {
         Self { inner: Arc::clone(&self.inner), spread: Some(Spread(Arc::new(reduce))) }
@@ -103,7 +102,7 @@ impl Activations {
         self.inner.columns
     }
 
-    /// What each row stands for; `None` for rows that a caller brought without unit texts.
+    /// The unit of each row; `None` for a caller's own rows without unit texts.
     pub fn units(&self) -> Option<&Units> {
         self.inner.about.units.as_deref()
     }
@@ -113,27 +112,27 @@ impl Activations {
         self.units().filter(|units| row < units.len()).map(|units| units.string(row))
     }
 
-    /// Where a row's unit stands in the texts; `None` beyond the last row and for rows that a caller brought.
+    /// The position of a row's unit in the texts; `None` beyond the last row and for a caller's own rows.
     pub fn unit_span(&self, row: usize) -> Option<UnitSpan> {
         if self.texts().is_empty() { None } else { self.units()?.span(row) }
     }
 
-    /// The texts that the activations were collected from; empty for rows that a caller brought.
+    /// The texts that the activations were collected from; empty for a caller's own rows.
     pub fn texts(&self) -> &StringTable {
         &self.inner.about.texts
     }
 
-    /// Which model, module and units the rows were made with.
+    /// The model, module and units that the rows were made with.
     pub fn provenance(&self) -> &Provenance {
         &self.inner.about.provenance
     }
 
-    /// How many texts were longer than the model can read and lost their end.
+    /// How many texts were longer than the model can read, so that their end was cut off.
     pub fn truncated_count(&self) -> usize {
         self.inner.about.truncated_count
     }
 
-    /// How many units got no row because the options name them ([`crate::CollectOptions::stop_units`]).
+    /// How many units have no row because the options exclude them ([`crate::CollectOptions::stop_units`]).
     pub fn left_out_count(&self) -> usize {
         self.inner.about.left_out_count
     }
@@ -151,27 +150,27 @@ impl Activations {
         &self.inner.storage
     }
 
-    /// Rows `first .. first + count` as one slice without a copy.
+    /// Rows `first..first + count` as one slice, without a copy.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] when the range ends after the last row, or crosses from one shard on
-    /// disk to the next (then ask for fewer rows, or copy them with [`Rows::tile`]).
+    /// [`crate::ErrorCode::InvalidArgument`] when the range ends after the last row, or crosses from one shard on disk
+    /// to the next (then take fewer rows, or copy them with [`Rows::tile`]).
     pub fn rows(&self, first: usize, count: usize) -> Result<&[f32]> {
         let columns = self.column_count();
         let in_range = first.checked_add(count).is_some_and(|end| end <= self.row_count());
         if !in_range {
             let rows = self.row_count();
-            return Err(Error::argument(format!("{count} rows from row {first} were asked for, but there are {rows}"))
-                .hint("ask for rows below the row count"));
+            return Err(Error::argument(format!("there are {rows} rows, not {count} from row {first} on"))
+                .hint("give a range below the row count"));
         }
         let run = self.run(first);
         run.get(..count * columns).ok_or_else(|| {
             let available = run.len() / columns;
             Error::argument(format!(
-                "rows {first} to {} lie in more than one shard on disk; {available} of them lie in one piece",
+                "rows {first} to {} are in more than one shard on disk; the first {available} are contiguous",
                 first + count - 1
             ))
-            .hint("ask for at most that many rows at a time, or copy them")
+            .hint("read at most that many rows at a time, or copy them")
         })
     }
 }
@@ -207,7 +206,7 @@ fn checked_rows(values: usize, columns: usize) -> Result<usize> {
     Ok(values / columns)
 }
 
-/// Looks whether there is a unit text for each row, or none at all.
+/// Checks that there is a unit text for each row, or none at all.
 pub(crate) fn check_unit_count(rows: usize, unit_texts: Option<&[&str]>) -> Result<()> {
     match unit_texts.map(<[_]>::len) {
         Some(count) if count != rows => {

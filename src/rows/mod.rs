@@ -1,7 +1,7 @@
-//! Rows: matrices of f32 that may not lie in one piece, and what their rows stand for.
+//! Rows: matrices of f32 that may consist of several pieces, and what their rows stand for.
 //!
-//! [`Rows`] is all that the methods of [`crate::concepts`] know of where numbers come from. [`Activations`] are rows in
-//! memory, in a caller's memory or in shards on disk, with the unit of text that each row stands for.
+//! [`Rows`] is the only interface through which the methods of [`crate::concepts`] read numbers. [`Activations`] are
+//! rows in memory, in a caller's memory or in shards on disk, with the unit of text that each row stands for.
 
 mod folder;
 mod manifest;
@@ -22,9 +22,8 @@ pub use matrix::Activations;
 pub(crate) use matrix::check_unit_count;
 pub(crate) use moments::Moments;
 pub use provenance::Provenance;
-pub use reduce::Reduce;
-pub(crate) use reduce::{add_across, together, total_row_count};
-pub use source::{RowSlice, Rows, TILE_ROWS};
+pub(crate) use reduce::{add_across, in_lockstep, total_row_count};
+pub use source::{Reduce, RowSlice, Rows, TILE_ROWS};
 pub use storage::ForeignRows;
 pub(crate) use storage::Storage;
 pub(crate) use tiles::{Tile, for_each_tile};

@@ -1,4 +1,4 @@
-//! Means and covariance of rows that are read in tiles.
+//! The mean and the covariance of rows that are read in tiles.
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
@@ -13,43 +13,43 @@ use crate::memory::Claim;
 use crate::threads::thread_count;
 use crate::workspace;
 
-/// How many rows a product takes at a time.
+/// How many rows a matrix product takes at a time.
 const TILE: usize = 4096;
 
 /// The mean of each column and the scatter matrix of the centred columns.
 #[derive(Debug)]
 pub(crate) struct Moments {
-    /// How many rows there are, in all processes together.
+    /// The number of rows, in all processes together.
     pub(crate) row_count: usize,
     /// The mean of each column.
     pub(crate) mean: Vec<f64>,
-    /// The sum over rows of the products of two centred columns, (columns, columns), symmetric.
+    /// The sum over all rows of the products of two centred columns, (columns, columns), symmetric.
     pub(crate) scatter: Mat<f64>,
 }
 
 impl Moments {
-    /// Reads the rows twice, once for the means and once for the products, all of it in f64: the columns are centred
-    /// before they are multiplied, so a mean of 1e4 beside a deviation of 1 costs no digits.
+    /// Reads the rows twice, once for the means and once for the products, all in f64. Columns are centred before they
+    /// are multiplied, so a mean of 1e4 with a deviation of 1 costs no precision.
     ///
-    /// Memory: `columns^2` values of 8 bytes, and per thread the same twice and a tile of 4096 rows of 8 bytes; the same once
-    /// more where the rows are spread over processes.
+    /// Memory: one matrix of `columns^2` values of 8 bytes, and per thread three more and a tile of 4096 rows of 12
+    /// bytes a column; one more matrix when the rows are spread over processes.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidData`] naming the first row and column that are not finite;
+    /// [`crate::ErrorCode::InvalidData`] naming the first row and column with a value that is not finite;
     /// [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`].
     pub(crate) fn of(rows: &dyn Rows, threads: usize, control: &Control) -> Result<Self> {
         let columns = rows.column_count();
         let row_count = rows.row_count();
         control.begin(Stage::Covariance, 2 * row_count as u64)?;
         let threads = thread_count(threads).min(row_count.div_ceil(TILE));
-        // A thread makes a matrix while two of its matrices wait; the reduction across processes takes one more.
+        // A thread fills one matrix while two of its matrices wait; the sum across processes takes one more.
         let each = 1 + 3 * threads + usize::from(rows.reduce().is_some());
         let matrices = columns.saturating_mul(columns).saturating_mul(size_of::<f64>() * each);
         let tile_bytes = TILE.min(row_count) * threads * (size_of::<f32>() + size_of::<f64>());
         let claimed = matrices.saturating_add(columns.saturating_mul(tile_bytes));
         let _claim = Claim::of(claimed, &format!("the covariance of {columns} columns"))?;
 
-        // The last one is the number of rows.
+        // The last element is the number of rows.
         let mut sums = vec![0.0; columns + 1];
         let column_sums = |tile: Tile<'_>, (): &mut ()| column_sums(tile, columns);
         for_each_tile(rows, TILE, threads, control, column_sums, |range, part| {
@@ -97,10 +97,10 @@ fn column_sums(tile: Tile<'_>, columns: usize) -> Result<Vec<f64>> {
     Ok(sums)
 }
 
-/// The lower half of `centred^T centred`.
+/// Computes the lower triangle of `centred^T centred`.
 ///
 /// # Errors
-/// [`crate::ErrorCode::OutOfMemory`] when there is no workspace for the thread.
+/// [`crate::ErrorCode::OutOfMemory`] when there is no memory for the thread's scratch buffer.
 fn lower_products(centred: MatRef<'_, f64>) -> Result<Mat<f64>> {
     workspace::prepare()?;
     let mut products = Mat::zeros(centred.ncols(), centred.ncols());

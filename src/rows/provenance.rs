@@ -1,11 +1,11 @@
-//! Where activations come from: enough to know what belongs together.
+//! The provenance of activations, by which Eidos checks what belongs together.
 
 use serde::{Deserialize, Serialize};
 
 use crate::text::{Aggregation, Granularity, WordRule};
 
-/// Which model, module and units a matrix of activations was made with. All of it is empty for rows that a
-/// caller brought.
+/// The model, module and units that a matrix of activations was made with. All fields are empty for a caller's own
+/// rows.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Provenance {
@@ -18,11 +18,11 @@ pub struct Provenance {
     /// What one row stands for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub granularity: Option<Granularity>,
-    /// How the tokens of a unit became one row.
+    /// How the tokens of a unit were aggregated into one row.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregation: Option<Aggregation>,
-    /// Where a word ended, where rows stand for words: never [`WordRule::Auto`]. Files from before there was a choice do
-    /// not say it.
+    /// The rule that ended a word, when rows stand for words; never [`WordRule::Auto`]. Files from before this option
+    /// existed do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub word_rule: Option<WordRule>,
 }

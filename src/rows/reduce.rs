@@ -1,28 +1,19 @@
 //! Sums over rows that are spread over processes.
 //!
-//! All that a fit learns of rows is a sum over them. Each process runs the same fit on its own rows, and each sum is added
-//! across the processes by a [`Reduce`] that the caller brings (`MPI_Allreduce`, a collective of Ray or Spark): all of them
-//! end with the same concepts.
+//! A fit learns from rows only through sums over them. Each process runs the same fit on its own rows, and a [`Reduce`]
+//! that the caller provides adds each sum across the processes (`MPI_Allreduce`, a collective of Ray or Spark), so all
+//! processes end with the same concepts.
 //!
-//! A process that fails must not leave the others waiting. So they agree before each sum, in a reduction of three values,
-//! that nobody has failed and that all are about to add as many values, and once more at the end.
+//! A process that fails must not leave the others waiting. So before each sum, and once more at the end, the processes
+//! exchange their status in a small reduction: whether one has failed, and whether all are about to add the same number
+//! of values.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::source::Rows;
+use super::source::{Reduce, Rows};
 use crate::error::{Error, ErrorCode, Result};
 
-/// Adds values across the processes that rows are spread over.
-pub trait Reduce: Send + Sync {
-    /// Replaces each value by its sum over all processes. Every process calls it as often and with as many values, and must
-    /// receive the same bits.
-    ///
-    /// # Errors
-    /// Whatever kept the processes from each other. The call that was under way ends with it.
-    fn add(&self, values: &mut [f64]) -> Result<()>;
-}
-
-/// Adds sums over the rows of this process to those of the others, where there are any.
+/// Adds sums over the rows of this process to those of the other processes; does nothing when all rows are here.
 ///
 /// # Errors
 /// Those of the rows' [`Reduce`].
@@ -30,7 +21,7 @@ pub(crate) fn add_across(rows: &dyn Rows, sums: &mut [f64]) -> Result<()> {
     rows.reduce().map_or(Ok(()), |reduce| reduce.add(sums))
 }
 
-/// How many rows there are in all processes together.
+/// The number of rows in all processes together.
 ///
 /// # Errors
 /// Those of [`add_across`].
@@ -40,33 +31,33 @@ pub(crate) fn total_row_count(rows: &dyn Rows) -> Result<usize> {
     Ok(count[0] as usize)
 }
 
-/// Runs `work` on rows so that all processes that they are spread over end alike: with a result each, or with an error each.
+/// Runs `work` on rows so that all processes that share them end alike: each with a result, or each with an error.
 ///
 /// # Errors
 /// That of `work`; [`ErrorCode::Cancelled`] where another process failed.
-pub(crate) fn together<T>(rows: &dyn Rows, work: impl FnOnce(&dyn Rows) -> Result<T>) -> Result<T> {
+pub(crate) fn in_lockstep<T>(rows: &dyn Rows, work: impl FnOnce(&dyn Rows) -> Result<T>) -> Result<T> {
     let Some(reduce) = rows.reduce() else { return work(rows) };
-    let agreed = Agreed { rows, reduce, ended: AtomicBool::new(false) };
-    let result = work(&agreed);
-    // Who was told that it is over has nobody left to tell.
-    if agreed.ended.load(Ordering::Relaxed) {
+    let lockstep = LockstepRows { rows, reduce, ended: AtomicBool::new(false) };
+    let result = work(&lockstep);
+    // The other processes know already: the status exchange itself ended the call.
+    if lockstep.ended.load(Ordering::Relaxed) {
         return result;
     }
-    let told = agreed.agree(0, result.is_err());
+    let others = lockstep.exchange_status(0, result.is_err());
     let value = result?;
-    told.map(|()| value)
+    others.map(|()| value)
 }
 
 /// Rows whose sums are added only when no process has failed.
-struct Agreed<'a> {
+struct LockstepRows<'a> {
     rows: &'a dyn Rows,
     reduce: &'a dyn Reduce,
     ended: AtomicBool,
 }
 
-impl Agreed<'_> {
-    /// Tells the others whether this process has failed and how many values it adds next, and learns it of them.
-    fn agree(&self, next: usize, failed: bool) -> Result<()> {
+impl LockstepRows<'_> {
+    /// Exchanges the status with the other processes: whether this one has failed, and how many values it adds next.
+    fn exchange_status(&self, next: usize, failed: bool) -> Result<()> {
         let next = next as f64;
         let mut state = [f64::from(u8::from(failed)), 1.0, next, next * next];
         let reduced = self.reduce.add(&mut state);
@@ -79,7 +70,7 @@ impl Agreed<'_> {
                 )
                 .hint("see the errors of the other processes"));
             }
-            // Equal numbers have no variance.
+            // Equal numbers have zero variance.
             if (processes * squares - sum * sum).abs() > 1e-12 * sum * sum {
                 return Err(Error::argument(
                     "the processes do not run the same fit: they add different numbers of values",
@@ -95,7 +86,7 @@ impl Agreed<'_> {
     }
 }
 
-impl Rows for Agreed<'_> {
+impl Rows for LockstepRows<'_> {
     fn row_count(&self) -> usize {
         self.rows.row_count()
     }
@@ -113,9 +104,9 @@ impl Rows for Agreed<'_> {
     }
 }
 
-impl Reduce for Agreed<'_> {
+impl Reduce for LockstepRows<'_> {
     fn add(&self, values: &mut [f64]) -> Result<()> {
-        self.agree(values.len(), false)?;
+        self.exchange_status(values.len(), false)?;
         let result = self.reduce.add(values);
         if result.is_err() {
             self.ended.store(true, Ordering::Relaxed);

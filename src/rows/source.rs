@@ -1,14 +1,13 @@
-//! Where rows come from: a matrix that may not lie in one piece.
+//! The interface of rows: a matrix that may consist of several pieces.
 
-use super::reduce::Reduce;
 use crate::error::{Error, ErrorCode, Result};
 
-/// How many rows a reduction takes at a time. The number is fixed, so that sums are made in the same order
-/// whatever the storage, the batch size or the number of threads.
+/// How many rows a reduction takes at a time. The number is fixed, so that sums are made in the same order whatever the
+/// storage, the batch size or the number of threads.
 pub const TILE_ROWS: usize = 1024;
 
-/// A row-major `(row_count, column_count)` matrix of `f32`, readable from many threads, that lies in memory in
-/// one or several contiguous runs (a shard on disk is a run).
+/// A row-major `(row_count, column_count)` matrix of `f32` that many threads can read. It lies in memory in one or
+/// several contiguous pieces; a shard on disk is one piece.
 pub trait Rows: Sync {
     /// The number of rows.
     fn row_count(&self) -> usize;
@@ -16,16 +15,16 @@ pub trait Rows: Sync {
     /// The number of columns.
     fn column_count(&self) -> usize;
 
-    /// The longest run of rows that starts at row `first` and lies in one piece: a slice of
-    /// `rows * column_count` values, at least one row when `first < row_count`, empty otherwise.
+    /// The rows from `first` to the end of their contiguous piece: a slice of `rows * column_count` values, with at
+    /// least one row when `first < row_count`, empty otherwise.
     fn run(&self, first: usize) -> &[f32];
 
-    /// Adds sums over these rows to those of other processes; `None` where all rows are here.
+    /// The function that adds sums over these rows to those of other processes; `None` when all rows are here.
     fn reduce(&self) -> Option<&dyn Reduce> {
         None
     }
 
-    /// Rows `first .. first + count` as one slice: a view where they lie in one piece, else copied into `scratch`.
+    /// Rows `first..first + count` as one slice: borrowed where they are contiguous, otherwise copied into `scratch`.
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] when the range ends after the last row;
@@ -35,8 +34,8 @@ pub trait Rows: Sync {
         let in_range = first.checked_add(count).is_some_and(|end| end <= self.row_count());
         if !in_range {
             let rows = self.row_count();
-            return Err(Error::argument(format!("{count} rows from row {first} were asked for, but there are {rows}"))
-                .hint("ask for rows below the row count"));
+            return Err(Error::argument(format!("there are {rows} rows, not {count} from row {first} on"))
+                .hint("give a range below the row count"));
         }
         let wanted = count * columns;
         let run = self.run(first);
@@ -57,7 +56,17 @@ pub trait Rows: Sync {
     }
 }
 
-/// Rows that a caller holds in one slice.
+/// A function that adds values across the processes that rows are spread over.
+pub trait Reduce: Send + Sync {
+    /// Replaces each value by its sum over all processes. Every process makes the same calls with the same number of
+    /// values, and must receive the same bits.
+    ///
+    /// # Errors
+    /// Whatever prevented the reduction. The fit that called it ends with that error.
+    fn add(&self, values: &mut [f64]) -> Result<()>;
+}
+
+/// Rows in a slice of the caller's.
 #[derive(Debug, Clone, Copy)]
 pub struct RowSlice<'a> {
     values: &'a [f32],

@@ -1,4 +1,4 @@
-//! Where the rows lie: in memory, in memory that somebody else owns, or in shards on disk.
+//! The storage of rows: in memory, in memory of another library, or in shards on disk.
 
 use std::fmt;
 use std::io::Write;
@@ -10,13 +10,13 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::files::{Access, check_named, map, map_file};
 use crate::safetensors_file;
 
-/// Rows that another library owns (a DLPack tensor, say) and that stay where they are until this is dropped.
+/// Rows that another library owns (such as a DLPack tensor). They must stay valid and in place until this is dropped.
 pub trait ForeignRows: Send + Sync {
     /// The values, row-major.
     fn values(&self) -> &[f32];
 }
 
-/// The rows of a matrix, in one or several runs.
+/// The rows of a matrix, in one or several contiguous pieces.
 pub(crate) enum Storage {
     Memory(Vec<f32>),
     Foreign(Box<dyn ForeignRows>),
@@ -34,7 +34,7 @@ impl fmt::Debug for Storage {
 }
 
 impl Storage {
-    /// The values from row `first` to the end of the piece that it lies in.
+    /// The values from row `first` to the end of its contiguous piece.
     pub(crate) fn run(&self, first: usize, columns: usize) -> &[f32] {
         match self {
             Self::Memory(values) => from_row(values, first, columns),
@@ -50,7 +50,7 @@ fn from_row(values: &[f32], first: usize, columns: usize) -> &[f32] {
 
 /// Complete shards, memory-mapped.
 pub(crate) struct Shards {
-    /// `None` for files without a name.
+    /// `None` for temporary files without a name.
     folder: Option<PathBuf>,
     pieces: Vec<Shard>,
 }
@@ -75,14 +75,14 @@ impl Shards {
 pub(crate) struct Shard {
     first_row: usize,
     map: Mmap,
-    /// Where the values begin in the map, and how many bytes they are.
+    /// The offset and the length of the values in the mapping, in bytes.
     begin: usize,
     bytes: usize,
 }
 
 impl Shard {
-    /// Opens a safetensors file with a tensor `rows` of `rows` rows of `columns` values, which begins at row `first_row` of
-    /// the whole.
+    /// Opens a safetensors file with a tensor `rows` of `rows` rows of `columns` values. Its first row is row
+    /// `first_row` of the whole matrix.
     pub(crate) fn open(path: &Path, first_row: usize, rows: usize, columns: usize, access: Access) -> Result<Self> {
         let invalid = |what: String| {
             Error::new(ErrorCode::InvalidFile, format!("`{}` {what}", path.display()))
@@ -104,8 +104,8 @@ impl Shard {
         Ok(Self { first_row, map, begin, bytes })
     }
 
-    /// Writes values to a file that has no name any more when this returns, and maps it. Only its owner can open it before:
-    /// what texts say is for nobody else to read.
+    /// Writes values to a temporary file, maps it and removes its name. While the file has a name, only its owner can
+    /// open it, since the values come from texts that may be private.
     pub(crate) fn unnamed(first_row: usize, values: &[f32]) -> Result<Self> {
         let folder = std::env::temp_dir();
         check_named(&folder, "temporary folder")?;
@@ -119,7 +119,7 @@ impl Shard {
     }
 
     pub(crate) fn values(&self) -> &[f32] {
-        // The cast was checked when the shard was opened.
+        // The alignment was checked when the shard was opened.
         bytemuck::try_cast_slice(&self.map[self.begin..self.begin + self.bytes]).unwrap_or_default()
     }
 }

@@ -1,4 +1,4 @@
-//! Tables of numbers and strings as safetensors files: the rows of a shard, and what rows stand for.
+//! Safetensors files of a folder of activations: the rows of a shard, and the units and texts.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -36,8 +36,9 @@ fn write_tensors(path: &Path, tensors: &[NamedTensor<'_>]) -> Result<()> {
     })
 }
 
-/// The header of a safetensors file and its tensors in the order in which they lie, so that they go to the disk
-/// from where they are. The crate can only write a file by itself (not atomically) or build all of it in memory.
+/// Returns the header of a safetensors file and its tensors in file order, so that the tensors are written from where
+/// they are in memory. The safetensors crate can only write a file itself (not atomically) or build the whole file in
+/// memory.
 fn header_and_bytes<'a>(views: &'a [(&str, TensorView<'a>)]) -> Result<(Vec<u8>, Vec<&'a [u8]>)> {
     let mut offset = 0;
     let mut entries = serde_json::Map::new();
@@ -64,8 +65,8 @@ pub(super) fn is_units(path: &Path) -> bool {
     header.is_ok_and(|(_, header)| ["text_ends", "string_ends"].iter().all(|name| header.info(name).is_some()))
 }
 
-/// The tables that a folder keeps beside the rows, widest values first so that all of them are aligned.
-/// Activations without units have empty columns.
+/// Writes the units and texts of a folder, tables of the widest type first, so that all of them are aligned.
+/// Activations without units have empty tables.
 pub(super) fn write_units(path: &Path, about: &About) -> Result<()> {
     let no_units = Units::default();
     let units = about.units.as_deref().unwrap_or(&no_units);

@@ -1,4 +1,4 @@
-//! Rows in tiles: what is made of each on many threads is put together in the order of the rows.
+//! Rows in tiles: threads map the tiles, and the results are reduced in the order of the rows.
 
 use std::ops::Range;
 
@@ -7,21 +7,21 @@ use crate::control::Control;
 use crate::error::Result;
 use crate::parallel::in_order;
 
-/// Consecutive rows in one piece.
+/// A tile: consecutive rows, contiguous in memory.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Tile<'a> {
-    /// The number of the first of them.
+    /// The index of the first row.
     pub(crate) first: usize,
-    /// Their values, row-major.
+    /// The values, row-major.
     pub(crate) values: &'a [f32],
 }
 
-/// Reads rows in tiles of `height` rows. `map` makes a part of each tile, on one of `threads` threads (0: one per core) with a
-/// scratch of its own, and `reduce` takes the parts with the numbers of their rows, on the calling thread and in the order of
-/// the rows: sums that it makes are the same bits for every number of threads.
+/// Reads rows in tiles of `height` rows. `map` computes a part from each tile, on one of `threads` threads (0: one per
+/// core) and with the `Scratch` of that thread. `reduce` takes the parts with the ranges of their rows, on the calling
+/// thread and in the order of the rows: sums that it makes have the same bits for every number of threads.
 ///
 /// # Errors
-/// The first error in the order of the tiles, of `map` or of `reduce`, or [`crate::ErrorCode::Cancelled`].
+/// The first error of `map` or `reduce`, in the order of the tiles, or [`crate::ErrorCode::Cancelled`].
 pub(crate) fn for_each_tile<Scratch: Default, Part: Send>(
     rows: &dyn Rows,
     height: usize,

@@ -1,4 +1,4 @@
-//! Where shards are written, one after the other: into a folder that says which are complete, or into files without a name.
+//! Writers of shards: into a folder whose manifest lists the complete ones, or into temporary files.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -10,14 +10,14 @@ use super::tables::{UNITS, is_units, read_units, write_shard, write_units};
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::Access;
 
-/// What shards are written with.
+/// A writer of shards.
 pub(crate) enum ShardWriter {
     Folder(FolderWriter),
     Unnamed(UnnamedWriter),
 }
 
 impl ShardWriter {
-    /// How many rows are complete, from the first on.
+    /// How many rows are complete, counted from the first.
     pub(crate) fn complete_rows(&self) -> usize {
         match self {
             Self::Folder(writer) => writer.manifest.complete_rows(),
@@ -25,7 +25,7 @@ impl ShardWriter {
         }
     }
 
-    /// Writes the next rows as one shard and counts it as complete.
+    /// Writes the next rows as one shard and counts them as complete.
     pub(crate) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
         match self {
             Self::Folder(writer) => writer.write_shard(values),
@@ -33,7 +33,7 @@ impl ShardWriter {
         }
     }
 
-    /// The rows, memory-mapped, once all shards are written.
+    /// The rows, memory-mapped, after all shards are written.
     pub(crate) fn finish(self, about: About) -> Result<Activations> {
         match self {
             Self::Folder(writer) => writer.finish(about),
@@ -42,15 +42,15 @@ impl ShardWriter {
     }
 }
 
-/// Writes shards into a folder, whose [`crate::files::FolderLock`] the caller holds.
+/// Writes shards into a folder. The caller holds its [`crate::files::FolderLock`].
 pub(crate) struct FolderWriter {
     folder: PathBuf,
     manifest: Manifest,
 }
 
 impl FolderWriter {
-    /// Opens `folder` for the shards that `manifest` describes, which have `shard_rows` rows each. Complete shards of the
-    /// same run that are there already are kept; those of another run are an error, since somebody may want them.
+    /// Opens `folder` for the shards of `manifest`; `shard_rows` are their numbers of rows. Complete shards of the same
+    /// run are kept. Shards of another run are an error, since they may still be needed.
     pub(crate) fn open(folder: &Path, manifest: Manifest, about: &About, shard_rows: &[usize]) -> Result<Self> {
         if !folder.join(MANIFEST).exists() {
             return Self::create(folder, manifest, about);
@@ -61,7 +61,7 @@ impl FolderWriter {
             return Err(of_another_run(folder, &found.difference(&writer.manifest)));
         }
         writer.manifest.shards = writer.whole_shards(&found, shard_rows);
-        // A disk that has lost shards may have lost the units as well.
+        // A disk that lost shards may have lost the units as well.
         let units = read_units(&writer.folder.join(UNITS), found.row_count);
         if !units.is_ok_and(|(units, texts)| units.as_ref() == about.units.as_deref() && texts == *about.texts) {
             write_units(&writer.folder.join(UNITS), about)?;
@@ -72,8 +72,8 @@ impl FolderWriter {
         Ok(writer)
     }
 
-    /// A writer that begins anew in `folder`, over what an interrupted one of ours left there, and writes what comes before
-    /// the first shard.
+    /// Starts over in `folder`, where an interrupted run may have left files, and writes the units and an empty
+    /// manifest.
     pub(crate) fn create(folder: &Path, manifest: Manifest, about: &About) -> Result<Self> {
         if !folder.join(MANIFEST).exists() {
             check_free(folder)?;
@@ -84,8 +84,8 @@ impl FolderWriter {
         Ok(writer)
     }
 
-    /// The leading shards of `found` that are really there, whole, and where this run puts them: a disk may have lost
-    /// what it promised.
+    /// The leading shards of `found` that exist, are intact and have the size that this run gives them: a disk may have
+    /// lost what it reported as written.
     fn whole_shards(&self, found: &Manifest, shard_rows: &[usize]) -> Vec<ShardEntry> {
         let mut first_row = 0;
         let is_whole = |(entry, rows): &(&ShardEntry, &usize)| {
@@ -97,7 +97,7 @@ impl FolderWriter {
         found.shards.iter().zip(shard_rows).take_while(is_whole).map(|(entry, _)| entry.clone()).collect()
     }
 
-    /// Writes the next rows as one shard and counts it as complete.
+    /// Writes the next rows as one shard and counts them as complete.
     pub(crate) fn write_shard(&mut self, values: &[f32]) -> Result<()> {
         let columns = self.manifest.column_count;
         let row_count = values.len() / columns;
@@ -220,7 +220,7 @@ impl StreamWriter {
 /// Refuses a folder without a manifest that holds files of the names that ours have: somebody else wrote them.
 fn check_free(folder: &Path) -> Result<()> {
     let entries = folder.read_dir().map_err(|error| Error::io(folder, "list", &error))?;
-    // The units come before the manifest, so they may be what was left of a run that ended between the two.
+    // The units are written before the manifest, so an interrupted run may have left them alone.
     let foreign = |name: &OsStr| is_shard_file(name) || (name == UNITS && !is_units(&folder.join(UNITS)));
     let Some(name) = entries.flatten().map(|entry| entry.file_name()).find(|name| foreign(name)) else { return Ok(()) };
     let (folder, name) = (folder.display(), name.display());
@@ -238,7 +238,7 @@ fn is_shard_file(name: &OsStr) -> bool {
     number.is_some_and(|number| number.len() >= 5 && number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// The complete shards that a manifest lists.
+/// Maps the complete shards that a manifest lists.
 pub(crate) fn map_shards(folder: &Path, manifest: &Manifest) -> Result<Vec<Shard>> {
     let mut first_row = 0;
     let shards = manifest.shards.iter().map(|entry| {
@@ -250,8 +250,8 @@ pub(crate) fn map_shards(folder: &Path, manifest: &Manifest) -> Result<Vec<Shard
     shards.collect()
 }
 
-/// Writes shards into files that have no name, in the system's folder for temporary files. Nothing is left of them when
-/// the rows are freed or the process ends, however it ends.
+/// Writes shards into temporary files without a name, in the system's temporary folder. They disappear when the rows
+/// are freed or the process ends, even by a crash.
 pub(crate) struct UnnamedWriter {
     columns: usize,
     complete_rows: usize,

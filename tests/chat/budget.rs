@@ -85,5 +85,5 @@ fn a_server_that_hides_its_costs_is_counted_at_their_most() {
     assert!(ask("one").is_ok() && ask("two").is_ok());
     let error = ask("six").unwrap_err();
     assert_eq!((error.code(), server.count()), (ErrorCode::BudgetExhausted, 2));
-    assert!(error.message().contains("642 are gone") && error.message().contains("321 more"), "{error}");
+    assert!(error.message().contains("642 are spent") && error.message().contains("321 more"), "{error}");
 }

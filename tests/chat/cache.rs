@@ -135,7 +135,7 @@ fn when_answers_cannot_be_kept_no_more_are_paid_for() {
     fs::write(&cache, "a file where the folder was").unwrap();
     assert_eq!(ask_again(&chat, "one", &Control::new()).unwrap(), "fine", "this one is paid for and good");
     let error = ask_again(&chat, "two", &Control::new()).unwrap_err();
-    assert!(error.message().contains("cannot be kept"), "{error}");
+    assert!(error.message().contains("cannot be cached"), "{error}");
     assert_eq!(server.count(), 1);
     assert!(Chat::open(cached(&server, &cache)).is_err(), "a cache that cannot be made is an error at once");
 }

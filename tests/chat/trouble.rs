@@ -189,8 +189,8 @@ fn an_answer_that_is_none_is_told_by_its_reason() {
         Play::Json(value)
     };
     let cases = [
-        (choice(json!({"content": null}), "stop"), "nothing"),
-        (choice(json!({"content": "  "}), "stop"), "nothing"),
+        (choice(json!({"content": null}), "stop"), "is empty"),
+        (choice(json!({"content": "  "}), "stop"), "is empty"),
         (choice(json!({"content": null, "refusal": "I cannot help"}), "stop"), "I cannot help"),
         (choice(json!({"content": ""}), "content_filter"), "refused"),
         (choice(json!({"content": "{\"label\": \"half a la"}), "length"), "1024 tokens"),

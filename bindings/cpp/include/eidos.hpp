@@ -13,12 +13,12 @@
 /// and do not copy; what they need of one another they keep alive by themselves, so they may be destroyed in any order. A
 /// moved-from object throws when it is used. To share one, put it into a std::shared_ptr.
 ///
-/// Views. MatrixView and Span refer to memory of the object that gave them, and end with it; moving that object leaves them
-/// valid. A view of a temporary does not compile. Strings are copies.
+/// Views. MatrixView and Span refer to memory of the object that returned them, and are valid as long as it lives;
+/// moving the object keeps them valid. A view of a temporary does not compile. Strings are copies.
 ///
 /// Threads. `const` member functions may run on many threads at the same time.
 ///
-/// Strings are UTF-8. Options left alone are the library's defaults.
+/// Strings are UTF-8. Options that are not set have the library's defaults.
 ///
 /// Licence: MIT OR Apache-2.0.
 #ifndef EIDOS_HPP

@@ -1,4 +1,4 @@
-/** Signals that end many calls at once. Each gets one listener of ours, for Node warns of more than ten. */
+/** Abort signals that end many calls at once. Each signal gets one listener, since Node warns of more than ten. */
 
 const listenersOf = new WeakMap<AbortSignal, Set<() => void>>();
 

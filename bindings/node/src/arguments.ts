@@ -1,6 +1,6 @@
 /**
- * What callers pass, checked before C sees it: a wrong type is a `TypeError`, a number that C's type cannot hold a
- * `RangeError`. Whether a value makes sense is for the library to say.
+ * Checks of arguments before they are passed to C: a wrong type is a `TypeError`, a number that C's type cannot hold is a
+ * `RangeError`. Whether a value is valid is checked by the library.
  */
 
 /** A string that C can read up to its NUL. */
@@ -90,7 +90,7 @@ export function floats(name: string, value: unknown): Float32Array {
   return value;
 }
 
-/** Options, which callers may leave out. */
+/** Options, which may be left out. */
 export function record<T extends object>(name: string, value: T): T {
   if (typeof value !== 'object' || value === null) throw new TypeError(`${name} must be an object, not ${nameOf(value)}`);
   return value;

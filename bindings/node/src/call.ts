@@ -1,4 +1,4 @@
-/** Calls that take time: promises for what C does on a thread of libuv's pool, watched and cancelled through a control. */
+/** Long calls: promises for C functions on a thread of libuv's pool, watched and cancelled through a control. */
 import { onAbort } from './abort';
 import { check, EidosError, throwIfFailed } from './errors';
 import { atExit } from './exit';
@@ -18,19 +18,19 @@ import { wordOf } from './words';
 import { withSlot } from './pool';
 
 /**
- * What a long call is busy with: `download` is counted in bytes, `load` in tensors, `tokenize` in texts, `forward` in
- * tokens, `covariance` and `interpret` in rows, `fit` in iterations (of which the total is the most there can be), `write`
- * in bytes, `label` in concepts.
+ * The stage of a long call: `download` is counted in bytes, `load` in tensors, `tokenize` in texts, `forward` in
+ * tokens, `covariance` and `interpret` in rows, `fit` in iterations (the total is the most that may run), `write` in
+ * bytes, `label` in concepts.
  */
 export type Stage = Exclude<AnyStage, 'idle'>;
 
-/** How far a long call has come. */
+/** The progress of a long call. */
 export interface Progress {
-  /** What it is busy with. */
+  /** The stage that is running. */
   readonly stage: Stage;
-  /** How much of the stage is done, in the unit of the stage. */
+  /** How many steps of the stage are done, in its unit. */
   readonly done: number;
-  /** How much there is in all, in the same unit; 0 when unknown. */
+  /** How many steps the stage has, in the same unit; 0 when unknown. */
   readonly total: number;
   /** Seconds since the call began. */
   readonly elapsedSeconds: number;
@@ -42,32 +42,32 @@ export interface LogMessage {
   readonly level: LogLevel;
   /** The part of the library that it comes from: `hub`, `model`, `chat`. */
   readonly target: string;
-  /** What happened, in one line. */
+  /** The text of the message, in one line. */
   readonly text: string;
-  /** Seconds from when the call began to when it happened. */
+  /** Seconds from the beginning of the call to the message. */
   readonly elapsedSeconds: number;
 }
 
-/** What every long call takes. */
+/** The options of every long call. */
 export interface CallOptions {
   /** Cancels the call: the promise rejects with the signal's reason, within one batch or iteration. */
   readonly signal?: AbortSignal | undefined;
   /**
    * Receives progress, on the thread of the caller: at most every 20 ms, when something changed, and once at the end of a
-   * call that succeeds. When it throws, the call is cancelled and its promise rejects with what was thrown.
+   * call that succeeds. When it throws, the call is cancelled and its promise rejects with the same error.
    */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /**
-   * Receives what the library has to say about the call, on the thread of the caller: which files were loaded, what is downloaded,
-   * which request is repeated. It comes at most 20 ms late, and all of it before the promise is settled. When it throws, the call
-   * is cancelled and its promise rejects with what was thrown.
+   * Receives log messages about the call, on the thread of the caller: which files were loaded, what is downloaded, which
+   * request is retried. They come at most 20 ms late, and all of them before the promise settles. When it throws, the call is
+   * cancelled and its promise rejects with the same error.
    */
   readonly onLog?: ((message: LogMessage) => void) | undefined;
   /** Which messages `onLog` receives: those of this level and the more important ones. By default `info`. */
   readonly logLevel?: LogLevel | undefined;
 }
 
-/** How often progress is asked for. No callback crosses threads: this one looks. */
+/** The interval at which progress is polled. No callback is called from another thread. */
 const POLL_MILLISECONDS = 20;
 
 /** Calls in progress, to be cancelled when the process or the worker ends before them. */
@@ -91,12 +91,12 @@ export class Control {
     this.#cancelled.abort(reason);
   }
 
-  /** Is aborted when the call is cancelled, whoever does it. */
+  /** Aborts when the call is cancelled, for whatever reason. */
   get cancelled(): AbortSignal {
     return this.#cancelled.signal;
   }
 
-  /** How far the call has come; `undefined` before it starts. */
+  /** The progress of the call; `undefined` before it starts. */
   progress(): Progress | undefined {
     const struct: Partial<ProgressStruct> = {};
     check((error) => native().eidos_control_progress(this.pointer, struct, structs.eidos_progress.size, error));
@@ -105,7 +105,7 @@ export class Control {
     return name === undefined || name === 'idle' ? undefined : { stage: name, done, total, elapsedSeconds: elapsed_seconds };
   }
 
-  /** Keeps messages, for `messages()`. */
+  /** Stores messages, for `messages()`. */
   keepLog(level: number): void {
     check((error) => native().eidos_control_keep_log(this.pointer, level, error));
   }
@@ -131,9 +131,9 @@ export class Control {
   }
 }
 
-/** Asks a control for progress and messages, and tells the caller when there is something new. */
+/** Polls a control for progress and messages, and passes new ones to the caller. */
 class Reporter {
-  /** What a function of the caller's threw. */
+  /** The error that a function of the caller's threw. */
   failure: { readonly reason: unknown } | undefined;
   #last: string | undefined;
   #told = 0;
@@ -181,10 +181,10 @@ class Reporter {
 }
 
 /**
- * Runs a C function on the pool, and makes a value of what it wrote. The resources that it uses live until it returns, even
- * when they are closed before.
+ * Runs a C function on the pool, and converts its results. The resources that it uses stay alive until it returns, even when
+ * they are closed before.
  *
- * @throws {EidosError} what the library says.
+ * @throws {EidosError} the error of the library.
  */
 export async function runOnPool<T>(
   uses: readonly Resource[],
@@ -218,7 +218,7 @@ export async function runOnOwnThread<T>(
   return withPinned(uses, () => watch(options, call));
 }
 
-/** Runs a task while resources live, even when they are closed meanwhile. */
+/** Runs a task and keeps resources alive meanwhile, even when they are closed. */
 export async function withPinned<T>(resources: readonly Resource[], task: () => Promise<T>): Promise<T> {
   const unpin = resources.map((resource) => resource.pinForCall());
   try {
@@ -236,7 +236,7 @@ async function settle<T>(start: (error: Out) => Promise<number>, result: () => T
 
 async function watch<T>(options: CallOptions, call: (control: Control) => Promise<T>): Promise<T> {
   const { signal, onProgress, onLog } = options;
-  signal?.throwIfAborted(); // it may have been aborted while the call waited for its turn
+  signal?.throwIfAborted(); // it may have been aborted while the call waited for a thread
   const control = new Control();
   const reporter = onProgress || onLog ? new Reporter(control, options) : undefined;
   const timer = reporter && setInterval(() => reporter.report(), POLL_MILLISECONDS);
@@ -256,7 +256,7 @@ async function watch<T>(options: CallOptions, call: (control: Control) => Promis
   }
 }
 
-/** A cancelled call fails with what cancelled it. */
+/** A cancelled call fails with the reason of the cancel. */
 function explain(error: unknown, signal: AbortSignal | undefined, reporter: Reporter | undefined): unknown {
   if (reporter?.failure) return reporter.failure.reason;
   const cancelled = error instanceof EidosError && error.code === 'cancelled';

@@ -1,33 +1,33 @@
-/** Questions to a function of the caller, and its answers. */
+/** Requests to a language model of the caller's own, and its answers. */
 import { record, whole } from './arguments';
 import type { Question } from './native';
 
-/** A question to a language model. */
+/** A request to a language model. */
 export interface ChatRequest extends Question {
-  /** What the model is to do: its system prompt. */
+  /** The system message: the instructions. */
   readonly system: string;
-  /** What it is to do it with: the message of the user. */
+  /** The user message: what the instructions are about. */
   readonly user: string;
-  /** The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too. */
+  /** The JSON schema of the answer, for models with structured output. Answers that follow it only roughly are parsed too. */
   readonly schema: string;
-  /** How many tokens the answer should have at most. */
+  /** The most tokens that the answer should have. */
   readonly maxTokens: number;
-  /** Is aborted when the call is cancelled; nobody waits for the answer any more. */
+  /** Aborts when the call is cancelled; the answer is not needed any more. */
   readonly signal: AbortSignal;
 }
 
 /** An answer of a language model, and what it cost. */
 export interface ChatAnswer {
-  /** What the model said. */
+  /** The text of the answer. */
   readonly text: string;
-  /** What it cost, for the usage and the token budget. An answer without it counts with the most that it can have cost. */
+  /** What the answer cost, for the usage and the token budget. Without it, the largest possible cost is counted. */
   readonly usage?: { readonly promptTokens: number; readonly completionTokens: number } | undefined;
 }
 
 /** A language model of the caller's own. */
 export type Answer = (request: ChatRequest) => string | ChatAnswer | Promise<string | ChatAnswer>;
 
-/** What a function of the caller returned, which must be an answer. */
+/** Checks that the function of the caller returned an answer. */
 export function checkedAnswer(value: unknown): ChatAnswer {
   if (typeof value === 'string') return { text: value };
   const { text: said, usage } = record('the answer', value as ChatAnswer);

@@ -10,32 +10,33 @@ import { Handle, pointerOf, Resource, resourceOf } from './handle';
 import { callOnPool, handleIn, native, out, type Out, type Pointer } from './native';
 import { OwnModel, OwnModelCall } from './own-model';
 
-/** Which language model is asked, and how. Addresses, keys, repetitions and `temperature` are for servers. */
+/** The options of a chat. Base URL, key, retries and `temperature` apply to servers only. */
 export interface ChatOptions extends c.ChatOptions {
   /**
-   * A language model of your own, which is asked instead of a server: one question at a time, on the thread of the caller. Calls
-   * with the same `Chat` wait for each other, so it must not ask with its own.
-   * When it throws or rejects, the concept has an error instead of a label, with the code of an `EidosError` and
-   * `unusable_answer` otherwise. An `EidosError` with `access_denied`, `not_found` or `budget_exhausted` ends the asking.
+   * A language model of your own instead of a server. It runs on the thread of the caller, for one request at a time. Calls
+   * with the same `Chat` wait for each other, so it must not use that `Chat` itself.
+   * When it throws or rejects, the concept has an error instead of a label, with the code of an `EidosError`, otherwise
+   * `unusable_answer`. After an `EidosError` with `access_denied`, `not_found` or `budget_exhausted` no further requests are
+   * made.
    */
   readonly answer?: Answer | undefined;
 }
 
-/** What was spent with a `Chat`, by all calls together, and what is left of its budget. */
+/** What all calls together have spent with a `Chat`, and what is left of its budget. */
 export interface ChatSpending {
-  /** Requests that were sent; a repetition counts. */
+  /** Requests that were sent, retries included. */
   readonly requests: number;
-  /** Questions that the cache answered. */
+  /** Requests that the cache answered. */
   readonly cached: number;
-  /** Tokens of the questions. */
+  /** Prompt tokens. */
   readonly promptTokens: number;
-  /** Tokens of the answers. */
+  /** Answer tokens. */
   readonly completionTokens: number;
-  /** Answers of which nobody said what they cost. */
+  /** Answers without token counts. */
   readonly unreported: number;
   /** How many requests may still be sent; `null` where there is no limit. */
   readonly requestsLeft: number | null;
-  /** How many tokens may still be spent; `null` where there is no limit. What requests on their way may need is not left. */
+  /** How many tokens may still be spent; `null` where there is no limit. What requests in flight may need counts as spent. */
   readonly tokensLeft: number | null;
 }
 
@@ -46,17 +47,17 @@ function answerOption({ answer }: ChatOptions): Answer | undefined {
 }
 
 /**
- * A language model that is asked for labels. The budget and what was spent of it, the connections and the cache of answers live as
- * long as the object, from one call to the next; any number of calls may use it at the same time.
+ * A language model that labels concepts. The budget and its usage, the connections and the cache live as long as the object,
+ * from one call to the next; any number of calls may use it at the same time.
  */
 export class Chat extends Handle {
-  /** The function, and the thread on which C asks it; `undefined` for a server. */
+  /** The function, and the worker on which C calls it; `undefined` for a server. */
   #own: { readonly answer: Answer; readonly model: OwnModel } | undefined;
 
   /**
    * Makes a language model: the `model` of a server, or a function `answer` of your own. Nothing is sent yet.
    *
-   * @throws {EidosError} `invalid_argument` for options that cannot be right, `io` when the cache folder cannot be made.
+   * @throws {EidosError} `invalid_argument` for invalid options, `io` when the cache folder cannot be created.
    */
   static async open(options: ChatOptions): Promise<Chat> {
     const [struct, answer] = [chatOptions(options), answerOption(options)];
@@ -121,7 +122,7 @@ export class Chat extends Handle {
   }
 }
 
-/** A limit of C, where the largest number is none. */
+/** A limit of C, where the largest number means no limit. */
 function limit(number: number | bigint): number | null {
   return number > Number.MAX_SAFE_INTEGER ? null : Number(number);
 }

@@ -1,13 +1,13 @@
-/** The types of C as koffi is told of them, and as TypeScript sees them. `generated/abi.ts` is made of these. */
+/** The types of C, for koffi and for TypeScript. `generated/abi.ts` uses them. */
 import koffi, { type TypeObject } from 'koffi';
 
-/** An address. JavaScript never looks behind it; `null` is C's NULL. */
+/** An address, which JavaScript never dereferences; `null` is C's NULL. */
 export type Pointer = bigint;
 
 /** Where a C function writes addresses or sizes: memory of ours, see `out()`. */
 export type Out = BigUint64Array;
 
-/** Texts as C sees them: an array of addresses, see `textsForC()`. */
+/** Texts for C: an array of addresses, see `textsForC()`. */
 export type Texts = BigUint64Array;
 
 /** A function of the library, to be called on this thread, or with `async` on one of libuv's pool. */

@@ -1,15 +1,15 @@
-/** What the library says when a call fails, as an exception. */
+/** Errors of the library as exceptions. */
 import { statuses, type Status } from './generated/abi';
 import { addressIn, native, out, readText, type Out, type Pointer } from './native';
 import { wordOf } from './words';
 
-/** Whose fault a failure is: one of the words of `Status`. */
+/** The kind of an error: one of the words of `Status`. */
 export type ErrorCode = Exclude<Status, 'ok'>;
 
 /** A call of the library that failed: what is wrong, and what to do about it. */
 export class EidosError extends Error {
   override readonly name = 'EidosError';
-  /** Whose fault it is, for programs. */
+  /** The kind of the error, for programs. */
   readonly code: ErrorCode;
   /** What to do about it, as an imperative phrase; empty when there is nothing to say. */
   readonly hint: string;
@@ -35,7 +35,7 @@ export function codeOf(status: number): ErrorCode {
   return word === undefined || word === 'ok' ? 'internal' : word;
 }
 
-/** Throws what a call says that returned a status other than 0. */
+/** Throws the error of a call that returned a status other than 0. */
 export function throwIfFailed(status: number, error: Out = out()): void {
   if (status !== 0) throw takeError(status, addressIn(error));
 }

@@ -1,4 +1,4 @@
-/** What happens when this thread, the main one or a worker, ends: no finalizer runs then. */
+/** Tasks that run when this thread, the main one or a worker, ends; finalizers do not run then. */
 
 type Task = (isLast: boolean) => void;
 

@@ -16,34 +16,34 @@ import { SplitModel } from './split-model';
 
 /** How a fit ended. */
 export interface FitReport {
-  /** False where the iterations ran out before nothing changed any more; true for a method that does not iterate. */
+  /** Whether the iterations ended by convergence; true for a method that does not iterate. */
   readonly converged: boolean;
-  /** How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that does not iterate. */
+  /** How many iterations the fit took (with deflation, the most of any concept); 0 for a method that does not iterate. */
   readonly steps: number;
-  /** What the method measured, by name: one number, or one for each concept. */
+  /** The measures of the method, by name: one number, or one for each concept. */
   readonly measures: Readonly<Record<string, readonly number[]>>;
 }
 
-/** Concepts that somebody else has found. Matrices have one row of `inputWidth` values per concept, one after the other. */
+/** Concepts that were found elsewhere. Matrices have one row of `inputWidth` values per concept, one after the other. */
 export interface DictionaryOptions {
   /** What one unit of each concept adds to a row. */
   readonly dictionary: Float32Array;
-  /** How a row reads each concept. By default the dictionary itself. */
+  /** The weights that compute the code of each concept from a row. By default the dictionary itself. */
   readonly encoder?: Float32Array | undefined;
-  /** What is added to the code of each concept. By default nothing. */
+  /** The bias of each code. By default zero. */
   readonly bias?: Float32Array | undefined;
-  /** What is taken from a row before it is encoded, and added to it when it is decoded. By default nothing. */
+  /** The offset that is subtracted from a row before it is encoded, and added after it is decoded. By default zero. */
   readonly offset?: Float32Array | undefined;
   /** How many columns the rows have. */
   readonly inputWidth: number;
-  /** Codes below zero become zero (ReLU). By default they stay. */
+  /** Whether negative codes become zero (ReLU). By default false. */
   readonly rectified?: boolean | undefined;
 }
 
 /** A function of C that fits a method. */
 type Fit<Struct> = NativeFunction<[Pointer, Struct, Pointer | null, Out, Out], number>;
 
-/** Concepts that were fitted on activations. It never changes: any number of calls may use it at the same time. */
+/** A concept model that was fitted on activations. It never changes: any number of calls may use it at the same time. */
 export class Explainer extends Handle {
   #dictionary: WeakRef<Float32Array> | undefined;
 
@@ -61,7 +61,7 @@ export class Explainer extends Handle {
 
   /**
    * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the activations
-   * have heavy tails. Not converging is a result, see `fitReport`.
+   * have heavy tails. A fit that does not converge is not an error, see `fitReport`.
    *
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
@@ -80,7 +80,7 @@ export class Explainer extends Handle {
   }
 
   /**
-   * An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+   * Makes an explainer from concepts that were found elsewhere, such as those of a sparse autoencoder or a probe:
    * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. The arrays are copied.
    */
   static fromDictionary(options: DictionaryOptions): Explainer {
@@ -125,7 +125,7 @@ export class Explainer extends Handle {
     return native().eidos_explainer_concept_count(this.#pointer);
   }
 
-  /** How many columns the rows have that it encodes. */
+  /** How many columns the rows have that the explainer encodes. */
   get inputWidth(): number {
     return native().eidos_explainer_input_width(this.#pointer);
   }
@@ -270,17 +270,17 @@ export class Explainer extends Handle {
   }
 
   /**
-   * Asks a language model for a label of each concept, from the units that excite it and the text around them. The inputs of
-   * the interpretation are the examples that the model saw.
+   * Requests a label of each concept from a language model, which sees the units that excite the concept and the text around
+   * them. The inputs of the interpretation are the examples that the model saw.
    *
-   * A concept that cannot be labelled does not lose the others: its label has an `error` instead of a text. That holds for
-   * the concepts, too, that were not asked for because the call was cancelled while it labelled, the budget was spent or the
-   * key refused; with a `cacheFolder`, a later call goes on there. The promise rejects only when not one concept could be
-   * labelled; when a function of yours threw first, that is the `cause`.
+   * A concept that cannot be labelled does not affect the others: its label has an `error` instead of a text. So have concepts
+   * for which no request was sent, because the call was cancelled, the budget was exhausted or the key was refused; with a
+   * `cacheFolder`, a later call continues from there. The promise rejects only when no concept could be labelled; when a
+   * function of yours threw first, that error is the `cause`.
    *
-   * @param chat the language model that is asked; or options for one that is made for this call alone, with its budget.
-   * @throws {EidosError} `mismatch` for activations of another width, `invalid_argument` for options that cannot be right,
-   *   `network`, `access_denied`, `not_found`, `unusable_answer` or `budget_exhausted` when there is no label at all.
+   * @param chat the language model; or options for one that is made for this call alone, with a budget of its own.
+   * @throws {EidosError} `mismatch` for activations of another width, `invalid_argument` for invalid options, `network`,
+   *   `access_denied`, `not_found`, `unusable_answer` or `budget_exhausted` when there is no label at all.
    */
   async llmLabels(activations: Activations, chat: Chat | ChatOptions, options: LlmLabelsOptions = {}): Promise<Interpretation> {
     const explainer = this.#pointer;
@@ -299,7 +299,7 @@ export class Explainer extends Handle {
     });
   }
 
-  /** Writes the explainer to a file, whole or not at all. */
+  /** Writes the explainer to a file, completely or not at all. */
   async save(file: string): Promise<void> {
     const pointer = this.#pointer;
     const path = text('file', file);

@@ -1,6 +1,6 @@
 /**
- * Lifetimes. A handle of the library is freed once, when nothing uses it any more: after `close()` or the garbage collector
- * gave it up, and after the last long call and the last view of its memory ended.
+ * Lifetimes of handles. A handle of the library is freed once, when nothing uses it any more: after `close()` or garbage
+ * collection, and after the last long call and the last view of its memory have ended.
  */
 import { isMainThread } from 'node:worker_threads';
 
@@ -11,7 +11,7 @@ import { viewFloats, type Pointer } from './native';
 /** Everything that is not freed yet on this thread. */
 const resources = new Set<Resource>();
 
-/** A handle of the library with the number of its users. It knows nothing of the object in front of it. */
+/** A handle of the library with the number of its users. It does not refer to the object that owns it. */
 export class Resource {
   #pointer: Pointer | null;
   #free: (pointer: Pointer) => void;
@@ -55,19 +55,19 @@ export class Resource {
     };
   }
 
-  /** Ends all use but that of those who pinned it. */
+  /** Ends all use, except by calls and views that have pinned the handle. */
   close(): void {
     this.#closed = true;
     this.#freeIfUnused();
   }
 
-  /** Ends all use: nobody can look at a view any more. */
+  /** Ends all use: no view can be read any more. */
   closeWithViews(): void {
     this.#views = 0;
     this.close();
   }
 
-  /** Gives the handle away: somebody else frees it. */
+  /** Gives up the handle: another owner frees it. */
   forget(): void {
     this.#closed = true;
     this.#pointer = null;
@@ -90,7 +90,7 @@ if (!isMainThread) {
   atExit((isLast) => resources.forEach((resource) => (isLast ? resource.closeWithViews() : resource.close())));
 }
 
-/** What the classes of this package have in common: each owns memory of the library, and gives it back once. */
+/** The base of the classes of this package: each owns memory of the library, and frees it once. */
 export abstract class Handle implements Disposable {
   readonly #resource: Resource;
 
@@ -109,8 +109,8 @@ export abstract class Handle implements Disposable {
   }
 
   /**
-   * Gives the memory back; the garbage collector does it later otherwise. Calls in progress and views of the memory go on:
-   * the last of them frees it. Every other use of a closed object throws. Closing twice does nothing.
+   * Frees the memory; without it, the garbage collector does so later. Calls in progress and views of the memory stay valid,
+   * and the last of them frees it. Every other use of a closed object throws. Closing twice does nothing.
    */
   close(): void {
     net.unregister(this);
@@ -155,7 +155,7 @@ function describe(value: unknown): string {
   return typeof value === 'object' ? `an object of class ${value.constructor?.name ?? 'Object'}` : `a ${typeof value}`;
 }
 
-/** Buffers that show memory of the library. */
+/** Buffers that refer to memory of the library. */
 const sharedBuffers = new WeakSet<ArrayBufferLike>();
 
 /** A view of memory that belongs to a resource, which lives at least as long as the view. */
@@ -170,12 +170,12 @@ export function viewOf(resource: Resource, start: Pointer | null, count: number)
   return values;
 }
 
-/** Whether an array shows memory of the library, which does not change and cannot be taken away. */
+/** Whether an array refers to memory of the library, which does not change and stays valid. */
 export function isView(values: Float32Array): boolean {
   return sharedBuffers.has(values.buffer);
 }
 
-/** A transferred buffer would outlive the view that keeps the memory. Node forbids `postMessage`; this forbids the rest. */
+/** A transferred buffer would outlive the view that keeps the memory alive. Node forbids `postMessage`; this forbids the rest. */
 function forbidTransfer(buffer: ArrayBufferLike): void {
   const value = (): never => {
     throw new TypeError('a view of memory of Eidos cannot be transferred; copy it with slice()');

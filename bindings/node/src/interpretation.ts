@@ -23,11 +23,11 @@ export interface ConceptInputs {
   readonly concept: number;
   /** The inputs with the largest activations; none for a dead concept. */
   readonly positive: readonly TopInput[];
-  /** The inputs with the most negative activations, where they were asked for with `negativePole`. */
+  /** The inputs with the most negative activations, if `negativePole` requested them. */
   readonly negative: readonly TopInput[];
-  /** What a language model calls it, where one was asked (`llmLabels`). */
+  /** The label of the positive pole, if `llmLabels` was called. */
   readonly positiveLabel?: ConceptLabel;
-  /** What it calls the most negative activations, where that was asked for with `negativePole`. */
+  /** The label of the negative pole, if `negativePole` requested it. */
   readonly negativeLabel?: ConceptLabel;
 }
 
@@ -92,7 +92,7 @@ export class Interpretation extends Handle {
     return Object.keys(label).length > 0 ? label : undefined;
   }
 
-  /** What the labels of this interpretation have cost; all zero where nobody labelled. */
+  /** What the labels of this interpretation cost; all zero without labels. */
   get labelUsage(): LabelUsage {
     const pointer = this.#pointer;
     const struct: Partial<LabelUsageStruct> = {};
@@ -118,7 +118,7 @@ export class Interpretation extends Handle {
     return JSON.parse(this.json);
   }
 
-  /** Writes the interpretation to a JSON file, whole or not at all. */
+  /** Writes the interpretation to a JSON file, completely or not at all. */
   async save(file: string): Promise<void> {
     const pointer = this.#pointer;
     const path = text('file', file);
@@ -139,7 +139,7 @@ export function interpretationIn(result: Out): Interpretation {
   return new Interpretation(new Resource(handleIn(result), native().eidos_interpretation_free));
 }
 
-/** A member with its value, or nothing where there is none. */
+/** A member with its value, or no member for `undefined`. */
 function given<K extends string, T>(name: K, value: T | undefined): { [name in K]?: T } {
   return value === undefined ? {} : ({ [name]: value } as { [name in K]: T });
 }

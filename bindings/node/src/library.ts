@@ -1,5 +1,5 @@
 /**
- * Where the shared library is: the only file that knows about platforms, packages and environment variables.
+ * The path of the shared library. No other file depends on platforms, packages and environment variables.
  */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
@@ -9,7 +9,7 @@ export function nativePackageName(platform: string = process.platform, arch: str
   return `@eidos/native-${platform}-${arch}`;
 }
 
-/** What the library's file is called on a platform. */
+/** The file name of the library on a platform. */
 export function libraryFileName(platform: string = process.platform): string {
   if (platform === 'win32') return 'eidos.dll';
   return platform === 'darwin' ? 'libeidos.dylib' : 'libeidos.so';

@@ -1,7 +1,7 @@
-/** What labelling concepts by a language model gives. */
+/** Labels of concepts by a language model. */
 import type { ErrorCode } from './errors';
 
-/** What a language model calls a concept. */
+/** The label of one pole of a concept. */
 export interface ConceptLabel {
   /** The label; missing when there is none, and then `error` says why. */
   readonly text?: string;
@@ -12,22 +12,22 @@ export interface ConceptLabel {
   readonly score?: number;
   /** Why there is no label, or a label without a score. */
   readonly error?: { readonly code: ErrorCode; readonly message: string };
-  /** What the model would be asked: the message of the user. Of a dry run only. */
+  /** The prompt that would be sent, as the user message; only in a dry run. */
   readonly prompt?: string;
 }
 
-/** What the labels of one interpretation have cost. */
+/** What the labels of one interpretation cost. */
 export interface LabelUsage {
-  /** Requests that were sent; a repetition counts. */
+  /** Requests that were sent, retries included. */
   readonly requests: number;
-  /** Questions that the cache answered. */
+  /** Requests that the cache answered. */
   readonly cached: number;
-  /** Tokens of the questions. */
+  /** Prompt tokens. */
   readonly promptTokens: number;
-  /** Tokens of the answers. */
+  /** Answer tokens. */
   readonly completionTokens: number;
-  /** Answers of which nobody said what they cost. */
+  /** Answers without token counts. */
   readonly unreported: number;
-  /** Whether nothing was asked and the numbers are an estimate. */
+  /** Whether this was a dry run: nothing was sent, and the numbers are an estimate. */
   readonly dryRun: boolean;
 }

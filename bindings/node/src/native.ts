@@ -21,7 +21,7 @@ type Functions = {
  * 128 KiB, which numerical code can overflow; this is what libuv's threads have. Pages are used only when touched.
  */
 const STACK_BYTES = 8 << 20;
-/** Less than this would not be safe. */
+/** The smallest stack that is safe. */
 const SMALLEST_STACK_BYTES = 1 << 20;
 
 let functions: Functions | undefined;
@@ -199,7 +199,7 @@ export function dlpackRowCount(tensor: Pointer): number {
   return Number(koffi.decode(shape, 'int64_t'));
 }
 
-/** What a language model is asked, as it travels from thread to thread. */
+/** A request to a language model, as it is sent from thread to thread. */
 export interface Question {
   readonly system: string;
   readonly user: string;

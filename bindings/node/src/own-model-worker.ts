@@ -1,4 +1,4 @@
-/** The worker of `own-model.ts`: it makes the chat, and calls C, which asks; while it waits for an answer it does nothing else. */
+/** The worker of `own-model.ts`: it makes the chat and runs the calls of C. Its thread blocks while it waits for an answer. */
 import { receiveMessageOnPort, workerData } from 'node:worker_threads';
 
 import { statuses } from './generated/abi';
@@ -12,7 +12,7 @@ function say(message: FromWorker): void {
   port.postMessage(message);
 }
 
-/** Sends a question to the thread of the caller, and sleeps until the answer is there. */
+/** Sends a request to the thread of the caller, and blocks until the answer has arrived. */
 function ask(question: Question): Reply {
   say({ question });
   while (Atomics.load(answered, 0) === asked) Atomics.wait(answered, 0, asked);
@@ -20,7 +20,7 @@ function ask(question: Question): Reply {
   return receiveMessageOnPort(port)!.message as Reply;
 }
 
-/** The callback of C: no exception may leave it. */
+/** The callback of C. It must not throw. */
 function answer(question: Question, reply: Pointer): number {
   try {
     return pass(ask(question), reply);

@@ -1,7 +1,7 @@
 /**
- * A language model that is a function of the caller. C calls it and waits for the answer, but a JavaScript function may be
- * asynchronous, and koffi waits for no promise. So each such chat has a worker, on which C is called: it sends each question here
- * and sleeps until the answer is there. Nothing here ever waits for the worker, so the function may use Eidos itself.
+ * A language model that is a function of the caller's. C calls it and waits for the answer, but a JavaScript function may be
+ * asynchronous, and koffi does not wait for promises. So each such chat has a worker, on which C is called: it sends each
+ * request here and blocks until the answer has arrived. Nothing here blocks on the worker, so the function may use Eidos itself.
  */
 import path from 'node:path';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
@@ -14,7 +14,7 @@ import type { ChatOptionsStruct, LlmLabelsOptionsStruct } from './generated/abi'
 import { handleIn, libraryFile, out } from './native';
 import type { Out, Pointer, Question } from './native';
 
-/** What the worker begins with. */
+/** The data that the worker starts with. */
 export interface Start {
   readonly options: ChatOptionsStruct;
   readonly port: MessagePort;
@@ -22,7 +22,7 @@ export interface Start {
   readonly answered: Int32Array;
 }
 
-/** What the worker calls C with. */
+/** The arguments of a call of C on the worker. */
 export interface LabelCall {
   readonly explainer: Pointer;
   readonly activations: Pointer;
@@ -31,7 +31,7 @@ export interface LabelCall {
   readonly control: Pointer;
 }
 
-/** What the worker says: it has a question, or a call has ended. The first call is the one that makes the chat. */
+/** A message from the worker: a request, or the end of a call. The first call makes the chat. */
 export type FromWorker = { readonly question: Question } | Outcome;
 
 /** What a call returned, and the addresses that it wrote; 0 for none. */
@@ -41,7 +41,7 @@ interface Outcome {
   readonly error: bigint;
 }
 
-/** What the worker hears: a call to make, an answer to the question of that call, or that it is to end. */
+/** A message to the worker: a call to make, the answer to a request of that call, or the order to end. */
 export type ToWorker = LabelCall | 'end';
 
 /** An answer, or why there is none. */
@@ -52,14 +52,14 @@ interface Failure {
   readonly message: string;
 }
 
-/** Receives what the worker says within one call. */
+/** Receives the messages of the worker during one call. */
 interface Listener {
   readonly question: (question: Question) => void;
   readonly outcome: (outcome: Outcome) => void;
   readonly end: (reason: Error) => void;
 }
 
-/** The worker of a chat, and the chat that it has made. It knows neither the object in front of it nor the function. */
+/** The worker of a chat, and the chat that it has made. It refers neither to the object that owns it nor to the function. */
 export class OwnModel {
   readonly #port: MessagePort;
   readonly #worker: Worker;
@@ -74,7 +74,7 @@ export class OwnModel {
     this.#worker = new Worker(path.join(__dirname, 'own-model-worker.js'), {
       workerData: { options, port: port2, answered: this.#answered } satisfies Start,
       transferList: [port2],
-      // The handles are of this library. Options of the program, such as loaders, are not for this worker.
+      // The worker must load the same library, whose handles it uses. Options of the program, such as loaders, do not apply to it.
       env: { EIDOS_LIBRARY: libraryFile() },
       execArgv: [],
     });
@@ -100,7 +100,7 @@ export class OwnModel {
     return model;
   }
 
-  /** Makes a call when those before it have ended. `asked` receives the questions, and sends each answer. */
+  /** Makes a call after those before it have ended. `asked` receives the requests, and sends each answer. */
   async run(
     call: LabelCall,
     asked: (question: Question, send: (reply: Reply) => void) => void,
@@ -159,7 +159,7 @@ export class OwnModel {
   }
 }
 
-/** A call of `eidos_llm_labels_interpret` that asks a function. */
+/** A call of `eidos_llm_labels_interpret` with a function as model. */
 export class OwnModelCall {
   readonly #answer: Answer;
   #asked = 0;
@@ -208,7 +208,7 @@ function failureOf(reason: unknown): Failure {
   return { status, message: message.replaceAll('\0', ' ').toWellFormed() };
 }
 
-/** What was thrown that is no error. */
+/** Describes a thrown value that is not an error. */
 function describe(reason: unknown): string {
   try {
     return String(reason);

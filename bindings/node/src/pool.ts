@@ -1,6 +1,6 @@
 /**
- * Who may use libuv's thread pool. Node needs it too, for files and host names, so one thread is left to it; calls beyond
- * that wait here for their turn. This also stays below koffi's limit of calls in progress (256).
+ * A limit on the threads of libuv's pool that calls use. Node needs the pool too, for files and host names, so one thread is left
+ * to it; further calls wait in a queue. This also stays below koffi's limit of calls in progress (256).
  */
 import { onAbort } from './abort';
 
@@ -16,7 +16,7 @@ export function slotCount(variable: string | undefined = process.env['UV_THREADP
   return Math.min(Math.max(threads - 1, 1), KOFFI_LARGEST_CALL_COUNT);
 }
 
-/** Slots that callers take and give back, first come, first served. */
+/** A semaphore with a first-in, first-out queue. */
 export class Slots {
   #free: number;
   readonly #waiting = new Set<() => void>();
@@ -46,7 +46,7 @@ export class Slots {
     });
   }
 
-  /** Gives a slot back, or on to the next who waits. */
+  /** Frees a slot, or passes it to the next waiting call. */
   give(): void {
     const [next] = this.#waiting;
     if (next === undefined) {

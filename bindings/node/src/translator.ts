@@ -1,9 +1,9 @@
-/** How options become the structs that C reads: `generated/options.ts` is made of these. */
+/** Conversion of options to structs of C; `generated/options.ts` uses it. */
 import { record, whole } from './arguments';
 import { throwIfFailed } from './errors';
 import type { NativeFunction } from './native';
 
-/** For each field of a struct: which option it comes from, and how that is checked and translated. */
+/** For each field of a struct: its option, and the function that checks and converts it. */
 type Fields<O, S> = { [F in keyof S]?: readonly [keyof O & string, (name: string, value: unknown) => S[F]] };
 
 /** A function that fills a struct with its defaults and then with the options that are given. */
@@ -24,19 +24,19 @@ export function translator<O extends object, S extends { struct_size: number }>(
   };
 }
 
-/** Numbers of things, of which there is at least one. */
+/** Counts that are at least 1. */
 export function indices(name: string, value: unknown): number[] {
   if (!Array.isArray(value)) throw new TypeError(`${name} must be an array of numbers`);
   if (value.length === 0) throw new RangeError(`${name} must not be empty; leave it out for all of them`);
   return Array.from(value, (item, position) => whole(`${name}[${position}]`, item));
 }
 
-/** How many an array has, which was checked before. */
+/** The length of an array, which was checked before. */
 export function lengthOf(_name: string, value: unknown): number {
   return (value as readonly unknown[]).length;
 }
 
-/** A number of which `null` says that there is none. */
+/** A number, or `null` for none. */
 export function orNone(check: (name: string, value: unknown) => number, none: number) {
   return (name: string, value: unknown): number => (value === null ? none : check(name, value));
 }

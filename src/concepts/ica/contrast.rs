@@ -1,6 +1,6 @@
 //! The derivatives of the contrast functions, over many values at once.
 
-// A function is compiled for the vector units of its caller only where it is inlined into it.
+// A function is compiled with the vector instructions of its caller only where it is inlined into it.
 #![allow(clippy::inline_always)]
 
 use pulp::Arch;
@@ -9,8 +9,8 @@ use super::options::Contrast;
 use crate::linalg::exp;
 
 impl Contrast {
-    /// Replaces projections, (rows, concepts) row-major, by the derivative of the contrast at them, and adds the second
-    /// derivative of each to the sum of its concept.
+    /// Replaces projections, (rows, concepts) row-major, by the derivative of the contrast function there, and adds the
+    /// second derivatives of each concept to its sum.
     pub(super) fn derivatives(self, projections: &mut [f32], second_sums: &mut [f64]) {
         let alpha = match self {
             Self::LogCosh { alpha } => alpha as f32,
@@ -18,19 +18,19 @@ impl Contrast {
         };
         let width = second_sums.len();
         let mut sums = vec![0.0_f32; width];
-        // Rows in groups, so that few numbers are added in f32 before the sum goes on in f64.
+        // Rows are taken in groups, so that only a few numbers are added in f32 before the sum continues in f64.
         for group in projections.chunks_mut(width * GROUP) {
             sums.fill(0.0);
             match self {
-                Self::LogCosh { .. } => each(group, &mut sums, |x| {
+                Self::LogCosh { .. } => for_each_value(group, &mut sums, |x| {
                     let tanh = tanh(alpha * x);
                     (tanh, alpha * (1.0 - tanh * tanh))
                 }),
-                Self::Exp => each(group, &mut sums, |x| {
+                Self::Exp => for_each_value(group, &mut sums, |x| {
                     let bell = exp(-0.5 * x * x);
                     (x * bell, (1.0 - x * x) * bell)
                 }),
-                Self::Cube => each(group, &mut sums, |x| (x * x * x, 3.0 * x * x)),
+                Self::Cube => for_each_value(group, &mut sums, |x| (x * x * x, 3.0 * x * x)),
             }
             second_sums.iter_mut().zip(&sums).for_each(|(total, &sum)| *total += f64::from(sum));
         }
@@ -39,7 +39,7 @@ impl Contrast {
 
 const GROUP: usize = 64;
 
-fn each(rows: &mut [f32], sums: &mut [f32], derivatives: impl Fn(f32) -> (f32, f32) + Copy) {
+fn for_each_value(rows: &mut [f32], sums: &mut [f32], derivatives: impl Fn(f32) -> (f32, f32) + Copy) {
     Arch::new().dispatch(
         #[inline(always)]
         move || {
@@ -54,7 +54,7 @@ fn each(rows: &mut [f32], sums: &mut [f32], derivatives: impl Fn(f32) -> (f32, f
     );
 }
 
-/// The hyperbolic tangent, to within 2e-7.
+/// The hyperbolic tangent, with an error of at most 2e-7.
 #[inline(always)]
 fn tanh(x: f32) -> f32 {
     let decay = exp(-2.0 * x.abs());

@@ -20,15 +20,15 @@ pub(super) struct FixedPoint<'a> {
 
 /// How the iterations ended.
 pub(super) struct Ending {
-    /// Whether nothing changed any more.
+    /// Whether the last change was below the tolerance.
     pub(super) converged: bool,
-    /// How many there were; the most of any component where they are found one after the other.
+    /// How many iterations ran; where components are found one after the other, the most of any component.
     pub(super) iterations: usize,
-    /// The change of the last one: 1 minus the cosine by which a component turned.
+    /// The change of the last iteration: 1 minus the absolute cosine between a component and the one before.
     pub(super) last_change: f64,
 }
 
-/// What one pass over the rows gives for a set of directions.
+/// The expectations of one pass over the rows, for a set of directions.
 struct Expectations {
     /// The mean of `g(w x) x`, a row per direction.
     gradient: Mat<f64>,
@@ -37,7 +37,8 @@ struct Expectations {
 }
 
 impl FixedPoint<'_> {
-    /// How many rows a thread takes at a time: sums within a tile are made in f32 by the matrix product, sums of tiles in f64.
+    /// How many rows a thread takes at a time. The matrix product adds within a tile in f32; the sums of tiles are
+    /// added in f64.
     pub(super) const TILE: usize = 2048;
 }
 
@@ -46,37 +47,37 @@ impl<'a> FixedPoint<'a> {
         Self { rows, options, control }
     }
 
-    /// All components at once.
+    /// Finds all components at once.
     pub(super) fn parallel(&self, start: &Mat<f64>) -> Result<(Mat<f64>, Ending)> {
         let count = start.nrows();
         let mut unmixing = decorrelate(start.as_ref())?;
-        let mut report = Ending { converged: false, iterations: 0, last_change: f64::INFINITY };
-        while !report.converged && report.iterations < self.options.max_iterations {
+        let mut ending = Ending { converged: false, iterations: 0, last_change: f64::INFINITY };
+        while !ending.converged && ending.iterations < self.options.max_iterations {
             let found = self.expectations(unmixing.as_ref())?;
             let step = Mat::from_fn(count, count, |row, column| {
                 found.gradient[(row, column)] - found.curvature[row] * unmixing[(row, column)]
             });
             let next = decorrelate(step.as_ref())?;
-            report.last_change = (0..count)
+            ending.last_change = (0..count)
                 .map(|row| turn((0..count).map(|column| next[(row, column)] * unmixing[(row, column)]).sum()))
                 .try_fold(0.0_f64, |most, turn| finite(turn).map(|turn| most.max(turn)))?;
-            report.iterations += 1;
-            report.converged = report.last_change < self.options.tolerance;
+            ending.iterations += 1;
+            ending.converged = ending.last_change < self.options.tolerance;
             unmixing = next;
             let counted = self.control.advance(1);
-            // Who cancels now comes too late: this was the last iteration.
-            if !report.converged {
+            // A cancel in the last iteration comes too late: the result is complete.
+            if !ending.converged {
                 counted?;
             }
         }
-        Ok((unmixing, report))
+        Ok((unmixing, ending))
     }
 
-    /// One component after the other.
+    /// Finds one component after the other.
     pub(super) fn deflation(&self, start: &Mat<f64>) -> Result<(Mat<f64>, Ending)> {
         let count = start.nrows();
         let mut unmixing: Mat<f64> = Mat::zeros(count, count);
-        let mut report = Ending { converged: true, iterations: 0, last_change: 0.0 };
+        let mut ending = Ending { converged: true, iterations: 0, last_change: 0.0 };
         for component in 0..count {
             self.control.begin(crate::control::Stage::Fit, self.options.max_iterations as u64)?;
             let mut direction: Vec<f64> = (0..count).map(|column| start[(component, column)]).collect();
@@ -87,7 +88,7 @@ impl<'a> FixedPoint<'a> {
                 let mut next: Vec<f64> = (0..count)
                     .map(|column| found.gradient[(0, column)] - found.curvature[0] * direction[column])
                     .collect();
-                remove(&mut next, &unmixing, component);
+                remove_projection(&mut next, &unmixing, component);
                 normalise(&mut next);
                 change = finite(turn(next.iter().zip(&direction).map(|(next, old)| next * old).sum()))?;
                 direction = next;
@@ -97,16 +98,16 @@ impl<'a> FixedPoint<'a> {
                     counted?;
                 }
             }
-            report.iterations = report.iterations.max(iterations);
-            report.converged &= change < self.options.tolerance;
-            report.last_change = report.last_change.max(change);
+            ending.iterations = ending.iterations.max(iterations);
+            ending.converged &= change < self.options.tolerance;
+            ending.last_change = ending.last_change.max(change);
             (0..count).for_each(|column| unmixing[(component, column)] = direction[column]);
         }
-        Ok((unmixing, report))
+        Ok((unmixing, ending))
     }
 
-    /// For each component, 1 or -1: the sign that makes the third moment of its activations positive.
-    pub(super) fn heavy_tails(&self, unmixing: &Mat<f64>) -> Result<Vec<f64>> {
+    /// The sign of each component, 1 or -1, that makes the third moment of its activations positive.
+    pub(super) fn skewness_signs(&self, unmixing: &Mat<f64>) -> Result<Vec<f64>> {
         let weights = to_f32(unmixing.as_ref());
         let mut moments = vec![0.0; unmixing.nrows()];
         self.sum(&mut moments, |tile, projections: &mut Vec<f32>| {
@@ -122,7 +123,7 @@ impl<'a> FixedPoint<'a> {
         Ok(moments.into_iter().map(|moment| if moment < 0.0 { -1.0 } else { 1.0 }).collect())
     }
 
-    /// Sums over all rows: `map` makes the sums of a tile, those that were made in f32 and those that were made in f64.
+    /// Sums over all rows. `map` returns the sums of one tile: first those made in f32, then those made in f64.
     fn sum(
         &self,
         sums: &mut [f64],
@@ -158,19 +159,19 @@ impl<'a> FixedPoint<'a> {
     }
 }
 
-/// The projections of a tile of rows of that width on the directions `weights`, (directions, width).
+/// Projects a tile of rows of that width on the directions `weights`, (directions, width).
 fn project(tile: Tile<'_>, weights: &[f32], width: usize, projections: &mut Vec<f32>) -> Result<()> {
     projections.clear();
     projections.resize(tile.values.len() / width * (weights.len() / width), 0.0);
     times_transposed(projections, tile.values, weights, width)
 }
 
-/// How far a unit vector has turned, up to its sign: 1 minus the size of the cosine.
+/// How far a unit vector has turned, up to its sign: 1 minus the absolute cosine.
 fn turn(cosine: f64) -> f64 {
     (cosine.abs() - 1.0).abs()
 }
 
-/// Refuses a change that is not a number, which would pass for none.
+/// Refuses a change that is not finite: `f64::max` ignores NaN, which would then count as no change.
 fn finite(change: f64) -> Result<f64> {
     if change.is_finite() {
         return Ok(change);
@@ -183,8 +184,8 @@ fn to_f32(matrix: MatRef<'_, f64>) -> Vec<f32> {
     (0..matrix.nrows()).flat_map(|row| (0..matrix.ncols()).map(move |column| matrix[(row, column)] as f32)).collect()
 }
 
-/// Removes from a vector what lies along the first `count` rows of an orthonormal matrix.
-fn remove(vector: &mut [f64], rows: &Mat<f64>, count: usize) {
+/// Subtracts from a vector its projection on the first `count` rows of an orthonormal matrix.
+fn remove_projection(vector: &mut [f64], rows: &Mat<f64>, count: usize) {
     let along: Vec<f64> = (0..count)
         .map(|row| vector.iter().enumerate().map(|(column, value)| value * rows[(row, column)]).sum())
         .collect();

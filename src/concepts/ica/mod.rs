@@ -1,12 +1,13 @@
 //! Independent component analysis: directions along which activations have heavy tails.
 //!
-//! FastICA (A. Hyvärinen, "Fast and robust fixed-point algorithms for independent component analysis", IEEE Transactions on
-//! Neural Networks, 1999), component by component the one that scikit-learn's `FastICA(whiten="unit-variance",
-//! whiten_solver="eigh")` finds in float64 for the same seed: same start, same steps, same rule to stop.
+//! The algorithm is FastICA (A. Hyvärinen, "Fast and robust fixed-point algorithms for independent component analysis",
+//! IEEE Transactions on Neural Networks, 1999). For the same seed it finds the components of scikit-learn's
+//! `FastICA(whiten="unit-variance", whiten_solver="eigh")` in float64, in the same order: same start, same steps, same
+//! stopping rule.
 //!
-//! The rows are read three times: for the means, for the covariance, and to whiten them. The whitened rows, `concepts`
-//! values of 4 bytes each, are all that is kept of them; iterations run over those in tiles whose sums are added in f64 and
-//! in a fixed order.
+//! The rows are read three times: for the means, for the covariance, and to whiten them. Only the whitened rows are
+//! kept, `concepts` values of 4 bytes each. The iterations read those in tiles, whose sums are added in f64 in a fixed
+//! order.
 
 mod contrast;
 mod fixed_point;
@@ -32,15 +33,16 @@ use whitening::Whitening;
 
 /// Finds independent components.
 ///
-/// Not converging is a result, see [`crate::Explainer::report`]. The report measures `last_change`: by how much a component
-/// turned in the last step, 1 minus the cosine.
+/// A fit that does not converge is not an error, see [`crate::Explainer::report`]. The report measures `last_change`:
+/// the change of a component in the last iteration, 1 minus the absolute cosine.
 ///
-/// Memory: `rows * concepts` values of 4 bytes; `columns^2` values of 8 bytes a few times over; per thread a tile of 4096
-/// rows of 12 bytes a column.
+/// Memory: `rows * concepts` values of 4 bytes; a few matrices of `columns^2` values of 8 bytes; per thread a tile of
+/// 4096 rows of 12 bytes a column.
 ///
-/// Errors: [`crate::ErrorCode::InvalidArgument`] for options that cannot be; [`crate::ErrorCode::InvalidData`] naming the row
-/// and column of a value that is not finite, the rank of the rows when there are fewer directions than concepts, or how far
-/// the rows deviate where that is out of the range of 32-bit floats; [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`].
+/// Errors: [`crate::ErrorCode::InvalidArgument`] for invalid options; [`crate::ErrorCode::InvalidData`] naming the row
+/// and column of a value that is not finite, the rank of the rows when it is smaller than the number of concepts, or
+/// the standard deviation of the rows when it is outside the range of 32-bit floats; [`crate::ErrorCode::OutOfMemory`];
+/// [`crate::ErrorCode::Cancelled`].
 ///
 /// ```
 /// use eidos::{Activations, Control, Explainer, Ica, IcaOptions};
@@ -64,7 +66,7 @@ impl Method for Ica {
         check_count(options.concept_count, rows)?;
         options.check()?;
         let count = options.concept_count;
-        // What an iteration takes for each thread, and the square matrices between iterations.
+        // The buffers of an iteration on each thread, and the square matrices between iterations.
         let threads = thread_count(options.threads);
         let square = count.saturating_mul(count);
         let per_thread = square.saturating_mul(3).saturating_add(FixedPoint::TILE.saturating_mul(count));
@@ -98,7 +100,7 @@ impl Method for Ica {
             )
         });
         if options.canonical_signs {
-            let signs = fixed_point.heavy_tails(&unmixing)?;
+            let signs = fixed_point.skewness_signs(&unmixing)?;
             for (row, sign) in signs.into_iter().enumerate() {
                 (0..count).for_each(|column| unmixing[(row, column)] *= sign);
             }

@@ -1,10 +1,10 @@
-//! How independent components are fitted.
+//! The options of independent component analysis.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
-/// In which order components are found.
+/// The order in which components are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Algorithm {
@@ -15,7 +15,7 @@ pub enum Algorithm {
     Deflation,
 }
 
-/// The contrast function, whose expectation is made extreme: it decides which tails count.
+/// The contrast function, whose expectation each component makes extreme. It decides which kind of tails counts.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Contrast {
@@ -36,7 +36,7 @@ impl Default for Contrast {
     }
 }
 
-/// How independent components are fitted. The names and defaults are scikit-learn's where it has them.
+/// The options of independent component analysis. The names and defaults are scikit-learn's where it has them.
 ///
 /// ```
 /// let options = eidos::IcaOptions { tolerance: 1e-8, max_iterations: 1000, ..eidos::IcaOptions::new(50) };
@@ -46,18 +46,18 @@ impl Default for Contrast {
 pub struct IcaOptions {
     /// How many concepts to find.
     pub concept_count: usize,
-    /// In which order they are found.
+    /// The order in which components are found.
     pub algorithm: Algorithm,
     /// The contrast function.
     pub contrast: Contrast,
-    /// Iterations stop when no component turns by more than this (1 minus the cosine).
+    /// Iterations stop when no component changes by more than this (1 minus the absolute cosine).
     pub tolerance: f64,
-    /// The most iterations; for each component where they are found one after the other.
+    /// The most iterations; with deflation, for each component.
     pub max_iterations: usize,
-    /// The seed of the start matrix, drawn as `numpy.random.RandomState(seed).normal`.
+    /// The seed of the start matrix, drawn as `numpy.random.RandomState(seed).normal` does.
     pub seed: u32,
-    /// Turn each component so that its heavy tail is positive: its activations have a third moment above zero. Without this
-    /// the signs are those that the iteration ends with, which flip from one iteration to the next.
+    /// Flip each component so that the third moment of its activations is positive: its heavy tail is the positive one.
+    /// Without this, signs are those of the last iteration, which are arbitrary.
     pub canonical_signs: bool,
     /// How many threads work; 0 means one per core. The result does not depend on it.
     #[serde(skip)]
@@ -65,7 +65,7 @@ pub struct IcaOptions {
 }
 
 impl IcaOptions {
-    /// The defaults for that many concepts.
+    /// Makes the default options for that many concepts.
     pub fn new(concept_count: usize) -> Self {
         Self {
             concept_count,
@@ -79,7 +79,7 @@ impl IcaOptions {
         }
     }
 
-    /// Looks at what does not depend on the rows.
+    /// Checks the options that do not depend on the rows.
     pub(super) fn check(&self) -> Result<()> {
         let wrong = |message: String, remedy: &str| Err(Error::argument(message).hint(remedy));
         if !(self.tolerance > 0.0 && self.tolerance.is_finite()) {

@@ -1,4 +1,4 @@
-//! Rows become white: centred, of unit variance in every direction, and no wider than there are concepts.
+//! Whitening: rows are centred, projected on as many directions as there are concepts, and scaled to unit variance.
 
 use faer::{Mat, MatRef};
 
@@ -17,13 +17,13 @@ const TILE: usize = 4096;
 /// The directions of largest variance of some rows.
 #[derive(Debug)]
 pub(super) struct Whitening {
-    /// How many rows there are, in all processes together.
+    /// The number of rows, in all processes together.
     row_count: usize,
     /// The mean of each column.
     pub(super) mean: Vec<f64>,
     /// The directions as columns, (columns, concepts), orthonormal, largest variance first.
     pub(super) directions: Mat<f64>,
-    /// The standard deviation along each.
+    /// The standard deviation along each direction.
     pub(super) deviations: Vec<f64>,
 }
 
@@ -40,11 +40,11 @@ impl Whitening {
         Ok(Self { row_count: count, mean: found.mean, directions, deviations })
     }
 
-    /// The concepts of the orthogonal matrix that unmixes white rows, which have unit variance in every direction, and so have
-    /// the sources.
+    /// The parameters of the concepts for an orthogonal matrix that unmixes whitened rows. Whitened rows have unit
+    /// variance in every direction, so the sources have it too.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidData`] when f32 has no numbers for the components or for the mixing.
+    /// [`ErrorCode::InvalidData`] when the components or the mixing are outside the range of f32.
     pub(super) fn unmix(self, unmixing: &Mat<f64>) -> Result<Parts> {
         let (columns, concepts) = (self.directions.nrows(), self.deviations.len());
         let scaled = |power: i32| {
@@ -63,14 +63,14 @@ impl Whitening {
         Ok(Parts { components, mixing, mean: self.mean, bias: Vec::new(), rectified: false })
     }
 
-    /// The rows, centred and projected: (rows, concepts), row-major, every column of mean 0 and deviation 1.
+    /// Whitens the rows: (rows, concepts), row-major, every column of mean 0 and standard deviation 1.
     pub(super) fn whiten<'a>(&self, rows: &'a dyn Rows, threads: usize, control: &Control) -> Result<WhiteRows<'a>> {
         let (count, columns, concepts) = (rows.row_count(), rows.column_count(), self.deviations.len());
         let projection: Vec<f32> = (0..concepts)
             .flat_map(|concept| (0..columns).map(move |column| (concept, column)))
             .map(|(concept, column)| (self.directions[(column, concept)] / self.deviations[concept]) as f32)
             .collect();
-        // Rows whose spread f32 has no numbers for are white only in f64.
+        // A deviation outside the range of f32 would need whitening in f64.
         if let Some(place) = first_not_finite(&projection) {
             return Err(out_of_range(place / columns, self.deviations[place / columns]));
         }
@@ -97,12 +97,12 @@ impl Whitening {
     }
 }
 
-/// scikit-learn turns each direction so that its first entry is positive, and the start matrix counts on it.
+/// Signs that make the first entry of each direction positive, as in scikit-learn; the start matrix assumes them.
 fn first_row_signs(vectors: MatRef<'_, f64>) -> Vec<f64> {
     (0..vectors.ncols()).map(|column| if vectors[(0, column)] < 0.0 { -1.0 } else { 1.0 }).collect()
 }
 
-/// The error about rows whose numbers f32 holds, but not what becomes of them.
+/// The error about rows that are in the range of f32 while their projections or scales are not.
 fn out_of_range(direction: usize, deviation: f64) -> Error {
     Error::new(
         ErrorCode::InvalidData,
@@ -118,11 +118,11 @@ fn no_memory(rows: usize, concepts: usize) -> Error {
         .hint("ask for fewer concepts, or give fewer rows")
 }
 
-/// Rows of mean 0 and covariance 1.
+/// Whitened rows: mean 0 and unit covariance.
 pub(super) struct WhiteRows<'a> {
     values: Vec<f32>,
     width: usize,
-    /// How many there are in all processes together.
+    /// The number of rows in all processes together.
     pub(super) total: usize,
     reduce: Option<&'a dyn Reduce>,
 }

@@ -1,4 +1,4 @@
-/// Language models that are asked for labels.
+/// Language models that label concepts.
 #ifndef EIDOS_CHAT_HPP
 #define EIDOS_CHAT_HPP
 
@@ -15,48 +15,48 @@
 
 namespace eidos {
 
-/// What was spent with a Chat, by all calls together, and what is left of its budget.
+/// What all calls together have spent with a Chat, and what is left of its budget.
 struct ChatSpending {
-    /// Requests that were sent; a repetition counts.
+    /// Requests that were sent, retries included.
     std::uint64_t requests = 0;
-    /// Questions that the cache answered.
+    /// Requests that the cache answered.
     std::uint64_t cached = 0;
-    /// Tokens of the questions, as the server counted them.
+    /// Prompt tokens, as the server counted them.
     std::uint64_t prompt_tokens = 0;
-    /// Tokens of the answers, as the server counted them.
+    /// Answer tokens, as the server counted them.
     std::uint64_t completion_tokens = 0;
-    /// Answers whose server did not say what they cost.
+    /// Answers for which the server reported no token counts.
     std::uint64_t unreported = 0;
-    /// How many requests may still be sent; UINT64_MAX where there is no limit.
+    /// How many requests may still be sent; UINT64_MAX means no limit.
     std::uint64_t requests_left = UINT64_MAX;
-    /// How many tokens may still be spent; UINT64_MAX where there is no limit. What the requests on their way may need at most is
-    /// not left.
+    /// How many tokens may still be spent; UINT64_MAX means no limit. What requests in flight may need counts as spent.
     std::uint64_t tokens_left = UINT64_MAX;
 };
 
-/// A language model that is asked for labels: one behind an OpenAI-compatible server, or a function of yours.
+/// A language model that labels concepts: one behind an OpenAI-compatible server, or a function of yours.
 ///
 ///     eidos::Chat chat({.model = "gpt-4.1-mini", .cache_folder = "labels-cache"});
 ///     eidos::Chat mine([](const eidos::ChatRequest &request) { return generate(request.user_prompt); });
 ///
-/// The budget and what was spent of it, the connections and the cache of answers live as long as the object, from one call to the
-/// next. Any number of threads may ask with it at the same time; they share the budget.
+/// The budget and its usage, the connections and the cache live as long as the object, from one call to the next. Any
+/// number of threads may label with it at the same time; they share the budget.
 class Chat : public detail::Handle<eidos_chat> {
 public:
-    /// A model behind a server. Nothing is sent yet. Throws an Error for options that cannot be right.
+    /// Connects to a model behind a server. Nothing is sent yet. Throws an Error for invalid options.
     explicit Chat(const ChatOptions &options) : Chat(opened(options).release()) {}
 
-    /// A function, with the cache, the budgets and the longest answer of the options; what they say of servers is not used. The
-    /// function and what it holds live as long as this object and those that share() made of it, and the calls that use them.
+    /// Wraps a function, with the cache, the budgets and the token limit of the options; the options of servers are not
+    /// used. The function lives until this object, all objects that share() made from it, and all calls that use them
+    /// have ended.
     explicit Chat(ChatModel model, const ChatOptions &options = {}) : Chat(opened(std::move(model), options).release()) {}
 
     /// Takes over a handle of eidos.h.
     using Handle::Handle;
 
-    /// One more owner of the same model, with the same budget.
+    /// Another owner of the same model, with the same budget.
     [[nodiscard]] Chat share() const { return detail::create<Chat>(eidos_chat_retain, handle()); }
 
-    /// What was spent since the object was made, and what is left. It does not wait for calls that are asking.
+    /// What was spent since the object was made, and what is left. It does not wait for calls in progress.
     [[nodiscard]] ChatSpending spent() const
     {
         eidos_chat_spending spent;

@@ -1,4 +1,4 @@
-/// Language models of the caller's own, which are asked questions.
+/// Language models of the caller's own.
 #ifndef EIDOS_CHAT_MODEL_HPP
 #define EIDOS_CHAT_MODEL_HPP
 
@@ -17,46 +17,47 @@
 
 namespace eidos {
 
-/// A question to a language model.
+/// A request to a language model.
 struct ChatRequest {
-    /// What the model is to do.
+    /// The system message: the instructions.
     std::string system_prompt;
-    /// What it is to do it with: the message of the user.
+    /// The user message: what the instructions are about.
     std::string user_prompt;
-    /// The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too.
+    /// The JSON schema of the answer, for models with structured output. Answers that follow it only roughly are parsed
+    /// too.
     std::string json_schema;
-    /// How many tokens the answer should have at most.
+    /// The most tokens that the answer should have.
     std::uint32_t max_tokens = 0;
 };
 
 /// What one answer cost, in tokens.
 struct ChatTokens {
-    /// Tokens of the question.
+    /// Tokens of the prompt.
     std::uint64_t prompt = 0;
     /// Tokens of the answer.
     std::uint64_t completion = 0;
 };
 
-/// The answer of a language model; a string will do.
+/// The answer of a language model; it can be made from a string.
 struct ChatAnswer {
     ChatAnswer(std::string text_, std::optional<ChatTokens> tokens_ = {}) : text(std::move(text_)), tokens(tokens_) {}
     ChatAnswer(std::string_view text_, std::optional<ChatTokens> tokens_ = {}) : ChatAnswer(std::string(text_), tokens_) {}
     ChatAnswer(const char *text_, std::optional<ChatTokens> tokens_ = {}) : ChatAnswer(std::string(text_), tokens_) {}
 
-    /// What it says, in UTF-8.
+    /// The text of the answer, in UTF-8.
     std::string text;
-    /// What it cost, for the usage and the token budget. An answer without it counts with the most that it can have cost.
+    /// What the answer cost, for the usage and the token budget. Without it, the largest possible cost is counted.
     std::optional<ChatTokens> tokens;
 };
 
-/// A language model of your own: it answers a question, or throws.
+/// A language model of your own: a function that answers a request, or throws.
 ///
-/// What it throws makes one concept fail and not the others; the concept's Label::error is an Error with that message. An
-/// Error keeps its status: access_denied, not_found and budget_exhausted stop asking for further concepts. Whatever else is
-/// thrown becomes unusable_answer. To stop altogether, cancel the Control of the call.
+/// An exception makes one concept fail and not the others; the concept's Label::error is an Error with that message. An
+/// Error keeps its status: after access_denied, not_found and budget_exhausted no further requests are made. Any other
+/// exception becomes unusable_answer. To stop the whole call, cancel its Control.
 ///
-/// It runs on the thread that asks for labels, one question after the other. Where several threads ask with the same Chat, it runs
-/// on each of them at the same time.
+/// The function runs on the thread that labels, for one request at a time. When several threads label with the same
+/// Chat, it runs on each of them at the same time.
 using ChatModel = std::function<ChatAnswer(const ChatRequest &)>;
 
 namespace detail {
@@ -69,14 +70,14 @@ inline ChatRequest from_c(const eidos_chat_request &request)
             request.max_tokens};
 }
 
-/// Says why there is no answer, and returns the status that the library is to see.
+/// Reports why there is no answer, and returns the status for the library.
 inline eidos_status refuse(eidos_chat_reply *reply, Status status, const char *message) noexcept
 {
     eidos_chat_reply_set_error(reply, message, nullptr);
     return static_cast<eidos_status>(status == Status::ok ? Status::unusable_answer : status);
 }
 
-/// Asks the ChatModel behind `model`. What it throws must not pass through the library, which is not C++. An
+/// Calls the ChatModel behind `model`. Exceptions must not pass through the library, which is not C++. An
 /// eidos_chat_callback.
 inline eidos_status ask(const eidos_chat_request *request, eidos_chat_reply *reply, void *model) noexcept
 {

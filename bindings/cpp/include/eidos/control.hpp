@@ -22,15 +22,15 @@
 
 namespace eidos {
 
-/// A stage as a word for a progress bar (`forward`).
+/// The name of a stage for a progress bar (`forward`).
 inline std::string_view name(Stage stage) { return eidos_stage_name(static_cast<std::uint32_t>(stage)); }
 
-/// How far a long call has come.
+/// The progress of a long call.
 struct Progress {
     Stage stage = Stage::idle;
-    /// How much of the stage is done, in the unit of the stage.
+    /// How many steps of the stage are done, in its unit.
     std::uint64_t done = 0;
-    /// How much there is in all, in the same unit; 0 when unknown.
+    /// How many steps the stage has, in the same unit; 0 when unknown.
     std::uint64_t total = 0;
     /// Seconds since the Control was made.
     double elapsed_seconds = 0;
@@ -41,9 +41,9 @@ struct LogMessage {
     LogLevel level = LogLevel::info;
     /// The part of the library that it comes from: `hub`, `model`, `chat`.
     std::string target;
-    /// What happened, in one line.
+    /// The text of the message, in one line.
     std::string text;
-    /// Seconds from when the Control was made to when it happened.
+    /// Seconds from the creation of the Control to the message.
     double elapsed_seconds = 0;
 };
 
@@ -62,7 +62,8 @@ inline LogMessage from_c(const eidos_log_message &message)
             message.elapsed_seconds};
 }
 
-/// Callbacks, and the exception that one of them threw: it must not pass through the library, which is not C++.
+/// The callbacks of a control, and the exception that one of them threw: exceptions must not pass through the library,
+/// which is not C++.
 class Watcher {
 public:
     explicit Watcher(const eidos_control *control) : control_(control) {}
@@ -77,14 +78,14 @@ public:
         self.run([&] { self.on_progress(from_c(*progress)); });
     }
 
-    /// Tells a message to the Watcher behind `watcher`. An eidos_log_callback.
+    /// Passes a message to the Watcher behind `watcher`. An eidos_log_callback.
     static void tell(const eidos_log_message *message, void *watcher) noexcept
     {
         auto &self = *static_cast<Watcher *>(watcher);
         self.run([&] { self.on_message(from_c(*message)); });
     }
 
-    /// Throws what the callback threw, once.
+    /// Throws the exception of a callback, once.
     void rethrow()
     {
         std::unique_lock lock(mutex_);
@@ -123,11 +124,12 @@ private:
 /// With C++20, a std::stop_token cancels through `std::stop_callback stop(token, [&] { control.cancel(); });`.
 class Control : public detail::Handle<eidos_control> {
 public:
-    /// A control that nobody has cancelled.
+    /// Makes a control that is not cancelled.
     Control() : Control(detail::create<detail::Handle<eidos_control>>(eidos_control_new).release()) {}
 
-    /// A control that runs `callback` after each step, on the thread that makes the long call. The callback may cancel
-    /// this control; it must not start another call with it. When it throws, the call is cancelled, and throws that.
+    /// Makes a control that calls `callback` after each step, on the thread that makes the long call. The callback may
+    /// cancel this control; it must not start another call with it. When it throws, the call is cancelled and throws
+    /// the same exception.
     explicit Control(std::function<void(const Progress &)> callback) : Control()
     {
         if (!callback)
@@ -143,12 +145,13 @@ public:
     /// control stays cancelled.
     void cancel() const noexcept { eidos_control_cancel(get()); }
 
-    /// Whether somebody asked to stop.
+    /// Whether cancel() was called.
     [[nodiscard]] bool is_cancelled() const { return eidos_control_is_cancelled(handle()) != 0; }
 
-    /// Runs `callback` for the messages of the calls with this control: those of `level` and the more important ones, one after the
-    /// other, on the thread that makes the long call. An empty function ends that. Set it while no call uses the control; it must
-    /// not start another call with it. When it throws, the call is cancelled, and throws that.
+    /// Sets a callback for the messages of the calls with this control, those of `level` and the more important ones.
+    /// It runs on the thread that makes the long call, for one message at a time. An empty function removes it. Set it
+    /// while no call uses the control; it must not start another call with it. When it throws, the call is cancelled
+    /// and throws the same exception.
     ///
     ///     control.set_log(eidos::LogLevel::info, [](const eidos::LogMessage &message) { std::clog << message.text << '\n'; });
     void set_log(LogLevel level, std::function<void(const LogMessage &)> callback)
@@ -158,14 +161,15 @@ public:
         watcher().on_message = std::move(callback);
     }
 
-    /// Keeps the messages of the calls with this control from now on, for programs that would rather look than be called: those of
-    /// `level` and the more important ones. The first 10,000 are kept as long as the control lives.
+    /// Stores the messages of the calls with this control from now on, those of `level` and the more important ones,
+    /// for programs that poll instead of using a callback. The first 10,000 are stored as long as the control lives.
     void keep_log(LogLevel level)
     {
         detail::call(eidos_control_keep_log, handle(), static_cast<std::uint32_t>(level));
     }
 
-    /// The messages that are kept, from the one of number `first` on; from any thread, also while a call uses the control.
+    /// The stored messages from the one with the number `first` on; from any thread, also while a call uses the
+    /// control.
     [[nodiscard]] std::vector<LogMessage> kept_log(std::size_t first = 0) const
     {
         std::vector<LogMessage> result;
@@ -177,7 +181,7 @@ public:
         return result;
     }
 
-    /// How far the call has come, without waiting for it.
+    /// The progress of the call, without waiting for it.
     [[nodiscard]] Progress progress() const
     {
         eidos_progress progress;
@@ -185,7 +189,7 @@ public:
         return detail::from_c(progress);
     }
 
-    /// Calls a function of eidos.h that uses this control, and throws what it says, or what the callback threw.
+    /// Calls a function of eidos.h that uses this control, and throws its error, or what a callback threw.
     template <class... Parameters, class... Arguments>
     void call(eidos_status (*function)(Parameters...), Arguments... arguments) const
     {

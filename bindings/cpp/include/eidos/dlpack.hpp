@@ -22,7 +22,7 @@ struct DLPackDeleter {
     }
 };
 
-/// A tensor and the duty to run its deleter; `release()` gives both to another library.
+/// Frees a tensor with its deleter; `release()` passes that duty to another library.
 using DLPackTensor = std::unique_ptr<DLManagedTensorVersioned, DLPackDeleter>;
 
 /// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a

@@ -1,4 +1,4 @@
-/// Why a call failed.
+/// Errors of calls, as exceptions.
 #ifndef EIDOS_ERROR_HPP
 #define EIDOS_ERROR_HPP
 
@@ -21,7 +21,7 @@ namespace eidos {
 /// A status as a word (`invalid_argument`).
 inline std::string_view name(Status status) { return eidos_status_name(static_cast<eidos_status>(status)); }
 
-/// Why a call failed, and what to do about it.
+/// An error of a call: what is wrong, and what to do about it.
 class Error : public std::exception {
 public:
     /// A fact about the failure: `path`, `row`.
@@ -35,19 +35,19 @@ public:
     {
     }
 
-    /// Whose fault it is.
+    /// The kind of the error.
     [[nodiscard]] Status status() const noexcept { return facts_->status; }
 
-    /// What is wrong, naming the thing.
+    /// What is wrong, and with what.
     [[nodiscard]] const std::string &message() const noexcept EIDOS_LIFETIMEBOUND { return facts_->message; }
 
     /// What to do about it; empty when there is nothing to say.
     [[nodiscard]] const std::string &hint() const noexcept EIDOS_LIFETIMEBOUND { return facts_->hint; }
 
-    /// The facts.
+    /// The facts, as keys and values.
     [[nodiscard]] const std::vector<Detail> &details() const noexcept EIDOS_LIFETIMEBOUND { return facts_->details; }
 
-    /// The fact of that key; nothing where the error has none.
+    /// The value of a fact; nothing if the error does not have it.
     [[nodiscard]] std::optional<std::string> detail(std::string_view key) const
     {
         for (const Detail &detail : details())
@@ -56,7 +56,7 @@ public:
         return std::nullopt;
     }
 
-    /// The message, and the hint in brackets.
+    /// The message, followed by the hint in brackets.
     [[nodiscard]] const char *what() const noexcept override { return facts_->what.c_str(); }
 
 private:

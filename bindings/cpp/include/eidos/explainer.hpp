@@ -1,4 +1,4 @@
-/// Explainers: fitted concepts.
+/// Explainers: fitted concept models.
 #ifndef EIDOS_EXPLAINER_HPP
 #define EIDOS_EXPLAINER_HPP
 
@@ -20,22 +20,22 @@ namespace eidos {
 
 /// How a fit ended.
 struct FitReport {
-    /// False where the iterations ran out before nothing changed any more; true for a method that does not iterate.
+    /// Whether the iterations ended by convergence; true for a method that does not iterate.
     bool converged = false;
-    /// How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that
-    /// does not iterate.
+    /// How many iterations the fit took; where concepts are found one after the other, the most of any concept. 0 for a
+    /// method that does not iterate.
     std::size_t steps = 0;
-    /// What the method measured, by name (`last_change`, `explained_variance`): one number, or one for each concept.
+    /// The measures of the method, by name (`last_change`, `explained_variance`): one number, or one for each concept.
     std::map<std::string, std::vector<double>> measures;
 };
 
-/// Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
-/// number of threads may use it at the same time.
+/// A fitted concept model: it encodes rows into concepts and decodes them back. It never changes: any number of threads
+/// may use it at the same time.
 class Explainer : public detail::Handle<eidos_explainer> {
 public:
     using Handle::Handle;
 
-    /// One more owner of the same explainer: nothing is copied, and views live as long as one of the owners.
+    /// Another owner of the same explainer. Nothing is copied, and views are valid as long as any owner lives.
     [[nodiscard]] Explainer share() const { return detail::create<Explainer>(eidos_explainer_retain, handle()); }
 
     /// Opens a file that save() wrote.
@@ -44,10 +44,10 @@ public:
         return detail::create<Explainer>(eidos_explainer_open, path.c_str());
     }
 
-    /// An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
-    /// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. Matrices have a row per concept; an
-    /// empty `encoder` is the dictionary itself, an empty `bias` or `offset` is nothing. `rectified` turns codes below zero into
-    /// zero. All of it is copied.
+    /// Makes an explainer from concepts that were found elsewhere, such as those of a sparse autoencoder or a probe:
+    /// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. Matrices have one row per
+    /// concept. An empty `encoder` means the dictionary itself, an empty `bias` or `offset` means zero. `rectified`
+    /// makes negative codes zero (ReLU). Everything is copied.
     [[nodiscard]] static Explainer from_dictionary(MatrixView dictionary, MatrixView encoder = {}, Span<const float> bias = {},
                                                    Span<const float> offset = {}, bool rectified = false)
     {
@@ -63,13 +63,13 @@ public:
                                          width, static_cast<std::uint32_t>(rectified));
     }
 
-    /// Writes the explainer to a file, whole or not at all.
+    /// Writes the explainer to a file, completely or not at all.
     void save(const StringArg &path) const { detail::call(eidos_explainer_save, handle(), path.c_str()); }
 
     /// How many concepts there are.
     [[nodiscard]] std::size_t concept_count() const { return eidos_explainer_concept_count(handle()); }
 
-    /// How many columns the rows have that it encodes.
+    /// How many columns the rows have that the explainer encodes.
     [[nodiscard]] std::size_t input_width() const { return eidos_explainer_input_width(handle()); }
 
     /// The method that found the concepts (`ica`).

@@ -35,21 +35,21 @@ struct ConceptInputs {
     std::size_t concept_index = 0;
     /// The inputs with the largest activations.
     std::vector<Input> positive;
-    /// The inputs with the most negative activations, where they were asked for.
+    /// The inputs with the most negative activations, if the options requested them.
     std::vector<Input> negative;
-    /// What a language model calls it, where one was asked; see interpret_llm_labels().
+    /// The label of the positive pole, if labels were requested; see interpret_llm_labels().
     std::optional<Label> positive_label = {};
-    /// What it calls the negative pole, where that was asked for.
+    /// The label of the negative pole, if labels of both poles were requested.
     std::optional<Label> negative_label = {};
 };
 
-/// What concepts mean: for each, the inputs that excite it, and its labels where they were asked for. It never changes: any
-/// number of threads may read it at the same time.
+/// What concepts mean: for each, the inputs that excite it, and its labels if they were requested. It never changes:
+/// any number of threads may read it at the same time.
 class Interpretation : public detail::Handle<eidos_interpretation> {
 public:
     using Handle::Handle;
 
-    /// One more owner of the same interpretation: nothing is copied, and views live as long as one of the owners.
+    /// Another owner of the same interpretation. Nothing is copied, and views are valid as long as any owner lives.
     [[nodiscard]] Interpretation share() const { return detail::create<Interpretation>(eidos_interpretation_retain, handle()); }
 
     /// Opens a file that save() wrote.
@@ -58,13 +58,13 @@ public:
         return detail::create<Interpretation>(eidos_interpretation_open, path.c_str());
     }
 
-    /// Writes the interpretation to a JSON file, whole or not at all.
+    /// Writes the interpretation to a JSON file, completely or not at all.
     void save(const StringArg &path) const { detail::call(eidos_interpretation_save, handle(), path.c_str()); }
 
     /// How many concepts were interpreted.
     [[nodiscard]] std::size_t concept_count() const { return eidos_interpretation_concept_count(handle()); }
 
-    /// The concepts that were interpreted, in the order in which they were asked for.
+    /// The interpreted concepts, in the order of the request.
     [[nodiscard]] std::vector<ConceptInputs> concepts() const
     {
         std::vector<ConceptInputs> result(concept_count());
@@ -73,7 +73,7 @@ public:
         return result;
     }
 
-    /// One of them. Throws an Error beyond the last.
+    /// One of the interpreted concepts. Throws an Error beyond the last.
     [[nodiscard]] ConceptInputs at(std::size_t index) const
     {
         detail::check_index(index, concept_count(), "interpreted concept");
@@ -81,7 +81,7 @@ public:
                 inputs(index, EIDOS_POLE_NEGATIVE), label(index, EIDOS_POLE_POSITIVE), label(index, EIDOS_POLE_NEGATIVE)};
     }
 
-    /// What the labels of this interpretation have cost; all zero where nobody labelled.
+    /// What the labels of this interpretation cost; all zero without labels.
     [[nodiscard]] LabelUsage label_usage() const
     {
         eidos_label_usage usage;
@@ -106,7 +106,7 @@ private:
         return result;
     }
 
-    /// Nothing where nobody was asked for it.
+    /// The label of a concept; nothing when none was requested.
     [[nodiscard]] std::optional<Label> label(std::size_t index, std::uint32_t pole) const
     {
         Label result;

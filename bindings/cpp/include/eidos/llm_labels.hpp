@@ -1,4 +1,4 @@
-/// Interpreting concepts by labels that a language model writes.
+/// Labels for concepts, written by a language model.
 #ifndef EIDOS_LLM_LABELS_HPP
 #define EIDOS_LLM_LABELS_HPP
 
@@ -13,16 +13,16 @@
 
 namespace eidos {
 
-/// Asks a language model for a label of each concept, from the units that excite it and the text around them. The inputs of
-/// the interpretation are the examples that the model saw.
+/// Requests a label of each concept from a language model, which sees the units that excite the concept and the text
+/// around them. The inputs of the interpretation are the examples that the model saw.
 ///
 ///     const eidos::Chat chat({.model = "gpt-4.1-mini", .request_budget = 500});
 ///     auto meaning = eidos::interpret_llm_labels(explainer, activations, chat);
 ///
-/// A concept that cannot be labelled does not lose the others: its Label::error says why. That holds for the concepts, too,
-/// that were not asked for because the call was cancelled while it labelled, the budget was spent or the key refused; with a
-/// cache folder, a later call goes on there. The call throws only when not one concept could be labelled, and what the
-/// callbacks of the Control throw.
+/// A concept that cannot be labelled does not affect the others: its Label::error says why. The same holds for concepts
+/// for which no request was sent, because the call was cancelled, the budget was exhausted or the key was refused. With
+/// a cache folder, a later call continues from there. The call throws when no concept could be labelled, and it throws
+/// what the callbacks of the Control throw.
 [[nodiscard]] inline Interpretation interpret_llm_labels(const Explainer &explainer, const Activations &activations,
                                                          const Chat &chat, const LlmLabelsOptions &options = {},
                                                          const Control &control = {})

@@ -33,14 +33,15 @@ template <class Container, class T>
 inline constexpr bool has_values<Container, T, std::void_t<decltype(std::size(std::declval<Container &>()))>> =
     std::is_convertible_v<std::remove_pointer_t<decltype(std::data(std::declval<Container &>()))> (*)[], T (*)[]>;
 
-/// Whether a type refers to values that it does not own; such types name their element_type, as std::span does.
+/// Whether a type refers to values that it does not own. Such types name their element_type, as std::span does.
 template <class Container, class = void> inline constexpr bool is_view = false;
 template <class Container> inline constexpr bool is_view<Container, std::void_t<typename Container::element_type>> = true;
 
 } // namespace detail
 
-/// A view of contiguous values that somebody else owns; std::span for C++17. It is made of any contiguous container, and a
-/// std::span can be made of it. One type for every language version, so that files compiled for different ones can be linked.
+/// A view of contiguous values that another object owns: std::span for C++17. It can be made from any contiguous
+/// container, and a std::span can be made from it. It is the same type in every language version, so that files
+/// compiled for different versions can be linked.
 template <class T> class Span {
 public:
     using element_type = T;
@@ -62,7 +63,7 @@ public:
     {
     }
 
-    /// The values of a container, such as a std::vector. Values of a temporary can be read, not written.
+    /// The values of a container, such as a std::vector. Values of a temporary can be read but not written.
     template <class Container,
               std::enable_if_t<detail::has_values<Container, T> && !detail::is_view<std::decay_t<Container>> &&
                                    (std::is_lvalue_reference_v<Container> || std::is_const_v<T>),
@@ -104,10 +105,10 @@ inline std::size_t value_count(std::size_t rows, std::size_t columns)
 
 } // namespace detail
 
-/// A read-only view of a row-major matrix of 32-bit floats that somebody else owns.
+/// A read-only view of a row-major matrix of 32-bit floats that another object owns.
 class MatrixView {
 public:
-    /// No rows.
+    /// An empty matrix.
     constexpr MatrixView() noexcept = default;
 
     /// `row_count * column_count` values at `data`. Throws an Error for sizes that no memory holds.
@@ -116,7 +117,7 @@ public:
     {
     }
 
-    /// Values of whole rows of `column_count`. Throws an Error when the last row is not whole.
+    /// A matrix of rows of `column_count` values. Throws an Error when the last row is not complete.
     MatrixView(Span<const float> values, std::size_t column_count)
         : values_(values), row_count_(column_count ? values.size() / column_count : 0), column_count_(column_count)
     {
@@ -156,13 +157,13 @@ private:
     std::size_t column_count_ = 0;
 };
 
-/// A row-major matrix of 32-bit floats that owns its values. Where a MatrixView is wanted, a Matrix can be passed.
+/// A row-major matrix of 32-bit floats that owns its values. It converts to a MatrixView.
 class Matrix {
 public:
-    /// No rows.
+    /// An empty matrix.
     Matrix() = default;
 
-    /// Zeros. Throws an Error for sizes that no memory holds.
+    /// A matrix of zeros. Throws an Error for sizes that no memory holds.
     Matrix(std::size_t row_count, std::size_t column_count)
         : values_(detail::value_count(row_count, column_count)), row_count_(row_count), column_count_(column_count)
     {
@@ -202,7 +203,7 @@ private:
 } // namespace eidos
 
 #ifdef __cpp_lib_span
-/// A Span does not own its values, so iterators outlive it, as those of std::span.
+/// A Span does not own its values, so iterators outlive it, as with std::span.
 template <class T> inline constexpr bool std::ranges::enable_borrowed_range<eidos::Span<T>> = true;
 #endif
 

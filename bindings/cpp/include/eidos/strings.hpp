@@ -1,4 +1,4 @@
-/// How strings are passed to calls: anything that is like a string, anything that is like a list of them.
+/// String arguments: anything that converts to a string, and any list of such.
 #ifndef EIDOS_STRINGS_HPP
 #define EIDOS_STRINGS_HPP
 
@@ -18,7 +18,7 @@
 namespace eidos {
 namespace detail {
 
-/// Throws for a string with a NUL inside, which C would cut short.
+/// Throws for a string that contains a NUL, where C would end it.
 inline void check_string(std::string_view string)
 {
     if (const std::size_t at = string.find('\0'); at != std::string_view::npos)
@@ -26,14 +26,14 @@ inline void check_string(std::string_view string)
                     "remove it, or replace it with a space");
 }
 
-/// A string of an options struct: NULL for an empty one.
+/// A string of an options struct; NULL for an empty one.
 inline const char *c_str_or_null(const std::string &string EIDOS_LIFETIMEBOUND)
 {
     check_string(string);
     return string.empty() ? nullptr : string.c_str();
 }
 
-/// A string of an options struct that may be empty: NULL for none.
+/// A string of an options struct that may be missing; NULL for none.
 inline const char *c_str_or_null(const std::optional<std::string> &string EIDOS_LIFETIMEBOUND)
 {
     if (!string)
@@ -44,9 +44,9 @@ inline const char *c_str_or_null(const std::optional<std::string> &string EIDOS_
 
 } // namespace detail
 
-/// One UTF-8 string as an argument: a `const char *`, std::string, std::string_view or std::filesystem::path. It refers to
-/// what it was made of where that ends in a NUL, so it is for passing on, not for keeping. A string with a NUL inside, which C
-/// would cut short, throws an Error.
+/// One UTF-8 string as an argument: a `const char *`, std::string, std::string_view or std::filesystem::path. It refers
+/// to its source when that ends in a NUL, so it must not outlive the call. A string that contains a NUL, where C would
+/// end it, throws an Error.
 class StringArg {
 public:
     StringArg(const char *string EIDOS_LIFETIMEBOUND) noexcept : borrowed_(string) {}
@@ -55,7 +55,7 @@ public:
     StringArg(std::string_view string) : StringArg(std::string(string)) {}
     StringArg(const std::filesystem::path &path) : StringArg(utf8(path)) {}
 
-    /// The string as C wants it; NULL only for a `const char *` that was NULL.
+    /// The string for C; NULL only for a `const char *` that was NULL.
     [[nodiscard]] const char *c_str() const noexcept EIDOS_LIFETIMEBOUND { return owns_ ? owned_.c_str() : borrowed_; }
 
 private:
@@ -83,10 +83,11 @@ inline constexpr bool are_strings = std::is_convertible_v<T, StringArg> || IsRan
 
 } // namespace detail
 
-/// Strings as an argument: `{"a", "b"}`, or any range of strings, or a single one. For passing on, as StringArg.
+/// A list of strings as an argument: `{"a", "b"}`, any range of strings, or a single one. Like StringArg, it must not
+/// outlive the call.
 class StringArgs {
 public:
-    /// No strings.
+    /// An empty list.
     StringArgs() = default;
 
     StringArgs(std::initializer_list<StringArg> strings) : StringArgs(strings.begin(), strings.end()) {}
@@ -106,7 +107,7 @@ public:
     StringArgs(const StringArgs &) = delete;
     StringArgs &operator=(const StringArgs &) = delete;
 
-    /// The strings as C wants them; NULL when there are none.
+    /// The strings for C; NULL when there are none.
     [[nodiscard]] const char *const *data() const noexcept EIDOS_LIFETIMEBOUND
     {
         return pointers_.empty() ? nullptr : pointers_.data();

@@ -3,8 +3,8 @@
 """
     MatrixView <: DenseMatrix{Float32}
 
-A read-only matrix in the memory of the library, without a copy. What it shows stays in memory as long as this object does,
-even when its owner was closed. Linear algebra takes it like a `Matrix`; `Matrix(view)` copies.
+A read-only matrix in the memory of the library, without a copy. The memory stays valid as long as this object lives, even
+after its owner was closed. Linear algebra accepts it like a `Matrix`; `Matrix(view)` copies.
 """
 struct MatrixView{T} <: DenseMatrix{Float32}
     owner::Retained{T}
@@ -31,6 +31,6 @@ function Base.copyto!(target::Array{Float32}, view::MatrixView)
     target
 end
 
-# A matrix as the library reads it, one observation after the other: what is so already is not copied.
+# A matrix in the memory layout of the library, one observation after the other; copied only if it has another layout.
 columns(matrix::Union{Matrix{Float32},MatrixView}) = matrix
 columns(matrix::AbstractMatrix{<:Real}) = Matrix{Float32}(matrix)

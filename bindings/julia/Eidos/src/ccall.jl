@@ -1,6 +1,6 @@
-# How LibEidos.jl declares a function of C.
+# The macros with which LibEidos.jl declares functions of C.
 
-# What was declared: where the function's address is kept (NULL until the library is loaded), its arguments and its result.
+# A declared function: where its address is stored (NULL until the library is loaded), its arguments and its result.
 const FUNCTIONS = Dict{Symbol,Tuple{Base.RefValue{Ptr{Cvoid}},Vector{Any},Any}}()
 
 "Fills in the address of each function of a library that `Libdl.dlopen` has opened."
@@ -16,8 +16,8 @@ macro c(signature)
 end
 
 """
-As `@c`, for a call that may take long. While it runs, its thread counts as safe for the garbage collector, so that other
-Julia threads can collect without waiting for it. It touches no Julia memory but what its arguments keep alive.
+As `@c`, for a call that may take long. While it runs, its thread is marked as safe for the garbage collector, so that other
+Julia threads can collect without waiting for it. It uses no Julia memory except what its arguments keep alive.
 """
 macro long(signature)
     declare(signature, true)
@@ -38,7 +38,7 @@ function declare(signature, is_long)
     end |> esc
 end
 
-# Arguments are converted before the thread is declared safe, so that only the call itself happens between the two.
+# Arguments are converted before the thread is marked as safe, so that it runs only the call itself while it is.
 function gc_safe_call(address, result, names, types)
     roots = [gensym(name) for name in names]
     values = [gensym(name) for name in names]

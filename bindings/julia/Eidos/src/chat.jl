@@ -3,12 +3,12 @@
 """
     Eidos.ChatRequest
 
-A question to a language model of your own, see [`Chat`](@ref).
+A request to a language model of your own, see [`Chat`](@ref).
 
-* `system_prompt`: what the model is to do; `user_prompt`: what it is to do it with.
-* `json_schema`: the JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read
-  too.
-* `max_tokens`: how many tokens the answer should have at most.
+* `system_prompt`: the instructions; `user_prompt`: what the instructions are about.
+* `json_schema`: the JSON schema of the answer, for models with structured output. Answers that follow it only roughly are
+  parsed too.
+* `max_tokens`: the most tokens that the answer should have.
 """
 struct ChatRequest
     system_prompt::String
@@ -25,8 +25,7 @@ ChatRequest(request::LibEidos.eidos_chat_request) =
 """
     ChatAnswer(text; prompt_tokens, completion_tokens)
 
-The answer of a language model of your own, with what it cost: tokens of the question and of the answer. See
-[`Chat`](@ref).
+The answer of a language model of your own and its cost in tokens of the prompt and of the answer. See [`Chat`](@ref).
 """
 struct ChatAnswer
     text::String
@@ -39,24 +38,24 @@ ChatAnswer(text; prompt_tokens, completion_tokens) = ChatAnswer(text, prompt_tok
     Chat(model; base_url, api_key, cache_folder, ...)
     Chat(answer; name, cache_folder, ...)
 
-Which language model [`llm_labels`](@ref) asks: the one of that name behind an OpenAI-compatible server, or a function of
-your own.
+A language model that writes labels for [`llm_labels`](@ref): one behind an OpenAI-compatible server, or a function of your
+own.
 
 # A function
-`answer` is called with an [`Eidos.ChatRequest`](@ref) and returns a string, or a [`ChatAnswer`](@ref) that says what it
-cost. It is asked one question at a time, in the task that asks for labels, and may wait there.
+`answer` is called with an [`Eidos.ChatRequest`](@ref) and returns a string, or a [`ChatAnswer`](@ref) with its cost. It runs
+in the task that labels, for one request at a time, and may wait there.
 
-What it throws is why that concept has no label; the other concepts are asked for all the same. After an
-[`EidosError`](@ref) of status `:access_denied`, `:not_found` or `:budget_exhausted` nothing more is asked.
+When it throws, that concept has an error instead of a label, and the other concepts are still labelled. After an
+[`EidosError`](@ref) of status `:access_denied`, `:not_found` or `:budget_exhausted` no further requests are made.
 * `name`: the name of the model, which a cache needs.
 
 # Keywords
-Those of addresses, keys, repetitions, parallel requests and chance are for servers.
+Those for the base URL, the key, retries, parallel requests and the temperature apply to servers only.
 $(keyword_docs(CHAT_OPTIONS_DOCS; hidden = (:model,), timeout_seconds = :timeout))
 
-Budget, connections and cache live as long as the chat, from one call to the next; [`spent`](@ref) says what is left. Any number of
-tasks may ask with it at the same time. It throws an [`EidosError`](@ref) of status `:invalid_argument` for options that cannot be
-right. The key is not shown in the REPL.
+Budget, connections and cache live as long as the chat, from one call to the next; [`spent`](@ref) returns what is left. Any
+number of tasks may label with it at the same time. Throws an [`EidosError`](@ref) of status `:invalid_argument` for invalid
+options. The key is not shown in the REPL.
 
 ```julia
 chat = Chat("gpt-4.1-nano"; cache_folder = "answers", request_budget = 1000)
@@ -70,7 +69,7 @@ struct Chat
     name::Union{String,Nothing}
 end
 
-# What is for servers only.
+# Options of servers only.
 const SERVER_KEYWORDS = (:base_url, :api_key, :timeout, :retries, :parallel_requests, :temperature)
 
 function Chat(model::AbstractString; timeout = nothing, keywords...)
@@ -80,16 +79,16 @@ function Chat(model::AbstractString; timeout = nothing, keywords...)
     Chat(handle, nothing, model)
 end
 
-# The key is not for everybody who looks at the screen.
+# The key is hidden, since others may see the screen.
 Base.show(io::IO, chat::Chat) = print(io, "Chat(", something(chat.answer, repr(chat.name)), ")")
 
 """
     spent(chat)
 
-What was spent with a [`Chat`](@ref) since it was made, by all calls together, as a `NamedTuple`: `requests` that were sent (a
-repetition counts), questions that the cache answered (`cached`), `prompt_tokens` and `completion_tokens` as the server counted
-them, answers whose server did not say what they cost (`unreported`), and what is left of the budgets: `requests_left` and
-`tokens_left`, `nothing` where there is no limit. It does not wait for calls that are asking.
+What all calls together have spent with a [`Chat`](@ref) since it was made, as a `NamedTuple`: `requests` that were sent
+(retries included), requests that the cache answered (`cached`), `prompt_tokens` and `completion_tokens` as the server counted
+them, answers without token counts (`unreported`), and what is left of the budgets: `requests_left` and `tokens_left`,
+`nothing` where there is no limit. It does not wait for calls in progress.
 """
 function spent(chat::Chat)
     now = Ref{LibEidos.eidos_chat_spending}()
@@ -102,8 +101,8 @@ function spent(chat::Chat)
      requests_left = left(now[].requests_left), tokens_left = left(now[].tokens_left))
 end
 
-# A call that asks: the function, the call's control, and what the function threw first. It is found in the storage of the task
-# that makes the call, in which the library's callback runs: calls of several tasks with one chat do not meet.
+# A call that labels with a function: the function, the call's control, and what the function threw first. It is stored in the
+# task that makes the call, where the library's callback runs, so calls of several tasks with one chat do not interfere.
 mutable struct Asking
     answer::Any
     control::Ptr{LibEidos.eidos_control}
@@ -121,7 +120,7 @@ function on_question(request::Ptr{LibEidos.eidos_chat_request}, reply::Ptr{LibEi
     status
 end
 
-# No exception may cross the library.
+# Exceptions must not pass through the library.
 @noinline function answer!(request, reply)::LibEidos.eidos_status
     asking = task_local_storage(ASKING)::Asking
     try
@@ -137,7 +136,7 @@ end
 end
 
 set_answer(reply, answer::AbstractString) = set_answer(reply, String(answer))
-# With its length, since a `Cstring` could not hold a NUL.
+# With its length, since a `Cstring` cannot contain a NUL.
 set_answer(reply, answer::String) = GC.@preserve answer check() do err
     LibEidos.eidos_chat_reply_set_text(reply, Cstring(pointer(answer)), sizeof(answer), err)
 end
@@ -148,7 +147,7 @@ end
 set_answer(_, answer) = throw(ArgumentError(
     "the language model must answer with a string or a ChatAnswer, but it returned a value of type $(typeof(answer))"))
 
-# Ctrl-C stops the whole call; what else is thrown concerns one concept.
+# Ctrl-C stops the whole call; any other exception concerns one concept.
 function fail(reply, asking, thrown)
     if thrown isa InterruptException
         asking.thrown = thrown
@@ -176,12 +175,12 @@ function Chat(answer; name = nothing, keywords...)
     callback = @cfunction(on_question, LibEidos.eidos_status,
                           (Ptr{LibEidos.eidos_chat_request}, Ptr{LibEidos.eidos_chat_reply}, Ptr{Cvoid}))
     handle = Handle{LibEidos.eidos_chat}()
-    # The callback finds the function in the task that asks, so the library keeps nothing of Julia's alive.
+    # The callback finds the function in the task that labels, so the library need not keep Julia objects alive.
     check(err -> LibEidos.eidos_chat_from_callback(callback, C_NULL, C_NULL, options, handle, err))
     Chat(handle, answer, name)
 end
 
-# Runs a call that asks. What the function threw is thrown on where it left not one label, and Ctrl-C always is.
+# Runs a call that labels with a function. What the function threw is rethrown if no concept has a label; Ctrl-C always is.
 function answered(call, asking::Asking)
     result = try
         call()

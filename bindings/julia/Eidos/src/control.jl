@@ -3,13 +3,12 @@
 """
     Progress
 
-How far a long call has come, as its `progress` function receives it.
+The progress of a long call, as its `progress` function receives it.
 
-* `stage`: what it is busy with, a `Symbol`, and the unit of the counts: `:download` (bytes), `:load` (tensors), `:tokenize`
-  (texts), `:forward` (tokens), `:covariance` (columns of the activations), `:fit` (iterations, of which the total is the
-  most there can be), `:interpret` (columns of the activations), `:label` (concepts that a language model was asked about),
-  `:write` (bytes), `:idle`.
-* `done`, `total`: how much of the stage is done, and of how much; the total is 0 while it is unknown.
+* `stage`: the stage of the call as a `Symbol`, here with its unit: `:download` (bytes), `:load` (tensors), `:tokenize`
+  (texts), `:forward` (tokens), `:covariance` (columns of the activations), `:fit` (iterations; the total is the most that may
+  run), `:interpret` (columns of the activations), `:label` (concepts), `:write` (bytes), `:idle`.
+* `done`, `total`: how many steps of the stage are done, and how many it has; the total is 0 while it is unknown.
 * `seconds`: seconds since the [`Control`](@ref) was made, or since the call began where it has none.
 """
 struct Progress
@@ -34,8 +33,8 @@ A message about a long call, as the `log` function of a [`Control`](@ref) receiv
 
 * `level`: how important it is: `:warning`, `:info` or `:debug`.
 * `target`: the part of the library that it comes from (`:hub`, `:model`, `:chat`).
-* `text`: what happened, in one line.
-* `seconds`: seconds from when the control was made to when it happened.
+* `text`: the text of the message, in one line.
+* `seconds`: seconds from the creation of the control to the message.
 """
 struct LogMessage
     level::Symbol
@@ -54,11 +53,12 @@ Base.show(io::IO, message::LogMessage) = print(io, message.level, " ", message.t
     Control(; log = nothing, level = :info)
 
 Watches and cancels long calls, from any task or thread: pass it as `control`, then [`cancel!`](@ref) stops the call, which
-throws an [`EidosError`](@ref) of status `:cancelled`. `Progress(control)` says how far it has come. A control watches one
-call at a time; a cancelled one stays cancelled.
+throws an [`EidosError`](@ref) of status `:cancelled`. `Progress(control)` returns its progress. A control watches one call at
+a time; a cancelled one stays cancelled.
 
-`log` is a function of a [`LogMessage`](@ref), called in the task that makes the call, for messages of `level` (`:warning`, `:info`
-or `:debug`) and the more important ones. What it throws cancels the call, which throws that. Nothing is logged otherwise.
+`log` is a function of a [`LogMessage`](@ref), called in the task that makes the call, for messages of `level` (`:warning`,
+`:info` or `:debug`) and the more important ones. When it throws, the call is cancelled and throws the same exception. By
+default nothing is logged.
 
 ```julia
 control = Control()
@@ -66,8 +66,8 @@ fitting = Threads.@spawn fit(ICA(50), acts; control = control)
 sleep(10)
 cancel!(control)
 
-telling = Control(log = message -> @info message.text)
-model = SplitModel("eidos:demo"; split = "model.layers.2.mlp", control = telling)
+logging = Control(log = message -> @info message.text)
+model = SplitModel("eidos:demo"; split = "model.layers.2.mlp", control = logging)
 ```
 """
 struct Control
@@ -97,7 +97,7 @@ iscancelled(control::Control) = use(LibEidos.eidos_control_is_cancelled, control
 """
     Progress(control)
 
-How far the call has come that `control` watches; it does not wait for that call.
+The progress of the call that `control` watches. It does not wait for that call.
 """
 function Progress(control::Control)
     now = Ref{LibEidos.eidos_progress}()
@@ -112,7 +112,7 @@ function Base.show(io::IO, control::Control)
     print(io, "Control (", iscancelled(control) ? "cancelled, " : "", Progress(control), ")")
 end
 
-# What the library's callbacks are given: the functions to call, and what one of them threw.
+# The context of the library's callbacks: the functions to call, and what one of them threw.
 mutable struct Watch
     report::Any
     log::Any
@@ -120,8 +120,8 @@ mutable struct Watch
     thrown::Any
 end
 
-# The library calls this on the thread that made the long call, which was declared safe for the garbage collector: it is
-# not while Julia runs on it.
+# The library calls this on the thread that made the long call, which is marked as safe for the garbage collector. It must not
+# be marked so while Julia code runs on it.
 function on_progress(now::Ptr{LibEidos.eidos_progress}, watch::Ptr{Cvoid})
     gc_state = ccall(:jl_gc_unsafe_enter, Int8, ())
     report!(now, watch)
@@ -136,13 +136,13 @@ function on_message(message::Ptr{LibEidos.eidos_log_message}, watch::Ptr{Cvoid})
     nothing
 end
 
-@noinline report!(now, pointer) = told!(pointer) do watch
+@noinline report!(now, pointer) = notify_caller!(pointer) do watch
     watch.report === nothing || watch.report(Progress(unsafe_load(now)))
 end
 
-@noinline tell!(message, pointer) = told!(watch -> watch.log(LogMessage(unsafe_load(message))), pointer)
+@noinline tell!(message, pointer) = notify_caller!(watch -> watch.log(LogMessage(unsafe_load(message))), pointer)
 
-function told!(tell, pointer)
+function notify_caller!(tell, pointer)
     watch = unsafe_pointer_to_objref(pointer)::Watch
     watch.thrown === nothing || return nothing
     try
@@ -157,8 +157,8 @@ function told!(tell, pointer)
     nothing
 end
 
-# An exception must not cross the library, nor may Ctrl-C interrupt it anywhere: so interrupts wait until `told!`, and
-# what is thrown there cancels the call and is thrown again after it.
+# Exceptions must not pass through the library, and Ctrl-C must not interrupt it at any point. So interrupts wait until
+# `notify_caller!`, and what is thrown there cancels the call and is rethrown after it.
 function watched(call, control::Control, report)
     Threads.atomic_cas!(control.busy, false, true) &&
         throw(ArgumentError("this Control watches another call; make one for each call"))
@@ -196,7 +196,7 @@ function watched(call, control::Ptr, watch::Watch, level)
     end
 end
 
-# A call that the caller does not control is watched all the same, for Ctrl-C.
+# A call without a control of the caller's has one of its own, for Ctrl-C.
 function watched(call, ::Nothing, report)
     control = Control()
     try

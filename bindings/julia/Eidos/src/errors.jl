@@ -3,12 +3,12 @@
 """
     EidosError
 
-Why a call failed.
+An error of a call: what is wrong, and what to do about it.
 
-* `status`: whose fault it is, as a `Symbol`: `:invalid_argument`, `:invalid_handle`, `:not_found`, `:unknown_module`,
+* `status`: the kind of the error, as a `Symbol`: `:invalid_argument`, `:invalid_handle`, `:not_found`, `:unknown_module`,
   `:invalid_file`, `:unsupported`, `:invalid_data`, `:mismatch`, `:io`, `:network`, `:access_denied`, `:cancelled`,
   `:out_of_memory`, `:device`, `:unusable_answer`, `:budget_exhausted`, `:busy`, or `:internal` for a defect in Eidos.
-* `message`: what is wrong, naming the thing.
+* `message`: what is wrong, and with what.
 * `hint`: what to do about it; may be empty.
 * `details`: the facts, as a `Dict` from names (`"path"`, `"row"`) to values.
 
@@ -45,7 +45,7 @@ function status_number(name)
     end
 end
 
-# Runs `call(err)`, which returns a status, and throws what the library says where it failed.
+# Runs `call(err)`, which returns a status, and throws the library's error if it failed.
 function check(call)
     err = Ref{Ptr{LibEidos.eidos_error}}(C_NULL)
     call(err) == LibEidos.OK || throw(take_error(err[]))
@@ -62,7 +62,7 @@ function take_error(pointer)
     EidosError(status, message, hint, details)
 end
 
-# A copy of the string that `get(len)` returns, whatever bytes are in it; `nothing` for NULL.
+# A copy of the string that `get(len)` returns, which may contain any bytes; `nothing` for NULL.
 function text_or_nothing(get)
     len = Ref{Csize_t}(0)
     string = get(len)

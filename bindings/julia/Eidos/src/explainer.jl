@@ -3,16 +3,16 @@
 """
     Explainer
 
-Concepts that [`fit`](@ref) found in activations. It never changes: any number of tasks and threads may use it at the same
-time. `close` frees it, and so does the garbage collector.
+A concept model that [`fit`](@ref) has fitted on activations. It never changes: any number of tasks and threads may use it at
+the same time. `close` or the garbage collector frees it.
 
 # Fields
-* `method`: how they were found (`:ica`); `options`: the options of the fit, as JSON.
+* `method`: the method of the fit (`:ica`); `options`: the options of the fit, as JSON.
 * `concepts`, `features`: how many concepts there are, and how many features the activations have.
 * `model`, `split`: where the activations came from; empty for a matrix of your own.
-* `converged`: false where the iterations ran out before nothing changed any more; `steps`: how many there were, 0 for a method
-  that does not iterate.
-* `measures`: what the method measured, a `Dict` from names to vectors of one number, or of one for each concept.
+* `converged`: whether the iterations ended by convergence; `steps`: how many there were. A method that does not iterate has
+  `true` and 0.
+* `measures`: the measures of the method, a `Dict` from names to vectors of one number, or of one for each concept.
 
 [`encode`](@ref) and [`decode`](@ref) map activations to concepts and back, [`dictionary`](@ref) shows the concepts, and
 [`top_inputs`](@ref) says what they mean.
@@ -46,8 +46,9 @@ end
 """
     Explainer(dictionary; encoder = dictionary, bias = nothing, offset = nothing, rectified = false)
 
-Concepts that somebody else has found, as sparse autoencoders and probes have them: `codes = encoder' * (x - offset) + bias` and
-`x = dictionary * codes + offset`. `dictionary` and `encoder` are features x concepts; `rectified` turns codes below zero into zero.
+An explainer of concepts that were found elsewhere, such as those of a sparse autoencoder or a probe:
+`codes = encoder' * (x - offset) + bias` and `x = dictionary * codes + offset`. `dictionary` and `encoder` are
+features x concepts; `rectified` makes negative codes zero (ReLU).
 """
 function Explainer(dictionary::AbstractMatrix{<:Real}; encoder = dictionary, bias = nothing, offset = nothing, rectified = false)
     features, concepts = size(dictionary)
@@ -74,7 +75,7 @@ end
     encode(explainer, matrix)
 
 The activation of each concept: concepts x observations, from a matrix of features x observations; or a vector from a
-vector. Throws an [`EidosError`](@ref) of `:mismatch` where the number of features is another one.
+vector. Throws an [`EidosError`](@ref) of `:mismatch` when the number of features differs.
 """
 function encode(explainer::Explainer, matrix::AbstractMatrix{<:Real})
     codes = Matrix{Float32}(undef, explainer.concepts, size(matrix, 2))
@@ -84,7 +85,7 @@ end
 """
     decode(explainer, codes)
 
-Activations from concepts, the inverse of [`encode`](@ref): features x observations, from a matrix of concepts x
+The activations of concepts, the inverse of [`encode`](@ref): features x observations, from a matrix of concepts x
 observations; or a vector from a vector.
 """
 function decode(explainer::Explainer, codes::AbstractMatrix{<:Real})
@@ -95,7 +96,7 @@ end
 encode(explainer::Explainer, vector::AbstractVector{<:Real}) = vec(encode(explainer, reshape(vector, :, 1)))
 decode(explainer::Explainer, vector::AbstractVector{<:Real}) = vec(decode(explainer, reshape(vector, :, 1)))
 
-# Writes what `call` makes of each column of a matrix, from the column `at` of `out` on.
+# Applies `call` to each column of a matrix and writes the results to `out`, from its column `at` on.
 function map_columns!(call, out, explainer, matrix, at = 1)
     rows = columns(matrix)
     features, count = size(rows)

@@ -1,7 +1,7 @@
-# Handles of the library, and how long they live.
+# Handles of the library and their lifetimes.
 #
 # The garbage collector may finalize a handle on any thread, and a task may close it while another one is inside a call with
-# it. So each handle counts the calls that use it. Closing marks it: no further call begins, and whoever leaves last frees
+# it. So each handle counts the calls that use it. Closing marks it: no further call begins, and the last call to end frees
 # it. There is no lock, so a finalizer never waits.
 
 mutable struct Handle{T}
@@ -24,7 +24,7 @@ free(pointer::Ptr{LibEidos.eidos_explainer}) = LibEidos.eidos_explainer_free(poi
 free(pointer::Ptr{LibEidos.eidos_chat}) = LibEidos.eidos_chat_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_interpretation}) = LibEidos.eidos_interpretation_free(pointer)
 
-# As an output, a new handle receives its pointer from the library itself: nothing can come between and lose it.
+# As an output, a new handle receives its pointer from the library directly, so that no interrupt can lose it.
 Base.cconvert(::Type{Ptr{Ptr{T}}}, handle::Handle{T}) where {T} = handle
 Base.unsafe_convert(::Type{Ptr{Ptr{T}}}, handle::Handle{T}) where {T} = Ptr{Ptr{T}}(pointer_from_objref(handle))
 
@@ -74,7 +74,7 @@ end
 use(call, handle::Handle, others::Handle...) =
     use(pointer -> use((pointers...) -> call(pointer, pointers...), others...), handle)
 
-# Keeps a handle in use until the garbage collector finds that nobody needs this object: for memory that Julia arrays show.
+# Keeps a handle in use until the garbage collector frees this object; for memory of the library that Julia arrays refer to.
 mutable struct Retained{T}
     handle::Handle{T}
     function Retained(handle::Handle{T}) where {T}

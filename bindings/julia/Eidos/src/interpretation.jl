@@ -18,9 +18,9 @@ end
 What a concept means: iterate it, or index it, for the [`TopInput`](@ref)s that excite it most, strongest first; a dead
 concept has none. Its field `index` is the number of the concept, from 1: its column in the [`dictionary`](@ref) and its
 row in what [`encode`](@ref) returns. (Files and other languages count from 0.) Its field `negative` holds the inputs with
-the most negative activations, where they were asked for. Its field `label` is what a language model calls it, an
-[`Eidos.Label`](@ref), and `negative_label` what it calls the negative inputs; `nothing` where [`llm_labels`](@ref) was
-not asked for that.
+the most negative activations, if they were requested. Its field `label` is its label by a language model, an
+[`Eidos.Label`](@ref), and `negative_label` that of the negative inputs; `nothing` if [`llm_labels`](@ref) was not asked for
+them.
 """
 struct Concept
     index::Int
@@ -44,7 +44,7 @@ Base.lastindex(concept::Concept) = length(concept)
 
 What concepts mean, as [`top_inputs`](@ref) or [`llm_labels`](@ref) found it: iterate it, or index it, for its
 [`Concept`](@ref)s. It is also a table with one row per listed input, see [`table`](@ref). [`save`](@ref) and
-[`Eidos.json`](@ref) write it down. `close` frees it, and so does the garbage collector.
+[`Eidos.json`](@ref) write it. `close` or the garbage collector frees it.
 
 ```julia
 for concept in meaning
@@ -184,7 +184,7 @@ end
 
 Base.show(io::IO, input::TopInput) = print(io, repr(input.text), " (", round(input.activation; digits = 2), ")")
 
-# What stands behind the number of a concept that has labels.
+# The part of the display of a concept that shows its labels.
 function labelled(concept)
     positive = concept.label === nothing ? "" : ", $(concept.label)"
     concept.negative_label === nothing ? positive : "$positive; negative: $(concept.negative_label)"

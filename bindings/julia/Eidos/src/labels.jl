@@ -1,4 +1,4 @@
-# What a language model calls a concept.
+# Labels of concepts by a language model.
 
 """
     Eidos.Label
@@ -9,7 +9,7 @@ The label of a concept, as [`llm_labels`](@ref) found it: the field `label` of a
 * `score`: how well the label tells passages that excite the concept from others that the model had not seen, from 0 to 1,
   where 0.5 is chance (balanced accuracy); `nothing` where it was not scored.
 * `error`: an [`EidosError`](@ref) that says why there is no label, or no score; `nothing` where nothing went wrong.
-* `prompt`: what the model would be asked; `nothing` unless it was a dry run.
+* `prompt`: the prompt that would be sent; `nothing` unless it was a dry run.
 """
 struct Label
     text::Union{String,Nothing}
@@ -18,7 +18,7 @@ struct Label
     prompt::Union{String,Nothing}
 end
 
-# The label of the entry `index` of an interpretation; `nothing` where nobody labelled it.
+# The label of the entry `index` of an interpretation; `nothing` if no label was requested.
 function label(pointer, index, pole)
     entry = (index - 1, UInt32(POLES[pole]))
     read(get) = text_or_nothing(len -> get(pointer, entry..., len))

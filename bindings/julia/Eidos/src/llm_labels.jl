@@ -4,22 +4,22 @@
     llm_labels(explainer, acts, chat; examples = 30, context = 10, score_passages = 0, ...)
     llm_labels(answer, explainer, acts; ...)
 
-Asks a language model, a [`Chat`](@ref), for a label of each concept, from the units that excite it and the text around
-them. The result is an [`Interpretation`](@ref): each of its [`Concept`](@ref)s has a `label`, and its inputs are the
-examples that the model saw. [`label_usage`](@ref) says what the labels have cost.
+Requests a label of each concept from a language model, a [`Chat`](@ref), which sees the units that excite the concept and the
+text around them. The result is an [`Interpretation`](@ref): each of its [`Concept`](@ref)s has a `label`, and its inputs are
+the examples that the model saw. [`label_usage`](@ref) returns what the labels cost.
 
 With a function as first argument (`do`), that is the model: see [`Chat`](@ref).
 
-A concept that cannot be labelled does not lose the others: its label has an `error`. So have those that were not asked for
-because a [`Control`](@ref) was cancelled, the budget was spent or the key refused; with a `cache_folder`, a later call goes
-on there. Only Ctrl-C, and what a `progress` function throws, give up the labels that were found.
+A concept that cannot be labelled does not affect the others: its label has an `error`. So have concepts for which no request
+was sent, because a [`Control`](@ref) was cancelled, the budget was exhausted or the key was refused; with a `cache_folder`, a
+later call continues from there. Only Ctrl-C, and what a `progress` function throws, discard the labels that were found.
 
 # Keywords
 $(keyword_docs(LLM_LABELS_OPTIONS_DOCS; negative_pole = :negative, example_count = :examples, quantile_count = :quantiles))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
-Throws an [`EidosError`](@ref) where not one concept could be labelled (`:network`, `:access_denied`, `:budget_exhausted`,
+Throws an [`EidosError`](@ref) when no concept could be labelled (`:network`, `:access_denied`, `:budget_exhausted`,
 `:unusable_answer`, `:cancelled`, ...), or what your function threw first; `:invalid_argument`, `:mismatch`.
 
 ```julia
@@ -61,10 +61,10 @@ label_options(explainer; concepts = nothing, negative = false, examples = nothin
 """
     label_usage(meaning)
 
-What the labels of an [`Interpretation`](@ref) have cost, as a `NamedTuple`: `requests` that were sent (a repetition
-counts), questions that the cache answered (`cached`), `prompt_tokens` and `completion_tokens` as the server counted them,
-and answers whose server did not say what they cost (`unreported`): of that call alone. After a dry run it is an estimate, and `dry_run` is
-`true`. All is 0 where nobody labelled.
+What the labels of an [`Interpretation`](@ref) cost, as a `NamedTuple`: `requests` that were sent (retries included), requests
+that the cache answered (`cached`), `prompt_tokens` and `completion_tokens` as the server counted them, and answers without
+token counts (`unreported`), of that call alone. After a dry run it is an estimate, and `dry_run` is `true`. All numbers are 0
+without labels.
 """
 function label_usage(meaning::Interpretation)
     usage = Ref{LibEidos.eidos_label_usage}()

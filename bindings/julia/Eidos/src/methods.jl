@@ -2,7 +2,7 @@
 
 export ICA, PCA
 
-# What [`fit`](@ref) takes: the options of a method, and which call fits it.
+# A method for [`fit`](@ref): its options, and the C function that fits it.
 abstract type Method end
 
 """
@@ -21,7 +21,7 @@ end
 
 function ICA(concepts; keywords...)
     ica = ICA(concepts, (; keywords...))
-    Options(ica) # throws for what is no option
+    Options(ica) # throws for an unknown option
     ica
 end
 
@@ -46,7 +46,7 @@ end
 
 function PCA(concepts; keywords...)
     pca = PCA(concepts, (; keywords...))
-    Options(pca) # throws for what is no option
+    Options(pca) # throws for an unknown option
     pca
 end
 
@@ -58,8 +58,8 @@ fit_function(::PCA) = LibEidos.eidos_pca_fit
     fit(ICA(50), acts; progress = nothing, control = nothing)
 
 An [`Explainer`](@ref) with the concepts that a method finds in [`Activations`](@ref), or in a matrix of your own, features
-x observations. Not converging is a result: see the field `converged`. `progress` is a function of a [`Progress`](@ref),
-or `true` for a bar on the terminal; `control` a [`Control`](@ref).
+x observations. A fit that does not converge is not an error, see the field `converged`. `progress` is a function of a
+[`Progress`](@ref), or `true` for a bar on the terminal; `control` a [`Control`](@ref).
 
 Throws an [`EidosError`](@ref): `:invalid_argument` for more concepts than features or observations, `:invalid_data` for
 NaN and constant numbers, `:cancelled`, ...

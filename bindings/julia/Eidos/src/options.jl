@@ -1,4 +1,4 @@
-# Choices by name, and options structs: what generated.jl is made of.
+# Enumerations by name, and options structs: the helpers that generated.jl uses.
 
 # The number of a choice: `choice(:granularity, :word, GRANULARITIES)`.
 function choice(what, name, choices)
@@ -6,7 +6,7 @@ function choice(what, name, choices)
     throw(ArgumentError("$what cannot be $(repr(name)); choose one of $(join(repr.(keys(choices)), ", "))"))
 end
 
-# The name of a number of the library; `nothing` for 0 where that is no choice.
+# The name of a number of the library; `nothing` for 0 if that is not a choice.
 function chosen(number, choices)
     index = findfirst(==(number), values(choices))
     index === nothing ? nothing : keys(choices)[index]
@@ -26,7 +26,7 @@ object becomes the pointer to it.
 """
 function Options{T}(; fields...) where {T}
     options = Options{T}(T(), [])
-    check(err -> initialize!(options, sizeof(T))) # which has no error: its only fault would be a wrong size
+    check(err -> initialize!(options, sizeof(T))) # it reports no error; only a wrong size could make it fail
     for (name, value) in pairs(fields)
         value === nothing || setfield!(options.fields, name, field(fieldtype(T, name), name, value, options.roots))
     end
@@ -79,8 +79,8 @@ count_of(values) = length(values)
 """
     keyword_docs(docs; hidden = (), names...)
 
-The list of keywords for a docstring, from the docs of an options struct: without those that are `hidden`, and with the names
-of a function that has others.
+The list of keywords for a docstring, from the docs of an options struct, without those that are `hidden`. `names` renames
+keywords.
 """
 function keyword_docs(docs; hidden = (), names...)
     lines = map(filter(!in(hidden), collect(keys(docs)))) do field

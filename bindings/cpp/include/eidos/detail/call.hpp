@@ -16,7 +16,7 @@
 
 namespace eidos::detail {
 
-/// The string that a function of eidos.h returns, with its length asked for as the last argument; nothing for NULL.
+/// The string that a function of eidos.h returns; its last argument receives the length. Nothing for NULL.
 template <class... Parameters, class... Arguments>
 std::optional<std::string> optional_text(const char *(*function)(Parameters...), Arguments... arguments)
 {
@@ -46,7 +46,7 @@ std::string text(const char *(*function)(Parameters...), Arguments... arguments)
     throw Error(code, std::move(message), std::move(hint), std::move(details));
 }
 
-/// Throws when the library that was loaded is not the one that the program was compiled for.
+/// Throws when the loaded library is not the one for which the program was compiled.
 inline void check_abi()
 {
     if (eidos_abi_version() == EIDOS_ABI_VERSION)
@@ -58,8 +58,8 @@ inline void check_abi()
                 "compile the program again with the headers of that library, or load the library of its own headers");
 }
 
-/// Calls a function of eidos.h whose last parameter is the error, and throws what it says. `after` runs in between, and may
-/// throw something else.
+/// Calls a function of eidos.h whose last parameter is the error, and throws that error. `after` runs before that, and
+/// may throw another exception.
 template <class After, class... Parameters, class... Arguments>
 void call_then(const After &after, eidos_status (*function)(Parameters...), Arguments... arguments)
 {
@@ -72,7 +72,7 @@ void call_then(const After &after, eidos_status (*function)(Parameters...), Argu
         fail(status, error.get());
 }
 
-/// Calls a function of eidos.h whose last parameter is the error, and throws what it says.
+/// Calls a function of eidos.h whose last parameter is the error, and throws that error.
 template <class... Parameters, class... Arguments>
 void call(eidos_status (*function)(Parameters...), Arguments... arguments)
 {

@@ -36,7 +36,7 @@ public:
     /// Takes over a handle that a call of eidos.h returned.
     explicit Handle(T *handle) noexcept : handle_(handle) {}
 
-    /// The handle, for calls of eidos.h; still owned by this object. Throws an Error when the object was moved from.
+    /// The handle, for calls of eidos.h; this object still owns it. Throws an Error when the object was moved from.
     [[nodiscard]] T *handle() const EIDOS_LIFETIMEBOUND
     {
         if (!handle_)
@@ -44,7 +44,7 @@ public:
         return handle_.get();
     }
 
-    /// Gives the handle up to the caller, who frees it. NULL when the object was moved from.
+    /// Passes the ownership of the handle to the caller. NULL when the object was moved from.
     [[nodiscard]] T *release() noexcept { return handle_.release(); }
 
 protected:
@@ -55,7 +55,7 @@ private:
     std::unique_ptr<T, Free> handle_;
 };
 
-/// Places for the handles that a call returns; frees those that nobody took.
+/// Room for the handles that a call returns; frees those that were not taken out.
 template <class T> class Outputs {
 public:
     explicit Outputs(std::size_t count) : handles_(count, nullptr) {}

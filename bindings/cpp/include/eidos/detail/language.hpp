@@ -1,4 +1,4 @@
-/// What the header needs of the compiler.
+/// Attributes that depend on the compiler.
 #ifndef EIDOS_DETAIL_LANGUAGE_HPP
 #define EIDOS_DETAIL_LANGUAGE_HPP
 
@@ -6,7 +6,7 @@
 #error "eidos.hpp needs C++17: compile with -std=c++17 or later"
 #endif
 
-/// Marks a view that must not outlive the object it is asked of; Clang warns where it does.
+/// Marks a view that must not outlive its object; Clang warns where it does.
 #if defined(__has_cpp_attribute)
 #if __has_cpp_attribute(clang::lifetimebound)
 #define EIDOS_LIFETIMEBOUND [[clang::lifetimebound]]

@@ -9,7 +9,7 @@
 
 namespace eidos::detail {
 
-/// Options as eidos.h wants them, with the arrays of pointers that they point to. It moves and does not copy.
+/// Options for eidos.h, with the arrays of pointers that they refer to. It moves and does not copy.
 template <class Options> class WithStrings : public Options {
 public:
     explicit WithStrings(const Options &options) : Options(options) {}
@@ -19,7 +19,7 @@ public:
     WithStrings &operator=(WithStrings &&) = delete;
     ~WithStrings() = default;
 
-    /// The strings as an array, which lives as long as this; NULL for none.
+    /// The strings as an array, which lives as long as this object; NULL for none.
     const char *const *pointers_to(const std::vector<std::string> &strings)
     {
         std::vector<const char *> &pointers = arrays_.emplace_back();

@@ -1,82 +1,82 @@
-//! Who answers: the cache, the language model, or nobody; and how many are asked at a time.
+//! Where the answers to requests come from, and requests in parallel.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::chat::{Account, Chat, ChatRequest, Usage};
+use crate::chat::{Chat, ChatRequest, Session, Usage};
 use crate::control::Control;
 use crate::error::Result;
 use crate::threads::start;
 
-/// How often the thread that waits for answers hands on what was said meanwhile.
+/// The interval at which the thread that waits for answers delivers log messages of the others.
 const WAIT_STEP: Duration = Duration::from_millis(100);
 
-/// Where answers come from: the cache alone, the model, or nowhere.
-pub(super) trait Source {
-    /// `None` when there is no answer and it may not be asked for. `answer_tokens` is about how long an answer is, and
-    /// `stand_in` what may be thought to be answered where nobody is asked.
-    fn ask<T>(
+/// A source of answers to requests.
+pub(super) trait AnswerSource {
+    /// Returns the parsed answer; `None` when this source has none. `answer_tokens` is the usual length of an answer,
+    /// and `placeholder` makes the answer that an estimate assumes.
+    fn answer<T>(
         &self,
         request: &ChatRequest,
         answer_tokens: u64,
-        read: impl Fn(&str) -> Result<T>,
-        stand_in: impl FnOnce() -> T,
+        parse: impl Fn(&str) -> Result<T>,
+        placeholder: impl FnOnce() -> T,
     ) -> Option<Result<T>>;
 }
 
-/// The cache alone.
-pub(super) struct Cached<'a> {
+/// Answers from the cache only.
+pub(super) struct CacheOnly<'a> {
     chat: &'a Chat<'a>,
-    found: AtomicU64,
+    hits: AtomicU64,
 }
 
-impl<'a> Cached<'a> {
+impl<'a> CacheOnly<'a> {
     pub(super) fn new(chat: &'a Chat<'a>) -> Self {
-        Self { chat, found: AtomicU64::new(0) }
+        Self { chat, hits: AtomicU64::new(0) }
     }
 
-    /// How many answers there were.
-    pub(super) fn found(&self) -> u64 {
-        self.found.load(Ordering::Relaxed)
+    /// How many requests the cache has answered.
+    pub(super) fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
     }
 }
 
-impl Source for Cached<'_> {
-    fn ask<T>(
+impl AnswerSource for CacheOnly<'_> {
+    fn answer<T>(
         &self,
         request: &ChatRequest,
         _: u64,
-        read: impl Fn(&str) -> Result<T>,
+        parse: impl Fn(&str) -> Result<T>,
         _: impl FnOnce() -> T,
     ) -> Option<Result<T>> {
-        let value = self.chat.recall(request, read)?;
-        self.found.fetch_add(1, Ordering::Relaxed);
+        let value = self.chat.cached(request, parse)?;
+        self.hits.fetch_add(1, Ordering::Relaxed);
         Some(Ok(value))
     }
 }
 
-/// The cache, and else the model.
-pub(super) struct Live<'a> {
+/// Answers from the cache, and on a miss from the model.
+pub(super) struct CacheThenModel<'a> {
     pub(super) chat: &'a Chat<'a>,
-    pub(super) account: &'a Account,
+    pub(super) session: &'a Session,
     pub(super) control: &'a Control,
 }
 
-impl Source for Live<'_> {
-    fn ask<T>(
+impl AnswerSource for CacheThenModel<'_> {
+    fn answer<T>(
         &self,
         request: &ChatRequest,
         _: u64,
-        read: impl Fn(&str) -> Result<T>,
+        parse: impl Fn(&str) -> Result<T>,
         _: impl FnOnce() -> T,
     ) -> Option<Result<T>> {
-        Some(self.chat.ask_on(self.account, request, read, self.control))
+        Some(self.chat.ask_in(self.session, request, parse, self.control))
     }
 }
 
-/// Nobody: what would be asked is counted.
+/// Estimates what requests would cost; answers from the cache, and placeholders on a miss.
 pub(super) struct Estimate<'a> {
     chat: &'a Chat<'a>,
     usage: Mutex<Usage>,
@@ -87,35 +87,36 @@ impl<'a> Estimate<'a> {
         Self { chat, usage: Mutex::default() }
     }
 
-    /// What would be spent.
+    /// The estimated usage.
     pub(super) fn usage(&self) -> Usage {
         *self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Source for Estimate<'_> {
-    fn ask<T>(
+impl AnswerSource for Estimate<'_> {
+    fn answer<T>(
         &self,
         request: &ChatRequest,
         answer_tokens: u64,
-        read: impl Fn(&str) -> Result<T>,
-        stand_in: impl FnOnce() -> T,
+        parse: impl Fn(&str) -> Result<T>,
+        placeholder: impl FnOnce() -> T,
     ) -> Option<Result<T>> {
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = self.chat.recall(request, read) {
+        if let Some(value) = self.chat.cached(request, parse) {
             usage.cached += 1;
             return Some(Ok(value));
         }
         usage.requests += 1;
         usage.prompt_tokens += request.estimated_prompt_tokens();
         usage.completion_tokens += answer_tokens;
-        Some(Ok(stand_in()))
+        Some(Ok(placeholder()))
     }
 }
 
-/// Does `work` for each of the jobs on up to `parallel` threads, and hands the results to `absorb` on this thread. With
-/// one at a time, the work is done on this thread too. While this thread waits, it hands on what the others say.
-pub(super) fn side_by_side<T: Send>(
+/// Runs `work` for each of the jobs on up to `parallel` threads, and passes the results to `absorb` on the calling
+/// thread as they come. With one thread, the calling thread does the work. While it waits, it delivers the log messages
+/// of the others.
+pub(super) fn in_parallel<T: Send>(
     jobs: &[usize],
     parallel: usize,
     control: &Control,
@@ -132,11 +133,11 @@ pub(super) fn side_by_side<T: Send>(
                 let (sender, take, work) = (sender.clone(), &take, &work);
                 let worker = move || {
                     while let Some(job) = take() {
-                        // This thread listens until the last worker is done.
+                        // The calling thread receives until the last worker ends.
                         sender.send((job, work(job))).ok();
                     }
                 };
-                // Where there are no more threads, fewer work.
+                // Where the system can start no more threads, fewer of them work.
                 start(scope, worker).ok();
             }
             drop(sender);
