@@ -164,7 +164,7 @@ impl SplitModel {
 
     /// What the head of the model gives for a text: `(tokens, vocabulary)` scores of a language model, `(tokens,
     /// labels)` of a classifier of tokens, `(1, labels)` of a classifier of texts. The model must have been loaded with
-    /// [`LoadOptions::whole`].
+    /// [`crate::LoadOptions::whole`].
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] when the model has no head, was not loaded as a whole, or the text has no tokens;
@@ -185,7 +185,7 @@ impl SplitModel {
     ///
     /// Returns `(sum of lengths, scores)` for a head that works token by token, `(texts, labels)` for a classifier of
     /// texts, where a text without tokens has no row. With the rows that the model itself gives there, the logits are
-    /// the same bits as those of [`SplitModel::logits`]. The model must have been loaded with [`LoadOptions::whole`].
+    /// the same bits as those of [`SplitModel::logits`]. The model must have been loaded with [`crate::LoadOptions::whole`].
     ///
     /// # Errors
     /// [`ErrorCode::UnknownModule`] with the nearest names; [`ErrorCode::InvalidArgument`] when the rows are not of
