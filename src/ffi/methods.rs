@@ -1,17 +1,15 @@
 //! Finding concepts: a fit for each method.
 
 use std::ffi::c_void;
-use std::ptr;
 
 use super::activations::eidos_activations;
-use super::call::call;
-use super::control::{control_or_default, eidos_control};
+use super::arguments::{In, Out, Ref, call};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
-use super::handle::Handle;
-use super::options::{self, options};
+use super::options::options;
 use super::status::{EIDOS_OK, eidos_status, error_code};
-use super::strings::{check_out, choice, write_handle};
+use super::strings::choice;
 use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions, Pca, PcaOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::rows::Reduce;
@@ -101,9 +99,8 @@ impl eidos_ica_options {
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_ica_options_init(options: *mut eidos_ica_options, size: usize) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+pub unsafe extern "C" fn eidos_ica_options_init(options: Out<eidos_ica_options>, size: usize) -> eidos_status {
+    options.init(size)
 }
 
 /// Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the activations
@@ -113,23 +110,20 @@ pub unsafe extern "C" fn eidos_ica_options_init(options: *mut eidos_ica_options,
 /// `activations` is a live handle; `options` was filled by `eidos_ica_options_init`; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_ica_fit(
-    activations: *const eidos_activations,
-    options: *const eidos_ica_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_explainer,
-    err: *mut *mut eidos_error,
+    activations: Ref<eidos_activations>,
+    options: In<eidos_ica_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let options = options::read(options)?.to_rust()?;
-            let control = control_or_default(control)?;
-            write_handle(out, Explainer::fit::<Ica>(activations, &options, &control)?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let activations = &activations.get()?.activations;
+        let options = options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        out.handle(Explainer::fit::<Ica>(activations, &options, &control)?);
+        Ok(())
+    })
 }
 
 /// How principal components are found. Fill it with `eidos_pca_options_init` first; zero means the default.
@@ -164,9 +158,8 @@ impl eidos_pca_options {
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_pca_options_init(options: *mut eidos_pca_options, size: usize) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+pub unsafe extern "C" fn eidos_pca_options_init(options: Out<eidos_pca_options>, size: usize) -> eidos_status {
+    options.init(size)
 }
 
 /// Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry of
@@ -177,23 +170,20 @@ pub unsafe extern "C" fn eidos_pca_options_init(options: *mut eidos_pca_options,
 /// `activations` is a live handle; `options` was filled by `eidos_pca_options_init`; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_pca_fit(
-    activations: *const eidos_activations,
-    options: *const eidos_pca_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_explainer,
-    err: *mut *mut eidos_error,
+    activations: Ref<eidos_activations>,
+    options: In<eidos_pca_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let options = options::read(options)?.to_rust();
-            let control = control_or_default(control)?;
-            write_handle(out, Explainer::fit::<Pca>(activations, &options, &control)?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let activations = &activations.get()?.activations;
+        let options = options.read()?.to_rust();
+        let control = watched(&control)?;
+        out.handle(Explainer::fit::<Pca>(activations, &options, &control)?);
+        Ok(())
+    })
 }
 
 /// A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
@@ -238,24 +228,21 @@ impl Reduce for Callback {
 /// written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_spread(
-    activations: *const eidos_activations,
+    activations: Ref<eidos_activations>,
     callback: eidos_reduce_callback,
     user_data: *mut c_void,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let function = callback.ok_or_else(|| {
-                Error::argument("the `callback` is NULL").hint("pass a function that adds values across processes")
-            })?;
-            write_handle(out, activations.spread(Callback { function, user_data }).into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let activations = &activations.get()?.activations;
+        let function = callback.ok_or_else(|| {
+            Error::argument("the `callback` is NULL").hint("pass a function that adds values across processes")
+        })?;
+        out.handle(activations.spread(Callback { function, user_data }));
+        Ok(())
+    })
 }
 
 #[cfg(test)]
