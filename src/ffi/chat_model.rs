@@ -3,13 +3,12 @@
 use std::ffi::{c_char, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::call::{call, get, run};
+use super::arguments::{Array, In, Out, RefMut, Text, call};
+use super::call::run;
 use super::chat::{eidos_chat, eidos_chat_options};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
-use super::options;
 use super::status::eidos_status;
-use super::strings::{array, check_out, text, write_handle};
 use crate::chat::{Chat, ChatAnswer, ChatModel, ChatRequest, Failure, Tokens};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
@@ -99,23 +98,20 @@ pub unsafe extern "C" fn eidos_chat_from_callback(
     callback: eidos_chat_callback,
     user_data: *mut c_void,
     destroy: eidos_destroy_callback,
-    options: *const eidos_chat_options,
-    out: *mut *mut eidos_chat,
-    err: *mut *mut eidos_error,
+    options: In<eidos_chat_options>,
+    out: Out<*mut eidos_chat>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let user_data = UserData { pointer: user_data, destroy };
-            check_out(out, "out")?;
-            let function = callback.ok_or_else(|| {
-                Error::argument("`callback` is NULL").hint("pass a function, or use eidos_chat_new for a server")
-            })?;
-            let options = options::read(options)?.to_rust()?;
-            write_handle(out, Chat::with_model(Callback { function, user_data }, options)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let user_data = UserData { pointer: user_data, destroy };
+        let out = out.place("out")?;
+        let function = callback.ok_or_else(|| {
+            Error::argument("`callback` is NULL").hint("pass a function, or use eidos_chat_new for a server")
+        })?;
+        let options = options.read()?.to_rust()?;
+        out.handle(Chat::with_model(Callback { function, user_data }, options)?);
+        Ok(())
+    })
 }
 
 /// Gives the answer of a language model of the caller's own: `length` bytes of UTF-8 at `answer`, which are copied.
@@ -125,22 +121,19 @@ pub unsafe extern "C" fn eidos_chat_from_callback(
 /// `reply` is the one of the callback that is running; `answer` has `length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_reply_set_text(
-    reply: *mut eidos_chat_reply,
-    answer: *const c_char,
+    reply: RefMut<eidos_chat_reply>,
+    answer: Array<c_char>,
     length: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let reply = eidos_chat_reply::borrow(reply)?;
-            let bytes = array(answer.cast::<u8>(), length, "answer")?;
-            let answer = std::str::from_utf8(bytes)
-                .map_err(|_| Error::argument("`answer` is not valid UTF-8").hint("convert it to UTF-8"))?;
-            reply.lock().text = Some(answer.to_owned());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let reply = reply.get()?;
+        let bytes = answer.bytes(length, "answer")?;
+        let answer = std::str::from_utf8(bytes)
+            .map_err(|_| Error::argument("`answer` is not valid UTF-8").hint("convert it to UTF-8"))?;
+        reply.lock().text = Some(answer.to_owned());
+        Ok(())
+    })
 }
 
 /// Says how many tokens the answer of a language model of the caller's own cost, for the usage and the token budget. An
@@ -150,15 +143,12 @@ pub unsafe extern "C" fn eidos_chat_reply_set_text(
 /// `reply` is the one of the callback that is running.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_reply_set_usage(
-    reply: *mut eidos_chat_reply,
+    reply: RefMut<eidos_chat_reply>,
     prompt_tokens: u64,
     completion_tokens: u64,
 ) {
-    get((), || {
-        // SAFETY: promised by the caller.
-        let reply = unsafe { eidos_chat_reply::borrow(reply) }?;
+    reply.read((), |reply| {
         reply.lock().tokens = Some(Tokens { prompt: prompt_tokens, completion: completion_tokens });
-        Ok(())
     });
 }
 
@@ -169,18 +159,15 @@ pub unsafe extern "C" fn eidos_chat_reply_set_usage(
 /// `reply` is the one of the callback that is running; `message` is NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_reply_set_error(
-    reply: *mut eidos_chat_reply,
-    message: *const c_char,
-    err: *mut *mut eidos_error,
+    reply: RefMut<eidos_chat_reply>,
+    message: Text,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let reply = eidos_chat_reply::borrow(reply)?;
-            reply.lock().error = Some(text(message, "message")?.to_owned());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let reply = reply.get()?;
+        reply.lock().error = Some(message.get("message")?.to_owned());
+        Ok(())
+    })
 }
 
 /// A caller's function as a language model.
