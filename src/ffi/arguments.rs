@@ -3,8 +3,8 @@
 //! Each of them is one pointer (`#[repr(transparent)]`), and to C it is that pointer. Rust makes none but NULL: a value
 //! is an argument of an `unsafe extern "C"` function, or a field of an options struct that was one. So a C caller has
 //! promised what the docs of that function say: the pointer is NULL or points to what the type says, and it stays so as
-//! long as the call runs, during which nobody frees a handle that it was given. All methods rest on this. What they read
-//! borrows from the argument, so that it does not outlive the call.
+//! long as the call runs, during which nobody frees a handle that it was given. All methods rest on this. What they
+//! read borrows from the argument, so that it does not outlive the call.
 //!
 //! One thing a type cannot know is how long an array is: a call passes the count that its docs name for the array.
 
@@ -46,7 +46,8 @@ impl<T: Handle> Ref<T> {
         if self.0.is_null() { Ok(None) } else { self.get().map(Some) }
     }
 
-    /// The answer of a call that has no error to give: what `read` says of the value, or `fallback` where there is none.
+    /// The answer of a call that has no error to give: what `read` says of the value, or `fallback` where there is
+    /// none.
     pub(super) fn read<R>(&self, fallback: R, read: impl FnOnce(&T::Value) -> R) -> R {
         get(fallback, || self.get().map(read))
     }

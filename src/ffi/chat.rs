@@ -28,42 +28,43 @@ handle!(eidos_chat, Chat<'static>, 12);
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_chat_options {
-    /// The size of this struct, set by `eidos_chat_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_chat_options_init`.
     pub struct_size: u32,
-    /// How many tokens one answer may have. By default 1024; models that think first need some thousands.
+    /// One answer may have this many tokens. By default 1024; models that think first need some thousands.
     pub max_tokens: u32,
-    /// The name of the model, as its server knows it. A caller's own model needs it for the cache only.
+    /// The server knows the model by this name. A caller's own model needs it for the cache only.
     pub model: Text,
-    /// The address that `/chat/completions` is appended to. NULL: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
+    /// Requests go to this address with `/chat/completions` appended. NULL: `OPENAI_BASE_URL`, else
+    /// `https://api.openai.com/v1`.
     pub base_url: Text,
-    /// The key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
-    /// string sends none. It appears in no error and in no cache.
+    /// Requests are sent with this key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this
+    /// very machine only; an empty string sends none. It appears in no error and in no cache.
     ///
     /// # ABI
     /// none NULL
     pub api_key: Text,
-    /// A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on
-    /// where it stopped. It is made if it is not there. NULL: no cache.
+    /// This folder keeps every answer, so that the same question is paid for once and an interrupted run goes on where
+    /// it stopped. It is made if it is not there. NULL: no cache.
     pub cache_folder: Text,
-    /// How long one request may take, with its answer. By default 120.
+    /// One request may take this many seconds, with its answer. By default 120.
     pub timeout_seconds: u32,
-    /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
-    /// By default 4.
+    /// A request that failed for a reason that may pass (no connection, 408, 409, 429, 5xx) is repeated this many
+    /// times. By default 4.
     pub retries: u32,
-    /// How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+    /// This many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
     /// model one question at a time.
     pub parallel_requests: u32,
-    /// Always 0.
+    /// This field is always 0.
     pub reserved: u32,
-    /// How much chance there is in the answers; negative leaves it to the server. By default 0.
+    /// The temperature says how much chance there is in the answers; negative leaves it to the server. By default 0.
     ///
     /// # ABI
     /// none -1
     pub temperature: f64,
-    /// The most requests that may be sent with the handle, repetitions counted. By default there is no limit.
+    /// At most this many requests may be sent with the handle, repetitions counted. By default there is no limit.
     pub request_budget: u64,
-    /// The most tokens that may be spent with the handle, of questions and answers together. A request that could
-    /// exceed it is not sent. By default there is no limit.
+    /// At most this many tokens may be spent with the handle, of questions and answers together. A request that could
+    /// exceed the budget is not sent. By default there is no limit.
     pub token_budget: u64,
 }
 
@@ -139,23 +140,23 @@ pub unsafe extern "C" fn eidos_chat_new(
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_chat_spending {
-    /// The size of this struct, as far as the library filled it.
+    /// This is the size of the struct in bytes, as far as the library filled it.
     pub struct_size: u32,
-    /// Always 0.
+    /// This field is always 0.
     pub reserved: u32,
-    /// Requests that were sent; a repetition counts.
+    /// This many requests were sent; a repetition counts.
     pub requests: u64,
-    /// Questions that the cache answered.
+    /// The cache answered this many questions.
     pub cached: u64,
-    /// Tokens of the questions, as the server counted them.
+    /// The questions had this many tokens, as the server counted them.
     pub prompt_tokens: u64,
-    /// Tokens of the answers, as the server counted them.
+    /// The answers had this many tokens, as the server counted them.
     pub completion_tokens: u64,
-    /// Answers whose server did not say what they cost.
+    /// The server did not say of this many answers what they cost.
     pub unreported: u64,
-    /// How many requests may still be sent; `UINT64_MAX` where there is no limit.
+    /// This many requests may still be sent; `UINT64_MAX` where there is no limit.
     pub requests_left: u64,
-    /// How many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
+    /// This many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
     /// need at most is not left.
     pub tokens_left: u64,
 }

@@ -14,7 +14,7 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
 use crate::text::StringTable;
 
-/// Receives the answer of a language model of the caller's own. It lives as long as the call of the
+/// A reply receives the answer of a language model of the caller's own. It lives as long as the call of the
 /// `eidos_chat_callback`.
 #[allow(non_camel_case_types)]
 pub struct eidos_chat_reply {
@@ -40,27 +40,28 @@ impl ReplyValue {
 
 handle!(eidos_chat_reply, ReplyValue, 8);
 
-/// A question to a language model. The struct and its strings are valid during the call of the callback only; the
-/// strings are UTF-8 and end in a NUL.
+/// This struct is a question to a language model. The struct and its strings are valid during the call of the callback
+/// only; the strings are UTF-8 and end in a NUL.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_chat_request {
-    /// The size of this struct. It may grow at its end.
+    /// This is the size of the struct in bytes. The struct may grow at its end.
     pub struct_size: u32,
-    /// How many tokens the answer should have at most.
+    /// The answer should have at most this many tokens.
     pub max_tokens: u32,
-    /// What the model is to do: its system prompt.
+    /// The system prompt says what the model is to do.
     pub system_prompt: *const c_char,
-    /// The length of `system_prompt` in bytes, without the NUL.
+    /// This is the length of `system_prompt` in bytes, without the NUL.
     pub system_prompt_len: usize,
-    /// What it is to do it with: the message of the user.
+    /// The message of the user says what the model is to do it with.
     pub user_prompt: *const c_char,
-    /// The length of `user_prompt` in bytes, without the NUL.
+    /// This is the length of `user_prompt` in bytes, without the NUL.
     pub user_prompt_len: usize,
-    /// The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too.
+    /// The answer should follow this JSON schema, to which some models can be held. Answers that follow it roughly are
+    /// read too.
     pub json_schema: *const c_char,
-    /// The length of `json_schema` in bytes, without the NUL.
+    /// This is the length of `json_schema` in bytes, without the NUL.
     pub json_schema_len: usize,
 }
 

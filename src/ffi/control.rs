@@ -25,15 +25,15 @@ handle!(eidos_control, Control, 2);
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_progress {
-    /// The size of this struct, as far as the library filled it.
+    /// This is the size of the struct in bytes, as far as the library filled it.
     pub struct_size: u32,
-    /// What the call is busy with: one of `EIDOS_STAGE_*`.
+    /// The stage says what a long call is busy with: one of `EIDOS_STAGE_*`.
     pub stage: u32,
-    /// How much of the stage is done, in the unit of the stage.
+    /// So much of the stage is done, in the unit of the stage.
     pub done: u64,
-    /// How much there is in all, in the same unit; 0 when unknown.
+    /// The stage has so much to do in all, in its unit; 0 when unknown.
     pub total: u64,
-    /// Seconds since the control was made.
+    /// This many seconds have passed since the control was made.
     pub elapsed_seconds: f64,
 }
 
@@ -183,8 +183,8 @@ pub unsafe extern "C" fn eidos_control_free(control: Owned<eidos_control>) {
     control.free();
 }
 
-/// The control of a call; NULL means one that nobody watches. A clone shares the state, so the handle may be freed while
-/// the call runs.
+/// The control of a call; NULL means one that nobody watches. A clone shares the state, so the handle may be freed
+/// while the call runs.
 pub(super) fn watched(control: &Ref<eidos_control>) -> Result<Control> {
     Ok(control.optional()?.cloned().unwrap_or_default())
 }
@@ -205,8 +205,8 @@ fn reporter(
 ) -> Box<dyn FnMut(Progress) + Send> {
     Box::new(move |progress| {
         let progress = eidos_progress::from(progress);
-        // SAFETY: the caller promises that the callback may be called with its data on any thread that makes a call with
-        // the control.
+        // SAFETY: the caller promises that the callback may be called with its data on any thread that makes a call
+        // with the control.
         unsafe { function(&raw const progress, user_data.pointer()) };
     })
 }

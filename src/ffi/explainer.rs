@@ -13,15 +13,16 @@ use crate::concepts::{Dictionary, Explainer};
 use crate::error::{Error, Result};
 use crate::text::StringTable;
 
-/// Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
-/// number of threads may use it at the same time. Freed with `eidos_explainer_free`.
+/// An explainer holds concepts: it encodes rows of activations into concepts and decodes them back. It never changes:
+/// any number of threads may use it at the same time. Made by a fit (`eidos_ica_fit`), by
+/// `eidos_explainer_from_dictionary` or `eidos_explainer_open`, freed with `eidos_explainer_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_explainer {
     _opaque: [u8; 0],
 }
 
-/// An explainer with its strings as C borrows them: the model, the split point, the method, the options, and the names of the
-/// measures.
+/// An explainer with its strings as C borrows them: the model, the split point, the method, the options, and the names
+/// of the measures.
 pub struct ExplainerValue {
     pub(super) explainer: Explainer,
     strings: StringTable,
@@ -42,7 +43,7 @@ handle!(eidos_explainer, ExplainerValue, 5);
 /// Where the names of the measures begin among the strings.
 const FIRST_MEASURE: usize = 4;
 
-/// How many concepts there are.
+/// Counts the concepts of an explainer.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
@@ -51,7 +52,7 @@ pub unsafe extern "C" fn eidos_explainer_concept_count(explainer: Ref<eidos_expl
     explainer.read(0, |value| value.explainer.concept_count())
 }
 
-/// How many columns the rows have that it encodes.
+/// Says how many columns the rows have that an explainer encodes.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
@@ -60,7 +61,8 @@ pub unsafe extern "C" fn eidos_explainer_input_width(explainer: Ref<eidos_explai
     explainer.read(0, |value| value.explainer.input_width())
 }
 
-/// The method that found the concepts (`ica`). Borrowed from the explainer; `len` may be NULL.
+/// Gives the method that found the concepts of an explainer (`ica`). The string is borrowed from the explainer; `len`
+/// may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
@@ -69,8 +71,8 @@ pub unsafe extern "C" fn eidos_explainer_method(explainer: Ref<eidos_explainer>,
     explainer.string(len, |value| Some(value.strings.get_with_nul(2)))
 }
 
-/// The id or folder of the model that the activations came from; empty for rows that a caller brought. Borrowed from the
-/// explainer; `len` may be NULL.
+/// Gives the id or folder of the model whose activations an explainer was fitted on; empty for rows that a caller
+/// brought. The string is borrowed from the explainer; `len` may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
@@ -79,8 +81,8 @@ pub unsafe extern "C" fn eidos_explainer_model(explainer: Ref<eidos_explainer>, 
     explainer.string(len, |value| Some(value.strings.get_with_nul(0)))
 }
 
-/// The module path of the split point that the activations came from; empty for rows that a caller brought. Borrowed from
-/// the explainer; `len` may be NULL.
+/// Gives the module path of the split point whose activations an explainer was fitted on; empty for rows that a caller
+/// brought. The string is borrowed from the explainer; `len` may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
@@ -92,8 +94,8 @@ pub unsafe extern "C" fn eidos_explainer_split_point(
     explainer.string(len, |value| Some(value.strings.get_with_nul(1)))
 }
 
-/// The options of the fit as a JSON object, with the names that the method's options have in Rust (`{"concept_count": 20, ...}`).
-/// Borrowed from the explainer; `len` may be NULL.
+/// Gives the options of the fit of an explainer as a JSON object, with the names that the method's options have in Rust
+/// (`{"concept_count": 20, ...}`). The string is borrowed from the explainer; `len` may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
@@ -102,8 +104,8 @@ pub unsafe extern "C" fn eidos_explainer_options(explainer: Ref<eidos_explainer>
     explainer.string(len, |value| Some(value.strings.get_with_nul(3)))
 }
 
-/// Whether the fit ended because nothing changed any more: 0 where the iterations ran out before, 1 for a method that does not
-/// iterate.
+/// Says whether the fit of an explainer ended because nothing changed any more: 0 where the iterations ran out before,
+/// 1 for a method that does not iterate.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
@@ -112,8 +114,8 @@ pub unsafe extern "C" fn eidos_explainer_converged(explainer: Ref<eidos_explaine
     explainer.read(0, |value| i32::from(value.explainer.report().converged.unwrap_or(true)))
 }
 
-/// How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that does
-/// not iterate.
+/// Says how many iterations the fit of an explainer took, the most of any concept where they are found one after the
+/// other; 0 for a method that does not iterate.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
@@ -122,7 +124,7 @@ pub unsafe extern "C" fn eidos_explainer_step_count(explainer: Ref<eidos_explain
     explainer.read(0, |value| value.explainer.report().steps)
 }
 
-/// How many measures the fit has taken: `last_change` of ICA, for one.
+/// Counts the measures that the fit of an explainer took: `last_change` of ICA, for one.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
@@ -131,7 +133,8 @@ pub unsafe extern "C" fn eidos_explainer_measure_count(explainer: Ref<eidos_expl
     explainer.read(0, |value| value.explainer.report().measures.len())
 }
 
-/// The name of a measure of the fit; NULL beyond the last one. Borrowed from the explainer; `len` may be NULL.
+/// Gives the name of a measure of the fit of an explainer by its index; NULL beyond the last. The string is borrowed
+/// from the explainer; `len` may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
@@ -144,8 +147,8 @@ pub unsafe extern "C" fn eidos_explainer_measure_name(
     explainer.string(len, |value| Some(value.strings.get_with_nul(FIRST_MEASURE.saturating_add(index))))
 }
 
-/// The numbers of a measure of the fit: one, or one for each concept; NULL beyond the last measure. Borrowed from the
-/// explainer; `len`, where not NULL, receives how many there are.
+/// Gives the numbers of a measure of the fit of an explainer by its index: one, or one for each concept; NULL beyond
+/// the last measure. The numbers are borrowed from the explainer; `len`, where not NULL, receives how many there are.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
@@ -161,7 +164,8 @@ pub unsafe extern "C" fn eidos_explainer_measure_values(
     })
 }
 
-/// Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
+/// Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their
+/// number. `EIDOS_MISMATCH` for rows of another width than the explainer encodes. `err` may be NULL.
 ///
 /// # Safety
 /// `explainer` is a live handle; `rows` has `row_count * column_count` values; `out` can be written `out_len` times.
@@ -188,7 +192,7 @@ pub unsafe extern "C" fn eidos_explainer_encode(
 }
 
 /// Decodes concepts back into rows: `out` receives `row_count * input_width` values, row-major, and `out_len` is their
-/// number.
+/// number. `EIDOS_MISMATCH` for codes of another number of concepts than the explainer has. `err` may be NULL.
 ///
 /// # Safety
 /// `explainer` is a live handle; `codes` has `row_count * concept_count` values; `out` can be written `out_len` times.
@@ -214,8 +218,8 @@ pub unsafe extern "C" fn eidos_explainer_decode(
     })
 }
 
-/// The dictionary: one row per concept, `concept_count * input_width` values, row-major. A view without a copy, valid until
-/// the explainer is freed. `len`, where not NULL, receives the number of values.
+/// Gives the dictionary of an explainer: one row per concept, `concept_count * input_width` values, row-major. It is a
+/// view without a copy, valid until the explainer is freed. `len`, where not NULL, receives the number of values.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
@@ -224,11 +228,11 @@ pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: Ref<eidos_explain
     explainer.numbers(len, |value| value.explainer.dictionary())
 }
 
-/// An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+/// Makes an explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
 /// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
-/// `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
-/// values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
-/// are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
+/// `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has
+/// `concept_count` values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into
+/// zero (ReLU). The arrays are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
 ///
 /// # Safety
 /// The arrays have that many values, or are NULL where they may be; `out` can be written.
@@ -263,8 +267,9 @@ pub unsafe extern "C" fn eidos_explainer_from_dictionary(
     })
 }
 
-/// Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
-/// link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
+/// Writes an explainer to a file, whole or not at all: of several calls that write one at the same time the last one
+/// wins. A link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a
+/// device) is an error. `err` may be NULL.
 ///
 /// # Safety
 /// `explainer` is a live handle; `path` is NUL-terminated.
@@ -280,7 +285,7 @@ pub unsafe extern "C" fn eidos_explainer_save(
     call(err, || explainer.get()?.explainer.save(Path::new(path.get("path")?)))
 }
 
-/// Opens a file that `eidos_explainer_save` wrote.
+/// Opens an explainer that `eidos_explainer_save` wrote to a file. `err` may be NULL.
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.
@@ -300,8 +305,8 @@ pub unsafe extern "C" fn eidos_explainer_open(
     })
 }
 
-/// One more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid until
-/// the last of them is freed.
+/// Makes one more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid
+/// until the last of them is freed. `err` may be NULL.
 ///
 /// # Safety
 /// `explainer` is a live handle; `out` can be written; `err` is NULL or can be written.

@@ -29,37 +29,38 @@ pub const EIDOS_SAMPLING_QUANTILE: u32 = 3;
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_llm_labels_options {
-    /// The size of this struct, set by `eidos_llm_labels_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_llm_labels_options_init`.
     pub struct_size: u32,
     /// 1 also labels what the most negative activations mean.
     pub negative_pole: u32,
-    /// Which concepts, in the order wanted; NULL means all.
+    /// These concepts are labelled, in the order wanted; NULL means all.
     pub concepts: Array<usize>,
-    /// How many there are in `concepts`; 0 means all.
+    /// This is the number of concepts in `concepts`; 0 means all.
     pub concept_count: usize,
-    /// How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
+    /// The sampling says how the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
     pub sampling: u32,
-    /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+    /// The model sees this many examples of each concept; fewer where there are fewer. By default 30. A piece of a text
     /// is shown once, around its strongest unit, and so are units that stand alone and look the same.
     pub example_count: u32,
-    /// How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
-    /// alone. Whole texts, vocabularies and rows that a caller brought have no context.
+    /// An example has this many units of context on each side, as far as its text goes. By default 10; 0 shows the
+    /// units alone. Whole texts, vocabularies and rows that a caller brought have no context.
     pub context: u32,
-    /// Into how many quantiles `EIDOS_SAMPLING_QUANTILE` cuts. By default 5.
+    /// `EIDOS_SAMPLING_QUANTILE` cuts the activations into this many quantiles. By default 5.
     pub quantile_count: u32,
-    /// The seed of everything that is drawn at random.
+    /// The seed decides everything that is drawn at random. By default 0.
     pub seed: u32,
-    /// On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+    /// A label is scored on this many unseen passages that excite the concept, and on as many that do not. 0, the
     /// default, leaves the score out; 20 is a good number.
     pub score_passages: u32,
-    /// How many of them one request holds. By default 10: more are cheaper and judged worse.
+    /// One request that scores a label holds this many passages. By default 10: more are cheaper and judged worse.
     pub score_passages_per_request: u32,
     /// 1 asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate.
     pub dry_run: u32,
-    /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
+    /// When labels are scored, a passage counts as exciting from this part of the concept's strongest activation on, up
     /// to 1; below half of that it is quiet. By default 0.5.
     pub score_threshold: f64,
-    /// Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of Eidos.
+    /// These instructions take the place of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of
+    /// Eidos.
     pub system_prompt: Text,
 }
 
@@ -127,19 +128,19 @@ pub unsafe extern "C" fn eidos_llm_labels_options_init(
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_label_usage {
-    /// The size of this struct, as far as the library filled it.
+    /// This is the size of the struct in bytes, as far as the library filled it.
     pub struct_size: u32,
     /// 1 when nothing was asked and the numbers are an estimate.
     pub dry_run: u32,
-    /// Requests that were sent; a repetition counts.
+    /// This many requests were sent; a repetition counts.
     pub requests: u64,
-    /// Questions that the cache answered.
+    /// The cache answered this many questions.
     pub cached: u64,
-    /// Tokens of the questions, as the server counted them.
+    /// The questions had this many tokens, as the server counted them.
     pub prompt_tokens: u64,
-    /// Tokens of the answers, as the server counted them.
+    /// The answers had this many tokens, as the server counted them.
     pub completion_tokens: u64,
-    /// Answers whose server did not say what they cost.
+    /// The server did not say of this many answers what they cost.
     pub unreported: u64,
 }
 

@@ -15,7 +15,7 @@ use crate::log::{LogCallback, LogLevel, LogMessage};
 /// The call goes on, but its result may not be what was hoped for: a request is repeated, a concept has no label.
 ///
 /// # ABI
-/// enumeration LogLevel = EIDOS_LOG_*: How important a message of a long call is.
+/// enumeration LogLevel = EIDOS_LOG_*: The level says how important a message of a long call is.
 pub const EIDOS_LOG_WARNING: u32 = 1;
 /// The message says what a run is made of: which files were loaded, in which type and with which instructions, and what
 /// is downloaded.
@@ -28,19 +28,20 @@ pub const EIDOS_LOG_DEBUG: u32 = 3;
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_log_message {
-    /// The size of this struct, as far as the library filled it.
+    /// This is the size of the struct in bytes, as far as the library filled it.
     pub struct_size: u32,
-    /// How important the message is: one of `EIDOS_LOG_*`.
+    /// The level says how important the message is: one of `EIDOS_LOG_*`.
     pub level: u32,
-    /// The part of the library that the message comes from: `hub`, `model`, `chat`. The string is static.
+    /// The target names the part of the library that the message comes from: `hub`, `model`, `chat`. The string is
+    /// static.
     pub target: *const c_char,
-    /// The length of `target` in bytes, without the NUL.
+    /// This is the length of `target` in bytes, without the NUL.
     pub target_len: usize,
-    /// What happened, in at most about 2,000 bytes.
+    /// The message says what happened, in at most about 2,000 bytes.
     pub message: *const c_char,
-    /// The length of `message` in bytes, without the NUL.
+    /// This is the length of `message` in bytes, without the NUL.
     pub message_len: usize,
-    /// Seconds from when the control was made to when it happened.
+    /// It happened this many seconds after the control was made.
     pub elapsed_seconds: f64,
 }
 
@@ -149,8 +150,8 @@ pub unsafe extern "C" fn eidos_control_log(
 fn teller(function: unsafe extern "C" fn(*const eidos_log_message, *mut c_void), user_data: UserData) -> LogCallback {
     Box::new(move |message| {
         let message = eidos_log_message::from(message);
-        // SAFETY: the caller promises that the callback may be called with its data on any thread that makes a call with
-        // the control.
+        // SAFETY: the caller promises that the callback may be called with its data on any thread that makes a call
+        // with the control.
         unsafe { function(&raw const message, user_data.pointer()) };
     })
 }

@@ -87,32 +87,32 @@ pub const EIDOS_NETWORK_ONLINE: u32 = 2;
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_load_options {
-    /// The size of this struct, set by `eidos_load_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_load_options_init`.
     pub struct_size: u32,
-    /// Which head to build: one of `EIDOS_HEAD_*`.
+    /// The model is built with this head: one of `EIDOS_HEAD_*`.
     pub head: u32,
-    /// Where to run: one of `EIDOS_DEVICE_*`.
+    /// The model runs on this device: one of `EIDOS_DEVICE_*`.
     pub device: u32,
-    /// Which of several GPUs, from 0.
+    /// The model runs on this one of several GPUs, from 0.
     pub device_index: u32,
-    /// Whether to download: one of `EIDOS_NETWORK_*`.
+    /// The network says whether files are downloaded: one of `EIDOS_NETWORK_*`.
     pub network: u32,
-    /// 1 to load every weight up to the head, not only those up to the last split point, so that
+    /// 1 loads every weight up to the head, not only those up to the last split point, so that
     /// `eidos_split_model_logits` works.
     pub whole: u32,
-    /// A branch, tag or commit of a repository; NULL means `main`.
+    /// The model is loaded from this branch, tag or commit of its repository; NULL means `main`.
     pub revision: Text,
-    /// An access token; NULL means `HF_TOKEN` or the token file.
+    /// Downloads are asked for with this access token; NULL means `HF_TOKEN` or the token file.
     pub token: Text,
-    /// Where downloads are kept; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    /// Downloads are kept in this folder; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
     pub cache_folder: Text,
-    /// The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
+    /// The hub has this address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
     pub endpoint: Text,
-    /// 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the
+    /// 1 reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
     /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
     /// have bytes.
     pub copy: u32,
-    /// Always 0.
+    /// This field is always 0.
     pub reserved: u32,
 }
 
