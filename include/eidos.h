@@ -1687,18 +1687,18 @@ eidos_status eidos_activations_spread(const eidos_activations *activations,
 /* --- What concepts mean: the inputs that excite them most ---------------------------------------------------------- */
 
 /**
- * The inputs with the largest activations.
+ * The inputs are those with the largest activations.
  */
 #define EIDOS_POLE_POSITIVE 0
 
 /**
- * The inputs with the most negative activations, for concepts that have a sign.
+ * The inputs are those with the most negative activations, for concepts that have a sign.
  */
 #define EIDOS_POLE_NEGATIVE 1
 
 /**
- * What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
- * time. Freed with `eidos_interpretation_free`.
+ * An interpretation says what concepts mean: it lists the inputs that excite each of them. It never changes: any
+ * number of threads may read it at the same time. Freed with `eidos_interpretation_free`.
  */
 typedef struct eidos_interpretation eidos_interpretation;
 
@@ -1773,23 +1773,24 @@ eidos_status eidos_top_inputs_interpret_vocabulary(const eidos_explainer *explai
                                                    eidos_error **err);
 
 /**
- * How many concepts were interpreted.
+ * Counts the entries of an interpretation: one for each concept that was interpreted.
  */
 size_t eidos_interpretation_concept_count(const eidos_interpretation *interpretation);
 
 /**
- * Which concept of the explainer the entry `index` of the interpretation is; `SIZE_MAX` beyond the last.
+ * Says which concept of the explainer the entry `index` of an interpretation is; `SIZE_MAX` beyond the last.
  */
 size_t eidos_interpretation_concept(const eidos_interpretation *interpretation, size_t index);
 
 /**
- * How many inputs are listed for the entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead concept.
+ * Counts the inputs that an interpretation lists for its entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead
+ * concept.
  */
 size_t eidos_interpretation_size(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
 
 /**
- * The text of the input of a rank, from 0, of the entry `index` at a pole; NULL beyond the last. Borrowed from the
- * interpretation; `len` may be NULL.
+ * Gives the text of the input of a rank, from 0, of the entry `index` of an interpretation at a pole; NULL beyond the
+ * last. The string is borrowed from the interpretation; `len` may be NULL.
  */
 const char *eidos_interpretation_input(const eidos_interpretation *interpretation,
                                        size_t index,
@@ -1798,7 +1799,8 @@ const char *eidos_interpretation_input(const eidos_interpretation *interpretatio
                                        size_t *len);
 
 /**
- * The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
+ * Gives the activation of the input of a rank of the entry `index` of an interpretation at a pole; NaN beyond the
+ * last.
  */
 float eidos_interpretation_activation(const eidos_interpretation *interpretation,
                                       size_t index,
@@ -1806,32 +1808,32 @@ float eidos_interpretation_activation(const eidos_interpretation *interpretation
                                       size_t rank);
 
 /**
- * The row of the activations where the input of a rank has that activation; `SIZE_MAX` beyond the last.
+ * Gives the row of the activations where the input of a rank of the entry `index` of an interpretation has its
+ * activation; `SIZE_MAX` beyond the last.
  */
 size_t eidos_interpretation_row(const eidos_interpretation *interpretation, size_t index, uint32_t pole, size_t rank);
 
 /**
- * The whole interpretation as JSON:
- * `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
- * [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also `"labelling": {"model", "usage"}` and, in each
- * concept, `"positive_label": {"text", "score", "error"}`. Borrowed from the interpretation; `len` may be NULL.
+ * Gives a whole interpretation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation",
+ * "concepts": [{"concept", "positive": [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also
+ * `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score", "error"}`. The string
+ * is borrowed from the interpretation; `len` may be NULL.
  */
-const char *eidos_interpretation_json(const eidos_interpretation *interpretation,
-                                      size_t *len);
+const char *eidos_interpretation_json(const eidos_interpretation *interpretation, size_t *len);
 
 /**
- * Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
+ * Writes an interpretation to a JSON file, as `eidos_explainer_save` writes an explainer. `err` may be NULL.
  */
 eidos_status eidos_interpretation_save(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 
 /**
- * Opens a file that `eidos_interpretation_save` wrote.
+ * Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
  */
 eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **out, eidos_error **err);
 
 /**
- * One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
- * until the last of them is freed.
+ * Makes one more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is
+ * valid until the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_interpretation_retain(const eidos_interpretation *interpretation,
                                          eidos_interpretation **out,

@@ -206,11 +206,11 @@ enum class Contrast : std::uint32_t {
     cube = EIDOS_CONTRAST_CUBE,
 };
 
-/// Which end of a concept inputs excite.
+/// The pole says which end of a concept inputs excite.
 enum class Pole : std::uint32_t {
-    /// The inputs with the largest activations.
+    /// The inputs are those with the largest activations.
     positive = EIDOS_POLE_POSITIVE,
-    /// The inputs with the most negative activations, for concepts that have a sign.
+    /// The inputs are those with the most negative activations, for concepts that have a sign.
     negative = EIDOS_POLE_NEGATIVE,
 };
 

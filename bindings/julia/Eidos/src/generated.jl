@@ -38,7 +38,7 @@ const ICA_ALGORITHMS = (parallel = 1, deflation = 2)
 # The contrast function tells heavy tails from a normal distribution.
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 
-# Which end of a concept inputs excite.
+# The pole says which end of a concept inputs excite.
 const POLES = (positive = 0, negative = 1)
 
 # The sampling says how the examples are chosen.

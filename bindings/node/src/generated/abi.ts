@@ -286,10 +286,10 @@ export const poles = {
 } as const;
 
 /**
- * Which end of a concept inputs excite.
+ * The pole says which end of a concept inputs excite.
  *
- * - `positive`: the inputs with the largest activations.
- * - `negative`: the inputs with the most negative activations, for concepts that have a sign.
+ * - `positive`: the inputs are those with the largest activations.
+ * - `negative`: the inputs are those with the most negative activations, for concepts that have a sign.
  */
 export type Pole = keyof typeof poles;
 
