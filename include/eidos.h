@@ -359,23 +359,23 @@ typedef struct eidos_control eidos_control;
  */
 typedef struct {
     /**
-     * The size of this struct, as far as the library filled it.
+     * This is the size of the struct in bytes, as far as the library filled it.
      */
     uint32_t struct_size;
     /**
-     * What the call is busy with: one of `EIDOS_STAGE_*`.
+     * The stage says what a long call is busy with: one of `EIDOS_STAGE_*`.
      */
     uint32_t stage;
     /**
-     * How much of the stage is done, in the unit of the stage.
+     * So much of the stage is done, in the unit of the stage.
      */
     uint64_t done;
     /**
-     * How much there is in all, in the same unit; 0 when unknown.
+     * The stage has so much to do in all, in its unit; 0 when unknown.
      */
     uint64_t total;
     /**
-     * Seconds since the control was made.
+     * This many seconds have passed since the control was made.
      */
     double elapsed_seconds;
 } eidos_progress;
@@ -459,31 +459,32 @@ void eidos_control_free(eidos_control *control);
  */
 typedef struct {
     /**
-     * The size of this struct, as far as the library filled it.
+     * This is the size of the struct in bytes, as far as the library filled it.
      */
     uint32_t struct_size;
     /**
-     * How important the message is: one of `EIDOS_LOG_*`.
+     * The level says how important the message is: one of `EIDOS_LOG_*`.
      */
     uint32_t level;
     /**
-     * The part of the library that the message comes from: `hub`, `model`, `chat`. The string is static.
+     * The target names the part of the library that the message comes from: `hub`, `model`, `chat`. The string is
+     * static.
      */
     const char *target;
     /**
-     * The length of `target` in bytes, without the NUL.
+     * This is the length of `target` in bytes, without the NUL.
      */
     size_t target_len;
     /**
-     * What happened, in at most about 2,000 bytes.
+     * The message says what happened, in at most about 2,000 bytes.
      */
     const char *message;
     /**
-     * The length of `message` in bytes, without the NUL.
+     * This is the length of `message` in bytes, without the NUL.
      */
     size_t message_len;
     /**
-     * Seconds from when the control was made to when it happened.
+     * It happened this many seconds after the control was made.
      */
     double elapsed_seconds;
 } eidos_log_message;
@@ -701,54 +702,54 @@ typedef struct eidos_split_model eidos_split_model;
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_load_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_load_options_init`.
      */
     uint32_t struct_size;
     /**
-     * Which head to build: one of `EIDOS_HEAD_*`.
+     * The model is built with this head: one of `EIDOS_HEAD_*`.
      */
     uint32_t head;
     /**
-     * Where to run: one of `EIDOS_DEVICE_*`.
+     * The model runs on this device: one of `EIDOS_DEVICE_*`.
      */
     uint32_t device;
     /**
-     * Which of several GPUs, from 0.
+     * The model runs on this one of several GPUs, from 0.
      */
     uint32_t device_index;
     /**
-     * Whether to download: one of `EIDOS_NETWORK_*`.
+     * The network says whether files are downloaded: one of `EIDOS_NETWORK_*`.
      */
     uint32_t network;
     /**
-     * 1 to load every weight up to the head, not only those up to the last split point, so that
+     * 1 loads every weight up to the head, not only those up to the last split point, so that
      * `eidos_split_model_logits` works.
      */
     uint32_t whole;
     /**
-     * A branch, tag or commit of a repository; NULL means `main`.
+     * The model is loaded from this branch, tag or commit of its repository; NULL means `main`.
      */
     const char *revision;
     /**
-     * An access token; NULL means `HF_TOKEN` or the token file.
+     * Downloads are asked for with this access token; NULL means `HF_TOKEN` or the token file.
      */
     const char *token;
     /**
-     * Where downloads are kept; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+     * Downloads are kept in this folder; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
      */
     const char *cache_folder;
     /**
-     * The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
+     * The hub has this address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
      */
     const char *endpoint;
     /**
-     * 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the
+     * 1 reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
      * model loads then makes an error and does not end the process. Loading takes as much memory more as the files
      * have bytes.
      */
     uint32_t copy;
     /**
-     * Always 0.
+     * This field is always 0.
      */
     uint32_t reserved;
 } eidos_load_options;
@@ -1201,76 +1202,78 @@ void eidos_activations_free(eidos_activations *activations);
 /* --- Explainers: fitted concepts ----------------------------------------------------------------------------------- */
 
 /**
- * Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
- * number of threads may use it at the same time. Freed with `eidos_explainer_free`.
+ * An explainer holds concepts: it encodes rows of activations into concepts and decodes them back. It never changes:
+ * any number of threads may use it at the same time. Made by a fit (`eidos_ica_fit`), by
+ * `eidos_explainer_from_dictionary` or `eidos_explainer_open`, freed with `eidos_explainer_free`.
  */
 typedef struct eidos_explainer eidos_explainer;
 
 /**
- * How many concepts there are.
+ * Counts the concepts of an explainer.
  */
 size_t eidos_explainer_concept_count(const eidos_explainer *explainer);
 
 /**
- * How many columns the rows have that it encodes.
+ * Says how many columns the rows have that an explainer encodes.
  */
 size_t eidos_explainer_input_width(const eidos_explainer *explainer);
 
 /**
- * The method that found the concepts (`ica`). Borrowed from the explainer; `len` may be NULL.
+ * Gives the method that found the concepts of an explainer (`ica`). The string is borrowed from the explainer; `len`
+ * may be NULL.
  */
 const char *eidos_explainer_method(const eidos_explainer *explainer, size_t *len);
 
 /**
- * The id or folder of the model that the activations came from; empty for rows that a caller brought. Borrowed from the
- * explainer; `len` may be NULL.
+ * Gives the id or folder of the model whose activations an explainer was fitted on; empty for rows that a caller
+ * brought. The string is borrowed from the explainer; `len` may be NULL.
  */
 const char *eidos_explainer_model(const eidos_explainer *explainer, size_t *len);
 
 /**
- * The module path of the split point that the activations came from; empty for rows that a caller brought. Borrowed from
- * the explainer; `len` may be NULL.
+ * Gives the module path of the split point whose activations an explainer was fitted on; empty for rows that a caller
+ * brought. The string is borrowed from the explainer; `len` may be NULL.
  */
-const char *eidos_explainer_split_point(const eidos_explainer *explainer,
-                                        size_t *len);
+const char *eidos_explainer_split_point(const eidos_explainer *explainer, size_t *len);
 
 /**
- * The options of the fit as a JSON object, with the names that the method's options have in Rust (`{"concept_count": 20, ...}`).
- * Borrowed from the explainer; `len` may be NULL.
+ * Gives the options of the fit of an explainer as a JSON object, with the names that the method's options have in Rust
+ * (`{"concept_count": 20, ...}`). The string is borrowed from the explainer; `len` may be NULL.
  */
-const char *eidos_explainer_options(const eidos_explainer *explainer,
-                                    size_t *len);
+const char *eidos_explainer_options(const eidos_explainer *explainer, size_t *len);
 
 /**
- * Whether the fit ended because nothing changed any more: 0 where the iterations ran out before, 1 for a method that does not
- * iterate.
+ * Says whether the fit of an explainer ended because nothing changed any more: 0 where the iterations ran out before,
+ * 1 for a method that does not iterate.
  */
 int32_t eidos_explainer_converged(const eidos_explainer *explainer);
 
 /**
- * How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that does
- * not iterate.
+ * Says how many iterations the fit of an explainer took, the most of any concept where they are found one after the
+ * other; 0 for a method that does not iterate.
  */
 size_t eidos_explainer_step_count(const eidos_explainer *explainer);
 
 /**
- * How many measures the fit has taken: `last_change` of ICA, for one.
+ * Counts the measures that the fit of an explainer took: `last_change` of ICA, for one.
  */
 size_t eidos_explainer_measure_count(const eidos_explainer *explainer);
 
 /**
- * The name of a measure of the fit; NULL beyond the last one. Borrowed from the explainer; `len` may be NULL.
+ * Gives the name of a measure of the fit of an explainer by its index; NULL beyond the last. The string is borrowed
+ * from the explainer; `len` may be NULL.
  */
 const char *eidos_explainer_measure_name(const eidos_explainer *explainer, size_t index, size_t *len);
 
 /**
- * The numbers of a measure of the fit: one, or one for each concept; NULL beyond the last measure. Borrowed from the
- * explainer; `len`, where not NULL, receives how many there are.
+ * Gives the numbers of a measure of the fit of an explainer by its index: one, or one for each concept; NULL beyond
+ * the last measure. The numbers are borrowed from the explainer; `len`, where not NULL, receives how many there are.
  */
 const double *eidos_explainer_measure_values(const eidos_explainer *explainer, size_t index, size_t *len);
 
 /**
- * Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
+ * Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their
+ * number. `EIDOS_MISMATCH` for rows of another width than the explainer encodes. `err` may be NULL.
  */
 eidos_status eidos_explainer_encode(const eidos_explainer *explainer,
                                     const float *rows,
@@ -1282,7 +1285,7 @@ eidos_status eidos_explainer_encode(const eidos_explainer *explainer,
 
 /**
  * Decodes concepts back into rows: `out` receives `row_count * input_width` values, row-major, and `out_len` is their
- * number.
+ * number. `EIDOS_MISMATCH` for codes of another number of concepts than the explainer has. `err` may be NULL.
  */
 eidos_status eidos_explainer_decode(const eidos_explainer *explainer,
                                     const float *codes,
@@ -1293,18 +1296,17 @@ eidos_status eidos_explainer_decode(const eidos_explainer *explainer,
                                     eidos_error **err);
 
 /**
- * The dictionary: one row per concept, `concept_count * input_width` values, row-major. A view without a copy, valid until
- * the explainer is freed. `len`, where not NULL, receives the number of values.
+ * Gives the dictionary of an explainer: one row per concept, `concept_count * input_width` values, row-major. It is a
+ * view without a copy, valid until the explainer is freed. `len`, where not NULL, receives the number of values.
  */
-const float *eidos_explainer_dictionary(const eidos_explainer *explainer,
-                                        size_t *len);
+const float *eidos_explainer_dictionary(const eidos_explainer *explainer, size_t *len);
 
 /**
- * An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+ * Makes an explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
  * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
- * `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
- * values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
- * are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
+ * `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has
+ * `concept_count` values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into
+ * zero (ReLU). The arrays are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
  */
 eidos_status eidos_explainer_from_dictionary(const float *dictionary,
                                              const float *encoder,
@@ -1317,21 +1319,20 @@ eidos_status eidos_explainer_from_dictionary(const float *dictionary,
                                              eidos_error **err);
 
 /**
- * Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
- * link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
+ * Writes an explainer to a file, whole or not at all: of several calls that write one at the same time the last one
+ * wins. A link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a
+ * device) is an error. `err` may be NULL.
  */
-eidos_status eidos_explainer_save(const eidos_explainer *explainer,
-                                  const char *path,
-                                  eidos_error **err);
+eidos_status eidos_explainer_save(const eidos_explainer *explainer, const char *path, eidos_error **err);
 
 /**
- * Opens a file that `eidos_explainer_save` wrote.
+ * Opens an explainer that `eidos_explainer_save` wrote to a file. `err` may be NULL.
  */
 eidos_status eidos_explainer_open(const char *path, eidos_explainer **out, eidos_error **err);
 
 /**
- * One more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid until
- * the last of them is freed.
+ * Makes one more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid
+ * until the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_explainer_retain(const eidos_explainer *explainer, eidos_explainer **out, eidos_error **err);
 
@@ -1343,87 +1344,89 @@ void eidos_explainer_free(eidos_explainer *explainer);
 /* --- Finding concepts: a fit for each method ----------------------------------------------------------------------- */
 
 /**
- * All components at once. The default.
+ * All components are found at once. The default.
  */
 #define EIDOS_ICA_PARALLEL 1
 
 /**
- * One component after the other.
+ * One component is found after the other.
  */
 #define EIDOS_ICA_DEFLATION 2
 
 /**
- * `log cosh(alpha x) / alpha`, a good general choice. The default.
+ * The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
  */
 #define EIDOS_CONTRAST_LOGCOSH 1
 
 /**
- * `-exp(-x^2 / 2)`, robust, for very heavy tails.
+ * The contrast is `-exp(-x^2 / 2)`, which is robust, for very heavy tails.
  */
 #define EIDOS_CONTRAST_EXP 2
 
 /**
- * `x^4 / 4`, kurtosis; sensitive to outliers.
+ * The contrast is `x^4 / 4`, kurtosis, which is sensitive to outliers.
  */
 #define EIDOS_CONTRAST_CUBE 3
 
 /**
- * How independent components are fitted. Fill it with `eidos_ica_options_init` first.
+ * These options say how independent components are fitted. Fill the struct with `eidos_ica_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_ica_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_ica_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many concepts to find. There is no default: 0 is an error.
+     * The fit finds this many concepts. There is no default: 0 is an error.
      */
     uint32_t concept_count;
     /**
-     * In which order components are found: one of `EIDOS_ICA_*`. By default all at once.
+     * The algorithm says in which order components are found: one of `EIDOS_ICA_*`. By default all at once.
      */
     uint32_t algorithm;
     /**
-     * The function that tells heavy tails from a normal distribution: one of `EIDOS_CONTRAST_*`. By default log cosh.
+     * The contrast function tells heavy tails from a normal distribution: one of `EIDOS_CONTRAST_*`. By default log
+     * cosh.
      */
     uint32_t contrast;
     /**
-     * The `alpha` of log cosh, from 1 to 2. By default 1.
+     * This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1.
      */
     double alpha;
     /**
-     * Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
+     * Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4.
      */
     double tolerance;
     /**
-     * The most iterations. By default 200.
+     * The fit ends after this many iterations, converged or not. By default 200.
      */
     uint32_t max_iterations;
     /**
-     * The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
+     * The seed decides the start matrix, which is drawn as NumPy's `RandomState(seed).normal`. By default 0.
      */
     uint32_t seed;
     /**
-     * 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the iteration
-     * ended with, which flip from one iteration to the next.
+     * 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the
+     * iteration ended with, which flip from one iteration to the next.
      */
     uint32_t canonical_signs;
     /**
-     * How many threads work; 0, the default, is one per core. Results do not depend on it.
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
 } eidos_ica_options;
 
 /**
- * How principal components are found. Fill it with `eidos_pca_options_init` first; zero means the default.
+ * These options say how principal components are found. Fill the struct with `eidos_pca_options_init` first; zero
+ * means the default.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_pca_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_pca_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many concepts to find. There is no default: 0 is an error.
+     * The fit finds this many concepts. There is no default: 0 is an error.
      */
     uint32_t concept_count;
     /**
@@ -1431,26 +1434,27 @@ typedef struct {
      */
     uint32_t whiten;
     /**
-     * How many threads work; 0, the default, is one per core. Results do not depend on it.
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
 } eidos_pca_options;
 
 /**
- * A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
- * the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on the thread that
- * fits, and must not unwind.
+ * Adds values across processes, as `MPI_Allreduce` does: it replaces each of `count` values by its sum over all
+ * processes, the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on
+ * the thread that fits, and must not unwind.
  */
 typedef eidos_status (*eidos_reduce_callback)(double *values, size_t count, void *user_data);
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_ica_options)`.
+ * Fills the options of ICA with the defaults. `size` is `sizeof(eidos_ica_options)`.
  */
 eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
 
 /**
- * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the activations
- * have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
+ * activations have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may
+ * be NULL.
  */
 eidos_status eidos_ica_fit(const eidos_activations *activations,
                            const eidos_ica_options *options,
@@ -1459,14 +1463,14 @@ eidos_status eidos_ica_fit(const eidos_activations *activations,
                            eidos_error **err);
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_pca_options)`.
+ * Fills the options of PCA with the defaults. `size` is `sizeof(eidos_pca_options)`.
  */
 eidos_status eidos_pca_options_init(eidos_pca_options *options, size_t size);
 
 /**
- * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry of
- * largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number for each
- * concept, and `noise_variance`. `control` and `err` may be NULL.
+ * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its
+ * entry of largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number
+ * for each concept, and `noise_variance`. `control` and `err` may be NULL.
  */
 eidos_status eidos_pca_fit(const eidos_activations *activations,
                            const eidos_pca_options *options,
@@ -1475,11 +1479,12 @@ eidos_status eidos_pca_fit(const eidos_activations *activations,
                            eidos_error **err);
 
 /**
- * The same rows, without a copy, as the share that this process has of rows that are spread over several. A fit on them
- * (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every process calls the same fit with the
- * same options on its own share, and all of them end with the same concepts. A process that fails, or that somebody cancels,
- * ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit sees the rows of this process alone. `callback` is called
- * with `user_data` on each thread that fits, until the new handle is freed. `err` may be NULL.
+ * Makes activations of the same rows, without a copy, as the share that this process has of rows that are spread over
+ * several. A fit on them (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every
+ * process calls the same fit with the same options on its own share, and all of them end with the same concepts. A
+ * process that fails, or that somebody cancels, ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit
+ * sees the rows of this process alone. `callback` is called with `user_data` on each thread that fits, until the new
+ * handle is freed. `err` may be NULL.
  */
 eidos_status eidos_activations_spread(const eidos_activations *activations,
                                       eidos_reduce_callback callback,
@@ -1849,18 +1854,18 @@ const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t 
 /* --- What concepts mean: the inputs that excite them most ---------------------------------------------------------- */
 
 /**
- * The inputs with the largest activations.
+ * The inputs are those with the largest activations.
  */
 #define EIDOS_POLE_POSITIVE 0
 
 /**
- * The inputs with the most negative activations, for concepts that have a sign.
+ * The inputs are those with the most negative activations, for concepts that have a sign.
  */
 #define EIDOS_POLE_NEGATIVE 1
 
 /**
- * What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
- * time. Freed with `eidos_interpretation_free`.
+ * An interpretation says what concepts mean: it lists the inputs that excite each of them. It never changes: any
+ * number of threads may read it at the same time. Freed with `eidos_interpretation_free`.
  */
 typedef struct eidos_interpretation eidos_interpretation;
 
@@ -1922,23 +1927,24 @@ eidos_status eidos_top_inputs_interpret_inputs(const eidos_explainer *explainer,
                                                eidos_error **err);
 
 /**
- * How many concepts were interpreted.
+ * Counts the entries of an interpretation: one for each concept that was interpreted.
  */
 size_t eidos_interpretation_concept_count(const eidos_interpretation *interpretation);
 
 /**
- * Which concept of the explainer the entry `index` of the interpretation is; `SIZE_MAX` beyond the last.
+ * Says which concept of the explainer the entry `index` of an interpretation is; `SIZE_MAX` beyond the last.
  */
 size_t eidos_interpretation_concept(const eidos_interpretation *interpretation, size_t index);
 
 /**
- * How many inputs are listed for the entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead concept.
+ * Counts the inputs that an interpretation lists for its entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead
+ * concept.
  */
 size_t eidos_interpretation_size(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
 
 /**
- * The text of the input of a rank, from 0, of the entry `index` at a pole; NULL beyond the last. Borrowed from the
- * interpretation; `len` may be NULL.
+ * Gives the text of the input of a rank, from 0, of the entry `index` of an interpretation at a pole; NULL beyond the
+ * last. The string is borrowed from the interpretation; `len` may be NULL.
  */
 const char *eidos_interpretation_input(const eidos_interpretation *interpretation,
                                        size_t index,
@@ -1947,7 +1953,8 @@ const char *eidos_interpretation_input(const eidos_interpretation *interpretatio
                                        size_t *len);
 
 /**
- * The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
+ * Gives the activation of the input of a rank of the entry `index` of an interpretation at a pole; NaN beyond the
+ * last.
  */
 float eidos_interpretation_activation(const eidos_interpretation *interpretation,
                                       size_t index,
@@ -1955,32 +1962,32 @@ float eidos_interpretation_activation(const eidos_interpretation *interpretation
                                       size_t rank);
 
 /**
- * The row of the activations where the input of a rank has that activation; `SIZE_MAX` beyond the last.
+ * Gives the row of the activations where the input of a rank of the entry `index` of an interpretation has its
+ * activation; `SIZE_MAX` beyond the last.
  */
 size_t eidos_interpretation_row(const eidos_interpretation *interpretation, size_t index, uint32_t pole, size_t rank);
 
 /**
- * The whole interpretation as JSON:
- * `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
- * [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also `"labelling": {"model", "usage"}` and, in each
- * concept, `"positive_label": {"text", "score", "error"}`. Borrowed from the interpretation; `len` may be NULL.
+ * Gives a whole interpretation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation",
+ * "concepts": [{"concept", "positive": [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also
+ * `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score", "error"}`. The string
+ * is borrowed from the interpretation; `len` may be NULL.
  */
-const char *eidos_interpretation_json(const eidos_interpretation *interpretation,
-                                      size_t *len);
+const char *eidos_interpretation_json(const eidos_interpretation *interpretation, size_t *len);
 
 /**
- * Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
+ * Writes an interpretation to a JSON file, as `eidos_explainer_save` writes an explainer. `err` may be NULL.
  */
 eidos_status eidos_interpretation_save(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 
 /**
- * Opens a file that `eidos_interpretation_save` wrote.
+ * Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
  */
 eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **out, eidos_error **err);
 
 /**
- * One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
- * until the last of them is freed.
+ * Makes one more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is
+ * valid until the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_interpretation_retain(const eidos_interpretation *interpretation,
                                          eidos_interpretation **out,
@@ -2006,60 +2013,61 @@ typedef struct eidos_chat eidos_chat;
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_chat_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_chat_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many tokens one answer may have. By default 1024; models that think first need some thousands.
+     * One answer may have this many tokens. By default 1024; models that think first need some thousands.
      */
     uint32_t max_tokens;
     /**
-     * The name of the model, as its server knows it. A caller's own model needs it for the cache only.
+     * The server knows the model by this name. A caller's own model needs it for the cache only.
      */
     const char *model;
     /**
-     * The address that `/chat/completions` is appended to. NULL: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
+     * Requests go to this address with `/chat/completions` appended. NULL: `OPENAI_BASE_URL`, else
+     * `https://api.openai.com/v1`.
      */
     const char *base_url;
     /**
-     * The key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
-     * string sends none. It appears in no error and in no cache.
+     * Requests are sent with this key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this
+     * very machine only; an empty string sends none. It appears in no error and in no cache.
      */
     const char *api_key;
     /**
-     * A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on
-     * where it stopped. It is made if it is not there. NULL: no cache.
+     * This folder keeps every answer, so that the same question is paid for once and an interrupted run goes on where
+     * it stopped. It is made if it is not there. NULL: no cache.
      */
     const char *cache_folder;
     /**
-     * How long one request may take, with its answer. By default 120.
+     * One request may take this many seconds, with its answer. By default 120.
      */
     uint32_t timeout_seconds;
     /**
-     * How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
-     * By default 4.
+     * A request that failed for a reason that may pass (no connection, 408, 409, 429, 5xx) is repeated this many
+     * times. By default 4.
      */
     uint32_t retries;
     /**
-     * How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+     * This many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
      * model one question at a time.
      */
     uint32_t parallel_requests;
     /**
-     * Always 0.
+     * This field is always 0.
      */
     uint32_t reserved;
     /**
-     * How much chance there is in the answers; negative leaves it to the server. By default 0.
+     * The temperature says how much chance there is in the answers; negative leaves it to the server. By default 0.
      */
     double temperature;
     /**
-     * The most requests that may be sent with the handle, repetitions counted. By default there is no limit.
+     * At most this many requests may be sent with the handle, repetitions counted. By default there is no limit.
      */
     uint64_t request_budget;
     /**
-     * The most tokens that may be spent with the handle, of questions and answers together. A request that could
-     * exceed it is not sent. By default there is no limit.
+     * At most this many tokens may be spent with the handle, of questions and answers together. A request that could
+     * exceed the budget is not sent. By default there is no limit.
      */
     uint64_t token_budget;
 } eidos_chat_options;
@@ -2069,39 +2077,39 @@ typedef struct {
  */
 typedef struct {
     /**
-     * The size of this struct, as far as the library filled it.
+     * This is the size of the struct in bytes, as far as the library filled it.
      */
     uint32_t struct_size;
     /**
-     * Always 0.
+     * This field is always 0.
      */
     uint32_t reserved;
     /**
-     * Requests that were sent; a repetition counts.
+     * This many requests were sent; a repetition counts.
      */
     uint64_t requests;
     /**
-     * Questions that the cache answered.
+     * The cache answered this many questions.
      */
     uint64_t cached;
     /**
-     * Tokens of the questions, as the server counted them.
+     * The questions had this many tokens, as the server counted them.
      */
     uint64_t prompt_tokens;
     /**
-     * Tokens of the answers, as the server counted them.
+     * The answers had this many tokens, as the server counted them.
      */
     uint64_t completion_tokens;
     /**
-     * Answers whose server did not say what they cost.
+     * The server did not say of this many answers what they cost.
      */
     uint64_t unreported;
     /**
-     * How many requests may still be sent; `UINT64_MAX` where there is no limit.
+     * This many requests may still be sent; `UINT64_MAX` where there is no limit.
      */
     uint64_t requests_left;
     /**
-     * How many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
+     * This many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
      * need at most is not left.
      */
     uint64_t tokens_left;
@@ -2140,46 +2148,47 @@ void eidos_chat_free(eidos_chat *chat);
 /* --- Language models of the caller's own --------------------------------------------------------------------------- */
 
 /**
- * Receives the answer of a language model of the caller's own. It lives as long as the call of the
+ * A reply receives the answer of a language model of the caller's own. It lives as long as the call of the
  * `eidos_chat_callback`.
  */
 typedef struct eidos_chat_reply eidos_chat_reply;
 
 /**
- * A question to a language model. The struct and its strings are valid during the call of the callback only; the
- * strings are UTF-8 and end in a NUL.
+ * This struct is a question to a language model. The struct and its strings are valid during the call of the callback
+ * only; the strings are UTF-8 and end in a NUL.
  */
 typedef struct {
     /**
-     * The size of this struct. It may grow at its end.
+     * This is the size of the struct in bytes. The struct may grow at its end.
      */
     uint32_t struct_size;
     /**
-     * How many tokens the answer should have at most.
+     * The answer should have at most this many tokens.
      */
     uint32_t max_tokens;
     /**
-     * What the model is to do: its system prompt.
+     * The system prompt says what the model is to do.
      */
     const char *system_prompt;
     /**
-     * The length of `system_prompt` in bytes, without the NUL.
+     * This is the length of `system_prompt` in bytes, without the NUL.
      */
     size_t system_prompt_len;
     /**
-     * What it is to do it with: the message of the user.
+     * The message of the user says what the model is to do it with.
      */
     const char *user_prompt;
     /**
-     * The length of `user_prompt` in bytes, without the NUL.
+     * This is the length of `user_prompt` in bytes, without the NUL.
      */
     size_t user_prompt_len;
     /**
-     * The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too.
+     * The answer should follow this JSON schema, to which some models can be held. Answers that follow it roughly are
+     * read too.
      */
     const char *json_schema;
     /**
-     * The length of `json_schema` in bytes, without the NUL.
+     * This is the length of `json_schema` in bytes, without the NUL.
      */
     size_t json_schema_len;
 } eidos_chat_request;
@@ -2254,7 +2263,7 @@ eidos_status eidos_chat_reply_set_error(eidos_chat_reply *reply, const char *mes
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_llm_labels_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_llm_labels_options_init`.
      */
     uint32_t struct_size;
     /**
@@ -2262,42 +2271,42 @@ typedef struct {
      */
     uint32_t negative_pole;
     /**
-     * Which concepts, in the order wanted; NULL means all.
+     * These concepts are labelled, in the order wanted; NULL means all.
      */
     const size_t *concepts;
     /**
-     * How many there are in `concepts`; 0 means all.
+     * This is the number of concepts in `concepts`; 0 means all.
      */
     size_t concept_count;
     /**
-     * How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
+     * The sampling says how the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
      */
     uint32_t sampling;
     /**
-     * How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+     * The model sees this many examples of each concept; fewer where there are fewer. By default 30. A piece of a text
      * is shown once, around its strongest unit, and so are units that stand alone and look the same.
      */
     uint32_t example_count;
     /**
-     * How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
-     * alone. Whole texts, vocabularies and rows that a caller brought have no context.
+     * An example has this many units of context on each side, as far as its text goes. By default 10; 0 shows the
+     * units alone. Whole texts, vocabularies and rows that a caller brought have no context.
      */
     uint32_t context;
     /**
-     * Into how many quantiles `EIDOS_SAMPLING_QUANTILE` cuts. By default 5.
+     * `EIDOS_SAMPLING_QUANTILE` cuts the activations into this many quantiles. By default 5.
      */
     uint32_t quantile_count;
     /**
-     * The seed of everything that is drawn at random.
+     * The seed decides everything that is drawn at random. By default 0.
      */
     uint32_t seed;
     /**
-     * On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+     * A label is scored on this many unseen passages that excite the concept, and on as many that do not. 0, the
      * default, leaves the score out; 20 is a good number.
      */
     uint32_t score_passages;
     /**
-     * How many of them one request holds. By default 10: more are cheaper and judged worse.
+     * One request that scores a label holds this many passages. By default 10: more are cheaper and judged worse.
      */
     uint32_t score_passages_per_request;
     /**
@@ -2305,12 +2314,13 @@ typedef struct {
      */
     uint32_t dry_run;
     /**
-     * From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
+     * When labels are scored, a passage counts as exciting from this part of the concept's strongest activation on, up
      * to 1; below half of that it is quiet. By default 0.5.
      */
     double score_threshold;
     /**
-     * Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of Eidos.
+     * These instructions take the place of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of
+     * Eidos.
      */
     const char *system_prompt;
 } eidos_llm_labels_options;
@@ -2320,7 +2330,7 @@ typedef struct {
  */
 typedef struct {
     /**
-     * The size of this struct, as far as the library filled it.
+     * This is the size of the struct in bytes, as far as the library filled it.
      */
     uint32_t struct_size;
     /**
@@ -2328,23 +2338,23 @@ typedef struct {
      */
     uint32_t dry_run;
     /**
-     * Requests that were sent; a repetition counts.
+     * This many requests were sent; a repetition counts.
      */
     uint64_t requests;
     /**
-     * Questions that the cache answered.
+     * The cache answered this many questions.
      */
     uint64_t cached;
     /**
-     * Tokens of the questions, as the server counted them.
+     * The questions had this many tokens, as the server counted them.
      */
     uint64_t prompt_tokens;
     /**
-     * Tokens of the answers, as the server counted them.
+     * The answers had this many tokens, as the server counted them.
      */
     uint64_t completion_tokens;
     /**
-     * Answers whose server did not say what they cost.
+     * The server did not say of this many answers what they cost.
      */
     uint64_t unreported;
 } eidos_label_usage;

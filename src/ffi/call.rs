@@ -14,12 +14,19 @@ use crate::error::{Error, Result};
 /// # Safety
 /// `err` is NULL or valid for a write.
 pub(super) unsafe fn call(err: *mut *mut eidos_error, body: impl FnOnce() -> Result<()>) -> eidos_status {
+    outcome(body, |error| {
+        if !err.is_null() {
+            // SAFETY: the caller of the C function promises that a pointer that is not NULL can be written.
+            unsafe { err.write(eidos_error::into_raw(error.into())) };
+        }
+    })
+}
+
+/// Runs the body of a call, and `tell` with its error, of which the status is the call's.
+pub(super) fn outcome(body: impl FnOnce() -> Result<()>, tell: impl FnOnce(Error)) -> eidos_status {
     let Err(error) = guarded(body) else { return EIDOS_OK };
     let status = error.code() as eidos_status;
-    if !err.is_null() {
-        // SAFETY: the caller of the C function promises that a pointer that is not NULL can be written.
-        unsafe { err.write(eidos_error::into_raw(error.into())) };
-    }
+    tell(error);
     status
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::ptr;
 
 use super::activations::eidos_activations;
-use super::call::{call, get, run};
+use super::arguments::{self, Out, Owned, Ref, Text};
+use super::call::call;
 use super::collect::eidos_activations_options;
 use super::control::{control_or_default, eidos_control};
 use super::error::eidos_error;
@@ -15,13 +16,13 @@ use super::inputs::eidos_inputs;
 use super::options::{self, options};
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
-use super::strings::{array, borrow_string, check_out, choice, share_handle, text, write_handle, write_len};
+use super::strings::{array, check_out, choice, write_handle};
 use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
 
-/// What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
-/// time. Freed with `eidos_interpretation_free`.
+/// An interpretation says what concepts mean: it lists the inputs that excite each of them. It never changes: any
+/// number of threads may read it at the same time. Freed with `eidos_interpretation_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_interpretation {
     _opaque: [u8; 0],
@@ -135,12 +136,12 @@ fn pole_of(pole: u32) -> Option<Pole> {
 
 handle!(eidos_interpretation, InterpretationValue, 6);
 
-/// The inputs with the largest activations.
+/// The inputs are those with the largest activations.
 ///
 /// # ABI
-/// enumeration Pole = EIDOS_POLE_*: Which end of a concept inputs excite.
+/// enumeration Pole = EIDOS_POLE_*: The pole says which end of a concept inputs excite.
 pub const EIDOS_POLE_POSITIVE: u32 = 0;
-/// The inputs with the most negative activations, for concepts that have a sign.
+/// The inputs are those with the most negative activations, for concepts that have a sign.
 pub const EIDOS_POLE_NEGATIVE: u32 = 1;
 
 /// Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
@@ -256,119 +257,104 @@ pub unsafe extern "C" fn eidos_top_inputs_interpret_inputs(
     }
 }
 
-/// How many concepts were interpreted.
+/// Counts the entries of an interpretation: one for each concept that was interpreted.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpretation_concept_count(interpretation: *const eidos_interpretation) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_interpretation::borrow(interpretation) }?.interpretation.concepts().len()))
+pub unsafe extern "C" fn eidos_interpretation_concept_count(interpretation: Ref<eidos_interpretation>) -> usize {
+    interpretation.read(0, |value| value.interpretation.concepts().len())
 }
 
-/// Which concept of the explainer the entry `index` of the interpretation is; `SIZE_MAX` beyond the last.
+/// Says which concept of the explainer the entry `index` of an interpretation is; `SIZE_MAX` beyond the last.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_concept(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
 ) -> usize {
-    get(usize::MAX, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.concept(index).map_or(usize::MAX, |concept| concept.concept))
-    })
+    interpretation.read(usize::MAX, |value| value.concept(index).map_or(usize::MAX, |concept| concept.concept))
 }
 
-/// How many inputs are listed for the entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead concept.
+/// Counts the inputs that an interpretation lists for its entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead
+/// concept.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_size(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
 ) -> usize {
-    get(0, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.concept(index).zip(pole_of(pole)).map_or(0, |(concept, pole)| concept.pole(pole).len()))
-    })
+    interpretation
+        .read(0, |value| value.concept(index).zip(pole_of(pole)).map_or(0, |(concept, pole)| concept.pole(pole).len()))
 }
 
-/// The text of the input of a rank, from 0, of the entry `index` at a pole; NULL beyond the last. Borrowed from the
-/// interpretation; `len` may be NULL.
+/// Gives the text of the input of a rank, from 0, of the entry `index` of an interpretation at a pole; NULL beyond the
+/// last. The string is borrowed from the interpretation; `len` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_input(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
     rank: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(interpretation, len, |value| value.text(index, pole, rank)) }
+    interpretation.string(len, |value| value.text(index, pole, rank))
 }
 
-/// The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
+/// Gives the activation of the input of a rank of the entry `index` of an interpretation at a pole; NaN beyond the
+/// last.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_activation(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
     rank: usize,
 ) -> f32 {
-    get(f32::NAN, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.input(index, pole, rank).map_or(f32::NAN, |input| input.activation))
-    })
+    interpretation.read(f32::NAN, |value| value.input(index, pole, rank).map_or(f32::NAN, |input| input.activation))
 }
 
-/// The row of the activations where the input of a rank has that activation; `SIZE_MAX` beyond the last.
+/// Gives the row of the activations where the input of a rank of the entry `index` of an interpretation has its
+/// activation; `SIZE_MAX` beyond the last.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_row(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
     rank: usize,
 ) -> usize {
-    get(usize::MAX, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.input(index, pole, rank).map_or(usize::MAX, |input| input.row))
-    })
+    interpretation.read(usize::MAX, |value| value.input(index, pole, rank).map_or(usize::MAX, |input| input.row))
 }
 
-/// The whole interpretation as JSON:
-/// `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
-/// [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also `"labelling": {"model", "usage"}` and, in each
-/// concept, `"positive_label": {"text", "score", "error"}`. Borrowed from the interpretation; `len` may be NULL.
+/// Gives a whole interpretation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation",
+/// "concepts": [{"concept", "positive": [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also
+/// `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score", "error"}`. The string
+/// is borrowed from the interpretation; `len` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_json(
-    interpretation: *const eidos_interpretation,
-    len: *mut usize,
+    interpretation: Ref<eidos_interpretation>,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(interpretation, len, |value| Some(value.strings.get_with_nul(value.strings.len() - 1))) }
+    interpretation.string(len, |value| Some(value.strings.get_with_nul(value.strings.len() - 1)))
 }
 
-/// Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
+/// Writes an interpretation to a JSON file, as `eidos_explainer_save` writes an explainer. `err` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is a live handle; `path` is NUL-terminated.
@@ -377,17 +363,14 @@ pub unsafe extern "C" fn eidos_interpretation_json(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_save(
-    interpretation: *const eidos_interpretation,
-    path: *const c_char,
-    err: *mut *mut eidos_error,
+    interpretation: Ref<eidos_interpretation>,
+    path: Text,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || eidos_interpretation::borrow(interpretation)?.interpretation.save(Path::new(text(path, "path")?)))
-    }
+    arguments::call(err, || interpretation.get()?.interpretation.save(Path::new(path.get("path")?)))
 }
 
-/// Opens a file that `eidos_interpretation_save` wrote.
+/// Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.
@@ -396,34 +379,30 @@ pub unsafe extern "C" fn eidos_interpretation_save(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_open(
-    path: *const c_char,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    path: Text,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let interpretation = Interpretation::open(Path::new(text(path, "path")?))?;
-            write_handle(out, InterpretationValue::new(interpretation)?);
-            Ok(())
-        })
-    }
+    arguments::call(err, || {
+        let out = out.place("out")?;
+        let interpretation = Interpretation::open(Path::new(path.get("path")?))?;
+        out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
 }
 
-/// One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
-/// until the last of them is freed.
+/// Makes one more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is
+/// valid until the last of them is freed. `err` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is a live handle; `out` can be written; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_retain(
-    interpretation: *const eidos_interpretation,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    interpretation: Ref<eidos_interpretation>,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || share_handle(interpretation, out)) }
+    arguments::call(err, || interpretation.share(out))
 }
 
 /// Frees an interpretation; NULL is fine.
@@ -431,26 +410,8 @@ pub unsafe extern "C" fn eidos_interpretation_retain(
 /// # Safety
 /// `interpretation` is NULL or a live handle that nobody uses any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpretation_free(interpretation: *mut eidos_interpretation) {
-    // SAFETY: promised by the caller.
-    run(|| unsafe { eidos_interpretation::free(interpretation) });
-}
-
-/// # Safety
-/// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
-pub(super) unsafe fn string<'a>(
-    interpretation: *const eidos_interpretation,
-    len: *mut usize,
-    find: impl FnOnce(&'a InterpretationValue) -> Option<&'a str>,
-) -> *const c_char {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        unsafe {
-            write_len(len, 0);
-            let value = eidos_interpretation::borrow(interpretation)?;
-            Ok(find(value).map_or(ptr::null(), |string| borrow_string(string, len)))
-        }
-    })
+pub unsafe extern "C" fn eidos_interpretation_free(interpretation: Owned<eidos_interpretation>) {
+    interpretation.free();
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod arguments;
 mod cpp;
 mod docs;
 mod header;
@@ -86,9 +87,10 @@ fn forgotten(root: &Path) -> Result<Vec<String>> {
         if path.extension().is_none_or(|extension| extension != "rs") || SECTIONS.contains(&name.as_str()) {
             continue;
         }
-        let code = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
-        let file = syn::parse_file(&code).map_err(|error| failed(&error))?;
-        let exports = file.items.iter().any(|item| matches!(item, syn::Item::Fn(item) if read::is_exported(item)));
+        let exports = read::parsed(&path)?
+            .items
+            .iter()
+            .any(|item| matches!(item, syn::Item::Fn(item) if read::is_exported(item)));
         if exports {
             found.push(format!(
                 "src/ffi/{name}.rs exports functions, but is no section: add it to SECTIONS in tools/abi"
