@@ -57,7 +57,7 @@ enum class Status : std::int32_t {
     busy = EIDOS_BUSY,
 };
 
-/// What the call is busy with.
+/// The stage says what a long call is busy with.
 enum class Stage : std::uint32_t {
     /// Nothing has started.
     idle = EIDOS_STAGE_IDLE,
@@ -81,7 +81,7 @@ enum class Stage : std::uint32_t {
     label = EIDOS_STAGE_LABEL,
 };
 
-/// How important a message of a long call is.
+/// The level says how important a message of a long call is.
 enum class LogLevel : std::uint32_t {
     /// The call goes on, but its result may not be what was hoped for: a request is repeated, a concept has no label.
     warning = EIDOS_LOG_WARNING,
@@ -102,7 +102,7 @@ enum class TextFormat : std::uint32_t {
     json_lines = EIDOS_TEXT_FORMAT_JSON_LINES,
 };
 
-/// Which head to build.
+/// The model is built with this head.
 enum class Head : std::uint32_t {
     /// The model has the head that its configuration names.
     automatic = EIDOS_HEAD_AUTO,
@@ -120,7 +120,7 @@ enum class Head : std::uint32_t {
     seq2seq_lm = EIDOS_HEAD_SEQ2SEQ_LM,
 };
 
-/// Where to run.
+/// The model runs on this device.
 enum class Device : std::uint32_t {
     /// The model runs on the processor.
     cpu = EIDOS_DEVICE_CPU,
@@ -128,7 +128,7 @@ enum class Device : std::uint32_t {
     cuda = EIDOS_DEVICE_CUDA,
 };
 
-/// Whether to download.
+/// The network says whether files are downloaded.
 enum class Network : std::uint32_t {
     /// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
     automatic = EIDOS_NETWORK_AUTO,
@@ -138,21 +138,21 @@ enum class Network : std::uint32_t {
     online = EIDOS_NETWORK_ONLINE,
 };
 
-/// In which order components are found.
+/// The algorithm of ICA says in which order components are found.
 enum class IcaAlgorithm : std::uint32_t {
-    /// All components at once. The default.
+    /// All components are found at once. The default.
     parallel = EIDOS_ICA_PARALLEL,
-    /// One component after the other.
+    /// One component is found after the other.
     deflation = EIDOS_ICA_DEFLATION,
 };
 
-/// The function that tells heavy tails from a normal distribution.
+/// The contrast function tells heavy tails from a normal distribution.
 enum class Contrast : std::uint32_t {
-    /// `log cosh(alpha x) / alpha`, a good general choice. The default.
+    /// The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
     logcosh = EIDOS_CONTRAST_LOGCOSH,
-    /// `-exp(-x^2 / 2)`, robust, for very heavy tails.
+    /// The contrast is `-exp(-x^2 / 2)`, which is robust, for very heavy tails.
     exp = EIDOS_CONTRAST_EXP,
-    /// `x^4 / 4`, kurtosis; sensitive to outliers.
+    /// The contrast is `x^4 / 4`, kurtosis, which is sensitive to outliers.
     cube = EIDOS_CONTRAST_CUBE,
 };
 
@@ -206,15 +206,15 @@ enum class Aggregation : std::uint32_t {
     last = EIDOS_AGGREGATION_LAST,
 };
 
-/// Which end of a concept inputs excite.
+/// The pole says which end of a concept inputs excite.
 enum class Pole : std::uint32_t {
-    /// The inputs with the largest activations.
+    /// The inputs are those with the largest activations.
     positive = EIDOS_POLE_POSITIVE,
-    /// The inputs with the most negative activations, for concepts that have a sign.
+    /// The inputs are those with the most negative activations, for concepts that have a sign.
     negative = EIDOS_POLE_NEGATIVE,
 };
 
-/// How the examples are chosen.
+/// The sampling says how the examples are chosen.
 enum class Sampling : std::uint32_t {
     /// The examples are those with the strongest activations. The default.
     top = EIDOS_SAMPLING_TOP,

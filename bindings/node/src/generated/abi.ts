@@ -77,7 +77,7 @@ export const stages = {
 } as const;
 
 /**
- * What the call is busy with.
+ * The stage says what a long call is busy with.
  *
  * - `idle`: nothing has started.
  * - `download`: the call fetches files from a hub; counted in bytes.
@@ -100,7 +100,7 @@ export const logLevels = {
 } as const;
 
 /**
- * How important a message of a long call is.
+ * The level says how important a message of a long call is.
  *
  * - `warning`: the call goes on, but its result may not be what was hoped for: a request is repeated, a concept has
  *   no label.
@@ -138,7 +138,7 @@ export const heads = {
 } as const;
 
 /**
- * Which head to build.
+ * The model is built with this head.
  *
  * - `auto`: the model has the head that its configuration names.
  * - `base`: the model has no head: it is the base model.
@@ -157,7 +157,7 @@ export const devices = {
 } as const;
 
 /**
- * Where to run.
+ * The model runs on this device.
  *
  * - `cpu`: the model runs on the processor.
  * - `cuda`: the model runs on an NVIDIA GPU.
@@ -172,7 +172,7 @@ export const networks = {
 } as const;
 
 /**
- * Whether to download.
+ * The network says whether files are downloaded.
  *
  * - `auto`: the environment (`HF_HUB_OFFLINE`) says whether to stay offline.
  * - `offline`: only files that are there already are used.
@@ -187,10 +187,10 @@ export const icaAlgorithms = {
 } as const;
 
 /**
- * In which order components are found.
+ * The algorithm of ICA says in which order components are found.
  *
- * - `parallel`: all components at once. The default.
- * - `deflation`: one component after the other.
+ * - `parallel`: all components are found at once. The default.
+ * - `deflation`: one component is found after the other.
  */
 export type IcaAlgorithm = keyof typeof icaAlgorithms;
 
@@ -202,11 +202,11 @@ export const contrasts = {
 } as const;
 
 /**
- * The function that tells heavy tails from a normal distribution.
+ * The contrast function tells heavy tails from a normal distribution.
  *
- * - `logcosh`: `log cosh(alpha x) / alpha`, a good general choice. The default.
- * - `exp`: `-exp(-x^2 / 2)`, robust, for very heavy tails.
- * - `cube`: `x^4 / 4`, kurtosis; sensitive to outliers.
+ * - `logcosh`: the contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
+ * - `exp`: the contrast is `-exp(-x^2 / 2)`, which is robust, for very heavy tails.
+ * - `cube`: the contrast is `x^4 / 4`, kurtosis, which is sensitive to outliers.
  */
 export type Contrast = keyof typeof contrasts;
 
@@ -286,10 +286,10 @@ export const poles = {
 } as const;
 
 /**
- * Which end of a concept inputs excite.
+ * The pole says which end of a concept inputs excite.
  *
- * - `positive`: the inputs with the largest activations.
- * - `negative`: the inputs with the most negative activations, for concepts that have a sign.
+ * - `positive`: the inputs are those with the largest activations.
+ * - `negative`: the inputs are those with the most negative activations, for concepts that have a sign.
  */
 export type Pole = keyof typeof poles;
 
@@ -301,7 +301,7 @@ export const samplings = {
 } as const;
 
 /**
- * How the examples are chosen.
+ * The sampling says how the examples are chosen.
  *
  * - `top`: the examples are those with the strongest activations. The default.
  * - `random`: the examples are any that excite the concept.
