@@ -12,6 +12,7 @@ use std::ffi::c_char;
 use std::ptr;
 
 use super::call::{self, get, run};
+use super::dlpack::{self, DLManagedTensorVersioned};
 use super::error::eidos_error;
 use super::handle::Handle;
 use super::options::{self, Options};
@@ -106,6 +107,19 @@ impl<T: Handle> Owned<T> {
     }
 }
 
+/// A DLPack tensor that a call reads and may take over: `DLManagedTensorVersioned *`.
+#[derive(Debug)]
+#[repr(transparent)]
+pub struct DlpackTensor(*mut DLManagedTensorVersioned);
+
+impl DlpackTensor {
+    /// The tensor, once it was seen that it can be read as rows; it is the caller's until it is taken.
+    pub(super) fn checked(&self) -> Result<dlpack::Checked> {
+        // SAFETY: the C caller promises that it is NULL or a valid tensor.
+        unsafe { dlpack::check(self.0) }
+    }
+}
+
 /// Options that the caller filled with their init function: `const T *`.
 #[derive(Debug)]
 #[repr(transparent)]
@@ -132,6 +146,12 @@ impl Text {
     pub(super) fn get(&self, name: &str) -> Result<&str> {
         // SAFETY: the C caller promises that the string ends in a NUL.
         unsafe { strings::text(self.0, name) }
+    }
+
+    /// The string of so many bytes, which may have a NUL inside; an error for what is not UTF-8.
+    pub(super) fn of_length(&self, length: usize, name: &str) -> Result<&str> {
+        // SAFETY: the C caller promises so many bytes.
+        unsafe { strings::text_of_length(self.0, length, name) }
     }
 
     /// A string that may be NULL.
@@ -168,6 +188,13 @@ impl Array<Text> {
         let texts = self.of(count, name)?.iter().enumerate();
         texts.map(|(index, text)| text.get(&format!("{name}[{index}]"))).collect()
     }
+
+    /// The strings, which have so many bytes each as `lengths` says; as [`Array::texts`] where that is NULL.
+    pub(super) fn texts_of_lengths(&self, lengths: &Array<usize>, count: usize, name: &str) -> Result<Vec<&str>> {
+        let Some(lengths) = lengths.optional(count, "lengths")? else { return self.texts(count, name) };
+        let texts = self.of(count, name)?.iter().zip(lengths).enumerate();
+        texts.map(|(index, (text, &length))| text.of_length(length, &format!("{name}[{index}]"))).collect()
+    }
 }
 
 impl Array<c_char> {
@@ -188,6 +215,11 @@ impl<T> ArrayMut<T> {
     pub(super) fn of(&mut self, count: usize, name: &str) -> Result<&mut [T]> {
         // SAFETY: the C caller promises so many items, which nobody else uses during the call.
         unsafe { strings::array_mut(self.0, count, name) }
+    }
+
+    /// The items of an array that may be NULL whatever the count is.
+    pub(super) fn optional(&mut self, count: usize, name: &str) -> Result<Option<&mut [T]>> {
+        if self.0.is_null() { Ok(None) } else { self.of(count, name).map(Some) }
     }
 }
 

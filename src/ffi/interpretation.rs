@@ -2,21 +2,19 @@
 
 use std::ffi::c_char;
 use std::path::Path;
-use std::ptr;
 
 use super::activations::eidos_activations;
-use super::arguments::{self, Out, Owned, Ref, Text};
-use super::call::call;
+use super::arguments::{Array, In, Out, Owned, Ref, Text, call};
 use super::collect::eidos_activations_options;
-use super::control::{control_or_default, eidos_control};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
-use super::handle::{Handle, handle};
+use super::handle::handle;
 use super::inputs::eidos_inputs;
-use super::options::{self, options};
+use super::options::options;
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
-use super::strings::{array, check_out, choice, write_handle};
+use super::strings::choice;
 use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
@@ -144,35 +142,31 @@ pub const EIDOS_POLE_POSITIVE: u32 = 0;
 /// The inputs are those with the most negative activations, for concepts that have a sign.
 pub const EIDOS_POLE_NEGATIVE: u32 = 1;
 
-/// Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
+/// These options say which inputs an interpretation lists. Fill the struct with `eidos_top_inputs_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_top_inputs_options {
-    /// The size of this struct, set by `eidos_top_inputs_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_top_inputs_options_init`.
     pub struct_size: u32,
     /// 1 also lists the inputs with the most negative activations.
     pub negative_pole: u32,
-    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an
-    /// error.
+    /// This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error.
     pub k: u64,
-    /// Which concepts, in the order wanted; NULL means all.
-    pub concepts: *const usize,
-    /// How many there are in `concepts`; 0 means all.
+    /// These concepts are interpreted, in the order wanted; NULL means all.
+    pub concepts: Array<usize>,
+    /// This is the number of concepts in `concepts`; 0 means all.
     pub concept_count: usize,
 }
 
 options!(
     eidos_top_inputs_options,
-    Self { struct_size: size_of::<Self>() as u32, negative_pole: 0, k: 5, concepts: ptr::null(), concept_count: 0 }
+    Self { struct_size: size_of::<Self>() as u32, negative_pole: 0, k: 5, concepts: Array::NULL, concept_count: 0 }
 );
 
 impl eidos_top_inputs_options {
-    /// # Safety
-    /// `concepts` is NULL or has `concept_count` values.
-    unsafe fn to_rust(self) -> Result<TopInputs> {
-        // SAFETY: promised by the caller.
-        let concepts = unsafe { array(self.concepts, self.concept_count, "concepts") }?;
+    fn to_rust(self) -> Result<TopInputs> {
+        let concepts = self.concepts.of(self.concept_count, "concepts")?;
         Ok(TopInputs {
             k: usize::try_from(self.k).unwrap_or(usize::MAX),
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
@@ -182,79 +176,73 @@ impl eidos_top_inputs_options {
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
+/// Fills the options of top inputs with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_top_inputs_options_init(
-    options: *mut eidos_top_inputs_options,
+    options: Out<eidos_top_inputs_options>,
     size: usize,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+    options.init(size)
 }
 
-/// The inputs that excite each concept most, among activations that are there already. Occurrences of the same text count
-/// once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
-/// has none. `options`, `control` and `err` may be NULL.
+/// Lists the inputs that excite each concept of an explainer most, among activations that are there already.
+/// Occurrences of the same text count once, with their strongest activation; a list ends before the first activation
+/// that is exactly zero, so a dead concept has none. `options`, `control` and `err` may be NULL.
 ///
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_top_inputs_interpret(
-    explainer: *const eidos_explainer,
-    activations: *const eidos_activations,
-    options: *const eidos_top_inputs_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    explainer: Ref<eidos_explainer>,
+    activations: Ref<eidos_activations>,
+    options: In<eidos_top_inputs_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let top_inputs = options::read(options)?.to_rust()?;
-            let interpretation = top_inputs.interpret(explainer, activations, &control_or_default(control)?)?;
-            write_handle(out, InterpretationValue::new(interpretation)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let explainer = &explainer.get()?.explainer;
+        let activations = &activations.get()?.activations;
+        let top_inputs = options.read()?.to_rust()?;
+        let interpretation = top_inputs.interpret(explainer, activations, &watched(&control)?)?;
+        out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
 }
 
-/// The inputs that excite each concept most, among the units of new texts, of token ids, or of the vocabulary. The model must
-/// have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
+/// Lists the inputs that excite each concept of an explainer most, among the units of new texts, of token ids, or of
+/// the vocabulary. The model must have the explainer's split point. `options`, `activations_options`, `control` and
+/// `err` may be NULL.
 ///
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_top_inputs_interpret_inputs(
-    explainer: *const eidos_explainer,
-    model: *const eidos_split_model,
-    inputs: *const eidos_inputs,
-    options: *const eidos_top_inputs_options,
-    activations_options: *const eidos_activations_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    explainer: Ref<eidos_explainer>,
+    model: Ref<eidos_split_model>,
+    inputs: Ref<eidos_inputs>,
+    options: In<eidos_top_inputs_options>,
+    activations_options: In<eidos_activations_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
-            let model = &eidos_split_model::borrow(model)?.model;
-            let inputs = eidos_inputs::borrow(inputs)?;
-            let top_inputs = options::read(options)?.to_rust()?;
-            let collect = options::read(activations_options)?.to_rust()?;
-            let control = control_or_default(control)?;
-            let interpretation = top_inputs.interpret_inputs(explainer, model, inputs, &collect, &control)?;
-            write_handle(out, InterpretationValue::new(interpretation)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let explainer = &explainer.get()?.explainer;
+        let model = &model.get()?.model;
+        let inputs = inputs.get()?;
+        let top_inputs = options.read()?.to_rust()?;
+        let collect = activations_options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        let interpretation = top_inputs.interpret_inputs(explainer, model, inputs, &collect, &control)?;
+        out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
 }
 
 /// Counts the entries of an interpretation: one for each concept that was interpreted.
@@ -367,7 +355,7 @@ pub unsafe extern "C" fn eidos_interpretation_save(
     path: Text,
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    arguments::call(err, || interpretation.get()?.interpretation.save(Path::new(path.get("path")?)))
+    call(err, || interpretation.get()?.interpretation.save(Path::new(path.get("path")?)))
 }
 
 /// Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
@@ -383,7 +371,7 @@ pub unsafe extern "C" fn eidos_interpretation_open(
     out: Out<*mut eidos_interpretation>,
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    arguments::call(err, || {
+    call(err, || {
         let out = out.place("out")?;
         let interpretation = Interpretation::open(Path::new(path.get("path")?))?;
         out.handle(InterpretationValue::new(interpretation)?);
@@ -402,7 +390,7 @@ pub unsafe extern "C" fn eidos_interpretation_retain(
     out: Out<*mut eidos_interpretation>,
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    arguments::call(err, || interpretation.share(out))
+    call(err, || interpretation.share(out))
 }
 
 /// Frees an interpretation; NULL is fine.
@@ -421,7 +409,6 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_rust() {
-        // SAFETY: the defaults have no arrays.
-        assert_eq!(unsafe { eidos_top_inputs_options::DEFAULT.to_rust() }.unwrap(), TopInputs::default());
+        assert_eq!(eidos_top_inputs_options::DEFAULT.to_rust().unwrap(), TopInputs::default());
     }
 }
