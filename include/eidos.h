@@ -484,7 +484,7 @@ typedef struct {
      */
     size_t message_len;
     /**
-     * It happened this many seconds after the control was made.
+     * The message was written this many seconds after the control was made.
      */
     double elapsed_seconds;
 } eidos_log_message;
@@ -535,67 +535,68 @@ eidos_status eidos_control_log(const eidos_control *control,
 /* --- Files of texts: one text a line, or JSON lines ---------------------------------------------------------------- */
 
 /**
- * JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+ * The file has JSON lines where its name ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
  */
 #define EIDOS_TEXT_FORMAT_AUTO 0
 
 /**
- * One text a line.
+ * The file has one text a line.
  */
 #define EIDOS_TEXT_FORMAT_LINES 1
 
 /**
- * One JSON object a line, of which one field is the text.
+ * The file has one JSON object a line, of which one field is the text.
  */
 #define EIDOS_TEXT_FORMAT_JSON_LINES 2
 
 /**
- * Texts that were read from a file, for `eidos_inputs_from_texts_handle`. They never change: any number of threads may read
- * them at the same time. Freed with `eidos_texts_free`.
+ * Texts hold what was read from a file, which becomes inputs with `eidos_inputs_from_texts_handle`. They never change:
+ * any number of threads may read them at the same time. Made by `eidos_texts_read`, freed with `eidos_texts_free`.
  */
 typedef struct eidos_texts eidos_texts;
 
 /**
- * How a file of texts is read. Fill it with `eidos_texts_options_init` first.
+ * These options say how a file of texts is read. Fill the struct with `eidos_texts_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_texts_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_texts_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How the texts are written: one of `EIDOS_TEXT_FORMAT_*`. By default what the name of the file says.
+     * The format says how the texts are written: one of `EIDOS_TEXT_FORMAT_*`. By default what the name of the file
+     * says.
      */
     uint32_t format;
     /**
-     * The field of a JSON object that is the text. NULL: `text`.
+     * The text is the field of this name of a JSON object. NULL means `text`.
      */
     const char *field;
     /**
-     * How many texts are read at most, from the beginning of the file. By default all of them.
+     * This many texts are read at most, from the beginning of the file. By default all of them.
      */
     uint64_t most_texts;
     /**
-     * 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By
-     * default they are left out.
+     * 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object.
+     * By default they are left out.
      */
     uint32_t keep_empty;
     /**
-     * Always 0.
+     * This field is always 0.
      */
     uint32_t reserved;
 } eidos_texts_options;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_texts_options)`.
+ * Fills the options of texts with the defaults. `size` is `sizeof(eidos_texts_options)`.
  */
 eidos_status eidos_texts_options_init(eidos_texts_options *options, size_t size);
 
 /**
- * Reads the texts of a file in UTF-8. Lines end in a line feed, or a carriage return and a line feed; neither is part of a
- * text, nor is a byte order mark at the beginning of the file. A line has at most 256 MiB. What is wrong with a line
- * (`EIDOS_INVALID_FILE`) is said with its number, from 1, which is also the detail `line`. `options`, `control` and `err` may
- * be NULL.
+ * Reads the texts of a file in UTF-8. Lines end in a line feed, or a carriage return and a line feed; neither is part
+ * of a text, nor is a byte order mark at the beginning of the file. A line has at most 256 MiB. What is wrong with a
+ * line (`EIDOS_INVALID_FILE`) is said with its number, from 1, which is also the detail `line`. `options`, `control`
+ * and `err` may be NULL.
  */
 eidos_status eidos_texts_read(const char *path,
                               const eidos_texts_options *options,
@@ -604,21 +605,19 @@ eidos_status eidos_texts_read(const char *path,
                               eidos_error **err);
 
 /**
- * How many texts there are.
+ * Counts the texts that were read from a file.
  */
 size_t eidos_texts_count(const eidos_texts *texts);
 
 /**
- * The text of an index, from 0; NULL beyond the last. Borrowed from the texts. `len` may be NULL; a text from JSON may have a
- * NUL inside, and then only `len` says where it ends.
+ * Gives a text by its index, from 0; NULL beyond the last. The string is borrowed from the texts. `len` may be NULL; a
+ * text from JSON may have a NUL inside, and then only `len` says where it ends.
  */
-const char *eidos_texts_get(const eidos_texts *texts,
-                            size_t index,
-                            size_t *len);
+const char *eidos_texts_get(const eidos_texts *texts, size_t index, size_t *len);
 
 /**
- * One more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until the
- * last of them is freed.
+ * Makes one more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_texts_retain(const eidos_texts *texts, eidos_texts **out, eidos_error **err);
 
@@ -862,39 +861,42 @@ void eidos_split_model_free(eidos_split_model *model);
 /* --- Texts as a model reads them ----------------------------------------------------------------------------------- */
 
 /**
- * Texts as a model reads them: the texts and their tokens, made once from the tokenizer of a model. They serve for models with
- * that tokenizer, whatever their split points; other models refuse them with `EIDOS_MISMATCH`. They never change: any number of
- * threads may read them at the same time. In memory they take the bytes of the texts and 16 bytes a token. Freed with
+ * Inputs are texts as a model reads them: the texts and their tokens, made once from the tokenizer of a model. They
+ * serve for models with that tokenizer, whatever their split points; other models refuse them with `EIDOS_MISMATCH`.
+ * They never change: any number of threads may read them at the same time. In memory they take the bytes of the texts
+ * and 16 bytes a token. Made by `eidos_inputs_from_texts` and the other `eidos_inputs_from_*`, freed with
  * `eidos_inputs_free`.
  */
 typedef struct eidos_inputs eidos_inputs;
 
 /**
- * How texts become inputs. Fill it with `eidos_inputs_options_init` first. Results do not depend on it.
+ * These options say how texts become inputs; results do not depend on them. Fill the struct with
+ * `eidos_inputs_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_inputs_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_inputs_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many threads tokenize; 0, the default, is one per core.
+     * This many threads tokenize; 0, the default, is one per core.
      */
     uint32_t threads;
 } eidos_inputs_options;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_inputs_options)`.
+ * Fills the options of inputs with the defaults. `size` is `sizeof(eidos_inputs_options)`.
  */
 eidos_status eidos_inputs_options_init(eidos_inputs_options *options, size_t size);
 
 /**
- * Texts as a model reads them. `lengths` says how many bytes each text has, and a NUL is then a character like others; where it
- * is NULL, each text ends at its first NUL. `text_count` is the length of both arrays. `lengths`, `options`, `control` and `err`
- * may be NULL.
+ * Makes inputs of texts. `lengths` says how many bytes each text has, and a NUL is then a character like others; where
+ * it is NULL, each text ends at its first NUL. `text_count` is the length of both arrays. `lengths`, `options`,
+ * `control` and `err` may be NULL.
  *
- * A text is read as far as the model can read it; what is behind costs nothing. A text with 1 MiB in which nothing shows where
- * words end (no letters beside a space, no line break between letters) is `EIDOS_INVALID_ARGUMENT`.
+ * A text is read as far as the model can read it; what is behind that costs nothing. A text with 1 MiB in which
+ * nothing shows where words end (no letters beside a space, no line break between letters) is
+ * `EIDOS_INVALID_ARGUMENT`.
  */
 eidos_status eidos_inputs_from_texts(const eidos_split_model *model,
                                      const char *const *texts,
@@ -906,7 +908,8 @@ eidos_status eidos_inputs_from_texts(const eidos_split_model *model,
                                      eidos_error **err);
 
 /**
- * Texts that were read from a file, as a model reads them. `options`, `control` and `err` may be NULL.
+ * Makes inputs of texts that were read from a file, as `eidos_inputs_from_texts` does of texts in memory. `options`,
+ * `control` and `err` may be NULL.
  */
 eidos_status eidos_inputs_from_texts_handle(const eidos_split_model *model,
                                             const eidos_texts *texts,
@@ -916,10 +919,11 @@ eidos_status eidos_inputs_from_texts_handle(const eidos_split_model *model,
                                             eidos_error **err);
 
 /**
- * Texts that are token ids already. The model reads these ids and no others: no special token is added, and more than it was
- * made for are an error. `ids` are those of all sequences, one after the other, and `lengths` says how many each sequence has:
- * `id_count` in all, or it is an error. Each token is a unit, whatever granularity the options of a call name; its string is
- * the vocabulary's own.
+ * Makes inputs of texts that are token ids already. The model reads these ids and no others: no special token is
+ * added, and more ids in a sequence than the model was made for are an error. `ids` has the ids of all sequences, one
+ * after the other, and `lengths` says how many each of the `sequence_count` sequences has: `id_count` in all, or the
+ * call is `EIDOS_INVALID_ARGUMENT`. Each token is a unit, whatever granularity the options of a call name; its string
+ * is the vocabulary's own. `err` may be NULL.
  */
 eidos_status eidos_inputs_from_token_ids(const eidos_split_model *model,
                                          const uint32_t *ids,
@@ -930,34 +934,33 @@ eidos_status eidos_inputs_from_token_ids(const eidos_split_model *model,
                                          eidos_error **err);
 
 /**
- * Each entry of the tokenizer's vocabulary, as a sequence of one token. The units are the vocabulary's own strings, whatever
- * granularity the options of a call name.
+ * Makes inputs of the vocabulary of a model's tokenizer: each entry is a sequence of one token. The units are the
+ * vocabulary's own strings, whatever granularity the options of a call name.
  */
-eidos_status eidos_inputs_from_vocabulary(const eidos_split_model *model,
-                                          eidos_inputs **out,
-                                          eidos_error **err);
+eidos_status eidos_inputs_from_vocabulary(const eidos_split_model *model, eidos_inputs **out, eidos_error **err);
 
 /**
- * How many texts there are: sequences where they are token ids, entries where they are a vocabulary.
+ * Counts the texts of inputs: sequences where they are token ids, entries where they are a vocabulary.
  */
 size_t eidos_inputs_text_count(const eidos_inputs *inputs);
 
 /**
- * A text, or the string of an entry of the vocabulary; NULL beyond the last, and where there are only token ids. Borrowed from
- * the inputs; `len`, where not NULL, receives the bytes before the last NUL, and tells of a NUL inside the text.
+ * Gives a text of inputs by its index, or the string of an entry of the vocabulary; NULL beyond the last, and where
+ * there are only token ids. The string is borrowed from the inputs; `len`, where not NULL, receives the bytes before
+ * the last NUL, and tells of a NUL inside the text.
  */
-const char *eidos_inputs_text(const eidos_inputs *inputs,
-                              size_t index,
-                              size_t *len);
+const char *eidos_inputs_text(const eidos_inputs *inputs, size_t index, size_t *len);
 
 /**
- * How many tokens all texts have, special ones included: how many rows they have with `EIDOS_GRANULARITY_ALL_TOKENS`.
+ * Counts the tokens of all texts of inputs, special ones included: the rows that they have with
+ * `EIDOS_GRANULARITY_ALL_TOKENS`.
  */
 size_t eidos_inputs_token_count(const eidos_inputs *inputs);
 
 /**
- * The token ids of a text, special ones included, cut to what the model can read: `ids` receives a view of them, valid until
- * the inputs are freed, and `count` how many they are.
+ * Gives the token ids of a text of inputs by its index, special ones included, cut to what the model can read: `ids`
+ * receives a view of them, valid until the inputs are freed, and `count` how many they are. `EIDOS_INVALID_ARGUMENT`
+ * for a text that is not there. `err` may be NULL.
  */
 eidos_status eidos_inputs_token_ids(const eidos_inputs *inputs,
                                     size_t index,
@@ -966,13 +969,13 @@ eidos_status eidos_inputs_token_ids(const eidos_inputs *inputs,
                                     eidos_error **err);
 
 /**
- * How many texts were longer than the model can read and lost their end.
+ * Counts the texts of inputs that were longer than the model can read and lost their end.
  */
 size_t eidos_inputs_truncated_count(const eidos_inputs *inputs);
 
 /**
- * One more handle of the same inputs, for another owner, who frees it. What was borrowed from one is valid until the
- * last of them is freed.
+ * Makes one more handle of the same inputs, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_inputs_retain(const eidos_inputs *inputs, eidos_inputs **out, eidos_error **err);
 
@@ -984,10 +987,11 @@ void eidos_inputs_free(eidos_inputs *inputs);
 /* --- The tokens of a text ------------------------------------------------------------------------------------------ */
 
 /**
- * The tokens of a text as the model reads them: special ones included, cut to what the model can read. `count` receives how
- * many there are, and each array those of the first `capacity`: the ids, and the first byte and one past the last byte of the
- * text that each stands for, on character boundaries. A special token stands for none: both are the same. Ask with a
- * `capacity` of 0 first to know how many places are needed. `ids`, `begins` and `ends` may be NULL.
+ * Gives the tokens of a text as a model reads them: special ones included, cut to what the model can read. `count`
+ * receives how many there are, and each array those of the first `capacity`: the ids, and the first byte and one past
+ * the last byte of the text that each stands for, on character boundaries. A special token stands for none: both are
+ * the same. Ask with a `capacity` of 0 first to know how many places are needed. `ids`, `begins`, `ends` and `err` may
+ * be NULL.
  */
 eidos_status eidos_split_model_tokens(const eidos_split_model *model,
                                       const char *text,
@@ -999,24 +1003,24 @@ eidos_status eidos_split_model_tokens(const eidos_split_model *model,
                                       eidos_error **err);
 
 /**
- * The vocabulary's own string of a token id (`Ġfilm`, `##ing`), empty where the vocabulary has none; NULL beyond the model's
- * last id, and for a model that was loaded without its tokenizer. Borrowed from the model; `len` may be NULL.
+ * Gives the vocabulary's own string of a token id (`Ġfilm`, `##ing`), empty where the vocabulary has none; NULL beyond
+ * the model's last id, and for a model that was loaded without its tokenizer. The string is borrowed from the model;
+ * `len` may be NULL.
  */
-const char *eidos_split_model_token_string(const eidos_split_model *model,
-                                           uint32_t id,
-                                           size_t *len);
+const char *eidos_split_model_token_string(const eidos_split_model *model, uint32_t id, size_t *len);
 
 /* --- Activations --------------------------------------------------------------------------------------------------- */
 
 /**
- * A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of
- * threads may read it at the same time. Freed with `eidos_activations_free`.
+ * Activations are a matrix, one row per unit of text, with what each row stands for. They never change: any number of
+ * threads may read them at the same time. Made by `eidos_split_model_activations`, `eidos_activations_from_rows` or
+ * `eidos_activations_open`, freed with `eidos_activations_free`.
  */
 typedef struct eidos_activations eidos_activations;
 
 /**
- * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row: `unit_text_count` is the row
- * count, or 0 for rows without names.
+ * Makes activations of a caller's own row-major matrix of `row_count * column_count` values, which is copied.
+ * `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
  */
 eidos_status eidos_activations_from_rows(const float *rows,
                                          size_t row_count,
@@ -1027,10 +1031,10 @@ eidos_status eidos_activations_from_rows(const float *rows,
                                          eidos_error **err);
 
 /**
- * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
- * copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to
- * the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row:
- * `unit_text_count` is the row count, or 0 for rows without names.
+ * Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU:
+ * without a copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the
+ * tensor belongs to the activations, which run its deleter in the end; on an error it still belongs to the caller.
+ * `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
                                            const char *const *unit_texts,
@@ -1039,74 +1043,79 @@ eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tens
                                            eidos_error **err);
 
 /**
- * The rows as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter; the rows stay alive until
- * then, even when the activations are freed before. Rows in several shards on disk cannot be one tensor: an error.
+ * Gives the rows of activations as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter;
+ * the rows stay alive until then, even when the activations are freed before. Rows in several shards on disk cannot be
+ * one tensor: that is an error. `err` may be NULL.
  */
 eidos_status eidos_activations_to_dlpack(const eidos_activations *activations,
                                          struct DLManagedTensorVersioned **out,
                                          eidos_error **err);
 
 /**
- * How many rows there are: one per unit.
+ * Counts the rows of activations: one per unit.
  */
 size_t eidos_activations_row_count(const eidos_activations *activations);
 
 /**
- * How many columns there are: the width of the module's output.
+ * Counts the columns of activations: the width of the module's output.
  */
 size_t eidos_activations_column_count(const eidos_activations *activations);
 
 /**
- * How many texts were longer than the model can read and lost their end.
+ * Counts the texts of activations that were longer than the model can read and lost their end.
  */
 size_t eidos_activations_truncated_count(const eidos_activations *activations);
 
 /**
- * How many units got no row because `stop_units` or `stop_contractions` of the options name them.
+ * Counts the units that got no row in activations because `stop_units` or `stop_contractions` of the options name
+ * them.
  */
 size_t eidos_activations_left_out_count(const eidos_activations *activations);
 
 /**
- * How many texts the activations were collected from; 0 for rows that a caller brought.
+ * Counts the texts that activations were collected from; 0 for rows that a caller brought.
  */
 size_t eidos_activations_text_count(const eidos_activations *activations);
 
 /**
- * 1 when the rows are memory-mapped from shards on disk, 0 when they are in memory.
+ * Says whether the rows of activations are memory-mapped from shards on disk: 1 when they are, 0 when they are in
+ * memory.
  */
 int32_t eidos_activations_is_on_disk(const eidos_activations *activations);
 
 /**
- * What one row stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
+ * Says what one row of activations stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
  */
 uint32_t eidos_activations_granularity(const eidos_activations *activations);
 
 /**
- * Where a word ended: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`, or 0 where rows do not stand for words or come
- * from before there was a choice.
+ * Says where a word ended when activations were collected: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`,
+ * or 0 where rows do not stand for words or come from before there was a choice.
  */
 uint32_t eidos_activations_word_rule(const eidos_activations *activations);
 
 /**
- * How the tokens of a unit became one row: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a caller brought.
+ * Says how the tokens of a unit became one row of activations: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a
+ * caller brought.
  */
 uint32_t eidos_activations_aggregation(const eidos_activations *activations);
 
 /**
- * The id or folder of the model; empty for rows that a caller brought. Borrowed from the activations; `len` may be NULL.
+ * Gives the id or folder of the model that activations were collected from; empty for rows that a caller brought. The
+ * string is borrowed from the activations; `len` may be NULL.
  */
-const char *eidos_activations_model(const eidos_activations *activations,
-                                    size_t *len);
+const char *eidos_activations_model(const eidos_activations *activations, size_t *len);
 
 /**
- * The module path of the split point; empty for rows that a caller brought. Borrowed from the activations; `len` may be
- * NULL.
+ * Gives the module path of the split point that activations were collected at; empty for rows that a caller brought.
+ * The string is borrowed from the activations; `len` may be NULL.
  */
 const char *eidos_activations_split_point(const eidos_activations *activations, size_t *len);
 
 /**
- * A view of `count` rows from row `first`, row-major, without a copy, valid until the activations are freed. Rows that lie
- * in two shards on disk cannot be one view: see `eidos_activations_run`.
+ * Gives a view of `count` rows of activations from row `first`, row-major, without a copy, valid until the activations
+ * are freed. Rows that lie in two shards on disk cannot be one view, which is an error: see `eidos_activations_run`.
+ * `err` may be NULL.
  */
 eidos_status eidos_activations_rows(const eidos_activations *activations,
                                     size_t first,
@@ -1115,10 +1124,10 @@ eidos_status eidos_activations_rows(const eidos_activations *activations,
                                     eidos_error **err);
 
 /**
- * The rows from row `first` on that lie in one piece of memory, at least one: `rows` receives a view of them, row-major, without
- * a copy, valid until the activations are freed, and `count` how many they are. In memory these are all rows from `first` on; on
- * disk, those up to the end of a shard. To see all rows, go on at `first + count` until that is the row count. A row that is not
- * there is an error.
+ * Gives the rows of activations from row `first` on that lie in one piece of memory, at least one: `rows` receives a
+ * view of them, row-major, without a copy, valid until the activations are freed, and `count` how many they are. In
+ * memory these are all rows from `first` on; on disk, those up to the end of a shard. To see all rows, go on at `first
+ * + count` until that is the row count. A row that is not there is an error. `err` may be NULL.
  */
 eidos_status eidos_activations_run(const eidos_activations *activations,
                                    size_t first,
@@ -1127,8 +1136,8 @@ eidos_status eidos_activations_run(const eidos_activations *activations,
                                    eidos_error **err);
 
 /**
- * Copies `count` rows from row `first` to `out`, row-major, wherever they lie. `out_len` is the number of values that `out`
- * has room for: `count * column_count`.
+ * Copies `count` rows of activations from row `first` to `out`, row-major, wherever they lie. `out_len` is the number
+ * of values that `out` has room for: `count * column_count`. `err` may be NULL.
  */
 eidos_status eidos_activations_copy_rows(const eidos_activations *activations,
                                          size_t first,
@@ -1138,15 +1147,16 @@ eidos_status eidos_activations_copy_rows(const eidos_activations *activations,
                                          eidos_error **err);
 
 /**
- * The text of a row's unit (`" film"`); NULL beyond the last row and for rows without unit texts. Borrowed from the
- * activations; `len`, where not NULL, receives the bytes before the NUL, and tells of a NUL inside the text.
+ * Gives the text of the unit of a row of activations (`" film"`); NULL beyond the last row and for rows without unit
+ * texts. The string is borrowed from the activations; `len`, where not NULL, receives the bytes before the NUL, and
+ * tells of a NUL inside the text.
  */
 const char *eidos_activations_unit(const eidos_activations *activations, size_t row, size_t *len);
 
 /**
- * Where a row's unit stands: the index of its text, and the first byte and one past the last byte of the unit in that
- * text's UTF-8, both on character boundaries. `text_index`, `begin` and `end` may be NULL. Rows that a caller brought have
- * no spans: an error.
+ * Says where the unit of a row of activations stands: the index of its text, and the first byte and one past the last
+ * byte of the unit in that text's UTF-8, both on character boundaries. Rows that a caller brought have no spans: that
+ * is an error. `text_index`, `begin`, `end` and `err` may be NULL.
  */
 eidos_status eidos_activations_unit_span(const eidos_activations *activations,
                                          size_t row,
@@ -1156,16 +1166,15 @@ eidos_status eidos_activations_unit_span(const eidos_activations *activations,
                                          eidos_error **err);
 
 /**
- * A text that the activations were collected from; NULL beyond the last. Borrowed from the activations; `len` may be NULL.
+ * Gives a text that activations were collected from, by its index; NULL beyond the last. The string is borrowed from
+ * the activations; `len` may be NULL.
  */
-const char *eidos_activations_text(const eidos_activations *activations,
-                                   size_t index,
-                                   size_t *len);
+const char *eidos_activations_text(const eidos_activations *activations, size_t index, size_t *len);
 
 /**
- * Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
- * another call writes into it, of this process or another one, this is `EIDOS_BUSY`; a folder of somebody else's files is
- * `EIDOS_MISMATCH`. `control` and `err` may be NULL.
+ * Writes activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
+ * another call writes into the folder, of this process or another one, the call is `EIDOS_BUSY`; a folder of somebody
+ * else's files is `EIDOS_MISMATCH`. `control` and `err` may be NULL.
  */
 eidos_status eidos_activations_save(const eidos_activations *activations,
                                     const char *folder,
@@ -1173,24 +1182,20 @@ eidos_status eidos_activations_save(const eidos_activations *activations,
                                     eidos_error **err);
 
 /**
- * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program that
- * cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
+ * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program
+ * that cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
  */
-eidos_status eidos_activations_open(const char *folder,
-                                    eidos_activations **out,
-                                    eidos_error **err);
+eidos_status eidos_activations_open(const char *folder, eidos_activations **out, eidos_error **err);
 
 /**
- * Opens a folder as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of mapped: what
- * happens to the files afterwards does not matter, and all rows are one view.
+ * Opens activations as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of
+ * mapped: what happens to the files afterwards does not matter, and all rows are one view.
  */
-eidos_status eidos_activations_open_copy(const char *folder,
-                                         eidos_activations **out,
-                                         eidos_error **err);
+eidos_status eidos_activations_open_copy(const char *folder, eidos_activations **out, eidos_error **err);
 
 /**
- * One more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid until
- * the last of them is freed.
+ * Makes one more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid
+ * until the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_activations_retain(const eidos_activations *activations, eidos_activations **out, eidos_error **err);
 
@@ -1495,26 +1500,27 @@ eidos_status eidos_activations_spread(const eidos_activations *activations,
 /* --- Changes to what the modules of a model give, while it runs ---------------------------------------------------- */
 
 /**
- * Changes to what modules of a model give while it runs: rows are replaced, a direction is added, a concept is ablated or
- * clamped. There may be any number of them, at any modules that a model can be split at; those at one module follow one another
- * in the order in which they were added. They belong to no model: a run looks first whether they fit. Freed with
- * `eidos_interventions_free`.
+ * Interventions change what modules of a model give while it runs: rows are replaced, a direction is added, a concept
+ * is ablated or clamped. There may be any number of them, at any modules that a model can be split at; those at one
+ * module follow one another in the order in which they were added. They belong to no model: a run looks first whether
+ * they fit. Made by `eidos_interventions_new`, freed with `eidos_interventions_free`.
  *
- * A run under interventions takes those that are there when it begins. Where `tokens` may be named, they are counted over all
- * texts of the inputs, special ones included, as the rows of `EIDOS_GRANULARITY_ALL_TOKENS` are; a `token_count` of 0 stands for
- * all tokens.
+ * A run under interventions takes those that are there when it begins. Where `tokens` may be named, they are counted
+ * over all texts of the inputs, special ones included, as the rows of `EIDOS_GRANULARITY_ALL_TOKENS` are; a
+ * `token_count` of 0 stands for all tokens.
  */
 typedef struct eidos_interventions eidos_interventions;
 
 /**
- * Makes a list of interventions, with none in it.
+ * Makes a list of interventions, with none in it. `err` may be NULL.
  */
 eidos_status eidos_interventions_new(eidos_interventions **out, eidos_error **err);
 
 /**
- * Puts `rows`, which are copied, in the place of what the module at `module_path` gives: one row for each token of the inputs,
- * special ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`. With those very rows
- * the logits are the same bits as without. A row with a number that is not finite is an error of the run.
+ * Puts rows, which are copied, in the place of what the module at `module_path` gives: one row for each token of the
+ * inputs, special ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`.
+ * With those very rows the logits are the same bits as without. A row with a number that is not finite is an error of
+ * the run. `err` may be NULL.
  */
 eidos_status eidos_interventions_replace_rows(eidos_interventions *interventions,
                                               const char *module_path,
@@ -1524,13 +1530,14 @@ eidos_status eidos_interventions_replace_rows(eidos_interventions *interventions
                                               eidos_error **err);
 
 /**
- * Puts the rows of `activations` in the place of what the module at `module_path` gives, as `eidos_interventions_replace_rows`
- * does, without a copy. Rows on disk are read batch by batch, and no more of them is in memory at a time.
+ * Puts the rows of activations in the place of what the module at `module_path` gives, as
+ * `eidos_interventions_replace_rows` does, without a copy. Rows on disk are read batch by batch, and no more of them
+ * is in memory at a time.
  *
  * Activations that know where they come from must be those of that module for these texts, with
  * `EIDOS_GRANULARITY_ALL_TOKENS`: otherwise the run is `EIDOS_MISMATCH`. Of rows that a caller brought
- * (`eidos_activations_from_rows`, `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on purpose,
- * the rows of another module or of other texts.
+ * (`eidos_activations_from_rows`, `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on
+ * purpose, the rows of another module or of other texts. `err` may be NULL.
  */
 eidos_status eidos_interventions_replace_activations(eidos_interventions *interventions,
                                                      const char *module_path,
@@ -1538,8 +1545,8 @@ eidos_status eidos_interventions_replace_activations(eidos_interventions *interv
                                                      eidos_error **err);
 
 /**
- * Adds `scale` times `direction`, which has `column_count` values and is copied, to the rows of the module at `module_path`: to
- * those of the `token_count` tokens that `tokens` names, or of all of them.
+ * Adds `scale` times `direction`, which has `column_count` values and is copied, to the rows of the module at
+ * `module_path`: to those of the `token_count` tokens that `tokens` names, or of all tokens. `err` may be NULL.
  */
 eidos_status eidos_interventions_add_direction(eidos_interventions *interventions,
                                                const char *module_path,
@@ -1551,8 +1558,9 @@ eidos_status eidos_interventions_add_direction(eidos_interventions *intervention
                                                eidos_error **err);
 
 /**
- * Takes a concept of an explainer out of the rows of the module at `module_path`: subtracts its activation times its row of the
- * dictionary, from the rows of the `token_count` tokens that `tokens` names, or of all of them.
+ * Takes a concept of an explainer out of the rows of the module at `module_path`: subtracts its activation times its
+ * row of the dictionary, from the rows of the `token_count` tokens that `tokens` names, or of all tokens. `err` may be
+ * NULL.
  */
 eidos_status eidos_interventions_ablate_concept(eidos_interventions *interventions,
                                                 const char *module_path,
@@ -1563,8 +1571,9 @@ eidos_status eidos_interventions_ablate_concept(eidos_interventions *interventio
                                                 eidos_error **err);
 
 /**
- * Lets a concept of an explainer have the activation `value` in the rows of the module at `module_path`: adds what is missing of
- * it times its row of the dictionary, to the rows of the `token_count` tokens that `tokens` names, or of all of them.
+ * Lets a concept of an explainer have the activation `value` in the rows of the module at `module_path`: adds what is
+ * missing of it times its row of the dictionary, to the rows of the `token_count` tokens that `tokens` names, or of
+ * all tokens. `err` may be NULL.
  */
 eidos_status eidos_interventions_clamp_concept(eidos_interventions *interventions,
                                                const char *module_path,
@@ -1576,12 +1585,13 @@ eidos_status eidos_interventions_clamp_concept(eidos_interventions *intervention
                                                eidos_error **err);
 
 /**
- * How many interventions there are.
+ * Counts the interventions of a list.
  */
 size_t eidos_interventions_count(const eidos_interventions *interventions);
 
 /**
- * One more handle of the same interventions, for another owner, who frees it. What is added to one is there in all of them.
+ * Makes one more handle of the same interventions, for another owner, who frees it. What is added to one is there in
+ * all of them. `err` may be NULL.
  */
 eidos_status eidos_interventions_retain(const eidos_interventions *interventions,
                                         eidos_interventions **out,
@@ -1595,167 +1605,173 @@ void eidos_interventions_free(eidos_interventions *interventions);
 /* --- Collecting activations ---------------------------------------------------------------------------------------- */
 
 /**
- * Each token that is not a special one.
+ * A row stands for a token that is not a special one.
  */
 #define EIDOS_GRANULARITY_TOKEN 1
 
 /**
- * Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space in front
- * where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The default.
+ * A row stands for a word, as the rule of `EIDOS_WORD_RULE_*` cuts texts: a piece of text without white space in it,
+ * but for a space in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says
+ * so. The default.
  */
 #define EIDOS_GRANULARITY_WORD 2
 
 /**
- * Each sentence.
+ * A row stands for a sentence.
  */
 #define EIDOS_GRANULARITY_SENTENCE 3
 
 /**
- * Each text, over its tokens that are not special.
+ * A row stands for a text, over its tokens that are not special.
  */
 #define EIDOS_GRANULARITY_SAMPLE 4
 
 /**
- * Each position, special tokens included.
+ * A row stands for a position, special tokens included.
  */
 #define EIDOS_GRANULARITY_ALL_TOKENS 5
 
 /**
- * The first position of each text, which must be the tokenizer's classification token.
+ * A row stands for the first position of a text, which must be the tokenizer's classification token.
  */
 #define EIDOS_GRANULARITY_CLS_TOKEN 6
 
 /**
- * As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5: `don't` and
- * `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a table of the families.
+ * Words end where the tokenizer's pre-tokenizer splits them if it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`;
+ * T5: `don't` and `film,`), else where Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a
+ * table of the families.
  */
 #define EIDOS_WORD_RULE_AUTO 1
 
 /**
- * As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+ * Words end where the tokenizer's pre-tokenizer splits them; where it splits nothing, white space alone ends a word
+ * (`film,`).
  */
 #define EIDOS_WORD_RULE_TOKENIZER 2
 
 /**
- * At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A token belongs
- * to the word in which its first byte lies that is not white space; a word in which no token begins has no row.
+ * Words end at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each
+ * ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in which no
+ * token begins has no row.
  */
 #define EIDOS_WORD_RULE_UNICODE 3
 
 /**
- * The mean of the unit's tokens, per column. The default.
+ * A row is the mean of the rows of the unit's tokens, per column. The default.
  */
 #define EIDOS_AGGREGATION_MEAN 1
 
 /**
- * Their sum.
+ * A row is the sum of the rows of the unit's tokens, per column.
  */
 #define EIDOS_AGGREGATION_SUM 2
 
 /**
- * Their largest value.
+ * A row has the largest value of the unit's tokens, per column.
  */
 #define EIDOS_AGGREGATION_MAX 3
 
 /**
- * Their smallest value.
+ * A row has the smallest value of the unit's tokens, per column.
  */
 #define EIDOS_AGGREGATION_MIN 4
 
 /**
- * Their value of largest magnitude, with its sign.
+ * A row has the value of largest magnitude of the unit's tokens, with its sign, per column.
  */
 #define EIDOS_AGGREGATION_SIGNED_MAX 5
 
 /**
- * The row of the first token.
+ * A row is that of the unit's first token.
  */
 #define EIDOS_AGGREGATION_FIRST 6
 
 /**
- * The row of the last token.
+ * A row is that of the unit's last token.
  */
 #define EIDOS_AGGREGATION_LAST 7
 
 /**
- * How activations are collected. Fill it with `eidos_activations_options_init` first.
+ * These options say how activations are collected. Fill the struct with `eidos_activations_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_activations_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_activations_options_init`.
      */
     uint32_t struct_size;
     /**
-     * What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
+     * The granularity says what one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
      */
     uint32_t granularity;
     /**
-     * How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
+     * The aggregation says how the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their
+     * mean.
      */
     uint32_t aggregation;
     /**
-     * How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
+     * This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
     /**
-     * How many tokens one batch holds at most. By default 512. Results do not depend on it.
+     * One batch holds this many tokens at most. By default 512. Results do not depend on it.
      */
     uint64_t batch_tokens;
     /**
-     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with 0
-     * always. By default 4 GiB.
+     * The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with
+     * 0 always. By default 4 GiB.
      */
     uint64_t memory_limit;
     /**
-     * How many bytes a shard has at most. By default 256 MiB.
+     * A shard has this many bytes at most. By default 256 MiB.
      */
     uint64_t shard_bytes;
     /**
-     * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-     * shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
-     * those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
-     * for temporary files (`TMPDIR`), of which nothing is left however the process ends.
+     * The shards go into this folder. When given, rows always go there, and an interrupted collection resumes from its
+     * last complete shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the
+     * result are mapped as those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files
+     * without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
      */
     const char *folder;
     /**
-     * Where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
+     * The word rule says where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
      */
     uint32_t word_rule;
     /**
-     * 1 to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
-     * behind it, in one unit with it or not. For tokens, words and sentences only.
+     * 1 gives no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re`
+     * and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
      */
     uint32_t stop_contractions;
     /**
-     * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-     * tokens, words and sentences only. `eidos_activations_left_out_count` says how many there were.
+     * These units get no row, such as stop words, by their text: without white space at its ends, in whatever case.
+     * For tokens, words and sentences only. `eidos_activations_left_out_count` says how many units got no row.
      */
     const char *const *stop_units;
     /**
-     * How many `stop_units` there are.
+     * This is the number of strings in `stop_units`.
      */
     size_t stop_unit_count;
 } eidos_activations_options;
 
 /**
  * Gives the next text of a source: sets `*text` to its bytes, in UTF-8, and `*len` to how many they are, and returns
- * `EIDOS_OK`. The bytes are copied before the next call. Where `*len` is left as it was, the text ends at its first NUL; where
- * `*text` is left as it was, NULL, there are no more texts. Any other status ends the call that asks, with that status; shards
- * that the texts so far fill are written first, unless it is `EIDOS_CANCELLED`.
+ * `EIDOS_OK`. The bytes are copied before the next call. Where `*len` is left as it was, the text ends at its first
+ * NUL; where `*text` is left as it was, NULL, there are no more texts. Any other status ends the call that asks, with
+ * that status; shards that the texts so far fill are written first, unless it is `EIDOS_CANCELLED`.
  */
 typedef eidos_status (*eidos_text_callback)(const char **text, size_t *len, void *user_data);
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
+ * Fills the options of activations with the defaults. `size` is `sizeof(eidos_activations_options)`.
  */
 eidos_status eidos_activations_options_init(eidos_activations_options *options, size_t size);
 
 /**
- * The activations of inputs at each split point of a model: `out` receives one handle per split point, in their order, and
- * `out_count` is their number. A text without tokens gives no rows.
+ * Collects the activations of inputs at each split point of a model: `out` receives one handle per split point, in
+ * their order, and `out_count` is their number. A text without tokens gives no rows.
  *
- * Under `interventions` the model goes on with what they make of the rows of its modules: see `eidos_split_model_logits`. One
- * behind the last split point changes nothing. `interventions`, `options`, `control` and `err` may be NULL.
+ * Under `interventions` the model goes on with what they make of the rows of its modules: see
+ * `eidos_split_model_logits`. One behind the last split point changes nothing. `interventions`, `options`, `control`
+ * and `err` may be NULL.
  */
 eidos_status eidos_split_model_activations(const eidos_split_model *model,
                                            const eidos_inputs *inputs,
@@ -1767,17 +1783,17 @@ eidos_status eidos_split_model_activations(const eidos_split_model *model,
                                            eidos_error **err);
 
 /**
- * The activations of texts that come one after the other, at each split point: the same bits as those of
- * `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with `user_data`, and
- * may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the last texts are asked for.
- * `options`, `control` and `err` may be NULL.
+ * Collects the activations of texts that come one after the other, at each split point of a model: the same bits as
+ * those of `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with
+ * `user_data`, and may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the
+ * last texts are asked for. `options`, `control` and `err` may be NULL.
  *
- * Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different string of a
- * unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
+ * Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different
+ * string of a unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
  *
- * With a `folder`, what is complete stays there after a failure of the callback, an error or a cancel: the same texts into the
- * same folder go on from there. They are asked for again from the first one on, and `EIDOS_MISMATCH` says which shard is of
- * other texts. A folder of a stream and one of texts at once do not continue one another.
+ * With a `folder`, what is complete stays there after a failure of the callback, an error or a cancel: the same texts
+ * into the same folder go on from there. They are asked for again from the first one on, and `EIDOS_MISMATCH` says
+ * which shard is of other texts. A folder of a stream and one of texts at once do not continue one another.
  */
 eidos_status eidos_split_model_stream_activations(const eidos_split_model *model,
                                                   eidos_text_callback callback,
@@ -1791,45 +1807,47 @@ eidos_status eidos_split_model_stream_activations(const eidos_split_model *model
 /* --- Logits -------------------------------------------------------------------------------------------------------- */
 
 /**
- * How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
+ * These options say how logits are computed; results do not depend on them. Fill the struct with
+ * `eidos_logits_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_logits_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_logits_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many batches run at the same time on the CPU; 0, the default, is one per core.
+     * This many batches run at the same time on the CPU; 0, the default, is one per core.
      */
     uint32_t threads;
     /**
-     * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
+     * One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
+     * 512.
      */
     uint64_t batch_tokens;
     /**
-     * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-     * to temporary files without a name, and with 0 always. By default 4 GiB.
+     * The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
+     * go to temporary files without a name, and with 0 always. By default 4 GiB.
      */
     uint64_t memory_limit;
 } eidos_logits_options;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_logits_options)`.
+ * Fills the options of logits with the defaults. `size` is `sizeof(eidos_logits_options)`.
  */
 eidos_status eidos_logits_options_init(eidos_logits_options *options, size_t size);
 
 /**
- * The logits of inputs: what the head of a model gives for each token, special ones included, or for each text where the
- * model classifies texts. The model must have been loaded as a `whole`.
+ * Computes the logits of inputs: what the head of a model gives for each token, special ones included, or for each
+ * text where the model classifies texts. The model must have been loaded as a `whole`.
  *
  * The result is a matrix like any other activations: a row is a token (`EIDOS_GRANULARITY_ALL_TOKENS`) or a text
  * (`EIDOS_GRANULARITY_SAMPLE`), `eidos_activations_unit_span` says of which text, and column `j` is what
  * `eidos_split_model_logit_name` says. A text without tokens gives no rows.
  *
- * Under `interventions` the model goes on with what they make of the rows of its modules, which need not be split points.
- * What does not fit is an error before the model runs: `EIDOS_UNKNOWN_MODULE` with the nearest paths, a number of rows or columns
- * that the module does not have, a token that is not there, a number that is not finite. `interventions`, `options`, `control`
- * and `err` may be NULL.
+ * Under `interventions` the model goes on with what they make of the rows of its modules, which need not be split
+ * points. What does not fit is an error before the model runs: `EIDOS_UNKNOWN_MODULE` with the nearest paths, a number
+ * of rows or columns that the module does not have, a token that is not there, a number that is not finite.
+ * `interventions`, `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_logits(const eidos_split_model *model,
                                       const eidos_inputs *inputs,
@@ -1840,14 +1858,15 @@ eidos_status eidos_split_model_logits(const eidos_split_model *model,
                                       eidos_error **err);
 
 /**
- * How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
+ * Counts the columns that the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a
+ * head.
  */
 size_t eidos_split_model_logit_count(const eidos_split_model *model);
 
 /**
- * What a column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty where the
- * vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was loaded without its
- * tokenizer. Borrowed from the model; `len` may be NULL.
+ * Gives what a column of the logits of a model stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`),
+ * empty where the vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was
+ * loaded without its tokenizer. The string is borrowed from the model; `len` may be NULL.
  */
 const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t column, size_t *len);
 
@@ -1870,11 +1889,11 @@ const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t 
 typedef struct eidos_interpretation eidos_interpretation;
 
 /**
- * Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
+ * These options say which inputs an interpretation lists. Fill the struct with `eidos_top_inputs_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_top_inputs_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_top_inputs_options_init`.
      */
     uint32_t struct_size;
     /**
@@ -1882,29 +1901,28 @@ typedef struct {
      */
     uint32_t negative_pole;
     /**
-     * How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an
-     * error.
+     * This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error.
      */
     uint64_t k;
     /**
-     * Which concepts, in the order wanted; NULL means all.
+     * These concepts are interpreted, in the order wanted; NULL means all.
      */
     const size_t *concepts;
     /**
-     * How many there are in `concepts`; 0 means all.
+     * This is the number of concepts in `concepts`; 0 means all.
      */
     size_t concept_count;
 } eidos_top_inputs_options;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
+ * Fills the options of top inputs with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
  */
 eidos_status eidos_top_inputs_options_init(eidos_top_inputs_options *options, size_t size);
 
 /**
- * The inputs that excite each concept most, among activations that are there already. Occurrences of the same text count
- * once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
- * has none. `options`, `control` and `err` may be NULL.
+ * Lists the inputs that excite each concept of an explainer most, among activations that are there already.
+ * Occurrences of the same text count once, with their strongest activation; a list ends before the first activation
+ * that is exactly zero, so a dead concept has none. `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_top_inputs_interpret(const eidos_explainer *explainer,
                                         const eidos_activations *activations,
@@ -1914,8 +1932,9 @@ eidos_status eidos_top_inputs_interpret(const eidos_explainer *explainer,
                                         eidos_error **err);
 
 /**
- * The inputs that excite each concept most, among the units of new texts, of token ids, or of the vocabulary. The model must
- * have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
+ * Lists the inputs that excite each concept of an explainer most, among the units of new texts, of token ids, or of
+ * the vocabulary. The model must have the explainer's split point. `options`, `activations_options`, `control` and
+ * `err` may be NULL.
  */
 eidos_status eidos_top_inputs_interpret_inputs(const eidos_explainer *explainer,
                                                const eidos_split_model *model,

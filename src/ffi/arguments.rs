@@ -285,6 +285,8 @@ impl<H: Handle> Place<*mut H> {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::CStr;
+
     use super::*;
     use crate::control::Control;
     use crate::ffi::control::eidos_control;
@@ -309,6 +311,19 @@ mod tests {
     }
 
     #[test]
+    fn a_string_of_a_value_has_its_length_without_the_nul() {
+        let mut handle = ptr::null_mut::<eidos_control>();
+        Out(&raw mut handle).place("out").unwrap().handle(Control::new());
+        let mut length = 7;
+        let text = Ref(handle).string(Out(&raw mut length), |_| Some("film\0"));
+        // SAFETY: the string is static.
+        assert_eq!((unsafe { CStr::from_ptr(text) }, length), (c"film", 4));
+        assert!(Ref(handle).string(Out(&raw mut length), |_| None).is_null());
+        assert_eq!(length, 0);
+        Owned(handle).free();
+    }
+
+    #[test]
     fn a_handle_is_read_shared_and_freed() {
         let mut handles = [ptr::null_mut::<eidos_control>(); 2];
         let [first, second] = handles.each_mut();
@@ -330,6 +345,10 @@ mod tests {
         let error = strings.texts(2, "texts").unwrap_err();
         assert!(error.message().contains("`texts[1]`"), "{error}");
         assert_eq!(Array(c"film".as_ptr()).bytes(4, "answer").unwrap(), b"film");
+        let lengths = [0, 3];
+        let named = strings.texts_of_lengths(&Array(lengths.as_ptr()), 2, "texts").unwrap();
+        assert_eq!(named, ["", "caf"]);
+        assert_eq!(strings.texts_of_lengths(&Array::NULL, 1, "texts").unwrap(), ["film"]);
         assert!(Array::<f32>::NULL.optional(3, "bias").unwrap().is_none());
         assert_eq!(Text::NULL.optional("model").unwrap(), None);
     }

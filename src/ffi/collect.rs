@@ -120,7 +120,7 @@ pub struct eidos_activations_options {
     /// and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
     pub stop_contractions: u32,
     /// These units get no row, such as stop words, by their text: without white space at its ends, in whatever case.
-    /// For tokens, words and sentences only. `eidos_activations_left_out_count` says how many rows that left out.
+    /// For tokens, words and sentences only. `eidos_activations_left_out_count` says how many units got no row.
     pub stop_units: Array<Text>,
     /// This is the number of strings in `stop_units`.
     pub stop_unit_count: usize,

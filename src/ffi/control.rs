@@ -189,15 +189,6 @@ pub(super) fn watched(control: &Ref<eidos_control>) -> Result<Control> {
     Ok(control.optional()?.cloned().unwrap_or_default())
 }
 
-/// The same for the calls that take their arguments as pointers.
-///
-/// # Safety
-/// `control` is NULL or a live handle.
-pub(super) unsafe fn control_or_default(control: *const eidos_control) -> Result<Control> {
-    // SAFETY: promised by the caller.
-    if control.is_null() { Ok(Control::new()) } else { unsafe { eidos_control::borrow(control) }.cloned() }
-}
-
 /// A caller's callback as the control calls it.
 fn reporter(
     function: unsafe extern "C" fn(*const eidos_progress, *mut c_void),

@@ -41,7 +41,7 @@ pub struct eidos_log_message {
     pub message: *const c_char,
     /// This is the length of `message` in bytes, without the NUL.
     pub message_len: usize,
-    /// It happened this many seconds after the control was made.
+    /// The message was written this many seconds after the control was made.
     pub elapsed_seconds: f64,
 }
 

@@ -13,8 +13,8 @@ use crate::corpus::{TextFormat, TextReader, TextReaderOptions, no_memory};
 use crate::error::Result;
 use crate::text::StringTable;
 
-/// Texts were read from a file and become inputs with `eidos_inputs_from_texts_handle`. They never change: any number
-/// of threads may read them at the same time. Made by `eidos_texts_read`, freed with `eidos_texts_free`.
+/// Texts hold what was read from a file, which becomes inputs with `eidos_inputs_from_texts_handle`. They never change:
+/// any number of threads may read them at the same time. Made by `eidos_texts_read`, freed with `eidos_texts_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_texts {
     _opaque: [u8; 0],
@@ -39,7 +39,7 @@ pub struct eidos_texts_options {
     /// The format says how the texts are written: one of `EIDOS_TEXT_FORMAT_*`. By default what the name of the file
     /// says.
     pub format: u32,
-    /// The field of this name of a JSON object is the text. NULL means `text`.
+    /// The text is the field of this name of a JSON object. NULL means `text`.
     pub field: Text,
     /// This many texts are read at most, from the beginning of the file. By default all of them.
     pub most_texts: u64,

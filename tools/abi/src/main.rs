@@ -184,4 +184,16 @@ mod tests {
             assert!(lines.contains(&line.as_str()), "{}: {line}", item.name);
         }
     }
+
+    #[test]
+    fn the_docs_of_each_function_begin_with_a_verb_that_says_what_it_does() {
+        let api = read::read(&root().join("src/ffi")).unwrap();
+        let is_verb = |word: &str| {
+            word.starts_with(char::is_uppercase) && word[1..].chars().all(char::is_lowercase) && word.ends_with('s')
+        };
+        let first_word = |doc: &str| doc.split_whitespace().next().unwrap_or_default().to_owned();
+        let others = api.functions.iter().filter(|function| !is_verb(&first_word(&function.doc)));
+        let others: Vec<&str> = others.map(|function| function.name.as_str()).collect();
+        assert!(others.is_empty(), "begin their docs with a verb (\"Gives the ...\"): {others:?}");
+    }
 }

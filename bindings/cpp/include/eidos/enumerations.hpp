@@ -10,7 +10,7 @@
 
 namespace eidos {
 
-/// Whose fault a failure is, and what to do.
+/// The status says whose fault a failure is, and what to do.
 enum class Status : std::int32_t {
     /// The call succeeded and its outputs are written.
     ok = EIDOS_OK,
@@ -92,13 +92,13 @@ enum class LogLevel : std::uint32_t {
     debug = EIDOS_LOG_DEBUG,
 };
 
-/// How the texts are written.
+/// The format says how the texts are written.
 enum class TextFormat : std::uint32_t {
-    /// JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+    /// The file has JSON lines where its name ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
     automatic = EIDOS_TEXT_FORMAT_AUTO,
-    /// One text a line.
+    /// The file has one text a line.
     lines = EIDOS_TEXT_FORMAT_LINES,
-    /// One JSON object a line, of which one field is the text.
+    /// The file has one JSON object a line, of which one field is the text.
     json_lines = EIDOS_TEXT_FORMAT_JSON_LINES,
 };
 
@@ -156,53 +156,54 @@ enum class Contrast : std::uint32_t {
     cube = EIDOS_CONTRAST_CUBE,
 };
 
-/// What one row stands for.
+/// The granularity says what one row stands for.
 enum class Granularity : std::uint32_t {
-    /// Each token that is not a special one.
+    /// A row stands for a token that is not a special one.
     token = EIDOS_GRANULARITY_TOKEN,
-    /// Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space
-    /// in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The
-    /// default.
+    /// A row stands for a word, as the rule of `EIDOS_WORD_RULE_*` cuts texts: a piece of text without white space in
+    /// it, but for a space in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule
+    /// says so. The default.
     word = EIDOS_GRANULARITY_WORD,
-    /// Each sentence.
+    /// A row stands for a sentence.
     sentence = EIDOS_GRANULARITY_SENTENCE,
-    /// Each text, over its tokens that are not special.
+    /// A row stands for a text, over its tokens that are not special.
     sample = EIDOS_GRANULARITY_SAMPLE,
-    /// Each position, special tokens included.
+    /// A row stands for a position, special tokens included.
     all_tokens = EIDOS_GRANULARITY_ALL_TOKENS,
-    /// The first position of each text, which must be the tokenizer's classification token.
+    /// A row stands for the first position of a text, which must be the tokenizer's classification token.
     cls_token = EIDOS_GRANULARITY_CLS_TOKEN,
 };
 
-/// Where a word ends.
+/// The word rule says where a word ends.
 enum class WordRule : std::uint32_t {
-    /// As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5:
-    /// `don't` and `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a
-    /// table of the families.
+    /// Words end where the tokenizer's pre-tokenizer splits them if it does (BERT: `don`, `'`, `t`; Llama 3: ` don`,
+    /// `'t`; T5: `don't` and `film,`), else where Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default.
+    /// docs/units.md has a table of the families.
     automatic = EIDOS_WORD_RULE_AUTO,
-    /// As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+    /// Words end where the tokenizer's pre-tokenizer splits them; where it splits nothing, white space alone ends a
+    /// word (`film,`).
     tokenizer = EIDOS_WORD_RULE_TOKENIZER,
-    /// At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A
-    /// token belongs to the word in which its first byte lies that is not white space; a word in which no token begins
-    /// has no row.
+    /// Words end at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each
+    /// ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in which no
+    /// token begins has no row.
     unicode = EIDOS_WORD_RULE_UNICODE,
 };
 
-/// How the tokens of a unit become one row.
+/// The aggregation says how the tokens of a unit become one row.
 enum class Aggregation : std::uint32_t {
-    /// The mean of the unit's tokens, per column. The default.
+    /// A row is the mean of the rows of the unit's tokens, per column. The default.
     mean = EIDOS_AGGREGATION_MEAN,
-    /// Their sum.
+    /// A row is the sum of the rows of the unit's tokens, per column.
     sum = EIDOS_AGGREGATION_SUM,
-    /// Their largest value.
+    /// A row has the largest value of the unit's tokens, per column.
     max = EIDOS_AGGREGATION_MAX,
-    /// Their smallest value.
+    /// A row has the smallest value of the unit's tokens, per column.
     min = EIDOS_AGGREGATION_MIN,
-    /// Their value of largest magnitude, with its sign.
+    /// A row has the value of largest magnitude of the unit's tokens, with its sign, per column.
     signed_max = EIDOS_AGGREGATION_SIGNED_MAX,
-    /// The row of the first token.
+    /// A row is that of the unit's first token.
     first = EIDOS_AGGREGATION_FIRST,
-    /// The row of the last token.
+    /// A row is that of the unit's last token.
     last = EIDOS_AGGREGATION_LAST,
 };
 

@@ -19,13 +19,13 @@
 
 namespace eidos {
 
-/// How a file of texts is read.
+/// These options say how a file of texts is read.
 struct TextsOptions {
-    /// How the texts are written. By default what the name of the file says.
+    /// The format says how the texts are written. By default what the name of the file says.
     TextFormat format = TextFormat::automatic;
-    /// The field of a JSON object that is the text. Empty: `text`.
+    /// The text is the field of this name of a JSON object. Empty means `text`.
     std::string field = {};
-    /// How many texts are read at most, from the beginning of the file. By default all of them.
+    /// This many texts are read at most, from the beginning of the file. By default all of them.
     std::uint64_t most_texts = UINT64_MAX;
     /// `true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON
     /// object. By default they are left out.
@@ -59,9 +59,9 @@ struct LoadOptions {
     bool copy = false;
 };
 
-/// How texts become inputs. Results do not depend on it.
+/// These options say how texts become inputs; results do not depend on them.
 struct InputsOptions {
-    /// How many threads tokenize; 0, the default, is one per core.
+    /// This many threads tokenize; 0, the default, is one per core.
     std::uint32_t threads = 0;
 };
 
@@ -98,55 +98,55 @@ struct PcaOptions {
     std::uint32_t threads = 0;
 };
 
-/// How activations are collected.
+/// These options say how activations are collected.
 struct ActivationsOptions {
-    /// What one row stands for. By default a word.
+    /// The granularity says what one row stands for. By default a word.
     Granularity granularity = Granularity::word;
-    /// How the tokens of a unit become one row. By default their mean.
+    /// The aggregation says how the tokens of a unit become one row. By default their mean.
     Aggregation aggregation = Aggregation::mean;
-    /// How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
+    /// This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
-    /// How many tokens one batch holds at most. By default 512. Results do not depend on it.
+    /// One batch holds this many tokens at most. By default 512. Results do not depend on it.
     std::uint64_t batch_tokens = 512;
-    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and
-    /// with 0 always. By default 4 GiB.
+    /// The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with
+    /// 0 always. By default 4 GiB.
     std::uint64_t memory_limit = 4294967296;
-    /// How many bytes a shard has at most. By default 256 MiB.
+    /// A shard has this many bytes at most. By default 256 MiB.
     std::uint64_t shard_bytes = 268435456;
-    /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last
-    /// complete shard; a second call that writes into the same folder meanwhile is `Status::busy`. The rows of the
+    /// The shards go into this folder. When given, rows always go there, and an interrupted collection resumes from its
+    /// last complete shard; a second call that writes into the same folder meanwhile is `Status::busy`. The rows of the
     /// result are mapped as those of `Activations::open()`. Empty means memory, and beyond the memory limit files
     /// without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
     std::string folder = {};
-    /// Where a word ends. By default `WordRule::automatic`.
+    /// The word rule says where a word ends. By default `WordRule::automatic`.
     WordRule word_rule = WordRule::automatic;
-    /// `true` to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`,
-    /// `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
+    /// `true` gives no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`,
+    /// `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
     bool stop_contractions = false;
-    /// Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-    /// tokens, words and sentences only. `Activations::left_out_count()` says how many there were.
+    /// These units get no row, such as stop words, by their text: without white space at its ends, in whatever case.
+    /// For tokens, words and sentences only. `Activations::left_out_count()` says how many units got no row.
     std::vector<std::string> stop_units = {};
 };
 
-/// How logits are computed. Results do not depend on it.
+/// These options say how logits are computed; results do not depend on them.
 struct LogitsOptions {
-    /// How many batches run at the same time on the CPU; 0, the default, is one per core.
+    /// This many batches run at the same time on the CPU; 0, the default, is one per core.
     std::uint32_t threads = 0;
-    /// How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than
+    /// One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
     /// 512.
     std::uint64_t batch_tokens = 0;
-    /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it
-    /// they go to temporary files without a name, and with 0 always. By default 4 GiB.
+    /// The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
+    /// go to temporary files without a name, and with 0 always. By default 4 GiB.
     std::uint64_t memory_limit = 4294967296;
 };
 
-/// Which inputs to list.
+/// These options say which inputs an interpretation lists.
 struct TopInputsOptions {
     /// `true` also lists the inputs with the most negative activations.
     bool negative_pole = false;
-    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error.
+    /// This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error.
     std::uint64_t k = 5;
-    /// Which concepts, in the order wanted; empty means all.
+    /// These concepts are interpreted, in the order wanted; empty means all.
     std::vector<std::size_t> concepts = {};
 };
 

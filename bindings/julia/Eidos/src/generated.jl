@@ -2,7 +2,7 @@
 
 # The words of enumerations, and options structs from keywords; options.jl has what they use.
 
-# Whose fault a failure is, and what to do.
+# The status says whose fault a failure is, and what to do.
 const STATUSES = (ok = 0, invalid_argument = 1, invalid_handle = 2, not_found = 3, unknown_module = 4, invalid_file = 5, unsupported = 6, invalid_data = 7, mismatch = 8, io = 9, network = 10, access_denied = 11, cancelled = 12, out_of_memory = 13, device = 14, internal = 15, unusable_answer = 16, budget_exhausted = 17, busy = 18)
 
 # The stage says what a long call is busy with.
@@ -11,7 +11,7 @@ const STAGES = (idle = 0, download = 1, load = 2, tokenize = 3, forward = 4, cov
 # The level says how important a message of a long call is.
 const LOG_LEVELS = (warning = 1, info = 2, debug = 3)
 
-# How the texts are written.
+# The format says how the texts are written.
 const TEXT_FORMATS = (auto = 0, lines = 1, json_lines = 2)
 
 # The model is built with this head.
@@ -29,13 +29,13 @@ const ICA_ALGORITHMS = (parallel = 1, deflation = 2)
 # The contrast function tells heavy tails from a normal distribution.
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 
-# What one row stands for.
+# The granularity says what one row stands for.
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
 
-# Where a word ends.
+# The word rule says where a word ends.
 const WORD_RULES = (auto = 1, tokenizer = 2, unicode = 3)
 
-# How the tokens of a unit become one row.
+# The aggregation says how the tokens of a unit become one row.
 const AGGREGATIONS = (mean = 1, sum = 2, max = 3, min = 4, signed_max = 5, first = 6, last = 7)
 
 # The pole says which end of a concept inputs excite.
@@ -44,16 +44,16 @@ const POLES = (positive = 0, negative = 1)
 # The sampling says how the examples are chosen.
 const SAMPLINGS = (top = 1, random = 2, quantile = 3)
 
-# How a file of texts is read.
+# These options say how a file of texts is read.
 texts_options(; format = :auto, field = nothing, most_texts = nothing, keep_empty = false) =
     Options{LibEidos.eidos_texts_options}(; format = choice(:format, format, TEXT_FORMATS), field, most_texts,
                                             keep_empty = Bool(keep_empty))
 initialize!(o::Options{LibEidos.eidos_texts_options}, size) = LibEidos.eidos_texts_options_init(o, size)
 
 const TEXTS_OPTIONS_DOCS = (
-    format = (":auto", "How the texts are written: `:auto`, `:lines` or `:json_lines`. By default what the name of the file says."),
-    field = ("", "The field of a JSON object that is the text. `nothing`: `text`."),
-    most_texts = ("", "How many texts are read at most, from the beginning of the file. By default all of them."),
+    format = (":auto", "The format says how the texts are written: `:auto`, `:lines` or `:json_lines`. By default what the name of the file says."),
+    field = ("", "The text is the field of this name of a JSON object. `nothing` means `text`."),
+    most_texts = ("", "This many texts are read at most, from the beginning of the file. By default all of them."),
     keep_empty = ("false", "`true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By default they are left out."),
 )
 
@@ -79,13 +79,13 @@ const LOAD_OPTIONS_DOCS = (
     copy = ("false", "`true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes."),
 )
 
-# How texts become inputs. Results do not depend on it.
+# These options say how texts become inputs; results do not depend on them.
 inputs_options(; threads = 0) =
     Options{LibEidos.eidos_inputs_options}(; threads)
 initialize!(o::Options{LibEidos.eidos_inputs_options}, size) = LibEidos.eidos_inputs_options_init(o, size)
 
 const INPUTS_OPTIONS_DOCS = (
-    threads = ("0", "How many threads tokenize; 0, the default, is one per core."),
+    threads = ("0", "This many threads tokenize; 0, the default, is one per core."),
 )
 
 # These options say how independent components are fitted.
@@ -119,7 +119,7 @@ const PCA_OPTIONS_DOCS = (
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
 )
 
-# How activations are collected.
+# These options say how activations are collected.
 activations_options(; granularity = :word, aggregation = :mean, threads = 0, batch_tokens = 512,
                       memory_limit = 4294967296, shard_bytes = 268435456, folder = nothing, word_rule = :auto,
                       stop_contractions = false, stop_units = nothing) =
@@ -133,30 +133,30 @@ activations_options(; granularity = :word, aggregation = :mean, threads = 0, bat
 initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eidos_activations_options_init(o, size)
 
 const ACTIVATIONS_OPTIONS_DOCS = (
-    granularity = (":word", "What one column stands for: `:token`, `:word`, `:sentence`, `:sample`, `:all_tokens` or `:cls_token`. By default a word."),
-    aggregation = (":mean", "How the tokens of a unit become one row: `:mean`, `:sum`, `:max`, `:min`, `:signed_max`, `:first` or `:last`. By default their mean."),
-    threads = ("0", "How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it."),
-    batch_tokens = ("512", "How many tokens one batch holds at most. By default 512. Results do not depend on it."),
-    memory_limit = ("4294967296", "The most bytes that the columns of all split points may take in memory; beyond it they go to shards on disk, and with 0 always. By default 4 GiB."),
-    shard_bytes = ("268435456", "How many bytes a shard has at most. By default 256 MiB."),
-    folder = ("", "Where the shards go. When given, columns always go there, and an interrupted collection resumes from its last complete shard; a second call that writes into the same folder meanwhile is `:busy`. The columns of the result are mapped as those of `open`. `nothing` means memory, and beyond the memory limit files without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends."),
-    word_rule = (":auto", "Where a word ends: `:auto`, `:tokenizer` or `:unicode`. By default `:auto`."),
-    stop_contractions = ("false", "`true` to give no column to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only."),
-    stop_units = ("", "Units that get no column, such as stop words, by their text: without white space at its ends, in whatever case. For tokens, words and sentences only. `left_out_count` says how many there were."),
+    granularity = (":word", "The granularity says what one column stands for: `:token`, `:word`, `:sentence`, `:sample`, `:all_tokens` or `:cls_token`. By default a word."),
+    aggregation = (":mean", "The aggregation says how the tokens of a unit become one row: `:mean`, `:sum`, `:max`, `:min`, `:signed_max`, `:first` or `:last`. By default their mean."),
+    threads = ("0", "This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it."),
+    batch_tokens = ("512", "One batch holds this many tokens at most. By default 512. Results do not depend on it."),
+    memory_limit = ("4294967296", "The columns of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with 0 always. By default 4 GiB."),
+    shard_bytes = ("268435456", "A shard has this many bytes at most. By default 256 MiB."),
+    folder = ("", "The shards go into this folder. When given, columns always go there, and an interrupted collection resumes from its last complete shard; a second call that writes into the same folder meanwhile is `:busy`. The columns of the result are mapped as those of `open`. `nothing` means memory, and beyond the memory limit files without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends."),
+    word_rule = (":auto", "The word rule says where a word ends: `:auto`, `:tokenizer` or `:unicode`. By default `:auto`."),
+    stop_contractions = ("false", "`true` gives no column to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only."),
+    stop_units = ("", "These units get no column, such as stop words, by their text: without white space at its ends, in whatever case. For tokens, words and sentences only. `left_out_count` says how many units got no column."),
 )
 
-# How logits are computed. Results do not depend on it.
+# These options say how logits are computed; results do not depend on them.
 logits_options(; threads = 0, batch_tokens = 0, memory_limit = 4294967296) =
     Options{LibEidos.eidos_logits_options}(; threads, batch_tokens, memory_limit)
 initialize!(o::Options{LibEidos.eidos_logits_options}, size) = LibEidos.eidos_logits_options_init(o, size)
 
 const LOGITS_OPTIONS_DOCS = (
-    threads = ("0", "How many batches run at the same time on the CPU; 0, the default, is one per core."),
-    batch_tokens = ("0", "How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512."),
-    memory_limit = ("4294967296", "The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go to temporary files without a name, and with 0 always. By default 4 GiB."),
+    threads = ("0", "This many batches run at the same time on the CPU; 0, the default, is one per core."),
+    batch_tokens = ("0", "One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512."),
+    memory_limit = ("4294967296", "The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they go to temporary files without a name, and with 0 always. By default 4 GiB."),
 )
 
-# Which inputs to list.
+# These options say which inputs an interpretation lists.
 top_inputs_options(; negative_pole = false, k = 5, concepts = nothing) =
     Options{LibEidos.eidos_top_inputs_options}(; negative_pole = Bool(negative_pole), k, concepts,
                                                  concept_count = count_of(concepts))
@@ -164,8 +164,8 @@ initialize!(o::Options{LibEidos.eidos_top_inputs_options}, size) = LibEidos.eido
 
 const TOP_INPUTS_OPTIONS_DOCS = (
     negative_pole = ("false", "`true` also lists the inputs with the most negative activations."),
-    k = ("5", "How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error."),
-    concepts = ("", "Which concepts, from 1, in the order wanted; `nothing` means all."),
+    k = ("5", "This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error."),
+    concepts = ("", "These concepts are interpreted, from 1, in the order wanted; `nothing` means all."),
 )
 
 # These options say which language model is asked, and how.

@@ -30,7 +30,7 @@ export const statuses = {
 } as const;
 
 /**
- * Whose fault a failure is, and what to do.
+ * The status says whose fault a failure is, and what to do.
  *
  * - `ok`: the call succeeded and its outputs are written.
  * - `invalid_argument`: the caller passed a value that cannot be right (NULL, k = 0, a wrong length, text that is not
@@ -118,11 +118,11 @@ export const textFormats = {
 } as const;
 
 /**
- * How the texts are written.
+ * The format says how the texts are written.
  *
- * - `auto`: JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
- * - `lines`: one text a line.
- * - `json_lines`: one JSON object a line, of which one field is the text.
+ * - `auto`: the file has JSON lines where its name ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+ * - `lines`: the file has one text a line.
+ * - `json_lines`: the file has one JSON object a line, of which one field is the text.
  */
 export type TextFormat = keyof typeof textFormats;
 
@@ -221,16 +221,16 @@ export const granularities = {
 } as const;
 
 /**
- * What one row stands for.
+ * The granularity says what one row stands for.
  *
- * - `token`: each token that is not a special one.
- * - `word`: each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a
- *   space in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The
- *   default.
- * - `sentence`: each sentence.
- * - `sample`: each text, over its tokens that are not special.
- * - `all_tokens`: each position, special tokens included.
- * - `cls_token`: the first position of each text, which must be the tokenizer's classification token.
+ * - `token`: a row stands for a token that is not a special one.
+ * - `word`: a row stands for a word, as the rule of `EIDOS_WORD_RULE_*` cuts texts: a piece of text without white
+ *   space in it, but for a space in front where tokens bring one (`" film"`). Punctuation is a word of its own where
+ *   the rule says so. The default.
+ * - `sentence`: a row stands for a sentence.
+ * - `sample`: a row stands for a text, over its tokens that are not special.
+ * - `all_tokens`: a row stands for a position, special tokens included.
+ * - `cls_token`: a row stands for the first position of a text, which must be the tokenizer's classification token.
  */
 export type Granularity = keyof typeof granularities;
 
@@ -242,16 +242,16 @@ export const wordRules = {
 } as const;
 
 /**
- * Where a word ends.
+ * The word rule says where a word ends.
  *
- * - `auto`: as the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`,
- *   `'t`; T5: `don't` and `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md
- *   has a table of the families.
- * - `tokenizer`: as the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a
- *   word (`film,`).
- * - `unicode`: at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each
- *   ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in which no
- *   token begins has no row.
+ * - `auto`: words end where the tokenizer's pre-tokenizer splits them if it does (BERT: `don`, `'`, `t`; Llama 3: `
+ *   don`, `'t`; T5: `don't` and `film,`), else where Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default.
+ *   docs/units.md has a table of the families.
+ * - `tokenizer`: words end where the tokenizer's pre-tokenizer splits them; where it splits nothing, white space
+ *   alone ends a word (`film,`).
+ * - `unicode`: words end at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation
+ *   and each ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in
+ *   which no token begins has no row.
  */
 export type WordRule = keyof typeof wordRules;
 
@@ -267,15 +267,15 @@ export const aggregations = {
 } as const;
 
 /**
- * How the tokens of a unit become one row.
+ * The aggregation says how the tokens of a unit become one row.
  *
- * - `mean`: the mean of the unit's tokens, per column. The default.
- * - `sum`: their sum.
- * - `max`: their largest value.
- * - `min`: their smallest value.
- * - `signed_max`: their value of largest magnitude, with its sign.
- * - `first`: the row of the first token.
- * - `last`: the row of the last token.
+ * - `mean`: a row is the mean of the rows of the unit's tokens, per column. The default.
+ * - `sum`: a row is the sum of the rows of the unit's tokens, per column.
+ * - `max`: a row has the largest value of the unit's tokens, per column.
+ * - `min`: a row has the smallest value of the unit's tokens, per column.
+ * - `signed_max`: a row has the value of largest magnitude of the unit's tokens, with its sign, per column.
+ * - `first`: a row is that of the unit's first token.
+ * - `last`: a row is that of the unit's last token.
  */
 export type Aggregation = keyof typeof aggregations;
 

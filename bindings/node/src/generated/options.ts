@@ -38,13 +38,16 @@ import {
   type LlmLabelsOptionsStruct,
 } from './abi';
 
-/** How a file of texts is read. */
+/** These options say how a file of texts is read. */
 export interface TextsOptions {
-  /** How the texts are written: `auto`, `lines` or `json_lines`. By default what the name of the file says. */
+  /**
+   * The format says how the texts are written: `auto`, `lines` or `json_lines`. By default what the name of the file
+   * says.
+   */
   readonly format?: TextFormat | undefined;
-  /** The field of a JSON object that is the text. `undefined`: `text`. */
+  /** The text is the field of this name of a JSON object. `undefined` means `text`. */
   readonly field?: string | undefined;
-  /** How many texts are read at most, from the beginning of the file. By default all of them. */
+  /** This many texts are read at most, from the beginning of the file. By default all of them. */
   readonly mostTexts?: number | undefined;
   /**
    * `true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON
@@ -117,9 +120,9 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
   },
 );
 
-/** How texts become inputs. Results do not depend on it. */
+/** These options say how texts become inputs; results do not depend on them. */
 export interface InputsOptions {
-  /** How many threads tokenize; 0, the default, is one per core. */
+  /** This many threads tokenize; 0, the default, is one per core. */
   readonly threads?: number | undefined;
 }
 
@@ -195,43 +198,48 @@ export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
   },
 );
 
-/** How activations are collected. */
+/** These options say how activations are collected. */
 export interface ActivationsOptions {
-  /** What one row stands for: `token`, `word`, `sentence`, `sample`, `all_tokens` or `cls_token`. By default a word. */
+  /**
+   * The granularity says what one row stands for: `token`, `word`, `sentence`, `sample`, `all_tokens` or `cls_token`.
+   * By default a word.
+   */
   readonly granularity?: Granularity | undefined;
   /**
-   * How the tokens of a unit become one row: `mean`, `sum`, `max`, `min`, `signed_max`, `first` or `last`. By default
-   * their mean.
+   * The aggregation says how the tokens of a unit become one row: `mean`, `sum`, `max`, `min`, `signed_max`, `first` or
+   * `last`. By default their mean.
    */
   readonly aggregation?: Aggregation | undefined;
-  /** How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it. */
+  /**
+   * This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
+   */
   readonly threads?: number | undefined;
-  /** How many tokens one batch holds at most. By default 512. Results do not depend on it. */
+  /** One batch holds this many tokens at most. By default 512. Results do not depend on it. */
   readonly batchTokens?: number | undefined;
   /**
-   * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with
-   * 0 always. By default 4 GiB.
+   * The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with 0
+   * always. By default 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
-  /** How many bytes a shard has at most. By default 256 MiB. */
+  /** A shard has this many bytes at most. By default 256 MiB. */
   readonly shardBytes?: number | undefined;
   /**
-   * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-   * shard; a second call that writes into the same folder meanwhile is `busy`. The rows of the result are mapped as
-   * those of `Activations.open()`. `undefined` means memory, and beyond the memory limit files without a name in the
-   * folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
+   * The shards go into this folder. When given, rows always go there, and an interrupted collection resumes from its
+   * last complete shard; a second call that writes into the same folder meanwhile is `busy`. The rows of the result are
+   * mapped as those of `Activations.open()`. `undefined` means memory, and beyond the memory limit files without a name
+   * in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
    */
   readonly folder?: string | undefined;
-  /** Where a word ends: `auto`, `tokenizer` or `unicode`. By default `auto`. */
+  /** The word rule says where a word ends: `auto`, `tokenizer` or `unicode`. By default `auto`. */
   readonly wordRule?: WordRule | undefined;
   /**
-   * `true` to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`,
+   * `true` gives no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`,
    * `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
    */
   readonly stopContractions?: boolean | undefined;
   /**
-   * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-   * tokens, words and sentences only. `Activations.leftOutCount()` says how many there were.
+   * These units get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+   * tokens, words and sentences only. `Activations.leftOutCount()` says how many units got no row.
    */
   readonly stopUnits?: readonly string[] | undefined;
 }
@@ -254,17 +262,18 @@ export const activationsOptions = translator<ActivationsOptions, ActivationsOpti
   },
 );
 
-/** How logits are computed. Results do not depend on it. */
+/** These options say how logits are computed; results do not depend on them. */
 export interface LogitsOptions {
-  /** How many batches run at the same time on the CPU; 0, the default, is one per core. */
+  /** This many batches run at the same time on the CPU; 0, the default, is one per core. */
   readonly threads?: number | undefined;
   /**
-   * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
+   * One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
+   * 512.
    */
   readonly batchTokens?: number | undefined;
   /**
-   * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they
-   * go to temporary files without a name, and with 0 always. By default 4 GiB.
+   * The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they go
+   * to temporary files without a name, and with 0 always. By default 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
 }
@@ -279,13 +288,13 @@ export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
   },
 );
 
-/** Which inputs to list. */
+/** These options say which inputs an interpretation lists. */
 export interface TopInputsOptions {
   /** `true` also lists the inputs with the most negative activations. */
   readonly negativePole?: boolean | undefined;
-  /** How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error. */
+  /** This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error. */
   readonly k?: number | undefined;
-  /** Which concepts, in the order wanted; `undefined` means all. */
+  /** These concepts are interpreted, in the order wanted; `undefined` means all. */
   readonly concepts?: readonly number[] | undefined;
 }
 
