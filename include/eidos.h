@@ -532,6 +532,10 @@ eidos_status eidos_control_log(const eidos_control *control,
                                size_t size,
                                eidos_error **err);
 
+/* --- User data: what callbacks are called with that outlive a call ------------------------------------------------- */
+
+
+
 /* --- Files of texts: one text a line, or JSON lines ---------------------------------------------------------------- */
 
 /**
@@ -1488,12 +1492,14 @@ eidos_status eidos_pca_fit(const eidos_activations *activations,
  * several. A fit on them (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every
  * process calls the same fit with the same options on its own share, and all of them end with the same concepts. A
  * process that fails, or that somebody cancels, ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit
- * sees the rows of this process alone. `callback` is called with `user_data` on each thread that fits, until the new
- * handle is freed. `err` may be NULL.
+ * sees the rows of this process alone. `callback` is called with `user_data` on each thread that fits. `destroy`, which
+ * may be NULL, is called with `user_data` once: when the last handle of the new activations is freed, or, where this call
+ * fails, before it returns. So `user_data` must live until then. `err` may be NULL.
  */
 eidos_status eidos_activations_spread(const eidos_activations *activations,
                                       eidos_reduce_callback callback,
                                       void *user_data,
+                                      eidos_destroy_callback destroy,
                                       eidos_activations **out,
                                       eidos_error **err);
 
@@ -2220,12 +2226,6 @@ typedef struct {
  * the same time. It must not unwind, nor free the handles of the call.
  */
 typedef eidos_status (*eidos_chat_callback)(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data);
-
-/**
- * Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
- * the thread that frees it. It must not unwind.
- */
-typedef void (*eidos_destroy_callback)(void *user_data);
 
 /**
  * Makes a language model of a function of the caller's, with the cache, the budgets and the longest answer of

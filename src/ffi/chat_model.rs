@@ -8,6 +8,7 @@ use super::call::run;
 use super::chat::{eidos_chat, eidos_chat_options};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
+use super::user_data::{UserData, eidos_destroy_callback};
 use super::status::eidos_status;
 use crate::chat::{Chat, ChatAnswer, ChatModel, ChatRequest, Failure, Tokens};
 use crate::control::Control;
@@ -79,11 +80,6 @@ pub type eidos_chat_callback = Option<
     ) -> eidos_status,
 >;
 
-/// Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
-/// the thread that frees it. It must not unwind.
-#[allow(non_camel_case_types)]
-pub type eidos_destroy_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
-
 /// Makes a language model of a function of the caller's, with the cache, the budgets and the longest answer of
 /// `options`; what they say of servers is not used, and `model` is needed for a cache only. `callback` runs inside the
 /// calls that ask with this handle, never between them. `destroy`, which may be NULL, is called with `user_data` once:
@@ -104,7 +100,7 @@ pub unsafe extern "C" fn eidos_chat_from_callback(
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
     call(err, || {
-        let user_data = UserData { pointer: user_data, destroy };
+        let user_data = UserData::new(user_data, destroy);
         let out = out.place("out")?;
         let function = callback.ok_or_else(|| {
             Error::argument("`callback` is NULL").hint("pass a function, or use eidos_chat_new for a server")
@@ -177,28 +173,6 @@ struct Callback {
     user_data: UserData,
 }
 
-/// What the caller's function is called with, which is given back to the caller at the end.
-struct UserData {
-    pointer: *mut c_void,
-    destroy: eidos_destroy_callback,
-}
-
-// SAFETY: the pointer is only handed back to the caller's functions: to the callback, which the caller allows on every
-// thread that asks with the handle, and to `destroy`, which it allows on the thread that frees the handle.
-unsafe impl Send for UserData {}
-// SAFETY: as above; the caller allows several threads to ask at the same time.
-unsafe impl Sync for UserData {}
-
-impl Drop for UserData {
-    fn drop(&mut self) {
-        if let Some(destroy) = self.destroy {
-            // SAFETY: the caller promises that `destroy` may be called with the pointer, once, when nobody needs it any
-            // more.
-            unsafe { destroy(self.pointer) };
-        }
-    }
-}
-
 impl ChatModel for Callback {
     fn answer(&self, request: &ChatRequest, _: &Control) -> Result<ChatAnswer, Failure> {
         let schema = request.schema.as_ref().map_or_else(|| "{}".to_owned(), |schema| schema.schema.to_string());
@@ -217,7 +191,7 @@ impl ChatModel for Callback {
         };
         let reply = eidos_chat_reply::into_raw(ReplyValue::default());
         // SAFETY: the caller promises that the callback may be called with its data; the rest lives during the call.
-        let status = unsafe { (self.function)(&raw const question, reply, self.user_data.pointer) };
+        let status = unsafe { (self.function)(&raw const question, reply, self.user_data.pointer()) };
         // SAFETY: the handle was made above, and only this function frees it.
         let said = unsafe { eidos_chat_reply::borrow(reply) }.map(|reply| std::mem::take(&mut *reply.lock()));
         // SAFETY: as above; the callback has returned.

@@ -8,6 +8,7 @@ use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
 use super::options::options;
+use super::user_data::{UserData, eidos_destroy_callback};
 use super::status::{EIDOS_OK, eidos_status, error_code};
 use super::strings::choice;
 use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions, Pca, PcaOptions};
@@ -199,18 +200,13 @@ pub type eidos_reduce_callback =
 /// What a caller's function is called with.
 struct Callback {
     function: unsafe extern "C" fn(*mut f64, usize, *mut c_void) -> eidos_status,
-    user_data: *mut c_void,
+    user_data: UserData,
 }
-
-// SAFETY: the pointer is only handed back to the callback, on the threads that fit; the header says so.
-unsafe impl Send for Callback {}
-// SAFETY: as above.
-unsafe impl Sync for Callback {}
 
 impl Reduce for Callback {
     fn add(&self, values: &mut [f64]) -> Result<()> {
         // SAFETY: the caller promises that the callback may be called with its data while the activations live.
-        let status = unsafe { (self.function)(values.as_mut_ptr(), values.len(), self.user_data) };
+        let status = unsafe { (self.function)(values.as_mut_ptr(), values.len(), self.user_data.pointer()) };
         if status == EIDOS_OK {
             return Ok(());
         }
@@ -224,21 +220,24 @@ impl Reduce for Callback {
 /// several. A fit on them (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every
 /// process calls the same fit with the same options on its own share, and all of them end with the same concepts. A
 /// process that fails, or that somebody cancels, ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit
-/// sees the rows of this process alone. `callback` is called with `user_data` on each thread that fits, until the new
-/// handle is freed. `err` may be NULL.
+/// sees the rows of this process alone. `callback` is called with `user_data` on each thread that fits. `destroy`, which
+/// may be NULL, is called with `user_data` once: when the last handle of the new activations is freed, or, where this call
+/// fails, before it returns. So `user_data` must live until then. `err` may be NULL.
 ///
 /// # Safety
-/// `activations` is a live handle; `callback` may be called with `user_data` as long as the new handle lives; `out` can
-/// be written.
+/// `activations` is a live handle; `callback` may be called with `user_data` on any thread that fits the new activations,
+/// and `destroy` on the one that frees them; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_spread(
     activations: Ref<eidos_activations>,
     callback: eidos_reduce_callback,
     user_data: *mut c_void,
+    destroy: eidos_destroy_callback,
     out: Out<*mut eidos_activations>,
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
     call(err, || {
+        let user_data = UserData::new(user_data, destroy);
         let out = out.place("out")?;
         let activations = &activations.get()?.activations;
         let function = callback.ok_or_else(|| {

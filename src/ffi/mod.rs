@@ -37,4 +37,5 @@ mod status;
 mod strings;
 mod texts;
 mod tokens;
+mod user_data;
 mod version;

@@ -629,10 +629,10 @@ export const structs = {
 export const callbacks = {
   eidos_progress_callback: c.callback('void', ['void *', 'void *']),
   eidos_log_callback: c.callback('void', ['void *', 'void *']),
+  eidos_destroy_callback: c.callback('void', ['void *']),
   eidos_reduce_callback: c.callback('int32_t', ['void *', 'size_t', 'void *']),
   eidos_text_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
   eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
-  eidos_destroy_callback: c.callback('void', ['void *']),
 };
 
 /** The functions, in the order of the header. */
@@ -770,7 +770,9 @@ export const signatures = {
   eidos_ica_fit: c.signature(c.i32, c.address, structs.eidos_ica_options.input, c.nullable, c.addressOut, c.addressOut),
   eidos_pca_options_init: c.signature(c.i32, structs.eidos_pca_options.output, c.size),
   eidos_pca_fit: c.signature(c.i32, c.address, structs.eidos_pca_options.input, c.nullable, c.addressOut, c.addressOut),
-  eidos_activations_spread: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut, c.addressOut),
+  eidos_activations_spread: c.signature(
+    c.i32, c.address, c.nullable, c.nullable, c.nullable, c.addressOut, c.addressOut,
+  ),
 
   eidos_interventions_new: c.signature(c.i32, c.addressOut, c.addressOut),
   eidos_interventions_replace_rows: c.signature(c.i32, c.address, c.string, c.floats, c.size, c.size, c.addressOut),
