@@ -939,7 +939,7 @@ eidos_status eidos_inputs_from_token_ids(const eidos_split_model *model,
 
 /**
  * Makes inputs of the vocabulary of a model's tokenizer: each entry is a sequence of one token. The units are the
- * vocabulary's own strings, whatever granularity the options of a call name.
+ * vocabulary's own strings, whatever granularity the options of a call name. `err` may be NULL.
  */
 eidos_status eidos_inputs_from_vocabulary(const eidos_split_model *model, eidos_inputs **out, eidos_error **err);
 
@@ -1038,7 +1038,7 @@ eidos_status eidos_activations_from_rows(const float *rows,
  * Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU:
  * without a copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the
  * tensor belongs to the activations, which run its deleter in the end; on an error it still belongs to the caller.
- * `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names.
+ * `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
                                            const char *const *unit_texts,
@@ -1130,8 +1130,8 @@ eidos_status eidos_activations_rows(const eidos_activations *activations,
 /**
  * Gives the rows of activations from row `first` on that lie in one piece of memory, at least one: `rows` receives a
  * view of them, row-major, without a copy, valid until the activations are freed, and `count` how many they are. In
- * memory these are all rows from `first` on; on disk, those up to the end of a shard. To see all rows, go on at `first
- * + count` until that is the row count. A row that is not there is an error. `err` may be NULL.
+ * memory these are all rows from `first` on; on disk, those up to the end of a shard. To see all rows, go on behind
+ * them until `first + count` is the row count. A row that is not there is an error. `err` may be NULL.
  */
 eidos_status eidos_activations_run(const eidos_activations *activations,
                                    size_t first,
@@ -1186,14 +1186,15 @@ eidos_status eidos_activations_save(const eidos_activations *activations,
                                     eidos_error **err);
 
 /**
- * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program
- * that cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
+ * Opens activations in a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are
+ * memory-mapped: a program that cuts one of the files while they are in use ends the process, by SIGBUS where there
+ * are signals. `err` may be NULL.
  */
 eidos_status eidos_activations_open(const char *folder, eidos_activations **out, eidos_error **err);
 
 /**
  * Opens activations as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of
- * mapped: what happens to the files afterwards does not matter, and all rows are one view.
+ * mapped: what happens to the files afterwards does not matter, and all rows are one view. `err` may be NULL.
  */
 eidos_status eidos_activations_open_copy(const char *folder, eidos_activations **out, eidos_error **err);
 
@@ -1511,9 +1512,9 @@ eidos_status eidos_activations_spread(const eidos_activations *activations,
  * module follow one another in the order in which they were added. They belong to no model: a run looks first whether
  * they fit. Made by `eidos_interventions_new`, freed with `eidos_interventions_free`.
  *
- * A run under interventions takes those that are there when it begins. Where `tokens` may be named, they are counted
- * over all texts of the inputs, special ones included, as the rows of `EIDOS_GRANULARITY_ALL_TOKENS` are; a
- * `token_count` of 0 stands for all tokens.
+ * A run under interventions takes the interventions that are there when it begins. The tokens that `tokens` names,
+ * where a call has it, are counted over all texts of the inputs, special ones included, as the rows of
+ * `EIDOS_GRANULARITY_ALL_TOKENS` are; a `token_count` of 0 stands for all tokens.
  */
 typedef struct eidos_interventions eidos_interventions;
 
@@ -1710,8 +1711,8 @@ typedef struct {
      */
     uint32_t granularity;
     /**
-     * The aggregation says how the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their
-     * mean.
+     * The aggregation says how the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default the mean
+     * of the tokens.
      */
     uint32_t aggregation;
     /**
@@ -1776,8 +1777,8 @@ eidos_status eidos_activations_options_init(eidos_activations_options *options, 
  * their order, and `out_count` is their number. A text without tokens gives no rows.
  *
  * Under `interventions` the model goes on with what they make of the rows of its modules: see
- * `eidos_split_model_logits`. One behind the last split point changes nothing. `interventions`, `options`, `control`
- * and `err` may be NULL.
+ * `eidos_split_model_logits`. An intervention behind the last split point changes nothing. `interventions`, `options`,
+ * `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_activations(const eidos_split_model *model,
                                            const eidos_inputs *inputs,

@@ -85,7 +85,7 @@ fn optional_units(unit_texts: &Array<Text>, count: usize) -> Result<Option<Vec<&
 /// Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU:
 /// without a copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the
 /// tensor belongs to the activations, which run its deleter in the end; on an error it still belongs to the caller.
-/// `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names.
+/// `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
 ///
 /// # Safety
 /// `tensor` is a valid `DLManagedTensorVersioned` of `dlpack.h`; `unit_texts` is NULL or has `unit_text_count` strings;
@@ -263,8 +263,8 @@ pub unsafe extern "C" fn eidos_activations_rows(
 
 /// Gives the rows of activations from row `first` on that lie in one piece of memory, at least one: `rows` receives a
 /// view of them, row-major, without a copy, valid until the activations are freed, and `count` how many they are. In
-/// memory these are all rows from `first` on; on disk, those up to the end of a shard. To see all rows, go on at `first
-/// + count` until that is the row count. A row that is not there is an error. `err` may be NULL.
+/// memory these are all rows from `first` on; on disk, those up to the end of a shard. To see all rows, go on behind
+/// them until `first + count` is the row count. A row that is not there is an error. `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `rows` and `count` can be written.
@@ -413,8 +413,9 @@ pub unsafe extern "C" fn eidos_activations_save(
     })
 }
 
-/// Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program
-/// that cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
+/// Opens activations in a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are
+/// memory-mapped: a program that cuts one of the files while they are in use ends the process, by SIGBUS where there
+/// are signals. `err` may be NULL.
 ///
 /// # Safety
 /// `folder` is NUL-terminated; `out` can be written.
@@ -435,7 +436,7 @@ pub unsafe extern "C" fn eidos_activations_open(
 }
 
 /// Opens activations as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of
-/// mapped: what happens to the files afterwards does not matter, and all rows are one view.
+/// mapped: what happens to the files afterwards does not matter, and all rows are one view. `err` may be NULL.
 ///
 /// # Safety
 /// `folder` is NUL-terminated; `out` can be written.

@@ -190,7 +190,7 @@ impl Array<Text> {
     }
 
     /// The strings, which have so many bytes each as `lengths` says; as [`Array::texts`] where that is NULL.
-    pub(super) fn texts_of_lengths(&self, lengths: &Array<usize>, count: usize, name: &str) -> Result<Vec<&str>> {
+    pub(super) fn texts_of_lengths(&self, lengths: Array<usize>, count: usize, name: &str) -> Result<Vec<&str>> {
         let Some(lengths) = lengths.optional(count, "lengths")? else { return self.texts(count, name) };
         let texts = self.of(count, name)?.iter().zip(lengths).enumerate();
         texts.map(|(index, (text, &length))| text.of_length(length, &format!("{name}[{index}]"))).collect()
@@ -346,9 +346,9 @@ mod tests {
         assert!(error.message().contains("`texts[1]`"), "{error}");
         assert_eq!(Array(c"film".as_ptr()).bytes(4, "answer").unwrap(), b"film");
         let lengths = [0, 3];
-        let named = strings.texts_of_lengths(&Array(lengths.as_ptr()), 2, "texts").unwrap();
+        let named = strings.texts_of_lengths(Array(lengths.as_ptr()), 2, "texts").unwrap();
         assert_eq!(named, ["", "caf"]);
-        assert_eq!(strings.texts_of_lengths(&Array::NULL, 1, "texts").unwrap(), ["film"]);
+        assert_eq!(strings.texts_of_lengths(Array::NULL, 1, "texts").unwrap(), ["film"]);
         assert!(Array::<f32>::NULL.optional(3, "bias").unwrap().is_none());
         assert_eq!(Text::NULL.optional("model").unwrap(), None);
     }

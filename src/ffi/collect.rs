@@ -97,8 +97,8 @@ pub struct eidos_activations_options {
     pub struct_size: u32,
     /// The granularity says what one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
     pub granularity: u32,
-    /// The aggregation says how the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their
-    /// mean.
+    /// The aggregation says how the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default the mean
+    /// of the tokens.
     pub aggregation: u32,
     /// This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
@@ -179,8 +179,8 @@ pub unsafe extern "C" fn eidos_activations_options_init(
 /// their order, and `out_count` is their number. A text without tokens gives no rows.
 ///
 /// Under `interventions` the model goes on with what they make of the rows of its modules: see
-/// `eidos_split_model_logits`. One behind the last split point changes nothing. `interventions`, `options`, `control`
-/// and `err` may be NULL.
+/// `eidos_split_model_logits`. An intervention behind the last split point changes nothing. `interventions`, `options`,
+/// `control` and `err` may be NULL.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written `out_count` times.

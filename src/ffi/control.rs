@@ -4,7 +4,7 @@ use std::ffi::{c_char, c_void};
 
 use super::arguments::{Out, Owned, Ref, RefMut, call};
 use super::error::eidos_error;
-use super::handle::{Handle, handle};
+use super::handle::handle;
 use super::output::output;
 use super::status::eidos_status;
 use crate::control::{Control, Progress};

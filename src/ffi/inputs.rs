@@ -73,7 +73,7 @@ pub unsafe extern "C" fn eidos_inputs_from_texts(
     call(err, || {
         let out = out.place("out")?;
         let model = &model.get()?.model;
-        let texts = texts.texts_of_lengths(&lengths, text_count, "texts")?;
+        let texts = texts.texts_of_lengths(lengths, text_count, "texts")?;
         let threads = options.read()?.threads as usize;
         out.handle(model.inputs(&texts, threads, &watched(&control)?)?);
         Ok(())
@@ -150,7 +150,7 @@ fn sequences<'a>(ids: &'a [u32], lengths: &[usize]) -> Result<Vec<&'a [u32]>> {
 }
 
 /// Makes inputs of the vocabulary of a model's tokenizer: each entry is a sequence of one token. The units are the
-/// vocabulary's own strings, whatever granularity the options of a call name.
+/// vocabulary's own strings, whatever granularity the options of a call name. `err` may be NULL.
 ///
 /// # Safety
 /// `model` is a live handle; `out` can be written.
@@ -176,7 +176,7 @@ pub unsafe extern "C" fn eidos_inputs_from_vocabulary(
 /// `inputs` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_inputs_text_count(inputs: Ref<eidos_inputs>) -> usize {
-    inputs.read(0, |value| value.text_count())
+    inputs.read(0, Inputs::text_count)
 }
 
 /// Gives a text of inputs by its index, or the string of an entry of the vocabulary; NULL beyond the last, and where
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn eidos_inputs_text(inputs: Ref<eidos_inputs>, index: usi
 /// `inputs` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_inputs_token_count(inputs: Ref<eidos_inputs>) -> usize {
-    inputs.read(0, |value| value.token_count())
+    inputs.read(0, Inputs::token_count)
 }
 
 /// Gives the token ids of a text of inputs by its index, special ones included, cut to what the model can read: `ids`
@@ -236,7 +236,7 @@ pub unsafe extern "C" fn eidos_inputs_token_ids(
 /// `inputs` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_inputs_truncated_count(inputs: Ref<eidos_inputs>) -> usize {
-    inputs.read(0, |value| value.truncated_count())
+    inputs.read(0, Inputs::truncated_count)
 }
 
 /// Makes one more handle of the same inputs, for another owner, who frees it. What was borrowed from one is valid until

@@ -19,9 +19,9 @@ use crate::rows::Activations;
 /// module follow one another in the order in which they were added. They belong to no model: a run looks first whether
 /// they fit. Made by `eidos_interventions_new`, freed with `eidos_interventions_free`.
 ///
-/// A run under interventions takes those that are there when it begins. Where `tokens` may be named, they are counted
-/// over all texts of the inputs, special ones included, as the rows of `EIDOS_GRANULARITY_ALL_TOKENS` are; a
-/// `token_count` of 0 stands for all tokens.
+/// A run under interventions takes the interventions that are there when it begins. The tokens that `tokens` names,
+/// where a call has it, are counted over all texts of the inputs, special ones included, as the rows of
+/// `EIDOS_GRANULARITY_ALL_TOKENS` are; a `token_count` of 0 stands for all tokens.
 #[allow(non_camel_case_types)]
 pub struct eidos_interventions {
     _opaque: [u8; 0],

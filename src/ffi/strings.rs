@@ -1,7 +1,6 @@
 //! Strings and arrays across the boundary.
 
 use std::ffi::{CStr, c_char};
-use std::ptr;
 
 use crate::error::{Error, ErrorCode, Result};
 
@@ -114,6 +113,8 @@ pub(super) fn choice<T: Copy>(value: u32, name: &str, choices: &[(u32, T)]) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::ptr;
+
     use super::*;
 
     #[test]

@@ -102,7 +102,7 @@ struct PcaOptions {
 struct ActivationsOptions {
     /// The granularity says what one row stands for. By default a word.
     Granularity granularity = Granularity::word;
-    /// The aggregation says how the tokens of a unit become one row. By default their mean.
+    /// The aggregation says how the tokens of a unit become one row. By default the mean of the tokens.
     Aggregation aggregation = Aggregation::mean;
     /// This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;

@@ -134,7 +134,7 @@ initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eid
 
 const ACTIVATIONS_OPTIONS_DOCS = (
     granularity = (":word", "The granularity says what one column stands for: `:token`, `:word`, `:sentence`, `:sample`, `:all_tokens` or `:cls_token`. By default a word."),
-    aggregation = (":mean", "The aggregation says how the tokens of a unit become one row: `:mean`, `:sum`, `:max`, `:min`, `:signed_max`, `:first` or `:last`. By default their mean."),
+    aggregation = (":mean", "The aggregation says how the tokens of a unit become one row: `:mean`, `:sum`, `:max`, `:min`, `:signed_max`, `:first` or `:last`. By default the mean of the tokens."),
     threads = ("0", "This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it."),
     batch_tokens = ("512", "One batch holds this many tokens at most. By default 512. Results do not depend on it."),
     memory_limit = ("4294967296", "The columns of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with 0 always. By default 4 GiB."),

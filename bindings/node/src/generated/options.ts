@@ -207,7 +207,7 @@ export interface ActivationsOptions {
   readonly granularity?: Granularity | undefined;
   /**
    * The aggregation says how the tokens of a unit become one row: `mean`, `sum`, `max`, `min`, `signed_max`, `first` or
-   * `last`. By default their mean.
+   * `last`. By default the mean of the tokens.
    */
   readonly aggregation?: Aggregation | undefined;
   /**
