@@ -359,23 +359,23 @@ typedef struct eidos_control eidos_control;
  */
 typedef struct {
     /**
-     * The size of this struct, as far as the library filled it.
+     * This is the size of the struct in bytes, as far as the library filled it.
      */
     uint32_t struct_size;
     /**
-     * What the call is busy with: one of `EIDOS_STAGE_*`.
+     * The stage says what a long call is busy with: one of `EIDOS_STAGE_*`.
      */
     uint32_t stage;
     /**
-     * How much of the stage is done, in the unit of the stage.
+     * So much of the stage is done, in the unit of the stage.
      */
     uint64_t done;
     /**
-     * How much there is in all, in the same unit; 0 when unknown.
+     * The stage has so much to do in all, in its unit; 0 when unknown.
      */
     uint64_t total;
     /**
-     * Seconds since the control was made.
+     * This many seconds have passed since the control was made.
      */
     double elapsed_seconds;
 } eidos_progress;
@@ -459,31 +459,32 @@ void eidos_control_free(eidos_control *control);
  */
 typedef struct {
     /**
-     * The size of this struct, as far as the library filled it.
+     * This is the size of the struct in bytes, as far as the library filled it.
      */
     uint32_t struct_size;
     /**
-     * How important the message is: one of `EIDOS_LOG_*`.
+     * The level says how important the message is: one of `EIDOS_LOG_*`.
      */
     uint32_t level;
     /**
-     * The part of the library that the message comes from: `hub`, `model`, `chat`. The string is static.
+     * The target names the part of the library that the message comes from: `hub`, `model`, `chat`. The string is
+     * static.
      */
     const char *target;
     /**
-     * The length of `target` in bytes, without the NUL.
+     * This is the length of `target` in bytes, without the NUL.
      */
     size_t target_len;
     /**
-     * What happened, in at most about 2,000 bytes.
+     * The message says what happened, in at most about 2,000 bytes.
      */
     const char *message;
     /**
-     * The length of `message` in bytes, without the NUL.
+     * This is the length of `message` in bytes, without the NUL.
      */
     size_t message_len;
     /**
-     * Seconds from when the control was made to when it happened.
+     * The message was written this many seconds after the control was made.
      */
     double elapsed_seconds;
 } eidos_log_message;
@@ -531,70 +532,75 @@ eidos_status eidos_control_log(const eidos_control *control,
                                size_t size,
                                eidos_error **err);
 
+/* --- User data: what callbacks are called with that outlive a call ------------------------------------------------- */
+
+
+
 /* --- Files of texts: one text a line, or JSON lines ---------------------------------------------------------------- */
 
 /**
- * JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+ * The file has JSON lines where its name ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
  */
 #define EIDOS_TEXT_FORMAT_AUTO 0
 
 /**
- * One text a line.
+ * The file has one text a line.
  */
 #define EIDOS_TEXT_FORMAT_LINES 1
 
 /**
- * One JSON object a line, of which one field is the text.
+ * The file has one JSON object a line, of which one field is the text.
  */
 #define EIDOS_TEXT_FORMAT_JSON_LINES 2
 
 /**
- * Texts that were read from a file, for `eidos_inputs_from_texts_handle`. They never change: any number of threads may read
- * them at the same time. Freed with `eidos_texts_free`.
+ * Texts hold what was read from a file, which becomes inputs with `eidos_inputs_from_texts_handle`. They never change:
+ * any number of threads may read them at the same time. Made by `eidos_texts_read`, freed with `eidos_texts_free`.
  */
 typedef struct eidos_texts eidos_texts;
 
 /**
- * How a file of texts is read. Fill it with `eidos_texts_options_init` first.
+ * These options say how a file of texts is read. Fill the struct with `eidos_texts_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_texts_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_texts_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How the texts are written: one of `EIDOS_TEXT_FORMAT_*`. By default what the name of the file says.
+     * The format says how the texts are written: one of `EIDOS_TEXT_FORMAT_*`. By default what the name of the file
+     * says.
      */
     uint32_t format;
     /**
-     * The field of a JSON object that is the text. NULL: `text`.
+     * The text is the field of this name of a JSON object. NULL means `text`.
      */
     const char *field;
     /**
-     * How many texts are read at most, from the beginning of the file. By default all of them.
+     * This many texts are read at most, from the beginning of the file. By default all of them.
      */
     uint64_t most_texts;
     /**
-     * 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By
-     * default they are left out.
+     * 1 keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object.
+     * By default they are left out.
      */
     uint32_t keep_empty;
     /**
-     * Always 0.
+     * This field is always 0.
      */
     uint32_t reserved;
 } eidos_texts_options;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_texts_options)`.
+ * Fills the options of texts with the defaults. `size` is `sizeof(eidos_texts_options)`.
  */
 eidos_status eidos_texts_options_init(eidos_texts_options *options, size_t size);
 
 /**
- * Reads the texts of a file in UTF-8. Lines end in a line feed, or a carriage return and a line feed; neither is part of a
- * text, nor is a byte order mark at the beginning of the file. A line has at most 256 MiB. What is wrong with a line
- * (`EIDOS_INVALID_FILE`) is said with its number, from 1, which is also the detail `line`. `options`, `control` and `err` may
- * be NULL.
+ * Reads the texts of a file in UTF-8. Lines end in a line feed, or a carriage return and a line feed; neither is part
+ * of a text, nor is a byte order mark at the beginning of the file. A line has at most 256 MiB. What is wrong with a
+ * line (`EIDOS_INVALID_FILE`) is said with its number, from 1, which is also the detail `line`. `options`, `control`
+ * and `err` may be NULL.
  */
 eidos_status eidos_texts_read(const char *path,
                               const eidos_texts_options *options,
@@ -603,21 +609,19 @@ eidos_status eidos_texts_read(const char *path,
                               eidos_error **err);
 
 /**
- * How many texts there are.
+ * Counts the texts that were read from a file.
  */
 size_t eidos_texts_count(const eidos_texts *texts);
 
 /**
- * The text of an index, from 0; NULL beyond the last. Borrowed from the texts. `len` may be NULL; a text from JSON may have a
- * NUL inside, and then only `len` says where it ends.
+ * Gives a text by its index, from 0; NULL beyond the last. The string is borrowed from the texts. `len` may be NULL; a
+ * text from JSON may have a NUL inside, and then only `len` says where it ends.
  */
-const char *eidos_texts_get(const eidos_texts *texts,
-                            size_t index,
-                            size_t *len);
+const char *eidos_texts_get(const eidos_texts *texts, size_t index, size_t *len);
 
 /**
- * One more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until the
- * last of them is freed.
+ * Makes one more handle of the same texts, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_texts_retain(const eidos_texts *texts, eidos_texts **out, eidos_error **err);
 
@@ -701,54 +705,54 @@ typedef struct eidos_split_model eidos_split_model;
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_load_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_load_options_init`.
      */
     uint32_t struct_size;
     /**
-     * Which head to build: one of `EIDOS_HEAD_*`.
+     * The model is built with this head: one of `EIDOS_HEAD_*`.
      */
     uint32_t head;
     /**
-     * Where to run: one of `EIDOS_DEVICE_*`.
+     * The model runs on this device: one of `EIDOS_DEVICE_*`.
      */
     uint32_t device;
     /**
-     * Which of several GPUs, from 0.
+     * The model runs on this one of several GPUs, from 0.
      */
     uint32_t device_index;
     /**
-     * Whether to download: one of `EIDOS_NETWORK_*`.
+     * The network says whether files are downloaded: one of `EIDOS_NETWORK_*`.
      */
     uint32_t network;
     /**
-     * 1 to load every weight up to the head, not only those up to the last split point, so that
+     * 1 loads every weight up to the head, not only those up to the last split point, so that
      * `eidos_split_model_logits` works.
      */
     uint32_t whole;
     /**
-     * A branch, tag or commit of a repository; NULL means `main`.
+     * The model is loaded from this branch, tag or commit of its repository; NULL means `main`.
      */
     const char *revision;
     /**
-     * An access token; NULL means `HF_TOKEN` or the token file.
+     * Downloads are asked for with this access token; NULL means `HF_TOKEN` or the token file.
      */
     const char *token;
     /**
-     * Where downloads are kept; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+     * Downloads are kept in this folder; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
      */
     const char *cache_folder;
     /**
-     * The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
+     * The hub has this address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
      */
     const char *endpoint;
     /**
-     * 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the
+     * 1 reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
      * model loads then makes an error and does not end the process. Loading takes as much memory more as the files
      * have bytes.
      */
     uint32_t copy;
     /**
-     * Always 0.
+     * This field is always 0.
      */
     uint32_t reserved;
 } eidos_load_options;
@@ -861,39 +865,42 @@ void eidos_split_model_free(eidos_split_model *model);
 /* --- Texts as a model reads them ----------------------------------------------------------------------------------- */
 
 /**
- * Texts as a model reads them: the texts and their tokens, made once from the tokenizer of a model. They serve for models with
- * that tokenizer, whatever their split points; other models refuse them with `EIDOS_MISMATCH`. They never change: any number of
- * threads may read them at the same time. In memory they take the bytes of the texts and 16 bytes a token. Freed with
+ * Inputs are texts as a model reads them: the texts and their tokens, made once from the tokenizer of a model. They
+ * serve for models with that tokenizer, whatever their split points; other models refuse them with `EIDOS_MISMATCH`.
+ * They never change: any number of threads may read them at the same time. In memory they take the bytes of the texts
+ * and 16 bytes a token. Made by `eidos_inputs_from_texts` and the other `eidos_inputs_from_*`, freed with
  * `eidos_inputs_free`.
  */
 typedef struct eidos_inputs eidos_inputs;
 
 /**
- * How texts become inputs. Fill it with `eidos_inputs_options_init` first. Results do not depend on it.
+ * These options say how texts become inputs; results do not depend on them. Fill the struct with
+ * `eidos_inputs_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_inputs_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_inputs_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many threads tokenize; 0, the default, is one per core.
+     * This many threads tokenize; 0, the default, is one per core.
      */
     uint32_t threads;
 } eidos_inputs_options;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_inputs_options)`.
+ * Fills the options of inputs with the defaults. `size` is `sizeof(eidos_inputs_options)`.
  */
 eidos_status eidos_inputs_options_init(eidos_inputs_options *options, size_t size);
 
 /**
- * Texts as a model reads them. `lengths` says how many bytes each text has, and a NUL is then a character like others; where it
- * is NULL, each text ends at its first NUL. `text_count` is the length of both arrays. `lengths`, `options`, `control` and `err`
- * may be NULL.
+ * Makes inputs of texts. `lengths` says how many bytes each text has, and a NUL is then a character like others; where
+ * it is NULL, each text ends at its first NUL. `text_count` is the length of both arrays. `lengths`, `options`,
+ * `control` and `err` may be NULL.
  *
- * A text is read as far as the model can read it; what is behind costs nothing. A text with 1 MiB in which nothing shows where
- * words end (no letters beside a space, no line break between letters) is `EIDOS_INVALID_ARGUMENT`.
+ * A text is read as far as the model can read it; what is behind that costs nothing. A text with 1 MiB in which
+ * nothing shows where words end (no letters beside a space, no line break between letters) is
+ * `EIDOS_INVALID_ARGUMENT`.
  */
 eidos_status eidos_inputs_from_texts(const eidos_split_model *model,
                                      const char *const *texts,
@@ -905,7 +912,8 @@ eidos_status eidos_inputs_from_texts(const eidos_split_model *model,
                                      eidos_error **err);
 
 /**
- * Texts that were read from a file, as a model reads them. `options`, `control` and `err` may be NULL.
+ * Makes inputs of texts that were read from a file, as `eidos_inputs_from_texts` does of texts in memory. `options`,
+ * `control` and `err` may be NULL.
  */
 eidos_status eidos_inputs_from_texts_handle(const eidos_split_model *model,
                                             const eidos_texts *texts,
@@ -915,10 +923,11 @@ eidos_status eidos_inputs_from_texts_handle(const eidos_split_model *model,
                                             eidos_error **err);
 
 /**
- * Texts that are token ids already. The model reads these ids and no others: no special token is added, and more than it was
- * made for are an error. `ids` are those of all sequences, one after the other, and `lengths` says how many each sequence has:
- * `id_count` in all, or it is an error. Each token is a unit, whatever granularity the options of a call name; its string is
- * the vocabulary's own.
+ * Makes inputs of texts that are token ids already. The model reads these ids and no others: no special token is
+ * added, and more ids in a sequence than the model was made for are an error. `ids` has the ids of all sequences, one
+ * after the other, and `lengths` says how many each of the `sequence_count` sequences has: `id_count` in all, or the
+ * call is `EIDOS_INVALID_ARGUMENT`. Each token is a unit, whatever granularity the options of a call name; its string
+ * is the vocabulary's own. `err` may be NULL.
  */
 eidos_status eidos_inputs_from_token_ids(const eidos_split_model *model,
                                          const uint32_t *ids,
@@ -929,34 +938,33 @@ eidos_status eidos_inputs_from_token_ids(const eidos_split_model *model,
                                          eidos_error **err);
 
 /**
- * Each entry of the tokenizer's vocabulary, as a sequence of one token. The units are the vocabulary's own strings, whatever
- * granularity the options of a call name.
+ * Makes inputs of the vocabulary of a model's tokenizer: each entry is a sequence of one token. The units are the
+ * vocabulary's own strings, whatever granularity the options of a call name. `err` may be NULL.
  */
-eidos_status eidos_inputs_from_vocabulary(const eidos_split_model *model,
-                                          eidos_inputs **out,
-                                          eidos_error **err);
+eidos_status eidos_inputs_from_vocabulary(const eidos_split_model *model, eidos_inputs **out, eidos_error **err);
 
 /**
- * How many texts there are: sequences where they are token ids, entries where they are a vocabulary.
+ * Counts the texts of inputs: sequences where they are token ids, entries where they are a vocabulary.
  */
 size_t eidos_inputs_text_count(const eidos_inputs *inputs);
 
 /**
- * A text, or the string of an entry of the vocabulary; NULL beyond the last, and where there are only token ids. Borrowed from
- * the inputs; `len`, where not NULL, receives the bytes before the last NUL, and tells of a NUL inside the text.
+ * Gives a text of inputs by its index, or the string of an entry of the vocabulary; NULL beyond the last, and where
+ * there are only token ids. The string is borrowed from the inputs; `len`, where not NULL, receives the bytes before
+ * the last NUL, and tells of a NUL inside the text.
  */
-const char *eidos_inputs_text(const eidos_inputs *inputs,
-                              size_t index,
-                              size_t *len);
+const char *eidos_inputs_text(const eidos_inputs *inputs, size_t index, size_t *len);
 
 /**
- * How many tokens all texts have, special ones included: how many rows they have with `EIDOS_GRANULARITY_ALL_TOKENS`.
+ * Counts the tokens of all texts of inputs, special ones included: the rows that they have with
+ * `EIDOS_GRANULARITY_ALL_TOKENS`.
  */
 size_t eidos_inputs_token_count(const eidos_inputs *inputs);
 
 /**
- * The token ids of a text, special ones included, cut to what the model can read: `ids` receives a view of them, valid until
- * the inputs are freed, and `count` how many they are.
+ * Gives the token ids of a text of inputs by its index, special ones included, cut to what the model can read: `ids`
+ * receives a view of them, valid until the inputs are freed, and `count` how many they are. `EIDOS_INVALID_ARGUMENT`
+ * for a text that is not there. `err` may be NULL.
  */
 eidos_status eidos_inputs_token_ids(const eidos_inputs *inputs,
                                     size_t index,
@@ -965,13 +973,13 @@ eidos_status eidos_inputs_token_ids(const eidos_inputs *inputs,
                                     eidos_error **err);
 
 /**
- * How many texts were longer than the model can read and lost their end.
+ * Counts the texts of inputs that were longer than the model can read and lost their end.
  */
 size_t eidos_inputs_truncated_count(const eidos_inputs *inputs);
 
 /**
- * One more handle of the same inputs, for another owner, who frees it. What was borrowed from one is valid until the
- * last of them is freed.
+ * Makes one more handle of the same inputs, for another owner, who frees it. What was borrowed from one is valid until
+ * the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_inputs_retain(const eidos_inputs *inputs, eidos_inputs **out, eidos_error **err);
 
@@ -983,10 +991,11 @@ void eidos_inputs_free(eidos_inputs *inputs);
 /* --- The tokens of a text ------------------------------------------------------------------------------------------ */
 
 /**
- * The tokens of a text as the model reads them: special ones included, cut to what the model can read. `count` receives how
- * many there are, and each array those of the first `capacity`: the ids, and the first byte and one past the last byte of the
- * text that each stands for, on character boundaries. A special token stands for none: both are the same. Ask with a
- * `capacity` of 0 first to know how many places are needed. `ids`, `begins` and `ends` may be NULL.
+ * Gives the tokens of a text as a model reads them: special ones included, cut to what the model can read. `count`
+ * receives how many there are, and each array those of the first `capacity`: the ids, and the first byte and one past
+ * the last byte of the text that each stands for, on character boundaries. A special token stands for none: both are
+ * the same. Ask with a `capacity` of 0 first to know how many places are needed. `ids`, `begins`, `ends` and `err` may
+ * be NULL.
  */
 eidos_status eidos_split_model_tokens(const eidos_split_model *model,
                                       const char *text,
@@ -998,24 +1007,24 @@ eidos_status eidos_split_model_tokens(const eidos_split_model *model,
                                       eidos_error **err);
 
 /**
- * The vocabulary's own string of a token id (`Ġfilm`, `##ing`), empty where the vocabulary has none; NULL beyond the model's
- * last id, and for a model that was loaded without its tokenizer. Borrowed from the model; `len` may be NULL.
+ * Gives the vocabulary's own string of a token id (`Ġfilm`, `##ing`), empty where the vocabulary has none; NULL beyond
+ * the model's last id, and for a model that was loaded without its tokenizer. The string is borrowed from the model;
+ * `len` may be NULL.
  */
-const char *eidos_split_model_token_string(const eidos_split_model *model,
-                                           uint32_t id,
-                                           size_t *len);
+const char *eidos_split_model_token_string(const eidos_split_model *model, uint32_t id, size_t *len);
 
 /* --- Activations --------------------------------------------------------------------------------------------------- */
 
 /**
- * A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of
- * threads may read it at the same time. Freed with `eidos_activations_free`.
+ * Activations are a matrix, one row per unit of text, with what each row stands for. They never change: any number of
+ * threads may read them at the same time. Made by `eidos_split_model_activations`, `eidos_activations_from_rows` or
+ * `eidos_activations_open`, freed with `eidos_activations_free`.
  */
 typedef struct eidos_activations eidos_activations;
 
 /**
- * Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row: `unit_text_count` is the row
- * count, or 0 for rows without names.
+ * Makes activations of a caller's own row-major matrix of `row_count * column_count` values, which is copied.
+ * `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
  */
 eidos_status eidos_activations_from_rows(const float *rows,
                                          size_t row_count,
@@ -1026,10 +1035,10 @@ eidos_status eidos_activations_from_rows(const float *rows,
                                          eidos_error **err);
 
 /**
- * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
- * copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to
- * the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row:
- * `unit_text_count` is the row count, or 0 for rows without names.
+ * Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU:
+ * without a copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the
+ * tensor belongs to the activations, which run its deleter in the end; on an error it still belongs to the caller.
+ * `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
                                            const char *const *unit_texts,
@@ -1038,74 +1047,79 @@ eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tens
                                            eidos_error **err);
 
 /**
- * The rows as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter; the rows stay alive until
- * then, even when the activations are freed before. Rows in several shards on disk cannot be one tensor: an error.
+ * Gives the rows of activations as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter;
+ * the rows stay alive until then, even when the activations are freed before. Rows in several shards on disk cannot be
+ * one tensor: that is an error. `err` may be NULL.
  */
 eidos_status eidos_activations_to_dlpack(const eidos_activations *activations,
                                          struct DLManagedTensorVersioned **out,
                                          eidos_error **err);
 
 /**
- * How many rows there are: one per unit.
+ * Counts the rows of activations: one per unit.
  */
 size_t eidos_activations_row_count(const eidos_activations *activations);
 
 /**
- * How many columns there are: the width of the module's output.
+ * Counts the columns of activations: the width of the module's output.
  */
 size_t eidos_activations_column_count(const eidos_activations *activations);
 
 /**
- * How many texts were longer than the model can read and lost their end.
+ * Counts the texts of activations that were longer than the model can read and lost their end.
  */
 size_t eidos_activations_truncated_count(const eidos_activations *activations);
 
 /**
- * How many units got no row because `stop_units` or `stop_contractions` of the options name them.
+ * Counts the units that got no row in activations because `stop_units` or `stop_contractions` of the options name
+ * them.
  */
 size_t eidos_activations_left_out_count(const eidos_activations *activations);
 
 /**
- * How many texts the activations were collected from; 0 for rows that a caller brought.
+ * Counts the texts that activations were collected from; 0 for rows that a caller brought.
  */
 size_t eidos_activations_text_count(const eidos_activations *activations);
 
 /**
- * 1 when the rows are memory-mapped from shards on disk, 0 when they are in memory.
+ * Says whether the rows of activations are memory-mapped from shards on disk: 1 when they are, 0 when they are in
+ * memory.
  */
 int32_t eidos_activations_is_on_disk(const eidos_activations *activations);
 
 /**
- * What one row stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
+ * Says what one row of activations stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
  */
 uint32_t eidos_activations_granularity(const eidos_activations *activations);
 
 /**
- * Where a word ended: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`, or 0 where rows do not stand for words or come
- * from before there was a choice.
+ * Says where a word ended when activations were collected: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`,
+ * or 0 where rows do not stand for words or come from before there was a choice.
  */
 uint32_t eidos_activations_word_rule(const eidos_activations *activations);
 
 /**
- * How the tokens of a unit became one row: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a caller brought.
+ * Says how the tokens of a unit became one row of activations: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a
+ * caller brought.
  */
 uint32_t eidos_activations_aggregation(const eidos_activations *activations);
 
 /**
- * The id or folder of the model; empty for rows that a caller brought. Borrowed from the activations; `len` may be NULL.
+ * Gives the id or folder of the model that activations were collected from; empty for rows that a caller brought. The
+ * string is borrowed from the activations; `len` may be NULL.
  */
-const char *eidos_activations_model(const eidos_activations *activations,
-                                    size_t *len);
+const char *eidos_activations_model(const eidos_activations *activations, size_t *len);
 
 /**
- * The module path of the split point; empty for rows that a caller brought. Borrowed from the activations; `len` may be
- * NULL.
+ * Gives the module path of the split point that activations were collected at; empty for rows that a caller brought.
+ * The string is borrowed from the activations; `len` may be NULL.
  */
 const char *eidos_activations_split_point(const eidos_activations *activations, size_t *len);
 
 /**
- * A view of `count` rows from row `first`, row-major, without a copy, valid until the activations are freed. Rows that lie
- * in two shards on disk cannot be one view: see `eidos_activations_run`.
+ * Gives a view of `count` rows of activations from row `first`, row-major, without a copy, valid until the activations
+ * are freed. Rows that lie in two shards on disk cannot be one view, which is an error: see `eidos_activations_run`.
+ * `err` may be NULL.
  */
 eidos_status eidos_activations_rows(const eidos_activations *activations,
                                     size_t first,
@@ -1114,10 +1128,10 @@ eidos_status eidos_activations_rows(const eidos_activations *activations,
                                     eidos_error **err);
 
 /**
- * The rows from row `first` on that lie in one piece of memory, at least one: `rows` receives a view of them, row-major, without
- * a copy, valid until the activations are freed, and `count` how many they are. In memory these are all rows from `first` on; on
- * disk, those up to the end of a shard. To see all rows, go on at `first + count` until that is the row count. A row that is not
- * there is an error.
+ * Gives the rows of activations from row `first` on that lie in one piece of memory, at least one: `rows` receives a
+ * view of them, row-major, without a copy, valid until the activations are freed, and `count` how many they are. In
+ * memory these are all rows from `first` on; on disk, those up to the end of a shard. To see all rows, go on behind
+ * them until `first + count` is the row count. A row that is not there is an error. `err` may be NULL.
  */
 eidos_status eidos_activations_run(const eidos_activations *activations,
                                    size_t first,
@@ -1126,8 +1140,8 @@ eidos_status eidos_activations_run(const eidos_activations *activations,
                                    eidos_error **err);
 
 /**
- * Copies `count` rows from row `first` to `out`, row-major, wherever they lie. `out_len` is the number of values that `out`
- * has room for: `count * column_count`.
+ * Copies `count` rows of activations from row `first` to `out`, row-major, wherever they lie. `out_len` is the number
+ * of values that `out` has room for: `count * column_count`. `err` may be NULL.
  */
 eidos_status eidos_activations_copy_rows(const eidos_activations *activations,
                                          size_t first,
@@ -1137,15 +1151,16 @@ eidos_status eidos_activations_copy_rows(const eidos_activations *activations,
                                          eidos_error **err);
 
 /**
- * The text of a row's unit (`" film"`); NULL beyond the last row and for rows without unit texts. Borrowed from the
- * activations; `len`, where not NULL, receives the bytes before the NUL, and tells of a NUL inside the text.
+ * Gives the text of the unit of a row of activations (`" film"`); NULL beyond the last row and for rows without unit
+ * texts. The string is borrowed from the activations; `len`, where not NULL, receives the bytes before the NUL, and
+ * tells of a NUL inside the text.
  */
 const char *eidos_activations_unit(const eidos_activations *activations, size_t row, size_t *len);
 
 /**
- * Where a row's unit stands: the index of its text, and the first byte and one past the last byte of the unit in that
- * text's UTF-8, both on character boundaries. `text_index`, `begin` and `end` may be NULL. Rows that a caller brought have
- * no spans: an error.
+ * Says where the unit of a row of activations stands: the index of its text, and the first byte and one past the last
+ * byte of the unit in that text's UTF-8, both on character boundaries. Rows that a caller brought have no spans: that
+ * is an error. `text_index`, `begin`, `end` and `err` may be NULL.
  */
 eidos_status eidos_activations_unit_span(const eidos_activations *activations,
                                          size_t row,
@@ -1155,16 +1170,15 @@ eidos_status eidos_activations_unit_span(const eidos_activations *activations,
                                          eidos_error **err);
 
 /**
- * A text that the activations were collected from; NULL beyond the last. Borrowed from the activations; `len` may be NULL.
+ * Gives a text that activations were collected from, by its index; NULL beyond the last. The string is borrowed from
+ * the activations; `len` may be NULL.
  */
-const char *eidos_activations_text(const eidos_activations *activations,
-                                   size_t index,
-                                   size_t *len);
+const char *eidos_activations_text(const eidos_activations *activations, size_t index, size_t *len);
 
 /**
- * Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
- * another call writes into it, of this process or another one, this is `EIDOS_BUSY`; a folder of somebody else's files is
- * `EIDOS_MISMATCH`. `control` and `err` may be NULL.
+ * Writes activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
+ * another call writes into the folder, of this process or another one, the call is `EIDOS_BUSY`; a folder of somebody
+ * else's files is `EIDOS_MISMATCH`. `control` and `err` may be NULL.
  */
 eidos_status eidos_activations_save(const eidos_activations *activations,
                                     const char *folder,
@@ -1172,24 +1186,21 @@ eidos_status eidos_activations_save(const eidos_activations *activations,
                                     eidos_error **err);
 
 /**
- * Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program that
- * cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
+ * Opens activations in a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are
+ * memory-mapped: a program that cuts one of the files while they are in use ends the process, by SIGBUS where there
+ * are signals. `err` may be NULL.
  */
-eidos_status eidos_activations_open(const char *folder,
-                                    eidos_activations **out,
-                                    eidos_error **err);
+eidos_status eidos_activations_open(const char *folder, eidos_activations **out, eidos_error **err);
 
 /**
- * Opens a folder as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of mapped: what
- * happens to the files afterwards does not matter, and all rows are one view.
+ * Opens activations as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of
+ * mapped: what happens to the files afterwards does not matter, and all rows are one view. `err` may be NULL.
  */
-eidos_status eidos_activations_open_copy(const char *folder,
-                                         eidos_activations **out,
-                                         eidos_error **err);
+eidos_status eidos_activations_open_copy(const char *folder, eidos_activations **out, eidos_error **err);
 
 /**
- * One more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid until
- * the last of them is freed.
+ * Makes one more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid
+ * until the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_activations_retain(const eidos_activations *activations, eidos_activations **out, eidos_error **err);
 
@@ -1201,76 +1212,78 @@ void eidos_activations_free(eidos_activations *activations);
 /* --- Explainers: fitted concepts ----------------------------------------------------------------------------------- */
 
 /**
- * Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
- * number of threads may use it at the same time. Freed with `eidos_explainer_free`.
+ * An explainer holds concepts: it encodes rows of activations into concepts and decodes them back. It never changes:
+ * any number of threads may use it at the same time. Made by a fit (`eidos_ica_fit`), by
+ * `eidos_explainer_from_dictionary` or `eidos_explainer_open`, freed with `eidos_explainer_free`.
  */
 typedef struct eidos_explainer eidos_explainer;
 
 /**
- * How many concepts there are.
+ * Counts the concepts of an explainer.
  */
 size_t eidos_explainer_concept_count(const eidos_explainer *explainer);
 
 /**
- * How many columns the rows have that it encodes.
+ * Says how many columns the rows have that an explainer encodes.
  */
 size_t eidos_explainer_input_width(const eidos_explainer *explainer);
 
 /**
- * The method that found the concepts (`ica`). Borrowed from the explainer; `len` may be NULL.
+ * Gives the method that found the concepts of an explainer (`ica`). The string is borrowed from the explainer; `len`
+ * may be NULL.
  */
 const char *eidos_explainer_method(const eidos_explainer *explainer, size_t *len);
 
 /**
- * The id or folder of the model that the activations came from; empty for rows that a caller brought. Borrowed from the
- * explainer; `len` may be NULL.
+ * Gives the id or folder of the model whose activations an explainer was fitted on; empty for rows that a caller
+ * brought. The string is borrowed from the explainer; `len` may be NULL.
  */
 const char *eidos_explainer_model(const eidos_explainer *explainer, size_t *len);
 
 /**
- * The module path of the split point that the activations came from; empty for rows that a caller brought. Borrowed from
- * the explainer; `len` may be NULL.
+ * Gives the module path of the split point whose activations an explainer was fitted on; empty for rows that a caller
+ * brought. The string is borrowed from the explainer; `len` may be NULL.
  */
-const char *eidos_explainer_split_point(const eidos_explainer *explainer,
-                                        size_t *len);
+const char *eidos_explainer_split_point(const eidos_explainer *explainer, size_t *len);
 
 /**
- * The options of the fit as a JSON object, with the names that the method's options have in Rust (`{"concept_count": 20, ...}`).
- * Borrowed from the explainer; `len` may be NULL.
+ * Gives the options of the fit of an explainer as a JSON object, with the names that the method's options have in Rust
+ * (`{"concept_count": 20, ...}`). The string is borrowed from the explainer; `len` may be NULL.
  */
-const char *eidos_explainer_options(const eidos_explainer *explainer,
-                                    size_t *len);
+const char *eidos_explainer_options(const eidos_explainer *explainer, size_t *len);
 
 /**
- * Whether the fit ended because nothing changed any more: 0 where the iterations ran out before, 1 for a method that does not
- * iterate.
+ * Says whether the fit of an explainer ended because nothing changed any more: 0 where the iterations ran out before,
+ * 1 for a method that does not iterate.
  */
 int32_t eidos_explainer_converged(const eidos_explainer *explainer);
 
 /**
- * How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that does
- * not iterate.
+ * Says how many iterations the fit of an explainer took, the most of any concept where they are found one after the
+ * other; 0 for a method that does not iterate.
  */
 size_t eidos_explainer_step_count(const eidos_explainer *explainer);
 
 /**
- * How many measures the fit has taken: `last_change` of ICA, for one.
+ * Counts the measures that the fit of an explainer took: `last_change` of ICA, for one.
  */
 size_t eidos_explainer_measure_count(const eidos_explainer *explainer);
 
 /**
- * The name of a measure of the fit; NULL beyond the last one. Borrowed from the explainer; `len` may be NULL.
+ * Gives the name of a measure of the fit of an explainer by its index; NULL beyond the last. The string is borrowed
+ * from the explainer; `len` may be NULL.
  */
 const char *eidos_explainer_measure_name(const eidos_explainer *explainer, size_t index, size_t *len);
 
 /**
- * The numbers of a measure of the fit: one, or one for each concept; NULL beyond the last measure. Borrowed from the
- * explainer; `len`, where not NULL, receives how many there are.
+ * Gives the numbers of a measure of the fit of an explainer by its index: one, or one for each concept; NULL beyond
+ * the last measure. The numbers are borrowed from the explainer; `len`, where not NULL, receives how many there are.
  */
 const double *eidos_explainer_measure_values(const eidos_explainer *explainer, size_t index, size_t *len);
 
 /**
- * Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
+ * Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their
+ * number. `EIDOS_MISMATCH` for rows of another width than the explainer encodes. `err` may be NULL.
  */
 eidos_status eidos_explainer_encode(const eidos_explainer *explainer,
                                     const float *rows,
@@ -1282,7 +1295,7 @@ eidos_status eidos_explainer_encode(const eidos_explainer *explainer,
 
 /**
  * Decodes concepts back into rows: `out` receives `row_count * input_width` values, row-major, and `out_len` is their
- * number.
+ * number. `EIDOS_MISMATCH` for codes of another number of concepts than the explainer has. `err` may be NULL.
  */
 eidos_status eidos_explainer_decode(const eidos_explainer *explainer,
                                     const float *codes,
@@ -1293,18 +1306,17 @@ eidos_status eidos_explainer_decode(const eidos_explainer *explainer,
                                     eidos_error **err);
 
 /**
- * The dictionary: one row per concept, `concept_count * input_width` values, row-major. A view without a copy, valid until
- * the explainer is freed. `len`, where not NULL, receives the number of values.
+ * Gives the dictionary of an explainer: one row per concept, `concept_count * input_width` values, row-major. It is a
+ * view without a copy, valid until the explainer is freed. `len`, where not NULL, receives the number of values.
  */
-const float *eidos_explainer_dictionary(const eidos_explainer *explainer,
-                                        size_t *len);
+const float *eidos_explainer_dictionary(const eidos_explainer *explainer, size_t *len);
 
 /**
- * An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+ * Makes an explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
  * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
- * `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
- * values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
- * are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
+ * `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has
+ * `concept_count` values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into
+ * zero (ReLU). The arrays are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
  */
 eidos_status eidos_explainer_from_dictionary(const float *dictionary,
                                              const float *encoder,
@@ -1317,21 +1329,20 @@ eidos_status eidos_explainer_from_dictionary(const float *dictionary,
                                              eidos_error **err);
 
 /**
- * Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
- * link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
+ * Writes an explainer to a file, whole or not at all: of several calls that write one at the same time the last one
+ * wins. A link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a
+ * device) is an error. `err` may be NULL.
  */
-eidos_status eidos_explainer_save(const eidos_explainer *explainer,
-                                  const char *path,
-                                  eidos_error **err);
+eidos_status eidos_explainer_save(const eidos_explainer *explainer, const char *path, eidos_error **err);
 
 /**
- * Opens a file that `eidos_explainer_save` wrote.
+ * Opens an explainer that `eidos_explainer_save` wrote to a file. `err` may be NULL.
  */
 eidos_status eidos_explainer_open(const char *path, eidos_explainer **out, eidos_error **err);
 
 /**
- * One more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid until
- * the last of them is freed.
+ * Makes one more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid
+ * until the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_explainer_retain(const eidos_explainer *explainer, eidos_explainer **out, eidos_error **err);
 
@@ -1343,87 +1354,89 @@ void eidos_explainer_free(eidos_explainer *explainer);
 /* --- Finding concepts: a fit for each method ----------------------------------------------------------------------- */
 
 /**
- * All components at once. The default.
+ * All components are found at once. The default.
  */
 #define EIDOS_ICA_PARALLEL 1
 
 /**
- * One component after the other.
+ * One component is found after the other.
  */
 #define EIDOS_ICA_DEFLATION 2
 
 /**
- * `log cosh(alpha x) / alpha`, a good general choice. The default.
+ * The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
  */
 #define EIDOS_CONTRAST_LOGCOSH 1
 
 /**
- * `-exp(-x^2 / 2)`, robust, for very heavy tails.
+ * The contrast is `-exp(-x^2 / 2)`, which is robust, for very heavy tails.
  */
 #define EIDOS_CONTRAST_EXP 2
 
 /**
- * `x^4 / 4`, kurtosis; sensitive to outliers.
+ * The contrast is `x^4 / 4`, kurtosis, which is sensitive to outliers.
  */
 #define EIDOS_CONTRAST_CUBE 3
 
 /**
- * How independent components are fitted. Fill it with `eidos_ica_options_init` first.
+ * These options say how independent components are fitted. Fill the struct with `eidos_ica_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_ica_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_ica_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many concepts to find. There is no default: 0 is an error.
+     * The fit finds this many concepts. There is no default: 0 is an error.
      */
     uint32_t concept_count;
     /**
-     * In which order components are found: one of `EIDOS_ICA_*`. By default all at once.
+     * The algorithm says in which order components are found: one of `EIDOS_ICA_*`. By default all at once.
      */
     uint32_t algorithm;
     /**
-     * The function that tells heavy tails from a normal distribution: one of `EIDOS_CONTRAST_*`. By default log cosh.
+     * The contrast function tells heavy tails from a normal distribution: one of `EIDOS_CONTRAST_*`. By default log
+     * cosh.
      */
     uint32_t contrast;
     /**
-     * The `alpha` of log cosh, from 1 to 2. By default 1.
+     * This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1.
      */
     double alpha;
     /**
-     * Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
+     * Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4.
      */
     double tolerance;
     /**
-     * The most iterations. By default 200.
+     * The fit ends after this many iterations, converged or not. By default 200.
      */
     uint32_t max_iterations;
     /**
-     * The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
+     * The seed decides the start matrix, which is drawn as NumPy's `RandomState(seed).normal`. By default 0.
      */
     uint32_t seed;
     /**
-     * 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the iteration
-     * ended with, which flip from one iteration to the next.
+     * 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the
+     * iteration ended with, which flip from one iteration to the next.
      */
     uint32_t canonical_signs;
     /**
-     * How many threads work; 0, the default, is one per core. Results do not depend on it.
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
 } eidos_ica_options;
 
 /**
- * How principal components are found. Fill it with `eidos_pca_options_init` first; zero means the default.
+ * These options say how principal components are found. Fill the struct with `eidos_pca_options_init` first; zero
+ * means the default.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_pca_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_pca_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many concepts to find. There is no default: 0 is an error.
+     * The fit finds this many concepts. There is no default: 0 is an error.
      */
     uint32_t concept_count;
     /**
@@ -1431,26 +1444,27 @@ typedef struct {
      */
     uint32_t whiten;
     /**
-     * How many threads work; 0, the default, is one per core. Results do not depend on it.
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
 } eidos_pca_options;
 
 /**
- * A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
- * the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on the thread that
- * fits, and must not unwind.
+ * Adds values across processes, as `MPI_Allreduce` does: it replaces each of `count` values by its sum over all
+ * processes, the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on
+ * the thread that fits, and must not unwind.
  */
 typedef eidos_status (*eidos_reduce_callback)(double *values, size_t count, void *user_data);
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_ica_options)`.
+ * Fills the options of ICA with the defaults. `size` is `sizeof(eidos_ica_options)`.
  */
 eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
 
 /**
- * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the activations
- * have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
+ * activations have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may
+ * be NULL.
  */
 eidos_status eidos_ica_fit(const eidos_activations *activations,
                            const eidos_ica_options *options,
@@ -1459,14 +1473,14 @@ eidos_status eidos_ica_fit(const eidos_activations *activations,
                            eidos_error **err);
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_pca_options)`.
+ * Fills the options of PCA with the defaults. `size` is `sizeof(eidos_pca_options)`.
  */
 eidos_status eidos_pca_options_init(eidos_pca_options *options, size_t size);
 
 /**
- * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry of
- * largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number for each
- * concept, and `noise_variance`. `control` and `err` may be NULL.
+ * Finds the principal components of activations: the orthogonal directions along which they vary most, each with its
+ * entry of largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number
+ * for each concept, and `noise_variance`. `control` and `err` may be NULL.
  */
 eidos_status eidos_pca_fit(const eidos_activations *activations,
                            const eidos_pca_options *options,
@@ -1475,41 +1489,45 @@ eidos_status eidos_pca_fit(const eidos_activations *activations,
                            eidos_error **err);
 
 /**
- * The same rows, without a copy, as the share that this process has of rows that are spread over several. A fit on them
- * (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every process calls the same fit with the
- * same options on its own share, and all of them end with the same concepts. A process that fails, or that somebody cancels,
- * ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit sees the rows of this process alone. `callback` is called
- * with `user_data` on each thread that fits, until the new handle is freed. `err` may be NULL.
+ * Makes activations of the same rows, without a copy, as the share that this process has of rows that are spread over
+ * several. A fit on them (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every
+ * process calls the same fit with the same options on its own share, and all of them end with the same concepts. A
+ * process that fails, or that somebody cancels, ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit
+ * sees the rows of this process alone. `callback` is called with `user_data` on each thread that fits. `destroy`, which
+ * may be NULL, is called with `user_data` once: when the last handle of the new activations is freed, or, where this call
+ * fails, before it returns. So `user_data` must live until then. `err` may be NULL.
  */
 eidos_status eidos_activations_spread(const eidos_activations *activations,
                                       eidos_reduce_callback callback,
                                       void *user_data,
+                                      eidos_destroy_callback destroy,
                                       eidos_activations **out,
                                       eidos_error **err);
 
 /* --- Changes to what the modules of a model give, while it runs ---------------------------------------------------- */
 
 /**
- * Changes to what modules of a model give while it runs: rows are replaced, a direction is added, a concept is ablated or
- * clamped. There may be any number of them, at any modules that a model can be split at; those at one module follow one another
- * in the order in which they were added. They belong to no model: a run looks first whether they fit. Freed with
- * `eidos_interventions_free`.
+ * Interventions change what modules of a model give while it runs: rows are replaced, a direction is added, a concept
+ * is ablated or clamped. There may be any number of them, at any modules that a model can be split at; those at one
+ * module follow one another in the order in which they were added. They belong to no model: a run looks first whether
+ * they fit. Made by `eidos_interventions_new`, freed with `eidos_interventions_free`.
  *
- * A run under interventions takes those that are there when it begins. Where `tokens` may be named, they are counted over all
- * texts of the inputs, special ones included, as the rows of `EIDOS_GRANULARITY_ALL_TOKENS` are; a `token_count` of 0 stands for
- * all tokens.
+ * A run under interventions takes the interventions that are there when it begins. The tokens that `tokens` names,
+ * where a call has it, are counted over all texts of the inputs, special ones included, as the rows of
+ * `EIDOS_GRANULARITY_ALL_TOKENS` are; a `token_count` of 0 stands for all tokens.
  */
 typedef struct eidos_interventions eidos_interventions;
 
 /**
- * Makes a list of interventions, with none in it.
+ * Makes a list of interventions, with none in it. `err` may be NULL.
  */
 eidos_status eidos_interventions_new(eidos_interventions **out, eidos_error **err);
 
 /**
- * Puts `rows`, which are copied, in the place of what the module at `module_path` gives: one row for each token of the inputs,
- * special ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`. With those very rows
- * the logits are the same bits as without. A row with a number that is not finite is an error of the run.
+ * Puts rows, which are copied, in the place of what the module at `module_path` gives: one row for each token of the
+ * inputs, special ones included, as `eidos_split_model_activations` gives them with `EIDOS_GRANULARITY_ALL_TOKENS`.
+ * With those very rows the logits are the same bits as without. A row with a number that is not finite is an error of
+ * the run. `err` may be NULL.
  */
 eidos_status eidos_interventions_replace_rows(eidos_interventions *interventions,
                                               const char *module_path,
@@ -1519,13 +1537,14 @@ eidos_status eidos_interventions_replace_rows(eidos_interventions *interventions
                                               eidos_error **err);
 
 /**
- * Puts the rows of `activations` in the place of what the module at `module_path` gives, as `eidos_interventions_replace_rows`
- * does, without a copy. Rows on disk are read batch by batch, and no more of them is in memory at a time.
+ * Puts the rows of activations in the place of what the module at `module_path` gives, as
+ * `eidos_interventions_replace_rows` does, without a copy. Rows on disk are read batch by batch, and no more of them
+ * is in memory at a time.
  *
  * Activations that know where they come from must be those of that module for these texts, with
  * `EIDOS_GRANULARITY_ALL_TOKENS`: otherwise the run is `EIDOS_MISMATCH`. Of rows that a caller brought
- * (`eidos_activations_from_rows`, `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on purpose,
- * the rows of another module or of other texts.
+ * (`eidos_activations_from_rows`, `eidos_activations_from_dlpack`) only the shape is known: that is how to put in, on
+ * purpose, the rows of another module or of other texts. `err` may be NULL.
  */
 eidos_status eidos_interventions_replace_activations(eidos_interventions *interventions,
                                                      const char *module_path,
@@ -1533,8 +1552,8 @@ eidos_status eidos_interventions_replace_activations(eidos_interventions *interv
                                                      eidos_error **err);
 
 /**
- * Adds `scale` times `direction`, which has `column_count` values and is copied, to the rows of the module at `module_path`: to
- * those of the `token_count` tokens that `tokens` names, or of all of them.
+ * Adds `scale` times `direction`, which has `column_count` values and is copied, to the rows of the module at
+ * `module_path`: to those of the `token_count` tokens that `tokens` names, or of all tokens. `err` may be NULL.
  */
 eidos_status eidos_interventions_add_direction(eidos_interventions *interventions,
                                                const char *module_path,
@@ -1546,8 +1565,9 @@ eidos_status eidos_interventions_add_direction(eidos_interventions *intervention
                                                eidos_error **err);
 
 /**
- * Takes a concept of an explainer out of the rows of the module at `module_path`: subtracts its activation times its row of the
- * dictionary, from the rows of the `token_count` tokens that `tokens` names, or of all of them.
+ * Takes a concept of an explainer out of the rows of the module at `module_path`: subtracts its activation times its
+ * row of the dictionary, from the rows of the `token_count` tokens that `tokens` names, or of all tokens. `err` may be
+ * NULL.
  */
 eidos_status eidos_interventions_ablate_concept(eidos_interventions *interventions,
                                                 const char *module_path,
@@ -1558,8 +1578,9 @@ eidos_status eidos_interventions_ablate_concept(eidos_interventions *interventio
                                                 eidos_error **err);
 
 /**
- * Lets a concept of an explainer have the activation `value` in the rows of the module at `module_path`: adds what is missing of
- * it times its row of the dictionary, to the rows of the `token_count` tokens that `tokens` names, or of all of them.
+ * Lets a concept of an explainer have the activation `value` in the rows of the module at `module_path`: adds what is
+ * missing of it times its row of the dictionary, to the rows of the `token_count` tokens that `tokens` names, or of
+ * all tokens. `err` may be NULL.
  */
 eidos_status eidos_interventions_clamp_concept(eidos_interventions *interventions,
                                                const char *module_path,
@@ -1571,12 +1592,13 @@ eidos_status eidos_interventions_clamp_concept(eidos_interventions *intervention
                                                eidos_error **err);
 
 /**
- * How many interventions there are.
+ * Counts the interventions of a list.
  */
 size_t eidos_interventions_count(const eidos_interventions *interventions);
 
 /**
- * One more handle of the same interventions, for another owner, who frees it. What is added to one is there in all of them.
+ * Makes one more handle of the same interventions, for another owner, who frees it. What is added to one is there in
+ * all of them. `err` may be NULL.
  */
 eidos_status eidos_interventions_retain(const eidos_interventions *interventions,
                                         eidos_interventions **out,
@@ -1590,167 +1612,173 @@ void eidos_interventions_free(eidos_interventions *interventions);
 /* --- Collecting activations ---------------------------------------------------------------------------------------- */
 
 /**
- * Each token that is not a special one.
+ * A row stands for a token that is not a special one.
  */
 #define EIDOS_GRANULARITY_TOKEN 1
 
 /**
- * Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space in front
- * where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The default.
+ * A row stands for a word, as the rule of `EIDOS_WORD_RULE_*` cuts texts: a piece of text without white space in it,
+ * but for a space in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says
+ * so. The default.
  */
 #define EIDOS_GRANULARITY_WORD 2
 
 /**
- * Each sentence.
+ * A row stands for a sentence.
  */
 #define EIDOS_GRANULARITY_SENTENCE 3
 
 /**
- * Each text, over its tokens that are not special.
+ * A row stands for a text, over its tokens that are not special.
  */
 #define EIDOS_GRANULARITY_SAMPLE 4
 
 /**
- * Each position, special tokens included.
+ * A row stands for a position, special tokens included.
  */
 #define EIDOS_GRANULARITY_ALL_TOKENS 5
 
 /**
- * The first position of each text, which must be the tokenizer's classification token.
+ * A row stands for the first position of a text, which must be the tokenizer's classification token.
  */
 #define EIDOS_GRANULARITY_CLS_TOKEN 6
 
 /**
- * As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5: `don't` and
- * `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a table of the families.
+ * Words end where the tokenizer's pre-tokenizer splits them if it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`;
+ * T5: `don't` and `film,`), else where Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a
+ * table of the families.
  */
 #define EIDOS_WORD_RULE_AUTO 1
 
 /**
- * As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+ * Words end where the tokenizer's pre-tokenizer splits them; where it splits nothing, white space alone ends a word
+ * (`film,`).
  */
 #define EIDOS_WORD_RULE_TOKENIZER 2
 
 /**
- * At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A token belongs
- * to the word in which its first byte lies that is not white space; a word in which no token begins has no row.
+ * Words end at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each
+ * ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in which no
+ * token begins has no row.
  */
 #define EIDOS_WORD_RULE_UNICODE 3
 
 /**
- * The mean of the unit's tokens, per column. The default.
+ * A row is the mean of the rows of the unit's tokens, per column. The default.
  */
 #define EIDOS_AGGREGATION_MEAN 1
 
 /**
- * Their sum.
+ * A row is the sum of the rows of the unit's tokens, per column.
  */
 #define EIDOS_AGGREGATION_SUM 2
 
 /**
- * Their largest value.
+ * A row has the largest value of the unit's tokens, per column.
  */
 #define EIDOS_AGGREGATION_MAX 3
 
 /**
- * Their smallest value.
+ * A row has the smallest value of the unit's tokens, per column.
  */
 #define EIDOS_AGGREGATION_MIN 4
 
 /**
- * Their value of largest magnitude, with its sign.
+ * A row has the value of largest magnitude of the unit's tokens, with its sign, per column.
  */
 #define EIDOS_AGGREGATION_SIGNED_MAX 5
 
 /**
- * The row of the first token.
+ * A row is that of the unit's first token.
  */
 #define EIDOS_AGGREGATION_FIRST 6
 
 /**
- * The row of the last token.
+ * A row is that of the unit's last token.
  */
 #define EIDOS_AGGREGATION_LAST 7
 
 /**
- * How activations are collected. Fill it with `eidos_activations_options_init` first.
+ * These options say how activations are collected. Fill the struct with `eidos_activations_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_activations_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_activations_options_init`.
      */
     uint32_t struct_size;
     /**
-     * What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
+     * The granularity says what one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
      */
     uint32_t granularity;
     /**
-     * How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
+     * The aggregation says how the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default the mean
+     * of the tokens.
      */
     uint32_t aggregation;
     /**
-     * How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
+     * This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
     /**
-     * How many tokens one batch holds at most. By default 512. Results do not depend on it.
+     * One batch holds this many tokens at most. By default 512. Results do not depend on it.
      */
     uint64_t batch_tokens;
     /**
-     * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with 0
-     * always. By default 4 GiB.
+     * The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with
+     * 0 always. By default 4 GiB.
      */
     uint64_t memory_limit;
     /**
-     * How many bytes a shard has at most. By default 256 MiB.
+     * A shard has this many bytes at most. By default 256 MiB.
      */
     uint64_t shard_bytes;
     /**
-     * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-     * shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
-     * those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
-     * for temporary files (`TMPDIR`), of which nothing is left however the process ends.
+     * The shards go into this folder. When given, rows always go there, and an interrupted collection resumes from its
+     * last complete shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the
+     * result are mapped as those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files
+     * without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
      */
     const char *folder;
     /**
-     * Where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
+     * The word rule says where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
      */
     uint32_t word_rule;
     /**
-     * 1 to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
-     * behind it, in one unit with it or not. For tokens, words and sentences only.
+     * 1 gives no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re`
+     * and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
      */
     uint32_t stop_contractions;
     /**
-     * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-     * tokens, words and sentences only. `eidos_activations_left_out_count` says how many there were.
+     * These units get no row, such as stop words, by their text: without white space at its ends, in whatever case.
+     * For tokens, words and sentences only. `eidos_activations_left_out_count` says how many units got no row.
      */
     const char *const *stop_units;
     /**
-     * How many `stop_units` there are.
+     * This is the number of strings in `stop_units`.
      */
     size_t stop_unit_count;
 } eidos_activations_options;
 
 /**
  * Gives the next text of a source: sets `*text` to its bytes, in UTF-8, and `*len` to how many they are, and returns
- * `EIDOS_OK`. The bytes are copied before the next call. Where `*len` is left as it was, the text ends at its first NUL; where
- * `*text` is left as it was, NULL, there are no more texts. Any other status ends the call that asks, with that status; shards
- * that the texts so far fill are written first, unless it is `EIDOS_CANCELLED`.
+ * `EIDOS_OK`. The bytes are copied before the next call. Where `*len` is left as it was, the text ends at its first
+ * NUL; where `*text` is left as it was, NULL, there are no more texts. Any other status ends the call that asks, with
+ * that status; shards that the texts so far fill are written first, unless it is `EIDOS_CANCELLED`.
  */
 typedef eidos_status (*eidos_text_callback)(const char **text, size_t *len, void *user_data);
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
+ * Fills the options of activations with the defaults. `size` is `sizeof(eidos_activations_options)`.
  */
 eidos_status eidos_activations_options_init(eidos_activations_options *options, size_t size);
 
 /**
- * The activations of inputs at each split point of a model: `out` receives one handle per split point, in their order, and
- * `out_count` is their number. A text without tokens gives no rows.
+ * Collects the activations of inputs at each split point of a model: `out` receives one handle per split point, in
+ * their order, and `out_count` is their number. A text without tokens gives no rows.
  *
- * Under `interventions` the model goes on with what they make of the rows of its modules: see `eidos_split_model_logits`. One
- * behind the last split point changes nothing. `interventions`, `options`, `control` and `err` may be NULL.
+ * Under `interventions` the model goes on with what they make of the rows of its modules: see
+ * `eidos_split_model_logits`. An intervention behind the last split point changes nothing. `interventions`, `options`,
+ * `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_activations(const eidos_split_model *model,
                                            const eidos_inputs *inputs,
@@ -1762,17 +1790,17 @@ eidos_status eidos_split_model_activations(const eidos_split_model *model,
                                            eidos_error **err);
 
 /**
- * The activations of texts that come one after the other, at each split point: the same bits as those of
- * `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with `user_data`, and
- * may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the last texts are asked for.
- * `options`, `control` and `err` may be NULL.
+ * Collects the activations of texts that come one after the other, at each split point of a model: the same bits as
+ * those of `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with
+ * `user_data`, and may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the
+ * last texts are asked for. `options`, `control` and `err` may be NULL.
  *
- * Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different string of a
- * unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
+ * Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different
+ * string of a unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
  *
- * With a `folder`, what is complete stays there after a failure of the callback, an error or a cancel: the same texts into the
- * same folder go on from there. They are asked for again from the first one on, and `EIDOS_MISMATCH` says which shard is of
- * other texts. A folder of a stream and one of texts at once do not continue one another.
+ * With a `folder`, what is complete stays there after a failure of the callback, an error or a cancel: the same texts
+ * into the same folder go on from there. They are asked for again from the first one on, and `EIDOS_MISMATCH` says
+ * which shard is of other texts. A folder of a stream and one of texts at once do not continue one another.
  */
 eidos_status eidos_split_model_stream_activations(const eidos_split_model *model,
                                                   eidos_text_callback callback,
@@ -1786,45 +1814,47 @@ eidos_status eidos_split_model_stream_activations(const eidos_split_model *model
 /* --- Logits -------------------------------------------------------------------------------------------------------- */
 
 /**
- * How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
+ * These options say how logits are computed; results do not depend on them. Fill the struct with
+ * `eidos_logits_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_logits_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_logits_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many batches run at the same time on the CPU; 0, the default, is one per core.
+     * This many batches run at the same time on the CPU; 0, the default, is one per core.
      */
     uint32_t threads;
     /**
-     * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
+     * One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
+     * 512.
      */
     uint64_t batch_tokens;
     /**
-     * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-     * to temporary files without a name, and with 0 always. By default 4 GiB.
+     * The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
+     * go to temporary files without a name, and with 0 always. By default 4 GiB.
      */
     uint64_t memory_limit;
 } eidos_logits_options;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_logits_options)`.
+ * Fills the options of logits with the defaults. `size` is `sizeof(eidos_logits_options)`.
  */
 eidos_status eidos_logits_options_init(eidos_logits_options *options, size_t size);
 
 /**
- * The logits of inputs: what the head of a model gives for each token, special ones included, or for each text where the
- * model classifies texts. The model must have been loaded as a `whole`.
+ * Computes the logits of inputs: what the head of a model gives for each token, special ones included, or for each
+ * text where the model classifies texts. The model must have been loaded as a `whole`.
  *
  * The result is a matrix like any other activations: a row is a token (`EIDOS_GRANULARITY_ALL_TOKENS`) or a text
  * (`EIDOS_GRANULARITY_SAMPLE`), `eidos_activations_unit_span` says of which text, and column `j` is what
  * `eidos_split_model_logit_name` says. A text without tokens gives no rows.
  *
- * Under `interventions` the model goes on with what they make of the rows of its modules, which need not be split points.
- * What does not fit is an error before the model runs: `EIDOS_UNKNOWN_MODULE` with the nearest paths, a number of rows or columns
- * that the module does not have, a token that is not there, a number that is not finite. `interventions`, `options`, `control`
- * and `err` may be NULL.
+ * Under `interventions` the model goes on with what they make of the rows of its modules, which need not be split
+ * points. What does not fit is an error before the model runs: `EIDOS_UNKNOWN_MODULE` with the nearest paths, a number
+ * of rows or columns that the module does not have, a token that is not there, a number that is not finite.
+ * `interventions`, `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_split_model_logits(const eidos_split_model *model,
                                       const eidos_inputs *inputs,
@@ -1835,41 +1865,42 @@ eidos_status eidos_split_model_logits(const eidos_split_model *model,
                                       eidos_error **err);
 
 /**
- * How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
+ * Counts the columns that the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a
+ * head.
  */
 size_t eidos_split_model_logit_count(const eidos_split_model *model);
 
 /**
- * What a column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty where the
- * vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was loaded without its
- * tokenizer. Borrowed from the model; `len` may be NULL.
+ * Gives what a column of the logits of a model stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`),
+ * empty where the vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was
+ * loaded without its tokenizer. The string is borrowed from the model; `len` may be NULL.
  */
 const char *eidos_split_model_logit_name(const eidos_split_model *model, size_t column, size_t *len);
 
 /* --- What concepts mean: the inputs that excite them most ---------------------------------------------------------- */
 
 /**
- * The inputs with the largest activations.
+ * The inputs are those with the largest activations.
  */
 #define EIDOS_POLE_POSITIVE 0
 
 /**
- * The inputs with the most negative activations, for concepts that have a sign.
+ * The inputs are those with the most negative activations, for concepts that have a sign.
  */
 #define EIDOS_POLE_NEGATIVE 1
 
 /**
- * What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
- * time. Freed with `eidos_interpretation_free`.
+ * An interpretation says what concepts mean: it lists the inputs that excite each of them. It never changes: any
+ * number of threads may read it at the same time. Freed with `eidos_interpretation_free`.
  */
 typedef struct eidos_interpretation eidos_interpretation;
 
 /**
- * Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
+ * These options say which inputs an interpretation lists. Fill the struct with `eidos_top_inputs_options_init` first.
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_top_inputs_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_top_inputs_options_init`.
      */
     uint32_t struct_size;
     /**
@@ -1877,29 +1908,28 @@ typedef struct {
      */
     uint32_t negative_pole;
     /**
-     * How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an
-     * error.
+     * This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error.
      */
     uint64_t k;
     /**
-     * Which concepts, in the order wanted; NULL means all.
+     * These concepts are interpreted, in the order wanted; NULL means all.
      */
     const size_t *concepts;
     /**
-     * How many there are in `concepts`; 0 means all.
+     * This is the number of concepts in `concepts`; 0 means all.
      */
     size_t concept_count;
 } eidos_top_inputs_options;
 
 /**
- * Fills options with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
+ * Fills the options of top inputs with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
  */
 eidos_status eidos_top_inputs_options_init(eidos_top_inputs_options *options, size_t size);
 
 /**
- * The inputs that excite each concept most, among activations that are there already. Occurrences of the same text count
- * once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
- * has none. `options`, `control` and `err` may be NULL.
+ * Lists the inputs that excite each concept of an explainer most, among activations that are there already.
+ * Occurrences of the same text count once, with their strongest activation; a list ends before the first activation
+ * that is exactly zero, so a dead concept has none. `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_top_inputs_interpret(const eidos_explainer *explainer,
                                         const eidos_activations *activations,
@@ -1909,8 +1939,9 @@ eidos_status eidos_top_inputs_interpret(const eidos_explainer *explainer,
                                         eidos_error **err);
 
 /**
- * The inputs that excite each concept most, among the units of new texts, of token ids, or of the vocabulary. The model must
- * have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
+ * Lists the inputs that excite each concept of an explainer most, among the units of new texts, of token ids, or of
+ * the vocabulary. The model must have the explainer's split point. `options`, `activations_options`, `control` and
+ * `err` may be NULL.
  */
 eidos_status eidos_top_inputs_interpret_inputs(const eidos_explainer *explainer,
                                                const eidos_split_model *model,
@@ -1922,23 +1953,24 @@ eidos_status eidos_top_inputs_interpret_inputs(const eidos_explainer *explainer,
                                                eidos_error **err);
 
 /**
- * How many concepts were interpreted.
+ * Counts the entries of an interpretation: one for each concept that was interpreted.
  */
 size_t eidos_interpretation_concept_count(const eidos_interpretation *interpretation);
 
 /**
- * Which concept of the explainer the entry `index` of the interpretation is; `SIZE_MAX` beyond the last.
+ * Says which concept of the explainer the entry `index` of an interpretation is; `SIZE_MAX` beyond the last.
  */
 size_t eidos_interpretation_concept(const eidos_interpretation *interpretation, size_t index);
 
 /**
- * How many inputs are listed for the entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead concept.
+ * Counts the inputs that an interpretation lists for its entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead
+ * concept.
  */
 size_t eidos_interpretation_size(const eidos_interpretation *interpretation, size_t index, uint32_t pole);
 
 /**
- * The text of the input of a rank, from 0, of the entry `index` at a pole; NULL beyond the last. Borrowed from the
- * interpretation; `len` may be NULL.
+ * Gives the text of the input of a rank, from 0, of the entry `index` of an interpretation at a pole; NULL beyond the
+ * last. The string is borrowed from the interpretation; `len` may be NULL.
  */
 const char *eidos_interpretation_input(const eidos_interpretation *interpretation,
                                        size_t index,
@@ -1947,7 +1979,8 @@ const char *eidos_interpretation_input(const eidos_interpretation *interpretatio
                                        size_t *len);
 
 /**
- * The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
+ * Gives the activation of the input of a rank of the entry `index` of an interpretation at a pole; NaN beyond the
+ * last.
  */
 float eidos_interpretation_activation(const eidos_interpretation *interpretation,
                                       size_t index,
@@ -1955,32 +1988,32 @@ float eidos_interpretation_activation(const eidos_interpretation *interpretation
                                       size_t rank);
 
 /**
- * The row of the activations where the input of a rank has that activation; `SIZE_MAX` beyond the last.
+ * Gives the row of the activations where the input of a rank of the entry `index` of an interpretation has its
+ * activation; `SIZE_MAX` beyond the last.
  */
 size_t eidos_interpretation_row(const eidos_interpretation *interpretation, size_t index, uint32_t pole, size_t rank);
 
 /**
- * The whole interpretation as JSON:
- * `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
- * [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also `"labelling": {"model", "usage"}` and, in each
- * concept, `"positive_label": {"text", "score", "error"}`. Borrowed from the interpretation; `len` may be NULL.
+ * Gives a whole interpretation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation",
+ * "concepts": [{"concept", "positive": [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also
+ * `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score", "error"}`. The string
+ * is borrowed from the interpretation; `len` may be NULL.
  */
-const char *eidos_interpretation_json(const eidos_interpretation *interpretation,
-                                      size_t *len);
+const char *eidos_interpretation_json(const eidos_interpretation *interpretation, size_t *len);
 
 /**
- * Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
+ * Writes an interpretation to a JSON file, as `eidos_explainer_save` writes an explainer. `err` may be NULL.
  */
 eidos_status eidos_interpretation_save(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 
 /**
- * Opens a file that `eidos_interpretation_save` wrote.
+ * Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
  */
 eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **out, eidos_error **err);
 
 /**
- * One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
- * until the last of them is freed.
+ * Makes one more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is
+ * valid until the last of them is freed. `err` may be NULL.
  */
 eidos_status eidos_interpretation_retain(const eidos_interpretation *interpretation,
                                          eidos_interpretation **out,
@@ -2006,60 +2039,61 @@ typedef struct eidos_chat eidos_chat;
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_chat_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_chat_options_init`.
      */
     uint32_t struct_size;
     /**
-     * How many tokens one answer may have. By default 1024; models that think first need some thousands.
+     * One answer may have this many tokens. By default 1024; models that think first need some thousands.
      */
     uint32_t max_tokens;
     /**
-     * The name of the model, as its server knows it. A caller's own model needs it for the cache only.
+     * The server knows the model by this name. A caller's own model needs it for the cache only.
      */
     const char *model;
     /**
-     * The address that `/chat/completions` is appended to. NULL: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
+     * Requests go to this address with `/chat/completions` appended. NULL: `OPENAI_BASE_URL`, else
+     * `https://api.openai.com/v1`.
      */
     const char *base_url;
     /**
-     * The key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
-     * string sends none. It appears in no error and in no cache.
+     * Requests are sent with this key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this
+     * very machine only; an empty string sends none. It appears in no error and in no cache.
      */
     const char *api_key;
     /**
-     * A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on
-     * where it stopped. It is made if it is not there. NULL: no cache.
+     * This folder keeps every answer, so that the same question is paid for once and an interrupted run goes on where
+     * it stopped. It is made if it is not there. NULL: no cache.
      */
     const char *cache_folder;
     /**
-     * How long one request may take, with its answer. By default 120.
+     * One request may take this many seconds, with its answer. By default 120.
      */
     uint32_t timeout_seconds;
     /**
-     * How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
-     * By default 4.
+     * A request that failed for a reason that may pass (no connection, 408, 409, 429, 5xx) is repeated this many
+     * times. By default 4.
      */
     uint32_t retries;
     /**
-     * How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+     * This many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
      * model one question at a time.
      */
     uint32_t parallel_requests;
     /**
-     * Always 0.
+     * This field is always 0.
      */
     uint32_t reserved;
     /**
-     * How much chance there is in the answers; negative leaves it to the server. By default 0.
+     * The temperature says how much chance there is in the answers; negative leaves it to the server. By default 0.
      */
     double temperature;
     /**
-     * The most requests that may be sent with the handle, repetitions counted. By default there is no limit.
+     * At most this many requests may be sent with the handle, repetitions counted. By default there is no limit.
      */
     uint64_t request_budget;
     /**
-     * The most tokens that may be spent with the handle, of questions and answers together. A request that could
-     * exceed it is not sent. By default there is no limit.
+     * At most this many tokens may be spent with the handle, of questions and answers together. A request that could
+     * exceed the budget is not sent. By default there is no limit.
      */
     uint64_t token_budget;
 } eidos_chat_options;
@@ -2069,39 +2103,39 @@ typedef struct {
  */
 typedef struct {
     /**
-     * The size of this struct, as far as the library filled it.
+     * This is the size of the struct in bytes, as far as the library filled it.
      */
     uint32_t struct_size;
     /**
-     * Always 0.
+     * This field is always 0.
      */
     uint32_t reserved;
     /**
-     * Requests that were sent; a repetition counts.
+     * This many requests were sent; a repetition counts.
      */
     uint64_t requests;
     /**
-     * Questions that the cache answered.
+     * The cache answered this many questions.
      */
     uint64_t cached;
     /**
-     * Tokens of the questions, as the server counted them.
+     * The questions had this many tokens, as the server counted them.
      */
     uint64_t prompt_tokens;
     /**
-     * Tokens of the answers, as the server counted them.
+     * The answers had this many tokens, as the server counted them.
      */
     uint64_t completion_tokens;
     /**
-     * Answers whose server did not say what they cost.
+     * The server did not say of this many answers what they cost.
      */
     uint64_t unreported;
     /**
-     * How many requests may still be sent; `UINT64_MAX` where there is no limit.
+     * This many requests may still be sent; `UINT64_MAX` where there is no limit.
      */
     uint64_t requests_left;
     /**
-     * How many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
+     * This many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
      * need at most is not left.
      */
     uint64_t tokens_left;
@@ -2140,46 +2174,47 @@ void eidos_chat_free(eidos_chat *chat);
 /* --- Language models of the caller's own --------------------------------------------------------------------------- */
 
 /**
- * Receives the answer of a language model of the caller's own. It lives as long as the call of the
+ * A reply receives the answer of a language model of the caller's own. It lives as long as the call of the
  * `eidos_chat_callback`.
  */
 typedef struct eidos_chat_reply eidos_chat_reply;
 
 /**
- * A question to a language model. The struct and its strings are valid during the call of the callback only; the
- * strings are UTF-8 and end in a NUL.
+ * This struct is a question to a language model. The struct and its strings are valid during the call of the callback
+ * only; the strings are UTF-8 and end in a NUL.
  */
 typedef struct {
     /**
-     * The size of this struct. It may grow at its end.
+     * This is the size of the struct in bytes. The struct may grow at its end.
      */
     uint32_t struct_size;
     /**
-     * How many tokens the answer should have at most.
+     * The answer should have at most this many tokens.
      */
     uint32_t max_tokens;
     /**
-     * What the model is to do: its system prompt.
+     * The system prompt says what the model is to do.
      */
     const char *system_prompt;
     /**
-     * The length of `system_prompt` in bytes, without the NUL.
+     * This is the length of `system_prompt` in bytes, without the NUL.
      */
     size_t system_prompt_len;
     /**
-     * What it is to do it with: the message of the user.
+     * The message of the user says what the model is to do it with.
      */
     const char *user_prompt;
     /**
-     * The length of `user_prompt` in bytes, without the NUL.
+     * This is the length of `user_prompt` in bytes, without the NUL.
      */
     size_t user_prompt_len;
     /**
-     * The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too.
+     * The answer should follow this JSON schema, to which some models can be held. Answers that follow it roughly are
+     * read too.
      */
     const char *json_schema;
     /**
-     * The length of `json_schema` in bytes, without the NUL.
+     * This is the length of `json_schema` in bytes, without the NUL.
      */
     size_t json_schema_len;
 } eidos_chat_request;
@@ -2192,12 +2227,6 @@ typedef struct {
  * the same time. It must not unwind, nor free the handles of the call.
  */
 typedef eidos_status (*eidos_chat_callback)(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data);
-
-/**
- * Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
- * the thread that frees it. It must not unwind.
- */
-typedef void (*eidos_destroy_callback)(void *user_data);
 
 /**
  * Makes a language model of a function of the caller's, with the cache, the budgets and the longest answer of
@@ -2254,7 +2283,7 @@ eidos_status eidos_chat_reply_set_error(eidos_chat_reply *reply, const char *mes
  */
 typedef struct {
     /**
-     * The size of this struct, set by `eidos_llm_labels_options_init`.
+     * This is the size of the struct in bytes, set by `eidos_llm_labels_options_init`.
      */
     uint32_t struct_size;
     /**
@@ -2262,42 +2291,42 @@ typedef struct {
      */
     uint32_t negative_pole;
     /**
-     * Which concepts, in the order wanted; NULL means all.
+     * These concepts are labelled, in the order wanted; NULL means all.
      */
     const size_t *concepts;
     /**
-     * How many there are in `concepts`; 0 means all.
+     * This is the number of concepts in `concepts`; 0 means all.
      */
     size_t concept_count;
     /**
-     * How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
+     * The sampling says how the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
      */
     uint32_t sampling;
     /**
-     * How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+     * The model sees this many examples of each concept; fewer where there are fewer. By default 30. A piece of a text
      * is shown once, around its strongest unit, and so are units that stand alone and look the same.
      */
     uint32_t example_count;
     /**
-     * How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
-     * alone. Whole texts, vocabularies and rows that a caller brought have no context.
+     * An example has this many units of context on each side, as far as its text goes. By default 10; 0 shows the
+     * units alone. Whole texts, vocabularies and rows that a caller brought have no context.
      */
     uint32_t context;
     /**
-     * Into how many quantiles `EIDOS_SAMPLING_QUANTILE` cuts. By default 5.
+     * `EIDOS_SAMPLING_QUANTILE` cuts the activations into this many quantiles. By default 5.
      */
     uint32_t quantile_count;
     /**
-     * The seed of everything that is drawn at random.
+     * The seed decides everything that is drawn at random. By default 0.
      */
     uint32_t seed;
     /**
-     * On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+     * A label is scored on this many unseen passages that excite the concept, and on as many that do not. 0, the
      * default, leaves the score out; 20 is a good number.
      */
     uint32_t score_passages;
     /**
-     * How many of them one request holds. By default 10: more are cheaper and judged worse.
+     * One request that scores a label holds this many passages. By default 10: more are cheaper and judged worse.
      */
     uint32_t score_passages_per_request;
     /**
@@ -2305,12 +2334,13 @@ typedef struct {
      */
     uint32_t dry_run;
     /**
-     * From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
+     * When labels are scored, a passage counts as exciting from this part of the concept's strongest activation on, up
      * to 1; below half of that it is quiet. By default 0.5.
      */
     double score_threshold;
     /**
-     * Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of Eidos.
+     * These instructions take the place of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of
+     * Eidos.
      */
     const char *system_prompt;
 } eidos_llm_labels_options;
@@ -2320,7 +2350,7 @@ typedef struct {
  */
 typedef struct {
     /**
-     * The size of this struct, as far as the library filled it.
+     * This is the size of the struct in bytes, as far as the library filled it.
      */
     uint32_t struct_size;
     /**
@@ -2328,23 +2358,23 @@ typedef struct {
      */
     uint32_t dry_run;
     /**
-     * Requests that were sent; a repetition counts.
+     * This many requests were sent; a repetition counts.
      */
     uint64_t requests;
     /**
-     * Questions that the cache answered.
+     * The cache answered this many questions.
      */
     uint64_t cached;
     /**
-     * Tokens of the questions, as the server counted them.
+     * The questions had this many tokens, as the server counted them.
      */
     uint64_t prompt_tokens;
     /**
-     * Tokens of the answers, as the server counted them.
+     * The answers had this many tokens, as the server counted them.
      */
     uint64_t completion_tokens;
     /**
-     * Answers whose server did not say what they cost.
+     * The server did not say of this many answers what they cost.
      */
     uint64_t unreported;
 } eidos_label_usage;

@@ -2,24 +2,22 @@
 
 use std::ffi::c_char;
 use std::path::Path;
-use std::ptr;
 
-use super::call::{call, get, run};
-use super::control::{control_or_default, eidos_control};
+use super::arguments::{Array, ArrayMut, DlpackTensor, Out, Owned, Ref, Text, call};
+use super::control::{eidos_control, watched};
 use super::dlpack::{self, DLManagedTensorVersioned};
 use super::error::eidos_error;
-use super::handle::{Handle, handle};
+use super::handle::handle;
 use super::status::eidos_status;
-use super::strings::{
-    array, array_mut, borrow_string, check_out, product, share_handle, text, texts, write_handle, write_len, write_out,
-};
+use super::strings::product;
 use crate::error::{Error, ErrorCode, Result};
 use crate::memory::copied;
 use crate::rows::{Activations, Provenance, Rows, check_unit_count};
 use crate::text::StringTable;
 
-/// A matrix of activations, one row per unit of text, with what each row stands for. It never changes: any number of
-/// threads may read it at the same time. Freed with `eidos_activations_free`.
+/// Activations are a matrix, one row per unit of text, with what each row stands for. They never change: any number of
+/// threads may read them at the same time. Made by `eidos_split_model_activations`, `eidos_activations_from_rows` or
+/// `eidos_activations_open`, freed with `eidos_activations_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_activations {
     _opaque: [u8; 0],
@@ -46,276 +44,253 @@ pub(super) fn origin(provenance: &Provenance) -> StringTable {
 
 handle!(eidos_activations, ActivationsValue, 4);
 
-/// Activations from a caller's own row-major matrix, which is copied. `unit_texts` names each row: `unit_text_count` is the row
-/// count, or 0 for rows without names.
+/// Makes activations of a caller's own row-major matrix of `row_count * column_count` values, which is copied.
+/// `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
 ///
 /// # Safety
-/// `rows` has `row_count * column_count` values; `unit_texts` is NULL or has `unit_text_count` strings; `out` can be written.
+/// `rows` has `row_count * column_count` values; `unit_texts` is NULL or has `unit_text_count` strings; `out` can be
+/// written.
 ///
 /// # ABI
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_from_rows(
-    rows: *const f32,
+    rows: Array<f32>,
     row_count: usize,
     column_count: usize,
-    unit_texts: *const *const c_char,
+    unit_texts: Array<Text>,
     unit_text_count: usize,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let values = array(rows, product(row_count, column_count)?, "rows")?;
-            let units = optional_units(unit_texts, unit_text_count)?;
-            let values = copied(values).ok_or_else(|| {
-                let message = format!("there is no memory for {row_count} rows of {column_count} columns");
-                Error::new(ErrorCode::OutOfMemory, message)
-                    .hint("give fewer rows, or lend them through DLPack, which copies nothing")
-            })?;
-            write_handle(out, Activations::from_rows(values, column_count, units.as_deref())?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let values = rows.of(product(row_count, column_count)?, "rows")?;
+        let units = optional_units(&unit_texts, unit_text_count)?;
+        let values = copied(values).ok_or_else(|| {
+            let message = format!("there is no memory for {row_count} rows of {column_count} columns");
+            Error::new(ErrorCode::OutOfMemory, message)
+                .hint("give fewer rows, or lend them through DLPack, which copies nothing")
+        })?;
+        out.handle(Activations::from_rows(values, column_count, units.as_deref())?);
+        Ok(())
+    })
 }
 
-/// # Safety
-/// `unit_texts` is NULL or has `count` strings.
-unsafe fn optional_units<'a>(unit_texts: *const *const c_char, count: usize) -> Result<Option<Vec<&'a str>>> {
-    // SAFETY: promised by the caller.
-    if count == 0 { Ok(None) } else { unsafe { texts(unit_texts, count, "unit_texts") }.map(Some) }
+/// The names of rows; `None` where there are none.
+fn optional_units(unit_texts: &Array<Text>, count: usize) -> Result<Option<Vec<&str>>> {
+    if count == 0 { Ok(None) } else { unit_texts.texts(count, "unit_texts").map(Some) }
 }
 
-/// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
-/// copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the tensor belongs to
-/// the activations, which run its deleter in the end; on an error it is still the caller's. `unit_texts` names each row:
-/// `unit_text_count` is the row count, or 0 for rows without names.
+/// Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU:
+/// without a copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the
+/// tensor belongs to the activations, which run its deleter in the end; on an error it still belongs to the caller.
+/// `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
 ///
 /// # Safety
-/// `tensor` is a valid `DLManagedTensorVersioned` of `dlpack.h`; `unit_texts` is NULL or has `unit_text_count` strings; `out`
-/// can be written.
+/// `tensor` is a valid `DLManagedTensorVersioned` of `dlpack.h`; `unit_texts` is NULL or has `unit_text_count` strings;
+/// `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_from_dlpack(
-    tensor: *mut DLManagedTensorVersioned,
-    unit_texts: *const *const c_char,
+    tensor: DlpackTensor,
+    unit_texts: Array<Text>,
     unit_text_count: usize,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let checked = dlpack::check(tensor)?;
-            let units = optional_units(unit_texts, unit_text_count)?;
-            // Before the tensor is taken: after an error it is still the caller's.
-            check_unit_count(checked.rows, units.as_deref())?;
-            write_handle(out, Activations::from_foreign(checked.take(), checked.columns, units.as_deref())?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let checked = tensor.checked()?;
+        let units = optional_units(&unit_texts, unit_text_count)?;
+        // Before the tensor is taken: after an error it is still the caller's.
+        check_unit_count(checked.rows, units.as_deref())?;
+        out.handle(Activations::from_foreign(checked.take(), checked.columns, units.as_deref())?);
+        Ok(())
+    })
 }
 
-/// The rows as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter; the rows stay alive until
-/// then, even when the activations are freed before. Rows in several shards on disk cannot be one tensor: an error.
+/// Gives the rows of activations as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter;
+/// the rows stay alive until then, even when the activations are freed before. Rows in several shards on disk cannot be
+/// one tensor: that is an error. `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_to_dlpack(
-    activations: *const eidos_activations,
-    out: *mut *mut DLManagedTensorVersioned,
-    err: *mut *mut eidos_error,
+    activations: Ref<eidos_activations>,
+    out: Out<*mut DLManagedTensorVersioned>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            write_out(out, dlpack::export(&eidos_activations::borrow(activations)?.activations)?, "out")
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        out.write(dlpack::export(&activations.get()?.activations)?);
+        Ok(())
+    })
 }
 
-/// How many rows there are: one per unit.
+/// Counts the rows of activations: one per unit.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_row_count(activations: *const eidos_activations) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { number(activations, Activations::row_count) }
+pub unsafe extern "C" fn eidos_activations_row_count(activations: Ref<eidos_activations>) -> usize {
+    activations.read(0, |value| value.activations.row_count())
 }
 
-/// How many columns there are: the width of the module's output.
+/// Counts the columns of activations: the width of the module's output.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_column_count(activations: *const eidos_activations) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { number(activations, Activations::column_count) }
+pub unsafe extern "C" fn eidos_activations_column_count(activations: Ref<eidos_activations>) -> usize {
+    activations.read(0, |value| value.activations.column_count())
 }
 
-/// How many texts were longer than the model can read and lost their end.
+/// Counts the texts of activations that were longer than the model can read and lost their end.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_truncated_count(activations: *const eidos_activations) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { number(activations, Activations::truncated_count) }
+pub unsafe extern "C" fn eidos_activations_truncated_count(activations: Ref<eidos_activations>) -> usize {
+    activations.read(0, |value| value.activations.truncated_count())
 }
 
-/// How many units got no row because `stop_units` or `stop_contractions` of the options name them.
+/// Counts the units that got no row in activations because `stop_units` or `stop_contractions` of the options name
+/// them.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_left_out_count(activations: *const eidos_activations) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { number(activations, Activations::left_out_count) }
+pub unsafe extern "C" fn eidos_activations_left_out_count(activations: Ref<eidos_activations>) -> usize {
+    activations.read(0, |value| value.activations.left_out_count())
 }
 
-/// How many texts the activations were collected from; 0 for rows that a caller brought.
+/// Counts the texts that activations were collected from; 0 for rows that a caller brought.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_text_count(activations: *const eidos_activations) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { number(activations, |activations| activations.texts().len()) }
+pub unsafe extern "C" fn eidos_activations_text_count(activations: Ref<eidos_activations>) -> usize {
+    activations.read(0, |value| value.activations.texts().len())
 }
 
-/// 1 when the rows are memory-mapped from shards on disk, 0 when they are in memory.
+/// Says whether the rows of activations are memory-mapped from shards on disk: 1 when they are, 0 when they are in
+/// memory.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_is_on_disk(activations: *const eidos_activations) -> i32 {
-    // SAFETY: promised by the caller.
-    i32::from(unsafe { number(activations, |activations| usize::from(activations.is_on_disk())) } == 1)
+pub unsafe extern "C" fn eidos_activations_is_on_disk(activations: Ref<eidos_activations>) -> i32 {
+    activations.read(0, |value| i32::from(value.activations.is_on_disk()))
 }
 
-/// What one row stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
+/// Says what one row of activations stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_granularity(activations: *const eidos_activations) -> u32 {
-    let code =
-        |activations: &Activations| activations.provenance().granularity.map_or(0, |granularity| granularity as usize);
-    // SAFETY: promised by the caller.
-    unsafe { number(activations, code) as u32 }
+pub unsafe extern "C" fn eidos_activations_granularity(activations: Ref<eidos_activations>) -> u32 {
+    activations.read(0, |value| value.activations.provenance().granularity.map_or(0, |granularity| granularity as u32))
 }
 
-/// Where a word ended: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`, or 0 where rows do not stand for words or come
-/// from before there was a choice.
+/// Says where a word ended when activations were collected: `EIDOS_WORD_RULE_TOKENIZER` or `EIDOS_WORD_RULE_UNICODE`,
+/// or 0 where rows do not stand for words or come from before there was a choice.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_word_rule(activations: *const eidos_activations) -> u32 {
-    let code = |activations: &Activations| activations.provenance().word_rule.map_or(0, |rule| rule as usize);
-    // SAFETY: promised by the caller.
-    unsafe { number(activations, code) as u32 }
+pub unsafe extern "C" fn eidos_activations_word_rule(activations: Ref<eidos_activations>) -> u32 {
+    activations.read(0, |value| value.activations.provenance().word_rule.map_or(0, |rule| rule as u32))
 }
 
-/// How the tokens of a unit became one row: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a caller brought.
+/// Says how the tokens of a unit became one row of activations: one of `EIDOS_AGGREGATION_*`, or 0 for rows that a
+/// caller brought.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_aggregation(activations: *const eidos_activations) -> u32 {
-    let code =
-        |activations: &Activations| activations.provenance().aggregation.map_or(0, |aggregation| aggregation as usize);
-    // SAFETY: promised by the caller.
-    unsafe { number(activations, code) as u32 }
+pub unsafe extern "C" fn eidos_activations_aggregation(activations: Ref<eidos_activations>) -> u32 {
+    activations.read(0, |value| value.activations.provenance().aggregation.map_or(0, |aggregation| aggregation as u32))
 }
 
-/// The id or folder of the model; empty for rows that a caller brought. Borrowed from the activations; `len` may be NULL.
+/// Gives the id or folder of the model that activations were collected from; empty for rows that a caller brought. The
+/// string is borrowed from the activations; `len` may be NULL.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_model(
-    activations: *const eidos_activations,
-    len: *mut usize,
+    activations: Ref<eidos_activations>,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(activations, len, |value| Some(value.origin.get_with_nul(0))) }
+    activations.string(len, |value| Some(value.origin.get_with_nul(0)))
 }
 
-/// The module path of the split point; empty for rows that a caller brought. Borrowed from the activations; `len` may be
-/// NULL.
+/// Gives the module path of the split point that activations were collected at; empty for rows that a caller brought.
+/// The string is borrowed from the activations; `len` may be NULL.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_split_point(
-    activations: *const eidos_activations,
-    len: *mut usize,
+    activations: Ref<eidos_activations>,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(activations, len, |value| Some(value.origin.get_with_nul(1))) }
+    activations.string(len, |value| Some(value.origin.get_with_nul(1)))
 }
 
-/// A view of `count` rows from row `first`, row-major, without a copy, valid until the activations are freed. Rows that lie
-/// in two shards on disk cannot be one view: see `eidos_activations_run`.
+/// Gives a view of `count` rows of activations from row `first`, row-major, without a copy, valid until the activations
+/// are freed. Rows that lie in two shards on disk cannot be one view, which is an error: see `eidos_activations_run`.
+/// `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_rows(
-    activations: *const eidos_activations,
+    activations: Ref<eidos_activations>,
     first: usize,
     count: usize,
-    out: *mut *const f32,
-    err: *mut *mut eidos_error,
+    out: Out<*const f32>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let rows = eidos_activations::borrow(activations)?.activations.rows(first, count)?;
-            write_out(out, rows.as_ptr(), "out")
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let rows = activations.get()?.activations.rows(first, count)?;
+        out.write(rows.as_ptr());
+        Ok(())
+    })
 }
 
-/// The rows from row `first` on that lie in one piece of memory, at least one: `rows` receives a view of them, row-major, without
-/// a copy, valid until the activations are freed, and `count` how many they are. In memory these are all rows from `first` on; on
-/// disk, those up to the end of a shard. To see all rows, go on at `first + count` until that is the row count. A row that is not
-/// there is an error.
+/// Gives the rows of activations from row `first` on that lie in one piece of memory, at least one: `rows` receives a
+/// view of them, row-major, without a copy, valid until the activations are freed, and `count` how many they are. In
+/// memory these are all rows from `first` on; on disk, those up to the end of a shard. To see all rows, go on behind
+/// them until `first + count` is the row count. A row that is not there is an error. `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `rows` and `count` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_run(
-    activations: *const eidos_activations,
+    activations: Ref<eidos_activations>,
     first: usize,
-    rows: *mut *const f32,
-    count: *mut usize,
-    err: *mut *mut eidos_error,
+    rows: Out<*const f32>,
+    count: Out<usize>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(rows, "rows")?;
-            check_out(count, "count")?;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            // The message that every reader of rows gives.
-            activations.rows(first, 1)?;
-            let run = activations.run(first);
-            write_out(rows, run.as_ptr(), "rows")?;
-            write_out(count, run.len() / activations.column_count(), "count")
-        })
-    }
+    call(err, || {
+        let rows = rows.place("rows")?;
+        let count = count.place("count")?;
+        let activations = &activations.get()?.activations;
+        // The message that every reader of rows gives.
+        activations.rows(first, 1)?;
+        let run = activations.run(first);
+        rows.write(run.as_ptr());
+        count.write(run.len() / activations.column_count());
+        Ok(())
+    })
 }
 
-/// Copies `count` rows from row `first` to `out`, row-major, wherever they lie. `out_len` is the number of values that `out`
-/// has room for: `count * column_count`.
+/// Copies `count` rows of activations from row `first` to `out`, row-major, wherever they lie. `out_len` is the number
+/// of values that `out` has room for: `count * column_count`. `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `out` can be written `out_len` times.
@@ -324,133 +299,123 @@ pub unsafe extern "C" fn eidos_activations_run(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_copy_rows(
-    activations: *const eidos_activations,
+    activations: Ref<eidos_activations>,
     first: usize,
     count: usize,
-    out: *mut f32,
+    mut out: ArrayMut<f32>,
     out_len: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let out = array_mut(out, out_len, "out")?;
-            let columns = activations.column_count();
-            let wanted = product(count, columns)?;
-            if out_len != wanted {
-                return Err(Error::argument(format!(
-                    "`out` has room for {out_len} values, but {count} rows have {wanted}"
-                ))
-                .hint("pass count * column_count values"));
-            }
-            let in_range = first.checked_add(count).is_some_and(|end| end <= activations.row_count());
-            if !in_range {
-                // The message that every reader of rows gives.
-                return activations.rows(first, count).map(|_| ());
-            }
-            let mut done = 0;
-            while done < wanted {
-                let run = activations.run(first + done / columns);
-                let take = run.len().min(wanted - done);
-                out[done..done + take].copy_from_slice(&run[..take]);
-                done += take;
-            }
-            Ok(())
-        })
-    }
+    call(err, || {
+        let activations = &activations.get()?.activations;
+        let out = out.of(out_len, "out")?;
+        let columns = activations.column_count();
+        let wanted = product(count, columns)?;
+        if out_len != wanted {
+            return Err(Error::argument(format!(
+                "`out` has room for {out_len} values, but {count} rows have {wanted}"
+            ))
+            .hint("pass count * column_count values"));
+        }
+        let in_range = first.checked_add(count).is_some_and(|end| end <= activations.row_count());
+        if !in_range {
+            // The message that every reader of rows gives.
+            return activations.rows(first, count).map(|_| ());
+        }
+        let mut done = 0;
+        while done < wanted {
+            let run = activations.run(first + done / columns);
+            let take = run.len().min(wanted - done);
+            out[done..done + take].copy_from_slice(&run[..take]);
+            done += take;
+        }
+        Ok(())
+    })
 }
 
-/// The text of a row's unit (`" film"`); NULL beyond the last row and for rows without unit texts. Borrowed from the
-/// activations; `len`, where not NULL, receives the bytes before the NUL, and tells of a NUL inside the text.
+/// Gives the text of the unit of a row of activations (`" film"`); NULL beyond the last row and for rows without unit
+/// texts. The string is borrowed from the activations; `len`, where not NULL, receives the bytes before the NUL, and
+/// tells of a NUL inside the text.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_unit(
-    activations: *const eidos_activations,
+    activations: Ref<eidos_activations>,
     row: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe {
-        string(activations, len, |value| {
-            let units = value.activations.units()?;
-            let index = *units.string_indices().get(row)?;
-            Some(units.strings().get_with_nul(index as usize))
-        })
-    }
+    activations.string(len, |value| {
+        let units = value.activations.units()?;
+        let index = *units.string_indices().get(row)?;
+        Some(units.strings().get_with_nul(index as usize))
+    })
 }
 
-/// Where a row's unit stands: the index of its text, and the first byte and one past the last byte of the unit in that
-/// text's UTF-8, both on character boundaries. `text_index`, `begin` and `end` may be NULL. Rows that a caller brought have
-/// no spans: an error.
+/// Says where the unit of a row of activations stands: the index of its text, and the first byte and one past the last
+/// byte of the unit in that text's UTF-8, both on character boundaries. Rows that a caller brought have no spans: that
+/// is an error. `text_index`, `begin`, `end` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; the outputs are NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_unit_span(
-    activations: *const eidos_activations,
+    activations: Ref<eidos_activations>,
     row: usize,
-    text_index: *mut usize,
-    begin: *mut usize,
-    end: *mut usize,
-    err: *mut *mut eidos_error,
+    text_index: Out<usize>,
+    begin: Out<usize>,
+    end: Out<usize>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let span = activations.unit_span(row).ok_or_else(|| {
-                Error::argument(format!("row {row} has no span in a text"))
-                    .hint("ask for a row below the row count, of activations that were collected from texts")
-            })?;
-            for (out, value) in [(text_index, span.text_index), (begin, span.begin), (end, span.end)] {
-                write_len(out, value);
-            }
-            Ok(())
-        })
-    }
+    call(err, || {
+        let activations = &activations.get()?.activations;
+        let span = activations.unit_span(row).ok_or_else(|| {
+            Error::argument(format!("row {row} has no span in a text"))
+                .hint("ask for a row below the row count, of activations that were collected from texts")
+        })?;
+        for (out, value) in [(text_index, span.text_index), (begin, span.begin), (end, span.end)] {
+            out.offer(value);
+        }
+        Ok(())
+    })
 }
 
-/// A text that the activations were collected from; NULL beyond the last. Borrowed from the activations; `len` may be NULL.
+/// Gives a text that activations were collected from, by its index; NULL beyond the last. The string is borrowed from
+/// the activations; `len` may be NULL.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_text(
-    activations: *const eidos_activations,
+    activations: Ref<eidos_activations>,
     index: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(activations, len, |value| Some(value.activations.texts().get_with_nul(index))) }
+    activations.string(len, |value| Some(value.activations.texts().get_with_nul(index)))
 }
 
-/// Writes the activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
-/// another call writes into it, of this process or another one, this is `EIDOS_BUSY`; a folder of somebody else's files is
-/// `EIDOS_MISMATCH`. `control` and `err` may be NULL.
+/// Writes activations to a folder, which is made where missing: shards, units and texts, and a manifest last. While
+/// another call writes into the folder, of this process or another one, the call is `EIDOS_BUSY`; a folder of somebody
+/// else's files is `EIDOS_MISMATCH`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `folder` is NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_save(
-    activations: *const eidos_activations,
-    folder: *const c_char,
-    control: *const eidos_control,
-    err: *mut *mut eidos_error,
+    activations: Ref<eidos_activations>,
+    folder: Text,
+    control: Ref<eidos_control>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            activations.save(Path::new(text(folder, "folder")?), &control_or_default(control)?)
-        })
-    }
+    call(err, || {
+        let activations = &activations.get()?.activations;
+        activations.save(Path::new(folder.get("folder")?), &watched(&control)?)
+    })
 }
 
-/// Opens a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are memory-mapped: a program that
-/// cuts one of the files while they are in use ends the process, by SIGBUS where there are signals.
+/// Opens activations in a folder that `eidos_activations_save` or a collection into a folder wrote. Rows are
+/// memory-mapped: a program that cuts one of the files while they are in use ends the process, by SIGBUS where there
+/// are signals. `err` may be NULL.
 ///
 /// # Safety
 /// `folder` is NUL-terminated; `out` can be written.
@@ -459,22 +424,19 @@ pub unsafe extern "C" fn eidos_activations_save(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_open(
-    folder: *const c_char,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
+    folder: Text,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            write_handle(out, Activations::open(Path::new(text(folder, "folder")?))?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        out.handle(Activations::open(Path::new(folder.get("folder")?))?);
+        Ok(())
+    })
 }
 
-/// Opens a folder as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of mapped: what
-/// happens to the files afterwards does not matter, and all rows are one view.
+/// Opens activations as `eidos_activations_open` does, with the rows read into memory (4 bytes a value) instead of
+/// mapped: what happens to the files afterwards does not matter, and all rows are one view. `err` may be NULL.
 ///
 /// # Safety
 /// `folder` is NUL-terminated; `out` can be written.
@@ -483,33 +445,29 @@ pub unsafe extern "C" fn eidos_activations_open(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_open_copy(
-    folder: *const c_char,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
+    folder: Text,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            write_handle(out, Activations::open_copy(Path::new(text(folder, "folder")?))?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        out.handle(Activations::open_copy(Path::new(folder.get("folder")?))?);
+        Ok(())
+    })
 }
 
-/// One more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid until
-/// the last of them is freed.
+/// Makes one more handle of the same activations, for another owner, who frees it. What was borrowed from one is valid
+/// until the last of them is freed. `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `out` can be written; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_retain(
-    activations: *const eidos_activations,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
+    activations: Ref<eidos_activations>,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || share_handle(activations, out)) }
+    call(err, || activations.share(out))
 }
 
 /// Frees activations; NULL is fine. Views of their rows and borrowed strings end here; DLPack tensors live on.
@@ -517,31 +475,6 @@ pub unsafe extern "C" fn eidos_activations_retain(
 /// # Safety
 /// `activations` is NULL or a live handle that nobody uses any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_activations_free(activations: *mut eidos_activations) {
-    // SAFETY: promised by the caller.
-    run(|| unsafe { eidos_activations::free(activations) });
-}
-
-/// # Safety
-/// `activations` is NULL or a live handle.
-unsafe fn number(activations: *const eidos_activations, read: impl FnOnce(&Activations) -> usize) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(read(&unsafe { eidos_activations::borrow(activations) }?.activations)))
-}
-
-/// # Safety
-/// `activations` is NULL or a live handle; `len` is NULL or can be written.
-unsafe fn string<'a>(
-    activations: *const eidos_activations,
-    len: *mut usize,
-    find: impl FnOnce(&'a ActivationsValue) -> Option<&'a str>,
-) -> *const c_char {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        unsafe {
-            write_len(len, 0);
-            let value = eidos_activations::borrow(activations)?;
-            Ok(find(value).map_or(ptr::null(), |string| borrow_string(string, len)))
-        }
-    })
+pub unsafe extern "C" fn eidos_activations_free(activations: Owned<eidos_activations>) {
+    activations.free();
 }

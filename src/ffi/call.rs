@@ -4,22 +4,15 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Once;
 
-use super::error::eidos_error;
-use super::handle::Handle;
 use super::status::{EIDOS_OK, eidos_status};
 use crate::error::{Error, Result};
 
-/// Runs the body of a call: its error goes to `*err` where the caller wants it, a panic becomes `EIDOS_INTERNAL`.
-///
-/// # Safety
-/// `err` is NULL or valid for a write.
-pub(super) unsafe fn call(err: *mut *mut eidos_error, body: impl FnOnce() -> Result<()>) -> eidos_status {
+/// Runs the body of a call, and `tell` with its error, of which the status is the call's; a panic becomes
+/// `EIDOS_INTERNAL`.
+pub(super) fn outcome(body: impl FnOnce() -> Result<()>, tell: impl FnOnce(Error)) -> eidos_status {
     let Err(error) = guarded(body) else { return EIDOS_OK };
     let status = error.code() as eidos_status;
-    if !err.is_null() {
-        // SAFETY: the caller of the C function promises that a pointer that is not NULL can be written.
-        unsafe { err.write(eidos_error::into_raw(error.into())) };
-    }
+    tell(error);
     status
 }
 
@@ -64,14 +57,9 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_internal_error() {
-        let mut error = std::ptr::null_mut();
-        // SAFETY: `error` can be written.
-        let status = unsafe { call(&raw mut error, || panic!("boom {}", 1)) };
+        let mut message = String::new();
+        let status = outcome(|| panic!("boom {}", 1), |error| message = error.message().to_owned());
         assert_eq!(status, super::super::status::EIDOS_INTERNAL);
-        // SAFETY: the call has just written a handle.
-        let value = unsafe { eidos_error::borrow(error) }.unwrap();
-        assert!(value.error.message().contains("boom 1"));
-        // SAFETY: nobody else has it.
-        unsafe { eidos_error::free(error) };
+        assert!(message.contains("boom 1"), "{message}");
     }
 }

@@ -1,17 +1,14 @@
 //! Language models that label concepts.
 
-use std::ffi::c_char;
 use std::path::PathBuf;
-use std::ptr;
 use std::time::Duration;
 
-use super::call::{call, run};
+use super::arguments::{In, Out, Owned, Ref, Text, call};
 use super::error::eidos_error;
-use super::handle::{Handle, handle};
-use super::options::{self, options};
-use super::output::{fill, output};
+use super::handle::handle;
+use super::options::options;
+use super::output::output;
 use super::status::eidos_status;
-use super::strings::{check_out, optional_text, share_handle, write_handle};
 use crate::chat::{Budget, Chat, ChatOptions};
 use crate::error::{Error, Result};
 
@@ -31,42 +28,43 @@ handle!(eidos_chat, Chat<'static>, 12);
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_chat_options {
-    /// The size of this struct, set by `eidos_chat_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_chat_options_init`.
     pub struct_size: u32,
-    /// How many tokens one answer may have. By default 1024; models that think first need some thousands.
+    /// One answer may have this many tokens. By default 1024; models that think first need some thousands.
     pub max_tokens: u32,
-    /// The name of the model, as its server knows it. A caller's own model needs it for the cache only.
-    pub model: *const c_char,
-    /// The address that `/chat/completions` is appended to. NULL: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
-    pub base_url: *const c_char,
-    /// The key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty
-    /// string sends none. It appears in no error and in no cache.
+    /// The server knows the model by this name. A caller's own model needs it for the cache only.
+    pub model: Text,
+    /// Requests go to this address with `/chat/completions` appended. NULL: `OPENAI_BASE_URL`, else
+    /// `https://api.openai.com/v1`.
+    pub base_url: Text,
+    /// Requests are sent with this key of the account. NULL: `OPENAI_API_KEY`, which is sent over https and to this
+    /// very machine only; an empty string sends none. It appears in no error and in no cache.
     ///
     /// # ABI
     /// none NULL
-    pub api_key: *const c_char,
-    /// A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on
-    /// where it stopped. It is made if it is not there. NULL: no cache.
-    pub cache_folder: *const c_char,
-    /// How long one request may take, with its answer. By default 120.
+    pub api_key: Text,
+    /// This folder keeps every answer, so that the same question is paid for once and an interrupted run goes on where
+    /// it stopped. It is made if it is not there. NULL: no cache.
+    pub cache_folder: Text,
+    /// One request may take this many seconds, with its answer. By default 120.
     pub timeout_seconds: u32,
-    /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx.
-    /// By default 4.
+    /// A request that failed for a reason that may pass (no connection, 408, 409, 429, 5xx) is repeated this many
+    /// times. By default 4.
     pub retries: u32,
-    /// How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+    /// This many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
     /// model one question at a time.
     pub parallel_requests: u32,
-    /// Always 0.
+    /// This field is always 0.
     pub reserved: u32,
-    /// How much chance there is in the answers; negative leaves it to the server. By default 0.
+    /// The temperature says how much chance there is in the answers; negative leaves it to the server. By default 0.
     ///
     /// # ABI
     /// none -1
     pub temperature: f64,
-    /// The most requests that may be sent with the handle, repetitions counted. By default there is no limit.
+    /// At most this many requests may be sent with the handle, repetitions counted. By default there is no limit.
     pub request_budget: u64,
-    /// The most tokens that may be spent with the handle, of questions and answers together. A request that could
-    /// exceed it is not sent. By default there is no limit.
+    /// At most this many tokens may be spent with the handle, of questions and answers together. A request that could
+    /// exceed the budget is not sent. By default there is no limit.
     pub token_budget: u64,
 }
 
@@ -75,10 +73,10 @@ options!(
     Self {
         struct_size: size_of::<Self>() as u32,
         max_tokens: 1024,
-        model: ptr::null(),
-        base_url: ptr::null(),
-        api_key: ptr::null(),
-        cache_folder: ptr::null(),
+        model: Text::NULL,
+        base_url: Text::NULL,
+        api_key: Text::NULL,
+        cache_folder: Text::NULL,
         timeout_seconds: 120,
         retries: 4,
         parallel_requests: 4,
@@ -90,12 +88,8 @@ options!(
 );
 
 impl eidos_chat_options {
-    /// # Safety
-    /// The strings are NULL or NUL-terminated.
-    pub(super) unsafe fn to_rust(self) -> Result<ChatOptions> {
-        // SAFETY: promised by the caller.
-        let string = |string: *const c_char, name: &str| unsafe { optional_text(string, name) };
-        let owned = |pointer: *const c_char, name: &str| Ok::<_, Error>(string(pointer, name)?.map(str::to_owned));
+    pub(super) fn to_rust(self) -> Result<ChatOptions> {
+        let owned = |string: Text, name: &str| Ok::<_, Error>(string.optional(name)?.map(str::to_owned));
         let limit = |value: u64| (value < u64::MAX).then_some(value);
         Ok(ChatOptions {
             model: owned(self.model, "model")?.unwrap_or_default(),
@@ -106,7 +100,7 @@ impl eidos_chat_options {
             parallel: self.parallel_requests as usize,
             max_tokens: self.max_tokens,
             temperature: (self.temperature.is_nan() || self.temperature >= 0.0).then_some(self.temperature),
-            cache_folder: string(self.cache_folder, "cache_folder")?.map(PathBuf::from),
+            cache_folder: owned(self.cache_folder, "cache_folder")?.map(PathBuf::from),
             budget: Budget { requests: limit(self.request_budget), tokens: limit(self.token_budget) },
         })
     }
@@ -117,9 +111,8 @@ impl eidos_chat_options {
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_chat_options_init(options: *mut eidos_chat_options, size: usize) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+pub unsafe extern "C" fn eidos_chat_options_init(options: Out<eidos_chat_options>, size: usize) -> eidos_status {
+    options.init(size)
 }
 
 /// Makes a language model behind an OpenAI-compatible server. Nothing is sent yet, and `options` are copied: `model`
@@ -131,18 +124,15 @@ pub unsafe extern "C" fn eidos_chat_options_init(options: *mut eidos_chat_option
 /// NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_new(
-    options: *const eidos_chat_options,
-    out: *mut *mut eidos_chat,
-    err: *mut *mut eidos_error,
+    options: In<eidos_chat_options>,
+    out: Out<*mut eidos_chat>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            write_handle(out, Chat::open(options::read(options)?.to_rust()?)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        out.handle(Chat::open(options.read()?.to_rust()?)?);
+        Ok(())
+    })
 }
 
 /// This struct says what was spent with a language model since its handle was made, by all calls together.
@@ -150,23 +140,23 @@ pub unsafe extern "C" fn eidos_chat_new(
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_chat_spending {
-    /// The size of this struct, as far as the library filled it.
+    /// This is the size of the struct in bytes, as far as the library filled it.
     pub struct_size: u32,
-    /// Always 0.
+    /// This field is always 0.
     pub reserved: u32,
-    /// Requests that were sent; a repetition counts.
+    /// This many requests were sent; a repetition counts.
     pub requests: u64,
-    /// Questions that the cache answered.
+    /// The cache answered this many questions.
     pub cached: u64,
-    /// Tokens of the questions, as the server counted them.
+    /// The questions had this many tokens, as the server counted them.
     pub prompt_tokens: u64,
-    /// Tokens of the answers, as the server counted them.
+    /// The answers had this many tokens, as the server counted them.
     pub completion_tokens: u64,
-    /// Answers whose server did not say what they cost.
+    /// The server did not say of this many answers what they cost.
     pub unreported: u64,
-    /// How many requests may still be sent; `UINT64_MAX` where there is no limit.
+    /// This many requests may still be sent; `UINT64_MAX` where there is no limit.
     pub requests_left: u64,
-    /// How many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
+    /// This many tokens may still be spent; `UINT64_MAX` where there is no limit. What the requests on their way may
     /// need at most is not left.
     pub tokens_left: u64,
 }
@@ -180,30 +170,27 @@ output!(eidos_chat_spending);
 /// `chat` is a live handle; `out` can be written for `size` bytes; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_spent(
-    chat: *const eidos_chat,
-    out: *mut eidos_chat_spending,
+    chat: Ref<eidos_chat>,
+    out: Out<eidos_chat_spending>,
     size: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let chat = eidos_chat::borrow(chat)?;
-            let (usage, left) = (chat.usage(), chat.budget_left());
-            let result = eidos_chat_spending {
-                struct_size: 0,
-                reserved: 0,
-                requests: usage.requests,
-                cached: usage.cached,
-                prompt_tokens: usage.prompt_tokens,
-                completion_tokens: usage.completion_tokens,
-                unreported: usage.unreported,
-                requests_left: left.requests.unwrap_or(u64::MAX),
-                tokens_left: left.tokens.unwrap_or(u64::MAX),
-            };
-            fill(out, size, result)
-        })
-    }
+    call(err, || {
+        let chat = chat.get()?;
+        let (usage, left) = (chat.usage(), chat.budget_left());
+        let result = eidos_chat_spending {
+            struct_size: 0,
+            reserved: 0,
+            requests: usage.requests,
+            cached: usage.cached,
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            unreported: usage.unreported,
+            requests_left: left.requests.unwrap_or(u64::MAX),
+            tokens_left: left.tokens.unwrap_or(u64::MAX),
+        };
+        out.fill(size, result)
+    })
 }
 
 /// Makes one more handle of the same language model, for another owner, who frees it: budget, connections and cache are
@@ -213,12 +200,11 @@ pub unsafe extern "C" fn eidos_chat_spent(
 /// `chat` is a live handle; `out` can be written; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_retain(
-    chat: *const eidos_chat,
-    out: *mut *mut eidos_chat,
-    err: *mut *mut eidos_error,
+    chat: Ref<eidos_chat>,
+    out: Out<*mut eidos_chat>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || share_handle(chat, out)) }
+    call(err, || chat.share(out))
 }
 
 /// Frees a language model; NULL is fine. The last handle of it closes the connections and calls the `destroy` of
@@ -227,9 +213,8 @@ pub unsafe extern "C" fn eidos_chat_retain(
 /// # Safety
 /// `chat` is NULL or a live handle that nobody uses any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_chat_free(chat: *mut eidos_chat) {
-    // SAFETY: promised by the caller.
-    run(|| unsafe { eidos_chat::free(chat) });
+pub unsafe extern "C" fn eidos_chat_free(chat: Owned<eidos_chat>) {
+    chat.free();
 }
 
 #[cfg(test)]
@@ -239,8 +224,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_rust() {
-        // SAFETY: the defaults have no strings.
-        let options = unsafe { eidos_chat_options::DEFAULT.to_rust() }.unwrap();
+        let options = eidos_chat_options::DEFAULT.to_rust().unwrap();
         assert_eq!(format!("{options:?}"), format!("{:?}", ChatOptions::default()));
     }
 }

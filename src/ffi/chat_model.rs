@@ -3,19 +3,19 @@
 use std::ffi::{c_char, c_void};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::call::{call, get, run};
+use super::arguments::{Array, In, Out, RefMut, Text, call};
+use super::call::run;
 use super::chat::{eidos_chat, eidos_chat_options};
 use super::error::eidos_error;
 use super::handle::{Handle, handle};
-use super::options;
 use super::status::eidos_status;
-use super::strings::{array, check_out, text, write_handle};
+use super::user_data::{UserData, eidos_destroy_callback};
 use crate::chat::{Chat, ChatAnswer, ChatModel, ChatRequest, Failure, Tokens};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
 use crate::text::StringTable;
 
-/// Receives the answer of a language model of the caller's own. It lives as long as the call of the
+/// A reply receives the answer of a language model of the caller's own. It lives as long as the call of the
 /// `eidos_chat_callback`.
 #[allow(non_camel_case_types)]
 pub struct eidos_chat_reply {
@@ -41,27 +41,28 @@ impl ReplyValue {
 
 handle!(eidos_chat_reply, ReplyValue, 8);
 
-/// A question to a language model. The struct and its strings are valid during the call of the callback only; the
-/// strings are UTF-8 and end in a NUL.
+/// This struct is a question to a language model. The struct and its strings are valid during the call of the callback
+/// only; the strings are UTF-8 and end in a NUL.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_chat_request {
-    /// The size of this struct. It may grow at its end.
+    /// This is the size of the struct in bytes. The struct may grow at its end.
     pub struct_size: u32,
-    /// How many tokens the answer should have at most.
+    /// The answer should have at most this many tokens.
     pub max_tokens: u32,
-    /// What the model is to do: its system prompt.
+    /// The system prompt says what the model is to do.
     pub system_prompt: *const c_char,
-    /// The length of `system_prompt` in bytes, without the NUL.
+    /// This is the length of `system_prompt` in bytes, without the NUL.
     pub system_prompt_len: usize,
-    /// What it is to do it with: the message of the user.
+    /// The message of the user says what the model is to do it with.
     pub user_prompt: *const c_char,
-    /// The length of `user_prompt` in bytes, without the NUL.
+    /// This is the length of `user_prompt` in bytes, without the NUL.
     pub user_prompt_len: usize,
-    /// The JSON schema of the answer, for models that can be held to one. Answers that follow it roughly are read too.
+    /// The answer should follow this JSON schema, to which some models can be held. Answers that follow it roughly are
+    /// read too.
     pub json_schema: *const c_char,
-    /// The length of `json_schema` in bytes, without the NUL.
+    /// This is the length of `json_schema` in bytes, without the NUL.
     pub json_schema_len: usize,
 }
 
@@ -79,11 +80,6 @@ pub type eidos_chat_callback = Option<
     ) -> eidos_status,
 >;
 
-/// Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
-/// the thread that frees it. It must not unwind.
-#[allow(non_camel_case_types)]
-pub type eidos_destroy_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
-
 /// Makes a language model of a function of the caller's, with the cache, the budgets and the longest answer of
 /// `options`; what they say of servers is not used, and `model` is needed for a cache only. `callback` runs inside the
 /// calls that ask with this handle, never between them. `destroy`, which may be NULL, is called with `user_data` once:
@@ -99,23 +95,20 @@ pub unsafe extern "C" fn eidos_chat_from_callback(
     callback: eidos_chat_callback,
     user_data: *mut c_void,
     destroy: eidos_destroy_callback,
-    options: *const eidos_chat_options,
-    out: *mut *mut eidos_chat,
-    err: *mut *mut eidos_error,
+    options: In<eidos_chat_options>,
+    out: Out<*mut eidos_chat>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let user_data = UserData { pointer: user_data, destroy };
-            check_out(out, "out")?;
-            let function = callback.ok_or_else(|| {
-                Error::argument("`callback` is NULL").hint("pass a function, or use eidos_chat_new for a server")
-            })?;
-            let options = options::read(options)?.to_rust()?;
-            write_handle(out, Chat::with_model(Callback { function, user_data }, options)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let user_data = UserData::new(user_data, destroy);
+        let out = out.place("out")?;
+        let function = callback.ok_or_else(|| {
+            Error::argument("`callback` is NULL").hint("pass a function, or use eidos_chat_new for a server")
+        })?;
+        let options = options.read()?.to_rust()?;
+        out.handle(Chat::with_model(Callback { function, user_data }, options)?);
+        Ok(())
+    })
 }
 
 /// Gives the answer of a language model of the caller's own: `length` bytes of UTF-8 at `answer`, which are copied.
@@ -125,22 +118,19 @@ pub unsafe extern "C" fn eidos_chat_from_callback(
 /// `reply` is the one of the callback that is running; `answer` has `length` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_reply_set_text(
-    reply: *mut eidos_chat_reply,
-    answer: *const c_char,
+    reply: RefMut<eidos_chat_reply>,
+    answer: Array<c_char>,
     length: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let reply = eidos_chat_reply::borrow(reply)?;
-            let bytes = array(answer.cast::<u8>(), length, "answer")?;
-            let answer = std::str::from_utf8(bytes)
-                .map_err(|_| Error::argument("`answer` is not valid UTF-8").hint("convert it to UTF-8"))?;
-            reply.lock().text = Some(answer.to_owned());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let reply = reply.get()?;
+        let bytes = answer.bytes(length, "answer")?;
+        let answer = std::str::from_utf8(bytes)
+            .map_err(|_| Error::argument("`answer` is not valid UTF-8").hint("convert it to UTF-8"))?;
+        reply.lock().text = Some(answer.to_owned());
+        Ok(())
+    })
 }
 
 /// Says how many tokens the answer of a language model of the caller's own cost, for the usage and the token budget. An
@@ -150,15 +140,12 @@ pub unsafe extern "C" fn eidos_chat_reply_set_text(
 /// `reply` is the one of the callback that is running.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_reply_set_usage(
-    reply: *mut eidos_chat_reply,
+    reply: RefMut<eidos_chat_reply>,
     prompt_tokens: u64,
     completion_tokens: u64,
 ) {
-    get((), || {
-        // SAFETY: promised by the caller.
-        let reply = unsafe { eidos_chat_reply::borrow(reply) }?;
+    reply.read((), |reply| {
         reply.lock().tokens = Some(Tokens { prompt: prompt_tokens, completion: completion_tokens });
-        Ok(())
     });
 }
 
@@ -169,46 +156,21 @@ pub unsafe extern "C" fn eidos_chat_reply_set_usage(
 /// `reply` is the one of the callback that is running; `message` is NUL-terminated.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_chat_reply_set_error(
-    reply: *mut eidos_chat_reply,
-    message: *const c_char,
-    err: *mut *mut eidos_error,
+    reply: RefMut<eidos_chat_reply>,
+    message: Text,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let reply = eidos_chat_reply::borrow(reply)?;
-            reply.lock().error = Some(text(message, "message")?.to_owned());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let reply = reply.get()?;
+        reply.lock().error = Some(message.get("message")?.to_owned());
+        Ok(())
+    })
 }
 
 /// A caller's function as a language model.
 struct Callback {
     function: unsafe extern "C" fn(*const eidos_chat_request, *mut eidos_chat_reply, *mut c_void) -> eidos_status,
     user_data: UserData,
-}
-
-/// What the caller's function is called with, which is given back to the caller at the end.
-struct UserData {
-    pointer: *mut c_void,
-    destroy: eidos_destroy_callback,
-}
-
-// SAFETY: the pointer is only handed back to the caller's functions: to the callback, which the caller allows on every
-// thread that asks with the handle, and to `destroy`, which it allows on the thread that frees the handle.
-unsafe impl Send for UserData {}
-// SAFETY: as above; the caller allows several threads to ask at the same time.
-unsafe impl Sync for UserData {}
-
-impl Drop for UserData {
-    fn drop(&mut self) {
-        if let Some(destroy) = self.destroy {
-            // SAFETY: the caller promises that `destroy` may be called with the pointer, once, when nobody needs it any
-            // more.
-            unsafe { destroy(self.pointer) };
-        }
-    }
 }
 
 impl ChatModel for Callback {
@@ -229,7 +191,7 @@ impl ChatModel for Callback {
         };
         let reply = eidos_chat_reply::into_raw(ReplyValue::default());
         // SAFETY: the caller promises that the callback may be called with its data; the rest lives during the call.
-        let status = unsafe { (self.function)(&raw const question, reply, self.user_data.pointer) };
+        let status = unsafe { (self.function)(&raw const question, reply, self.user_data.pointer()) };
         // SAFETY: the handle was made above, and only this function frees it.
         let said = unsafe { eidos_chat_reply::borrow(reply) }.map(|reply| std::mem::take(&mut *reply.lock()));
         // SAFETY: as above; the callback has returned.

@@ -5,58 +5,62 @@ use std::path::PathBuf;
 use std::{iter, ptr};
 
 use super::activations::eidos_activations;
-use super::call::call;
-use super::control::{control_or_default, eidos_control};
+use super::arguments::{Array, ArrayMut, In, Out, Ref, Text, call};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::handle::Handle;
 use super::inputs::eidos_inputs;
 use super::interventions::{eidos_interventions, interventions_or_none};
-use super::options::{self, options};
+use super::options::options;
 use super::split_model::eidos_split_model;
 use super::status::{EIDOS_OK, eidos_status, error_code};
-use super::strings::{array_mut, choice, optional_text, text, text_of_length, texts};
+use super::strings::{choice, text, text_of_length};
 use crate::collect::CollectOptions;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::SplitModel;
 use crate::rows::Activations;
 use crate::text::{Aggregation, Granularity, WordRule};
 
-/// Each token that is not a special one.
+/// A row stands for a token that is not a special one.
 pub const EIDOS_GRANULARITY_TOKEN: u32 = 1;
-/// Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space in front
-/// where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The default.
+/// A row stands for a word, as the rule of `EIDOS_WORD_RULE_*` cuts texts: a piece of text without white space in it,
+/// but for a space in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says
+/// so. The default.
 pub const EIDOS_GRANULARITY_WORD: u32 = 2;
-/// Each sentence.
+/// A row stands for a sentence.
 pub const EIDOS_GRANULARITY_SENTENCE: u32 = 3;
-/// Each text, over its tokens that are not special.
+/// A row stands for a text, over its tokens that are not special.
 pub const EIDOS_GRANULARITY_SAMPLE: u32 = 4;
-/// Each position, special tokens included.
+/// A row stands for a position, special tokens included.
 pub const EIDOS_GRANULARITY_ALL_TOKENS: u32 = 5;
-/// The first position of each text, which must be the tokenizer's classification token.
+/// A row stands for the first position of a text, which must be the tokenizer's classification token.
 pub const EIDOS_GRANULARITY_CLS_TOKEN: u32 = 6;
 
-/// As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5: `don't` and
-/// `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a table of the families.
+/// Words end where the tokenizer's pre-tokenizer splits them if it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`;
+/// T5: `don't` and `film,`), else where Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a
+/// table of the families.
 pub const EIDOS_WORD_RULE_AUTO: u32 = 1;
-/// As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+/// Words end where the tokenizer's pre-tokenizer splits them; where it splits nothing, white space alone ends a word
+/// (`film,`).
 pub const EIDOS_WORD_RULE_TOKENIZER: u32 = 2;
-/// At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A token belongs
-/// to the word in which its first byte lies that is not white space; a word in which no token begins has no row.
+/// Words end at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each
+/// ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in which no
+/// token begins has no row.
 pub const EIDOS_WORD_RULE_UNICODE: u32 = 3;
 
-/// The mean of the unit's tokens, per column. The default.
+/// A row is the mean of the rows of the unit's tokens, per column. The default.
 pub const EIDOS_AGGREGATION_MEAN: u32 = 1;
-/// Their sum.
+/// A row is the sum of the rows of the unit's tokens, per column.
 pub const EIDOS_AGGREGATION_SUM: u32 = 2;
-/// Their largest value.
+/// A row has the largest value of the unit's tokens, per column.
 pub const EIDOS_AGGREGATION_MAX: u32 = 3;
-/// Their smallest value.
+/// A row has the smallest value of the unit's tokens, per column.
 pub const EIDOS_AGGREGATION_MIN: u32 = 4;
-/// Their value of largest magnitude, with its sign.
+/// A row has the value of largest magnitude of the unit's tokens, with its sign, per column.
 pub const EIDOS_AGGREGATION_SIGNED_MAX: u32 = 5;
-/// The row of the first token.
+/// A row is that of the unit's first token.
 pub const EIDOS_AGGREGATION_FIRST: u32 = 6;
-/// The row of the last token.
+/// A row is that of the unit's last token.
 pub const EIDOS_AGGREGATION_LAST: u32 = 7;
 
 const GRANULARITIES: [(u32, Granularity); 6] = [
@@ -84,40 +88,41 @@ const AGGREGATIONS: [(u32, Aggregation); 7] = [
     (EIDOS_AGGREGATION_LAST, Aggregation::Last),
 ];
 
-/// How activations are collected. Fill it with `eidos_activations_options_init` first.
+/// These options say how activations are collected. Fill the struct with `eidos_activations_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_activations_options {
-    /// The size of this struct, set by `eidos_activations_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_activations_options_init`.
     pub struct_size: u32,
-    /// What one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
+    /// The granularity says what one row stands for: one of `EIDOS_GRANULARITY_*`. By default a word.
     pub granularity: u32,
-    /// How the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default their mean.
+    /// The aggregation says how the tokens of a unit become one row: one of `EIDOS_AGGREGATION_*`. By default the mean
+    /// of the tokens.
     pub aggregation: u32,
-    /// How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
+    /// This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
-    /// How many tokens one batch holds at most. By default 512. Results do not depend on it.
+    /// One batch holds this many tokens at most. By default 512. Results do not depend on it.
     pub batch_tokens: u64,
-    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with 0
-    /// always. By default 4 GiB.
+    /// The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with
+    /// 0 always. By default 4 GiB.
     pub memory_limit: u64,
-    /// How many bytes a shard has at most. By default 256 MiB.
+    /// A shard has this many bytes at most. By default 256 MiB.
     pub shard_bytes: u64,
-    /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-    /// shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the result are mapped as
-    /// those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files without a name in the folder
-    /// for temporary files (`TMPDIR`), of which nothing is left however the process ends.
-    pub folder: *const c_char,
-    /// Where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
+    /// The shards go into this folder. When given, rows always go there, and an interrupted collection resumes from its
+    /// last complete shard; a second call that writes into the same folder meanwhile is `EIDOS_BUSY`. The rows of the
+    /// result are mapped as those of `eidos_activations_open`. NULL means memory, and beyond the memory limit files
+    /// without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
+    pub folder: Text,
+    /// The word rule says where a word ends: one of `EIDOS_WORD_RULE_*`. By default `EIDOS_WORD_RULE_AUTO`.
     pub word_rule: u32,
-    /// 1 to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve`
-    /// behind it, in one unit with it or not. For tokens, words and sentences only.
+    /// 1 gives no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re`
+    /// and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
     pub stop_contractions: u32,
-    /// Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-    /// tokens, words and sentences only. `eidos_activations_left_out_count` says how many there were.
-    pub stop_units: *const *const c_char,
-    /// How many `stop_units` there are.
+    /// These units get no row, such as stop words, by their text: without white space at its ends, in whatever case.
+    /// For tokens, words and sentences only. `eidos_activations_left_out_count` says how many units got no row.
+    pub stop_units: Array<Text>,
+    /// This is the number of strings in `stop_units`.
     pub stop_unit_count: usize,
 }
 
@@ -131,153 +136,138 @@ options!(
         batch_tokens: 512,
         memory_limit: 4 << 30,
         shard_bytes: 256 << 20,
-        folder: ptr::null(),
+        folder: Text::NULL,
         word_rule: EIDOS_WORD_RULE_AUTO,
         stop_contractions: 0,
-        stop_units: ptr::null(),
+        stop_units: Array::NULL,
         stop_unit_count: 0,
     }
 );
 
 impl eidos_activations_options {
-    /// # Safety
-    /// The strings are NULL or NUL-terminated, and `stop_units` points to as many as it says.
-    pub(super) unsafe fn to_rust(self) -> Result<CollectOptions> {
+    pub(super) fn to_rust(self) -> Result<CollectOptions> {
         let size = |value: u64| usize::try_from(value).unwrap_or(usize::MAX);
+        let stop_units = self.stop_units.texts(self.stop_unit_count, "stop_units")?;
         Ok(CollectOptions {
             granularity: choice(self.granularity, "granularity", &GRANULARITIES)?,
             aggregation: choice(self.aggregation, "aggregation", &AGGREGATIONS)?,
             batch_tokens: size(self.batch_tokens),
             threads: self.threads as usize,
             memory_limit: self.memory_limit,
-            // SAFETY: promised by the caller.
-            folder: unsafe { optional_text(self.folder, "folder") }?.map(PathBuf::from),
+            folder: self.folder.optional("folder")?.map(PathBuf::from),
             shard_bytes: size(self.shard_bytes),
             word_rule: choice(self.word_rule, "word_rule", &WORD_RULES)?,
-            // SAFETY: promised by the caller.
-            stop_units: unsafe { texts(self.stop_units, self.stop_unit_count, "stop_units") }?
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+            stop_units: stop_units.into_iter().map(str::to_owned).collect(),
             stop_contractions: self.stop_contractions != 0,
         })
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_activations_options)`.
+/// Fills the options of activations with the defaults. `size` is `sizeof(eidos_activations_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_options_init(
-    options: *mut eidos_activations_options,
+    options: Out<eidos_activations_options>,
     size: usize,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+    options.init(size)
 }
 
-/// The activations of inputs at each split point of a model: `out` receives one handle per split point, in their order, and
-/// `out_count` is their number. A text without tokens gives no rows.
+/// Collects the activations of inputs at each split point of a model: `out` receives one handle per split point, in
+/// their order, and `out_count` is their number. A text without tokens gives no rows.
 ///
-/// Under `interventions` the model goes on with what they make of the rows of its modules: see `eidos_split_model_logits`. One
-/// behind the last split point changes nothing. `interventions`, `options`, `control` and `err` may be NULL.
+/// Under `interventions` the model goes on with what they make of the rows of its modules: see
+/// `eidos_split_model_logits`. An intervention behind the last split point changes nothing. `interventions`, `options`,
+/// `control` and `err` may be NULL.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written `out_count` times.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_activations(
-    model: *const eidos_split_model,
-    inputs: *const eidos_inputs,
-    interventions: *const eidos_interventions,
-    options: *const eidos_activations_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_activations,
+    model: Ref<eidos_split_model>,
+    inputs: Ref<eidos_inputs>,
+    interventions: Ref<eidos_interventions>,
+    options: In<eidos_activations_options>,
+    control: Ref<eidos_control>,
+    mut out: ArrayMut<*mut eidos_activations>,
     out_count: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let model = &eidos_split_model::borrow(model)?.model;
-            let outputs = checked_outputs(model, out, out_count)?;
-            let inputs = eidos_inputs::borrow(inputs)?;
-            let interventions = interventions_or_none(interventions)?;
-            let options = options::read(options)?.to_rust()?;
-            let control = control_or_default(control)?;
-            write_all(outputs, model.activations_under(inputs, &interventions, &options, &control)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let model = &model.get()?.model;
+        let outputs = checked_outputs(model, &mut out, out_count)?;
+        let inputs = inputs.get()?;
+        let interventions = interventions_or_none(&interventions)?;
+        let options = options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        write_all(outputs, model.activations_under(inputs, &interventions, &options, &control)?);
+        Ok(())
+    })
 }
 
 /// Gives the next text of a source: sets `*text` to its bytes, in UTF-8, and `*len` to how many they are, and returns
-/// `EIDOS_OK`. The bytes are copied before the next call. Where `*len` is left as it was, the text ends at its first NUL; where
-/// `*text` is left as it was, NULL, there are no more texts. Any other status ends the call that asks, with that status; shards
-/// that the texts so far fill are written first, unless it is `EIDOS_CANCELLED`.
+/// `EIDOS_OK`. The bytes are copied before the next call. Where `*len` is left as it was, the text ends at its first
+/// NUL; where `*text` is left as it was, NULL, there are no more texts. Any other status ends the call that asks, with
+/// that status; shards that the texts so far fill are written first, unless it is `EIDOS_CANCELLED`.
 #[allow(non_camel_case_types)]
 pub type eidos_text_callback =
     Option<unsafe extern "C" fn(text: *mut *const c_char, len: *mut usize, user_data: *mut c_void) -> eidos_status>;
 
-/// The activations of texts that come one after the other, at each split point: the same bits as those of
-/// `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with `user_data`, and
-/// may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the last texts are asked for.
-/// `options`, `control` and `err` may be NULL.
+/// Collects the activations of texts that come one after the other, at each split point of a model: the same bits as
+/// those of `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with
+/// `user_data`, and may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the
+/// last texts are asked for. `options`, `control` and `err` may be NULL.
 ///
-/// Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different string of a
-/// unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
+/// Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different
+/// string of a unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
 ///
-/// With a `folder`, what is complete stays there after a failure of the callback, an error or a cancel: the same texts into the
-/// same folder go on from there. They are asked for again from the first one on, and `EIDOS_MISMATCH` says which shard is of
-/// other texts. A folder of a stream and one of texts at once do not continue one another.
+/// With a `folder`, what is complete stays there after a failure of the callback, an error or a cancel: the same texts
+/// into the same folder go on from there. They are asked for again from the first one on, and `EIDOS_MISMATCH` says
+/// which shard is of other texts. A folder of a stream and one of texts at once do not continue one another.
 ///
 /// # Safety
-/// The pointers are valid or NULL as said; `callback` may be called with `user_data`, and what it gives is valid until its next
-/// call or the end of this one; `out` can be written `out_count` times.
+/// The pointers are valid or NULL as said; `callback` may be called with `user_data`, and what it gives is valid until
+/// its next call or the end of this one; `out` can be written `out_count` times.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_stream_activations(
-    model: *const eidos_split_model,
+    model: Ref<eidos_split_model>,
     callback: eidos_text_callback,
     user_data: *mut c_void,
-    options: *const eidos_activations_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_activations,
+    options: In<eidos_activations_options>,
+    control: Ref<eidos_control>,
+    mut out: ArrayMut<*mut eidos_activations>,
     out_count: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let model = &eidos_split_model::borrow(model)?.model;
-            let outputs = checked_outputs(model, out, out_count)?;
-            let callback = callback.ok_or_else(|| {
-                Error::argument("`callback` is NULL").hint("pass a function that gives one text after the other")
-            })?;
-            let options = options::read(options)?.to_rust()?;
-            let control = control_or_default(control)?;
-            let mut given = 0_u64;
-            let texts = iter::from_fn(|| {
-                let text = next_text(callback, user_data, given).transpose();
-                given += 1;
-                text
-            });
-            write_all(outputs, model.stream_activations(texts.fuse(), &options, &control)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let model = &model.get()?.model;
+        let outputs = checked_outputs(model, &mut out, out_count)?;
+        let callback = callback.ok_or_else(|| {
+            Error::argument("`callback` is NULL").hint("pass a function that gives one text after the other")
+        })?;
+        let options = options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        let mut given = 0_u64;
+        let texts = iter::from_fn(|| {
+            let text = next_text(callback, user_data, given).transpose();
+            given += 1;
+            text
+        });
+        write_all(outputs, model.stream_activations(texts.fuse(), &options, &control)?);
+        Ok(())
+    })
 }
 
 /// The text that a callback gives, which gave `given` texts before.
-///
-/// # Safety
-/// The callback may be called with its data, and gives what it says.
-unsafe fn next_text(
+fn next_text(
     callback: unsafe extern "C" fn(*mut *const c_char, *mut usize, *mut c_void) -> eidos_status,
     user_data: *mut c_void,
     given: u64,
 ) -> Result<Option<String>> {
     let (mut bytes, mut len) = (ptr::null(), usize::MAX);
-    // SAFETY: promised by the caller.
+    // SAFETY: the C caller promises that the callback may be called with its data during the call.
     let status = unsafe { callback(&raw mut bytes, &raw mut len, user_data) };
     if status != EIDOS_OK {
         let code = error_code(status).unwrap_or(ErrorCode::InvalidArgument);
@@ -289,16 +279,15 @@ unsafe fn next_text(
         return Ok(None);
     }
     let name = format!("text {given}");
-    // SAFETY: promised by the caller.
+    // SAFETY: the C caller promises that what the callback gives is valid until it is called again.
     let text = unsafe { if len == usize::MAX { text(bytes, &name)? } else { text_of_length(bytes, len, &name)? } };
     Ok(Some(text.to_owned()))
 }
 
-/// # Safety
-/// `out` is NULL or can be written `out_count` times.
-pub(super) unsafe fn checked_outputs<'a>(
+/// The places of the results of a model, one for each split point.
+fn checked_outputs<'a>(
     model: &SplitModel,
-    out: *mut *mut eidos_activations,
+    out: &'a mut ArrayMut<*mut eidos_activations>,
     out_count: usize,
 ) -> Result<&'a mut [*mut eidos_activations]> {
     let wanted = model.split_points().len();
@@ -308,11 +297,10 @@ pub(super) unsafe fn checked_outputs<'a>(
         ))
         .hint("pass an array with one place per split point"));
     }
-    // SAFETY: promised by the caller.
-    unsafe { array_mut(out, out_count, "out") }
+    out.of(out_count, "out")
 }
 
-pub(super) fn write_all(outputs: &mut [*mut eidos_activations], results: Vec<Activations>) {
+fn write_all(outputs: &mut [*mut eidos_activations], results: Vec<Activations>) {
     for (output, activations) in outputs.iter_mut().zip(results) {
         *output = eidos_activations::into_raw(activations.into());
     }
@@ -325,7 +313,6 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_rust() {
-        // SAFETY: the defaults have no strings.
-        assert_eq!(unsafe { eidos_activations_options::DEFAULT.to_rust() }.unwrap(), CollectOptions::default());
+        assert_eq!(eidos_activations_options::DEFAULT.to_rust().unwrap(), CollectOptions::default());
     }
 }

@@ -2,12 +2,11 @@
 
 use std::ffi::{c_char, c_void};
 
-use super::call::{call, get, run};
+use super::arguments::{Out, Owned, Ref, RefMut, call};
 use super::error::eidos_error;
-use super::handle::{Handle, handle};
-use super::output::{fill, output};
+use super::handle::handle;
+use super::output::output;
 use super::status::eidos_status;
-use super::strings::{check_out, share_handle, write_handle};
 use crate::control::{Control, Progress};
 use crate::error::Result;
 
@@ -26,15 +25,15 @@ handle!(eidos_control, Control, 2);
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_progress {
-    /// The size of this struct, as far as the library filled it.
+    /// This is the size of the struct in bytes, as far as the library filled it.
     pub struct_size: u32,
-    /// What the call is busy with: one of `EIDOS_STAGE_*`.
+    /// The stage says what a long call is busy with: one of `EIDOS_STAGE_*`.
     pub stage: u32,
-    /// How much of the stage is done, in the unit of the stage.
+    /// So much of the stage is done, in the unit of the stage.
     pub done: u64,
-    /// How much there is in all, in the same unit; 0 when unknown.
+    /// The stage has so much to do in all, in its unit; 0 when unknown.
     pub total: u64,
-    /// Seconds since the control was made.
+    /// This many seconds have passed since the control was made.
     pub elapsed_seconds: f64,
 }
 
@@ -99,15 +98,11 @@ pub extern "C" fn eidos_stage_name(stage: u32) -> *const c_char {
 /// # Safety
 /// `out` can be written; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_control_new(out: *mut *mut eidos_control, err: *mut *mut eidos_error) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            write_handle(out, Control::new());
-            Ok(())
-        })
-    }
+pub unsafe extern "C" fn eidos_control_new(out: Out<*mut eidos_control>, err: Out<*mut eidos_error>) -> eidos_status {
+    call(err, || {
+        out.place("out")?.handle(Control::new());
+        Ok(())
+    })
 }
 
 /// Asks the call that uses this control to stop: it returns `EIDOS_CANCELLED` within one batch or iteration. A
@@ -117,9 +112,8 @@ pub unsafe extern "C" fn eidos_control_new(out: *mut *mut eidos_control, err: *m
 /// # Safety
 /// `control` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_control_cancel(control: *const eidos_control) {
-    // SAFETY: promised by the caller.
-    get((), || unsafe { eidos_control::borrow(control) }.map(Control::cancel));
+pub unsafe extern "C" fn eidos_control_cancel(control: Ref<eidos_control>) {
+    control.read((), Control::cancel);
 }
 
 /// Says whether somebody cancelled a control: 1, or else 0. From any thread, and from a signal handler.
@@ -127,9 +121,8 @@ pub unsafe extern "C" fn eidos_control_cancel(control: *const eidos_control) {
 /// # Safety
 /// `control` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_control_is_cancelled(control: *const eidos_control) -> i32 {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(i32::from(unsafe { eidos_control::borrow(control) }?.is_cancelled())))
+pub unsafe extern "C" fn eidos_control_is_cancelled(control: Ref<eidos_control>) -> i32 {
+    control.read(0, |control| i32::from(control.is_cancelled()))
 }
 
 /// Writes how far the call with this control has come. From any thread, at any time, without waiting. `size` is
@@ -139,13 +132,12 @@ pub unsafe extern "C" fn eidos_control_is_cancelled(control: *const eidos_contro
 /// `control` is a live handle; `out` can be written for `size` bytes; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_control_progress(
-    control: *const eidos_control,
-    out: *mut eidos_progress,
+    control: Ref<eidos_control>,
+    out: Out<eidos_progress>,
     size: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || fill(out, size, eidos_control::borrow(control)?.progress().into())) }
+    call(err, || out.fill(size, control.get()?.progress().into()))
 }
 
 /// Sets the callback that the thread of a long call runs after each step; NULL removes it. It may cancel the control;
@@ -158,26 +150,15 @@ pub unsafe extern "C" fn eidos_control_progress(
 /// control; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_control_set_callback(
-    control: *mut eidos_control,
+    control: RefMut<eidos_control>,
     callback: eidos_progress_callback,
     user_data: *mut c_void,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let control = eidos_control::borrow(control)?;
-            control.set_callback(callback.map(|function| {
-                let user_data = UserData(user_data);
-                let report: Box<dyn FnMut(Progress) + Send> = Box::new(move |progress| {
-                    let progress = eidos_progress::from(progress);
-                    function(&raw const progress, user_data.pointer());
-                });
-                report
-            }));
-            Ok(())
-        })
-    }
+    call(err, || {
+        control.get()?.set_callback(callback.map(|function| reporter(function, UserData(user_data))));
+        Ok(())
+    })
 }
 
 /// Makes one more handle of the same control, for another owner, who frees it. Each watches and cancels the same calls.
@@ -186,12 +167,11 @@ pub unsafe extern "C" fn eidos_control_set_callback(
 /// `control` is a live handle; `out` can be written; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_control_retain(
-    control: *const eidos_control,
-    out: *mut *mut eidos_control,
-    err: *mut *mut eidos_error,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_control>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || share_handle(control, out)) }
+    call(err, || control.share(out))
 }
 
 /// Frees a control; NULL is fine. A call that still uses it goes on without it.
@@ -199,18 +179,27 @@ pub unsafe extern "C" fn eidos_control_retain(
 /// # Safety
 /// `control` is NULL or a live handle that nobody passes to another call any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_control_free(control: *mut eidos_control) {
-    // SAFETY: promised by the caller.
-    run(|| unsafe { eidos_control::free(control) });
+pub unsafe extern "C" fn eidos_control_free(control: Owned<eidos_control>) {
+    control.free();
 }
 
-/// The control of a call; NULL means one that nobody watches.
-///
-/// # Safety
-/// `control` is NULL or a live handle.
-pub(super) unsafe fn control_or_default(control: *const eidos_control) -> Result<Control> {
-    // SAFETY: promised by the caller. A clone shares the state, so the handle may be freed while the call runs.
-    if control.is_null() { Ok(Control::new()) } else { unsafe { eidos_control::borrow(control) }.cloned() }
+/// The control of a call; NULL means one that nobody watches. A clone shares the state, so the handle may be freed
+/// while the call runs.
+pub(super) fn watched(control: &Ref<eidos_control>) -> Result<Control> {
+    Ok(control.optional()?.cloned().unwrap_or_default())
+}
+
+/// A caller's callback as the control calls it.
+fn reporter(
+    function: unsafe extern "C" fn(*const eidos_progress, *mut c_void),
+    user_data: UserData,
+) -> Box<dyn FnMut(Progress) + Send> {
+    Box::new(move |progress| {
+        let progress = eidos_progress::from(progress);
+        // SAFETY: the caller promises that the callback may be called with its data on any thread that makes a call
+        // with the control.
+        unsafe { function(&raw const progress, user_data.pointer()) };
+    })
 }
 
 /// A caller's pointer, which goes where the caller said the callback may run.

@@ -1,12 +1,10 @@
 //! Errors as handles.
 
 use std::ffi::c_char;
-use std::ptr;
 
-use super::call::{get, run};
-use super::handle::{Handle, handle};
+use super::arguments::{Out, Owned, Ref};
+use super::handle::handle;
 use super::status::{EIDOS_INVALID_HANDLE, eidos_status};
-use super::strings::{borrow_string, write_len};
 use crate::error::Error;
 use crate::text::StringTable;
 
@@ -36,6 +34,12 @@ impl From<Error> for ErrorValue {
     }
 }
 
+impl ErrorValue {
+    fn string(&self, index: usize) -> Option<&str> {
+        (index < self.strings.len()).then(|| self.strings.get_with_nul(index))
+    }
+}
+
 handle!(eidos_error, ErrorValue, 1);
 
 /// Gives the status of an error, the same that the call returned; `EIDOS_INVALID_HANDLE` for NULL and what is no error.
@@ -43,9 +47,8 @@ handle!(eidos_error, ErrorValue, 1);
 /// # Safety
 /// `error` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_error_status(error: *const eidos_error) -> eidos_status {
-    // SAFETY: promised by the caller.
-    get(EIDOS_INVALID_HANDLE, || Ok(unsafe { eidos_error::borrow(error) }?.error.code() as eidos_status))
+pub unsafe extern "C" fn eidos_error_status(error: Ref<eidos_error>) -> eidos_status {
+    error.read(EIDOS_INVALID_HANDLE, |value| value.error.code() as eidos_status)
 }
 
 /// Gives the message of an error: what is wrong, naming the thing. The string is borrowed from the error; `len`, where
@@ -54,9 +57,8 @@ pub unsafe extern "C" fn eidos_error_status(error: *const eidos_error) -> eidos_
 /// # Safety
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_error_message(error: *const eidos_error, len: *mut usize) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(error, 0, len) }
+pub unsafe extern "C" fn eidos_error_message(error: Ref<eidos_error>, len: Out<usize>) -> *const c_char {
+    error.string(len, |value| value.string(0))
 }
 
 /// Gives the hint of an error: what to do, as an imperative phrase; empty when there is nothing to say. The string is
@@ -65,9 +67,8 @@ pub unsafe extern "C" fn eidos_error_message(error: *const eidos_error, len: *mu
 /// # Safety
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_error_hint(error: *const eidos_error, len: *mut usize) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(error, 1, len) }
+pub unsafe extern "C" fn eidos_error_hint(error: Ref<eidos_error>, len: Out<usize>) -> *const c_char {
+    error.string(len, |value| value.string(1))
 }
 
 /// Counts the details of an error.
@@ -75,9 +76,8 @@ pub unsafe extern "C" fn eidos_error_hint(error: *const eidos_error, len: *mut u
 /// # Safety
 /// `error` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_error_detail_count(error: *const eidos_error) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_error::borrow(error) }?.error.details().len()))
+pub unsafe extern "C" fn eidos_error_detail_count(error: Ref<eidos_error>) -> usize {
+    error.read(0, |value| value.error.details().len())
 }
 
 /// Gives the name of a detail of an error (`path`, `row`); NULL beyond the last. The string is borrowed from the error;
@@ -87,12 +87,11 @@ pub unsafe extern "C" fn eidos_error_detail_count(error: *const eidos_error) -> 
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_error_detail_key(
-    error: *const eidos_error,
+    error: Ref<eidos_error>,
     index: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(error, index.saturating_mul(2).saturating_add(2), len) }
+    error.string(len, |value| value.string(index.saturating_mul(2).saturating_add(2)))
 }
 
 /// Gives the value of a detail of an error; NULL beyond the last. The string is borrowed from the error; `len` may be
@@ -102,12 +101,11 @@ pub unsafe extern "C" fn eidos_error_detail_key(
 /// `error` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_error_detail_value(
-    error: *const eidos_error,
+    error: Ref<eidos_error>,
     index: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(error, index.saturating_mul(2).saturating_add(3), len) }
+    error.string(len, |value| value.string(index.saturating_mul(2).saturating_add(3)))
 }
 
 /// Frees an error; NULL is fine.
@@ -115,23 +113,6 @@ pub unsafe extern "C" fn eidos_error_detail_value(
 /// # Safety
 /// `error` is NULL or a live handle that nobody uses any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_error_free(error: *mut eidos_error) {
-    // SAFETY: promised by the caller.
-    run(|| unsafe { eidos_error::free(error) });
-}
-
-/// # Safety
-/// As the functions above.
-unsafe fn string(error: *const eidos_error, index: usize, len: *mut usize) -> *const c_char {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_error::borrow(error) }?;
-        if index >= value.strings.len() {
-            // SAFETY: promised by the caller.
-            unsafe { write_len(len, 0) };
-            return Ok(ptr::null());
-        }
-        // SAFETY: promised by the caller.
-        Ok(unsafe { borrow_string(value.strings.get_with_nul(index), len) })
-    })
+pub unsafe extern "C" fn eidos_error_free(error: Owned<eidos_error>) {
+    error.free();
 }

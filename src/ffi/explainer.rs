@@ -2,29 +2,27 @@
 
 use std::ffi::c_char;
 use std::path::Path;
-use std::ptr;
 
 use super::activations::origin;
-use super::call::{call, get, run};
+use super::arguments::{Array, ArrayMut, Out, Owned, Ref, Text, call};
 use super::error::eidos_error;
-use super::handle::{Handle, handle};
+use super::handle::handle;
 use super::status::eidos_status;
-use super::strings::{
-    array, array_mut, borrow_string, check_out, product, share_handle, text, write_handle, write_len,
-};
+use super::strings::product;
 use crate::concepts::{Dictionary, Explainer};
 use crate::error::{Error, Result};
 use crate::text::StringTable;
 
-/// Concepts that were fitted on activations: it encodes rows into concepts and decodes them back. It never changes: any
-/// number of threads may use it at the same time. Freed with `eidos_explainer_free`.
+/// An explainer holds concepts: it encodes rows of activations into concepts and decodes them back. It never changes:
+/// any number of threads may use it at the same time. Made by a fit (`eidos_ica_fit`), by
+/// `eidos_explainer_from_dictionary` or `eidos_explainer_open`, freed with `eidos_explainer_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_explainer {
     _opaque: [u8; 0],
 }
 
-/// An explainer with its strings as C borrows them: the model, the split point, the method, the options, and the names of the
-/// measures.
+/// An explainer with its strings as C borrows them: the model, the split point, the method, the options, and the names
+/// of the measures.
 pub struct ExplainerValue {
     pub(super) explainer: Explainer,
     strings: StringTable,
@@ -45,145 +43,129 @@ handle!(eidos_explainer, ExplainerValue, 5);
 /// Where the names of the measures begin among the strings.
 const FIRST_MEASURE: usize = 4;
 
-/// How many concepts there are.
+/// Counts the concepts of an explainer.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_concept_count(explainer: *const eidos_explainer) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.concept_count()))
+pub unsafe extern "C" fn eidos_explainer_concept_count(explainer: Ref<eidos_explainer>) -> usize {
+    explainer.read(0, |value| value.explainer.concept_count())
 }
 
-/// How many columns the rows have that it encodes.
+/// Says how many columns the rows have that an explainer encodes.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_input_width(explainer: *const eidos_explainer) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.input_width()))
+pub unsafe extern "C" fn eidos_explainer_input_width(explainer: Ref<eidos_explainer>) -> usize {
+    explainer.read(0, |value| value.explainer.input_width())
 }
 
-/// The method that found the concepts (`ica`). Borrowed from the explainer; `len` may be NULL.
+/// Gives the method that found the concepts of an explainer (`ica`). The string is borrowed from the explainer; `len`
+/// may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_method(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(explainer, 2, len) }
+pub unsafe extern "C" fn eidos_explainer_method(explainer: Ref<eidos_explainer>, len: Out<usize>) -> *const c_char {
+    explainer.string(len, |value| Some(value.strings.get_with_nul(2)))
 }
 
-/// The id or folder of the model that the activations came from; empty for rows that a caller brought. Borrowed from the
-/// explainer; `len` may be NULL.
+/// Gives the id or folder of the model whose activations an explainer was fitted on; empty for rows that a caller
+/// brought. The string is borrowed from the explainer; `len` may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_model(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(explainer, 0, len) }
+pub unsafe extern "C" fn eidos_explainer_model(explainer: Ref<eidos_explainer>, len: Out<usize>) -> *const c_char {
+    explainer.string(len, |value| Some(value.strings.get_with_nul(0)))
 }
 
-/// The module path of the split point that the activations came from; empty for rows that a caller brought. Borrowed from
-/// the explainer; `len` may be NULL.
+/// Gives the module path of the split point whose activations an explainer was fitted on; empty for rows that a caller
+/// brought. The string is borrowed from the explainer; `len` may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_split_point(
-    explainer: *const eidos_explainer,
-    len: *mut usize,
+    explainer: Ref<eidos_explainer>,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(explainer, 1, len) }
+    explainer.string(len, |value| Some(value.strings.get_with_nul(1)))
 }
 
-/// The options of the fit as a JSON object, with the names that the method's options have in Rust (`{"concept_count": 20, ...}`).
-/// Borrowed from the explainer; `len` may be NULL.
+/// Gives the options of the fit of an explainer as a JSON object, with the names that the method's options have in Rust
+/// (`{"concept_count": 20, ...}`). The string is borrowed from the explainer; `len` may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_options(explainer: *const eidos_explainer, len: *mut usize) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(explainer, 3, len) }
+pub unsafe extern "C" fn eidos_explainer_options(explainer: Ref<eidos_explainer>, len: Out<usize>) -> *const c_char {
+    explainer.string(len, |value| Some(value.strings.get_with_nul(3)))
 }
 
-/// Whether the fit ended because nothing changed any more: 0 where the iterations ran out before, 1 for a method that does not
-/// iterate.
+/// Says whether the fit of an explainer ended because nothing changed any more: 0 where the iterations ran out before,
+/// 1 for a method that does not iterate.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_converged(explainer: *const eidos_explainer) -> i32 {
-    get(0, || {
-        // SAFETY: promised by the caller.
-        let explainer = &unsafe { eidos_explainer::borrow(explainer) }?.explainer;
-        Ok(i32::from(explainer.report().converged.unwrap_or(true)))
-    })
+pub unsafe extern "C" fn eidos_explainer_converged(explainer: Ref<eidos_explainer>) -> i32 {
+    explainer.read(0, |value| i32::from(value.explainer.report().converged.unwrap_or(true)))
 }
 
-/// How many iterations the fit took, the most of any concept where they are found one after the other; 0 for a method that does
-/// not iterate.
+/// Says how many iterations the fit of an explainer took, the most of any concept where they are found one after the
+/// other; 0 for a method that does not iterate.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_step_count(explainer: *const eidos_explainer) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.report().steps))
+pub unsafe extern "C" fn eidos_explainer_step_count(explainer: Ref<eidos_explainer>) -> usize {
+    explainer.read(0, |value| value.explainer.report().steps)
 }
 
-/// How many measures the fit has taken: `last_change` of ICA, for one.
+/// Counts the measures that the fit of an explainer took: `last_change` of ICA, for one.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_measure_count(explainer: *const eidos_explainer) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_explainer::borrow(explainer) }?.explainer.report().measures.len()))
+pub unsafe extern "C" fn eidos_explainer_measure_count(explainer: Ref<eidos_explainer>) -> usize {
+    explainer.read(0, |value| value.explainer.report().measures.len())
 }
 
-/// The name of a measure of the fit; NULL beyond the last one. Borrowed from the explainer; `len` may be NULL.
+/// Gives the name of a measure of the fit of an explainer by its index; NULL beyond the last. The string is borrowed
+/// from the explainer; `len` may be NULL.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_measure_name(
-    explainer: *const eidos_explainer,
+    explainer: Ref<eidos_explainer>,
     index: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(explainer, FIRST_MEASURE.saturating_add(index), len) }
+    explainer.string(len, |value| Some(value.strings.get_with_nul(FIRST_MEASURE.saturating_add(index))))
 }
 
-/// The numbers of a measure of the fit: one, or one for each concept; NULL beyond the last measure. Borrowed from the
-/// explainer; `len`, where not NULL, receives how many there are.
+/// Gives the numbers of a measure of the fit of an explainer by its index: one, or one for each concept; NULL beyond
+/// the last measure. The numbers are borrowed from the explainer; `len`, where not NULL, receives how many there are.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_measure_values(
-    explainer: *const eidos_explainer,
+    explainer: Ref<eidos_explainer>,
     index: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const f64 {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        unsafe {
-            write_len(len, 0);
-            let measures = &eidos_explainer::borrow(explainer)?.explainer.report().measures;
-            let values = measures.get(index).map(|measure| measure.values.as_slice()).unwrap_or_default();
-            write_len(len, values.len());
-            Ok(if values.is_empty() { ptr::null() } else { values.as_ptr() })
-        }
+    explainer.numbers(len, |value| {
+        let measure = value.explainer.report().measures.get(index);
+        measure.map(|measure| measure.values.as_slice()).unwrap_or_default()
     })
 }
 
-/// Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their number.
+/// Encodes rows into concepts: `out` receives `row_count * concept_count` values, row-major, and `out_len` is their
+/// number. `EIDOS_MISMATCH` for rows of another width than the explainer encodes. `err` may be NULL.
 ///
 /// # Safety
 /// `explainer` is a live handle; `rows` has `row_count * column_count` values; `out` can be written `out_len` times.
@@ -192,28 +174,25 @@ pub unsafe extern "C" fn eidos_explainer_measure_values(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_encode(
-    explainer: *const eidos_explainer,
-    rows: *const f32,
+    explainer: Ref<eidos_explainer>,
+    rows: Array<f32>,
     row_count: usize,
     column_count: usize,
-    out: *mut f32,
+    mut out: ArrayMut<f32>,
     out_len: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
-            check_columns(column_count, explainer.input_width())?;
-            let rows = array(rows, product(row_count, column_count)?, "rows")?;
-            check_room(out_len, product(row_count, explainer.concept_count())?)?;
-            explainer.encode(rows, array_mut(out, out_len, "out")?)
-        })
-    }
+    call(err, || {
+        let explainer = &explainer.get()?.explainer;
+        check_columns(column_count, explainer.input_width())?;
+        let rows = rows.of(product(row_count, column_count)?, "rows")?;
+        check_room(out_len, product(row_count, explainer.concept_count())?)?;
+        explainer.encode(rows, out.of(out_len, "out")?)
+    })
 }
 
 /// Decodes concepts back into rows: `out` receives `row_count * input_width` values, row-major, and `out_len` is their
-/// number.
+/// number. `EIDOS_MISMATCH` for codes of another number of concepts than the explainer has. `err` may be NULL.
 ///
 /// # Safety
 /// `explainer` is a live handle; `codes` has `row_count * concept_count` values; `out` can be written `out_len` times.
@@ -222,92 +201,75 @@ pub unsafe extern "C" fn eidos_explainer_encode(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_decode(
-    explainer: *const eidos_explainer,
-    codes: *const f32,
+    explainer: Ref<eidos_explainer>,
+    codes: Array<f32>,
     row_count: usize,
     concept_count: usize,
-    out: *mut f32,
+    mut out: ArrayMut<f32>,
     out_len: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
-            check_columns(concept_count, explainer.concept_count())?;
-            let codes = array(codes, product(row_count, concept_count)?, "codes")?;
-            check_room(out_len, product(row_count, explainer.input_width())?)?;
-            explainer.decode(codes, array_mut(out, out_len, "out")?)
-        })
-    }
+    call(err, || {
+        let explainer = &explainer.get()?.explainer;
+        check_columns(concept_count, explainer.concept_count())?;
+        let codes = codes.of(product(row_count, concept_count)?, "codes")?;
+        check_room(out_len, product(row_count, explainer.input_width())?)?;
+        explainer.decode(codes, out.of(out_len, "out")?)
+    })
 }
 
-/// The dictionary: one row per concept, `concept_count * input_width` values, row-major. A view without a copy, valid until
-/// the explainer is freed. `len`, where not NULL, receives the number of values.
+/// Gives the dictionary of an explainer: one row per concept, `concept_count * input_width` values, row-major. It is a
+/// view without a copy, valid until the explainer is freed. `len`, where not NULL, receives the number of values.
 ///
 /// # Safety
 /// `explainer` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: *const eidos_explainer, len: *mut usize) -> *const f32 {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        unsafe {
-            write_len(len, 0);
-            let dictionary = eidos_explainer::borrow(explainer)?.explainer.dictionary();
-            write_len(len, dictionary.len());
-            Ok(dictionary.as_ptr())
-        }
-    })
+pub unsafe extern "C" fn eidos_explainer_dictionary(explainer: Ref<eidos_explainer>, len: Out<usize>) -> *const f32 {
+    explainer.numbers(len, |value| value.explainer.dictionary())
 }
 
-/// An explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
+/// Makes an explainer of concepts that somebody else has found, as sparse autoencoders and probes have them:
 /// `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
-/// `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count`
-/// values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into zero (ReLU). The arrays
-/// are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
+/// `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has
+/// `concept_count` values and `offset` has `input_width`; NULL is nothing. 1 as `rectified` turns codes below zero into
+/// zero (ReLU). The arrays are copied. `encoder`, `bias`, `offset` and `err` may be NULL.
 ///
 /// # Safety
 /// The arrays have that many values, or are NULL where they may be; `out` can be written.
 #[unsafe(no_mangle)]
 #[allow(clippy::too_many_arguments, reason = "C has no default arguments")]
 pub unsafe extern "C" fn eidos_explainer_from_dictionary(
-    dictionary: *const f32,
-    encoder: *const f32,
-    bias: *const f32,
-    offset: *const f32,
+    dictionary: Array<f32>,
+    encoder: Array<f32>,
+    bias: Array<f32>,
+    offset: Array<f32>,
     concept_count: usize,
     input_width: usize,
     rectified: u32,
-    out: *mut *mut eidos_explainer,
-    err: *mut *mut eidos_error,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let count = product(concept_count, input_width)?;
-            let optional = |values: *const f32, count: usize, name: &str| {
-                if values.is_null() { Ok(Vec::new()) } else { array(values, count, name).map(<[f32]>::to_vec) }
-            };
-            let encoder = if encoder.is_null() { dictionary } else { encoder };
-            let parts = Dictionary {
-                bias: optional(bias, concept_count, "bias")?,
-                offset: optional(offset, input_width, "offset")?,
-                rectified: rectified != 0,
-                ..Dictionary::new(
-                    array(dictionary, count, "dictionary")?.to_vec(),
-                    array(encoder, count, "encoder")?.to_vec(),
-                    input_width,
-                )
-            };
-            write_handle(out, parts.explainer()?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let count = product(concept_count, input_width)?;
+        let bias = bias.optional(concept_count, "bias")?.unwrap_or_default();
+        let offset = offset.optional(input_width, "offset")?.unwrap_or_default();
+        let dictionary = dictionary.of(count, "dictionary")?;
+        let encoder = encoder.optional(count, "encoder")?.unwrap_or(dictionary);
+        let parts = Dictionary {
+            bias: bias.to_vec(),
+            offset: offset.to_vec(),
+            rectified: rectified != 0,
+            ..Dictionary::new(dictionary.to_vec(), encoder.to_vec(), input_width)
+        };
+        out.handle(parts.explainer()?);
+        Ok(())
+    })
 }
 
-/// Writes the explainer to a file, whole or not at all: of several calls that write one at the same time the last one wins. A
-/// link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a device) is an error.
+/// Writes an explainer to a file, whole or not at all: of several calls that write one at the same time the last one
+/// wins. A link stays one, and what it leads to is written; what is there but is not a file (a folder, a pipe, a
+/// device) is an error. `err` may be NULL.
 ///
 /// # Safety
 /// `explainer` is a live handle; `path` is NUL-terminated.
@@ -316,15 +278,14 @@ pub unsafe extern "C" fn eidos_explainer_from_dictionary(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_save(
-    explainer: *const eidos_explainer,
-    path: *const c_char,
-    err: *mut *mut eidos_error,
+    explainer: Ref<eidos_explainer>,
+    path: Text,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || eidos_explainer::borrow(explainer)?.explainer.save(Path::new(text(path, "path")?))) }
+    call(err, || explainer.get()?.explainer.save(Path::new(path.get("path")?)))
 }
 
-/// Opens a file that `eidos_explainer_save` wrote.
+/// Opens an explainer that `eidos_explainer_save` wrote to a file. `err` may be NULL.
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.
@@ -333,33 +294,29 @@ pub unsafe extern "C" fn eidos_explainer_save(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_open(
-    path: *const c_char,
-    out: *mut *mut eidos_explainer,
-    err: *mut *mut eidos_error,
+    path: Text,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            write_handle(out, Explainer::open(Path::new(text(path, "path")?))?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        out.handle(Explainer::open(Path::new(path.get("path")?))?);
+        Ok(())
+    })
 }
 
-/// One more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid until
-/// the last of them is freed.
+/// Makes one more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid
+/// until the last of them is freed. `err` may be NULL.
 ///
 /// # Safety
 /// `explainer` is a live handle; `out` can be written; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_retain(
-    explainer: *const eidos_explainer,
-    out: *mut *mut eidos_explainer,
-    err: *mut *mut eidos_error,
+    explainer: Ref<eidos_explainer>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || share_handle(explainer, out)) }
+    call(err, || explainer.share(out))
 }
 
 /// Frees an explainer; NULL is fine.
@@ -367,9 +324,8 @@ pub unsafe extern "C" fn eidos_explainer_retain(
 /// # Safety
 /// `explainer` is NULL or a live handle that nobody uses any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_explainer_free(explainer: *mut eidos_explainer) {
-    // SAFETY: promised by the caller.
-    run(|| unsafe { eidos_explainer::free(explainer) });
+pub unsafe extern "C" fn eidos_explainer_free(explainer: Owned<eidos_explainer>) {
+    explainer.free();
 }
 
 fn check_columns(found: usize, wanted: usize) -> Result<()> {
@@ -389,16 +345,4 @@ fn check_room(found: usize, wanted: usize) -> Result<()> {
     }
     Err(Error::argument(format!("`out` has room for {found} values, but the result has {wanted}"))
         .hint("pass an array of exactly that many values"))
-}
-
-/// # Safety
-/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
-unsafe fn string(explainer: *const eidos_explainer, index: usize, len: *mut usize) -> *const c_char {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        unsafe {
-            write_len(len, 0);
-            Ok(borrow_string(eidos_explainer::borrow(explainer)?.strings.get_with_nul(index), len))
-        }
-    })
 }

@@ -2,26 +2,25 @@
 
 use std::ffi::c_char;
 use std::path::Path;
-use std::ptr;
 
 use super::activations::eidos_activations;
-use super::call::{call, get, run};
+use super::arguments::{Array, In, Out, Owned, Ref, Text, call};
 use super::collect::eidos_activations_options;
-use super::control::{control_or_default, eidos_control};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
-use super::handle::{Handle, handle};
+use super::handle::handle;
 use super::inputs::eidos_inputs;
-use super::options::{self, options};
+use super::options::options;
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
-use super::strings::{array, borrow_string, check_out, choice, share_handle, text, write_handle, write_len};
+use super::strings::choice;
 use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
 
-/// What concepts mean: for each, the inputs that excite it. It never changes: any number of threads may read it at the same
-/// time. Freed with `eidos_interpretation_free`.
+/// An interpretation says what concepts mean: it lists the inputs that excite each of them. It never changes: any
+/// number of threads may read it at the same time. Freed with `eidos_interpretation_free`.
 #[allow(non_camel_case_types)]
 pub struct eidos_interpretation {
     _opaque: [u8; 0],
@@ -135,43 +134,39 @@ fn pole_of(pole: u32) -> Option<Pole> {
 
 handle!(eidos_interpretation, InterpretationValue, 6);
 
-/// The inputs with the largest activations.
+/// The inputs are those with the largest activations.
 ///
 /// # ABI
-/// enumeration Pole = EIDOS_POLE_*: Which end of a concept inputs excite.
+/// enumeration Pole = EIDOS_POLE_*: The pole says which end of a concept inputs excite.
 pub const EIDOS_POLE_POSITIVE: u32 = 0;
-/// The inputs with the most negative activations, for concepts that have a sign.
+/// The inputs are those with the most negative activations, for concepts that have a sign.
 pub const EIDOS_POLE_NEGATIVE: u32 = 1;
 
-/// Which inputs to list. Fill it with `eidos_top_inputs_options_init` first.
+/// These options say which inputs an interpretation lists. Fill the struct with `eidos_top_inputs_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_top_inputs_options {
-    /// The size of this struct, set by `eidos_top_inputs_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_top_inputs_options_init`.
     pub struct_size: u32,
     /// 1 also lists the inputs with the most negative activations.
     pub negative_pole: u32,
-    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an
-    /// error.
+    /// This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error.
     pub k: u64,
-    /// Which concepts, in the order wanted; NULL means all.
-    pub concepts: *const usize,
-    /// How many there are in `concepts`; 0 means all.
+    /// These concepts are interpreted, in the order wanted; NULL means all.
+    pub concepts: Array<usize>,
+    /// This is the number of concepts in `concepts`; 0 means all.
     pub concept_count: usize,
 }
 
 options!(
     eidos_top_inputs_options,
-    Self { struct_size: size_of::<Self>() as u32, negative_pole: 0, k: 5, concepts: ptr::null(), concept_count: 0 }
+    Self { struct_size: size_of::<Self>() as u32, negative_pole: 0, k: 5, concepts: Array::NULL, concept_count: 0 }
 );
 
 impl eidos_top_inputs_options {
-    /// # Safety
-    /// `concepts` is NULL or has `concept_count` values.
-    unsafe fn to_rust(self) -> Result<TopInputs> {
-        // SAFETY: promised by the caller.
-        let concepts = unsafe { array(self.concepts, self.concept_count, "concepts") }?;
+    fn to_rust(self) -> Result<TopInputs> {
+        let concepts = self.concepts.of(self.concept_count, "concepts")?;
         Ok(TopInputs {
             k: usize::try_from(self.k).unwrap_or(usize::MAX),
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
@@ -181,194 +176,173 @@ impl eidos_top_inputs_options {
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
+/// Fills the options of top inputs with the defaults. `size` is `sizeof(eidos_top_inputs_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_top_inputs_options_init(
-    options: *mut eidos_top_inputs_options,
+    options: Out<eidos_top_inputs_options>,
     size: usize,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+    options.init(size)
 }
 
-/// The inputs that excite each concept most, among activations that are there already. Occurrences of the same text count
-/// once, with their strongest activation; a list ends before the first activation that is exactly zero, so a dead concept
-/// has none. `options`, `control` and `err` may be NULL.
+/// Lists the inputs that excite each concept of an explainer most, among activations that are there already.
+/// Occurrences of the same text count once, with their strongest activation; a list ends before the first activation
+/// that is exactly zero, so a dead concept has none. `options`, `control` and `err` may be NULL.
 ///
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_top_inputs_interpret(
-    explainer: *const eidos_explainer,
-    activations: *const eidos_activations,
-    options: *const eidos_top_inputs_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    explainer: Ref<eidos_explainer>,
+    activations: Ref<eidos_activations>,
+    options: In<eidos_top_inputs_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let top_inputs = options::read(options)?.to_rust()?;
-            let interpretation = top_inputs.interpret(explainer, activations, &control_or_default(control)?)?;
-            write_handle(out, InterpretationValue::new(interpretation)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let explainer = &explainer.get()?.explainer;
+        let activations = &activations.get()?.activations;
+        let top_inputs = options.read()?.to_rust()?;
+        let interpretation = top_inputs.interpret(explainer, activations, &watched(&control)?)?;
+        out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
 }
 
-/// The inputs that excite each concept most, among the units of new texts, of token ids, or of the vocabulary. The model must
-/// have the explainer's split point. `options`, `activations_options`, `control` and `err` may be NULL.
+/// Lists the inputs that excite each concept of an explainer most, among the units of new texts, of token ids, or of
+/// the vocabulary. The model must have the explainer's split point. `options`, `activations_options`, `control` and
+/// `err` may be NULL.
 ///
 /// # Safety
 /// The handles are live; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_top_inputs_interpret_inputs(
-    explainer: *const eidos_explainer,
-    model: *const eidos_split_model,
-    inputs: *const eidos_inputs,
-    options: *const eidos_top_inputs_options,
-    activations_options: *const eidos_activations_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    explainer: Ref<eidos_explainer>,
+    model: Ref<eidos_split_model>,
+    inputs: Ref<eidos_inputs>,
+    options: In<eidos_top_inputs_options>,
+    activations_options: In<eidos_activations_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
-            let model = &eidos_split_model::borrow(model)?.model;
-            let inputs = eidos_inputs::borrow(inputs)?;
-            let top_inputs = options::read(options)?.to_rust()?;
-            let collect = options::read(activations_options)?.to_rust()?;
-            let control = control_or_default(control)?;
-            let interpretation = top_inputs.interpret_inputs(explainer, model, inputs, &collect, &control)?;
-            write_handle(out, InterpretationValue::new(interpretation)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let explainer = &explainer.get()?.explainer;
+        let model = &model.get()?.model;
+        let inputs = inputs.get()?;
+        let top_inputs = options.read()?.to_rust()?;
+        let collect = activations_options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        let interpretation = top_inputs.interpret_inputs(explainer, model, inputs, &collect, &control)?;
+        out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
 }
 
-/// How many concepts were interpreted.
+/// Counts the entries of an interpretation: one for each concept that was interpreted.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpretation_concept_count(interpretation: *const eidos_interpretation) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_interpretation::borrow(interpretation) }?.interpretation.concepts().len()))
+pub unsafe extern "C" fn eidos_interpretation_concept_count(interpretation: Ref<eidos_interpretation>) -> usize {
+    interpretation.read(0, |value| value.interpretation.concepts().len())
 }
 
-/// Which concept of the explainer the entry `index` of the interpretation is; `SIZE_MAX` beyond the last.
+/// Says which concept of the explainer the entry `index` of an interpretation is; `SIZE_MAX` beyond the last.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_concept(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
 ) -> usize {
-    get(usize::MAX, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.concept(index).map_or(usize::MAX, |concept| concept.concept))
-    })
+    interpretation.read(usize::MAX, |value| value.concept(index).map_or(usize::MAX, |concept| concept.concept))
 }
 
-/// How many inputs are listed for the entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead concept.
+/// Counts the inputs that an interpretation lists for its entry `index` at a pole (`EIDOS_POLE_*`); 0 for a dead
+/// concept.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_size(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
 ) -> usize {
-    get(0, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.concept(index).zip(pole_of(pole)).map_or(0, |(concept, pole)| concept.pole(pole).len()))
-    })
+    interpretation
+        .read(0, |value| value.concept(index).zip(pole_of(pole)).map_or(0, |(concept, pole)| concept.pole(pole).len()))
 }
 
-/// The text of the input of a rank, from 0, of the entry `index` at a pole; NULL beyond the last. Borrowed from the
-/// interpretation; `len` may be NULL.
+/// Gives the text of the input of a rank, from 0, of the entry `index` of an interpretation at a pole; NULL beyond the
+/// last. The string is borrowed from the interpretation; `len` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_input(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
     rank: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(interpretation, len, |value| value.text(index, pole, rank)) }
+    interpretation.string(len, |value| value.text(index, pole, rank))
 }
 
-/// The activation of the input of a rank of the entry `index` at a pole; NaN beyond the last.
+/// Gives the activation of the input of a rank of the entry `index` of an interpretation at a pole; NaN beyond the
+/// last.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_activation(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
     rank: usize,
 ) -> f32 {
-    get(f32::NAN, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.input(index, pole, rank).map_or(f32::NAN, |input| input.activation))
-    })
+    interpretation.read(f32::NAN, |value| value.input(index, pole, rank).map_or(f32::NAN, |input| input.activation))
 }
 
-/// The row of the activations where the input of a rank has that activation; `SIZE_MAX` beyond the last.
+/// Gives the row of the activations where the input of a rank of the entry `index` of an interpretation has its
+/// activation; `SIZE_MAX` beyond the last.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_row(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
     rank: usize,
 ) -> usize {
-    get(usize::MAX, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
-        Ok(value.input(index, pole, rank).map_or(usize::MAX, |input| input.row))
-    })
+    interpretation.read(usize::MAX, |value| value.input(index, pole, rank).map_or(usize::MAX, |input| input.row))
 }
 
-/// The whole interpretation as JSON:
-/// `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts": [{"concept", "positive":
-/// [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also `"labelling": {"model", "usage"}` and, in each
-/// concept, `"positive_label": {"text", "score", "error"}`. Borrowed from the interpretation; `len` may be NULL.
+/// Gives a whole interpretation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation",
+/// "concepts": [{"concept", "positive": [{"text", "activation", "row"}], "negative": [...]}]}`; with labels also
+/// `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score", "error"}`. The string
+/// is borrowed from the interpretation; `len` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_json(
-    interpretation: *const eidos_interpretation,
-    len: *mut usize,
+    interpretation: Ref<eidos_interpretation>,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(interpretation, len, |value| Some(value.strings.get_with_nul(value.strings.len() - 1))) }
+    interpretation.string(len, |value| Some(value.strings.get_with_nul(value.strings.len() - 1)))
 }
 
-/// Writes the interpretation to a JSON file, as `eidos_explainer_save` writes an explainer.
+/// Writes an interpretation to a JSON file, as `eidos_explainer_save` writes an explainer. `err` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is a live handle; `path` is NUL-terminated.
@@ -377,17 +351,14 @@ pub unsafe extern "C" fn eidos_interpretation_json(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_save(
-    interpretation: *const eidos_interpretation,
-    path: *const c_char,
-    err: *mut *mut eidos_error,
+    interpretation: Ref<eidos_interpretation>,
+    path: Text,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || eidos_interpretation::borrow(interpretation)?.interpretation.save(Path::new(text(path, "path")?)))
-    }
+    call(err, || interpretation.get()?.interpretation.save(Path::new(path.get("path")?)))
 }
 
-/// Opens a file that `eidos_interpretation_save` wrote.
+/// Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.
@@ -396,34 +367,30 @@ pub unsafe extern "C" fn eidos_interpretation_save(
 /// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_open(
-    path: *const c_char,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    path: Text,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let interpretation = Interpretation::open(Path::new(text(path, "path")?))?;
-            write_handle(out, InterpretationValue::new(interpretation)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let interpretation = Interpretation::open(Path::new(path.get("path")?))?;
+        out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
 }
 
-/// One more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is valid
-/// until the last of them is freed.
+/// Makes one more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is
+/// valid until the last of them is freed. `err` may be NULL.
 ///
 /// # Safety
 /// `interpretation` is a live handle; `out` can be written; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_retain(
-    interpretation: *const eidos_interpretation,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    interpretation: Ref<eidos_interpretation>,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || share_handle(interpretation, out)) }
+    call(err, || interpretation.share(out))
 }
 
 /// Frees an interpretation; NULL is fine.
@@ -431,26 +398,8 @@ pub unsafe extern "C" fn eidos_interpretation_retain(
 /// # Safety
 /// `interpretation` is NULL or a live handle that nobody uses any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_interpretation_free(interpretation: *mut eidos_interpretation) {
-    // SAFETY: promised by the caller.
-    run(|| unsafe { eidos_interpretation::free(interpretation) });
-}
-
-/// # Safety
-/// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
-pub(super) unsafe fn string<'a>(
-    interpretation: *const eidos_interpretation,
-    len: *mut usize,
-    find: impl FnOnce(&'a InterpretationValue) -> Option<&'a str>,
-) -> *const c_char {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        unsafe {
-            write_len(len, 0);
-            let value = eidos_interpretation::borrow(interpretation)?;
-            Ok(find(value).map_or(ptr::null(), |string| borrow_string(string, len)))
-        }
-    })
+pub unsafe extern "C" fn eidos_interpretation_free(interpretation: Owned<eidos_interpretation>) {
+    interpretation.free();
 }
 
 #[cfg(test)]
@@ -460,7 +409,6 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_rust() {
-        // SAFETY: the defaults have no arrays.
-        assert_eq!(unsafe { eidos_top_inputs_options::DEFAULT.to_rust() }.unwrap(), TopInputs::default());
+        assert_eq!(eidos_top_inputs_options::DEFAULT.to_rust().unwrap(), TopInputs::default());
     }
 }

@@ -1,20 +1,19 @@
 //! Labels for concepts, written by a language model.
 
 use std::ffi::c_char;
-use std::ptr;
 
 use super::activations::eidos_activations;
-use super::call::{call, get, status};
+use super::arguments::{Array, In, Out, Ref, Text, call};
+use super::call::status;
 use super::chat::eidos_chat;
-use super::control::{control_or_default, eidos_control};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
-use super::handle::Handle;
-use super::interpretation::{InterpretationValue, eidos_interpretation, string};
-use super::options::{self, options};
-use super::output::{fill, output};
+use super::interpretation::{InterpretationValue, eidos_interpretation};
+use super::options::options;
+use super::output::output;
 use super::status::{EIDOS_OK, eidos_status, status_of};
-use super::strings::{array, check_out, choice, optional_text, write_handle};
+use super::strings::choice;
 use crate::error::Result;
 use crate::interpret::{LlmLabels, Sampling, Scoring};
 
@@ -30,38 +29,39 @@ pub const EIDOS_SAMPLING_QUANTILE: u32 = 3;
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_llm_labels_options {
-    /// The size of this struct, set by `eidos_llm_labels_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_llm_labels_options_init`.
     pub struct_size: u32,
     /// 1 also labels what the most negative activations mean.
     pub negative_pole: u32,
-    /// Which concepts, in the order wanted; NULL means all.
-    pub concepts: *const usize,
-    /// How many there are in `concepts`; 0 means all.
+    /// These concepts are labelled, in the order wanted; NULL means all.
+    pub concepts: Array<usize>,
+    /// This is the number of concepts in `concepts`; 0 means all.
     pub concept_count: usize,
-    /// How the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
+    /// The sampling says how the examples are chosen: one of `EIDOS_SAMPLING_*`. By default the strongest.
     pub sampling: u32,
-    /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+    /// The model sees this many examples of each concept; fewer where there are fewer. By default 30. A piece of a text
     /// is shown once, around its strongest unit, and so are units that stand alone and look the same.
     pub example_count: u32,
-    /// How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
-    /// alone. Whole texts, vocabularies and rows that a caller brought have no context.
+    /// An example has this many units of context on each side, as far as its text goes. By default 10; 0 shows the
+    /// units alone. Whole texts, vocabularies and rows that a caller brought have no context.
     pub context: u32,
-    /// Into how many quantiles `EIDOS_SAMPLING_QUANTILE` cuts. By default 5.
+    /// `EIDOS_SAMPLING_QUANTILE` cuts the activations into this many quantiles. By default 5.
     pub quantile_count: u32,
-    /// The seed of everything that is drawn at random.
+    /// The seed decides everything that is drawn at random. By default 0.
     pub seed: u32,
-    /// On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+    /// A label is scored on this many unseen passages that excite the concept, and on as many that do not. 0, the
     /// default, leaves the score out; 20 is a good number.
     pub score_passages: u32,
-    /// How many of them one request holds. By default 10: more are cheaper and judged worse.
+    /// One request that scores a label holds this many passages. By default 10: more are cheaper and judged worse.
     pub score_passages_per_request: u32,
     /// 1 asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate.
     pub dry_run: u32,
-    /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
+    /// When labels are scored, a passage counts as exciting from this part of the concept's strongest activation on, up
     /// to 1; below half of that it is quiet. By default 0.5.
     pub score_threshold: f64,
-    /// Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of Eidos.
-    pub system_prompt: *const c_char,
+    /// These instructions take the place of those of Eidos. They should ask for `{"label": "..."}`. NULL: those of
+    /// Eidos.
+    pub system_prompt: Text,
 }
 
 options!(
@@ -69,7 +69,7 @@ options!(
     Self {
         struct_size: size_of::<Self>() as u32,
         negative_pole: 0,
-        concepts: ptr::null(),
+        concepts: Array::NULL,
         concept_count: 0,
         sampling: EIDOS_SAMPLING_TOP,
         example_count: 30,
@@ -80,18 +80,14 @@ options!(
         score_passages_per_request: 10,
         dry_run: 0,
         score_threshold: 0.5,
-        system_prompt: ptr::null(),
+        system_prompt: Text::NULL,
     }
 );
 
 impl eidos_llm_labels_options {
-    /// # Safety
-    /// `concepts` is NULL or has `concept_count` values; `system_prompt` is NULL or NUL-terminated.
-    unsafe fn to_rust(self) -> Result<LlmLabels> {
-        // SAFETY: promised by the caller.
-        let concepts = unsafe { array(self.concepts, self.concept_count, "concepts") }?;
-        // SAFETY: promised by the caller.
-        let system_prompt = unsafe { optional_text(self.system_prompt, "system_prompt") }?.map(str::to_owned);
+    fn to_rust(self) -> Result<LlmLabels> {
+        let concepts = self.concepts.of(self.concept_count, "concepts")?;
+        let system_prompt = self.system_prompt.optional("system_prompt")?.map(str::to_owned);
         let samplings = [
             (EIDOS_SAMPLING_TOP, Sampling::Top),
             (EIDOS_SAMPLING_RANDOM, Sampling::Random),
@@ -121,11 +117,10 @@ impl eidos_llm_labels_options {
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_llm_labels_options_init(
-    options: *mut eidos_llm_labels_options,
+    options: Out<eidos_llm_labels_options>,
     size: usize,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+    options.init(size)
 }
 
 /// This struct says what the labels of one interpretation have cost.
@@ -133,19 +128,19 @@ pub unsafe extern "C" fn eidos_llm_labels_options_init(
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_label_usage {
-    /// The size of this struct, as far as the library filled it.
+    /// This is the size of the struct in bytes, as far as the library filled it.
     pub struct_size: u32,
     /// 1 when nothing was asked and the numbers are an estimate.
     pub dry_run: u32,
-    /// Requests that were sent; a repetition counts.
+    /// This many requests were sent; a repetition counts.
     pub requests: u64,
-    /// Questions that the cache answered.
+    /// The cache answered this many questions.
     pub cached: u64,
-    /// Tokens of the questions, as the server counted them.
+    /// The questions had this many tokens, as the server counted them.
     pub prompt_tokens: u64,
-    /// Tokens of the answers, as the server counted them.
+    /// The answers had this many tokens, as the server counted them.
     pub completion_tokens: u64,
-    /// Answers whose server did not say what they cost.
+    /// The server did not say of this many answers what they cost.
     pub unreported: u64,
 }
 
@@ -164,32 +159,29 @@ output!(eidos_label_usage);
 /// The handles are live; the options were filled by their init functions; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_llm_labels_interpret(
-    explainer: *const eidos_explainer,
-    activations: *const eidos_activations,
-    chat: *const eidos_chat,
-    options: *const eidos_llm_labels_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_interpretation,
-    err: *mut *mut eidos_error,
+    explainer: Ref<eidos_explainer>,
+    activations: Ref<eidos_activations>,
+    chat: Ref<eidos_chat>,
+    options: In<eidos_llm_labels_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let explainer = &eidos_explainer::borrow(explainer)?.explainer;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let chat = eidos_chat::borrow(chat)?;
-            let options = options::read(options)?;
-            let (labels, control) = (options.to_rust()?, control_or_default(control)?);
-            let interpretation = if options.dry_run == 0 {
-                labels.interpret(explainer, activations, chat, &control)?
-            } else {
-                labels.dry_run(explainer, activations, chat, &control)?
-            };
-            write_handle(out, InterpretationValue::new(interpretation)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let explainer = &explainer.get()?.explainer;
+        let activations = &activations.get()?.activations;
+        let chat = chat.get()?;
+        let options = options.read()?;
+        let (labels, control) = (options.to_rust()?, watched(&control)?);
+        let interpretation = if options.dry_run == 0 {
+            labels.interpret(explainer, activations, chat, &control)?
+        } else {
+            labels.dry_run(explainer, activations, chat, &control)?
+        };
+        out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
 }
 
 /// Gives the label of the entry `index` of an interpretation at a pole (`EIDOS_POLE_*`); NULL when it has none. The
@@ -199,13 +191,12 @@ pub unsafe extern "C" fn eidos_llm_labels_interpret(
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_label(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(interpretation, len, |value| value.label_text(index, pole)) }
+    interpretation.string(len, |value| value.label_text(index, pole))
 }
 
 /// Says how well the label of the entry `index` of an interpretation at a pole tells unseen passages apart: the
@@ -215,15 +206,13 @@ pub unsafe extern "C" fn eidos_interpretation_label(
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_label_score(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
 ) -> f64 {
-    get(f64::NAN, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+    interpretation.read(f64::NAN, |value| {
         let score = value.label(index, pole).and_then(|label| label.score);
-        Ok(score.map_or(f64::NAN, |score| score.balanced_accuracy))
+        score.map_or(f64::NAN, |score| score.balanced_accuracy)
     })
 }
 
@@ -234,13 +223,12 @@ pub unsafe extern "C" fn eidos_interpretation_label_score(
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_label_error(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(interpretation, len, |value| value.label_error(index, pole)) }
+    interpretation.string(len, |value| value.label_error(index, pole))
 }
 
 /// Gives the status of the entry `index` of an interpretation at a pole, which belongs to
@@ -251,13 +239,12 @@ pub unsafe extern "C" fn eidos_interpretation_label_error(
 /// `interpretation` is NULL or a live handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_label_status(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
 ) -> eidos_status {
     status(|| {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_interpretation::borrow(interpretation) }?;
+        let value = interpretation.get()?;
         value.check_entry(index, pole)?;
         let error = value.label(index, pole).and_then(|label| label.error.as_ref());
         Ok(error.map_or(EIDOS_OK, |error| status_of(&error.code)))
@@ -271,13 +258,12 @@ pub unsafe extern "C" fn eidos_interpretation_label_status(
 /// `interpretation` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_label_prompt(
-    interpretation: *const eidos_interpretation,
+    interpretation: Ref<eidos_interpretation>,
     index: usize,
     pole: u32,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(interpretation, len, |value| value.label_prompt(index, pole)) }
+    interpretation.string(len, |value| value.label_prompt(index, pole))
 }
 
 /// Writes what the labels of an interpretation have cost: that call alone, whoever else asked with the same
@@ -287,28 +273,25 @@ pub unsafe extern "C" fn eidos_interpretation_label_prompt(
 /// `interpretation` is a live handle; `out` can be written for `size` bytes; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_interpretation_label_usage(
-    interpretation: *const eidos_interpretation,
-    out: *mut eidos_label_usage,
+    interpretation: Ref<eidos_interpretation>,
+    out: Out<eidos_label_usage>,
     size: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let labelling = eidos_interpretation::borrow(interpretation)?.labelling().cloned().unwrap_or_default();
-            let usage = labelling.usage;
-            let result = eidos_label_usage {
-                struct_size: 0,
-                dry_run: u32::from(labelling.dry_run),
-                requests: usage.requests,
-                cached: usage.cached,
-                prompt_tokens: usage.prompt_tokens,
-                completion_tokens: usage.completion_tokens,
-                unreported: usage.unreported,
-            };
-            fill(out, size, result)
-        })
-    }
+    call(err, || {
+        let labelling = interpretation.get()?.labelling().cloned().unwrap_or_default();
+        let usage = labelling.usage;
+        let result = eidos_label_usage {
+            struct_size: 0,
+            dry_run: u32::from(labelling.dry_run),
+            requests: usage.requests,
+            cached: usage.cached,
+            prompt_tokens: usage.prompt_tokens,
+            completion_tokens: usage.completion_tokens,
+            unreported: usage.unreported,
+        };
+        out.fill(size, result)
+    })
 }
 
 #[cfg(test)]
@@ -319,10 +302,8 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_rust() {
         let mut options = eidos_llm_labels_options::DEFAULT;
-        // SAFETY: the defaults have no strings and no arrays.
-        assert_eq!(unsafe { options.to_rust() }.unwrap(), LlmLabels::default());
+        assert_eq!(options.to_rust().unwrap(), LlmLabels::default());
         options.score_passages = 20;
-        // SAFETY: as above.
-        assert_eq!(unsafe { options.to_rust() }.unwrap().scoring, Some(Scoring::default()));
+        assert_eq!(options.to_rust().unwrap().scoring, Some(Scoring::default()));
     }
 }

@@ -2,20 +2,20 @@
 
 use std::ffi::{CStr, c_char, c_void};
 
-use super::call::{call, get};
+use super::arguments::{Out, Ref, RefMut, call};
 use super::control::{UserData, eidos_control};
 use super::error::eidos_error;
-use super::handle::Handle;
-use super::output::{fill, output};
+use super::output::output;
 use super::status::eidos_status;
 use super::strings::choice;
+use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::log::{LogCallback, LogLevel, LogMessage};
 
 /// The call goes on, but its result may not be what was hoped for: a request is repeated, a concept has no label.
 ///
 /// # ABI
-/// enumeration LogLevel = EIDOS_LOG_*: How important a message of a long call is.
+/// enumeration LogLevel = EIDOS_LOG_*: The level says how important a message of a long call is.
 pub const EIDOS_LOG_WARNING: u32 = 1;
 /// The message says what a run is made of: which files were loaded, in which type and with which instructions, and what
 /// is downloaded.
@@ -28,19 +28,20 @@ pub const EIDOS_LOG_DEBUG: u32 = 3;
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_log_message {
-    /// The size of this struct, as far as the library filled it.
+    /// This is the size of the struct in bytes, as far as the library filled it.
     pub struct_size: u32,
-    /// How important the message is: one of `EIDOS_LOG_*`.
+    /// The level says how important the message is: one of `EIDOS_LOG_*`.
     pub level: u32,
-    /// The part of the library that the message comes from: `hub`, `model`, `chat`. The string is static.
+    /// The target names the part of the library that the message comes from: `hub`, `model`, `chat`. The string is
+    /// static.
     pub target: *const c_char,
-    /// The length of `target` in bytes, without the NUL.
+    /// This is the length of `target` in bytes, without the NUL.
     pub target_len: usize,
-    /// What happened, in at most about 2,000 bytes.
+    /// The message says what happened, in at most about 2,000 bytes.
     pub message: *const c_char,
-    /// The length of `message` in bytes, without the NUL.
+    /// This is the length of `message` in bytes, without the NUL.
     pub message_len: usize,
-    /// Seconds from when the control was made to when it happened.
+    /// The message was written this many seconds after the control was made.
     pub elapsed_seconds: f64,
 }
 
@@ -79,31 +80,17 @@ pub type eidos_log_callback = Option<unsafe extern "C" fn(message: *const eidos_
 /// control; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_control_set_log_callback(
-    control: *mut eidos_control,
+    control: RefMut<eidos_control>,
     level: u32,
     callback: eidos_log_callback,
     user_data: *mut c_void,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let control = eidos_control::borrow(control)?;
-            let level = level_of(level)?;
-            control.set_log_callback(
-                level,
-                callback.map(|function| {
-                    let user_data = UserData(user_data);
-                    let tell: LogCallback = Box::new(move |message| {
-                        let message = eidos_log_message::from(message);
-                        function(&raw const message, user_data.pointer());
-                    });
-                    tell
-                }),
-            );
-            Ok(())
-        })
-    }
+    call(err, || {
+        let callback = callback.map(|function| teller(function, UserData(user_data)));
+        control.get()?.set_log_callback(level_of(level)?, callback);
+        Ok(())
+    })
 }
 
 /// Keeps the messages of the calls with this control from now on, for programs that would rather look than be called:
@@ -114,17 +101,14 @@ pub unsafe extern "C" fn eidos_control_set_log_callback(
 /// `control` is a live handle; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_control_keep_log(
-    control: *mut eidos_control,
+    control: RefMut<eidos_control>,
     level: u32,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            eidos_control::borrow(control)?.keep_log(level_of(level)?);
-            Ok(())
-        })
-    }
+    call(err, || {
+        control.get()?.keep_log(level_of(level)?);
+        Ok(())
+    })
 }
 
 /// Says how many messages a control keeps. The number only grows; from any thread, also while a call uses the control.
@@ -132,9 +116,8 @@ pub unsafe extern "C" fn eidos_control_keep_log(
 /// # Safety
 /// `control` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_control_log_count(control: *const eidos_control) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_control::borrow(control) }?.kept_message_count()))
+pub unsafe extern "C" fn eidos_control_log_count(control: Ref<eidos_control>) -> usize {
+    control.read(0, Control::kept_message_count)
 }
 
 /// Writes one of the messages that a control keeps, by its index, in the order in which they came; from any thread,
@@ -145,25 +128,32 @@ pub unsafe extern "C" fn eidos_control_log_count(control: *const eidos_control) 
 /// `control` is a live handle; `out` can be written for `size` bytes; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_control_log(
-    control: *const eidos_control,
+    control: Ref<eidos_control>,
     index: usize,
-    out: *mut eidos_log_message,
+    out: Out<eidos_log_message>,
     size: usize,
-    err: *mut *mut eidos_error,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            let control = eidos_control::borrow(control)?;
-            let message = control.kept_message(index).ok_or_else(|| {
-                let count = control.kept_message_count();
-                Error::argument(format!("there is no message {index}: the control keeps {count}"))
-                    .hint("count from 0 up to eidos_control_log_count")
-            })?;
-            // The control owns the message as well, and never lets go of it.
-            fill(out, size, eidos_log_message::from(&*message))
-        })
-    }
+    call(err, || {
+        let control = control.get()?;
+        let message = control.kept_message(index).ok_or_else(|| {
+            let count = control.kept_message_count();
+            Error::argument(format!("there is no message {index}: the control keeps {count}"))
+                .hint("count from 0 up to eidos_control_log_count")
+        })?;
+        // The control owns the message as well, and never lets go of it.
+        out.fill(size, eidos_log_message::from(&*message))
+    })
+}
+
+/// A caller's callback as the control calls it.
+fn teller(function: unsafe extern "C" fn(*const eidos_log_message, *mut c_void), user_data: UserData) -> LogCallback {
+    Box::new(move |message| {
+        let message = eidos_log_message::from(message);
+        // SAFETY: the caller promises that the callback may be called with its data on any thread that makes a call
+        // with the control.
+        unsafe { function(&raw const message, user_data.pointer()) };
+    })
 }
 
 fn level_of(level: u32) -> Result<LogLevel> {

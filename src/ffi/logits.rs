@@ -1,35 +1,34 @@
 //! Logits.
 
 use std::ffi::c_char;
-use std::ptr;
 
 use super::activations::eidos_activations;
-use super::call::{call, get};
-use super::control::{control_or_default, eidos_control};
+use super::arguments::{In, Out, Ref, call};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
-use super::handle::Handle;
 use super::inputs::eidos_inputs;
 use super::interventions::{eidos_interventions, interventions_or_none};
-use super::options::{self, options};
+use super::options::options;
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
-use super::strings::{borrow_string, check_out, write_handle, write_len};
 use crate::collect::LogitsOptions;
 use crate::text::StringTable;
 
-/// How logits are computed. Fill it with `eidos_logits_options_init` first. Results do not depend on it.
+/// These options say how logits are computed; results do not depend on them. Fill the struct with
+/// `eidos_logits_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_logits_options {
-    /// The size of this struct, set by `eidos_logits_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_logits_options_init`.
     pub struct_size: u32,
-    /// How many batches run at the same time on the CPU; 0, the default, is one per core.
+    /// This many batches run at the same time on the CPU; 0, the default, is one per core.
     pub threads: u32,
-    /// How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
+    /// One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
+    /// 512.
     pub batch_tokens: u64,
-    /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go
-    /// to temporary files without a name, and with 0 always. By default 4 GiB.
+    /// The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
+    /// go to temporary files without a name, and with 0 always. By default 4 GiB.
     pub memory_limit: u64,
 }
 
@@ -48,88 +47,78 @@ impl eidos_logits_options {
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_logits_options)`.
+/// Fills the options of logits with the defaults. `size` is `sizeof(eidos_logits_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_logits_options_init(options: *mut eidos_logits_options, size: usize) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+pub unsafe extern "C" fn eidos_logits_options_init(options: Out<eidos_logits_options>, size: usize) -> eidos_status {
+    options.init(size)
 }
 
-/// The logits of inputs: what the head of a model gives for each token, special ones included, or for each text where the
-/// model classifies texts. The model must have been loaded as a `whole`.
+/// Computes the logits of inputs: what the head of a model gives for each token, special ones included, or for each
+/// text where the model classifies texts. The model must have been loaded as a `whole`.
 ///
 /// The result is a matrix like any other activations: a row is a token (`EIDOS_GRANULARITY_ALL_TOKENS`) or a text
 /// (`EIDOS_GRANULARITY_SAMPLE`), `eidos_activations_unit_span` says of which text, and column `j` is what
 /// `eidos_split_model_logit_name` says. A text without tokens gives no rows.
 ///
-/// Under `interventions` the model goes on with what they make of the rows of its modules, which need not be split points.
-/// What does not fit is an error before the model runs: `EIDOS_UNKNOWN_MODULE` with the nearest paths, a number of rows or columns
-/// that the module does not have, a token that is not there, a number that is not finite. `interventions`, `options`, `control`
-/// and `err` may be NULL.
+/// Under `interventions` the model goes on with what they make of the rows of its modules, which need not be split
+/// points. What does not fit is an error before the model runs: `EIDOS_UNKNOWN_MODULE` with the nearest paths, a number
+/// of rows or columns that the module does not have, a token that is not there, a number that is not finite.
+/// `interventions`, `options`, `control` and `err` may be NULL.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_logits(
-    model: *const eidos_split_model,
-    inputs: *const eidos_inputs,
-    interventions: *const eidos_interventions,
-    options: *const eidos_logits_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
+    model: Ref<eidos_split_model>,
+    inputs: Ref<eidos_inputs>,
+    interventions: Ref<eidos_interventions>,
+    options: In<eidos_logits_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let model = &eidos_split_model::borrow(model)?.model;
-            let inputs = eidos_inputs::borrow(inputs)?;
-            let interventions = interventions_or_none(interventions)?;
-            let options = options::read(options)?.to_rust();
-            let control = control_or_default(control)?;
-            write_handle(out, model.logits_of(inputs, &interventions, &options, &control)?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let model = &model.get()?.model;
+        let inputs = inputs.get()?;
+        let interventions = interventions_or_none(&interventions)?;
+        let options = options.read()?.to_rust();
+        let control = watched(&control)?;
+        out.handle(model.logits_of(inputs, &interventions, &options, &control)?);
+        Ok(())
+    })
 }
 
-/// How many columns the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a head.
+/// Counts the columns that the logits of a model have: ids of the vocabulary, or labels of a classifier. 0 without a
+/// head.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_logit_count(model: *const eidos_split_model) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.model.logit_count()))
+pub unsafe extern "C" fn eidos_split_model_logit_count(model: Ref<eidos_split_model>) -> usize {
+    model.read(0, |value| value.model.logit_count())
 }
 
-/// What a column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty where the
-/// vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was loaded without its
-/// tokenizer. Borrowed from the model; `len` may be NULL.
+/// Gives what a column of the logits of a model stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`),
+/// empty where the vocabulary has none, or the label of a classifier. NULL beyond the last, and for a model that was
+/// loaded without its tokenizer. The string is borrowed from the model; `len` may be NULL.
 ///
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_logit_name(
-    model: *const eidos_split_model,
+    model: Ref<eidos_split_model>,
     column: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        unsafe {
-            write_len(len, 0);
-            let value = eidos_split_model::borrow(model)?;
-            // No names where there is no tokenizer that knows them.
-            let table = || -> StringTable {
-                value.model.logit_names().unwrap_or_default().iter().map(String::as_str).collect()
-            };
-            Ok(borrow_string(value.logits.get_or_init(table).get_with_nul(column), len))
-        }
+    model.string(len, |value| {
+        // No names where there is no tokenizer that knows them.
+        let table =
+            || -> StringTable { value.model.logit_names().unwrap_or_default().iter().map(String::as_str).collect() };
+        Some(value.logits.get_or_init(table).get_with_nul(column))
     })
 }
 

@@ -1,61 +1,61 @@
 //! Finding concepts: a fit for each method.
 
 use std::ffi::c_void;
-use std::ptr;
 
 use super::activations::eidos_activations;
-use super::call::call;
-use super::control::{control_or_default, eidos_control};
+use super::arguments::{In, Out, Ref, call};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
-use super::handle::Handle;
-use super::options::{self, options};
+use super::options::options;
 use super::status::{EIDOS_OK, eidos_status, error_code};
-use super::strings::{check_out, choice, write_handle};
+use super::strings::choice;
+use super::user_data::{UserData, eidos_destroy_callback};
 use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions, Pca, PcaOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::rows::Reduce;
 
-/// All components at once. The default.
+/// All components are found at once. The default.
 ///
 /// # ABI
-/// enumeration IcaAlgorithm = EIDOS_ICA_*: In which order components are found.
+/// enumeration IcaAlgorithm = EIDOS_ICA_*: The algorithm of ICA says in which order components are found.
 pub const EIDOS_ICA_PARALLEL: u32 = 1;
-/// One component after the other.
+/// One component is found after the other.
 pub const EIDOS_ICA_DEFLATION: u32 = 2;
 
-/// `log cosh(alpha x) / alpha`, a good general choice. The default.
+/// The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
 pub const EIDOS_CONTRAST_LOGCOSH: u32 = 1;
-/// `-exp(-x^2 / 2)`, robust, for very heavy tails.
+/// The contrast is `-exp(-x^2 / 2)`, which is robust, for very heavy tails.
 pub const EIDOS_CONTRAST_EXP: u32 = 2;
-/// `x^4 / 4`, kurtosis; sensitive to outliers.
+/// The contrast is `x^4 / 4`, kurtosis, which is sensitive to outliers.
 pub const EIDOS_CONTRAST_CUBE: u32 = 3;
 
-/// How independent components are fitted. Fill it with `eidos_ica_options_init` first.
+/// These options say how independent components are fitted. Fill the struct with `eidos_ica_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_ica_options {
-    /// The size of this struct, set by `eidos_ica_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_ica_options_init`.
     pub struct_size: u32,
-    /// How many concepts to find. There is no default: 0 is an error.
+    /// The fit finds this many concepts. There is no default: 0 is an error.
     pub concept_count: u32,
-    /// In which order components are found: one of `EIDOS_ICA_*`. By default all at once.
+    /// The algorithm says in which order components are found: one of `EIDOS_ICA_*`. By default all at once.
     pub algorithm: u32,
-    /// The function that tells heavy tails from a normal distribution: one of `EIDOS_CONTRAST_*`. By default log cosh.
+    /// The contrast function tells heavy tails from a normal distribution: one of `EIDOS_CONTRAST_*`. By default log
+    /// cosh.
     pub contrast: u32,
-    /// The `alpha` of log cosh, from 1 to 2. By default 1.
+    /// This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1.
     pub alpha: f64,
-    /// Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
+    /// Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4.
     pub tolerance: f64,
-    /// The most iterations. By default 200.
+    /// The fit ends after this many iterations, converged or not. By default 200.
     pub max_iterations: u32,
-    /// The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
+    /// The seed decides the start matrix, which is drawn as NumPy's `RandomState(seed).normal`. By default 0.
     pub seed: u32,
-    /// 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the iteration
-    /// ended with, which flip from one iteration to the next.
+    /// 1 turns each component so that its heavy tail is positive, which is the default; 0 keeps the signs that the
+    /// iteration ended with, which flip from one iteration to the next.
     pub canonical_signs: u32,
-    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
 }
 
@@ -96,54 +96,52 @@ impl eidos_ica_options {
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_ica_options)`.
+/// Fills the options of ICA with the defaults. `size` is `sizeof(eidos_ica_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_ica_options_init(options: *mut eidos_ica_options, size: usize) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+pub unsafe extern "C" fn eidos_ica_options_init(options: Out<eidos_ica_options>, size: usize) -> eidos_status {
+    options.init(size)
 }
 
-/// Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the activations
-/// have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
+/// activations have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may
+/// be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_ica_options_init`; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_ica_fit(
-    activations: *const eidos_activations,
-    options: *const eidos_ica_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_explainer,
-    err: *mut *mut eidos_error,
+    activations: Ref<eidos_activations>,
+    options: In<eidos_ica_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let options = options::read(options)?.to_rust()?;
-            let control = control_or_default(control)?;
-            write_handle(out, Explainer::fit::<Ica>(activations, &options, &control)?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let activations = &activations.get()?.activations;
+        let options = options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        out.handle(Explainer::fit::<Ica>(activations, &options, &control)?);
+        Ok(())
+    })
 }
 
-/// How principal components are found. Fill it with `eidos_pca_options_init` first; zero means the default.
+/// These options say how principal components are found. Fill the struct with `eidos_pca_options_init` first; zero
+/// means the default.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_pca_options {
-    /// The size of this struct, set by `eidos_pca_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_pca_options_init`.
     pub struct_size: u32,
-    /// How many concepts to find. There is no default: 0 is an error.
+    /// The fit finds this many concepts. There is no default: 0 is an error.
     pub concept_count: u32,
     /// 1 scales codes to unit variance; 0, the default, leaves them.
     pub whiten: u32,
-    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
 }
 
@@ -159,46 +157,42 @@ impl eidos_pca_options {
     }
 }
 
-/// Fills options with the defaults. `size` is `sizeof(eidos_pca_options)`.
+/// Fills the options of PCA with the defaults. `size` is `sizeof(eidos_pca_options)`.
 ///
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_pca_options_init(options: *mut eidos_pca_options, size: usize) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+pub unsafe extern "C" fn eidos_pca_options_init(options: Out<eidos_pca_options>, size: usize) -> eidos_status {
+    options.init(size)
 }
 
-/// Finds the principal components of activations: the orthogonal directions along which they vary most, each with its entry of
-/// largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number for each
-/// concept, and `noise_variance`. `control` and `err` may be NULL.
+/// Finds the principal components of activations: the orthogonal directions along which they vary most, each with its
+/// entry of largest magnitude positive. The measures are `explained_variance` and `explained_variance_ratio`, a number
+/// for each concept, and `noise_variance`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_pca_options_init`; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_pca_fit(
-    activations: *const eidos_activations,
-    options: *const eidos_pca_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_explainer,
-    err: *mut *mut eidos_error,
+    activations: Ref<eidos_activations>,
+    options: In<eidos_pca_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let options = options::read(options)?.to_rust();
-            let control = control_or_default(control)?;
-            write_handle(out, Explainer::fit::<Pca>(activations, &options, &control)?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let activations = &activations.get()?.activations;
+        let options = options.read()?.to_rust();
+        let control = watched(&control)?;
+        out.handle(Explainer::fit::<Pca>(activations, &options, &control)?);
+        Ok(())
+    })
 }
 
-/// A caller's sum across processes, such as `MPI_Allreduce`: it replaces each of `count` values by its sum over all processes,
-/// the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on the thread that
-/// fits, and must not unwind.
+/// Adds values across processes, as `MPI_Allreduce` does: it replaces each of `count` values by its sum over all
+/// processes, the same bits in each of them, and returns `EIDOS_OK`. Any other status ends the fit with it. It runs on
+/// the thread that fits, and must not unwind.
 #[allow(non_camel_case_types)]
 pub type eidos_reduce_callback =
     Option<unsafe extern "C" fn(values: *mut f64, count: usize, user_data: *mut c_void) -> eidos_status>;
@@ -206,18 +200,13 @@ pub type eidos_reduce_callback =
 /// What a caller's function is called with.
 struct Callback {
     function: unsafe extern "C" fn(*mut f64, usize, *mut c_void) -> eidos_status,
-    user_data: *mut c_void,
+    user_data: UserData,
 }
-
-// SAFETY: the pointer is only handed back to the callback, on the threads that fit; the header says so.
-unsafe impl Send for Callback {}
-// SAFETY: as above.
-unsafe impl Sync for Callback {}
 
 impl Reduce for Callback {
     fn add(&self, values: &mut [f64]) -> Result<()> {
         // SAFETY: the caller promises that the callback may be called with its data while the activations live.
-        let status = unsafe { (self.function)(values.as_mut_ptr(), values.len(), self.user_data) };
+        let status = unsafe { (self.function)(values.as_mut_ptr(), values.len(), self.user_data.pointer()) };
         if status == EIDOS_OK {
             return Ok(());
         }
@@ -227,35 +216,36 @@ impl Reduce for Callback {
     }
 }
 
-/// The same rows, without a copy, as the share that this process has of rows that are spread over several. A fit on them
-/// (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every process calls the same fit with the
-/// same options on its own share, and all of them end with the same concepts. A process that fails, or that somebody cancels,
-/// ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit sees the rows of this process alone. `callback` is called
-/// with `user_data` on each thread that fits, until the new handle is freed. `err` may be NULL.
+/// Makes activations of the same rows, without a copy, as the share that this process has of rows that are spread over
+/// several. A fit on them (`eidos_ica_fit`) adds its sums to those of the other processes with `callback`: every
+/// process calls the same fit with the same options on its own share, and all of them end with the same concepts. A
+/// process that fails, or that somebody cancels, ends the others too, with `EIDOS_CANCELLED`. Whatever is not a fit
+/// sees the rows of this process alone. `callback` is called with `user_data` on each thread that fits. `destroy`, which
+/// may be NULL, is called with `user_data` once: when the last handle of the new activations is freed, or, where this call
+/// fails, before it returns. So `user_data` must live until then. `err` may be NULL.
 ///
 /// # Safety
-/// `activations` is a live handle; `callback` may be called with `user_data` as long as the new handle lives; `out` can be
-/// written.
+/// `activations` is a live handle; `callback` may be called with `user_data` on any thread that fits the new activations,
+/// and `destroy` on the one that frees them; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_spread(
-    activations: *const eidos_activations,
+    activations: Ref<eidos_activations>,
     callback: eidos_reduce_callback,
     user_data: *mut c_void,
-    out: *mut *mut eidos_activations,
-    err: *mut *mut eidos_error,
+    destroy: eidos_destroy_callback,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let activations = &eidos_activations::borrow(activations)?.activations;
-            let function = callback.ok_or_else(|| {
-                Error::argument("the `callback` is NULL").hint("pass a function that adds values across processes")
-            })?;
-            write_handle(out, activations.spread(Callback { function, user_data }).into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let user_data = UserData::new(user_data, destroy);
+        let out = out.place("out")?;
+        let activations = &activations.get()?.activations;
+        let function = callback.ok_or_else(|| {
+            Error::argument("the `callback` is NULL").hint("pass a function that adds values across processes")
+        })?;
+        out.handle(activations.spread(Callback { function, user_data }));
+        Ok(())
+    })
 }
 
 #[cfg(test)]

@@ -2,18 +2,15 @@
 
 use std::ffi::c_char;
 use std::path::PathBuf;
-use std::ptr;
 use std::sync::OnceLock;
 
-use super::call::{call, get, run};
-use super::control::{control_or_default, eidos_control};
+use super::arguments::{Array, In, Out, Owned, Ref, Text, call};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
-use super::handle::{Handle, handle};
-use super::options::{self, options};
+use super::handle::handle;
+use super::options::options;
 use super::status::eidos_status;
-use super::strings::{
-    borrow_string, check_out, choice, optional_text, share_handle, text, texts, write_handle, write_len,
-};
+use super::strings::choice;
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
 use crate::model::{DeviceChoice, HeadChoice, LoadOptions, SplitModel};
@@ -90,32 +87,32 @@ pub const EIDOS_NETWORK_ONLINE: u32 = 2;
 #[allow(non_camel_case_types)]
 #[repr(C)]
 pub struct eidos_load_options {
-    /// The size of this struct, set by `eidos_load_options_init`.
+    /// This is the size of the struct in bytes, set by `eidos_load_options_init`.
     pub struct_size: u32,
-    /// Which head to build: one of `EIDOS_HEAD_*`.
+    /// The model is built with this head: one of `EIDOS_HEAD_*`.
     pub head: u32,
-    /// Where to run: one of `EIDOS_DEVICE_*`.
+    /// The model runs on this device: one of `EIDOS_DEVICE_*`.
     pub device: u32,
-    /// Which of several GPUs, from 0.
+    /// The model runs on this one of several GPUs, from 0.
     pub device_index: u32,
-    /// Whether to download: one of `EIDOS_NETWORK_*`.
+    /// The network says whether files are downloaded: one of `EIDOS_NETWORK_*`.
     pub network: u32,
-    /// 1 to load every weight up to the head, not only those up to the last split point, so that
+    /// 1 loads every weight up to the head, not only those up to the last split point, so that
     /// `eidos_split_model_logits` works.
     pub whole: u32,
-    /// A branch, tag or commit of a repository; NULL means `main`.
-    pub revision: *const c_char,
-    /// An access token; NULL means `HF_TOKEN` or the token file.
-    pub token: *const c_char,
-    /// Where downloads are kept; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
-    pub cache_folder: *const c_char,
-    /// The hub's address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
-    pub endpoint: *const c_char,
-    /// 1 to read the files of weights into memory instead of mapping them: a program that cuts one of them while the
+    /// The model is loaded from this branch, tag or commit of its repository; NULL means `main`.
+    pub revision: Text,
+    /// Downloads are asked for with this access token; NULL means `HF_TOKEN` or the token file.
+    pub token: Text,
+    /// Downloads are kept in this folder; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    pub cache_folder: Text,
+    /// The hub has this address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
+    pub endpoint: Text,
+    /// 1 reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
     /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
     /// have bytes.
     pub copy: u32,
-    /// Always 0.
+    /// This field is always 0.
     pub reserved: u32,
 }
 
@@ -128,21 +125,18 @@ options!(
         device_index: 0,
         network: EIDOS_NETWORK_AUTO,
         whole: 0,
-        revision: ptr::null(),
-        token: ptr::null(),
-        cache_folder: ptr::null(),
-        endpoint: ptr::null(),
+        revision: Text::NULL,
+        token: Text::NULL,
+        cache_folder: Text::NULL,
+        endpoint: Text::NULL,
         copy: 0,
         reserved: 0,
     }
 );
 
 impl eidos_load_options {
-    /// # Safety
-    /// The strings are NULL or NUL-terminated.
-    unsafe fn to_rust(self) -> Result<LoadOptions> {
-        // SAFETY: promised by the caller.
-        let owned = |string, name: &str| Ok::<_, Error>(unsafe { optional_text(string, name) }?.map(str::to_owned));
+    fn to_rust(self) -> Result<LoadOptions> {
+        let owned = |string: Text, name: &str| Ok::<_, Error>(string.optional(name)?.map(str::to_owned));
         let heads = [
             (EIDOS_HEAD_AUTO, HeadChoice::Auto),
             (EIDOS_HEAD_BASE, HeadChoice::Base),
@@ -181,9 +175,8 @@ impl eidos_load_options {
 /// # Safety
 /// `options` can be written for `size` bytes.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_load_options_init(options: *mut eidos_load_options, size: usize) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(ptr::null_mut(), || options::init(options, size)) }
+pub unsafe extern "C" fn eidos_load_options_init(options: Out<eidos_load_options>, size: usize) -> eidos_status {
+    options.init(size)
 }
 
 /// Loads a model by the path of a folder, a repository id such as `EuroBERT/EuroBERT-210m`, or `eidos:demo` for the
@@ -205,26 +198,23 @@ pub unsafe extern "C" fn eidos_load_options_init(options: *mut eidos_load_option
 /// The pointers are valid or NULL as said; `out` can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_load(
-    id_or_path: *const c_char,
-    split_points: *const *const c_char,
+    id_or_path: Text,
+    split_points: Array<Text>,
     split_point_count: usize,
-    options: *const eidos_load_options,
-    control: *const eidos_control,
-    out: *mut *mut eidos_split_model,
-    err: *mut *mut eidos_error,
+    options: In<eidos_load_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_split_model>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe {
-        call(err, || {
-            check_out(out, "out")?;
-            let id = text(id_or_path, "id_or_path")?;
-            let split_points = texts(split_points, split_point_count, "split_points")?;
-            let options = options::read(options)?.to_rust()?;
-            let control = control_or_default(control)?;
-            write_handle(out, SplitModel::load(id, &split_points, &options, &control)?.into());
-            Ok(())
-        })
-    }
+    call(err, || {
+        let out = out.place("out")?;
+        let id = id_or_path.get("id_or_path")?;
+        let split_points = split_points.texts(split_point_count, "split_points")?;
+        let options = options.read()?.to_rust()?;
+        let control = watched(&control)?;
+        out.handle(SplitModel::load(id, &split_points, &options, &control)?);
+        Ok(())
+    })
 }
 
 /// Gives the id or path that a model was loaded by. The string is borrowed from the model; `len` may be NULL.
@@ -232,9 +222,8 @@ pub unsafe extern "C" fn eidos_split_model_load(
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_name(model: *const eidos_split_model, len: *mut usize) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(model, 0, len, |value| &value.names) }
+pub unsafe extern "C" fn eidos_split_model_name(model: Ref<eidos_split_model>, len: Out<usize>) -> *const c_char {
+    model.string(len, |value| Some(value.names.get_with_nul(0)))
 }
 
 /// Gives the family of a model, as `model_type` of its configuration names it (`eurobert`). The string is borrowed from
@@ -243,9 +232,8 @@ pub unsafe extern "C" fn eidos_split_model_name(model: *const eidos_split_model,
 /// # Safety
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_family(model: *const eidos_split_model, len: *mut usize) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(model, 1, len, |value| &value.names) }
+pub unsafe extern "C" fn eidos_split_model_family(model: Ref<eidos_split_model>, len: Out<usize>) -> *const c_char {
+    model.string(len, |value| Some(value.names.get_with_nul(1)))
 }
 
 /// Counts the token ids that a model knows: its vocabulary.
@@ -253,9 +241,8 @@ pub unsafe extern "C" fn eidos_split_model_family(model: *const eidos_split_mode
 /// # Safety
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_vocabulary_size(model: *const eidos_split_model) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { number(model, SplitModel::vocabulary_size) }
+pub unsafe extern "C" fn eidos_split_model_vocabulary_size(model: Ref<eidos_split_model>) -> usize {
+    model.read(0, |value| value.model.vocabulary_size())
 }
 
 /// Says how many tokens of a text a model was made for, special ones included. Texts are read as far as that.
@@ -263,9 +250,8 @@ pub unsafe extern "C" fn eidos_split_model_vocabulary_size(model: *const eidos_s
 /// # Safety
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_max_positions(model: *const eidos_split_model) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { number(model, SplitModel::max_positions) }
+pub unsafe extern "C" fn eidos_split_model_max_positions(model: Ref<eidos_split_model>) -> usize {
+    model.read(0, |value| value.model.max_positions())
 }
 
 /// Says how many bytes of memory the weights of a model take that were loaded: those up to the last split point, or all
@@ -274,9 +260,8 @@ pub unsafe extern "C" fn eidos_split_model_max_positions(model: *const eidos_spl
 /// # Safety
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_weight_bytes(model: *const eidos_split_model) -> usize {
-    // SAFETY: promised by the caller.
-    unsafe { number(model, SplitModel::weight_bytes) }
+pub unsafe extern "C" fn eidos_split_model_weight_bytes(model: Ref<eidos_split_model>) -> usize {
+    model.read(0, |value| value.model.weight_bytes())
 }
 
 /// Counts the modules of a model, which are in the order of PyTorch's `named_modules()`.
@@ -284,9 +269,8 @@ pub unsafe extern "C" fn eidos_split_model_weight_bytes(model: *const eidos_spli
 /// # Safety
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_module_count(model: *const eidos_split_model) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.paths.len()))
+pub unsafe extern "C" fn eidos_split_model_module_count(model: Ref<eidos_split_model>) -> usize {
+    model.read(0, |value| value.paths.len())
 }
 
 /// Gives the path of a module (`model.layers.10.mlp`) by its index; the first one is empty and stands for the whole
@@ -296,12 +280,11 @@ pub unsafe extern "C" fn eidos_split_model_module_count(model: *const eidos_spli
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_module_path(
-    model: *const eidos_split_model,
+    model: Ref<eidos_split_model>,
     index: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(model, index, len, |value| &value.paths) }
+    model.string(len, |value| Some(value.paths.get_with_nul(index)))
 }
 
 /// Gives the kind of a module with its sizes (`Linear(768 -> 3072)`) by its index. NULL beyond the last. The string is
@@ -311,12 +294,11 @@ pub unsafe extern "C" fn eidos_split_model_module_path(
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_module_kind(
-    model: *const eidos_split_model,
+    model: Ref<eidos_split_model>,
     index: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(model, index, len, |value| &value.kinds) }
+    model.string(len, |value| Some(value.kinds.get_with_nul(index)))
 }
 
 /// Says whether a module can be a split point, because it has one output row per token: 1, or else 0.
@@ -324,12 +306,8 @@ pub unsafe extern "C" fn eidos_split_model_module_kind(
 /// # Safety
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_module_can_split(model: *const eidos_split_model, index: usize) -> i32 {
-    get(0, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_split_model::borrow(model) }?;
-        Ok(value.model.modules().get(index).map_or(0, |module| i32::from(module.can_split)))
-    })
+pub unsafe extern "C" fn eidos_split_model_module_can_split(model: Ref<eidos_split_model>, index: usize) -> i32 {
+    model.read(0, |value| value.model.modules().get(index).map_or(0, |module| i32::from(module.can_split)))
 }
 
 /// Counts the split points that a model was loaded with.
@@ -337,9 +315,8 @@ pub unsafe extern "C" fn eidos_split_model_module_can_split(model: *const eidos_
 /// # Safety
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_split_point_count(model: *const eidos_split_model) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(unsafe { eidos_split_model::borrow(model) }?.split_points.len()))
+pub unsafe extern "C" fn eidos_split_model_split_point_count(model: Ref<eidos_split_model>) -> usize {
+    model.read(0, |value| value.split_points.len())
 }
 
 /// Gives the module path of a split point by its index, in the order in which they were given to
@@ -349,12 +326,11 @@ pub unsafe extern "C" fn eidos_split_model_split_point_count(model: *const eidos
 /// `model` is NULL or a live handle; `len` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_split_point(
-    model: *const eidos_split_model,
+    model: Ref<eidos_split_model>,
     index: usize,
-    len: *mut usize,
+    len: Out<usize>,
 ) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { string(model, index, len, |value| &value.split_points) }
+    model.string(len, |value| Some(value.split_points.get_with_nul(index)))
 }
 
 /// Says how many columns the activations of a split point have, by its index; 0 beyond the last.
@@ -362,12 +338,8 @@ pub unsafe extern "C" fn eidos_split_model_split_point(
 /// # Safety
 /// `model` is NULL or a live handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model, index: usize) -> usize {
-    get(0, || {
-        // SAFETY: promised by the caller.
-        let value = unsafe { eidos_split_model::borrow(model) }?;
-        Ok(value.model.split_points().get(index).map_or(0, |point| point.width))
-    })
+pub unsafe extern "C" fn eidos_split_model_width(model: Ref<eidos_split_model>, index: usize) -> usize {
+    model.read(0, |value| value.model.split_points().get(index).map_or(0, |point| point.width))
 }
 
 /// Makes one more handle of the same model, for another owner, who frees it. What was borrowed from one is valid until
@@ -377,12 +349,11 @@ pub unsafe extern "C" fn eidos_split_model_width(model: *const eidos_split_model
 /// `model` is a live handle; `out` can be written; `err` is NULL or can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_retain(
-    model: *const eidos_split_model,
-    out: *mut *mut eidos_split_model,
-    err: *mut *mut eidos_error,
+    model: Ref<eidos_split_model>,
+    out: Out<*mut eidos_split_model>,
+    err: Out<*mut eidos_error>,
 ) -> eidos_status {
-    // SAFETY: promised by the caller.
-    unsafe { call(err, || share_handle(model, out)) }
+    call(err, || model.share(out))
 }
 
 /// Frees a model; NULL is fine. Activations made with it live on.
@@ -390,34 +361,6 @@ pub unsafe extern "C" fn eidos_split_model_retain(
 /// # Safety
 /// `model` is NULL or a live handle that nobody uses any more.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn eidos_split_model_free(model: *mut eidos_split_model) {
-    // SAFETY: promised by the caller.
-    run(|| unsafe { eidos_split_model::free(model) });
-}
-
-/// # Safety
-/// `model` is NULL or a live handle.
-unsafe fn number(model: *const eidos_split_model, read: impl FnOnce(&SplitModel) -> usize) -> usize {
-    // SAFETY: promised by the caller.
-    get(0, || Ok(read(&unsafe { eidos_split_model::borrow(model) }?.model)))
-}
-
-/// A string of one of the model's tables.
-///
-/// # Safety
-/// `model` is NULL or a live handle; `len` is NULL or can be written.
-unsafe fn string(
-    model: *const eidos_split_model,
-    index: usize,
-    len: *mut usize,
-    table: impl FnOnce(&ModelValue) -> &StringTable,
-) -> *const c_char {
-    get(ptr::null(), || {
-        // SAFETY: promised by the caller.
-        unsafe {
-            write_len(len, 0);
-            let value = eidos_split_model::borrow(model)?;
-            Ok(borrow_string(table(value).get_with_nul(index), len))
-        }
-    })
+pub unsafe extern "C" fn eidos_split_model_free(model: Owned<eidos_split_model>) {
+    model.free();
 }

@@ -10,7 +10,7 @@ pub type eidos_status = i32;
 /// The call succeeded and its outputs are written.
 ///
 /// # ABI
-/// enumeration Status = EIDOS_*: Whose fault a failure is, and what to do.
+/// enumeration Status = EIDOS_*: The status says whose fault a failure is, and what to do.
 pub const EIDOS_OK: eidos_status = 0;
 /// The caller passed a value that cannot be right (NULL, k = 0, a wrong length, text that is not UTF-8). Fix the call.
 pub const EIDOS_INVALID_ARGUMENT: eidos_status = 1;

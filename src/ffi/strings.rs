@@ -1,9 +1,7 @@
 //! Strings and arrays across the boundary.
 
 use std::ffi::{CStr, c_char};
-use std::ptr;
 
-use super::handle::Handle;
 use crate::error::{Error, ErrorCode, Result};
 
 /// A string argument, which must be valid UTF-8.
@@ -26,44 +24,6 @@ pub(super) unsafe fn optional_text<'a>(string: *const c_char, name: &str) -> Res
     }
     // SAFETY: promised by the caller.
     valid(unsafe { CStr::from_ptr(string) }.to_bytes(), name).map(Some)
-}
-
-/// An array of strings; NULL is fine when the count is 0.
-///
-/// # Safety
-/// `strings` is NULL or points to `count` pointers as [`text`] wants them.
-pub(super) unsafe fn texts<'a>(strings: *const *const c_char, count: usize, name: &str) -> Result<Vec<&'a str>> {
-    // SAFETY: promised by the caller.
-    let pointers = unsafe { array(strings, count, name) }?;
-    let item = |(index, &string): (usize, &*const c_char)| {
-        // SAFETY: promised by the caller.
-        unsafe { text(string, &format!("{name}[{index}]")) }
-    };
-    pointers.iter().enumerate().map(item).collect()
-}
-
-/// An array of strings that may have a length each: as [`texts`] where `lengths` is NULL.
-///
-/// # Safety
-/// `strings` is NULL or points to `count` pointers, which are as [`text`] wants them or have the bytes that `lengths` says;
-/// `lengths` is NULL or has `count` values.
-pub(super) unsafe fn texts_of_lengths<'a>(
-    strings: *const *const c_char,
-    lengths: *const usize,
-    count: usize,
-    name: &str,
-) -> Result<Vec<&'a str>> {
-    if lengths.is_null() {
-        // SAFETY: promised by the caller.
-        return unsafe { texts(strings, count, name) };
-    }
-    // SAFETY: promised by the caller.
-    let (pointers, lengths) = unsafe { (array(strings, count, name)?, array(lengths, count, "lengths")?) };
-    let item = |(index, (&string, &length)): (usize, (&*const c_char, &usize))| {
-        // SAFETY: promised by the caller.
-        unsafe { text_of_length(string, length, &format!("{name}[{index}]")) }
-    };
-    pointers.iter().zip(lengths).enumerate().map(item).collect()
 }
 
 /// A string argument of so many bytes, which must be valid UTF-8 and may have a NUL inside.
@@ -134,17 +94,6 @@ pub(super) fn product(rows: usize, columns: usize) -> Result<usize> {
     })
 }
 
-/// Writes an output, which must not be NULL.
-///
-/// # Safety
-/// `out` is NULL or can be written.
-pub(super) unsafe fn write_out<T>(out: *mut T, value: T, name: &str) -> Result<()> {
-    check_out(out, name)?;
-    // SAFETY: promised by the caller.
-    unsafe { out.write(value) };
-    Ok(())
-}
-
 /// An error for an output that is NULL; for a check before long work.
 pub(super) fn check_out<T>(out: *mut T, name: &str) -> Result<()> {
     if out.is_null() {
@@ -152,47 +101,6 @@ pub(super) fn check_out<T>(out: *mut T, name: &str) -> Result<()> {
             .hint("pass the address of a variable that receives the result"));
     }
     Ok(())
-}
-
-/// Makes a handle of `value` and writes it; the output was checked before.
-///
-/// # Safety
-/// `out` can be written.
-pub(super) unsafe fn write_handle<H: Handle>(out: *mut *mut H, value: H::Value) {
-    // SAFETY: promised by the caller.
-    unsafe { out.write(H::into_raw(value)) };
-}
-
-/// Writes one more handle of the same value.
-///
-/// # Safety
-/// `handle` is a live handle; `out` is NULL or can be written.
-pub(super) unsafe fn share_handle<H: Handle>(handle: *const H, out: *mut *mut H) -> Result<()> {
-    // SAFETY: promised by the caller.
-    unsafe {
-        check_out(out, "out")?;
-        out.write(H::share(handle)?);
-    }
-    Ok(())
-}
-
-/// A string that ends in a NUL, as a borrowed pointer and its length without the NUL.
-///
-/// # Safety
-/// `len` is NULL or can be written.
-pub(super) unsafe fn borrow_string(with_nul: &str, len: *mut usize) -> *const c_char {
-    // SAFETY: promised by the caller.
-    unsafe { write_len(len, with_nul.len().saturating_sub(1)) };
-    if with_nul.is_empty() { ptr::null() } else { with_nul.as_ptr().cast() }
-}
-
-/// # Safety
-/// `len` is NULL or can be written.
-pub(super) unsafe fn write_len(len: *mut usize, value: usize) {
-    if !len.is_null() {
-        // SAFETY: promised by the caller.
-        unsafe { len.write(value) };
-    }
 }
 
 /// One of the numbers of an enumeration.
@@ -205,18 +113,30 @@ pub(super) fn choice<T: Copy>(value: u32, name: &str, choices: &[(u32, T)]) -> R
 
 #[cfg(test)]
 mod tests {
+    use std::ptr;
+
     use super::*;
 
     #[test]
     fn a_text_that_is_not_utf_8_is_named_with_its_byte() {
-        let wrong = c"caf\xe9";
-        // SAFETY: the array has two strings, which live on.
-        let error = unsafe { texts([c"film".as_ptr(), wrong.as_ptr()].as_ptr(), 2, "texts") }.unwrap_err();
-        assert_eq!(error.code(), ErrorCode::InvalidArgument);
-        assert!(error.message().contains("`texts[1]`") && error.message().contains("byte 3"), "{error}");
-        // SAFETY: as above.
-        let read = unsafe { texts([c"film".as_ptr(), c"".as_ptr()].as_ptr(), 2, "texts") }.unwrap();
-        assert_eq!(read, ["film", ""]);
+        // SAFETY: the strings end in a NUL and live on.
+        unsafe {
+            let error = text(c"caf\xe9".as_ptr(), "model").unwrap_err();
+            assert_eq!(error.code(), ErrorCode::InvalidArgument);
+            assert!(error.message().contains("`model`") && error.message().contains("byte 3"), "{error}");
+            assert_eq!(text(c"film".as_ptr(), "model").unwrap(), "film");
+            assert_eq!(text(c"".as_ptr(), "model").unwrap(), "");
+        }
+    }
+
+    #[test]
+    fn a_text_of_a_length_has_a_nul_like_other_characters() {
+        // SAFETY: the strings have as many bytes as is said, and live on.
+        unsafe {
+            assert_eq!(text_of_length("a\0b".as_ptr().cast(), 3, "text").unwrap(), "a\0b");
+            let error = text_of_length(c"caf\xe9".as_ptr(), 4, "text").unwrap_err();
+            assert!(error.message().contains("`text`") && error.message().contains("byte 3"), "{error}");
+        }
     }
 
     #[test]
@@ -233,17 +153,5 @@ mod tests {
             assert_eq!(array(numbers.as_ptr(), 2, "numbers").unwrap(), [1, 2]);
             assert!(array(ptr::null::<u32>(), 0, "numbers").unwrap().is_empty());
         }
-    }
-
-    #[test]
-    fn a_borrowed_string_has_its_length_without_the_nul() {
-        let mut length = 7;
-        // SAFETY: the length can be written, and the string is read while it lives.
-        unsafe {
-            let text = borrow_string("film\0", &raw mut length);
-            assert_eq!((CStr::from_ptr(text), length), (c"film", 4));
-            assert!(borrow_string("", &raw mut length).is_null());
-        }
-        assert_eq!(length, 0);
     }
 }

@@ -1469,6 +1469,14 @@ static eidos_status alone(double *values, size_t count, void *user_data)
     return EIDOS_OK;
 }
 
+static int given_back_count = 0;
+
+static void given_back(void *user_data)
+{
+    CHECK(user_data != NULL);
+    given_back_count++;
+}
+
 static eidos_status broken(double *values, size_t count, void *user_data)
 {
     (void)values, (void)count, (void)user_data;
@@ -1483,9 +1491,10 @@ static void sums_go_through_the_function_of_the_caller(void)
     eidos_activations *activations = NULL, *spread = NULL, *none = NULL;
     CHECK(eidos_activations_from_rows(rows, 10, 4, NULL, 0, &activations, &err) == EIDOS_OK);
     int calls = 0;
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_spread(activations, NULL, NULL, &none, &err));
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_spread(NULL, alone, &calls, &none, &err));
-    CHECK(eidos_activations_spread(activations, alone, &calls, &spread, &err) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_spread(activations, NULL, NULL, NULL, &none, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_spread(NULL, alone, &calls, given_back, &none, &err));
+    CHECK(given_back_count == 1); /* a call that fails gives back what it was given */
+    CHECK(eidos_activations_spread(activations, alone, &calls, given_back, &spread, &err) == EIDOS_OK);
     eidos_ica_options ica;
     CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
     ica.concept_count = 2;
@@ -1502,8 +1511,12 @@ static void sums_go_through_the_function_of_the_caller(void)
     CHECK(length == 1 && change[0] >= 0);
     CHECK(eidos_explainer_measure_name(one, 1, &length) == NULL && length == 0);
     CHECK(eidos_explainer_measure_values(one, 1, &length) == NULL && length == 0);
+    CHECK(eidos_activations_retain(spread, &none, &err) == EIDOS_OK);
     eidos_activations_free(spread);
-    CHECK(eidos_activations_spread(activations, broken, NULL, &spread, &err) == EIDOS_OK);
+    CHECK(given_back_count == 1);
+    eidos_activations_free(none);
+    CHECK(given_back_count == 2);
+    CHECK(eidos_activations_spread(activations, broken, NULL, NULL, &spread, &err) == EIDOS_OK);
     CHECK_FAILS(EIDOS_NETWORK, eidos_ica_fit(spread, &ica, NULL, &failed, &err));
     eidos_activations_free(spread);
     eidos_activations_free(activations);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <stdexcept>
 
 namespace {
 
@@ -139,6 +140,28 @@ TEST(Explainer, ADictionaryOfOnesOwn)
     const auto back = own.decode(codes);
     EXPECT_EQ(std::vector<float>(back.values().begin(), back.values().end()), (std::vector<float>{10, 23}));
     EXPECT_THROW(static_cast<void>(eidos::Explainer::from_dictionary(matrix, {}, row)), eidos::Error);
+}
+
+TEST(Explainer, SumsOverProcessesGoThroughAFunction)
+{
+    eidos::IcaOptions options;
+    options.concept_count = 3, options.max_iterations = 5;
+    const auto alone = eidos::fit_ica(demo().activations, options);
+    std::size_t sums = 0;
+    const auto spread = demo().activations.spread([&sums](eidos::Span<double> values) { sums += values.size() > 0; });
+    const auto other = eidos::fit_ica(spread, options);
+    EXPECT_GT(sums, 2u);
+    EXPECT_TRUE(std::equal(alone.dictionary().values().begin(), alone.dictionary().values().end(),
+                           other.dictionary().values().begin()));
+
+    const auto broken = demo().activations.spread([](eidos::Span<double>) { throw std::runtime_error("the network is gone"); });
+    try {
+        static_cast<void>(eidos::fit_ica(broken, options));
+        FAIL() << "a sum that throws ends the fit";
+    } catch (const eidos::Error &error) {
+        EXPECT_EQ(error.status(), eidos::Status::io);
+    }
+    EXPECT_THROW(static_cast<void>(demo().activations.spread({})), eidos::Error);
 }
 
 } // namespace

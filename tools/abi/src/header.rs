@@ -1,14 +1,19 @@
 //! `include/eidos.h`: what cbindgen makes of each file of `src/ffi`, one section after the other.
 
 use std::fs::read_to_string;
+use std::io::Write;
 use std::path::Path;
 
+use quote::ToTokens;
+use tempfile::NamedTempFile;
+
+use crate::read::declarations;
 use crate::{Failure, Result, SECTIONS};
 
 /// Writes the header.
 pub fn header(root: &Path) -> Result<String> {
     let introduction = read(&root.join("src/ffi/introduction.h"))?;
-    let sections = SECTIONS.iter().map(|name| section(root, &root.join(format!("src/ffi/{name}.rs"))));
+    let sections = SECTIONS.iter().map(|name| section(root, name));
     let sections: Vec<String> = sections.collect::<Result<_>>()?;
     Ok(format!(
         "{introduction}\n#ifndef EIDOS_H\n#define EIDOS_H\n\n#include <stddef.h>\n#include <stdint.h>\n\n\
@@ -27,15 +32,18 @@ pub fn title(root: &Path, section: &str) -> Result<String> {
 }
 
 /// The declarations of one file, under its title.
-fn section(root: &Path, source: &Path) -> Result<String> {
-    let failed = |error: &dyn std::fmt::Display| Failure(format!("{}: {error}", source.display()));
+fn section(root: &Path, name: &str) -> Result<String> {
+    let failed = |error: &dyn std::fmt::Display| Failure(format!("src/ffi/{name}.rs: {error}"));
+    // cbindgen reads files only.
+    let mut source = NamedTempFile::new().map_err(|error| failed(&error))?;
+    let code = declarations(&root.join("src/ffi"), name)?.into_token_stream().to_string();
+    source.write_all(code.as_bytes()).map_err(|error| failed(&error))?;
     let config = cbindgen::Config::from_file(root.join("cbindgen.toml")).map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
-    let bindings = cbindgen::Builder::new().with_config(config).with_src(source).generate();
+    let bindings = cbindgen::Builder::new().with_config(config).with_src(source.path()).generate();
     bindings.map_err(|error| failed(&error))?.write(&mut bytes);
     let declarations = String::from_utf8(bytes).map_err(|error| failed(&error))?;
-    let name = source.file_stem().unwrap_or_default().to_string_lossy();
-    let title = title(root, &name)?;
+    let title = title(root, name)?;
     let line = "-".repeat(110_usize.saturating_sub(title.len()));
     Ok(format!("/* --- {title} {line} */\n\n{}", without_sections(declarations.trim_start())))
 }

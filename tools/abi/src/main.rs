@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+mod arguments;
 mod cpp;
 mod docs;
 mod header;
@@ -18,12 +19,13 @@ mod read;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 20] = [
+const SECTIONS: [&str; 21] = [
     "version",
     "status",
     "error",
     "control",
     "log",
+    "user_data",
     "texts",
     "split_model",
     "inputs",
@@ -86,9 +88,10 @@ fn forgotten(root: &Path) -> Result<Vec<String>> {
         if path.extension().is_none_or(|extension| extension != "rs") || SECTIONS.contains(&name.as_str()) {
             continue;
         }
-        let code = std::fs::read_to_string(&path).map_err(|error| failed(&error))?;
-        let file = syn::parse_file(&code).map_err(|error| failed(&error))?;
-        let exports = file.items.iter().any(|item| matches!(item, syn::Item::Fn(item) if read::is_exported(item)));
+        let exports = read::parsed(&path)?
+            .items
+            .iter()
+            .any(|item| matches!(item, syn::Item::Fn(item) if read::is_exported(item)));
         if exports {
             found.push(format!(
                 "src/ffi/{name}.rs exports functions, but is no section: add it to SECTIONS in tools/abi"
@@ -181,5 +184,17 @@ mod tests {
                 format!("    {}{}{};", field.kind.c, if field.kind.c.ends_with('*') { "" } else { " " }, field.name);
             assert!(lines.contains(&line.as_str()), "{}: {line}", item.name);
         }
+    }
+
+    #[test]
+    fn the_docs_of_each_function_begin_with_a_verb_that_says_what_it_does() {
+        let api = read::read(&root().join("src/ffi")).unwrap();
+        let is_verb = |word: &str| {
+            word.starts_with(char::is_uppercase) && word[1..].chars().all(char::is_lowercase) && word.ends_with('s')
+        };
+        let first_word = |doc: &str| doc.split_whitespace().next().unwrap_or_default().to_owned();
+        let others = api.functions.iter().filter(|function| !is_verb(&first_word(&function.doc)));
+        let others: Vec<&str> = others.map(|function| function.name.as_str()).collect();
+        assert!(others.is_empty(), "begin their docs with a verb (\"Gives the ...\"): {others:?}");
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 use quote::ToTokens;
 use syn::{Expr, FnArg, Item, ItemConst, ItemFn, ItemMacro, ItemStruct, ItemType, Lit, ReturnType, Visibility};
 
+use crate::arguments::Arguments;
 use crate::docs::{Docs, camel_case, first_sentence, named_enumeration, prefix_in, said_to_be_nullable};
 use crate::model::{
     Api, Base, Callback, Constant, Direction, Enumeration, Field, Function, Handle, Parameter, Role, Struct, Type,
@@ -16,12 +17,23 @@ use crate::{Failure, GENERATED, Result, SECTIONS};
 pub fn read(folder: &Path) -> Result<Api> {
     let mut files = Vec::new();
     for section in SECTIONS {
-        let path = folder.join(format!("{section}.rs"));
-        let code = std::fs::read_to_string(&path).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-        let file = syn::parse_file(&code).map_err(|error| Failure(format!("{}: {error}", path.display())))?;
-        files.push((section, file));
+        files.push((section, declarations(folder, section)?));
     }
     Reader::new(files.iter().map(|(_, file)| file)).read(&files)
+}
+
+/// The file of a section, with what the types of `arguments.rs` are to C.
+pub fn declarations(folder: &Path, section: &str) -> Result<syn::File> {
+    let mut file = parsed(&folder.join(format!("{section}.rs")))?;
+    Arguments::of(&parsed(&folder.join("arguments.rs"))?).resolve(&mut file);
+    Ok(file)
+}
+
+/// A file of Rust.
+pub fn parsed(path: &Path) -> Result<syn::File> {
+    let failed = |error: &dyn std::fmt::Display| Failure(format!("{}: {error}", path.display()));
+    let code = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
+    syn::parse_file(&code).map_err(|error| failed(&error))
 }
 
 /// A constant as it is declared.
@@ -176,7 +188,7 @@ impl Reader {
             return Ok(None);
         }
         let text = expression.to_token_stream().to_string().replace(' ', "");
-        if ["ptr::null()", "ptr::null_mut()", "None"].contains(&text.as_str()) {
+        if ["ptr::null()", "ptr::null_mut()", "Text::NULL", "Array::NULL", "None"].contains(&text.as_str()) {
             return Ok(None);
         }
         if let Some(value) = self.numbers.get(&text) {

@@ -15,8 +15,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace eidos {
@@ -28,7 +31,27 @@ struct UnitSpan {
     std::size_t end = 0;
 };
 
+/// Adds values across processes, in place and with the same bits in each of them, as MPI_Allreduce does; or throws. It runs on
+/// the thread that fits.
+using Reduce = std::function<void(Span<double>)>;
+
 namespace detail {
+
+/// Runs the Reduce behind `sum`. What it throws must not pass through the library, which is not C++. An eidos_reduce_callback.
+inline eidos_status reduce(double *values, std::size_t count, void *sum) noexcept
+{
+    try {
+        (*static_cast<const Reduce *>(sum))(Span<double>(values, count));
+        return EIDOS_OK;
+    } catch (const Error &error) {
+        return static_cast<eidos_status>(error.status());
+    } catch (...) {
+        return EIDOS_IO;
+    }
+}
+
+/// Frees the Reduce behind `sum`. An eidos_destroy_callback.
+inline void destroy_reduce(void *sum) noexcept { delete static_cast<Reduce *>(sum); }
 
 /// The enumerator of a number; nothing for 0.
 template <class Enumeration> std::optional<Enumeration> enumerator_of(std::uint32_t number)
@@ -66,6 +89,18 @@ public:
     [[nodiscard]] static Activations open_copy(const StringArg &folder)
     {
         return detail::create<Activations>(eidos_activations_open_copy, folder.c_str());
+    }
+
+    /// The same rows, without a copy, as the share that this process has of rows that are spread over several. Every process
+    /// makes the same fit of its own share, and all of them end with the same concepts, or with an Error each. What `sum`
+    /// throws ends the fit with the status of that Error, or with io.
+    [[nodiscard]] Activations spread(Reduce sum) const
+    {
+        const eidos_reduce_callback callback = sum ? &detail::reduce : nullptr;
+        auto owned = std::make_unique<Reduce>(std::move(sum));
+        // The library owns it from here on, also where the call fails.
+        return detail::create<Activations>(eidos_activations_spread, handle(), callback,
+                                           static_cast<void *>(owned.release()), &detail::destroy_reduce);
     }
 
     /// Writes the activations to a folder, which is made where missing. While another call writes into it, the Error is busy.

@@ -10,7 +10,7 @@
 
 namespace eidos {
 
-/// Whose fault a failure is, and what to do.
+/// The status says whose fault a failure is, and what to do.
 enum class Status : std::int32_t {
     /// The call succeeded and its outputs are written.
     ok = EIDOS_OK,
@@ -57,7 +57,7 @@ enum class Status : std::int32_t {
     busy = EIDOS_BUSY,
 };
 
-/// What the call is busy with.
+/// The stage says what a long call is busy with.
 enum class Stage : std::uint32_t {
     /// Nothing has started.
     idle = EIDOS_STAGE_IDLE,
@@ -81,7 +81,7 @@ enum class Stage : std::uint32_t {
     label = EIDOS_STAGE_LABEL,
 };
 
-/// How important a message of a long call is.
+/// The level says how important a message of a long call is.
 enum class LogLevel : std::uint32_t {
     /// The call goes on, but its result may not be what was hoped for: a request is repeated, a concept has no label.
     warning = EIDOS_LOG_WARNING,
@@ -92,17 +92,17 @@ enum class LogLevel : std::uint32_t {
     debug = EIDOS_LOG_DEBUG,
 };
 
-/// How the texts are written.
+/// The format says how the texts are written.
 enum class TextFormat : std::uint32_t {
-    /// JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+    /// The file has JSON lines where its name ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
     automatic = EIDOS_TEXT_FORMAT_AUTO,
-    /// One text a line.
+    /// The file has one text a line.
     lines = EIDOS_TEXT_FORMAT_LINES,
-    /// One JSON object a line, of which one field is the text.
+    /// The file has one JSON object a line, of which one field is the text.
     json_lines = EIDOS_TEXT_FORMAT_JSON_LINES,
 };
 
-/// Which head to build.
+/// The model is built with this head.
 enum class Head : std::uint32_t {
     /// The model has the head that its configuration names.
     automatic = EIDOS_HEAD_AUTO,
@@ -120,7 +120,7 @@ enum class Head : std::uint32_t {
     seq2seq_lm = EIDOS_HEAD_SEQ2SEQ_LM,
 };
 
-/// Where to run.
+/// The model runs on this device.
 enum class Device : std::uint32_t {
     /// The model runs on the processor.
     cpu = EIDOS_DEVICE_CPU,
@@ -128,7 +128,7 @@ enum class Device : std::uint32_t {
     cuda = EIDOS_DEVICE_CUDA,
 };
 
-/// Whether to download.
+/// The network says whether files are downloaded.
 enum class Network : std::uint32_t {
     /// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
     automatic = EIDOS_NETWORK_AUTO,
@@ -138,83 +138,84 @@ enum class Network : std::uint32_t {
     online = EIDOS_NETWORK_ONLINE,
 };
 
-/// In which order components are found.
+/// The algorithm of ICA says in which order components are found.
 enum class IcaAlgorithm : std::uint32_t {
-    /// All components at once. The default.
+    /// All components are found at once. The default.
     parallel = EIDOS_ICA_PARALLEL,
-    /// One component after the other.
+    /// One component is found after the other.
     deflation = EIDOS_ICA_DEFLATION,
 };
 
-/// The function that tells heavy tails from a normal distribution.
+/// The contrast function tells heavy tails from a normal distribution.
 enum class Contrast : std::uint32_t {
-    /// `log cosh(alpha x) / alpha`, a good general choice. The default.
+    /// The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
     logcosh = EIDOS_CONTRAST_LOGCOSH,
-    /// `-exp(-x^2 / 2)`, robust, for very heavy tails.
+    /// The contrast is `-exp(-x^2 / 2)`, which is robust, for very heavy tails.
     exp = EIDOS_CONTRAST_EXP,
-    /// `x^4 / 4`, kurtosis; sensitive to outliers.
+    /// The contrast is `x^4 / 4`, kurtosis, which is sensitive to outliers.
     cube = EIDOS_CONTRAST_CUBE,
 };
 
-/// What one row stands for.
+/// The granularity says what one row stands for.
 enum class Granularity : std::uint32_t {
-    /// Each token that is not a special one.
+    /// A row stands for a token that is not a special one.
     token = EIDOS_GRANULARITY_TOKEN,
-    /// Each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a space
-    /// in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The
-    /// default.
+    /// A row stands for a word, as the rule of `EIDOS_WORD_RULE_*` cuts texts: a piece of text without white space in
+    /// it, but for a space in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule
+    /// says so. The default.
     word = EIDOS_GRANULARITY_WORD,
-    /// Each sentence.
+    /// A row stands for a sentence.
     sentence = EIDOS_GRANULARITY_SENTENCE,
-    /// Each text, over its tokens that are not special.
+    /// A row stands for a text, over its tokens that are not special.
     sample = EIDOS_GRANULARITY_SAMPLE,
-    /// Each position, special tokens included.
+    /// A row stands for a position, special tokens included.
     all_tokens = EIDOS_GRANULARITY_ALL_TOKENS,
-    /// The first position of each text, which must be the tokenizer's classification token.
+    /// A row stands for the first position of a text, which must be the tokenizer's classification token.
     cls_token = EIDOS_GRANULARITY_CLS_TOKEN,
 };
 
-/// Where a word ends.
+/// The word rule says where a word ends.
 enum class WordRule : std::uint32_t {
-    /// As the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`, `'t`; T5:
-    /// `don't` and `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md has a
-    /// table of the families.
+    /// Words end where the tokenizer's pre-tokenizer splits them if it does (BERT: `don`, `'`, `t`; Llama 3: ` don`,
+    /// `'t`; T5: `don't` and `film,`), else where Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default.
+    /// docs/units.md has a table of the families.
     automatic = EIDOS_WORD_RULE_AUTO,
-    /// As the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a word (`film,`).
+    /// Words end where the tokenizer's pre-tokenizer splits them; where it splits nothing, white space alone ends a
+    /// word (`film,`).
     tokenizer = EIDOS_WORD_RULE_TOKENIZER,
-    /// At the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each ideograph. A
-    /// token belongs to the word in which its first byte lies that is not white space; a word in which no token begins
-    /// has no row.
+    /// Words end at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each
+    /// ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in which no
+    /// token begins has no row.
     unicode = EIDOS_WORD_RULE_UNICODE,
 };
 
-/// How the tokens of a unit become one row.
+/// The aggregation says how the tokens of a unit become one row.
 enum class Aggregation : std::uint32_t {
-    /// The mean of the unit's tokens, per column. The default.
+    /// A row is the mean of the rows of the unit's tokens, per column. The default.
     mean = EIDOS_AGGREGATION_MEAN,
-    /// Their sum.
+    /// A row is the sum of the rows of the unit's tokens, per column.
     sum = EIDOS_AGGREGATION_SUM,
-    /// Their largest value.
+    /// A row has the largest value of the unit's tokens, per column.
     max = EIDOS_AGGREGATION_MAX,
-    /// Their smallest value.
+    /// A row has the smallest value of the unit's tokens, per column.
     min = EIDOS_AGGREGATION_MIN,
-    /// Their value of largest magnitude, with its sign.
+    /// A row has the value of largest magnitude of the unit's tokens, with its sign, per column.
     signed_max = EIDOS_AGGREGATION_SIGNED_MAX,
-    /// The row of the first token.
+    /// A row is that of the unit's first token.
     first = EIDOS_AGGREGATION_FIRST,
-    /// The row of the last token.
+    /// A row is that of the unit's last token.
     last = EIDOS_AGGREGATION_LAST,
 };
 
-/// Which end of a concept inputs excite.
+/// The pole says which end of a concept inputs excite.
 enum class Pole : std::uint32_t {
-    /// The inputs with the largest activations.
+    /// The inputs are those with the largest activations.
     positive = EIDOS_POLE_POSITIVE,
-    /// The inputs with the most negative activations, for concepts that have a sign.
+    /// The inputs are those with the most negative activations, for concepts that have a sign.
     negative = EIDOS_POLE_NEGATIVE,
 };
 
-/// How the examples are chosen.
+/// The sampling says how the examples are chosen.
 enum class Sampling : std::uint32_t {
     /// The examples are those with the strongest activations. The default.
     top = EIDOS_SAMPLING_TOP,

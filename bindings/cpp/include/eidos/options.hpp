@@ -19,13 +19,13 @@
 
 namespace eidos {
 
-/// How a file of texts is read.
+/// These options say how a file of texts is read.
 struct TextsOptions {
-    /// How the texts are written. By default what the name of the file says.
+    /// The format says how the texts are written. By default what the name of the file says.
     TextFormat format = TextFormat::automatic;
-    /// The field of a JSON object that is the text. Empty: `text`.
+    /// The text is the field of this name of a JSON object. Empty means `text`.
     std::string field = {};
-    /// How many texts are read at most, from the beginning of the file. By default all of them.
+    /// This many texts are read at most, from the beginning of the file. By default all of them.
     std::uint64_t most_texts = UINT64_MAX;
     /// `true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON
     /// object. By default they are left out.
@@ -34,150 +34,151 @@ struct TextsOptions {
 
 /// These options say how a model is loaded.
 struct LoadOptions {
-    /// Which head to build.
+    /// The model is built with this head.
     Head head = Head::automatic;
-    /// Where to run.
+    /// The model runs on this device.
     Device device = Device::cpu;
-    /// Which of several GPUs, from 0.
+    /// The model runs on this one of several GPUs, from 0.
     std::uint32_t device_index = 0;
-    /// Whether to download.
+    /// The network says whether files are downloaded.
     Network network = Network::automatic;
-    /// `true` to load every weight up to the head, not only those up to the last split point, so that
+    /// `true` loads every weight up to the head, not only those up to the last split point, so that
     /// `SplitModel::logits()` works.
     bool whole = false;
-    /// A branch, tag or commit of a repository; empty means `main`.
+    /// The model is loaded from this branch, tag or commit of its repository; empty means `main`.
     std::string revision = {};
-    /// An access token; empty means `HF_TOKEN` or the token file.
+    /// Downloads are asked for with this access token; empty means `HF_TOKEN` or the token file.
     std::string token = {};
-    /// Where downloads are kept; empty means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    /// Downloads are kept in this folder; empty means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
     std::string cache_folder = {};
-    /// The hub's address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
+    /// The hub has this address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
     std::string endpoint = {};
-    /// `true` to read the files of weights into memory instead of mapping them: a program that cuts one of them while
-    /// the model loads then makes an error and does not end the process. Loading takes as much memory more as the files
+    /// `true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
+    /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
     /// have bytes.
     bool copy = false;
 };
 
-/// How texts become inputs. Results do not depend on it.
+/// These options say how texts become inputs; results do not depend on them.
 struct InputsOptions {
-    /// How many threads tokenize; 0, the default, is one per core.
+    /// This many threads tokenize; 0, the default, is one per core.
     std::uint32_t threads = 0;
 };
 
-/// How independent components are fitted.
+/// These options say how independent components are fitted.
 struct IcaOptions {
-    /// How many concepts to find. There is no default: 0 is an error.
+    /// The fit finds this many concepts. There is no default: 0 is an error.
     std::uint32_t concept_count = 0;
-    /// In which order components are found. By default all at once.
+    /// The algorithm says in which order components are found. By default all at once.
     IcaAlgorithm algorithm = IcaAlgorithm::parallel;
-    /// The function that tells heavy tails from a normal distribution. By default log cosh.
+    /// The contrast function tells heavy tails from a normal distribution. By default log cosh.
     Contrast contrast = Contrast::logcosh;
-    /// The `alpha` of log cosh, from 1 to 2. By default 1.
+    /// This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1.
     double alpha = 1.0;
-    /// Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4.
+    /// Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4.
     double tolerance = 0.0001;
-    /// The most iterations. By default 200.
+    /// The fit ends after this many iterations, converged or not. By default 200.
     std::uint32_t max_iterations = 200;
-    /// The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`.
+    /// The seed decides the start matrix, which is drawn as NumPy's `RandomState(seed).normal`. By default 0.
     std::uint32_t seed = 0;
     /// `true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs
     /// that the iteration ended with, which flip from one iteration to the next.
     bool canonical_signs = true;
-    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
 };
 
-/// How principal components are found.
+/// These options say how principal components are found.
 struct PcaOptions {
-    /// How many concepts to find. There is no default: 0 is an error.
+    /// The fit finds this many concepts. There is no default: 0 is an error.
     std::uint32_t concept_count = 0;
     /// `true` scales codes to unit variance; 0, the default, leaves them.
     bool whiten = false;
-    /// How many threads work; 0, the default, is one per core. Results do not depend on it.
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
 };
 
-/// How activations are collected.
+/// These options say how activations are collected.
 struct ActivationsOptions {
-    /// What one row stands for. By default a word.
+    /// The granularity says what one row stands for. By default a word.
     Granularity granularity = Granularity::word;
-    /// How the tokens of a unit become one row. By default their mean.
+    /// The aggregation says how the tokens of a unit become one row. By default the mean of the tokens.
     Aggregation aggregation = Aggregation::mean;
-    /// How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
+    /// This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
-    /// How many tokens one batch holds at most. By default 512. Results do not depend on it.
+    /// One batch holds this many tokens at most. By default 512. Results do not depend on it.
     std::uint64_t batch_tokens = 512;
-    /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and
-    /// with 0 always. By default 4 GiB.
+    /// The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with
+    /// 0 always. By default 4 GiB.
     std::uint64_t memory_limit = 4294967296;
-    /// How many bytes a shard has at most. By default 256 MiB.
+    /// A shard has this many bytes at most. By default 256 MiB.
     std::uint64_t shard_bytes = 268435456;
-    /// Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last
-    /// complete shard; a second call that writes into the same folder meanwhile is `Status::busy`. The rows of the
+    /// The shards go into this folder. When given, rows always go there, and an interrupted collection resumes from its
+    /// last complete shard; a second call that writes into the same folder meanwhile is `Status::busy`. The rows of the
     /// result are mapped as those of `Activations::open()`. Empty means memory, and beyond the memory limit files
     /// without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
     std::string folder = {};
-    /// Where a word ends. By default `WordRule::automatic`.
+    /// The word rule says where a word ends. By default `WordRule::automatic`.
     WordRule word_rule = WordRule::automatic;
-    /// `true` to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`,
-    /// `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
+    /// `true` gives no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`,
+    /// `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
     bool stop_contractions = false;
-    /// Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-    /// tokens, words and sentences only. `Activations::left_out_count()` says how many there were.
+    /// These units get no row, such as stop words, by their text: without white space at its ends, in whatever case.
+    /// For tokens, words and sentences only. `Activations::left_out_count()` says how many units got no row.
     std::vector<std::string> stop_units = {};
 };
 
-/// How logits are computed. Results do not depend on it.
+/// These options say how logits are computed; results do not depend on them.
 struct LogitsOptions {
-    /// How many batches run at the same time on the CPU; 0, the default, is one per core.
+    /// This many batches run at the same time on the CPU; 0, the default, is one per core.
     std::uint32_t threads = 0;
-    /// How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than
+    /// One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
     /// 512.
     std::uint64_t batch_tokens = 0;
-    /// The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it
-    /// they go to temporary files without a name, and with 0 always. By default 4 GiB.
+    /// The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
+    /// go to temporary files without a name, and with 0 always. By default 4 GiB.
     std::uint64_t memory_limit = 4294967296;
 };
 
-/// Which inputs to list.
+/// These options say which inputs an interpretation lists.
 struct TopInputsOptions {
     /// `true` also lists the inputs with the most negative activations.
     bool negative_pole = false;
-    /// How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error.
+    /// This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error.
     std::uint64_t k = 5;
-    /// Which concepts, in the order wanted; empty means all.
+    /// These concepts are interpreted, in the order wanted; empty means all.
     std::vector<std::size_t> concepts = {};
 };
 
 /// These options say which language model is asked, and how.
 struct ChatOptions {
-    /// How many tokens one answer may have. By default 1024; models that think first need some thousands.
+    /// One answer may have this many tokens. By default 1024; models that think first need some thousands.
     std::uint32_t max_tokens = 1024;
-    /// The name of the model, as its server knows it. A caller's own model needs it for the cache only.
+    /// The server knows the model by this name. A caller's own model needs it for the cache only.
     std::string model = {};
-    /// The address that `/chat/completions` is appended to. Empty: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`.
+    /// Requests go to this address with `/chat/completions` appended. Empty: `OPENAI_BASE_URL`, else
+    /// `https://api.openai.com/v1`.
     std::string base_url = {};
-    /// The key of the account. Nothing: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an
-    /// empty string sends none. It appears in no error and in no cache.
+    /// Requests are sent with this key of the account. Nothing: `OPENAI_API_KEY`, which is sent over https and to this
+    /// very machine only; an empty string sends none. It appears in no error and in no cache.
     std::optional<std::string> api_key = {};
-    /// A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on
-    /// where it stopped. It is made if it is not there. Empty: no cache.
+    /// This folder keeps every answer, so that the same question is paid for once and an interrupted run goes on where
+    /// it stopped. It is made if it is not there. Empty: no cache.
     std::string cache_folder = {};
-    /// How long one request may take, with its answer. By default 120.
+    /// One request may take this many seconds, with its answer. By default 120.
     std::uint32_t timeout_seconds = 120;
-    /// How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By
-    /// default 4.
+    /// A request that failed for a reason that may pass (no connection, 408, 409, 429, 5xx) is repeated this many
+    /// times. By default 4.
     std::uint32_t retries = 4;
-    /// How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+    /// This many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
     /// model one question at a time.
     std::uint32_t parallel_requests = 4;
-    /// How much chance there is in the answers; nothing leaves it to the server. By default 0.
+    /// The temperature says how much chance there is in the answers; nothing leaves it to the server. By default 0.
     std::optional<double> temperature = 0.0;
-    /// The most requests that may be sent with the handle, repetitions counted. By default there is no limit.
+    /// At most this many requests may be sent with the handle, repetitions counted. By default there is no limit.
     std::uint64_t request_budget = UINT64_MAX;
-    /// The most tokens that may be spent with the handle, of questions and answers together. A request that could
-    /// exceed it is not sent. By default there is no limit.
+    /// At most this many tokens may be spent with the handle, of questions and answers together. A request that could
+    /// exceed the budget is not sent. By default there is no limit.
     std::uint64_t token_budget = UINT64_MAX;
 };
 
@@ -185,31 +186,32 @@ struct ChatOptions {
 struct LlmLabelsOptions {
     /// `true` also labels what the most negative activations mean.
     bool negative_pole = false;
-    /// Which concepts, in the order wanted; empty means all.
+    /// These concepts are labelled, in the order wanted; empty means all.
     std::vector<std::size_t> concepts = {};
-    /// How the examples are chosen. By default the strongest.
+    /// The sampling says how the examples are chosen. By default the strongest.
     Sampling sampling = Sampling::top;
-    /// How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text
+    /// The model sees this many examples of each concept; fewer where there are fewer. By default 30. A piece of a text
     /// is shown once, around its strongest unit, and so are units that stand alone and look the same.
     std::uint32_t example_count = 30;
-    /// How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
-    /// alone. Whole texts, vocabularies and rows that a caller brought have no context.
+    /// An example has this many units of context on each side, as far as its text goes. By default 10; 0 shows the
+    /// units alone. Whole texts, vocabularies and rows that a caller brought have no context.
     std::uint32_t context = 10;
-    /// Into how many quantiles `Sampling::quantile` cuts. By default 5.
+    /// `Sampling::quantile` cuts the activations into this many quantiles. By default 5.
     std::uint32_t quantile_count = 5;
-    /// The seed of everything that is drawn at random.
+    /// The seed decides everything that is drawn at random. By default 0.
     std::uint32_t seed = 0;
-    /// On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
+    /// A label is scored on this many unseen passages that excite the concept, and on as many that do not. 0, the
     /// default, leaves the score out; 20 is a good number.
     std::uint32_t score_passages = 0;
-    /// How many of them one request holds. By default 10: more are cheaper and judged worse.
+    /// One request that scores a label holds this many passages. By default 10: more are cheaper and judged worse.
     std::uint32_t score_passages_per_request = 10;
     /// `true` asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate.
     bool dry_run = false;
-    /// From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up
+    /// When labels are scored, a passage counts as exciting from this part of the concept's strongest activation on, up
     /// to 1; below half of that it is quiet. By default 0.5.
     double score_threshold = 0.5;
-    /// Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. Empty: those of Eidos.
+    /// These instructions take the place of those of Eidos. They should ask for `{"label": "..."}`. Empty: those of
+    /// Eidos.
     std::string system_prompt = {};
 };
 

@@ -117,10 +117,10 @@ abstract type DLManagedTensorVersioned end
 const eidos_status = Int32
 const eidos_progress_callback = Ptr{Cvoid}
 const eidos_log_callback = Ptr{Cvoid}
+const eidos_destroy_callback = Ptr{Cvoid}
 const eidos_reduce_callback = Ptr{Cvoid}
 const eidos_text_callback = Ptr{Cvoid}
 const eidos_chat_callback = Ptr{Cvoid}
-const eidos_destroy_callback = Ptr{Cvoid}
 
 # Options are filled by their `..._init` first and then field by field, so they are mutable; see options.jl.
 
@@ -457,7 +457,7 @@ const LAYOUT = (
 @long eidos_ica_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_ica_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_pca_options_init(options::Ptr{eidos_pca_options}, size::Csize_t)::eidos_status
 @long eidos_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@c eidos_activations_spread(activations::Ptr{eidos_activations}, callback::eidos_reduce_callback, user_data::Ptr{Cvoid}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_activations_spread(activations::Ptr{eidos_activations}, callback::eidos_reduce_callback, user_data::Ptr{Cvoid}, destroy::eidos_destroy_callback, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Changes to what the modules of a model give, while it runs -------------------------------------------------------
 

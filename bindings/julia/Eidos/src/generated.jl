@@ -2,58 +2,58 @@
 
 # The words of enumerations, and options structs from keywords; options.jl has what they use.
 
-# Whose fault a failure is, and what to do.
+# The status says whose fault a failure is, and what to do.
 const STATUSES = (ok = 0, invalid_argument = 1, invalid_handle = 2, not_found = 3, unknown_module = 4, invalid_file = 5, unsupported = 6, invalid_data = 7, mismatch = 8, io = 9, network = 10, access_denied = 11, cancelled = 12, out_of_memory = 13, device = 14, internal = 15, unusable_answer = 16, budget_exhausted = 17, busy = 18)
 
-# What the call is busy with.
+# The stage says what a long call is busy with.
 const STAGES = (idle = 0, download = 1, load = 2, tokenize = 3, forward = 4, covariance = 5, fit = 6, interpret = 7, write = 8, label = 9)
 
-# How important a message of a long call is.
+# The level says how important a message of a long call is.
 const LOG_LEVELS = (warning = 1, info = 2, debug = 3)
 
-# How the texts are written.
+# The format says how the texts are written.
 const TEXT_FORMATS = (auto = 0, lines = 1, json_lines = 2)
 
-# Which head to build.
+# The model is built with this head.
 const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, causal_lm = 4, token_classification = 5, seq2seq_lm = 6)
 
-# Where to run.
+# The model runs on this device.
 const DEVICES = (cpu = 0, cuda = 1)
 
-# Whether to download.
+# The network says whether files are downloaded.
 const NETWORKS = (auto = 0, offline = 1, online = 2)
 
-# In which order components are found.
+# The algorithm of ICA says in which order components are found.
 const ICA_ALGORITHMS = (parallel = 1, deflation = 2)
 
-# The function that tells heavy tails from a normal distribution.
+# The contrast function tells heavy tails from a normal distribution.
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 
-# What one row stands for.
+# The granularity says what one row stands for.
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
 
-# Where a word ends.
+# The word rule says where a word ends.
 const WORD_RULES = (auto = 1, tokenizer = 2, unicode = 3)
 
-# How the tokens of a unit become one row.
+# The aggregation says how the tokens of a unit become one row.
 const AGGREGATIONS = (mean = 1, sum = 2, max = 3, min = 4, signed_max = 5, first = 6, last = 7)
 
-# Which end of a concept inputs excite.
+# The pole says which end of a concept inputs excite.
 const POLES = (positive = 0, negative = 1)
 
-# How the examples are chosen.
+# The sampling says how the examples are chosen.
 const SAMPLINGS = (top = 1, random = 2, quantile = 3)
 
-# How a file of texts is read.
+# These options say how a file of texts is read.
 texts_options(; format = :auto, field = nothing, most_texts = nothing, keep_empty = false) =
     Options{LibEidos.eidos_texts_options}(; format = choice(:format, format, TEXT_FORMATS), field, most_texts,
                                             keep_empty = Bool(keep_empty))
 initialize!(o::Options{LibEidos.eidos_texts_options}, size) = LibEidos.eidos_texts_options_init(o, size)
 
 const TEXTS_OPTIONS_DOCS = (
-    format = (":auto", "How the texts are written: `:auto`, `:lines` or `:json_lines`. By default what the name of the file says."),
-    field = ("", "The field of a JSON object that is the text. `nothing`: `text`."),
-    most_texts = ("", "How many texts are read at most, from the beginning of the file. By default all of them."),
+    format = (":auto", "The format says how the texts are written: `:auto`, `:lines` or `:json_lines`. By default what the name of the file says."),
+    field = ("", "The text is the field of this name of a JSON object. `nothing` means `text`."),
+    most_texts = ("", "This many texts are read at most, from the beginning of the file. By default all of them."),
     keep_empty = ("false", "`true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON object. By default they are left out."),
 )
 
@@ -67,28 +67,28 @@ load_options(; head = :auto, device = :cpu, device_index = 0, network = :auto, w
 initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load_options_init(o, size)
 
 const LOAD_OPTIONS_DOCS = (
-    head = (":auto", "Which head to build: `:auto`, `:base`, `:masked_lm`, `:sequence_classification`, `:causal_lm`, `:token_classification` or `:seq2seq_lm`."),
-    device = (":cpu", "Where to run: `:cpu` or `:cuda`."),
-    device_index = ("0", "Which of several GPUs, from 0."),
-    network = (":auto", "Whether to download: `:auto`, `:offline` or `:online`."),
-    whole = ("false", "`true` to load every weight up to the head, not only those up to the last split point, so that `logits` works."),
-    revision = ("", "A branch, tag or commit of a repository; `nothing` means `main`."),
-    token = ("", "An access token; `nothing` means `HF_TOKEN` or the token file."),
-    cache_folder = ("", "Where downloads are kept; `nothing` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`."),
-    endpoint = ("", "The hub's address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
-    copy = ("false", "`true` to read the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes."),
+    head = (":auto", "The model is built with this head: `:auto`, `:base`, `:masked_lm`, `:sequence_classification`, `:causal_lm`, `:token_classification` or `:seq2seq_lm`."),
+    device = (":cpu", "The model runs on this device: `:cpu` or `:cuda`."),
+    device_index = ("0", "The model runs on this one of several GPUs, from 0."),
+    network = (":auto", "The network says whether files are downloaded: `:auto`, `:offline` or `:online`."),
+    whole = ("false", "`true` loads every weight up to the head, not only those up to the last split point, so that `logits` works."),
+    revision = ("", "The model is loaded from this branch, tag or commit of its repository; `nothing` means `main`."),
+    token = ("", "Downloads are asked for with this access token; `nothing` means `HF_TOKEN` or the token file."),
+    cache_folder = ("", "Downloads are kept in this folder; `nothing` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`."),
+    endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
+    copy = ("false", "`true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes."),
 )
 
-# How texts become inputs. Results do not depend on it.
+# These options say how texts become inputs; results do not depend on them.
 inputs_options(; threads = 0) =
     Options{LibEidos.eidos_inputs_options}(; threads)
 initialize!(o::Options{LibEidos.eidos_inputs_options}, size) = LibEidos.eidos_inputs_options_init(o, size)
 
 const INPUTS_OPTIONS_DOCS = (
-    threads = ("0", "How many threads tokenize; 0, the default, is one per core."),
+    threads = ("0", "This many threads tokenize; 0, the default, is one per core."),
 )
 
-# How independent components are fitted.
+# These options say how independent components are fitted.
 ica_options(; concept_count = nothing, algorithm = :parallel, contrast = :logcosh, alpha = 1.0, tolerance = 0.0001,
               max_iterations = 200, seed = 0, canonical_signs = true, threads = 0) =
     Options{LibEidos.eidos_ica_options}(; concept_count, algorithm = choice(:algorithm, algorithm, ICA_ALGORITHMS),
@@ -97,29 +97,29 @@ ica_options(; concept_count = nothing, algorithm = :parallel, contrast = :logcos
 initialize!(o::Options{LibEidos.eidos_ica_options}, size) = LibEidos.eidos_ica_options_init(o, size)
 
 const ICA_OPTIONS_DOCS = (
-    concept_count = ("", "How many concepts to find. There is no default: 0 is an error."),
-    algorithm = (":parallel", "In which order components are found: `:parallel` or `:deflation`. By default all at once."),
-    contrast = (":logcosh", "The function that tells heavy tails from a normal distribution: `:logcosh`, `:exp` or `:cube`. By default log cosh."),
-    alpha = ("1.0", "The `alpha` of log cosh, from 1 to 2. By default 1."),
-    tolerance = ("0.0001", "Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4."),
-    max_iterations = ("200", "The most iterations. By default 200."),
-    seed = ("0", "The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`."),
+    concept_count = ("", "The fit finds this many concepts. There is no default: 0 is an error."),
+    algorithm = (":parallel", "The algorithm says in which order components are found: `:parallel` or `:deflation`. By default all at once."),
+    contrast = (":logcosh", "The contrast function tells heavy tails from a normal distribution: `:logcosh`, `:exp` or `:cube`. By default log cosh."),
+    alpha = ("1.0", "This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1."),
+    tolerance = ("0.0001", "Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4."),
+    max_iterations = ("200", "The fit ends after this many iterations, converged or not. By default 200."),
+    seed = ("0", "The seed decides the start matrix, which is drawn as NumPy's `RandomState(seed).normal`. By default 0."),
     canonical_signs = ("true", "`true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that the iteration ended with, which flip from one iteration to the next."),
-    threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
 )
 
-# How principal components are found.
+# These options say how principal components are found.
 pca_options(; concept_count = nothing, whiten = false, threads = 0) =
     Options{LibEidos.eidos_pca_options}(; concept_count, whiten = Bool(whiten), threads)
 initialize!(o::Options{LibEidos.eidos_pca_options}, size) = LibEidos.eidos_pca_options_init(o, size)
 
 const PCA_OPTIONS_DOCS = (
-    concept_count = ("", "How many concepts to find. There is no default: 0 is an error."),
+    concept_count = ("", "The fit finds this many concepts. There is no default: 0 is an error."),
     whiten = ("false", "`true` scales codes to unit variance; 0, the default, leaves them."),
-    threads = ("0", "How many threads work; 0, the default, is one per core. Results do not depend on it."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
 )
 
-# How activations are collected.
+# These options say how activations are collected.
 activations_options(; granularity = :word, aggregation = :mean, threads = 0, batch_tokens = 512,
                       memory_limit = 4294967296, shard_bytes = 268435456, folder = nothing, word_rule = :auto,
                       stop_contractions = false, stop_units = nothing) =
@@ -133,30 +133,30 @@ activations_options(; granularity = :word, aggregation = :mean, threads = 0, bat
 initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eidos_activations_options_init(o, size)
 
 const ACTIVATIONS_OPTIONS_DOCS = (
-    granularity = (":word", "What one column stands for: `:token`, `:word`, `:sentence`, `:sample`, `:all_tokens` or `:cls_token`. By default a word."),
-    aggregation = (":mean", "How the tokens of a unit become one row: `:mean`, `:sum`, `:max`, `:min`, `:signed_max`, `:first` or `:last`. By default their mean."),
-    threads = ("0", "How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it."),
-    batch_tokens = ("512", "How many tokens one batch holds at most. By default 512. Results do not depend on it."),
-    memory_limit = ("4294967296", "The most bytes that the columns of all split points may take in memory; beyond it they go to shards on disk, and with 0 always. By default 4 GiB."),
-    shard_bytes = ("268435456", "How many bytes a shard has at most. By default 256 MiB."),
-    folder = ("", "Where the shards go. When given, columns always go there, and an interrupted collection resumes from its last complete shard; a second call that writes into the same folder meanwhile is `:busy`. The columns of the result are mapped as those of `open`. `nothing` means memory, and beyond the memory limit files without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends."),
-    word_rule = (":auto", "Where a word ends: `:auto`, `:tokenizer` or `:unicode`. By default `:auto`."),
-    stop_contractions = ("false", "`true` to give no column to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only."),
-    stop_units = ("", "Units that get no column, such as stop words, by their text: without white space at its ends, in whatever case. For tokens, words and sentences only. `left_out_count` says how many there were."),
+    granularity = (":word", "The granularity says what one column stands for: `:token`, `:word`, `:sentence`, `:sample`, `:all_tokens` or `:cls_token`. By default a word."),
+    aggregation = (":mean", "The aggregation says how the tokens of a unit become one row: `:mean`, `:sum`, `:max`, `:min`, `:signed_max`, `:first` or `:last`. By default the mean of the tokens."),
+    threads = ("0", "This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it."),
+    batch_tokens = ("512", "One batch holds this many tokens at most. By default 512. Results do not depend on it."),
+    memory_limit = ("4294967296", "The columns of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with 0 always. By default 4 GiB."),
+    shard_bytes = ("268435456", "A shard has this many bytes at most. By default 256 MiB."),
+    folder = ("", "The shards go into this folder. When given, columns always go there, and an interrupted collection resumes from its last complete shard; a second call that writes into the same folder meanwhile is `:busy`. The columns of the result are mapped as those of `open`. `nothing` means memory, and beyond the memory limit files without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends."),
+    word_rule = (":auto", "The word rule says where a word ends: `:auto`, `:tokenizer` or `:unicode`. By default `:auto`."),
+    stop_contractions = ("false", "`true` gives no column to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only."),
+    stop_units = ("", "These units get no column, such as stop words, by their text: without white space at its ends, in whatever case. For tokens, words and sentences only. `left_out_count` says how many units got no column."),
 )
 
-# How logits are computed. Results do not depend on it.
+# These options say how logits are computed; results do not depend on them.
 logits_options(; threads = 0, batch_tokens = 0, memory_limit = 4294967296) =
     Options{LibEidos.eidos_logits_options}(; threads, batch_tokens, memory_limit)
 initialize!(o::Options{LibEidos.eidos_logits_options}, size) = LibEidos.eidos_logits_options_init(o, size)
 
 const LOGITS_OPTIONS_DOCS = (
-    threads = ("0", "How many batches run at the same time on the CPU; 0, the default, is one per core."),
-    batch_tokens = ("0", "How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512."),
-    memory_limit = ("4294967296", "The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they go to temporary files without a name, and with 0 always. By default 4 GiB."),
+    threads = ("0", "This many batches run at the same time on the CPU; 0, the default, is one per core."),
+    batch_tokens = ("0", "One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512."),
+    memory_limit = ("4294967296", "The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they go to temporary files without a name, and with 0 always. By default 4 GiB."),
 )
 
-# Which inputs to list.
+# These options say which inputs an interpretation lists.
 top_inputs_options(; negative_pole = false, k = 5, concepts = nothing) =
     Options{LibEidos.eidos_top_inputs_options}(; negative_pole = Bool(negative_pole), k, concepts,
                                                  concept_count = count_of(concepts))
@@ -164,8 +164,8 @@ initialize!(o::Options{LibEidos.eidos_top_inputs_options}, size) = LibEidos.eido
 
 const TOP_INPUTS_OPTIONS_DOCS = (
     negative_pole = ("false", "`true` also lists the inputs with the most negative activations."),
-    k = ("5", "How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error."),
-    concepts = ("", "Which concepts, from 1, in the order wanted; `nothing` means all."),
+    k = ("5", "This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error."),
+    concepts = ("", "These concepts are interpreted, from 1, in the order wanted; `nothing` means all."),
 )
 
 # These options say which language model is asked, and how.
@@ -177,17 +177,17 @@ chat_options(; max_tokens = 1024, model = nothing, base_url = nothing, api_key =
 initialize!(o::Options{LibEidos.eidos_chat_options}, size) = LibEidos.eidos_chat_options_init(o, size)
 
 const CHAT_OPTIONS_DOCS = (
-    max_tokens = ("1024", "How many tokens one answer may have. By default 1024; models that think first need some thousands."),
-    model = ("", "The name of the model, as its server knows it. A caller's own model needs it for the cache only."),
-    base_url = ("", "The address that `/chat/completions` is appended to. `nothing`: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`."),
-    api_key = ("", "The key of the account. `nothing`: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty string sends none. It appears in no error and in no cache."),
-    cache_folder = ("", "A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where it stopped. It is made if it is not there. `nothing`: no cache."),
-    timeout_seconds = ("120", "How long one request may take, with its answer. By default 120."),
-    retries = ("4", "How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By default 4."),
-    parallel_requests = ("4", "How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own model one question at a time."),
-    temperature = ("0.0", "How much chance there is in the answers; negative leaves it to the server. By default 0."),
-    request_budget = ("", "The most requests that may be sent with the handle, repetitions counted. By default there is no limit."),
-    token_budget = ("", "The most tokens that may be spent with the handle, of questions and answers together. A request that could exceed it is not sent. By default there is no limit."),
+    max_tokens = ("1024", "One answer may have this many tokens. By default 1024; models that think first need some thousands."),
+    model = ("", "The server knows the model by this name. A caller's own model needs it for the cache only."),
+    base_url = ("", "Requests go to this address with `/chat/completions` appended. `nothing`: `OPENAI_BASE_URL`, else `https://api.openai.com/v1`."),
+    api_key = ("", "Requests are sent with this key of the account. `nothing`: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an empty string sends none. It appears in no error and in no cache."),
+    cache_folder = ("", "This folder keeps every answer, so that the same question is paid for once and an interrupted run goes on where it stopped. It is made if it is not there. `nothing`: no cache."),
+    timeout_seconds = ("120", "One request may take this many seconds, with its answer. By default 120."),
+    retries = ("4", "A request that failed for a reason that may pass (no connection, 408, 409, 429, 5xx) is repeated this many times. By default 4."),
+    parallel_requests = ("4", "This many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own model one question at a time."),
+    temperature = ("0.0", "The temperature says how much chance there is in the answers; negative leaves it to the server. By default 0."),
+    request_budget = ("", "At most this many requests may be sent with the handle, repetitions counted. By default there is no limit."),
+    token_budget = ("", "At most this many tokens may be spent with the handle, of questions and answers together. A request that could exceed the budget is not sent. By default there is no limit."),
 )
 
 # These options say how concepts are labelled.
@@ -204,15 +204,15 @@ initialize!(o::Options{LibEidos.eidos_llm_labels_options}, size) = LibEidos.eido
 
 const LLM_LABELS_OPTIONS_DOCS = (
     negative_pole = ("false", "`true` also labels what the most negative activations mean."),
-    concepts = ("", "Which concepts, from 1, in the order wanted; `nothing` means all."),
-    sampling = (":top", "How the examples are chosen: `:top`, `:random` or `:quantile`. By default the strongest."),
-    example_count = ("30", "How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text is shown once, around its strongest unit, and so are units that stand alone and look the same."),
-    context = ("10", "How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units alone. Whole texts, vocabularies and columns that a caller brought have no context."),
-    quantile_count = ("5", "Into how many quantiles `:quantile` cuts. By default 5."),
-    seed = ("0", "The seed of everything that is drawn at random."),
-    score_passages = ("0", "On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the default, leaves the score out; 20 is a good number."),
-    score_passages_per_request = ("10", "How many of them one request holds. By default 10: more are cheaper and judged worse."),
+    concepts = ("", "These concepts are labelled, from 1, in the order wanted; `nothing` means all."),
+    sampling = (":top", "The sampling says how the examples are chosen: `:top`, `:random` or `:quantile`. By default the strongest."),
+    example_count = ("30", "The model sees this many examples of each concept; fewer where there are fewer. By default 30. A piece of a text is shown once, around its strongest unit, and so are units that stand alone and look the same."),
+    context = ("10", "An example has this many units of context on each side, as far as its text goes. By default 10; 0 shows the units alone. Whole texts, vocabularies and columns that a caller brought have no context."),
+    quantile_count = ("5", "`:quantile` cuts the activations into this many quantiles. By default 5."),
+    seed = ("0", "The seed decides everything that is drawn at random. By default 0."),
+    score_passages = ("0", "A label is scored on this many unseen passages that excite the concept, and on as many that do not. 0, the default, leaves the score out; 20 is a good number."),
+    score_passages_per_request = ("10", "One request that scores a label holds this many passages. By default 10: more are cheaper and judged worse."),
     dry_run = ("false", "`true` asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate."),
-    score_threshold = ("0.5", "From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to 1; below half of that it is quiet. By default 0.5."),
-    system_prompt = ("", "Instructions to use instead of those of Eidos. They should ask for `{\"label\": \"...\"}`. `nothing`: those of Eidos."),
+    score_threshold = ("0.5", "When labels are scored, a passage counts as exciting from this part of the concept's strongest activation on, up to 1; below half of that it is quiet. By default 0.5."),
+    system_prompt = ("", "These instructions take the place of those of Eidos. They should ask for `{\"label\": \"...\"}`. `nothing`: those of Eidos."),
 )

@@ -30,7 +30,7 @@ export const statuses = {
 } as const;
 
 /**
- * Whose fault a failure is, and what to do.
+ * The status says whose fault a failure is, and what to do.
  *
  * - `ok`: the call succeeded and its outputs are written.
  * - `invalid_argument`: the caller passed a value that cannot be right (NULL, k = 0, a wrong length, text that is not
@@ -77,7 +77,7 @@ export const stages = {
 } as const;
 
 /**
- * What the call is busy with.
+ * The stage says what a long call is busy with.
  *
  * - `idle`: nothing has started.
  * - `download`: the call fetches files from a hub; counted in bytes.
@@ -100,7 +100,7 @@ export const logLevels = {
 } as const;
 
 /**
- * How important a message of a long call is.
+ * The level says how important a message of a long call is.
  *
  * - `warning`: the call goes on, but its result may not be what was hoped for: a request is repeated, a concept has
  *   no label.
@@ -118,11 +118,11 @@ export const textFormats = {
 } as const;
 
 /**
- * How the texts are written.
+ * The format says how the texts are written.
  *
- * - `auto`: JSON lines for a name that ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
- * - `lines`: one text a line.
- * - `json_lines`: one JSON object a line, of which one field is the text.
+ * - `auto`: the file has JSON lines where its name ends in `.jsonl`, `.ndjson` or `.json`, else lines. The default.
+ * - `lines`: the file has one text a line.
+ * - `json_lines`: the file has one JSON object a line, of which one field is the text.
  */
 export type TextFormat = keyof typeof textFormats;
 
@@ -138,7 +138,7 @@ export const heads = {
 } as const;
 
 /**
- * Which head to build.
+ * The model is built with this head.
  *
  * - `auto`: the model has the head that its configuration names.
  * - `base`: the model has no head: it is the base model.
@@ -157,7 +157,7 @@ export const devices = {
 } as const;
 
 /**
- * Where to run.
+ * The model runs on this device.
  *
  * - `cpu`: the model runs on the processor.
  * - `cuda`: the model runs on an NVIDIA GPU.
@@ -172,7 +172,7 @@ export const networks = {
 } as const;
 
 /**
- * Whether to download.
+ * The network says whether files are downloaded.
  *
  * - `auto`: the environment (`HF_HUB_OFFLINE`) says whether to stay offline.
  * - `offline`: only files that are there already are used.
@@ -187,10 +187,10 @@ export const icaAlgorithms = {
 } as const;
 
 /**
- * In which order components are found.
+ * The algorithm of ICA says in which order components are found.
  *
- * - `parallel`: all components at once. The default.
- * - `deflation`: one component after the other.
+ * - `parallel`: all components are found at once. The default.
+ * - `deflation`: one component is found after the other.
  */
 export type IcaAlgorithm = keyof typeof icaAlgorithms;
 
@@ -202,11 +202,11 @@ export const contrasts = {
 } as const;
 
 /**
- * The function that tells heavy tails from a normal distribution.
+ * The contrast function tells heavy tails from a normal distribution.
  *
- * - `logcosh`: `log cosh(alpha x) / alpha`, a good general choice. The default.
- * - `exp`: `-exp(-x^2 / 2)`, robust, for very heavy tails.
- * - `cube`: `x^4 / 4`, kurtosis; sensitive to outliers.
+ * - `logcosh`: the contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
+ * - `exp`: the contrast is `-exp(-x^2 / 2)`, which is robust, for very heavy tails.
+ * - `cube`: the contrast is `x^4 / 4`, kurtosis, which is sensitive to outliers.
  */
 export type Contrast = keyof typeof contrasts;
 
@@ -221,16 +221,16 @@ export const granularities = {
 } as const;
 
 /**
- * What one row stands for.
+ * The granularity says what one row stands for.
  *
- * - `token`: each token that is not a special one.
- * - `word`: each word, as one of `EIDOS_WORD_RULE_*` cuts them: a piece of text without white space in it, but for a
- *   space in front where tokens bring one (`" film"`). Punctuation is a word of its own where the rule says so. The
- *   default.
- * - `sentence`: each sentence.
- * - `sample`: each text, over its tokens that are not special.
- * - `all_tokens`: each position, special tokens included.
- * - `cls_token`: the first position of each text, which must be the tokenizer's classification token.
+ * - `token`: a row stands for a token that is not a special one.
+ * - `word`: a row stands for a word, as the rule of `EIDOS_WORD_RULE_*` cuts texts: a piece of text without white
+ *   space in it, but for a space in front where tokens bring one (`" film"`). Punctuation is a word of its own where
+ *   the rule says so. The default.
+ * - `sentence`: a row stands for a sentence.
+ * - `sample`: a row stands for a text, over its tokens that are not special.
+ * - `all_tokens`: a row stands for a position, special tokens included.
+ * - `cls_token`: a row stands for the first position of a text, which must be the tokenizer's classification token.
  */
 export type Granularity = keyof typeof granularities;
 
@@ -242,16 +242,16 @@ export const wordRules = {
 } as const;
 
 /**
- * Where a word ends.
+ * The word rule says where a word ends.
  *
- * - `auto`: as the tokenizer's pre-tokenizer splits words where it does (BERT: `don`, `'`, `t`; Llama 3: ` don`,
- *   `'t`; T5: `don't` and `film,`), else as Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default. docs/units.md
- *   has a table of the families.
- * - `tokenizer`: as the tokenizer's pre-tokenizer splits words; where it splits nothing, white space alone ends a
- *   word (`film,`).
- * - `unicode`: at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation and each
- *   ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in which no
- *   token begins has no row.
+ * - `auto`: words end where the tokenizer's pre-tokenizer splits them if it does (BERT: `don`, `'`, `t`; Llama 3: `
+ *   don`, `'t`; T5: `don't` and `film,`), else where Unicode does (Gemma, Llama 2, Mistral, Phi-3). The default.
+ *   docs/units.md has a table of the families.
+ * - `tokenizer`: words end where the tokenizer's pre-tokenizer splits them; where it splits nothing, white space
+ *   alone ends a word (`film,`).
+ * - `unicode`: words end at the word boundaries of Unicode (UAX #29): `don't`, `1,234.50`, each mark of punctuation
+ *   and each ideograph. A token belongs to the word in which its first byte lies that is not white space; a word in
+ *   which no token begins has no row.
  */
 export type WordRule = keyof typeof wordRules;
 
@@ -267,15 +267,15 @@ export const aggregations = {
 } as const;
 
 /**
- * How the tokens of a unit become one row.
+ * The aggregation says how the tokens of a unit become one row.
  *
- * - `mean`: the mean of the unit's tokens, per column. The default.
- * - `sum`: their sum.
- * - `max`: their largest value.
- * - `min`: their smallest value.
- * - `signed_max`: their value of largest magnitude, with its sign.
- * - `first`: the row of the first token.
- * - `last`: the row of the last token.
+ * - `mean`: a row is the mean of the rows of the unit's tokens, per column. The default.
+ * - `sum`: a row is the sum of the rows of the unit's tokens, per column.
+ * - `max`: a row has the largest value of the unit's tokens, per column.
+ * - `min`: a row has the smallest value of the unit's tokens, per column.
+ * - `signed_max`: a row has the value of largest magnitude of the unit's tokens, with its sign, per column.
+ * - `first`: a row is that of the unit's first token.
+ * - `last`: a row is that of the unit's last token.
  */
 export type Aggregation = keyof typeof aggregations;
 
@@ -286,10 +286,10 @@ export const poles = {
 } as const;
 
 /**
- * Which end of a concept inputs excite.
+ * The pole says which end of a concept inputs excite.
  *
- * - `positive`: the inputs with the largest activations.
- * - `negative`: the inputs with the most negative activations, for concepts that have a sign.
+ * - `positive`: the inputs are those with the largest activations.
+ * - `negative`: the inputs are those with the most negative activations, for concepts that have a sign.
  */
 export type Pole = keyof typeof poles;
 
@@ -301,7 +301,7 @@ export const samplings = {
 } as const;
 
 /**
- * How the examples are chosen.
+ * The sampling says how the examples are chosen.
  *
  * - `top`: the examples are those with the strongest activations. The default.
  * - `random`: the examples are any that excite the concept.
@@ -629,10 +629,10 @@ export const structs = {
 export const callbacks = {
   eidos_progress_callback: c.callback('void', ['void *', 'void *']),
   eidos_log_callback: c.callback('void', ['void *', 'void *']),
+  eidos_destroy_callback: c.callback('void', ['void *']),
   eidos_reduce_callback: c.callback('int32_t', ['void *', 'size_t', 'void *']),
   eidos_text_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
   eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
-  eidos_destroy_callback: c.callback('void', ['void *']),
 };
 
 /** The functions, in the order of the header. */
@@ -770,7 +770,9 @@ export const signatures = {
   eidos_ica_fit: c.signature(c.i32, c.address, structs.eidos_ica_options.input, c.nullable, c.addressOut, c.addressOut),
   eidos_pca_options_init: c.signature(c.i32, structs.eidos_pca_options.output, c.size),
   eidos_pca_fit: c.signature(c.i32, c.address, structs.eidos_pca_options.input, c.nullable, c.addressOut, c.addressOut),
-  eidos_activations_spread: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut, c.addressOut),
+  eidos_activations_spread: c.signature(
+    c.i32, c.address, c.nullable, c.nullable, c.nullable, c.addressOut, c.addressOut,
+  ),
 
   eidos_interventions_new: c.signature(c.i32, c.addressOut, c.addressOut),
   eidos_interventions_replace_rows: c.signature(c.i32, c.address, c.string, c.floats, c.size, c.size, c.addressOut),

@@ -38,13 +38,16 @@ import {
   type LlmLabelsOptionsStruct,
 } from './abi';
 
-/** How a file of texts is read. */
+/** These options say how a file of texts is read. */
 export interface TextsOptions {
-  /** How the texts are written: `auto`, `lines` or `json_lines`. By default what the name of the file says. */
+  /**
+   * The format says how the texts are written: `auto`, `lines` or `json_lines`. By default what the name of the file
+   * says.
+   */
   readonly format?: TextFormat | undefined;
-  /** The field of a JSON object that is the text. `undefined`: `text`. */
+  /** The text is the field of this name of a JSON object. `undefined` means `text`. */
   readonly field?: string | undefined;
-  /** How many texts are read at most, from the beginning of the file. By default all of them. */
+  /** This many texts are read at most, from the beginning of the file. By default all of them. */
   readonly mostTexts?: number | undefined;
   /**
    * `true` keeps texts that are empty or nothing but white space, so that there is one text for each line or JSON
@@ -67,31 +70,33 @@ export const textsOptions = translator<TextsOptions, TextsOptionsStruct>(
 /** These options say how a model is loaded. */
 export interface LoadOptions {
   /**
-   * Which head to build: `auto`, `base`, `masked_lm`, `sequence_classification`, `causal_lm`, `token_classification` or
-   * `seq2seq_lm`.
+   * The model is built with this head: `auto`, `base`, `masked_lm`, `sequence_classification`, `causal_lm`,
+   * `token_classification` or `seq2seq_lm`.
    */
   readonly head?: Head | undefined;
-  /** Where to run: `cpu` or `cuda`. */
+  /** The model runs on this device: `cpu` or `cuda`. */
   readonly device?: Device | undefined;
-  /** Which of several GPUs, from 0. */
+  /** The model runs on this one of several GPUs, from 0. */
   readonly deviceIndex?: number | undefined;
-  /** Whether to download: `auto`, `offline` or `online`. */
+  /** The network says whether files are downloaded: `auto`, `offline` or `online`. */
   readonly network?: Network | undefined;
   /**
-   * `true` to load every weight up to the head, not only those up to the last split point, so that
-   * `SplitModel.logits()` works.
+   * `true` loads every weight up to the head, not only those up to the last split point, so that `SplitModel.logits()`
+   * works.
    */
   readonly whole?: boolean | undefined;
-  /** A branch, tag or commit of a repository; `undefined` means `main`. */
+  /** The model is loaded from this branch, tag or commit of its repository; `undefined` means `main`. */
   readonly revision?: string | undefined;
-  /** An access token; `undefined` means `HF_TOKEN` or the token file. */
+  /** Downloads are asked for with this access token; `undefined` means `HF_TOKEN` or the token file. */
   readonly token?: string | undefined;
-  /** Where downloads are kept; `undefined` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`. */
+  /**
+   * Downloads are kept in this folder; `undefined` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+   */
   readonly cacheFolder?: string | undefined;
-  /** The hub's address; `undefined` means `HF_ENDPOINT` or the Hugging Face Hub. */
+  /** The hub has this address; `undefined` means `HF_ENDPOINT` or the Hugging Face Hub. */
   readonly endpoint?: string | undefined;
   /**
-   * `true` to read the files of weights into memory instead of mapping them: a program that cuts one of them while the
+   * `true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
    * model loads then makes an error and does not end the process. Loading takes as much memory more as the files have
    * bytes.
    */
@@ -115,9 +120,9 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
   },
 );
 
-/** How texts become inputs. Results do not depend on it. */
+/** These options say how texts become inputs; results do not depend on them. */
 export interface InputsOptions {
-  /** How many threads tokenize; 0, the default, is one per core. */
+  /** This many threads tokenize; 0, the default, is one per core. */
   readonly threads?: number | undefined;
 }
 
@@ -129,30 +134,31 @@ export const inputsOptions = translator<InputsOptions, InputsOptionsStruct>(
   },
 );
 
-/** How independent components are fitted. */
+/** These options say how independent components are fitted. */
 export interface IcaOptions {
-  /** How many concepts to find. There is no default: 0 is an error. */
+  /** The fit finds this many concepts. There is no default: 0 is an error. */
   readonly conceptCount: number;
-  /** In which order components are found: `parallel` or `deflation`. By default all at once. */
+  /** The algorithm says in which order components are found: `parallel` or `deflation`. By default all at once. */
   readonly algorithm?: IcaAlgorithm | undefined;
   /**
-   * The function that tells heavy tails from a normal distribution: `logcosh`, `exp` or `cube`. By default log cosh.
+   * The contrast function tells heavy tails from a normal distribution: `logcosh`, `exp` or `cube`. By default log
+   * cosh.
    */
   readonly contrast?: Contrast | undefined;
-  /** The `alpha` of log cosh, from 1 to 2. By default 1. */
+  /** This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1. */
   readonly alpha?: number | undefined;
-  /** Iterations stop when no component turns by more than this (1 minus the cosine). By default 1e-4. */
+  /** Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4. */
   readonly tolerance?: number | undefined;
-  /** The most iterations. By default 200. */
+  /** The fit ends after this many iterations, converged or not. By default 200. */
   readonly maxIterations?: number | undefined;
-  /** The seed of the start matrix, drawn as NumPy's `RandomState(seed).normal`. */
+  /** The seed decides the start matrix, which is drawn as NumPy's `RandomState(seed).normal`. By default 0. */
   readonly seed?: number | undefined;
   /**
    * `true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that
    * the iteration ended with, which flip from one iteration to the next.
    */
   readonly canonicalSigns?: boolean | undefined;
-  /** How many threads work; 0, the default, is one per core. Results do not depend on it. */
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
   readonly threads?: number | undefined;
 }
 
@@ -172,13 +178,13 @@ export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
   },
 );
 
-/** How principal components are found. */
+/** These options say how principal components are found. */
 export interface PcaOptions {
-  /** How many concepts to find. There is no default: 0 is an error. */
+  /** The fit finds this many concepts. There is no default: 0 is an error. */
   readonly conceptCount: number;
   /** `true` scales codes to unit variance; 0, the default, leaves them. */
   readonly whiten?: boolean | undefined;
-  /** How many threads work; 0, the default, is one per core. Results do not depend on it. */
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
   readonly threads?: number | undefined;
 }
 
@@ -192,43 +198,48 @@ export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
   },
 );
 
-/** How activations are collected. */
+/** These options say how activations are collected. */
 export interface ActivationsOptions {
-  /** What one row stands for: `token`, `word`, `sentence`, `sample`, `all_tokens` or `cls_token`. By default a word. */
+  /**
+   * The granularity says what one row stands for: `token`, `word`, `sentence`, `sample`, `all_tokens` or `cls_token`.
+   * By default a word.
+   */
   readonly granularity?: Granularity | undefined;
   /**
-   * How the tokens of a unit become one row: `mean`, `sum`, `max`, `min`, `signed_max`, `first` or `last`. By default
-   * their mean.
+   * The aggregation says how the tokens of a unit become one row: `mean`, `sum`, `max`, `min`, `signed_max`, `first` or
+   * `last`. By default the mean of the tokens.
    */
   readonly aggregation?: Aggregation | undefined;
-  /** How many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it. */
+  /**
+   * This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
+   */
   readonly threads?: number | undefined;
-  /** How many tokens one batch holds at most. By default 512. Results do not depend on it. */
+  /** One batch holds this many tokens at most. By default 512. Results do not depend on it. */
   readonly batchTokens?: number | undefined;
   /**
-   * The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk, and with
-   * 0 always. By default 4 GiB.
+   * The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with 0
+   * always. By default 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
-  /** How many bytes a shard has at most. By default 256 MiB. */
+  /** A shard has this many bytes at most. By default 256 MiB. */
   readonly shardBytes?: number | undefined;
   /**
-   * Where the shards go. When given, rows always go there, and an interrupted collection resumes from its last complete
-   * shard; a second call that writes into the same folder meanwhile is `busy`. The rows of the result are mapped as
-   * those of `Activations.open()`. `undefined` means memory, and beyond the memory limit files without a name in the
-   * folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
+   * The shards go into this folder. When given, rows always go there, and an interrupted collection resumes from its
+   * last complete shard; a second call that writes into the same folder meanwhile is `busy`. The rows of the result are
+   * mapped as those of `Activations.open()`. `undefined` means memory, and beyond the memory limit files without a name
+   * in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends.
    */
   readonly folder?: string | undefined;
-  /** Where a word ends: `auto`, `tokenizer` or `unicode`. By default `auto`. */
+  /** The word rule says where a word ends: `auto`, `tokenizer` or `unicode`. By default `auto`. */
   readonly wordRule?: WordRule | undefined;
   /**
-   * `true` to give no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`,
+   * `true` gives no row to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`,
    * `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
    */
   readonly stopContractions?: boolean | undefined;
   /**
-   * Units that get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
-   * tokens, words and sentences only. `Activations.leftOutCount()` says how many there were.
+   * These units get no row, such as stop words, by their text: without white space at its ends, in whatever case. For
+   * tokens, words and sentences only. `Activations.leftOutCount()` says how many units got no row.
    */
   readonly stopUnits?: readonly string[] | undefined;
 }
@@ -251,17 +262,18 @@ export const activationsOptions = translator<ActivationsOptions, ActivationsOpti
   },
 );
 
-/** How logits are computed. Results do not depend on it. */
+/** These options say how logits are computed; results do not depend on them. */
 export interface LogitsOptions {
-  /** How many batches run at the same time on the CPU; 0, the default, is one per core. */
+  /** This many batches run at the same time on the CPU; 0, the default, is one per core. */
   readonly threads?: number | undefined;
   /**
-   * How many tokens one batch holds at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512.
+   * One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
+   * 512.
    */
   readonly batchTokens?: number | undefined;
   /**
-   * The most bytes that the logits may take in memory, 4 for each token and each id of the vocabulary; beyond it they
-   * go to temporary files without a name, and with 0 always. By default 4 GiB.
+   * The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they go
+   * to temporary files without a name, and with 0 always. By default 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
 }
@@ -276,13 +288,13 @@ export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
   },
 );
 
-/** Which inputs to list. */
+/** These options say which inputs an interpretation lists. */
 export interface TopInputsOptions {
   /** `true` also lists the inputs with the most negative activations. */
   readonly negativePole?: boolean | undefined;
-  /** How many inputs to list for each concept; fewer are listed where there are fewer. By default 5; 0 is an error. */
+  /** This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error. */
   readonly k?: number | undefined;
-  /** Which concepts, in the order wanted; `undefined` means all. */
+  /** These concepts are interpreted, in the order wanted; `undefined` means all. */
   readonly concepts?: readonly number[] | undefined;
 }
 
@@ -299,44 +311,44 @@ export const topInputsOptions = translator<TopInputsOptions, TopInputsOptionsStr
 
 /** These options say which language model is asked, and how. */
 export interface ChatOptions {
-  /** How many tokens one answer may have. By default 1024; models that think first need some thousands. */
+  /** One answer may have this many tokens. By default 1024; models that think first need some thousands. */
   readonly maxTokens?: number | undefined;
-  /** The name of the model, as its server knows it. A caller's own model needs it for the cache only. */
+  /** The server knows the model by this name. A caller's own model needs it for the cache only. */
   readonly model?: string | undefined;
   /**
-   * The address that `/chat/completions` is appended to. `undefined`: `OPENAI_BASE_URL`, else
+   * Requests go to this address with `/chat/completions` appended. `undefined`: `OPENAI_BASE_URL`, else
    * `https://api.openai.com/v1`.
    */
   readonly baseUrl?: string | undefined;
   /**
-   * The key of the account. `undefined`: `OPENAI_API_KEY`, which is sent over https and to this very machine only; an
-   * empty string sends none. It appears in no error and in no cache.
+   * Requests are sent with this key of the account. `undefined`: `OPENAI_API_KEY`, which is sent over https and to this
+   * very machine only; an empty string sends none. It appears in no error and in no cache.
    */
   readonly apiKey?: string | undefined;
   /**
-   * A folder that keeps every answer, so that the same question is paid for once and an interrupted run goes on where
-   * it stopped. It is made if it is not there. `undefined`: no cache.
+   * This folder keeps every answer, so that the same question is paid for once and an interrupted run goes on where it
+   * stopped. It is made if it is not there. `undefined`: no cache.
    */
   readonly cacheFolder?: string | undefined;
-  /** How long one request may take, with its answer. By default 120. */
+  /** One request may take this many seconds, with its answer. By default 120. */
   readonly timeoutSeconds?: number | undefined;
   /**
-   * How often a request is repeated that failed for a reason that may pass: no connection, 408, 409, 429 and 5xx. By
-   * default 4.
+   * A request that failed for a reason that may pass (no connection, 408, 409, 429, 5xx) is repeated this many times.
+   * By default 4.
    */
   readonly retries?: number | undefined;
   /**
-   * How many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
+   * This many requests of one call may be on their way at the same time. By default 4; a call asks the caller's own
    * model one question at a time.
    */
   readonly parallelRequests?: number | undefined;
-  /** How much chance there is in the answers; `null` leaves it to the server. By default 0. */
+  /** The temperature says how much chance there is in the answers; `null` leaves it to the server. By default 0. */
   readonly temperature?: number | null | undefined;
-  /** The most requests that may be sent with the handle, repetitions counted. By default there is no limit. */
+  /** At most this many requests may be sent with the handle, repetitions counted. By default there is no limit. */
   readonly requestBudget?: number | undefined;
   /**
-   * The most tokens that may be spent with the handle, of questions and answers together. A request that could exceed
-   * it is not sent. By default there is no limit.
+   * At most this many tokens may be spent with the handle, of questions and answers together. A request that could
+   * exceed the budget is not sent. By default there is no limit.
    */
   readonly tokenBudget?: number | undefined;
 }
@@ -363,40 +375,41 @@ export const chatOptions = translator<ChatOptions, ChatOptionsStruct>(
 export interface LlmLabelsOptions {
   /** `true` also labels what the most negative activations mean. */
   readonly negativePole?: boolean | undefined;
-  /** Which concepts, in the order wanted; `undefined` means all. */
+  /** These concepts are labelled, in the order wanted; `undefined` means all. */
   readonly concepts?: readonly number[] | undefined;
-  /** How the examples are chosen: `top`, `random` or `quantile`. By default the strongest. */
+  /** The sampling says how the examples are chosen: `top`, `random` or `quantile`. By default the strongest. */
   readonly sampling?: Sampling | undefined;
   /**
-   * How many examples the model sees of each concept; fewer where there are fewer. By default 30. A piece of a text is
+   * The model sees this many examples of each concept; fewer where there are fewer. By default 30. A piece of a text is
    * shown once, around its strongest unit, and so are units that stand alone and look the same.
    */
   readonly exampleCount?: number | undefined;
   /**
-   * How many units of context an example has on each side, as far as its text goes. By default 10; 0 shows the units
+   * An example has this many units of context on each side, as far as its text goes. By default 10; 0 shows the units
    * alone. Whole texts, vocabularies and rows that a caller brought have no context.
    */
   readonly context?: number | undefined;
-  /** Into how many quantiles `quantile` cuts. By default 5. */
+  /** `quantile` cuts the activations into this many quantiles. By default 5. */
   readonly quantileCount?: number | undefined;
-  /** The seed of everything that is drawn at random. */
+  /** The seed decides everything that is drawn at random. By default 0. */
   readonly seed?: number | undefined;
   /**
-   * On how many unseen passages that excite the concept, and on as many that do not, the label is scored. 0, the
-   * default, leaves the score out; 20 is a good number.
+   * A label is scored on this many unseen passages that excite the concept, and on as many that do not. 0, the default,
+   * leaves the score out; 20 is a good number.
    */
   readonly scorePassages?: number | undefined;
-  /** How many of them one request holds. By default 10: more are cheaper and judged worse. */
+  /** One request that scores a label holds this many passages. By default 10: more are cheaper and judged worse. */
   readonly scorePassagesPerRequest?: number | undefined;
   /** `true` asks nothing: the interpretation has the prompts instead of labels, and its usage is an estimate. */
   readonly dryRun?: boolean | undefined;
   /**
-   * From which part of the concept's strongest activation on a passage counts as exciting when labels are scored, up to
+   * When labels are scored, a passage counts as exciting from this part of the concept's strongest activation on, up to
    * 1; below half of that it is quiet. By default 0.5.
    */
   readonly scoreThreshold?: number | undefined;
   /**
-   * Instructions to use instead of those of Eidos. They should ask for `{"label": "..."}`. `undefined`: those of Eidos.
+   * These instructions take the place of those of Eidos. They should ask for `{"label": "..."}`. `undefined`: those of
+   * Eidos.
    */
   readonly systemPrompt?: string | undefined;
 }
