@@ -13,16 +13,19 @@ use std::ptr;
 
 use super::call::{self, get, run};
 use super::dlpack::{self, DLManagedTensorVersioned};
-use super::error::eidos_error;
 use super::handle::Handle;
 use super::options::{self, Options};
 use super::output::{self, Output};
 use super::status::eidos_status;
 use super::strings::{self, check_out};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Runs the body of a call: its error goes to `*err` where the caller wants it, a panic becomes `EIDOS_INTERNAL`.
-pub(super) fn call(err: Out<*mut eidos_error>, body: impl FnOnce() -> Result<()>) -> eidos_status {
+pub(super) fn call<E>(err: Out<*mut E>, body: impl FnOnce() -> Result<()>) -> eidos_status
+where
+    E: Handle,
+    E::Value: From<Error>,
+{
     call::outcome(body, |error| {
         if let Some(place) = err.wanted() {
             place.handle(error);

@@ -2,9 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::stop_units::StopUnits;
-use crate::error::Result;
-
 /// What one row of activations stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -88,13 +85,6 @@ pub struct UnitOptions {
     /// Whether the pieces of contractions are left out: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and
     /// `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
     pub stop_contractions: bool,
-}
-
-impl UnitOptions {
-    /// Refuses what cannot be, before texts are tokenized.
-    pub(crate) fn check(&self) -> Result<()> {
-        StopUnits::new(self).map(drop)
-    }
 }
 
 impl From<Granularity> for UnitOptions {

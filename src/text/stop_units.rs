@@ -21,6 +21,13 @@ pub(super) struct StopUnits {
     contractions: bool,
 }
 
+impl UnitOptions {
+    /// Refuses what cannot be, before texts are tokenized.
+    pub(crate) fn check(&self) -> Result<()> {
+        StopUnits::new(self).map(drop)
+    }
+}
+
 impl StopUnits {
     pub(super) fn new(options: &UnitOptions) -> Result<Self> {
         let contractions = options.stop_contractions;
