@@ -532,10 +532,6 @@ eidos_status eidos_control_log(const eidos_control *control,
                                size_t size,
                                eidos_error **err);
 
-/* --- User data: what callbacks are called with that outlive a call ------------------------------------------------- */
-
-
-
 /* --- Files of texts: one text a line, or JSON lines ---------------------------------------------------------------- */
 
 /**
@@ -1455,6 +1451,12 @@ typedef struct {
  * the thread that fits, and must not unwind.
  */
 typedef eidos_status (*eidos_reduce_callback)(double *values, size_t count, void *user_data);
+
+/**
+ * Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
+ * the thread that frees it. It must not unwind.
+ */
+typedef void (*eidos_destroy_callback)(void *user_data);
 
 /**
  * Fills the options of ICA with the defaults. `size` is `sizeof(eidos_ica_options)`.

@@ -255,7 +255,7 @@ impl<T: Options> Out<T> {
     /// Fills `size` bytes of options with the defaults.
     pub(super) fn init(self, size: usize) -> eidos_status {
         // SAFETY: the C caller promises so many bytes.
-        call(Out(ptr::null_mut()), || unsafe { options::init(self.0, size) })
+        call::outcome(|| unsafe { options::init(self.0, size) }, drop)
     }
 }
 

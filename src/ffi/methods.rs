@@ -10,7 +10,7 @@ use super::explainer::eidos_explainer;
 use super::options::options;
 use super::status::{EIDOS_OK, eidos_status, error_code};
 use super::strings::choice;
-use super::user_data::{UserData, eidos_destroy_callback};
+use super::user_data::UserData;
 use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions, Pca, PcaOptions};
 use crate::error::{Error, ErrorCode, Result};
 use crate::rows::Reduce;
@@ -196,6 +196,11 @@ pub unsafe extern "C" fn eidos_pca_fit(
 #[allow(non_camel_case_types)]
 pub type eidos_reduce_callback =
     Option<unsafe extern "C" fn(values: *mut f64, count: usize, user_data: *mut c_void) -> eidos_status>;
+
+/// Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
+/// the thread that frees it. It must not unwind.
+#[allow(non_camel_case_types)]
+pub type eidos_destroy_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
 /// What a caller's function is called with.
 struct Callback {

@@ -2,15 +2,13 @@
 
 use std::ffi::c_void;
 
-/// Frees what a callback was called with: it runs once, when the last handle that could call the callback is gone, on
-/// the thread that frees it. It must not unwind.
-#[allow(non_camel_case_types)]
-pub type eidos_destroy_callback = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
+/// `eidos_destroy_callback`.
+type Destroy = Option<unsafe extern "C" fn(user_data: *mut c_void)>;
 
 /// What the caller's function is called with, which is given back to the caller at the end.
 pub(super) struct UserData {
     pointer: *mut c_void,
-    destroy: eidos_destroy_callback,
+    destroy: Destroy,
 }
 
 // SAFETY: the pointer is only handed back to the caller's functions: to the callback, which the caller allows on every
@@ -20,7 +18,7 @@ unsafe impl Send for UserData {}
 unsafe impl Sync for UserData {}
 
 impl UserData {
-    pub(super) fn new(pointer: *mut c_void, destroy: eidos_destroy_callback) -> Self {
+    pub(super) fn new(pointer: *mut c_void, destroy: Destroy) -> Self {
         Self { pointer, destroy }
     }
 

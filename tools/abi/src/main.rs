@@ -19,13 +19,12 @@ mod read;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 21] = [
+const SECTIONS: [&str; 20] = [
     "version",
     "status",
     "error",
     "control",
     "log",
-    "user_data",
     "texts",
     "split_model",
     "inputs",

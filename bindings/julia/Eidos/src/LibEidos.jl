@@ -117,8 +117,8 @@ abstract type DLManagedTensorVersioned end
 const eidos_status = Int32
 const eidos_progress_callback = Ptr{Cvoid}
 const eidos_log_callback = Ptr{Cvoid}
-const eidos_destroy_callback = Ptr{Cvoid}
 const eidos_reduce_callback = Ptr{Cvoid}
+const eidos_destroy_callback = Ptr{Cvoid}
 const eidos_text_callback = Ptr{Cvoid}
 const eidos_chat_callback = Ptr{Cvoid}
 

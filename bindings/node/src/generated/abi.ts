@@ -629,8 +629,8 @@ export const structs = {
 export const callbacks = {
   eidos_progress_callback: c.callback('void', ['void *', 'void *']),
   eidos_log_callback: c.callback('void', ['void *', 'void *']),
-  eidos_destroy_callback: c.callback('void', ['void *']),
   eidos_reduce_callback: c.callback('int32_t', ['void *', 'size_t', 'void *']),
+  eidos_destroy_callback: c.callback('void', ['void *']),
   eidos_text_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
   eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
 };
