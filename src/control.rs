@@ -190,7 +190,7 @@ impl Control {
 
     /// Logs a message about this call, from any of its threads. `message` runs only if the level is wanted.
     pub(crate) fn log(&self, level: LogLevel, target: &'static CStr, message: impl FnOnce() -> String) {
-        self.shared.log.add(level, target, self.shared.start.elapsed().as_secs_f64(), message);
+        self.shared.log.add(level, target, self.shared.start, message);
     }
 
     /// Passes the messages of other threads to the callback. Only for the calling thread, while it waits for other

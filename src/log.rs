@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
+use std::time::Instant;
 
 /// The importance of a message. A callback for one level also receives the more important ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -136,15 +137,17 @@ impl Log {
         }
     }
 
-    /// Adds a message, from any thread. `text` runs only if the level is wanted.
-    pub(crate) fn add(&self, level: LogLevel, target: &'static CStr, elapsed: f64, text: impl FnOnce() -> String) {
+    /// Adds a message, from any thread. `text` runs only if the level is wanted. The seconds count from `start`.
+    pub(crate) fn add(&self, level: LogLevel, target: &'static CStr, start: Instant, text: impl FnOnce() -> String) {
         if level as u8 > self.wanted.load(Ordering::Relaxed) {
             return;
         }
         let text = CString::new(one_line(text())).unwrap_or_default();
-        let message = Arc::new(LogMessage { level, target, text, elapsed_seconds: elapsed });
         let is_caller = {
             let mut state = self.state();
+            // The clock is read under the lock: so messages stand in the order of their times, whichever thread sent them.
+            let elapsed_seconds = start.elapsed().as_secs_f64();
+            let message = Arc::new(LogMessage { level, target, text, elapsed_seconds });
             if level as u8 <= state.keep_level && state.kept.len() < MOST_MESSAGES {
                 state.kept.push(Arc::clone(&message));
             }
@@ -248,6 +251,29 @@ mod tests {
         assert!(threads.lock().unwrap().is_empty());
         control.advance(1).unwrap();
         assert_eq!(*threads.lock().unwrap(), [thread::current().id(); 3]);
+    }
+
+    #[test]
+    fn messages_of_many_threads_stand_in_the_order_of_their_times() {
+        const THREADS: usize = 8;
+        const EACH: usize = MOST_MESSAGES / THREADS;
+        // Threads meet between their clock and the list by chance only.
+        for _ in 0..20 {
+            let control = Control::new();
+            control.keep_log(LogLevel::Info);
+            let times = Arc::new(Mutex::new(Vec::new()));
+            let list = Arc::clone(&times);
+            let add = move |message: &LogMessage| list.lock().unwrap().push(message.elapsed_seconds());
+            control.set_log_callback(LogLevel::Info, Some(Box::new(add)));
+            control.begin(Stage::Label, 1).unwrap();
+            let send = || (0..EACH).for_each(|_| control.log(LogLevel::Info, c"test", || "one of many".to_owned()));
+            thread::scope(|scope| (0..THREADS).for_each(|_| drop(scope.spawn(send))));
+            control.advance(1).unwrap();
+            let kept = (0..THREADS * EACH).map(|index| control.kept_message(index).unwrap().elapsed_seconds());
+            let kept: Vec<f64> = kept.collect();
+            assert!(kept.is_sorted());
+            assert_eq!(*times.lock().unwrap(), kept);
+        }
     }
 
     #[test]
