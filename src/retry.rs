@@ -198,12 +198,12 @@ mod tests {
     #[test]
     fn a_pause_that_the_server_names_is_kept_up_to_a_limit() {
         let longest = Duration::from_millis(120);
-        for (requested, waited) in [(60, 60), (5000, 120)] {
+        for (requested, waited) in [(60, 60), (20_000, 120)] {
             let start = Instant::now();
             let mut backoff = Backoff::new(c"test", 1, Duration::from_millis(1), longest);
             assert!(backoff.wait(transient(Some(Duration::from_millis(requested))), &Control::new()).is_ok());
             let elapsed = start.elapsed().as_millis();
-            assert!((waited..waited + 1000).contains(&elapsed), "{elapsed}");
+            assert!((waited..15_000).contains(&elapsed), "{elapsed}");
         }
     }
 
@@ -219,6 +219,6 @@ mod tests {
         let mut backoff = Backoff::new(c"test", 1, Duration::from_mins(1), Duration::from_mins(1));
         let error = backoff.wait(transient(None), &control).err();
         assert_eq!(error.map(|error| error.code()), Some(ErrorCode::Cancelled));
-        assert!(start.elapsed() < Duration::from_secs(5));
+        assert!(start.elapsed() < Duration::from_secs(30));
     }
 }

@@ -10,7 +10,7 @@ use eidos::text::Tokenizer;
 use eidos::{Control, Error, ErrorCode, Granularity};
 use serde_json::{Value, json};
 
-use crate::common::child;
+use crate::common::{child, cpu_time};
 
 fn golden(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data").join(path)
@@ -32,13 +32,16 @@ fn open(json: &Value) -> Result<Tokenizer, Error> {
     Tokenizer::from_parts(json.to_string().as_bytes(), None, None, Some(64))
 }
 
+/// Far more than anything below takes on a busy machine, and far less than what has no bound.
+const BOUND: Duration = Duration::from_secs(20);
+
 /// A tokenizer of a kind, changed.
 fn changed(kind: &str, change: impl FnOnce(&mut Value)) -> Result<Tokenizer, Error> {
     let mut json = of_kind(kind);
     change(&mut json);
     let start = Instant::now();
     let result = open(&json);
-    assert!(start.elapsed() < Duration::from_secs(1));
+    assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
     result
 }
 
@@ -46,7 +49,7 @@ fn changed(kind: &str, change: impl FnOnce(&mut Value)) -> Result<Tokenizer, Err
 fn encode(tokenizer: &Tokenizer, text: &str) -> Result<Vec<u32>, Error> {
     let start = Instant::now();
     let words = tokenizer.encode_texts(&[text], Granularity::Word, 1, &Control::new());
-    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    assert!(start.elapsed() < BOUND, "{:?}", start.elapsed());
     words.map(|words| words.ids(0).to_vec())
 }
 
@@ -333,9 +336,10 @@ fn long_texts_in_little_memory() {
             let most = part.repeat((1 << 20) / part.len());
             let more = part.repeat((20 << 20) / part.len());
             for text in [most, more] {
-                let start = Instant::now();
+                let before = cpu_time();
                 let result = tokenizer.encode_texts(&[text], Granularity::Sample, 1, &Control::new());
-                assert!(start.elapsed() < Duration::from_secs(4), "{kind} {part:?}: {:?}", start.elapsed());
+                let took = cpu_time().saturating_sub(before);
+                assert!(took < Duration::from_secs(4), "{kind} {part:?}: {took:?}");
                 if let Err(error) = result {
                     assert_eq!(error.code(), ErrorCode::InvalidArgument, "{kind} {part:?}: {error}");
                 }

@@ -94,7 +94,7 @@ mod tests {
             let chosen = Sampling::Quantile.choose(&rows, rows.len() - 1, quantiles, &mut RandomState::new(1));
             assert_eq!(chosen.len(), rows.len() - 1);
         }
-        assert!(start.elapsed() < std::time::Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(start.elapsed() < std::time::Duration::from_secs(30), "{:?}", start.elapsed());
     }
 
     #[test]

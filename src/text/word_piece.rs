@@ -90,7 +90,8 @@ mod tests {
         let long = model(usize::MAX);
         let words = LongWords::of(&long).unwrap();
         let start = Instant::now();
-        assert_eq!(words.tokenize(&"ab".repeat(50_000), &long).unwrap().len(), 50_001);
-        assert!(start.elapsed() < Duration::from_secs(1));
+        assert_eq!(words.tokenize(&"ab".repeat(500_000), &long).unwrap().len(), 500_001);
+        // In proportion it is a fraction of a second, with the square of the length many minutes.
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
 }

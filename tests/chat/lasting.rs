@@ -125,7 +125,7 @@ fn repetitions_and_concepts_without_a_label_are_told_on_the_thread_of_the_call()
 
 #[test]
 fn a_repetition_is_told_while_the_call_waits() {
-    let server = Server::playing(&[Play::Status(429, "Retry-After: 2\r\n", String::new())]);
+    let server = Server::playing(&[Play::Status(429, "Retry-After: 30\r\n", String::new())]);
     let chat = Chat::open(ChatOptions { parallel: 4, ..options(&server) }).unwrap();
     let control = Control::new();
     let canceller = control.clone();
@@ -135,5 +135,5 @@ fn a_repetition_is_told_while_the_call_waits() {
     let waited = label(&chat, &[0, 1], &control);
     let cancelled = |meaning: Interpretation| labelled(&meaning) < 2;
     assert!(waited.map_or_else(|error| error.code() == ErrorCode::Cancelled, cancelled));
-    assert!(start.elapsed() < Duration::from_millis(1900), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }

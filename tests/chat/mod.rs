@@ -94,7 +94,7 @@ mod asking {
             model: "test-model".to_owned(),
             base_url: Some(format!("{}/v1", server.address)),
             api_key: Some(String::new()),
-            timeout: Duration::from_secs(10),
+            timeout: Duration::from_mins(1),
             retries: 2,
             ..ChatOptions::default()
         }

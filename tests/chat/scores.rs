@@ -106,7 +106,7 @@ fn more_passages_than_there_are_rows_are_as_many_as_there_are_rows() {
     let asked = |passages: usize| run_with(Scoring { passages, per_request: 1000, ..SCORED }, |_, _| "1").1;
     let (rows, more) = (asked(800), asked(usize::MAX));
     assert_eq!(rows, more);
-    assert!(start.elapsed() < std::time::Duration::from_secs(10), "{:?}", start.elapsed());
+    assert!(start.elapsed() < std::time::Duration::from_mins(1), "{:?}", start.elapsed());
 }
 
 #[test]

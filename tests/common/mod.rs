@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use candle_core::{Device, Tensor};
 use eidos::rows::Rows;
@@ -209,6 +210,31 @@ pub fn child(test: &str) -> Command {
     let mut child = Command::new(program);
     child.args(["--exact", test, "--include-ignored"]);
     child
+}
+
+/// How long this process has computed, which other processes do not change; where the system does not say, the time of the clock.
+pub fn cpu_time() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    let start = START.get_or_init(Instant::now);
+    computed().unwrap_or_else(|| start.elapsed())
+}
+
+/// The time in the process and in the system for it, which Linux counts in hundredths of a second.
+fn computed() -> Option<Duration> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let times: Vec<u64> = fields.split(' ').skip(11).take(2).map_while(|ticks| ticks.parse().ok()).collect();
+    (times.len() == 2).then(|| Duration::from_millis(10 * (times[0] + times[1])))
+}
+
+/// Waits until something that another thread does is so. A test that waits for a time instead fails on a busy machine.
+#[track_caller]
+pub fn wait_until(is_so: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < Duration::from_mins(1), "this does not come about");
+        std::thread::sleep(Duration::from_millis(2));
+    }
 }
 
 /// A small disk of its own, or one that cannot be written; gone when this is dropped.

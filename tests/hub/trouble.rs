@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use eidos::{Control, Error, ErrorCode, HubOptions, ModelSource};
 
+use crate::common::wait_until;
 use crate::hub::common::{noise, open, options, partial_files};
 use crate::hub::server::{Server, Trouble, hexadecimal};
 
@@ -18,10 +19,14 @@ struct Setup {
 
 /// A model whose weights are not fetched yet.
 fn setup() -> Setup {
+    setup_with_timeout(Duration::from_mins(1))
+}
+
+fn setup_with_timeout(timeout: Duration) -> Setup {
     let server = Server::start().with_large_file("model.safetensors", &noise(SIZE));
     let cache = tempfile::tempdir().unwrap();
     let mut options = options(&server, cache.path());
-    options.timeout = Some(Duration::from_secs(2));
+    options.timeout = Some(timeout);
     let model = open(&options).unwrap();
     server.take_requests();
     Setup { server, cache, model }
@@ -147,24 +152,25 @@ fn cancelling_does_not_wait_for_a_silent_server() {
     let control = Control::new();
     let canceller = control.clone();
     let cancelling = std::thread::spawn(move || {
-        std::thread::sleep(Duration::from_millis(300));
+        wait_until(|| canceller.progress().done >= 300_000);
         canceller.cancel();
         Instant::now()
     });
     let error = model.weight_files(&|_| true, &control).unwrap_err();
     let waited = cancelling.join().unwrap().elapsed();
     assert_eq!(error.code(), ErrorCode::Cancelled);
-    assert!(waited < Duration::from_secs(1), "{waited:?}");
+    assert!(waited < Duration::from_secs(10), "{waited:?}");
     assert_eq!(fs::metadata(&partial_files(cache.path())[0]).unwrap().len(), 300_000);
 }
 
 #[test]
 fn a_silent_server_is_given_up_after_the_time_limit() {
-    let setup = setup();
+    let setup = setup_with_timeout(Duration::from_secs(2));
     setup.server.spoil_content(&[Trouble::SilentAfter(300_000)]);
     let start = Instant::now();
     assert!(setup.weights_are_right(&Control::new()).unwrap());
-    assert!((2..5).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    // The server would be silent for a minute.
+    assert!((2..30).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
     assert_eq!(setup.ranges(), ["", "bytes=300000-"]);
 }
 
