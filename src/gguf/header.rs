@@ -1,17 +1,17 @@
-//! The header of a file: its metadata, and which tensor lies where.
+//! The header of a GGUF file: its metadata, and the name, shape, type and place of each tensor.
 
 use super::metadata::{Metadata, Value, ValueType};
 use crate::error::shown;
 
-/// What a file begins with.
+/// The first bytes of every GGUF file.
 const MAGIC: &[u8] = b"GGUF";
-/// Version 1 was in use for some weeks of 2023, and had shorter lengths.
+/// The versions of the format that are read. Version 1, in use for some weeks of 2023, had shorter lengths.
 const VERSIONS: [u32; 2] = [2, 3];
-/// The key of the number that every tensor begins at a multiple of, and what it is where there is no such key.
+/// The key of the alignment of tensors in bytes, and the alignment of files without that key.
 const ALIGNMENT: (&str, usize) = ("general.alignment", 32);
-/// As many sides as a tensor of ggml can have.
-const MOST_SIDES: u32 = 4;
-/// How deep arrays may lie in arrays. No key in use has one in another.
+/// The most dimensions that a tensor of ggml can have.
+const MOST_DIMENSIONS: u32 = 4;
+/// How deep arrays may be nested. No key in use has an array of arrays.
 const DEEPEST: usize = 4;
 
 /// Whether a file is GGUF, by its first bytes.
@@ -19,29 +19,30 @@ pub(crate) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// What a file says before its numbers begin.
+/// The part of a file before the data of its tensors.
 #[derive(Debug)]
 pub(crate) struct Header<'a> {
     /// The settings of the model and of its tokenizer.
     pub metadata: Metadata<'a>,
     /// The tensors, in the order of the file.
     pub tensors: Vec<TensorInfo<'a>>,
-    /// Where the numbers begin, counted from the beginning of the file.
+    /// The offset in the file at which the data of the tensors begins.
     pub start: usize,
-    /// The number that each tensor begins at a multiple of, counted from there: a power of two.
+    /// The alignment of tensors in bytes, a power of two. Offsets of tensors are multiples of it in valid files.
     pub alignment: usize,
 }
 
-/// What a file says of a tensor.
+/// The name, shape, type and place of a tensor.
 #[derive(Debug)]
 pub(crate) struct TensorInfo<'a> {
-    /// Its name, such as `blk.0.ffn_gate.weight`.
+    /// The name, such as `blk.0.ffn_gate.weight`.
     pub name: &'a str,
-    /// Its sides, as PyTorch counts them: the last one runs fastest. Their product may be more than memory can hold.
+    /// The shape in the order of PyTorch: consecutive values differ in the last dimension. The product may exceed what
+    /// memory can hold.
     pub shape: Vec<usize>,
-    /// The number that ggml has for the type of its numbers.
+    /// The number of the type of the values in ggml's enumeration of types.
     pub kind: u32,
-    /// Where it begins, counted from [`Header::start`]. It may lie beyond the end of the file.
+    /// The offset of the data from [`Header::start`]. It may lie beyond the end of the file.
     pub offset: usize,
 }
 
@@ -49,46 +50,46 @@ impl<'a> Header<'a> {
     /// Reads the header of a file.
     ///
     /// # Errors
-    /// What is wrong with the file, as the end of a sentence that begins with its name.
+    /// A predicate about the file, such as `ends too early`: the caller puts the path in front of it.
     pub fn read(bytes: &'a [u8]) -> Result<Self, String> {
-        let mut rest = Rest { all: bytes, position: 0 };
-        if rest.take(MAGIC.len())? != MAGIC {
+        let mut reader = Reader { all: bytes, position: 0 };
+        if reader.take(MAGIC.len())? != MAGIC {
             return Err("is not a GGUF file".to_owned());
         }
-        let version = rest.u32()?;
+        let version = reader.u32()?;
         if VERSIONS.contains(&version.swap_bytes()) {
             return Err("is a GGUF file whose numbers have their highest byte first, which is not read".to_owned());
         }
         if !VERSIONS.contains(&version) {
             return Err(format!("is of version {version} of GGUF, but 2 and 3 are read"));
         }
-        let (tensors, entries) = (rest.length()?, rest.length()?);
+        let (tensors, entries) = (reader.length()?, reader.length()?);
         let mut metadata = Metadata::default();
         for _ in 0..entries {
-            let key = rest.name("a metadata key")?;
-            let kind = rest.value_type()?;
-            let value = rest.value(kind)?;
+            let key = reader.name("a metadata key")?;
+            let kind = reader.value_type()?;
+            let value = reader.value(kind)?;
             if !metadata.insert(key, value) {
                 return Err(format!("has the metadata key `{}` twice", shown(key)));
             }
         }
-        // Not reserved: the number is the file's word, and each tensor that is there has taken bytes.
-        let tensors = (0..tensors).map(|_| rest.tensor()).collect::<Result<Vec<_>, _>>()?;
+        // The count is not trusted: no memory is reserved for it, and each tensor that is read takes bytes of the file.
+        let tensors = (0..tensors).map(|_| reader.tensor()).collect::<Result<Vec<_>, _>>()?;
         let alignment = metadata.size(ALIGNMENT.0).map_err(|error| format!("is damaged: {}", error.message()))?;
         let alignment = alignment.unwrap_or(ALIGNMENT.1);
-        let start = rest.position.checked_next_multiple_of(alignment).filter(|_| alignment.is_power_of_two());
+        let start = reader.position.checked_next_multiple_of(alignment).filter(|_| alignment.is_power_of_two());
         let start = start.ok_or_else(|| format!("has `{}` {alignment}, which is no power of two", ALIGNMENT.0))?;
         Ok(Self { metadata, tensors, start, alignment })
     }
 }
 
-/// A file from some position on.
-struct Rest<'a> {
+/// Reads the bytes of a file from a position on.
+struct Reader<'a> {
     all: &'a [u8],
     position: usize,
 }
 
-impl<'a> Rest<'a> {
+impl<'a> Reader<'a> {
     fn take(&mut self, length: usize) -> Result<&'a [u8], String> {
         let end = self.position.checked_add(length);
         let taken = end.and_then(|end| self.all.get(self.position..end)).ok_or("is a GGUF file that ends too early")?;
@@ -107,7 +108,7 @@ impl<'a> Rest<'a> {
 
     fn length(&mut self) -> Result<usize, String> {
         let length = u64::from_le_bytes(self.array()?);
-        usize::try_from(length).map_err(|_| format!("is a damaged GGUF file: it counts {length} things"))
+        usize::try_from(length).map_err(|_| format!("is a damaged GGUF file: it has a length of {length}"))
     }
 
     fn string(&mut self) -> Result<&'a [u8], String> {
@@ -132,7 +133,7 @@ impl<'a> Rest<'a> {
         })
     }
 
-    /// An array. Those of arrays are passed over, because no key in use has one.
+    /// Reads an array. An array of arrays is skipped, since no key in use has one.
     fn list(&mut self) -> Result<Value<'a>, String> {
         let (kind, count) = (self.value_type()?, self.length()?);
         match kind {
@@ -167,13 +168,13 @@ impl<'a> Rest<'a> {
 
     fn tensor(&mut self) -> Result<TensorInfo<'a>, String> {
         let name = self.name("the name of a tensor")?;
-        let sides = self.u32()?;
-        if sides > MOST_SIDES {
+        let dimensions = self.u32()?;
+        if dimensions > MOST_DIMENSIONS {
             let name = shown(name);
-            return Err(format!("is a damaged GGUF file: the tensor `{name}` has {sides} sides"));
+            return Err(format!("is a damaged GGUF file: the tensor `{name}` has {dimensions} dimensions"));
         }
-        let mut shape = (0..sides).map(|_| self.length()).collect::<Result<Vec<_>, _>>()?;
-        // The side that runs fastest comes first in the file.
+        let mut shape = (0..dimensions).map(|_| self.length()).collect::<Result<Vec<_>, _>>()?;
+        // In the file, the dimension in which consecutive values differ comes first.
         shape.reverse();
         Ok(TensorInfo { name, shape, kind: self.u32()?, offset: self.length()? })
     }

@@ -1,4 +1,4 @@
-//! What a file says of its model: values by key.
+//! The metadata of a GGUF file: the settings of the model and of its tokenizer, by key.
 
 use std::collections::HashMap;
 
@@ -10,20 +10,20 @@ pub(crate) struct Metadata<'a> {
     values: HashMap<&'a str, Value<'a>>,
 }
 
-/// A value as it lies in the file.
+/// A value of the metadata, as bytes of the file.
 #[derive(Debug)]
 pub(super) enum Value<'a> {
-    /// A string, which may be no UTF-8.
+    /// A string, which may not be valid UTF-8.
     Text(&'a [u8]),
     /// An array of strings.
     Texts(Vec<&'a [u8]>),
-    /// Numbers, the lowest byte of each first: one, or an array of any length.
+    /// A number or an array of numbers (`list`), in little-endian order.
     Numbers { kind: NumberKind, bytes: &'a [u8], list: bool },
-    /// An array of arrays, which is passed over.
+    /// An array of arrays, whose content is not read.
     Nested,
 }
 
-/// The type of a value.
+/// The type of a value of the metadata.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum ValueType {
     Number(NumberKind),
@@ -31,7 +31,7 @@ pub(super) enum ValueType {
     Array,
 }
 
-/// The type of a number or of a truth value.
+/// The type of a number or boolean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum NumberKind {
     U8,
@@ -48,7 +48,7 @@ pub(super) enum NumberKind {
 }
 
 impl ValueType {
-    /// The type of that number in the format.
+    /// The type with that number in the GGUF format.
     pub fn from_number(number: u32) -> Option<Self> {
         Some(match number {
             0 => Self::Number(NumberKind::U8),
@@ -70,7 +70,7 @@ impl ValueType {
 }
 
 impl NumberKind {
-    /// How many bytes one takes.
+    /// The size of a value in bytes.
     pub fn size(self) -> usize {
         match self {
             Self::U8 | Self::I8 | Self::Flag => 1,
@@ -80,7 +80,7 @@ impl NumberKind {
         }
     }
 
-    /// The number in that many bytes. Whole numbers beyond 2^53 are rounded: nothing that is counted here has as many.
+    /// Converts the bytes of a value to a number. Integers beyond 2^53 are rounded: no setting of a model is as large.
     fn read(self, bytes: &[u8]) -> f64 {
         let mut all = [0; 8];
         all[..bytes.len()].copy_from_slice(bytes);
@@ -98,12 +98,12 @@ impl NumberKind {
 }
 
 impl<'a> Metadata<'a> {
-    /// Adds a value; says whether its key is new.
+    /// Adds a value; false if the key was there already.
     pub(super) fn insert(&mut self, key: &'a str, value: Value<'a>) -> bool {
         self.values.insert(key, value).is_none()
     }
 
-    /// A string, if there is one of that key.
+    /// The string of a key; `None` where the key is missing.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] naming the key when its value is something else, or is not UTF-8.
@@ -115,7 +115,7 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// The strings of an array, if there is one of that key.
+    /// The strings of a key whose value is an array; `None` where the key is missing.
     ///
     /// # Errors
     /// As [`Self::text`].
@@ -129,7 +129,8 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// A finite number, if there is one of that key. Single precision and whole numbers up to 2^53 are exact.
+    /// The finite number of a key; `None` where the key is missing. Numbers of single precision and integers up to 2^53 are
+    /// exact.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] naming the key when its value is something else.
@@ -144,7 +145,7 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// The numbers of an array, which need not be finite, if there is one of that key.
+    /// The numbers of a key whose value is an array; `None` where the key is missing. They need not be finite.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] naming the key when its value is something else.
@@ -159,16 +160,16 @@ impl<'a> Metadata<'a> {
         }
     }
 
-    /// A whole number of at least 0, if there is one of that key.
+    /// The integer of a key, which is at least 0; `None` where the key is missing.
     ///
     /// # Errors
-    /// As [`Self::number`], and where the number is another one.
+    /// As [`Self::number`], and when the number is negative or no integer.
     pub fn size(&self, key: &str) -> Result<Option<usize>> {
         let Some(number) = self.number(key)? else { return Ok(None) };
         whole(number).map(Some).ok_or_else(|| wrong(key, &format!("is {number}, not a whole number of at least 0")))
     }
 
-    /// The whole numbers of an array, if there is one of that key.
+    /// The integers of a key whose value is an array, each at least 0; `None` where the key is missing.
     ///
     /// # Errors
     /// As [`Self::size`].
@@ -180,7 +181,7 @@ impl<'a> Metadata<'a> {
         sizes.collect::<Result<_>>().map(Some)
     }
 
-    /// A truth value, if there is one of that key.
+    /// The boolean of a key; `None` where the key is missing.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] naming the key when its value is something else.
@@ -195,13 +196,13 @@ impl<'a> Metadata<'a> {
     }
 }
 
-/// The error for a key that a file must have and has not.
+/// The error for a required key that is missing.
 pub(crate) fn missing(key: &str) -> Error {
     wrong(key, "is missing")
 }
 
 fn whole(number: f64) -> Option<usize> {
-    // 2^53: larger ones may have been rounded.
+    // Integers above 2^53 may have been rounded.
     let fits = number.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&number);
     fits.then_some(number as usize)
 }

@@ -1,9 +1,9 @@
-//! GGUF: the files of llama.cpp, which hold a model's settings, its vocabulary and its weights, mostly quantised.
+//! GGUF is the file format of llama.cpp: the settings, the vocabulary and the weights of a model, mostly quantised.
 //!
-//! The header is read here and not by candle, whose reader takes 32 bytes for each number of an array, changes strings
-//! that are not UTF-8 or end in a zero, refuses a whole file for one tensor of a type that it does not know, and
-//! divides by an alignment of zero. Here nothing is copied: names, texts and arrays are parts of the mapped file, so
-//! that a hostile header cannot take more than a small multiple of its own size.
+//! The header is not read by candle, whose reader takes 32 bytes for each number of an array, changes strings that are
+//! not UTF-8 or end in a zero byte, rejects a whole file for one tensor of an unknown type, and divides by an alignment
+//! of zero. Names, strings and arrays are slices of the mapped file, so that a hostile header cannot take more memory
+//! than a small multiple of its own size.
 
 mod header;
 mod metadata;

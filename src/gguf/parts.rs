@@ -1,6 +1,7 @@
-//! A model in one file, or in the parts that llama.cpp splits a large one into. Each part is a file with a header of
-//! its own. The first one says what the model is; the others say no more than which part they are and which tensors
-//! they hold.
+//! The parts of a model. llama.cpp splits a large model into several files; a model in one file is one part.
+//!
+//! Each part has a header. That of the first part has the settings of the model and of its tokenizer; those of the
+//! others only have the number of the part and the tensors in it.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,25 +10,25 @@ use super::header::{Header, TensorInfo};
 use super::metadata::{Metadata, missing};
 use crate::error::{Error, ErrorCode, Result, shown};
 
-/// Which part a file is, counted from 0.
+/// The key of the number of a part, from 0.
 const NUMBER: &str = "split.no";
-/// How many parts there are. A file that was put together again has 0.
+/// The key of the number of parts. It is 0 in a file into which parts were merged.
 const COUNT: &str = "split.count";
-/// How many tensors all parts hold together.
+/// The key of the number of tensors in all parts.
 const TENSORS: &str = "split.tensors.count";
-/// The largest models are published in some tens of parts. Each is a file to look for, and to map.
+/// The most parts that are read, since each is a file to find and to map. The largest models have some tens of them.
 const MOST_PARTS: usize = 1024;
 
-/// What to do about parts that do not belong together.
+/// The hint of errors about parts that do not belong together.
 const MIXED_UP: &str = "get all parts of the model again, and leave them their names";
 
-/// A file in memory, with its header.
+/// One part: a mapped file and its header.
 pub(crate) struct Part<'a> {
-    /// Where it is.
+    /// The path of the file.
     pub path: &'a Path,
-    /// All of it.
+    /// The bytes of the file.
     pub bytes: &'a [u8],
-    /// What it says before its numbers begin.
+    /// The header of the file.
     pub header: Header<'a>,
 }
 
@@ -35,7 +36,7 @@ impl<'a> Part<'a> {
     /// Reads the header of a file.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidFile`] with the path.
+    /// [`ErrorCode::InvalidFile`] naming the path.
     pub fn read(path: &'a Path, bytes: &'a [u8]) -> Result<Self> {
         let header = Header::read(bytes).map_err(|what| {
             let size = bytes.len();
@@ -61,15 +62,15 @@ impl<'a> Part<'a> {
     }
 }
 
-/// Whether a header is that of a part that says nothing of the model.
+/// Whether the metadata is that of a part after the first, which has no settings.
 ///
 /// # Errors
-/// [`ErrorCode::InvalidFile`] naming a key that is of another type.
+/// [`ErrorCode::InvalidFile`] naming a key whose value is of the wrong type.
 pub(crate) fn follows_another(metadata: &Metadata<'_>) -> Result<bool> {
     Ok(metadata.size(COUNT)? > Some(1) && metadata.size(NUMBER)? > Some(0))
 }
 
-/// The file of a model, or its parts in their order: all of them, or the first one alone.
+/// The parts of a model in their order: all of them, or only the first.
 pub(crate) struct Parts<'a> {
     first: Part<'a>,
     others: Vec<Part<'a>>,
@@ -77,10 +78,10 @@ pub(crate) struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// A model by its first part.
+    /// Begins with the first part; [`Parts::with`] adds the others.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidFile`] when it is another part, or one of more than there can be.
+    /// [`ErrorCode::InvalidFile`] when it is not the first part, or there are more than [`MOST_PARTS`].
     pub fn new(first: Part<'a>) -> Result<Self> {
         let count = first.size(COUNT)?.unwrap_or(0).max(1);
         if count > MOST_PARTS {
@@ -101,16 +102,16 @@ impl<'a> Parts<'a> {
         Ok(Self { first, others: Vec::new(), count })
     }
 
-    /// How many parts there are; 1 for a model that was not split.
+    /// The number of parts; 1 for a model that was not split.
     pub fn count(&self) -> usize {
         self.count
     }
 
-    /// The same model with all other parts, in their order.
+    /// Adds all other parts, in their order.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidFile`] naming a part that is another one, or one of another model, or a tensor that stands
-    /// in two of them.
+    /// [`ErrorCode::InvalidFile`] naming a part that has another number or belongs to another model, or a tensor that is in
+    /// two parts; also when tensors are missing.
     pub fn with(mut self, others: Vec<Part<'a>>) -> Result<Self> {
         let all = self.first.size(TENSORS)?.filter(|_| self.count > 1);
         for (index, part) in others.iter().enumerate() {
@@ -133,7 +134,7 @@ impl<'a> Parts<'a> {
         Ok(self)
     }
 
-    /// Every tensor stands once, and all are there.
+    /// Checks that no tensor is in two parts, and that none is missing.
     fn check_tensors(&self, all: Option<usize>) -> Result<()> {
         let mut seen: HashMap<&str, &Part<'_>> = HashMap::new();
         for part in self.iter() {
@@ -153,12 +154,12 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// Whether all parts are there.
+    /// Whether all parts were added.
     pub fn are_complete(&self) -> bool {
         self.others.len() + 1 == self.count
     }
 
-    /// All that is there, the first one first.
+    /// The parts that were added, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Part<'a>> {
         std::iter::once(&self.first).chain(&self.others)
     }
@@ -168,7 +169,7 @@ impl<'a> Parts<'a> {
         &self.first.header.metadata
     }
 
-    /// The tensor of that name, with the part that it is in.
+    /// The tensor of a name, with the part that it is in.
     pub fn tensor(&self, name: &str) -> Option<(&Part<'a>, &TensorInfo<'a>)> {
         self.iter().find_map(|part| {
             let tensor = part.header.tensors.iter().find(|tensor| tensor.name == name);

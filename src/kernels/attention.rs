@@ -7,7 +7,7 @@ use super::softmax::{adjust_scores, softmax_rows};
 use crate::error::Result;
 use crate::linalg::{Block, BlockMut, block_times, block_times_transposed};
 
-/// How many queries are scored at a time: bounds the memory of scores for a long text.
+/// The number of queries whose scores are computed at a time, which bounds the memory of scores for a long text.
 pub(crate) const QUERY_ROWS: usize = 256;
 
 /// Which keys a query reads.
@@ -15,7 +15,7 @@ pub(crate) const QUERY_ROWS: usize = 256;
 pub(crate) struct Mask {
     /// Whether a query reads only the key at its own position and those before it.
     pub causal: bool,
-    /// A query reads only keys whose distance is less than this, the one at its own position being at distance 0.
+    /// If given, a query reads only keys whose distance from it is smaller. The key at its own position has distance 0.
     pub window: Option<usize>,
 }
 
@@ -27,46 +27,46 @@ impl Mask {
         first..if self.causal { query + 1 } else { past }
     }
 
-    /// The positions of all keys that at least one of some queries reads.
+    /// The positions from the first to the last key that at least one of the queries reads.
     pub fn keys_of(self, queries: &Range<usize>, length: usize) -> Range<usize> {
         self.keys(queries.start, length).start..self.keys(queries.end - 1, length).end
     }
 
-    /// Whether it hides any key from any query.
+    /// Whether the mask can hide a key from a query.
     pub fn hides(self) -> bool {
         self.causal || self.window.is_some()
     }
 }
 
-/// Attention with all that it reads beside queries, keys and values.
+/// The settings of attention, and its inputs beside queries, keys and values.
 pub(crate) struct Attention<'a> {
-    /// Heads of queries.
+    /// The number of heads of queries.
     pub heads: usize,
-    /// Heads of keys and values; divides `heads`.
+    /// The number of heads of keys and values, a divisor of `heads`: consecutive heads of queries share one.
     pub key_value_heads: usize,
-    /// Columns of one head.
+    /// The number of columns of a head.
     pub head_width: usize,
-    /// What scores are multiplied by before the softmax.
+    /// The factor of scores before the softmax.
     pub scale: f32,
-    /// Scores `s` become `cap tanh(s / cap)`.
+    /// The cap: a scaled score `s` becomes `cap tanh(s / cap)`.
     pub soft_cap: Option<f32>,
     /// Which keys a query reads.
     pub mask: Mask,
-    /// Tokens of the longest text.
+    /// The number of tokens of the longest text.
     pub longest: usize,
-    /// What each head adds to the scores of the key at each position, `(heads, longest)`.
+    /// A bias for each head and position of a key, `(heads, longest)`, which is added to the scaled scores.
     pub key_bias: Option<&'a [f32]>,
-    /// What distances add to the scores.
+    /// The part of the scores that depends on the distance between query and key.
     pub relative: Relative<'a>,
 }
 
-/// Lets every token read the tokens of its own text, `texts` being their ranges of rows.
+/// Computes attention within each text. `texts` are the ranges of rows of the texts.
 ///
-/// `queries` are `(rows, heads * head_width)`, `keys` and `values` `(rows, key_value_heads * head_width)`; the result,
-/// the context, is as wide as the queries. A text's result depends on its own rows only.
+/// `queries` have the shape `(rows, heads * head_width)`, `keys` and `values` `(rows, key_value_heads * head_width)`.
+/// The result has the shape of the queries. The result of a text depends on its own rows only.
 ///
 /// # Errors
-/// [`crate::ErrorCode::OutOfMemory`] when the thread has no workspace for products.
+/// [`crate::ErrorCode::OutOfMemory`] where there is no memory for the workspace of matrix products.
 pub(crate) fn attend(
     attention: &Attention<'_>,
     texts: &[Range<usize>],
@@ -83,7 +83,7 @@ pub(crate) fn attend(
         for head in 0..heads {
             let key_bias = attention.key_bias.map(|bias| &bias[head * longest..(head + 1) * longest]);
             let relative_bias = relative.bias(head, longest);
-            // The columns of this head in some rows of the text.
+            // The block of keys or values of this head at some positions of the text.
             let of_keys = |all, read: &Range<usize>| {
                 let start = (text.start + read.start) * key_width + head / group * columns;
                 let end = start + (read.len() - 1) * key_width + columns;
@@ -112,8 +112,8 @@ pub(crate) fn attend(
     Ok(context)
 }
 
-/// Turns the raw scores `(queries, read)` of a head into attention weights: those of keys that a query does not read
-/// are 0. The biases are for the positions of keys and for their distances, as [`Relative::Bias`] has them.
+/// Turns the raw scores `(queries, read)` of a head into attention weights. The weights of keys that a query does not read
+/// are 0. The two biases are that of the positions of keys and that of distances, see [`Relative::Bias`].
 fn normalise(
     attention: &Attention<'_>,
     scores: &mut [f32],

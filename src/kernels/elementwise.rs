@@ -1,8 +1,11 @@
-//! Functions of single values, within a few units in the last place of what PyTorch computes.
+//! Activation functions and other functions of single values.
+//!
+//! Their values are within a few units in the last place of those of PyTorch. They use the `exp` of [`crate::linalg`]
+//! instead of that of the system, so that every machine gives the same bits.
 
 use crate::linalg::exp;
 
-/// `1 - erf(x)` for `x >= 0`, to within 1.5e-7 (Abramowitz & Stegun 1964, formula 7.1.26).
+/// Computes `1 - erf(x)` for `x >= 0`, to within 1.5e-7 (Abramowitz & Stegun 1964, formula 7.1.26).
 #[inline(always)]
 fn complementary_error(x: f32) -> f32 {
     let t = 1.0 / (1.0 + 0.327_591_1 * x);
@@ -14,20 +17,22 @@ fn complementary_error(x: f32) -> f32 {
     polynomial * t * exp(-x * x)
 }
 
-/// `x / (1 + e^-x)`.
+/// Computes SiLU, `x / (1 + e^-x)`.
 #[inline(always)]
 pub(crate) fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
-/// `x/2 (1 + erf(x / sqrt 2))`, written so that nothing cancels: `max(x, 0) - |x|/2 erfc(|x| / sqrt 2)`.
+/// Computes GELU, `x/2 (1 + erf(x / sqrt 2))`, as `max(x, 0) - |x|/2 erfc(|x| / sqrt 2)`: for negative `x`, `1 + erf` would
+/// cancel.
 #[inline(always)]
 pub(crate) fn gelu(x: f32) -> f32 {
-    let size = x.abs();
-    x.max(0.0) - 0.5 * size * complementary_error(size * std::f32::consts::FRAC_1_SQRT_2)
+    let magnitude = x.abs();
+    x.max(0.0) - 0.5 * magnitude * complementary_error(magnitude * std::f32::consts::FRAC_1_SQRT_2)
 }
 
-/// `x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))`, written as `x / (1 + e^-2u)`.
+/// Computes the approximation of GELU by tanh, `x/2 (1 + tanh u)` with `u = sqrt(2/pi) (x + 0.044715 x^3)`, as
+/// `x / (1 + e^-2u)`.
 #[inline(always)]
 pub(crate) fn gelu_tanh(x: f32) -> f32 {
     const SQRT_2_OVER_PI: f32 = 0.797_884_6;
@@ -35,19 +40,19 @@ pub(crate) fn gelu_tanh(x: f32) -> f32 {
     x / (1.0 + exp(-2.0 * u))
 }
 
-/// `x / (1 + e^-1.702 x)`.
+/// Computes the approximation of GELU by the logistic function, `x / (1 + e^-1.702x)`.
 #[inline(always)]
 pub(crate) fn gelu_quick(x: f32) -> f32 {
     x / (1.0 + exp(-1.702 * x))
 }
 
-/// `cap tanh(x / cap)`.
+/// Caps a value softly: `cap tanh(x / cap)`.
 #[inline(always)]
 pub(crate) fn soft_cap(x: f32, cap: f32) -> f32 {
     tanh(x / cap) * cap
 }
 
-/// `tanh(x)`: a polynomial near 0 (Moshier, Cephes), else from `e^2x`.
+/// Computes `tanh(x)`: by a polynomial near 0 (Moshier, Cephes), elsewhere as `1 - 2 / (e^2x + 1)`.
 #[inline(always)]
 pub(super) fn tanh(x: f32) -> f32 {
     let square = x * x;
@@ -57,7 +62,7 @@ pub(super) fn tanh(x: f32) -> f32 {
     polynomial = polynomial * square + 1.333_144_2e-1;
     polynomial = polynomial * square - 3.333_328e-1;
     let near = polynomial * square * x + x;
-    let size = x.abs();
-    let far = 1.0 - 2.0 / (exp(2.0 * size) + 1.0);
-    if size < 0.625 { near } else { far.copysign(x) }
+    let magnitude = x.abs();
+    let far = 1.0 - 2.0 / (exp(2.0 * magnitude) + 1.0);
+    if magnitude < 0.625 { near } else { far.copysign(x) }
 }

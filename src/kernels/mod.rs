@@ -1,11 +1,13 @@
-//! Numerics of a model on slices: no tensors, no modules, one thread.
+//! The arithmetic of a model on slices of numbers, on the calling thread; tensors and modules are in [`crate::model`].
 //!
 //! # Equal bits
-//! A kernel uses additions, multiplications and divisions only, and sums in a fixed number of lanes, so that its result
-//! is the same bits on every processor. The value of a row depends on its text alone, never on the rows around it or on
-//! how many there are: products go through [`crate::linalg`], whose order of summation depends on the inner size only.
+//! A kernel computes with operations that IEEE 754 rounds correctly, additions, multiplications, divisions and square
+//! roots, and adds in an order that depends on the length of a row only. So its result has the same bits whatever
+//! vector instructions the processor has. Matrix products go through [`crate::linalg`], whose order of summation
+//! depends on the inner dimension only. So a row depends on its own text, not on the other rows of a batch or on their
+//! number.
 
-// A function is compiled for the vector units of its caller only where it is inlined into it.
+// A function is compiled for the vector instructions of its caller only where it is inlined into the caller.
 #![allow(clippy::inline_always)]
 
 mod attention;

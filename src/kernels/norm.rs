@@ -1,4 +1,4 @@
-//! Norms of rows.
+//! Normalisation of rows: layer norm (Ba et al. 2016) and RMS norm (Zhang and Sennrich 2019).
 
 use pulp::Arch;
 
@@ -23,8 +23,9 @@ pub(crate) fn rms_norm(values: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32>
     result
 }
 
-/// Standardises each row of `weight.len()` values, multiplies it by `weight` and adds `bias`. The variance is the
-/// mean of squared deviations, in a second pass, which is right for rows whose mean is large.
+/// Standardises each row of `weight.len()` values, multiplies it by `weight` and adds `bias`. The variance is computed
+/// from the deviations, in a second pass: the difference of the mean square and the squared mean would cancel where the
+/// mean is large.
 pub(crate) fn layer_norm(values: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
     let columns = weight.len();
     let mut result = vec![0.0; values.len()];

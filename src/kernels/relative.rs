@@ -1,31 +1,33 @@
-//! What the distance between a query and a key adds to its score.
+//! The part of an attention score that depends on the distance between the query and the key.
 
 use crate::error::Result;
 use crate::linalg::{Block, BlockMut, block_times_transposed};
 
-/// Scores that depend on distances, in texts of at most `longest` tokens.
+/// The part of the scores that depends on distances, for texts of at most `longest` tokens.
 #[derive(Clone, Copy)]
 pub(crate) enum Relative<'a> {
-    /// Nothing.
+    /// Scores do not depend on distances.
     None,
-    /// A number for each head and distance (Raffel et al. 2020, "T5"), `(heads, 2 longest - 1)`: the key's position
-    /// minus the query's, from `1 - longest` on. It is added to the scaled score.
+    /// A bias for each head and distance (Raffel et al. 2020, "T5"), `(heads, 2 longest - 1)`, which is added to the scaled
+    /// score. The distance is the position of the key minus that of the query, from `1 - longest` on.
     Bias(&'a [f32]),
-    /// Products with rows of a table (He et al. 2021, "DeBERTa"), added to the score before it is scaled.
+    /// Products with the embeddings of distances (He et al. 2021, "DeBERTa"), which are added to the score before it is
+    /// scaled. A table has one embedding in each row.
     Disentangled {
-        /// What queries are multiplied with, `(table rows, heads * head_width)`.
+        /// The table that queries are multiplied with, `(table rows, heads * head_width)`.
         keys: Option<&'a [f32]>,
-        /// What keys are multiplied with, of the same shape.
+        /// The table that keys are multiplied with, of the same shape.
         queries: Option<&'a [f32]>,
-        /// The table's row for each distance: the query's position minus the key's, from `1 - longest` on.
+        /// The row of the tables for each distance, which is the position of the query minus that of the key, from
+        /// `1 - longest` on.
         rows: &'a [u32],
-        /// Columns of the table.
+        /// The number of columns of a table.
         width: usize,
     },
 }
 
 impl<'a> Relative<'a> {
-    /// The bias of a head by distance.
+    /// The biases of a head, one for each distance.
     pub(super) fn bias(self, head: usize, longest: usize) -> Option<&'a [f32]> {
         match self {
             Self::Bias(numbers) => numbers.get(head * (2 * longest - 1)..(head + 1) * (2 * longest - 1)),
@@ -33,7 +35,7 @@ impl<'a> Relative<'a> {
         }
     }
 
-    /// The products of every key of a head with the queries of the table, `(keys, table rows)`.
+    /// The products of each key of a head with the table for keys, `(keys, table rows)`.
     ///
     /// # Errors
     /// [`crate::ErrorCode::OutOfMemory`].
@@ -44,8 +46,8 @@ impl<'a> Relative<'a> {
         }
     }
 
-    /// Adds the products with the table to the raw scores of some queries of a head, which lie from `first` on in their
-    /// text; `by_key` as [`Self::key_products`] gave it.
+    /// Adds the products with the tables to the raw scores of some queries of a head. `first` is the position of the first
+    /// query in its text, and `by_key` what [`Self::key_products`] returned.
     ///
     /// # Errors
     /// [`crate::ErrorCode::OutOfMemory`].
@@ -80,7 +82,7 @@ impl<'a> Relative<'a> {
     }
 }
 
-/// The products of the rows of a head with its columns of a table.
+/// The products of rows of a head with the columns of that head in each row of a table.
 fn products(table: &[f32], width: usize, head: usize, rows: Block<'_>) -> Result<Vec<f32>> {
     let count = table.len() / width;
     let mut products = vec![0.0; rows.rows * count];

@@ -1,20 +1,20 @@
-//! Rotations of pairs of columns.
+//! Rotary position embeddings (Su et al. 2021, "RoFormer").
 
 use pulp::Arch;
 
-/// How the columns of a head are rotated (Su et al. 2021, "RoFormer").
+/// Which pairs of columns of a head are rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rotation {
-    /// Columns of one head.
+    /// The number of columns of a head.
     pub head_width: usize,
-    /// How many of them are rotated, the first ones.
+    /// How many columns of a head are rotated: its first ones.
     pub rotary_dim: usize,
-    /// Whether adjacent columns are rotated together; else columns that are half of `rotary_dim` apart.
+    /// Whether a pair is two adjacent columns; else its columns are `rotary_dim / 2` apart.
     pub interleaved: bool,
 }
 
-/// Rotates each head of rows of `width` columns: pair `i` of its columns by angle `i`. `cosines` and `sines` hold
-/// `rotary_dim / 2` values for each row.
+/// Rotates the heads of rows of `width` columns. `cosines` and `sines` hold `rotary_dim / 2` values for each row: those of
+/// the angle for each pair of columns, which is the same in all heads.
 pub(crate) fn rotate(rows: &[f32], cosines: &[f32], sines: &[f32], width: usize, rotation: Rotation) -> Vec<f32> {
     let Rotation { head_width, rotary_dim, interleaved } = rotation;
     let half = rotary_dim / 2;

@@ -1,12 +1,12 @@
-//! Loops over slices, compiled for the processor's vector units.
+//! Loops over slices, compiled for each set of vector instructions; the best set of the processor is chosen at run time.
 
 use half::bf16;
 use pulp::Arch;
 
-/// Lanes of a sum.
+/// How many partial sums a sum has: one for each lane of an AVX-512 register. Smaller registers hold them in several.
 const LANES: usize = 16;
 
-/// The instructions that the loops of this room use on this processor.
+/// The name of the vector instructions that the kernels use on this processor.
 pub(crate) fn instructions() -> &'static str {
     match Arch::new() {
         #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
@@ -19,7 +19,7 @@ pub(crate) fn instructions() -> &'static str {
     }
 }
 
-/// Adds `bias` to every row.
+/// Adds `bias` to each row of `bias.len()` values.
 pub(crate) fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
     Arch::new().dispatch(|| {
         for row in rows.chunks_exact_mut(bias.len()) {
@@ -30,7 +30,7 @@ pub(crate) fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
     });
 }
 
-/// Writes numbers as f32: they are its upper halves.
+/// Converts bf16 numbers to f32. A bf16 number is the upper half of the f32 number of the same value.
 pub(crate) fn widen(halves: &[bf16], values: &mut [f32]) {
     Arch::new().dispatch(
         #[inline(always)]
@@ -42,7 +42,7 @@ pub(crate) fn widen(halves: &[bf16], values: &mut [f32]) {
     );
 }
 
-/// A new vector of `function` of each value.
+/// Applies `function` to each value and returns the results.
 pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; values.len()];
     let target = &mut result;
@@ -57,7 +57,7 @@ pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f
     result
 }
 
-/// A new vector of `function` of each pair of values.
+/// Applies `function` to each pair of a left and a right value and returns the results.
 pub(crate) fn map_pairs(left: &[f32], right: &[f32], function: impl Fn(f32, f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; left.len()];
     let target = &mut result;
@@ -72,7 +72,7 @@ pub(crate) fn map_pairs(left: &[f32], right: &[f32], function: impl Fn(f32, f32)
     result
 }
 
-/// The sum of `term` of each value, in [`LANES`] partial sums.
+/// Adds `term` of each value, in [`LANES`] partial sums, which are then added in pairs.
 #[inline(always)]
 pub(super) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0_f32; LANES];
@@ -95,7 +95,7 @@ pub(super) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     lanes[0]
 }
 
-/// The largest value.
+/// Returns the largest value; negative infinity for no values. NaNs are passed over.
 #[inline(always)]
 pub(super) fn largest(values: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];

@@ -1,4 +1,4 @@
-//! Rows of attention scores.
+//! The softmax of attention scores, and what is done to the scores before it.
 
 use pulp::Arch;
 
@@ -6,7 +6,7 @@ use super::elementwise::soft_cap;
 use super::simd::{largest, sum};
 use crate::linalg::exp;
 
-/// Turns each row of scores into weights: `e^(scale (x - max))`, divided by their sum.
+/// Replaces each row of `columns` scores by its softmax: `e^(scale (x - max))`, divided by the sum of the row.
 pub(super) fn softmax_rows(scores: &mut [f32], columns: usize, scale: f32) {
     Arch::new().dispatch(
         #[inline(always)]
@@ -25,8 +25,8 @@ pub(super) fn softmax_rows(scores: &mut [f32], columns: usize, scale: f32) {
     );
 }
 
-/// Turns raw scores of queries into what the softmax reads: times `scale`, perhaps capped, perhaps plus what each
-/// key's position adds.
+/// Multiplies scores by `scale`, caps them softly at `cap` and adds the bias of each key, in this order. Each row holds
+/// the scores of one query for `columns` keys.
 pub(super) fn adjust_scores(scores: &mut [f32], columns: usize, scale: f32, cap: Option<f32>, bias: Option<&[f32]>) {
     Arch::new().dispatch(
         #[inline(always)]

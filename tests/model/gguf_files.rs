@@ -144,20 +144,20 @@ fn counts_that_no_file_could_hold_take_no_memory_and_no_time() {
 fn a_tensor_that_is_larger_than_memory_or_lies_nowhere_is_an_error() {
     let whole = std::fs::read(golden_file("llama")).unwrap();
     let name = b"token_embd.weight";
-    let sides = whole.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4;
+    let shape = whole.windows(name.len()).position(|window| window == name).unwrap() + name.len() + 4;
     let with = |place: usize, value: u64| {
         let mut bytes = whole.clone();
         bytes[place..place + 8].copy_from_slice(&value.to_le_bytes());
         bytes
     };
     for (bytes, what) in [
-        (with(sides, 1 << 40), "inside the tensor `token_embd.weight`"),
-        (with(sides, u64::MAX), "blocks"),
-        (with(sides + 8, u64::MAX - 31), "vocab_size"),
-        (with(sides, 33), "blocks"),
-        (with(sides + 20, u64::MAX), "token_embd.weight"),
-        (with(sides + 20, (1 << 63) - 32), "ends inside"),
-        (with(sides + 20, 1 << 30), "ends inside"),
+        (with(shape, 1 << 40), "inside the tensor `token_embd.weight`"),
+        (with(shape, u64::MAX), "blocks"),
+        (with(shape + 8, u64::MAX - 31), "vocab_size"),
+        (with(shape, 33), "blocks"),
+        (with(shape + 20, u64::MAX), "token_embd.weight"),
+        (with(shape + 20, (1 << 63) - 32), "ends inside"),
+        (with(shape + 20, 1 << 30), "ends inside"),
     ] {
         let error = refusal(&bytes);
         assert_eq!(error.code(), ErrorCode::InvalidFile, "{error}");
@@ -170,7 +170,7 @@ fn moved(places: &[(&str, u64)]) -> Vec<u8> {
     let mut bytes = std::fs::read(golden_file("llama")).unwrap();
     for (name, offset) in places {
         let called = string(name.as_bytes());
-        let sides = bytes.windows(called.len()).position(|window| window == called).unwrap() + called.len();
+        let shape = bytes.windows(called.len()).position(|window| window == called).unwrap() + called.len();
         let count = u32::from_le_bytes(bytes[sides..sides + 4].try_into().unwrap()) as usize;
         // After the sides there is the type of the numbers.
         let place = sides + 4 + 8 * count + 4;

@@ -312,16 +312,16 @@ fn damaged_archives_never_panic() {
 #[test]
 fn what_a_pickle_shares_is_not_copied_for_each_use() {
     let long = |count: usize| [b"X".as_slice(), &(count as u32).to_le_bytes(), "x".repeat(count).as_bytes()].concat();
-    let tensor = |class: &[u8], sides: &[u8]| {
+    let tensor = |class: &[u8], shape: &[u8]| {
         let before = b"ctorch._utils\n_rebuild_tensor_v2\n((\x8c\x07storagectorch\n";
         let after = b"\n\x8c\x010\x8c\x03cpuK\x01tQK\0";
-        [before.as_slice(), class, after, sides, b"\x89NtR"].concat()
+        [before.as_slice(), class, after, shape, b"\x89NtR"].concat()
     };
     let pair = b"K\x01\x85K\x01\x85";
-    let sides = [b"(".as_slice(), &b"K\x01".repeat(1 << 20), b"tq\0h\0"].concat();
+    let shape = [b"(".as_slice(), &b"K\x01".repeat(1 << 20), b"tq\0h\0"].concat();
     let name = [b"}(".as_slice(), &long(1 << 20), b"q\x01", &tensor(b"FloatStorage", pair), b"q\x02"].concat();
     let names = [b"\x80\x02", name.as_slice(), &b"h\x01h\x02".repeat(1 << 20), b"u."].concat();
-    let shapes = [b"\x80\x02}\x8c\x01a", tensor(b"FloatStorage", &sides).as_slice(), b"s."].concat();
+    let shapes = [b"\x80\x02}\x8c\x01a", tensor(b"FloatStorage", &shape).as_slice(), b"s."].concat();
     let load = |pickle: &[u8]| load_bytes(&archive(&[("data.pkl", pickle), ("data/0", &[0; 4])])).unwrap_err();
     // A million copies of a name of a megabyte are more than any machine has.
     assert!(load(&names).message().contains("is missing"), "{}", load(&names));

@@ -103,7 +103,7 @@ fn tensor<'a>(
     };
     let (class, key, count, offset, (shape, strides)) = view().ok_or_else(|| damaged("is not described as one"))?;
     if shape.len() != strides.len() {
-        return Err(damaged("has not as many strides as sides"));
+        return Err(damaged("has not as many strides as dimensions"));
     }
     if let Some(other) = types.insert(key, class).filter(|other| *other != class) {
         let (class, other) = (shown(class), shown(other));
