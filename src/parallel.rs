@@ -1,10 +1,15 @@
-//! Parallel work whose results are combined in a fixed order.
+//! Work on several threads whose results the calling thread combines: in a fixed order, or as they are finished.
 
-use std::sync::mpsc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::Duration;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::threads::{start, thread_count};
+
+/// The interval at which a thread that waits for results delivers the log messages of the others.
+const WAIT_STEP: Duration = Duration::from_millis(100);
 
 /// Runs `work` on the parts `0..parts`, on `threads` threads, and passes the results to `absorb` on the calling thread
 /// in the order of the parts: sums that `absorb` makes have the same bits for every number of threads.
@@ -55,6 +60,50 @@ pub(crate) fn in_order<Scratch: Default, Part: Send>(
     })
 }
 
+/// Runs `work` for each of the jobs on up to `threads` threads, and passes the results to `absorb` on the calling thread
+/// in the order in which they are finished. With one thread, or where the system can start none, the calling thread does
+/// the work. While it waits, it delivers the log messages of the others.
+///
+/// `work` must not panic: a panic goes through this function.
+pub(crate) fn as_finished<T: Send>(
+    jobs: &[usize],
+    threads: usize,
+    control: &Control,
+    work: impl Fn(usize) -> T + Sync,
+    mut absorb: impl FnMut(usize, T),
+) {
+    let next = AtomicUsize::new(0);
+    let take = || jobs.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+    let threads = threads.min(jobs.len());
+    if threads > 1 {
+        std::thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            for _ in 0..threads {
+                let (sender, take, work) = (sender.clone(), &take, &work);
+                let worker = move || {
+                    while let Some(job) = take() {
+                        // The calling thread receives until the last worker ends.
+                        sender.send((job, work(job))).ok();
+                    }
+                };
+                // Where the system can start no more threads, fewer of them work.
+                start(scope, worker).ok();
+            }
+            drop(sender);
+            loop {
+                match receiver.recv_timeout(WAIT_STEP) {
+                    Ok((job, result)) => absorb(job, result),
+                    Err(RecvTimeoutError::Timeout) => control.deliver_log(),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+            }
+        });
+    }
+    while let Some(job) = take() {
+        absorb(job, work(job));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,6 +119,22 @@ mod tests {
             };
             in_order(20, threads, &Control::new(), work, absorb).unwrap();
             assert_eq!(seen, (0..20).map(|part| (part, part * part)).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn each_job_is_done_once_and_its_result_absorbed_on_the_calling_thread() {
+        let here = std::thread::current().id();
+        for threads in [0, 1, 3, 50] {
+            let jobs: Vec<usize> = (0..20).map(|job| 7 * job).collect();
+            let mut seen = Vec::new();
+            let absorb = |job, square| {
+                assert_eq!(std::thread::current().id(), here);
+                seen.push((job, square));
+            };
+            as_finished(&jobs, threads, &Control::new(), |job| job * job, absorb);
+            seen.sort_unstable();
+            assert_eq!(seen, jobs.iter().map(|&job| (job, job * job)).collect::<Vec<_>>());
         }
     }
 

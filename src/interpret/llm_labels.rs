@@ -19,7 +19,7 @@ use super::passages::Passages;
 use super::prompts::{
     DETECTION_SYSTEM, LABEL_SYSTEM, answers_schema, detection_message, label_schema, read_answers, read_label,
 };
-use super::requests::{AnswerSource, CacheOnly, CacheThenModel, Estimate, in_parallel};
+use super::requests::{AnswerSource, CacheOnly, CacheThenModel, Estimate};
 use super::sampling::Sampling;
 use super::selection::{check_width, checked_concepts};
 use crate::chat::{Chat, Session};
@@ -27,6 +27,7 @@ use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::log::LogLevel;
+use crate::parallel::as_finished;
 use crate::rows::{Activations, Rows};
 
 /// About how many tokens a label takes, for estimates.
@@ -153,7 +154,7 @@ impl LlmLabels {
         };
         // An exhausted budget fails all concepts that follow; it is logged once.
         let mut logged = String::new();
-        in_parallel(&left, chat.parallel(), control, label, |job, made| {
+        as_finished(&left, chat.parallel(), control, label, |job, made| {
             let concept = jobs[job].concept;
             for error in made.iter().filter_map(|(label, _)| label.error.as_ref()) {
                 if error.message != logged && !control.is_cancelled() {

@@ -1,17 +1,11 @@
-//! Where the answers to requests come from, and requests in parallel.
+//! Sources of answers to requests: the cache, the language model, or an estimate.
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 use crate::chat::{Chat, ChatRequest, Session, Usage};
 use crate::control::Control;
 use crate::error::Result;
-use crate::threads::start;
-
-/// The interval at which the thread that waits for answers delivers log messages of the others.
-const WAIT_STEP: Duration = Duration::from_millis(100);
 
 /// A source of answers to requests.
 pub(super) trait AnswerSource {
@@ -110,47 +104,5 @@ impl AnswerSource for Estimate<'_> {
         usage.prompt_tokens += request.estimated_prompt_tokens();
         usage.completion_tokens += answer_tokens;
         Some(Ok(placeholder()))
-    }
-}
-
-/// Runs `work` for each of the jobs on up to `parallel` threads, and passes the results to `absorb` on the calling
-/// thread as they come. With one thread, the calling thread does the work. While it waits, it delivers the log messages
-/// of the others.
-pub(super) fn in_parallel<T: Send>(
-    jobs: &[usize],
-    parallel: usize,
-    control: &Control,
-    work: impl Fn(usize) -> T + Sync,
-    mut absorb: impl FnMut(usize, T),
-) {
-    let next = AtomicUsize::new(0);
-    let take = || jobs.get(next.fetch_add(1, Ordering::Relaxed)).copied();
-    let threads = parallel.min(jobs.len());
-    if threads > 1 {
-        std::thread::scope(|scope| {
-            let (sender, receiver) = channel();
-            for _ in 0..threads {
-                let (sender, take, work) = (sender.clone(), &take, &work);
-                let worker = move || {
-                    while let Some(job) = take() {
-                        // The calling thread receives until the last worker ends.
-                        sender.send((job, work(job))).ok();
-                    }
-                };
-                // Where the system can start no more threads, fewer of them work.
-                start(scope, worker).ok();
-            }
-            drop(sender);
-            loop {
-                match receiver.recv_timeout(WAIT_STEP) {
-                    Ok((job, result)) => absorb(job, result),
-                    Err(RecvTimeoutError::Timeout) => control.deliver_log(),
-                    Err(RecvTimeoutError::Disconnected) => break,
-                }
-            }
-        });
-    }
-    while let Some(job) = take() {
-        absorb(job, work(job));
     }
 }

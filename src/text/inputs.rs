@@ -1,5 +1,6 @@
 //! Texts as a model reads them, made once for all that is done with them.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use super::encoded::EncodedTexts;
@@ -8,7 +9,7 @@ use super::tokenize::{PackedTokens, panicked};
 use super::tokenizer::Tokenizer;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::threads::start;
+use crate::parallel::in_order;
 
 /// How many texts are tokenized before the next look at progress and cancellation.
 pub(crate) const TEXTS_AT_A_TIME: usize = 512;
@@ -157,18 +158,21 @@ impl Tokenizer {
                     .hint("give at most 4,294,967,295 texts of less than 4 GiB each"));
             }
         }
-        let share = texts.len().div_ceil(threads.max(1)).max(1);
-        let tokens = std::thread::scope(|scope| {
-            let workers: Vec<_> =
-                texts.chunks(share).map(|texts| start(scope, move || self.tokenize(texts, control))).collect();
-            workers.into_iter().map(|worker| worker?.join().map_err(|_| panicked())?).collect::<Result<Vec<_>>>()
-        });
-        let tokens = tokens.map_err(|error| error.within(format!("texts {first} to {}", first + texts.len() - 1)))?;
+        let threads = threads.max(1);
+        let shares: Vec<_> = texts.chunks(texts.len().div_ceil(threads).max(1)).collect();
+        // The crate that tokenizes panics where a file contradicts itself.
+        let tokenize = |share: usize, (): &mut ()| {
+            catch_unwind(AssertUnwindSafe(|| self.tokenize(shares[share], control))).unwrap_or_else(|_| Err(panicked()))
+        };
         let mut truncated_count = 0;
-        for tokens in tokens.into_iter().flatten() {
-            packed.push(&tokens);
-            truncated_count += usize::from(tokens.truncated);
-        }
+        let result = in_order(shares.len(), threads, control, tokenize, |_, tokens| {
+            for tokens in tokens {
+                packed.push(&tokens);
+                truncated_count += usize::from(tokens.truncated);
+            }
+            Ok(())
+        });
+        result.map_err(|error| error.within(format!("texts {first} to {}", first + texts.len() - 1)))?;
         Ok(truncated_count)
     }
 

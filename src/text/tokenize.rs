@@ -56,7 +56,7 @@ impl Tokenizer {
     }
 }
 
-/// A thread that tokenizes ended without a result.
+/// The error for a panic of the tokenizers crate.
 pub(super) fn panicked() -> Error {
     Error::new(ErrorCode::InvalidFile, "tokenizer.json contradicts itself: the tokenizer failed a check on a text")
         .hint("get the file again, from the repository of the model")

@@ -171,9 +171,9 @@ fn moved(places: &[(&str, u64)]) -> Vec<u8> {
     for (name, offset) in places {
         let called = string(name.as_bytes());
         let shape = bytes.windows(called.len()).position(|window| window == called).unwrap() + called.len();
-        let count = u32::from_le_bytes(bytes[sides..sides + 4].try_into().unwrap()) as usize;
-        // After the sides there is the type of the numbers.
-        let place = sides + 4 + 8 * count + 4;
+        let count = u32::from_le_bytes(bytes[shape..shape + 4].try_into().unwrap()) as usize;
+        // The shape is followed by the type of the values.
+        let place = shape + 4 + 8 * count + 4;
         bytes[place..place + 8].copy_from_slice(&offset.to_le_bytes());
     }
     bytes
