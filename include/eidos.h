@@ -987,14 +987,15 @@ void eidos_inputs_free(eidos_inputs *inputs);
 /* --- The tokens of a text ------------------------------------------------------------------------------------------ */
 
 /**
- * Gives the tokens of a text as a model reads them: special ones included, cut to what the model can read. `count`
- * receives how many there are, and each array those of the first `capacity`: the ids, and the first byte and one past
- * the last byte of the text that each stands for, on character boundaries. A special token stands for none: both are
- * the same. Ask with a `capacity` of 0 first to know how many places are needed. `ids`, `begins`, `ends` and `err` may
- * be NULL.
+ * Gives the tokens of a text as a model reads them: special ones included, cut to what the model can read. The text has
+ * `length` bytes, and a NUL is a character like others. `count` receives how many tokens there are, and each array those of the first `capacity`: the ids, and the first byte and one
+ * past the last byte of the text that each stands for, on character boundaries. A special token stands for none: both
+ * are the same. Ask with a `capacity` of 0 first to know how many places are needed. `ids`, `begins`, `ends` and `err`
+ * may be NULL.
  */
 eidos_status eidos_split_model_tokens(const eidos_split_model *model,
                                       const char *text,
+                                      size_t length,
                                       uint32_t *ids,
                                       uint32_t *begins,
                                       uint32_t *ends,
@@ -2157,7 +2158,7 @@ eidos_status eidos_chat_new(const eidos_chat_options *options, eidos_chat **out,
 
 /**
  * Writes what was spent with a language model and what is left of its budget. `size` is `sizeof(eidos_chat_spending)`.
- * It does not wait for calls that are asking; `err` may be NULL.
+ * It does not wait for calls in progress; `err` may be NULL.
  */
 eidos_status eidos_chat_spent(const eidos_chat *chat, eidos_chat_spending *out, size_t size, eidos_error **err);
 
@@ -2222,11 +2223,11 @@ typedef struct {
 } eidos_chat_request;
 
 /**
- * Answers a question in the place of a server: it calls `eidos_chat_reply_set_text` on `reply` and returns `EIDOS_OK`.
+ * Answers a request in the place of a server: it calls `eidos_chat_reply_set_text` on `reply` and returns `EIDOS_OK`.
  * Any other status makes the concept fail with the message of `eidos_chat_reply_set_error`; `EIDOS_ACCESS_DENIED`,
- * `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop asking for further concepts. It runs on the thread that asks for
- * labels, one question after the other; calls on several threads with the same `eidos_chat` run it on each of them at
- * the same time. It must not unwind, nor free the handles of the call.
+ * `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop the requests for further concepts. It runs on the thread that
+ * labels, for one request after the other; calls on several threads with the same `eidos_chat` run it on each of them
+ * at the same time. It must not unwind, nor free the handles of the call.
  */
 typedef eidos_status (*eidos_chat_callback)(const eidos_chat_request *request, eidos_chat_reply *reply, void *user_data);
 

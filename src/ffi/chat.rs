@@ -164,7 +164,7 @@ pub struct eidos_chat_spending {
 output!(eidos_chat_spending);
 
 /// Writes what was spent with a language model and what is left of its budget. `size` is `sizeof(eidos_chat_spending)`.
-/// It does not wait for calls that are asking; `err` may be NULL.
+/// It does not wait for calls in progress; `err` may be NULL.
 ///
 /// # Safety
 /// `chat` is a live handle; `out` can be written for `size` bytes; `err` is NULL or can be written.

@@ -10,6 +10,7 @@ use super::error::eidos_error;
 use super::handle::{Handle, handle};
 use super::methods::eidos_destroy_callback;
 use super::status::eidos_status;
+use super::strings::valid_text;
 use super::user_data::UserData;
 use crate::chat::{Chat, ChatAnswer, ChatModel, ChatRequest, Failure, Tokens};
 use crate::control::Control;
@@ -67,11 +68,11 @@ pub struct eidos_chat_request {
     pub json_schema_len: usize,
 }
 
-/// Answers a question in the place of a server: it calls `eidos_chat_reply_set_text` on `reply` and returns `EIDOS_OK`.
+/// Answers a request in the place of a server: it calls `eidos_chat_reply_set_text` on `reply` and returns `EIDOS_OK`.
 /// Any other status makes the concept fail with the message of `eidos_chat_reply_set_error`; `EIDOS_ACCESS_DENIED`,
-/// `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop asking for further concepts. It runs on the thread that asks for
-/// labels, one question after the other; calls on several threads with the same `eidos_chat` run it on each of them at
-/// the same time. It must not unwind, nor free the handles of the call.
+/// `EIDOS_NOT_FOUND` and `EIDOS_BUDGET_EXHAUSTED` stop the requests for further concepts. It runs on the thread that
+/// labels, for one request after the other; calls on several threads with the same `eidos_chat` run it on each of them
+/// at the same time. It must not unwind, nor free the handles of the call.
 #[allow(non_camel_case_types)]
 pub type eidos_chat_callback = Option<
     unsafe extern "C" fn(
@@ -127,8 +128,7 @@ pub unsafe extern "C" fn eidos_chat_reply_set_text(
     call(err, || {
         let reply = reply.get()?;
         let bytes = answer.bytes(length, "answer")?;
-        let answer = std::str::from_utf8(bytes)
-            .map_err(|_| Error::argument("`answer` is not valid UTF-8").hint("convert it to UTF-8"))?;
+        let answer = valid_text(bytes, "answer")?;
         reply.lock().text = Some(answer.to_owned());
         Ok(())
     })

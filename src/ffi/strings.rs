@@ -23,7 +23,7 @@ pub(super) unsafe fn optional_text<'a>(string: *const c_char, name: &str) -> Res
         return Ok(None);
     }
     // SAFETY: promised by the caller.
-    valid(unsafe { CStr::from_ptr(string) }.to_bytes(), name).map(Some)
+    valid_text(unsafe { CStr::from_ptr(string) }.to_bytes(), name).map(Some)
 }
 
 /// A string argument of so many bytes, which must be valid UTF-8 and may have a NUL inside.
@@ -32,10 +32,11 @@ pub(super) unsafe fn optional_text<'a>(string: *const c_char, name: &str) -> Res
 /// `string` is NULL or has `length` bytes that live as long as `'a`.
 pub(super) unsafe fn text_of_length<'a>(string: *const c_char, length: usize, name: &str) -> Result<&'a str> {
     // SAFETY: promised by the caller.
-    valid(unsafe { array(string.cast::<u8>(), length, name) }?, name)
+    valid_text(unsafe { array(string.cast::<u8>(), length, name) }?, name)
 }
 
-fn valid<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
+/// Bytes as text, which must be valid UTF-8.
+pub(super) fn valid_text<'a>(bytes: &'a [u8], name: &str) -> Result<&'a str> {
     std::str::from_utf8(bytes).map_err(|error| {
         Error::argument(format!("`{name}` is not valid UTF-8: byte {} is wrong", error.valid_up_to()))
             .hint("convert it to UTF-8")

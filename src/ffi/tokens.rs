@@ -2,26 +2,28 @@
 
 use std::ffi::c_char;
 
-use super::arguments::{ArrayMut, Out, Ref, Text, call};
+use super::arguments::{Array, ArrayMut, Out, Ref, call};
 use super::error::eidos_error;
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
+use super::strings::valid_text;
 use crate::error::Result;
 use crate::text::{StringTable, Token};
 
-/// Gives the tokens of a text as a model reads them: special ones included, cut to what the model can read. `count`
-/// receives how many there are, and each array those of the first `capacity`: the ids, and the first byte and one past
-/// the last byte of the text that each stands for, on character boundaries. A special token stands for none: both are
-/// the same. Ask with a `capacity` of 0 first to know how many places are needed. `ids`, `begins`, `ends` and `err` may
-/// be NULL.
+/// Gives the tokens of a text as a model reads them: special ones included, cut to what the model can read. The text has
+/// `length` bytes, and a NUL is a character like others. `count` receives how many tokens there are, and each array those of the first `capacity`: the ids, and the first byte and one
+/// past the last byte of the text that each stands for, on character boundaries. A special token stands for none: both
+/// are the same. Ask with a `capacity` of 0 first to know how many places are needed. `ids`, `begins`, `ends` and `err`
+/// may be NULL.
 ///
 /// # Safety
-/// `model` is a live handle; `text` is NUL-terminated; the arrays are NULL or can be written `capacity` times; `count`
+/// `model` is a live handle; `text` has `length` bytes; the arrays are NULL or can be written `capacity` times; `count`
 /// can be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_tokens(
     model: Ref<eidos_split_model>,
-    text: Text,
+    text: Array<c_char>,
+    length: usize,
     mut ids: ArrayMut<u32>,
     mut begins: ArrayMut<u32>,
     mut ends: ArrayMut<u32>,
@@ -32,7 +34,8 @@ pub unsafe extern "C" fn eidos_split_model_tokens(
     call(err, || {
         let count = count.place("count")?;
         let model = &model.get()?.model;
-        let tokens = model.tokenizer()?.tokens(text.get("text")?)?;
+        let text = valid_text(text.bytes(length, "text")?, "text")?;
+        let tokens = model.tokenizer()?.tokens(text)?;
         let written = tokens.len().min(capacity);
         let write = |out: &mut ArrayMut<u32>, name: &str, value: fn(&Token) -> u32| -> Result<()> {
             let places = out.optional(written, name)?.unwrap_or_default();

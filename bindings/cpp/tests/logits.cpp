@@ -119,6 +119,10 @@ TEST(TokenIds, HaveStringsAndPlaces)
     EXPECT_EQ(tokens.front().begin, tokens.front().end);
     EXPECT_EQ(tokens[tokens.size() - 2].end, std::string("caf\u00e9 films").size());
     EXPECT_EQ(tokens[1].begin, 0u);
+    const std::string with_nul("a\0film", 6);
+    const auto whole_text = whole().tokens(with_nul);
+    EXPECT_EQ(whole_text[whole_text.size() - 2].end, 6u);
+    EXPECT_EQ(whole().tokens("").size(), 2u);
 }
 
 TEST(Logits, HaveColumnsWithNames)

@@ -1,6 +1,6 @@
 /** Models, split at modules. */
 import { Activations } from './activations';
-import { index, iterable, record, text, whole } from './arguments';
+import { anyText, index, iterable, record, text, whole } from './arguments';
 import { runOnOwnThread, runWithControl } from './call';
 import { check } from './errors';
 import { activationsOptions, loadOptions, logitsOptions } from './generated/options';
@@ -218,11 +218,12 @@ export class SplitModel extends Handle {
   /** The tokens of a text as the model reads them: special ones included, cut to what the model can read. */
   tokens(input: string): Token[] {
     const pointer = this.#pointer;
-    const checked = text('input', input);
+    const checked = anyText('input', input);
+    const [bytes, length] = [Buffer.from(checked), Buffer.byteLength(checked)];
     const count = out();
     const read = (room: number): [Uint32Array, Uint32Array, Uint32Array] => {
       const [ids, begins, ends] = [new Uint32Array(room), new Uint32Array(room), new Uint32Array(room)];
-      check((error) => native().eidos_split_model_tokens(pointer, checked, ids, begins, ends, room, count, error));
+      check((error) => native().eidos_split_model_tokens(pointer, bytes, length, ids, begins, ends, room, count, error));
       return [ids, begins, ends];
     };
     read(0); // how many there are

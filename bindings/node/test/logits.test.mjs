@@ -77,6 +77,7 @@ test('token ids lead to what their text leads to', async () => {
   assert.equal(texts[0].slice(tokens.at(-2).begin, tokens.at(-2).end), ' film');
   assert.equal(model.logitName(tokens.at(-2).id), 'Ġfilm');
   assert.equal(model.tokens('').length, 2);
+  assert.equal(model.tokens('a\0film').at(-2).end, 6);
 
   const ids = texts.map((text) => model.tokens(text).map(({ id }) => id));
   const copies = async (promise) => (await promise).copyRows();

@@ -229,13 +229,16 @@ public:
         return to_head(inputs, interventions.handle(), options, control);
     }
 
-    /// The tokens of a text as the model reads them: special ones included, cut to what the model can read.
-    [[nodiscard]] std::vector<Token> tokens(const StringArg &text) const
+    /// The tokens of a text as the model reads them: special ones included, cut to what the model can read. A NUL is a
+    /// character like others.
+    [[nodiscard]] std::vector<Token> tokens(std::string_view text) const
     {
         std::size_t count = 0;
-        detail::call(eidos_split_model_tokens, handle(), text.c_str(), nullptr, nullptr, nullptr, std::size_t{0}, &count);
+        detail::call(eidos_split_model_tokens, handle(), text.data(), text.size(), nullptr, nullptr, nullptr,
+                     std::size_t{0}, &count);
         std::vector<std::uint32_t> ids(count), begins(count), ends(count);
-        detail::call(eidos_split_model_tokens, handle(), text.c_str(), ids.data(), begins.data(), ends.data(), count, &count);
+        detail::call(eidos_split_model_tokens, handle(), text.data(), text.size(), ids.data(), begins.data(),
+                     ends.data(), count, &count);
         std::vector<Token> result(count);
         for (std::size_t index = 0; index < count; index++)
             result[index] = {ids[index], detail::text(eidos_split_model_token_string, handle(), ids[index]), begins[index],

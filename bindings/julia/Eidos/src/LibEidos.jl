@@ -398,7 +398,7 @@ const LAYOUT = (
 
 # --- The tokens of a text ---------------------------------------------------------------------------------------------
 
-@c eidos_split_model_tokens(model::Ptr{eidos_split_model}, text::Cstring, ids::Ptr{UInt32}, begins::Ptr{UInt32}, ends::Ptr{UInt32}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_split_model_tokens(model::Ptr{eidos_split_model}, text::Cstring, length::Csize_t, ids::Ptr{UInt32}, begins::Ptr{UInt32}, ends::Ptr{UInt32}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_token_string(model::Ptr{eidos_split_model}, id::UInt32, len::Ptr{Csize_t})::Cstring
 
 # --- Activations ------------------------------------------------------------------------------------------------------

@@ -16,10 +16,13 @@ logits(model, [ids])
 """
 function tokens(model::SplitModel, text::AbstractString)
     string, count = String(text), Ref{Csize_t}(0)
-    use(model.handle) do pointer
-        check(err -> LibEidos.eidos_split_model_tokens(pointer, string, C_NULL, C_NULL, C_NULL, 0, count, err))
+    # A pointer, since the string may have a NUL inside, which a `Cstring` could not hold.
+    GC.@preserve string use(model.handle) do pointer
+        bytes, len = Cstring(Base.pointer(string)), sizeof(string)
+        read(arrays...) = check(err -> LibEidos.eidos_split_model_tokens(pointer, bytes, len, arrays..., count, err))
+        read(C_NULL, C_NULL, C_NULL, 0)
         ids, begins, ends = (Vector{UInt32}(undef, count[]) for _ in 1:3)
-        check(err -> LibEidos.eidos_split_model_tokens(pointer, string, ids, begins, ends, count[], count, err))
+        read(ids, begins, ends, count[])
         map(ids, begins, ends) do id, first, last
             (id = Int(id), string = Eidos.text(len -> LibEidos.eidos_split_model_token_string(pointer, id, len)),
              range = Int(first) + 1:prevind(string, Int(last) + 1))

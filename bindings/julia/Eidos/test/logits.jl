@@ -10,6 +10,7 @@ from(model, (path, matrix)::Pair, inputs; keywords...) =
     @test found[2].string == "a" && films[1][found[2].range] == "a"
     @test all(token -> isvalid(films[1], first(token.range)), found[2:end-1])
     @test films[1][found[end-1].range] == " film" && logit_names(model)[found[end-1].id+1] == found[end-1].string
+    @test "a\0film"[tokens(model, "a\0film")[end-1].range] |> endswith("film")
     ids = [[token.id for token in tokens(model, film)] for film in films]
     @test Matrix(logits(model, ids)) == Matrix(logits(model, films))
     acts = activations(model, ids)

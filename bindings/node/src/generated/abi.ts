@@ -712,7 +712,7 @@ export const signatures = {
   eidos_inputs_free: c.signature(c.nothing, c.nullable),
 
   eidos_split_model_tokens: c.signature(
-    c.i32, c.address, c.string, c.integers, c.integers, c.integers, c.size, c.sizeOut, c.addressOut,
+    c.i32, c.address, c.bytes, c.size, c.integers, c.integers, c.integers, c.size, c.sizeOut, c.addressOut,
   ),
   eidos_split_model_token_string: c.signature(c.nullable, c.address, c.u32, c.sizeOut),
 
