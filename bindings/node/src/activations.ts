@@ -10,6 +10,7 @@ import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, size
 import type { Out, Pointer, Texts } from './native';
 import type { OpenOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
+import type { Reduce } from './spread-fit';
 import { wordOf } from './words';
 
 /** Where a unit stands in the texts that the activations were collected from. */
@@ -33,6 +34,8 @@ export interface FromRowsOptions {
  * use it at the same time.
  */
 export class Activations extends Handle {
+  #reduce: Reduce | undefined;
+
   /**
    * Activations from one's own matrix, row after row, which is copied.
    *
@@ -211,6 +214,30 @@ export class Activations extends Handle {
     const pointer = this.#pointer;
     index('textIndex', textIndex, this.textCount);
     return readText((length) => native().eidos_activations_text(pointer, textIndex, length)) ?? '';
+  }
+
+  /**
+   * The same rows, without a copy, as the share that this process has of rows that are spread over several processes. A fit on
+   * them adds its sums to those of the other processes: each process makes the same fit of its own share, and all of them end
+   * with the same concepts. Whatever is not a fit sees the rows of this process alone.
+   *
+   * When `reduce` throws or rejects, the fit rejects with the same error. A process that fails, or whose fit is cancelled, ends
+   * the others too, with `cancelled`.
+   *
+   * @param reduce adds values across processes. It runs on the thread of the caller.
+   */
+  spread(reduce: Reduce): Activations {
+    if (typeof reduce !== 'function') throw new TypeError('reduce must be a function');
+    const result = out();
+    check((error) => native().eidos_activations_retain(this.#pointer, result, error));
+    const share = new Activations(new Resource(handleIn(result), native().eidos_activations_free));
+    share.#reduce = reduce;
+    return share;
+  }
+
+  /** @internal The function that adds values across processes, where rows are spread over several. */
+  static reduceOf(activations: Activations): Reduce | undefined {
+    return activations.#reduce;
   }
 
   /** Writes the activations to a folder, which is made where missing. */

@@ -1,9 +1,9 @@
 /** Requests to a language model of the caller's own, and its answers. */
 import { record, whole } from './arguments';
-import type { Question } from './native';
+import type { PlainRequest } from './native';
 
 /** A request to a language model. */
-export interface ChatRequest extends Question {
+export interface ChatRequest extends PlainRequest {
   /** The system message: the instructions. */
   readonly system: string;
   /** The user message: what the instructions are about. */

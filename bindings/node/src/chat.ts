@@ -112,12 +112,12 @@ export class Chat extends Handle {
         callOnPool(interpret, explainer, activations, pointer, labels, control, written, error);
       return runWithControl(options, all, start, finish);
     }
-    const asking = new OwnModelCall(own.answer);
+    const ownCall = new OwnModelCall(own.answer);
     try {
       const whole = { ...call, chat: pointer };
-      return await runOnOwnThread(options, all, (control, error) => asking.run(own.model, whole, control, written, error), finish);
+      return await runOnOwnThread(options, all, (control, error) => ownCall.run(own.model, whole, control, written, error), finish);
     } catch (error) {
-      throw asking.explain(error);
+      throw ownCall.explain(error);
     }
   }
 }

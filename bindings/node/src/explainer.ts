@@ -1,7 +1,7 @@
 /** Explainers: fitted concepts, which encode rows and decode them back. */
 import { Activations } from './activations';
 import { flag, floats, record, text, whole } from './arguments';
-import { runOnPool, runWithControl, withPinned, type CallOptions } from './call';
+import { runOnOwnThread, runOnPool, runWithControl, withPinned, type CallOptions } from './call';
 import { Chat, type ChatOptions } from './chat';
 import { check } from './errors';
 import { activationsOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
@@ -9,10 +9,11 @@ import { Handle, isView, pointerOf, Resource, resourceOf, viewOf } from './handl
 import { withInputs, type InputsOrTexts } from './inputs';
 import { interpretationIn, type Interpretation } from './interpretation';
 import { callOnPool, handleIn, native, out, readDoubles, readText, sizeIn } from './native';
-import type { NativeFunction, Out, Pointer } from './native';
+import type { Fit, FitName, Out, Pointer } from './native';
 import type { IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfOptions, TopInputsOptions } from './options';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
 import { SplitModel } from './split-model';
+import { SpreadFit } from './spread-fit';
 
 /** How a fit ended. */
 export interface FitReport {
@@ -40,23 +41,32 @@ export interface DictionaryOptions {
   readonly rectified?: boolean | undefined;
 }
 
-/** A function of C that fits a method. */
-type Fit<Struct> = NativeFunction<[Pointer, Struct, Pointer | null, Out, Out], number>;
-
 /** A concept model that was fitted on activations. It never changes: any number of calls may use it at the same time. */
 export class Explainer extends Handle {
   #dictionary: WeakRef<Float32Array> | undefined;
 
-  static async #fit<Struct>(fit: Fit<Struct>, activations: Activations, struct: Struct, options: CallOptions): Promise<Explainer> {
+  static async #fit<Struct extends object>(
+    name: FitName,
+    activations: Activations,
+    struct: Struct,
+    options: CallOptions,
+  ): Promise<Explainer> {
     const rows = resourceOf(activations, Activations);
     const pointer = rows.pointer('Activations');
     const result = out();
-    return runWithControl(
-      options,
-      [rows],
-      (control, error) => callOnPool(fit, pointer, struct, control, result, error),
-      () => Explainer.#own(result),
-    );
+    const finish = (): Explainer => Explainer.#own(result);
+    const reduce = Activations.reduceOf(activations);
+    if (reduce === undefined) {
+      const fit = native()[name] as Fit<Struct>;
+      return runWithControl(options, [rows], (control, error) => callOnPool(fit, pointer, struct, control, result, error), finish);
+    }
+    const spread = new SpreadFit(reduce);
+    const call = { activations: pointer, fit: name, options: struct };
+    try {
+      return await runOnOwnThread(options, [rows], (control, error) => spread.run(call, control, result, error), finish);
+    } catch (error) {
+      throw spread.explain(error);
+    }
   }
 
   /**
@@ -66,7 +76,7 @@ export class Explainer extends Handle {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitIca(activations: Activations, options: IcaOptions): Promise<Explainer> {
-    return Explainer.#fit(native().eidos_ica_fit, activations, icaOptions(options), options);
+    return Explainer.#fit('eidos_ica_fit', activations, icaOptions(options), options);
   }
 
   /**
@@ -76,7 +86,7 @@ export class Explainer extends Handle {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitPca(activations: Activations, options: PcaOptions): Promise<Explainer> {
-    return Explainer.#fit(native().eidos_pca_fit, activations, pcaOptions(options), options);
+    return Explainer.#fit('eidos_pca_fit', activations, pcaOptions(options), options);
   }
 
   /**

@@ -20,6 +20,7 @@ export type { ConceptLabel, LabelUsage } from './llm-labels';
 export type * from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export { SplitModel, type Module, type SplitPoint, type Token } from './split-model';
+export type { Reduce } from './spread-fit';
 export { readTexts, type TextsOptions } from './texts';
 
 /** The version of the library that was loaded (`0.1.0`). */

@@ -24,6 +24,12 @@ const STACK_BYTES = 8 << 20;
 /** The smallest stack that is safe. */
 const SMALLEST_STACK_BYTES = 1 << 20;
 
+/** The name of a function that fits a method. */
+export type FitName = Extract<keyof Functions, `eidos_${string}_fit`>;
+
+/** A function that fits a method with its options. */
+export type Fit<Struct> = NativeFunction<[Pointer, Struct, Pointer | null, Out, Out], number>;
+
 let functions: Functions | undefined;
 
 /**
@@ -200,7 +206,7 @@ export function dlpackRowCount(tensor: Pointer): number {
 }
 
 /** A request to a language model, as it is sent from thread to thread. */
-export interface Question {
+export interface PlainRequest {
   readonly system: string;
   readonly user: string;
   readonly schema: string;
@@ -211,9 +217,9 @@ export interface Question {
  * The address of an `eidos_chat_callback` that `answer` stands behind, until `unregisterCallback`. C must call it on this thread;
  * `answer` returns a status and must not throw.
  */
-export function registerChatCallback(answer: (question: Question, reply: Pointer) => number): Pointer {
+export function registerChatCallback(answer: (request: PlainRequest, reply: Pointer) => number): Pointer {
   native(); // which sets koffi up, before anything uses it
-  return koffi.register((request: Pointer, reply: Pointer) => answer(readQuestion(request), reply), callbacks.eidos_chat_callback);
+  return koffi.register((request: Pointer, reply: Pointer) => answer(readRequest(request), reply), callbacks.eidos_chat_callback);
 }
 
 /** Ends the life of a callback, which C must not call any more. */
@@ -245,12 +251,31 @@ export function withTextCallback<T>(next: () => Buffer | undefined | number, tas
   }
 }
 
+/**
+ * Runs a task with the address of an `eidos_reduce_callback` that `add` stands behind: it returns the sums of the values, or a
+ * status other than 0. C must call it on this thread, within the task; it must not throw.
+ */
+export function withReduceCallback<T>(add: (values: Float64Array) => Float64Array | number, task: (callback: Pointer) => T): T {
+  native(); // which sets koffi up, before anything uses it
+  const callback = koffi.register((values: Pointer, count: number) => {
+    const sums = add(Float64Array.from(koffi.decode(values, 'double', count) as ArrayLike<number>));
+    if (typeof sums === 'number') return sums;
+    koffi.encode(values, koffi.array('double', count, 'Typed'), sums);
+    return 0;
+  }, callbacks.eidos_reduce_callback);
+  try {
+    return task(callback);
+  } finally {
+    koffi.unregister(callback);
+  }
+}
+
 /** Copies `count` 32-bit numbers. */
 export function readIntegers(start: Pointer | null, count: number): Uint32Array {
   return start === null || count === 0 ? new Uint32Array(0) : Uint32Array.from(koffi.decode(start, 'uint32_t', count) as ArrayLike<number>);
 }
 
-function readQuestion(request: Pointer): Question {
+function readRequest(request: Pointer): PlainRequest {
   const struct = koffi.decode(request, structs.eidos_chat_request.type) as ChatRequestStruct;
   return {
     system: readBytes(struct.system_prompt, 0, struct.system_prompt_len),

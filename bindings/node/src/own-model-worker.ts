@@ -1,29 +1,22 @@
 /** The worker of `own-model.ts`: it makes the chat and runs the calls of C. Its thread blocks while it waits for an answer. */
-import { receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { workerData } from 'node:worker_threads';
 
 import { statuses } from './generated/abi';
-import { native, out, registerChatCallback, unregisterCallback, type Pointer, type Question } from './native';
+import { native, out, registerChatCallback, unregisterCallback, type PlainRequest, type Pointer } from './native';
 import type { FromWorker, LabelCall, Reply, Start, ToWorker } from './own-model';
+import { questions } from './worker-questions';
 
 const { options, port, answered } = workerData as Start;
-let asked = 0;
+const ask = questions<FromWorker, Reply>(port, answered);
 
 function say(message: FromWorker): void {
   port.postMessage(message);
 }
 
-/** Sends a request to the thread of the caller, and blocks until the answer has arrived. */
-function ask(question: Question): Reply {
-  say({ question });
-  while (Atomics.load(answered, 0) === asked) Atomics.wait(answered, 0, asked);
-  asked++;
-  return receiveMessageOnPort(port)!.message as Reply;
-}
-
 /** The callback of C. It must not throw. */
-function answer(question: Question, reply: Pointer): number {
+function answer(request: PlainRequest, reply: Pointer): number {
   try {
-    return pass(ask(question), reply);
+    return pass(ask({ request }), reply);
   } catch {
     return statuses.internal;
   }

@@ -1,7 +1,6 @@
 /**
- * A language model that is a function of the caller's. C calls it and waits for the answer, but a JavaScript function may be
- * asynchronous, and koffi does not wait for promises. So each such chat has a worker, on which C is called: it sends each
- * request here and blocks until the answer has arrived. Nothing here blocks on the worker, so the function may use Eidos itself.
+ * A language model that is a function of the caller's. Each such chat has a worker, on which C is called and which sends each
+ * request here (see `worker-questions.ts`). Nothing here blocks on the worker, so the function may use Eidos itself.
  */
 import path from 'node:path';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
@@ -12,14 +11,14 @@ import { checkedAnswer, type Answer, type ChatAnswer } from './chat-answer';
 import { EidosError, throwIfFailed } from './errors';
 import type { ChatOptionsStruct, LlmLabelsOptionsStruct } from './generated/abi';
 import { handleIn, libraryFile, out } from './native';
-import type { Out, Pointer, Question } from './native';
+import type { Out, PlainRequest, Pointer } from './native';
+import { answerCount, sendAnswer, type AnswerCount } from './worker-questions';
 
 /** The data that the worker starts with. */
 export interface Start {
   readonly options: ChatOptionsStruct;
   readonly port: MessagePort;
-  /** How many answers were sent so far, in memory that both threads see. */
-  readonly answered: Int32Array;
+  readonly answered: AnswerCount;
 }
 
 /** The arguments of a call of C on the worker. */
@@ -32,7 +31,7 @@ export interface LabelCall {
 }
 
 /** A message from the worker: a request, or the end of a call. The first call makes the chat. */
-export type FromWorker = { readonly question: Question } | Outcome;
+export type FromWorker = { readonly request: PlainRequest } | Outcome;
 
 /** What a call returned, and the addresses that it wrote; 0 for none. */
 interface Outcome {
@@ -54,7 +53,7 @@ interface Failure {
 
 /** Receives the messages of the worker during one call. */
 interface Listener {
-  readonly question: (question: Question) => void;
+  readonly request: (request: PlainRequest) => void;
   readonly outcome: (outcome: Outcome) => void;
   readonly end: (reason: Error) => void;
 }
@@ -63,7 +62,7 @@ interface Listener {
 export class OwnModel {
   readonly #port: MessagePort;
   readonly #worker: Worker;
-  readonly #answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #answered = answerCount();
   #listener: Listener | undefined;
   #ended: Error | undefined;
   #last: Promise<unknown> = Promise.resolve();
@@ -79,11 +78,11 @@ export class OwnModel {
       execArgv: [],
     });
     port1.on('message', (message: FromWorker) => {
-      if ('question' in message) this.#listener?.question(message.question);
+      if ('request' in message) this.#listener?.request(message.request);
       else this.#listener?.outcome(message);
     });
     this.#worker.on('error', (error: Error) => this.#end(error));
-    this.#worker.on('exit', () => this.#end(new Error('the thread that asks for labels was ended')));
+    this.#worker.on('exit', () => this.#end(new Error('the thread that requests labels was ended')));
   }
 
   /** Starts the worker, which makes the chat; its address is written to `chat`. */
@@ -100,14 +99,14 @@ export class OwnModel {
     return model;
   }
 
-  /** Makes a call after those before it have ended. `asked` receives the requests, and sends each answer. */
+  /** Makes a call after those before it have ended. `onRequest` receives the requests, and sends each answer. */
   async run(
     call: LabelCall,
-    asked: (question: Question, send: (reply: Reply) => void) => void,
+    onRequest: (request: PlainRequest, send: (reply: Reply) => void) => void,
     result: Out,
     error: Out,
   ): Promise<number> {
-    const turn = this.#last.then(() => this.#next(result, error, asked, call));
+    const turn = this.#last.then(() => this.#next(result, error, onRequest, call));
     this.#last = turn.catch(() => undefined);
     return turn;
   }
@@ -121,7 +120,7 @@ export class OwnModel {
   async #next(
     result: Out,
     error: Out,
-    asked?: (question: Question, send: (reply: Reply) => void) => void,
+    onRequest?: (request: PlainRequest, send: (reply: Reply) => void) => void,
     call?: LabelCall,
   ): Promise<number> {
     if (this.#ended) throw this.#ended;
@@ -130,7 +129,7 @@ export class OwnModel {
     try {
       const outcome = await new Promise<Outcome>((resolve, reject) => {
         this.#listener = {
-          question: (question) => asked?.(question, (reply) => this.#send(reply)),
+          request: (request) => onRequest?.(request, (reply) => this.#send(reply)),
           outcome: resolve,
           end: reject,
         };
@@ -147,9 +146,7 @@ export class OwnModel {
   }
 
   #send(reply: Reply): void {
-    this.#port.postMessage(reply);
-    Atomics.add(this.#answered, 0, 1);
-    Atomics.notify(this.#answered, 0);
+    sendAnswer(this.#port, this.#answered, reply);
   }
 
   #end(reason: Error): void {
@@ -162,7 +159,7 @@ export class OwnModel {
 /** A call of `eidos_llm_labels_interpret` with a function as model. */
 export class OwnModelCall {
   readonly #answer: Answer;
-  #asked = 0;
+  #requestCount = 0;
   #firstFailure: { readonly reason: unknown } | undefined;
 
   constructor(answer: Answer) {
@@ -177,13 +174,13 @@ export class OwnModelCall {
   }
 
   run(model: OwnModel, call: Omit<LabelCall, 'control'>, control: Control, result: Out, error: Out): Promise<number> {
-    const asked = (question: Question, send: (reply: Reply) => void) => this.#reply(question, control.cancelled, send);
-    return model.run({ ...call, control: control.pointer }, asked, result, error);
+    const onRequest = (request: PlainRequest, send: (reply: Reply) => void) => this.#reply(request, control.cancelled, send);
+    return model.run({ ...call, control: control.pointer }, onRequest, result, error);
   }
 
   /** Sends one answer: that of the function, or at once that the call is cancelled. */
-  #reply(question: Question, signal: AbortSignal, send: (reply: Reply) => void): void {
-    const isFirst = this.#asked++ === 0;
+  #reply(request: PlainRequest, signal: AbortSignal, send: (reply: Reply) => void): void {
+    const isFirst = this.#requestCount++ === 0;
     const cancelled = { status: statusOf('cancelled'), message: 'the call was cancelled' };
     if (signal.aborted) return send(cancelled);
     let isOpen = true;
@@ -197,8 +194,8 @@ export class OwnModelCall {
       if (isFirst && isOpen) this.#firstFailure = { reason };
       sendOnce(failureOf(reason));
     };
-    const ask = async () => checkedAnswer(await this.#answer({ ...question, signal }));
-    ask().then(sendOnce, failed);
+    const answer = async () => checkedAnswer(await this.#answer({ ...request, signal }));
+    answer().then(sendOnce, failed);
   }
 }
 

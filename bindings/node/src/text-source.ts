@@ -1,6 +1,6 @@
 /**
- * Texts that come one after the other. C asks for the next one and waits, but an iterable may be asynchronous, and koffi waits for no
- * promise. So the call runs on a worker, which asks here and sleeps until the text is there. Nothing here ever waits for the worker.
+ * Texts that come one after the other. C asks for the next one, and the iterable may be asynchronous: so the call runs on a worker
+ * (see `worker-questions.ts`).
  */
 import path from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -10,6 +10,7 @@ import type { Control } from './call';
 import type { ActivationsOptionsStruct } from './generated/abi';
 import { libraryFile } from './native';
 import type { Out, Pointer } from './native';
+import { answerCount, sendAnswer, unlessAborted, type AnswerCount } from './worker-questions';
 
 /** What the worker calls C with. */
 export interface StreamCall {
@@ -18,8 +19,7 @@ export interface StreamCall {
   readonly control: Pointer;
   /** How many results there are. */
   readonly count: number;
-  /** How many replies were sent so far, in memory that both threads see. */
-  readonly sent: Int32Array;
+  readonly sent: AnswerCount;
 }
 
 /** What the worker says: it wants the next texts, or the call has ended. */
@@ -49,25 +49,15 @@ export class TextSourceCall {
   }
 
   run(call: Omit<StreamCall, 'sent' | 'control' | 'count'>, control: Control, results: Out, error: Out): Promise<number> {
-    const sent = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const sent = answerCount();
     const worker = new Worker(path.join(__dirname, 'text-source-worker.js'), {
       workerData: { ...call, control: control.pointer, count: results.length, sent } satisfies StreamCall,
       // The handles are of this library. Options of the program, such as loaders, are not for this worker.
       env: { EIDOS_LIBRARY: libraryFile() },
       execArgv: [],
     });
-    const send = (texts: Texts): void => {
-      worker.postMessage(texts);
-      Atomics.add(sent, 0, 1);
-      Atomics.notify(sent, 0);
-    };
     const reply = async (): Promise<void> => {
-      // Who cancels need not wait for a source that gives nothing.
-      const cancelled = new Promise<Texts>((resolve) => {
-        control.cancelled.addEventListener('abort', () => resolve('cancelled'), { once: true });
-        if (control.cancelled.aborted) resolve('cancelled');
-      });
-      send(await Promise.race([this.#read(), cancelled]));
+      sendAnswer(worker, sent, await unlessAborted(this.#read(), control.cancelled));
     };
     return new Promise<number>((resolve, reject) => {
       worker.on('message', (message: FromStream) => {

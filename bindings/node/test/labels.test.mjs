@@ -168,7 +168,7 @@ test('a concept that fails does not lose the others', async () => {
   }
 });
 
-test('an error that concerns all ends the asking', async () => {
+test('an error that concerns all ends the requests', async () => {
   for (const code of ['access_denied', 'not_found', 'budget_exhausted']) {
     const chat = counting({ 2: throwing(new EidosError(code, 'go away')) });
     const [first, ...rest] = labelsOf(await explainer.llmLabels(activations, chat));
@@ -300,7 +300,7 @@ test('the cache answers what was asked before', async () => {
   assert.deepEqual([again.labelUsage.cached, again.labelUsage.requests], [3, 1]);
 });
 
-test('a budget ends the asking', async () => {
+test('a budget ends the requests', async () => {
   const chat = counting();
   const [first, second, third] = labelsOf(await explainer.llmLabels(activations, { ...chat, requestBudget: 2 }));
   assert.deepEqual([first.text, second.text, third.error.code], ['concept 1', 'concept 2', 'budget_exhausted']);

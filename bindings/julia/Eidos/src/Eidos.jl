@@ -29,7 +29,7 @@ export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span,
 export Inputs, token_ids, token_count, stream_activations
 export Interventions, add_direction!, ablate!
 export logits, logit_names, tokens
-export fit, Explainer, encode, decode, dictionary
+export fit, spread, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
 export llm_labels, label_usage, Chat, ChatAnswer, spent
 export Control, cancel!, iscancelled, Progress, LogMessage, EidosError
@@ -52,6 +52,7 @@ include("explainer.jl")
 include("interventions.jl")
 include("logits.jl")
 include("stream.jl")
+include("spread.jl")
 include("methods.jl")
 include("labels.jl")
 include("interpretation.jl")

@@ -47,6 +47,7 @@ mutable struct Activations <: DenseMatrix{Float32}
     first::Ptr{Float32} # the numbers, once they were looked at and where they are one piece of memory; else NULL
     shards::Vector{MatrixView{LibEidos.eidos_activations}} # what keeps them alive
     lock::ReentrantLock
+    reduce::Any # adds values across processes where they are spread over several, see `spread`; else `nothing`
 end
 
 function Activations(handle::Handle{LibEidos.eidos_activations})
@@ -61,7 +62,7 @@ function Activations(handle::Handle{LibEidos.eidos_activations})
                     LibEidos.eidos_activations_truncated_count(acts),
                     LibEidos.eidos_activations_left_out_count(acts),
                     LibEidos.eidos_activations_is_on_disk(acts) != 0,
-                    C_NULL, [], ReentrantLock())
+                    C_NULL, [], ReentrantLock(), nothing)
     end
 end
 

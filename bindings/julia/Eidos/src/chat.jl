@@ -103,17 +103,17 @@ end
 
 # A call that labels with a function: the function, the call's control, and what the function threw first. It is stored in the
 # task that makes the call, where the library's callback runs, so calls of several tasks with one chat do not interfere.
-mutable struct Asking
+mutable struct Answering
     answer::Any
     control::Ptr{LibEidos.eidos_control}
     thrown::Any
 end
-Asking(chat::Chat) = Asking(chat.answer, C_NULL, nothing)
+Answering(chat::Chat) = Answering(chat.answer, C_NULL, nothing)
 
-const ASKING = :eidos_asking
+const ANSWERING = :eidos_answering
 
 # The library calls this on the thread that made the long call: see `on_progress`.
-function on_question(request::Ptr{LibEidos.eidos_chat_request}, reply::Ptr{LibEidos.eidos_chat_reply}, ::Ptr{Cvoid})
+function on_request(request::Ptr{LibEidos.eidos_chat_request}, reply::Ptr{LibEidos.eidos_chat_reply}, ::Ptr{Cvoid})
     gc_state = ccall(:jl_gc_unsafe_enter, Int8, ())
     status = answer!(request, reply)
     ccall(:jl_gc_unsafe_leave, Cvoid, (Int8,), gc_state)
@@ -122,16 +122,16 @@ end
 
 # Exceptions must not pass through the library.
 @noinline function answer!(request, reply)::LibEidos.eidos_status
-    asking = task_local_storage(ASKING)::Asking
+    answering = task_local_storage(ANSWERING)::Answering
     try
         answer = Base.reenable_sigint() do
             GC.safepoint()
-            asking.answer(ChatRequest(unsafe_load(request)))
+            answering.answer(ChatRequest(unsafe_load(request)))
         end
         set_answer(reply, answer)
         LibEidos.OK
     catch thrown
-        fail(reply, asking, thrown)
+        fail(reply, answering, thrown)
     end
 end
 
@@ -148,13 +148,13 @@ set_answer(_, answer) = throw(ArgumentError(
     "the language model must answer with a string or a ChatAnswer, but it returned a value of type $(typeof(answer))"))
 
 # Ctrl-C stops the whole call; any other exception concerns one concept.
-function fail(reply, asking, thrown)
+function fail(reply, answering, thrown)
     if thrown isa InterruptException
-        asking.thrown = thrown
-        LibEidos.eidos_control_cancel(asking.control)
+        answering.thrown = thrown
+        LibEidos.eidos_control_cancel(answering.control)
         return LibEidos.CANCELLED
     end
-    asking.thrown === nothing && (asking.thrown = thrown)
+    answering.thrown === nothing && (answering.thrown = thrown)
     LibEidos.eidos_chat_reply_set_error(reply, explanation(thrown), C_NULL)
     something(thrown isa EidosError ? status_number(thrown.status) : nothing, LibEidos.UNUSABLE_ANSWER)
 end
@@ -172,7 +172,7 @@ function Chat(answer; name = nothing, keywords...)
     unused = filter(in(SERVER_KEYWORDS), collect(keys(keywords)))
     isempty(unused) || throw(ArgumentError("`$(unused[1])` is for servers, and this is a function of your own"))
     options = chat_options(; model = name, keywords...)
-    callback = @cfunction(on_question, LibEidos.eidos_status,
+    callback = @cfunction(on_request, LibEidos.eidos_status,
                           (Ptr{LibEidos.eidos_chat_request}, Ptr{LibEidos.eidos_chat_reply}, Ptr{Cvoid}))
     handle = Handle{LibEidos.eidos_chat}()
     # The callback finds the function in the task that labels, so the library need not keep Julia objects alive.
@@ -181,12 +181,12 @@ function Chat(answer; name = nothing, keywords...)
 end
 
 # Runs a call that labels with a function. What the function threw is rethrown if no concept has a label; Ctrl-C always is.
-function answered(call, asking::Asking)
+function answered(call, answering::Answering)
     result = try
         call()
     catch error
-        error isa EidosError && error.status !== :cancelled && asking.thrown !== nothing && throw(asking.thrown)
-        asking.thrown isa InterruptException || rethrow()
+        error isa EidosError && error.status !== :cancelled && answering.thrown !== nothing && throw(answering.thrown)
+        answering.thrown isa InterruptException || rethrow()
     end
-    asking.thrown isa InterruptException ? throw(asking.thrown) : result
+    answering.thrown isa InterruptException ? throw(answering.thrown) : result
 end

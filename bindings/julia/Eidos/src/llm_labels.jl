@@ -32,12 +32,12 @@ end
 """
 function llm_labels(explainer::Explainer, acts::Activations, chat::Chat; progress = nothing, control = nothing, keywords...)
     options = label_options(explainer; keywords...)
-    asking = Asking(chat)
-    answered(asking) do
+    answering = Answering(chat)
+    answered(answering) do
         interpreted(explainer, acts, progress, control) do explainer, acts, control, handle, err
-            asking.control = control
+            answering.control = control
             use(chat.handle) do chat
-                task_local_storage(ASKING, asking) do
+                task_local_storage(ANSWERING, answering) do
                     LibEidos.eidos_llm_labels_interpret(explainer, acts, chat, options, control, handle, err)
                 end
             end

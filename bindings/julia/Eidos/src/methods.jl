@@ -70,9 +70,11 @@ function fit(method::Method, acts::Activations; progress = nothing, control = no
     options = Options(method)
     call = fit_function(method)
     handle = Handle{LibEidos.eidos_explainer}()
-    use(acts.handle) do pointer
-        long_call(control, progress) do control
-            check(err -> call(pointer, options, control, handle, err))
+    summed(acts) do
+        use(acts.handle) do pointer
+            long_call(control, progress) do control
+                check(err -> call(pointer, options, control, handle, err))
+            end
         end
     end
     Explainer(handle)

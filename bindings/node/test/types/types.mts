@@ -125,6 +125,12 @@ await model.activations(model.inputsFromTokenIds([[id], Uint32Array.of(1, 2)]), 
 // @ts-expect-error: sequences, not one
 model.inputsFromTokenIds([id]);
 
+// Rows that are spread over processes.
+const share: Activations = activations.spread((values: Float64Array) => void values.fill(0));
+await Explainer.fitPca(share.spread(async (values) => void values[0]), { conceptCount: 2 });
+// @ts-expect-error: a function
+activations.spread('sum');
+
 // Explainers.
 const explainer = await Explainer.fitIca(activations, { conceptCount: 20, contrast: 'cube', canonicalSigns: false, signal, onProgress });
 const { converged, steps } = explainer.fitReport;
