@@ -15,8 +15,9 @@ CONCEPTS ?= 20
 # LABELS=1 asks CHAT_MODEL, behind OPENAI_BASE_URL with OPENAI_API_KEY, for labels instead of listing words.
 LABELS ?= 0
 CHAT_MODEL ?= gpt-4.1-nano
-# Where `make install` installs.
+# Where `make install` installs; with CUDA=1, the library for NVIDIA GPUs, which has the same files and the same calls.
 PREFIX ?= /usr/local
+CUDA ?= 0
 # Where `make real` keeps its Python environment and the numbers, and where the texts are.
 REAL ?= target/real
 SHARED ?= ../shared
@@ -39,7 +40,7 @@ test:
 	@scripts/install-tools.sh compilers
 	$(SIDE_BY_SIDE) tools lint abi
 	@$(MAKE) --no-print-directory rust
-	$(SIDE_BY_SIDE) c cpp node julia docs features
+	$(SIDE_BY_SIDE) c cpp node julia docs features cuda-check
 	@echo "all of it holds"
 
 # What a change did not touch is not compiled again.
@@ -85,6 +86,13 @@ cuda-check:
 	scripts/cuda-functions.sh
 	EIDOS_CUDA_CHECK=1 CUDA_COMPUTE_CAP=86 $(CARGO) clippy --release --lib --features cuda -- -D warnings
 
+# Whether the build with CUDA does everything as the one without, on a machine that may have neither CUDA nor a GPU.
+CUDA_LIBRARY = EIDOS_LIBRARY='$(abspath target/cuda/release/libeidos.so)'
+cuda-test: cuda
+	$(CARGO) test --release --features cuda --target-dir target/cuda
+	$(CUDA_LIBRARY) tests/c/run.sh
+	for language in cpp node julia; do $(CUDA_LIBRARY) bindings/$$language/test.sh || exit 1; done
+
 # Whether the targets of cargo-fuzz compile; only a nightly compiler runs them. Not a part of the tests: libfuzzer-sys changes how
 # the C code of the dependencies is compiled, so they are all checked again for it.
 fuzz:
@@ -99,8 +107,13 @@ cpp node julia:
 	bindings/$@/test.sh
 
 install:
+ifeq ($(CUDA),1)
+	@$(MAKE) --no-print-directory cuda
+	EIDOS_LIBRARY=target/cuda/release/libeidos.so scripts/install.sh '$(PREFIX)'
+else
 	$(CARGO) build --release --lib
 	scripts/install.sh '$(PREFIX)'
+endif
 
 # Write what follows from src/ffi anew, to be looked at and committed: include/eidos.h, its description as JSON, the symbols, the
 # layout of the structs, and what the bindings say of them.
