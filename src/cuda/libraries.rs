@@ -215,6 +215,16 @@ impl Library {
         }
     }
 
+    /// Whether the process has loaded it already, by Eidos or somebody else; it is not loaded for this.
+    pub(crate) fn is_loaded(self) -> bool {
+        const RTLD_NOLOAD: i32 = 4; // of Linux
+        let Some(place) = OPENED.get(self as usize) else { return false };
+        // SAFETY: nothing is loaded, so that no code of the library runs.
+        let loaded = |name: &&str| unsafe { Opened::open(Some(name), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD) }.ok();
+        place.get().is_some()
+            || self.file_names().iter().find_map(loaded).map(|found| place.get_or_init(|| found)).is_some()
+    }
+
     /// The library; the first time, it is looked for.
     pub(crate) fn open(self) -> Result<&'static Opened, NotFound> {
         let place = OPENED.get(self as usize).ok_or(NotFound { library: self, reason: None })?;

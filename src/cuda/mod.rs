@@ -3,5 +3,5 @@
 mod driver;
 mod libraries;
 
-pub(crate) use driver::{count, describe, driver_version};
+pub(crate) use driver::{DeviceFacts, KeptContext, count, describe, driver_version, free_memory};
 pub(crate) use libraries::{FOLDERS, Library};
