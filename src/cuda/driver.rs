@@ -11,15 +11,19 @@ use super::Library;
 /// The context that a thread had before a call, which it has again afterwards. Work on a device makes the device's context
 /// current for the thread, and what else runs on that thread, such as PyTorch on another GPU, goes to the current one.
 #[derive(Debug)]
-pub(crate) struct KeptContext(Option<CUcontext>);
+pub(crate) struct KeptContext(CUcontext);
 
 impl KeptContext {
     /// Looks which context the calling thread has. Nobody has one where the process has not loaded the driver yet.
     pub(crate) fn of_this_thread() -> Self {
+        if !Library::Driver.is_loaded() {
+            return Self(ptr::null_mut());
+        }
         let mut context = ptr::null_mut();
         // SAFETY: the function writes one pointer.
-        let has = || unsafe { sys::cuCtxGetCurrent(&raw mut context) }.result().is_ok();
-        if Library::Driver.is_loaded() && has() { Self(Some(context)) } else { Self(None) }
+        let status = unsafe { sys::cuCtxGetCurrent(&raw mut context) };
+        // A driver that nobody has started yet has no context, and says so.
+        if status.result().is_ok() { Self(context) } else { Self(ptr::null_mut()) }
     }
 }
 
@@ -28,11 +32,11 @@ impl Drop for KeptContext {
         if !Library::Driver.is_loaded() {
             return;
         }
-        let (before, mut now) = (self.0.unwrap_or(ptr::null_mut()), ptr::null_mut());
+        let mut now = ptr::null_mut();
         // SAFETY: the function writes one pointer; the context was current on this thread, whose owner keeps it.
         unsafe {
-            if sys::cuCtxGetCurrent(&raw mut now).result().is_ok() && now != before {
-                let _ = sys::cuCtxSetCurrent(before);
+            if sys::cuCtxGetCurrent(&raw mut now).result().is_ok() && now != self.0 {
+                let _ = sys::cuCtxSetCurrent(self.0);
             }
         }
     }
