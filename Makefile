@@ -2,6 +2,7 @@
 # make test       everything that must hold: the one command that decides
 # make quick      what to run before a commit: format, clippy, unit and model tests
 # make install    the library, the header and packages for CMake and pkg-config under PREFIX
+# make cuda       the library for NVIDIA GPUs, in target/cuda/release; needs neither a GPU nor CUDA: docs/cuda.md
 # make bench      side by side with the Python peer
 # make real       the tests against a real model, with numbers that transformers, scikit-learn and interpreto compute
 
@@ -14,8 +15,9 @@ CONCEPTS ?= 20
 # LABELS=1 asks CHAT_MODEL, behind OPENAI_BASE_URL with OPENAI_API_KEY, for labels instead of listing words.
 LABELS ?= 0
 CHAT_MODEL ?= gpt-4.1-nano
-# Where `make install` installs.
+# Where `make install` installs; with CUDA=1, the library for NVIDIA GPUs, which has the same files and the same calls.
 PREFIX ?= /usr/local
+CUDA ?= 0
 # Where `make real` keeps its Python environment and the numbers, and where the texts are.
 REAL ?= target/real
 SHARED ?= ../shared
@@ -23,7 +25,7 @@ SHARED ?= ../shared
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
 .PHONY: demo test quick tools lint abi docs features library rust valgrind-contract valgrind-examples c cpp node julia
-.PHONY: fuzz install header bench real clean
+.PHONY: cuda cuda-check cuda-test fuzz install header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -39,7 +41,7 @@ SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j2 --output-sync=target
 # for the last of them, valgrind and the other languages use what it leaves of the processor.
 test:
 	@scripts/install-tools.sh compilers
-	$(SIDE_BY_SIDE) tools lint abi docs features
+	$(SIDE_BY_SIDE) tools lint abi docs features cuda-check
 	$(SIDE_BY_SIDE) rust valgrind-contract valgrind-examples c cpp julia node
 	@echo "all of it holds"
 
@@ -80,6 +82,25 @@ docs:
 features:
 	$(CARGO) clippy --release --lib --no-default-features -- -D warnings
 
+# The library with the feature `cuda`. It loads where there is no CUDA, too.
+cuda:
+	scripts/cuda-toolkit.sh
+	$(CARGO) build --release --lib --features cuda --target-dir target/cuda
+
+# Whether the code for GPUs and its kernels compile; those of candle are left out, and nothing is linked.
+cuda-check:
+	scripts/cuda-toolkit.sh
+	scripts/cuda-functions.sh
+	EIDOS_CUDA_CHECK=1 CUDA_COMPUTE_CAP=86 $(CARGO) clippy --release --lib --features cuda -- -D warnings
+
+# Whether the build with CUDA does everything as the one without, on a machine that may have neither CUDA nor a GPU.
+CUDA_LIBRARY = EIDOS_LIBRARY='$(abspath target/cuda/release/libeidos.so)'
+cuda-test: cuda
+	$(CARGO) test --release --features cuda --target-dir target/cuda
+	$(CUDA_LIBRARY) tests/c/run.sh
+	for part in contract examples; do $(CUDA_LIBRARY) tests/c/valgrind.sh $$part || exit 1; done
+	for language in cpp node julia; do $(CUDA_LIBRARY) bindings/$$language/test.sh || exit 1; done
+
 # Whether the targets of cargo-fuzz compile; only a nightly compiler runs them. Not a part of the tests: libfuzzer-sys changes how
 # the C code of the dependencies is compiled, so they are all checked again for it.
 fuzz:
@@ -96,8 +117,13 @@ cpp node julia: library
 	bindings/$@/test.sh
 
 install:
+ifeq ($(CUDA),1)
+	@$(MAKE) --no-print-directory cuda
+	EIDOS_LIBRARY=target/cuda/release/libeidos.so scripts/install.sh '$(PREFIX)'
+else
 	$(CARGO) build --release --lib
 	scripts/install.sh '$(PREFIX)'
+endif
 
 # Write what follows from src/ffi anew, to be looked at and committed: include/eidos.h, its description as JSON, the symbols, the
 # layout of the structs, and what the bindings say of them.

@@ -11,9 +11,10 @@ use super::handle::handle;
 use super::options::options;
 use super::status::eidos_status;
 use super::strings::choice;
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
-use crate::model::{DeviceChoice, HeadChoice, LoadOptions, SplitModel};
+use crate::model::{HeadChoice, LoadOptions, SplitModel};
 use crate::text::StringTable;
 
 /// A split model is a language model that runs up to one or several of its modules. It never changes after loading: any
@@ -73,6 +74,8 @@ pub const EIDOS_HEAD_SEQ2SEQ_LM: u32 = 6;
 pub const EIDOS_DEVICE_CPU: u32 = 0;
 /// The model runs on an NVIDIA GPU.
 pub const EIDOS_DEVICE_CUDA: u32 = 1;
+/// The model runs on the first GPU that works, and on the processor where none does. The log says which it is, and why.
+pub const EIDOS_DEVICE_AUTO: u32 = 2;
 
 /// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
 pub const EIDOS_NETWORK_AUTO: u32 = 0;
@@ -149,6 +152,7 @@ impl eidos_load_options {
         let devices = [
             (EIDOS_DEVICE_CPU, DeviceChoice::Cpu),
             (EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize)),
+            (EIDOS_DEVICE_AUTO, DeviceChoice::Auto),
         ];
         let networks =
             [(EIDOS_NETWORK_AUTO, None), (EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];

@@ -1,7 +1,8 @@
-# What the tests in C share; to be sourced. $out is a folder of this run.
+# What the tests in C share; to be sourced. $out is a folder of this run. EIDOS_LIBRARY is the libeidos.so to test, with the
+# examples in Rust beside it; by default that of target/release.
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-library=target/release
+library=$(dirname "$(realpath -m "${EIDOS_LIBRARY:-target/release/libeidos.so}")")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 export LD_LIBRARY_PATH=$library

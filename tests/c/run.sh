@@ -30,7 +30,7 @@ gcc -std=c11 $strict -g tests/c/abi.c -o "$out/abi" $link
 mkdir "$out/native" && "$out/abi" "$out/native"
 
 say "the examples, and the same in Rust"
-tests/examples/run.sh rust target/release/examples/NAME
+tests/examples/run.sh rust "$library/examples/NAME"
 grep -qx 'first run: cancelled' target/examples/c/resume.txt
 grep -qx 'from the rows as they are, the same logits: yes' target/examples/c/steering.txt
 
@@ -43,7 +43,7 @@ done
 
 say "other line ends and a byte order mark change nothing"
 { printf '\xef\xbb\xbf'; sed 's/$/\r/' "$out/60-texts.txt"; } >"$out/other-60-texts.txt"
-for program in target/examples/c/bin/concepts target/release/examples/concepts; do
+for program in target/examples/c/bin/concepts "$library/examples/concepts"; do
     for texts in 60-texts other-60-texts; do
         "$program" eidos:demo model.layers.2.mlp "$out/$texts.txt" >"$out/$texts.output" 2>/dev/null
     done

@@ -35,8 +35,8 @@ function julia(code; environment...)
 end
 
 @testset "Eidos" begin
-    for file in ("header", "library", "texts", "split_model", "inputs", "activations", "logits", "explainer", "spread",
-                 "interpretation", "labels", "errors", "control", "lifetimes", "tasks", "tables", "readme")
+    for file in ("header", "library", "devices", "texts", "split_model", "inputs", "activations", "logits", "explainer",
+                 "spread", "interpretation", "labels", "errors", "control", "lifetimes", "tasks", "tables", "readme")
         @testset "$file" begin
             include("$file.jl")
         end
