@@ -3,10 +3,12 @@
 //! [`Rows`] is the only interface through which the methods of [`crate::concepts`] read numbers. [`Activations`] are
 //! rows in memory, in a caller's memory or in shards on disk, with the unit of text that each row stands for.
 
+mod device_moments;
 mod folder;
 mod manifest;
 mod matrix;
 mod moments;
+mod on_device;
 mod provenance;
 mod reduce;
 mod source;
@@ -21,6 +23,7 @@ pub(crate) use matrix::About;
 pub use matrix::Activations;
 pub(crate) use matrix::check_unit_count;
 pub(crate) use moments::Moments;
+pub(crate) use on_device::{DEVICE_TILE_ROWS, DeviceRows, no_room};
 pub use provenance::Provenance;
 pub(crate) use reduce::{add_across, in_lockstep, total_row_count};
 pub use source::{Reduce, RowSlice, Rows, TILE_ROWS};
