@@ -1,9 +1,9 @@
 //! Where the passes of a fit over rows run.
 
-use candle_core::Device;
+use candle_core::{Device, DeviceLocation};
 
-use crate::error::{Error, ErrorCode, Result};
-use crate::model::DeviceChoice;
+use crate::device::{self, DeviceChoice};
+use crate::error::Result;
 use crate::rows::Rows;
 
 /// What runs the passes of a fit over rows. What is small, such as eigenvectors, is computed on the host either way.
@@ -16,11 +16,19 @@ pub(crate) enum Backend {
 }
 
 impl Backend {
-    /// Opens the device that was chosen.
-    pub(crate) fn open(choice: DeviceChoice, threads: usize, _rows: &dyn Rows) -> Result<Self> {
-        match choice {
-            DeviceChoice::Cpu => Ok(Self::Cpu { threads }),
-            _ => Err(Error::new(ErrorCode::Device, "no device")),
-        }
+    /// Opens the device that was chosen. Where the rows are on it already, it is theirs, so that nothing is copied;
+    /// automatically it is theirs wherever they are.
+    ///
+    /// # Errors
+    /// Those of [`device::open`].
+    pub(crate) fn open(choice: DeviceChoice, threads: usize, rows: &dyn Rows) -> Result<Self> {
+        let theirs = rows.on_device().map(candle_core::Tensor::device).filter(|device| match device.location() {
+            DeviceLocation::Cuda { gpu_id } => choice == DeviceChoice::Cuda(gpu_id) || choice == DeviceChoice::Auto,
+            _ => false,
+        });
+        Ok(match theirs.map_or_else(|| device::open(choice), |device| Ok(device.clone()))? {
+            Device::Cpu => Self::Cpu { threads },
+            device => Self::Device(device),
+        })
     }
 }

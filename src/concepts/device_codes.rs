@@ -8,7 +8,7 @@ use super::{DenseCodes, LinearEncoder};
 use crate::control::Control;
 use crate::error::Result;
 use crate::memory::Claim;
-use crate::rows::{DeviceRows, no_room};
+use crate::rows::{DeviceTiles, no_room};
 
 /// How many codes a tile has at most, 32 MiB, unless a row has more.
 const TILE_CODES: usize = 8 << 20;
@@ -18,13 +18,13 @@ impl LinearEncoder<'_> {
     /// `each` takes the one before it. Only codes come to the host. They are not checked; NaN stays NaN.
     ///
     /// Memory on the device: the weights, two tiles of codes, and a tile of rows with its centred copy (20 bytes a
-    /// value, see [`DeviceRows`]). On the host: a tile of codes, 32 MiB, or one row of them where that is more.
+    /// value, see [`DeviceTiles`]). On the host: a tile of codes, 32 MiB, or one row of them where that is more.
     ///
     /// # Errors
     /// Those of the device and of `each`; [`crate::ErrorCode::Cancelled`].
     pub(super) fn for_each_code(
         &self,
-        rows: &DeviceRows<'_>,
+        rows: &DeviceTiles<'_>,
         control: &Control,
         mut each: impl FnMut(Range<usize>, DenseCodes) -> Result<()>,
     ) -> Result<()> {

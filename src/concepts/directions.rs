@@ -7,7 +7,7 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::symmetric_eigen;
 use crate::memory::Claim;
-use crate::rows::{DeviceRows, Moments, Rows, total_row_count};
+use crate::rows::{DeviceTiles, Moments, Rows, total_row_count};
 
 /// The principal directions of some rows.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ impl Directions {
     pub(super) fn of(rows: &dyn Rows, concepts: usize, backend: &Backend, control: &Control) -> Result<Self> {
         let moments = match backend {
             Backend::Cpu { threads } => Moments::of(rows, *threads, control)?,
-            Backend::Device(device) => Moments::on_device(&DeviceRows::new(rows, device), control)?,
+            Backend::Device(device) => Moments::on_device(&DeviceTiles::new(rows, device), control)?,
         };
         let Moments { row_count: count, mean, scatter } = moments;
         let square = rows.column_count().saturating_mul(rows.column_count());

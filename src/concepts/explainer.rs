@@ -11,7 +11,7 @@ use super::{Codes, Encoder, Method, RowCodes, registry};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::{check_finite, first_not_finite};
-use crate::rows::{Activations, DeviceRows, Provenance, Rows, in_lockstep};
+use crate::rows::{Activations, DeviceTiles, Provenance, Rows, in_lockstep};
 
 /// A fitted concept model with the report of its fit.
 ///
@@ -167,7 +167,7 @@ impl Explainer {
     /// As [`Explainer::codes`]; [`ErrorCode::Unsupported`] for a model that is not linear; those of `each`.
     pub(crate) fn for_each_code_on(
         &self,
-        rows: &DeviceRows<'_>,
+        rows: &DeviceTiles<'_>,
         control: &Control,
         mut each: impl FnMut(Range<usize>, Codes) -> Result<()>,
     ) -> Result<()> {

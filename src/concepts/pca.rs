@@ -11,9 +11,9 @@ use super::directions::{Directions, check_count};
 use super::linear::{LinearModel, Parts};
 use super::{FitReport, Method};
 use crate::control::Control;
+use crate::device::DeviceChoice;
 use crate::error::{Error, ErrorCode, Result};
 use crate::memory::Claim;
-use crate::model::DeviceChoice;
 use crate::rows::Rows;
 
 /// The options of principal component analysis. The names are scikit-learn's.

@@ -3,7 +3,7 @@
 use crate::concepts::{Backend, Explainer, RowCodes};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::rows::{Activations, DeviceRows, Rows, TILE_ROWS, Tile, for_each_tile};
+use crate::rows::{Activations, DeviceTiles, Rows, TILE_ROWS, Tile, for_each_tile};
 
 /// The memory that the columns of one group of concepts may take, in bytes.
 const GROUP_BYTES: usize = 1 << 30;
@@ -27,7 +27,7 @@ pub(super) fn for_each_code(
     let threads = match backend {
         Backend::Cpu { threads } => *threads,
         Backend::Device(device) => {
-            let rows = DeviceRows::new(activations, device);
+            let rows = DeviceTiles::new(activations, device);
             return explainer.for_each_code_on(&rows, control, |range, codes| {
                 range.clone().zip(codes.rows()).for_each(|(row, codes)| absorb(row, codes));
                 control.advance(range.len() as u64)

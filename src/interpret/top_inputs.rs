@@ -10,9 +10,10 @@ use super::strongest::{self, Ranked, Strongest};
 use crate::collect::{CollectOptions, InputSource};
 use crate::concepts::{Backend, Explainer};
 use crate::control::Control;
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::memory::Claim;
-use crate::model::{DeviceChoice, SplitModel};
+use crate::model::SplitModel;
 use crate::rows::{Activations, Rows};
 
 /// What the text of an input takes, in bytes: texts of units are mostly short.

@@ -3,8 +3,8 @@
 use candle_core::{DType, Tensor};
 use faer::Mat;
 
+use super::device_tiles::{DeviceTiles, no_room};
 use super::moments::Moments;
-use super::on_device::{DeviceRows, no_room};
 use super::reduce::add_across;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
@@ -17,12 +17,12 @@ impl Moments {
     /// that is a copy of another would count as a direction of its own. They take `2 * rows * columns^2` operations,
     /// once a fit: 2.2e11 for 187,890 rows of 768 columns, a fifth of a second at 1 TFLOP/s.
     ///
-    /// Memory on the device: a tile of 20 bytes a value (see [`DeviceRows`]), and three matrices of `columns^2` values
+    /// Memory on the device: a tile of 20 bytes a value (see [`DeviceTiles`]), and three matrices of `columns^2` values
     /// of 8 bytes. On the host: two such matrices.
     ///
     /// # Errors
     /// Those of [`Moments::of`], and [`crate::ErrorCode::Device`].
-    pub(crate) fn on_device(rows: &DeviceRows<'_>, control: &Control) -> Result<Self> {
+    pub(crate) fn on_device(rows: &DeviceTiles<'_>, control: &Control) -> Result<Self> {
         let (row_count, columns) = (rows.rows().row_count(), rows.rows().column_count());
         control.begin(Stage::Covariance, 2 * row_count as u64)?;
         let square = columns.saturating_mul(columns).saturating_mul(size_of::<f64>());
@@ -52,7 +52,7 @@ impl Moments {
 }
 
 /// The sum of each column, in f64.
-fn column_sums(rows: &DeviceRows<'_>, height: usize, control: &Control) -> Result<Vec<f64>> {
+fn column_sums(rows: &DeviceTiles<'_>, height: usize, control: &Control) -> Result<Vec<f64>> {
     let room = no_room("the means of the columns");
     let add = |sums: &Tensor, tile: &Tensor| sums + tile.to_dtype(DType::F64)?.sum(0)?;
     let mut sums = Tensor::zeros(rows.rows().column_count(), DType::F64, rows.device()).map_err(room)?;
@@ -64,7 +64,7 @@ fn column_sums(rows: &DeviceRows<'_>, height: usize, control: &Control) -> Resul
 }
 
 /// The sum over all rows of the products of two centred columns, (columns, columns), in f64.
-fn products(rows: &DeviceRows<'_>, mean: &[f64], height: usize, control: &Control) -> Result<Vec<f64>> {
+fn products(rows: &DeviceTiles<'_>, mean: &[f64], height: usize, control: &Control) -> Result<Vec<f64>> {
     let columns = mean.len();
     let what = format!("the covariance of {columns} columns");
     let room = no_room(&what);

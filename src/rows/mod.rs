@@ -1,14 +1,15 @@
 //! Rows: matrices of f32 that may consist of several pieces, and what their rows stand for.
 //!
 //! [`Rows`] is the only interface through which the methods of [`crate::concepts`] read numbers. [`Activations`] are
-//! rows in memory, in a caller's memory or in shards on disk, with the unit of text that each row stands for.
+//! rows in memory, in a caller's memory, in shards on disk or on a device, with the unit of text that each row stands for.
 
+mod device;
 mod device_moments;
+mod device_tiles;
 mod folder;
 mod manifest;
 mod matrix;
 mod moments;
-mod on_device;
 mod provenance;
 mod reduce;
 mod source;
@@ -17,13 +18,14 @@ mod tables;
 mod tiles;
 mod writer;
 
+pub(crate) use device::DeviceRows;
+pub(crate) use device_tiles::{DEVICE_TILE_ROWS, DeviceTiles, no_room};
 pub(crate) use folder::SHARD_BYTES;
 pub(crate) use manifest::{Manifest, split_point_of};
 pub(crate) use matrix::About;
 pub use matrix::Activations;
 pub(crate) use matrix::check_unit_count;
 pub(crate) use moments::Moments;
-pub(crate) use on_device::{DEVICE_TILE_ROWS, DeviceRows, no_room};
 pub use provenance::Provenance;
 pub(crate) use reduce::{add_across, in_lockstep, total_row_count};
 pub use source::{Reduce, RowSlice, Rows, TILE_ROWS};

@@ -16,7 +16,7 @@ use super::passes::{Passes, to_f32};
 use super::whitening::Whitening;
 use crate::control::Control;
 use crate::error::Result;
-use crate::rows::{DEVICE_TILE_ROWS, DeviceRows, no_room};
+use crate::rows::{DEVICE_TILE_ROWS, DeviceTiles, no_room};
 
 /// How many rows are added in f32, before their sum is added to the others in f64.
 const GROUP_ROWS: usize = DEVICE_TILE_ROWS;
@@ -39,14 +39,14 @@ impl WhiteTensors {
     /// # Errors
     /// Those of [`Whitening::projection`]; [`crate::ErrorCode::OutOfMemory`] and [`crate::ErrorCode::Device`] of the
     /// device; [`crate::ErrorCode::Cancelled`].
-    pub(super) fn new(rows: &DeviceRows<'_>, whitening: &Whitening, control: &Control) -> Result<Self> {
+    pub(super) fn new(rows: &DeviceTiles<'_>, whitening: &Whitening, control: &Control) -> Result<Self> {
         Self::with_blocks(BLOCK_VALUES, rows, whitening, control)
     }
 
     /// Whitens rows into blocks of about so many values.
     fn with_blocks(
         block_values: usize,
-        rows: &DeviceRows<'_>,
+        rows: &DeviceTiles<'_>,
         whitening: &Whitening,
         control: &Control,
     ) -> Result<Self> {

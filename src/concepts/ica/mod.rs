@@ -30,7 +30,7 @@ use crate::error::Result;
 use crate::linalg::RandomState;
 use crate::log::LogLevel;
 use crate::memory::Claim;
-use crate::rows::{DeviceRows, Rows};
+use crate::rows::{DeviceTiles, Rows};
 use device::WhiteTensors;
 use fixed_point::FixedPoint;
 use host::HostRows;
@@ -95,7 +95,7 @@ pub(super) fn fit(
     let whitening = Whitening::of(rows, count, backend, control)?;
     let white: Box<dyn Passes> = match backend {
         Backend::Cpu { threads } => Box::new(HostRows::new(rows, &whitening, *threads, control)?),
-        Backend::Device(device) => Box::new(WhiteTensors::new(&DeviceRows::new(rows, device), &whitening, control)?),
+        Backend::Device(device) => Box::new(WhiteTensors::new(&DeviceTiles::new(rows, device), &whitening, control)?),
     };
 
     let mut random = RandomState::new(options.seed);

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
-use crate::model::DeviceChoice;
 
 /// The order in which components are found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -1,6 +1,6 @@
 //! Rows on a device, in tiles: copied there one tile after the other, or views of rows that are there already.
 //!
-//! A method whose passes run on a device reads rows through [`DeviceRows`] and computes on [`candle_core`]'s tensors, so
+//! A method whose passes run on a device reads rows through [`DeviceTiles`] and computes on [`candle_core`]'s tensors, so
 //! the same code runs on the CPU, where the tests compare it. What a pass learns is a sum over tiles: products of a tile
 //! are made on the device, their sum stays there in f64 and comes to the host once, at the end of the pass. Tiles have a
 //! fixed height and come in order, so a pass has the same bits when it is repeated on the same device.
@@ -25,17 +25,17 @@ pub(crate) const DEVICE_TILE_ROWS: usize = 2048;
 /// Memory on the device: one tile of 32 MiB, or of [`DEVICE_TILE_ROWS`] rows where those take more, and whatever is
 /// computed from it. Rows that are on the device already take nothing. Memory on the host: one tile where a tile is in
 /// several shards.
-pub(crate) struct DeviceRows<'a> {
+pub(crate) struct DeviceTiles<'a> {
     rows: &'a dyn Rows,
     device: &'a Device,
     /// The whole matrix, where it is on the device already.
-    resident: Option<Tensor>,
+    resident: Option<&'a Tensor>,
 }
 
-impl<'a> DeviceRows<'a> {
+impl<'a> DeviceTiles<'a> {
     /// Views rows from a device.
     pub(crate) fn new(rows: &'a dyn Rows, device: &'a Device) -> Self {
-        Self { rows, device, resident: None }
+        Self { rows, device, resident: rows.on_device().filter(|rows| rows.device().same_device(device)) }
     }
 
     /// The rows themselves.
@@ -80,16 +80,10 @@ impl<'a> DeviceRows<'a> {
     /// # Errors
     /// [`ErrorCode::OutOfMemory`]; [`ErrorCode::Device`].
     pub(crate) fn first_not_finite(&self) -> Result<Option<Error>> {
-        let mut scratch = Vec::new();
+        let (columns, mut scratch) = (self.rows.column_count(), Vec::new());
         for range in self.tiles(self.tile_height()) {
-            let columns = self.rows.column_count();
-            let found = if self.resident.is_some() {
-                let values = self.tile(&range, &mut scratch)?.flatten_all()?.to_vec1::<f32>()?;
-                check_finite(&values, columns, range.start)
-            } else {
-                check_finite(self.rows.tile(range.start, range.len(), &mut scratch)?, columns, range.start)
-            };
-            if let Err(error) = found {
+            let values = self.rows.tile(range.start, range.len(), &mut scratch)?;
+            if let Err(error) = check_finite(values, columns, range.start) {
                 return Ok(Some(error));
             }
         }
@@ -103,7 +97,7 @@ impl<'a> DeviceRows<'a> {
 
     fn tile(&self, range: &Range<usize>, scratch: &mut Vec<f32>) -> Result<Tensor> {
         let columns = self.rows.column_count();
-        let tile = if let Some(rows) = &self.resident {
+        let tile = if let Some(rows) = self.resident {
             rows.narrow(0, range.start, range.len())
         } else {
             let values = self.rows.tile(range.start, range.len(), scratch)?;
