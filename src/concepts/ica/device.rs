@@ -22,8 +22,8 @@ use crate::rows::{DEVICE_TILE_ROWS, DeviceTiles, no_room};
 const GROUP_ROWS: usize = DEVICE_TILE_ROWS;
 
 /// About how many values a block has, 128 MiB: what an iteration computes from a block takes six times as much at most,
-/// 0.8 GiB, and is given back after it.
-const BLOCK_VALUES: usize = 32 << 20;
+/// 0.8 GiB, and is given back after it. Unit tests have several blocks of few rows.
+const BLOCK_VALUES: usize = if cfg!(test) { 50_000 } else { 32 << 20 };
 
 /// Whitened rows: blocks of (groups, [`GROUP_ROWS`], concepts). Rows of zeros fill the last group.
 pub(super) struct WhiteTensors {
@@ -40,16 +40,6 @@ impl WhiteTensors {
     /// Those of [`Whitening::projection`]; [`crate::ErrorCode::OutOfMemory`] and [`crate::ErrorCode::Device`] of the
     /// device; [`crate::ErrorCode::Cancelled`].
     pub(super) fn new(rows: &DeviceTiles<'_>, whitening: &Whitening, control: &Control) -> Result<Self> {
-        Self::with_blocks(BLOCK_VALUES, rows, whitening, control)
-    }
-
-    /// Whitens rows into blocks of about so many values.
-    fn with_blocks(
-        block_values: usize,
-        rows: &DeviceTiles<'_>,
-        whitening: &Whitening,
-        control: &Control,
-    ) -> Result<Self> {
         let (count, columns) = (rows.rows().row_count(), rows.rows().column_count());
         let (device, width) = (rows.device(), whitening.deviations.len());
         let bytes = count.next_multiple_of(GROUP_ROWS).saturating_mul(width).saturating_mul(size_of::<f32>());
@@ -66,7 +56,7 @@ impl WhiteTensors {
         // no more memory than the block does.
         let height = rows.tile_height();
         let row_values = width * (width / (GROUP_ROWS / 2)).max(1);
-        let block_rows = (block_values / (row_values * height)).max(1) * height;
+        let block_rows = (BLOCK_VALUES / (row_values * height)).max(1) * height;
         let groups = |first: usize| (count - first).min(block_rows).div_ceil(GROUP_ROWS);
         let mut blocks: Vec<Tensor> = Vec::new();
         // A column with a value that is not finite has a sum that is not finite.
@@ -177,5 +167,50 @@ fn at_zero(contrast: Contrast) -> (f64, f64) {
         Contrast::Exp => (1.0, 1.0),
         // 3 x^2
         Contrast::Cube => (0.0, 3.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::concepts::backend::Backend;
+    use crate::concepts::device_tests::devices;
+    use crate::concepts::ica::host::HostRows;
+    use crate::linalg::RandomState;
+    use crate::rows::RowSlice;
+    use faer::Mat;
+
+    #[test]
+    fn the_sums_are_those_of_the_host() {
+        let mut random = RandomState::new(3);
+        let values: Vec<f32> = (0..9001 * 8).map(|_| random.normal().powi(3) as f32 + 20.0).collect();
+        let rows = RowSlice::new(&values, 8).unwrap();
+        let control = Control::new();
+        let whitening = Whitening::of(&rows, 6, &Backend::Cpu { threads: 1 }, &control).unwrap();
+        let host = HostRows::new(&rows, &whitening, 1, &control).unwrap();
+        for device in devices() {
+            let there = WhiteTensors::new(&DeviceTiles::new(&rows, &device), &whitening, &control).unwrap();
+            // Two blocks of four groups, of which the last has 809 rows.
+            assert_eq!(there.blocks.iter().map(|block| block.dims()[0]).collect::<Vec<_>>(), [4, 1]);
+            for directions in [1, 4, 6] {
+                let mut direction = || random.normal() / 6.0_f64.sqrt();
+                let directions = Mat::from_fn(directions, 6, |_, _| direction());
+                let close = |found: Vec<f64>, expected: Vec<f64>| {
+                    assert_eq!(found.len(), expected.len());
+                    for (found, expected) in found.into_iter().zip(expected) {
+                        // Sums of f32 rounding over rows of unit variance.
+                        assert!((found - expected).abs() <= 2e-6 * (9001.0 + expected.abs()), "{found} {expected}");
+                    }
+                };
+                for contrast in
+                    [Contrast::LogCosh { alpha: 1.0 }, Contrast::LogCosh { alpha: 1.5 }, Contrast::Exp, Contrast::Cube]
+                {
+                    let sums = |rows: &dyn Passes| rows.derivatives(directions.as_ref(), contrast, &control).unwrap();
+                    close(sums(&there), sums(&host));
+                }
+                let cubes = |rows: &dyn Passes| rows.cubes(directions.as_ref(), &control).unwrap();
+                close(cubes(&there), cubes(&host));
+            }
+        }
     }
 }
