@@ -269,7 +269,7 @@ mod tests {
             fn concept_count(&self) -> usize {
                 1
             }
-            fn encode(&self, rows: &[f32], out: &mut [f32]) -> crate::error::Result<()> {
+            fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
                 let loudest = |row: &[f32]| row.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
                 out.iter_mut().zip(rows.chunks(COLUMNS)).for_each(|(code, row)| *code = loudest(row));
                 Ok(())

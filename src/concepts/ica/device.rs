@@ -128,11 +128,12 @@ impl Passes for WhiteTensors {
 }
 
 /// The sum over the rows of each group of (groups, rows, directions): (groups, directions, 1). It is a product with
-/// ones, which reads the values in the order in which they lie.
+/// ones, which reads the values in the order in which they lie. The ones stand on the left: with the same right factor for
+/// all groups, candle's CPU takes the groups for rows of one product, wrongly where the left one is transposed.
 fn group_sums(values: &Tensor) -> candle_core::Result<Tensor> {
-    let (groups, rows, _) = values.dims3()?;
-    let ones = Tensor::ones((1, rows, 1), DType::F32, values.device())?;
-    values.transpose(1, 2)?.matmul(&ones.broadcast_as((groups, rows, 1))?)
+    let (groups, rows, directions) = values.dims3()?;
+    let ones = Tensor::ones((1, 1, rows), DType::F32, values.device())?;
+    ones.broadcast_as((groups, 1, rows))?.matmul(values)?.reshape((groups, directions, 1))
 }
 
 /// The derivative `g` of the contrast function, and the excess of the second derivative over that at zero, divided by
