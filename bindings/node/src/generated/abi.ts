@@ -154,6 +154,7 @@ export type Head = keyof typeof heads;
 export const devices = {
   cpu: 0,
   cuda: 1,
+  auto: 2,
 } as const;
 
 /**
@@ -161,6 +162,8 @@ export const devices = {
  *
  * - `cpu`: the model runs on the processor.
  * - `cuda`: the model runs on an NVIDIA GPU.
+ * - `auto`: the model runs on the first GPU that works, and on the processor where none does. The log says which it
+ *   is, and why.
  */
 export type Device = keyof typeof devices;
 
@@ -369,6 +372,8 @@ export interface IcaOptionsStruct {
   seed: number;
   canonical_signs: number;
   threads: number;
+  device: number;
+  device_index: number;
 }
 
 export interface PcaOptionsStruct {
@@ -376,6 +381,8 @@ export interface PcaOptionsStruct {
   concept_count: number;
   whiten: number;
   threads: number;
+  device: number;
+  device_index: number;
 }
 
 export interface ActivationsOptionsStruct {
@@ -406,6 +413,8 @@ export interface TopInputsOptionsStruct {
   k: number;
   concepts: readonly number[] | null;
   concept_count: number;
+  device: number;
+  device_index: number;
 }
 
 export interface ChatOptionsStruct {
@@ -528,12 +537,16 @@ export const structs = {
     seed: 'uint32_t',
     canonical_signs: 'uint32_t',
     threads: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
   }),
   eidos_pca_options: c.struct<PcaOptionsStruct>({
     struct_size: 'uint32_t',
     concept_count: 'uint32_t',
     whiten: 'uint32_t',
     threads: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
   }),
   eidos_activations_options: c.struct<ActivationsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -561,6 +574,8 @@ export const structs = {
     k: 'uint64_t',
     concepts: 'const size_t *',
     concept_count: 'size_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
   }),
   eidos_chat_options: c.struct<ChatOptionsStruct>({
     struct_size: 'uint32_t',
