@@ -688,6 +688,20 @@ export const signatures = {
   eidos_texts_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_texts_free: c.signature(c.nothing, c.nullable),
 
+  eidos_features: c.signature(c.string),
+  eidos_devices_list: c.signature(c.i32, c.addressOut, c.addressOut),
+  eidos_devices_count: c.signature(c.size, c.address),
+  eidos_devices_reason: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_devices_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_devices_problem: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_devices_total_memory: c.signature(c.u64, c.address, c.size),
+  eidos_devices_free_memory: c.signature(c.u64, c.address, c.size),
+  eidos_devices_compute_capability: c.signature(c.u32, c.address, c.size),
+  eidos_devices_library_count: c.signature(c.size, c.address),
+  eidos_devices_library_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_devices_library_version: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_devices_free: c.signature(c.nothing, c.nullable),
+
   eidos_load_options_init: c.signature(c.i32, structs.eidos_load_options.output, c.size),
   eidos_split_model_load: c.signature(
     c.i32, c.string, c.texts, c.size, structs.eidos_load_options.input, c.nullable, c.addressOut, c.addressOut,
