@@ -1,5 +1,9 @@
-//! What runs on NVIDIA GPUs.
+//! What runs on NVIDIA GPUs: the libraries of CUDA, opened late, what the driver says of its devices, and kernels of our own.
 
+mod driver;
+mod libraries;
 mod pool;
 
+pub(crate) use driver::{count, describe, driver_version};
+pub(crate) use libraries::{FOLDERS, Library};
 pub(crate) use pool::{KeptRows, Pool, PooledUnits, Transfer};
