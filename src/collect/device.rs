@@ -237,3 +237,210 @@ fn does_not_fit(window: &Window<'_>, texts: &[usize], error: Error) -> Error {
         .detail("text", text)
         .detail("tokens", tokens)
 }
+
+#[cfg(all(test, feature = "demo-model"))]
+mod tests {
+    use std::sync::atomic::AtomicU64;
+
+    use candle_core::{DType, Device, Tensor};
+
+    use super::*;
+    use crate::collect::activations::Collection;
+    use crate::collect::{CollectOptions, Interventions};
+    use crate::control::Stage;
+    use crate::model::{LoadOptions, SplitModel};
+    use crate::rows::Activations;
+    use crate::text::{Aggregation, EncodedTexts, Granularity};
+
+    const SPLITS: [&str; 2] = ["0", "model.layers.1.mlp"];
+
+    fn model() -> SplitModel {
+        SplitModel::load("eidos:demo", &SPLITS, &LoadOptions::default(), &Control::new()).unwrap()
+    }
+
+    fn texts() -> Vec<String> {
+        let film =
+            ["a warm and funny film", "dull", "", "the plot, which is thin, goes nowhere at all and takes its time"];
+        (0..40).map(|index| film[index % film.len()].repeat(1 + index / 7)).collect()
+    }
+
+    /// What a model gives for a batch of texts, given its tensors.
+    type Given<'a> = &'a (dyn Fn(&EncodedTexts, &[usize], Vec<Tensor>) -> Result<Vec<Tensor>> + Sync);
+
+    /// Collects texts as on the processor or as on a device, which the processor plays.
+    fn collected(
+        on_device: bool,
+        options: &CollectOptions,
+        control: &Control,
+        given: Given<'_>,
+    ) -> Result<Vec<Activations>> {
+        let model = model();
+        let inputs = model.inputs(&texts(), 1, control)?;
+        let interventions = Interventions::new();
+        let changes = interventions.resolve(&model, &inputs, control)?;
+        let mut encoded = model.tokenizer()?.cut(&inputs, options.units(), control)?;
+        let units = std::sync::Arc::new(std::mem::take(&mut encoded.units));
+        let abouts = model.abouts(options, |provenance| {
+            Ok(crate::rows::About {
+                units: Some(units.clone()),
+                texts: inputs.texts(),
+                provenance,
+                ..Default::default()
+            })
+        })?;
+        let forward = |encoded: &EncodedTexts, batch: &[usize]| {
+            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            given(encoded, batch, model.forward(&sequences)?)
+        };
+        let run = Run { on_device, ..Run::new(&model, options, &forward, model.matrices()) };
+        Collection { run, encoded: &encoded, changes: &changes }.collect(abouts, control)
+    }
+
+    fn unchanged(_: &EncodedTexts, _: &[usize], given: Vec<Tensor>) -> Result<Vec<Tensor>> {
+        Ok(given)
+    }
+
+    fn bits(matrices: &[Activations]) -> Vec<Vec<u32>> {
+        let bits =
+            |rows: &Activations| rows.rows(0, rows.row_count()).unwrap().iter().map(|value| value.to_bits()).collect();
+        matrices.iter().map(bits).collect()
+    }
+
+    #[test]
+    fn rows_pooled_on_a_device_are_the_bits_of_the_processor_whatever_the_batch() {
+        let granularities = [Granularity::Word, Granularity::AllTokens, Granularity::Sample, Granularity::Sentence];
+        let aggregations = [
+            Aggregation::Mean,
+            Aggregation::Sum,
+            Aggregation::Max,
+            Aggregation::Min,
+            Aggregation::SignedMax,
+            Aggregation::First,
+            Aggregation::Last,
+        ];
+        for granularity in granularities {
+            for aggregation in aggregations {
+                let options = CollectOptions { granularity, aggregation, ..CollectOptions::default() };
+                let expected = bits(&collected(false, &options, &Control::new(), &unchanged).unwrap());
+                assert!(expected.iter().all(|rows| !rows.is_empty()));
+                for (device_batch_tokens, keep_on_device) in [(1, false), (50, false), (16384, false), (50, true)] {
+                    let options = CollectOptions { device_batch_tokens, keep_on_device, ..options.clone() };
+                    let rows = collected(true, &options, &Control::new(), &unchanged).unwrap();
+                    assert_eq!(rows[0].is_on_device(), keep_on_device);
+                    assert!(bits(&rows) == expected, "{granularity:?} {aggregation:?} {device_batch_tokens}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_batch_without_memory_is_run_in_halves_and_later_ones_are_smaller() {
+        let control = Control::new();
+        control.keep_log(LogLevel::Warning);
+        let expected = bits(&collected(false, &CollectOptions::default(), &control, &unchanged).unwrap());
+        // The longest text has 66 tokens.
+        let (refused, run) = (AtomicU64::new(0), AtomicU64::new(0));
+        let small = |encoded: &EncodedTexts, batch: &[usize], given| {
+            let tokens: usize = batch.iter().map(|&text| encoded.ids(text).len()).sum();
+            if tokens > 100 {
+                refused.fetch_add(1, Ordering::Relaxed);
+                return Err(Error::new(ErrorCode::OutOfMemory, "the device is out of memory"));
+            }
+            run.fetch_add(1, Ordering::Relaxed);
+            Ok(given)
+        };
+        for keep_on_device in [false, true] {
+            let options = CollectOptions { device_batch_tokens: 400, keep_on_device, ..CollectOptions::default() };
+            let rows = collected(true, &options, &control, &small).unwrap();
+            assert!(bits(&rows) == expected);
+        }
+        // 400 and 200 tokens are tried by the first batch alone.
+        let (refused, run) = (refused.into_inner(), run.into_inner());
+        assert!(refused <= 4, "{refused} batches were refused");
+        assert!(run > 10, "{run} batches were run");
+        let messages: Vec<String> = (0..control.kept_message_count())
+            .filter_map(|index| control.kept_message(index))
+            .map(|message| message.text().to_owned())
+            .collect();
+        assert_eq!(messages.len(), 2, "{messages:?}");
+        assert!(messages[0].contains("400 tokens"), "{messages:?}");
+    }
+
+    #[test]
+    fn a_text_that_does_not_fit_alone_is_named() {
+        let longest = |encoded: &EncodedTexts| (0..encoded.text_count()).map(|text| encoded.ids(text).len()).max();
+        let refuse = |encoded: &EncodedTexts, batch: &[usize], given| {
+            let tokens: Option<usize> = batch.iter().map(|&text| encoded.ids(text).len()).max();
+            if tokens < longest(encoded) {
+                return Ok(given);
+            }
+            Err(Error::new(ErrorCode::OutOfMemory, "the device is out of memory"))
+        };
+        let error = collected(true, &CollectOptions::default(), &Control::new(), &refuse).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::OutOfMemory);
+        let details: std::collections::HashMap<_, _> = error.details().iter().cloned().collect();
+        assert!(details["tokens"].parse::<usize>().unwrap() > 50, "{error}");
+        assert!(error.message().starts_with(&format!("text {} of ", details["text"])), "{error}");
+        assert!(error.hint_text().contains("cut the text"));
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named_as_on_the_processor() {
+        let broken = |encoded: &EncodedTexts, batch: &[usize], given: Vec<Tensor>| {
+            let mut first = 0;
+            for &text in batch {
+                if text == 15 {
+                    let (rows, width) = given[1].dims2()?;
+                    let mut values = given[1].flatten_all()?.to_vec1::<f32>()?;
+                    values[(first + 3) * width + 5] = f32::NAN;
+                    let broken = Tensor::from_vec(values, (rows, width), &Device::Cpu)?;
+                    return Ok(vec![given[0].clone(), broken]);
+                }
+                first += encoded.ids(text).len();
+            }
+            Ok(given)
+        };
+        let options = |keep_on_device| CollectOptions { keep_on_device, ..CollectOptions::default() };
+        let expected = collected(false, &options(false), &Control::new(), &broken).unwrap_err();
+        assert_eq!(expected.code(), ErrorCode::InvalidData);
+        assert!(expected.message().contains("NaN for text 15"), "{expected}");
+        for keep_on_device in [false, true] {
+            let error = collected(true, &options(keep_on_device), &Control::new(), &broken).unwrap_err();
+            assert_eq!(error.message(), expected.message());
+            assert_eq!(error.details(), expected.details());
+        }
+    }
+
+    #[test]
+    fn rows_of_half_precision_are_pooled_in_single_precision() {
+        let halved = |_: &EncodedTexts, _: &[usize], given: Vec<Tensor>| {
+            given.iter().map(|rows| Ok(rows.to_dtype(DType::BF16)?)).collect()
+        };
+        let rounded = |_: &EncodedTexts, _: &[usize], given: Vec<Tensor>| {
+            given.iter().map(|rows| Ok(rows.to_dtype(DType::BF16)?.to_dtype(DType::F32)?)).collect()
+        };
+        let options = CollectOptions { granularity: Granularity::Sample, ..CollectOptions::default() };
+        let expected = collected(false, &options, &Control::new(), &rounded).unwrap();
+        assert!(bits(&collected(true, &options, &Control::new(), &halved).unwrap()) == bits(&expected));
+    }
+
+    #[test]
+    fn a_cancel_ends_the_work_within_a_batch() {
+        let control = Control::new();
+        let watcher = control.clone();
+        control.set_callback(Some(Box::new(move |progress| {
+            if progress.stage == Stage::Forward && progress.done > 100 {
+                watcher.cancel();
+            }
+        })));
+        let options = CollectOptions { device_batch_tokens: 20, ..CollectOptions::default() };
+        let run = AtomicU64::new(0);
+        let counted = |_: &EncodedTexts, _: &[usize], given| {
+            run.fetch_add(1, Ordering::Relaxed);
+            Ok(given)
+        };
+        let error = collected(true, &options, &control, &counted).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Cancelled);
+        assert!(run.into_inner() < 20);
+    }
+}

@@ -12,14 +12,14 @@
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use candle_core::backend::BackendStorage;
-use candle_core::cuda_backend::cudarc::driver::sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC;
-use candle_core::cuda_backend::cudarc::driver::{
-    CudaEvent, CudaSlice, CudaStream, CudaView, DevicePtr, DeviceRepr, LaunchConfig, PinnedHostSlice, PushKernelArg,
-    ValidAsZeroBits, result,
-};
-use candle_core::cuda_backend::{CudaDType, WrapErr};
+use candle_core::cuda_backend::CudaDType;
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Layout, Storage, Tensor};
+use cudarc::driver::sys::CUevent_flags::CU_EVENT_BLOCKING_SYNC;
+use cudarc::driver::{
+    CudaEvent, CudaSlice, CudaStream, CudaView, CudaViewMut, DevicePtr, DeviceRepr, LaunchConfig, PinnedHostSlice,
+    PushKernelArg, ValidAsZeroBits, result,
+};
 use half::{bf16, f16};
 
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ impl Pool {
     /// # Errors
     /// Those of the driver.
     pub fn new(device: &CudaDevice) -> Result<Self> {
-        let copies = device.cuda_stream().context().new_stream().w()?;
+        let copies = device.cuda_stream().context().new_stream()?;
         let free = (0..BUFFERS).map(|_| Buffer::default()).collect();
         let stock = Stock { free: Mutex::new(free), given_back: Condvar::new() };
         Ok(Self { device: device.clone(), copies, stock: Arc::new(stock) })
@@ -74,26 +74,22 @@ impl Pool {
         let stream = self.device.cuda_stream();
         let count = units.targets.len();
         // Up to 64 KiB, which the numbers of a batch of 16384 tokens take, are uploaded without waiting for the device.
-        let upload = |numbers: &[u32]| stream.clone_htod(numbers).w();
+        let upload = |numbers: &[u32]| stream.clone_htod(numbers);
         let (members, starts, targets) = (upload(units.members)?, upload(units.starts)?, upload(units.targets)?);
-        let mut not_finite = stream.alloc_zeros::<u32>(count * given.len()).w()?;
+        let mut not_finite = stream.alloc_zeros::<u32>(count * given.len())?;
+        let launch = Launch { device: &self.device, members: &members, starts: &starts, targets: &targets };
         let mut rows = Vec::new();
         let mut kept = kept.map(|kept| kept.values.iter_mut());
         for (index, given) in given.iter().enumerate() {
             let width = given.dim(1)?;
-            let mut own;
-            let out = match &mut kept {
-                Some(kept) => kept.next().ok_or_else(|| Error::internal("a matrix is missing"))?,
-                None => {
-                    // SAFETY: the kernel writes every row before anybody reads one: targets are all rows.
-                    own = unsafe { stream.alloc::<f32>(count * width) }.w()?;
-                    &mut own
-                }
-            };
-            let launch = Launch { device: &self.device, members: &members, starts: &starts, targets: &targets };
-            let places = index * count..(index + 1) * count;
-            launch.run(given, width, units.aggregation, out, &mut not_finite.slice_mut(places))?;
-            if kept.is_none() {
+            let mut not_finite = not_finite.slice_mut(index * count..(index + 1) * count);
+            let mut pool = |out: &mut CudaSlice<f32>| launch.run(given, width, units.aggregation, out, &mut not_finite);
+            if let Some(kept) = &mut kept {
+                pool(kept.next().ok_or_else(|| Error::internal("a matrix is missing"))?)?;
+            } else {
+                // SAFETY: the kernel writes every row before anybody reads one: targets are all rows.
+                let mut own = unsafe { stream.alloc::<f32>(count * width) }?;
+                pool(&mut own)?;
                 rows.push(own);
             }
         }
@@ -103,18 +99,18 @@ impl Pool {
     /// Starts to copy rows, and the numbers that say which are not finite, to the host.
     fn copy(&self, rows: Vec<CudaSlice<f32>>, not_finite: CudaSlice<u32>) -> Result<Transfer> {
         let stream = self.device.cuda_stream();
-        let done = stream.context().new_event(Some(CU_EVENT_BLOCKING_SYNC)).w()?;
+        let done = stream.context().new_event(Some(CU_EVENT_BLOCKING_SYNC))?;
         let buffer = Some(self.stock.take());
         let stock = Arc::clone(&self.stock);
         let mut transfer = Transfer { rows, not_finite, buffer, stock, done };
-        self.copies.join(&stream).w()?;
+        self.copies.join(&stream)?;
         let Some(buffer) = &mut transfer.buffer else { return Err(Error::internal("a buffer is missing")) };
         buffer.rows.resize_with(transfer.rows.len().max(buffer.rows.len()), || None);
         let copied = (transfer.rows.iter().zip(&mut buffer.rows))
             .try_for_each(|(rows, pinned)| copy(&self.copies, rows, pinned))
             .and_then(|()| copy(&self.copies, &transfer.not_finite, &mut buffer.not_finite));
         // Also after an error: what was started before it must end before the buffers go.
-        transfer.done.record(&self.copies).w()?;
+        transfer.done.record(&self.copies)?;
         copied.map(|()| transfer)
     }
 
@@ -129,7 +125,7 @@ impl Pool {
             free = self.stock.given_back.wait(free).unwrap_or_else(PoisonError::into_inner);
         }
         drop(free);
-        Ok(self.device.cuda_stream().synchronize().w()?)
+        Ok(self.device.cuda_stream().synchronize()?)
     }
 }
 
@@ -150,19 +146,19 @@ fn copy<T: DeviceRepr + ValidAsZeroBits>(
             to.insert(pinned(stream, from.len())?)
         }
     };
-    let to = &mut to.as_mut_slice().w()?[..from.len()];
+    let to = &mut to.as_mut_slice()?[..from.len()];
     let (from, _read) = from.device_ptr(stream);
     // SAFETY: the addresses are valid for as many numbers as `to` has. A `Transfer` owns both, and waits for the copy
     // before it gives them up.
-    Ok(unsafe { result::memcpy_dtoh_async(to, from, stream.cu_stream()) }.w()?)
+    Ok(unsafe { result::memcpy_dtoh_async(to, from, stream.cu_stream()) }?)
 }
 
 /// Page-locked memory. It is allocated without write combining, with which the host would read it very slowly.
 fn pinned<T: DeviceRepr + ValidAsZeroBits>(stream: &CudaStream, count: usize) -> Result<PinnedHostSlice<T>> {
     let _claim = Claim::of(count.saturating_mul(size_of::<T>()), "page-locked memory for the rows of a batch")?;
     // SAFETY: the memory is filled right below.
-    let mut pinned = unsafe { stream.context().alloc_pinned_with_flags::<T>(count, 0) }.w()?;
-    let address = pinned.as_mut_ptr().w()?;
+    let mut pinned = unsafe { stream.context().alloc_pinned_with_flags::<T>(count, 0) }?;
+    let address = pinned.as_mut_ptr()?;
     // SAFETY: the memory has `count` numbers, and zero is a value of `T`.
     unsafe { address.write_bytes(0, count) };
     Ok(pinned)
@@ -184,7 +180,7 @@ impl Launch<'_> {
         width: usize,
         aggregation: u32,
         out: &mut CudaSlice<f32>,
-        not_finite: &mut candle_core::cuda_backend::cudarc::driver::CudaViewMut<'_, u32>,
+        not_finite: &mut CudaViewMut<'_, u32>,
     ) -> Result<()> {
         let given = given.contiguous()?;
         let (storage, layout) = given.storage_and_layout();
@@ -206,7 +202,7 @@ impl Launch<'_> {
         rows: &CudaView<'_, T>,
         (width, aggregation): (usize, u32),
         out: &mut CudaSlice<f32>,
-        not_finite: &mut candle_core::cuda_backend::cudarc::driver::CudaViewMut<'_, u32>,
+        not_finite: &mut CudaViewMut<'_, u32>,
     ) -> Result<()> {
         let units = self.targets.len() as u32;
         if units == 0 || width == 0 {
@@ -220,7 +216,7 @@ impl Launch<'_> {
         let config = LaunchConfig { grid_dim: (units, 1, 1), block_dim: (THREADS, 1, 1), shared_mem_bytes: 0 };
         // SAFETY: the arguments are those of the kernel. Members are rows of `rows` and targets rows of `out`, which has
         // room for all of them; there is a start more than there are units.
-        unsafe { launch.launch(config) }.w()?;
+        unsafe { launch.launch(config) }?;
         Ok(())
     }
 }
@@ -282,7 +278,7 @@ impl Transfer {
     /// # Errors
     /// Those of the driver: also those of the work before this.
     pub fn wait(&self) -> Result<(Vec<&[f32]>, &[u32])> {
-        self.done.synchronize().w()?;
+        self.done.synchronize()?;
         let buffer = self.buffer.as_ref().ok_or_else(|| Error::internal("a buffer is missing"))?;
         let rows = self.rows.iter().zip(&buffer.rows).map(|(rows, pinned)| copied(pinned.as_ref(), rows.len()));
         Ok((rows.collect::<Result<_>>()?, copied(buffer.not_finite.as_ref(), self.not_finite.len())?))
@@ -291,7 +287,7 @@ impl Transfer {
 
 fn copied<T: ValidAsZeroBits>(pinned: Option<&PinnedHostSlice<T>>, count: usize) -> Result<&[T]> {
     let Some(pinned) = pinned else { return Ok(&[]) };
-    pinned.as_slice().w()?.get(..count).ok_or_else(|| Error::internal("page-locked memory is too small"))
+    pinned.as_slice()?.get(..count).ok_or_else(|| Error::internal("page-locked memory is too small"))
 }
 
 impl Drop for Transfer {
