@@ -3,7 +3,9 @@
 mod driver;
 mod libraries;
 mod pool;
+mod tensors;
 
 pub(crate) use driver::{count, describe, driver_version};
 pub(crate) use libraries::{FOLDERS, Library};
 pub(crate) use pool::{KeptRows, Pool, PooledUnits, Transfer};
+pub(crate) use tensors::{address_of, copy_of};
