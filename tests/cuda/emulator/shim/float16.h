@@ -3,7 +3,7 @@
 // rounding once; fused operations are computed in f64 and rounded to odd before they are rounded to 16 bits.
 #pragma once
 
-#include "cuda_runtime.h"
+
 
 namespace emulated {
 

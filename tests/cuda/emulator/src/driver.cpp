@@ -431,6 +431,8 @@ EXPORT int cuCtxSynchronize() {
     return drain(*device);
 }
 
+EXPORT int cuCtxCreate_v4(void **, void *, unsigned int, int) { return failed(not_supported, "contexts beside the primary one"); }
+EXPORT int cuCtxDestroy_v2(void *) { return failed(not_supported, "contexts beside the primary one"); }
 EXPORT int cuCtxSetFlags(unsigned int) { return success; }
 EXPORT int cuCtxSetCacheConfig(int) { return success; }
 EXPORT int cuCtxSetLimit(int, std::size_t) { return success; }

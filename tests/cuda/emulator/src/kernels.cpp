@@ -31,20 +31,19 @@ std::vector<emulated::Kernel> &kernels() {
 std::set<Module *> modules;
 std::set<const Function *> functions;
 
-std::set<std::string> entries_of(const char *text) {
+std::set<std::string> entries_of(const std::string &text) {
     std::set<std::string> found;
-    const char *word = ".entry";
-    for (const char *at = std::strstr(text, word); at != nullptr; at = std::strstr(at, word)) {
-        at += std::strlen(word);
-        while (std::isspace(static_cast<unsigned char>(*at)) != 0) {
-            ++at;
-        }
-        const char *end = at;
-        while (std::isalnum(static_cast<unsigned char>(*end)) != 0 || *end == '_' || *end == '$') {
+    const std::string word = ".entry";
+    for (std::size_t at = text.find(word); at != std::string::npos; at = text.find(word, at)) {
+        std::size_t begin = text.find_first_not_of(" \t\r\n", at + word.size());
+        std::size_t end = begin;
+        while (end < text.size() && (std::isalnum(static_cast<unsigned char>(text[end])) != 0 || text[end] == '_' || text[end] == '$')) {
             ++end;
         }
-        found.emplace(at, end);
-        at = end;
+        if (end != begin) {
+            found.insert(text.substr(begin, end - begin));
+        }
+        at += word.size();
     }
     return found;
 }
