@@ -3,8 +3,8 @@
 #
 #     tests/cuda/emulator/build.sh OUT
 #
-# Kernels are compiled from candle-kernels' sources, which cargo names, and from the project's src/cuda/*.cu; further .cu files stand
-# in EIDOS_EMULATOR_KERNELS. What did not change is not compiled again.
+# Kernels are compiled from candle-kernels' sources, which cargo names, from the project's src/cuda/*.cu and from the emulator's own
+# tests; further .cu files stand in EIDOS_EMULATOR_KERNELS. What did not change is not compiled again.
 set -euo pipefail
 [ $# = 1 ] || { echo "usage: build.sh OUT" >&2; exit 2; }
 here=$(cd "$(dirname "$0")" && pwd)
@@ -20,7 +20,7 @@ candle=$(cd "$root" && cargo metadata --format-version 1 --offline --filter-plat
 [ -d "$candle/src" ] || { echo "build.sh: cargo metadata names no sources of candle-kernels; run cargo fetch" >&2; exit 1; }
 kernels=()
 for name in affine binary cast fill indexing reduce sort ternary unary; do kernels+=("$candle/src/$name.cu"); done
-for file in "$root"/src/cuda/*.cu ${EIDOS_EMULATOR_KERNELS:-}; do [ -f "$file" ] && kernels+=("$file"); done
+for file in "$here"/tests/*.cu "$root"/src/cuda/*.cu ${EIDOS_EMULATOR_KERNELS:-}; do [ -f "$file" ] && kernels+=("$file"); done
 
 # An object is kept under a name that holds what it was made from.
 common=$(cat "$here"/build.sh "$here"/shim/*.h "$here"/shim/cuda/std/* "$here"/src/*.h | cksum | cut -d' ' -f1)
