@@ -885,6 +885,7 @@ static int load(void **handle, const void *image) {
     return made == nullptr ? invalid_image : device->sticky;
 }
 EXPORT int cuModuleLoadData(void **handle, const void *image) { return load(handle, image); }
+EXPORT int cuModuleLoad(void **, const char *path) { return failed(not_supported, "modules in files are not emulated: %s", path); }
 EXPORT int cuModuleLoadDataEx(void **handle, const void *image, unsigned int, int *, void **) { return load(handle, image); }
 
 EXPORT int cuModuleUnload(void *handle) {
