@@ -110,7 +110,7 @@ int multiply(void *handle_, const Request &r) {
                      static_cast<long long>(b_rows), static_cast<long long>(r.ldc), static_cast<long long>(r.m));
     }
     Status status = success;
-    std::shared_ptr<Stream> stream = stream_of(handle->stream, status);
+    std::shared_ptr<Stream> stream = own_stream_of(handle->stream, status);
     if (stream == nullptr) {
         return from(status);
     }

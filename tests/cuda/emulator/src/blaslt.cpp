@@ -561,7 +561,7 @@ EXPORT int cublasLtMatmul(void *handle, void *description, const void *alpha, co
         }
     }
     Status status = success;
-    std::shared_ptr<Stream> stream = stream_of(stream_handle, status);
+    std::shared_ptr<Stream> stream = own_stream_of(stream_handle, status);
     if (stream == nullptr) {
         return from(status);
     }

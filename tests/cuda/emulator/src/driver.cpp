@@ -908,7 +908,12 @@ EXPORT int cuModuleGetGlobal_v2(std::uint64_t *, std::size_t *, void *, const ch
 
 EXPORT int cuLaunchKernel(void *handle, unsigned int gx, unsigned int gy, unsigned int gz, unsigned int bx, unsigned int by,
                           unsigned int bz, unsigned int shared, void *stream_handle, void **parameters, void **extra) {
-    WITH_STREAM(stream, stream_handle)
+    Lock held = lock();
+    Status status_ = success;
+    std::shared_ptr<Stream> stream = own_stream_of(stream_handle, status_);
+    if (stream == nullptr) {
+        return status_;
+    }
     Function *function = static_cast<Function *>(handle);
     if (!is_function(function)) {
         return invalid_handle;

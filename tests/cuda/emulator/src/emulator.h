@@ -128,8 +128,10 @@ struct Event {
     std::shared_ptr<double> time;
 };
 
-// The stream behind a handle, of the device whose context is current; null with `status` where there is none.
+// The stream behind a handle; null with `status` where there is none.
 std::shared_ptr<Stream> stream_of(void *handle, Status &status);
+// The same, where only a stream of the device whose context is current will do.
+std::shared_ptr<Stream> own_stream_of(void *handle, Status &status);
 // Puts work into a stream. A failure is that of earlier work, as on a device.
 Status enqueue(const std::shared_ptr<Stream> &stream, const char *what, std::function<Status()> run);
 Status run_until(const std::shared_ptr<Stream> &stream, std::uint64_t at);

@@ -45,7 +45,7 @@ template <typename T> int generate(void *handle, T *to, std::size_t count, bool 
         return out_of_range;
     }
     Status status = success;
-    std::shared_ptr<Stream> stream = stream_of(one->stream, status);
+    std::shared_ptr<Stream> stream = own_stream_of(one->stream, status);
     if (stream == nullptr) {
         return failed_launch;
     }

@@ -46,12 +46,18 @@ std::shared_ptr<Stream> stream_of(void *handle, Status &status) {
         status = failed(invalid_handle, "%p is no live stream", handle);
         return nullptr;
     }
-    if (found->second->device != device) {
-        status = failed(invalid_handle, "the stream belongs to device %d, the current context to device %d",
-                        found->second->device->ordinal, device->ordinal);
+    return found->second;
+}
+
+// Copies and waits may name a stream of any device; a kernel wants one of the device whose context is current.
+std::shared_ptr<Stream> own_stream_of(void *handle, Status &status) {
+    std::shared_ptr<Stream> stream = stream_of(handle, status);
+    if (stream != nullptr && stream->device != current()) {
+        status = failed(invalid_handle, "the stream belongs to device %d, the current context to device %d", stream->device->ordinal,
+                        current()->ordinal);
         return nullptr;
     }
-    return found->second;
+    return stream;
 }
 
 Status run_until(const std::shared_ptr<Stream> &stream, std::uint64_t at) {

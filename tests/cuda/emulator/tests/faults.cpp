@@ -456,7 +456,8 @@ void devices_are_apart() {
     Pointer of_two = two.room(64);
     OK(cuCtxSetCurrent(one.context));
     IS(invalid, cuMemsetD8Async(of_two, 0, 4, one.stream));
-    IS(400, cuStreamSynchronize(two.stream));
+    IS(400, two.launch("emulator_store", 1, 1, 0, of_two, 0ll));
+    OK(cuStreamSynchronize(two.stream));
     OK(one.launch("emulator_store", 1, 1, 0, of_two, 0ll));
     IS(illegal_address, one.finish());
     CHECK(said("belongs to device 1"));

@@ -73,12 +73,15 @@ fn operations() -> Result<()> {
         both(&name("maximum"), &[x], 0.0, |t| t[0].max(D::Minus1))?;
         both(&name("minimum"), &[x], 0.0, |t| t[0].min(0))?;
         both(&name("softmax"), &[x], tolerance, |t| candle_nn::ops::softmax_last_dim(&t[0]))?;
-        both(&name("layer norm"), &[x, y, p], tolerance * 4.0, |t| {
-            candle_nn::ops::layer_norm(&t[0], &t[1].i(0)?.contiguous()?, &t[2].i(0)?.contiguous()?, 1e-5)
-        })?;
-        both(&name("rms norm"), &[x, y], tolerance * 4.0, |t| {
-            candle_nn::ops::rms_norm(&t[0], &t[1].i(0)?.contiguous()?, 1e-5)
-        })?;
+        // Candle's CPU has no norms of f64.
+        if dtype != DType::F64 {
+            both(&name("layer norm"), &[x, y, p], tolerance * 4.0, |t| {
+                candle_nn::ops::layer_norm(&t[0], &t[1].i(0)?.contiguous()?, &t[2].i(0)?.contiguous()?, 1e-5)
+            })?;
+            both(&name("rms norm"), &[x, y], tolerance * 4.0, |t| {
+                candle_nn::ops::rms_norm(&t[0], &t[1].i(0)?.contiguous()?, 1e-5)
+            })?;
+        }
         both(&name("matmul"), &[x, y], tolerance * 20.0, |t| t[0].matmul(&t[1].t()?))?;
         both(&name("where"), &[x, y], 0.0, |t| t[0].gt(&t[1])?.where_cond(&t[0], &t[1]))?;
         both(&name("concatenated"), &[x, y], 0.0, |t| Tensor::cat(&[&t[0], &t[1].i(1..3)?], 0))?;
@@ -215,7 +218,7 @@ fn main() -> ExitCode {
     let failed = CASES
         .iter()
         .filter(|(name, _, environment)| {
-            let child = Command::new(&arguments[0]).arg(name).envs(environment.iter().copied()).status();
+            let child = Command::new(&arguments[0]).arg(name).env("RUST_BACKTRACE", "0").envs(environment.iter().copied()).status();
             !child.is_ok_and(|status| status.success())
         })
         .inspect(|(name, ..)| println!("FAILED {name}"))
