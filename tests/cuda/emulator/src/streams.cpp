@@ -1,8 +1,7 @@
 // Streams: work waits in each of them until something synchronises with it, so that who reads too early reads what was there before.
-#include "emulator.h"
+#include "driver.h"
 
 #include <atomic>
-#include <set>
 
 namespace emulator {
 namespace {
