@@ -2,8 +2,8 @@
 
     python peer_ica.py --rows rows.f32 --columns 768 --concepts 50 --directions FILE [--repeat 3]
 
-Both find 50 components by symmetric FastICA with the log cosh contrast, whitened by eigenvectors of the covariance, from the same
-start. Rows begin on the host. Prints one JSON object; the directions of both go to files (.sklearn, .torch), one row each, as f32.
+Both find components by symmetric FastICA with the log cosh contrast, whitened by eigenvectors of the covariance, from the same
+start. Rows begin on the host. Prints one JSON object; the directions of both (what one unit of a component adds to a row) go to files (.sklearn, .torch), as f32.
 """
 import argparse
 import json
@@ -74,7 +74,7 @@ def main():
         directions, iterations = fit(rows, arguments.concepts, device)
         if repeat > 0:
             times.append(time.perf_counter() - start)
-    directions.tofile(arguments.directions + ".torch")
+    numpy.linalg.pinv(directions).T.astype(numpy.float32).tofile(arguments.directions + ".torch")
     found["torch"] = {"seconds": times, "iterations": iterations}
 
     if FastICA is not None:
@@ -84,7 +84,7 @@ def main():
         start = time.perf_counter()
         model.fit(rows)
         found["sklearn"] = {"seconds": [time.perf_counter() - start], "iterations": int(model.n_iter_)}
-        model.components_.astype(numpy.float32).tofile(arguments.directions + ".sklearn")
+        model.mixing_.T.astype(numpy.float32).tofile(arguments.directions + ".sklearn")
     print(json.dumps(found))
 
 

@@ -3,11 +3,11 @@
 use std::collections::HashSet;
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 
 use crate::control::{Control, Stage};
-use crate::device;
+use crate::device::{self, DeviceChoice};
 use crate::error::{Error, Result, shown};
 use crate::kernels::instructions;
 use crate::log::LogLevel;
@@ -148,7 +148,10 @@ impl ModelPlan {
             layers,
             weight_bytes: bytes,
             device,
-            implementation: Implementation::Kernels,
+            implementation: match self.options.device {
+                DeviceChoice::Reference => Implementation::Reference(DType::F32),
+                _ => Implementation::Kernels,
+            },
             whole: self.options.whole,
             fingerprint: self.hash.finalize().into(),
             tokenizer: None,

@@ -1,8 +1,6 @@
 //! Weights in half precision: kept as they are stored, the bits of their values in single precision, and near to what
 //! transformers computes in half precision.
 
-use std::collections::HashMap;
-
 use candle_core::{DType, Tensor};
 use eidos::model::{LoadOptions, ModelPlan};
 

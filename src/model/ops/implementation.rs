@@ -12,7 +12,6 @@ pub(crate) enum Implementation {
     /// The kernel where the inputs are f32 in host memory, else the reference.
     Kernels,
     /// The reference everywhere, as on a device, in a type of number.
-    #[cfg(test)]
     Reference(DType),
 }
 
@@ -26,7 +25,6 @@ impl Implementation {
     pub fn begin(self, rows: Tensor) -> Result<Tensor> {
         let numbers = match self {
             Self::Kernels => DType::F32,
-            #[cfg(test)]
             Self::Reference(numbers) => numbers,
         };
         if rows.dtype() == numbers { Ok(rows) } else { Ok(rows.to_dtype(numbers)?) }
