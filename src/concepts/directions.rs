@@ -2,11 +2,12 @@
 
 use faer::Mat;
 
+use super::backend::Backend;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::symmetric_eigen;
 use crate::memory::Claim;
-use crate::rows::{Moments, Rows, total_row_count};
+use crate::rows::{DeviceTiles, Moments, Rows, total_row_count};
 
 /// The principal directions of some rows.
 #[derive(Debug)]
@@ -26,9 +27,13 @@ impl Directions {
     ///
     /// # Errors
     /// [`ErrorCode::InvalidData`] with the rank of the rows where it is smaller than the number of concepts; those of
-    /// [`Moments::of`].
-    pub(super) fn of(rows: &dyn Rows, concepts: usize, threads: usize, control: &Control) -> Result<Self> {
-        let Moments { row_count: count, mean, scatter } = Moments::of(rows, threads, control)?;
+    /// [`Moments::of`] and [`Moments::on_device`].
+    pub(super) fn of(rows: &dyn Rows, concepts: usize, backend: &Backend, control: &Control) -> Result<Self> {
+        let moments = match backend {
+            Backend::Cpu { threads } => Moments::of(rows, *threads, control)?,
+            Backend::Device(device) => Moments::on_device(&DeviceTiles::new(rows, device), control)?,
+        };
+        let Moments { row_count: count, mean, scatter } = moments;
         let square = rows.column_count().saturating_mul(rows.column_count());
         let _claim = Claim::of(square.saturating_mul(3 * size_of::<f64>()), "the directions of the rows")?;
         let (squares, vectors) = symmetric_eigen(scatter.as_ref())?;

@@ -1,5 +1,6 @@
 //! Explainers: encode, decode, dictionary, save and open.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use super::{Codes, Encoder, Method, RowCodes, registry};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::{check_finite, first_not_finite};
-use crate::rows::{Activations, Provenance, Rows, in_lockstep};
+use crate::rows::{Activations, DeviceTiles, Provenance, Rows, in_lockstep};
 
 /// A fitted concept model with the report of its fit.
 ///
@@ -156,13 +157,32 @@ impl Explainer {
                 format!("the model gave codes of {found:?} rows and concepts instead of {:?}", (count, concepts));
             return Err(Error::argument(message).hint("give a code for each row and concept"));
         }
-        let broken = |(row, codes): (usize, RowCodes<'_>)| {
-            codes.first_not_finite().map(|(concept, value)| (row, concept, value))
-        };
-        if let Some((row, concept, value)) = (first..).zip(codes.rows()).find_map(broken) {
-            return Err(too_large(row, "concept", concept, value));
-        }
+        check_codes(&codes, first)?;
         Ok(codes)
+    }
+
+    /// Encodes rows on their device, and passes the codes to `each` in tiles, in order.
+    ///
+    /// # Errors
+    /// As [`Explainer::codes`]; [`ErrorCode::Unsupported`] for a model that is not linear; those of `each`.
+    pub(crate) fn for_each_code_on(
+        &self,
+        rows: &DeviceTiles<'_>,
+        control: &Control,
+        mut each: impl FnMut(Range<usize>, Codes) -> Result<()>,
+    ) -> Result<()> {
+        let Some(linear) = self.model.linear() else {
+            let message = format!("the method `{}` encodes on the CPU only", self.method());
+            return Err(Error::new(ErrorCode::Unsupported, message).hint("choose the CPU as the device"));
+        };
+        linear.for_each_code(rows, control, |range, codes| {
+            let codes = Codes::Dense(codes);
+            if let Err(error) = check_codes(&codes, range.start) {
+                // The rows are searched only now: a value that is not finite gives codes that are not.
+                return Err(rows.first_not_finite()?.unwrap_or(error));
+            }
+            each(range, codes)
+        })
     }
 
     /// Decodes concepts into rows: `codes` is (n, concepts), `out` becomes (n, input width), both row-major.
@@ -241,6 +261,16 @@ fn check_result(rows: &[f32], columns: usize, kind: &str) -> Result<()> {
     let Some(place) = first_not_finite(rows) else { return Ok(()) };
     let (row, column) = (place / columns, place % columns);
     Err(too_large(row, kind, column, rows[place]))
+}
+
+/// Checks that finite rows did not give codes that are too large for f32. Errors count rows from `first`.
+fn check_codes(codes: &Codes, first: usize) -> Result<()> {
+    let broken =
+        |(row, codes): (usize, RowCodes<'_>)| codes.first_not_finite().map(|(concept, value)| (row, concept, value));
+    match (first..).zip(codes.rows()).find_map(broken) {
+        Some((row, concept, value)) => Err(too_large(row, "concept", concept, value)),
+        None => Ok(()),
+    }
 }
 
 fn too_large(row: usize, kind: &str, column: usize, value: f32) -> Error {

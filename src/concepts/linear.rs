@@ -5,7 +5,7 @@ use std::sync::Arc;
 use safetensors::Dtype;
 
 use super::tensors::{NamedTensor, Tensors};
-use super::{Codes, Decoder, DenseCodes, Encoder, SparseCodes};
+use super::{Codes, Decoder, DenseCodes, Encoder, LinearEncoder, SparseCodes};
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::times_transposed;
 use crate::memory::filled;
@@ -145,6 +145,11 @@ impl Encoder for LinearModel {
             tensors.push(NamedTensor { name: "rectified", dtype: Dtype::U8, shape: vec![1], bytes: &[1] });
         }
         tensors
+    }
+
+    fn linear(&self) -> Option<LinearEncoder<'_>> {
+        let Parts { mean, components, bias, rectified, .. } = &self.parts;
+        Some(LinearEncoder { offset: mean, weights: components, bias, rectified: *rectified })
     }
 
     fn decoder(&self) -> Option<&dyn Decoder> {

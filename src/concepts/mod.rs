@@ -4,7 +4,9 @@
 //! with the report of its fit. It encodes rows into concepts, decodes them where its model is a [`Decoder`], and is
 //! saved as one file. A method is one file or folder in this module and one line in `registry.rs`.
 
+mod backend;
 mod codes;
+mod device_codes;
 mod dictionary;
 mod directions;
 mod explainer;
@@ -20,6 +22,7 @@ use std::fmt;
 
 use serde::Serialize;
 
+pub(crate) use backend::Backend;
 pub use codes::{Codes, DenseCodes, RowCodes, SparseCodes};
 pub use dictionary::Dictionary;
 pub use explainer::Explainer;
@@ -62,10 +65,28 @@ pub trait Encoder: fmt::Debug + Send + Sync {
     /// The tensors from which a file can restore the model.
     fn tensors(&self) -> Vec<NamedTensor<'_>>;
 
+    /// The matrices of the encoder, from which a GPU computes codes too; `None` for one that is not linear.
+    fn linear(&self) -> Option<LinearEncoder<'_>> {
+        None
+    }
+
     /// The decoder of the model; `None` for a method that cannot decode, such as a probe.
     fn decoder(&self) -> Option<&dyn Decoder> {
         None
     }
+}
+
+/// The matrices of a linear encoder: `codes = (row - offset) weights^T + bias`, as [`Dictionary`] has them.
+#[derive(Debug, Clone, Copy)]
+pub struct LinearEncoder<'a> {
+    /// The offset that is subtracted from a row, in f64.
+    pub offset: &'a [f64],
+    /// The weights that compute each code, (concepts, columns), row-major.
+    pub weights: &'a [f32],
+    /// The bias of each code; empty means zero.
+    pub bias: &'a [f32],
+    /// Whether negative codes become zero (ReLU).
+    pub rectified: bool,
 }
 
 /// A map from rows to concepts and back.

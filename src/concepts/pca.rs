@@ -6,10 +6,12 @@
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 
+use super::backend::Backend;
 use super::directions::{Directions, check_count};
 use super::linear::{LinearModel, Parts};
 use super::{FitReport, Method};
 use crate::control::Control;
+use crate::device::DeviceChoice;
 use crate::error::{Error, ErrorCode, Result};
 use crate::memory::Claim;
 use crate::rows::Rows;
@@ -29,12 +31,15 @@ pub struct PcaOptions {
     /// How many threads work; 0 means one per core. The result does not depend on it.
     #[serde(skip)]
     pub threads: usize,
+    /// Where the passes over the rows run. On a GPU the result differs from that of the CPU by rounding.
+    #[serde(skip)]
+    pub device: DeviceChoice,
 }
 
 impl PcaOptions {
     /// Makes the default options for that many concepts.
     pub fn new(concept_count: usize) -> Self {
-        Self { concept_count, whiten: false, threads: 0 }
+        Self { concept_count, whiten: false, threads: 0, device: DeviceChoice::Cpu }
     }
 }
 
@@ -66,33 +71,42 @@ impl Method for Pca {
     type Model = LinearModel;
 
     fn fit(rows: &dyn Rows, options: &PcaOptions, control: &Control) -> Result<(LinearModel, FitReport)> {
-        let (count, columns) = (options.concept_count, rows.column_count());
-        check_count(count, rows)?;
-        let found = Directions::of(rows, count, options.threads, control)?;
-        let variances: Vec<f64> =
-            found.squares.iter().map(|square| square.max(0.0) / (found.row_count - 1) as f64).collect();
-        let total: f64 = variances.iter().sum();
-        let left = &variances[count..found.row_count.min(columns)];
-        let noise = left.iter().sum::<f64>() / left.len().max(1) as f64;
-        let report = FitReport::default()
-            .with("explained_variance", variances[..count].iter().copied())
-            .with("explained_variance_ratio", variances[..count].iter().map(|variance| variance / total))
-            .with("noise_variance", [noise]);
-
-        let bytes = count.saturating_mul(columns).saturating_mul(3 * size_of::<f32>());
-        let _claim = Claim::of(bytes, &format!("{count} components of {columns} columns"))?;
-        let signs: Vec<f64> = (0..count).map(|concept| sign_of_largest(&found.vectors, concept)).collect();
-        let scaled = |power: f64| {
-            let scale = |concept: usize| {
-                signs[concept] * if options.whiten { variances[concept].sqrt().powf(power) } else { 1.0 }
-            };
-            let value = |index: usize| found.vectors[(index % columns, index / columns)] * scale(index / columns);
-            (0..count * columns).map(|index| finite(value(index) as f32)).collect::<Result<Vec<f32>>>()
-        };
-        let (components, mixing) = (scaled(-1.0)?, scaled(1.0)?);
-        let parts = Parts { mean: found.mean, components, mixing, bias: Vec::new(), rectified: false };
-        Ok((LinearModel::new(Self::NAME, parts), report))
+        fit(rows, options, &Backend::open(options.device, options.threads, rows)?, control)
     }
+}
+
+/// Finds the components with the passes over rows on a backend.
+pub(super) fn fit(
+    rows: &dyn Rows,
+    options: &PcaOptions,
+    backend: &Backend,
+    control: &Control,
+) -> Result<(LinearModel, FitReport)> {
+    let (count, columns) = (options.concept_count, rows.column_count());
+    check_count(count, rows)?;
+    let found = Directions::of(rows, count, backend, control)?;
+    let variances: Vec<f64> =
+        found.squares.iter().map(|square| square.max(0.0) / (found.row_count - 1) as f64).collect();
+    let total: f64 = variances.iter().sum();
+    let left = &variances[count..found.row_count.min(columns)];
+    let noise = left.iter().sum::<f64>() / left.len().max(1) as f64;
+    let report = FitReport::default()
+        .with("explained_variance", variances[..count].iter().copied())
+        .with("explained_variance_ratio", variances[..count].iter().map(|variance| variance / total))
+        .with("noise_variance", [noise]);
+
+    let bytes = count.saturating_mul(columns).saturating_mul(3 * size_of::<f32>());
+    let _claim = Claim::of(bytes, &format!("{count} components of {columns} columns"))?;
+    let signs: Vec<f64> = (0..count).map(|concept| sign_of_largest(&found.vectors, concept)).collect();
+    let scaled = |power: f64| {
+        let scale =
+            |concept: usize| signs[concept] * if options.whiten { variances[concept].sqrt().powf(power) } else { 1.0 };
+        let value = |index: usize| found.vectors[(index % columns, index / columns)] * scale(index / columns);
+        (0..count * columns).map(|index| finite(value(index) as f32)).collect::<Result<Vec<f32>>>()
+    };
+    let (components, mixing) = (scaled(-1.0)?, scaled(1.0)?);
+    let parts = Parts { mean: found.mean, components, mixing, bias: Vec::new(), rectified: false };
+    Ok((LinearModel::new(Pca::NAME, parts), report))
 }
 
 /// The sign, 1 or -1, that makes the entry of largest magnitude of a column positive; of several, the first counts.

@@ -317,19 +317,7 @@ pub unsafe extern "C" fn eidos_activations_copy_rows(
             ))
             .hint("pass count * column_count values"));
         }
-        let in_range = first.checked_add(count).is_some_and(|end| end <= activations.row_count());
-        if !in_range {
-            // The message that every reader of rows gives.
-            return activations.rows(first, count).map(|_| ());
-        }
-        let mut done = 0;
-        while done < wanted {
-            let run = activations.run(first + done / columns);
-            let take = run.len().min(wanted - done);
-            out[done..done + take].copy_from_slice(&run[..take]);
-            done += take;
-        }
-        Ok(())
+        activations.copy_rows(first, out)
     })
 }
 

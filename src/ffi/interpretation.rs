@@ -12,7 +12,7 @@ use super::explainer::eidos_explainer;
 use super::handle::handle;
 use super::inputs::eidos_inputs;
 use super::options::options;
-use super::split_model::eidos_split_model;
+use super::split_model::{EIDOS_DEVICE_CPU, device_choice, eidos_split_model};
 use super::status::eidos_status;
 use super::strings::choice;
 use crate::error::{Error, Result};
@@ -157,11 +157,24 @@ pub struct eidos_top_inputs_options {
     pub concepts: Array<usize>,
     /// This is the number of concepts in `concepts`; 0 means all.
     pub concept_count: usize,
+    /// The activations are encoded into concepts on this device: one of `EIDOS_DEVICE_*`. By default on the CPU.
+    /// Activations that are not on that GPU are copied there in tiles.
+    pub device: u32,
+    /// They are encoded on this one of several GPUs, from 0.
+    pub device_index: u32,
 }
 
 options!(
     eidos_top_inputs_options,
-    Self { struct_size: size_of::<Self>() as u32, negative_pole: 0, k: 5, concepts: Array::NULL, concept_count: 0 }
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        negative_pole: 0,
+        k: 5,
+        concepts: Array::NULL,
+        concept_count: 0,
+        device: EIDOS_DEVICE_CPU,
+        device_index: 0,
+    }
 );
 
 impl eidos_top_inputs_options {
@@ -172,6 +185,7 @@ impl eidos_top_inputs_options {
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
             negative_pole: self.negative_pole != 0,
             threads: 0,
+            device: device_choice(self.device, self.device_index)?,
         })
     }
 }

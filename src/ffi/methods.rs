@@ -8,6 +8,7 @@ use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
 use super::options::options;
+use super::split_model::{EIDOS_DEVICE_CPU, device_choice};
 use super::status::{EIDOS_OK, eidos_status, error_code};
 use super::strings::choice;
 use super::user_data::UserData;
@@ -57,6 +58,12 @@ pub struct eidos_ica_options {
     pub canonical_signs: u32,
     /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
+    /// The passes over the rows run on this device: one of `EIDOS_DEVICE_*`. By default on the CPU. On a GPU the
+    /// components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that
+    /// GPU are copied there in tiles.
+    pub device: u32,
+    /// The passes run on this one of several GPUs, from 0.
+    pub device_index: u32,
 }
 
 options!(
@@ -72,6 +79,8 @@ options!(
         seed: 0,
         canonical_signs: 1,
         threads: 0,
+        device: EIDOS_DEVICE_CPU,
+        device_index: 0,
     }
 );
 
@@ -92,6 +101,7 @@ impl eidos_ica_options {
             seed: self.seed,
             canonical_signs: self.canonical_signs != 0,
             threads: self.threads as usize,
+            device: device_choice(self.device, self.device_index)?,
         })
     }
 }
@@ -143,17 +153,34 @@ pub struct eidos_pca_options {
     pub whiten: u32,
     /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
+    /// The passes over the rows run on this device: one of `EIDOS_DEVICE_*`. By default on the CPU. On a GPU the
+    /// components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that
+    /// GPU are copied there in tiles.
+    pub device: u32,
+    /// The passes run on this one of several GPUs, from 0.
+    pub device_index: u32,
 }
 
-options!(eidos_pca_options, Self { struct_size: size_of::<Self>() as u32, concept_count: 0, whiten: 0, threads: 0 });
+options!(
+    eidos_pca_options,
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        concept_count: 0,
+        whiten: 0,
+        threads: 0,
+        device: EIDOS_DEVICE_CPU,
+        device_index: 0,
+    }
+);
 
 impl eidos_pca_options {
-    fn to_rust(self) -> PcaOptions {
-        PcaOptions {
+    fn to_rust(self) -> Result<PcaOptions> {
+        Ok(PcaOptions {
             concept_count: self.concept_count as usize,
             whiten: self.whiten != 0,
             threads: self.threads as usize,
-        }
+            device: device_choice(self.device, self.device_index)?,
+        })
     }
 }
 
@@ -183,7 +210,7 @@ pub unsafe extern "C" fn eidos_pca_fit(
     call(err, || {
         let out = out.place("out")?;
         let activations = &activations.get()?.activations;
-        let options = options.read()?.to_rust();
+        let options = options.read()?.to_rust()?;
         let control = watched(&control)?;
         out.handle(Explainer::fit::<Pca>(activations, &options, &control)?);
         Ok(())
@@ -261,6 +288,6 @@ mod tests {
     #[test]
     fn the_defaults_are_those_of_rust() {
         assert_eq!(eidos_ica_options::DEFAULT.to_rust().unwrap(), IcaOptions::new(0));
-        assert_eq!(eidos_pca_options::DEFAULT.to_rust(), PcaOptions::new(0));
+        assert_eq!(eidos_pca_options::DEFAULT.to_rust().unwrap(), PcaOptions::new(0));
     }
 }

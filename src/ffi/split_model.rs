@@ -135,6 +135,15 @@ options!(
     }
 );
 
+/// The device that one of `EIDOS_DEVICE_*` and an index name.
+///
+/// # Errors
+/// [`crate::ErrorCode::InvalidArgument`] for a number that is none of them.
+pub(super) fn device_choice(device: u32, index: u32) -> Result<DeviceChoice> {
+    let devices = [(EIDOS_DEVICE_CPU, DeviceChoice::Cpu), (EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(index as usize))];
+    choice(device, "device", &devices)
+}
+
 impl eidos_load_options {
     fn to_rust(self) -> Result<LoadOptions> {
         let owned = |string: Text, name: &str| Ok::<_, Error>(string.optional(name)?.map(str::to_owned));
@@ -147,15 +156,11 @@ impl eidos_load_options {
             (EIDOS_HEAD_TOKEN_CLASSIFICATION, HeadChoice::TokenClassification),
             (EIDOS_HEAD_SEQ2SEQ_LM, HeadChoice::Seq2SeqLanguageModel),
         ];
-        let devices = [
-            (EIDOS_DEVICE_CPU, DeviceChoice::Cpu),
-            (EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(self.device_index as usize)),
-        ];
         let networks =
             [(EIDOS_NETWORK_AUTO, None), (EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
         Ok(LoadOptions {
             head: choice(self.head, "head", &heads)?,
-            device: choice(self.device, "device", &devices)?,
+            device: device_choice(self.device, self.device_index)?,
             hub: HubOptions {
                 revision: owned(self.revision, "revision")?,
                 token: owned(self.token, "token")?,

@@ -1,9 +1,9 @@
 //! The codes of all rows, row by row or as columns of single concepts.
 
-use crate::concepts::{Explainer, RowCodes};
+use crate::concepts::{Backend, Explainer, RowCodes};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::rows::{Activations, Rows, TILE_ROWS, Tile, for_each_tile};
+use crate::rows::{Activations, DeviceTiles, Rows, TILE_ROWS, Tile, for_each_tile};
 
 /// The memory that the columns of one group of concepts may take, in bytes.
 const GROUP_BYTES: usize = 1 << 30;
@@ -11,8 +11,7 @@ const GROUP_BYTES: usize = 1 << 30;
 /// The memory that the dense codes of one tile of rows may take, in bytes.
 const TILE_BYTES: usize = 8 << 20;
 
-/// Encodes all rows on `threads` threads (0: one per core), and passes each row and its codes to `absorb` on the
-/// calling thread, in order.
+/// Encodes all rows on a backend, and passes each row and its codes to `absorb` on the calling thread, in order.
 ///
 /// # Errors
 /// [`ErrorCode::InvalidData`] naming the first row with a code that is not finite; [`ErrorCode::Cancelled`]; those of
@@ -20,11 +19,21 @@ const TILE_BYTES: usize = 8 << 20;
 pub(super) fn for_each_code(
     explainer: &Explainer,
     activations: &Activations,
-    threads: usize,
+    backend: &Backend,
     control: &Control,
     mut absorb: impl FnMut(usize, RowCodes<'_>),
 ) -> Result<()> {
     control.begin(Stage::Interpret, Rows::row_count(activations) as u64)?;
+    let threads = match backend {
+        Backend::Cpu { threads } => *threads,
+        Backend::Device(device) => {
+            let rows = DeviceTiles::new(activations, device);
+            return explainer.for_each_code_on(&rows, control, |range, codes| {
+                range.clone().zip(codes.rows()).for_each(|(row, codes)| absorb(row, codes));
+                control.advance(range.len() as u64)
+            });
+        }
+    };
     // The codes of a row do not depend on the other rows of its tile.
     let height = (TILE_BYTES / (explainer.concept_count() * size_of::<f32>())).clamp(1, TILE_ROWS);
     let encode = |tile: Tile<'_>, (): &mut ()| explainer.codes_of_rows(tile.first, tile.values);
@@ -61,7 +70,7 @@ pub(super) fn columns(
         })?;
         columns.push(column);
     }
-    for_each_code(explainer, activations, 0, control, |_, code| {
+    for_each_code(explainer, activations, &Backend::Cpu { threads: 0 }, control, |_, code| {
         columns.iter_mut().zip(concepts).for_each(|(column, &concept)| column.push(code.get(concept)));
     })?;
     Ok(columns)

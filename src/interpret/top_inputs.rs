@@ -8,8 +8,9 @@ use super::interpretation::{ConceptInputs, Input, Interpretation};
 use super::selection::{check_width, checked_concepts, split_point_of};
 use super::strongest::{self, Ranked, Strongest};
 use crate::collect::{CollectOptions, InputSource};
-use crate::concepts::Explainer;
+use crate::concepts::{Backend, Explainer};
 use crate::control::Control;
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::memory::Claim;
 use crate::model::SplitModel;
@@ -35,11 +36,13 @@ pub struct TopInputs {
     pub negative_pole: bool,
     /// How many threads encode; 0 means one per core. The result does not depend on it.
     pub threads: usize,
+    /// Where the activations are encoded. On a GPU codes differ from those of the CPU by rounding.
+    pub device: DeviceChoice,
 }
 
 impl Default for TopInputs {
     fn default() -> Self {
-        Self { k: 5, concepts: None, negative_pole: false, threads: 0 }
+        Self { k: 5, concepts: None, negative_pole: false, threads: 0, device: DeviceChoice::Cpu }
     }
 }
 
@@ -59,6 +62,17 @@ impl TopInputs {
         activations: &Activations,
         control: &Control,
     ) -> Result<Interpretation> {
+        self.interpret_on(explainer, activations, &Backend::open(self.device, self.threads, activations)?, control)
+    }
+
+    /// Ranks units with their codes computed on a backend.
+    fn interpret_on(
+        &self,
+        explainer: &Explainer,
+        activations: &Activations,
+        backend: &Backend,
+        control: &Control,
+    ) -> Result<Interpretation> {
         let concepts = self.checked_concepts(explainer.concept_count())?;
         check_width(explainer, Rows::column_count(activations))?;
         let names = Names(activations);
@@ -68,7 +82,7 @@ impl TopInputs {
         let _claim = Claim::of(entries.saturating_mul(poles * each), &format!("{entries} top inputs"))?;
         let largest = |sign| Strongest::new(&concepts, explainer.concept_count(), self.k, sign);
         let (mut positive, mut negative) = (largest(1.0), self.negative_pole.then(|| largest(-1.0)));
-        for_each_code(explainer, activations, self.threads, control, |row, codes| {
+        for_each_code(explainer, activations, backend, control, |row, codes| {
             let name = names.index(row);
             positive.update(name, row, codes);
             if let Some(negative) = &mut negative {

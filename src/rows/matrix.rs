@@ -3,8 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use candle_core::Tensor;
+
 use super::provenance::Provenance;
-use super::source::{Reduce, Rows};
+use super::source::{Reduce, Rows, check_range, tile_of_pieces};
 use super::storage::{ForeignRows, Storage};
 use crate::error::{Error, Result};
 use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
@@ -12,8 +14,8 @@ use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
 /// A row-major `(row_count, column_count)` matrix of `f32`, one row per unit of text, with its units, its texts and its
 /// provenance.
 ///
-/// A clone shares the same rows. Rows are in memory, in a caller's memory, or memory-mapped from shards on disk;
-/// reading them is the same.
+/// A clone shares the same rows. Rows are in memory, in a caller's memory, memory-mapped from shards on disk, or in the
+/// memory of a device ([`crate::CollectOptions::keep_on_device`]); reading them is the same.
 #[derive(Debug, Clone)]
 pub struct Activations {
     inner: Arc<Inner>,
@@ -150,18 +152,23 @@ impl Activations {
         &self.inner.storage
     }
 
-    /// Rows `first..first + count` as one slice, without a copy.
+    /// Whether the rows are in the memory of a device.
+    pub fn is_on_device(&self) -> bool {
+        matches!(self.inner.storage, Storage::Device(_))
+    }
+
+    /// Rows `first..first + count` as one slice, without a copy. The first call on rows that are on a device copies all of
+    /// them to the host, where they stay; [`Rows::tile`] and [`Activations::copy_rows`] bring only the rows that are asked for.
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] when the range ends after the last row, or crosses from one shard on disk
-    /// to the next (then take fewer rows, or copy them with [`Rows::tile`]).
+    /// to the next (then take fewer rows, or copy them with [`Rows::tile`]); [`crate::ErrorCode::OutOfMemory`] where there is
+    /// no memory for the copy of rows on a device.
     pub fn rows(&self, first: usize, count: usize) -> Result<&[f32]> {
         let columns = self.column_count();
-        let in_range = first.checked_add(count).is_some_and(|end| end <= self.row_count());
-        if !in_range {
-            let rows = self.row_count();
-            return Err(Error::argument(format!("there are {rows} rows, not {count} from row {first} on"))
-                .hint("give a range below the row count"));
+        check_range(self.row_count(), first, count)?;
+        if let Storage::Device(rows) = &self.inner.storage {
+            rows.on_host()?;
         }
         let run = self.run(first);
         run.get(..count * columns).ok_or_else(|| {
@@ -172,6 +179,31 @@ impl Activations {
             ))
             .hint("read at most that many rows at a time, or copy them")
         })
+    }
+
+    /// Copies the rows from row `first` on to `out`, as many as it has room for, wherever they lie.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] when `out` has no room for whole rows, or for more than there are from `first` on;
+    /// [`crate::ErrorCode::OutOfMemory`] for rows on a device.
+    pub fn copy_rows(&self, first: usize, out: &mut [f32]) -> Result<()> {
+        let columns = self.column_count();
+        let count = checked_count(out.len(), columns)?;
+        check_range(self.row_count(), first, count)?;
+        if let (Storage::Device(rows), [_, ..]) = (&self.inner.storage, &*out)
+            && rows.copied().is_none()
+        {
+            out.copy_from_slice(&rows.read(first, count)?);
+            return Ok(());
+        }
+        let mut done = 0;
+        while done < out.len() {
+            let run = self.run(first + done / columns);
+            let take = run.len().min(out.len() - done);
+            out[done..done + take].copy_from_slice(&run[..take]);
+            done += take;
+        }
+        Ok(())
     }
 }
 
@@ -188,8 +220,22 @@ impl Rows for Activations {
         self.inner.storage.run(first, self.inner.columns)
     }
 
+    fn on_device(&self) -> Option<&Tensor> {
+        if let Storage::Device(rows) = &self.inner.storage { Some(rows.tensor()) } else { None }
+    }
+
     fn reduce(&self) -> Option<&dyn Reduce> {
         self.spread.as_ref().map(|spread| &*spread.0)
+    }
+
+    fn tile<'a>(&'a self, first: usize, count: usize, scratch: &'a mut Vec<f32>) -> Result<&'a [f32]> {
+        let Storage::Device(rows) = &self.inner.storage else { return tile_of_pieces(self, first, count, scratch) };
+        check_range(self.row_count(), first, count)?;
+        if rows.copied().is_none() {
+            *scratch = rows.read(first, count)?;
+            return Ok(scratch);
+        }
+        Ok(&self.run(first)[..count * self.column_count()])
     }
 }
 
@@ -202,6 +248,15 @@ fn checked_rows(values: usize, columns: usize) -> Result<usize> {
     if !values.is_multiple_of(columns) {
         return Err(Error::argument(format!("{values} values cannot be rows of {columns} columns"))
             .hint("give row_count * column_count values"));
+    }
+    Ok(values / columns)
+}
+
+/// How many whole rows there are in a number of values.
+fn checked_count(values: usize, columns: usize) -> Result<usize> {
+    if columns == 0 || !values.is_multiple_of(columns) {
+        return Err(Error::argument(format!("{values} values are not whole rows of {columns} columns"))
+            .hint("give room for row_count * column_count values"));
     }
     Ok(values / columns)
 }

@@ -1,8 +1,11 @@
 //! Rows: matrices of f32 that may consist of several pieces, and what their rows stand for.
 //!
 //! [`Rows`] is the only interface through which the methods of [`crate::concepts`] read numbers. [`Activations`] are
-//! rows in memory, in a caller's memory or in shards on disk, with the unit of text that each row stands for.
+//! rows in memory, in a caller's memory, in shards on disk or on a device, with the unit of text that each row stands for.
 
+mod device;
+mod device_moments;
+mod device_tiles;
 mod folder;
 mod manifest;
 mod matrix;
@@ -15,6 +18,8 @@ mod tables;
 mod tiles;
 mod writer;
 
+pub(crate) use device::DeviceRows;
+pub(crate) use device_tiles::{DEVICE_TILE_ROWS, DeviceTiles, no_room};
 pub(crate) use folder::SHARD_BYTES;
 pub(crate) use manifest::{Manifest, split_point_of};
 pub(crate) use matrix::About;

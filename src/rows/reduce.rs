@@ -10,6 +10,8 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use candle_core::Tensor;
+
 use super::source::{Reduce, Rows};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -99,8 +101,16 @@ impl Rows for LockstepRows<'_> {
         self.rows.run(first)
     }
 
+    fn on_device(&self) -> Option<&Tensor> {
+        self.rows.on_device()
+    }
+
     fn reduce(&self) -> Option<&dyn Reduce> {
         Some(self)
+    }
+
+    fn tile<'a>(&'a self, first: usize, count: usize, scratch: &'a mut Vec<f32>) -> Result<&'a [f32]> {
+        self.rows.tile(first, count, scratch)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::error::{Error, ErrorCode, Result};
 pub const TILE_ROWS: usize = 1024;
 
 /// A row-major `(row_count, column_count)` matrix of `f32` that many threads can read. It lies in memory in one or
-/// several contiguous pieces; a shard on disk is one piece.
+/// several contiguous pieces; a shard on disk is one piece. Rows on a device are read by [`Rows::tile`], which copies them.
 pub trait Rows: Sync {
     /// The number of rows.
     fn row_count(&self) -> usize;
@@ -18,6 +18,12 @@ pub trait Rows: Sync {
     /// The rows from `first` to the end of their contiguous piece: a slice of `rows * column_count` values, with at
     /// least one row when `first < row_count`, empty otherwise.
     fn run(&self, first: usize) -> &[f32];
+
+    /// The rows as an f32 tensor `(row_count, column_count)`, contiguous, where they lie in the memory of a device.
+    #[doc(hidden)]
+    fn on_device(&self) -> Option<&candle_core::Tensor> {
+        None
+    }
 
     /// The function that adds sums over these rows to those of other processes; `None` when all rows are here.
     fn reduce(&self) -> Option<&dyn Reduce> {
@@ -30,30 +36,44 @@ pub trait Rows: Sync {
     /// [`crate::ErrorCode::InvalidArgument`] when the range ends after the last row;
     /// [`ErrorCode::OutOfMemory`].
     fn tile<'a>(&'a self, first: usize, count: usize, scratch: &'a mut Vec<f32>) -> Result<&'a [f32]> {
-        let columns = self.column_count();
-        let in_range = first.checked_add(count).is_some_and(|end| end <= self.row_count());
-        if !in_range {
-            let rows = self.row_count();
-            return Err(Error::argument(format!("there are {rows} rows, not {count} from row {first} on"))
-                .hint("give a range below the row count"));
-        }
-        let wanted = count * columns;
-        let run = self.run(first);
-        if run.len() >= wanted {
-            return Ok(&run[..wanted]);
-        }
-        scratch.clear();
-        scratch.try_reserve(wanted).map_err(|_| {
-            Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {count} rows of {columns} columns"))
-                .hint("free some memory, or ask for fewer threads")
-        })?;
-        while scratch.len() < wanted {
-            let run = self.run(first + scratch.len() / columns);
-            let take = run.len().min(wanted - scratch.len());
-            scratch.extend_from_slice(&run[..take]);
-        }
-        Ok(scratch)
+        tile_of_pieces(self, first, count, scratch)
     }
+}
+
+/// [`Rows::tile`] of rows that lie in host memory.
+pub(super) fn tile_of_pieces<'a, R: Rows + ?Sized>(
+    rows: &'a R,
+    first: usize,
+    count: usize,
+    scratch: &'a mut Vec<f32>,
+) -> Result<&'a [f32]> {
+    let columns = rows.column_count();
+    check_range(rows.row_count(), first, count)?;
+    let wanted = count * columns;
+    let run = rows.run(first);
+    if run.len() >= wanted {
+        return Ok(&run[..wanted]);
+    }
+    scratch.clear();
+    scratch.try_reserve(wanted).map_err(|_| {
+        Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {count} rows of {columns} columns"))
+            .hint("free some memory, or ask for fewer threads")
+    })?;
+    while scratch.len() < wanted {
+        let run = rows.run(first + scratch.len() / columns);
+        let take = run.len().min(wanted - scratch.len());
+        scratch.extend_from_slice(&run[..take]);
+    }
+    Ok(scratch)
+}
+
+/// Refuses a range of rows that ends after the last one.
+pub(super) fn check_range(rows: usize, first: usize, count: usize) -> Result<()> {
+    if first.checked_add(count).is_some_and(|end| end <= rows) {
+        return Ok(());
+    }
+    Err(Error::argument(format!("there are {rows} rows, not {count} from row {first} on"))
+        .hint("give a range below the row count"))
 }
 
 /// A function that adds values across the processes that rows are spread over.

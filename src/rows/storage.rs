@@ -1,4 +1,4 @@
-//! The storage of rows: in memory, in memory of another library, or in shards on disk.
+//! The storage of rows: in memory, in memory of another library, in shards on disk, or on a device.
 
 use std::fmt;
 use std::io::Write;
@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
+use super::device::DeviceRows;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{Access, check_named, map, map_file};
 use crate::safetensors_file;
@@ -21,6 +22,7 @@ pub(crate) enum Storage {
     Memory(Vec<f32>),
     Foreign(Box<dyn ForeignRows>),
     Shards(Shards),
+    Device(DeviceRows),
 }
 
 impl fmt::Debug for Storage {
@@ -29,17 +31,19 @@ impl fmt::Debug for Storage {
             Self::Memory(_) => f.write_str("Memory"),
             Self::Foreign(_) => f.write_str("Foreign"),
             Self::Shards(shards) => write!(f, "Shards({:?})", shards.folder),
+            Self::Device(rows) => rows.fmt(f),
         }
     }
 }
 
 impl Storage {
-    /// The values from row `first` to the end of its contiguous piece.
+    /// The values from row `first` to the end of its contiguous piece; of rows on a device none before they were copied.
     pub(crate) fn run(&self, first: usize, columns: usize) -> &[f32] {
         match self {
             Self::Memory(values) => from_row(values, first, columns),
             Self::Foreign(rows) => from_row(rows.values(), first, columns),
             Self::Shards(shards) => shards.run(first, columns),
+            Self::Device(rows) => from_row(rows.copied().unwrap_or_default(), first, columns),
         }
     }
 }

@@ -3,19 +3,22 @@
 use faer::{Mat, MatRef};
 
 use super::options::IcaOptions;
-use super::whitening::WhiteRows;
+use super::passes::Passes;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{Block, BlockMut, block_transposed_times, decorrelate, times_transposed};
-use crate::rows::{Tile, add_across, for_each_tile};
-
-const TILE: usize = FixedPoint::TILE;
+use crate::linalg::decorrelate;
+use crate::rows::{Rows, add_across};
 
 /// The iteration over one set of rows.
 pub(super) struct FixedPoint<'a> {
-    rows: &'a WhiteRows<'a>,
-    options: &'a IcaOptions,
-    control: &'a Control,
+    /// The whitened rows of this process.
+    pub(super) white: &'a dyn Passes,
+    /// The rows that were whitened, whose sums are added across processes.
+    pub(super) rows: &'a dyn Rows,
+    /// The number of rows in all processes together.
+    pub(super) total: usize,
+    pub(super) options: &'a IcaOptions,
+    pub(super) control: &'a Control,
 }
 
 /// How the iterations ended.
@@ -37,16 +40,6 @@ struct Expectations {
 }
 
 impl FixedPoint<'_> {
-    /// How many rows a thread takes at a time. The matrix product adds within a tile in f32; the sums of tiles are
-    /// added in f64.
-    pub(super) const TILE: usize = 2048;
-}
-
-impl<'a> FixedPoint<'a> {
-    pub(super) fn new(rows: &'a WhiteRows<'a>, options: &'a IcaOptions, control: &'a Control) -> Self {
-        Self { rows, options, control }
-    }
-
     /// Finds all components at once.
     pub(super) fn parallel(&self, start: &Mat<f64>) -> Result<(Mat<f64>, Ending)> {
         let count = start.nrows();
@@ -108,62 +101,20 @@ impl<'a> FixedPoint<'a> {
 
     /// The sign of each component, 1 or -1, that makes the third moment of its activations positive.
     pub(super) fn skewness_signs(&self, unmixing: &Mat<f64>) -> Result<Vec<f64>> {
-        let weights = to_f32(unmixing.as_ref());
-        let mut moments = vec![0.0; unmixing.nrows()];
-        self.sum(&mut moments, |tile, projections: &mut Vec<f32>| {
-            project(tile, &weights, unmixing.ncols(), projections)?;
-            let mut moments = vec![0.0; unmixing.nrows()];
-            for row in projections.chunks_exact(moments.len()) {
-                for (moment, &x) in moments.iter_mut().zip(row) {
-                    *moment += f64::from(x) * f64::from(x) * f64::from(x);
-                }
-            }
-            Ok((Vec::new(), moments))
-        })?;
+        let mut moments = self.white.cubes(unmixing.as_ref(), self.control)?;
+        add_across(self.rows, &mut moments)?;
         Ok(moments.into_iter().map(|moment| if moment < 0.0 { -1.0 } else { 1.0 }).collect())
-    }
-
-    /// Sums over all rows. `map` returns the sums of one tile: first those made in f32, then those made in f64.
-    fn sum(
-        &self,
-        sums: &mut [f64],
-        map: impl Fn(Tile<'_>, &mut Vec<f32>) -> Result<(Vec<f32>, Vec<f64>)> + Sync,
-    ) -> Result<()> {
-        for_each_tile(self.rows, TILE, self.options.threads, self.control, map, |_, (single, double)| {
-            let parts = single.into_iter().map(f64::from).chain(double);
-            sums.iter_mut().zip(parts).for_each(|(sum, part)| *sum += part);
-            Ok(())
-        })?;
-        add_across(self.rows, sums)
     }
 
     fn expectations(&self, directions: MatRef<'_, f64>) -> Result<Expectations> {
         let (count, width) = (directions.nrows(), directions.ncols());
-        let weights = to_f32(directions);
-        let mut sums = vec![0.0; count * width + count];
-        self.sum(&mut sums, |tile, projections| {
-            project(tile, &weights, width, projections)?;
-            let mut curvature = vec![0.0; count];
-            self.options.contrast.derivatives(projections, &mut curvature);
-            let rows = tile.values.len() / width;
-            let mut gradient = vec![0.0_f32; count * width];
-            let derivatives = Block::whole(projections, rows, count);
-            let rows = Block::whole(tile.values, rows, width);
-            block_transposed_times(BlockMut::whole(&mut gradient, count, width), derivatives, rows)?;
-            Ok((gradient, curvature))
-        })?;
-        let rows = self.rows.total as f64;
+        let mut sums = self.white.derivatives(directions, self.options.contrast, self.control)?;
+        add_across(self.rows, &mut sums)?;
+        let rows = self.total as f64;
         sums.iter_mut().for_each(|sum| *sum /= rows);
         let gradient = Mat::from_fn(count, width, |row, column| sums[row * width + column]);
         Ok(Expectations { gradient, curvature: sums.split_off(count * width) })
     }
-}
-
-/// Projects a tile of rows of that width on the directions `weights`, (directions, width).
-fn project(tile: Tile<'_>, weights: &[f32], width: usize, projections: &mut Vec<f32>) -> Result<()> {
-    projections.clear();
-    projections.resize(tile.values.len() / width * (weights.len() / width), 0.0);
-    times_transposed(projections, tile.values, weights, width)
 }
 
 /// How far a unit vector has turned, up to its sign: 1 minus the absolute cosine.
@@ -178,10 +129,6 @@ fn finite(change: f64) -> Result<f64> {
     }
     Err(Error::new(ErrorCode::InvalidData, format!("the change of an iteration is {change}"))
         .hint("look for values in the rows that are huge, or scale the rows"))
-}
-
-fn to_f32(matrix: MatRef<'_, f64>) -> Vec<f32> {
-    (0..matrix.nrows()).flat_map(|row| (0..matrix.ncols()).map(move |column| matrix[(row, column)] as f32)).collect()
 }
 
 /// Subtracts from a vector its projection on the first `count` rows of an orthonormal matrix.

@@ -10,14 +10,18 @@
 //! order.
 
 mod contrast;
+mod device;
 mod fixed_point;
+mod host;
 mod options;
+mod passes;
 mod whitening;
 
 use faer::Mat;
 
 pub use options::{Algorithm, Contrast, IcaOptions};
 
+use super::backend::Backend;
 use super::directions::check_count;
 use super::linear::LinearModel;
 use super::{FitReport, Method};
@@ -26,9 +30,11 @@ use crate::error::Result;
 use crate::linalg::RandomState;
 use crate::log::LogLevel;
 use crate::memory::Claim;
-use crate::rows::Rows;
-use crate::threads::thread_count;
+use crate::rows::{DeviceTiles, Rows};
+use device::WhiteTensors;
 use fixed_point::FixedPoint;
+use host::HostRows;
+use passes::Passes;
 use whitening::Whitening;
 
 /// Finds independent components.
@@ -63,50 +69,64 @@ impl Method for Ica {
     type Model = LinearModel;
 
     fn fit(rows: &dyn Rows, options: &IcaOptions, control: &Control) -> Result<(LinearModel, FitReport)> {
-        check_count(options.concept_count, rows)?;
-        options.check()?;
-        let count = options.concept_count;
-        // The buffers of an iteration on each thread, and the square matrices between iterations.
-        let threads = thread_count(options.threads);
-        let square = count.saturating_mul(count);
-        let per_thread = square.saturating_mul(3).saturating_add(FixedPoint::TILE.saturating_mul(count));
-        let iteration = per_thread.saturating_mul(size_of::<f32>() * threads);
-        let between = square.saturating_mul(8).saturating_add(rows.column_count().saturating_mul(6 * count));
-        let claimed = iteration.saturating_add(between.saturating_mul(size_of::<f64>()));
-        let _claim = Claim::of(claimed, &format!("the iterations over {count} concepts"))?;
-        let whitening = Whitening::of(rows, count, options.threads, control)?;
-        let white = whitening.whiten(rows, options.threads, control)?;
-
-        let mut random = RandomState::new(options.seed);
-        let mut start = Mat::zeros(count, count);
-        for row in 0..count {
-            for column in 0..count {
-                start[(row, column)] = random.normal();
-            }
-        }
-        control.begin(Stage::Fit, options.max_iterations as u64)?;
-        let fixed_point = FixedPoint::new(&white, options, control);
-        let (mut unmixing, ending) = match options.algorithm {
-            Algorithm::Parallel => fixed_point.parallel(&start)?,
-            Algorithm::Deflation => fixed_point.deflation(&start)?,
-        };
-        let level = if ending.converged { LogLevel::Info } else { LogLevel::Warning };
-        control.log(level, c"ica", || {
-            let (iterations, change) = (ending.iterations, ending.last_change);
-            let (word, tolerance) =
-                (if ending.converged { "converged" } else { "did not converge" }, options.tolerance);
-            format!(
-                "{word} after {iterations} iterations, with a change of {change:.1e} for a tolerance of {tolerance:.1e}"
-            )
-        });
-        if options.canonical_signs {
-            let signs = fixed_point.skewness_signs(&unmixing)?;
-            for (row, sign) in signs.into_iter().enumerate() {
-                (0..count).for_each(|column| unmixing[(row, column)] *= sign);
-            }
-        }
-        let report = FitReport { converged: Some(ending.converged), steps: ending.iterations, ..FitReport::default() };
-        let model = LinearModel::new(Self::NAME, whitening.unmix(&unmixing)?);
-        Ok((model, report.with("last_change", [ending.last_change])))
+        fit(rows, options, &Backend::open(options.device, options.threads, rows)?, control)
     }
+}
+
+/// Finds the components with the passes over rows on a backend.
+pub(super) fn fit(
+    rows: &dyn Rows,
+    options: &IcaOptions,
+    backend: &Backend,
+    control: &Control,
+) -> Result<(LinearModel, FitReport)> {
+    check_count(options.concept_count, rows)?;
+    options.check()?;
+    let count = options.concept_count;
+    // The buffers of an iteration on each thread, and the square matrices between iterations.
+    let iteration = match backend {
+        Backend::Cpu { threads } => HostRows::iteration_bytes(count, *threads),
+        Backend::Device(_) => 0,
+    };
+    let square = count.saturating_mul(count);
+    let between = square.saturating_mul(8).saturating_add(rows.column_count().saturating_mul(6 * count));
+    let claimed = iteration.saturating_add(between.saturating_mul(size_of::<f64>()));
+    let _claim = Claim::of(claimed, &format!("the iterations over {count} concepts"))?;
+    let whitening = Whitening::of(rows, count, backend, control)?;
+    let white: Box<dyn Passes> = match backend {
+        Backend::Cpu { threads } => Box::new(HostRows::new(rows, &whitening, *threads, control)?),
+        Backend::Device(device) => Box::new(WhiteTensors::new(&DeviceTiles::new(rows, device), &whitening, control)?),
+    };
+
+    let mut random = RandomState::new(options.seed);
+    let mut start = Mat::zeros(count, count);
+    for row in 0..count {
+        for column in 0..count {
+            start[(row, column)] = random.normal();
+        }
+    }
+    control.begin(Stage::Fit, options.max_iterations as u64)?;
+    let total = whitening.row_count;
+    let fixed_point = FixedPoint { white: &*white, rows, total, options, control };
+    let (mut unmixing, ending) = match options.algorithm {
+        Algorithm::Parallel => fixed_point.parallel(&start)?,
+        Algorithm::Deflation => fixed_point.deflation(&start)?,
+    };
+    let level = if ending.converged { LogLevel::Info } else { LogLevel::Warning };
+    control.log(level, c"ica", || {
+        let (iterations, change) = (ending.iterations, ending.last_change);
+        let (word, tolerance) = (if ending.converged { "converged" } else { "did not converge" }, options.tolerance);
+        format!(
+            "{word} after {iterations} iterations, with a change of {change:.1e} for a tolerance of {tolerance:.1e}"
+        )
+    });
+    if options.canonical_signs {
+        let signs = fixed_point.skewness_signs(&unmixing)?;
+        for (row, sign) in signs.into_iter().enumerate() {
+            (0..count).for_each(|column| unmixing[(row, column)] *= sign);
+        }
+    }
+    let report = FitReport { converged: Some(ending.converged), steps: ending.iterations, ..FitReport::default() };
+    let model = LinearModel::new(Ica::NAME, whitening.unmix(&unmixing)?);
+    Ok((model, report.with("last_change", [ending.last_change])))
 }

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 
 /// The order in which components are found.
@@ -62,6 +63,9 @@ pub struct IcaOptions {
     /// How many threads work; 0 means one per core. The result does not depend on it.
     #[serde(skip)]
     pub threads: usize,
+    /// Where the passes over the rows run. On a GPU the result differs from that of the CPU by rounding.
+    #[serde(skip)]
+    pub device: DeviceChoice,
 }
 
 impl IcaOptions {
@@ -76,6 +80,7 @@ impl IcaOptions {
             seed: 0,
             canonical_signs: true,
             threads: 0,
+            device: DeviceChoice::Cpu,
         }
     }
 

@@ -2,23 +2,19 @@
 
 use faer::{Mat, MatRef};
 
+use crate::concepts::backend::Backend;
 use crate::concepts::directions::Directions;
-use crate::concepts::linear::{Parts, centre};
+use crate::concepts::linear::Parts;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::{first_not_finite, product, times_transposed};
-use crate::memory::Claim;
-use crate::rows::{Reduce, Rows, Tile, for_each_tile};
-use crate::threads::thread_count;
-
-/// How many rows are whitened at a time.
-const TILE: usize = 4096;
+use crate::linalg::{first_not_finite, product};
+use crate::rows::Rows;
 
 /// The directions of largest variance of some rows.
 #[derive(Debug)]
 pub(super) struct Whitening {
     /// The number of rows, in all processes together.
-    row_count: usize,
+    pub(super) row_count: usize,
     /// The mean of each column.
     pub(super) mean: Vec<f64>,
     /// The directions as columns, (columns, concepts), orthonormal, largest variance first.
@@ -30,8 +26,8 @@ pub(super) struct Whitening {
 impl Whitening {
     /// # Errors
     /// Those of [`Directions::of`].
-    pub(super) fn of(rows: &dyn Rows, concepts: usize, threads: usize, control: &Control) -> Result<Self> {
-        let found = Directions::of(rows, concepts, threads, control)?;
+    pub(super) fn of(rows: &dyn Rows, concepts: usize, backend: &Backend, control: &Control) -> Result<Self> {
+        let found = Directions::of(rows, concepts, backend, control)?;
         let (count, columns) = (found.row_count, rows.column_count());
         let row_signs = first_row_signs(found.vectors.as_ref());
         let directions =
@@ -55,7 +51,7 @@ impl Whitening {
             let values: Vec<f32> =
                 (0..concepts * columns).map(|index| matrix[(index / columns, index % columns)] as f32).collect();
             match first_not_finite(&values) {
-                Some(place) => Err(out_of_range(place / columns, self.deviations[place / columns])),
+                Some(place) => Err(self.out_of_range(place / columns)),
                 None => Ok(values),
             }
         };
@@ -63,37 +59,25 @@ impl Whitening {
         Ok(Parts { components, mixing, mean: self.mean, bias: Vec::new(), rectified: false })
     }
 
-    /// Whitens the rows: (rows, concepts), row-major, every column of mean 0 and standard deviation 1.
-    pub(super) fn whiten<'a>(&self, rows: &'a dyn Rows, threads: usize, control: &Control) -> Result<WhiteRows<'a>> {
-        let (count, columns, concepts) = (rows.row_count(), rows.column_count(), self.deviations.len());
+    /// The matrix that whitens centred rows, (concepts, columns), row-major.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidData`] when a deviation is outside the range of f32: it would need whitening in f64.
+    pub(super) fn projection(&self) -> Result<Vec<f32>> {
+        let (columns, concepts) = (self.directions.nrows(), self.deviations.len());
         let projection: Vec<f32> = (0..concepts)
             .flat_map(|concept| (0..columns).map(move |column| (concept, column)))
             .map(|(concept, column)| (self.directions[(column, concept)] / self.deviations[concept]) as f32)
             .collect();
-        // A deviation outside the range of f32 would need whitening in f64.
-        if let Some(place) = first_not_finite(&projection) {
-            return Err(out_of_range(place / columns, self.deviations[place / columns]));
+        match first_not_finite(&projection) {
+            Some(place) => Err(self.out_of_range(place / columns)),
+            None => Ok(projection),
         }
-        let mut values = Vec::new();
-        let length = count.checked_mul(concepts).ok_or_else(|| no_memory(count, concepts))?;
-        values.try_reserve_exact(length).map_err(|_| no_memory(count, concepts))?;
-        let threads = thread_count(threads);
-        let tile_bytes = TILE.min(count) * size_of::<f32>() * threads;
-        let _claim = Claim::of(tile_bytes.saturating_mul(2 * columns + 3 * concepts), "whitened rows")?;
-        let work = |tile: Tile<'_>, centred: &mut Vec<f32>| -> Result<Vec<f32>> {
-            centre(tile.values, &self.mean, centred);
-            let mut white = vec![0.0; tile.values.len() / columns * concepts];
-            times_transposed(&mut white, centred, &projection, columns)?;
-            match first_not_finite(&white) {
-                Some(place) => Err(out_of_range(place % concepts, self.deviations[place % concepts])),
-                None => Ok(white),
-            }
-        };
-        for_each_tile(rows, TILE, threads, control, work, |_, white| {
-            values.extend_from_slice(&white);
-            Ok(())
-        })?;
-        Ok(WhiteRows { values, width: concepts, total: self.row_count, reduce: rows.reduce() })
+    }
+
+    /// The error about rows that are in the range of f32 while their projections or scales along a direction are not.
+    pub(super) fn out_of_range(&self, direction: usize) -> Error {
+        out_of_range(direction, self.deviations[direction])
     }
 }
 
@@ -111,36 +95,4 @@ fn out_of_range(direction: usize, deviation: f64) -> Error {
     .hint("scale the rows so that they are neither tiny nor huge, or ask for fewer concepts")
     .detail("direction", direction)
     .detail("deviation", deviation)
-}
-
-fn no_memory(rows: usize, concepts: usize) -> Error {
-    Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {rows} whitened rows of {concepts} concepts"))
-        .hint("ask for fewer concepts, or give fewer rows")
-}
-
-/// Whitened rows: mean 0 and unit covariance.
-pub(super) struct WhiteRows<'a> {
-    values: Vec<f32>,
-    width: usize,
-    /// The number of rows in all processes together.
-    pub(super) total: usize,
-    reduce: Option<&'a dyn Reduce>,
-}
-
-impl Rows for WhiteRows<'_> {
-    fn row_count(&self) -> usize {
-        self.values.len() / self.width
-    }
-
-    fn column_count(&self) -> usize {
-        self.width
-    }
-
-    fn run(&self, first: usize) -> &[f32] {
-        self.values.get(first * self.width..).unwrap_or_default()
-    }
-
-    fn reduce(&self) -> Option<&dyn Reduce> {
-        self.reduce
-    }
 }
