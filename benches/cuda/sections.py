@@ -4,6 +4,7 @@ import json
 import math
 import shutil
 import statistics
+import sys
 
 import profile_kernels
 import report
@@ -71,8 +72,6 @@ def models(kit):
         ("llama-bf16", "benches/cuda/llama-1b.json", "bf16"),
     ):
         script = kit.root / "benches/cuda/models.py"
-        import sys
-
         kit.run(sys.executable, script, kit.work / name, kit.root / config, tokenizer, "--type", kind, *tiny, name=name)
         written = kit.work / name / "model.safetensors"
         kit.check(name, written.exists() and kit.code == 0, f"{written.stat().st_size if written.exists() else 0} bytes")

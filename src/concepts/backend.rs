@@ -27,7 +27,7 @@ impl Backend {
             _ => false,
         });
         Ok(match theirs.map_or_else(|| device::open(choice), |device| Ok(device.clone()))? {
-            Device::Cpu => Self::Cpu { threads },
+            Device::Cpu if choice != DeviceChoice::Reference => Self::Cpu { threads },
             device => Self::Device(device),
         })
     }

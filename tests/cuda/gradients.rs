@@ -4,7 +4,7 @@ use candle_core::Device;
 use eidos::LoadOptions;
 use eidos::model::{Precision, TargetLogit};
 
-use crate::golden;
+use crate::model::golden;
 use crate::kit::{Kit, Worst, difference, values};
 
 const BOUND: f64 = 2e-5;

@@ -19,24 +19,17 @@
 
 mod faults;
 mod fits;
-#[path = "../model/golden.rs"]
-#[allow(dead_code, unused_imports, reason = "shared with the tests of the model")]
-mod golden;
-mod gradients;
-#[path = "../model/halved.rs"]
-mod halved;
-mod heap;
-mod kit;
-mod measure;
-mod memory;
-mod meter;
 mod parity;
 mod status;
 mod steady;
 
-/// What the shared files call the room that they are in.
+/// The fixtures of the model's tests.
+#[path = "../model"]
 mod model {
-    pub use crate::golden;
+    #[allow(dead_code, reason = "shared with the tests of the model")]
+    pub mod golden;
+    #[allow(dead_code, reason = "shared with the tests of the model")]
+    pub mod halved;
 }
 
 use std::process::ExitCode;

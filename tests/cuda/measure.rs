@@ -99,7 +99,7 @@ pub fn rows(kit: &Kit) {
 /// ICA on rows of a file, which begin on the host.
 pub fn ica(kit: &Kit) {
     let bytes = std::fs::read(kit.word("rows")).unwrap();
-    let values: Vec<f32> = bytemuck::pod_collect_to_vec(&bytes);
+    let values = bytes.chunks_exact(4).map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])).collect();
     let columns = kit.number("columns", 0);
     let rows = Activations::from_rows(values, columns, None).unwrap();
     let options = IcaOptions { device: kit.device, ..IcaOptions::new(kit.number("concepts", 50)) };

@@ -4,9 +4,9 @@ use candle_core::{DType, Tensor};
 use eidos::model::Precision;
 use eidos::{LoadOptions, SplitModel};
 
-use crate::golden;
-use crate::halved::Halved;
 use crate::kit::{BF16, Kit, Worst, difference, values};
+use crate::model::golden;
+use crate::model::halved::Halved;
 
 /// The largest difference over the largest value: that of the project for f32, and for half precision.
 const BOUND: f64 = 2e-5;

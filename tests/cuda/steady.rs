@@ -118,17 +118,14 @@ fn threads(kit: &Kit) {
         threads.into_iter().all(|thread| thread.join().unwrap())
     });
     kit.check("four threads, one model", shared, "the same bits");
+    let options = kit.options(Precision::F32);
     let own = std::thread::scope(|scope| {
         let work = || {
-            let model = SplitModel::load("eidos:demo", &SPLITS, &kit_options(kit.device), &Control::new()).unwrap();
+            let model = SplitModel::load("eidos:demo", &SPLITS, &options, &Control::new()).unwrap();
             bits_of(&collect(&model, &texts, 512)) == expected
         };
         let threads: Vec<_> = (0..2).map(|_| scope.spawn(work)).collect();
         threads.into_iter().all(|thread| thread.join().unwrap())
     });
     kit.check("two threads, a model each", own, "the same bits");
-}
-
-fn kit_options(device: eidos::DeviceChoice) -> eidos::LoadOptions {
-    eidos::LoadOptions { device, ..eidos::LoadOptions::default() }
 }
