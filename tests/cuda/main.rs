@@ -19,6 +19,12 @@
 
 mod faults;
 mod fits;
+mod gradients;
+mod heap;
+mod kit;
+mod measure;
+mod memory;
+mod meter;
 mod parity;
 mod status;
 mod steady;

@@ -1,26 +1,51 @@
 //! Memory of the device: as the documented formula says, as much after many models as before, and enough where a batch does not
 //! fit.
 
-use eidos::model::Precision;
-use eidos::{CollectOptions, Control, SplitModel};
+use eidos::model::{ModelParts, Precision, WeightSource};
+use eidos::{Control, SplitModel};
 
 use crate::heap;
 use crate::kit::{BF16, Kit, texts};
 use crate::meter::Meter;
-use crate::steady::{bits_of, collect, demo};
+use crate::model::golden;
+use crate::steady::{SPLITS, collect, demo};
 
 pub fn run(kit: &Kit) {
     let meter = Meter::new(kit);
-    for (name, check) in [("formula", formula as fn(&Kit, &Meter)), ("full", full), ("cycles", cycles)] {
+    for (name, check) in [("weights", weights as fn(&Kit, &Meter)), ("cycles", cycles)] {
         if kit.wants(name) {
             kit.group(name, || check(kit, &meter));
         }
     }
 }
 
-fn formula(_kit: &Kit, _meter: &Meter) {}
+/// How far the device may be from what the documented formula says.
+const WITHIN: f64 = 0.1;
 
-fn full(_kit: &Kit, _meter: &Meter) {}
+/// The demo model without its tokenizer, which lies on the host.
+fn bare(kit: &Kit, precision: Precision) -> SplitModel {
+    let folder = golden::folder("").ancestors().find(|folder| folder.join("assets").is_dir()).unwrap().join("assets/demo-model");
+    let config = std::fs::read(folder.join("config.json")).unwrap();
+    let weights = WeightSource::Files(vec![folder.join("model.safetensors")]);
+    let parts = ModelParts { name: "demo", config: &config, weights };
+    SplitModel::from_parts(&parts, &SPLITS, &kit.options(precision), &Control::new()).unwrap()
+}
+
+/// What weights take.
+fn weights(kit: &Kit, meter: &Meter) {
+    // The first one brings what a process has once.
+    drop(bare(kit, Precision::F32));
+    let before = meter.in_use();
+    let model = bare(kit, Precision::F32);
+    let taken = meter.in_use().saturating_sub(before);
+    near(kit, "weights", taken, model.weight_bytes());
+}
+
+fn near(kit: &Kit, name: &str, taken: usize, formula: usize) {
+    let formula = if kit.plants("formula") { formula * 5 / 4 } else { formula };
+    let off = (taken as f64 / formula as f64 - 1.0).abs();
+    kit.at_most(name, off, WITHIN, format!("the device has {taken} bytes in use for it, {formula} by the formula"));
+}
 
 /// Loads, uses and frees a model over and over: memory of the device and of the host is what it was after the first few.
 fn cycles(kit: &Kit, meter: &Meter) {
@@ -51,10 +76,4 @@ fn cycles(kit: &Kit, meter: &Meter) {
     // What a model takes is some megabytes; the driver gives back memory in pieces of two.
     kit.at_most("growth of the device's memory", device as f64, (2 << 20) as f64, format!("bytes, {said}"));
     kit.at_most("growth of the host's memory", host as f64, (1 << 20) as f64, format!("bytes, {said}"));
-}
-
-#[allow(dead_code)]
-fn options(batch_tokens: usize) -> CollectOptions {
-    let _ = (bits_of, Control::new, SplitModel::weight_bytes);
-    CollectOptions { batch_tokens, ..CollectOptions::default() }
 }

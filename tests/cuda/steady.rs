@@ -7,7 +7,8 @@ use eidos::{Activations, CollectOptions, Control, ErrorCode, SplitModel, Stage};
 
 use crate::kit::{BF16, Kit, texts};
 
-const SPLITS: [&str; 2] = ["model.layers.1.mlp", "model.layers.2"];
+/// Where the demo model is split.
+pub const SPLITS: [&str; 2] = ["model.layers.1.mlp", "model.layers.2"];
 
 pub fn run(kit: &Kit) {
     let precisions = [("f32", Precision::F32), ("bf16", BF16)];
