@@ -1,10 +1,16 @@
 //! Lets the shared library stay mapped once it is loaded: what it gave away (deleters of tensors, destructors of values that
-//! belong to a thread) may be called after `dlclose`.
+//! belong to a thread) may be called after `dlclose`. With the feature `cuda`, prepares what runs on NVIDIA GPUs.
 #![allow(clippy::print_stdout)]
 
-fn main() {
+#[path = "build/cuda.rs"]
+mod cuda;
+
+fn main() -> Result<(), String> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=build");
+    println!("cargo::rustc-check-cfg=cfg(eidos_cuda_kernels_checked_only)");
     if std::env::var("CARGO_CFG_TARGET_OS").is_ok_and(|system| system == "linux") {
         println!("cargo::rustc-cdylib-link-arg=-Wl,-z,nodelete");
     }
+    if std::env::var_os("CARGO_FEATURE_CUDA").is_some() { cuda::prepare() } else { Ok(()) }
 }

@@ -195,18 +195,10 @@ impl fmt::Debug for Error {
 
 impl std::error::Error for Error {}
 
-/// Converts an error of candle. It is a defect in Eidos, since sizes, types and ids are checked before a tensor is
-/// made; only running out of device memory is not.
+/// Converts an error of candle, in `src/device/error.rs`.
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
-        // candle appends a backtrace to the text when RUST_BACKTRACE is set; users should not see it.
-        let text = error.to_string();
-        let text = text.split("\n   0:").next().unwrap_or_default().trim().to_owned();
-        if text.contains("OUT_OF_MEMORY") || text.contains("out of memory") {
-            return Self::new(ErrorCode::OutOfMemory, format!("the device is out of memory: {text}"))
-                .hint("lower the token budget of a batch");
-        }
-        Self::internal(text)
+        crate::device::translate(&error)
     }
 }
 

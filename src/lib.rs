@@ -15,7 +15,7 @@
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
-//! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `net, kernels, linalg, parallel,
+//! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `device, net, kernels, linalg, parallel,
 //! files, gguf, safetensors_file, retry, threads, workspace, memory, error, control, log`.
 
 pub mod chat;
@@ -23,6 +23,7 @@ pub mod collect;
 pub mod concepts;
 pub mod control;
 pub mod corpus;
+pub mod device;
 pub mod error;
 pub mod hub;
 pub mod interpret;
@@ -32,6 +33,9 @@ pub mod model;
 pub mod rows;
 pub mod text;
 
+#[cfg(feature = "cuda")]
+#[allow(unsafe_code, reason = "CUDA is a C interface")]
+mod cuda;
 #[allow(unsafe_code, reason = "pointers come from C")]
 mod ffi;
 mod files;
@@ -55,6 +59,7 @@ pub use collect::{CollectOptions, InputSource, Interventions, LogitsOptions};
 pub use concepts::*;
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
+pub use device::{DeviceChoice, DeviceInfo, DeviceStatus, LibraryInfo, device_status, devices};
 pub use error::{Error, ErrorCode, Result};
 pub use hub::{HubOptions, ModelSource};
 pub use interpret::{
@@ -62,6 +67,6 @@ pub use interpret::{
     Scoring, TopInputs,
 };
 pub use log::{LogLevel, LogMessage};
-pub use model::{DeviceChoice, HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
+pub use model::{HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
 pub use rows::{Activations, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, Inputs, WordRule};

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use candle_core::cuda_backend::cudarc::driver::DeviceRepr;
+use cudarc::driver::DeviceRepr;
 use candle_core::{CudaStorage, DType, Device, Tensor};
 
 use super::launch::{ATTENTION, ATTENTION_HALF, Argument, CudaRows, address, constant, launch, memory};

@@ -1,7 +1,7 @@
 //! Launching kernels on rows in device memory.
 
 use candle_core::backend::BackendStorage;
-use candle_core::cuda_backend::cudarc::driver::{CudaSlice, DevicePtr, DeviceRepr, LaunchConfig, PushKernelArg};
+use cudarc::driver::{CudaSlice, DevicePtr, DeviceRepr, LaunchConfig, PushKernelArg};
 use candle_core::cuda_backend::{CudaDType, CudaStorageSlice};
 use candle_core::op::BackpropOp;
 use candle_core::{CudaDevice, CudaStorage, DType, Device, Storage, Tensor};
@@ -150,7 +150,7 @@ pub(super) fn launch(
     let config = LaunchConfig { grid_dim: grid, block_dim: (threads.0, threads.1, 1), shared_mem_bytes: 0 };
     // SAFETY: the callers, all in this folder, give the arguments that the kernel of that name declares, in its order, with
     // memory of the sizes that it reads and writes; what it writes is newly made and owned by the caller.
-    unsafe { builder.launch(config) }.map_err(candle_core::Error::wrap)?;
+    unsafe { builder.launch(config) }?;
     Ok(())
 }
 

@@ -11,9 +11,10 @@ use super::handle::handle;
 use super::options::options;
 use super::status::eidos_status;
 use super::strings::choice;
+use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
-use crate::model::{DeviceChoice, HeadChoice, LoadOptions, SplitModel};
+use crate::model::{HeadChoice, LoadOptions, SplitModel};
 use crate::text::StringTable;
 
 /// A split model is a language model that runs up to one or several of its modules. It never changes after loading: any

@@ -36,7 +36,7 @@ pub(crate) use blueprint::Site;
 pub use gradient::TargetLogit;
 pub use load::ModelParts;
 pub use module_path::Module;
-pub use options::{DeviceChoice, HeadChoice, LoadOptions, Precision};
+pub use options::{HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
 pub use split_model::{SplitModel, SplitPoint};
 pub(crate) use tap::{Change, Edit};

@@ -1,5 +1,6 @@
 //! What a caller may choose when a model is loaded.
 
+use crate::device::DeviceChoice;
 use crate::files::Access;
 use crate::hub::HubOptions;
 
@@ -34,17 +35,6 @@ pub enum Precision {
     /// Single precision: every product, sum and activation.
     #[default]
     F32,
-}
-
-/// Where a model computes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub enum DeviceChoice {
-    /// The processor.
-    #[default]
-    Cpu,
-    /// The NVIDIA GPU of that index, counted from 0.
-    Cuda(usize),
 }
 
 /// What a caller may choose when a model is loaded; the default is right for most.

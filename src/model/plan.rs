@@ -7,7 +7,8 @@ use candle_core::Device;
 use sha2::{Digest, Sha256};
 
 use crate::control::{Control, Stage};
-use crate::error::{Error, ErrorCode, Result, shown};
+use crate::device;
+use crate::error::{Error, Result, shown};
 use crate::kernels::instructions;
 use crate::log::LogLevel;
 use crate::model::blueprint::{Blueprint, Site, Work};
@@ -16,7 +17,7 @@ use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::ops::{Embedding, Implementation, Linear, Norm};
-use crate::model::options::{DeviceChoice, LoadOptions};
+use crate::model::options::LoadOptions;
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
 use crate::model::weights::{WeightSource, Weights};
@@ -108,7 +109,11 @@ impl ModelPlan {
     /// file that is damaged, or a tensor that is missing or of another shape; [`ErrorCode::Device`] when the device
     /// is not there; [`ErrorCode::Cancelled`].
     pub fn load(mut self, name: &str, source: &WeightSource, control: &Control) -> Result<SplitModel> {
-        let device = device(self.options.device)?;
+        let chosen = device::choose(self.options.device);
+        if let Some(reason) = chosen.reason {
+            control.log(LogLevel::Info, c"device", || reason);
+        }
+        let device = device::open(chosen.device)?;
         let mut layers = Layers::new();
         let mut bytes = 0;
         if self.wants_weights() {
@@ -234,19 +239,6 @@ fn where_it_runs(device: &Device) -> String {
     match device {
         Device::Cpu => format!("on the CPU with {}", instructions()),
         _ => "on a CUDA device".to_owned(),
-    }
-}
-
-/// Opens the device.
-fn device(choice: DeviceChoice) -> Result<Device> {
-    match choice {
-        DeviceChoice::Cpu => Ok(Device::Cpu),
-        DeviceChoice::Cuda(index) => Device::new_cuda(index).map_err(|error| {
-            let cause = Error::from(error);
-            Error::new(ErrorCode::Device, format!("no CUDA device {index}: {}", cause.message()))
-                .hint("use the CPU, or a build with the feature `cuda` on a machine with an NVIDIA GPU")
-                .detail("device", index)
-        }),
     }
 }
 
