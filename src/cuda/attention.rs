@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use cudarc::driver::DeviceRepr;
 use candle_core::{CudaStorage, DType, Device, Tensor};
+use cudarc::driver::DeviceRepr;
 
 use super::launch::{ATTENTION, ATTENTION_HALF, Argument, CudaRows, address, constant, launch, memory};
 use super::product::{Factor, Product, Products};

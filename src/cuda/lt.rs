@@ -239,12 +239,7 @@ impl Preference {
     fn set<T>(&self, attribute: Preferred, value: &T) -> Result<()> {
         // SAFETY: the preference is there until `self` ends, and the value is of the type that the attribute has.
         unsafe {
-            result::set_matmul_pref_attribute(
-                self.0,
-                attribute,
-                ptr::from_ref(value).cast::<c_void>(),
-                size_of::<T>(),
-            )
+            result::set_matmul_pref_attribute(self.0, attribute, ptr::from_ref(value).cast::<c_void>(), size_of::<T>())
         }
     }
 }

@@ -3,12 +3,10 @@
 use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
-use candle_core::{CudaStorage, DType, Tensor};
+use candle_core::{CudaStorage, DType, Storage, Tensor};
 use cudarc::driver::{CudaSlice, DevicePtr};
 
-use super::launch::{
-    Argument, CudaRows, WIDEN, address, by_rows, constant, device_of, launch, memory, suffix, tensor,
-};
+use super::launch::{Argument, CudaRows, WIDEN, address, by_rows, constant, device_of, launch, memory, suffix, tensor};
 use super::product::{Factor, Product, Products, SCRATCH};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::weights::NumberType;
@@ -212,16 +210,22 @@ impl DeviceMatrix {
         Ok(Some(result))
     }
 
-    /// The product of `(count, rows)` with it the other way round, `(count, columns)`, as f32: what a gradient becomes on
-    /// its way back. Nothing for types of number that are not multiplied.
+    /// The product of `(count, rows)` with it the other way round, `(count, columns)`: what a gradient becomes on its way
+    /// back. It is added up in f32. Nothing for types of number that are not multiplied.
     ///
     /// # Errors
     /// As [`DeviceMatrix::project`].
-    pub fn project_back(&self, left: CudaRows<'_>) -> Result<Option<CudaStorage>> {
-        let numbers = left.numbers();
+    pub fn project_back(&self, gradient: &Tensor) -> Result<Option<Tensor>> {
+        let numbers = gradient.dtype();
         if suffix(numbers).is_none() {
             return Ok(None);
         }
+        let gradient = gradient.contiguous()?;
+        let (storage, layout) = gradient.storage_and_layout();
+        let Storage::Cuda(storage) = &*storage else {
+            return Err(Error::internal("a gradient is not on the device of its weights"));
+        };
+        let left = CudaRows::new(storage, layout.start_offset(), layout.shape().dims2()?);
         let result = memory(left.device(), DType::F32, left.rows * self.columns)?;
         let product = |rows: std::ops::Range<usize>, right: u64| -> Result<Product<'_>> {
             Ok(Product {
@@ -241,15 +245,15 @@ impl DeviceMatrix {
         };
         if self.plain() == Some(numbers) {
             self.products.multiply(&product(0..self.rows, self.address())?)?;
-            return Ok(Some(result));
+        } else {
+            self.check_panel()?;
+            let mut turn = self.products.turn();
+            let scratch = turn.scratch()?;
+            for panel in self.panels(numbers) {
+                self.widen(0, panel.start, panel.len(), numbers, scratch)?;
+                turn.multiply(&product(panel, scratch)?)?;
+            }
         }
-        self.check_panel()?;
-        let mut turn = self.products.turn();
-        let scratch = turn.scratch()?;
-        for panel in self.panels(numbers) {
-            self.widen(0, panel.start, panel.len(), numbers, scratch)?;
-            turn.multiply(&product(panel, scratch)?)?;
-        }
-        Ok(Some(result))
+        Ok(Some(tensor(result, (left.rows, self.columns)).to_dtype(numbers)?))
     }
 }

@@ -24,4 +24,4 @@ pub(crate) use launch::{Argument, CudaRows};
 pub(crate) use libraries::{FOLDERS, Library};
 pub(crate) use matrix::DeviceMatrix;
 pub(crate) use operations::{gather_columns, map, map_pairs, norm, rotate};
-pub(crate) use product::{Products, WORKSPACE};
+pub(crate) use product::{Products, SCRATCH, WORKSPACE};

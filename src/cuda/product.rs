@@ -17,7 +17,7 @@ use crate::error::{Error, ErrorCode, Result};
 pub(crate) const WORKSPACE: usize = 32 << 20;
 
 /// Memory that part of a matrix is widened into before a product, in bytes.
-pub(super) const SCRATCH: usize = 32 << 20;
+pub(crate) const SCRATCH: usize = 32 << 20;
 
 /// The number of rows that algorithms are chosen for.
 const TYPICAL_ROWS: usize = 4096;

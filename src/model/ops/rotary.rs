@@ -6,7 +6,7 @@ use std::ops::Range;
 use candle_core::CudaStorage;
 use candle_core::{D, Device, Tensor};
 
-use super::operation::{Operation, Values, lend, like};
+use super::operation::{Operation, Values, lend, like, unrounded};
 #[cfg(feature = "cuda")]
 use crate::cuda::{self, CudaRows};
 use crate::error::Result;
@@ -54,8 +54,8 @@ impl Rotary {
             if device.is_cpu() {
                 let all: Vec<_> = all.collect();
                 let parts: Vec<&[f32]> = rows.iter().map(|&(table, length)| &all[table][..length * half]).collect();
-                let values = parts.concat();
-                return Ok(Tensor::from_vec(values, (rows.iter().map(|(_, length)| length).sum(), half), device)?);
+                let count: usize = rows.iter().map(|(_, length)| length).sum();
+                return Ok(Tensor::from_vec(parts.concat(), (count, half), device)?);
             }
             let first = |table: usize| tables[..table].iter().map(|table| table.cosines.len() / half).sum::<usize>();
             let places = rows.iter().flat_map(|&(table, length)| (first(table) as u32..).take(length));
@@ -109,7 +109,19 @@ impl Operation<1> for RotateHeads {
         cuda::rotate(rows, cosines, sines, self.rotation())
     }
 
-    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+    fn reference(&self, rows: [&Tensor; 1]) -> Result<Tensor> {
+        unrounded(rows, |[rows]| self.rotated(rows))
+    }
+
+    /// The gradient is rotated back.
+    fn backward(&self, _: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
+        let back = Rotary { sines: self.rotary.sines.neg()?, ..self.rotary.clone() };
+        Ok([back.heads(self.head_width).reference([gradient])?])
+    }
+}
+
+impl RotateHeads {
+    fn rotated(&self, rows: &Tensor) -> Result<Tensor> {
         let Rotary { cosines, sines, rotary_dim, interleaved } = &self.rotary;
         let (count, width) = rows.dims2()?;
         let (heads, half) = (width / self.head_width, rotary_dim / 2);
@@ -133,12 +145,6 @@ impl Operation<1> for RotateHeads {
         let all = if *rotary_dim == self.head_width { rotated } else { Tensor::cat(&[rotated, rest], D::Minus1)? };
         Ok(all.reshape((count, width))?)
     }
-
-    /// The gradient is rotated back.
-    fn backward(&self, _: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
-        let back = Rotary { sines: self.rotary.sines.neg()?, ..self.rotary.clone() };
-        Ok([back.heads(self.head_width).reference([gradient])?])
-    }
 }
 
 impl Table {
@@ -160,6 +166,8 @@ impl Table {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use candle_core::DType;
+
     use super::*;
     use crate::model::blueprint::RotaryScaling;
     use crate::model::ops::Implementation;
@@ -177,7 +185,7 @@ mod tests {
         let (rotary_dim, scaling) = (4, RotaryScaling::None);
         let settings = RotarySettings { rotary_dim, interleaved: true, theta: 100.0, scaling, amplitude: 1.0 };
         let rotary = Rotary::new(&[0..3, 3..5], &settings, &Device::Cpu).unwrap();
-        let after = values(&Implementation::Kernels.unary(&rotary.heads(HEAD_WIDTH), &rows).unwrap());
+        let after = values(&Implementation::Kernels(DType::F32).unary(&rotary.heads(HEAD_WIDTH), &rows).unwrap());
         // Row 2 is at position 2; its second head begins at column 8. The second pair is rotated by 2 / sqrt(100).
         let (first, second) = (before[2 * 16 + 8 + 2], before[2 * 16 + 8 + 3]);
         let (sine, cosine) = 0.2_f32.sin_cos();
