@@ -1,7 +1,27 @@
-//! What runs on NVIDIA GPUs: the libraries of CUDA, opened late, and what the driver says of its devices.
+//! What runs on NVIDIA GPUs: the libraries of CUDA, opened late, what the driver says of its devices, and what a model runs
+//! there in place of references: kernels in CUDA C++ (the `.cu` files beside this one) and products through cuBLASLt.
+//!
+//! The kernels are compiled to PTX when the library is built, and by the driver for its GPU when they are first launched.
+//! An operation of [`crate::model`] comes here with rows in device memory. All work of a model goes through the one stream
+//! of its device, in the order in which it was asked for.
+//!
+//! # Equal bits
+//! The value of a row depends on its text alone, whatever other texts are in the batch: a kernel sums a row in an order
+//! that depends on its length, and a product uses one algorithm for every number of rows, see [`Products`].
 
+mod attention;
 mod driver;
+mod launch;
 mod libraries;
+mod lt;
+mod matrix;
+mod operations;
+mod product;
 
+pub(crate) use attention::{AttentionWork, Tables, attend, work_list};
 pub(crate) use driver::{count, describe, driver_version};
+pub(crate) use launch::{Argument, CudaRows};
 pub(crate) use libraries::{FOLDERS, Library};
+pub(crate) use matrix::DeviceMatrix;
+pub(crate) use operations::{gather_columns, map, map_pairs, norm, rotate};
+pub(crate) use product::{Products, SCRATCH, WORKSPACE};

@@ -7,7 +7,7 @@ use crate::linalg::check_finite;
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site, Stack};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
-use crate::model::ops::Implementation;
+use crate::model::ops::{Backend, Implementation};
 use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
 
@@ -35,7 +35,8 @@ pub struct SplitModel {
     pub(super) layers: Layers,
     /// What their numbers take in memory.
     pub(super) weight_bytes: usize,
-    pub(super) device: Device,
+    /// Where it computes.
+    pub(super) backend: Backend,
     /// Which implementation of its operations it runs.
     pub(super) implementation: Implementation,
     /// Whether all layers are there, up to the head.
@@ -121,7 +122,7 @@ impl SplitModel {
 
     /// Where it computes.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.backend.device
     }
 
     /// Runs the texts, given as token ids, as far as the last split point.
@@ -146,7 +147,7 @@ impl SplitModel {
         self.check(sequences)?;
         let rows = TokenRows::new(sequences);
         if rows.len() == 0 || self.sites.is_empty() {
-            let empty = |point: &SplitPoint| Ok(Tensor::zeros((0, point.width), DType::F32, &self.device)?);
+            let empty = |point: &SplitPoint| Ok(Tensor::zeros((0, point.width), DType::F32, &self.backend.device)?);
             return self.split_points.iter().map(empty).collect();
         }
         let mut tap = Tap::capture(&self.sites, edits);
@@ -157,7 +158,9 @@ impl SplitModel {
         let captured = tap.into_captured().into_iter().zip(&self.split_points);
         captured
             .map(|(value, point)| {
-                value.ok_or_else(|| Error::internal(format!("the forward pass never came to `{}`", point.path)))
+                let value =
+                    value.ok_or_else(|| Error::internal(format!("the forward pass never came to `{}`", point.path)))?;
+                widened(value)
             })
             .collect()
     }
@@ -193,7 +196,7 @@ impl SplitModel {
     pub fn logits_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
         let (site, rows) = self.replacement(path, rows, sequences)?;
         if rows.dim(0)? == 0 {
-            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.device)?);
+            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.backend.device)?);
         }
         self.check_logits(self.run_to_head(sequences, &mut Tap::replace(site, rows))?)
     }
@@ -223,7 +226,7 @@ impl SplitModel {
 
     /// Rows as the model computes with them.
     pub(crate) fn begin(&self, rows: &Tensor) -> Result<Tensor> {
-        Ok(self.implementation.begin(rows.to_device(&self.device)?)?.contiguous()?)
+        Ok(self.implementation.begin(rows.to_device(&self.backend.device)?)?.contiguous()?)
     }
 
     /// The module whose rows are to be changed: its path, its width and its site.
@@ -293,7 +296,7 @@ impl SplitModel {
 
     pub(super) fn run_to_head(&self, sequences: &[&[u32]], tap: &mut Tap<'_>) -> Result<Tensor> {
         match self.pass(&TokenRows::new(sequences), tap).run() {
-            Ok(logits) => Ok(logits),
+            Ok(logits) => widened(logits),
             Err(Halt::Failed(error)) => Err(error),
             Err(Halt::Done) => Err(Error::internal("the forward pass ended before the head")),
         }
@@ -316,7 +319,7 @@ impl SplitModel {
         Pass {
             blueprint: &self.blueprint,
             layers: &self.layers,
-            device: &self.device,
+            backend: &self.backend,
             rows,
             implementation: self.implementation,
             tap,
@@ -346,4 +349,9 @@ impl SplitModel {
         }
         Ok(())
     }
+}
+
+/// Values as they leave a model: those of half types as f32.
+pub(super) fn widened(value: Tensor) -> Result<Tensor> {
+    Ok(if matches!(value.dtype(), DType::F16 | DType::BF16) { value.to_dtype(DType::F32)? } else { value })
 }

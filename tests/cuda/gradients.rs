@@ -4,8 +4,8 @@ use candle_core::Device;
 use eidos::LoadOptions;
 use eidos::model::{Precision, TargetLogit};
 
-use crate::model::golden;
 use crate::kit::{Kit, Worst, difference, values};
+use crate::model::golden;
 
 const BOUND: f64 = 2e-5;
 /// The families of `tests/golden/data/gradients`, with the variant that has a head of tokens.

@@ -13,9 +13,6 @@ use eidos::model::Precision;
 use eidos::{DeviceChoice, LoadOptions};
 use serde_json::{Value, json};
 
-/// Half precision where the device computes in it.
-pub const BF16: Precision = Precision::F32;
-
 /// The device, what was asked for, and what was found.
 pub struct Kit {
     section: String,

@@ -9,7 +9,7 @@ use eidos::model::Precision;
 use eidos::{Activations, CollectOptions, Control, Granularity, Ica, IcaOptions, SplitModel};
 use serde_json::{Value, json};
 
-use crate::kit::{BF16, Kit};
+use crate::kit::Kit;
 
 /// How many rows go to the file that is compared with the peer's, which takes as many.
 const SAMPLE: usize = 512;
@@ -17,7 +17,7 @@ const SAMPLE: usize = 512;
 fn precision(kit: &Kit) -> Precision {
     match kit.word("type") {
         "f32" => Precision::F32,
-        "bf16" => BF16,
+        "bf16" => Precision::Bf16,
         other => panic!("--type {other}: f32 or bf16"),
     }
 }
@@ -99,7 +99,8 @@ pub fn rows(kit: &Kit) {
 /// ICA on rows of a file, which begin on the host.
 pub fn ica(kit: &Kit) {
     let bytes = std::fs::read(kit.word("rows")).unwrap();
-    let values = bytes.chunks_exact(4).map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])).collect();
+    let values =
+        bytes.chunks_exact(4).map(|value| f32::from_le_bytes([value[0], value[1], value[2], value[3]])).collect();
     let columns = kit.number("columns", 0);
     let rows = Activations::from_rows(values, columns, None).unwrap();
     let options = IcaOptions { device: kit.device, ..IcaOptions::new(kit.number("concepts", 50)) };

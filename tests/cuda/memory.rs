@@ -5,7 +5,7 @@ use eidos::model::{ModelParts, Precision, WeightSource};
 use eidos::{Control, SplitModel};
 
 use crate::heap;
-use crate::kit::{BF16, Kit, texts};
+use crate::kit::{Kit, texts};
 use crate::meter::Meter;
 use crate::model::golden;
 use crate::steady::{SPLITS, collect, demo};
@@ -24,7 +24,8 @@ const WITHIN: f64 = 0.1;
 
 /// The demo model without its tokenizer, which lies on the host.
 fn bare(kit: &Kit, precision: Precision) -> SplitModel {
-    let folder = golden::folder("").ancestors().find(|folder| folder.join("assets").is_dir()).unwrap().join("assets/demo-model");
+    let folder =
+        golden::folder("").ancestors().find(|folder| folder.join("assets").is_dir()).unwrap().join("assets/demo-model");
     let config = std::fs::read(folder.join("config.json")).unwrap();
     let weights = WeightSource::Files(vec![folder.join("model.safetensors")]);
     let parts = ModelParts { name: "demo", config: &config, weights };
@@ -58,7 +59,7 @@ fn cycles(kit: &Kit, meter: &Meter) {
         if cycle == SETTLED {
             before = (meter.in_use(), heap::live());
         }
-        let precision = if cycle % 2 == 0 { Precision::F32 } else { BF16 };
+        let precision = if cycle % 2 == 0 { Precision::F32 } else { Precision::Bf16 };
         let model = demo(kit, precision);
         collect(&model, &texts, 512);
         if kit.plants("leak") && cycle % 8 == 7 {

@@ -4,7 +4,7 @@ use candle_core::{DType, Tensor};
 use eidos::model::Precision;
 use eidos::{LoadOptions, SplitModel};
 
-use crate::kit::{BF16, Kit, Worst, difference, values};
+use crate::kit::{Kit, Worst, difference, values};
 use crate::model::golden;
 use crate::model::halved::Halved;
 
@@ -40,8 +40,8 @@ fn half(kit: &Kit, family: &str) {
     let model = Halved::new(family, DType::BF16);
     let splits = model.splits("bf16");
     let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
-    let [ours, cpu] =
-        [kit.options(BF16), LoadOptions::default()].map(|options| model.load(DType::BF16, &splits, &whole(options)));
+    let [ours, cpu] = [kit.options(Precision::Bf16), LoadOptions::default()]
+        .map(|options| model.load(DType::BF16, &splits, &whole(options)));
     // As the values of the bound were measured: on the first text.
     compare(kit, "half", [&ours, &cpu], &golden::texts(family)[..1], &mut worst);
     kit.at_most(&format!("{family} bf16"), worst.difference, HALF_BOUND, worst);

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use eidos::model::Precision;
 use eidos::{Activations, CollectOptions, Control, ErrorCode, SplitModel, Stage};
 
-use crate::kit::{BF16, Kit, texts};
+use crate::kit::{Kit, texts};
 
 /// Where the demo model is split.
 pub const SPLITS: [&str; 2] = ["model.layers.1.mlp", "model.layers.2"];
 
 pub fn run(kit: &Kit) {
-    let precisions = [("f32", Precision::F32), ("bf16", BF16)];
+    let precisions = [("f32", Precision::F32), ("bf16", Precision::Bf16)];
     for (name, precision) in precisions {
         if kit.wants("bits") {
             kit.group(&format!("bits {name}"), || bits(kit, name, precision));
@@ -100,8 +100,8 @@ fn cancel(kit: &Kit) {
 fn models(kit: &Kit) {
     let texts = texts(count(kit) / 2);
     let single = bits_of(&collect(&demo(kit, Precision::F32), &texts, 512));
-    let half = bits_of(&collect(&demo(kit, BF16), &texts, 512));
-    let (one, two) = (demo(kit, Precision::F32), demo(kit, BF16));
+    let half = bits_of(&collect(&demo(kit, Precision::Bf16), &texts, 512));
+    let (one, two) = (demo(kit, Precision::F32), demo(kit, Precision::Bf16));
     let same =
         (0..3).all(|_| bits_of(&collect(&one, &texts, 512)) == single && bits_of(&collect(&two, &texts, 512)) == half);
     kit.check("two models", same, "each gives its own bits, in turns");

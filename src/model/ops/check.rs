@@ -17,6 +17,7 @@ use crate::model::blueprint::{
 };
 use crate::model::weights::NumberType;
 
+const KERNELS: Implementation = Implementation::Kernels(DType::F32);
 const DOUBLE: Implementation = Implementation::Reference(DType::F64);
 
 /// The step of finite differences, in f64.
@@ -68,15 +69,15 @@ fn check<const N: usize, O: Operation<N>>(
         |inputs: &[Tensor; N], implementation| apply(implementation, std::array::from_fn(|i| &inputs[i])).unwrap();
     let of_type = |numbers| inputs.clone().map(|input| input.to_dtype(numbers).unwrap());
     let double = of_type(DType::F64);
-    let ours = all(inputs, Implementation::Kernels);
+    let ours = all(inputs, KERNELS);
     let exact = all(&double, DOUBLE);
     assert_near(what, &ours, &all(inputs, Implementation::Reference(DType::F32)), 1e-5);
     assert_near(what, &ours, &exact, 1e-5);
     // However they lie, and whatever numbers they are.
-    assert_eq!(values(&all(&inputs.clone().map(|input| strided(&input)), Implementation::Kernels)), values(&ours));
+    assert_eq!(values(&all(&inputs.clone().map(|input| strided(&input)), KERNELS)), values(&ours));
     for half in [DType::F16, DType::BF16] {
         let (inputs, strided) = (of_type(half), of_type(half).map(|input| strided(&input)));
-        let (ours, reference) = (all(&strided, Implementation::Kernels), all(&inputs, Implementation::Reference(half)));
+        let (ours, reference) = (all(&strided, KERNELS), all(&inputs, Implementation::Reference(half)));
         assert_near(&format!("{what} in {half:?}"), &ours, &reference, 0.0);
     }
 
@@ -92,7 +93,7 @@ fn check<const N: usize, O: Operation<N>>(
     let expected =
         gradients(O::NAME, std::array::from_fn(|i| &double[i]), &upper, |inputs| operation.reference(inputs)).unwrap();
     let closed = gradient_of(&double, DOUBLE);
-    for ((ours, closed), expected) in gradient_of(inputs, Implementation::Kernels).iter().zip(&closed).zip(&expected) {
+    for ((ours, closed), expected) in gradient_of(inputs, KERNELS).iter().zip(&closed).zip(&expected) {
         assert_near(&format!("gradient of {what}"), ours, closed, 1e-5);
         assert_near(&format!("gradient of the reference of {what}"), closed, expected, 1e-5);
     }
@@ -191,7 +192,7 @@ const TEXTS: [Range<usize>; 6] = [0..300, 300..301, 301..301, 301..318, 318..322
 
 fn check_attention(settings: &AttentionSettings, table: Option<&Tensor>) {
     let texts: Arc<[Range<usize>]> = Arc::new(TEXTS);
-    let positions = Arc::new(Positions::new(settings, &texts, table, &Device::Cpu).unwrap());
+    let positions = Arc::new(Positions::new(settings, &texts, table, &Backend::CPU).unwrap());
     let width = settings.heads * settings.head_width;
     let attention = match &settings.relative {
         Some(RelativePositions::Disentangled(distances)) => {
@@ -276,7 +277,7 @@ fn no_gradient_is_absent_in_silence() {
         let error = result.and_then(|result| Ok(result.sum_all()?.backward()?)).unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     };
-    says(Implementation::Kernels.unary(&Forgetful, &rows), "`forgetful` lost the gradient");
+    says(KERNELS.unary(&Forgetful, &rows), "`forgetful` lost the gradient");
     says(rows.apply_op1(Forgetful).map_err(Error::from), "one-way");
     says(lend(&rows, |_| rows.as_tensor().clone()), "would lose the gradient");
 }
@@ -287,8 +288,8 @@ fn a_gradient_through_many_steps_stays_within_the_stack_of_a_thread() {
     let rows = Var::from_tensor(&random(1, 3, 1)).unwrap();
     let mut stream = rows.as_tensor().clone();
     for _ in 0..2000 {
-        stream = Implementation::Kernels.binary(&Add, &stream, &stream).unwrap();
-        stream = Implementation::Kernels.unary(&Scale(0.5), &stream).unwrap();
+        stream = KERNELS.binary(&Add, &stream, &stream).unwrap();
+        stream = KERNELS.unary(&Scale(0.5), &stream).unwrap();
     }
     let gradients = stream.sum_all().unwrap().backward().unwrap();
     assert_eq!(values(gradients.get(&rows).unwrap()), [1.0; 3]);
