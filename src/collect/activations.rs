@@ -12,13 +12,15 @@ use sha2::{Digest, Sha256};
 use super::interventions::{Interventions, Resolved};
 use super::options::CollectOptions;
 use super::run::{Run, Window};
+use super::transfer::KeptRows;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::memory::Claim;
 use crate::model::SplitModel;
 use crate::rows::{
-    About, Activations, FolderWriter, Manifest, Provenance, ShardWriter, Storage, UnnamedWriter, split_point_of,
+    About, Activations, DeviceRows, FolderWriter, Manifest, Provenance, ShardWriter, Storage, UnnamedWriter,
+    split_point_of,
 };
 use crate::text::{EncodedTexts, Granularity, Inputs, Units};
 use crate::threads::thread_count;
@@ -178,8 +180,7 @@ impl SplitModel {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
             self.forward_under(&sequences, changes.edits(encoded, batch)?)
         };
-        let run =
-            Run { model: self, options: &options, forward: &forward, matrices: self.matrices(), row_per_text: false };
+        let run = Run::new(self, &options, &forward, self.matrices());
         Collection { run, encoded: &encoded, changes: &changes }.collect(abouts, control)
     }
 
@@ -248,7 +249,9 @@ impl Collection<'_> {
         let bytes = (self.encoded.unit_count() as u64).saturating_mul(row_bytes);
         control.begin(Stage::Forward, self.encoded.token_count() as u64)?;
         self.run.log_truncated(self.encoded.truncated_count(), self.encoded.text_count(), control);
-        if self.run.options.folder.is_some() || bytes > self.run.options.memory_limit {
+        if self.run.options.keep_on_device && self.run.on_device {
+            self.into_device(abouts, control)
+        } else if self.run.options.folder.is_some() || bytes > self.run.options.memory_limit {
             if self.run.options.folder.is_none() {
                 self.run.log_on_disk(bytes, control);
             }
@@ -264,6 +267,21 @@ impl Collection<'_> {
         let results = window.into_iter().zip(self.run.widths()).zip(abouts);
         Ok(results
             .map(|((values, columns), about)| Activations::from_storage(Storage::Memory(values), rows, columns, about))
+            .collect())
+    }
+
+    fn into_device(self, abouts: Vec<About>, control: &Control) -> Result<Vec<Activations>> {
+        let rows = self.encoded.unit_count();
+        let mut kept = KeptRows::new(self.run.model.device(), rows, self.run.widths()).map_err(no_room)?;
+        let window = Window { encoded: self.encoded, texts: 0..self.encoded.text_count(), before: (0, 0) };
+        let result = self.run.window_kept(&window, &mut kept, control, &mut |tokens| control.advance(tokens));
+        result.map_err(|failure| failure.named(|unit| unit_of(&abouts, unit)))?;
+        let tensors = kept.into_tensors(rows, self.run.widths())?;
+        let results = tensors.into_iter().zip(self.run.widths()).zip(abouts);
+        Ok(results
+            .map(|((tensor, columns), about)| {
+                Activations::from_storage(Storage::Device(DeviceRows::new(tensor)), rows, columns, about)
+            })
             .collect())
     }
 
@@ -294,9 +312,9 @@ impl Collection<'_> {
     }
 
     fn run_window(&self, texts: Range<usize>, abouts: &[About], control: &Control) -> Result<Vec<Vec<f32>>> {
-        let units = abouts.first().and_then(|about| about.units.as_deref());
-        let unit = |unit: usize| units.map_or_else(String::new, |units| units.string(unit).to_owned());
-        self.run.window(&Window { encoded: self.encoded, texts, before: (0, 0), unit: &unit }, control)
+        let window = Window { encoded: self.encoded, texts, before: (0, 0) };
+        let rows = self.run.window(&window, control, &mut |tokens| control.advance(tokens));
+        rows.map_err(|failure| failure.named(|unit| unit_of(abouts, unit)))
     }
 
     fn open_writers(
@@ -368,6 +386,17 @@ impl Collection<'_> {
     fn rows_of(&self, texts: &Range<usize>) -> Range<usize> {
         self.encoded.text_units[texts.start]..self.encoded.text_units[texts.end]
     }
+}
+
+/// The string of a unit.
+fn unit_of(abouts: &[About], unit: usize) -> String {
+    let units = abouts.first().and_then(|about| about.units.as_deref());
+    units.map_or_else(String::new, |units| units.string(unit).to_owned())
+}
+
+/// The error for rows that do not all fit in the memory of a device.
+pub(super) fn no_room(error: Error) -> Error {
+    error.hint("give fewer texts at a time, or let the rows go to the host: leave `keep_on_device` out")
 }
 
 /// A hash as it stands in a manifest.

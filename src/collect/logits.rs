@@ -126,7 +126,7 @@ impl SplitModel {
             Ok(vec![self.logits_under(&sequences, changes.edits(encoded, batch)?)?])
         };
         let matrices = vec![(self.logit_count(), String::new())];
-        let run = Run { model: self, options: &options, forward: &forward, matrices, row_per_text };
+        let run = Run { row_per_text, ..Run::new(self, &options, &forward, matrices) };
         let collection = Collection { run, encoded: &encoded, changes: &changes };
         let logits = collection.collect(vec![about], control)?.pop();
         logits.ok_or_else(|| Error::internal("no logits were collected"))

@@ -1,11 +1,13 @@
 //! From texts to rows: the model runs over inputs, and what its modules or its head give becomes the rows of a matrix.
 
 mod activations;
+mod device;
 mod interventions;
 mod logits;
 mod options;
 mod run;
 mod stream;
+mod transfer;
 
 pub use activations::InputSource;
 pub use interventions::Interventions;

@@ -19,8 +19,16 @@ pub struct CollectOptions {
     pub granularity: Granularity,
     /// How the tokens of a unit become one row.
     pub aggregation: Aggregation,
-    /// How many tokens one batch holds at most; a longer text is a batch of its own. Results do not depend on it.
+    /// How many tokens one batch holds at most on the CPU; a longer text is a batch of its own. Results do not depend on it.
     pub batch_tokens: usize,
+    /// How many tokens one batch holds at most on a device, which wants much larger batches than the CPU; a longer text is a
+    /// batch of its own. A batch for which the device has no memory is run in halves, and later batches are no larger than what
+    /// did fit. Results do not depend on it.
+    pub device_batch_tokens: usize,
+    /// Whether the rows stay in the memory of the device where the model computes, all of them in one piece: for fits and
+    /// encoding there, or for another library through DLPack. Then [`CollectOptions::memory_limit`] does not count, and there
+    /// can be no [`CollectOptions::folder`]. Who reads such rows on the host copies them. On the CPU it changes nothing.
+    pub keep_on_device: bool,
     /// How many batches run at the same time on the CPU; 0 means one per core. Results do not depend on it.
     pub threads: usize,
     /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk.
@@ -47,6 +55,8 @@ impl Default for CollectOptions {
             granularity: Granularity::Word,
             aggregation: Aggregation::Mean,
             batch_tokens: 512,
+            device_batch_tokens: 16384,
+            keep_on_device: false,
             threads: 0,
             memory_limit: 4 << 30,
             folder: None,
@@ -60,8 +70,12 @@ impl Default for CollectOptions {
 
 impl CollectOptions {
     pub(super) fn check(&self) -> Result<()> {
-        if self.batch_tokens == 0 {
+        if self.batch_tokens == 0 || self.device_batch_tokens == 0 {
             return Err(Error::argument("a batch of 0 tokens was asked for").hint("ask for at least one token a batch"));
+        }
+        if self.keep_on_device && self.folder.is_some() {
+            return Err(Error::argument("rows were asked to stay on the device and to go into a folder")
+                .hint("ask for one of them; rows on a device can be saved afterwards"));
         }
         if self.shard_bytes == 0 {
             return Err(Error::argument("shards of 0 bytes were asked for").hint("ask for some megabytes a shard"));

@@ -1,7 +1,8 @@
 //! One collection: the model runs over batches of texts, and the tokens of each unit become one row.
 //!
 //! Texts are taken in windows of consecutive texts. Within a window, texts of similar length share a batch, batches run side by
-//! side, and each row has its place from the start, so the order in which batches finish does not matter.
+//! side, and each row has its place from the start, so the order in which batches finish does not matter. On the processor
+//! threads run whole batches and pool them; for a device see `device.rs`.
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -9,12 +10,14 @@ use std::sync::mpsc;
 
 use candle_core::Tensor;
 
+use super::device::Budget;
 use super::options::CollectOptions;
+use super::transfer::zeros;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::linalg::first_not_finite;
 use crate::log::LogLevel;
-use crate::memory::{Claim, filled};
+use crate::memory::Claim;
 use crate::model::{SplitModel, plan_batches};
 use crate::text::EncodedTexts;
 use crate::threads::{start_multiplying, thread_count};
@@ -32,6 +35,10 @@ pub(super) struct Run<'a> {
     pub matrices: Vec<(usize, String)>,
     /// Whether the model gives one row for each text, not one for each token.
     pub row_per_text: bool,
+    /// Whether batches run as they do on a device.
+    pub on_device: bool,
+    /// How large they are there.
+    pub budget: Budget,
 }
 
 /// Consecutive texts whose rows are made together.
@@ -40,24 +47,101 @@ pub(super) struct Window<'a> {
     pub texts: Range<usize>,
     /// How many texts and rows come before those of `encoded`.
     pub before: (usize, usize),
-    /// The string of a unit of `encoded`.
-    pub unit: &'a (dyn Fn(usize) -> String + Sync),
 }
 
 /// The rows of one window, one matrix per split point.
 pub(super) type WindowRows = Vec<Vec<f32>>;
 
 impl Window<'_> {
-    fn rows_of(&self, texts: &Range<usize>) -> Range<usize> {
-        self.encoded.text_units[texts.start]..self.encoded.text_units[texts.end]
+    /// The rows of its texts.
+    pub fn rows(&self) -> Range<usize> {
+        self.encoded.text_units[self.texts.start]..self.encoded.text_units[self.texts.end]
     }
 
-    fn tokens_of(&self, texts: &[usize]) -> u64 {
+    /// How many tokens some texts have.
+    pub fn tokens_of(&self, texts: &[usize]) -> u64 {
         texts.iter().map(|&text| self.encoded.ids(text).len() as u64).sum()
     }
 }
 
-impl Run<'_> {
+/// Why a window has no rows.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// A row is not made of numbers.
+    NotFinite(NotFinite),
+    /// Something else went wrong.
+    Other(Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<NotFinite> for Failure {
+    fn from(found: NotFinite) -> Self {
+        Self::NotFinite(found)
+    }
+}
+
+impl Failure {
+    /// The error, for the caller. `unit` gives the string of a unit of the window's texts.
+    pub fn named(self, unit: impl FnOnce(usize) -> String) -> Error {
+        match self {
+            Self::NotFinite(found) => found.named(unit),
+            Self::Other(error) => error,
+        }
+    }
+}
+
+/// A value of a row that is not a number: it would make every mean, every concept and every file that it goes into useless, far
+/// from where it came from.
+#[derive(Debug)]
+pub(super) struct NotFinite {
+    /// What it is, where that is known.
+    pub value: Option<f32>,
+    /// The text and the unit among those of the window's texts.
+    pub text: usize,
+    pub unit: usize,
+    pub column: usize,
+    pub split_point: String,
+    /// How many texts and rows come before these.
+    pub before: (usize, usize),
+}
+
+impl NotFinite {
+    fn named(self, unit: impl FnOnce(usize) -> String) -> Error {
+        let Self { value, column, split_point, before, .. } = self;
+        let value = value.map_or_else(|| "a value that is not finite".to_owned(), |value| value.to_string());
+        let place = if split_point.is_empty() { "the whole model".to_owned() } else { format!("`{split_point}`") };
+        let name = shown(&unit(self.unit));
+        let (text, row) = (before.0 + self.text, before.1 + self.unit);
+        let message = format!("the model gives {value} for text {text}, unit `{name}`, at {place}, column {column}");
+        Error::new(ErrorCode::InvalidData, message)
+            .hint(
+                "look for weights that are not finite or far too large, or leave the text out; what is complete is kept",
+            )
+            .detail("text", text)
+            .detail("row", row)
+            .detail("unit", name)
+            .detail("split_point", split_point)
+            .detail("column", column)
+    }
+}
+
+impl<'a> Run<'a> {
+    /// A collection of what `forward` gives, with the columns and the split point of each matrix.
+    pub fn new(
+        model: &'a SplitModel,
+        options: &'a CollectOptions,
+        forward: Forward<'a>,
+        matrices: Vec<(usize, String)>,
+    ) -> Self {
+        let (on_device, budget) = (model.runs_as_on_device(), Budget::new(options.device_batch_tokens));
+        Self { model, options, forward, matrices, row_per_text: false, on_device, budget }
+    }
+
     /// The columns of each matrix.
     pub fn widths(&self) -> impl Iterator<Item = usize> + '_ {
         self.matrices.iter().map(|(width, _)| *width)
@@ -99,25 +183,52 @@ impl Run<'_> {
     }
 
     /// How many rows the model gives for a text that has tokens.
-    fn given_rows(&self, encoded: &EncodedTexts, text: usize) -> usize {
+    pub fn given_rows(&self, encoded: &EncodedTexts, text: usize) -> usize {
         if self.row_per_text { 1 } else { encoded.ids(text).len() }
     }
 
-    /// Runs the model over the texts of a window. Workers run batches and pool them; the calling thread puts the
-    /// rows in their places, reports progress and notices a cancel.
-    pub fn window(&self, window: &Window<'_>, control: &Control) -> Result<WindowRows> {
-        let rows = window.rows_of(&window.texts);
-        let mut values = self.widths().map(|width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
+    /// Runs the model over the texts of a window. Threads run batches and pool them; the calling thread puts the rows in their
+    /// places, reports progress in tokens to `advance` and notices a cancel.
+    pub fn window(
+        &self,
+        window: &Window<'_>,
+        control: &Control,
+        advance: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<WindowRows, Failure> {
+        let batches = self.begin_window(window, advance)?;
+        if self.on_device {
+            self.window_on_device(window, &batches, control, advance)
+        } else {
+            self.window_on_cpu(window, &batches, control, advance)
+        }
+    }
+
+    /// The batches of a window; texts that are in none are done.
+    pub fn begin_window(
+        &self,
+        window: &Window<'_>,
+        advance: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<Vec<Vec<usize>>> {
         let batches = self.batches(window);
         let all: Vec<usize> = window.texts.clone().collect();
         let run: u64 = batches.iter().map(|batch| window.tokens_of(batch)).sum();
-        control.advance(window.tokens_of(&all) - run)?;
+        advance(window.tokens_of(&all) - run)?;
+        Ok(batches)
+    }
 
-        let queue = Queue { batches: &batches, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
+    fn window_on_cpu(
+        &self,
+        window: &Window<'_>,
+        batches: &[Vec<usize>],
+        control: &Control,
+        advance: &mut dyn FnMut(u64) -> Result<()>,
+    ) -> Result<WindowRows, Failure> {
+        let rows = window.rows();
+        let mut values = self.widths().map(|width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
+        let queue = Queue { batches, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
         let mut placed = 0;
         let result = std::thread::scope(|scope| {
-            let threads = if self.model.device().is_cpu() { thread_count(self.options.threads) } else { 1 };
-            let threads = threads.min(batches.len());
+            let threads = thread_count(self.options.threads).min(batches.len());
             // A worker that is ahead waits: at most one finished batch per worker is in the channel.
             let (sender, receiver) = mpsc::sync_channel(threads);
             let start_one = || {
@@ -130,12 +241,13 @@ impl Run<'_> {
                 (1..threads).take_while(|_| start_one().is_ok()).for_each(drop);
             }
             drop(sender);
-            let result = started.and_then(|()| {
+            let result = started.map_err(Failure::from).and_then(|()| {
                 receiver.iter().try_for_each(|finished| {
                     let (batch, pooled) = finished?;
-                    self.place(window.encoded, &batches[batch], &pooled, rows.start, &mut values);
+                    let arrived: Vec<&[f32]> = pooled.iter().map(Vec::as_slice).collect();
+                    self.place(window.encoded, &batches[batch], &arrived, rows.start, &mut values);
                     placed += 1;
-                    control.advance(window.tokens_of(&batches[batch]))
+                    Ok(advance(window.tokens_of(&batches[batch]))?)
                 })
             });
             // Workers that still run see this before their next batch, and a closed channel after it.
@@ -157,7 +269,8 @@ impl Run<'_> {
         let encoded = window.encoded;
         let texts: Vec<usize> = window.texts.clone().filter(|&text| !encoded.units_of(text).is_empty()).collect();
         let lengths: Vec<usize> = texts.iter().map(|&text| encoded.ids(text).len()).collect();
-        let mut batches = plan_batches(&lengths, self.options.batch_tokens);
+        let tokens = if self.on_device { self.options.device_batch_tokens } else { self.options.batch_tokens };
+        let mut batches = plan_batches(&lengths, tokens);
         batches.reverse();
         batches.into_iter().map(|batch| batch.into_iter().map(|index| texts[index]).collect()).collect()
     }
@@ -168,7 +281,7 @@ impl Run<'_> {
         queue: &Queue<'_>,
         window: &Window<'_>,
         control: &Control,
-        sender: &mpsc::SyncSender<Result<(usize, WindowRows)>>,
+        sender: &mpsc::SyncSender<Result<(usize, WindowRows), Failure>>,
     ) {
         loop {
             let batch = queue.next.fetch_add(1, Ordering::Relaxed);
@@ -183,22 +296,19 @@ impl Run<'_> {
     }
 
     /// The rows of the units of a batch, text after text, one matrix per split point.
-    fn run_batch(&self, window: &Window<'_>, batch: &[usize]) -> Result<WindowRows> {
+    fn run_batch(&self, window: &Window<'_>, batch: &[usize]) -> Result<WindowRows, Failure> {
         let encoded = window.encoded;
-        let given: usize = batch.iter().map(|&text| self.given_rows(encoded, text)).sum();
         let lengths = batch.iter().map(|&text| encoded.ids(text).len());
         let _claim = Claim::of(self.model.batch_bytes(lengths), "a batch of texts")
             .map_err(|error| error.hint("lower the token budget of a batch, or ask for fewer threads"))?;
         let outputs = (self.forward)(encoded, batch)?;
+        self.check_given(encoded, batch, &outputs)?;
         outputs
             .iter()
             .zip(&self.matrices)
             .map(|(output, (width, split_point))| {
                 let width = *width;
-                if output.dims() != [given, width] {
-                    return Err(Error::internal(format!("{:?} rows came where {given} were due", output.dims())));
-                }
-                let hidden = output.flatten_all()?.to_vec1::<f32>()?;
+                let hidden = output.flatten_all().and_then(|values| values.to_vec1::<f32>()).map_err(Error::from)?;
                 let unit_count: usize = batch.iter().map(|&text| encoded.units_of(text).len()).sum();
                 let mut pooled = zeros(unit_count, width)?;
                 let mut targets = pooled.chunks_exact_mut(width);
@@ -208,7 +318,11 @@ impl Run<'_> {
                     let rows = &hidden[first_row * width..(first_row + count) * width];
                     for (unit, target) in encoded.units_of(text).zip(&mut targets) {
                         self.options.aggregation.reduce(rows, encoded.positions(unit), target);
-                        check_finite(target, unit, text, window, split_point)?;
+                        if let Some(column) = first_not_finite(target) {
+                            let (value, split_point) = (Some(target[column]), split_point.clone());
+                            let before = window.before;
+                            return Err(NotFinite { value, text, unit, column, split_point, before }.into());
+                        }
                     }
                     first_row += count;
                 }
@@ -217,12 +331,21 @@ impl Run<'_> {
             .collect()
     }
 
+    /// Refuses rows that are not those of a batch.
+    pub fn check_given(&self, encoded: &EncodedTexts, batch: &[usize], outputs: &[Tensor]) -> Result<()> {
+        let due: usize = batch.iter().map(|&text| self.given_rows(encoded, text)).sum();
+        let wrong = outputs.iter().zip(self.widths()).find(|(output, width)| output.dims() != [due, *width]);
+        wrong.map_or(Ok(()), |(output, _)| {
+            Err(Error::internal(format!("{:?} rows came where {due} were due", output.dims())))
+        })
+    }
+
     /// Copies the rows of a batch to where they belong in the window that begins at row `first_row`.
-    fn place(
+    pub fn place(
         &self,
         encoded: &EncodedTexts,
         batch: &[usize],
-        pooled: &WindowRows,
+        pooled: &[&[f32]],
         first_row: usize,
         window: &mut WindowRows,
     ) {
@@ -243,30 +366,4 @@ struct Queue<'a> {
     batches: &'a [Vec<usize>],
     next: AtomicUsize,
     stop: AtomicBool,
-}
-
-fn zeros(rows: usize, columns: usize) -> Result<Vec<f32>> {
-    let too_large = || {
-        Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {rows} rows of {columns} columns"))
-            .hint("lower the memory limit so that rows go to disk, or give fewer texts at a time")
-    };
-    rows.checked_mul(columns).and_then(|length| filled(0.0, length)).ok_or_else(too_large)
-}
-
-/// Refuses a row that is not made of numbers: it would make every mean, every concept and every file that it goes into
-/// useless, far from where it came from.
-fn check_finite(row: &[f32], unit: usize, text: usize, window: &Window<'_>, split_point: &str) -> Result<()> {
-    let Some(column) = first_not_finite(row) else { return Ok(()) };
-    let value = row[column];
-    let place = if split_point.is_empty() { "the whole model".to_owned() } else { format!("`{split_point}`") };
-    let name = shown(&(window.unit)(unit));
-    let (text, unit) = (window.before.0 + text, window.before.1 + unit);
-    let message = format!("the model gives {value} for text {text}, unit `{name}`, at {place}, column {column}");
-    Err(Error::new(ErrorCode::InvalidData, message)
-        .hint("look for weights that are not finite or far too large, or leave the text out; what is complete is kept")
-        .detail("text", text)
-        .detail("row", unit)
-        .detail("unit", name)
-        .detail("split_point", split_point)
-        .detail("column", column))
 }

@@ -69,7 +69,7 @@ impl SplitModel {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
             self.forward(&sequences)
         };
-        let run = Run { model: self, options, forward: &forward, matrices: self.matrices(), row_per_text: false };
+        let run = Run::new(self, options, &forward, self.matrices());
         let mut abouts = self.abouts(options, |provenance| Ok(About { provenance, ..About::default() }))?;
         let folders: Option<Vec<PathBuf>> =
             options.folder.as_deref().map(|folder| folders_of(self, folder, &mut abouts));
@@ -170,14 +170,16 @@ impl Stream<'_> {
         let (texts, rows) = (window.text_count(), window.unit_count());
         if rows > 0 {
             let hash = hexadecimal(self.hash.clone());
-            let first = self.cutter.units.len() - rows;
-            let unit = |unit: usize| self.cutter.units.string(first + unit).to_owned();
-            let window = Window { encoded: &window, texts: 0..texts, before: self.before, unit: &unit };
+            let window = Window { encoded: &window, texts: 0..texts, before: self.before };
             if self.sink.pass(rows, &hash)? {
                 control.advance(window.encoded.token_count() as u64)?;
             } else {
                 let was_on_disk = self.sink.is_on_disk();
-                self.sink.write(&self.run.window(&window, control)?, &hash, &self.run)?;
+                let first = self.cutter.units.len() - rows;
+                let made = self.run.window(&window, control, &mut |tokens| control.advance(tokens));
+                let named = |unit: usize| self.cutter.units.string(first + unit).to_owned();
+                let made = made.map_err(|failure| failure.named(named))?;
+                self.sink.write(&made, &hash, &self.run)?;
                 if !was_on_disk && self.sink.is_on_disk() {
                     let columns: usize = self.run.widths().sum();
                     self.run.log_on_disk(((self.before.1 + rows) * columns * size_of::<f32>()) as u64, control);

@@ -16,7 +16,9 @@ mod libraries;
 mod lt;
 mod matrix;
 mod operations;
+mod pool;
 mod product;
+mod tensors;
 
 pub(crate) use attention::{AttentionWork, Tables, attend, work_list};
 pub(crate) use driver::{count, describe, driver_version};
@@ -24,4 +26,6 @@ pub(crate) use launch::{Argument, CudaRows};
 pub(crate) use libraries::{FOLDERS, Library};
 pub(crate) use matrix::DeviceMatrix;
 pub(crate) use operations::{gather_columns, map, map_pairs, norm, rotate};
+pub(crate) use pool::{KeptRows, Pool, PooledUnits, Transfer};
 pub(crate) use product::{Products, SCRATCH, WORKSPACE};
+pub(crate) use tensors::{address_of, copy_of};

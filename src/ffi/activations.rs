@@ -12,7 +12,7 @@ use super::status::eidos_status;
 use super::strings::product;
 use crate::error::{Error, ErrorCode, Result};
 use crate::memory::copied;
-use crate::rows::{Activations, Provenance, Rows, check_unit_count};
+use crate::rows::{Activations, Provenance, Rows};
 use crate::text::StringTable;
 
 /// Activations are a matrix, one row per unit of text, with what each row stands for. They never change: any number of
@@ -82,14 +82,21 @@ fn optional_units(unit_texts: &Array<Text>, count: usize) -> Result<Option<Vec<&
     if count == 0 { Ok(None) } else { unit_texts.texts(count, "unit_texts").map(Some) }
 }
 
-/// Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU:
-/// without a copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the
-/// tensor belongs to the activations, which run its deleter in the end; on an error it still belongs to the caller.
+/// Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU
+/// (`kDLCPU`) or on an NVIDIA GPU (`kDLCUDA`). Rows on the CPU are not copied; where their memory is a mapped file, a
+/// program that cuts that file ends the process. Rows on a GPU are copied within it, where they stay for fits and
+/// encoding, and the deleter runs before the call returns; whatever writes them must have ended, so synchronise its
+/// stream first. On success the tensor belongs to the activations, which run its deleter in the end; on an error it still
+/// belongs to the caller. A GPU that is not there, or a build without CUDA, is `EIDOS_DEVICE`.
+///
 /// `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
 ///
 /// # Safety
 /// `tensor` is a valid `DLManagedTensorVersioned` of `dlpack.h`; `unit_texts` is NULL or has `unit_text_count` strings;
 /// `out` can be written.
+///
+/// # ABI
+/// blocking
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_from_dlpack(
     tensor: DlpackTensor,
@@ -102,16 +109,16 @@ pub unsafe extern "C" fn eidos_activations_from_dlpack(
         let out = out.place("out")?;
         let checked = tensor.checked()?;
         let units = optional_units(&unit_texts, unit_text_count)?;
-        // Before the tensor is taken: after an error it is still the caller's.
-        check_unit_count(checked.rows, units.as_deref())?;
-        out.handle(Activations::from_foreign(checked.take(), checked.columns, units.as_deref())?);
+        out.handle(checked.take(units.as_deref())?);
         Ok(())
     })
 }
 
-/// Gives the rows of activations as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter;
-/// the rows stay alive until then, even when the activations are freed before. Rows in several shards on disk cannot be
-/// one tensor: that is an error. `err` may be NULL.
+/// Gives the rows of activations as a read-only DLPack tensor, version 1, without a copy: on the CPU (`kDLCPU`), or where
+/// they stay on an NVIDIA GPU there (`kDLCUDA`). All work on them is done when the call returns, so that any stream may
+/// read them. The caller runs its deleter, once its own work on the GPU is done; the rows stay alive until then, even when
+/// the activations are freed before. Rows in several shards on disk cannot be one tensor: that is an error. `err` may be
+/// NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `out` can be written.
@@ -182,6 +189,17 @@ pub unsafe extern "C" fn eidos_activations_text_count(activations: Ref<eidos_act
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_activations_is_on_disk(activations: Ref<eidos_activations>) -> i32 {
     activations.read(0, |value| i32::from(value.activations.is_on_disk()))
+}
+
+/// Says whether the rows of activations are in the memory of a device: 1 when they are, 0 when they are on the host or on
+/// disk. The first view of such rows (`eidos_activations_rows`, `eidos_activations_run`) copies all of them to the host,
+/// where they stay until the activations are freed; `eidos_activations_copy_rows` brings only those that are asked for.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_is_on_device(activations: Ref<eidos_activations>) -> i32 {
+    activations.read(0, |value| i32::from(value.activations.is_on_device()))
 }
 
 /// Says what one row of activations stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.

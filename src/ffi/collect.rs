@@ -102,7 +102,7 @@ pub struct eidos_activations_options {
     pub aggregation: u32,
     /// This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
-    /// One batch holds this many tokens at most. By default 512. Results do not depend on it.
+    /// One batch holds this many tokens at most on the CPU. By default 512. Results do not depend on it.
     pub batch_tokens: u64,
     /// The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with
     /// 0 always. By default 4 GiB.
@@ -124,6 +124,16 @@ pub struct eidos_activations_options {
     pub stop_units: Array<Text>,
     /// This is the number of strings in `stop_units`.
     pub stop_unit_count: usize,
+    /// One batch holds this many tokens at most on a device, which wants much larger batches than the CPU. By default
+    /// 16384. A batch for which the device has no memory is run in halves, and later batches are no larger than what did
+    /// fit. Results do not depend on it.
+    pub device_batch_tokens: u64,
+    /// 1 leaves the rows in the memory of the device where the model computes, for fits and encoding there and for
+    /// `eidos_activations_to_dlpack`. Then `memory_limit` does not count, and `folder` must be NULL. Who reads such rows
+    /// on the host copies them. On the CPU it changes nothing.
+    pub keep_on_device: u32,
+    /// This field is always 0.
+    pub reserved: u32,
 }
 
 options!(
@@ -141,6 +151,9 @@ options!(
         stop_contractions: 0,
         stop_units: Array::NULL,
         stop_unit_count: 0,
+        device_batch_tokens: 16384,
+        keep_on_device: 0,
+        reserved: 0,
     }
 );
 
@@ -152,6 +165,8 @@ impl eidos_activations_options {
             granularity: choice(self.granularity, "granularity", &GRANULARITIES)?,
             aggregation: choice(self.aggregation, "aggregation", &AGGREGATIONS)?,
             batch_tokens: size(self.batch_tokens),
+            device_batch_tokens: size(self.device_batch_tokens),
+            keep_on_device: self.keep_on_device != 0,
             threads: self.threads as usize,
             memory_limit: self.memory_limit,
             folder: self.folder.optional("folder")?.map(PathBuf::from),

@@ -6,8 +6,9 @@ use std::ffi::c_void;
 use std::ptr;
 
 use super::strings::{check_array, product};
+use crate::device::{self, DeviceChoice};
 use crate::error::{Error, Result};
-use crate::rows::{Activations, ForeignRows, Rows};
+use crate::rows::{Activations, ForeignRows, Rows, check_unit_count};
 
 /// `DLManagedTensorVersioned` of `dlpack.h`.
 #[derive(Debug)]
@@ -49,6 +50,7 @@ struct DataType {
 }
 
 const CPU: i32 = 1;
+const CUDA: i32 = 2;
 const FLOAT32: DataType = DataType { code: 2, bits: 32, lanes: 1 };
 const READ_ONLY: u64 = 1;
 
@@ -59,12 +61,24 @@ struct Exported {
     strides: [i64; 2],
 }
 
-/// The rows as a DLPack tensor of shape (rows, columns), read-only, alive until its deleter runs.
+/// Where the values of activations are: their address, and the type and the number of the device.
+fn place_of(activations: &Activations) -> Result<(*const f32, i32, i32)> {
+    #[cfg(feature = "cuda")]
+    if let Some(tensor) = Rows::on_device(activations).filter(|tensor| tensor.device().is_cuda()) {
+        let (address, device) = crate::cuda::address_of(tensor)?;
+        let device = i32::try_from(device).map_err(|_| Error::internal("a device has a number beyond all others"))?;
+        return Ok((ptr::with_exposed_provenance(address as usize), CUDA, device));
+    }
+    let values = activations.rows(0, Rows::row_count(activations))?;
+    // What has no values has no address either.
+    Ok((if values.is_empty() { ptr::null() } else { values.as_ptr() }, CPU, 0))
+}
+
+/// The rows as a DLPack tensor of shape (rows, columns), read-only, alive until its deleter runs: where they are, on the host
+/// or on a device, whose work on them is done when this returns.
 pub(super) fn export(activations: &Activations) -> Result<*mut DLManagedTensorVersioned> {
     let (rows, columns) = (Rows::row_count(activations), Rows::column_count(activations));
-    let values = activations.rows(0, rows)?;
-    // What has no values has no address either.
-    let data = if values.is_empty() { ptr::null() } else { values.as_ptr() };
+    let (data, device_type, device_id) = place_of(activations)?;
     let wide =
         |size: usize| i64::try_from(size).map_err(|_| Error::argument(format!("{size} does not fit a DLPack shape")));
     let mut exported = Box::new(Exported {
@@ -74,8 +88,8 @@ pub(super) fn export(activations: &Activations) -> Result<*mut DLManagedTensorVe
     });
     let tensor = Tensor {
         data: data.cast_mut().cast(),
-        device_type: CPU,
-        device_id: 0,
+        device_type,
+        device_id,
         dimensions: 2,
         dtype: FLOAT32,
         shape: exported.shape.as_mut_ptr(),
@@ -137,16 +151,40 @@ pub(super) struct Checked {
     values: *const f32,
     pub(super) rows: usize,
     pub(super) columns: usize,
+    /// The GPU that the values are on; `None` for the CPU.
+    gpu: Option<usize>,
 }
 
 impl Checked {
-    /// The rows, with the tensor given up to us: its deleter runs when they are dropped.
-    pub(super) fn take(self) -> Box<dyn ForeignRows> {
-        Box::new(Imported(self))
+    /// Activations of the rows. On success the tensor was given up to us: its deleter runs when the rows are dropped, or at
+    /// once where they were copied within a GPU.
+    pub(super) fn take(self, unit_texts: Option<&[&str]>) -> Result<Activations> {
+        // Before the tensor is taken: after an error it is still the caller's.
+        check_unit_count(self.rows, unit_texts)?;
+        let Some(gpu) = self.gpu else {
+            return Activations::from_foreign(Box::new(Imported(self)), self.columns, unit_texts);
+        };
+        let activations = Activations::from_device(self.copied(gpu)?, unit_texts)?;
+        drop(Imported(self));
+        Ok(activations)
+    }
+
+    /// A copy of the rows within their GPU: candle's tensors free the memory that they are made of, so that none can be made
+    /// of memory that another library frees.
+    fn copied(&self, gpu: usize) -> Result<candle_core::Tensor> {
+        let device = device::open(DeviceChoice::Cuda(gpu)).map_err(|error| error.within("the DLPack tensor"))?;
+        match &device {
+            #[cfg(feature = "cuda")]
+            candle_core::Device::Cuda(device) => {
+                // SAFETY: whoever gave the tensor promises that its values are there and that nothing writes them.
+                unsafe { crate::cuda::copy_of(device, self.values.expose_provenance() as u64, self.rows, self.columns) }
+            }
+            _ => Err(Error::internal(format!("no GPU {gpu} was opened"))),
+        }
     }
 }
 
-/// Looks whether a tensor holds `f32` rows on the CPU.
+/// Looks whether a tensor holds `f32` rows on the CPU or on a GPU.
 ///
 /// # Safety
 /// `tensor` is NULL or a valid tensor of `dlpack.h`.
@@ -165,9 +203,17 @@ pub(super) unsafe fn check(tensor: *mut DLManagedTensorVersioned) -> Result<Chec
     }
     // SAFETY: promised by the caller, and the major version says that this is the layout.
     let inner = unsafe { &(*tensor).tensor };
-    if inner.device_type != CPU {
-        return wrong("is not in the memory of the CPU".to_owned(), "copy it to the CPU");
-    }
+    let gpu = match (inner.device_type, usize::try_from(inner.device_id)) {
+        (CPU, _) => None,
+        (CUDA, Ok(gpu)) => Some(gpu),
+        (CUDA, Err(_)) => return wrong(format!("is on the GPU {}", inner.device_id), "give it the number of a GPU"),
+        (other, _) => {
+            return wrong(
+                format!("is neither in the memory of the CPU nor of an NVIDIA GPU: its device is of type {other}"),
+                "copy it to the CPU",
+            );
+        }
+    };
     if inner.dtype != FLOAT32 {
         return wrong("is not of 32-bit floats".to_owned(), "convert it to float32");
     }
@@ -204,7 +250,7 @@ pub(super) unsafe fn check(tensor: *mut DLManagedTensorVersioned) -> Result<Chec
     #[allow(clippy::cast_ptr_alignment, reason = "checked right below")]
     let values = inner.data.cast::<u8>().wrapping_add(inner.byte_offset as usize).cast::<f32>().cast_const();
     check_array(values, count, "data")?;
-    Ok(Checked { tensor, values, rows, columns })
+    Ok(Checked { tensor, values, rows, columns, gpu })
 }
 
 #[cfg(test)]
@@ -257,7 +303,9 @@ mod tests {
     #[test]
     fn tensors_that_cannot_be_read_are_refused() {
         type Change = fn(&mut DLManagedTensorVersioned, &mut [i64; 2], &mut [i64; 2]);
-        let cases: [(&str, Change); 16] = [
+        let cases: [(&str, Change); 18] = [
+            ("of type 10", |tensor, _, _| tensor.tensor.device_type = 10),
+            ("the GPU -1", |tensor, _, _| (tensor.tensor.device_type, tensor.tensor.device_id) = (CUDA, -1)),
             ("NULL", |tensor, _, _| tensor.tensor.data = ptr::null_mut()),
             ("NULL", |tensor, _, _| {
                 tensor.tensor.data = ptr::null_mut();
@@ -293,6 +341,11 @@ mod tests {
             assert_eq!(error.code(), crate::ErrorCode::InvalidArgument);
             assert!(error.message().contains(says), "no `{says}` in: {error}");
         }
+        // A GPU that is not there.
+        let far = checked(|tensor, _, _| (tensor.tensor.device_type, tensor.tensor.device_id) = (CUDA, 1000));
+        let error = far.unwrap().take(None).unwrap_err();
+        assert_eq!(error.code(), crate::ErrorCode::Device);
+        assert!(error.message().starts_with("the DLPack tensor: "), "{error}");
         let misaligned = ptr::without_provenance_mut(3);
         // SAFETY: an address that is not aligned is not read.
         assert!(unsafe { check(misaligned) }.is_err());

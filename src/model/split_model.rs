@@ -125,6 +125,11 @@ impl SplitModel {
         &self.backend.device
     }
 
+    /// Whether it runs as on a device: there, or where references on the CPU stand in for one.
+    pub(crate) fn runs_as_on_device(&self) -> bool {
+        !self.device().is_cpu() || matches!(self.implementation, Implementation::Reference(_))
+    }
+
     /// Runs the texts, given as token ids, as far as the last split point.
     ///
     /// Returns one f32 tensor `(sum of lengths, width)` for each split point, in the caller's order: the rows of

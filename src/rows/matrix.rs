@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use candle_core::Tensor;
 
+use super::device::DeviceRows;
 use super::provenance::Provenance;
 use super::source::{Reduce, Rows, check_range, tile_of_pieces};
 use super::storage::{ForeignRows, Storage};
@@ -84,6 +85,13 @@ impl Activations {
         let rows = checked_rows(values.values().len(), columns)?;
         let about = own_units(rows, unit_texts)?;
         Ok(Self::from_storage(Storage::Foreign(values), rows, columns, about))
+    }
+
+    /// Makes activations from a contiguous tensor `(rows, columns)` of f32 on a device.
+    pub(crate) fn from_device(tensor: Tensor, unit_texts: Option<&[&str]>) -> Result<Self> {
+        let (rows, columns) = tensor.dims2()?;
+        let about = own_units(rows, unit_texts)?;
+        Ok(Self::from_storage(Storage::Device(DeviceRows::new(tensor)), rows, columns, about))
     }
 
     /// Marks the rows as this process's share of rows that are spread over several processes. A fit on them adds its

@@ -21,13 +21,13 @@ pub fn run(kit: &Kit) {
     }
 }
 
-/// Sources with heavy tails and a variance of its own each, mixed.
+/// Sources with one heavy tail, which fixes their signs, and a variance of its own each, mixed.
 fn mixture(count: usize) -> Activations {
     let mut random = RandomState::new(1);
     let mixing: Vec<f64> = (0..COLUMNS * COLUMNS).map(|_| random.normal()).collect();
     let mut values = Vec::with_capacity(count * COLUMNS);
     for _ in 0..count {
-        let source = |column: usize| random.normal().powi(3) / (1.0 + column as f64 / 8.0);
+        let source = |column: usize| random.normal().exp() / (1.0 + column as f64 / 8.0);
         let sources: Vec<f64> = (0..COLUMNS).map(source).collect();
         values.extend(mixing.chunks_exact(COLUMNS).enumerate().map(|(column, weights)| {
             let sum: f64 = weights.iter().zip(&sources).map(|(weight, source)| weight * source).sum();

@@ -54,9 +54,10 @@ pub fn rows(kit: &Kit) {
     let mut best: Option<(f64, Value)> = None;
     let mut found = None;
     let budgets = kit.word("batch-tokens").split(',').map(|budget| budget.parse().unwrap());
-    let default = CollectOptions::default().batch_tokens;
+    let default = CollectOptions::default().device_batch_tokens;
     for batch_tokens in budgets.map(|budget: usize| if budget == 0 { default } else { budget }) {
-        let options = CollectOptions { batch_tokens, memory_limit: 64 << 30, ..CollectOptions::default() };
+        let options =
+            CollectOptions { device_batch_tokens: batch_tokens, memory_limit: 64 << 30, ..CollectOptions::default() };
         let collect = || model.activations(&texts, &options, &control).unwrap().remove(0);
         collect();
         let mut times = Vec::new();
@@ -130,7 +131,7 @@ pub fn profile(kit: &Kit) {
     let control = Control::new();
     let (inputs, tokenise) = seconds(|| model.inputs(&texts, 0, &control).unwrap());
     let budget = kit.number("batch-tokens", 8192);
-    let options = CollectOptions { batch_tokens: budget, memory_limit: 64 << 30, ..CollectOptions::default() };
+    let options = CollectOptions { device_batch_tokens: budget, memory_limit: 64 << 30, ..CollectOptions::default() };
     model.activations(&inputs, &options, &control).unwrap();
     let (_, collect) =
         seconds(|| model.activations(&inputs, &options, &control).unwrap().remove(0).rows(0, 1).unwrap().len());

@@ -6,7 +6,7 @@ use eidos::{Control, SplitModel};
 
 use crate::heap;
 use crate::kit::{Kit, texts};
-use crate::meter::Meter;
+use crate::meter::{Meter, least};
 use crate::model::golden;
 use crate::steady::{SPLITS, collect, demo};
 
@@ -36,9 +36,9 @@ fn bare(kit: &Kit, precision: Precision) -> SplitModel {
 fn weights(kit: &Kit, meter: &Meter) {
     // The first one brings what a process has once.
     drop(bare(kit, Precision::F32));
-    let before = meter.in_use();
+    let before = meter.settled();
     let model = bare(kit, Precision::F32);
-    let taken = meter.in_use().saturating_sub(before);
+    let taken = meter.settled().saturating_sub(before);
     near(kit, "weights", taken, model.weight_bytes());
 }
 
@@ -57,7 +57,7 @@ fn cycles(kit: &Kit, meter: &Meter) {
     let (mut before, mut ran, mut kept) = ((0, 0), 0, Vec::new());
     for cycle in 0..count {
         if cycle == SETTLED {
-            before = (meter.in_use(), heap::live());
+            before = (meter.settled(), least(heap::live));
         }
         let precision = if cycle % 2 == 0 { Precision::F32 } else { Precision::Bf16 };
         let model = demo(kit, precision);
@@ -71,7 +71,7 @@ fn cycles(kit: &Kit, meter: &Meter) {
         }
     }
     let grown = |now: usize, before: usize| now.saturating_sub(before);
-    let (device, host) = (grown(meter.in_use(), before.0), grown(heap::live(), before.1));
+    let (device, host) = (grown(meter.settled(), before.0), grown(least(heap::live), before.1));
     let said = format!("{ran} models in {:.1} s", start.elapsed().as_secs_f64());
     kit.check("cycles", ran == count, format!("{said}, of {count}"));
     // What a model takes is some megabytes; the driver gives back memory in pieces of two.

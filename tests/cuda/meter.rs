@@ -30,6 +30,11 @@ impl Meter {
         (device.total_memory - device.free_memory.unwrap()) as usize
     }
 
+    /// The least that is in use for a moment: threads that end give back theirs late.
+    pub fn settled(&self) -> usize {
+        least(|| self.in_use())
+    }
+
     /// Runs something, and says how many bytes were in use at most meanwhile, more than before it.
     pub fn peak<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
         let before = self.in_use();
@@ -55,6 +60,15 @@ impl Meter {
         // The pool that tensors come from keeps a record of its own, which misses nothing in between.
         (result, pool::peak(self.gpu.unwrap_or(0)).map_or(sampled, |(peak, base)| peak.saturating_sub(base)))
     }
+}
+
+/// The least of some readings, one after the other.
+pub fn least(read: impl Fn() -> usize) -> usize {
+    let later = |_| {
+        std::thread::sleep(Duration::from_millis(10));
+        read()
+    };
+    (0..20).map(later).min().unwrap_or(0)
 }
 
 /// The record of the pool from which candle's tensors on a GPU come.

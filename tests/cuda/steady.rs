@@ -34,7 +34,7 @@ pub fn demo(kit: &Kit, precision: Precision) -> SplitModel {
 }
 
 pub fn collect(model: &SplitModel, texts: &[String], batch_tokens: usize) -> Vec<Activations> {
-    let options = CollectOptions { batch_tokens, ..CollectOptions::default() };
+    let options = CollectOptions { batch_tokens, device_batch_tokens: batch_tokens, ..CollectOptions::default() };
     model.activations(texts, &options, &Control::new()).unwrap()
 }
 
@@ -87,7 +87,7 @@ fn cancel(kit: &Kit) {
             clone.cancel();
         }
     })));
-    let options = CollectOptions { batch_tokens: 64, ..CollectOptions::default() };
+    let options = CollectOptions { batch_tokens: 64, device_batch_tokens: 64, ..CollectOptions::default() };
     let result = model.activations(&texts, &options, &control);
     let took = receiver.try_recv().map(|at| at.elapsed()).unwrap_or_default();
     let cancelled = matches!(&result, Err(error) if error.code() == ErrorCode::Cancelled);
