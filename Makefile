@@ -2,6 +2,7 @@
 # make test       everything that must hold: the one command that decides
 # make quick      what to run before a commit: format, clippy, unit and model tests
 # make install    the library, the header and packages for CMake and pkg-config under PREFIX
+# make cuda       the library for NVIDIA GPUs, in target/cuda/release; needs neither a GPU nor CUDA: docs/cuda.md
 # make bench      side by side with the Python peer
 # make real       the tests against a real model, with numbers that transformers, scikit-learn and interpreto compute
 
@@ -22,7 +23,7 @@ SHARED ?= ../shared
 # The program that writes what follows from src/ffi: a package of its own.
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
-.PHONY: demo test quick tools lint abi rust docs features fuzz c cpp node julia install header bench real clean
+.PHONY: demo test quick tools lint abi rust docs features cuda cuda-check cuda-test fuzz c cpp node julia install header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -72,6 +73,17 @@ docs:
 # The library without downloads and without the demo model inside.
 features:
 	$(CARGO) clippy --release --lib --no-default-features -- -D warnings
+
+# The library with the feature `cuda`. It loads where there is no CUDA, too.
+cuda:
+	scripts/cuda-toolkit.sh
+	$(CARGO) build --release --lib --features cuda --target-dir target/cuda
+
+# Whether the code for GPUs and its kernels compile; those of candle are left out, and nothing is linked.
+cuda-check:
+	scripts/cuda-toolkit.sh
+	scripts/cuda-functions.sh
+	EIDOS_CUDA_CHECK=1 CUDA_COMPUTE_CAP=86 $(CARGO) clippy --release --lib --features cuda -- -D warnings
 
 # Whether the targets of cargo-fuzz compile; only a nightly compiler runs them. Not a part of the tests: libfuzzer-sys changes how
 # the C code of the dependencies is compiled, so they are all checked again for it.

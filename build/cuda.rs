@@ -4,6 +4,8 @@
 //! * cudarc calls the libraries of CUDA as if they were linked. A library that loads everywhere cannot be linked with
 //!   them: each of those functions is defined here, in assembly, and jumps to the real one, which `src/cuda/libraries.rs`
 //!   looks for at the first call. Empty archives stand for the libraries that cudarc asks the linker for.
+//! * candle's kernels for quantised and mixture-of-experts products, which Eidos calls nowhere, are left out: functions that
+//!   do nothing have their names, so that neither they nor the CUDA runtime that they need are linked.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -27,13 +29,17 @@ pub fn prepare() -> Result<(), String> {
     for name in ["NVCC", "CUDA_HOME", "CUDA_PATH", "EIDOS_NVCC", "EIDOS_CUDA_CHECK"] {
         println!("cargo::rerun-if-env-changed={name}");
     }
-    if env::var_os("EIDOS_CUDA_CHECK").is_some() {
-        println!("cargo::rustc-cfg=eidos_cuda_kernels_checked_only");
+    // A check of types leaves candle's kernels out, and names other GPUs than a build, so that candle-kernels does not
+    // take what the one left behind for what the other needs.
+    if env::var_os("EIDOS_CUDA_CHECK").is_some() && env::var_os("CUDA_COMPUTE_CAP").is_some_and(|value| value == "80") {
+        return Err("set CUDA_COMPUTE_CAP=86 where EIDOS_CUDA_CHECK is set, as `make cuda-check` does".to_owned());
     }
     let functions = fs::read_to_string("build/cuda-functions.txt").map_err(|error| error.to_string())?;
     let functions = functions.lines().map(Function::parse).collect::<Result<Vec<_>, _>>()?;
+    let (unused, functions): (Vec<_>, Vec<_>) =
+        functions.into_iter().partition(|function| function.library == "candle");
     write(&folder.join("functions.rs"), &table(&functions))?;
-    write(&folder.join("functions.s"), &assembly(&functions, &processor)?)?;
+    write(&folder.join("functions.s"), &assembly(&functions, &unused, &processor)?)?;
     for library in LIBRARIES {
         write(&folder.join(format!("lib{library}.a")), "!<arch>\n")?;
     }
@@ -90,10 +96,10 @@ fn table(functions: &[Function<'_>]) -> String {
 }
 
 /// The functions, each of which jumps to where `{entries}` says, once `{find}` has found it.
-fn assembly(functions: &[Function<'_>], processor: &str) -> Result<String, String> {
-    let (begin, function, end): (&str, fn(usize) -> String, &str) = match processor {
-        "x86_64" => (X86_64_FIND, x86_64, ""),
-        "aarch64" => (AARCH64_FIND, aarch64, ""),
+fn assembly(functions: &[Function<'_>], unused: &[Function<'_>], processor: &str) -> Result<String, String> {
+    let (begin, function, nothing): (&str, fn(usize) -> String, &str) = match processor {
+        "x86_64" => (X86_64_FIND, x86_64, "    xorl %eax, %eax\n    ret\n"),
+        "aarch64" => (AARCH64_FIND, aarch64, "    mov w0, #0\n    ret\n"),
         _ => return Err(format!("the feature `cuda` is for x86-64 and ARM, and this build is for {processor}")),
     };
     let mut text = format!("    .text\n{begin}");
@@ -105,7 +111,10 @@ fn assembly(functions: &[Function<'_>], processor: &str) -> Result<String, Strin
              {name}:\n{code}    .size {name},.-{name}\n"
         );
     }
-    Ok(text + end)
+    for Function { name, .. } in unused {
+        let _ = write!(text, "    .weak {name}\n    .hidden {name}\n    .type {name},@function\n{name}:\n");
+    }
+    Ok(text + nothing)
 }
 
 fn x86_64(number: usize) -> String {

@@ -626,6 +626,93 @@ eidos_status eidos_texts_retain(const eidos_texts *texts, eidos_texts **out, eid
  */
 void eidos_texts_free(eidos_texts *texts);
 
+/* --- What this build can do, and the GPUs that it could use -------------------------------------------------------- */
+
+/**
+ * Devices say which GPUs this machine has, and what is there and what is missing to use one. They are as they were when
+ * they were listed, and never change: any number of threads may read them at the same time. Made by
+ * `eidos_devices_list`, freed with `eidos_devices_free`.
+ */
+typedef struct eidos_devices eidos_devices;
+
+/**
+ * Names the features of the library that was loaded, with a space between them: `hub` (models by id), `chat` (language
+ * models over HTTP), `demo-model` (`eidos:demo`) and `cuda` (NVIDIA GPUs), as far as it was built with them. The string
+ * is static.
+ */
+const char *eidos_features(void);
+
+/**
+ * Lists the GPUs of this machine. Where there is none, or the library was built without CUDA, the list is empty, and
+ * `eidos_devices_reason` says why: that is no error. The libraries of CUDA are opened for it. To say how much memory is
+ * free, the driver starts its context on each device, where none has been started yet, and ends it again, which takes
+ * some tenths of a second each. `err` may be NULL.
+ */
+eidos_status eidos_devices_list(eidos_devices **out, eidos_error **err);
+
+/**
+ * Counts the GPUs. `eidos_load_options.device_index` is one of 0 to the count less one.
+ */
+size_t eidos_devices_count(const eidos_devices *devices);
+
+/**
+ * Says why Eidos can use no GPU, and what to do: which library or driver is missing, or that the build has no CUDA.
+ * NULL where Eidos can use one. The string is borrowed from the devices. `len` may be NULL.
+ */
+const char *eidos_devices_reason(const eidos_devices *devices, size_t *len);
+
+/**
+ * Gives the name of a GPU (`NVIDIA H100 80GB HBM3`); NULL beyond the last. The string is borrowed from the devices.
+ * `len` may be NULL.
+ */
+const char *eidos_devices_name(const eidos_devices *devices, size_t index, size_t *len);
+
+/**
+ * Says why Eidos cannot use this GPU, such as its age; NULL where it can. The string is borrowed from the devices. `len`
+ * may be NULL.
+ */
+const char *eidos_devices_problem(const eidos_devices *devices,
+                                  size_t index,
+                                  size_t *len);
+
+/**
+ * Gives the memory of a GPU in bytes; 0 beyond the last.
+ */
+uint64_t eidos_devices_total_memory(const eidos_devices *devices, size_t index);
+
+/**
+ * Gives the memory of a GPU that nobody used when the devices were listed, in bytes; 0 where the driver does not say,
+ * and beyond the last.
+ */
+uint64_t eidos_devices_free_memory(const eidos_devices *devices, size_t index);
+
+/**
+ * Gives the compute capability of a GPU, times ten (90 for 9.0); 0 beyond the last. Eidos needs 80.
+ */
+uint32_t eidos_devices_compute_capability(const eidos_devices *devices, size_t index);
+
+/**
+ * Counts the libraries that a GPU needs: the driver, cuBLAS, cuBLASLt and cuRAND, or none where the build has no CUDA.
+ */
+size_t eidos_devices_library_count(const eidos_devices *devices);
+
+/**
+ * Gives the name of a library that a GPU needs (`cuBLAS`); NULL beyond the last. The string is borrowed from the
+ * devices. `len` may be NULL.
+ */
+const char *eidos_devices_library_name(const eidos_devices *devices, size_t index, size_t *len);
+
+/**
+ * Gives the version of a library that a GPU needs (`13.0`; of the driver, the newest CUDA that it serves); NULL where
+ * the library is missing, and beyond the last. The string is borrowed from the devices. `len` may be NULL.
+ */
+const char *eidos_devices_library_version(const eidos_devices *devices, size_t index, size_t *len);
+
+/**
+ * Frees devices; NULL is fine.
+ */
+void eidos_devices_free(eidos_devices *devices);
+
 /* --- Models split at modules --------------------------------------------------------------------------------------- */
 
 /**
@@ -672,6 +759,11 @@ void eidos_texts_free(eidos_texts *texts);
  * The model runs on an NVIDIA GPU.
  */
 #define EIDOS_DEVICE_CUDA 1
+
+/**
+ * The model runs on the first GPU that works, and on the processor where none does. The log says which it is, and why.
+ */
+#define EIDOS_DEVICE_AUTO 2
 
 /**
  * The environment (`HF_HUB_OFFLINE`) says whether to stay offline.

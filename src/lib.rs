@@ -36,6 +36,7 @@ pub mod text;
 #[cfg(feature = "cuda")]
 #[allow(unsafe_code, reason = "CUDA is a C interface")]
 mod cuda;
+mod features;
 #[allow(unsafe_code, reason = "pointers come from C")]
 mod ffi;
 mod files;
@@ -61,6 +62,7 @@ pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
 pub use device::{DeviceChoice, DeviceInfo, DeviceStatus, LibraryInfo, device_status, devices};
 pub use error::{Error, ErrorCode, Result};
+pub use features::features;
 pub use hub::{HubOptions, ModelSource};
 pub use interpret::{
     ConceptInputs, DetectionScore, Input, Interpretation, Label, LabelError, Labelling, LlmLabels, Pole, Sampling,

@@ -116,8 +116,8 @@ def main():
     library = Library(arguments.library, arguments.api)
     found = {"import": time.perf_counter() - start, "version": library.functions.eidos_version().decode()}
     if "eidos_features" in library.names:
-        library.functions.eidos_features.restype = ctypes.c_uint32
-        found["features"] = library.functions.eidos_features()
+        library.functions.eidos_features.restype = ctypes.c_char_p
+        found["features"] = library.functions.eidos_features().decode()
     if arguments.model:
         found.update(first_activation(library, arguments))
         live = library.functions.eidos_debug_live_handles

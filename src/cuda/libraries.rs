@@ -7,6 +7,7 @@
 //! another part of the process is found.
 
 use std::env;
+use std::error::Error as _;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::fmt;
 use std::path::PathBuf;
@@ -199,7 +200,7 @@ impl Library {
             match unsafe { Opened::open(Some(&candidate), RTLD_NOW | RTLD_LOCAL) } {
                 Ok(library) => return Ok(library),
                 Err(error) => {
-                    let text = error.to_string();
+                    let text = error.source().map_or_else(|| error.to_string(), ToString::to_string);
                     if !text.contains("No such file") {
                         reason.get_or_insert(text);
                     }
@@ -273,5 +274,138 @@ impl fmt::Display for NotFound {
             Some(reason) => write!(f, "cannot be loaded: {reason}"),
             None => write!(f, "was not found"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use cudarc::driver::sys as driver;
+
+    use super::*;
+
+    /// Libraries that stand for cuBLAS and cuRAND: they say what they were called with, and lack most functions.
+    const FAKE: &str = r#"
+        #include <stddef.h>
+        #include <stdint.h>
+        int curandGenerateNormal(void *g, float *p, size_t n, float mean, float deviation) {
+            p[0] = mean, p[1] = deviation, p[2] = n;
+            return g == (void *)7 ? 0 : 103;
+        }
+        int cublasGemmEx(int64_t h, int ta, int tb, int m, int n, int k, int64_t alpha, int64_t a, int at, int lda, int64_t b,
+                         int bt, int ldb, int64_t beta, int64_t *c, int ct, int ldc, int type, int algorithm) {
+            int64_t values[] = {h, ta, tb, m, n, k, alpha, a, at, lda, b, bt, ldb, beta, ct, ldc, type, algorithm};
+            for (int index = 0; index < 18; index++) c[index] = values[index];
+            c[18] = (intptr_t)__builtin_frame_address(0) % 16;
+            return 0;
+        }
+        int cublasGetProperty(int which, int *value) { *value = which ? 4 : 13; return 0; }
+    "#;
+
+    #[test]
+    fn the_list_has_each_function_once() {
+        assert_eq!(ENTRIES.len(), FUNCTIONS.len());
+        let mut names: Vec<_> = FUNCTIONS.iter().map(|function| function.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FUNCTIONS.len());
+    }
+
+    #[test]
+    fn what_the_libraries_are_called_with_arrives_and_what_is_missing_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("fake.c");
+        std::fs::write(&source, FAKE).unwrap();
+        for name in ["libcublas.so.13", "libcurand.so.10"] {
+            let built = Command::new("cc")
+                .args(["-shared", "-fPIC", "-O1", "-fno-omit-frame-pointer", "-o"])
+                .args([&folder.path().join(name), &source])
+                .status();
+            assert!(built.unwrap().success());
+        }
+        std::fs::write(folder.path().join("libcublasLt.so.13"), "no library").unwrap();
+        // The process of all tests has opened none, and it stays so.
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "cuda::libraries::tests::with_libraries_that_stand_for_cuda", "--ignored"])
+            .env(FOLDERS, folder.path())
+            .env_remove("LD_LIBRARY_PATH")
+            .output()
+            .unwrap();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+        assert!(String::from_utf8_lossy(&child.stdout).contains("1 passed"));
+    }
+
+    /// A child of the test above.
+    #[test]
+    #[ignore = "it runs with libraries of its own"]
+    fn with_libraries_that_stand_for_cuda() {
+        // From several threads at once, the first time and again.
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..3 {
+                        call_all();
+                    }
+                });
+            }
+        });
+        assert_eq!(Library::Cublas.version().as_deref(), Some("13.4"));
+        assert_eq!(Library::Curand.version(), None);
+        assert_eq!(Library::CublasLt.version(), None);
+        let refused = Library::CublasLt.open().err().unwrap().to_string();
+        assert!(refused.contains("cannot be loaded") && refused.contains("libcublasLt.so.13"), "{refused}");
+    }
+
+    fn call_all() {
+        let mut numbers = [0.0_f32; 3];
+        let mut seen = [0_i64; 19];
+        // SAFETY: the functions that stand for those of the libraries write so many numbers, and read no pointer.
+        unsafe {
+            let normal = |generator: usize, numbers: *mut f32| {
+                curand::sys::curandGenerateNormal(generator as _, numbers, 5, 0.25, 3.5)
+            };
+            assert_eq!(normal(7, numbers.as_mut_ptr()), curand::sys::curandStatus_t::CURAND_STATUS_SUCCESS);
+            assert_eq!(normal(8, numbers.as_mut_ptr()), curand::sys::curandStatus_t::CURAND_STATUS_TYPE_ERROR);
+            use cublas::sys::{
+                cublasComputeType_t, cublasGemmAlgo_t, cublasOperation_t, cublasStatus_t, cudaDataType_t,
+            };
+            let (no, yes) = (cublasOperation_t::CUBLAS_OP_N, cublasOperation_t::CUBLAS_OP_T);
+            let (f32, f64) = (cudaDataType_t::CUDA_R_32F, cudaDataType_t::CUDA_R_64F);
+            let status = cublas::sys::cublasGemmEx(
+                1 as _,
+                no,
+                yes,
+                -3,
+                4,
+                5,
+                6 as _,
+                7 as _,
+                f32,
+                -9,
+                10 as _,
+                f64,
+                12,
+                13 as _,
+                seen.as_mut_ptr().cast(),
+                f32,
+                -16,
+                cublasComputeType_t::CUBLAS_COMPUTE_32F,
+                cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
+            );
+            assert_eq!(status, cublasStatus_t::CUBLAS_STATUS_SUCCESS);
+            let expected = [1, 0, 1, -3, 4, 5, 6, 7, f32 as i64, -9, 10, f64 as i64, 12, 13, f32 as i64, -16, 68, -1];
+            assert_eq!(seen[..18], expected);
+            assert_eq!(seen[18], 0, "the stack is aligned");
+            // A function that the library lacks, and libraries that are not there.
+            let mut handle = ptr::null_mut();
+            let lacking = cublas::sys::cublasCreate_v2(&raw mut handle);
+            assert_eq!(lacking, cublasStatus_t::CUBLAS_STATUS_NOT_SUPPORTED);
+            let text = CStr::from_ptr(cublas::sys::cublasGetStatusString(lacking));
+            assert!(text.to_bytes().ends_with(b"is missing"));
+            assert_eq!(cublaslt::sys::cublasLtGetVersion(), 0);
+            assert_eq!(driver::cuInit(0), driver::CUresult::CUDA_ERROR_STUB_LIBRARY);
+        }
+        assert_eq!(numbers.map(f32::to_bits), [0.25_f32, 3.5, 5.0].map(f32::to_bits));
     }
 }

@@ -34,7 +34,7 @@ pub(crate) fn choose(choice: DeviceChoice) -> Chosen {
         return Chosen { device: choice, reason: None };
     }
     let status = gpus::status();
-    if let Some(device) = status.devices.iter().find(|device| device.unusable.is_none()) {
+    if let Some(device) = status.devices.iter().find(|device| device.problem.is_none()) {
         let reason = format!("the device is GPU {}, {}, the first that works", device.index, device.name);
         return Chosen { device: DeviceChoice::Cuda(device.index), reason: Some(reason) };
     }

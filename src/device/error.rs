@@ -162,4 +162,28 @@ mod tests {
         let error = translate(&error);
         assert_eq!((error.code(), error.message()), (ErrorCode::Internal, "a product: shape mismatch"));
     }
+
+    #[cfg(feature = "cuda")]
+    #[test]
+    fn what_the_libraries_refuse_keeps_its_kind() {
+        use candle_core::cuda_backend::WrapErr;
+        use cudarc::driver::{DriverError, sys::CUresult};
+        let of = |status: CUresult| {
+            let result: Result<(), DriverError> = Err(DriverError(status));
+            translate(&result.w().unwrap_err().context("a product"))
+        };
+        let error = of(CUresult::CUDA_ERROR_OUT_OF_MEMORY);
+        assert_eq!((error.code(), error.hint_text().is_empty()), (ErrorCode::OutOfMemory, false));
+        for (status, expected) in [
+            (CUresult::CUDA_ERROR_NO_DEVICE, "finds no GPU"),
+            (CUresult::CUDA_ERROR_UNSUPPORTED_PTX_VERSION, "too old"),
+            (CUresult::CUDA_ERROR_ILLEGAL_ADDRESS, "failed"),
+            (CUresult::CUDA_ERROR_STUB_LIBRARY, "libcuda.so.1"),
+            (CUresult::CUDA_ERROR_UNKNOWN, "CUDA_ERROR_UNKNOWN"),
+        ] {
+            let error = of(status);
+            assert_eq!((error.code(), error.hint_text().is_empty()), (ErrorCode::Device, false));
+            assert!(error.message().starts_with("a product: ") && error.message().contains(expected), "{error}");
+        }
+    }
 }

@@ -92,13 +92,13 @@ pub(super) fn status() -> DeviceStatus {
     let missing = count.err().or_else(|| libraries().err());
     let reason = match &missing {
         Some(error) => Some(error.to_string()),
-        None if devices.iter().any(|device| device.unusable.is_none()) => None,
-        None => devices.first().and_then(|device| device.unusable.clone()),
+        None if devices.iter().any(|device| device.problem.is_none()) => None,
+        None => devices.first().and_then(|device| device.problem.clone()),
     };
     // What all devices need is missing for each.
     for device in &mut devices {
         if let Some(error) = &missing {
-            device.unusable.get_or_insert(error.to_string());
+            device.problem.get_or_insert(error.to_string());
         }
     }
     let libraries = [Library::Driver].into_iter().chain(Library::NEEDED);
@@ -115,7 +115,7 @@ fn info(index: usize) -> DeviceInfo {
             total_memory: facts.total_memory,
             free_memory: facts.free_memory,
             compute_capability: facts.compute_capability,
-            unusable: too_old(facts.compute_capability),
+            problem: too_old(facts.compute_capability),
         },
         Err(error) => DeviceInfo {
             index,
@@ -123,7 +123,7 @@ fn info(index: usize) -> DeviceInfo {
             total_memory: 0,
             free_memory: None,
             compute_capability: (0, 0),
-            unusable: Some(Error::from(error).to_string()),
+            problem: Some(Error::from(error).to_string()),
         },
     }
 }

@@ -45,3 +45,43 @@ pub fn devices() -> Vec<DeviceInfo> {
 pub fn device_status() -> DeviceStatus {
     gpus::status()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorCode;
+
+    #[test]
+    fn the_list_has_devices_or_a_reason() {
+        let status = device_status();
+        assert_eq!(status.cuda_build, cfg!(feature = "cuda"));
+        assert_eq!(status.reason.is_none(), status.devices.iter().any(|device| device.problem.is_none()));
+        assert_eq!(status.libraries.is_empty(), !cfg!(feature = "cuda"));
+    }
+
+    #[test]
+    fn a_device_that_is_not_there_is_named_with_what_is_missing() {
+        let absent = device_status().devices.len();
+        let error = open(DeviceChoice::Cuda(absent)).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Device);
+        assert!(error.message().starts_with(&format!("no CUDA device {absent}: ")), "{error}");
+        assert!(!error.hint_text().is_empty());
+        assert!(error.details().contains(&("device".to_owned(), absent.to_string())));
+    }
+
+    #[test]
+    fn automatic_is_a_gpu_that_works_or_the_cpu_with_the_reason() {
+        let status = device_status();
+        let chosen = choose(DeviceChoice::Auto);
+        let reason = chosen.reason.unwrap();
+        match status.devices.iter().find(|device| device.problem.is_none()) {
+            Some(device) => assert_eq!(chosen.device, DeviceChoice::Cuda(device.index)),
+            None => {
+                assert_eq!(chosen.device, DeviceChoice::Cpu);
+                assert!(reason.starts_with("the device is the CPU: ") && reason.len() > 40, "{reason}");
+                assert!(open(DeviceChoice::Auto).unwrap().is_cpu());
+            }
+        }
+        assert!(choose(DeviceChoice::Cuda(5)).reason.is_none());
+    }
+}

@@ -16,7 +16,7 @@ pub struct DeviceInfo {
     /// Major and minor number of its compute capability: (9, 0) for an H100.
     pub compute_capability: (u32, u32),
     /// Why Eidos cannot use it; `None` where it can.
-    pub unusable: Option<String>,
+    pub problem: Option<String>,
 }
 
 /// A library of CUDA.

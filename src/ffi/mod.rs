@@ -19,6 +19,7 @@ mod chat;
 mod chat_model;
 mod collect;
 mod control;
+mod devices;
 mod dlpack;
 mod error;
 mod explainer;

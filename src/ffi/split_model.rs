@@ -74,6 +74,8 @@ pub const EIDOS_HEAD_SEQ2SEQ_LM: u32 = 6;
 pub const EIDOS_DEVICE_CPU: u32 = 0;
 /// The model runs on an NVIDIA GPU.
 pub const EIDOS_DEVICE_CUDA: u32 = 1;
+/// The model runs on the first GPU that works, and on the processor where none does. The log says which it is, and why.
+pub const EIDOS_DEVICE_AUTO: u32 = 2;
 
 /// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
 pub const EIDOS_NETWORK_AUTO: u32 = 0;
@@ -140,7 +142,11 @@ options!(
 /// # Errors
 /// [`crate::ErrorCode::InvalidArgument`] for a number that is none of them.
 pub(super) fn device_choice(device: u32, index: u32) -> Result<DeviceChoice> {
-    let devices = [(EIDOS_DEVICE_CPU, DeviceChoice::Cpu), (EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(index as usize))];
+    let devices = [
+        (EIDOS_DEVICE_CPU, DeviceChoice::Cpu),
+        (EIDOS_DEVICE_CUDA, DeviceChoice::Cuda(index as usize)),
+        (EIDOS_DEVICE_AUTO, DeviceChoice::Auto),
+    ];
     choice(device, "device", &devices)
 }
 

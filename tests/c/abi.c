@@ -1547,6 +1547,49 @@ static void a_dictionary_of_the_caller_explains(void)
     CHECK_FAILS(EIDOS_INVALID_DATA, eidos_explainer_from_dictionary(dictionary, NULL, hole, NULL, 3, 2, 0, &none, &err));
 }
 
+/* A library without CUDA, or a machine without a GPU, is no error for the list: it is empty, and has a reason. */
+static void devices_are_listed_or_a_reason_is_given(void)
+{
+    const char *const features = eidos_features();
+    const int cuda = strstr(features, "cuda") != NULL;
+    const char *const split[] = {"model.layers.1.mlp"};
+    eidos_devices *devices = NULL;
+    eidos_error *error = NULL;
+    eidos_split_model *chosen = NULL;
+    eidos_load_options options;
+    size_t len = 7, count;
+
+    CHECK(strstr(features, "demo-model") != NULL);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_devices_list(NULL, &err));
+    CHECK(eidos_devices_list(&devices, &error) == EIDOS_OK);
+    count = eidos_devices_count(devices);
+    for (size_t index = 0; index < count; index++) {
+        CHECK(eidos_devices_name(devices, index, &len) && len > 0);
+        CHECK(eidos_devices_free_memory(devices, index) <= eidos_devices_total_memory(devices, index));
+        CHECK(eidos_devices_problem(devices, index, NULL) || eidos_devices_compute_capability(devices, index) >= 80);
+    }
+    CHECK(!eidos_devices_name(devices, count, &len) && len == 0 && !eidos_devices_problem(devices, SIZE_MAX, NULL));
+    CHECK(!eidos_devices_total_memory(devices, count) && !eidos_devices_compute_capability(devices, SIZE_MAX));
+    CHECK((eidos_devices_library_count(devices) > 0) == cuda && (count == 0 || cuda));
+    CHECK(!cuda || !strcmp(eidos_devices_library_name(devices, 1, NULL), "cuBLASLt"));
+    CHECK(!eidos_devices_library_name(devices, 9, NULL) && !eidos_devices_library_version(devices, 9, &len) && len == 0);
+    CHECK(cuda || strstr(eidos_devices_reason(devices, NULL), "has no CUDA"));
+    CHECK(eidos_devices_count(NULL) == 0 && !eidos_devices_reason(NULL, &len) && !eidos_devices_free_memory(NULL, 0));
+
+    CHECK(eidos_load_options_init(&options, sizeof options) == EIDOS_OK && options.device == EIDOS_DEVICE_CPU);
+    options.device = EIDOS_DEVICE_CUDA;
+    options.device_index = (uint32_t)count;
+    CHECK_FAILS(EIDOS_DEVICE, eidos_split_model_load("eidos:demo", split, 1, &options, NULL, &chosen, &err));
+    options.device = EIDOS_DEVICE_AUTO;
+    CHECK(eidos_split_model_load("eidos:demo", split, 1, &options, NULL, &chosen, &error) == EIDOS_OK);
+    eidos_split_model_free(chosen);
+    options.device = 77;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_load("eidos:demo", split, 1, &options, NULL, &chosen, &err));
+    eidos_devices_free(devices);
+    CHECK(eidos_devices_count(devices) == 0);
+    eidos_devices_free(NULL);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2) {
@@ -1575,6 +1618,7 @@ int main(int argc, char **argv)
     tensors_travel_without_a_copy();
     sums_go_through_the_function_of_the_caller();
     a_dictionary_of_the_caller_explains();
+    devices_are_listed_or_a_reason_is_given();
     texts_are_read_from_files(argv[1]);
     what_is_saved_opens_the_same(argv[1]);
     a_model_of_the_caller_labels_concepts(argv[1]);

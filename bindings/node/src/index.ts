@@ -9,6 +9,7 @@ export { Activations, type FromRowsOptions, type UnitSpan } from './activations'
 export type { CallOptions, LogMessage, Progress, Stage } from './call';
 export { Chat, type ChatOptions, type ChatSpending } from './chat';
 export type { ChatAnswer, ChatRequest } from './chat-answer';
+export { features, listDevices, type DeviceInfo, type DeviceLibrary, type Devices } from './devices';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type DictionaryOptions, type FitReport } from './explainer';

@@ -19,13 +19,14 @@ mod read;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 20] = [
+const SECTIONS: [&str; 21] = [
     "version",
     "status",
     "error",
     "control",
     "log",
     "texts",
+    "devices",
     "split_model",
     "inputs",
     "tokens",

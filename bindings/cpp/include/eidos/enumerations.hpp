@@ -126,6 +126,9 @@ enum class Device : std::uint32_t {
     cpu = EIDOS_DEVICE_CPU,
     /// The model runs on an NVIDIA GPU.
     cuda = EIDOS_DEVICE_CUDA,
+    /// The model runs on the first GPU that works, and on the processor where none does. The log says which it is, and
+    /// why.
+    automatic = EIDOS_DEVICE_AUTO,
 };
 
 /// The network says whether files are downloaded.

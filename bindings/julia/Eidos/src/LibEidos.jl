@@ -61,6 +61,7 @@ const HEAD_SEQ2SEQ_LM = UInt32(6)
 
 const DEVICE_CPU = UInt32(0)
 const DEVICE_CUDA = UInt32(1)
+const DEVICE_AUTO = UInt32(2)
 
 const NETWORK_AUTO = UInt32(0)
 const NETWORK_OFFLINE = UInt32(1)
@@ -104,6 +105,7 @@ const SAMPLING_QUANTILE = UInt32(3)
 abstract type eidos_error end
 abstract type eidos_control end
 abstract type eidos_texts end
+abstract type eidos_devices end
 abstract type eidos_split_model end
 abstract type eidos_inputs end
 abstract type eidos_activations end
@@ -361,6 +363,22 @@ const LAYOUT = (
 @c eidos_texts_get(texts::Ptr{eidos_texts}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_texts_retain(texts::Ptr{eidos_texts}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_texts_free(texts::Ptr{eidos_texts})::Cvoid
+
+# --- What this build can do, and the GPUs that it could use -----------------------------------------------------------
+
+@c eidos_features()::Cstring
+@c eidos_devices_list(out::Ptr{Ptr{eidos_devices}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_devices_count(devices::Ptr{eidos_devices})::Csize_t
+@c eidos_devices_reason(devices::Ptr{eidos_devices}, len::Ptr{Csize_t})::Cstring
+@c eidos_devices_name(devices::Ptr{eidos_devices}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_devices_problem(devices::Ptr{eidos_devices}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_devices_total_memory(devices::Ptr{eidos_devices}, index::Csize_t)::UInt64
+@c eidos_devices_free_memory(devices::Ptr{eidos_devices}, index::Csize_t)::UInt64
+@c eidos_devices_compute_capability(devices::Ptr{eidos_devices}, index::Csize_t)::UInt32
+@c eidos_devices_library_count(devices::Ptr{eidos_devices})::Csize_t
+@c eidos_devices_library_name(devices::Ptr{eidos_devices}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_devices_library_version(devices::Ptr{eidos_devices}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_devices_free(devices::Ptr{eidos_devices})::Cvoid
 
 # --- Models split at modules ------------------------------------------------------------------------------------------
 

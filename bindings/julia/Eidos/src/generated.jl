@@ -18,7 +18,7 @@ const TEXT_FORMATS = (auto = 0, lines = 1, json_lines = 2)
 const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, causal_lm = 4, token_classification = 5, seq2seq_lm = 6)
 
 # The model runs on this device.
-const DEVICES = (cpu = 0, cuda = 1)
+const DEVICES = (cpu = 0, cuda = 1, auto = 2)
 
 # The network says whether files are downloaded.
 const NETWORKS = (auto = 0, offline = 1, online = 2)
@@ -68,7 +68,7 @@ initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load
 
 const LOAD_OPTIONS_DOCS = (
     head = (":auto", "The model is built with this head: `:auto`, `:base`, `:masked_lm`, `:sequence_classification`, `:causal_lm`, `:token_classification` or `:seq2seq_lm`."),
-    device = (":cpu", "The model runs on this device: `:cpu` or `:cuda`."),
+    device = (":cpu", "The model runs on this device: `:cpu`, `:cuda` or `:auto`."),
     device_index = ("0", "The model runs on this one of several GPUs, from 0."),
     network = (":auto", "The network says whether files are downloaded: `:auto`, `:offline` or `:online`."),
     whole = ("false", "`true` loads every weight up to the head, not only those up to the last split point, so that `logits` works."),

@@ -15,6 +15,7 @@ end
 const CLOSED = typemin(Int)
 
 free(pointer::Ptr{LibEidos.eidos_control}) = LibEidos.eidos_control_free(pointer)
+free(pointer::Ptr{LibEidos.eidos_devices}) = LibEidos.eidos_devices_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_texts}) = LibEidos.eidos_texts_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_inputs}) = LibEidos.eidos_inputs_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_interventions}) = LibEidos.eidos_interventions_free(pointer)

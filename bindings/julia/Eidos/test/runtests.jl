@@ -35,7 +35,7 @@ function julia(code; environment...)
 end
 
 @testset "Eidos" begin
-    for file in ("header", "library", "texts", "split_model", "inputs", "activations", "logits", "explainer", "interpretation", "labels", "errors",
+    for file in ("header", "library", "devices", "texts", "split_model", "inputs", "activations", "logits", "explainer", "interpretation", "labels", "errors",
                  "control", "lifetimes", "tasks", "tables", "readme")
         @testset "$file" begin
             include("$file.jl")

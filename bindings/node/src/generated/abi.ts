@@ -154,6 +154,7 @@ export type Head = keyof typeof heads;
 export const devices = {
   cpu: 0,
   cuda: 1,
+  auto: 2,
 } as const;
 
 /**
@@ -161,6 +162,8 @@ export const devices = {
  *
  * - `cpu`: the model runs on the processor.
  * - `cuda`: the model runs on an NVIDIA GPU.
+ * - `auto`: the model runs on the first GPU that works, and on the processor where none does. The log says which it
+ *   is, and why.
  */
 export type Device = keyof typeof devices;
 
@@ -672,6 +675,20 @@ export const signatures = {
   eidos_texts_get: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_texts_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_texts_free: c.signature(c.nothing, c.nullable),
+
+  eidos_features: c.signature(c.string),
+  eidos_devices_list: c.signature(c.i32, c.addressOut, c.addressOut),
+  eidos_devices_count: c.signature(c.size, c.address),
+  eidos_devices_reason: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_devices_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_devices_problem: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_devices_total_memory: c.signature(c.u64, c.address, c.size),
+  eidos_devices_free_memory: c.signature(c.u64, c.address, c.size),
+  eidos_devices_compute_capability: c.signature(c.u32, c.address, c.size),
+  eidos_devices_library_count: c.signature(c.size, c.address),
+  eidos_devices_library_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_devices_library_version: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_devices_free: c.signature(c.nothing, c.nullable),
 
   eidos_load_options_init: c.signature(c.i32, structs.eidos_load_options.output, c.size),
   eidos_split_model_load: c.signature(

@@ -74,7 +74,7 @@ export interface LoadOptions {
    * `token_classification` or `seq2seq_lm`.
    */
   readonly head?: Head | undefined;
-  /** The model runs on this device: `cpu` or `cuda`. */
+  /** The model runs on this device: `cpu`, `cuda` or `auto`. */
   readonly device?: Device | undefined;
   /** The model runs on this one of several GPUs, from 0. */
   readonly deviceIndex?: number | undefined;

@@ -17,6 +17,7 @@ namespace eidos::detail {
 struct Free {
     void operator()(eidos_error *handle) const noexcept { eidos_error_free(handle); }
     void operator()(eidos_control *handle) const noexcept { eidos_control_free(handle); }
+    void operator()(eidos_devices *handle) const noexcept { eidos_devices_free(handle); }
     void operator()(eidos_texts *handle) const noexcept { eidos_texts_free(handle); }
     void operator()(eidos_inputs *handle) const noexcept { eidos_inputs_free(handle); }
     void operator()(eidos_interventions *handle) const noexcept { eidos_interventions_free(handle); }
