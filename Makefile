@@ -3,6 +3,7 @@
 # make quick      what to run before a commit: format, clippy, unit and model tests
 # make install    the library, the header and packages for CMake and pkg-config under PREFIX
 # make cuda       the library for NVIDIA GPUs, in target/cuda/release; needs neither a GPU nor CUDA: docs/cuda.md
+# make check-cuda the check and the measurements that one run on a machine with a GPU makes, packed to be carried there
 # make bench      side by side with the Python peer
 # make real       the tests against a real model, with numbers that transformers, scikit-learn and interpreto compute
 
@@ -23,7 +24,7 @@ SHARED ?= ../shared
 # The program that writes what follows from src/ffi: a package of its own.
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
-.PHONY: demo test quick tools lint abi rust docs features cuda cuda-check cuda-test fuzz c cpp node julia install header bench real clean
+.PHONY: demo test quick tools lint abi rust docs features cuda cuda-check cuda-dry-run check-cuda cuda-emulated fuzz c cpp node julia install header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -39,7 +40,7 @@ test:
 	@scripts/install-tools.sh compilers
 	$(SIDE_BY_SIDE) tools lint abi
 	@$(MAKE) --no-print-directory rust
-	$(SIDE_BY_SIDE) c cpp node julia docs features
+	$(SIDE_BY_SIDE) c cpp node julia docs features cuda-dry-run
 	@echo "all of it holds"
 
 # What a change did not touch is not compiled again.
@@ -84,6 +85,17 @@ cuda-check:
 	scripts/cuda-toolkit.sh
 	scripts/cuda-functions.sh
 	EIDOS_CUDA_CHECK=1 CUDA_COMPUTE_CAP=86 $(CARGO) clippy --release --lib --features cuda -- -D warnings
+
+# What a GPU is checked with, where the CPU plays the device.
+cuda-dry-run:
+	scripts/check-cuda.sh --dry-run --out target/cuda-dry-run/report
+
+# The kit for a machine with a GPU, which needs neither Rust nor a network: programs, scripts, fixtures, texts, in one file.
+check-cuda:
+	scripts/cuda-toolkit.sh
+	rm -rf target/cuda-kit
+	scripts/cuda-programs.sh target/cuda-kit/bin --features cuda --target-dir target/cuda
+	scripts/cuda-kit.sh target/cuda-kit '$(SHARED)/data'
 
 # Whether the targets of cargo-fuzz compile; only a nightly compiler runs them. Not a part of the tests: libfuzzer-sys changes how
 # the C code of the dependencies is compiled, so they are all checked again for it.

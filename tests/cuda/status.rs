@@ -16,7 +16,7 @@ pub fn run(kit: &Kit) {
                 "total_memory": device.total_memory,
                 "free_memory": device.free_memory,
                 "compute_capability": format!("{}.{}", device.compute_capability.0, device.compute_capability.1),
-                "unusable": device.unusable,
+                "problem": device.problem,
             })
         })
         .collect();
