@@ -15,6 +15,7 @@ mod batch;
 mod blueprint;
 mod config;
 mod demo;
+mod device_memory;
 mod families;
 mod forward;
 mod gguf;

@@ -97,6 +97,11 @@ impl Kit {
         self.check(name, number <= bound, format!("{number:.2e} of at most {bound:.0e}; {of}"));
     }
 
+    /// Says that a check is not run, and why.
+    pub fn skip(&self, name: &str, why: &str) {
+        println!("       {}/{name}: not run: {why}", self.section);
+    }
+
     /// Notes a measurement.
     pub fn measured(&self, name: &str, value: Value) {
         println!("       {}/{name}: {value}", self.section);

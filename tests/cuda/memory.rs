@@ -2,17 +2,23 @@
 //! fit.
 
 use eidos::model::{ModelParts, Precision, WeightSource};
+#[cfg(feature = "cuda")]
+use eidos::{CollectOptions, LogLevel};
 use eidos::{Control, SplitModel};
 
 use crate::heap;
 use crate::kit::{Kit, texts};
 use crate::meter::{Meter, least};
 use crate::model::golden;
+#[cfg(feature = "cuda")]
+use crate::steady::bits_of;
 use crate::steady::{SPLITS, collect, demo};
 
 pub fn run(kit: &Kit) {
     let meter = Meter::new(kit);
-    for (name, check) in [("weights", weights as fn(&Kit, &Meter)), ("cycles", cycles)] {
+    for (name, check) in
+        [("weights", weights as fn(&Kit, &Meter)), ("batch", batch), ("full", full), ("cycles", cycles)]
+    {
         if kit.wants(name) {
             kit.group(name, || check(kit, &meter));
         }
@@ -39,7 +45,62 @@ fn weights(kit: &Kit, meter: &Meter) {
     let before = meter.settled();
     let model = bare(kit, Precision::F32);
     let taken = meter.settled().saturating_sub(before);
-    near(kit, "weights", taken, model.weight_bytes());
+    near(kit, "weights", taken, model.device_bytes());
+}
+
+/// What a batch takes while it runs. References hold more at a time than kernels do, so that only a device can tell.
+fn batch(kit: &Kit, meter: &Meter) {
+    if !kit.on_gpu() {
+        return kit.skip("batch", "references hold more than the kernels that the formula is for");
+    }
+    for (name, precision) in [("f32", Precision::F32), ("bf16", Precision::Bf16)] {
+        let model = SplitModel::load("eidos:demo", &SPLITS[1..], &kit.options(precision), &Control::new()).unwrap();
+        let inputs = model.inputs(&texts(kit.number("texts", 2000)), 0, &Control::new()).unwrap();
+        let sequences: Vec<&[u32]> = (0..inputs.text_count()).map(|text| inputs.token_ids(text)).collect();
+        // Once before, for what stays.
+        drop(model.forward(&sequences).unwrap());
+        let (rows, taken) = meter.peak(|| model.forward(&sequences).unwrap());
+        drop(rows);
+        near(kit, &format!("batch {name}"), taken, model.device_bytes_of_batch(inputs.token_count()));
+    }
+}
+
+/// A batch for which there is no memory is run in parts, with the same bits; a text for which there is none is an error.
+#[cfg(feature = "cuda")]
+fn full(kit: &Kit, meter: &Meter) {
+    use eidos::ErrorCode;
+
+    if !kit.on_gpu() {
+        return kit.skip("full", "only a device has a memory of its own that can be full");
+    }
+    let (model, texts) = (demo(kit, Precision::F32), texts(kit.number("texts", 2000)));
+    let inputs = model.inputs(&texts, 0, &Control::new()).unwrap();
+    let options = CollectOptions { device_batch_tokens: 1 << 30, ..CollectOptions::default() };
+    let (expected, needed) = meter.peak(|| bits_of(&model.activations(&inputs, &options, &Control::new()).unwrap()));
+    let mut held = meter.fill(needed / 3);
+    let control = Control::new();
+    control.keep_log(LogLevel::Warning);
+    let found = model.activations(&inputs, &options, &control);
+    let halved = (0..control.kept_message_count()).filter_map(|index| control.kept_message(index));
+    let halved = halved.filter(|message| message.text.contains("no memory for batches")).count();
+    let said = match &found {
+        Ok(_) => format!("{needed} bytes in a third of them: batches became smaller {halved} times"),
+        Err(error) => error.to_string(),
+    };
+    kit.check("full", found.is_ok_and(|found| bits_of(&found) == expected) && halved > 0, said);
+    held.extend(meter.fill(1 << 20));
+    let error = model.activations(&inputs, &options, &Control::new()).err();
+    let out = error.as_ref().is_some_and(|error| error.code() == ErrorCode::OutOfMemory);
+    let said = error.map_or_else(|| "there was no error".to_owned(), |error| error.to_string());
+    kit.check("full, a text does not fit", out, said);
+    drop(held);
+    let after = bits_of(&model.activations(&inputs, &options, &Control::new()).unwrap());
+    kit.check("full, then there is memory", after == expected, "the model gives the same bits as before");
+}
+
+#[cfg(not(feature = "cuda"))]
+fn full(kit: &Kit, _: &Meter) {
+    kit.skip("full", "only a device has a memory of its own that can be full");
 }
 
 fn near(kit: &Kit, name: &str, taken: usize, formula: usize) {

@@ -62,6 +62,26 @@ impl Meter {
     }
 }
 
+#[cfg(feature = "cuda")]
+impl Meter {
+    /// Takes the memory of the device but for so many bytes, for as long as what this returns lives.
+    pub fn fill(&self, leave: usize) -> Vec<candle_core::Tensor> {
+        let device = candle_core::Device::new_cuda_with_stream(self.gpu.unwrap_or(0)).unwrap();
+        let take = |bytes: usize| candle_core::Tensor::zeros(bytes, candle_core::DType::U8, &device);
+        let spare = take(leave).unwrap();
+        let (mut held, mut piece) = (Vec::new(), 1_usize << 30);
+        while piece >= 1 << 20 {
+            match take(piece) {
+                Ok(tensor) => held.push(tensor),
+                Err(_) => piece /= 2,
+            }
+        }
+        drop(spare);
+        device.synchronize().unwrap();
+        held
+    }
+}
+
 /// The least of some readings, one after the other.
 pub fn least(read: impl Fn() -> usize) -> usize {
     let later = |_| {
