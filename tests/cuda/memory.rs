@@ -82,7 +82,7 @@ fn full(kit: &Kit, meter: &Meter) {
     control.keep_log(LogLevel::Warning);
     let found = model.activations(&inputs, &options, &control);
     let halved = (0..control.kept_message_count()).filter_map(|index| control.kept_message(index));
-    let halved = halved.filter(|message| message.text.contains("no memory for batches")).count();
+    let halved = halved.filter(|message| message.text().contains("no memory for batches")).count();
     let said = match &found {
         Ok(_) => format!("{needed} bytes in a third of them: batches became smaller {halved} times"),
         Err(error) => error.to_string(),
