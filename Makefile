@@ -16,15 +16,16 @@ CONCEPTS ?= 20
 # LABELS=1 asks CHAT_MODEL, behind OPENAI_BASE_URL with OPENAI_API_KEY, for labels instead of listing words.
 LABELS ?= 0
 CHAT_MODEL ?= gpt-4.1-nano
-# Where `make install` installs.
+# Where `make install` installs; with CUDA=1, the library for NVIDIA GPUs, which has the same files and the same calls.
 PREFIX ?= /usr/local
+CUDA ?= 0
 # Where `make real` keeps its Python environment and the numbers, and where the texts are.
 REAL ?= target/real
 SHARED ?= ../shared
 # The program that writes what follows from src/ffi: a package of its own.
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
-.PHONY: demo test quick tools lint abi rust docs features cuda cuda-check cuda-dry-run check-cuda cuda-emulated fuzz c cpp node julia install header bench real clean
+.PHONY: demo test quick tools lint abi rust docs features cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz c cpp node julia install header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -40,7 +41,7 @@ test:
 	@scripts/install-tools.sh compilers
 	$(SIDE_BY_SIDE) tools lint abi
 	@$(MAKE) --no-print-directory rust
-	$(SIDE_BY_SIDE) c cpp node julia docs features cuda-dry-run
+	$(SIDE_BY_SIDE) c cpp node julia docs features cuda-check cuda-dry-run
 	@echo "all of it holds"
 
 # What a change did not touch is not compiled again.
@@ -86,6 +87,13 @@ cuda-check:
 	scripts/cuda-functions.sh
 	EIDOS_CUDA_CHECK=1 CUDA_COMPUTE_CAP=86 $(CARGO) clippy --release --lib --features cuda -- -D warnings
 
+# Whether the build with CUDA does everything as the one without, on a machine that may have neither CUDA nor a GPU.
+CUDA_LIBRARY = EIDOS_LIBRARY='$(abspath target/cuda/release/libeidos.so)'
+cuda-test: cuda
+	$(CARGO) test --release --features cuda --target-dir target/cuda
+	$(CUDA_LIBRARY) tests/c/run.sh
+	for language in cpp node julia; do $(CUDA_LIBRARY) bindings/$$language/test.sh || exit 1; done
+
 # What a GPU is checked with, where the CPU plays the device.
 cuda-dry-run:
 	scripts/check-cuda.sh --dry-run --out target/cuda-dry-run/report
@@ -111,8 +119,13 @@ cpp node julia:
 	bindings/$@/test.sh
 
 install:
+ifeq ($(CUDA),1)
+	@$(MAKE) --no-print-directory cuda
+	EIDOS_LIBRARY=target/cuda/release/libeidos.so scripts/install.sh '$(PREFIX)'
+else
 	$(CARGO) build --release --lib
 	scripts/install.sh '$(PREFIX)'
+endif
 
 # Write what follows from src/ffi anew, to be looked at and committed: include/eidos.h, its description as JSON, the symbols, the
 # layout of the structs, and what the bindings say of them.

@@ -36,6 +36,7 @@ need patchelf patchelf
 need_file /usr/include/gtest/gtest.h libgtest-dev
 need node "nodejs (20.4 or later)"
 need npm npm
+python3 -m pip --version >/dev/null 2>&1 || missing+=(python3-pip) # fetches the compiler of kernels
 
 provide
 

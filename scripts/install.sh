@@ -27,6 +27,8 @@ soname=libeidos.so.$major
 
 root=${DESTDIR:-}$prefix
 lib=$root/$libdir
+# A build with CUDA names the functions of CUDA's libraries that it opens.
+if grep -qaF cuDevicePrimaryCtxRetain "$library"; then cuda=yes; else cuda=no; fi
 system_libraries="pthread dl m" # what the static library needs; older C libraries keep them apart
 
 # Cargo gives the library no soname, and without one programs remember the path that they were linked with.
@@ -52,7 +54,7 @@ install_template() {
     mkdir -p "$lib/$2"
     sed -e "s,@UP@,$up,g" -e "s,@LIBDIR@,$libdir,g" -e "s,@VERSION@,$version,g" -e "s,@SONAME@,$soname,g" \
         -e "s,@VERSION_MAJOR@,$major,g" -e "s,@VERSION_MINOR@,$minor,g" \
-        -e "s,@FLAGS@,${flags% },g" -e "s,@LIBRARIES@,$cmake_libraries,g" "$1" >"$lib/$2/$name"
+        -e "s,@CUDA@,$cuda,g" -e "s,@FLAGS@,${flags% },g" -e "s,@LIBRARIES@,$cmake_libraries,g" "$1" >"$lib/$2/$name"
     chmod 644 "$lib/$2/$name"
 }
 
@@ -63,4 +65,4 @@ install -m 644 "$source_folder/include/eidos.h" "$root/include/eidos.h"
 (cd "$source_folder/bindings/cpp/include" && find . -name '*.hpp' -exec install -D -m 644 {} "$root/include/{}" \;)
 for template in "$source_folder"/bindings/cpp/cmake/*.pc.in; do install_template "$template" pkgconfig; done
 for template in "$source_folder"/bindings/cpp/cmake/*.cmake.in; do install_template "$template" cmake/eidos; done
-printf 'Eidos %s is in %s\n' "$version" "$root"
+printf 'Eidos %s%s is in %s\n' "$version" "$([ $cuda = no ] || echo ' with CUDA')" "$root"

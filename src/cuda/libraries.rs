@@ -85,12 +85,49 @@ extern "C" fn find(number: usize) -> *const c_void {
     // SAFETY: the symbol is only read as an address.
     match unsafe { library.get::<*mut c_void>(function.name.to_bytes_with_nul()) } {
         Ok(symbol) if !symbol.is_null() => {
+            let address = instead(function.name, *symbol);
             // What was written before by the loader is seen by whoever reads the address.
-            entry.store(*symbol, Ordering::Release);
-            *symbol
+            entry.store(address, Ordering::Release);
+            address
         }
         _ => function.stand_in(true),
     }
+}
+
+/// A function that frees something, and has nothing to give but a status.
+type Free = extern "C" fn(*mut c_void) -> c_int;
+
+/// Functions whose failure makes a destructor of cudarc panic, and what is called instead. They fail where there is
+/// nothing left to free: after a GPU has failed, and when a process ends. A second panic, of the next destructor, would
+/// end the process before that.
+static FREES: [(&CStr, Free, AtomicPtr<c_void>); 6] = [
+    (c"cublasDestroy_v2", free::<0>, AtomicPtr::new(ptr::null_mut())),
+    (c"cublasLtDestroy", free::<1>, AtomicPtr::new(ptr::null_mut())),
+    (c"cublasLtMatmulDescDestroy", free::<2>, AtomicPtr::new(ptr::null_mut())),
+    (c"cublasLtMatrixLayoutDestroy", free::<3>, AtomicPtr::new(ptr::null_mut())),
+    (c"cublasLtMatmulPreferenceDestroy", free::<4>, AtomicPtr::new(ptr::null_mut())),
+    (c"curandDestroyGenerator", free::<5>, AtomicPtr::new(ptr::null_mut())),
+];
+
+/// The function to call for one that was found at an address: that one, or one that frees and always succeeds.
+fn instead(name: &CStr, address: *mut c_void) -> *mut c_void {
+    match FREES.iter().find(|(known, ..)| *known == name) {
+        Some((_, free, real)) => {
+            real.store(address, Ordering::Release);
+            *free as *mut c_void
+        }
+        None => address,
+    }
+}
+
+extern "C" fn free<const INDEX: usize>(handle: *mut c_void) -> c_int {
+    let real = FREES.get(INDEX).map_or(ptr::null_mut(), |(_, _, real)| real.load(Ordering::Acquire));
+    if !real.is_null() {
+        // SAFETY: the address was found under the name of a function of this type.
+        let real = unsafe { std::mem::transmute::<*mut c_void, Free>(real) };
+        real(handle);
+    }
+    0
 }
 
 extern "C" fn stub_library() -> c_int {
@@ -300,6 +337,7 @@ mod tests {
             c[18] = (intptr_t)__builtin_frame_address(0) % 16;
             return 0;
         }
+        int cublasDestroy_v2(int64_t *handle) { ++*handle; return 14; }
         int cublasGetProperty(int which, int *value) { *value = which ? 4 : 13; return 0; }
     "#;
 
@@ -397,6 +435,10 @@ mod tests {
             let expected = [1, 0, 1, -3, 4, 5, 6, 7, f32 as i64, -9, 10, f64 as i64, 12, 13, f32 as i64, -16, 68, -1];
             assert_eq!(seen[..18], expected);
             assert_eq!(seen[18], 0, "the stack is aligned");
+            // A handle is freed, and that it could not be does not matter.
+            let mut freed = 41_i64;
+            let status = cublas::sys::cublasDestroy_v2((&raw mut freed).cast());
+            assert_eq!((status, freed), (cublasStatus_t::CUBLAS_STATUS_SUCCESS, 42));
             // A function that the library lacks, and libraries that are not there.
             let mut handle = ptr::null_mut();
             let lacking = cublas::sys::cublasCreate_v2(&raw mut handle);

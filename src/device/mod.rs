@@ -74,13 +74,12 @@ mod tests {
         let status = device_status();
         let chosen = choose(DeviceChoice::Auto);
         let reason = chosen.reason.unwrap();
-        match status.devices.iter().find(|device| device.problem.is_none()) {
-            Some(device) => assert_eq!(chosen.device, DeviceChoice::Cuda(device.index)),
-            None => {
-                assert_eq!(chosen.device, DeviceChoice::Cpu);
-                assert!(reason.starts_with("the device is the CPU: ") && reason.len() > 40, "{reason}");
-                assert!(open(DeviceChoice::Auto).unwrap().is_cpu());
-            }
+        if let Some(device) = status.devices.iter().find(|device| device.problem.is_none()) {
+            assert_eq!(chosen.device, DeviceChoice::Cuda(device.index));
+        } else {
+            assert_eq!(chosen.device, DeviceChoice::Cpu);
+            assert!(reason.starts_with("the device is the CPU: ") && reason.len() > 40, "{reason}");
+            assert!(open(DeviceChoice::Auto).unwrap().is_cpu());
         }
         assert!(choose(DeviceChoice::Cuda(5)).reason.is_none());
     }

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # What C and C++ programs see: the header under every standard, the exported symbols, the layout of the structs, the
-# contract of the calls and the examples, natively, under AddressSanitizer and UBSan, and under valgrind.
+# contract of the calls and the examples, natively, under AddressSanitizer and UBSan, and under valgrind. EIDOS_LIBRARY is the
+# libeidos.so to test, with the examples in Rust beside it; by default that of target/release.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
-library=target/release
+library=$(dirname "$(realpath -m "${EIDOS_LIBRARY:-target/release/libeidos.so}")")
 out=$(mktemp -d)
 trap 'rm -rf "$out"' EXIT
 export LD_LIBRARY_PATH=$library
@@ -58,7 +59,7 @@ gcc -std=c11 $strict -g tests/c/abi.c -o "$out/abi" $link
 mkdir "$out/native" && "$out/abi" "$out/native"
 
 say "the examples, and the same in Rust"
-tests/examples/run.sh rust target/release/examples/NAME
+tests/examples/run.sh rust "$library/examples/NAME"
 grep -qx 'first run: cancelled' target/examples/c/resume.txt
 grep -qx 'from the rows as they are, the same logits: yes' target/examples/c/steering.txt
 
@@ -71,7 +72,7 @@ done
 
 say "other line ends and a byte order mark change nothing"
 { printf '\xef\xbb\xbf'; sed 's/$/\r/' "$out/60-texts.txt"; } >"$out/other-60-texts.txt"
-for program in target/examples/c/bin/concepts target/release/examples/concepts; do
+for program in target/examples/c/bin/concepts "$library/examples/concepts"; do
     for texts in 60-texts other-60-texts; do
         "$program" eidos:demo model.layers.2.mlp "$out/$texts.txt" >"$out/$texts.output" 2>/dev/null
     done

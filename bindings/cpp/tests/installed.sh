@@ -29,12 +29,15 @@ if grep -rl '@[A-Z_]*@' "$lib/cmake" "$lib/pkgconfig"; then fail "these template
 find "$prefix" -type f -not -perm -044 | grep . && fail "these files cannot be read by others"
 
 # CMake
-cmake -S "$root/bindings/cpp/tests/installed" -B "$out/cmake" -DCMAKE_PREFIX_PATH="$prefix" >/dev/null
+cmake -S "$root/bindings/cpp/tests/installed" -B "$out/cmake" -DCMAKE_PREFIX_PATH="$prefix" >"$out/cmake.log"
 cmake --build "$out/cmake" >/dev/null
 for language in c cpp; do
     check "$out/cmake/$language-shared" shared
     check "$out/cmake/$language-static" static
 done
+cuda=no
+if grep -qaF cuDevicePrimaryCtxRetain "${EIDOS_LIBRARY:-$root/target/release/libeidos.so}"; then cuda=yes; fi
+grep -qx -- "-- Eidos with CUDA: $cuda" "$out/cmake.log" || fail "CMake does not know that CUDA: $cuda: $(cat "$out/cmake.log")"
 sed 's/eidos 0.1 /eidos 0.2 /' "$root/bindings/cpp/tests/installed/CMakeLists.txt" >"$out/CMakeLists.txt"
 if cmake -S "$out" -B "$out/newer" -DCMAKE_PREFIX_PATH="$prefix" >"$out/log" 2>&1; then fail "0.1 passes for 0.2"; fi
 grep -q 'version: 0.1.0' "$out/log" || fail "$(cat "$out/log")"
@@ -53,6 +56,9 @@ for language in c cpp; do
     check "$out/$language-static" static
 done
 check "$out/c-wholly-static" static
+for package in eidos eidos-static; do
+    [ "$(pkg-config --variable=cuda $package)" = $cuda ] || fail "pkg-config does not know that CUDA: $cuda"
+done
 pkg-config --exact-version=0.1.0 eidos || fail "pkg-config knows another version"
 
 # Packages are made in a folder that stands for the root.
