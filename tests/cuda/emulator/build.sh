@@ -23,7 +23,8 @@ for name in affine binary cast fill indexing reduce sort ternary unary; do kerne
 for file in "$here"/tests/*.cu "$root"/src/cuda/*.cu ${EIDOS_EMULATOR_KERNELS:-}; do [ -f "$file" ] && kernels+=("$file"); done
 
 # An object is kept under a name that holds what it was made from.
-common=$(cat "$here"/build.sh "$here"/shim/*.h "$here"/shim/cuda/std/* "$here"/src/*.h | cksum | cut -d' ' -f1)
+shim=$(cat "$here"/build.sh "$here"/shim/*.h "$here"/shim/cuda/std/* | cksum | cut -d' ' -f1)
+headers=$(cat "$here"/src/*.h | cksum | cut -d' ' -f1)
 
 # The text of a .cu file becomes C++: names of kernels are registered, shared memory is declared through the emulator, and
 # everything else is local to the file, because two files may have kernels of one name.
@@ -50,7 +51,7 @@ compile_kernel() { # FILE
     local name sum object
     name=$(basename "$1" .cu)
     sum=$(find "$1" "$(dirname "$1")" -maxdepth 1 \( -name '*.cuh' -o -name '*.h' -o -path "$1" \) -exec cat {} + | cksum | cut -d' ' -f1)
-    object="$out/objects/kernel-$name-$common-$sum.o"
+    object="$out/objects/kernel-$name-$shim-$sum.o"
     echo "$object"
     [ -f "$object" ] && return
     translate "$1" "$name" >"$object.cpp"
@@ -67,7 +68,7 @@ compile_source() { # FILE
     local name sum object optimize=-O2
     name=$(basename "$1" .cpp)
     sum=$(cksum <"$1" | cut -d' ' -f1)
-    object="$out/objects/source-$name-$common-$sum.o"
+    object="$out/objects/source-$name-$shim-$headers-$sum.o"
     echo "$object"
     [ -f "$object" ] && return
     # The products are where the time of a test goes.
@@ -77,7 +78,7 @@ compile_source() { # FILE
 }
 
 export -f translate compile_kernel compile_source
-export here out CXX common
+export here out CXX shim headers
 {
     printf 'compile_kernel\t%s\n' "${kernels[@]}"
     printf 'compile_source\t%s\n' "$here"/src/*.cpp

@@ -32,6 +32,8 @@ struct Source {
     }
 };
 
+Status synchronous(Status status, const std::shared_ptr<Stream> &stream) { return status != success ? status : drain(stream); }
+
 Status copy_in(const std::shared_ptr<Stream> &stream, std::uint64_t to, const void *from, std::size_t size) {
     if (size == 0) {
         return success;
@@ -39,6 +41,20 @@ Status copy_in(const std::shared_ptr<Stream> &stream, std::uint64_t to, const vo
     Device *device = stream->device;
     if (memory(to, size, device, "copy to the device") == nullptr) {
         return invalid_value;
+    }
+    // Much memory that is not pinned is not kept twice: the copy is over when the call returns, as a driver may do it, too.
+    constexpr std::size_t most_kept = std::size_t(1) << 20;
+    bool at_once = size > most_kept && !is_pinned(from, size);
+    if (at_once) {
+        Status status = enqueue(stream, "copy to the device", [=] {
+            void *target = memory(to, size, device, "copy to the device, as it runs");
+            if (target == nullptr) {
+                return illegal_address;
+            }
+            std::memcpy(target, from, size);
+            return success;
+        });
+        return synchronous(status, stream);
     }
     Source source(from, size);
     return enqueue(stream, "copy to the device", [=] {
@@ -116,8 +132,6 @@ Status fill(const std::shared_ptr<Stream> &stream, std::uint64_t to, std::uint32
         return success;
     });
 }
-
-Status synchronous(Status status, const std::shared_ptr<Stream> &stream) { return status != success ? status : drain(stream); }
 
 // How a stream-ordered allocation is given: at once, because addresses are not used twice.
 Status give(Device &device, std::uint64_t *pointer, std::size_t size) {

@@ -44,6 +44,7 @@ struct Settings {
     int devices;
     std::uint64_t bytes;
     std::uint64_t seed;
+    std::size_t alignment;
     bool eager;
     bool quiet;
     int major, minor;

@@ -59,6 +59,7 @@ struct Running {
     Fibre *fibre;
 
     emulated::SharedBase *shared;
+    std::size_t shared_size;
     unsigned char *dynamic;
     std::size_t dynamic_size;
     std::vector<std::uint64_t> allocations;
@@ -179,6 +180,7 @@ void run_block() {
     running.next = running.done = running.at_barrier = running.at_exchange = 0;
     running.ready.clear();
     running.ready_from = 0;
+    running.shared_size = 0;
     std::fill_n(running.states, running.threads, State::fresh);
     std::memset(running.dynamic, 0xff, running.dynamic_size);
     for (;;) {
@@ -458,6 +460,10 @@ void *dynamic_shared() { return running.dynamic; }
 
 void enter_shared(SharedBase &shared) {
     shared.block = block_number;
+    running.shared_size += shared.size;
+    if (running.shared_size > std::size_t(48) << 10) {
+        fail(launch_failed, "%zu bytes of arrays in shared memory, 49152 are all that a compiler takes", running.shared_size);
+    }
     shared.next = running.shared;
     running.shared = &shared;
     std::memset(shared.bytes, 0xff, shared.size);

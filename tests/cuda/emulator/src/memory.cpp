@@ -10,7 +10,6 @@ namespace {
 
 constexpr std::size_t page = 4096;
 constexpr std::size_t arena = std::size_t(1) << 40;
-constexpr std::size_t alignment = 256;
 constexpr std::size_t granularity = 512;
 // Fresh memory reads as NaN in every type; what lies around an allocation is of another kind.
 constexpr int poison = 0xff;
@@ -83,7 +82,7 @@ Allocation *allocate(Device &device, std::size_t size) {
     if (device.used + counted > device.limit && (drain(device) != success || device.used + counted > device.limit)) {
         return nullptr;
     }
-    std::size_t data = round_up(size, alignment), pages = round_up(data, page);
+    std::size_t data = round_up(size, settings().alignment), pages = round_up(data, page);
     // Addresses are not used again until there are no others, so that a pointer to freed memory stays one.
     std::uint64_t at = device.next;
     for (int round = 0; round < 2; ++round) {

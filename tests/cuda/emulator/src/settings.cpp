@@ -61,6 +61,7 @@ const Settings &settings() {
         return new Settings{static_cast<int>(number("EIDOS_EMULATED_GPUS", 1)),
                             number("EIDOS_EMULATED_GPU_BYTES", std::uint64_t(2) << 30),
                             number("EIDOS_EMULATED_GPU_SEED", 0),
+                            static_cast<std::size_t>(number("EIDOS_EMULATED_GPU_ALIGNMENT", 256)),
                             number("EIDOS_EMULATED_GPU_EAGER", 0) != 0,
                             number("EIDOS_EMULATED_GPU_QUIET", 0) != 0,
                             static_cast<int>(capability / 10),

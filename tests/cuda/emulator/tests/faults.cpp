@@ -296,6 +296,10 @@ void a_store_just_past_the_end() {
 void a_store_before_the_start() {
     fails([](const Session &s) { return s.launch("emulator_store", 1, 1, 0, s.room(1000), -2ll); }, illegal_address, "just outside");
 }
+void an_access_close_to_the_end() {
+    setenv("EIDOS_EMULATED_GPU_ALIGNMENT", "16", 1);
+    fails([](const Session &s) { return s.launch("emulator_store", 1, 1, 0, s.room(1000), 252ll); }, illegal_address, "byte 1008 of an allocation of 1000");
+}
 void a_store_far_away() {
     fails([](const Session &s) { return s.launch("emulator_store", 1, 1, 0, s.room(1000), 1ll << 33); }, illegal_address, "no longer, allocated");
 }
@@ -333,6 +337,9 @@ void a_lone_shuffle() {
 }
 void a_lane_that_is_not_there() {
     fails([](const Session &s) { return s.launch("emulator_absent_lane", 1, 16, 0, s.room(256)); }, launch_failed, "takes no part");
+}
+void too_much_shared_memory() {
+    fails([](const Session &s) { return s.launch("emulator_large_arrays", 1, 1, 0, s.room(4)); }, launch_failed, "shared memory");
 }
 void shared_memory_overrun() {
     fails([](const Session &s) { return s.launch("emulator_shared_overrun", 1, 1, 0, s.room(4), 9); }, illegal_address, "shared memory");
@@ -636,9 +643,9 @@ void products_are_products() {
 const std::map<std::string, void (*)()> cases = {
 #define CASE(name) {#name, name}
     CASE(kernels_compute), CASE(shared_memory_is_limited), CASE(numbers_round_as_on_a_device), CASE(tiles_multiply), CASE(a_store_past_the_end),
-    CASE(a_store_just_past_the_end), CASE(a_store_before_the_start), CASE(a_store_far_away), CASE(a_null_pointer), CASE(a_pointer_of_the_host),
+    CASE(a_store_just_past_the_end), CASE(a_store_before_the_start), CASE(an_access_close_to_the_end), CASE(a_store_far_away), CASE(a_null_pointer), CASE(a_pointer_of_the_host),
     CASE(memory_that_was_freed), CASE(a_misaligned_access), CASE(a_division_by_zero), CASE(a_failed_assertion), CASE(a_lost_thread),
-    CASE(two_barriers), CASE(a_lone_shuffle), CASE(a_lane_that_is_not_there), CASE(shared_memory_overrun), CASE(a_missing_barrier_shows),
+    CASE(two_barriers), CASE(a_lone_shuffle), CASE(a_lane_that_is_not_there), CASE(too_much_shared_memory), CASE(shared_memory_overrun), CASE(a_missing_barrier_shows),
     CASE(fresh_memory_is_no_number), CASE(the_host_cannot_follow_a_pointer), CASE(copies_are_checked), CASE(copies_to_pinned_memory_wait),
     CASE(streams_wait_where_they_are_told), CASE(memory_is_limited), CASE(an_allocation_fails_on_demand), CASE(devices_are_apart), CASE(no_device),
     CASE(threads_have_contexts_of_their_own), CASE(a_seed_shuffles_blocks), CASE(nothing_is_left), CASE(products_are_products)};

@@ -107,6 +107,13 @@ extern "C" __global__ void emulator_shared_overrun(float *out, const int i) {
     out[0] = few[0];
 }
 
+extern "C" __global__ void emulator_large_arrays(float *out) {
+    __shared__ float first[8192];
+    __shared__ float second[8192];
+    first[0] = second[0] = 1.0f;
+    out[0] = first[0] + second[0];
+}
+
 extern "C" __global__ void emulator_assert(const float *in) { assert(in[threadIdx.x] == 0.0f); }
 
 extern "C" __global__ void emulator_order(uint32_t *out) { out[0] = blockIdx.x; }
