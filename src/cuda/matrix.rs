@@ -54,11 +54,6 @@ impl DeviceMatrix {
         self.bytes.len()
     }
 
-    /// What multiplies on its device.
-    pub fn products(&self) -> &Arc<Products> {
-        &self.products
-    }
-
     /// The same with rows and columns exchanged; for a moment both are in memory.
     pub fn transposed(self) -> Result<Self> {
         let size = match self.numbers {
