@@ -9,11 +9,12 @@ constexpr int THREADS = 128;
 template <int WIDTH, int QUERIES, int KEYS> __device__ __forceinline__ void attention(ATTENTION_PARAMETERS(float)) {
     constexpr int STRIDE = WIDTH + 4;
     constexpr int ROWS = QUERIES / 16, COLUMNS = KEYS / 8, PACKS = WIDTH / 32;
-    __shared__ alignas(16) float query_tile[QUERIES * STRIDE];
+    __shared__ __align__(16) float query_tile[QUERIES * STRIDE];
     // Keys, and then their values.
-    __shared__ alignas(16) float key_tile[KEYS * STRIDE];
+    __shared__ __align__(16) float key_tile[KEYS * STRIDE];
     __shared__ float weights[QUERIES * (KEYS + 1)];
 
+    const Biases biases{by_key, by_distance, query_products, key_products, distance_rows};
     const Part part(work, first_head, QUERIES);
     if (part.first >= part.length) return;
     const int width = settings.head_width;
@@ -135,7 +136,7 @@ template <int WIDTH, int QUERIES, int KEYS> __device__ __forceinline__ void atte
 // Queries and keys at a time, so that tiles fit into the shared memory that every device gives a block.
 #define DEFINE(width, query_count, key_count)                                                                              \
     extern "C" __global__ void __launch_bounds__(THREADS) attention_##width##_f32(ATTENTION_PARAMETERS(float)) {           \
-        attention<width, query_count, key_count>(queries, keys, values, context, work, rows, first_head, settings, biases);\
+        attention<width, query_count, key_count>(ATTENTION_ARGUMENTS);                                                 \
     }
 
 DEFINE(32, 64, 32)

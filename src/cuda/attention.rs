@@ -34,20 +34,6 @@ pub(crate) struct Settings {
 // SAFETY: plain numbers, in the layout of C.
 unsafe impl DeviceRepr for Settings {}
 
-/// The addresses of what is added to scores as the kernels read them, see `scores.cuh`; 0 for none.
-#[derive(Debug, Clone, Copy, Default)]
-#[repr(C)]
-pub(crate) struct Biases {
-    by_key: u64,
-    by_distance: u64,
-    query_products: u64,
-    key_products: u64,
-    distance_rows: u64,
-}
-
-// SAFETY: plain numbers, in the layout of C.
-unsafe impl DeviceRepr for Biases {}
-
 /// Attention with all that it reads beside queries, keys and values, in device memory.
 pub(crate) struct AttentionWork<'a> {
     /// Heads of queries.
@@ -127,12 +113,9 @@ pub(crate) fn attend(
         scale: attention.scale,
         soft_cap: attention.soft_cap.unwrap_or(0.0),
     };
-    let mut biases = Biases {
-        by_key: at(attention.key_bias, DType::F32)?,
-        by_distance: at(attention.distance_bias, DType::F32)?,
-        distance_rows: at(attention.tables.as_ref().map(|tables| tables.distance_rows), DType::U32)?,
-        ..Biases::default()
-    };
+    let by_key = at(attention.key_bias, DType::F32)?;
+    let by_distance = at(attention.distance_bias, DType::F32)?;
+    let distance_rows = at(attention.tables.as_ref().map(|tables| tables.distance_rows), DType::U32)?;
     // All heads at once, but where memory for products of each is needed.
     let of_head = queries.rows * table_rows * size_of::<f32>() * 2;
     let at_once = (PRODUCT_BYTES / of_head.max(1)).clamp(1, attention.heads);
@@ -143,7 +126,6 @@ pub(crate) fn attend(
             None => [None, None],
         };
         let address_of = |product: &Option<CudaStorage>| product.as_ref().map_or(Ok(0), |product| address(product, 0));
-        (biases.query_products, biases.key_products) = (address_of(&products[0])?, address_of(&products[1])?);
         let arguments = [
             queries.address()?,
             keys.address()?,
@@ -153,7 +135,11 @@ pub(crate) fn attend(
             Argument::long(queries.rows),
             Argument::int(first)?,
             Argument::Settings(&settings),
-            Argument::Biases(&biases),
+            Argument::Address(by_key),
+            Argument::Address(by_distance),
+            Argument::Address(address_of(&products[0])?),
+            Argument::Address(address_of(&products[1])?),
+            Argument::Address(distance_rows),
         ];
         let grid = (attention.work.dim(0)?, heads, QUERIES / block_queries);
         launch(device, module, &format!("attention_{widest}_{suffix}"), (grid, (threads, 1)), &arguments)?;

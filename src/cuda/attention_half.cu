@@ -8,14 +8,15 @@ using namespace nvcuda;
 // from its queries and the keys that all share, so that a row does not depend on the number of warps.
 template <class T, int WIDTH, int WARPS, int KEYS> __device__ __forceinline__ void attention(ATTENTION_PARAMETERS(T)) {
     constexpr int STRIDE = WIDTH + 8, SCORE_STRIDE = KEYS + 4, WEIGHT_STRIDE = KEYS + 8, PARTS = WIDTH / 16;
-    __shared__ alignas(32) T query_tile[WARPS * 16 * STRIDE];
-    __shared__ alignas(32) T key_tile[KEYS * STRIDE];
-    __shared__ alignas(32) T value_tile[KEYS * STRIDE];
+    __shared__ __align__(32) T query_tile[WARPS * 16 * STRIDE];
+    __shared__ __align__(32) T key_tile[KEYS * STRIDE];
+    __shared__ __align__(32) T value_tile[KEYS * STRIDE];
     // The scores of a warp, and then in their place the weights.
-    __shared__ alignas(32) float all_scores[WARPS][16 * SCORE_STRIDE];
+    __shared__ __align__(32) float all_scores[WARPS][16 * SCORE_STRIDE];
     __shared__ float all_factors[WARPS][16];
     static_assert(WEIGHT_STRIDE * sizeof(T) <= SCORE_STRIDE * sizeof(float), "weights take the place of scores");
 
+    const Biases biases{by_key, by_distance, query_products, key_products, distance_rows};
     const Part part(work, first_head, WARPS * 16);
     if (part.first >= part.length) return;
     const int width = settings.head_width;
@@ -132,7 +133,7 @@ template <class T, int WIDTH, int WARPS, int KEYS> __device__ __forceinline__ vo
 // Warps and keys at a time, so that tiles fit into the shared memory that every device gives a block.
 #define DEFINE(width, warps, key_count, suffix, T)                                                                         \
     extern "C" __global__ void __launch_bounds__(32 * warps) attention_##width##_##suffix(ATTENTION_PARAMETERS(T)) {       \
-        attention<T, width, warps, key_count>(queries, keys, values, context, work, rows, first_head, settings, biases);   \
+        attention<T, width, warps, key_count>(ATTENTION_ARGUMENTS);                                                       \
     }
 
 DEFINE(64, 4, 32, bf16, bf16)

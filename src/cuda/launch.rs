@@ -7,7 +7,7 @@ use candle_core::{CudaDevice, CudaStorage, DType, Device, Storage, Tensor};
 use cudarc::driver::{CudaSlice, DevicePtr, DeviceRepr, LaunchConfig, PushKernelArg};
 use half::{bf16, f16};
 
-use super::attention::{Biases, Settings};
+use super::attention::Settings;
 use crate::error::{Error, Result};
 
 /// Threads of a block, for kernels that do not say otherwise.
@@ -87,8 +87,6 @@ pub(crate) enum Argument<'a> {
     Float(f32),
     /// The settings of attention.
     Settings(&'a Settings),
-    /// What positions and distances add to scores.
-    Biases(&'a Biases),
 }
 
 impl Argument<'_> {
@@ -144,7 +142,6 @@ pub(super) fn launch(
             Argument::Int(number) => builder.arg(number),
             Argument::Float(number) => builder.arg(number),
             Argument::Settings(settings) => builder.arg(*settings),
-            Argument::Biases(biases) => builder.arg(*biases),
         };
     }
     let config = LaunchConfig { grid_dim: grid, block_dim: (threads.0, threads.1, 1), shared_mem_bytes: 0 };

@@ -8,7 +8,7 @@ use cudarc::cublaslt::result::{self, CublasError};
 use cudarc::cublaslt::sys::{
     self, cublasComputeType_t as Compute, cublasLtEpilogue_t as Epilogue,
     cublasLtMatmulAlgoConfigAttributes_t as Configured, cublasLtMatmulDescAttributes_t as Described,
-    cublasLtMatmulPreferenceAttributes_t as Preferred, cublasOperation_t as Transposed, cudaDataType as Number,
+    cublasLtMatmulPreferenceAttributes_t as Preferred, cudaDataType as Number,
 };
 
 type Result<T> = std::result::Result<T, CublasError>;
@@ -101,7 +101,8 @@ impl Plan {
             result: Layout::new(numbers[1], columns, count, strides[2])?,
             operation: result::create_matmul_desc(compute, Number::CUDA_R_32F)?,
         };
-        let transposed = if in_rows { Transposed::CUBLAS_OP_T } else { Transposed::CUBLAS_OP_N };
+        // CUBLAS_OP_T or CUBLAS_OP_N.
+        let transposed = i32::from(in_rows);
         plan.describe(Described::CUBLASLT_MATMUL_DESC_TRANSA, &transposed)?;
         if bias {
             plan.describe(Described::CUBLASLT_MATMUL_DESC_EPILOGUE, &Epilogue::CUBLASLT_EPILOGUE_BIAS)?;

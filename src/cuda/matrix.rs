@@ -9,7 +9,7 @@ use cudarc::driver::{CudaSlice, DevicePtr};
 use super::launch::{Argument, CudaRows, WIDEN, address, by_rows, constant, device_of, launch, memory, suffix, tensor};
 use super::product::{Factor, Product, Products, SCRATCH};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::weights::NumberType;
+use crate::model::NumberType;
 
 /// Panels of a matrix have a multiple of so many rows, so that each begins where vectors of numbers may.
 const PANEL_STEP: usize = 64;
@@ -52,11 +52,6 @@ impl DeviceMatrix {
     /// How many bytes it takes.
     pub fn bytes(&self) -> usize {
         self.bytes.len()
-    }
-
-    /// What multiplies on its device.
-    pub fn products(&self) -> &Arc<Products> {
-        &self.products
     }
 
     /// The same with rows and columns exchanged; for a moment both are in memory.

@@ -212,12 +212,12 @@ impl State {
 /// Multiples of how many bytes each of the matrices begins at, and each of its rows: the same for every row, so that the
 /// algorithm does not depend on where rows lie.
 fn alignments(problem: &Problem) -> [u32; 3] {
-    let sizes = [problem.numbers[0], problem.numbers[0], problem.numbers[1]].map(DType::size_in_bytes);
+    let sizes = [problem.numbers[0], problem.numbers[0], problem.numbers[1]].map(|numbers| numbers.size_in_bytes());
     // Matrices begin at a number that is a multiple of the number of columns of one of them, or of a panel's or head's
     // columns.
     std::array::from_fn(|index| {
-        let bytes = problem.strides[index] * sizes[index];
-        let inner = [problem.inner, problem.inner, problem.columns][index] * sizes[index];
+        let bytes = (problem.strides[index] * sizes[index]) as u32;
+        let inner = ([problem.inner, problem.inner, problem.columns][index] * sizes[index]) as u32;
         [16, 8, 4, 2].into_iter().find(|size| bytes % size == 0 && inner % size == 0).unwrap_or(1)
     })
 }

@@ -94,4 +94,9 @@ __device__ __forceinline__ void load_tile(T *tile, int rows, const T *source, in
 
 #define ATTENTION_PARAMETERS(T)                                                                                            \
     const T *queries, const T *keys, const T *values, T *context, const int *work, int64_t rows, int first_head,           \
-        Settings settings, Biases biases
+        Settings settings, const float *by_key, const float *by_distance, const float *query_products,                     \
+        const float *key_products, const uint32_t *distance_rows
+
+#define ATTENTION_ARGUMENTS                                                                                                \
+    queries, keys, values, context, work, rows, first_head, settings, by_key, by_distance, query_products, key_products,   \
+        distance_rows

@@ -41,4 +41,6 @@ pub use options::{HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
 pub use split_model::{SplitModel, SplitPoint};
 pub(crate) use tap::{Change, Edit};
+#[cfg(feature = "cuda")]
+pub(crate) use weights::NumberType;
 pub use weights::WeightSource;

@@ -1,5 +1,5 @@
-//! Whole models through the references of their operations, which are what a device runs, and gradients through whole
-//! models.
+//! Whole models through the references of their operations, on a CUDA device where there is one, and gradients through
+//! whole models.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -13,6 +13,9 @@ use crate::model::forward::TokenRows;
 use crate::model::ops::Implementation;
 use crate::model::tap::Tap;
 use crate::model::{LoadOptions, SplitModel, TargetLogit};
+
+#[cfg(feature = "cuda")]
+mod device;
 
 #[path = "../../tests/model/golden.rs"]
 #[allow(dead_code, clippy::expect_used, missing_docs)]

@@ -18,6 +18,7 @@ pub(crate) struct Backend {
 
 impl Backend {
     /// The CPU.
+    #[cfg(test)]
     pub const CPU: Self = Self {
         device: Device::Cpu,
         #[cfg(feature = "cuda")]

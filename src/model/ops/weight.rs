@@ -157,22 +157,20 @@ impl Weight {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 impl Weight {
-    /// A matrix `(rows, columns)` in host memory of values that are rounded to a type of number.
-    pub fn rounded(values: &[f32], (rows, columns): (usize, usize), numbers: &NumberType) -> Self {
-        let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
-        match numbers {
-            NumberType::F16 => {
-                Self::F16(Matrix { values: values.iter().copied().map(f16::from_f32).collect(), rows, columns })
-            }
-            NumberType::Bf16 => {
-                Self::Bf16(Matrix { values: values.iter().copied().map(bf16::from_f32).collect(), rows, columns })
-            }
+    /// A matrix `(rows, columns)` of values that are rounded to a type of number.
+    pub fn rounded(values: &[f32], (rows, columns): (usize, usize), numbers: &NumberType, backend: &Backend) -> Self {
+        let bytes: Vec<u8> = match numbers {
+            NumberType::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+            NumberType::Bf16 => values.iter().flat_map(|value| bf16::from_f32(*value).to_le_bytes()).collect(),
             NumberType::Blocks(kind) => {
+                let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
                 let blocks = candle_core::quantized::QTensor::quantize(&tensor, *kind).unwrap();
-                Self::Blocks(Blocks::new(*kind, &blocks.data().unwrap(), rows, columns))
+                blocks.data().unwrap().into_owned()
             }
-            _ => Self::F32(tensor),
-        }
+            _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        };
+        let stored = Stored::of_bytes(numbers, &bytes);
+        Self::new(&stored, rows, columns, backend).unwrap()
     }
 }
 
