@@ -1512,6 +1512,16 @@ typedef struct {
      * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
+    /**
+     * The passes over the rows run on this device: one of `EIDOS_DEVICE_*`. By default on the CPU. On a GPU the
+     * components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that
+     * GPU are copied there in tiles.
+     */
+    uint32_t device;
+    /**
+     * The passes run on this one of several GPUs, from 0.
+     */
+    uint32_t device_index;
 } eidos_ica_options;
 
 /**
@@ -1535,6 +1545,16 @@ typedef struct {
      * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
+    /**
+     * The passes over the rows run on this device: one of `EIDOS_DEVICE_*`. By default on the CPU. On a GPU the
+     * components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that
+     * GPU are copied there in tiles.
+     */
+    uint32_t device;
+    /**
+     * The passes run on this one of several GPUs, from 0.
+     */
+    uint32_t device_index;
 } eidos_pca_options;
 
 /**
@@ -2013,6 +2033,15 @@ typedef struct {
      * This is the number of concepts in `concepts`; 0 means all.
      */
     size_t concept_count;
+    /**
+     * The activations are encoded into concepts on this device: one of `EIDOS_DEVICE_*`. By default on the CPU.
+     * Activations that are not on that GPU are copied there in tiles.
+     */
+    uint32_t device;
+    /**
+     * They are encoded on this one of several GPUs, from 0.
+     */
+    uint32_t device_index;
 } eidos_top_inputs_options;
 
 /**

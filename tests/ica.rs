@@ -5,7 +5,9 @@ use std::path::Path;
 
 use eidos::linalg::RandomState;
 use eidos::rows::RowSlice;
-use eidos::{Activations, Algorithm, Contrast, Control, ErrorCode, Explainer, Ica, IcaOptions, Provenance, Stage};
+use eidos::{
+    Activations, Algorithm, Contrast, Control, DeviceChoice, ErrorCode, Explainer, Ica, IcaOptions, Provenance, Stage,
+};
 use safetensors::SafeTensors;
 use serde_json::Value;
 
@@ -178,6 +180,27 @@ fn as_many_concepts_as_columns_decode_to_the_rows() {
     explainer.decode(&codes, &mut back).unwrap();
     let largest = rows.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
     assert!(rows.iter().zip(&back).all(|(row, back)| (row - back).abs() <= 1e-5 * largest));
+}
+
+#[test]
+fn a_gpu_finds_what_the_cpu_finds_and_is_an_error_where_there_is_none() {
+    let rows = example(5000, 8);
+    let fit_on = |device| fit(&rows, 8, &IcaOptions { device, ..IcaOptions::new(4) });
+    let expected = fit_on(DeviceChoice::Cpu).unwrap();
+    match fit_on(DeviceChoice::Cuda(0)) {
+        Ok(found) => {
+            for (found, expected) in components(&found).chunks(8).zip(components(&expected).chunks(8)) {
+                assert!(cosine(found, expected) >= 0.9999);
+            }
+            assert_eq!(found.dictionary(), fit_on(DeviceChoice::Cuda(0)).unwrap().dictionary());
+            assert_eq!(found.options(), expected.options());
+        }
+        Err(error) => {
+            assert_eq!(error.code(), ErrorCode::Device, "{error}");
+            assert!(error.message().contains("CUDA device 0") && !error.hint_text().is_empty(), "{error}");
+            assert_eq!(fit_on(DeviceChoice::Auto).unwrap().dictionary(), expected.dictionary());
+        }
+    }
 }
 
 #[test]

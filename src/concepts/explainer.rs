@@ -15,7 +15,9 @@ use crate::rows::{Activations, DeviceTiles, Provenance, Rows, in_lockstep};
 
 /// A fitted concept model with the report of its fit.
 ///
-/// A clone shares the same model. Any number of threads may use it at the same time.
+/// A clone shares the same model. Any number of threads may use it at the same time. It is in the memory of the host,
+/// wherever it was fitted, and encodes and decodes rows of the host there; [`crate::TopInputs::device`] encodes activations
+/// on a GPU.
 #[derive(Debug, Clone)]
 pub struct Explainer {
     model: Arc<dyn Encoder>,

@@ -7,6 +7,8 @@
 mod backend;
 mod codes;
 mod device_codes;
+#[cfg(test)]
+pub(crate) mod device_tests;
 mod dictionary;
 mod directions;
 mod explainer;

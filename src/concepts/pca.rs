@@ -49,11 +49,12 @@ impl PcaOptions {
 /// `explained_variance` and `explained_variance_ratio`, a number for each concept, and `noise_variance`, the mean
 /// variance along the remaining directions.
 ///
-/// Memory: a few matrices of `columns^2` values of 8 bytes; per thread a tile of 4096 rows of 12 bytes a column.
+/// Memory: a few matrices of `columns^2` values of 8 bytes; per thread a tile of 4096 rows of 12 bytes a column. On a GPU
+/// ([`PcaOptions::device`]): three such matrices, and a tile of 32 MiB (2048 rows where those are more) five times.
 ///
 /// Errors: [`ErrorCode::InvalidArgument`] for more concepts than rows or columns; [`ErrorCode::InvalidData`] naming the
 /// row and column of a value that is not finite, or the rank of the rows when it is smaller than the number of
-/// concepts; [`ErrorCode::Cancelled`].
+/// concepts; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Device`]; [`ErrorCode::Cancelled`].
 ///
 /// ```
 /// use eidos::{Activations, Control, Explainer, Pca, PcaOptions};
@@ -71,7 +72,7 @@ impl Method for Pca {
     type Model = LinearModel;
 
     fn fit(rows: &dyn Rows, options: &PcaOptions, control: &Control) -> Result<(LinearModel, FitReport)> {
-        fit(rows, options, &Backend::open(options.device, options.threads, rows)?, control)
+        fit(rows, options, &Backend::open(options.device, options.threads, rows, control)?, control)
     }
 }
 

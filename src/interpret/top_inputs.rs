@@ -50,19 +50,21 @@ impl TopInputs {
     /// Ranks the units of activations that are there already.
     ///
     /// Memory: about 100 bytes for each concept asked for, each of its `k` inputs and each pole, and a few tiles of rows and codes
-    /// per thread.
+    /// per thread. On a GPU the weights of the concepts, a tile of rows and two tiles of codes, about 0.3 GB in all.
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] for k = 0 or a concept that does not exist; [`crate::ErrorCode::Mismatch`] when the
     /// activations have another width than the explainer; [`crate::ErrorCode::InvalidData`] naming the first row with a
-    /// concept that is not finite; [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`].
+    /// concept that is not finite; [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`]; on a GPU
+    /// [`crate::ErrorCode::Unsupported`] for concepts that are not linear, and [`crate::ErrorCode::Device`].
     pub fn interpret(
         &self,
         explainer: &Explainer,
         activations: &Activations,
         control: &Control,
     ) -> Result<Interpretation> {
-        self.interpret_on(explainer, activations, &Backend::open(self.device, self.threads, activations)?, control)
+        let backend = Backend::open(self.device, self.threads, activations, control)?;
+        self.interpret_on(explainer, activations, &backend, control)
     }
 
     /// Ranks units with their codes computed on a backend.
@@ -159,5 +161,128 @@ impl Names<'_> {
 
     fn text(self, index: usize) -> String {
         self.0.units().map_or_else(|| format!("row {index}"), |units| units.strings().get(index).to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::concepts::device_tests::devices;
+    use crate::concepts::{Dictionary, Encoder, Ica, IcaOptions, NamedTensor};
+    use crate::error::ErrorCode;
+    use crate::interpret::Pole;
+    use crate::linalg::RandomState;
+    use crate::rows::Provenance;
+
+    const COLUMNS: usize = 12;
+
+    fn values() -> Vec<f32> {
+        let mut random = RandomState::new(11);
+        (0..5000 * COLUMNS).map(|_| random.normal().powi(3) as f32 + 7.0).collect()
+    }
+
+    fn activations(values: Vec<f32>) -> Activations {
+        let texts: Vec<String> = (0..values.len() / COLUMNS).map(|row| format!("word {}", row * row % 701)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        Activations::from_rows(values, COLUMNS, Some(&texts)).unwrap()
+    }
+
+    /// Concepts that are rectified, with a bias and an offset, so that many codes are zero.
+    fn rectified() -> Explainer {
+        let mut random = RandomState::new(5);
+        let mut numbers = |count: usize| (0..count).map(|_| random.normal() as f32).collect::<Vec<_>>();
+        let dictionary = Dictionary {
+            bias: numbers(20).iter().map(|bias| bias - 30.0).collect(),
+            offset: vec![7.0; COLUMNS],
+            rectified: true,
+            ..Dictionary::new(numbers(20 * COLUMNS), numbers(20 * COLUMNS), COLUMNS)
+        };
+        dictionary.explainer().unwrap()
+    }
+
+    #[test]
+    fn a_device_finds_the_inputs_that_the_cpu_finds() {
+        let activations = activations(values());
+        let control = Control::new();
+        let fitted = Explainer::fit::<Ica>(&activations, &IcaOptions::new(6), &control).unwrap();
+        let top = TopInputs { k: 30, negative_pole: true, ..TopInputs::default() };
+        for device in devices() {
+            for explainer in [&fitted, &rectified()] {
+                let expected = top.interpret(explainer, &activations, &control).unwrap();
+                let backend = Backend::Device(device.clone());
+                let found = top.interpret_on(explainer, &activations, &backend, &control).unwrap();
+                assert!(!expected.concepts()[0].positive.is_empty());
+                for (found, expected) in found.concepts().iter().zip(expected.concepts()) {
+                    for pole in [Pole::Positive, Pole::Negative] {
+                        let (found, expected) = (found.pole(pole), expected.pole(pole));
+                        let names = |inputs: &[Input]| {
+                            inputs.iter().map(|input| (input.text.clone(), input.row)).collect::<Vec<_>>()
+                        };
+                        assert_eq!(names(found), names(expected));
+                        let close = |(found, expected): (&Input, &Input)| {
+                            (found.activation - expected.activation).abs() <= 1e-5 * (1.0 + expected.activation.abs())
+                        };
+                        assert!(found.iter().zip(expected).all(close));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn values_that_are_not_finite_are_named_on_a_device() {
+        for device in devices() {
+            for (place, value, explainer) in
+                [(COLUMNS * 4100 + 5, f32::NAN, rectified()), (COLUMNS * 3 + 1, f32::NEG_INFINITY, rectified())]
+            {
+                let mut values = values();
+                values[place] = value;
+                let (row, column) = (place / COLUMNS, place % COLUMNS);
+                let backend = Backend::Device(device.clone());
+                let found =
+                    TopInputs::default().interpret_on(&explainer, &activations(values), &backend, &Control::new());
+                let error = found.unwrap_err();
+                assert_eq!(error.code(), ErrorCode::InvalidData);
+                assert_eq!(error.message(), format!("row {row} has the value {value} in column {column}"));
+            }
+            // Rows that are finite, with codes that are not.
+            let mut values = values();
+            values[COLUMNS * 9..COLUMNS * 10].fill(3e38);
+            let large = Dictionary::new(vec![1.0; COLUMNS], vec![2.0; COLUMNS], COLUMNS).explainer().unwrap();
+            let (activations, backend) = (activations(values), Backend::Device(device));
+            let error = TopInputs::default().interpret_on(&large, &activations, &backend, &Control::new()).unwrap_err();
+            assert!(error.message().starts_with("row 9 gives concept 0"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_model_that_is_not_linear_says_so_on_a_device() {
+        #[derive(Debug)]
+        struct Loudest;
+        impl Encoder for Loudest {
+            fn method(&self) -> &str {
+                "loudest"
+            }
+            fn input_width(&self) -> usize {
+                COLUMNS
+            }
+            fn concept_count(&self) -> usize {
+                1
+            }
+            fn encode(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
+                let loudest = |row: &[f32]| row.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+                out.iter_mut().zip(rows.chunks(COLUMNS)).for_each(|(code, row)| *code = loudest(row));
+                Ok(())
+            }
+            fn tensors(&self) -> Vec<NamedTensor<'_>> {
+                Vec::new()
+            }
+        }
+        let explainer = Explainer::from_model(Loudest, Provenance::default()).unwrap();
+        let backend = Backend::Device(candle_core::Device::Cpu);
+        let found = TopInputs::default().interpret_on(&explainer, &activations(values()), &backend, &Control::new());
+        let error = found.unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Unsupported);
+        assert!(error.message().contains("`loudest`"), "{error}");
     }
 }

@@ -14,8 +14,9 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::check_finite;
 
-/// How many values a tile has, unless the least height of a tile makes it larger: 32 MiB.
-const TILE_VALUES: usize = 8 << 20;
+/// How many values a tile has, unless the least height of a tile makes it larger: 32 MiB. Unit tests have several tiles of
+/// few rows.
+const TILE_VALUES: usize = if cfg!(test) { 1 } else { 8 << 20 };
 
 /// The least height of a tile. The heights of tiles are multiples of it.
 pub(crate) const DEVICE_TILE_ROWS: usize = 2048;

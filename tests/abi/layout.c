@@ -57,13 +57,17 @@ FIELD(eidos_ica_options, max_iterations, 32);
 FIELD(eidos_ica_options, seed, 36);
 FIELD(eidos_ica_options, canonical_signs, 40);
 FIELD(eidos_ica_options, threads, 44);
-SIZE(eidos_ica_options, 48);
+FIELD(eidos_ica_options, device, 48);
+FIELD(eidos_ica_options, device_index, 52);
+SIZE(eidos_ica_options, 56);
 
 FIELD(eidos_pca_options, struct_size, 0);
 FIELD(eidos_pca_options, concept_count, 4);
 FIELD(eidos_pca_options, whiten, 8);
 FIELD(eidos_pca_options, threads, 12);
-SIZE(eidos_pca_options, 16);
+FIELD(eidos_pca_options, device, 16);
+FIELD(eidos_pca_options, device_index, 20);
+SIZE(eidos_pca_options, 24);
 
 FIELD(eidos_activations_options, struct_size, 0);
 FIELD(eidos_activations_options, granularity, 4);
@@ -90,7 +94,9 @@ FIELD(eidos_top_inputs_options, negative_pole, 4);
 FIELD(eidos_top_inputs_options, k, 8);
 FIELD(eidos_top_inputs_options, concepts, 16);
 FIELD(eidos_top_inputs_options, concept_count, 24);
-SIZE(eidos_top_inputs_options, 32);
+FIELD(eidos_top_inputs_options, device, 32);
+FIELD(eidos_top_inputs_options, device_index, 36);
+SIZE(eidos_top_inputs_options, 40);
 
 FIELD(eidos_chat_options, struct_size, 0);
 FIELD(eidos_chat_options, max_tokens, 4);

@@ -7,7 +7,8 @@
 //!
 //! The rows are read three times: for the means, for the covariance, and to whiten them. Only the whitened rows are
 //! kept, `concepts` values of 4 bytes each. The iterations read those in tiles, whose sums are added in f64 in a fixed
-//! order.
+//! order. All of these passes run on threads of the CPU (`host.rs`) or on a device (`device.rs`); the eigenvectors and the
+//! decorrelation between iterations are small and stay on the CPU.
 
 mod contrast;
 mod device;
@@ -43,12 +44,14 @@ use whitening::Whitening;
 /// the change of a component in the last iteration, 1 minus the absolute cosine.
 ///
 /// Memory: `rows * concepts` values of 4 bytes; a few matrices of `columns^2` values of 8 bytes; per thread a tile of
-/// 4096 rows of 12 bytes a column.
+/// 4096 rows of 12 bytes a column. On a GPU ([`IcaOptions::device`]): the same `rows * concepts` values of 4 bytes, three
+/// matrices of `columns^2` values of 8 bytes, a tile of 32 MiB (2048 rows where those are more) five times, and 0.8 GiB at
+/// most for an iteration; the host then has only matrices of `columns^2` values.
 ///
 /// Errors: [`crate::ErrorCode::InvalidArgument`] for invalid options; [`crate::ErrorCode::InvalidData`] naming the row
 /// and column of a value that is not finite, the rank of the rows when it is smaller than the number of concepts, or
 /// the standard deviation of the rows when it is outside the range of 32-bit floats; [`crate::ErrorCode::OutOfMemory`];
-/// [`crate::ErrorCode::Cancelled`].
+/// [`crate::ErrorCode::Device`]; [`crate::ErrorCode::Cancelled`].
 ///
 /// ```
 /// use eidos::{Activations, Control, Explainer, Ica, IcaOptions};
@@ -69,7 +72,7 @@ impl Method for Ica {
     type Model = LinearModel;
 
     fn fit(rows: &dyn Rows, options: &IcaOptions, control: &Control) -> Result<(LinearModel, FitReport)> {
-        fit(rows, options, &Backend::open(options.device, options.threads, rows)?, control)
+        fit(rows, options, &Backend::open(options.device, options.threads, rows, control)?, control)
     }
 }
 

@@ -86,6 +86,11 @@ struct IcaOptions {
     bool canonical_signs = true;
     /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
+    /// The passes over the rows run on this device. By default on the CPU. On a GPU the components are those of the CPU
+    /// up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles.
+    Device device = Device::cpu;
+    /// The passes run on this one of several GPUs, from 0.
+    std::uint32_t device_index = 0;
 };
 
 /// These options say how principal components are found.
@@ -96,6 +101,11 @@ struct PcaOptions {
     bool whiten = false;
     /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
+    /// The passes over the rows run on this device. By default on the CPU. On a GPU the components are those of the CPU
+    /// up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles.
+    Device device = Device::cpu;
+    /// The passes run on this one of several GPUs, from 0.
+    std::uint32_t device_index = 0;
 };
 
 /// These options say how activations are collected.
@@ -148,6 +158,11 @@ struct TopInputsOptions {
     std::uint64_t k = 5;
     /// These concepts are interpreted, in the order wanted; empty means all.
     std::vector<std::size_t> concepts = {};
+    /// The activations are encoded into concepts on this device. By default on the CPU. Activations that are not on
+    /// that GPU are copied there in tiles.
+    Device device = Device::cpu;
+    /// They are encoded on this one of several GPUs, from 0.
+    std::uint32_t device_index = 0;
 };
 
 /// These options say which language model is asked, and how.
@@ -266,6 +281,8 @@ inline eidos_ica_options to_c(const IcaOptions &options)
     result.seed = options.seed;
     result.canonical_signs = options.canonical_signs ? 1 : 0;
     result.threads = options.threads;
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
     return result;
 }
 
@@ -276,6 +293,8 @@ inline eidos_pca_options to_c(const PcaOptions &options)
     result.concept_count = options.concept_count;
     result.whiten = options.whiten ? 1 : 0;
     result.threads = options.threads;
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
     return result;
 }
 
@@ -315,6 +334,8 @@ inline eidos_top_inputs_options to_c(const TopInputsOptions &options EIDOS_LIFET
     result.k = options.k;
     result.concepts = options.concepts.empty() ? nullptr : options.concepts.data();
     result.concept_count = options.concepts.size();
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
     return result;
 }
 

@@ -187,6 +187,8 @@ mutable struct eidos_ica_options
     seed::UInt32
     canonical_signs::UInt32
     threads::UInt32
+    device::UInt32
+    device_index::UInt32
     eidos_ica_options() = new()
 end
 
@@ -195,6 +197,8 @@ mutable struct eidos_pca_options
     concept_count::UInt32
     whiten::UInt32
     threads::UInt32
+    device::UInt32
+    device_index::UInt32
     eidos_pca_options() = new()
 end
 
@@ -228,6 +232,8 @@ mutable struct eidos_top_inputs_options
     k::UInt64
     concepts::Ptr{Csize_t}
     concept_count::Csize_t
+    device::UInt32
+    device_index::UInt32
     eidos_top_inputs_options() = new()
 end
 
@@ -306,11 +312,11 @@ const LAYOUT = (
     eidos_texts_options = (32, (struct_size = 0, format = 4, field = 8, most_texts = 16, keep_empty = 24, reserved = 28)),
     eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, reserved = 60)),
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
-    eidos_ica_options = (48, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44)),
-    eidos_pca_options = (16, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12)),
+    eidos_ica_options = (56, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52)),
+    eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
     eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
     eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
-    eidos_top_inputs_options = (32, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24)),
+    eidos_top_inputs_options = (40, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
     eidos_chat_spending = (64, (struct_size = 0, reserved = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40, requests_left = 48, tokens_left = 56)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),

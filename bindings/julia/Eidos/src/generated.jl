@@ -90,10 +90,11 @@ const INPUTS_OPTIONS_DOCS = (
 
 # These options say how independent components are fitted.
 ica_options(; concept_count = nothing, algorithm = :parallel, contrast = :logcosh, alpha = 1.0, tolerance = 0.0001,
-              max_iterations = 200, seed = 0, canonical_signs = true, threads = 0) =
+              max_iterations = 200, seed = 0, canonical_signs = true, threads = 0, device = :cpu, device_index = 0) =
     Options{LibEidos.eidos_ica_options}(; concept_count, algorithm = choice(:algorithm, algorithm, ICA_ALGORITHMS),
                                           contrast = choice(:contrast, contrast, CONTRASTS), alpha, tolerance,
-                                          max_iterations, seed, canonical_signs = Bool(canonical_signs), threads)
+                                          max_iterations, seed, canonical_signs = Bool(canonical_signs), threads,
+                                          device = choice(:device, device, DEVICES), device_index)
 initialize!(o::Options{LibEidos.eidos_ica_options}, size) = LibEidos.eidos_ica_options_init(o, size)
 
 const ICA_OPTIONS_DOCS = (
@@ -106,17 +107,22 @@ const ICA_OPTIONS_DOCS = (
     seed = ("0", "The seed decides the start matrix, which is drawn as NumPy's `RandomState(seed).normal`. By default 0."),
     canonical_signs = ("true", "`true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that the iteration ended with, which flip from one iteration to the next."),
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+    device = (":cpu", "The passes over the columns run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles."),
+    device_index = ("0", "The passes run on this one of several GPUs, from 0."),
 )
 
 # These options say how principal components are found.
-pca_options(; concept_count = nothing, whiten = false, threads = 0) =
-    Options{LibEidos.eidos_pca_options}(; concept_count, whiten = Bool(whiten), threads)
+pca_options(; concept_count = nothing, whiten = false, threads = 0, device = :cpu, device_index = 0) =
+    Options{LibEidos.eidos_pca_options}(; concept_count, whiten = Bool(whiten), threads,
+                                          device = choice(:device, device, DEVICES), device_index)
 initialize!(o::Options{LibEidos.eidos_pca_options}, size) = LibEidos.eidos_pca_options_init(o, size)
 
 const PCA_OPTIONS_DOCS = (
     concept_count = ("", "The fit finds this many concepts. There is no default: 0 is an error."),
     whiten = ("false", "`true` scales codes to unit variance; 0, the default, leaves them."),
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+    device = (":cpu", "The passes over the columns run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles."),
+    device_index = ("0", "The passes run on this one of several GPUs, from 0."),
 )
 
 # These options say how activations are collected.
@@ -157,15 +163,18 @@ const LOGITS_OPTIONS_DOCS = (
 )
 
 # These options say which inputs an interpretation lists.
-top_inputs_options(; negative_pole = false, k = 5, concepts = nothing) =
+top_inputs_options(; negative_pole = false, k = 5, concepts = nothing, device = :cpu, device_index = 0) =
     Options{LibEidos.eidos_top_inputs_options}(; negative_pole = Bool(negative_pole), k, concepts,
-                                                 concept_count = count_of(concepts))
+                                                 concept_count = count_of(concepts),
+                                                 device = choice(:device, device, DEVICES), device_index)
 initialize!(o::Options{LibEidos.eidos_top_inputs_options}, size) = LibEidos.eidos_top_inputs_options_init(o, size)
 
 const TOP_INPUTS_OPTIONS_DOCS = (
     negative_pole = ("false", "`true` also lists the inputs with the most negative activations."),
     k = ("5", "This many inputs are listed for each concept; fewer where there are fewer. By default 5; 0 is an error."),
     concepts = ("", "These concepts are interpreted, from 1, in the order wanted; `nothing` means all."),
+    device = (":cpu", "The activations are encoded into concepts on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. Activations that are not on that GPU are copied there in tiles."),
+    device_index = ("0", "They are encoded on this one of several GPUs, from 0."),
 )
 
 # These options say which language model is asked, and how.

@@ -372,6 +372,8 @@ export interface IcaOptionsStruct {
   seed: number;
   canonical_signs: number;
   threads: number;
+  device: number;
+  device_index: number;
 }
 
 export interface PcaOptionsStruct {
@@ -379,6 +381,8 @@ export interface PcaOptionsStruct {
   concept_count: number;
   whiten: number;
   threads: number;
+  device: number;
+  device_index: number;
 }
 
 export interface ActivationsOptionsStruct {
@@ -409,6 +413,8 @@ export interface TopInputsOptionsStruct {
   k: number;
   concepts: readonly number[] | null;
   concept_count: number;
+  device: number;
+  device_index: number;
 }
 
 export interface ChatOptionsStruct {
@@ -531,12 +537,16 @@ export const structs = {
     seed: 'uint32_t',
     canonical_signs: 'uint32_t',
     threads: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
   }),
   eidos_pca_options: c.struct<PcaOptionsStruct>({
     struct_size: 'uint32_t',
     concept_count: 'uint32_t',
     whiten: 'uint32_t',
     threads: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
   }),
   eidos_activations_options: c.struct<ActivationsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -564,6 +574,8 @@ export const structs = {
     k: 'uint64_t',
     concepts: 'const size_t *',
     concept_count: 'size_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
   }),
   eidos_chat_options: c.struct<ChatOptionsStruct>({
     struct_size: 'uint32_t',

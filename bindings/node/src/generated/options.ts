@@ -160,6 +160,14 @@ export interface IcaOptions {
   readonly canonicalSigns?: boolean | undefined;
   /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
   readonly threads?: number | undefined;
+  /**
+   * The passes over the rows run on this device: `cpu`, `cuda` or `auto`. By default on the CPU. On a GPU the
+   * components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU
+   * are copied there in tiles.
+   */
+  readonly device?: Device | undefined;
+  /** The passes run on this one of several GPUs, from 0. */
+  readonly deviceIndex?: number | undefined;
 }
 
 export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
@@ -175,6 +183,8 @@ export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
     seed: ['seed', whole32],
     canonical_signs: ['canonicalSigns', flag],
     threads: ['threads', whole32],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
   },
 );
 
@@ -186,6 +196,14 @@ export interface PcaOptions {
   readonly whiten?: boolean | undefined;
   /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
   readonly threads?: number | undefined;
+  /**
+   * The passes over the rows run on this device: `cpu`, `cuda` or `auto`. By default on the CPU. On a GPU the
+   * components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU
+   * are copied there in tiles.
+   */
+  readonly device?: Device | undefined;
+  /** The passes run on this one of several GPUs, from 0. */
+  readonly deviceIndex?: number | undefined;
 }
 
 export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
@@ -195,6 +213,8 @@ export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
     concept_count: ['conceptCount', whole32],
     whiten: ['whiten', flag],
     threads: ['threads', whole32],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
   },
 );
 
@@ -296,6 +316,13 @@ export interface TopInputsOptions {
   readonly k?: number | undefined;
   /** These concepts are interpreted, in the order wanted; `undefined` means all. */
   readonly concepts?: readonly number[] | undefined;
+  /**
+   * The activations are encoded into concepts on this device: `cpu`, `cuda` or `auto`. By default on the CPU.
+   * Activations that are not on that GPU are copied there in tiles.
+   */
+  readonly device?: Device | undefined;
+  /** They are encoded on this one of several GPUs, from 0. */
+  readonly deviceIndex?: number | undefined;
 }
 
 export const topInputsOptions = translator<TopInputsOptions, TopInputsOptionsStruct>(
@@ -306,6 +333,8 @@ export const topInputsOptions = translator<TopInputsOptions, TopInputsOptionsStr
     k: ['k', whole],
     concepts: ['concepts', indices],
     concept_count: ['concepts', lengthOf],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
   },
 );
 
