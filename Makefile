@@ -98,6 +98,15 @@ cuda-test: cuda
 cuda-dry-run:
 	scripts/check-cuda.sh --dry-run --out target/cuda-dry-run/report
 
+# The same with the build with CUDA on a GPU that the CPU emulates.
+cuda-emulated: export EIDOS_CUDA_LIBRARIES = $(abspath target/cuda-emulated)
+cuda-emulated: export EIDOS_EMULATED_GPU_BYTES = 536870912
+cuda-emulated:
+	scripts/cuda-toolkit.sh
+	tests/cuda/emulator/build.sh target/cuda-emulated
+	scripts/cuda-programs.sh target/cuda-emulated/bin --features cuda --target-dir target/cuda
+	BIN=target/cuda-emulated/bin scripts/check-cuda.sh --dry-run --device cuda:0 --out target/cuda-emulated/report
+
 # The kit for a machine with a GPU, which needs neither Rust nor a network: programs, scripts, fixtures, texts, in one file.
 check-cuda:
 	scripts/cuda-toolkit.sh

@@ -88,7 +88,9 @@ class Kit:
         """Runs a section of the program of checks: takes over what it found, also where it did not come to its end."""
         found = self.work / "found.jsonl"
         found.unlink(missing_ok=True)
-        output = self.run(self.bin / "cuda", section, "--device", self.device, "--report", found, *words, name=section)
+        small = ["--small"] if self.small else []
+        command = [self.bin / "cuda", section, "--device", self.device, "--report", found, *small]
+        output = self.run(*command, *words, name=section)
         lines = found.read_text().splitlines() if found.exists() else []
         checks = 0
         for line in map(json.loads, lines):

@@ -12,7 +12,7 @@ const CONCEPTS: usize = 16;
 const COSINE: f64 = 0.9999;
 
 pub fn run(kit: &Kit) {
-    let rows = mixture(kit.number("rows", if kit.on_gpu() { 100_000 } else { 4_000 }));
+    let rows = mixture(kit.number("rows", if kit.is_large() { 100_000 } else { 4_000 }));
     if kit.wants("ica") {
         kit.group("ica", || ica(kit, &rows));
     }

@@ -51,6 +51,11 @@ impl Kit {
         matches!(self.device, DeviceChoice::Cuda(_))
     }
 
+    /// Whether sizes are those of a GPU, and not those of a stand-in.
+    pub fn is_large(&self) -> bool {
+        self.on_gpu() && !self.is("small")
+    }
+
     /// Whether an option without a value was given.
     pub fn is(&self, name: &str) -> bool {
         self.words.contains_key(name)

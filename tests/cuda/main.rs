@@ -1,7 +1,7 @@
 //! The checks and measurements of a device that `scripts/check-cuda.sh` runs: on a GPU, or with the CPU in its place.
 //!
 //! ```text
-//! cuda SECTION --device cuda:0|reference [--report FILE] [--only FAMILY] [--full] [--plant FAULT] ...
+//! cuda SECTION --device cuda:0|reference [--report FILE] [--only PART] [--small] [--plant FAULT] ...
 //! ```
 //!
 //! Each check prints a line that begins with `ok` or `FAILED`; the exit code is 0 only where all hold. `reference` is the CPU

@@ -55,7 +55,7 @@ fn batch(kit: &Kit, meter: &Meter) {
     }
     for (name, precision) in [("f32", Precision::F32), ("bf16", Precision::Bf16)] {
         let model = SplitModel::load("eidos:demo", &SPLITS[1..], &kit.options(precision), &Control::new()).unwrap();
-        let inputs = model.inputs(&texts(kit.number("texts", 2000)), 0, &Control::new()).unwrap();
+        let inputs = model.inputs(&texts(if kit.is_large() { 2000 } else { 60 }), 0, &Control::new()).unwrap();
         let sequences: Vec<&[u32]> = (0..inputs.text_count()).map(|text| inputs.token_ids(text)).collect();
         // Once before, for what stays.
         drop(model.forward(&sequences).unwrap());
@@ -73,7 +73,7 @@ fn full(kit: &Kit, meter: &Meter) {
     if !kit.on_gpu() {
         return kit.skip("full", "only a device has a memory of its own that can be full");
     }
-    let (model, texts) = (demo(kit, Precision::F32), texts(kit.number("texts", 2000)));
+    let (model, texts) = (demo(kit, Precision::F32), texts(if kit.is_large() { 2000 } else { 60 }));
     let inputs = model.inputs(&texts, 0, &Control::new()).unwrap();
     let options = CollectOptions { device_batch_tokens: 1 << 30, ..CollectOptions::default() };
     let (expected, needed) = meter.peak(|| bits_of(&model.activations(&inputs, &options, &Control::new()).unwrap()));
@@ -112,7 +112,7 @@ fn near(kit: &Kit, name: &str, taken: usize, formula: usize) {
 /// Loads, uses and frees a model over and over: memory of the device and of the host is what it was after the first few.
 fn cycles(kit: &Kit, meter: &Meter) {
     const SETTLED: usize = 20;
-    let (count, texts) = (kit.number("cycles", if kit.on_gpu() { 500 } else { 60 }), texts(8));
+    let (count, texts) = (kit.number("cycles", if kit.is_large() { 500 } else { 60 }), texts(8));
     let start = std::time::Instant::now();
     let limit = kit.number("seconds", 60) as u64;
     let (mut before, mut ran, mut kept) = ((0, 0), 0, Vec::new());

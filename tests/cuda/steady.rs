@@ -26,7 +26,7 @@ pub fn run(kit: &Kit) {
 
 /// How many texts: enough that a GPU has several batches in flight.
 fn count(kit: &Kit) -> usize {
-    if kit.on_gpu() { 2000 } else { 60 }
+    if kit.is_large() { 2000 } else { 60 }
 }
 
 pub fn demo(kit: &Kit, precision: Precision) -> SplitModel {
