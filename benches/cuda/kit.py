@@ -182,6 +182,7 @@ def main():
     arguments = arguments.parse_args()
     profile_kernels.test()
     report.test()
+    sections.test()
     kit = Kit(arguments)
     try:
         kit.all()

@@ -2,9 +2,11 @@
 import array
 import json
 import math
+import pathlib
 import shutil
 import statistics
 import sys
+import tempfile
 
 import profile_kernels
 import report
@@ -198,6 +200,19 @@ def relative(ours, theirs):
         return math.inf
     size = math.fsum(value * value for value in right)
     return math.sqrt(math.fsum((a - b) ** 2 for a, b in zip(left, right)) / size) if size else math.inf
+
+
+def test():
+    """Finds rows and directions that are not the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        files = [pathlib.Path(folder) / name for name in ("one", "two", "short")]
+        for file, values in zip(files, ([1.0, 2.0, 2.0, 0.0], [1.0, 2.0, 2.0, 0.3], [1.0])):
+            file.write_bytes(array.array("f", values).tobytes())
+        one, two, short = files
+        found = [relative(one, one), round(relative(two, one), 4), relative(one, short), least_cosine(one, one, 2)]
+        wrong = least_cosine(one, two, 2)
+    if found != [0.0, 0.1, math.inf, 1.0] or not 0.98 < wrong < 0.99:
+        raise AssertionError((found, wrong))
 
 
 def rows_bf16(kit):
