@@ -215,6 +215,16 @@ impl Library {
         }
     }
 
+    /// Whether the process has loaded it already, by Eidos or somebody else; it is not loaded for this.
+    pub(crate) fn is_loaded(self) -> bool {
+        const RTLD_NOLOAD: i32 = 4; // of Linux
+        let Some(place) = OPENED.get(self as usize) else { return false };
+        // SAFETY: nothing is loaded, so that no code of the library runs.
+        let loaded = |name: &&str| unsafe { Opened::open(Some(*name), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD) }.ok();
+        place.get().is_some()
+            || self.file_names().iter().find_map(loaded).map(|found| place.get_or_init(|| found)).is_some()
+    }
+
     /// The library; the first time, it is looked for.
     pub(crate) fn open(self) -> Result<&'static Opened, NotFound> {
         let place = OPENED.get(self as usize).ok_or(NotFound { library: self, reason: None })?;
@@ -318,6 +328,9 @@ impl fmt::Display for NotFound {
 mod tests {
     use std::process::Command;
 
+    use cudarc::cublas::sys::{
+        cublasComputeType_t, cublasGemmAlgo_t, cublasOperation_t, cublasStatus_t, cudaDataType_t,
+    };
     use cudarc::driver::sys as driver;
 
     use super::*;
@@ -405,11 +418,8 @@ mod tests {
             };
             assert_eq!(normal(7, numbers.as_mut_ptr()), curand::sys::curandStatus_t::CURAND_STATUS_SUCCESS);
             assert_eq!(normal(8, numbers.as_mut_ptr()), curand::sys::curandStatus_t::CURAND_STATUS_TYPE_ERROR);
-            use cublas::sys::{
-                cublasComputeType_t, cublasGemmAlgo_t, cublasOperation_t, cublasStatus_t, cudaDataType_t,
-            };
             let (no, yes) = (cublasOperation_t::CUBLAS_OP_N, cublasOperation_t::CUBLAS_OP_T);
-            let (f32, f64) = (cudaDataType_t::CUDA_R_32F, cudaDataType_t::CUDA_R_64F);
+            let (single, double) = (cudaDataType_t::CUDA_R_32F, cudaDataType_t::CUDA_R_64F);
             let status = cublas::sys::cublasGemmEx(
                 1 as _,
                 no,
@@ -419,20 +429,21 @@ mod tests {
                 5,
                 6 as _,
                 7 as _,
-                f32,
+                single,
                 -9,
                 10 as _,
-                f64,
+                double,
                 12,
                 13 as _,
                 seen.as_mut_ptr().cast(),
-                f32,
+                single,
                 -16,
                 cublasComputeType_t::CUBLAS_COMPUTE_32F,
                 cublasGemmAlgo_t::CUBLAS_GEMM_DEFAULT,
             );
             assert_eq!(status, cublasStatus_t::CUBLAS_STATUS_SUCCESS);
-            let expected = [1, 0, 1, -3, 4, 5, 6, 7, f32 as i64, -9, 10, f64 as i64, 12, 13, f32 as i64, -16, 68, -1];
+            let expected =
+                [1, 0, 1, -3, 4, 5, 6, 7, single as i64, -9, 10, double as i64, 12, 13, single as i64, -16, 68, -1];
             assert_eq!(seen[..18], expected);
             assert_eq!(seen[18], 0, "the stack is aligned");
             // A handle is freed, and that it could not be does not matter.

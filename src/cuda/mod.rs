@@ -21,7 +21,7 @@ mod product;
 mod tensors;
 
 pub(crate) use attention::{AttentionWork, Tables, attend, work_list};
-pub(crate) use driver::{count, describe, driver_version};
+pub(crate) use driver::{DeviceFacts, KeptContext, count, describe, driver_version, free_memory};
 pub(crate) use launch::{Argument, CudaRows};
 pub(crate) use libraries::{FOLDERS, Library};
 pub(crate) use matrix::DeviceMatrix;

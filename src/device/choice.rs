@@ -33,11 +33,11 @@ pub(crate) fn choose(choice: DeviceChoice) -> Chosen {
     if choice != DeviceChoice::Auto {
         return Chosen { device: choice, reason: None };
     }
-    let status = gpus::status();
-    if let Some(device) = status.devices.iter().find(|device| device.problem.is_none()) {
-        let reason = format!("the device is GPU {}, {}, the first that works", device.index, device.name);
-        return Chosen { device: DeviceChoice::Cuda(device.index), reason: Some(reason) };
+    match gpus::first() {
+        Ok((index, name)) => {
+            let reason = format!("the device is GPU {index}, {name}, the first that works");
+            Chosen { device: DeviceChoice::Cuda(index), reason: Some(reason) }
+        }
+        Err(error) => Chosen { device: DeviceChoice::Cpu, reason: Some(format!("the device is the CPU: {error}")) },
     }
-    let why = status.reason.unwrap_or_else(|| "no GPU works".to_owned());
-    Chosen { device: DeviceChoice::Cpu, reason: Some(format!("the device is the CPU: {why}")) }
 }

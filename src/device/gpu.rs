@@ -3,7 +3,7 @@
 use candle_core::Device;
 
 use super::status::{DeviceInfo, DeviceStatus, LibraryInfo};
-use crate::cuda::{self, Library};
+use crate::cuda::{self, DeviceFacts, Library};
 use crate::error::{Error, ErrorCode, Result};
 
 /// What bf16 products and asynchronous copies to shared memory need, and what kernels are compiled for: Ampere.
@@ -19,10 +19,7 @@ pub(super) fn open(index: usize) -> Result<Device> {
         };
         return Err(named(Error::new(ErrorCode::Device, format!("there {there}")).hint(remedy)));
     }
-    let facts = cuda::describe(index).map_err(Error::from).map_err(named)?;
-    if let Some(reason) = too_old(facts.compute_capability) {
-        return Err(named(Error::new(ErrorCode::Device, reason).hint("use another GPU, or the CPU")));
-    }
+    usable(index).map_err(named)?;
     libraries().map_err(named)?;
     Device::new_cuda_with_stream(index).map_err(|error| {
         let error = Error::from(error);
@@ -86,6 +83,29 @@ fn too_old(capability: (u32, u32)) -> Option<String> {
     })
 }
 
+/// The first GPU that works, with its name; an error where none does.
+pub(super) fn first() -> Result<(usize, String)> {
+    let count = ready()?;
+    libraries()?;
+    let mut refused = None;
+    for index in 0..count {
+        match usable(index) {
+            Ok(facts) => return Ok((index, facts.name)),
+            Err(error) => refused = refused.or(Some(error.within(format!("GPU {index}")))),
+        }
+    }
+    Err(refused.unwrap_or_else(|| Error::new(ErrorCode::Device, "there is no GPU")))
+}
+
+/// Describes a GPU of a driver that was started; an error where Eidos cannot use it.
+fn usable(index: usize) -> Result<DeviceFacts> {
+    let facts = cuda::describe(index)?;
+    match too_old(facts.compute_capability) {
+        Some(reason) => Err(Error::new(ErrorCode::Device, reason).hint("use another GPU, or the CPU")),
+        None => Ok(facts),
+    }
+}
+
 pub(super) fn status() -> DeviceStatus {
     let count = ready();
     let mut devices: Vec<_> = (0..*count.as_ref().unwrap_or(&0)).map(info).collect();
@@ -113,7 +133,7 @@ fn info(index: usize) -> DeviceInfo {
             index,
             name: facts.name,
             total_memory: facts.total_memory,
-            free_memory: facts.free_memory,
+            free_memory: cuda::free_memory(index).ok(),
             compute_capability: facts.compute_capability,
             problem: too_old(facts.compute_capability),
         },

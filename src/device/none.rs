@@ -9,7 +9,11 @@ const NO_CUDA: &str = "this build of Eidos has no CUDA";
 const REMEDY: &str = "use the CPU, or build the library with `make cuda`";
 
 pub(super) fn status() -> DeviceStatus {
-    DeviceStatus { reason: Some(format!("{NO_CUDA}: {REMEDY}")), ..DeviceStatus::default() }
+    DeviceStatus { reason: Some(format!("{NO_CUDA} ({REMEDY})")), ..DeviceStatus::default() }
+}
+
+pub(super) fn first() -> Result<(usize, String)> {
+    Err(Error::new(ErrorCode::Device, NO_CUDA).hint(REMEDY))
 }
 
 pub(super) fn open(index: usize) -> Result<Device> {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Runs the body of a call, and `tell` with its error, of which the status is the call's; a panic becomes
 /// `EIDOS_INTERNAL`.
 pub(super) fn outcome(body: impl FnOnce() -> Result<()>, tell: impl FnOnce(Error)) -> eidos_status {
-    let Err(error) = guarded(body) else { return EIDOS_OK };
+    let Err(error) = with_kept_context(|| guarded(body)) else { return EIDOS_OK };
     let status = error.code() as eidos_status;
     tell(error);
     status
@@ -28,10 +28,19 @@ pub(super) fn status(body: impl FnOnce() -> Result<eidos_status>) -> eidos_statu
 
 /// Runs the body of a call that gives nothing back, such as a free.
 pub(super) fn run(body: impl FnOnce()) {
-    get((), || {
-        body();
-        Ok(())
+    with_kept_context(|| {
+        get((), || {
+            body();
+            Ok(())
+        });
     });
+}
+
+/// Runs what may work on a GPU, or free something there: the calling thread keeps the context of CUDA that it has.
+fn with_kept_context<T>(body: impl FnOnce() -> T) -> T {
+    #[cfg(feature = "cuda")]
+    let _context = crate::cuda::KeptContext::of_this_thread();
+    body()
 }
 
 fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
