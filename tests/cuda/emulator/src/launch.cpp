@@ -10,6 +10,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <pthread.h>
 #include <sys/mman.h>
 
 uint3 threadIdx;
@@ -38,6 +39,7 @@ constexpr std::size_t most_shared = std::size_t(228) << 10;
 // The launch that runs. There is one at a time.
 struct Running {
     bool active;
+    pthread_t processor_thread;
     Device *device;
     const char *name;
     const emulated::Arguments *arguments;
@@ -258,7 +260,8 @@ struct sigaction earlier[3];
 constexpr int signals[3] = {SIGSEGV, SIGBUS, SIGFPE};
 
 void on_signal(int signal, siginfo_t *info, void *) {
-    if (!running.active) {
+    // A fault that is none of a kernel is left to whoever handled it before.
+    if (!running.active || pthread_equal(running.processor_thread, pthread_self()) == 0) {
         for (int i = 0; i < 3; ++i) {
             sigaction(signals[i], &earlier[i], nullptr);
         }
@@ -317,6 +320,7 @@ Status run_kernel(Device &device, const Function &function, const Launch &launch
     for (int i = 0; i < 3; ++i) {
         sigaction(signals[i], &action, &earlier[i]);
     }
+    running.processor_thread = pthread_self();
     running.active = true;
     if (sigsetjmp(running.abandon, 1) == 0) {
         values->translate();

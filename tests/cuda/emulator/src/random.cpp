@@ -8,7 +8,7 @@ namespace emulator {
 namespace {
 
 // Statuses of cuRAND.
-constexpr int fine = 0, not_created = 101, out_of_range = 104, failed_launch = 201;
+constexpr int fine = 0, not_created = 101, odd_length = 105, failed_launch = 201;
 
 struct Generator {
     std::uint64_t seed, position;
@@ -42,7 +42,7 @@ template <typename T> int generate(void *handle, T *to, std::size_t count, bool 
         return not_created;
     }
     if (pairs && count % 2 != 0) {
-        return out_of_range;
+        return odd_length;
     }
     Status status = success;
     std::shared_ptr<Stream> stream = own_stream_of(one->stream, status);

@@ -21,7 +21,13 @@ fn numbers(shape: &[usize], seed: u64) -> Result<Tensor> {
 fn compare(name: &str, on_gpu: &Tensor, on_cpu: &Tensor, tolerance: f64) -> Result<()> {
     let got = on_gpu.to_device(&Device::Cpu)?;
     if got.shape() != on_cpu.shape() || got.dtype() != on_cpu.dtype() {
-        candle_core::bail!("{name}: {:?} {:?}, not {:?} {:?}", got.shape(), got.dtype(), on_cpu.shape(), on_cpu.dtype());
+        candle_core::bail!(
+            "{name}: {:?} {:?}, not {:?} {:?}",
+            got.shape(),
+            got.dtype(),
+            on_cpu.shape(),
+            on_cpu.dtype()
+        );
     }
     let (got, expected) = (got.to_dtype(DType::F64)?.flatten_all()?, on_cpu.to_dtype(DType::F64)?.flatten_all()?);
     let (got, expected) = (got.to_vec1::<f64>()?, expected.to_vec1::<f64>()?);
@@ -91,7 +97,9 @@ fn operations() -> Result<()> {
         both(&name("columns by index"), &[x, ids], 0.0, |t| t[0].index_select(&t[1], 1))?;
         let each = &Tensor::new(&[[1u32, 0], [5, 95], [7, 7], [2, 0], [0, 1], [9, 3], [4, 4]], &Device::Cpu)?;
         both(&name("gathered"), &[x, each], 0.0, |t| t[0].gather(&t[1], 1))?;
-        both(&name("added by index"), &[x, y, ids], tolerance, |t| t[0].index_add(&t[2], &t[1].i(0..4)?.contiguous()?, 0))?;
+        both(&name("added by index"), &[x, y, ids], tolerance, |t| {
+            t[0].index_add(&t[2], &t[1].i(0..4)?.contiguous()?, 0)
+        })?;
         for other in [DType::F32, DType::F64, DType::F16, DType::BF16] {
             both(&name(&format!("cast to {other:?}")), &[x], 0.0, |t| t[0].to_dtype(other))?;
         }
@@ -218,7 +226,11 @@ fn main() -> ExitCode {
     let failed = CASES
         .iter()
         .filter(|(name, _, environment)| {
-            let child = Command::new(&arguments[0]).arg(name).env("RUST_BACKTRACE", "0").envs(environment.iter().copied()).status();
+            let child = Command::new(&arguments[0])
+                .arg(name)
+                .env("RUST_BACKTRACE", "0")
+                .envs(environment.iter().copied())
+                .status();
             !child.is_ok_and(|status| status.success())
         })
         .inspect(|(name, ..)| println!("FAILED {name}"))
