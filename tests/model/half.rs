@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
 use candle_core::{DType, Device, Tensor};
-use eidos::Control;
-use eidos::model::{LoadOptions, ModelParts, ModelPlan, SplitModel, WeightSource};
+use eidos::model::{LoadOptions, ModelParts, ModelPlan, Precision, SplitModel, WeightSource};
+use eidos::{Control, ErrorCode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -125,4 +125,14 @@ fn weights_take_the_bytes_that_they_are_stored_in() {
 /// Every weight, whatever the split points.
 fn whole() -> LoadOptions {
     LoadOptions { whole: true, ..LoadOptions::default() }
+}
+
+#[test]
+fn the_cpu_refuses_to_compute_in_another_type_than_f32() {
+    for (precision, name) in [(Precision::Tf32, "tf32"), (Precision::Bf16, "bf16"), (Precision::F16, "f16")] {
+        let options = LoadOptions { precision, ..LoadOptions::default() };
+        let error = golden::load("bert", "base", "weights", &["0"], &options).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Unsupported);
+        assert!(error.message().contains(name) && error.hint_text().contains("f32"), "{error}");
+    }
 }
