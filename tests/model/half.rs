@@ -45,12 +45,16 @@ impl Halved {
 
     /// The model, from a file with these values in a type.
     fn load(&self, dtype: DType, splits: &[&str]) -> SplitModel {
+        self.load_with(dtype, splits, &whole())
+    }
+
+    fn load_with(&self, dtype: DType, splits: &[&str], options: &LoadOptions) -> SplitModel {
         let file = self.folder.path().join(format!("{dtype:?}.safetensors"));
         let tensors = self.tensors.iter().map(|(name, tensor)| (name.clone(), tensor.to_dtype(dtype).unwrap()));
         candle_core::safetensors::save(&tensors.collect(), &file).unwrap();
         let config = serde_json::to_vec(&self.config).unwrap();
         let parts = ModelParts { name: "half", config: &config, weights: WeightSource::Files(vec![file]) };
-        SplitModel::from_parts(&parts, splits, &whole(), &Control::new()).unwrap()
+        SplitModel::from_parts(&parts, splits, options, &Control::new()).unwrap()
     }
 }
 
@@ -60,8 +64,13 @@ fn variant_of(family: &str) -> &'static str {
     ["causal_lm", "masked_lm", "seq2seq_lm", "classify_tokens"].into_iter().find(exists).unwrap()
 }
 
-/// The largest difference to transformers in each type, for a family.
+/// The largest difference to transformers in each type, for a family, computed on the CPU in f32.
 pub fn differences(family: &str) -> Vec<(&'static str, f32)> {
+    differences_where(family, |_| whole())
+}
+
+/// The same where the options for a type say.
+fn differences_where(family: &str, options: impl Fn(DType) -> LoadOptions) -> Vec<(&'static str, f32)> {
     let file = golden::folder(family).join(Path::new("../../half").join(family).with_extension("safetensors"));
     let expected = candle_core::safetensors::load(file, &Device::Cpu).unwrap();
     let ids = &golden::texts(family)[0];
@@ -73,7 +82,7 @@ pub fn differences(family: &str) -> Vec<(&'static str, f32)> {
         let splits: BTreeSet<&str> = expected.keys().copied().filter(|path| *path != "logits").collect();
         let splits: Vec<&str> = splits.into_iter().collect();
         assert!(splits.len() >= 2, "{family} {kind}: {splits:?}");
-        let model = Halved::new(family, variant_of(family), dtype).load(dtype, &splits);
+        let model = Halved::new(family, variant_of(family), dtype).load_with(dtype, &splits, &options(dtype));
         let outputs = model.forward(&[ids]).unwrap().into_iter().chain([model.logits(ids).unwrap()]);
         let compared = splits.iter().copied().chain(["logits"]).zip(outputs).map(|(path, ours)| {
             let difference = difference(&ours, &expected[path].to_dtype(DType::F32).unwrap());
@@ -134,5 +143,37 @@ fn the_cpu_refuses_to_compute_in_another_type_than_f32() {
         let error = golden::load("bert", "base", "weights", &["0"], &options).unwrap_err();
         assert_eq!(error.code(), ErrorCode::Unsupported);
         assert!(error.message().contains(name) && error.hint_text().contains("f32"), "{error}");
+    }
+}
+
+/// What a model is loaded with to compute in a type on a CUDA device.
+#[cfg(feature = "cuda")]
+fn on_a_device(dtype: DType) -> LoadOptions {
+    let precision = if dtype == DType::BF16 { Precision::Bf16 } else { Precision::F16 };
+    LoadOptions { device: eidos::DeviceChoice::Cuda(0), precision, ..whole() }
+}
+
+/// Every module of every family: near to what transformers computes in the type, and to the same numbers in f32.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_device_computes_in_half_precision_what_transformers_computes_in_it() {
+    if let Some(reason) = eidos::device_status().reason {
+        return eprintln!("not tested on a CUDA device: {reason}");
+    }
+    for (family, _) in golden::variants() {
+        differences_where(&family, on_a_device);
+        let texts = golden::texts(&family);
+        let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let listing = golden::listing(&family, variant_of(&family));
+        let splits: Vec<&str> = listing.iter().filter(|m| m.splits).map(|m| m.path.as_str()).collect();
+        for (dtype, kind, bound) in TYPES {
+            let halved = Halved::new(&family, variant_of(&family), dtype);
+            let there = halved.load_with(dtype, &splits, &on_a_device(dtype)).forward(&sequences).unwrap();
+            let here = halved.load(dtype, &splits).forward(&sequences).unwrap();
+            for ((path, there), here) in splits.iter().zip(&there).zip(&here) {
+                let difference = difference(there, here);
+                assert!(difference <= bound, "{family} {path} in {kind}: {difference:e}");
+            }
+        }
     }
 }
