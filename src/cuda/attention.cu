@@ -49,22 +49,20 @@ template <int WIDTH, int QUERIES, int KEYS> __device__ __forceinline__ void atte
 #pragma unroll
             for (int j = 0; j < COLUMNS; ++j) scores[i][j] = 0.0f;
         for (int column = 0; column < width; column += 4) {
-            float4 query[ROWS], key[COLUMNS];
+            Pack<float> query[ROWS], key[COLUMNS];
 #pragma unroll
             for (int i = 0; i < ROWS; ++i)
-                query[i] = *reinterpret_cast<const float4 *>(query_tile + (first_row + i) * STRIDE + column);
+                query[i] = *reinterpret_cast<const Pack<float> *>(query_tile + (first_row + i) * STRIDE + column);
 #pragma unroll
             for (int j = 0; j < COLUMNS; ++j)
-                key[j] = *reinterpret_cast<const float4 *>(key_tile + (member + 8 * j) * STRIDE + column);
+                key[j] = *reinterpret_cast<const Pack<float> *>(key_tile + (member + 8 * j) * STRIDE + column);
 #pragma unroll
             for (int i = 0; i < ROWS; ++i)
 #pragma unroll
-                for (int j = 0; j < COLUMNS; ++j) {
-                    scores[i][j] = fmaf(query[i].x, key[j].x, scores[i][j]);
-                    scores[i][j] = fmaf(query[i].y, key[j].y, scores[i][j]);
-                    scores[i][j] = fmaf(query[i].z, key[j].z, scores[i][j]);
-                    scores[i][j] = fmaf(query[i].w, key[j].w, scores[i][j]);
-                }
+                for (int j = 0; j < COLUMNS; ++j)
+#pragma unroll
+                    for (int k = 0; k < 4; ++k)
+                        scores[i][j] = fmaf(query[i].values[k], key[j].values[k], scores[i][j]);
         }
 #pragma unroll
         for (int i = 0; i < ROWS; ++i) {
@@ -106,14 +104,12 @@ template <int WIDTH, int QUERIES, int KEYS> __device__ __forceinline__ void atte
             for (int i = 0; i < ROWS; ++i) weight[i] = weights[(first_row + i) * (KEYS + 1) + key];
 #pragma unroll
             for (int j = 0; j < PACKS; ++j) {
-                const float4 value = *reinterpret_cast<const float4 *>(key_tile + key * STRIDE + member * 4 + 32 * j);
+                const Pack<float> value =
+                    *reinterpret_cast<const Pack<float> *>(key_tile + key * STRIDE + member * 4 + 32 * j);
 #pragma unroll
-                for (int i = 0; i < ROWS; ++i) {
-                    result[i][j][0] = fmaf(weight[i], value.x, result[i][j][0]);
-                    result[i][j][1] = fmaf(weight[i], value.y, result[i][j][1]);
-                    result[i][j][2] = fmaf(weight[i], value.z, result[i][j][2]);
-                    result[i][j][3] = fmaf(weight[i], value.w, result[i][j][3]);
-                }
+                for (int i = 0; i < ROWS; ++i)
+#pragma unroll
+                    for (int k = 0; k < 4; ++k) result[i][j][k] = fmaf(weight[i], value.values[k], result[i][j][k]);
             }
         }
     }

@@ -5,6 +5,12 @@
 //! An operation of [`crate::model`] comes here with rows in device memory. All work of a model goes through the one stream
 //! of its device, in the order in which it was asked for.
 //!
+//! # Launches
+//! A block of a Llama-like model is 15 launches, counted in the code: two norms, seven products, two rotations, attention, the
+//! gated activation and two sums; a product whose matrix is stored in another type than is computed in has one more for
+//! each panel that is widened. The references of the same block are 41, and 15 more for each run of neighbouring texts of
+//! one length. A sum and the norm after it stay two launches: both values go on, the sum as the stream.
+//!
 //! # Equal bits
 //! The value of a row depends on its text alone, whatever other texts are in the batch: a kernel sums a row in an order
 //! that depends on its length, and a product uses one algorithm for every number of rows, see [`Products`].

@@ -103,9 +103,8 @@ impl SplitModel {
         self.fingerprint
     }
 
-    /// How many bytes of memory its weights take, where it computes. On the processor matrices take as much as in their
-    /// files, whatever type of number these have, and vectors are f32; on another device everything is f32. A matrix
-    /// that is an embedding and an output as well is there once.
+    /// How many bytes of memory its weights take, where it computes: matrices as much as in their files, whatever type of
+    /// number these have, and vectors are f32. A matrix that is an embedding and an output as well is there once.
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }

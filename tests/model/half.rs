@@ -2,7 +2,8 @@
 //! transformers computes in half precision.
 
 use candle_core::{DType, Tensor};
-use eidos::model::{LoadOptions, ModelPlan};
+use eidos::ErrorCode;
+use eidos::model::{LoadOptions, ModelPlan, Precision};
 
 use crate::model::golden::{self, difference, values};
 use crate::model::halved::Halved;
@@ -12,8 +13,13 @@ use crate::model::halved::Halved;
 /// own rounding, which is an eighth as large in f16.
 const TYPES: [(DType, &str, f32); 2] = [(DType::BF16, "bf16", 2e-2), (DType::F16, "f16", 4e-3)];
 
-/// The largest difference to transformers in each type, for a family.
+/// The largest difference to transformers in each type, for a family, computed on the CPU in f32.
 pub fn differences(family: &str) -> Vec<(&'static str, f32)> {
+    differences_where(family, |_| whole())
+}
+
+/// The same where the options for a type say.
+fn differences_where(family: &str, options: impl Fn(DType) -> LoadOptions) -> Vec<(&'static str, f32)> {
     let ids = &golden::texts(family)[0];
     let of_type = |(dtype, kind, bound): (DType, &'static str, f32)| {
         let model = Halved::new(family, dtype);
@@ -21,7 +27,7 @@ pub fn differences(family: &str) -> Vec<(&'static str, f32)> {
         let splits = model.splits(kind);
         let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
         assert!(splits.len() >= 2, "{family} {kind}: {splits:?}");
-        let model = model.load(dtype, &splits, &whole());
+        let model = model.load(dtype, &splits, &options(dtype));
         let outputs = model.forward(&[ids]).unwrap().into_iter().chain([model.logits(ids).unwrap()]);
         let compared = splits.iter().copied().chain(["logits"]).zip(outputs).map(|(path, ours)| {
             let difference = difference(&ours, &expected[path].to_dtype(DType::F32).unwrap());
@@ -73,4 +79,46 @@ fn weights_take_the_bytes_that_they_are_stored_in() {
 /// Every weight, whatever the split points.
 fn whole() -> LoadOptions {
     LoadOptions { whole: true, ..LoadOptions::default() }
+}
+
+#[test]
+fn the_cpu_refuses_to_compute_in_another_type_than_f32() {
+    for (precision, name) in [(Precision::Tf32, "tf32"), (Precision::Bf16, "bf16"), (Precision::F16, "f16")] {
+        let options = LoadOptions { precision, ..LoadOptions::default() };
+        let error = golden::load("bert", "base", "weights", &["0"], &options).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Unsupported);
+        assert!(error.message().contains(name) && error.hint_text().contains("f32"), "{error}");
+    }
+}
+
+/// What a model is loaded with to compute in a type on a CUDA device.
+#[cfg(feature = "cuda")]
+fn on_a_device(dtype: DType) -> LoadOptions {
+    let precision = if dtype == DType::BF16 { Precision::Bf16 } else { Precision::F16 };
+    LoadOptions { device: eidos::DeviceChoice::Cuda(0), precision, ..whole() }
+}
+
+/// Every module of every family: near to what transformers computes in the type, and to the same numbers in f32.
+#[cfg(feature = "cuda")]
+#[test]
+fn a_device_computes_in_half_precision_what_transformers_computes_in_it() {
+    if let Some(reason) = eidos::device_status().reason {
+        return eprintln!("not tested on a CUDA device: {reason}");
+    }
+    for (family, _) in golden::variants() {
+        differences_where(&family, on_a_device);
+        let texts = golden::texts(&family);
+        let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        for (dtype, kind, bound) in TYPES {
+            let halved = Halved::new(&family, dtype);
+            let listing = golden::listing(&family, halved.variant);
+            let splits: Vec<&str> = listing.iter().filter(|m| m.splits).map(|m| m.path.as_str()).collect();
+            let there = halved.load(dtype, &splits, &on_a_device(dtype)).forward(&sequences).unwrap();
+            let here = halved.load(dtype, &splits, &whole()).forward(&sequences).unwrap();
+            for ((path, there), here) in splits.iter().zip(&there).zip(&here) {
+                let difference = difference(there, here);
+                assert!(difference <= bound, "{family} {path} in {kind}: {difference:e}");
+            }
+        }
+    }
 }
