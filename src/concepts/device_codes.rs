@@ -17,7 +17,7 @@ impl LinearEncoder<'_> {
     /// Encodes rows on their device, and passes the codes to `each` in tiles, in order. The device works on a tile while
     /// `each` takes the one before it. Only codes come to the host. They are not checked; NaN stays NaN.
     ///
-    /// Memory on the device: the weights, two tiles of codes, and a tile of rows with its centred copy (20 bytes a
+    /// Memory on the device: the weights, two tiles of codes, and a tile of rows with its centred copies (24 bytes a
     /// value, see [`DeviceTiles`]). On the host: a tile of codes, 32 MiB, or one row of them where that is more.
     ///
     /// # Errors

@@ -45,7 +45,7 @@ use whitening::Whitening;
 ///
 /// Memory: `rows * concepts` values of 4 bytes; a few matrices of `columns^2` values of 8 bytes; per thread a tile of
 /// 4096 rows of 12 bytes a column. On a GPU ([`IcaOptions::device`]): the same `rows * concepts` values of 4 bytes, three
-/// matrices of `columns^2` values of 8 bytes, a tile of 32 MiB (2048 rows where those are more) five times, and 0.8 GiB at
+/// matrices of `columns^2` values of 8 bytes, a tile of 32 MiB (2048 rows where those are more) six times, and 0.8 GiB at
 /// most for an iteration; the host then has only matrices of `columns^2` values.
 ///
 /// Errors: [`crate::ErrorCode::InvalidArgument`] for invalid options; [`crate::ErrorCode::InvalidData`] naming the row
