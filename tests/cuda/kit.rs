@@ -108,7 +108,7 @@ impl Kit {
     }
 
     /// Notes a measurement.
-    pub fn measured(&self, name: &str, value: Value) {
+    pub fn measured(&self, name: &str, value: &Value) {
         println!("       {}/{name}: {value}", self.section);
         self.write(&json!({"measured": name, "value": value}));
     }

@@ -94,7 +94,7 @@ pub fn rows(kit: &Kit) {
     if kit.is("all-rows") {
         write(kit.word("all-rows"), &rows, 1);
     }
-    kit.measured(kit.word("name"), best);
+    kit.measured(kit.word("name"), &best);
 }
 
 /// ICA on rows of a file, which begin on the host.
@@ -121,7 +121,7 @@ pub fn ica(kit: &Kit) {
     std::fs::write(kit.word("directions"), bytemuck::cast_slice(fitted.dictionary())).unwrap();
     kit.measured(
         "ica",
-        json!({"seconds": times, "iterations": fitted.report().steps, "rows": [rows.row_count(), columns]}),
+        &json!({"seconds": times, "iterations": fitted.report().steps, "rows": [rows.row_count(), columns]}),
     );
 }
 
@@ -157,7 +157,7 @@ pub fn profile(kit: &Kit) {
     kit.check("profile", one > 0.0, format!("{} batches of {budget} tokens", batches.len()));
     kit.measured(
         "profile",
-        json!({
+        &json!({
             "tokenise_alone": tokenise, "collect_without_tokenising": collect, "from_texts_to_rows": whole,
             "forward_alone": forward, "one_batch": one, "batches": batches.len(),
             "tokens_of_one_batch": batch.iter().map(|ids| ids.len()).sum::<usize>(),

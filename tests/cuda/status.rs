@@ -21,7 +21,7 @@ pub fn run(kit: &Kit) {
         })
         .collect();
     let libraries: Vec<_> = status.libraries.iter().map(|library| json!([library.name, library.version])).collect();
-    kit.measured("device", json!({"cuda_build": status.cuda_build, "devices": devices, "libraries": libraries}));
+    kit.measured("device", &json!({"cuda_build": status.cuda_build, "devices": devices, "libraries": libraries}));
     if kit.on_gpu() {
         let said = status.reason.as_deref().unwrap_or("a GPU can be used");
         kit.check("ready", status.cuda_build && status.reason.is_none(), said);
