@@ -152,7 +152,7 @@ def rows_of(kit, name, model, kind, texts, bar, share_bar, all_rows=None):
     """A row of the table: word activations by Eidos and by the peer."""
     at = split(kit, model)
     folder, ours, theirs = kit.work / f"{model}-{kind}", kit.work / "ours.f32", kit.work / "theirs.f32"
-    repeat, budgets = ("2", "256") if kit.small else ("5", "0,8192,32768")
+    repeat, budgets = ("2", "256") if kit.small else ("5", "0,32768")
     words = ["--model", folder, "--split", at, "--type", kind, "--texts", texts]
     more = ["--all-rows", all_rows] if all_rows else []
     ran = kit.program("rows", *words, "--name", name, "--repeat", repeat, "--batch-tokens", budgets, "--rows", ours, *more)

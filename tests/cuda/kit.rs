@@ -1,12 +1,12 @@
 //! What the sections share: the device, the command line, and the report.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::File;
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
+use std::sync::Mutex;
 
 use candle_core::{DType, Tensor};
 use eidos::model::Precision;
@@ -19,8 +19,8 @@ pub struct Kit {
     words: BTreeMap<String, String>,
     /// Where the program computes.
     pub device: DeviceChoice,
-    report: Option<RefCell<File>>,
-    counts: RefCell<(usize, usize)>,
+    report: Option<Mutex<File>>,
+    counts: Mutex<(usize, usize)>,
 }
 
 impl Kit {
@@ -41,9 +41,9 @@ impl Kit {
                 DeviceChoice::Cuda(index.unwrap_or_else(|| panic!("`{name}` is no device: cuda:0, reference or cpu")))
             }
         };
-        let append = |path: &String| RefCell::new(File::options().create(true).append(true).open(path).unwrap());
+        let append = |path: &String| Mutex::new(File::options().create(true).append(true).open(path).unwrap());
         let report = named.get("report").map(append);
-        Self { section: section.to_owned(), words: named, device, report, counts: RefCell::default() }
+        Self { section: section.to_owned(), words: named, device, report, counts: Mutex::default() }
     }
 
     /// Whether a GPU computes, and no stand-in.
@@ -90,7 +90,7 @@ impl Kit {
 
     /// Notes whether something holds.
     pub fn check(&self, name: &str, holds: bool, said: impl Display) {
-        let mut counts = self.counts.borrow_mut();
+        let mut counts = self.counts.lock().unwrap();
         counts.0 += 1;
         counts.1 += usize::from(!holds);
         println!("{} {}/{name}: {said}", if holds { "ok    " } else { "FAILED" }, self.section);
@@ -124,14 +124,14 @@ impl Kit {
 
     /// What the program returns; a section that checked nothing and measured nothing has failed.
     pub fn end(&self) -> ExitCode {
-        let (checks, failed) = *self.counts.borrow();
+        let (checks, failed) = *self.counts.lock().unwrap();
         println!("{}: {} of {checks} checks hold", self.section, checks - failed);
         ExitCode::from(u8::from(failed > 0 || checks == 0))
     }
 
     fn write(&self, value: &Value) {
         if let Some(file) = &self.report {
-            writeln!(file.borrow_mut(), "{value}").unwrap();
+            writeln!(file.lock().unwrap(), "{value}").unwrap();
         }
     }
 }

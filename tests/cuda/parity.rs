@@ -1,5 +1,7 @@
 //! Every fixture of every family on the device against the CPU: every split point, and the logits.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use candle_core::{DType, Tensor};
 use eidos::model::Precision;
 use eidos::{LoadOptions, SplitModel};
@@ -12,13 +14,22 @@ use crate::model::halved::Halved;
 const BOUND: f64 = 2e-5;
 const HALF_BOUND: f64 = 2e-2;
 
+/// Loading takes most of the time, which several threads share.
+const THREADS: usize = 4;
+
 pub fn run(kit: &Kit) {
-    for (family, variants) in golden::variants() {
-        if kit.wants(&family) {
-            kit.group(&format!("{family} f32"), || single(kit, &family, &variants));
-            kit.group(&format!("{family} bf16"), || half(kit, &family));
+    let families: Vec<_> = golden::variants().into_iter().filter(|(family, _)| kit.wants(family)).collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| {
+                while let Some((family, variants)) = families.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    kit.group(&format!("{family} f32"), || single(kit, family, variants));
+                    kit.group(&format!("{family} bf16"), || half(kit, family));
+                }
+            });
         }
-    }
+    });
 }
 
 fn single(kit: &Kit, family: &str, variants: &[String]) {
