@@ -90,9 +90,9 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// Describes a product.
-    pub fn new(problem: &Problem, count: usize) -> Result<Self> {
-        let Problem { columns, inner, in_rows, strides, numbers, tf32, bias } = *problem;
+    /// Describes a product; `bias` is the address of what is added to every row.
+    pub fn new(problem: &Problem, count: usize, bias: Option<u64>) -> Result<Self> {
+        let Problem { columns, inner, in_rows, strides, numbers, tf32, .. } = *problem;
         let compute = if tf32 { Compute::CUBLAS_COMPUTE_32F_FAST_TF32 } else { Compute::CUBLAS_COMPUTE_32F };
         let (height, width) = if in_rows { (inner, columns) } else { (columns, inner) };
         let plan = Self {
@@ -104,9 +104,10 @@ impl Plan {
         // CUBLAS_OP_T or CUBLAS_OP_N.
         let transposed = i32::from(in_rows);
         plan.describe(Described::CUBLASLT_MATMUL_DESC_TRANSA, &transposed)?;
-        if bias {
+        if let Some(bias) = bias {
             plan.describe(Described::CUBLASLT_MATMUL_DESC_EPILOGUE, &Epilogue::CUBLASLT_EPILOGUE_BIAS)?;
             plan.describe(Described::CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &number(numbers[1]))?;
+            plan.describe(Described::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias)?;
         }
         Ok(plan)
     }
@@ -121,11 +122,6 @@ impl Plan {
                 size_of::<T>(),
             )
         }
-    }
-
-    /// Sets where the bias lies.
-    pub fn set_bias(&self, address: u64) -> Result<()> {
-        self.describe(Described::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &address)
     }
 
     /// The algorithms that cuBLASLt thinks best for this product, the best first: those that add up every number of the

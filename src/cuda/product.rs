@@ -149,17 +149,14 @@ impl Turn<'_> {
         };
         self.products.stream.context().bind_to_thread()?;
         if !self.state.algorithms.contains_key(&problem) {
-            let algorithms = self.state.choose(&problem).map_err(failed)?;
+            let algorithms = self.state.choose(&problem, product.bias).map_err(failed)?;
             self.state.algorithms.insert(problem, algorithms);
         }
         self.start(&problem, product).map_err(failed)
     }
 
     fn start(&self, problem: &Problem, product: &Product<'_>) -> std::result::Result<(), CublasError> {
-        let plan = Plan::new(problem, product.count)?;
-        if let Some(bias) = product.bias {
-            plan.set_bias(bias)?;
-        }
+        let plan = Plan::new(problem, product.count, product.bias)?;
         let Argument::Address(rows) = product.left.rows.address().map_err(|_| refused())? else {
             return Err(refused());
         };
@@ -197,10 +194,10 @@ impl Turn<'_> {
 
 impl State {
     /// The algorithms for a problem in the order in which they are tried: those that can do every number of rows first.
-    fn choose(&self, problem: &Problem) -> std::result::Result<Vec<Algorithm>, CublasError> {
-        let typical = Plan::new(problem, TYPICAL_ROWS)?;
+    fn choose(&self, problem: &Problem, bias: Option<u64>) -> std::result::Result<Vec<Algorithm>, CublasError> {
+        let typical = Plan::new(problem, TYPICAL_ROWS, bias)?;
         let found = typical.algorithms(&self.handle, WORKSPACE, alignments(problem))?;
-        let tried = TRIED_ROWS.map(|count| Plan::new(problem, count));
+        let tried = TRIED_ROWS.map(|count| Plan::new(problem, count, bias));
         let tried = tried.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
         let can_all = |algorithm: &Algorithm| tried.iter().all(|plan| plan.can(&self.handle, algorithm, WORKSPACE));
         let (mut best, others): (Vec<_>, Vec<_>) = found.into_iter().partition(can_all);
