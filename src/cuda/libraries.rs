@@ -377,7 +377,7 @@ mod tests {
         }
         std::fs::write(folder.path().join("libcublasLt.so.13"), "no library").unwrap();
         // The process of all tests has opened none, and it stays so.
-        let child = Command::new(std::env::current_exe().unwrap())
+        let child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "cuda::libraries::tests::with_libraries_that_stand_for_cuda", "--ignored"])
             .env(FOLDERS, folder.path())
             .env_remove("LD_LIBRARY_PATH")
