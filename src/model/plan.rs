@@ -115,7 +115,8 @@ impl ModelPlan {
         }
         let device = device::open(chosen.device)?;
         check_precision(self.options.precision, &device)?;
-        let backend = Backend::new(&device, self.options.precision == Precision::Tf32)?;
+        let tf32 = self.options.precision == Precision::Tf32;
+        let backend = if self.wants_weights() { Backend::new(&device, tf32)? } else { Backend::idle(&device) };
         let implementation = Implementation::Kernels(self.options.precision.numbers());
         let mut layers = Layers::new();
         let mut bytes = 0;
