@@ -187,13 +187,13 @@ DEFINE(q6_k, Q6_K)
 // A matrix (rows, columns) with rows and columns exchanged, by blocks of 32 x 32 threads.
 template <class T> __device__ __forceinline__ void transpose(const T *matrix, T *result, int64_t rows, int64_t columns) {
     __shared__ T tile[32][33];
-    const int64_t column = (int64_t)blockIdx.x * 32 + threadIdx.x % 32, row = (int64_t)blockIdx.y * 32 + threadIdx.x / 32;
-    if (row < rows && column < columns) tile[threadIdx.x / 32][threadIdx.x % 32] = matrix[row * columns + column];
+    const int64_t first_row = (int64_t)blockIdx.x * 32, first_column = (int64_t)blockIdx.y * 32;
+    const int near = threadIdx.x % 32, far = threadIdx.x / 32;
+    if (first_row + far < rows && first_column + near < columns)
+        tile[far][near] = matrix[(first_row + far) * columns + first_column + near];
     __syncthreads();
-    const int64_t to_row = (int64_t)blockIdx.x * 32 + threadIdx.x / 32;
-    const int64_t to_column = (int64_t)blockIdx.y * 32 + threadIdx.x % 32;
-    if (to_row < columns && to_column < rows)
-        result[to_row * rows + to_column] = tile[threadIdx.x % 32][threadIdx.x / 32];
+    if (first_column + far < columns && first_row + near < rows)
+        result[(first_column + far) * rows + first_row + near] = tile[near][far];
 }
 
 extern "C" __global__ void transpose_16(const uint16_t *matrix, uint16_t *result, int64_t rows, int64_t columns) {

@@ -118,7 +118,8 @@ impl ModelPlan {
         if !reference {
             check_precision(self.options.precision, &device)?;
         }
-        let backend = Backend::new(&device, self.options.precision == Precision::Tf32)?;
+        let tf32 = self.options.precision == Precision::Tf32;
+        let backend = if self.wants_weights() { Backend::new(&device, tf32)? } else { Backend::idle(&device) };
         let numbers = self.options.precision.numbers();
         let implementation =
             if reference { Implementation::Reference(numbers) } else { Implementation::Kernels(numbers) };

@@ -41,6 +41,15 @@ impl Backend {
         })
     }
 
+    /// A device on which nothing is multiplied: that of a model without weights.
+    pub fn idle(device: &Device) -> Self {
+        Self {
+            device: device.clone(),
+            #[cfg(feature = "cuda")]
+            products: None,
+        }
+    }
+
     /// How many bytes of device memory products take beside their factors, at most.
     pub fn workspace_bytes(&self) -> usize {
         #[cfg(feature = "cuda")]
