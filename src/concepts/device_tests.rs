@@ -75,7 +75,9 @@ fn assert_alike(expected: &Fitted, found: &Fitted, what: &str) {
     let cosine = least_cosine(&expected.0, &found.0);
     assert!(cosine >= 0.9999, "cosine {cosine} for {what}");
     assert_eq!(found.1.converged, expected.1.converged, "{what}");
-    assert!(found.1.steps.abs_diff(expected.1.steps) <= 1, "{} and {} for {what}", found.1.steps, expected.1.steps);
+    // Hundreds of steps towards a tolerance near the rounding of f32 end a few earlier or later on another device.
+    let (found, expected) = (found.1.steps, expected.1.steps);
+    assert!(found.abs_diff(expected) <= (expected / 100).max(1), "{found} and {expected} steps for {what}");
 }
 
 #[test]

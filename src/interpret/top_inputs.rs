@@ -260,7 +260,7 @@ mod tests {
         #[derive(Debug)]
         struct Loudest;
         impl Encoder for Loudest {
-            fn method(&self) -> &str {
+            fn method(&self) -> &'static str {
                 "loudest"
             }
             fn input_width(&self) -> usize {
