@@ -3,6 +3,7 @@
 # make quick      what to run before a commit: format, clippy, unit and model tests
 # make install    the library, the header and packages for CMake and pkg-config under PREFIX
 # make cuda       the library for NVIDIA GPUs, in target/cuda/release; needs neither a GPU nor CUDA: docs/cuda.md
+# make check-cuda the check and the measurements that one run on a machine with a GPU makes, packed to be carried there
 # make bench      side by side with the Python peer
 # make real       the tests against a real model, with numbers that transformers, scikit-learn and interpreto compute
 
@@ -25,7 +26,7 @@ SHARED ?= ../shared
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
 .PHONY: demo test quick tools lint abi docs features library rust valgrind-contract valgrind-examples c cpp node julia
-.PHONY: cuda cuda-check cuda-test fuzz install header bench real clean
+.PHONY: cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz install header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -42,7 +43,7 @@ SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j2 --output-sync=target
 test:
 	@scripts/install-tools.sh compilers
 	$(SIDE_BY_SIDE) tools lint abi docs features cuda-check
-	$(SIDE_BY_SIDE) rust valgrind-contract valgrind-examples c cpp julia node
+	$(SIDE_BY_SIDE) rust valgrind-contract valgrind-examples c cpp julia node cuda-dry-run
 	@echo "all of it holds"
 
 # What a change did not touch is not compiled again.
@@ -100,6 +101,26 @@ cuda-test: cuda
 	$(CUDA_LIBRARY) tests/c/run.sh
 	for part in contract examples; do $(CUDA_LIBRARY) tests/c/valgrind.sh $$part || exit 1; done
 	for language in cpp node julia; do $(CUDA_LIBRARY) bindings/$$language/test.sh || exit 1; done
+
+# What a GPU is checked with, where the CPU plays the device.
+cuda-dry-run: rust
+	scripts/check-cuda.sh --dry-run --out target/cuda-dry-run/report
+
+# The same with the build with CUDA on a GPU that the CPU emulates.
+cuda-emulated: export EIDOS_CUDA_LIBRARIES = $(abspath target/cuda-emulated)
+cuda-emulated: export EIDOS_EMULATED_GPU_BYTES = 536870912
+cuda-emulated:
+	scripts/cuda-toolkit.sh
+	tests/cuda/emulator/build.sh target/cuda-emulated
+	scripts/cuda-programs.sh target/cuda-emulated/bin --features cuda --target-dir target/cuda
+	BIN=target/cuda-emulated/bin scripts/check-cuda.sh --dry-run --device cuda:0 --out target/cuda-emulated/report
+
+# The kit for a machine with a GPU, which needs neither Rust nor a network: programs, scripts, fixtures, texts, in one file.
+check-cuda:
+	scripts/cuda-toolkit.sh
+	rm -rf target/cuda-kit
+	scripts/cuda-programs.sh target/cuda-kit/bin --features cuda --target-dir target/cuda
+	scripts/cuda-kit.sh target/cuda-kit '$(SHARED)/data'
 
 # Whether the targets of cargo-fuzz compile; only a nightly compiler runs them. Not a part of the tests: libfuzzer-sys changes how
 # the C code of the dependencies is compiled, so they are all checked again for it.

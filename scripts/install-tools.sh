@@ -25,6 +25,7 @@ need cargo "cargo (https://rustup.rs)"
 need gcc gcc
 need g++ g++
 need nm binutils
+need python3 python3
 [ "${1:-}" != compilers ] || { provide; exit 0; }
 
 need clang++ clang

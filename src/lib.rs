@@ -69,6 +69,6 @@ pub use interpret::{
     Scoring, TopInputs,
 };
 pub use log::{LogLevel, LogMessage};
-pub use model::{HeadChoice, LoadOptions, Module, SplitModel, SplitPoint, TargetLogit};
+pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoint, TargetLogit};
 pub use rows::{Activations, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, Inputs, WordRule};

@@ -163,7 +163,13 @@ fn threads_shards_and_tiles_do_not_matter() {
     let shards = collect(&model, &texts, &options(Some(folder.path().to_owned()))).unwrap().remove(0);
     assert!(memory.row_count() > 3000 && shards.is_on_disk());
     let explainer = Explainer::fit::<Ica>(&memory, &IcaOptions::new(7), &Control::new()).unwrap();
-    let top = |threads| TopInputs { k: 30, negative_pole: true, threads, concepts: Some(vec![6, 0, 3]) };
+    let top = |threads| TopInputs {
+        k: 30,
+        negative_pole: true,
+        threads,
+        concepts: Some(vec![6, 0, 3]),
+        ..TopInputs::default()
+    };
     let expected = interpret(&top(1), &explainer, &memory);
     // By hand, one row at a time.
     let (mut code, mut scratch) = ([0.0; 7], Vec::new());

@@ -140,7 +140,7 @@ impl<'a> Run<'a> {
         forward: Forward<'a>,
         matrices: Vec<(usize, String)>,
     ) -> Self {
-        let (on_device, budget) = (!model.device().is_cpu(), Budget::new(options.device_batch_tokens));
+        let (on_device, budget) = (model.runs_as_on_device(), Budget::new(options.device_batch_tokens));
         Self { model, options, forward, matrices, row_per_text: false, on_device, budget, pool: OnceLock::new() }
     }
 

@@ -36,7 +36,7 @@ impl Backend {
             control.log(LogLevel::Info, c"device", || reason);
         }
         Ok(match device::open(chosen.device)? {
-            Device::Cpu => Self::Cpu { threads },
+            Device::Cpu if choice != DeviceChoice::Reference => Self::Cpu { threads },
             device => Self::Device(device),
         })
     }

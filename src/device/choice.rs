@@ -13,6 +13,10 @@ pub enum DeviceChoice {
     Cuda(usize),
     /// A GPU where there is one that works (the first of compute capability 8.0 or higher), else the CPU.
     Auto,
+    /// The CPU, where every operation is the composition that a device without kernels of its own runs. Slow: it stands
+    /// in for a GPU in tests.
+    #[doc(hidden)]
+    Reference,
 }
 
 /// A device that was chosen, and why where that was not the caller's choice.

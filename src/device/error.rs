@@ -8,6 +8,8 @@ pub(crate) fn translate(error: &candle_core::Error) -> Error {
     match error {
         candle_core::Error::WithBacktrace { inner, .. } => translate(inner),
         candle_core::Error::Context { inner, context } => translate(inner).within(context),
+        // Where an operation of ours fails inside one of candle's.
+        candle_core::Error::Cuda(cause) if let Some(ours) = cause.downcast_ref::<Error>() => ours.clone(),
         candle_core::Error::Cuda(cause) => of_cuda(cause.as_ref()),
         other => Error::internal(without_backtrace(&other.to_string())),
     }

@@ -33,7 +33,7 @@ use crate::error::Result;
 pub(crate) fn open(choice: DeviceChoice) -> Result<Device> {
     match choose(choice).device {
         DeviceChoice::Cuda(index) => gpus::open(index),
-        DeviceChoice::Cpu | DeviceChoice::Auto => Ok(Device::Cpu),
+        DeviceChoice::Cpu | DeviceChoice::Reference | DeviceChoice::Auto => Ok(Device::Cpu),
     }
 }
 

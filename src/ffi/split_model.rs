@@ -14,7 +14,7 @@ use super::strings::choice;
 use crate::device::DeviceChoice;
 use crate::error::{Error, Result};
 use crate::hub::HubOptions;
-use crate::model::{HeadChoice, LoadOptions, SplitModel};
+use crate::model::{HeadChoice, LoadOptions, Precision, SplitModel};
 use crate::text::StringTable;
 
 /// A split model is a language model that runs up to one or several of its modules. It never changes after loading: any
@@ -77,6 +77,15 @@ pub const EIDOS_DEVICE_CUDA: u32 = 1;
 /// The model runs on the first GPU that works, and on the processor where none does. The log says which it is, and why.
 pub const EIDOS_DEVICE_AUTO: u32 = 2;
 
+/// The model computes in single precision.
+pub const EIDOS_PRECISION_F32: u32 = 0;
+/// The model computes in single precision, but the factors of its products are rounded to TF32.
+pub const EIDOS_PRECISION_TF32: u32 = 1;
+/// The model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
+pub const EIDOS_PRECISION_BF16: u32 = 2;
+/// The model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
+pub const EIDOS_PRECISION_F16: u32 = 3;
+
 /// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
 pub const EIDOS_NETWORK_AUTO: u32 = 0;
 /// Only files that are there already are used.
@@ -115,8 +124,9 @@ pub struct eidos_load_options {
     /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
     /// have bytes.
     pub copy: u32,
-    /// This field is always 0.
-    pub reserved: u32,
+    /// The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
+    /// and logits are given as `f32` always. The CPU computes in `f32` alone.
+    pub precision: u32,
 }
 
 options!(
@@ -133,7 +143,7 @@ options!(
         cache_folder: Text::NULL,
         endpoint: Text::NULL,
         copy: 0,
-        reserved: 0,
+        precision: EIDOS_PRECISION_F32,
     }
 );
 
@@ -162,6 +172,12 @@ impl eidos_load_options {
             (EIDOS_HEAD_TOKEN_CLASSIFICATION, HeadChoice::TokenClassification),
             (EIDOS_HEAD_SEQ2SEQ_LM, HeadChoice::Seq2SeqLanguageModel),
         ];
+        let precisions = [
+            (EIDOS_PRECISION_F32, Precision::F32),
+            (EIDOS_PRECISION_TF32, Precision::Tf32),
+            (EIDOS_PRECISION_BF16, Precision::Bf16),
+            (EIDOS_PRECISION_F16, Precision::F16),
+        ];
         let networks =
             [(EIDOS_NETWORK_AUTO, None), (EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
         Ok(LoadOptions {
@@ -177,7 +193,7 @@ impl eidos_load_options {
             },
             whole: self.whole != 0,
             copy: self.copy != 0,
-            ..LoadOptions::default()
+            precision: choice(self.precision, "precision", &precisions)?,
         })
     }
 }

@@ -5,7 +5,7 @@ use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Tensor};
 
 use crate::error::{Error, Result};
 use crate::model::blueprint::{
@@ -13,8 +13,8 @@ use crate::model::blueprint::{
     RelativePositions, Residual, Site, Stack,
 };
 use crate::model::ops::{
-    Add, Attention, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation, Positions,
-    Rotary, Scale, SoftCap,
+    Add, Attention, Backend, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation,
+    Positions, Rotary, Scale, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -86,7 +86,7 @@ pub(crate) struct Pass<'a, 'b> {
     /// Its layers, as far as they are loaded.
     pub layers: &'a Layers,
     /// Where it computes.
-    pub device: &'a Device,
+    pub backend: &'a Backend,
     /// The tokens.
     pub rows: &'a TokenRows,
     /// Which implementation of its operations it runs.
@@ -110,7 +110,7 @@ impl<'a> Pass<'a, '_> {
     /// The decoder reads the text shifted by one token, and all that the encoder gave for it.
     fn decoder(&mut self, decoder: &Decoder, encoded: Tensor) -> Flow<Tensor> {
         let encoded = self.step(Site::EncoderNorm, encoded)?;
-        let cross = Positions::new(&decoder.cross_attention, &self.rows.texts, None, self.device)?;
+        let cross = Positions::new(&decoder.cross_attention, &self.rows.texts, None, self.backend)?;
         let ids = self.rows.shifted(decoder.start_token);
         self.stack(Stack::Decoder, &ids, Some((encoded, Arc::new(cross))))
     }
@@ -138,7 +138,7 @@ impl<'a> Pass<'a, '_> {
         for settings in blocks {
             let known = all.iter().find(|known| known.settings() == settings).map(Arc::clone);
             let known =
-                known.map_or_else(|| Positions::new(settings, &self.rows.texts, table, self.device).map(Arc::new), Ok);
+                known.map_or_else(|| Positions::new(settings, &self.rows.texts, table, self.backend).map(Arc::new), Ok);
             all.push(known?);
         }
         Ok(all)
@@ -226,7 +226,7 @@ impl<'a> Pass<'a, '_> {
 
     fn rotations(&mut self, stack: Stack) -> Flow<Vec<Rotary>> {
         let rotations = self.blueprint.rotations.iter();
-        let rotations = rotations.map(|settings| Rotary::new(&self.rows.texts, settings, self.device));
+        let rotations = rotations.map(|settings| Rotary::new(&self.rows.texts, settings, &self.backend.device));
         let rotations = rotations.collect::<Result<Vec<_>>>()?;
         let site = stack.embedding(EmbeddingSite::RotaryCosines);
         if let (true, Some(rotary)) = (self.tap.touches(site), rotations.first()) {
@@ -239,9 +239,10 @@ impl<'a> Pass<'a, '_> {
     fn distances(&self, stack: Stack) -> Result<Option<Tensor>> {
         let at = |site| self.layer(stack.embedding(site));
         let Some(Layer::Embedding(table)) = at(EmbeddingSite::RelativePositions) else { return Ok(None) };
+        let rows = self.implementation.begin(table.rows()?)?;
         Ok(Some(match at(EmbeddingSite::RelativePositionsNorm) {
-            Some(Layer::Norm(norm)) => self.unary(norm, &table.rows()?)?,
-            _ => table.rows()?,
+            Some(Layer::Norm(norm)) => self.unary(norm, &rows)?,
+            _ => rows,
         }))
     }
 
@@ -439,14 +440,19 @@ impl<'a> Pass<'a, '_> {
         let texts = self.rows.texts.iter().filter(|text| !text.is_empty());
         let chosen = texts.map(|text| Ok((text.start + choose(&self.rows.ids[text.clone()])?) as u32));
         let chosen = chosen.collect::<Result<Vec<_>>>()?;
-        let chosen = Tensor::from_slice(&chosen, chosen.len(), self.device)?;
+        let chosen = Tensor::from_slice(&chosen, chosen.len(), &self.backend.device)?;
         Ok(rows.index_select(&chosen, 0)?)
     }
 
     fn mean_rows(&self, rows: &Tensor) -> Result<Tensor> {
         let texts = self.rows.texts.iter().filter(|text| !text.is_empty());
-        let means = texts.map(|text| rows.narrow(0, text.start, text.len())?.mean_keepdim(0));
+        // A sum of many numbers of a half type would lose the small ones.
+        let single = match rows.dtype() {
+            DType::F16 | DType::BF16 => rows.to_dtype(DType::F32)?,
+            _ => rows.clone(),
+        };
+        let means = texts.map(|text| single.narrow(0, text.start, text.len())?.mean_keepdim(0));
         let means = means.collect::<candle_core::Result<Vec<_>>>()?;
-        Ok(Tensor::cat(&means, 0)?)
+        Ok(Tensor::cat(&means, 0)?.to_dtype(rows.dtype())?)
     }
 }

@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor, Var};
 
 use crate::error::{Error, Result};
-use crate::model::split_model::SplitModel;
+use crate::model::split_model::{SplitModel, widened};
 use crate::model::tap::Tap;
 
 /// A logit whose gradient is wanted: one number of what the head gives.
@@ -43,7 +43,7 @@ impl SplitModel {
             return Err(Error::internal(format!("the logits do not depend on the rows of `{path}`")));
         }
         let gradient = sum.backward()?.remove(&rows);
-        gradient.ok_or_else(|| Error::internal(format!("the gradient was lost on its way to `{path}`")))
+        widened(gradient.ok_or_else(|| Error::internal(format!("the gradient was lost on its way to `{path}`")))?)
     }
 }
 

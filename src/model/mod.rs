@@ -15,6 +15,7 @@ mod batch;
 mod blueprint;
 mod config;
 mod demo;
+mod device_memory;
 mod families;
 mod forward;
 mod gguf;
@@ -40,4 +41,6 @@ pub use options::{HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
 pub use split_model::{SplitModel, SplitPoint};
 pub(crate) use tap::{Change, Edit};
+#[cfg(feature = "cuda")]
+pub(crate) use weights::NumberType;
 pub use weights::WeightSource;

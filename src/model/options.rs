@@ -1,5 +1,7 @@
 //! What a caller may choose when a model is loaded.
 
+use candle_core::DType;
+
 use crate::device::DeviceChoice;
 use crate::files::Access;
 use crate::hub::HubOptions;
@@ -27,14 +29,43 @@ pub enum HeadChoice {
 }
 
 /// The type of number that a model computes in. Files may hold `f32`, `f16`, `bf16` or quantised blocks whatever this
-/// is: on the processor matrices stay in memory in the type of their file, and become single precision right before
-/// they are used.
+/// is: matrices stay in memory in the type of their file, and become what is computed in right before they are used.
+/// What leaves a model, activations and logits, is `f32` always. The CPU computes in `F32` alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Precision {
-    /// Single precision: every product, sum and activation.
+    /// Single precision: every product, sum and activation. On a CUDA device as on the CPU, to about 2e-5 of the largest
+    /// value.
     #[default]
     F32,
+    /// Single precision, but the factors of products are rounded to the 10 bits of TF32, which tensor cores multiply.
+    Tf32,
+    /// Activations between operations and the factors of products are `bf16`; sums, norms and softmax are `f32`. What most
+    /// models were trained in.
+    Bf16,
+    /// The same with `f16`, which has more digits and a smaller range: a model that was trained in `bf16` may overflow.
+    F16,
+}
+
+impl Precision {
+    /// What the field calls it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        }
+    }
+
+    /// The type of activations.
+    pub(crate) fn numbers(self) -> DType {
+        match self {
+            Self::F32 | Self::Tf32 => DType::F32,
+            Self::Bf16 => DType::BF16,
+            Self::F16 => DType::F16,
+        }
+    }
 }
 
 /// What a caller may choose when a model is loaded; the default is right for most.

@@ -3,12 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
 use crate::memory::Claim;
-use crate::model::ops::Weight;
+use crate::model::ops::{Backend, Weight};
 use crate::model::weights::{NumberType, Share, Stored, Weights};
 
 /// A parameter of a module: where it may lie in a file, the likeliest place first, and its shape.
@@ -31,7 +31,7 @@ pub(crate) struct Place {
 /// Reads parameters for a model on a device. A matrix that several layers have in common is in memory once.
 pub(crate) struct Reader<'a> {
     weights: &'a Weights,
-    device: &'a Device,
+    backend: &'a Backend,
     /// The matrices so far, by their place in the file and whether rows and columns are exchanged.
     matrices: HashMap<(Place, bool), Arc<Weight>>,
     number_types: BTreeSet<String>,
@@ -40,8 +40,8 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// One that has read nothing yet.
-    pub fn new(weights: &'a Weights, device: &'a Device) -> Self {
-        Self { weights, device, matrices: HashMap::new(), number_types: BTreeSet::new(), bytes: 0 }
+    pub fn new(weights: &'a Weights, backend: &'a Backend) -> Self {
+        Self { weights, backend, matrices: HashMap::new(), number_types: BTreeSet::new(), bytes: 0 }
     }
 
     /// How many bytes the numbers take that were read so far.
@@ -62,7 +62,7 @@ impl<'a> Reader<'a> {
         let (place, stored) = self.stored(parameter)?;
         let _claim = self.claim(place, &stored, &parameter.shape)?;
         self.number_types.insert(stored.numbers().name());
-        let vector = Tensor::from_vec(stored.widened()?, &*parameter.shape, self.device)?;
+        let vector = Tensor::from_vec(stored.widened()?, &*parameter.shape, &self.backend.device)?;
         self.bytes += vector.elem_count() * size_of::<f32>();
         Ok(vector)
     }
@@ -82,7 +82,7 @@ impl<'a> Reader<'a> {
         }
         let _claim = self.claim(place, &stored, &parameter.shape)?;
         self.number_types.insert(stored.numbers().name());
-        let matrix = Weight::new(&stored, rows, columns, self.device)?;
+        let matrix = Weight::new(&stored, rows, columns, self.backend)?;
         let matrix = Arc::new(if transposed { matrix.transposed()? } else { matrix });
         self.bytes += matrix.bytes();
         self.matrices.insert(key, Arc::clone(&matrix));
@@ -126,12 +126,16 @@ impl<'a> Reader<'a> {
         Ok((place, part.ok_or_else(|| Error::internal("a share of a tensor that is not there"))?))
     }
 
-    /// Claims what a parameter takes while it is read: as it is stored or as f32, and again where it is put in another
-    /// order.
+    /// Claims what a parameter takes in host memory while it is read: as it is stored or as f32, and again where it is put
+    /// in another order; nothing for a matrix that goes to a device from where its file is.
     fn claim(&self, place: &Place, stored: &Stored<'_>, shape: &[usize]) -> Result<Claim> {
         let widened = shape.iter().copied().fold(size_of::<f32>(), usize::saturating_mul);
+        let is_matrix = shape.len() == 2;
+        if is_matrix && !self.backend.device.is_cpu() {
+            return Claim::of(0, &place.tensor);
+        }
         let is_narrow = matches!(stored.numbers(), NumberType::F16 | NumberType::Bf16 | NumberType::Blocks(_));
-        let bytes = if is_narrow && shape.len() == 2 && self.device.is_cpu() { stored.bytes().len() } else { widened };
+        let bytes = if is_narrow && is_matrix { stored.bytes().len() } else { widened };
         Claim::of(bytes.saturating_mul(2), &format!("the tensor `{}` of shape {shape:?}", place.tensor))
     }
 }

@@ -7,8 +7,8 @@ use candle_core::Device;
 use sha2::{Digest, Sha256};
 
 use crate::control::{Control, Stage};
-use crate::device;
-use crate::error::{Error, Result, shown};
+use crate::device::{self, DeviceChoice};
+use crate::error::{Error, ErrorCode, Result, shown};
 use crate::kernels::instructions;
 use crate::log::LogLevel;
 use crate::model::blueprint::{Blueprint, Site, Work};
@@ -16,8 +16,8 @@ use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::module_path::{Module, ModuleTree, Node};
-use crate::model::ops::{Embedding, Implementation, Linear, Norm};
-use crate::model::options::LoadOptions;
+use crate::model::ops::{Backend, Embedding, Implementation, Linear, Norm};
+use crate::model::options::{LoadOptions, Precision};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
 use crate::model::weights::{WeightSource, Weights};
@@ -114,11 +114,20 @@ impl ModelPlan {
             control.log(LogLevel::Info, c"device", || reason);
         }
         let device = device::open(chosen.device)?;
+        let reference = self.options.device == DeviceChoice::Reference;
+        if !reference {
+            check_precision(self.options.precision, &device)?;
+        }
+        let tf32 = self.options.precision == Precision::Tf32;
+        let backend = if self.wants_weights() { Backend::new(&device, tf32)? } else { Backend::idle(&device) };
+        let numbers = self.options.precision.numbers();
+        let implementation =
+            if reference { Implementation::Reference(numbers) } else { Implementation::Kernels(numbers) };
         let mut layers = Layers::new();
         let mut bytes = 0;
         if self.wants_weights() {
             let weights = Weights::open(source, self.options.access()).map_err(|error| about(name, error))?;
-            let mut reader = Reader::new(&weights, &device);
+            let mut reader = Reader::new(&weights, &backend);
             let needed: Vec<_> = self.needed().collect();
             let least = reader.stored_bytes(needed.iter().flat_map(|(node, _)| self.parameters(node)));
             device::check_room(&device, least).map_err(|error| about(name, error))?;
@@ -126,7 +135,7 @@ impl ModelPlan {
             let mut hash = self.hash.clone();
             for (node, site) in needed {
                 self.parameters(node).iter().for_each(|parameter| reader.hash(parameter, &mut hash));
-                layers.insert(site, self.layer(node, &mut reader).map_err(|error| about(name, error))?);
+                layers.insert(site, self.layer(node, &mut reader, implementation).map_err(|error| about(name, error))?);
                 control.advance(1)?;
             }
             bytes = reader.bytes();
@@ -135,7 +144,13 @@ impl ModelPlan {
                 let (family, modules, types) = (self.family(), layers.len(), reader.number_types());
                 let (files, on) = (weights.described(), where_it_runs(&device));
                 let name = shown(name);
-                format!("loaded {name} ({family}) {on}: {modules} modules, {bytes} bytes of {types} from {files}")
+                let beside = match backend.workspace_bytes() {
+                    0 => String::new(),
+                    bytes => format!(", {bytes} bytes for products"),
+                };
+                format!(
+                    "loaded {name} ({family}) {on}: {modules} modules, {bytes} bytes of {types} from {files}{beside}"
+                )
             });
             for (site, function) in &self.blueprint.functions {
                 layers.insert(*site, Layer::Activation(*function));
@@ -149,8 +164,8 @@ impl ModelPlan {
             split_points: self.split_points,
             layers,
             weight_bytes: bytes,
-            device,
-            implementation: Implementation::Kernels,
+            backend,
+            implementation,
             whole: self.options.whole,
             fingerprint: self.hash.finalize().into(),
             tokenizer: None,
@@ -209,13 +224,14 @@ impl ModelPlan {
         all.flat_map(spelt).collect()
     }
 
-    fn layer(&self, node: &Node, reader: &mut Reader<'_>) -> Result<Layer> {
+    fn layer(&self, node: &Node, reader: &mut Reader<'_>, implementation: Implementation) -> Result<Layer> {
         let mut parameters = self.parameters(node).into_iter();
         let mut next = || parameters.next().ok_or_else(|| Error::internal("a module without its parameters"));
         Ok(match node.work {
             Work::Linear { bias, transposed, .. } => {
                 let weight = reader.matrix(&next()?, transposed)?;
-                Layer::Linear(Linear::new(weight, if bias { Some(reader.vector(&next()?)?) } else { None }))
+                let bias = if bias { Some(implementation.begin(reader.vector(&next()?)?)?) } else { None };
+                Layer::Linear(Linear::new(weight, bias))
             }
             Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(reader.matrix(&next()?, false)?, scale)),
             Work::RmsNorm { epsilon, plus_one, .. } => {
@@ -234,6 +250,17 @@ impl ModelPlan {
             }
         })
     }
+}
+
+/// Refuses a type of number that nothing computes in on a device.
+fn check_precision(precision: Precision, device: &Device) -> Result<()> {
+    if !device.is_cpu() || precision == Precision::F32 {
+        return Ok(());
+    }
+    let name = precision.name();
+    Err(Error::new(ErrorCode::Unsupported, format!("the CPU computes in f32, and {name} was asked for"))
+        .hint("load the model with the precision f32, whatever type of number its file has, or on a CUDA device")
+        .detail("precision", name))
 }
 
 /// Where a model runs, and with which instructions.

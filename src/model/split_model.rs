@@ -7,7 +7,7 @@ use crate::linalg::check_finite;
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site, Stack};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
-use crate::model::ops::Implementation;
+use crate::model::ops::{Backend, Implementation};
 use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
 
@@ -38,7 +38,8 @@ pub struct SplitModel {
     pub(super) layers: Layers,
     /// What their numbers take in memory.
     pub(super) weight_bytes: usize,
-    pub(super) device: Device,
+    /// Where it computes.
+    pub(super) backend: Backend,
     /// Which implementation of its operations it runs.
     pub(super) implementation: Implementation,
     /// Whether all layers are there, up to the head.
@@ -105,9 +106,8 @@ impl SplitModel {
         self.fingerprint
     }
 
-    /// How many bytes of memory its weights take, where it computes. On the processor matrices take as much as in their
-    /// files, whatever type of number these have, and vectors are f32; on another device everything is f32. A matrix
-    /// that is an embedding and an output as well is there once.
+    /// How many bytes of memory its weights take, where it computes: matrices as much as in their files, whatever type of
+    /// number these have, and vectors are f32. A matrix that is an embedding and an output as well is there once.
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }
@@ -124,7 +124,12 @@ impl SplitModel {
 
     /// Where it computes.
     pub fn device(&self) -> &Device {
-        &self.device
+        &self.backend.device
+    }
+
+    /// Whether it runs as on a device: there, or where references on the CPU stand in for one.
+    pub(crate) fn runs_as_on_device(&self) -> bool {
+        !self.device().is_cpu() || matches!(self.implementation, Implementation::Reference(_))
     }
 
     /// Runs the texts, given as token ids, as far as the last split point.
@@ -149,7 +154,7 @@ impl SplitModel {
         self.check(sequences)?;
         let rows = TokenRows::new(sequences);
         if rows.len() == 0 || self.sites.is_empty() {
-            let empty = |point: &SplitPoint| Ok(Tensor::zeros((0, point.width), DType::F32, &self.device)?);
+            let empty = |point: &SplitPoint| Ok(Tensor::zeros((0, point.width), DType::F32, &self.backend.device)?);
             return self.split_points.iter().map(empty).collect();
         }
         let mut tap = Tap::capture(&self.sites, edits);
@@ -160,7 +165,9 @@ impl SplitModel {
         let captured = tap.into_captured().into_iter().zip(&self.split_points);
         captured
             .map(|(value, point)| {
-                value.ok_or_else(|| Error::internal(format!("the forward pass never came to `{}`", point.path)))
+                let value =
+                    value.ok_or_else(|| Error::internal(format!("the forward pass never came to `{}`", point.path)))?;
+                widened(value)
             })
             .collect()
     }
@@ -196,7 +203,7 @@ impl SplitModel {
     pub fn logits_from(&self, path: &str, rows: &Tensor, sequences: &[&[u32]]) -> Result<Tensor> {
         let (site, rows) = self.replacement(path, rows, sequences)?;
         if rows.dim(0)? == 0 {
-            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.device)?);
+            return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.backend.device)?);
         }
         self.check_logits(self.run_to_head(sequences, &mut Tap::replace(site, rows))?)
     }
@@ -226,7 +233,7 @@ impl SplitModel {
 
     /// Rows as the model computes with them.
     pub(crate) fn begin(&self, rows: &Tensor) -> Result<Tensor> {
-        Ok(self.implementation.begin(rows.to_device(&self.device)?)?.contiguous()?)
+        Ok(self.implementation.begin(rows.to_device(&self.backend.device)?)?.contiguous()?)
     }
 
     /// The module whose rows are to be changed: its path, its width and its site.
@@ -317,7 +324,7 @@ impl SplitModel {
 
     pub(super) fn run_to_head(&self, sequences: &[&[u32]], tap: &mut Tap<'_>) -> Result<Tensor> {
         match self.pass(&TokenRows::new(sequences), tap).run() {
-            Ok(logits) => Ok(logits),
+            Ok(logits) => widened(logits),
             Err(Halt::Failed(error)) => Err(error),
             Err(Halt::Done) => Err(Error::internal("the forward pass ended before the head")),
         }
@@ -340,7 +347,7 @@ impl SplitModel {
         Pass {
             blueprint: &self.blueprint,
             layers: &self.layers,
-            device: &self.device,
+            backend: &self.backend,
             rows,
             implementation: self.implementation,
             tap,
@@ -370,4 +377,9 @@ impl SplitModel {
         }
         Ok(())
     }
+}
+
+/// Values as they leave a model: those of half types as f32.
+pub(super) fn widened(value: Tensor) -> Result<Tensor> {
+    Ok(if matches!(value.dtype(), DType::F16 | DType::BF16) { value.to_dtype(DType::F32)? } else { value })
 }

@@ -1,5 +1,5 @@
-//! Whole models through the references of their operations, which are what a device runs, and gradients through whole
-//! models.
+//! Whole models through the references of their operations, on a CUDA device where there is one, and gradients through
+//! whole models.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -14,9 +14,14 @@ use crate::model::ops::Implementation;
 use crate::model::tap::Tap;
 use crate::model::{LoadOptions, SplitModel, TargetLogit};
 
+#[cfg(feature = "cuda")]
+mod device;
+
 #[path = "../../tests/model/golden.rs"]
 #[allow(dead_code, clippy::expect_used, missing_docs)]
 mod golden;
+
+const KERNELS: Implementation = Implementation::Kernels(DType::F32);
 
 /// The bound of the project: the largest difference over the largest value.
 const BOUND: f32 = 2e-5;
@@ -51,7 +56,7 @@ fn references_alone_give_what_transformers_gives_and_what_kernels_give() {
         let texts = golden::texts(family);
         let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
         let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
-        let (model, kernels) = (from_references(&splits), load(family, variant, &splits, Implementation::Kernels));
+        let (model, kernels) = (from_references(&splits), load(family, variant, &splits, KERNELS));
         let (ours, theirs) = (model.forward(&sequences).unwrap(), kernels.forward(&sequences).unwrap());
         for ((path, ours), theirs) in splits.iter().zip(&ours).zip(&theirs) {
             let difference = golden::difference(ours, theirs);
@@ -70,7 +75,7 @@ fn blocks_with_the_same_attention_share_what_is_made_for_its_positions() {
     for (family, variant, kinds) in
         [("bloom", "causal_lm", 1), ("gemma3", "causal_lm", 2), ("modernbert", "masked_lm", 2)]
     {
-        let model = load(family, variant, &[], Implementation::Kernels);
+        let model = load(family, variant, &[], KERNELS);
         let rows = TokenRows::new(&[&[2, 9, 11]]);
         let mut tap = Tap::pass(Vec::new());
         let pass = model.pass(&rows, &mut tap);
@@ -116,7 +121,7 @@ fn gradients_are_those_of_finite_differences_for_every_family_head_and_kind_of_m
     let mut checked = HashSet::new();
     every_variant(|family, variant, splits| {
         let splits = kinds(splits);
-        let model = load(family, variant, &splits, Implementation::Kernels);
+        let model = load(family, variant, &splits, KERNELS);
         let double = load(family, variant, &splits, Implementation::Reference(DType::F64));
         let texts = golden::texts(family);
         let sequences = texts.iter().map(Vec::as_slice).filter(|ids| ids.len() > 1 && model.logits(ids).is_ok());

@@ -10,6 +10,7 @@ mod gguf_parts;
 mod golden;
 mod gradients;
 mod half;
+mod halved;
 mod intervened;
 mod interventions;
 mod published;

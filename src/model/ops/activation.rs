@@ -2,14 +2,31 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::Tensor;
 
-use super::operation::{Operation, Values};
+use super::operation::{Operation, Values, unrounded};
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, Argument, CudaRows};
 use crate::error::Result;
 use crate::kernels;
 use crate::model::blueprint::Activation;
 
 impl Activation {
+    /// Its number in the kernels' list of functions.
+    #[cfg(feature = "cuda")]
+    pub(super) fn number(self) -> i32 {
+        match self {
+            Self::Gelu => 0,
+            Self::GeluTanh => 1,
+            Self::GeluQuick => 2,
+            Self::Silu => 3,
+            Self::Relu => 4,
+            Self::Tanh => 5,
+        }
+    }
+
     /// The derivative at each value; that of a kink is 0, as in PyTorch.
     fn derivative(self, rows: &Tensor) -> Result<Tensor> {
         // x sigmoid(factor x)
@@ -57,20 +74,27 @@ impl Operation<1> for Activation {
         })
     }
 
-    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
-        Ok(match self {
-            Self::Gelu => rows.gelu_erf()?,
-            Self::GeluTanh => rows.gelu()?,
-            Self::GeluQuick => (rows * candle_nn::ops::sigmoid(&(rows * 1.702)?)?)?,
-            Self::Silu => rows.silu()?,
-            Self::Relu => rows.relu()?,
-            Self::Tanh => rows.tanh()?,
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, [rows]: [CudaRows<'_>; 1]) -> Result<Option<CudaStorage>> {
+        cuda::map("activation", rows, Argument::Int(self.number()))
+    }
+
+    fn reference(&self, rows: [&Tensor; 1]) -> Result<Tensor> {
+        unrounded(rows, |[rows]| {
+            Ok(match self {
+                Self::Gelu => rows.gelu_erf()?,
+                Self::GeluTanh => rows.gelu()?,
+                Self::GeluQuick => (rows * candle_nn::ops::sigmoid(&(rows * 1.702)?)?)?,
+                Self::Silu => rows.silu()?,
+                Self::Relu => rows.relu()?,
+                Self::Tanh => rows.tanh()?,
+            })
         })
     }
 
     /// In closed form: candle's own derivatives of gelu have constants of six digits.
     fn backward(&self, [rows]: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
-        Ok([(gradient * self.derivative(rows)?)?])
+        Ok([unrounded([gradient, rows], |[gradient, rows]| Ok((gradient * self.derivative(rows)?)?))?])
     }
 }
 
@@ -90,8 +114,13 @@ impl Operation<1> for SoftCap {
         ))
     }
 
-    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, [rows]: [CudaRows<'_>; 1]) -> Result<Option<CudaStorage>> {
+        cuda::map("soft_cap", rows, Argument::Float(self.0))
+    }
+
+    fn reference(&self, rows: [&Tensor; 1]) -> Result<Tensor> {
         let cap = f64::from(self.0);
-        Ok(((rows / cap)?.tanh()? * cap)?)
+        unrounded(rows, |[rows]| Ok(((rows / cap)?.tanh()? * cap)?))
     }
 }

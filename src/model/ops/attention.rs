@@ -3,11 +3,16 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use candle_core::{D, Device, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{D, Tensor};
 use half::bf16;
 
-use super::operation::{Operation, Values, gradients, lend, lend_optional, like};
+use super::backend::Backend;
+use super::operation::{Operation, Values, gradients, lend, lend_optional, like, unrounded};
 use super::relative::RelativeScores;
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, CudaRows};
 use crate::error::Result;
 use crate::kernels::{self, Mask, QUERY_ROWS, Relative};
 use crate::model::blueprint::{Alibi, AttentionSettings};
@@ -20,7 +25,7 @@ pub(crate) struct Positions {
     texts: Arc<[Range<usize>]>,
     /// Tokens of the longest text.
     longest: usize,
-    device: Device,
+    backend: Backend,
     /// What each head adds to the scores of the key at each position, `(heads, longest)`.
     key_bias: Option<Tensor>,
     relative: Option<RelativeScores>,
@@ -30,6 +35,12 @@ pub(crate) struct Positions {
     /// Where the reference finds the score of a distance, as [`RelativeScores::indices`] gives it; made when it is
     /// needed.
     indices: OnceLock<Tensor>,
+    /// What a CUDA device computes in which part; made when it is needed.
+    #[cfg(feature = "cuda")]
+    work: OnceLock<Tensor>,
+    /// The row of a table for each distance, on a CUDA device; made when it is needed.
+    #[cfg(feature = "cuda")]
+    distance_rows: OnceLock<Tensor>,
 }
 
 impl Positions {
@@ -39,12 +50,12 @@ impl Positions {
         settings: &AttentionSettings,
         texts: &Arc<[Range<usize>]>,
         table: Option<&Tensor>,
-        device: &Device,
+        backend: &Backend,
     ) -> Result<Self> {
         let longest = texts.iter().map(ExactSizeIterator::len).max().unwrap_or(0);
         let key_bias = settings.alibi.map(|alibi| {
             let bias = alibi.of_positions(settings.heads, longest);
-            Tensor::from_vec(bias, (settings.heads, longest), device)
+            Tensor::from_vec(bias, (settings.heads, longest), &backend.device)
         });
         let relative = settings.relative.as_ref().zip(table);
         let relative = relative.map(|(relative, table)| RelativeScores::new(relative, table, longest));
@@ -52,11 +63,15 @@ impl Positions {
             settings: settings.clone(),
             texts: Arc::clone(texts),
             longest,
-            device: device.clone(),
+            backend: backend.clone(),
             key_bias: key_bias.transpose()?,
             relative: relative.transpose()?,
             mask: OnceLock::new(),
             indices: OnceLock::new(),
+            #[cfg(feature = "cuda")]
+            work: OnceLock::new(),
+            #[cfg(feature = "cuda")]
+            distance_rows: OnceLock::new(),
         })
     }
 
@@ -93,13 +108,13 @@ impl Positions {
             let mask = self.settings.mask();
             let row = |query| (0..self.longest).map(move |key| mask.keys(query, self.longest).contains(&key));
             let values = (0..self.longest).flat_map(row).map(|read| if read { 0.0 } else { f32::NEG_INFINITY });
-            Ok(Tensor::from_iter(values, &self.device)?.reshape((self.longest, self.longest))?)
+            Ok(Tensor::from_iter(values, &self.backend.device)?.reshape((self.longest, self.longest))?)
         })
     }
 
     fn indices(&self, relative: &RelativeScores) -> Result<Tensor> {
         once(&self.indices, || {
-            Ok(Tensor::from_vec(relative.indices(self.longest), (self.longest, self.longest), &self.device)?)
+            Ok(Tensor::from_vec(relative.indices(self.longest), (self.longest, self.longest), &self.backend.device)?)
         })
     }
 
@@ -170,7 +185,11 @@ impl Attention {
     }
 
     /// The context of a part's queries, by its rows of queries, keys and values.
-    fn part(&self, part: &Part, [queries, keys, values]: [&Tensor; 3]) -> Result<Tensor> {
+    fn part(&self, part: &Part, inputs: [&Tensor; 3]) -> Result<Tensor> {
+        unrounded(inputs, |inputs| self.context(part, inputs))
+    }
+
+    fn context(&self, part: &Part, [queries, keys, values]: [&Tensor; 3]) -> Result<Tensor> {
         let positions = &*self.positions;
         let settings = &positions.settings;
         let (query_count, key_count) = (part.queries.len(), part.keys.len());
@@ -253,6 +272,43 @@ impl Operation<3> for Attention {
                 })?
             })?,
         })?
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, inputs: [CudaRows<'_>; 3]) -> Result<Option<CudaStorage>> {
+        let positions = &*self.positions;
+        let (settings, backend) = (&positions.settings, &positions.backend);
+        let table =
+            |table: &Option<Tensor>| table.as_ref().map(|table| table.to_dtype(inputs[0].numbers())).transpose();
+        let tables = [table(&self.position_keys)?, table(&self.position_queries)?];
+        let (mut distance_bias, mut distance_rows) = (None, None);
+        match &positions.relative {
+            None => {}
+            Some(RelativeScores::Bias(bias)) => distance_bias = Some(bias),
+            Some(RelativeScores::Disentangled(rows)) => {
+                distance_rows = Some(once(&positions.distance_rows, || {
+                    Ok(Tensor::from_slice(rows, rows.len(), &backend.device)?)
+                })?);
+            }
+        }
+        let tables = distance_rows.as_ref().zip(backend.products.as_deref()).map(|(distance_rows, products)| {
+            cuda::Tables { tables: tables.each_ref().map(Option::as_ref), distance_rows, products }
+        });
+        let work = once(&positions.work, || cuda::work_list(&positions.texts, &backend.device))?;
+        let attention = cuda::AttentionWork {
+            heads: settings.heads,
+            key_value_heads: settings.key_value_heads,
+            head_width: settings.head_width,
+            scale: settings.scale,
+            soft_cap: settings.soft_cap,
+            mask: settings.mask(),
+            longest: positions.longest,
+            work: &work,
+            key_bias: positions.key_bias.as_ref(),
+            distance_bias,
+            tables,
+        };
+        cuda::attend(&attention, inputs)
     }
 
     fn reference(&self, inputs: [&Tensor; 3]) -> Result<Tensor> {

@@ -1,7 +1,11 @@
 //! Every operation, with each of its settings: its kernel gives what its reference gives, its gradient is that of the
-//! reference, and both are that of finite differences.
+//! reference, and both are that of finite differences. Where there is a CUDA device, its kernel and its reference there as
+//! well.
 
 #![allow(clippy::unwrap_used)]
+
+#[cfg(feature = "cuda")]
+mod device;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,6 +21,7 @@ use crate::model::blueprint::{
 };
 use crate::model::weights::NumberType;
 
+const KERNELS: Implementation = Implementation::Kernels(DType::F32);
 const DOUBLE: Implementation = Implementation::Reference(DType::F64);
 
 /// The step of finite differences, in f64.
@@ -57,26 +62,30 @@ fn strided(tensor: &Tensor) -> Tensor {
     strided
 }
 
-/// Holds an operation, which `apply` applies, to all that an operation promises.
+/// Holds an operation, which `make` makes and `apply` applies, to all that an operation promises.
 fn check<const N: usize, O: Operation<N>>(
     what: &str,
-    operation: &O,
+    make: impl Fn(&Backend) -> O,
     inputs: &[Tensor; N],
-    apply: impl Fn(Implementation, [&Tensor; N]) -> Result<Tensor>,
+    apply: impl Fn(&O, Implementation, [&Tensor; N]) -> Result<Tensor>,
 ) {
+    let operation = &make(&Backend::CPU);
+    #[cfg(feature = "cuda")]
+    device::check(what, operation, &make, inputs, &apply);
+    let apply = |implementation, inputs: [&Tensor; N]| apply(operation, implementation, inputs);
     let all =
         |inputs: &[Tensor; N], implementation| apply(implementation, std::array::from_fn(|i| &inputs[i])).unwrap();
     let of_type = |numbers| inputs.clone().map(|input| input.to_dtype(numbers).unwrap());
     let double = of_type(DType::F64);
-    let ours = all(inputs, Implementation::Kernels);
+    let ours = all(inputs, KERNELS);
     let exact = all(&double, DOUBLE);
     assert_near(what, &ours, &all(inputs, Implementation::Reference(DType::F32)), 1e-5);
     assert_near(what, &ours, &exact, 1e-5);
     // However they lie, and whatever numbers they are.
-    assert_eq!(values(&all(&inputs.clone().map(|input| strided(&input)), Implementation::Kernels)), values(&ours));
+    assert_eq!(values(&all(&inputs.clone().map(|input| strided(&input)), KERNELS)), values(&ours));
     for half in [DType::F16, DType::BF16] {
         let (inputs, strided) = (of_type(half), of_type(half).map(|input| strided(&input)));
-        let (ours, reference) = (all(&strided, Implementation::Kernels), all(&inputs, Implementation::Reference(half)));
+        let (ours, reference) = (all(&strided, KERNELS), all(&inputs, Implementation::Reference(half)));
         assert_near(&format!("{what} in {half:?}"), &ours, &reference, 0.0);
     }
 
@@ -92,7 +101,7 @@ fn check<const N: usize, O: Operation<N>>(
     let expected =
         gradients(O::NAME, std::array::from_fn(|i| &double[i]), &upper, |inputs| operation.reference(inputs)).unwrap();
     let closed = gradient_of(&double, DOUBLE);
-    for ((ours, closed), expected) in gradient_of(inputs, Implementation::Kernels).iter().zip(&closed).zip(&expected) {
+    for ((ours, closed), expected) in gradient_of(inputs, KERNELS).iter().zip(&closed).zip(&expected) {
         assert_near(&format!("gradient of {what}"), ours, closed, 1e-5);
         assert_near(&format!("gradient of the reference of {what}"), closed, expected, 1e-5);
     }
@@ -111,13 +120,23 @@ fn check<const N: usize, O: Operation<N>>(
     assert!((difference - slope).abs() <= 1e-6 * size, "{what}: {difference} for {slope}, gradient of size {size}");
 }
 
-fn check_unary<O: Operation<1> + Clone + 'static>(what: &str, operation: &O, rows: Tensor) {
-    check(what, operation, &[rows], |implementation, [rows]| implementation.unary(operation, rows));
+fn check_unary<O: Operation<1> + Clone + 'static>(what: &str, make: impl Fn(&Backend) -> O, rows: Tensor) {
+    check(what, make, &[rows], |operation, implementation, [rows]| implementation.unary(operation, rows));
 }
 
 fn check_binary<O: Operation<2> + Clone + 'static>(what: &str, operation: &O, shape: (usize, usize)) {
     let inputs = [random(shape.0, shape.1, 1), random(shape.0, shape.1, 2)];
-    check(what, operation, &inputs, |implementation, [left, right]| implementation.binary(operation, left, right));
+    check(
+        what,
+        |_| operation.clone(),
+        &inputs,
+        |operation, implementation, [left, right]| implementation.binary(operation, left, right),
+    );
+}
+
+/// A constant where a model computes.
+fn on(backend: &Backend, constant: &Tensor) -> Tensor {
+    constant.to_device(&backend.device).unwrap()
 }
 
 #[test]
@@ -128,21 +147,25 @@ fn projections_with_weights_of_every_type() {
     let bias = random(1, OUTPUTS, 4).squeeze(0).unwrap();
     let blocks = [GgmlDType::Q8_0, GgmlDType::Q4K].map(NumberType::Blocks);
     for numbers in [NumberType::F32, NumberType::F16, NumberType::Bf16].into_iter().chain(blocks) {
-        let weight = Arc::new(Weight::rounded(&weight, (OUTPUTS, 256), &numbers));
         for bias in [None, Some(bias.clone())] {
             let what = format!("linear, {numbers:?}, bias {}", bias.is_some());
-            check_unary(&what, &Linear::new(Arc::clone(&weight), bias), random(7, 256, 5));
+            let make = |backend: &Backend| {
+                let weight = Arc::new(Weight::rounded(&weight, (OUTPUTS, 256), &numbers, backend));
+                Linear::new(weight, bias.as_ref().map(|bias| on(backend, bias)))
+            };
+            check_unary(&what, make, random(7, 256, 5));
         }
     }
 }
 
 #[test]
 fn norms_of_rows_and_of_heads() {
-    for width in [24, 8] {
+    for (width, columns) in [(24, 24), (8, 24), (5, 15), (520, 520)] {
         let (weight, bias) = (random(1, width, 1).squeeze(0).unwrap(), random(1, width, 2).squeeze(0).unwrap());
-        let rms = Norm::root_mean_square(weight.clone(), 1e-6);
-        check_unary(&format!("rms norm of {width}"), &rms, random(5, 24, 3));
-        check_unary(&format!("layer norm of {width}"), &Norm::layer(weight, bias, 1e-5), random(5, 24, 4));
+        let rms = |backend: &Backend| Norm::root_mean_square(on(backend, &weight), 1e-6);
+        check_unary(&format!("rms norm of {width}"), rms, random(5, columns, 3));
+        let layer = |backend: &Backend| Norm::layer(on(backend, &weight), on(backend, &bias), 1e-5);
+        check_unary(&format!("layer norm of {width}"), layer, random(5, columns, 4));
     }
 }
 
@@ -151,11 +174,11 @@ fn functions_of_single_values() {
     use Activation::{Gelu, GeluQuick, GeluTanh, Relu, Silu, Tanh};
     for function in [Gelu, GeluTanh, GeluQuick, Silu, Relu, Tanh] {
         let rows = (random(9, 24, 6) * 3.0).unwrap();
-        check_unary(&format!("{function:?}"), &function, rows);
+        check_unary(&format!("{function:?}"), |_| function, rows);
         check_binary(&format!("gate by {function:?}"), &Gate(function), (9, 24));
     }
-    check_unary("soft cap", &SoftCap(0.7), random(5, 24, 7));
-    check_unary("scale", &Scale(-1.3), random(5, 24, 8));
+    check_unary("soft cap", |_| SoftCap(0.7), random(5, 24, 7));
+    check_unary("scale", |_| Scale(-1.3), random(5, 24, 8));
     check_binary("add", &Add, (5, 24));
     check_binary("multiply", &Multiply, (5, 24));
 }
@@ -170,19 +193,22 @@ fn the_gradient_of_a_kink_is_zero() {
 
 #[test]
 fn columns_side_by_side() {
-    for runs in [vec![0..2, 9..24], vec![20..24, 0..4], std::iter::once(3..7).collect()] {
-        check_unary(&format!("columns {runs:?}"), &GatherColumns(runs), random(5, 24, 9));
+    let per_head = vec![0..8, 12..20, 24..32];
+    for runs in [vec![0..2, 9..24], vec![20..24, 0..4], std::iter::once(3..7).collect(), per_head] {
+        check_unary(&format!("columns {runs:?}"), |_| GatherColumns(runs.clone()), random(5, 36, 9));
     }
 }
 
 #[test]
 fn rotations_of_all_columns_and_of_some() {
-    for (interleaved, rotary_dim) in [(false, 8), (false, 4), (true, 8), (true, 4)] {
+    for (interleaved, rotary_dim, width) in
+        [(false, 8, 8), (false, 4, 8), (true, 8, 8), (true, 4, 8), (false, 16, 16), (false, 16, 32)]
+    {
         let scaling = RotaryScaling::None;
         let settings = RotarySettings { rotary_dim, interleaved, theta: 100.0, scaling, amplitude: 1.2 };
-        let rotary = Rotary::new(&[0..3, 3..5], &settings, &Device::Cpu).unwrap();
-        let what = format!("rotation of {rotary_dim}, interleaved {interleaved}");
-        check_unary(&what, &rotary.heads(8), random(5, 16, 10));
+        let make = |backend: &Backend| Rotary::new(&[0..3, 3..5], &settings, &backend.device).unwrap().heads(width);
+        let what = format!("rotation of {rotary_dim} of {width}, interleaved {interleaved}");
+        check_unary(&what, make, random(5, 2 * width, 10));
     }
 }
 
@@ -191,20 +217,23 @@ const TEXTS: [Range<usize>; 6] = [0..300, 300..301, 301..301, 301..318, 318..322
 
 fn check_attention(settings: &AttentionSettings, table: Option<&Tensor>) {
     let texts: Arc<[Range<usize>]> = Arc::new(TEXTS);
-    let positions = Arc::new(Positions::new(settings, &texts, table, &Device::Cpu).unwrap());
     let width = settings.heads * settings.head_width;
-    let attention = match &settings.relative {
-        Some(RelativePositions::Disentangled(distances)) => {
-            let rows = |wanted: bool, seed| wanted.then(|| random(2 * distances.span, width, seed));
-            let (keys, queries) = (rows(distances.content_to_position, 21), rows(distances.position_to_content, 22));
-            Attention::disentangled(&positions, keys, queries)
+    let make = |backend: &Backend| {
+        let table = table.map(|table| on(backend, table));
+        let positions = Arc::new(Positions::new(settings, &texts, table.as_ref(), backend).unwrap());
+        match &settings.relative {
+            Some(RelativePositions::Disentangled(distances)) => {
+                let rows = |wanted: bool, seed| wanted.then(|| on(backend, &random(2 * distances.span, width, seed)));
+                let keys = rows(distances.content_to_position, 21);
+                Attention::disentangled(&positions, keys, rows(distances.position_to_content, 22))
+            }
+            _ => Attention::new(&positions),
         }
-        _ => Attention::new(&positions),
     };
     let key_width = settings.key_value_heads * settings.head_width;
     let inputs = [random(326, width, 1), random(326, key_width, 2), random(326, key_width, 3)];
-    check(&format!("{settings:?}"), &attention, &inputs, |implementation, inputs| {
-        implementation.ternary(&attention, inputs)
+    check(&format!("{settings:?}"), make, &inputs, |attention, implementation, inputs| {
+        implementation.ternary(attention, inputs)
     });
 }
 
@@ -223,6 +252,13 @@ fn attention_with_every_setting() {
         AttentionSettings { alibi: Some(Alibi::Rounded(0.5)), window: Some(20), ..causal },
     ] {
         check_attention(&settings, None);
+    }
+}
+
+#[test]
+fn attention_with_heads_of_every_width() {
+    for (width, causal) in [(32, true), (48, false), (64, true), (80, true), (128, false), (130, true), (256, true)] {
+        check_attention(&AttentionSettings { causal, ..AttentionSettings::new(2, 1, width) }, None);
     }
 }
 
@@ -276,7 +312,7 @@ fn no_gradient_is_absent_in_silence() {
         let error = result.and_then(|result| Ok(result.sum_all()?.backward()?)).unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     };
-    says(Implementation::Kernels.unary(&Forgetful, &rows), "`forgetful` lost the gradient");
+    says(KERNELS.unary(&Forgetful, &rows), "`forgetful` lost the gradient");
     says(rows.apply_op1(Forgetful).map_err(Error::from), "one-way");
     says(lend(&rows, |_| rows.as_tensor().clone()), "would lose the gradient");
 }
@@ -287,8 +323,8 @@ fn a_gradient_through_many_steps_stays_within_the_stack_of_a_thread() {
     let rows = Var::from_tensor(&random(1, 3, 1)).unwrap();
     let mut stream = rows.as_tensor().clone();
     for _ in 0..2000 {
-        stream = Implementation::Kernels.binary(&Add, &stream, &stream).unwrap();
-        stream = Implementation::Kernels.unary(&Scale(0.5), &stream).unwrap();
+        stream = KERNELS.binary(&Add, &stream, &stream).unwrap();
+        stream = KERNELS.unary(&Scale(0.5), &stream).unwrap();
     }
     let gradients = stream.sum_all().unwrap().backward().unwrap();
     assert_eq!(values(gradients.get(&rows).unwrap()), [1.0; 3]);

@@ -1,17 +1,19 @@
-//! Operations as candle's custom operations: in host memory the kernel or the reference, on a device the reference.
+//! Operations as candle's custom operations: the kernel where there is one, else the reference.
 
 use candle_core::backend::{BackendDevice, BackendStorage};
 use candle_core::op::BackpropOp;
 use candle_core::{CpuStorage, CudaStorage, CustomOp1, CustomOp2, CustomOp3, Layout, Shape, Storage, Tensor};
 
 use super::operation::{Operation, Values};
+#[cfg(feature = "cuda")]
+use crate::cuda::CudaRows;
 use crate::error::{Error, Result};
 
 /// An operation as candle's own.
 pub(super) struct Custom<O> {
     /// What it does.
     pub operation: O,
-    /// Whether it runs its kernel, in host memory.
+    /// Whether it runs its kernel where it has one.
     pub kernel: bool,
 }
 
@@ -43,6 +45,41 @@ impl<O> Custom<O> {
         }
         let result = self.operation.kernel(slices)?;
         Ok((CpuStorage::F32(result), (rows, self.operation.columns(columns)?).into()))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn on_device<const N: usize>(&self, inputs: [Input<'_, CudaStorage>; N]) -> Result<(CudaStorage, Shape)>
+    where
+        O: Operation<N>,
+    {
+        if !self.kernel {
+            return self.by_reference(inputs);
+        }
+        let copies = inputs.map(
+            |(storage, layout)| if layout.is_contiguous() { Ok(None) } else { contiguous(storage, layout).map(Some) },
+        );
+        let mut all = Vec::with_capacity(N);
+        for (copy, (storage, layout)) in copies.iter().zip(inputs) {
+            let shape = layout.shape().dims2()?;
+            all.push(match copy {
+                Ok(None) => CudaRows::new(storage, layout.start_offset(), shape),
+                Ok(Some(copy)) => CudaRows::new(copy, 0, shape),
+                Err(error) => return Err(error.clone()),
+            });
+        }
+        let shape = (all[0].rows, self.operation.columns(all[0].columns)?);
+        match self.operation.cuda(std::array::from_fn(|index| all[index]))? {
+            Some(result) => Ok((result, shape.into())),
+            None => self.by_reference(inputs),
+        }
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn on_device<const N: usize>(&self, inputs: [Input<'_, CudaStorage>; N]) -> Result<(CudaStorage, Shape)>
+    where
+        O: Operation<N>,
+    {
+        self.by_reference(inputs)
     }
 
     /// Runs the reference on the numbers of a device.
@@ -106,7 +143,7 @@ impl<O: Operation<1>> CustomOp1 for Custom<O> {
     }
 
     fn cuda_fwd(&self, rows: &CudaStorage, layout: &Layout) -> candle_core::Result<(CudaStorage, Shape)> {
-        Ok(self.by_reference([(rows, layout)])?)
+        Ok(self.on_device([(rows, layout)])?)
     }
 
     fn bwd(&self, rows: &Tensor, _: &Tensor, gradient: &Tensor) -> candle_core::Result<Option<Tensor>> {
@@ -137,7 +174,7 @@ impl<O: Operation<2>> CustomOp2 for Custom<O> {
         right: &CudaStorage,
         right_layout: &Layout,
     ) -> candle_core::Result<(CudaStorage, Shape)> {
-        Ok(self.by_reference([(left, left_layout), (right, right_layout)])?)
+        Ok(self.on_device([(left, left_layout), (right, right_layout)])?)
     }
 
     fn bwd(
@@ -178,7 +215,7 @@ impl<O: Operation<3>> CustomOp3 for Custom<O> {
         third: &CudaStorage,
         third_layout: &Layout,
     ) -> candle_core::Result<(CudaStorage, Shape)> {
-        Ok(self.by_reference([(first, first_layout), (second, second_layout), (third, third_layout)])?)
+        Ok(self.on_device([(first, first_layout), (second, second_layout), (third, third_layout)])?)
     }
 
     fn bwd(
@@ -195,9 +232,9 @@ impl<O: Operation<3>> CustomOp3 for Custom<O> {
     }
 }
 
-/// An error on its way through candle: its text arrives.
+/// An error on its way through candle, which arrives as it was.
 impl From<Error> for candle_core::Error {
     fn from(error: Error) -> Self {
-        Self::wrap(error)
+        Self::Cuda(Box::new(error))
     }
 }

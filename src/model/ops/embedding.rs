@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::{Implementation, Scale, Weight};
 use crate::error::Result;
@@ -22,26 +22,24 @@ impl Embedding {
         Self { table, scale }
     }
 
-    /// All rows, `(count, width)`.
+    /// All rows as f32, `(count, width)`.
     pub fn rows(&self) -> Result<Tensor> {
         self.scaled(self.table.tensor()?)
     }
 
-    /// The rows of the numbers, `(numbers, width)`. The caller has checked that every number is in the table.
+    /// The rows of the numbers as f32, `(numbers, width)`. The caller has checked that every number is in the table.
     pub fn forward(&self, numbers: &[u32]) -> Result<Tensor> {
         self.scaled(self.look_up(numbers)?)
     }
 
     fn scaled(&self, rows: Tensor) -> Result<Tensor> {
-        Scale::apply(self.scale, rows, Implementation::Kernels)
+        Scale::apply(self.scale, rows, Implementation::Kernels(DType::F32))
     }
 
     fn look_up(&self, numbers: &[u32]) -> Result<Tensor> {
-        if let Weight::F32(table) = &*self.table
-            && !table.device().is_cpu()
-        {
-            let numbers = Tensor::from_slice(numbers, numbers.len(), table.device())?;
-            return Ok(table.index_select(&numbers, 0)?);
+        #[cfg(feature = "cuda")]
+        if let Weight::Device(table) = &*self.table {
+            return table.look_up(numbers);
         }
         let (_, width) = self.table.shape()?;
         let mut rows = vec![0.0; numbers.len() * width];

@@ -1,8 +1,12 @@
 //! The gate of a gated MLP (Shazeer 2020, "GLU Variants").
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::Tensor;
 
 use super::operation::{Operation, Values};
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, Argument, CudaRows};
 use crate::error::Result;
 use crate::kernels;
 use crate::model::blueprint::Activation;
@@ -27,6 +31,11 @@ impl Operation<2> for Gate {
         let mut product = self.0.kernel([gate])?;
         product.iter_mut().zip(up.values).for_each(|(value, up)| *value *= up);
         Ok(product)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, pair: [CudaRows<'_>; 2]) -> Result<Option<CudaStorage>> {
+        cuda::map_pairs("gate", pair, Some(Argument::Int(self.0.number())))
     }
 
     fn reference(&self, [gate, up]: [&Tensor; 2]) -> Result<Tensor> {

@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::Tensor;
 
 use super::operation::{Operation, Values};
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, CudaRows};
 use crate::error::Result;
 
 /// The columns in some runs, side by side. The runs must lie within the columns.
@@ -26,6 +30,11 @@ impl Operation<1> for GatherColumns {
             }
         }
         Ok(gathered)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, [rows]: [CudaRows<'_>; 1]) -> Result<Option<CudaStorage>> {
+        cuda::gather_columns(rows, &self.0)
     }
 
     fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {

@@ -9,26 +9,31 @@ use crate::error::Result;
 /// Which implementation of its operations a pass runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Implementation {
-    /// The kernel where the inputs are f32 in host memory, else the reference.
-    Kernels,
-    /// The reference everywhere, as on a device, in a type of number.
-    #[cfg(test)]
+    /// The kernel where there is one, else the reference, in a type of number: f32 in host memory, f32 or a half type on a
+    /// CUDA device.
+    Kernels(DType),
+    /// The reference everywhere, in a type of number.
     Reference(DType),
 }
 
 impl Implementation {
-    /// Whether these inputs go through the kernel.
+    /// Whether these inputs may go through a kernel.
     fn runs_kernel(self, inputs: &[&Tensor]) -> bool {
-        self == Self::Kernels && inputs.iter().all(|input| input.device().is_cpu() && input.dtype() == DType::F32)
+        let one_type = inputs.iter().all(|input| input.dtype() == inputs[0].dtype());
+        let kernel = |input: &&Tensor| !input.device().is_cpu() || input.dtype() == DType::F32;
+        matches!(self, Self::Kernels(_)) && one_type && inputs.iter().all(kernel)
+    }
+
+    /// The type of number that it computes in.
+    pub fn numbers(self) -> DType {
+        match self {
+            Self::Kernels(numbers) | Self::Reference(numbers) => numbers,
+        }
     }
 
     /// Rows from which a pass goes on, in the type of number that it computes in.
     pub fn begin(self, rows: Tensor) -> Result<Tensor> {
-        let numbers = match self {
-            Self::Kernels => DType::F32,
-            #[cfg(test)]
-            Self::Reference(numbers) => numbers,
-        };
+        let numbers = self.numbers();
         if rows.dtype() == numbers { Ok(rows) } else { Ok(rows.to_dtype(numbers)?) }
     }
 

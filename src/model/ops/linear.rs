@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{DType, Tensor};
 
 use super::Weight;
 use super::operation::{Operation, Values, lend, like};
+#[cfg(feature = "cuda")]
+use crate::cuda::CudaRows;
 use crate::error::Result;
 use crate::kernels;
 use crate::linalg::{times_panels, times_transposed};
@@ -74,6 +78,14 @@ impl Operation<1> for Linear {
         Ok(output)
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, [rows]: [CudaRows<'_>; 1]) -> Result<Option<CudaStorage>> {
+        let Weight::Device(weight) = &*self.weight else { return Ok(None) };
+        // A bias is the type of the rows already where the model computes in it.
+        let bias = self.bias.as_ref().map(|bias| bias.to_dtype(rows.numbers())).transpose()?;
+        weight.project(rows, bias.as_ref())
+    }
+
     fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
         let product = rows.matmul(&like(&self.weight.tensor()?, rows)?.t()?)?;
         Ok(match &self.bias {
@@ -83,6 +95,12 @@ impl Operation<1> for Linear {
     }
 
     fn backward(&self, [_]: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
+        #[cfg(feature = "cuda")]
+        if let Weight::Device(weight) = &*self.weight
+            && let Some(product) = weight.project_back(gradient)?
+        {
+            return Ok([product]);
+        }
         if !gradient.device().is_cpu() || gradient.dtype() != DType::F32 {
             return Ok([gradient.matmul(&like(&self.weight.tensor()?, gradient)?)?]);
         }

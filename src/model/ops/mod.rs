@@ -1,11 +1,13 @@
 //! What modules do: operations on rows `(tokens, columns)`.
 //!
-//! Each operation has three parts, see [`Operation`]: a kernel of [`crate::kernels`] for rows that are f32 in host
-//! memory, a reference composed of candle's operations for any other device and type of number, and a gradient. So what
-//! a device runs and what gradients run is what the tests run on the CPU.
+//! Each operation has up to four parts, see [`Operation`]: a kernel of [`crate::kernels`] for rows that are f32 in host
+//! memory, one of `src/cuda` for rows in the memory of a CUDA device, a reference composed of candle's operations for any
+//! device and type of number, and a gradient. What gradients run, and what a device runs where it has no kernel, is what
+//! the tests run on the CPU.
 
 mod activation;
 mod attention;
+mod backend;
 #[cfg(test)]
 mod check;
 mod custom;
@@ -24,6 +26,7 @@ mod weight;
 
 pub(crate) use activation::SoftCap;
 pub(crate) use attention::{Attention, Positions};
+pub(crate) use backend::Backend;
 pub(crate) use embedding::Embedding;
 pub(crate) use gate::Gate;
 pub(crate) use gather::GatherColumns;

@@ -1,8 +1,12 @@
 //! Norms of rows.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{D, Tensor};
 
-use super::operation::{Operation, Values, lend, like};
+use super::operation::{Operation, Values, lend, like, unrounded};
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, CudaRows};
 use crate::error::Result;
 use crate::kernels;
 
@@ -38,19 +42,26 @@ impl Operation<1> for Norm {
         })?
     }
 
-    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
-        // A norm of each head is one of many short rows.
-        let groups = rows.reshape(((), self.weight.dim(0)?))?;
-        let centred = match &self.bias {
-            None => groups,
-            Some(_) => groups.broadcast_sub(&groups.mean_keepdim(D::Minus1)?)?,
-        };
-        let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + self.epsilon)?.sqrt()?;
-        let scaled = centred.broadcast_div(&deviation)?.broadcast_mul(&like(&self.weight, rows)?)?;
-        let normed = match &self.bias {
-            None => scaled,
-            Some(bias) => scaled.broadcast_add(&like(bias, rows)?)?,
-        };
-        Ok(normed.reshape(rows.shape())?)
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, [rows]: [CudaRows<'_>; 1]) -> Result<Option<CudaStorage>> {
+        cuda::norm(rows, &self.weight, self.bias.as_ref(), self.epsilon)
+    }
+
+    fn reference(&self, rows: [&Tensor; 1]) -> Result<Tensor> {
+        unrounded(rows, |[rows]| {
+            // A norm of each head is one of many short rows.
+            let groups = rows.reshape(((), self.weight.dim(0)?))?;
+            let centred = match &self.bias {
+                None => groups,
+                Some(_) => groups.broadcast_sub(&groups.mean_keepdim(D::Minus1)?)?,
+            };
+            let deviation = (centred.sqr()?.mean_keepdim(D::Minus1)? + self.epsilon)?.sqrt()?;
+            let scaled = centred.broadcast_div(&deviation)?.broadcast_mul(&like(&self.weight, rows)?)?;
+            let normed = match &self.bias {
+                None => scaled,
+                Some(bias) => scaled.broadcast_add(&like(bias, rows)?)?,
+            };
+            Ok(normed.reshape(rows.shape())?)
+        })
     }
 }

@@ -1,10 +1,15 @@
-//! What an operation is: a kernel, a reference, and the gradient that follows from the reference.
+//! What an operation is: a kernel for the CPU, perhaps one for a CUDA device, a reference, and the gradient that follows from
+//! the reference.
 //!
 //! An operation runs as one of candle's custom operations: where no gradient is wanted only its kernel runs, and where
 //! one is wanted candle records a step whose backward pass is [`Operation::backward`].
 
-use candle_core::{CpuStorage, Storage, Tensor, Var};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CpuStorage, DType, Storage, Tensor, Var};
 
+#[cfg(feature = "cuda")]
+use crate::cuda::CudaRows;
 use crate::error::{Error, Result};
 
 /// Rows in host memory, one after the other.
@@ -31,6 +36,13 @@ pub(crate) trait Operation<const N: usize>: Send + Sync {
     /// The values of the result, for inputs that are f32 in host memory, on the calling thread.
     fn kernel(&self, inputs: [Values<'_>; N]) -> Result<Vec<f32>>;
 
+    /// The numbers of the result, for inputs of one type of number on a CUDA device; nothing where the reference shall run,
+    /// because there is no kernel for this.
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, _inputs: [CudaRows<'_>; N]) -> Result<Option<CudaStorage>> {
+        Ok(None)
+    }
+
     /// The same as a composition of candle's operations, for inputs of any type of number on any device.
     fn reference(&self, inputs: [&Tensor; N]) -> Result<Tensor>;
 
@@ -50,6 +62,11 @@ impl<const N: usize, O: Operation<N>> Operation<N> for &O {
 
     fn kernel(&self, inputs: [Values<'_>; N]) -> Result<Vec<f32>> {
         (**self).kernel(inputs)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, inputs: [CudaRows<'_>; N]) -> Result<Option<CudaStorage>> {
+        (**self).cuda(inputs)
     }
 
     fn reference(&self, inputs: [&Tensor; N]) -> Result<Tensor> {
@@ -79,6 +96,20 @@ pub(super) fn gradients<const N: usize>(
     let absent = || Error::internal(format!("the operation `{name}` lost the gradient of an input"));
     let gradients = variables.iter().map(|variable| gradients.remove(variable).ok_or_else(absent));
     gradients.collect::<Result<Vec<_>>>()?.try_into().map_err(|_| absent())
+}
+
+/// Runs steps whose values between must not be rounded to a half type: in single precision, rounded once at the end. For other
+/// types of number nothing changes.
+pub(super) fn unrounded<const N: usize>(
+    inputs: [&Tensor; N],
+    steps: impl FnOnce([&Tensor; N]) -> Result<Tensor>,
+) -> Result<Tensor> {
+    let numbers = inputs[0].dtype();
+    if !matches!(numbers, DType::F16 | DType::BF16) {
+        return steps(inputs);
+    }
+    let wide = inputs.iter().map(|input| input.to_dtype(DType::F32)).collect::<candle_core::Result<Vec<_>>>()?;
+    Ok(steps(std::array::from_fn(|index| &wide[index]))?.to_dtype(numbers)?)
 }
 
 /// A constant as the type of number that rows have.

@@ -3,10 +3,14 @@
 //! On the calling thread: candle's own operations share one pool of threads, which would make parallel runs of a model
 //! wait for each other.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::Tensor;
 
 use super::implementation::Implementation;
 use super::operation::{Operation, Values};
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, Argument, CudaRows};
 use crate::error::Result;
 use crate::kernels;
 
@@ -24,6 +28,11 @@ impl Operation<2> for Add {
             #[inline(always)]
             |left, right| left + right,
         ))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, pair: [CudaRows<'_>; 2]) -> Result<Option<CudaStorage>> {
+        cuda::map_pairs("add", pair, None)
     }
 
     fn reference(&self, [left, right]: [&Tensor; 2]) -> Result<Tensor> {
@@ -49,6 +58,11 @@ impl Operation<2> for Multiply {
             #[inline(always)]
             |left, right| left * right,
         ))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, pair: [CudaRows<'_>; 2]) -> Result<Option<CudaStorage>> {
+        cuda::map_pairs("multiply", pair, None)
     }
 
     fn reference(&self, [left, right]: [&Tensor; 2]) -> Result<Tensor> {
@@ -85,6 +99,11 @@ impl Operation<1> for Scale {
             #[inline(always)]
             move |value| value * factor,
         ))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, [rows]: [CudaRows<'_>; 1]) -> Result<Option<CudaStorage>> {
+        cuda::map("scale", rows, Argument::Float(self.0))
     }
 
     fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {

@@ -1,6 +1,6 @@
 //! Scores of attention that depend on the distance between two tokens.
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 
 use crate::error::Result;
 use crate::model::blueprint::{DistanceTable, RelativePositions};
@@ -34,7 +34,10 @@ impl RelativeScores {
         };
         let buckets: Vec<u32> = distances(longest).map(|distance| bucket_of(distance) as u32).collect();
         let buckets = Tensor::new(buckets, table.device())?;
-        Ok(Self::Bias(table.index_select(&buckets, 0)?.t()?.contiguous()?))
+        let bias = table.index_select(&buckets, 0)?.t()?.contiguous()?;
+        // Kernels add it in single precision.
+        let half = matches!(bias.dtype(), DType::F16 | DType::BF16);
+        Ok(Self::Bias(if half { bias.to_dtype(DType::F32)? } else { bias }))
     }
 
     /// For each query (a row) and key of a text of `longest` tokens: the column of the bias, or the row of the table.

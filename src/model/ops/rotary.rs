@@ -2,9 +2,13 @@
 
 use std::ops::Range;
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{D, Device, Tensor};
 
-use super::operation::{Operation, Values, lend, like};
+use super::operation::{Operation, Values, lend, like, unrounded};
+#[cfg(feature = "cuda")]
+use crate::cuda::{self, CudaRows};
 use crate::error::Result;
 use crate::kernels::{Rotation, rotate};
 use crate::model::blueprint::RotarySettings;
@@ -28,11 +32,11 @@ struct Table {
 }
 
 impl Rotary {
-    /// The rotations for the rows of `texts`, each of which begins at position 0.
+    /// The rotations for the rows of `texts`, each of which begins at position 0. To a device go those of each position,
+    /// which it copies to the rows.
     pub fn new(texts: &[Range<usize>], settings: &RotarySettings, device: &Device) -> Result<Self> {
         let half = settings.rotary_dim.div_ceil(2);
-        let rows = texts.iter().map(ExactSizeIterator::len).sum::<usize>();
-        let (mut cosines, mut sines) = (Vec::with_capacity(rows * half), Vec::with_capacity(rows * half));
+        let mut rows: Vec<(usize, usize)> = Vec::with_capacity(texts.len());
         let mut tables: Vec<Table> = Vec::new();
         for text in texts {
             let regime = settings.regime(text.len());
@@ -43,11 +47,24 @@ impl Rotary {
                 tables.push(Table::new(settings, regime, text.len(), longest));
                 tables.len() - 1
             });
-            cosines.extend_from_slice(&tables[table].cosines[..text.len() * half]);
-            sines.extend_from_slice(&tables[table].sines[..text.len() * half]);
+            rows.push((table, text.len()));
         }
-        let tensor = |values| Tensor::from_vec(values, (rows, half), device);
-        let (cosines, sines) = (tensor(cosines)?, tensor(sines)?);
+        let of_rows = |values: fn(&Table) -> &[f32]| -> Result<Tensor> {
+            let all = tables.iter().map(values);
+            if device.is_cpu() {
+                let all: Vec<_> = all.collect();
+                let parts: Vec<&[f32]> = rows.iter().map(|&(table, length)| &all[table][..length * half]).collect();
+                let count: usize = rows.iter().map(|(_, length)| length).sum();
+                return Ok(Tensor::from_vec(parts.concat(), (count, half), device)?);
+            }
+            let first = |table: usize| tables[..table].iter().map(|table| table.cosines.len() / half).sum::<usize>();
+            let places = rows.iter().flat_map(|&(table, length)| (first(table) as u32..).take(length));
+            let all = all.collect::<Vec<_>>().concat();
+            let all = Tensor::from_slice(&all, (all.len() / half, half), device)?;
+            let places: Vec<u32> = places.collect();
+            Ok(all.index_select(&Tensor::from_slice(&places, places.len(), device)?, 0)?)
+        };
+        let (cosines, sines) = (of_rows(|table| &table.cosines)?, of_rows(|table| &table.sines)?);
         Ok(Self { cosines, sines, rotary_dim: settings.rotary_dim, interleaved: settings.interleaved })
     }
 
@@ -70,16 +87,41 @@ pub(crate) struct RotateHeads {
     head_width: usize,
 }
 
+impl RotateHeads {
+    fn rotation(&self) -> Rotation {
+        let Rotary { rotary_dim, interleaved, .. } = self.rotary;
+        Rotation { head_width: self.head_width, rotary_dim, interleaved }
+    }
+}
+
 impl Operation<1> for RotateHeads {
     const NAME: &'static str = "rotate";
 
     fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
-        let Rotary { cosines, sines, rotary_dim, interleaved } = &self.rotary;
-        let rotation = Rotation { head_width: self.head_width, rotary_dim: *rotary_dim, interleaved: *interleaved };
+        let Rotary { cosines, sines, .. } = &self.rotary;
+        let rotation = self.rotation();
         lend(cosines, |cosines| lend(sines, |sines| rotate(rows.values, cosines, sines, rows.columns, rotation)))?
     }
 
-    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    fn cuda(&self, [rows]: [CudaRows<'_>; 1]) -> Result<Option<CudaStorage>> {
+        let Rotary { cosines, sines, .. } = &self.rotary;
+        cuda::rotate(rows, cosines, sines, self.rotation())
+    }
+
+    fn reference(&self, rows: [&Tensor; 1]) -> Result<Tensor> {
+        unrounded(rows, |[rows]| self.rotated(rows))
+    }
+
+    /// The gradient is rotated back.
+    fn backward(&self, _: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
+        let back = Rotary { sines: self.rotary.sines.neg()?, ..self.rotary.clone() };
+        Ok([back.heads(self.head_width).reference([gradient])?])
+    }
+}
+
+impl RotateHeads {
+    fn rotated(&self, rows: &Tensor) -> Result<Tensor> {
         let Rotary { cosines, sines, rotary_dim, interleaved } = &self.rotary;
         let (count, width) = rows.dims2()?;
         let (heads, half) = (width / self.head_width, rotary_dim / 2);
@@ -103,12 +145,6 @@ impl Operation<1> for RotateHeads {
         let all = if *rotary_dim == self.head_width { rotated } else { Tensor::cat(&[rotated, rest], D::Minus1)? };
         Ok(all.reshape((count, width))?)
     }
-
-    /// The gradient is rotated back.
-    fn backward(&self, _: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
-        let back = Rotary { sines: self.rotary.sines.neg()?, ..self.rotary.clone() };
-        Ok([back.heads(self.head_width).reference([gradient])?])
-    }
 }
 
 impl Table {
@@ -130,6 +166,8 @@ impl Table {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use candle_core::DType;
+
     use super::*;
     use crate::model::blueprint::RotaryScaling;
     use crate::model::ops::Implementation;
@@ -147,7 +185,7 @@ mod tests {
         let (rotary_dim, scaling) = (4, RotaryScaling::None);
         let settings = RotarySettings { rotary_dim, interleaved: true, theta: 100.0, scaling, amplitude: 1.0 };
         let rotary = Rotary::new(&[0..3, 3..5], &settings, &Device::Cpu).unwrap();
-        let after = values(&Implementation::Kernels.unary(&rotary.heads(HEAD_WIDTH), &rows).unwrap());
+        let after = values(&Implementation::Kernels(DType::F32).unary(&rotary.heads(HEAD_WIDTH), &rows).unwrap());
         // Row 2 is at position 2; its second head begins at column 8. The second pair is rotated by 2 / sqrt(100).
         let (first, second) = (before[2 * 16 + 8 + 2], before[2 * 16 + 8 + 3]);
         let (sine, cosine) = 0.2_f32.sin_cos();

@@ -7,16 +7,19 @@ use candle_core::{Device, Tensor};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
+use super::backend::Backend;
 use super::operation::lend;
+#[cfg(feature = "cuda")]
+use crate::cuda::DeviceMatrix;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernels;
 use crate::memory::filled;
 use crate::model::weights::{Blocks, NumberType, Stored};
 
-/// A matrix `(rows, columns)`. In host memory its numbers stay as the file has them, quantised ones as well, and rows
-/// become f32 right before they are used, which holds each number exactly; on another device they are f32.
+/// A matrix `(rows, columns)`. Its numbers stay as the file has them, quantised ones as well, and rows become the type that
+/// is computed in right before they are used; f32 holds each number exactly.
 pub(crate) enum Weight {
-    /// Single precision, wherever the model computes.
+    /// Single precision in host memory.
     F32(Tensor),
     /// Half precision in host memory.
     F16(Matrix<f16>),
@@ -24,6 +27,9 @@ pub(crate) enum Weight {
     Bf16(Matrix<bf16>),
     /// Quantised, in host memory.
     Blocks(Blocks),
+    /// Any of these in the memory of a CUDA device.
+    #[cfg(feature = "cuda")]
+    Device(DeviceMatrix),
 }
 
 /// Values in host memory, row after row.
@@ -52,23 +58,21 @@ fn part<T>(values: &[T], rows: Range<usize>, columns: usize) -> Result<&[T]> {
 }
 
 impl Weight {
-    /// What a file holds, for a model on `device`.
+    /// What a file holds, where a model computes. To a device it goes from the file without another copy in host memory.
     ///
     /// # Errors
     /// [`crate::ErrorCode::OutOfMemory`] on a device.
-    pub fn new(stored: &Stored<'_>, rows: usize, columns: usize, device: &Device) -> Result<Self> {
+    pub fn new(stored: &Stored<'_>, rows: usize, columns: usize, backend: &Backend) -> Result<Self> {
+        #[cfg(feature = "cuda")]
+        if let Some(products) = &backend.products {
+            return Ok(Self::Device(DeviceMatrix::new(stored.numbers(), stored.bytes(), (rows, columns), products)?));
+        }
         let bits = || stored.bytes().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
         Ok(match stored.numbers() {
-            NumberType::F16 if device.is_cpu() => {
-                Self::F16(Matrix { values: bits().map(f16::from_bits).collect(), rows, columns })
-            }
-            NumberType::Bf16 if device.is_cpu() => {
-                Self::Bf16(Matrix { values: bits().map(bf16::from_bits).collect(), rows, columns })
-            }
-            NumberType::Blocks(kind) if device.is_cpu() => {
-                Self::Blocks(Blocks::new(*kind, stored.bytes(), rows, columns))
-            }
-            _ => Self::F32(Tensor::from_vec(stored.widened()?, (rows, columns), device)?),
+            NumberType::F16 => Self::F16(Matrix { values: bits().map(f16::from_bits).collect(), rows, columns }),
+            NumberType::Bf16 => Self::Bf16(Matrix { values: bits().map(bf16::from_bits).collect(), rows, columns }),
+            NumberType::Blocks(kind) => Self::Blocks(Blocks::new(*kind, stored.bytes(), rows, columns)),
+            _ => Self::F32(Tensor::from_vec(stored.widened()?, (rows, columns), &backend.device)?),
         })
     }
 
@@ -80,6 +84,8 @@ impl Weight {
             Self::Bf16(matrix) => Self::Bf16(matrix.transposed()),
             // No family that GGUF files are read of has a matrix that lies the other way round.
             Self::Blocks(_) => return Err(Error::internal("a quantised matrix cannot be transposed")),
+            #[cfg(feature = "cuda")]
+            Self::Device(matrix) => Self::Device(matrix.transposed()?),
         })
     }
 
@@ -90,6 +96,8 @@ impl Weight {
             Self::F16(matrix) => Ok((matrix.rows, matrix.columns)),
             Self::Bf16(matrix) => Ok((matrix.rows, matrix.columns)),
             Self::Blocks(matrix) => Ok((matrix.rows, matrix.columns)),
+            #[cfg(feature = "cuda")]
+            Self::Device(matrix) => Ok((matrix.rows, matrix.columns)),
         }
     }
 
@@ -100,6 +108,8 @@ impl Weight {
             Self::F16(matrix) => size_of_val(&*matrix.values),
             Self::Bf16(matrix) => size_of_val(&*matrix.values),
             Self::Blocks(matrix) => matrix.bytes(),
+            #[cfg(feature = "cuda")]
+            Self::Device(matrix) => matrix.bytes(),
         }
     }
 
@@ -116,12 +126,20 @@ impl Weight {
             Self::F16(matrix) => matrix.part(rows)?.convert_to_f32_slice(panel),
             Self::Bf16(matrix) => kernels::widen(matrix.part(rows)?, panel),
             Self::Blocks(matrix) => matrix.write(rows, panel)?,
+            #[cfg(feature = "cuda")]
+            Self::Device(_) => {
+                return Err(Error::internal("a matrix on a device cannot be read like one in host memory"));
+            }
         }
         Ok(())
     }
 
-    /// All rows as f32.
+    /// All rows as f32, where the matrix is.
     pub fn tensor(&self) -> Result<Tensor> {
+        #[cfg(feature = "cuda")]
+        if let Self::Device(matrix) = self {
+            return matrix.tensor();
+        }
         if let Self::F32(tensor) = self {
             return Ok(tensor.clone());
         }
@@ -139,22 +157,20 @@ impl Weight {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 impl Weight {
-    /// A matrix `(rows, columns)` in host memory of values that are rounded to a type of number.
-    pub fn rounded(values: &[f32], (rows, columns): (usize, usize), numbers: &NumberType) -> Self {
-        let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
-        match numbers {
-            NumberType::F16 => {
-                Self::F16(Matrix { values: values.iter().copied().map(f16::from_f32).collect(), rows, columns })
-            }
-            NumberType::Bf16 => {
-                Self::Bf16(Matrix { values: values.iter().copied().map(bf16::from_f32).collect(), rows, columns })
-            }
+    /// A matrix `(rows, columns)` of values that are rounded to a type of number.
+    pub fn rounded(values: &[f32], (rows, columns): (usize, usize), numbers: &NumberType, backend: &Backend) -> Self {
+        let bytes: Vec<u8> = match numbers {
+            NumberType::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+            NumberType::Bf16 => values.iter().flat_map(|value| bf16::from_f32(*value).to_le_bytes()).collect(),
             NumberType::Blocks(kind) => {
+                let tensor = Tensor::from_slice(values, (rows, columns), &Device::Cpu).unwrap();
                 let blocks = candle_core::quantized::QTensor::quantize(&tensor, *kind).unwrap();
-                Self::Blocks(Blocks::new(*kind, &blocks.data().unwrap(), rows, columns))
+                blocks.data().unwrap().into_owned()
             }
-            _ => Self::F32(tensor),
-        }
+            _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        };
+        let stored = Stored::of_bytes(numbers, &bytes);
+        Self::new(&stored, rows, columns, backend).unwrap()
     }
 }
 
@@ -166,6 +182,8 @@ impl fmt::Debug for Weight {
             Self::F16(_) => write!(formatter, "F16{shape:?}"),
             Self::Bf16(_) => write!(formatter, "Bf16{shape:?}"),
             Self::Blocks(matrix) => write!(formatter, "{:?}{shape:?}", matrix.kind()),
+            #[cfg(feature = "cuda")]
+            Self::Device(matrix) => write!(formatter, "{}{shape:?}", matrix.numbers().name()),
         }
     }
 }

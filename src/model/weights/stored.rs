@@ -127,6 +127,12 @@ impl<'a> Stored<'a> {
         (bytes.len() == whole).then_some(Self { numbers, bytes, plus_one })
     }
 
+    /// Bytes that are known to be whole.
+    #[cfg(test)]
+    pub fn of_bytes(numbers: &'a NumberType, bytes: &'a [u8]) -> Self {
+        Self { numbers, bytes: Cow::Borrowed(bytes), plus_one: false }
+    }
+
     /// Some of its rows as a tensor of their own; nothing where there is no such part.
     pub fn share(self, share: Share) -> Option<Self> {
         let size = self.bytes.len().checked_div(share.of)?;

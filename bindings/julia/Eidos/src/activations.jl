@@ -64,8 +64,8 @@ function Activations(handle::Handle{LibEidos.eidos_activations})
                     LibEidos.eidos_activations_truncated_count(acts),
                     LibEidos.eidos_activations_left_out_count(acts),
                     LibEidos.eidos_activations_is_on_disk(acts) != 0,
-                     LibEidos.eidos_activations_is_on_device(acts) != 0,
-                     C_NULL, [], ReentrantLock(), nothing)
+                    LibEidos.eidos_activations_is_on_device(acts) != 0,
+                    C_NULL, [], ReentrantLock(), nothing)
     end
 end
 

@@ -409,7 +409,15 @@ EXPORT int cuDeviceGetDefaultMemPool(void **pool, int ordinal) {
 }
 EXPORT int cuDeviceGetMemPool(void **pool, int ordinal) { return cuDeviceGetDefaultMemPool(pool, ordinal); }
 EXPORT int cuMemPoolTrimTo(void *, std::size_t) { return success; }
-EXPORT int cuMemPoolSetAttribute(void *, int, void *) { return success; }
+// Attributes 6 and 8, the most bytes, begin anew; a pool has nothing else that could be changed.
+EXPORT int cuMemPoolSetAttribute(void *pool, int attribute, void *) {
+    Lock held = lock();
+    if (attribute == 6 || attribute == 8) {
+        Device *one = static_cast<Device *>(pool);
+        one->peak = one->used;
+    }
+    return success;
+}
 EXPORT int cuMemPoolGetAttribute(void *pool, int attribute, void *value) {
     Lock held = lock();
     // Attributes 5 and 6 are the reserved bytes now and at most, 7 and 8 the used ones, 4 the bytes kept.

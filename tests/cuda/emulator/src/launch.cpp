@@ -48,7 +48,9 @@ struct Running {
 
     unsigned int threads;
     unsigned int order_step, order_first;
-    unsigned int next, done, at_barrier, at_exchange;
+    unsigned int next, done, at_barrier;
+    // By warp, the lanes that wait for an exchange and those whose threads ended.
+    unsigned int waiting_lanes[most_threads / 32], done_lanes[most_threads / 32];
     int barrier_line;
     unsigned int thread;
     State states[most_threads];
@@ -109,14 +111,16 @@ void leave_thread() {
         emulated::fail(emulated::launch_failed, "the thread ends while %u others wait at the barrier in line %d", running.at_barrier,
                        running.barrier_line);
     }
-    if (running.at_exchange > 0) {
-        unsigned int first = thread / 32 * 32;
-        for (unsigned int other = first; other < std::min(first + 32, running.threads); ++other) {
-            const Meeting &meeting = running.meetings[other];
-            if (running.states[other] == State::at_exchange && (meeting.mask >> (thread - first) & 1u) != 0) {
-                emulated::fail(emulated::launch_failed, "the thread ends while thread %u waits for it at %s in line %d", other, meeting.name,
-                               meeting.line);
-            }
+    unsigned int own = thread % 32, first = thread - own;
+    running.done_lanes[thread / 32] |= 1u << own;
+    if (running.waiting_lanes[thread / 32] == 0) {
+        return;
+    }
+    for (unsigned int other = first; other < std::min(first + 32, running.threads); ++other) {
+        const Meeting &meeting = running.meetings[other];
+        if (running.states[other] == State::at_exchange && (meeting.mask >> own & 1u) != 0) {
+            emulated::fail(emulated::launch_failed, "the thread ends while thread %u waits for it at %s in line %d", other, meeting.name,
+                           meeting.line);
         }
     }
 }
@@ -179,7 +183,9 @@ void check_shared() {
 
 void run_block() {
     emulated::block_number += 1;
-    running.next = running.done = running.at_barrier = running.at_exchange = 0;
+    running.next = running.done = running.at_barrier = 0;
+    std::fill_n(running.waiting_lanes, most_threads / 32, 0);
+    std::fill_n(running.done_lanes, most_threads / 32, 0);
     running.ready.clear();
     running.ready_from = 0;
     running.shared_size = 0;
@@ -393,42 +399,44 @@ void meet(const char *name, int line, unsigned int mask, void *item, void (*all)
     if ((mask >> own & 1u) == 0) {
         fail(launch_failed, "%s in line %d: mask %#x does not hold lane %u, which calls it", name, line, mask, own);
     }
+    unsigned int &waiting = running.waiting_lanes[running.thread / 32];
+    if (unsigned int ended = wanted & running.done_lanes[running.thread / 32]; ended != 0) {
+        fail(launch_failed, "%s in line %d: mask %#x names lane %d, whose thread ended", name, line, mask, __builtin_ctz(ended));
+    }
     running.meetings[running.thread] = {name, line, mask, item};
+    unsigned int others = wanted & ~(1u << own);
+    if ((waiting & others) != others) {
+        waiting |= 1u << own;
+        emulator::wait_here(emulator::State::at_exchange);
+        return;
+    }
     bool complete = true;
     void *items[32] = {};
-    for (unsigned int i = 0; i < count; ++i) {
-        if ((wanted >> i & 1u) == 0) {
-            continue;
-        }
-        items[i] = running.meetings[first + i].item;
-        if (i == own) {
+    items[own] = item;
+    for (unsigned int i = 0; complete && i < count; ++i) {
+        if ((others >> i & 1u) == 0) {
             continue;
         }
         const emulator::Meeting &other = running.meetings[first + i];
-        switch (running.states[first + i]) {
-        case emulator::State::done:
-            fail(launch_failed, "%s in line %d: mask %#x names lane %u, whose thread ended", name, line, mask, i);
-        case emulator::State::at_exchange:
-            if (other.line != line || other.mask != mask || std::strcmp(other.name, name) != 0) {
-                if (other.mask >> own & 1u) {
-                    fail(launch_failed, "lane %u is at %s in line %d with mask %#x, lane %u at %s in line %d with mask %#x", own, name, line, mask,
-                         i, other.name, other.line, other.mask);
-                }
-                complete = false;
-            }
-            break;
-        default: complete = false;
+        items[i] = other.item;
+        if (other.line == line && other.mask == mask && (other.name == name || std::strcmp(other.name, name) == 0)) {
+            continue;
         }
+        if ((other.mask >> own & 1u) != 0) {
+            fail(launch_failed, "lane %u is at %s in line %d with mask %#x, lane %u at %s in line %d with mask %#x", own, name, line, mask, i,
+                 other.name, other.line, other.mask);
+        }
+        complete = false;
     }
     if (!complete) {
-        running.at_exchange += 1;
+        waiting |= 1u << own;
         emulator::wait_here(emulator::State::at_exchange);
         return;
     }
     all(items, wanted);
+    waiting &= ~others;
     for (unsigned int i = 0; i < count; ++i) {
-        if (i != own && (wanted >> i & 1u) != 0) {
-            running.at_exchange -= 1;
+        if ((others >> i & 1u) != 0) {
             running.states[first + i] = emulator::State::running;
             emulator::make_ready(first + i);
         }

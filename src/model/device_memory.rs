@@ -1,0 +1,48 @@
+//! How much memory a model takes on a device, known before it is there.
+
+use super::blueprint::{BlockSite, Site, Stack};
+use super::forward::Layers;
+use super::split_model::SplitModel;
+
+impl SplitModel {
+    /// How many bytes of its device's memory the model takes while nothing runs: its weights, and what products work in.
+    pub fn device_bytes(&self) -> usize {
+        self.weight_bytes.saturating_add(self.backend.workspace_bytes())
+    }
+
+    /// How many bytes of its device's memory a batch of so many tokens takes at most while it runs to the last split point,
+    /// beside those of [`SplitModel::device_bytes`]: what a block holds at the same time of the stream, of its attention or
+    /// its MLP, whatever is larger, in the type of number that is computed in; what split points keep; the table of
+    /// rotations.
+    ///
+    /// For the usual block with a gated MLP and no more than one split point these are `4 width + 3 inner width` numbers a token.
+    pub fn device_bytes_of_batch(&self, tokens: usize) -> usize {
+        let blueprint = &self.blueprint;
+        let (width, inner) = (blueprint.width, blueprint.inner_width);
+        let attention = [Stack::First, Stack::Decoder].into_iter().flat_map(|stack| blueprint.attention(stack));
+        let attention = attention.map(|settings| {
+            let queries = settings.heads * settings.head_width;
+            let keys = settings.key_value_heads * settings.head_width;
+            let fused = if settings.fused.is_some() { 2 * keys } else { 0 };
+            2 * width + 2 * queries + 2 * keys + fused
+        });
+        let mlp = 4 * width + inner * inner_parts(&self.layers);
+        let block = attention.max().unwrap_or(0).max(mlp);
+        let kept: usize = self.split_points.iter().rev().skip(1).map(|point| point.width).sum();
+        let rotations: usize = blueprint.rotations.iter().map(|settings| settings.rotary_dim).sum();
+        let logits = if self.whole { 3 * blueprint.logits } else { 0 };
+        let size = self.implementation.numbers().size_in_bytes();
+        let token = (block.max(width + logits) + kept) * size + rotations * size_of::<f32>();
+        tokens.saturating_mul(token)
+    }
+}
+
+/// How many values of the MLP's inner width are there at the same time.
+fn inner_parts(layers: &Layers) -> usize {
+    let has = |wanted| layers.keys().any(|site| matches!(site, Site::Block(_, part) if *part == wanted));
+    match (has(BlockSite::MlpGateUp), has(BlockSite::MlpUp)) {
+        (true, _) => 4,
+        (false, true) => 3,
+        (false, false) => 2,
+    }
+}
