@@ -22,7 +22,8 @@ SHARED ?= ../shared
 # The program that writes what follows from src/ffi: a package of its own.
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
-.PHONY: demo test quick tools lint abi rust docs features fuzz c cpp node julia install header bench real clean
+.PHONY: demo test quick tools lint abi docs features library rust valgrind-contract valgrind-examples c cpp node julia
+.PHONY: fuzz install header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -34,11 +35,12 @@ endif
 # Two at a time, where one alone would leave a core or the network idle; what one prints stays together.
 SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j2 --output-sync=target
 
+# First what needs no library, then what does, each begun in this order: while cargo compiles the Rust tests, and at the end waits
+# for the last of them, valgrind and the other languages use what it leaves of the processor.
 test:
 	@scripts/install-tools.sh compilers
-	$(SIDE_BY_SIDE) tools lint abi
-	@$(MAKE) --no-print-directory rust
-	$(SIDE_BY_SIDE) c cpp node julia docs features
+	$(SIDE_BY_SIDE) tools lint abi docs features
+	$(SIDE_BY_SIDE) rust valgrind-contract valgrind-examples c cpp julia node
 	@echo "all of it holds"
 
 # What a change did not touch is not compiled again.
@@ -62,8 +64,13 @@ lint:
 abi:
 	$(CARGO) test $(ABI)
 
+# The library and the examples, which everything below uses and builds once. Only `rust` calls cargo again: two at a time would
+# wait for each other.
+library:
+	$(CARGO) build --release --lib --examples
+
 # With tests/oracle, which compares with candle-transformers and which `cargo test` leaves out.
-rust:
+rust: library
 	$(CARGO) test --release --workspace
 
 docs:
@@ -78,12 +85,14 @@ features:
 fuzz:
 	$(CARGO) check --locked --manifest-path fuzz/Cargo.toml --no-default-features
 
-c:
-	$(CARGO) build --release --lib --examples
+c: library
 	tests/c/run.sh
 
-cpp node julia:
-	$(CARGO) build --release --lib
+# What C programs see, under valgrind.
+valgrind-contract valgrind-examples: library
+	tests/c/valgrind.sh $(@:valgrind-%=%)
+
+cpp node julia: library
 	bindings/$@/test.sh
 
 install:

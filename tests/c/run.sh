@@ -1,16 +1,11 @@
 #!/usr/bin/env bash
 # What C and C++ programs see: the header under every standard, the exported symbols, the layout of the structs, the
-# contract of the calls and the examples, natively, under AddressSanitizer and UBSan, and under valgrind.
+# contract of the calls and the examples, natively and under AddressSanitizer and UBSan. `valgrind.sh` runs them under valgrind.
 set -euo pipefail
-cd "$(dirname "$0")/../.."
+source "$(dirname "$0")/common.sh"
 
-library=target/release
-out=$(mktemp -d)
-trap 'rm -rf "$out"' EXIT
-export LD_LIBRARY_PATH=$library
-strict="-Wall -Wextra -Wpedantic -Werror -Iinclude"
-link="-L$library -leidos -lpthread -lm"
-say() { printf '  %s\n' "$*"; }
+sanitize="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+head -n 60 assets/demo-texts.txt >"$out/60-texts.txt"
 
 say "the header alone: C99, C11, C++17, C++20"
 echo '#include "eidos.h"' >"$out/alone.c"
@@ -29,29 +24,6 @@ nm -D --defined-only $library/libeidos.so | awk '{print $3}' | LC_ALL=C sort | d
 say "the layout of the structs"
 gcc -std=c11 $strict -fsyntax-only tests/abi/layout.c
 g++ -x c++ -std=c++17 $strict -fsyntax-only tests/abi/layout.c
-
-sanitize="-g -O1 -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
-head -n 60 assets/demo-texts.txt >"$out/60-texts.txt"
-head -n 10 assets/demo-texts.txt >"$out/10-texts.txt"
-# More than one shard: who cancels a run that is complete gets it.
-head -n 32 assets/demo-texts.txt >"$out/32-texts.txt"
-
-examples() { # suffix, texts, command to run under: runs the six examples
-    local suffix=$1 texts=$2
-    shift 2
-    rm -rf "$out/saved" && mkdir "$out/saved"
-    "$@" "$out/modules$suffix" >"$out/output"
-    "$@" "$out/concepts$suffix" eidos:demo model.layers.2.mlp "$texts" >"$out/output" 2>"$out/progress" || {
-        cat "$out/progress"
-        return 1
-    }
-    "$@" "$out/own_activations$suffix" >"$out/output"
-    "$@" "$out/labels$suffix" - eidos:demo model.layers.2.mlp "$texts" >"$out/output"
-    "$@" "$out/steering$suffix" "$texts" >"$out/output"
-    grep -qx 'from the rows as they are, the same logits: yes' "$out/output"
-    "$@" "$out/resume$suffix" "$out/saved" "$out/32-texts.txt" >"$out/output"
-    grep -qx 'first run: cancelled' "$out/output"
-}
 
 say "the contract of the calls"
 gcc -std=c11 $strict -g tests/c/abi.c -o "$out/abi" $link
@@ -86,14 +58,8 @@ gcc -std=c11 $strict $sanitize tests/c/abi.c -o "$out/abi-sanitized" $link
 mkdir "$out/sanitized" && "$out/abi-sanitized" "$out/sanitized"
 for example in examples/c/*.c; do
     name=$(basename "$example" .c)
-    gcc -std=c99 $strict -g "$example" -o "$out/$name" $link
     gcc -std=c99 $strict $sanitize "$example" -o "$out/$name-sanitized" $link
 done
 examples -sanitized "$out/60-texts.txt"
-
-say "the contract and the examples under valgrind"
-check="valgrind --quiet --error-exitcode=9 --leak-check=full --show-leak-kinds=definite,indirect --errors-for-leak-kinds=definite,indirect"
-mkdir "$out/valgrind" && $check "$out/abi" "$out/valgrind"
-examples "" "$out/10-texts.txt" $check
 
 say "C sees what the header says"
