@@ -1,7 +1,6 @@
 /** Options of calls: those of C, and what only JavaScript has. */
 import type { CallOptions } from './call';
 import type * as c from './generated/options';
-import type { Interventions } from './interventions';
 
 /** How a model is loaded. */
 export interface LoadOptions extends c.LoadOptions, CallOptions {
@@ -24,20 +23,8 @@ export type UnitOptions = c.ActivationsOptions;
 /** How texts become inputs, as a long call. */
 export interface InputsOptions extends c.InputsOptions, CallOptions {}
 
-/** Under which changes a model runs. */
-export interface RunOptions {
-  /** Changes to what modules of the model give while it runs: it goes on with what they make of it. By default none. */
-  readonly interventions?: Interventions | undefined;
-}
-
-/** How activations are collected, as a long call. */
-export interface ActivationsOptions extends UnitOptions, RunOptions, CallOptions {}
-
 /** How activations of texts that come one after the other are collected. */
 export interface StreamOptions extends UnitOptions, CallOptions {}
-
-/** How logits are computed. Results depend on the interventions alone. */
-export interface LogitsOptions extends c.LogitsOptions, RunOptions, CallOptions {}
 
 /** How principal components are found. */
 export interface PcaOptions extends c.PcaOptions, CallOptions {}

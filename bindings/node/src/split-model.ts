@@ -10,7 +10,8 @@ import {
 } from './inputs';
 import { Interventions } from './interventions';
 import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC, type Out, type Pointer } from './native';
-import type { ActivationsOptions, InputsOptions, LoadOptions, LogitsOptions, StreamOptions } from './options';
+import type { InputsOptions, LoadOptions, StreamOptions } from './options';
+import type { ActivationsOptions, LogitsOptions } from './run-options';
 import { TextSourceCall } from './text-source';
 
 /** A module of a model. */
