@@ -227,9 +227,10 @@ export class Activations extends Handle {
    * @param reduce adds values across processes. It runs on the thread of the caller.
    */
   spread(reduce: Reduce): Activations {
+    const pointer = this.#pointer;
     if (typeof reduce !== 'function') throw new TypeError('reduce must be a function');
     const result = out();
-    check((error) => native().eidos_activations_retain(this.#pointer, result, error));
+    check((error) => native().eidos_activations_retain(pointer, result, error));
     const share = new Activations(new Resource(handleIn(result), native().eidos_activations_free));
     share.#reduce = reduce;
     return share;

@@ -25,9 +25,7 @@ test('every function is used', () => {
     'eidos_error_status',
     'eidos_stage_name',
     'eidos_inputs_from_texts_handle',
-    // A sum over processes is called on the thread that fits, where there is no JavaScript.
-    'eidos_activations_spread',
-    ...['activations', 'chat', 'control', 'explainer', 'inputs', 'interpretation', 'interventions', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
+    ...['chat', 'control', 'explainer', 'inputs', 'interpretation', 'interventions', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
   ];
   const folder = path.join(packageFolder, 'src');
   const sources = readdirSync(folder)

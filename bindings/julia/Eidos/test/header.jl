@@ -9,8 +9,8 @@
     retained = filter(endswith("_retain") ∘ string, unused)
     @test length(retained) == 9
     @test sort(setdiff(unused, retained)) ==
-          [:eidos_activations_rows, :eidos_activations_spread, :eidos_control_keep_log, :eidos_control_log,
-           :eidos_control_log_count, :eidos_debug_live_handles, :eidos_inputs_from_texts_handle, :eidos_inputs_truncated_count]
+          [:eidos_activations_rows, :eidos_control_keep_log, :eidos_control_log, :eidos_control_log_count,
+           :eidos_debug_live_handles, :eidos_inputs_from_texts_handle, :eidos_inputs_truncated_count]
 end
 
 @testset "statuses" begin
