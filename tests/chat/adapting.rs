@@ -3,7 +3,7 @@
 use eidos::{Chat, ChatOptions, Control, ErrorCode};
 use serde_json::{Value, json};
 
-use crate::chat::asking::{ask_again, options};
+use crate::chat::client::{ask_again, options};
 use crate::chat::server::{Play, Server};
 
 fn wrong(message: &str) -> Play {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use eidos::{Budget, Chat, ChatOptions, Control, ErrorCode, Usage};
 
-use crate::chat::asking::{ask_again, options};
+use crate::chat::client::{ask_again, options};
 use crate::chat::server::{Play, Server};
 
 fn with_budget(server: &Server, requests: Option<u64>, tokens: Option<u64>) -> Chat<'static> {

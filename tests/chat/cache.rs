@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use eidos::{Budget, Chat, ChatOptions, Control, ErrorCode};
 
-use crate::chat::asking::{ask, ask_again, options};
+use crate::chat::client::{ask, ask_again, options};
 use crate::chat::server::{Play, Server};
 
 fn cached(server: &Server, folder: &Path) -> ChatOptions {

@@ -287,7 +287,7 @@ mod over_http {
     use eidos::Budget;
 
     use super::*;
-    use crate::chat::asking::options;
+    use crate::chat::client::options;
     use crate::chat::server::{Play, Server};
     use crate::common::wait_until;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use eidos::{Budget, Chat, ChatOptions, Control, ErrorCode, Interpretation, LlmLabels, LogLevel, LogMessage};
 use serde_json::json;
 
-use crate::chat::asking::{ask_again, options};
+use crate::chat::client::{ask_again, options};
 use crate::chat::common::{CONCEPTS, concepts};
 use crate::chat::server::{Play, Server};
 

@@ -81,7 +81,7 @@ mod common {
 }
 
 #[cfg(feature = "chat")]
-mod asking {
+mod client {
     use std::time::Duration;
 
     use eidos::{Chat, ChatOptions, Control, Error};

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use eidos::{Chat, ChatOptions, Control, ErrorCode, LogLevel};
 use serde_json::json;
 
-use crate::chat::asking::{ask, ask_again, options};
+use crate::chat::client::{ask, ask_again, options};
 use crate::chat::server::{Play, Server, completion};
 use crate::common::wait_until;
 
