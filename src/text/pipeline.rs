@@ -62,6 +62,15 @@ impl Pipeline {
         self.finish(text, self.content(text, truncation)?, add_special_tokens)
     }
 
+    /// Whether the tokenizer calls a text of several tokens one word: those of Llama 2 and Gemma split nothing, and call every
+    /// text one.
+    pub fn makes_one_word_of(&self, text: &str) -> bool {
+        self.encode(text, false).is_ok_and(|encoding| match encoding.get_word_ids() {
+            [first, .., last] => first == last,
+            _ => false,
+        })
+    }
+
     /// The tokens of a text alone, without those around it. With a limit, the words that reach it are the last (or the first).
     pub fn content(&self, text: &str, truncation: Option<(usize, TruncationDirection)>) -> Result<Encoding> {
         let words = self.run("normalizer", text, || Ok(self.normalize(text)))?;

@@ -2,7 +2,8 @@
 
 use tokenizers::{Encoding, TruncationDirection, TruncationParams};
 
-use super::pieces::{Cuts, Sizes};
+use super::pieces::Sizes;
+use super::pieces::cuts::Cuts;
 use super::tokenizer::Tokenizer;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};

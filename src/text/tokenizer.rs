@@ -8,12 +8,11 @@ use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use tokenizers::{PostProcessor, TruncationDirection, TruncationParams};
 
-use super::pieces::Cuts;
+use super::pieces::cuts::Cuts;
 use super::pipeline::{Pipeline, caught};
 use super::sentence::SentenceRules;
 use super::special_tokens::SpecialTokens;
-use super::vetting::vet;
-use super::words::is_one_word;
+use super::vetting::{invalid, vet};
 use crate::error::{Error, ErrorCode, Result};
 
 /// Lengths above this stand for "no limit": Hugging Face writes 1e30 where a tokenizer has none.
@@ -104,7 +103,7 @@ impl Tokenizer {
             special_ids = added.iter().filter(|(_, token)| token.special).map(|(&id, _)| id).collect();
         }
         let sentences = SentenceRules::new(&pipeline)?;
-        let leaves_spaces = is_one_word(&pipeline, "a b");
+        let leaves_spaces = pipeline.makes_one_word_of("a b");
         Ok(Self {
             pipeline,
             cuts: OnceLock::new(),
@@ -182,12 +181,6 @@ fn identity<'a>(parts: impl Iterator<Item = &'a [u8]>, limit: Option<usize>) -> 
     }
     hash.update((limit.unwrap_or(usize::MAX) as u64).to_le_bytes());
     hash.finalize().into()
-}
-
-pub(super) fn invalid(file: &str, what: impl std::fmt::Display) -> Error {
-    Error::new(ErrorCode::InvalidFile, format!("{file} {what}"))
-        .hint("get the file again, from the repository of the model")
-        .detail("file", file)
 }
 
 /// The tokenizer that the contents of a `tokenizer.json` describe, which messages call `file`.

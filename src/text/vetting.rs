@@ -11,9 +11,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::tokenizer::invalid;
 use super::word_piece::LONG_WORD;
-use crate::error::{Result, shown};
+use crate::error::{Error, ErrorCode, Result, shown};
 
 /// A byte of text may become as many bytes where texts are replaced and prepended. Published tokenizers stay below 50.
 const MOST_GROWTH: usize = 1000;
@@ -36,6 +35,13 @@ const MOST_REPETITIONS: usize = 100_000;
 const LONGEST_LIST: usize = 1024;
 /// Sequences of sequences.
 const DEEPEST: usize = 16;
+
+/// The error for a file of a tokenizer that cannot be used. `what` is what it does wrong, as a predicate.
+pub(super) fn invalid(file: &str, what: impl fmt::Display) -> Error {
+    Error::new(ErrorCode::InvalidFile, format!("{file} {what}"))
+        .hint("get the file again, from the repository of the model")
+        .detail("file", file)
+}
 
 /// Looks at a `tokenizer.json`, which messages call `file`.
 ///

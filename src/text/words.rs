@@ -8,7 +8,6 @@ use std::iter::once;
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::granularity::WordRule;
-use super::pipeline::Pipeline;
 use super::tokenize::TokensOf;
 use super::tokenizer::Tokenizer;
 
@@ -24,17 +23,8 @@ impl Tokenizer {
 
     /// Whether some white space ends none of the tokenizer's words. Some that split at spaces leave line breaks and tabs.
     pub(super) fn leaves_white_space(&self) -> bool {
-        self.leaves_spaces || ["a\nb", "a\tb"].iter().any(|text| is_one_word(&self.pipeline, text))
+        self.leaves_spaces || ["a\nb", "a\tb"].iter().any(|text| self.pipeline.makes_one_word_of(text))
     }
-}
-
-/// Whether a tokenizer calls a text of several tokens one word: those of Llama 2 and Gemma split nothing, and call every
-/// text one.
-pub(super) fn is_one_word(pipeline: &Pipeline, text: &str) -> bool {
-    pipeline.encode(text, false).is_ok_and(|encoding| match encoding.get_word_ids() {
-        [first, .., last] => first == last,
-        _ => false,
-    })
 }
 
 /// A text and its tokens.

@@ -5,13 +5,13 @@
 //! with the text up to the cut before it and behind it: what happens at its ends (a space in front, a regular expression that looks
 //! ahead) happens in tokens that are not taken.
 
-mod cuts;
+pub(super) mod cuts;
 #[cfg(test)]
 mod tests;
 
 use tokenizers::{Encoding, TruncationDirection};
 
-pub(super) use self::cuts::Cuts;
+use self::cuts::Cuts;
 use super::tokenizer::Tokenizer;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
