@@ -37,7 +37,7 @@ const LONGEST_LIST: usize = 1024;
 const DEEPEST: usize = 16;
 
 /// The error for a file of a tokenizer that cannot be used. `what` is what it does wrong, as a predicate.
-pub(super) fn invalid(file: &str, what: impl std::fmt::Display) -> Error {
+pub(super) fn invalid(file: &str, what: impl fmt::Display) -> Error {
     Error::new(ErrorCode::InvalidFile, format!("{file} {what}"))
         .hint("get the file again, from the repository of the model")
         .detail("file", file)
