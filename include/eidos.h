@@ -674,6 +674,26 @@ void eidos_texts_free(eidos_texts *texts);
 #define EIDOS_DEVICE_CUDA 1
 
 /**
+ * The model computes in single precision.
+ */
+#define EIDOS_PRECISION_F32 0
+
+/**
+ * The model computes in single precision, but the factors of its products are rounded to TF32.
+ */
+#define EIDOS_PRECISION_TF32 1
+
+/**
+ * The model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
+ */
+#define EIDOS_PRECISION_BF16 2
+
+/**
+ * The model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
+ */
+#define EIDOS_PRECISION_F16 3
+
+/**
  * The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
  */
 #define EIDOS_NETWORK_AUTO 0
@@ -748,9 +768,10 @@ typedef struct {
      */
     uint32_t copy;
     /**
-     * This field is always 0.
+     * The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
+     * and logits are given as `f32` always. The CPU computes in `f32` alone.
      */
-    uint32_t reserved;
+    uint32_t precision;
 } eidos_load_options;
 
 /**
