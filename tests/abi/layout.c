@@ -40,7 +40,7 @@ FIELD(eidos_load_options, token, 32);
 FIELD(eidos_load_options, cache_folder, 40);
 FIELD(eidos_load_options, endpoint, 48);
 FIELD(eidos_load_options, copy, 56);
-FIELD(eidos_load_options, reserved, 60);
+FIELD(eidos_load_options, precision, 60);
 SIZE(eidos_load_options, 64);
 
 FIELD(eidos_inputs_options, struct_size, 0);

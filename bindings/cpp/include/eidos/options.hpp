@@ -57,6 +57,9 @@ struct LoadOptions {
     /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
     /// have bytes.
     bool copy = false;
+    /// The model computes in this type of number, whatever type its files have. Activations and logits are given as
+    /// `f32` always. The CPU computes in `f32` alone.
+    Precision precision = Precision::f32;
 };
 
 /// These options say how texts become inputs; results do not depend on them.
@@ -257,6 +260,7 @@ inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
     result.cache_folder = c_str_or_null(options.cache_folder);
     result.endpoint = c_str_or_null(options.endpoint);
     result.copy = options.copy ? 1 : 0;
+    result.precision = static_cast<std::uint32_t>(options.precision);
     return result;
 }
 

@@ -20,6 +20,9 @@ const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, c
 # The model runs on this device.
 const DEVICES = (cpu = 0, cuda = 1, auto = 2)
 
+# The model computes in this type of number, whatever type its files have.
+const PRECISIONS = (f32 = 0, tf32 = 1, bf16 = 2, f16 = 3)
+
 # The network says whether files are downloaded.
 const NETWORKS = (auto = 0, offline = 1, online = 2)
 
@@ -59,11 +62,11 @@ const TEXTS_OPTIONS_DOCS = (
 
 # These options say how a model is loaded.
 load_options(; head = :auto, device = :cpu, device_index = 0, network = :auto, whole = false, revision = nothing,
-               token = nothing, cache_folder = nothing, endpoint = nothing, copy = false) =
+               token = nothing, cache_folder = nothing, endpoint = nothing, copy = false, precision = :f32) =
     Options{LibEidos.eidos_load_options}(; head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES),
                                            device_index, network = choice(:network, network, NETWORKS),
                                            whole = Bool(whole), revision, token, cache_folder, endpoint,
-                                           copy = Bool(copy))
+                                           copy = Bool(copy), precision = choice(:precision, precision, PRECISIONS))
 initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load_options_init(o, size)
 
 const LOAD_OPTIONS_DOCS = (
@@ -77,6 +80,7 @@ const LOAD_OPTIONS_DOCS = (
     cache_folder = ("", "Downloads are kept in this folder; `nothing` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`."),
     endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
     copy = ("false", "`true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes."),
+    precision = (":f32", "The model computes in this type of number, whatever type its files have: `:f32`, `:tf32`, `:bf16` or `:f16`. Activations and logits are given as `f32` always. The CPU computes in `f32` alone."),
 )
 
 # These options say how texts become inputs; results do not depend on them.

@@ -8,6 +8,7 @@ import {
   textFormats,
   heads,
   devices,
+  precisions,
   networks,
   icaAlgorithms,
   contrasts,
@@ -19,6 +20,7 @@ import {
   type TextFormat,
   type Head,
   type Device,
+  type Precision,
   type Network,
   type IcaAlgorithm,
   type Contrast,
@@ -101,6 +103,11 @@ export interface LoadOptions {
    * bytes.
    */
   readonly copy?: boolean | undefined;
+  /**
+   * The model computes in this type of number, whatever type its files have: `f32`, `tf32`, `bf16` or `f16`.
+   * Activations and logits are given as `f32` always. The CPU computes in `f32` alone.
+   */
+  readonly precision?: Precision | undefined;
 }
 
 export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
@@ -117,6 +124,7 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
     cache_folder: ['cacheFolder', text],
     endpoint: ['endpoint', text],
     copy: ['copy', flag],
+    precision: ['precision', word(precisions)],
   },
 );
 
