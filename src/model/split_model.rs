@@ -11,9 +11,6 @@ use crate::model::ops::{Backend, Implementation};
 use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
 
-/// What matrix products on a device take beside their numbers, in bytes.
-const DEVICE_WORKSPACE: usize = 32 << 20;
-
 /// A place where a model is split: its activations are read there.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SplitPoint {
@@ -270,27 +267,6 @@ impl SplitModel {
         // Scores of 256 queries, their mask, and what distances add to them.
         let scores = longest.saturating_mul(4 * 256);
         tokens.saturating_mul(columns).saturating_add(scores).saturating_mul(size_of::<f32>())
-    }
-
-    /// How many bytes of a GPU's memory the model takes at most while it collects activations in batches of `batch_tokens`
-    /// tokens, whose longest text has `longest`:
-    ///
-    /// ```text
-    /// weights       weight_bytes()
-    /// activations   what a block keeps at a time of a batch: 4 bytes for each token times 12 widths of the stream, 8 of all
-    ///               heads, 6 of the MLP and 3 rows of logits, and 4 KiB for each token of the longest text
-    /// rows          4 bytes for each token and column of each split point, for a batch that is run and three on their way
-    /// workspace     32 MiB for matrix products
-    /// ```
-    ///
-    /// Rows that stay on the device ([`crate::CollectOptions::keep_on_device`]) come on top: 4 bytes a row and column. On the
-    /// host as much page-locked memory is taken as three batches have rows.
-    pub fn device_bytes(&self, batch_tokens: usize, longest: usize) -> usize {
-        let batch_tokens = batch_tokens.max(longest);
-        let columns: usize = self.split_points.iter().map(|point| point.width).sum();
-        let rows = batch_tokens.saturating_mul(columns).saturating_mul(4 * size_of::<f32>());
-        let activations = self.batch_bytes([longest, batch_tokens - longest].into_iter());
-        [self.weight_bytes, activations, rows, DEVICE_WORKSPACE].into_iter().fold(0, usize::saturating_add)
     }
 
     /// How many logits a row has: ids of the vocabulary, or labels of a classifier; 0 without a head.
