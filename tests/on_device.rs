@@ -1,5 +1,6 @@
 //! Collecting on a GPU: a real one, or the emulated one of `tests/cuda/emulator`. Where there is none, each test says that it did
 //! not run.
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
 
 use eidos::{
     Activations, Aggregation, CollectOptions, Control, DeviceChoice, ErrorCode, Granularity, LoadOptions, Rows,

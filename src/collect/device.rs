@@ -61,6 +61,9 @@ struct Shared<'a> {
     control: &'a Control,
 }
 
+/// Is given the texts of a batch and their rows, a matrix for each split point; none where they stay on the device.
+type Arrived<'a> = dyn FnMut(&[usize], &[&[f32]]) -> Result<()> + 'a;
+
 impl Run<'_> {
     /// Runs the model over the texts of a window on its device.
     pub(super) fn window_on_device(
@@ -99,7 +102,7 @@ impl Run<'_> {
                 });
                 Failure::NotFinite(NotFinite { value, ..found })
             }
-            other => other,
+            error @ Failure::Other(_) => error,
         })
     }
 
@@ -110,14 +113,13 @@ impl Run<'_> {
         batches: &[Vec<usize>],
         kept: Option<&mut KeptRows>,
         control: &Control,
-        arrived: &mut dyn FnMut(&[usize], &[&[f32]]) -> Result<()>,
+        arrived: &mut Arrived<'_>,
     ) -> Result<(), Failure> {
-        let pool = match self.pool.get() {
-            Some(pool) => pool,
-            None => {
-                let made = Pool::new(self.model.device())?;
-                self.pool.get_or_init(|| made)
-            }
+        let pool = if let Some(pool) = self.pool.get() {
+            pool
+        } else {
+            let made = Pool::new(self.model.device())?;
+            self.pool.get_or_init(|| made)
         };
         let shared = &Shared { window, batches, pool, stop: AtomicBool::new(false), control };
         let mut left: usize = batches.iter().map(Vec::len).sum();
@@ -159,7 +161,7 @@ impl Run<'_> {
                 }
                 let tokens = shared.window.tokens_of(texts) as usize;
                 if texts.len() > 1 && tokens > self.budget.tokens() {
-                    parts.extend(self.halves(shared.window, texts));
+                    parts.extend(halves(shared.window, texts));
                     continue;
                 }
                 let started = match self.run_texts(shared, texts, kept.as_deref_mut()) {
@@ -168,7 +170,7 @@ impl Run<'_> {
                         let again = shared.pool.wait_until_idle();
                         if texts.len() > 1 && again.is_ok() {
                             self.budget.lower(tokens.div_ceil(2));
-                            parts.extend(self.halves(shared.window, texts));
+                            parts.extend(halves(shared.window, texts));
                             continue;
                         }
                         let again = again.and_then(|()| self.run_texts(shared, texts, kept.as_deref_mut()));
@@ -185,19 +187,6 @@ impl Run<'_> {
                 }
             }
         }
-    }
-
-    /// The texts of a batch in two parts of about as many tokens, the first one last.
-    fn halves<'a>(&self, window: &Window<'_>, texts: &'a [usize]) -> [&'a [usize]; 2] {
-        let half = window.tokens_of(texts) / 2;
-        let mut tokens = 0;
-        let fits = |text: &&usize| {
-            tokens += window.encoded.ids(**text).len() as u64;
-            tokens <= half
-        };
-        let count = texts.iter().take_while(fits).count().clamp(1, texts.len() - 1);
-        let (first, second) = texts.split_at(count);
-        [second, first]
     }
 
     /// Runs some texts and pools their rows.
@@ -234,6 +223,19 @@ impl Run<'_> {
     }
 }
 
+/// The texts of a batch in two parts of about as many tokens, the first one last.
+fn halves<'a>(window: &Window<'_>, texts: &'a [usize]) -> [&'a [usize]; 2] {
+    let half = window.tokens_of(texts) / 2;
+    let mut tokens = 0;
+    let fits = |text: &&usize| {
+        tokens += window.encoded.ids(**text).len() as u64;
+        tokens <= half
+    };
+    let count = texts.iter().take_while(fits).count().clamp(1, texts.len() - 1);
+    let (first, second) = texts.split_at(count);
+    [second, first]
+}
+
 /// The error for a text that does not fit in the memory of the device, even alone.
 fn does_not_fit(window: &Window<'_>, texts: &[usize], error: Error) -> Error {
     let Some(&text) = texts.first().filter(|_| error.code() == ErrorCode::OutOfMemory) else { return error };
@@ -246,6 +248,7 @@ fn does_not_fit(window: &Window<'_>, texts: &[usize], error: Error) -> Error {
 }
 
 #[cfg(all(test, feature = "demo-model"))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use std::sync::atomic::AtomicU64;
 
@@ -304,6 +307,7 @@ mod tests {
         Collection { run, encoded: &encoded, changes: &changes }.collect(abouts, control)
     }
 
+    #[allow(clippy::unnecessary_wraps, reason = "it stands where others fail")]
     fn unchanged(_: &EncodedTexts, _: &[usize], given: Vec<Tensor>) -> Result<Vec<Tensor>> {
         Ok(given)
     }

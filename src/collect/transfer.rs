@@ -18,6 +18,7 @@ pub(super) enum Pool {
 
 impl Pool {
     /// A pool for a model on `device`.
+    #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps))]
     pub fn new(device: &Device) -> Result<Self> {
         match device {
             #[cfg(feature = "cuda")]
@@ -79,6 +80,7 @@ impl Pool {
     }
 
     /// Waits until nothing is on its way any more and all memory that was freed is free.
+    #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps))]
     pub fn wait_until_idle(&self) -> Result<()> {
         match self {
             Self::Host => Ok(()),
@@ -150,6 +152,7 @@ impl Transfer {
     ///
     /// # Errors
     /// Those of the device.
+    #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps))]
     pub fn wait(&self) -> Result<(Vec<&[f32]>, &[u32])> {
         match self {
             Self::Host(arrived) => Ok((arrived.rows.iter().map(Vec::as_slice).collect(), &arrived.not_finite)),

@@ -171,6 +171,7 @@ impl Checked {
 
     /// A copy of the rows within their GPU: candle's tensors free the memory that they are made of, so that none can be made
     /// of memory that another library frees.
+    #[cfg_attr(not(feature = "cuda"), allow(clippy::unused_self))]
     fn copied(&self, gpu: usize) -> Result<candle_core::Tensor> {
         let device = device::open(DeviceChoice::Cuda(gpu)).map_err(|error| error.within("the DLPack tensor"))?;
         match &device {
