@@ -81,7 +81,10 @@ FIELD(eidos_activations_options, word_rule, 48);
 FIELD(eidos_activations_options, stop_contractions, 52);
 FIELD(eidos_activations_options, stop_units, 56);
 FIELD(eidos_activations_options, stop_unit_count, 64);
-SIZE(eidos_activations_options, 72);
+FIELD(eidos_activations_options, device_batch_tokens, 72);
+FIELD(eidos_activations_options, keep_on_device, 80);
+FIELD(eidos_activations_options, reserved, 84);
+SIZE(eidos_activations_options, 88);
 
 FIELD(eidos_logits_options, struct_size, 0);
 FIELD(eidos_logits_options, threads, 4);

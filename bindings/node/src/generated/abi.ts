@@ -416,6 +416,9 @@ export interface ActivationsOptionsStruct {
   stop_contractions: number;
   stop_units: readonly string[] | null;
   stop_unit_count: number;
+  device_batch_tokens: number;
+  keep_on_device: number;
+  reserved: number;
 }
 
 export interface LogitsOptionsStruct {
@@ -579,6 +582,9 @@ export const structs = {
     stop_contractions: 'uint32_t',
     stop_units: 'const char **',
     stop_unit_count: 'size_t',
+    device_batch_tokens: 'uint64_t',
+    keep_on_device: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_logits_options: c.struct<LogitsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -774,6 +780,7 @@ export const signatures = {
   eidos_activations_left_out_count: c.signature(c.size, c.address),
   eidos_activations_text_count: c.signature(c.size, c.address),
   eidos_activations_is_on_disk: c.signature(c.i32, c.address),
+  eidos_activations_is_on_device: c.signature(c.i32, c.address),
   eidos_activations_granularity: c.signature(c.u32, c.address),
   eidos_activations_word_rule: c.signature(c.u32, c.address),
   eidos_activations_aggregation: c.signature(c.u32, c.address),
