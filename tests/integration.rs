@@ -16,6 +16,7 @@ mod interpret;
 mod log;
 mod minilm;
 mod model;
+mod on_device;
 mod pca;
 mod spread;
 mod text;

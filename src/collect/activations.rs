@@ -122,7 +122,8 @@ impl SplitModel {
     /// order, on the size of the batches or on the number of threads.
     ///
     /// Memory: the rows (or one shard of them per split point, when they go to disk) and one batch per thread;
-    /// 36 bytes a unit and 4 bytes a token beside the inputs.
+    /// 36 bytes a unit and 4 bytes a token beside the inputs. On a device batches take what [`SplitModel::device_bytes`] says,
+    /// and of host memory only their rows, in three sets of page-locked buffers.
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] for no texts or impossible options; [`crate::ErrorCode::Mismatch`] when the tokenizer

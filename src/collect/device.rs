@@ -56,7 +56,7 @@ type Started<'a> = Result<(&'a [usize], Transfer)>;
 struct Shared<'a> {
     window: &'a Window<'a>,
     batches: &'a [Vec<usize>],
-    pool: Pool,
+    pool: &'a Pool,
     stop: AtomicBool,
     control: &'a Control,
 }
@@ -79,7 +79,8 @@ impl Run<'_> {
         Ok(values)
     }
 
-    /// Runs the model over the texts of a window on its device, where the rows stay: rows `first..` of `kept`.
+    /// Runs the model over the texts of a window on its device, where the rows stay: in `kept`, the first of
+    /// them in its first row.
     pub(super) fn window_kept(
         &self,
         window: &Window<'_>,
@@ -111,7 +112,13 @@ impl Run<'_> {
         control: &Control,
         arrived: &mut dyn FnMut(&[usize], &[&[f32]]) -> Result<()>,
     ) -> Result<(), Failure> {
-        let pool = Pool::new(self.model.device())?;
+        let pool = match self.pool.get() {
+            Some(pool) => pool,
+            None => {
+                let made = Pool::new(self.model.device())?;
+                self.pool.get_or_init(|| made)
+            }
+        };
         let shared = &Shared { window, batches, pool, stop: AtomicBool::new(false), control };
         let mut left: usize = batches.iter().map(Vec::len).sum();
         std::thread::scope(|scope| {
@@ -246,6 +253,7 @@ mod tests {
 
     use super::*;
     use crate::collect::activations::Collection;
+    use crate::collect::stream::stream;
     use crate::collect::{CollectOptions, Interventions};
     use crate::control::Stage;
     use crate::model::{LoadOptions, SplitModel};
@@ -333,12 +341,70 @@ mod tests {
         }
     }
 
+    /// Collects texts that come one after the other.
+    fn streamed(on_device: bool, options: &CollectOptions, given: Given<'_>) -> Result<Vec<Activations>> {
+        let model = model();
+        let forward = |encoded: &EncodedTexts, batch: &[usize]| {
+            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            given(encoded, batch, model.forward(&sequences)?)
+        };
+        let run = Run { on_device, ..Run::new(&model, options, &forward, model.matrices()) };
+        stream(&run, texts().into_iter().map(Ok), &Control::new())
+    }
+
+    #[test]
+    fn streams_on_a_device_give_the_bits_of_the_processor_and_the_same_units() {
+        let expected = collected(false, &CollectOptions::default(), &Control::new(), &unchanged).unwrap();
+        // Shards of some rows, so that windows follow one another.
+        let small = CollectOptions { shard_bytes: 20_000, ..CollectOptions::default() };
+        let folder = tempfile::tempdir().unwrap();
+        for options in [
+            small.clone(),
+            CollectOptions { keep_on_device: true, ..small.clone() },
+            CollectOptions { memory_limit: 0, ..small.clone() },
+            CollectOptions { folder: Some(folder.path().to_owned()), ..small.clone() },
+            CollectOptions { folder: Some(folder.path().to_owned()), ..small.clone() },
+        ] {
+            let rows = streamed(true, &options, &unchanged).unwrap();
+            assert_eq!(rows[0].is_on_device(), options.keep_on_device);
+            for (rows, expected) in rows.iter().zip(&expected) {
+                let (mut ours, mut theirs) =
+                    (vec![0.0; 500 * rows.column_count()], vec![0.0; 500 * rows.column_count()]);
+                rows.copy_rows(10, &mut ours).unwrap();
+                expected.copy_rows(10, &mut theirs).unwrap();
+                assert!(ours == theirs, "{options:?}");
+                assert_eq!(rows.row_count(), expected.row_count());
+                assert!((0..rows.row_count()).all(|row| rows.unit(row) == expected.unit(row)));
+            }
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named_by_a_stream_while_later_texts_are_read() {
+        let broken = |encoded: &EncodedTexts, batch: &[usize], given: Vec<Tensor>| {
+            // All rows of a batch with a long text.
+            if batch.iter().all(|&text| encoded.ids(text).len() < 50) {
+                return Ok(given);
+            }
+            given.iter().map(|rows| Ok((rows * f64::INFINITY)?)).collect()
+        };
+        let options = CollectOptions { shard_bytes: 20_000, ..CollectOptions::default() };
+        for options in [options.clone(), CollectOptions { memory_limit: 0, ..options }] {
+            let expected = streamed(false, &options, &broken).unwrap_err();
+            assert_eq!(expected.code(), ErrorCode::InvalidData);
+            let error = streamed(true, &options, &broken).unwrap_err();
+            let unit = |error: &Error| error.details().iter().find(|(key, _)| key == "unit").cloned();
+            assert_eq!(unit(&error), unit(&expected), "{error}");
+            assert!(unit(&error).is_some_and(|(_, name)| !name.is_empty()));
+        }
+    }
+
     #[test]
     fn a_batch_without_memory_is_run_in_halves_and_later_ones_are_smaller() {
         let control = Control::new();
         control.keep_log(LogLevel::Warning);
         let expected = bits(&collected(false, &CollectOptions::default(), &control, &unchanged).unwrap());
-        // The longest text has 66 tokens.
+        // No text has as many.
         let (refused, run) = (AtomicU64::new(0), AtomicU64::new(0));
         let small = |encoded: &EncodedTexts, batch: &[usize], given| {
             let tokens: usize = batch.iter().map(|&text| encoded.ids(text).len()).sum();

@@ -16,7 +16,7 @@ use crate::text::{Aggregation, EncodedTexts, Granularity, Inputs, Tokenizer, Uni
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogitsOptions {
     /// How many tokens one batch holds at most; a longer text is a batch of its own. 0 means as many as have 64 MiB of
-    /// logits, and no more than 512.
+    /// logits, and no more than 512; on a device as many as have 512 MiB, and no more than 16384.
     pub batch_tokens: usize,
     /// How many batches run at the same time on the CPU; 0 means one per core.
     pub threads: usize,
@@ -33,15 +33,21 @@ impl Default for LogitsOptions {
 
 /// How many bytes of logits a batch has, where the caller does not say how many tokens.
 const BATCH_BYTES: usize = 64 << 20;
+/// The same on a device.
+const DEVICE_BATCH_BYTES: usize = 512 << 20;
 
 impl LogitsOptions {
     fn to_collect(&self, logits: usize) -> CollectOptions {
         let defaults = CollectOptions::default();
-        let fitting = (BATCH_BYTES / size_of::<f32>() / logits.max(1)).clamp(1, defaults.batch_tokens);
+        let tokens = |bytes: usize, most: usize| match self.batch_tokens {
+            0 => (bytes / size_of::<f32>() / logits.max(1)).clamp(1, most),
+            tokens => tokens,
+        };
         CollectOptions {
             granularity: Granularity::AllTokens,
             aggregation: Aggregation::First,
-            batch_tokens: if self.batch_tokens == 0 { fitting } else { self.batch_tokens },
+            batch_tokens: tokens(BATCH_BYTES, defaults.batch_tokens),
+            device_batch_tokens: tokens(DEVICE_BATCH_BYTES, defaults.device_batch_tokens),
             threads: self.threads,
             memory_limit: self.memory_limit,
             ..defaults

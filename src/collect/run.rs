@@ -6,13 +6,13 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{OnceLock, mpsc};
 
 use candle_core::Tensor;
 
 use super::device::Budget;
 use super::options::CollectOptions;
-use super::transfer::zeros;
+use super::transfer::{Pool, zeros};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::linalg::first_not_finite;
@@ -39,6 +39,8 @@ pub(super) struct Run<'a> {
     pub on_device: bool,
     /// How large they are there.
     pub budget: Budget,
+    /// What pools their rows there, once there was a batch.
+    pub pool: OnceLock<Pool>,
 }
 
 /// Consecutive texts whose rows are made together.
@@ -139,7 +141,7 @@ impl<'a> Run<'a> {
         matrices: Vec<(usize, String)>,
     ) -> Self {
         let (on_device, budget) = (model.runs_as_on_device(), Budget::new(options.device_batch_tokens));
-        Self { model, options, forward, matrices, row_per_text: false, on_device, budget }
+        Self { model, options, forward, matrices, row_per_text: false, on_device, budget, pool: OnceLock::new() }
     }
 
     /// The columns of each matrix.

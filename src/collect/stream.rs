@@ -8,20 +8,24 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver};
+use std::thread::{Scope, ScopedJoinHandle};
 
+use candle_core::{DType, Device, Tensor};
 use sha2::{Digest, Sha256};
 
-use super::activations::{claim, folders_of, hexadecimal, lock_all, no_texts};
+use super::activations::{claim, folders_of, hexadecimal, lock_all, no_room, no_texts};
 use super::options::CollectOptions;
-use super::run::{Run, Window, WindowRows};
+use super::run::{Failure, Run, Window, WindowRows};
+use super::transfer::KeptRows;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::SplitModel;
-use crate::rows::{About, Activations, Manifest, Storage, StreamWriter, UnnamedWriter};
+use crate::rows::{About, Activations, DeviceRows, Manifest, Storage, StreamWriter, UnnamedWriter};
 use crate::text::{
     EncodedTexts, PackedTokens, StringTable, StringTableWriter, TEXTS_AT_A_TIME, UnitCutter, UnitsWriter,
 };
-use crate::threads::thread_count;
+use crate::threads::{start, thread_count};
 
 /// How many bytes of texts are tokenized at a time, and one text at least.
 const BYTES_AT_A_TIME: usize = 4 << 20;
@@ -38,6 +42,10 @@ impl SplitModel {
     /// With [`CollectOptions::folder`], what is complete stays there after an error or a cancel: the same texts into the same
     /// folder go on from there. They are read again from the first one on, and a hash says for each shard whether its texts
     /// are the same. A folder of a stream and one of texts at once do not continue one another.
+    ///
+    /// On a device the next texts are read and tokenized while those before are run. With
+    /// [`CollectOptions::keep_on_device`] the rows of a split point are on the device twice for a moment at the end, to be one
+    /// piece.
     ///
     /// Memory: the rows of one shard per split point, the tokens of its texts, and one batch per thread; beyond
     /// [`CollectOptions::memory_limit`], and with a folder, texts and units lie in files without a name, 16 bytes a unit and the
@@ -69,43 +77,59 @@ impl SplitModel {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
             self.forward(&sequences)
         };
-        let run = Run::new(self, options, &forward, self.matrices());
-        let mut abouts = self.abouts(options, |provenance| Ok(About { provenance, ..About::default() }))?;
-        let folders: Option<Vec<PathBuf>> =
-            options.folder.as_deref().map(|folder| folders_of(self, folder, &mut abouts));
-        let _locks = folders.as_deref().map_or(Ok(Vec::new()), lock_all)?;
-        let sink = match &folders {
-            Some(folders) => Sink::folders(folders, &run, &abouts)?,
-            None => Sink::Memory(run.widths().map(|_| Vec::new()).collect()),
-        };
-        control.begin(Stage::Forward, 0)?;
-        let cutter = UnitCutter::new(self.tokenizer()?, &options.units())?;
-        let tables = Tables { texts: StringTable::default(), files: None };
+        stream(&Run::new(self, options, &forward, self.matrices()), texts.into_iter(), control)
+    }
+}
+
+/// Collects the rows of texts that come one after the other.
+pub(super) fn stream<T: AsRef<str> + Sync>(
+    run: &Run<'_>,
+    texts: impl Iterator<Item = Result<T>>,
+    control: &Control,
+) -> Result<Vec<Activations>> {
+    let (model, options) = (run.model, run.options);
+    let mut abouts = model.abouts(options, |provenance| Ok(About { provenance, ..About::default() }))?;
+    let folders: Option<Vec<PathBuf>> = options.folder.as_deref().map(|folder| folders_of(model, folder, &mut abouts));
+    let _locks = folders.as_deref().map_or(Ok(Vec::new()), lock_all)?;
+    let sink = match &folders {
+        Some(folders) => Sink::folders(folders, run, &abouts)?,
+        None if options.keep_on_device && run.on_device => Sink::Device(run.widths().map(|_| Vec::new()).collect()),
+        None => Sink::Memory(run.widths().map(|_| Vec::new()).collect()),
+    };
+    control.begin(Stage::Forward, 0)?;
+    let cutter = UnitCutter::new(model.tokenizer()?, &options.units())?;
+    std::thread::scope(|scope| {
         let mut stream = Stream {
             run,
+            scope,
             cutter,
             window: EncodedTexts::default(),
             before: (0, 0),
+            running: None,
             hash: Sha256::new(),
-            tables,
+            tables: Tables { texts: StringTable::default(), files: None },
             sink,
             truncated_count: 0,
             left_out_count: 0,
         };
-        stream.read(texts.into_iter(), control)?;
-        stream.run.log_truncated(stream.truncated_count, stream.before.0, control);
+        stream.read(texts, control)?;
+        run.log_truncated(stream.truncated_count, stream.before.0, control);
         stream.finish(abouts)
-    }
+    })
 }
 
-/// A collection whose texts come one after the other.
-struct Stream<'a> {
-    run: Run<'a>,
-    cutter: UnitCutter<'a>,
+/// A collection whose texts come one after the other. On a device a window runs while the texts of the next one are read and
+/// tokenized.
+struct Stream<'scope, 'env> {
+    run: &'env Run<'env>,
+    scope: &'scope Scope<'scope, 'env>,
+    cutter: UnitCutter<'env>,
     /// The texts that were read and have no rows yet.
     window: EncodedTexts,
     /// How many texts and rows come before those of the window.
     before: (usize, usize),
+    /// The window before, while it runs on a device.
+    running: Option<Running<'scope>>,
     /// Of all texts up to the last one of the window.
     hash: Sha256,
     tables: Tables,
@@ -114,11 +138,41 @@ struct Stream<'a> {
     left_out_count: usize,
 }
 
-impl Stream<'_> {
+/// A window that runs on a thread of its own.
+struct Running<'scope> {
+    thread: ScopedJoinHandle<'scope, Result<Made, Failure>>,
+    /// The tokens of batches that are done.
+    done: Receiver<u64>,
+    facts: Facts,
+}
+
+/// What is known of a window beside its texts.
+struct Facts {
+    /// Of all texts up to its last one.
+    hash: String,
+    /// Which string each of its units is.
+    names: Vec<u32>,
+}
+
+impl<'env> Stream<'_, 'env> {
+    /// Reads all texts. After an error a window that runs is brought to its end and kept, unless somebody cancelled.
     fn read<T: AsRef<str> + Sync>(
         &mut self,
+        texts: impl Iterator<Item = Result<T>>,
+        control: &'env Control,
+    ) -> Result<()> {
+        let result = self.read_texts(texts, control).and_then(|()| self.flush(control));
+        let settled = match &result {
+            Err(error) if error.code() == ErrorCode::Cancelled => Ok(()),
+            _ => self.settle(control),
+        };
+        result.and(settled)
+    }
+
+    fn read_texts<T: AsRef<str> + Sync>(
+        &mut self,
         mut texts: impl Iterator<Item = Result<T>>,
-        control: &Control,
+        control: &'env Control,
     ) -> Result<()> {
         let threads = thread_count(self.run.options.threads);
         loop {
@@ -134,14 +188,14 @@ impl Stream<'_> {
             if is_last {
                 break;
             }
+            if let Some(running) = &self.running {
+                running.done.try_iter().try_for_each(|tokens| control.advance(tokens))?;
+            }
         }
-        if self.before.0 + self.window.text_count() == 0 {
-            return Err(no_texts());
-        }
-        self.flush(control)
+        if self.before.0 + self.window.text_count() == 0 { Err(no_texts()) } else { Ok(()) }
     }
 
-    fn add(&mut self, chunk: &[impl AsRef<str> + Sync], threads: usize, control: &Control) -> Result<()> {
+    fn add(&mut self, chunk: &[impl AsRef<str> + Sync], threads: usize, control: &'env Control) -> Result<()> {
         let _claim = claim(chunk.iter().map(|text| text.as_ref().len()), chunk.len())?;
         let first = self.before.0 + self.window.text_count();
         let mut packed = PackedTokens::default();
@@ -164,32 +218,70 @@ impl Stream<'_> {
         Ok(())
     }
 
-    /// Makes the rows of the window, and begins the next one.
-    fn flush(&mut self, control: &Control) -> Result<()> {
+    /// Makes the rows of the window, or starts to, and begins the next one.
+    fn flush(&mut self, control: &'env Control) -> Result<()> {
+        self.settle(control)?;
         let window = std::mem::take(&mut self.window);
-        let (texts, rows) = (window.text_count(), window.unit_count());
-        if rows > 0 {
-            let hash = hexadecimal(self.hash.clone());
-            let window = Window { encoded: &window, texts: 0..texts, before: self.before };
-            if self.sink.pass(rows, &hash)? {
-                control.advance(window.encoded.token_count() as u64)?;
-            } else {
-                let was_on_disk = self.sink.is_on_disk();
-                let first = self.cutter.units.len() - rows;
-                let made = self.run.window(&window, control, &mut |tokens| control.advance(tokens));
-                let named = |unit: usize| self.cutter.units.string(first + unit).to_owned();
-                let made = made.map_err(|failure| failure.named(named))?;
-                self.sink.write(&made, &hash, &self.run)?;
-                if !was_on_disk && self.sink.is_on_disk() {
-                    let columns: usize = self.run.widths().sum();
-                    self.run.log_on_disk(((self.before.1 + rows) * columns * size_of::<f32>()) as u64, control);
-                }
-            }
-        } else {
-            control.advance(window.token_count() as u64)?;
-        }
-        self.before = (self.before.0 + texts, self.before.1 + rows);
+        let (before, (texts, rows)) = (self.before, (window.text_count(), window.unit_count()));
+        self.before = (before.0 + texts, before.1 + rows);
         self.left_out_count += window.left_out_count();
+        let hash = hexadecimal(self.hash.clone());
+        if rows == 0 || self.sink.pass(rows, &hash)? {
+            control.advance(window.token_count() as u64)?;
+            return self.forget();
+        }
+        let facts = Facts { hash, names: self.cutter.units.last_strings(rows) };
+        let run = self.run;
+        if !run.on_device {
+            let window = Window { encoded: &window, texts: 0..texts, before };
+            let made = run.window(&window, control, &mut |tokens| control.advance(tokens));
+            return self.keep(made.map(Made::Host), &facts, control);
+        }
+        let (sender, done) = mpsc::channel();
+        let kept = matches!(self.sink, Sink::Device(_));
+        let thread = start(self.scope, move || {
+            let window = Window { encoded: &window, texts: 0..texts, before };
+            let mut advance = |tokens| {
+                // Nobody counts any more where the call has failed.
+                let _ = sender.send(tokens);
+                control.check()
+            };
+            if !kept {
+                return run.window(&window, control, &mut advance).map(Made::Host);
+            }
+            let mut kept = KeptRows::new(run.model.device(), rows, run.widths()).map_err(no_room)?;
+            run.window_kept(&window, &mut kept, control, &mut advance)?;
+            Ok(Made::Device(kept.into_tensors(rows, run.widths())?))
+        })?;
+        self.running = Some(Running { thread, done, facts });
+        Ok(())
+    }
+
+    /// Waits for the window that runs, if one does.
+    fn settle(&mut self, control: &Control) -> Result<()> {
+        let Some(running) = self.running.take() else { return Ok(()) };
+        let counted = running.done.iter().try_for_each(|tokens| control.advance(tokens));
+        let made = running.thread.join().map_err(|_| Error::internal("a thread ended early"))?;
+        counted?;
+        self.keep(made, &running.facts, control)
+    }
+
+    /// Puts the rows of a window where they belong.
+    fn keep(&mut self, made: Result<Made, Failure>, facts: &Facts, control: &Control) -> Result<()> {
+        let name = |unit: usize| facts.names.get(unit).map_or("", |&name| self.cutter.units.interned(name)).to_owned();
+        let made = made.map_err(|failure| failure.named(name))?;
+        let was_on_disk = self.sink.is_on_disk();
+        self.sink.write(made, &facts.hash, self.run)?;
+        if !was_on_disk && self.sink.is_on_disk() {
+            let columns: usize = self.run.widths().sum();
+            // The next window has not begun.
+            self.run.log_on_disk((self.before.1 * columns * size_of::<f32>()) as u64, control);
+        }
+        self.forget()
+    }
+
+    /// Moves the texts and units into files once rows go to disk.
+    fn forget(&mut self) -> Result<()> {
         if self.sink.is_on_disk() {
             let folder = self.run.options.folder.clone().unwrap_or_else(std::env::temp_dir);
             self.tables.write(&folder, &mut self.cutter)?;
@@ -209,7 +301,7 @@ impl Stream<'_> {
             truncated_count,
             left_out_count,
         });
-        self.sink.finish(self.before.1, self.run.widths(), abouts)
+        self.sink.finish(self.before.1, self.run, abouts)
     }
 }
 
@@ -256,9 +348,18 @@ impl Tables {
     }
 }
 
+/// The rows of a window.
+enum Made {
+    Host(WindowRows),
+    /// A tensor for each matrix, on the device.
+    Device(Vec<Tensor>),
+}
+
 /// Where the rows go.
 enum Sink {
     Memory(WindowRows),
+    /// They stay on the device: the tensors of all windows, for each matrix.
+    Device(Vec<Vec<Tensor>>),
     Unnamed(Vec<UnnamedWriter>),
     Folders(Vec<StreamWriter>),
 }
@@ -274,7 +375,7 @@ impl Sink {
     }
 
     fn is_on_disk(&self) -> bool {
-        !matches!(self, Self::Memory(_))
+        !matches!(self, Self::Memory(_) | Self::Device(_))
     }
 
     /// Whether the next shard is there already for each split point; then it is passed over.
@@ -288,8 +389,20 @@ impl Sink {
         Ok(all)
     }
 
-    fn write(&mut self, rows: &WindowRows, texts: &str, run: &Run<'_>) -> Result<()> {
+    fn write(&mut self, made: Made, texts: &str, run: &Run<'_>) -> Result<()> {
+        match (self, made) {
+            (Self::Device(all), Made::Device(tensors)) => {
+                all.iter_mut().zip(tensors).for_each(|(all, tensor)| all.push(tensor));
+                Ok(())
+            }
+            (sink, Made::Host(rows)) => sink.write_rows(&rows, texts, run),
+            _ => Err(Error::internal("rows of a device came where none were due")),
+        }
+    }
+
+    fn write_rows(&mut self, rows: &WindowRows, texts: &str, run: &Run<'_>) -> Result<()> {
         match self {
+            Self::Device(_) => return Err(Error::internal("rows of the host came where those of a device were due")),
             Self::Memory(all) => {
                 for (all, rows) in all.iter_mut().zip(rows) {
                     all.try_reserve(rows.len()).map_err(|_| no_memory())?;
@@ -299,7 +412,7 @@ impl Sink {
                 if bytes > run.options.memory_limit {
                     let all = std::mem::take(all);
                     *self = Self::Unnamed(run.widths().map(UnnamedWriter::new).collect());
-                    return self.write(&all, texts, run);
+                    return self.write_rows(&all, texts, run);
                 }
             }
             Self::Unnamed(writers) => {
@@ -319,13 +432,17 @@ impl Sink {
         Ok(())
     }
 
-    fn finish(
-        self,
-        rows: usize,
-        widths: impl Iterator<Item = usize>,
-        abouts: impl Iterator<Item = About>,
-    ) -> Result<Vec<Activations>> {
+    fn finish(self, rows: usize, run: &Run<'_>, abouts: impl Iterator<Item = About>) -> Result<Vec<Activations>> {
+        let (widths, device) = (run.widths(), run.model.device());
         match self {
+            Self::Device(all) => {
+                let matrices = all.into_iter().zip(widths).zip(abouts);
+                let whole = |((tensors, width), about): ((Vec<Tensor>, usize), About)| {
+                    let tensor = in_one_piece(tensors, width, device).map_err(no_room)?;
+                    Ok(Activations::from_storage(Storage::Device(DeviceRows::new(tensor)), rows, width, about))
+                };
+                matrices.map(whole).collect()
+            }
             Self::Memory(all) => Ok(all
                 .into_iter()
                 .zip(widths)
@@ -339,6 +456,15 @@ impl Sink {
                 writers.into_iter().zip(abouts).map(|(writer, about)| writer.finish(about)).collect()
             }
         }
+    }
+}
+
+/// The rows of all windows as one tensor. While it is made the rows of a matrix are on the device twice.
+fn in_one_piece(mut tensors: Vec<Tensor>, width: usize, device: &Device) -> Result<Tensor> {
+    match tensors.len() {
+        0 => Ok(Tensor::zeros((0, width), DType::F32, device)?),
+        1 => Ok(tensors.remove(0)),
+        _ => Ok(Tensor::cat(&tensors, 0)?),
     }
 }
 

@@ -335,3 +335,94 @@ impl Stock {
         self.given_back.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+    use crate::device::{self, DeviceChoice};
+    use crate::text::{Aggregation, Pooling};
+
+    const AGGREGATIONS: [Aggregation; 7] = [
+        Aggregation::Mean,
+        Aggregation::Sum,
+        Aggregation::Max,
+        Aggregation::Min,
+        Aggregation::SignedMax,
+        Aggregation::First,
+        Aggregation::Last,
+    ];
+
+    /// Units of one to seven tokens, and one without any, in another order than that of their rows.
+    fn pooling(tokens: u32) -> Pooling {
+        let mut pooling = Pooling { members: (0..tokens).collect(), starts: vec![0], targets: Vec::new() };
+        let mut end = 0;
+        while end < tokens {
+            end = tokens.min(end + 1 + end % 7);
+            pooling.starts.push(end);
+        }
+        pooling.starts.push(tokens);
+        let units = pooling.starts.len() as u32 - 1;
+        pooling.targets = (0..units).rev().collect();
+        pooling
+    }
+
+    fn values(count: usize) -> Vec<f32> {
+        let mut values: Vec<f32> = (0..count).map(|index| (index as f32 * 0.7).sin() * 100.0).collect();
+        values[count / 2] = f32::INFINITY;
+        values[count - 1] = f32::NAN;
+        values
+    }
+
+    fn bits(values: &[f32]) -> Vec<Option<u32>> {
+        values.iter().map(|value| (!value.is_nan()).then_some(value.to_bits())).collect()
+    }
+
+    #[test]
+    fn a_device_pools_the_bits_of_the_processor() {
+        let device = match device::open(DeviceChoice::Cuda(0)) {
+            Ok(device) => device,
+            Err(error) => return eprintln!("not tested on a device: {error}"),
+        };
+        let Device::Cuda(cuda) = &device else { panic!("a GPU was opened") };
+        let pool = Pool::new(cuda).unwrap();
+        // More batches than there are buffers, narrow and wide ones.
+        for (tokens, widths) in [(40_u32, [1, 300]), (500, [64, 769]), (7, [3, 5]), (40, [300, 1])] {
+            let pooling = pooling(tokens);
+            let count = pooling.unit_count();
+            for (aggregation, kind) in
+                AGGREGATIONS.into_iter().flat_map(|it| [DType::F32, DType::F16, DType::BF16].map(|kind| (it, kind)))
+            {
+                let given = widths.map(|width| {
+                    let rows =
+                        Tensor::from_vec(values(tokens as usize * width), (tokens as usize, width), &Device::Cpu);
+                    rows.unwrap().to_dtype(kind).unwrap()
+                });
+                let there = given.each_ref().map(|rows| rows.to_device(&device).unwrap());
+                let units = PooledUnits {
+                    members: &pooling.members,
+                    starts: &pooling.starts,
+                    targets: &pooling.targets,
+                    aggregation: aggregation as u32,
+                };
+                let mut kept = KeptRows::new(cuda, count, widths.into_iter()).unwrap();
+                let staying = pool.start(&there, units, Some(&mut kept)).unwrap();
+                let arriving = pool.start(&there, units, None).unwrap();
+                let (rows, not_finite) = arriving.wait().unwrap();
+                assert_eq!(staying.wait().unwrap().1, not_finite);
+                let kept = kept.into_tensors(count, widths.into_iter());
+                for (index, width) in widths.into_iter().enumerate() {
+                    let wide = given[index].to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+                    let mut expected = vec![0.0; count * width];
+                    let columns = pooling.reduce(aggregation, &wide, width, &mut expected);
+                    assert_eq!(bits(rows[index]), bits(&expected), "{aggregation:?} {kind:?} {width}");
+                    let stayed = kept[index].flatten_all().unwrap().to_vec1().unwrap();
+                    assert_eq!(bits(&stayed), bits(&expected));
+                    assert_eq!(not_finite[index * count..(index + 1) * count], columns);
+                }
+            }
+        }
+        pool.wait_until_idle().unwrap();
+    }
+}

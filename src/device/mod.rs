@@ -9,6 +9,7 @@ mod error;
 mod gpu;
 #[cfg(not(feature = "cuda"))]
 mod none;
+mod room;
 mod status;
 
 pub use choice::DeviceChoice;
@@ -18,6 +19,7 @@ pub(crate) use error::translate;
 use gpu as gpus;
 #[cfg(not(feature = "cuda"))]
 use none as gpus;
+pub(crate) use room::check_room;
 pub use status::{DeviceInfo, DeviceStatus, LibraryInfo};
 
 use candle_core::Device;

@@ -24,8 +24,8 @@ pub struct eidos_logits_options {
     pub struct_size: u32,
     /// This many batches run at the same time on the CPU; 0, the default, is one per core.
     pub threads: u32,
-    /// One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
-    /// 512.
+    /// One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512;
+    /// on a device as many as have 512 MiB, and no more than 16384.
     pub batch_tokens: u64,
     /// The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
     /// go to temporary files without a name, and with 0 always. By default 4 GiB.

@@ -1,6 +1,6 @@
 //! The parameters of layers, read from files of weights.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use candle_core::Tensor;
@@ -87,6 +87,16 @@ impl<'a> Reader<'a> {
         self.bytes += matrix.bytes();
         self.matrices.insert(key, Arc::clone(&matrix));
         Ok(matrix)
+    }
+
+    /// How many bytes parameters take as they are stored, each of them once. What is not there does not count.
+    pub fn stored_bytes(&self, parameters: impl Iterator<Item = Parameter>) -> usize {
+        let mut seen = HashSet::new();
+        let bytes = parameters.filter_map(|parameter| {
+            let (place, stored) = self.stored(&parameter).ok()?;
+            seen.insert(place.clone()).then(|| stored.bytes().len())
+        });
+        bytes.fold(0, usize::saturating_add)
     }
 
     /// Adds what tells a parameter from another one to a hash.

@@ -129,6 +129,8 @@ impl ModelPlan {
             let weights = Weights::open(source, self.options.access()).map_err(|error| about(name, error))?;
             let mut reader = Reader::new(&weights, &backend);
             let needed: Vec<_> = self.needed().collect();
+            let least = reader.stored_bytes(needed.iter().flat_map(|(node, _)| self.parameters(node)));
+            device::check_room(&device, least).map_err(|error| about(name, error))?;
             control.begin(Stage::Load, needed.len() as u64)?;
             let mut hash = self.hash.clone();
             for (node, site) in needed {

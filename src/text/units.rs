@@ -121,14 +121,14 @@ impl UnitsBuilder {
         Ok(())
     }
 
-    /// How many units were pushed since the last [`UnitsBuilder::write`].
-    pub(crate) fn len(&self) -> usize {
-        self.string.len()
+    /// Which string each of the last `count` units is, none of which was written yet.
+    pub(crate) fn last_strings(&self, count: usize) -> Vec<u32> {
+        self.string[self.string.len().saturating_sub(count)..].to_vec()
     }
 
-    /// The string of one of them.
-    pub(crate) fn string(&self, unit: usize) -> &str {
-        self.string.get(unit).map_or("", |&string| self.strings.get(string))
+    /// A string by its index.
+    pub(crate) fn interned(&self, index: u32) -> &str {
+        self.strings.get(index)
     }
 }
 

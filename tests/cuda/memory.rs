@@ -50,7 +50,7 @@ fn weights(kit: &Kit, meter: &Meter) {
     let before = meter.settled();
     let model = model();
     let taken = meter.settled().saturating_sub(before);
-    near(kit, "weights", taken, model.device_bytes());
+    near(kit, "weights", taken, model.idle_device_bytes());
 }
 
 /// What a batch takes while it runs. References hold more at a time than kernels do, so that only a device can tell.
@@ -66,7 +66,7 @@ fn batch(kit: &Kit, meter: &Meter) {
         drop(model.forward(&sequences).unwrap());
         let (rows, taken) = meter.peak(|| model.forward(&sequences).unwrap());
         drop(rows);
-        near(kit, &format!("batch {name}"), taken, model.device_bytes_of_batch(inputs.token_count()));
+        near(kit, &format!("batch {name}"), taken, model.forward_device_bytes(inputs.token_count()));
     }
 }
 

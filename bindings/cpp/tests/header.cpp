@@ -102,12 +102,18 @@ TEST(Header, EveryOptionArrives)
     EXPECT_EQ(c_collect.threads, 1u);
     EXPECT_EQ(c_collect.batch_tokens * 100 + c_collect.memory_limit * 10 + c_collect.shard_bytes, 234u);
     EXPECT_STREQ(c_collect.folder, "f");
+    EXPECT_EQ(c_collect.device_batch_tokens, 16384u);
+    EXPECT_EQ(c_collect.keep_on_device, 0u);
     collect.word_rule = eidos::WordRule::unicode;
     collect.stop_contractions = true;
+    collect.device_batch_tokens = 5;
+    collect.keep_on_device = true;
     collect.stop_units = {"the", "of"};
     const auto c_words = eidos::detail::to_c(collect);
     EXPECT_EQ(c_words.word_rule, static_cast<std::uint32_t>(EIDOS_WORD_RULE_UNICODE));
     EXPECT_EQ(c_words.stop_contractions, 1u);
+    EXPECT_EQ(c_words.device_batch_tokens, 5u);
+    EXPECT_EQ(c_words.keep_on_device, 1u);
     ASSERT_EQ(c_words.stop_unit_count, 2u);
     EXPECT_STREQ(c_words.stop_units[1], "of");
 

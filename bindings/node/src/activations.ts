@@ -54,8 +54,9 @@ export class Activations extends Handle {
   }
 
   /**
-   * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
-   * copy. The tensor belongs to the activations then, and is closed; after an error it is still the caller's.
+   * Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous. On the CPU nothing is
+   * copied; on a GPU (`kDLCUDA`) the rows stay there, in a copy, and whatever writes them must have ended. The tensor belongs
+   * to the activations then, and is closed; after an error it is still the caller's.
    */
   static fromDLPack(tensor: DLPackTensor, options: FromRowsOptions = {}): Activations {
     const resource = resourceOf(tensor, DLPackTensor);
@@ -115,6 +116,11 @@ export class Activations extends Handle {
   /** Whether the rows are memory-mapped from shards on disk. */
   get isOnDisk(): boolean {
     return native().eidos_activations_is_on_disk(this.#pointer) === 1;
+  }
+
+  /** Whether the rows are in the memory of a device (`keepOnDevice`). The first view of them copies all rows to the host. */
+  get isOnDevice(): boolean {
+    return native().eidos_activations_is_on_device(this.#pointer) === 1;
   }
 
   /** What one row stands for; `undefined` for one's own rows. */
@@ -226,7 +232,8 @@ export class Activations extends Handle {
   }
 
   /**
-   * The rows as a read-only DLPack tensor, version 1, without a copy, for other native code. It keeps the rows alive.
+   * The rows as a read-only DLPack tensor, version 1, without a copy, for other native code: on the CPU, or on the GPU where
+   * they stay (`kDLCUDA`; all work on them is done). It keeps the rows alive.
    *
    * @throws {EidosError} for rows in several shards on disk, which cannot be one tensor.
    */

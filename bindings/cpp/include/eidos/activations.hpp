@@ -127,6 +127,9 @@ public:
     /// Whether the rows are memory-mapped from shards on disk.
     [[nodiscard]] bool is_on_disk() const { return eidos_activations_is_on_disk(handle()) != 0; }
 
+    /// Whether the rows are in the memory of a device (`keep_on_device`). The first view of them copies all rows to the host.
+    [[nodiscard]] bool is_on_device() const { return eidos_activations_is_on_device(handle()) != 0; }
+
     /// What one row stands for; nothing for rows of your own.
     [[nodiscard]] std::optional<Granularity> granularity() const
     {

@@ -25,9 +25,10 @@ struct DLPackDeleter {
 /// Frees a tensor with its deleter; `release()` passes that duty to another library.
 using DLPackTensor = std::unique_ptr<DLManagedTensorVersioned, DLPackDeleter>;
 
-/// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU: without a
-/// copy. The tensor's deleter runs with the last of the activations, or at once when this throws. `unit_texts` names each
-/// row.
+/// Activations from a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous. On the CPU nothing is
+/// copied: the tensor's deleter runs with the last of the activations, or at once when this throws. Rows on a GPU (kDLCUDA)
+/// stay there, in a copy, after which the deleter runs; synchronise the stream that writes them before. `unit_texts` names
+/// each row.
 [[nodiscard]] inline Activations from_dlpack(DLPackTensor tensor, const StringArgs &unit_texts = {})
 {
     Activations result =
@@ -36,8 +37,9 @@ using DLPackTensor = std::unique_ptr<DLManagedTensorVersioned, DLPackDeleter>;
     return result;
 }
 
-/// The rows as a read-only DLPack tensor, version 1, without a copy; they stay alive until its deleter runs. Throws an Error
-/// where the rows lie in several shards on disk.
+/// The rows as a read-only DLPack tensor, version 1, without a copy, on the CPU or on the GPU where they stay (kDLCUDA; all
+/// work on them is done). They stay alive until its deleter runs. Throws an Error where the rows lie in several shards on
+/// disk.
 [[nodiscard]] inline DLPackTensor to_dlpack(const Activations &activations)
 {
     DLManagedTensorVersioned *tensor = nullptr;

@@ -14,6 +14,7 @@ in the memory of the library, without a copy; linear algebra takes it like a `Ma
 * `truncated`: how many texts were longer than the model can read and lost their end.
 * `left_out`: how many units got no column because `stop_units` or `stop_contractions` named them.
 * `on_disk`: whether the numbers are memory-mapped from a folder.
+* `on_device`: whether the numbers are in the memory of a GPU (`keep_on_device`). Looking at them copies all of them to the host.
 
 [`unit`](@ref), [`units`](@ref), [`unit_span`](@ref) and [`source_texts`](@ref) say what the columns stand for.
 
@@ -44,6 +45,7 @@ mutable struct Activations <: DenseMatrix{Float32}
     truncated::Int
     left_out::Int
     on_disk::Bool
+    on_device::Bool
     first::Ptr{Float32} # the numbers, once they were looked at and where they are one piece of memory; else NULL
     shards::Vector{MatrixView{LibEidos.eidos_activations}} # what keeps them alive
     lock::ReentrantLock
@@ -61,6 +63,7 @@ function Activations(handle::Handle{LibEidos.eidos_activations})
                     LibEidos.eidos_activations_truncated_count(acts),
                     LibEidos.eidos_activations_left_out_count(acts),
                     LibEidos.eidos_activations_is_on_disk(acts) != 0,
+                    LibEidos.eidos_activations_is_on_device(acts) != 0,
                     C_NULL, [], ReentrantLock())
     end
 end
