@@ -766,6 +766,26 @@ void eidos_devices_free(eidos_devices *devices);
 #define EIDOS_DEVICE_AUTO 2
 
 /**
+ * The model computes in single precision.
+ */
+#define EIDOS_PRECISION_F32 0
+
+/**
+ * The model computes in single precision, but the factors of its products are rounded to TF32.
+ */
+#define EIDOS_PRECISION_TF32 1
+
+/**
+ * The model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
+ */
+#define EIDOS_PRECISION_BF16 2
+
+/**
+ * The model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
+ */
+#define EIDOS_PRECISION_F16 3
+
+/**
  * The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
  */
 #define EIDOS_NETWORK_AUTO 0
@@ -840,9 +860,10 @@ typedef struct {
      */
     uint32_t copy;
     /**
-     * This field is always 0.
+     * The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
+     * and logits are given as `f32` always. The CPU computes in `f32` alone.
      */
-    uint32_t reserved;
+    uint32_t precision;
 } eidos_load_options;
 
 /**
@@ -1123,9 +1144,13 @@ eidos_status eidos_activations_from_rows(const float *rows,
                                          eidos_error **err);
 
 /**
- * Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU:
- * without a copy. Where its memory is a mapped file, a program that cuts that file ends the process. On success the
- * tensor belongs to the activations, which run its deleter in the end; on an error it still belongs to the caller.
+ * Makes activations of a DLPack tensor, version 1, of shape (rows, columns), 32-bit floats, contiguous, on the CPU
+ * (`kDLCPU`) or on an NVIDIA GPU (`kDLCUDA`). Rows on the CPU are not copied; where their memory is a mapped file, a
+ * program that cuts that file ends the process. Rows on a GPU are copied within it, where they stay for fits and
+ * encoding, and the deleter runs before the call returns; whatever writes them must have ended, so synchronise its
+ * stream first. On success the tensor belongs to the activations, which run its deleter in the end; on an error it still
+ * belongs to the caller. A GPU that is not there, or a build without CUDA, is `EIDOS_DEVICE`.
+ *
  * `unit_texts` names each row: `unit_text_count` is the row count, or 0 for rows without names. `err` may be NULL.
  */
 eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tensor,
@@ -1135,9 +1160,11 @@ eidos_status eidos_activations_from_dlpack(struct DLManagedTensorVersioned *tens
                                            eidos_error **err);
 
 /**
- * Gives the rows of activations as a read-only DLPack tensor, version 1, without a copy. The caller runs its deleter;
- * the rows stay alive until then, even when the activations are freed before. Rows in several shards on disk cannot be
- * one tensor: that is an error. `err` may be NULL.
+ * Gives the rows of activations as a read-only DLPack tensor, version 1, without a copy: on the CPU (`kDLCPU`), or where
+ * they stay on an NVIDIA GPU there (`kDLCUDA`). All work on them is done when the call returns, so that any stream may
+ * read them. The caller runs its deleter, once its own work on the GPU is done; the rows stay alive until then, even when
+ * the activations are freed before. Rows in several shards on disk cannot be one tensor: that is an error. `err` may be
+ * NULL.
  */
 eidos_status eidos_activations_to_dlpack(const eidos_activations *activations,
                                          struct DLManagedTensorVersioned **out,
@@ -1174,6 +1201,13 @@ size_t eidos_activations_text_count(const eidos_activations *activations);
  * memory.
  */
 int32_t eidos_activations_is_on_disk(const eidos_activations *activations);
+
+/**
+ * Says whether the rows of activations are in the memory of a device: 1 when they are, 0 when they are on the host or on
+ * disk. The first view of such rows (`eidos_activations_rows`, `eidos_activations_run`) copies all of them to the host,
+ * where they stay until the activations are freed; `eidos_activations_copy_rows` brings only those that are asked for.
+ */
+int32_t eidos_activations_is_on_device(const eidos_activations *activations);
 
 /**
  * Says what one row of activations stands for: one of `EIDOS_GRANULARITY_*`, or 0 for rows that a caller brought.
@@ -1834,7 +1868,7 @@ typedef struct {
      */
     uint32_t threads;
     /**
-     * One batch holds this many tokens at most. By default 512. Results do not depend on it.
+     * One batch holds this many tokens at most on the CPU. By default 512. Results do not depend on it.
      */
     uint64_t batch_tokens;
     /**
@@ -1871,6 +1905,22 @@ typedef struct {
      * This is the number of strings in `stop_units`.
      */
     size_t stop_unit_count;
+    /**
+     * One batch holds this many tokens at most on a device, which wants much larger batches than the CPU. By default
+     * 16384. A batch for which the device has no memory is run in halves, and later batches are no larger than what did
+     * fit. Results do not depend on it.
+     */
+    uint64_t device_batch_tokens;
+    /**
+     * 1 leaves the rows in the memory of the device where the model computes, for fits and encoding there and for
+     * `eidos_activations_to_dlpack`. Then `memory_limit` does not count, and `folder` must be NULL. Who reads such rows
+     * on the host copies them. On the CPU it changes nothing.
+     */
+    uint32_t keep_on_device;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
 } eidos_activations_options;
 
 /**
@@ -1941,8 +1991,8 @@ typedef struct {
      */
     uint32_t threads;
     /**
-     * One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
-     * 512.
+     * One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512;
+     * on a device as many as have 512 MiB, and no more than 16384.
      */
     uint64_t batch_tokens;
     /**

@@ -40,7 +40,7 @@ FIELD(eidos_load_options, token, 32);
 FIELD(eidos_load_options, cache_folder, 40);
 FIELD(eidos_load_options, endpoint, 48);
 FIELD(eidos_load_options, copy, 56);
-FIELD(eidos_load_options, reserved, 60);
+FIELD(eidos_load_options, precision, 60);
 SIZE(eidos_load_options, 64);
 
 FIELD(eidos_inputs_options, struct_size, 0);
@@ -81,7 +81,10 @@ FIELD(eidos_activations_options, word_rule, 48);
 FIELD(eidos_activations_options, stop_contractions, 52);
 FIELD(eidos_activations_options, stop_units, 56);
 FIELD(eidos_activations_options, stop_unit_count, 64);
-SIZE(eidos_activations_options, 72);
+FIELD(eidos_activations_options, device_batch_tokens, 72);
+FIELD(eidos_activations_options, keep_on_device, 80);
+FIELD(eidos_activations_options, reserved, 84);
+SIZE(eidos_activations_options, 88);
 
 FIELD(eidos_logits_options, struct_size, 0);
 FIELD(eidos_logits_options, threads, 4);

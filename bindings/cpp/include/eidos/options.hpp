@@ -57,6 +57,9 @@ struct LoadOptions {
     /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
     /// have bytes.
     bool copy = false;
+    /// The model computes in this type of number, whatever type its files have. Activations and logits are given as
+    /// `f32` always. The CPU computes in `f32` alone.
+    Precision precision = Precision::f32;
 };
 
 /// These options say how texts become inputs; results do not depend on them.
@@ -116,7 +119,7 @@ struct ActivationsOptions {
     Aggregation aggregation = Aggregation::mean;
     /// This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
-    /// One batch holds this many tokens at most. By default 512. Results do not depend on it.
+    /// One batch holds this many tokens at most on the CPU. By default 512. Results do not depend on it.
     std::uint64_t batch_tokens = 512;
     /// The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with
     /// 0 always. By default 4 GiB.
@@ -136,6 +139,14 @@ struct ActivationsOptions {
     /// These units get no row, such as stop words, by their text: without white space at its ends, in whatever case.
     /// For tokens, words and sentences only. `Activations::left_out_count()` says how many units got no row.
     std::vector<std::string> stop_units = {};
+    /// One batch holds this many tokens at most on a device, which wants much larger batches than the CPU. By default
+    /// 16384. A batch for which the device has no memory is run in halves, and later batches are no larger than what
+    /// did fit. Results do not depend on it.
+    std::uint64_t device_batch_tokens = 16384;
+    /// `true` leaves the rows in the memory of the device where the model computes, for fits and encoding there and for
+    /// `Activations::to_dlpack()`. Then `memory_limit` does not count, and `folder` must be empty. Who reads such rows
+    /// on the host copies them. On the CPU it changes nothing.
+    bool keep_on_device = false;
 };
 
 /// These options say how logits are computed; results do not depend on them.
@@ -143,7 +154,7 @@ struct LogitsOptions {
     /// This many batches run at the same time on the CPU; 0, the default, is one per core.
     std::uint32_t threads = 0;
     /// One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
-    /// 512.
+    /// 512; on a device as many as have 512 MiB, and no more than 16384.
     std::uint64_t batch_tokens = 0;
     /// The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
     /// go to temporary files without a name, and with 0 always. By default 4 GiB.
@@ -257,6 +268,7 @@ inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
     result.cache_folder = c_str_or_null(options.cache_folder);
     result.endpoint = c_str_or_null(options.endpoint);
     result.copy = options.copy ? 1 : 0;
+    result.precision = static_cast<std::uint32_t>(options.precision);
     return result;
 }
 
@@ -313,6 +325,8 @@ inline WithStrings<eidos_activations_options> to_c(const ActivationsOptions &opt
     result.stop_contractions = options.stop_contractions ? 1 : 0;
     result.stop_units = result.pointers_to(options.stop_units);
     result.stop_unit_count = options.stop_units.size();
+    result.device_batch_tokens = options.device_batch_tokens;
+    result.keep_on_device = options.keep_on_device ? 1 : 0;
     return result;
 }
 

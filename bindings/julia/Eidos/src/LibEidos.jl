@@ -63,6 +63,11 @@ const DEVICE_CPU = UInt32(0)
 const DEVICE_CUDA = UInt32(1)
 const DEVICE_AUTO = UInt32(2)
 
+const PRECISION_F32 = UInt32(0)
+const PRECISION_TF32 = UInt32(1)
+const PRECISION_BF16 = UInt32(2)
+const PRECISION_F16 = UInt32(3)
+
 const NETWORK_AUTO = UInt32(0)
 const NETWORK_OFFLINE = UInt32(1)
 const NETWORK_ONLINE = UInt32(2)
@@ -166,7 +171,7 @@ mutable struct eidos_load_options
     cache_folder::Ptr{UInt8}
     endpoint::Ptr{UInt8}
     copy::UInt32
-    reserved::UInt32
+    precision::UInt32
     eidos_load_options() = new()
 end
 
@@ -215,6 +220,9 @@ mutable struct eidos_activations_options
     stop_contractions::UInt32
     stop_units::Ptr{Cstring}
     stop_unit_count::Csize_t
+    device_batch_tokens::UInt64
+    keep_on_device::UInt32
+    reserved::UInt32
     eidos_activations_options() = new()
 end
 
@@ -310,11 +318,11 @@ const LAYOUT = (
     eidos_progress = (32, (struct_size = 0, stage = 4, done = 8, total = 16, elapsed_seconds = 24)),
     eidos_log_message = (48, (struct_size = 0, level = 4, target = 8, target_len = 16, message = 24, message_len = 32, elapsed_seconds = 40)),
     eidos_texts_options = (32, (struct_size = 0, format = 4, field = 8, most_texts = 16, keep_empty = 24, reserved = 28)),
-    eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, reserved = 60)),
+    eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, precision = 60)),
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
     eidos_ica_options = (56, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52)),
     eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
-    eidos_activations_options = (72, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64)),
+    eidos_activations_options = (88, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, reserved = 84)),
     eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
     eidos_top_inputs_options = (40, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
@@ -428,7 +436,7 @@ const LAYOUT = (
 # --- Activations ------------------------------------------------------------------------------------------------------
 
 @long eidos_activations_from_rows(rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, unit_texts::Ptr{Cstring}, unit_text_count::Csize_t, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@c eidos_activations_from_dlpack(tensor::Ptr{DLManagedTensorVersioned}, unit_texts::Ptr{Cstring}, unit_text_count::Csize_t, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_activations_from_dlpack(tensor::Ptr{DLManagedTensorVersioned}, unit_texts::Ptr{Cstring}, unit_text_count::Csize_t, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_to_dlpack(activations::Ptr{eidos_activations}, out::Ptr{Ptr{DLManagedTensorVersioned}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_row_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_column_count(activations::Ptr{eidos_activations})::Csize_t
@@ -436,6 +444,7 @@ const LAYOUT = (
 @c eidos_activations_left_out_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_text_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_is_on_disk(activations::Ptr{eidos_activations})::Int32
+@c eidos_activations_is_on_device(activations::Ptr{eidos_activations})::Int32
 @c eidos_activations_granularity(activations::Ptr{eidos_activations})::UInt32
 @c eidos_activations_word_rule(activations::Ptr{eidos_activations})::UInt32
 @c eidos_activations_aggregation(activations::Ptr{eidos_activations})::UInt32

@@ -20,6 +20,9 @@ const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, c
 # The model runs on this device.
 const DEVICES = (cpu = 0, cuda = 1, auto = 2)
 
+# The model computes in this type of number, whatever type its files have.
+const PRECISIONS = (f32 = 0, tf32 = 1, bf16 = 2, f16 = 3)
+
 # The network says whether files are downloaded.
 const NETWORKS = (auto = 0, offline = 1, online = 2)
 
@@ -59,11 +62,11 @@ const TEXTS_OPTIONS_DOCS = (
 
 # These options say how a model is loaded.
 load_options(; head = :auto, device = :cpu, device_index = 0, network = :auto, whole = false, revision = nothing,
-               token = nothing, cache_folder = nothing, endpoint = nothing, copy = false) =
+               token = nothing, cache_folder = nothing, endpoint = nothing, copy = false, precision = :f32) =
     Options{LibEidos.eidos_load_options}(; head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES),
                                            device_index, network = choice(:network, network, NETWORKS),
                                            whole = Bool(whole), revision, token, cache_folder, endpoint,
-                                           copy = Bool(copy))
+                                           copy = Bool(copy), precision = choice(:precision, precision, PRECISIONS))
 initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load_options_init(o, size)
 
 const LOAD_OPTIONS_DOCS = (
@@ -77,6 +80,7 @@ const LOAD_OPTIONS_DOCS = (
     cache_folder = ("", "Downloads are kept in this folder; `nothing` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`."),
     endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
     copy = ("false", "`true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes."),
+    precision = (":f32", "The model computes in this type of number, whatever type its files have: `:f32`, `:tf32`, `:bf16` or `:f16`. Activations and logits are given as `f32` always. The CPU computes in `f32` alone."),
 )
 
 # These options say how texts become inputs; results do not depend on them.
@@ -128,27 +132,31 @@ const PCA_OPTIONS_DOCS = (
 # These options say how activations are collected.
 activations_options(; granularity = :word, aggregation = :mean, threads = 0, batch_tokens = 512,
                       memory_limit = 4294967296, shard_bytes = 268435456, folder = nothing, word_rule = :auto,
-                      stop_contractions = false, stop_units = nothing) =
+                      stop_contractions = false, stop_units = nothing, device_batch_tokens = 16384,
+                      keep_on_device = false) =
     Options{LibEidos.eidos_activations_options}(; granularity = choice(:granularity, granularity, GRANULARITIES),
                                                   aggregation = choice(:aggregation, aggregation, AGGREGATIONS),
                                                   threads, batch_tokens, memory_limit, shard_bytes, folder,
                                                   word_rule = choice(:word_rule, word_rule, WORD_RULES),
                                                   stop_contractions = Bool(stop_contractions),
                                                   stop_units = strings_of(stop_units),
-                                                  stop_unit_count = count_of(strings_of(stop_units)))
+                                                  stop_unit_count = count_of(strings_of(stop_units)),
+                                                  device_batch_tokens, keep_on_device = Bool(keep_on_device))
 initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eidos_activations_options_init(o, size)
 
 const ACTIVATIONS_OPTIONS_DOCS = (
     granularity = (":word", "The granularity says what one column stands for: `:token`, `:word`, `:sentence`, `:sample`, `:all_tokens` or `:cls_token`. By default a word."),
     aggregation = (":mean", "The aggregation says how the tokens of a unit become one row: `:mean`, `:sum`, `:max`, `:min`, `:signed_max`, `:first` or `:last`. By default the mean of the tokens."),
     threads = ("0", "This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it."),
-    batch_tokens = ("512", "One batch holds this many tokens at most. By default 512. Results do not depend on it."),
+    batch_tokens = ("512", "One batch holds this many tokens at most on the CPU. By default 512. Results do not depend on it."),
     memory_limit = ("4294967296", "The columns of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with 0 always. By default 4 GiB."),
     shard_bytes = ("268435456", "A shard has this many bytes at most. By default 256 MiB."),
     folder = ("", "The shards go into this folder. When given, columns always go there, and an interrupted collection resumes from its last complete shard; a second call that writes into the same folder meanwhile is `:busy`. The columns of the result are mapped as those of `open`. `nothing` means memory, and beyond the memory limit files without a name in the folder for temporary files (`TMPDIR`), of which nothing is left however the process ends."),
     word_rule = (":auto", "The word rule says where a word ends: `:auto`, `:tokenizer` or `:unicode`. By default `:auto`."),
     stop_contractions = ("false", "`true` gives no column to the pieces of contractions: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and `ve` behind it, in one unit with it or not. For tokens, words and sentences only."),
     stop_units = ("", "These units get no column, such as stop words, by their text: without white space at its ends, in whatever case. For tokens, words and sentences only. `left_out_count` says how many units got no column."),
+    device_batch_tokens = ("16384", "One batch holds this many tokens at most on a device, which wants much larger batches than the CPU. By default 16384. A batch for which the device has no memory is run in halves, and later batches are no larger than what did fit. Results do not depend on it."),
+    keep_on_device = ("false", "`true` leaves the columns in the memory of the device where the model computes, for fits and encoding there and for `to_dlpack`. Then `memory_limit` does not count, and `folder` must be `nothing`. Who reads such columns on the host copies them. On the CPU it changes nothing."),
 )
 
 # These options say how logits are computed; results do not depend on them.
@@ -158,7 +166,7 @@ initialize!(o::Options{LibEidos.eidos_logits_options}, size) = LibEidos.eidos_lo
 
 const LOGITS_OPTIONS_DOCS = (
     threads = ("0", "This many batches run at the same time on the CPU; 0, the default, is one per core."),
-    batch_tokens = ("0", "One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512."),
+    batch_tokens = ("0", "One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512; on a device as many as have 512 MiB, and no more than 16384."),
     memory_limit = ("4294967296", "The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they go to temporary files without a name, and with 0 always. By default 4 GiB."),
 )
 

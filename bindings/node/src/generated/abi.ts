@@ -167,6 +167,24 @@ export const devices = {
  */
 export type Device = keyof typeof devices;
 
+/** The words of `Precision`, with their numbers in `eidos.h`. */
+export const precisions = {
+  f32: 0,
+  tf32: 1,
+  bf16: 2,
+  f16: 3,
+} as const;
+
+/**
+ * The model computes in this type of number, whatever type its files have.
+ *
+ * - `f32`: the model computes in single precision.
+ * - `tf32`: the model computes in single precision, but the factors of its products are rounded to TF32.
+ * - `bf16`: the model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
+ * - `f16`: the model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
+ */
+export type Precision = keyof typeof precisions;
+
 /** The words of `Network`, with their numbers in `eidos.h`. */
 export const networks = {
   auto: 0,
@@ -353,7 +371,7 @@ export interface LoadOptionsStruct {
   cache_folder: string | null;
   endpoint: string | null;
   copy: number;
-  reserved: number;
+  precision: number;
 }
 
 export interface InputsOptionsStruct {
@@ -398,6 +416,9 @@ export interface ActivationsOptionsStruct {
   stop_contractions: number;
   stop_units: readonly string[] | null;
   stop_unit_count: number;
+  device_batch_tokens: number;
+  keep_on_device: number;
+  reserved: number;
 }
 
 export interface LogitsOptionsStruct {
@@ -520,7 +541,7 @@ export const structs = {
     cache_folder: 'const char *',
     endpoint: 'const char *',
     copy: 'uint32_t',
-    reserved: 'uint32_t',
+    precision: 'uint32_t',
   }),
   eidos_inputs_options: c.struct<InputsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -561,6 +582,9 @@ export const structs = {
     stop_contractions: 'uint32_t',
     stop_units: 'const char **',
     stop_unit_count: 'size_t',
+    device_batch_tokens: 'uint64_t',
+    keep_on_device: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_logits_options: c.struct<LogitsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -756,6 +780,7 @@ export const signatures = {
   eidos_activations_left_out_count: c.signature(c.size, c.address),
   eidos_activations_text_count: c.signature(c.size, c.address),
   eidos_activations_is_on_disk: c.signature(c.i32, c.address),
+  eidos_activations_is_on_device: c.signature(c.i32, c.address),
   eidos_activations_granularity: c.signature(c.u32, c.address),
   eidos_activations_word_rule: c.signature(c.u32, c.address),
   eidos_activations_aggregation: c.signature(c.u32, c.address),

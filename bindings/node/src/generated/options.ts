@@ -8,6 +8,7 @@ import {
   textFormats,
   heads,
   devices,
+  precisions,
   networks,
   icaAlgorithms,
   contrasts,
@@ -19,6 +20,7 @@ import {
   type TextFormat,
   type Head,
   type Device,
+  type Precision,
   type Network,
   type IcaAlgorithm,
   type Contrast,
@@ -101,6 +103,11 @@ export interface LoadOptions {
    * bytes.
    */
   readonly copy?: boolean | undefined;
+  /**
+   * The model computes in this type of number, whatever type its files have: `f32`, `tf32`, `bf16` or `f16`.
+   * Activations and logits are given as `f32` always. The CPU computes in `f32` alone.
+   */
+  readonly precision?: Precision | undefined;
 }
 
 export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
@@ -117,6 +124,7 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
     cache_folder: ['cacheFolder', text],
     endpoint: ['endpoint', text],
     copy: ['copy', flag],
+    precision: ['precision', word(precisions)],
   },
 );
 
@@ -234,7 +242,7 @@ export interface ActivationsOptions {
    * This many batches run at the same time on the CPU; 0, the default, is one per core. Results do not depend on it.
    */
   readonly threads?: number | undefined;
-  /** One batch holds this many tokens at most. By default 512. Results do not depend on it. */
+  /** One batch holds this many tokens at most on the CPU. By default 512. Results do not depend on it. */
   readonly batchTokens?: number | undefined;
   /**
    * The rows of all split points may take this many bytes in memory; beyond that they go to shards on disk, and with 0
@@ -262,6 +270,18 @@ export interface ActivationsOptions {
    * tokens, words and sentences only. `Activations.leftOutCount()` says how many units got no row.
    */
   readonly stopUnits?: readonly string[] | undefined;
+  /**
+   * One batch holds this many tokens at most on a device, which wants much larger batches than the CPU. By default
+   * 16384. A batch for which the device has no memory is run in halves, and later batches are no larger than what did
+   * fit. Results do not depend on it.
+   */
+  readonly deviceBatchTokens?: number | undefined;
+  /**
+   * `true` leaves the rows in the memory of the device where the model computes, for fits and encoding there and for
+   * `Activations.toDlpack()`. Then `memoryLimit` does not count, and `folder` must be `undefined`. Who reads such rows
+   * on the host copies them. On the CPU it changes nothing.
+   */
+  readonly keepOnDevice?: boolean | undefined;
 }
 
 export const activationsOptions = translator<ActivationsOptions, ActivationsOptionsStruct>(
@@ -279,6 +299,8 @@ export const activationsOptions = translator<ActivationsOptions, ActivationsOpti
     stop_contractions: ['stopContractions', flag],
     stop_units: ['stopUnits', texts],
     stop_unit_count: ['stopUnits', lengthOf],
+    device_batch_tokens: ['deviceBatchTokens', whole],
+    keep_on_device: ['keepOnDevice', flag],
   },
 );
 
@@ -288,7 +310,7 @@ export interface LogitsOptions {
   readonly threads?: number | undefined;
   /**
    * One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than
-   * 512.
+   * 512; on a device as many as have 512 MiB, and no more than 16384.
    */
   readonly batchTokens?: number | undefined;
   /**
