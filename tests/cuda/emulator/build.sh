@@ -65,20 +65,21 @@ compile_kernel() { # FILE
 }
 
 compile_source() { # FILE
-    local name sum object optimize=-O2
+    local name sum object optimize=(-O2)
     name=$(basename "$1" .cpp)
     sum=$(cksum <"$1" | cut -d' ' -f1)
     object="$out/objects/source-$name-$shim-$headers-$sum.o"
     echo "$object"
     [ -f "$object" ] && return
     # The products are where the time of a test goes.
-    [ "$name" = product ] && optimize='-O3 -march=x86-64-v3 -ffp-contract=fast'
-    $CXX -std=c++17 $optimize -g1 -Wall -Wextra -Wpedantic -Werror -fno-strict-aliasing -fPIC -fvisibility=hidden -c "$1" -o "$object.part"
+    [ "$name" = product ] && optimize=(-O3 -march=x86-64-v3 -ffp-contract=fast)
+    $CXX -std=c++17 "${optimize[@]}" -g1 -Wall -Wextra -Wpedantic -Werror -fno-strict-aliasing -fPIC -fvisibility=hidden -c "$1" -o "$object.part"
     mv "$object.part" "$object"
 }
 
 export -f translate compile_kernel compile_source
 export here out CXX shim headers
+# shellcheck disable=SC2016 # the inner bash expands it
 {
     printf 'compile_kernel\t%s\n' "${kernels[@]}"
     printf 'compile_source\t%s\n' "$here"/src/*.cpp
@@ -87,9 +88,11 @@ export here out CXX shim headers
 sort -u "$out/objects.list.part" >"$out/objects.list.new"
 if [ ! -f "$out/libcuda.so.1" ] || ! cmp -s "$out/objects.list.new" "$out/objects.list"; then
     # Entry points bind within the library, whatever else the process has.
-    xargs -d '\n' $CXX -shared -o "$out/libcuda.so.part" -Wl,-soname,libcuda.so.1 -Wl,-Bsymbolic -Wl,--no-undefined <"$out/objects.list.new"
+    xargs -d '\n' "$CXX" -shared -o "$out/libcuda.so.part" -Wl,-soname,libcuda.so.1 -Wl,-Bsymbolic -Wl,--no-undefined <"$out/objects.list.new"
     mv "$out/libcuda.so.part" "$out/libcuda.so.1"
     mv "$out/objects.list.new" "$out/objects.list"
+    # What earlier sources left.
+    find "$out/objects" -type f | sed 's/\.cpp$//' | sort -u | comm -23 - "$out/objects.list" | while read -r old; do rm -f "$old" "$old.cpp"; done
 fi
 for name in libcublas.so.13 libcublasLt.so.13 libcurand.so.10 libcuda.so libcublas.so libcublasLt.so libcurand.so libnvrtc.so libcudart.so; do
     ln -sf libcuda.so.1 "$out/$name"
