@@ -95,10 +95,10 @@ fn threads_share_a_model_and_models_share_a_device() {
     let another = on_device().unwrap();
     let options = CollectOptions { device_batch_tokens: 100, ..CollectOptions::default() };
     let expected = values(&collected(&model, &options));
+    let options = &options;
     std::thread::scope(|scope| {
-        let run = |model| scope.spawn(|| values(&collected(model, &options)));
-        let threads = [run(&model), run(&model), run(&another)];
-        for thread in threads {
+        let start = |model| scope.spawn(move || values(&collected(model, options)));
+        for thread in [&model, &model, &another].map(start) {
             assert!(thread.join().unwrap() == expected);
         }
     });

@@ -413,11 +413,12 @@ mod tests {
                 assert_eq!(staying.wait().unwrap().1, not_finite);
                 let kept = kept.into_tensors(count, widths.into_iter());
                 for (index, width) in widths.into_iter().enumerate() {
-                    let wide = given[index].to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+                    let wide =
+                        given[index].to_dtype(DType::F32).unwrap().flatten_all().unwrap().to_vec1::<f32>().unwrap();
                     let mut expected = vec![0.0; count * width];
                     let columns = pooling.reduce(aggregation, &wide, width, &mut expected);
                     assert_eq!(bits(rows[index]), bits(&expected), "{aggregation:?} {kind:?} {width}");
-                    let stayed = kept[index].flatten_all().unwrap().to_vec1().unwrap();
+                    let stayed = kept[index].flatten_all().unwrap().to_vec1::<f32>().unwrap();
                     assert_eq!(bits(&stayed), bits(&expected));
                     assert_eq!(not_finite[index * count..(index + 1) * count], columns);
                 }
