@@ -63,7 +63,7 @@ pub(crate) struct AttentionWork<'a> {
 /// Rows for distances that queries and keys are multiplied with.
 pub(crate) struct Tables<'a> {
     /// Of queries and of keys, `(table rows, heads * head_width)`, in the type of the rows.
-    pub tables: [Option<&'a Tensor>; 2],
+    pub of_contents: [Option<&'a Tensor>; 2],
     /// The table's row for each distance, u32: the query's position minus the key's, from `1 - longest` on.
     pub distance_rows: &'a Tensor,
     /// What multiplies.
@@ -100,7 +100,7 @@ pub(crate) fn attend(
     let device = queries.device();
     let context = memory(device, queries.numbers(), queries.count())?;
     let at = |tensor: Option<&Tensor>, numbers| tensor.map_or(Ok(0), |tensor| constant(tensor, numbers));
-    let table_rows = attention.tables.iter().flat_map(|tables| tables.tables).flatten().next();
+    let table_rows = attention.tables.iter().flat_map(|tables| tables.of_contents).flatten().next();
     let table_rows = table_rows.map_or(Ok(0), |table| table.dim(0))?;
     let settings = Settings {
         heads: attention.heads as i32,
@@ -180,5 +180,5 @@ fn table_products(
         Ok(Some(result))
     };
     let group = attention.heads / attention.key_value_heads;
-    Ok([of(tables.tables[0], contents[0], 1)?, of(tables.tables[1], contents[1], group)?])
+    Ok([of(tables.of_contents[0], contents[0], 1)?, of(tables.of_contents[1], contents[1], group)?])
 }

@@ -215,7 +215,7 @@ fn alignments(problem: &Problem) -> [u32; 3] {
     std::array::from_fn(|index| {
         let bytes = (problem.strides[index] * sizes[index]) as u32;
         let inner = ([problem.inner, problem.inner, problem.columns][index] * sizes[index]) as u32;
-        [16, 8, 4, 2].into_iter().find(|size| bytes % size == 0 && inner % size == 0).unwrap_or(1)
+        [16, 8, 4, 2].into_iter().find(|size| bytes.is_multiple_of(*size) && inner.is_multiple_of(*size)).unwrap_or(1)
     })
 }
 

@@ -13,7 +13,7 @@ export { features, listDevices, type DeviceInfo, type DeviceLibrary, type Device
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type DictionaryOptions, type FitReport } from './explainer';
-export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, LogLevel, Network, Sampling, WordRule } from './generated/abi';
+export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, LogLevel, Network, Precision, Sampling, WordRule } from './generated/abi';
 export { Inputs, type InputsOrTexts, type TokenIds } from './inputs';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
 export { Interventions, type TokenChoice } from './interventions';

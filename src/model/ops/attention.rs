@@ -292,7 +292,7 @@ impl Operation<3> for Attention {
             }
         }
         let tables = distance_rows.as_ref().zip(backend.products.as_deref()).map(|(distance_rows, products)| {
-            cuda::Tables { tables: tables.each_ref().map(Option::as_ref), distance_rows, products }
+            cuda::Tables { of_contents: tables.each_ref().map(Option::as_ref), distance_rows, products }
         });
         let work = once(&positions.work, || cuda::work_list(&positions.texts, &backend.device))?;
         let attention = cuda::AttentionWork {

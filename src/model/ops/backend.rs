@@ -51,6 +51,7 @@ impl Backend {
     }
 
     /// How many bytes of device memory products take beside their factors, at most.
+    #[cfg_attr(not(feature = "cuda"), allow(clippy::unused_self))]
     pub fn workspace_bytes(&self) -> usize {
         #[cfg(feature = "cuda")]
         if self.products.is_some() {
