@@ -143,18 +143,6 @@ enum class Precision : std::uint32_t {
     f16 = EIDOS_PRECISION_F16,
 };
 
-/// The model computes in this type of number, whatever type its files have.
-enum class Precision : std::uint32_t {
-    /// The model computes in single precision.
-    f32 = EIDOS_PRECISION_F32,
-    /// The model computes in single precision, but the factors of its products are rounded to TF32.
-    tf32 = EIDOS_PRECISION_TF32,
-    /// The model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
-    bf16 = EIDOS_PRECISION_BF16,
-    /// The model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
-    f16 = EIDOS_PRECISION_F16,
-};
-
 /// The network says whether files are downloaded.
 enum class Network : std::uint32_t {
     /// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.

@@ -23,9 +23,6 @@ const DEVICES = (cpu = 0, cuda = 1, auto = 2)
 # The model computes in this type of number, whatever type its files have.
 const PRECISIONS = (f32 = 0, tf32 = 1, bf16 = 2, f16 = 3)
 
-# The model computes in this type of number, whatever type its files have.
-const PRECISIONS = (f32 = 0, tf32 = 1, bf16 = 2, f16 = 3)
-
 # The network says whether files are downloaded.
 const NETWORKS = (auto = 0, offline = 1, online = 2)
 
