@@ -4,19 +4,43 @@ use super::blueprint::{BlockSite, Site, Stack};
 use super::forward::Layers;
 use super::split_model::SplitModel;
 
+/// What products work in on a device.
+const WORKSPACE: usize = 64 << 20;
+
 impl SplitModel {
+    /// How many bytes of a GPU's memory the model takes at most while it collects activations in batches of `batch_tokens`
+    /// tokens, whose longest text has `longest`:
+    ///
+    /// ```text
+    /// weights       weight_bytes()
+    /// workspace     64 MiB for matrix products
+    /// activations   forward_device_bytes(tokens of a batch)
+    /// rows          4 bytes for each token and column of each split point, for a batch that is run and three on their way
+    /// ```
+    ///
+    /// Rows that stay on the device ([`crate::CollectOptions::keep_on_device`]) come on top: 4 bytes a row and column. On the
+    /// host as much page-locked memory is taken as three batches have rows.
+    pub fn device_bytes(&self, batch_tokens: usize, longest: usize) -> usize {
+        let tokens = batch_tokens.max(longest);
+        let columns: usize = self.split_points.iter().map(|point| point.width).sum();
+        let rows = tokens.saturating_mul(columns).saturating_mul(4 * size_of::<f32>());
+        let workspace = self.backend.workspace_bytes().max(WORKSPACE);
+        let parts = [self.weight_bytes, workspace, self.forward_device_bytes(tokens), rows];
+        parts.into_iter().fold(0, usize::saturating_add)
+    }
+
     /// How many bytes of its device's memory the model takes while nothing runs: its weights, and what products work in.
-    pub fn device_bytes(&self) -> usize {
+    pub fn idle_device_bytes(&self) -> usize {
         self.weight_bytes.saturating_add(self.backend.workspace_bytes())
     }
 
     /// How many bytes of its device's memory a batch of so many tokens takes at most while it runs to the last split point,
-    /// beside those of [`SplitModel::device_bytes`]: what a block holds at the same time of the stream, of its attention or
+    /// beside those of [`SplitModel::idle_device_bytes`]: what a block holds at the same time of the stream, of its attention or
     /// its MLP, whatever is larger, in the type of number that is computed in; what split points keep; the table of
     /// rotations.
     ///
     /// For the usual block with a gated MLP and no more than one split point these are `4 width + 3 inner width` numbers a token.
-    pub fn device_bytes_of_batch(&self, tokens: usize) -> usize {
+    pub fn forward_device_bytes(&self, tokens: usize) -> usize {
         let blueprint = &self.blueprint;
         let (width, inner) = (blueprint.width, blueprint.inner_width);
         let attention = [Stack::First, Stack::Decoder].into_iter().flat_map(|stack| blueprint.attention(stack));

@@ -70,7 +70,7 @@ impl Meter {
         let take = |bytes: usize| candle_core::Tensor::zeros(bytes, candle_core::DType::U8, &device);
         let spare = take(leave).unwrap();
         let (mut held, mut piece) = (Vec::new(), 1_usize << 30);
-        while piece >= 1 << 20 {
+        while piece >= 1 << 14 {
             match take(piece) {
                 Ok(tensor) => held.push(tensor),
                 Err(_) => piece /= 2,
