@@ -220,6 +220,8 @@ impl<'env> Stream<'_, 'env> {
 
     /// Makes the rows of the window, or starts to, and begins the next one.
     fn flush(&mut self, control: &'env Control) -> Result<()> {
+        // The units of this window go to a file with those of the one before, where rows go to disk.
+        let names = self.cutter.units.last_strings(self.window.unit_count());
         self.settle(control)?;
         let window = std::mem::take(&mut self.window);
         let (before, (texts, rows)) = (self.before, (window.text_count(), window.unit_count()));
@@ -230,7 +232,7 @@ impl<'env> Stream<'_, 'env> {
             control.advance(window.token_count() as u64)?;
             return self.forget();
         }
-        let facts = Facts { hash, names: self.cutter.units.last_strings(rows) };
+        let facts = Facts { hash, names };
         let run = self.run;
         if !run.on_device {
             let window = Window { encoded: &window, texts: 0..texts, before };

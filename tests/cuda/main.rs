@@ -45,8 +45,10 @@ use kit::Kit;
 #[global_allocator]
 static HEAP: heap::Counted = heap::Counted;
 
-/// The sections, by name.
-const SECTIONS: [(&str, fn(&Kit)); 9] = [
+/// A section: its name, and what it runs.
+type Section = (&'static str, fn(&Kit));
+
+const SECTIONS: [Section; 9] = [
     ("device", status::run),
     ("parity", parity::run),
     ("gradients", gradients::run),
