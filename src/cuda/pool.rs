@@ -246,7 +246,7 @@ impl KeptRows {
 
     /// One value of a matrix, once the device has done what it was asked for.
     pub fn value(&self, matrix: usize, index: usize) -> Option<f32> {
-        let value = self.values.get(matrix)?.try_slice(index..index + 1)?;
+        let value = self.values.get(matrix)?.try_slice(index..=index)?;
         self.device.clone_dtoh(&value).ok()?.first().copied()
     }
 
