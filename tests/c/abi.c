@@ -1061,9 +1061,13 @@ static void tensors_travel_without_a_copy(void)
     given.tensor.bits = 64;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.bits = 32;
-    given.tensor.device_type = 2;
+    given.tensor.device_type = 10; /* ROCm */
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
+    given.tensor.device_type = 2; /* a GPU that no machine has */
+    given.tensor.device_id = 99;
+    CHECK_FAILS(EIDOS_DEVICE, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.tensor.device_type = 1;
+    given.tensor.device_id = 0;
     given.version.major = 2;
     CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_from_dlpack(&given, NULL, 0, &rows, &err));
     given.version.major = 1;

@@ -72,12 +72,16 @@ TEST(DLPack, ARefusedTensorIsDeletedOnce)
         EXPECT_EQ(tensor.deleted, 1);
     };
     refused([](Tensor &tensor) { tensor.managed.dl_tensor.dtype.bits = 64; });
-    refused([](Tensor &tensor) { tensor.managed.dl_tensor.device.device_type = 2; });
+    refused([](Tensor &tensor) { tensor.managed.dl_tensor.device.device_type = 10; }); // ROCm
     refused([](Tensor &tensor) { tensor.managed.dl_tensor.ndim = 1; }, {"a"});
     refused([](Tensor &tensor) { tensor.managed.version.major = 2; }, {"a"});
     refused([](Tensor &tensor) { tensor.managed.dl_tensor.shape = nullptr; }, {"a"});
     refused([](Tensor &tensor) { tensor.shape[0] = -1; }, {"a"});
     refused([](Tensor &) {}, {"one text for three rows"});
+    Tensor elsewhere;
+    elsewhere.managed.dl_tensor.device = {2, 99}; // a GPU that no machine has
+    EXPECT_STATUS(device, eidos::from_dlpack(elsewhere.take()));
+    EXPECT_EQ(elsewhere.deleted, 1);
     EXPECT_STATUS(invalid_argument, eidos::from_dlpack(nullptr));
     EXPECT_STATUS(invalid_argument, eidos::from_dlpack(nullptr, {"a"}));
 }

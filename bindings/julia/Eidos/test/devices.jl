@@ -13,15 +13,15 @@ end
     cuda || @test isempty(found.gpus) && occursin("no CUDA", found.reason)
     @test all(gpu -> !isempty(gpu.name) && gpu.free_memory <= gpu.total_memory, found.gpus)
     count = length(found.gpus)
-    error = try SplitModel("eidos:demo", SPLIT; device = :cuda, device_index = count) catch error error end
+    error = try SplitModel("eidos:demo"; split = SPLIT, device = :cuda, device_index = count) catch error error end
     @test error isa EidosError && error.status == :device
     @test occursin("no CUDA device $count", error.message) && !isempty(error.hint)
 end
 
 @testset "a GPU where one works, else the CPU" begin
     if Eidos.devices().reason !== nothing
-        SplitModel("eidos:demo", SPLIT; device = :auto) do model
-            SplitModel("eidos:demo", SPLIT) do expected
+        SplitModel("eidos:demo"; split = SPLIT, device = :auto) do model
+            SplitModel("eidos:demo"; split = SPLIT) do expected
                 @test activations(model, FEW[1:2]) == activations(expected, FEW[1:2])
             end
         end
