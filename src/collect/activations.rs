@@ -122,9 +122,8 @@ impl SplitModel {
     /// order, on the size of the batches or on the number of threads.
     ///
     /// Memory: the rows (or one shard of them per split point, when they go to disk) and one batch per thread;
-    /// 36 bytes a unit and 4 bytes a token beside the inputs. On a device a batch takes what
-    /// [`SplitModel::device_bytes_of_batch`] says and up to four times 4 bytes for each row and column that it gives, and of host
-    /// memory only these rows, in three sets of page-locked buffers.
+    /// 36 bytes a unit and 4 bytes a token beside the inputs. On a device it takes what [`SplitModel::device_bytes`] says,
+    /// and of host memory only the rows, in three sets of page-locked buffers.
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] for no texts or impossible options; [`crate::ErrorCode::Mismatch`] when the tokenizer

@@ -1,6 +1,6 @@
 //! Where Eidos computes: the CPU, or an NVIDIA GPU.
 //!
-//! [`DeviceChoice`] is what a caller asks for and [`open`] what makes it candle's device. [`devices`] lists the GPUs, and
+//! [`DeviceChoice`] is what a caller asks for and `open` makes it candle's device. [`devices`] lists the GPUs, and
 //! [`DeviceStatus`] says what is there or missing to use one. No library of CUDA is opened before one of them is called.
 
 mod choice;

@@ -25,7 +25,7 @@ test('the list has devices or a reason', async () => {
   }
   for (const gpu of devices.gpus) assert.ok(gpu.name && gpu.freeMemory <= gpu.totalMemory);
   const deviceIndex = devices.gpus.length;
-  const error = await rejection(SplitModel.load('eidos:demo', { splitPoints: split, device: 'cuda', deviceIndex }));
+  const error = await rejection(SplitModel.load('eidos:demo', { splitPoints: [split], device: 'cuda', deviceIndex }));
   assert.ok(error instanceof EidosError);
   assert.equal(error.code, 'device');
   assert.ok(error.message.includes(`no CUDA device ${deviceIndex}`), error.message);
@@ -33,11 +33,11 @@ test('the list has devices or a reason', async () => {
 
 test('automatic is the CPU where no GPU works', async (context) => {
   if (listDevices().reason === null) return context.skip('there is a GPU');
-  const model = await SplitModel.load('eidos:demo', { splitPoints: split, device: 'auto' });
-  const expected = await SplitModel.load('eidos:demo', { splitPoints: split });
+  const model = await SplitModel.load('eidos:demo', { splitPoints: [split], device: 'auto' });
+  const expected = await SplitModel.load('eidos:demo', { splitPoints: [split] });
   const rows = async (model) => {
-    const activations = await model.activations(demoTexts.slice(0, 2));
-    const copy = Array.from(activations.rows().slice());
+    const [activations] = await model.activations(demoTexts.slice(0, 2));
+    const copy = Array.from(activations.rows());
     activations.close();
     model.close();
     return copy;
