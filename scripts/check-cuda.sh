@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks and measures Eidos on the GPU of this machine, once, in under eight minutes; needs the driver, cuBLAS and a Python with
+# Checks and measures Eidos on the GPU of this machine, once, within about eight minutes; needs the driver, cuBLAS and a Python with
 # PyTorch, transformers and scikit-learn, but no Rust, no compiler and no network. See docs/cuda.md.
 #
 #   scripts/check-cuda.sh [--out FOLDER] [--library PATH] [--device cuda:0]     with the programs of `make check-cuda`
