@@ -4,6 +4,9 @@
 //! ```text
 //! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512]
 //! ```
+//!
+//! `--granularity cls_token` (or `sample`, `all_tokens`) and `--aggregation last` choose other rows than those of words;
+//! `--only activations` ends after them.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -18,8 +21,28 @@ mod common;
 use std::time::Instant;
 
 use common::{Arguments, read_texts, round};
-use eidos::{CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs};
+use eidos::{
+    Aggregation, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs,
+};
 use serde_json::{Value, json};
+
+/// What one row stands for, by its name on the command line; the first one is the default.
+const GRANULARITIES: [(&str, Granularity); 4] = [
+    ("word", Granularity::Word),
+    ("cls_token", Granularity::ClsToken),
+    ("sample", Granularity::Sample),
+    ("all_tokens", Granularity::AllTokens),
+];
+
+/// How tokens become one row, in the same way.
+const AGGREGATIONS: [(&str, Aggregation); 3] =
+    [("mean", Aggregation::Mean), ("first", Aggregation::First), ("last", Aggregation::Last)];
+
+/// What a name on the command line stands for.
+fn named<T: Copy>(known: &[(&str, T)], name: Option<&str>) -> T {
+    let found = known.iter().find(|(known, _)| name.is_none_or(|name| name == *known));
+    found.unwrap_or_else(|| panic!("{name:?} is none of the names")).1
+}
 
 /// Seconds and peak memory of each step, in order.
 #[derive(Default)]
@@ -63,11 +86,19 @@ fn main() {
     drop(encoded);
 
     let collect = CollectOptions {
+        granularity: named(&GRANULARITIES, arguments.optional("granularity")),
+        aggregation: named(&AGGREGATIONS, arguments.optional("aggregation")),
         threads,
         batch_tokens: arguments.number("batch-tokens", CollectOptions::default().batch_tokens),
         ..CollectOptions::default()
     };
     let activations = steps.time("activations", || model.activations(&texts, &collect, &control)).unwrap().remove(0);
+    if arguments.optional("only") == Some("activations") {
+        let rows = [activations.row_count(), activations.column_count()];
+        let rate = round(tokens as f64 / steps.seconds("activations"), 1);
+        println!("{}", json!({"rows": rows, "tokens": tokens, "tokens_per_second": rate, "steps": steps.0}));
+        return;
+    }
     let ica = IcaOptions { threads, ..IcaOptions::new(arguments.number("concepts", 50)) };
     let explainer = steps.time("ica_fit", || Explainer::fit::<Ica>(&activations, &ica, &control)).unwrap();
     let top = TopInputs { k: arguments.number("k", 10), ..TopInputs::default() };

@@ -18,6 +18,10 @@ impl Arguments {
         self.0.get(name).unwrap_or_else(|| panic!("--{name} is missing"))
     }
 
+    pub fn optional(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     pub fn number(&self, name: &str, default: usize) -> usize {
         self.0.get(name).map_or(default, |value| value.parse().expect("a number"))
     }
