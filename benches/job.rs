@@ -5,6 +5,7 @@
 //! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512]
 //! ```
 //!
+//! `--granularity cls_token` (or `sample`, `all_tokens`) and `--aggregation last` choose other rows than those of words;
 //! `--only activations` ends after them.
 #![allow(
     missing_docs,
@@ -21,9 +22,28 @@ use std::time::Instant;
 
 use common::{Arguments, read_texts, round};
 use eidos::{
-    Activations, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs,
+    Activations, Aggregation, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions,
+    SplitModel, TopInputs,
 };
 use serde_json::{Value, json};
+
+/// What one row stands for, by its name on the command line; the first one is the default.
+const GRANULARITIES: [(&str, Granularity); 4] = [
+    ("word", Granularity::Word),
+    ("cls_token", Granularity::ClsToken),
+    ("sample", Granularity::Sample),
+    ("all_tokens", Granularity::AllTokens),
+];
+
+/// How tokens become one row, in the same way.
+const AGGREGATIONS: [(&str, Aggregation); 3] =
+    [("mean", Aggregation::Mean), ("first", Aggregation::First), ("last", Aggregation::Last)];
+
+/// What a name on the command line stands for.
+fn named<T: Copy>(known: &[(&str, T)], name: Option<&str>) -> T {
+    let found = known.iter().find(|(known, _)| name.is_none_or(|name| name == *known));
+    found.unwrap_or_else(|| panic!("{name:?} is none of the names")).1
+}
 
 /// Seconds and peak memory of each step, in order.
 #[derive(Default)]
@@ -67,6 +87,8 @@ fn main() {
     drop(encoded);
 
     let collect = CollectOptions {
+        granularity: named(&GRANULARITIES, arguments.optional("granularity")),
+        aggregation: named(&AGGREGATIONS, arguments.optional("aggregation")),
         threads,
         batch_tokens: arguments.number("batch-tokens", CollectOptions::default().batch_tokens),
         ..CollectOptions::default()

@@ -60,6 +60,33 @@ pub(crate) fn in_order<Scratch: Default, Part: Send>(
     })
 }
 
+/// Runs `work` on the parts `0..parts`, on `threads` threads of which the calling one is one, and returns the results in the
+/// order of the parts. Where the system can start no more threads, fewer of them work.
+///
+/// # Errors
+/// The first error of `work`, in the order of the parts.
+pub(crate) fn at_once<T: Send>(
+    parts: usize,
+    threads: usize,
+    work: impl Fn(usize) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    let next = AtomicUsize::new(0);
+    let some = || {
+        let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|part| *part < parts);
+        std::iter::from_fn(take).map(|part| (part, work(part))).collect::<Vec<_>>()
+    };
+    let mut results = std::thread::scope(|scope| {
+        let started: Vec<_> = (1..threads.min(parts)).filter_map(|_| start(scope, &some).ok()).collect();
+        let mut results = some();
+        for thread in started {
+            results.extend(thread.join().map_err(|_| Error::internal("a thread ended early"))?);
+        }
+        Ok::<_, Error>(results)
+    })?;
+    results.sort_by_key(|(part, _)| *part);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
 /// Runs `work` for each of the jobs on up to `threads` threads, and passes the results to `absorb` on the calling thread
 /// in the order in which they are finished. With one thread, or where the system can start none, the calling thread does
 /// the work. While it waits, it delivers the log messages of the others.
@@ -136,6 +163,17 @@ mod tests {
             seen.sort_unstable();
             assert_eq!(seen, jobs.iter().map(|&job| (job, job * job)).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn parts_that_are_done_at_once_come_in_order_and_so_does_the_first_error() {
+        for threads in [1, 2, 5, 50] {
+            let squares = at_once(20, threads, |part| Ok(part * part)).unwrap();
+            assert_eq!(squares, (0..20).map(|part| part * part).collect::<Vec<_>>());
+            let fails = |part| if part >= 5 { Err(Error::argument(format!("part {part}"))) } else { Ok(()) };
+            assert_eq!(at_once(20, threads, fails).unwrap_err().message(), "part 5");
+        }
+        assert!(at_once(0, 3, Ok).unwrap().is_empty());
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::files::FolderLock;
 use crate::memory::Claim;
-use crate::model::SplitModel;
+use crate::model::{PassOptions, SplitModel};
 use crate::rows::{
     About, Activations, DeviceRows, FolderWriter, Manifest, Provenance, ShardWriter, Storage, UnnamedWriter,
     split_point_of,
@@ -121,6 +121,8 @@ impl SplitModel {
     /// those of the module's output for each text run alone: they do not depend on the other texts, on their
     /// order, on the size of the batches or on the number of threads.
     ///
+    /// Texts of the same tokens and units run once, where their rows are made together: all of them, or those of a shard.
+    ///
     /// Memory: the rows (or one shard of them per split point, when they go to disk) and one batch per thread;
     /// 36 bytes a unit and 4 bytes a token beside the inputs. On a device it takes what [`SplitModel::device_bytes`] says,
     /// and of host memory only the rows, in three sets of page-locked buffers.
@@ -177,11 +179,12 @@ impl SplitModel {
                 left_out_count: encoded.left_out_count(),
             })
         })?;
-        let forward = |encoded: &EncodedTexts, batch: &[usize]| {
+        let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
-            self.forward_under(&sequences, changes.edits(encoded, batch)?)
+            self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
-        let run = Run::new(self, &options, &forward, self.matrices());
+        let same_texts_once = interventions.is_empty();
+        let run = Run { same_texts_once, ..Run::new(self, &options, &forward, self.matrices()) };
         Collection { run, encoded: &encoded, changes: &changes }.collect(abouts, control)
     }
 

@@ -12,6 +12,7 @@ use super::transfer::{KeptRows, Pool, Transfer, zeros};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::LogLevel;
+use crate::model::PassOptions;
 use crate::text::Pooling;
 use crate::threads::start;
 
@@ -91,7 +92,7 @@ impl Run<'_> {
         control: &Control,
         advance: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<(), Failure> {
-        let batches = self.begin_window(window, advance)?;
+        let batches = self.begin_window(window, &self.texts_with_rows(window), advance)?;
         let mut arrived = |texts: &[usize], _: &[&[f32]]| advance(window.tokens_of(texts));
         self.drive(window, &batches, Some(kept), control, &mut arrived).map_err(|failure| match failure {
             Failure::NotFinite(found) => {
@@ -194,8 +195,9 @@ impl Run<'_> {
         let encoded = shared.window.encoded;
         let begin = kept.is_some().then_some(shared.window.rows().start);
         let pooling = Pooling::new(encoded, texts, |text| self.given_rows(encoded, text), begin)?;
-        let given = (self.forward)(encoded, texts)?;
-        self.check_given(encoded, texts, &given)?;
+        // On a device nothing says yet that few rows are a gain.
+        let given = (self.forward)(encoded, texts, PassOptions::default())?;
+        self.check_given(texts.iter().map(|&text| self.given_rows(encoded, text)).sum(), &given)?;
         shared.pool.start(&given, &pooling, self.options.aggregation, kept)
     }
 
@@ -278,6 +280,13 @@ mod tests {
     /// What a model gives for a batch of texts, given its tensors.
     type Given<'a> = &'a (dyn Fn(&EncodedTexts, &[usize], Vec<Tensor>) -> Result<Vec<Tensor>> + Sync);
 
+    /// Those rows of all that are read.
+    fn read_of(given: Vec<Tensor>, options: PassOptions<'_>) -> Result<Vec<Tensor>> {
+        let Some(rows) = options.rows else { return Ok(given) };
+        let rows = Tensor::from_slice(rows, rows.len(), &Device::Cpu)?;
+        given.iter().map(|given| Ok(given.index_select(&rows, 0)?)).collect()
+    }
+
     /// Collects texts as on the processor or as on a device, which the processor plays.
     fn collected(
         on_device: bool,
@@ -299,9 +308,9 @@ mod tests {
                 ..Default::default()
             })
         })?;
-        let forward = |encoded: &EncodedTexts, batch: &[usize]| {
+        let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
-            given(encoded, batch, model.forward(&sequences)?)
+            read_of(given(encoded, batch, model.forward(&sequences)?)?, pass)
         };
         let run = Run { on_device, ..Run::new(&model, options, &forward, model.matrices()) };
         Collection { run, encoded: &encoded, changes: &changes }.collect(abouts, control)
@@ -348,9 +357,9 @@ mod tests {
     /// Collects texts that come one after the other.
     fn streamed(on_device: bool, options: &CollectOptions, given: Given<'_>) -> Result<Vec<Activations>> {
         let model = model();
-        let forward = |encoded: &EncodedTexts, batch: &[usize]| {
+        let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
-            given(encoded, batch, model.forward(&sequences)?)
+            read_of(given(encoded, batch, model.forward(&sequences)?)?, pass)
         };
         let run = Run { on_device, ..Run::new(&model, options, &forward, model.matrices()) };
         stream(&run, texts().into_iter().map(Ok), &Control::new())

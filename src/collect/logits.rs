@@ -8,7 +8,7 @@ use super::options::CollectOptions;
 use super::run::Run;
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::model::SplitModel;
+use crate::model::{PassOptions, SplitModel};
 use crate::rows::{About, Activations, Provenance};
 use crate::text::{Aggregation, EncodedTexts, Granularity, Inputs, Tokenizer, UnitsBuilder};
 
@@ -127,12 +127,17 @@ impl SplitModel {
             truncated_count: encoded.truncated_count(),
             left_out_count: 0,
         };
-        let forward = |encoded: &EncodedTexts, batch: &[usize]| {
+        // A row for each token, or for each text: all that the head gives.
+        let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
-            Ok(vec![self.logits_under(&sequences, changes.edits(encoded, batch)?)?])
+            Ok(vec![self.logits_under(&sequences, pass.threads, changes.edits(encoded, batch)?)?])
         };
         let matrices = vec![(self.logit_count(), String::new())];
-        let run = Run { row_per_text, ..Run::new(self, &options, &forward, matrices) };
+        let run = Run {
+            row_per_text,
+            same_texts_once: interventions.is_empty(),
+            ..Run::new(self, &options, &forward, matrices)
+        };
         let collection = Collection { run, encoded: &encoded, changes: &changes };
         let logits = collection.collect(vec![about], control)?.pop();
         logits.ok_or_else(|| Error::internal("no logits were collected"))

@@ -5,9 +5,11 @@ mod device;
 mod interventions;
 mod logits;
 mod options;
+mod read_rows;
 mod run;
 mod stream;
 mod transfer;
+mod twins;
 
 pub use activations::InputSource;
 pub use interventions::Interventions;

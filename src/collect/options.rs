@@ -29,7 +29,8 @@ pub struct CollectOptions {
     /// encoding there, or for another library through DLPack. Then [`CollectOptions::memory_limit`] does not count, and there
     /// can be no [`CollectOptions::folder`]. Who reads such rows on the host copies them. On the CPU it changes nothing.
     pub keep_on_device: bool,
-    /// How many batches run at the same time on the CPU; 0 means one per core. Results do not depend on it.
+    /// How many batches run at the same time on the CPU; 0 means one per core. Where there are fewer batches, a long text is
+    /// computed on several threads. Results do not depend on it.
     pub threads: usize,
     /// The most bytes that the rows of all split points may take in memory; beyond it they go to shards on disk.
     pub memory_limit: u64,

@@ -12,19 +12,21 @@ use candle_core::Tensor;
 
 use super::device::Budget;
 use super::options::CollectOptions;
+use super::read_rows::ReadRows;
 use super::transfer::{Pool, zeros};
+use super::twins::Twins;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::linalg::first_not_finite;
 use crate::log::LogLevel;
 use crate::memory::Claim;
-use crate::model::{SplitModel, plan_batches};
+use crate::model::{PassOptions, SplitModel, plan_batches};
 use crate::text::EncodedTexts;
 use crate::threads::{start_multiplying, thread_count};
 
 /// What the model gives for the texts of a batch: a tensor for each matrix that is collected, of the rows of the first
-/// text, then those of the second, and so on.
-pub(super) type Forward<'a> = &'a (dyn Fn(&EncodedTexts, &[usize]) -> Result<Vec<Tensor>> + Sync);
+/// text, then those of the second, and so on; of some of these rows alone, where the options name them.
+pub(super) type Forward<'a> = &'a (dyn Fn(&EncodedTexts, &[usize], PassOptions<'_>) -> Result<Vec<Tensor>> + Sync);
 
 /// One collection: what stays the same for all its windows.
 pub(super) struct Run<'a> {
@@ -35,6 +37,8 @@ pub(super) struct Run<'a> {
     pub matrices: Vec<(usize, String)>,
     /// Whether the model gives one row for each text, not one for each token.
     pub row_per_text: bool,
+    /// Whether texts that are the same run once: the model must give the same for them.
+    pub same_texts_once: bool,
     /// Whether batches run as they do on a device.
     pub on_device: bool,
     /// How large they are there.
@@ -141,7 +145,18 @@ impl<'a> Run<'a> {
         matrices: Vec<(usize, String)>,
     ) -> Self {
         let (on_device, budget) = (model.runs_as_on_device(), Budget::new(options.device_batch_tokens));
-        Self { model, options, forward, matrices, row_per_text: false, on_device, budget, pool: OnceLock::new() }
+        let (row_per_text, same_texts_once) = (false, true);
+        Self {
+            model,
+            options,
+            forward,
+            matrices,
+            row_per_text,
+            same_texts_once,
+            on_device,
+            budget,
+            pool: OnceLock::new(),
+        }
     }
 
     /// The columns of each matrix.
@@ -197,21 +212,33 @@ impl<'a> Run<'a> {
         control: &Control,
         advance: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<WindowRows, Failure> {
-        let batches = self.begin_window(window, advance)?;
-        if self.on_device {
+        let mut texts = self.texts_with_rows(window);
+        let twins = self.same_texts_once.then(|| Twins::take_from(&mut texts, window.encoded));
+        let batches = self.begin_window(window, &texts, advance)?;
+        let mut rows = if self.on_device {
             self.window_on_device(window, &batches, control, advance)
         } else {
             self.window_on_cpu(window, &batches, control, advance)
+        }?;
+        if let Some(twins) = twins {
+            twins.copy(window.encoded, self.widths(), window.rows().start, &mut rows);
         }
+        Ok(rows)
     }
 
-    /// The batches of a window; texts that are in none are done.
+    /// The texts of a window that have rows.
+    pub fn texts_with_rows(&self, window: &Window<'_>) -> Vec<usize> {
+        window.texts.clone().filter(|&text| !window.encoded.units_of(text).is_empty()).collect()
+    }
+
+    /// The batches of some texts of a window; those that are in none are done.
     pub fn begin_window(
         &self,
         window: &Window<'_>,
+        texts: &[usize],
         advance: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<Vec<Vec<usize>>> {
-        let batches = self.batches(window);
+        let batches = self.batches(window, texts);
         let all: Vec<usize> = window.texts.clone().collect();
         let run: u64 = batches.iter().map(|batch| window.tokens_of(batch)).sum();
         advance(window.tokens_of(&all) - run)?;
@@ -227,10 +254,12 @@ impl<'a> Run<'a> {
     ) -> Result<WindowRows, Failure> {
         let rows = window.rows();
         let mut values = self.widths().map(|width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
-        let queue = Queue { batches, next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
+        let threads = thread_count(self.options.threads);
+        let within = threads / batches.len().max(1);
+        let queue = Queue { batches, threads: within.max(1), next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
         let mut placed = 0;
         let result = std::thread::scope(|scope| {
-            let threads = thread_count(self.options.threads).min(batches.len());
+            let threads = threads.min(batches.len());
             // A worker that is ahead waits: at most one finished batch per worker is in the channel.
             let (sender, receiver) = mpsc::sync_channel(threads);
             let start_one = || {
@@ -265,11 +294,9 @@ impl<'a> Run<'a> {
         Ok(values)
     }
 
-    /// The texts of a window that have rows, in batches of similar length, the longest first, so that the last
-    /// batches to finish are short ones.
-    fn batches(&self, window: &Window<'_>) -> Vec<Vec<usize>> {
+    /// Texts of a window in batches of similar length, the longest first, so that the last batches to finish are short ones.
+    fn batches(&self, window: &Window<'_>, texts: &[usize]) -> Vec<Vec<usize>> {
         let encoded = window.encoded;
-        let texts: Vec<usize> = window.texts.clone().filter(|&text| !encoded.units_of(text).is_empty()).collect();
         let lengths: Vec<usize> = texts.iter().map(|&text| encoded.ids(text).len()).collect();
         let tokens = if self.on_device { self.options.device_batch_tokens } else { self.options.batch_tokens };
         let mut batches = plan_batches(&lengths, tokens);
@@ -290,7 +317,7 @@ impl<'a> Run<'a> {
             if batch >= queue.batches.len() || queue.stop.load(Ordering::Relaxed) || control.is_cancelled() {
                 return;
             }
-            let pooled = self.run_batch(window, &queue.batches[batch]);
+            let pooled = self.run_batch(window, &queue.batches[batch], queue.threads);
             if sender.send(pooled.map(|pooled| (batch, pooled))).is_err() {
                 return;
             }
@@ -298,13 +325,14 @@ impl<'a> Run<'a> {
     }
 
     /// The rows of the units of a batch, text after text, one matrix per split point.
-    fn run_batch(&self, window: &Window<'_>, batch: &[usize]) -> Result<WindowRows, Failure> {
+    fn run_batch(&self, window: &Window<'_>, batch: &[usize], threads: usize) -> Result<WindowRows, Failure> {
         let encoded = window.encoded;
         let lengths = batch.iter().map(|&text| encoded.ids(text).len());
         let _claim = Claim::of(self.model.batch_bytes(lengths), "a batch of texts")
             .map_err(|error| error.hint("lower the token budget of a batch, or ask for fewer threads"))?;
-        let outputs = (self.forward)(encoded, batch)?;
-        self.check_given(encoded, batch, &outputs)?;
+        let read = ReadRows::new(encoded, batch, self.options.aggregation, |text| self.given_rows(encoded, text));
+        let outputs = (self.forward)(encoded, batch, PassOptions { rows: read.numbers(), threads })?;
+        self.check_given(read.count(), &outputs)?;
         outputs
             .iter()
             .zip(&self.matrices)
@@ -314,28 +342,27 @@ impl<'a> Run<'a> {
                 let unit_count: usize = batch.iter().map(|&text| encoded.units_of(text).len()).sum();
                 let mut pooled = zeros(unit_count, width)?;
                 let mut targets = pooled.chunks_exact_mut(width);
-                let mut first_row = 0;
-                for &text in batch {
-                    let count = self.given_rows(encoded, text);
-                    let rows = &hidden[first_row * width..(first_row + count) * width];
+                let mut places = Vec::new();
+                for (&text, first_row) in batch.iter().zip(&read.firsts) {
                     for (unit, target) in encoded.units_of(text).zip(&mut targets) {
-                        self.options.aggregation.reduce(rows, encoded.positions(unit), target);
+                        places.clear();
+                        let positions = self.options.aggregation.read_of(encoded.positions(unit));
+                        places.extend(positions.iter().map(|position| read.place(first_row + position)));
+                        self.options.aggregation.reduce(&hidden, &places, target);
                         if let Some(column) = first_not_finite(target) {
                             let (value, split_point) = (Some(target[column]), split_point.clone());
                             let before = window.before;
                             return Err(NotFinite { value, text, unit, column, split_point, before }.into());
                         }
                     }
-                    first_row += count;
                 }
                 Ok(pooled)
             })
             .collect()
     }
 
-    /// Refuses rows that are not those of a batch.
-    pub fn check_given(&self, encoded: &EncodedTexts, batch: &[usize], outputs: &[Tensor]) -> Result<()> {
-        let due: usize = batch.iter().map(|&text| self.given_rows(encoded, text)).sum();
+    /// Refuses rows that are not as many as are due.
+    pub fn check_given(&self, due: usize, outputs: &[Tensor]) -> Result<()> {
         let wrong = outputs.iter().zip(self.widths()).find(|(output, width)| output.dims() != [due, *width]);
         wrong.map_or(Ok(()), |(output, _)| {
             Err(Error::internal(format!("{:?} rows came where {due} were due", output.dims())))
@@ -366,6 +393,8 @@ impl<'a> Run<'a> {
 /// The batches of a window, which workers take one after the other.
 struct Queue<'a> {
     batches: &'a [Vec<usize>],
+    /// On how many threads each of them is computed, where there are fewer batches than threads and texts are long.
+    threads: usize,
     next: AtomicUsize,
     stop: AtomicBool,
 }

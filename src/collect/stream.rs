@@ -20,7 +20,7 @@ use super::run::{Failure, Run, Window, WindowRows};
 use super::transfer::KeptRows;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::SplitModel;
+use crate::model::{PassOptions, SplitModel};
 use crate::rows::{About, Activations, DeviceRows, Manifest, Storage, StreamWriter, UnnamedWriter};
 use crate::text::{
     EncodedTexts, PackedTokens, StringTable, StringTableWriter, TEXTS_AT_A_TIME, UnitCutter, UnitsWriter,
@@ -73,9 +73,9 @@ impl SplitModel {
         control: &Control,
     ) -> Result<Vec<Activations>> {
         self.check_collecting(options)?;
-        let forward = |encoded: &EncodedTexts, batch: &[usize]| {
+        let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
-            self.forward(&sequences)
+            self.forward_under(&sequences, pass, Vec::new())
         };
         stream(&Run::new(self, options, &forward, self.matrices()), texts.into_iter(), control)
     }

@@ -1,10 +1,11 @@
-//! The arithmetic of a model on slices of numbers, on the calling thread; tensors and modules are in [`crate::model`].
+//! The arithmetic of a model on slices of numbers, on the calling thread unless a function is told to use more of them; tensors
+//! and modules are in [`crate::model`].
 //!
 //! # Equal bits
 //! A kernel computes with operations that IEEE 754 rounds correctly, additions, multiplications, divisions and square
 //! roots, and adds in an order that depends on the length of a row only. So its result has the same bits whatever
-//! vector instructions the processor has. Matrix products go through [`crate::linalg`], whose order of summation
-//! depends on the inner dimension only. So a row depends on its own text, not on the other rows of a batch or on their
+//! vector instructions the processor has. Matrix products go through [`crate::linalg`], or in attention through `tile`, whose
+//! order of summation depends on the inner dimension only. So a row depends on its own text, not on the other rows of a batch or on their
 //! number.
 
 // A function is compiled for the vector instructions of its caller only where it is inlined into the caller.
@@ -17,8 +18,9 @@ mod relative;
 mod rotate;
 mod simd;
 mod softmax;
+mod tile;
 
-pub(crate) use attention::{Attention, Mask, QUERY_ROWS, attend};
+pub(crate) use attention::{Attention, Mask, QUERY_ROWS, Queries, attend_on};
 pub(crate) use elementwise::{gelu, gelu_quick, gelu_tanh, silu, soft_cap};
 pub(crate) use norm::{layer_norm, rms_norm};
 pub(crate) use relative::Relative;

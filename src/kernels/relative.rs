@@ -1,7 +1,7 @@
 //! The part of an attention score that depends on the distance between the query and the key.
 
-use crate::error::Result;
-use crate::linalg::{Block, BlockMut, block_times_transposed};
+use super::softmax::Scores;
+use super::tile::{Panels, Rows};
 
 /// The part of the scores that depends on distances, for texts of at most `longest` tokens.
 #[derive(Clone, Copy)]
@@ -35,60 +35,78 @@ impl<'a> Relative<'a> {
         }
     }
 
-    /// The products of each key of a head with the table for keys, `(keys, table rows)`.
-    ///
-    /// # Errors
-    /// [`crate::ErrorCode::OutOfMemory`].
-    pub(super) fn key_products(self, head: usize, keys: impl FnOnce() -> Block<'a>) -> Result<Option<Vec<f32>>> {
-        match self {
-            Self::Disentangled { queries: Some(table), width, .. } => products(table, width, head, keys()).map(Some),
-            _ => Ok(None),
+    /// Packs the tables for a head of `columns` columns.
+    pub(super) fn pack(self, head: usize, columns: usize, tables: &mut Tables<'a>) {
+        let Self::Disentangled { keys, queries, rows, width } = self else { return };
+        (tables.rows, tables.columns) = (rows, columns);
+        for (table, packed) in [(keys, &mut tables.keys), (queries, &mut tables.queries)] {
+            let Some(table) = table else { continue };
+            let (count, start) = (table.len() / width, head * columns);
+            let values = &table[start..(count - 1) * width + start + columns];
+            packed.get_or_insert_default().pack_transposed(Rows { values, count, stride: width }, columns);
         }
-    }
-
-    /// Adds the products with the tables to the raw scores of some queries of a head. `first` is the position of the first
-    /// query in its text, and `by_key` what [`Self::key_products`] returned.
-    ///
-    /// # Errors
-    /// [`crate::ErrorCode::OutOfMemory`].
-    pub(super) fn add_products(
-        self,
-        scores: &mut [f32],
-        head: usize,
-        queries: Block<'_>,
-        first: usize,
-        by_key: Option<&[f32]>,
-    ) -> Result<()> {
-        let Self::Disentangled { keys, rows, width, .. } = self else { return Ok(()) };
-        let length = scores.len() / queries.rows.max(1);
-        let by_query = keys.map(|table| products(table, width, head, queries)).transpose()?;
-        let table_rows = match keys {
-            Some(table) => table.len() / width,
-            None => by_key.map_or(0, |by_key| by_key.len() / length),
-        };
-        let longest = rows.len().div_ceil(2);
-        for (query, scores) in scores.chunks_exact_mut(length).enumerate() {
-            for (key, score) in scores.iter_mut().enumerate() {
-                let row = rows[first + query + longest - 1 - key] as usize;
-                if let Some(by_query) = &by_query {
-                    *score += by_query[query * table_rows + row];
-                }
-                if let Some(by_key) = by_key {
-                    *score += by_key[key * table_rows + row];
-                }
-            }
-        }
-        Ok(())
     }
 }
 
-/// The products of rows of a head with the columns of that head in each row of a table.
-fn products(table: &[f32], width: usize, head: usize, rows: Block<'_>) -> Result<Vec<f32>> {
-    let count = table.len() / width;
-    let mut products = vec![0.0; rows.rows * count];
-    let start = head * rows.columns;
-    let end = (count - 1) * width + start + rows.columns;
-    let table = Block { values: &table[start..end], rows: count, columns: rows.columns, stride: width };
-    block_times_transposed(BlockMut::whole(&mut products, rows.rows, count), rows, table)?;
-    Ok(products)
+/// The tables of a head, see [`Relative::Disentangled`]; none where scores do not depend on distances in this way.
+#[derive(Default)]
+pub(super) struct Tables<'a> {
+    /// The row of the tables for each distance.
+    rows: &'a [u32],
+    /// The number of columns of a head.
+    columns: usize,
+    /// The table that queries are multiplied with.
+    keys: Option<Panels>,
+    /// The table that keys are multiplied with.
+    queries: Option<Panels>,
+    /// The products of the keys of a text, and of some queries.
+    by_key: Vec<f32>,
+    by_query: Vec<f32>,
+}
+
+impl Tables<'_> {
+    /// Multiplies the keys of a text with their table.
+    pub(super) fn multiply_keys(&mut self, keys: Rows<'_>) {
+        if let Some(table) = &self.queries {
+            products(table, self.columns, keys, &mut self.by_key);
+        }
+    }
+
+    /// Adds the products with the tables to the raw scores of some queries for all keys of a text, whose products were computed
+    /// before. `position` gives the position of a query in its text.
+    pub(super) fn add_products(
+        &mut self,
+        scores: &mut Scores<'_>,
+        queries: Rows<'_>,
+        position: impl Fn(usize) -> usize,
+    ) {
+        let Self { rows, columns, keys, queries: table, by_key, by_query } = self;
+        let keys = keys.as_ref().map(|table| products(table, *columns, queries, by_query));
+        let table = table.as_ref().map(Panels::width_of_all);
+        if keys.is_none() && table.is_none() {
+            return;
+        }
+        let longest = rows.len().div_ceil(2);
+        for (query, scores) in scores.rows().enumerate() {
+            let first = position(query) + longest - 1;
+            for (key, score) in scores.iter_mut().enumerate() {
+                let row = rows[first - key] as usize;
+                if let Some(count) = keys {
+                    *score += by_query[query * count + row];
+                }
+                if let Some(count) = table {
+                    *score += by_key[key * count + row];
+                }
+            }
+        }
+    }
+}
+
+/// The products of some rows with a table. Returns how many columns they have: one for each row of the table, and more to fill
+/// up registers.
+fn products(table: &Panels, columns: usize, rows: Rows<'_>, products: &mut Vec<f32>) -> usize {
+    let count = table.width_of_all();
+    products.resize(rows.count * count, 0.0);
+    table.times((0..columns, 0..count), rows, products, count);
+    count
 }

@@ -1,17 +1,41 @@
 //! The softmax of attention scores, and what is done to the scores before it.
 
+use std::ops::Range;
+
 use pulp::Arch;
 
 use super::elementwise::soft_cap;
 use super::simd::{largest, sum};
 use crate::linalg::exp;
 
-/// Replaces each row of `columns` scores by its softmax: `e^(scale (x - max))`, divided by the sum of the row.
-pub(super) fn softmax_rows(scores: &mut [f32], columns: usize, scale: f32) {
+/// Raw scores or weights: the values in `columns` of rows of `stride` values, one row for each query.
+pub(super) struct Scores<'a> {
+    pub values: &'a mut [f32],
+    pub stride: usize,
+    pub columns: Range<usize>,
+}
+
+impl<'a> Scores<'a> {
+    /// Those of one query.
+    pub fn one(values: &'a mut [f32]) -> Self {
+        let stride = values.len();
+        Self { values, stride, columns: 0..stride }
+    }
+
+    /// Those of each query.
+    #[inline(always)]
+    pub fn rows(&mut self) -> impl Iterator<Item = &mut [f32]> {
+        let columns = self.columns.clone();
+        self.values.chunks_exact_mut(self.stride.max(1)).map(move |row| &mut row[columns.clone()])
+    }
+}
+
+/// Replaces the scores of each query by their softmax: `e^(scale (x - max))`, divided by the sum of the row.
+pub(super) fn softmax_rows(scores: &mut Scores<'_>, scale: f32) {
     Arch::new().dispatch(
         #[inline(always)]
         move || {
-            for row in scores.chunks_exact_mut(columns) {
+            for row in scores.rows() {
                 let largest = largest(row);
                 for value in row.iter_mut() {
                     *value = exp((*value - largest) * scale);
@@ -25,13 +49,12 @@ pub(super) fn softmax_rows(scores: &mut [f32], columns: usize, scale: f32) {
     );
 }
 
-/// Multiplies scores by `scale`, caps them softly at `cap` and adds the bias of each key, in this order. Each row holds
-/// the scores of one query for `columns` keys.
-pub(super) fn adjust_scores(scores: &mut [f32], columns: usize, scale: f32, cap: Option<f32>, bias: Option<&[f32]>) {
+/// Multiplies scores by `scale`, caps them softly at `cap` and adds the bias of each key, in this order.
+pub(super) fn adjust_scores(scores: &mut Scores<'_>, scale: f32, cap: Option<f32>, bias: Option<&[f32]>) {
     Arch::new().dispatch(
         #[inline(always)]
         move || {
-            for row in scores.chunks_exact_mut(columns) {
+            for row in scores.rows() {
                 for value in row.iter_mut() {
                     *value *= scale;
                 }

@@ -90,16 +90,8 @@ pub(super) fn multiply<T: ComplexField>(
 ///
 /// # Errors
 /// As [`multiply`].
-pub(crate) fn block_times_transposed(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) -> Result<()> {
+fn block_times_transposed(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) -> Result<()> {
     multiply(result.view(), left.view(), right.view().transpose())
-}
-
-/// Computes `result = left right` for blocks. The bits of a row may depend on how many rows there are.
-///
-/// # Errors
-/// As [`multiply`].
-pub(crate) fn block_times(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) -> Result<()> {
-    multiply(result.view(), left.view(), right.view())
 }
 
 /// Computes `result = left^T right` for blocks.

@@ -9,8 +9,6 @@ mod vector;
 
 pub(crate) use eigen::{decorrelate, product, symmetric_eigen};
 pub(crate) use finite::{check_finite, first_not_finite};
-pub(crate) use matrix::{
-    Block, BlockMut, block_times, block_times_transposed, block_transposed_times, times_panels, times_transposed,
-};
+pub(crate) use matrix::{Block, BlockMut, block_transposed_times, times_panels, times_transposed};
 pub use random::RandomState;
 pub(crate) use vector::exp;

@@ -14,7 +14,7 @@ use crate::model::blueprint::{
 };
 use crate::model::ops::{
     Add, Attention, Backend, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation,
-    Positions, Rotary, Scale, SoftCap,
+    Positions, Rotary, RowSelection, Scale, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -58,6 +58,11 @@ impl TokenRows {
         Self { ids, positions, texts }
     }
 
+    /// The rows of each text.
+    pub fn texts(&self) -> &Arc<[Range<usize>]> {
+        &self.texts
+    }
+
     /// How many rows there are.
     pub fn len(&self) -> usize {
         self.ids.len()
@@ -91,11 +96,18 @@ pub(crate) struct Pass<'a, 'b> {
     pub rows: &'a TokenRows,
     /// Which implementation of its operations it runs.
     pub implementation: Implementation,
+    /// On how many threads a long text is computed.
+    pub threads: usize,
     /// Who reads the values.
     pub tap: &'a mut Tap<'b>,
 }
 
 impl<'a> Pass<'a, '_> {
+    /// The same on so many threads, where texts are long.
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
     /// Runs from the ids to what the head gives, or until the tap halts it. There must be at least one row.
     pub fn run(&mut self) -> Flow<Tensor> {
         let mut stream = self.stack(Stack::First, &self.rows.ids, None)?;
@@ -125,8 +137,14 @@ impl<'a> Pass<'a, '_> {
         let distances = self.distances(stack)?;
         let attention = self.attention_positions(stack, distances.as_ref())?;
         let context = Context { rotations: self.rotations(stack)?, distances, encoded };
+        let selection = self.tap.rows().map(Arc::clone);
+        let of_all_rows = self.tap.blocks_of_all_rows(stack, self.blueprint);
+        if let (Some(0), Some(rows)) = (of_all_rows, &selection) {
+            stream = rows.select(&stream)?;
+        }
         for (index, positions) in attention.iter().enumerate().skip(first) {
-            stream = self.block(stack.block(index), &stream, positions, &context)?;
+            let rows = selection.as_ref().filter(|_| of_all_rows == Some(index + 1));
+            stream = self.block(stack.block(index), &stream, (positions, rows), &context)?;
         }
         Ok(stream)
     }
@@ -146,12 +164,12 @@ impl<'a> Pass<'a, '_> {
 
     /// Applies an operation to one tensor.
     fn unary<O: Operation<1> + Clone + 'static>(&self, operation: &O, rows: &Tensor) -> Result<Tensor> {
-        self.implementation.unary(operation, rows)
+        self.implementation.unary_on(self.threads, operation, rows)
     }
 
     /// `left + right`.
     fn add(&self, left: &Tensor, right: &Tensor) -> Result<Tensor> {
-        self.implementation.binary(&Add, left, right)
+        self.implementation.binary_on(self.threads, &Add, left, right)
     }
 
     /// Rows times a factor, which is 1 in most models.
@@ -168,7 +186,11 @@ impl<'a> Pass<'a, '_> {
     fn step(&mut self, site: Site, rows: Tensor) -> Flow<Tensor> {
         let value = match self.layer(site) {
             None => return Ok(rows),
-            Some(Layer::Linear(linear)) => self.unary(linear, &rows)?,
+            Some(Layer::Linear(linear)) => {
+                #[cfg(test)]
+                self.tap.projected.push((site, rows.dim(0)?));
+                self.unary(linear, &rows)?
+            }
             Some(Layer::Norm(norm)) => self.unary(norm, &rows)?,
             Some(Layer::Activation(function)) => self.unary(function, &rows)?,
             Some(Layer::Embedding(_)) => return Err(Error::internal("an embedding cannot read rows").into()),
@@ -266,11 +288,19 @@ impl<'a> Pass<'a, '_> {
         Ok(Attention::disentangled(positions, keys, queries))
     }
 
-    fn block(&mut self, block: Block, stream: &Tensor, positions: &Arc<Positions>, context: &Context) -> Flow<Tensor> {
+    /// Runs a block. Where some rows alone are given, what follows its attention is computed for these.
+    fn block(
+        &mut self,
+        block: Block,
+        stream: &Tensor,
+        (positions, rows): (&Arc<Positions>, Option<&Arc<RowSelection>>),
+        context: &Context,
+    ) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let residual = self.blueprint.scales.residual;
         let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
-        let heads = self.attention(block, &read, positions, context)?;
+        let heads = self.attention(block, &read, (positions, rows), context)?;
+        let stream = &selected(rows, stream)?;
         let change = self.step(at(BlockSite::AttentionProjection), heads)?;
         let change = self.step(at(BlockSite::AttentionOutputNorm), change)?;
         let change = self.scaled(change, residual)?;
@@ -281,7 +311,7 @@ impl<'a> Pass<'a, '_> {
                 let stream = self.tap.at(at(BlockSite::AttentionResidual), sum)?;
                 let mut stream = self.step(at(BlockSite::AttentionResidualNorm), stream)?;
                 if let Some((encoded, positions)) = &context.encoded {
-                    stream = self.cross_attention(block, &stream, encoded, positions)?;
+                    stream = self.cross_attention(block, &stream, encoded, (positions, rows))?;
                 }
                 let change = self.mlp(block, stream.clone())?;
                 let change = self.scaled(change, residual)?;
@@ -289,7 +319,7 @@ impl<'a> Pass<'a, '_> {
             }
             Residual::Parallel => {
                 let own_norm = self.layer(at(BlockSite::MlpInputNorm)).is_some();
-                let read = if own_norm { stream.clone() } else { read };
+                let read = if own_norm { stream.clone() } else { selected(rows, &read)? };
                 let other = self.mlp(block, read)?;
                 let other = self.scaled(other, residual)?;
                 self.add(&self.add(&other, &change)?, stream)?
@@ -303,7 +333,7 @@ impl<'a> Pass<'a, '_> {
         &mut self,
         block: Block,
         read: &Tensor,
-        positions: &Arc<Positions>,
+        (positions, rows): (&Arc<Positions>, Option<&Arc<RowSelection>>),
         context: &Context,
     ) -> Flow<Tensor> {
         let at = |site| block.at(site);
@@ -312,9 +342,9 @@ impl<'a> Pass<'a, '_> {
             Some(layout) => {
                 let all = self.step(at(BlockSite::QueryKeyValue), read.clone())?;
                 let [queries, keys, values] = settings.columns(layout).map(GatherColumns);
-                [self.unary(&queries, &all)?, self.unary(&keys, &all)?, self.unary(&values, &all)?]
+                [self.unary(&queries, &selected(rows, &all)?)?, self.unary(&keys, &all)?, self.unary(&values, &all)?]
             }
-            None => [read.clone(), read.clone(), read.clone()],
+            None => [selected(rows, read)?, read.clone(), read.clone()],
         };
         let queries = self.step(at(BlockSite::Query), queries)?;
         let mut queries = self.step(at(BlockSite::QueryNorm), queries)?;
@@ -323,10 +353,11 @@ impl<'a> Pass<'a, '_> {
         let values = self.step(at(BlockSite::Value), values)?;
         if let Some(rotary) = settings.rotary.and_then(|rotary| context.rotations.get(rotary)) {
             let rotation = rotary.heads(settings.head_width);
-            queries = self.unary(&rotation, &queries)?;
             keys = self.unary(&rotation, &keys)?;
+            let of_queries = rows.map(|rows| Ok::<_, Error>(rotary.select(rows)?.heads(settings.head_width)));
+            queries = self.unary(&of_queries.transpose()?.unwrap_or(rotation), &queries)?;
         }
-        let attention = self.attention_of(block, positions, context)?;
+        let attention = self.attention_of(block, positions, context)?.of_rows(rows).on_threads(self.threads);
         let heads = self.implementation.ternary(&attention, [&queries, &keys, &values])?;
         self.tap.at(at(BlockSite::Context), heads)
     }
@@ -337,14 +368,15 @@ impl<'a> Pass<'a, '_> {
         block: Block,
         stream: &Tensor,
         encoded: &Tensor,
-        positions: &Arc<Positions>,
+        (positions, rows): (&Arc<Positions>, Option<&Arc<RowSelection>>),
     ) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let read = self.step(at(BlockSite::CrossInputNorm), stream.clone())?;
         let queries = self.step(at(BlockSite::CrossQuery), read)?;
         let keys = self.step(at(BlockSite::CrossKey), encoded.clone())?;
         let values = self.step(at(BlockSite::CrossValue), encoded.clone())?;
-        let heads = self.implementation.ternary(&Attention::new(positions), [&queries, &keys, &values])?;
+        let attention = Attention::new(positions).of_rows(rows).on_threads(self.threads);
+        let heads = self.implementation.ternary(&attention, [&queries, &keys, &values])?;
         let change = self.step(at(BlockSite::CrossProjection), heads)?;
         let sum = self.add(stream, &change)?;
         self.tap.at(at(BlockSite::CrossResidual), sum)
@@ -375,13 +407,13 @@ impl<'a> Pass<'a, '_> {
             // Nobody looks between the function and the product, so they are one loop over the values.
             Some(Layer::Activation(function)) if !self.tap.touches(at(BlockSite::MlpActivation)) => {
                 let up = self.step(at(BlockSite::MlpUp), up)?;
-                let product = self.implementation.binary(&Gate(*function), &gate, &up)?;
+                let product = self.implementation.binary_on(self.threads, &Gate(*function), &gate, &up)?;
                 self.tap.at(at(BlockSite::MlpProduct), product)
             }
             _ => {
                 let activated = self.step(at(BlockSite::MlpActivation), gate)?;
                 let up = self.step(at(BlockSite::MlpUp), up)?;
-                let product = self.implementation.binary(&Multiply, &activated, &up)?;
+                let product = self.implementation.binary_on(self.threads, &Multiply, &activated, &up)?;
                 self.tap.at(at(BlockSite::MlpProduct), product)
             }
         }
@@ -391,16 +423,15 @@ impl<'a> Pass<'a, '_> {
         let stream = self.scaled(stream.clone(), self.blueprint.scales.head)?;
         let mut rows = match self.blueprint.pooling {
             Pooling::PerToken | Pooling::MeanOfLogits | Pooling::LastOfLogits(_) => stream,
-            Pooling::First => self.first_rows(&stream)?,
+            Pooling::First | Pooling::LastOfToken(_) => self.pooled(stream)?,
             Pooling::Mean => self.mean_rows(&stream)?,
-            Pooling::LastOfToken(token) => self.last_rows_of(&stream, token)?,
         };
         for site in [HeadSite::Dense, HeadSite::Activation, HeadSite::Norm, HeadSite::Logits] {
             rows = self.step(Site::Head(site), rows)?;
         }
         let rows = match self.blueprint.pooling {
             Pooling::MeanOfLogits => self.mean_rows(&rows)?,
-            Pooling::LastOfLogits(padding) => self.last_rows(&rows, padding)?,
+            Pooling::LastOfLogits(_) => self.pooled(rows)?,
             _ => rows,
         };
         let rows = self.scaled(rows, self.blueprint.scales.logits)?;
@@ -410,38 +441,41 @@ impl<'a> Pass<'a, '_> {
         })
     }
 
-    /// The row of the last token of each text that is not `padding`; the first row where all are.
-    fn last_rows(&self, rows: &Tensor, padding: Option<u32>) -> Result<Tensor> {
-        self.one_row_each(rows, |ids| {
-            Ok(match padding {
-                None => ids.len() - 1,
-                Some(padding) => ids.iter().rposition(|id| *id != padding).unwrap_or(0),
-            })
-        })
-    }
-
-    /// The row of the last token of an id, which every text must have.
-    fn last_rows_of(&self, rows: &Tensor, token: u32) -> Result<Tensor> {
-        self.one_row_each(rows, |ids| {
-            ids.iter().rposition(|id| *id == token).ok_or_else(|| {
-                Error::argument(format!("a text has no token of id {token}, where this classifier reads it"))
-                    .hint("end every text with the end-of-text token, as the model's tokenizer does")
-                    .detail("id", token)
-            })
-        })
-    }
-
-    fn first_rows(&self, rows: &Tensor) -> Result<Tensor> {
-        self.one_row_each(rows, |_| Ok(0))
-    }
-
-    /// The row of each text that has any, which `choose` finds by the text's ids.
-    fn one_row_each(&self, rows: &Tensor, choose: impl Fn(&[u32]) -> Result<usize>) -> Result<Tensor> {
+    /// The number of the one row of each text that has any, which goes into the head or comes out of it; `None` where all do.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] for a text without the token that the head reads.
+    pub fn pooled_rows(&self) -> Result<Option<Vec<u32>>> {
+        let place: Box<dyn Fn(&[u32]) -> Result<usize>> = match self.blueprint.pooling {
+            Pooling::PerToken | Pooling::Mean | Pooling::MeanOfLogits => return Ok(None),
+            Pooling::First => Box::new(|_| Ok(0)),
+            Pooling::LastOfToken(token) => Box::new(move |ids| {
+                ids.iter().rposition(|id| *id == token).ok_or_else(|| {
+                    Error::argument(format!("a text has no token of id {token}, where this classifier reads it"))
+                        .hint("end every text with the end-of-text token, as the model's tokenizer does")
+                        .detail("id", token)
+                })
+            }),
+            // The first row where all are padding.
+            Pooling::LastOfLogits(padding) => {
+                Box::new(move |ids| Ok(ids.iter().rposition(|id| Some(*id) != padding).unwrap_or(0)))
+            }
+        };
         let texts = self.rows.texts.iter().filter(|text| !text.is_empty());
-        let chosen = texts.map(|text| Ok((text.start + choose(&self.rows.ids[text.clone()])?) as u32));
-        let chosen = chosen.collect::<Result<Vec<_>>>()?;
-        let chosen = Tensor::from_slice(&chosen, chosen.len(), &self.backend.device)?;
-        Ok(rows.index_select(&chosen, 0)?)
+        let numbers = texts.map(|text| Ok((text.start + place(&self.rows.ids[text.clone()])?) as u32));
+        numbers.collect::<Result<_>>().map(Some)
+    }
+
+    /// The row of each text that [`Pass::pooled_rows`] names, where all rows are given.
+    fn pooled(&self, rows: Tensor) -> Result<Tensor> {
+        let is_pooled = rows.dim(0)? != self.rows.len();
+        match self.pooled_rows()? {
+            Some(numbers) if !is_pooled => {
+                let numbers = Tensor::from_slice(&numbers, numbers.len(), &self.backend.device)?;
+                Ok(rows.index_select(&numbers, 0)?)
+            }
+            _ => Ok(rows),
+        }
     }
 
     fn mean_rows(&self, rows: &Tensor) -> Result<Tensor> {
@@ -455,4 +489,9 @@ impl<'a> Pass<'a, '_> {
         let means = means.collect::<candle_core::Result<Vec<_>>>()?;
         Ok(Tensor::cat(&means, 0)?.to_dtype(rows.dtype())?)
     }
+}
+
+/// Some rows of a tensor, or all of them.
+fn selected(rows: Option<&Arc<RowSelection>>, all: &Tensor) -> Result<Tensor> {
+    rows.map_or_else(|| Ok(all.clone()), |rows| rows.select(all))
 }

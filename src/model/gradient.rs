@@ -37,7 +37,7 @@ impl SplitModel {
         }
         // A copy: what the caller gave may be a variable of a graph of his own.
         let rows = Var::from_tensor(&rows.detach())?;
-        let logits = self.run_to_head(sequences, &mut Tap::replace(site, rows.as_tensor().clone()))?;
+        let logits = self.run_to_head(sequences, Tap::replace(site, rows.as_tensor().clone()))?;
         let sum = sum_of(&logits, targets)?;
         if !sum.track_op() {
             return Err(Error::internal(format!("the logits do not depend on the rows of `{path}`")));

@@ -26,6 +26,8 @@ mod ops;
 mod options;
 mod parameters;
 mod plan;
+#[cfg(test)]
+mod some_rows;
 mod split_model;
 mod tap;
 mod weights;
@@ -39,6 +41,7 @@ pub use load::ModelParts;
 pub use module_path::Module;
 pub use options::{HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
+pub(crate) use split_model::PassOptions;
 pub use split_model::{SplitModel, SplitPoint};
 pub(crate) use tap::{Change, Edit};
 #[cfg(feature = "cuda")]

@@ -7,7 +7,7 @@ use crate::linalg::check_finite;
 use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site, Stack};
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree};
-use crate::model::ops::{Backend, Implementation};
+use crate::model::ops::{Backend, Implementation, RowSelection};
 use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
 
@@ -19,6 +19,21 @@ pub struct SplitPoint {
     /// The columns of its activations.
     pub width: usize,
     pub(crate) site: Site,
+}
+
+/// How a pass over some texts runs.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PassOptions<'a> {
+    /// The rows that somebody reads: their numbers, ascending; `None` for all.
+    pub rows: Option<&'a [u32]>,
+    /// On how many threads a long text is computed.
+    pub threads: usize,
+}
+
+impl Default for PassOptions<'_> {
+    fn default() -> Self {
+        Self { rows: None, threads: 1 }
+    }
 }
 
 /// A model that is loaded as far as its last split point, and runs that far.
@@ -143,19 +158,25 @@ impl SplitModel {
     /// [`ErrorCode::Mismatch`] for an id that is not in the vocabulary; [`ErrorCode::InvalidArgument`] for a text
     /// longer than the model's table of positions; [`ErrorCode::OutOfMemory`] on a device.
     pub fn forward(&self, sequences: &[&[u32]]) -> Result<Vec<Tensor>> {
-        self.forward_under(sequences, Vec::new())
+        self.forward_under(sequences, PassOptions::default(), Vec::new())
     }
 
-    /// As [`SplitModel::forward`], under some changes.
-    pub(crate) fn forward_under(&self, sequences: &[&[u32]], edits: Vec<Edit<'_>>) -> Result<Vec<Tensor>> {
+    /// As [`SplitModel::forward`], under some changes. Where some rows alone are read, each tensor has those rows, with the same
+    /// bits, and what only other rows need is not computed.
+    pub(crate) fn forward_under(
+        &self,
+        sequences: &[&[u32]],
+        options: PassOptions<'_>,
+        edits: Vec<Edit<'_>>,
+    ) -> Result<Vec<Tensor>> {
         self.check(sequences)?;
         let rows = TokenRows::new(sequences);
         if rows.len() == 0 || self.sites.is_empty() {
             let empty = |point: &SplitPoint| Ok(Tensor::zeros((0, point.width), DType::F32, &self.backend.device)?);
             return self.split_points.iter().map(empty).collect();
         }
-        let mut tap = Tap::capture(&self.sites, edits);
-        match self.pass(&rows, &mut tap).run() {
+        let mut tap = Tap::capture(&self.sites, edits).of_rows(self.selection(&rows, options.rows)?);
+        match self.pass(&rows, &mut tap).on_threads(options.threads).run() {
             Ok(_) | Err(Halt::Done) => {}
             Err(Halt::Failed(error)) => return Err(error),
         }
@@ -167,6 +188,12 @@ impl SplitModel {
                 widened(value)
             })
             .collect()
+    }
+
+    /// The rows that somebody reads of those of a batch, unless these are all.
+    fn selection(&self, rows: &TokenRows, selected: Option<&[u32]>) -> Result<Option<RowSelection>> {
+        let select = |numbers: &[u32]| RowSelection::new(numbers, rows.texts(), &self.backend.device);
+        selected.map_or(Ok(None), select)
     }
 
     /// What the head of the model gives for a text: `(tokens, vocabulary)` scores of a language model, `(tokens,
@@ -183,7 +210,7 @@ impl SplitModel {
             return Err(Error::argument("a text without tokens has no logits").hint("give at least one token"));
         }
         self.check(&[sequence])?;
-        self.check_logits(self.run_to_head(&[sequence], &mut Tap::pass(Vec::new()))?)
+        self.check_logits(self.run_to_head(&[sequence], Tap::pass(Vec::new()))?)
     }
 
     /// What the head of the model gives when the output of the module at `path` is `rows`: the texts' rows one after
@@ -202,7 +229,7 @@ impl SplitModel {
         if rows.dim(0)? == 0 {
             return Ok(Tensor::zeros((0, self.blueprint.logits), DType::F32, &self.backend.device)?);
         }
-        self.check_logits(self.run_to_head(sequences, &mut Tap::replace(site, rows))?)
+        self.check_logits(self.run_to_head(sequences, Tap::replace(site, rows))?)
     }
 
     fn check_logits(&self, logits: Tensor) -> Result<Tensor> {
@@ -243,11 +270,12 @@ impl SplitModel {
         Ok((path, module.width.unwrap_or(0), site))
     }
 
-    /// The logits of several texts at once under some changes, for a caller who looks at the numbers. Each must have tokens.
-    pub(crate) fn logits_under(&self, sequences: &[&[u32]], edits: Vec<Edit<'_>>) -> Result<Tensor> {
+    /// The logits of several texts at once under some changes, for a caller who looks at the numbers. Each must have tokens. A
+    /// long text is computed on so many threads.
+    pub(crate) fn logits_under(&self, sequences: &[&[u32]], threads: usize, edits: Vec<Edit<'_>>) -> Result<Tensor> {
         self.check_head()?;
         self.check(sequences)?;
-        self.run_to_head(sequences, &mut Tap::pass(edits))
+        self.run_to_head_on(threads, sequences, Tap::pass(edits))
     }
 
     /// How many bytes the forward pass over texts of these lengths takes at most, beside the weights: what a block
@@ -298,8 +326,18 @@ impl SplitModel {
         Ok(columns.map(|column| tokenizer.token(column as u32)).collect())
     }
 
-    pub(super) fn run_to_head(&self, sequences: &[&[u32]], tap: &mut Tap<'_>) -> Result<Tensor> {
-        match self.pass(&TokenRows::new(sequences), tap).run() {
+    pub(super) fn run_to_head(&self, sequences: &[&[u32]], tap: Tap<'_>) -> Result<Tensor> {
+        self.run_to_head_on(1, sequences, tap)
+    }
+
+    fn run_to_head_on(&self, threads: usize, sequences: &[&[u32]], mut tap: Tap<'_>) -> Result<Tensor> {
+        let rows = TokenRows::new(sequences);
+        // On a device nothing says yet that few rows are a gain.
+        if self.device().is_cpu() {
+            let pooled = self.pass(&rows, &mut tap).pooled_rows()?;
+            tap = tap.of_rows(self.selection(&rows, pooled.as_deref())?);
+        }
+        match self.pass(&rows, &mut tap).on_threads(threads).run() {
             Ok(logits) => widened(logits),
             Err(Halt::Failed(error)) => Err(error),
             Err(Halt::Done) => Err(Error::internal("the forward pass ended before the head")),
@@ -326,6 +364,7 @@ impl SplitModel {
             backend: &self.backend,
             rows,
             implementation: self.implementation,
+            threads: 1,
             tap,
         }
     }

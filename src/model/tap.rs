@@ -1,9 +1,12 @@
 //! Reading what flows through a model at its modules, and stopping after the last one that is wanted.
 
+use std::sync::Arc;
+
 use candle_core::Tensor;
 
 use crate::error::{Error, Result};
-use crate::model::blueprint::{Site, Stack};
+use crate::model::blueprint::{BlockSite, Blueprint, Site, Stack};
+use crate::model::ops::RowSelection;
 
 /// Why a forward pass ended before its last step.
 #[derive(Debug)]
@@ -55,12 +58,23 @@ pub(crate) struct Tap<'a> {
     last: Option<Site>,
     /// The changes, of which those to one site follow one another.
     edits: Vec<Edit<'a>>,
+    /// The rows that somebody reads; all of them where there is none.
+    rows: Option<Arc<RowSelection>>,
+    /// How many rows went through the projection of each site.
+    #[cfg(test)]
+    pub projected: Vec<(Site, usize)>,
 }
 
 impl<'a> Tap<'a> {
     /// Captures the values at `wanted` under some changes, and stops after the last of them.
     pub fn capture(wanted: &'a [Site], edits: Vec<Edit<'a>>) -> Self {
-        Self { wanted, captured: vec![None; wanted.len()], last: wanted.iter().max().copied(), edits }
+        Self {
+            wanted,
+            captured: vec![None; wanted.len()],
+            last: wanted.iter().max().copied(),
+            edits,
+            ..Self::default()
+        }
     }
 
     /// Captures nothing and lets the pass run to its end under some changes.
@@ -71,6 +85,35 @@ impl<'a> Tap<'a> {
     /// Puts `rows` in the place of the values at `site` and lets the pass run to its end.
     pub fn replace(site: Site, rows: Tensor) -> Self {
         Self::pass(vec![Edit { site, change: Change::Replace(rows) }])
+    }
+
+    /// Reads some rows only: what is captured, or what the pass ends with, has these rows and no others.
+    pub fn of_rows(self, rows: Option<RowSelection>) -> Self {
+        Self { rows: rows.map(Arc::new), ..self }
+    }
+
+    /// The rows that somebody reads, unless all are.
+    pub fn rows(&self) -> Option<&Arc<RowSelection>> {
+        self.rows.as_ref()
+    }
+
+    /// How many blocks of a stack must know all rows: the last one of them for its keys and values, while its queries, and all
+    /// that follows, are computed for the rows that somebody reads. `None` where all rows go on to the end of the stack.
+    pub fn blocks_of_all_rows(&self, stack: Stack, blueprint: &Blueprint) -> Option<usize> {
+        self.rows.as_ref()?;
+        let blocks = blueprint.attention(stack).len();
+        let until = |index: usize, site: BlockSite| if site > BlockSite::Value { index + 1 } else { index };
+        let count = match (stack, self.last) {
+            (Stack::First, Some(Site::Embedding(_))) | (Stack::Decoder, Some(Site::DecoderEmbedding(_))) => 0,
+            (Stack::First, Some(Site::Block(index, site)))
+            | (Stack::Decoder, Some(Site::DecoderBlock(index, site))) => until(index, site),
+            // The decoder reads all rows of the encoder.
+            (Stack::First, last) if blueprint.decoder.is_some() && last != Some(Site::EncoderNorm) => return None,
+            _ => blocks,
+        };
+        // A change is one of all rows.
+        let first = stack.block(count.saturating_sub(1)).at(BlockSite::AttentionInputNorm);
+        if self.edits.iter().any(|edit| edit.site >= first) { None } else { Some(count) }
     }
 
     /// If the output of a block of this stack is replaced, and nobody reads what comes before: the index of the block after the
@@ -112,7 +155,10 @@ impl<'a> Tap<'a> {
         for (wanted, slot) in self.wanted.iter().zip(&mut self.captured) {
             if *wanted == site {
                 // A tensor is never changed in place, so sharing it is as good as a copy.
-                *slot = Some(value.clone());
+                *slot = Some(match &self.rows {
+                    Some(rows) if value.dim(0)? != rows.len() => rows.select(&value)?,
+                    _ => value.clone(),
+                });
             }
         }
         if self.last == Some(site) { Err(Halt::Done) } else { Ok(value) }

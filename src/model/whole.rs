@@ -19,14 +19,14 @@ mod device;
 
 #[path = "../../tests/model/golden.rs"]
 #[allow(dead_code, clippy::expect_used, missing_docs)]
-mod golden;
+pub(super) mod golden;
 
-const KERNELS: Implementation = Implementation::Kernels(DType::F32);
+pub(super) const KERNELS: Implementation = Implementation::Kernels(DType::F32);
 
 /// The bound of the project: the largest difference over the largest value.
 const BOUND: f32 = 2e-5;
 
-fn load(family: &str, variant: &str, splits: &[&str], implementation: Implementation) -> SplitModel {
+pub(super) fn load(family: &str, variant: &str, splits: &[&str], implementation: Implementation) -> SplitModel {
     let options = LoadOptions { whole: true, ..LoadOptions::default() };
     let mut model = golden::load(family, variant, &golden::weights_of(family, variant), splits, &options).unwrap();
     model.implementation = implementation;
@@ -34,7 +34,7 @@ fn load(family: &str, variant: &str, splits: &[&str], implementation: Implementa
 }
 
 /// Hands every variant of every family to `check`, with the paths where it can be split.
-fn every_variant(mut check: impl FnMut(&str, &str, &[String])) {
+pub(super) fn every_variant(mut check: impl FnMut(&str, &str, &[String])) {
     for (family, variants) in &golden::variants() {
         for variant in variants {
             let listing = golden::listing(family, variant);

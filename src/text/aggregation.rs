@@ -3,6 +3,15 @@
 use super::granularity::Aggregation;
 
 impl Aggregation {
+    /// Those of the positions of a unit whose rows make its row.
+    pub(crate) fn read_of(self, positions: &[u32]) -> &[u32] {
+        match self {
+            Self::First => &positions[..positions.len().min(1)],
+            Self::Last => &positions[positions.len().saturating_sub(1)..],
+            _ => positions,
+        }
+    }
+
     /// Reduces the rows of the tokens at `positions` to one row.
     ///
     /// `rows` is the row-major matrix of one text, a row per token; `out` has as many values as a row. Sums are taken in the

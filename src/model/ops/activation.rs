@@ -57,6 +57,7 @@ impl Activation {
 
 impl Operation<1> for Activation {
     const NAME: &'static str = "activation";
+    const BY_ROWS: bool = true;
 
     fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
         let values = rows.values;
@@ -104,6 +105,7 @@ pub(crate) struct SoftCap(pub f32);
 
 impl Operation<1> for SoftCap {
     const NAME: &'static str = "soft_cap";
+    const BY_ROWS: bool = true;
 
     fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
         let cap = self.0;

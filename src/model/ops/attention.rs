@@ -11,10 +11,11 @@ use half::bf16;
 use super::backend::Backend;
 use super::operation::{Operation, Values, gradients, lend, lend_optional, like, unrounded};
 use super::relative::RelativeScores;
+use super::selection::RowSelection;
 #[cfg(feature = "cuda")]
 use crate::cuda::{self, CudaRows};
 use crate::error::Result;
-use crate::kernels::{self, Mask, QUERY_ROWS, Relative};
+use crate::kernels::{self, Mask, QUERY_ROWS, Queries, Relative};
 use crate::model::blueprint::{Alibi, AttentionSettings};
 
 /// What attention reads beside rows: the settings, and all that follows from the positions of some texts. It is made
@@ -80,9 +81,10 @@ impl Positions {
         &self.settings
     }
 
-    /// Runs the kernel.
+    /// Runs the kernel, for the queries of all rows or of some.
     fn attend(
         &self,
+        (selection, threads): (Option<&RowSelection>, usize),
         [queries, keys, values]: [&[f32]; 3],
         key_bias: Option<&[f32]>,
         relative: Relative<'_>,
@@ -99,7 +101,11 @@ impl Positions {
             key_bias,
             relative,
         };
-        kernels::attend(&attention, &self.texts, queries, keys, values)
+        let queries = match selection {
+            None => Queries::all(queries),
+            Some(selection) => Queries::some(queries, selection.positions(), selection.texts()),
+        };
+        kernels::attend_on(threads, &attention, &self.texts, queries, keys, values)
     }
 
     /// What the reference adds to scores: 0 where a query reads a key, else minus infinity.
@@ -162,8 +168,8 @@ impl Part {
     }
 }
 
-/// Attention of every token to the tokens of its own text, over queries `(rows, heads * head_width)` and keys and
-/// values `(rows, key_value_heads * head_width)`. The result is as wide as the queries.
+/// Attention of every token, or of some, to the tokens of its own text, over queries `(rows, heads * head_width)` and keys
+/// and values `(rows, key_value_heads * head_width)`. The result is as wide as the queries, and has as many rows.
 #[derive(Clone)]
 pub(crate) struct Attention {
     positions: Arc<Positions>,
@@ -171,17 +177,37 @@ pub(crate) struct Attention {
     position_keys: Option<Tensor>,
     /// Rows for distances that keys are multiplied with.
     position_queries: Option<Tensor>,
+    /// The rows that there are queries of; `None` for all.
+    selection: Option<Arc<RowSelection>>,
+    /// On how many threads the kernel runs.
+    threads: usize,
 }
 
 impl Attention {
     /// Attention without rows for distances.
     pub fn new(positions: &Arc<Positions>) -> Self {
-        Self { positions: Arc::clone(positions), position_keys: None, position_queries: None }
+        Self {
+            positions: Arc::clone(positions),
+            position_keys: None,
+            position_queries: None,
+            selection: None,
+            threads: 1,
+        }
     }
 
     /// Attention that compares queries and keys with rows for distances.
     pub fn disentangled(positions: &Arc<Positions>, keys: Option<Tensor>, queries: Option<Tensor>) -> Self {
-        Self { positions: Arc::clone(positions), position_keys: keys, position_queries: queries }
+        Self { position_keys: keys, position_queries: queries, ..Self::new(positions) }
+    }
+
+    /// The same for the queries of some rows.
+    pub fn of_rows(self, selection: Option<&Arc<RowSelection>>) -> Self {
+        Self { selection: selection.map(Arc::clone), ..self }
+    }
+
+    /// The same on so many threads, where that pays.
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// The context of a part's queries, by its rows of queries, keys and values.
@@ -260,15 +286,16 @@ impl Operation<3> for Attention {
     fn kernel(&self, [queries, keys, values]: [Values<'_>; 3]) -> Result<Vec<f32>> {
         let positions = &*self.positions;
         let inputs = [queries.values, keys.values, values.values];
+        let attend = |key_bias: Option<&[f32]>, relative: Relative<'_>| {
+            positions.attend((self.selection.as_deref(), self.threads), inputs, key_bias, relative)
+        };
         lend_optional(positions.key_bias.as_ref(), |key_bias| match &positions.relative {
-            None => positions.attend(inputs, key_bias, Relative::None),
-            Some(RelativeScores::Bias(bias)) => {
-                lend(bias, |bias| positions.attend(inputs, key_bias, Relative::Bias(bias)))?
-            }
+            None => attend(key_bias, Relative::None),
+            Some(RelativeScores::Bias(bias)) => lend(bias, |bias| attend(key_bias, Relative::Bias(bias)))?,
             Some(RelativeScores::Disentangled(rows)) => lend_optional(self.position_keys.as_ref(), |keys| {
                 lend_optional(self.position_queries.as_ref(), |queries| {
                     let width = positions.settings.heads * positions.settings.head_width;
-                    positions.attend(inputs, key_bias, Relative::Disentangled { keys, queries, rows, width })
+                    attend(key_bias, Relative::Disentangled { keys, queries, rows, width })
                 })?
             })?,
         })?
@@ -276,6 +303,9 @@ impl Operation<3> for Attention {
 
     #[cfg(feature = "cuda")]
     fn cuda(&self, inputs: [CudaRows<'_>; 3]) -> Result<Option<CudaStorage>> {
+        if self.selection.is_some() {
+            return Ok(None);
+        }
         let positions = &*self.positions;
         let (settings, backend) = (&positions.settings, &positions.backend);
         let table =
@@ -312,6 +342,11 @@ impl Operation<3> for Attention {
     }
 
     fn reference(&self, inputs: [&Tensor; 3]) -> Result<Tensor> {
+        if let Some(selection) = &self.selection {
+            let [queries, keys, values] = inputs;
+            let all = self.clone().of_rows(None).reference([&selection.expand(queries)?, keys, values])?;
+            return selection.select(&all);
+        }
         let contexts = self.positions.parts().into_iter().map(|part| {
             let [queries, keys, values] = part.inputs(inputs)?;
             self.part(&part, [&queries, &keys, &values])
@@ -321,6 +356,12 @@ impl Operation<3> for Attention {
 
     /// Part by part, so that the scores of one part are in memory at a time.
     fn backward(&self, inputs: [&Tensor; 3], gradient: &Tensor) -> Result<[Tensor; 3]> {
+        if let Some(selection) = &self.selection {
+            let (all, [queries, keys, values]) = (self.clone().of_rows(None), inputs);
+            let inputs = [&selection.expand(queries)?, keys, values];
+            let [queries, keys, values] = all.backward(inputs, &selection.expand(gradient)?)?;
+            return Ok([selection.select(&queries)?, keys, values]);
+        }
         let mut of_queries = Vec::new();
         let (mut of_keys, mut of_values) = (Vec::new(), Vec::new());
         for part in self.positions.parts() {

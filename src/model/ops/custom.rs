@@ -8,6 +8,7 @@ use super::operation::{Operation, Values};
 #[cfg(feature = "cuda")]
 use crate::cuda::CudaRows;
 use crate::error::{Error, Result};
+use crate::parallel::at_once;
 
 /// An operation as candle's own.
 pub(super) struct Custom<O> {
@@ -15,7 +16,12 @@ pub(super) struct Custom<O> {
     pub operation: O,
     /// Whether it runs its kernel where it has one.
     pub kernel: bool,
+    /// On how many threads its kernel computes rows, where it can compute some by themselves.
+    pub threads: usize,
 }
+
+/// The number of rows from which on another thread is worth starting.
+const THREAD_ROWS: usize = 512;
 
 /// What a custom operation is given: numbers, and how they lie.
 type Input<'a, S> = (&'a S, &'a Layout);
@@ -43,8 +49,28 @@ impl<O> Custom<O> {
             let values = values.ok_or_else(|| Error::internal("a tensor reaches beyond its numbers"))?;
             *slice = Values { values, columns: layout.shape().dims2()?.1 };
         }
-        let result = self.operation.kernel(slices)?;
+        let result = self.by_rows(slices, rows)?;
         Ok((CpuStorage::F32(result), (rows, self.operation.columns(columns)?).into()))
+    }
+
+    /// Runs the kernel: on some rows at a time, where there are many and threads for them.
+    fn by_rows<const N: usize>(&self, inputs: [Values<'_>; N], rows: usize) -> Result<Vec<f32>>
+    where
+        O: Operation<N>,
+    {
+        let parts = if O::BY_ROWS { self.threads.min(rows / THREAD_ROWS) } else { 1 };
+        if parts <= 1 {
+            return self.operation.kernel(inputs);
+        }
+        let height = rows.div_ceil(parts);
+        let results = at_once(parts, parts, |part| {
+            let rows = (part * height).min(rows)..((part + 1) * height).min(rows);
+            self.operation.kernel(inputs.map(|input| Values {
+                values: &input.values[rows.start * input.columns..rows.end * input.columns],
+                columns: input.columns,
+            }))
+        })?;
+        Ok(results.concat())
     }
 
     #[cfg(feature = "cuda")]

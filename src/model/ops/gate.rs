@@ -18,6 +18,7 @@ pub(crate) struct Gate(pub Activation);
 
 impl Operation<2> for Gate {
     const NAME: &'static str = "gate";
+    const BY_ROWS: bool = true;
 
     fn kernel(&self, [gate, up]: [Values<'_>; 2]) -> Result<Vec<f32>> {
         if self.0 == Activation::Silu {

@@ -17,6 +17,7 @@ pub(crate) struct GatherColumns(pub Vec<Range<usize>>);
 
 impl Operation<1> for GatherColumns {
     const NAME: &'static str = "gather_columns";
+    const BY_ROWS: bool = true;
 
     fn columns(&self, _: usize) -> Result<usize> {
         Ok(self.0.iter().map(ExactSizeIterator::len).sum())

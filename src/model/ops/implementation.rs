@@ -39,25 +39,47 @@ impl Implementation {
 
     /// Applies an operation to one tensor.
     pub fn unary<O: Operation<1> + Clone + 'static>(self, operation: &O, rows: &Tensor) -> Result<Tensor> {
+        self.unary_on(1, operation, rows)
+    }
+
+    /// Applies an operation to one tensor, on so many threads where that pays.
+    pub fn unary_on<O: Operation<1> + Clone + 'static>(
+        self,
+        threads: usize,
+        operation: &O,
+        rows: &Tensor,
+    ) -> Result<Tensor> {
         let kernel = self.runs_kernel(&[rows]);
         Ok(match (rows.track_op(), kernel) {
-            (true, _) => rows.apply_op1(Custom { operation: operation.clone(), kernel })?,
-            (false, true) => rows.apply_op1_no_bwd(&Custom { operation, kernel })?,
+            (true, _) => rows.apply_op1(Custom { operation: operation.clone(), kernel, threads })?,
+            (false, true) => rows.apply_op1_no_bwd(&Custom { operation, kernel, threads })?,
             (false, false) => operation.reference([rows])?,
         })
     }
 
     /// Applies an operation to two tensors.
+    #[cfg(test)]
     pub fn binary<O: Operation<2> + Clone + 'static>(
         self,
         operation: &O,
         left: &Tensor,
         right: &Tensor,
     ) -> Result<Tensor> {
+        self.binary_on(1, operation, left, right)
+    }
+
+    /// Applies an operation to two tensors, on so many threads where that pays.
+    pub fn binary_on<O: Operation<2> + Clone + 'static>(
+        self,
+        threads: usize,
+        operation: &O,
+        left: &Tensor,
+        right: &Tensor,
+    ) -> Result<Tensor> {
         let kernel = self.runs_kernel(&[left, right]);
         Ok(match (left.track_op() || right.track_op(), kernel) {
-            (true, _) => left.apply_op2(right, Custom { operation: operation.clone(), kernel })?,
-            (false, true) => left.apply_op2_no_bwd(right, &Custom { operation, kernel })?,
+            (true, _) => left.apply_op2(right, Custom { operation: operation.clone(), kernel, threads })?,
+            (false, true) => left.apply_op2_no_bwd(right, &Custom { operation, kernel, threads })?,
             (false, false) => operation.reference([left, right])?,
         })
     }
@@ -70,8 +92,8 @@ impl Implementation {
     ) -> Result<Tensor> {
         let kernel = self.runs_kernel(&[first, second, third]);
         Ok(match (first.track_op() || second.track_op() || third.track_op(), kernel) {
-            (true, _) => first.apply_op3(second, third, Custom { operation: operation.clone(), kernel })?,
-            (false, true) => first.apply_op3_no_bwd(second, third, &Custom { operation, kernel })?,
+            (true, _) => first.apply_op3(second, third, Custom { operation: operation.clone(), kernel, threads: 1 })?,
+            (false, true) => first.apply_op3_no_bwd(second, third, &Custom { operation, kernel, threads: 1 })?,
             (false, false) => operation.reference([first, second, third])?,
         })
     }

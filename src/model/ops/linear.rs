@@ -57,6 +57,7 @@ impl Linear {
 
 impl Operation<1> for Linear {
     const NAME: &'static str = "linear";
+    const BY_ROWS: bool = true;
 
     fn columns(&self, _: usize) -> Result<usize> {
         Ok(self.weight.shape()?.0)

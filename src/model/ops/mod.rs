@@ -22,6 +22,7 @@ mod operation;
 mod pairs;
 mod relative;
 mod rotary;
+mod selection;
 mod weight;
 
 pub(crate) use activation::SoftCap;
@@ -36,4 +37,5 @@ pub(crate) use norm::Norm;
 pub(crate) use operation::Operation;
 pub(crate) use pairs::{Add, Multiply, Scale};
 pub(crate) use rotary::Rotary;
+pub(crate) use selection::RowSelection;
 pub(crate) use weight::Weight;

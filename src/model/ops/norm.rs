@@ -33,6 +33,7 @@ impl Norm {
 
 impl Operation<1> for Norm {
     const NAME: &'static str = "norm";
+    const BY_ROWS: bool = true;
 
     fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
         let epsilon = self.epsilon as f32;

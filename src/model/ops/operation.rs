@@ -28,12 +28,17 @@ pub(crate) trait Operation<const N: usize>: Send + Sync {
     /// What it is called in messages.
     const NAME: &'static str;
 
+    /// Whether a row of the result depends on the same row of each input alone, so that some rows can be computed by
+    /// themselves.
+    const BY_ROWS: bool = false;
+
     /// The columns of the result, by those of the first input.
     fn columns(&self, columns: usize) -> Result<usize> {
         Ok(columns)
     }
 
-    /// The values of the result, for inputs that are f32 in host memory, on the calling thread.
+    /// The values of the result, for inputs that are f32 in host memory, on the calling thread unless the operation was told to
+    /// use more of them.
     fn kernel(&self, inputs: [Values<'_>; N]) -> Result<Vec<f32>>;
 
     /// The numbers of the result, for inputs of one type of number on a CUDA device; nothing where the reference shall run,
@@ -55,6 +60,7 @@ pub(crate) trait Operation<const N: usize>: Send + Sync {
 
 impl<const N: usize, O: Operation<N>> Operation<N> for &O {
     const NAME: &'static str = O::NAME;
+    const BY_ROWS: bool = O::BY_ROWS;
 
     fn columns(&self, columns: usize) -> Result<usize> {
         (**self).columns(columns)

@@ -20,6 +20,7 @@ pub(crate) struct Add;
 
 impl Operation<2> for Add {
     const NAME: &'static str = "add";
+    const BY_ROWS: bool = true;
 
     fn kernel(&self, [left, right]: [Values<'_>; 2]) -> Result<Vec<f32>> {
         Ok(kernels::map_pairs(
@@ -50,6 +51,7 @@ pub(crate) struct Multiply;
 
 impl Operation<2> for Multiply {
     const NAME: &'static str = "multiply";
+    const BY_ROWS: bool = true;
 
     fn kernel(&self, [left, right]: [Values<'_>; 2]) -> Result<Vec<f32>> {
         Ok(kernels::map_pairs(
@@ -91,6 +93,7 @@ impl Scale {
 
 impl Operation<1> for Scale {
     const NAME: &'static str = "scale";
+    const BY_ROWS: bool = true;
 
     fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
         let factor = self.0;

@@ -7,6 +7,7 @@ use candle_core::CudaStorage;
 use candle_core::{D, Device, Tensor};
 
 use super::operation::{Operation, Values, lend, like, unrounded};
+use super::selection::RowSelection;
 #[cfg(feature = "cuda")]
 use crate::cuda::{self, CudaRows};
 use crate::error::Result;
@@ -72,6 +73,11 @@ impl Rotary {
     pub fn cosines(&self) -> Result<Tensor> {
         let twice = [&self.cosines, &self.cosines];
         Ok(if self.interleaved { Tensor::stack(&twice, 2)?.flatten_from(1)? } else { Tensor::cat(&twice, 1)? })
+    }
+
+    /// The rotations of some of the rows.
+    pub fn select(&self, rows: &RowSelection) -> Result<Self> {
+        Ok(Self { cosines: rows.select(&self.cosines)?, sines: rows.select(&self.sines)?, ..self.clone() })
     }
 
     /// The operation that rotates each head of rows `(rows, heads * head_width)`.
