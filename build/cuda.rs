@@ -97,9 +97,9 @@ fn table(functions: &[Function<'_>]) -> String {
 
 /// The functions, each of which jumps to where `{entries}` says, once `{find}` has found it.
 fn assembly(functions: &[Function<'_>], unused: &[Function<'_>], processor: &str) -> Result<String, String> {
-    let (begin, function, nothing): (&str, fn(usize) -> String, &str) = match processor {
-        "x86_64" => (X86_64_FIND, x86_64, "    xorl %eax, %eax\n    ret\n"),
-        "aarch64" => (AARCH64_FIND, aarch64, "    mov w0, #0\n    ret\n"),
+    let (begin, function, nothing): (String, fn(usize) -> String, &str) = match processor {
+        "x86_64" => (x86_64_find(), x86_64, "    xorl %eax, %eax\n    ret\n"),
+        "aarch64" => (aarch64_find(), aarch64, "    mov w0, #0\n    ret\n"),
         _ => return Err(format!("the feature `cuda` is for x86-64 and ARM, and this build is for {processor}")),
     };
     let mut text = format!("    .text\n{begin}");
@@ -127,62 +127,22 @@ fn x86_64(number: usize) -> String {
 
 /// Keeps everything that a caller may have put into registers for the function: six whole numbers, eight floating-point
 /// ones, how many of these there are (`al`), and the static chain. What is on the stack stays there.
-const X86_64_FIND: &str = "\
-    .globl eidos_cuda_find
-    .hidden eidos_cuda_find
-    .type eidos_cuda_find,@function
-    .p2align 4
-eidos_cuda_find:
-    .cfi_startproc
-    pushq %rbp
-    .cfi_def_cfa_offset 16
-    .cfi_offset %rbp, -16
-    movq %rsp, %rbp
-    .cfi_def_cfa_register %rbp
-    subq $192, %rsp
-    andq $-16, %rsp
-    movq %rax, 128(%rsp)
-    movq %rdi, 136(%rsp)
-    movq %rsi, 144(%rsp)
-    movq %rdx, 152(%rsp)
-    movq %rcx, 160(%rsp)
-    movq %r8, 168(%rsp)
-    movq %r9, 176(%rsp)
-    movq %r10, 184(%rsp)
-    movups %xmm0, (%rsp)
-    movups %xmm1, 16(%rsp)
-    movups %xmm2, 32(%rsp)
-    movups %xmm3, 48(%rsp)
-    movups %xmm4, 64(%rsp)
-    movups %xmm5, 80(%rsp)
-    movups %xmm6, 96(%rsp)
-    movups %xmm7, 112(%rsp)
-    movl %r11d, %edi
-    call {find}
-    movq %rax, %r11
-    movups (%rsp), %xmm0
-    movups 16(%rsp), %xmm1
-    movups 32(%rsp), %xmm2
-    movups 48(%rsp), %xmm3
-    movups 64(%rsp), %xmm4
-    movups 80(%rsp), %xmm5
-    movups 96(%rsp), %xmm6
-    movups 112(%rsp), %xmm7
-    movq 128(%rsp), %rax
-    movq 136(%rsp), %rdi
-    movq 144(%rsp), %rsi
-    movq 152(%rsp), %rdx
-    movq 160(%rsp), %rcx
-    movq 168(%rsp), %r8
-    movq 176(%rsp), %r9
-    movq 184(%rsp), %r10
-    movq %rbp, %rsp
-    popq %rbp
-    .cfi_def_cfa %rsp, 8
-    jmp *%r11
-    .cfi_endproc
-    .size eidos_cuda_find,.-eidos_cuda_find
-";
+fn x86_64_find() -> String {
+    let floats = (0..8).map(|number| ("movups", format!("%xmm{number}"), 16 * number));
+    let whole = ["%rax", "%rdi", "%rsi", "%rdx", "%rcx", "%r8", "%r9", "%r10"].into_iter().enumerate();
+    let whole = whole.map(|(number, register)| ("movq", register.to_owned(), 128 + 8 * number));
+    let kept: Vec<_> = floats.chain(whole).collect();
+    let keep = kept.iter().map(|(copy, register, place)| format!("    {copy} {register}, {place}(%rsp)\n"));
+    let restore = kept.iter().map(|(copy, register, place)| format!("    {copy} {place}(%rsp), {register}\n"));
+    find(
+        "    pushq %rbp\n    .cfi_def_cfa_offset 16\n    .cfi_offset %rbp, -16\n    movq %rsp, %rbp\n    \
+         .cfi_def_cfa_register %rbp\n    subq $192, %rsp\n    andq $-16, %rsp\n",
+        &keep.collect::<String>(),
+        "    movl %r11d, %edi\n    call {find}\n    movq %rax, %r11\n",
+        &restore.collect::<String>(),
+        "    movq %rbp, %rsp\n    popq %rbp\n    .cfi_def_cfa %rsp, 8\n    jmp *%r11\n",
+    )
+}
 
 fn aarch64(number: usize) -> String {
     let place = number * 8;
@@ -193,50 +153,31 @@ fn aarch64(number: usize) -> String {
 }
 
 /// Keeps eight whole numbers, the place of a result, and eight floating-point numbers.
-const AARCH64_FIND: &str = "\
-    .globl eidos_cuda_find
-    .hidden eidos_cuda_find
-    .type eidos_cuda_find,@function
-    .p2align 4
-eidos_cuda_find:
-    .cfi_startproc
-    stp x29, x30, [sp, #-16]!
-    .cfi_def_cfa_offset 16
-    .cfi_offset w29, -16
-    .cfi_offset w30, -8
-    mov x29, sp
-    .cfi_def_cfa w29, 16
-    sub sp, sp, #208
-    stp x0, x1, [sp, #128]
-    stp x2, x3, [sp, #144]
-    stp x4, x5, [sp, #160]
-    stp x6, x7, [sp, #176]
-    str x8, [sp, #192]
-    stp q0, q1, [sp]
-    stp q2, q3, [sp, #32]
-    stp q4, q5, [sp, #64]
-    stp q6, q7, [sp, #96]
-    mov w0, w17
-    bl {find}
-    mov x16, x0
-    ldp q0, q1, [sp]
-    ldp q2, q3, [sp, #32]
-    ldp q4, q5, [sp, #64]
-    ldp q6, q7, [sp, #96]
-    ldp x0, x1, [sp, #128]
-    ldp x2, x3, [sp, #144]
-    ldp x4, x5, [sp, #160]
-    ldp x6, x7, [sp, #176]
-    ldr x8, [sp, #192]
-    mov sp, x29
-    ldp x29, x30, [sp], #16
-    .cfi_def_cfa sp, 0
-    .cfi_restore w29
-    .cfi_restore w30
-    br x16
-    .cfi_endproc
-    .size eidos_cuda_find,.-eidos_cuda_find
-";
+fn aarch64_find() -> String {
+    let floats = (0..4).map(|pair| ("p", format!("q{}, q{}", 2 * pair, 2 * pair + 1), 32 * pair));
+    let whole = (0..4).map(|pair| ("p", format!("x{}, x{}", 2 * pair, 2 * pair + 1), 128 + 16 * pair));
+    let kept: Vec<_> = floats.chain(whole).chain([("r", "x8".to_owned(), 192)]).collect();
+    let keep = kept.iter().map(|(kind, registers, place)| format!("    st{kind} {registers}, [sp, #{place}]\n"));
+    let restore = kept.iter().map(|(kind, registers, place)| format!("    ld{kind} {registers}, [sp, #{place}]\n"));
+    find(
+        "    stp x29, x30, [sp, #-16]!\n    .cfi_def_cfa_offset 16\n    .cfi_offset w29, -16\n    .cfi_offset w30, -8\n    \
+         mov x29, sp\n    .cfi_def_cfa w29, 16\n    sub sp, sp, #208\n",
+        &keep.collect::<String>(),
+        "    mov w0, w17\n    bl {find}\n    mov x16, x0\n",
+        &restore.collect::<String>(),
+        "    mov sp, x29\n    ldp x29, x30, [sp], #16\n    .cfi_def_cfa sp, 0\n    .cfi_restore w29\n    \
+         .cfi_restore w30\n    br x16\n",
+    )
+}
+
+/// The function that asks `{find}` where another one is, and jumps there with all registers as they were.
+fn find(enter: &str, keep: &str, ask: &str, restore: &str, jump: &str) -> String {
+    format!(
+        "    .globl eidos_cuda_find\n    .hidden eidos_cuda_find\n    .type eidos_cuda_find,@function\n    .p2align 4\n\
+         eidos_cuda_find:\n    .cfi_startproc\n{enter}{keep}{ask}{restore}{jump}    .cfi_endproc\n    \
+         .size eidos_cuda_find,.-eidos_cuda_find\n"
+    )
+}
 
 /// Compiles our kernels, and says which CUDA they were compiled with.
 fn kernels(folder: &Path) -> Result<(), String> {

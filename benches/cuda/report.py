@@ -35,15 +35,22 @@ def table(measured):
     return lines if len(lines) > 2 else ["No row of the table was measured."]
 
 
+def devices(found):
+    """A line for each GPU, and one for the libraries of CUDA that were found."""
+    lines = []
+    for one in found.get("devices", []):
+        lines.append(f"{one['name']}, compute capability {one['compute_capability']}, {one['total_memory'] >> 20} MiB.")
+    libraries = ", ".join(f"{name} {version or '(no version)'}" for name, version in found.get("libraries", []))
+    return lines + ([f"Libraries: {libraries}."] if libraries else [])
+
+
 def markdown(about, checks, measured):
     failed = [check for check in checks if not check["holds"]]
     lines = ["# Eidos on a GPU", ""]
     if about["dry_run"]:
         lines += ["**A dry run: the CPU plays the device. No number here is that of a GPU, and no time means anything.**", ""]
     lines.append(f"Commit {about['commit']}, {about['date']}, Python {about['python']}; {sum(about['seconds'].values()):.0f} s in all.")
-    device = measured.get("device", {})
-    for one in device.get("devices", []):
-        lines.append(f"{one['name']}, compute capability {one['compute_capability']}, {one['total_memory'] >> 20} MiB. {device['libraries']}")
+    lines += devices(measured.get("device", {}))
     if measured.get("nvidia-smi"):
         lines.append(f"nvidia-smi: {measured['nvidia-smi']}")
     if "ceiling" in measured and not about["dry_run"]:
@@ -74,9 +81,13 @@ def write(folder, about, checks, measured):
 
 
 def test():
-    """Counts the operations of a model by hand."""
+    """Counts the operations of a model by hand, and names what was found as a person would."""
     config = dict(hidden_size=4, intermediate_size=8, num_attention_heads=2, num_key_value_heads=1, head_dim=2)
     found = flops(config, 3, 10, 60, False)
     expected = 3 * (2 * (4 * 4 + 4 * 2 + 4 * 2 + 4 * 4 + 3 * 4 * 8) * 10 + 4 * 4 * 60)
     if found != expected:
         raise AssertionError(found)
+    gpu = {"name": "GPU", "compute_capability": "8.0", "total_memory": 3 << 20}
+    said = devices({"devices": [gpu], "libraries": [["driver", "13.0"], ["cuBLAS", None]]})
+    if said != ["GPU, compute capability 8.0, 3 MiB.", "Libraries: driver 13.0, cuBLAS (no version)."] or devices({}):
+        raise AssertionError(said)

@@ -46,6 +46,32 @@ impl InterventionsValue {
     }
 }
 
+/// Where a call changes something: the list that it adds to, the module, and its tokens.
+struct Place<'a> {
+    interventions: &'a InterventionsValue,
+    module_path: &'a str,
+    /// `None` for all of them.
+    tokens: Option<&'a [usize]>,
+}
+
+impl<'a> Place<'a> {
+    fn of(
+        interventions: &'a RefMut<eidos_interventions>,
+        module_path: &'a Text,
+        tokens: &'a Array<usize>,
+        token_count: usize,
+    ) -> Result<Self> {
+        let interventions = interventions.get()?;
+        let module_path = module_path.get("module_path")?;
+        let tokens = tokens.of(token_count, "tokens")?;
+        Ok(Self { interventions, module_path, tokens: (!tokens.is_empty()).then_some(tokens) })
+    }
+
+    fn add(self, add: impl FnOnce(Interventions, &str, Option<&[usize]>) -> Result<Interventions>) -> Result<()> {
+        self.interventions.add(|list| add(list, self.module_path, self.tokens))
+    }
+}
+
 /// The interventions of a call; NULL means none.
 pub(super) fn interventions_or_none(interventions: &Ref<eidos_interventions>) -> Result<Interventions> {
     Ok(interventions.optional()?.map(InterventionsValue::list).unwrap_or_default())
@@ -144,11 +170,9 @@ pub unsafe extern "C" fn eidos_interventions_add_direction(
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
     call(err, || {
-        let interventions = interventions.get()?;
-        let path = module_path.get("module_path")?;
+        let place = Place::of(&interventions, &module_path, &tokens, token_count)?;
         let direction = direction.of(column_count, "direction")?;
-        let tokens = optional_tokens(&tokens, token_count)?;
-        interventions.add(|list| list.add(path, direction, scale, tokens))
+        place.add(|list, path, tokens| list.add(path, direction, scale, tokens))
     })
 }
 
@@ -169,11 +193,9 @@ pub unsafe extern "C" fn eidos_interventions_ablate_concept(
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
     call(err, || {
-        let interventions = interventions.get()?;
-        let path = module_path.get("module_path")?;
+        let place = Place::of(&interventions, &module_path, &tokens, token_count)?;
         let explainer = &explainer.get()?.explainer;
-        let tokens = optional_tokens(&tokens, token_count)?;
-        interventions.add(|list| list.ablate(path, explainer, concept_index, tokens))
+        place.add(|list, path, tokens| list.ablate(path, explainer, concept_index, tokens))
     })
 }
 
@@ -195,18 +217,10 @@ pub unsafe extern "C" fn eidos_interventions_clamp_concept(
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
     call(err, || {
-        let interventions = interventions.get()?;
-        let path = module_path.get("module_path")?;
+        let place = Place::of(&interventions, &module_path, &tokens, token_count)?;
         let explainer = &explainer.get()?.explainer;
-        let tokens = optional_tokens(&tokens, token_count)?;
-        interventions.add(|list| list.clamp(path, explainer, concept_index, value, tokens))
+        place.add(|list, path, tokens| list.clamp(path, explainer, concept_index, value, tokens))
     })
-}
-
-/// The tokens that an intervention names; `None`, which is all of them, where it names none.
-fn optional_tokens(tokens: &Array<usize>, count: usize) -> Result<Option<&[usize]>> {
-    let tokens = tokens.of(count, "tokens")?;
-    Ok((!tokens.is_empty()).then_some(tokens))
 }
 
 /// Counts the interventions of a list.

@@ -16,10 +16,8 @@ use super::interpretation::{ConceptInputs, Interpretation, Pole};
 use super::label::{Label, Labelling};
 use super::options::LlmLabels;
 use super::passages::Passages;
-use super::prompts::{
-    DETECTION_SYSTEM, LABEL_SYSTEM, answers_schema, detection_message, label_schema, read_answers, read_label,
-};
-use super::requests::{AnswerSource, CacheOnly, CacheThenModel, Estimate};
+use super::prompts::{DETECTION_SYSTEM, LABEL_SYSTEM, answers_schema, detection_message, label_schema};
+use super::requests::{AnswerSource, CacheOnly, CacheThenModel, Estimate, ForJudgements, ForLabel};
 use super::sampling::Sampling;
 use super::selection::{check_width, checked_concepts};
 use crate::chat::{Chat, Session};
@@ -29,9 +27,6 @@ use crate::error::{Error, ErrorCode, Result, shown};
 use crate::log::LogLevel;
 use crate::parallel::as_finished;
 use crate::rows::{Activations, Rows};
-
-/// About how many tokens a label takes, for estimates.
-const LABEL_TOKENS: u64 = 16;
 
 impl LlmLabels {
     /// Labels the concepts. The inputs of the result are the examples that the model saw.
@@ -175,7 +170,7 @@ impl LlmLabels {
         }
         let system = self.system_prompt.as_deref().unwrap_or(LABEL_SYSTEM);
         let request = chat.request(system, &pole.user_message, Some(label_schema()));
-        let text = match source.answer(&request, LABEL_TOKENS, read_label, || "a label of some words".to_owned())? {
+        let text = match source.answer(&request, &ForLabel)? {
             Ok(text) => text,
             Err(error) => return Some((Label { error: Some((&error).into()), ..Label::default() }, Some(error))),
         };
@@ -203,10 +198,7 @@ impl LlmLabels {
             let user_message = detection_message(text, &texts);
             let request = chat.request(DETECTION_SYSTEM, &user_message, Some(answers_schema()));
             let count = texts.len();
-            let answer_tokens = 3 * count as u64 + 8;
-            let answer =
-                source.answer(&request, answer_tokens, |text| read_answers(text, count), || vec![true; count])?;
-            match answer {
+            match source.answer(&request, &ForJudgements(count))? {
                 Ok(answers) => judged.extend(answers.into_iter().map(Some)),
                 Err(error) => {
                     judged.resize(judged.len() + count, None);

@@ -1,23 +1,67 @@
-//! Sources of answers to requests: the cache, the language model, or an estimate.
+//! What requests ask for, and sources of answers to them: the cache, the language model, or an estimate.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::prompts::{read_answers, read_label};
 use crate::chat::{Chat, ChatRequest, Session, Usage};
 use crate::control::Control;
 use crate::error::Result;
 
+/// What a request asks for.
+pub(super) trait Question {
+    type Answer;
+
+    /// Reads the answer from what the model wrote.
+    fn read(&self, text: &str) -> Result<Self::Answer>;
+    /// How many tokens an answer usually has.
+    fn usual_tokens(&self) -> u64;
+    /// The answer that an estimate assumes.
+    fn placeholder(&self) -> Self::Answer;
+}
+
+/// Asks for a label.
+pub(super) struct ForLabel;
+
+impl Question for ForLabel {
+    type Answer = String;
+
+    fn read(&self, text: &str) -> Result<String> {
+        read_label(text)
+    }
+
+    fn usual_tokens(&self) -> u64 {
+        16
+    }
+
+    fn placeholder(&self) -> String {
+        "a label of some words".to_owned()
+    }
+}
+
+/// Asks for a judgement on each of so many passages.
+pub(super) struct ForJudgements(pub(super) usize);
+
+impl Question for ForJudgements {
+    type Answer = Vec<bool>;
+
+    fn read(&self, text: &str) -> Result<Vec<bool>> {
+        read_answers(text, self.0)
+    }
+
+    fn usual_tokens(&self) -> u64 {
+        3 * self.0 as u64 + 8
+    }
+
+    fn placeholder(&self) -> Vec<bool> {
+        vec![true; self.0]
+    }
+}
+
 /// A source of answers to requests.
 pub(super) trait AnswerSource {
-    /// Returns the parsed answer; `None` when this source has none. `answer_tokens` is the usual length of an answer,
-    /// and `placeholder` makes the answer that an estimate assumes.
-    fn answer<T>(
-        &self,
-        request: &ChatRequest,
-        answer_tokens: u64,
-        parse: impl Fn(&str) -> Result<T>,
-        placeholder: impl FnOnce() -> T,
-    ) -> Option<Result<T>>;
+    /// Returns the answer to a question; `None` when this source has none.
+    fn answer<Q: Question>(&self, request: &ChatRequest, question: &Q) -> Option<Result<Q::Answer>>;
 }
 
 /// Answers from the cache only.
@@ -38,14 +82,8 @@ impl<'a> CacheOnly<'a> {
 }
 
 impl AnswerSource for CacheOnly<'_> {
-    fn answer<T>(
-        &self,
-        request: &ChatRequest,
-        _: u64,
-        parse: impl Fn(&str) -> Result<T>,
-        _: impl FnOnce() -> T,
-    ) -> Option<Result<T>> {
-        let value = self.chat.cached(request, parse)?;
+    fn answer<Q: Question>(&self, request: &ChatRequest, question: &Q) -> Option<Result<Q::Answer>> {
+        let value = self.chat.cached(request, |text| question.read(text))?;
         self.hits.fetch_add(1, Ordering::Relaxed);
         Some(Ok(value))
     }
@@ -59,14 +97,8 @@ pub(super) struct CacheThenModel<'a> {
 }
 
 impl AnswerSource for CacheThenModel<'_> {
-    fn answer<T>(
-        &self,
-        request: &ChatRequest,
-        _: u64,
-        parse: impl Fn(&str) -> Result<T>,
-        _: impl FnOnce() -> T,
-    ) -> Option<Result<T>> {
-        Some(self.chat.ask_in(self.session, request, parse, self.control))
+    fn answer<Q: Question>(&self, request: &ChatRequest, question: &Q) -> Option<Result<Q::Answer>> {
+        Some(self.chat.ask_in(self.session, request, |text| question.read(text), self.control))
     }
 }
 
@@ -88,21 +120,15 @@ impl<'a> Estimate<'a> {
 }
 
 impl AnswerSource for Estimate<'_> {
-    fn answer<T>(
-        &self,
-        request: &ChatRequest,
-        answer_tokens: u64,
-        parse: impl Fn(&str) -> Result<T>,
-        placeholder: impl FnOnce() -> T,
-    ) -> Option<Result<T>> {
+    fn answer<Q: Question>(&self, request: &ChatRequest, question: &Q) -> Option<Result<Q::Answer>> {
         let mut usage = self.usage.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(value) = self.chat.cached(request, parse) {
+        if let Some(value) = self.chat.cached(request, |text| question.read(text)) {
             usage.cached += 1;
             return Some(Ok(value));
         }
         usage.requests += 1;
         usage.prompt_tokens += request.estimated_prompt_tokens();
-        usage.completion_tokens += answer_tokens;
-        Some(Ok(placeholder()))
+        usage.completion_tokens += question.usual_tokens();
+        Some(Ok(question.placeholder()))
     }
 }

@@ -141,7 +141,7 @@ export function resourceOf(value: unknown, type: HandleClass): Resource {
     throw new TypeError(`expected an object of class ${type.name}, got ${describe(value)}`);
   }
   const resource = Handle.resourceOf(value);
-  resource.pointer(type.name);
+  resource.pointer(value.constructor.name);
   return resource;
 }
 

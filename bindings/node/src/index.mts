@@ -2,6 +2,7 @@
 export {
   Activations,
   Chat,
+  ConceptModel,
   debugLiveHandles,
   DLPackTensor,
   EidosError,

@@ -1,8 +1,8 @@
 /** Changes to what the modules of a model give, while it runs. */
 import { Activations } from './activations';
 import { floats, real, text, whole } from './arguments';
+import { ConceptModel } from './concept-model';
 import { check } from './errors';
-import { Explainer } from './explainer';
 import { Handle, pointerOf, Resource } from './handle';
 import { handleIn, native, out, type Pointer } from './native';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
@@ -80,8 +80,8 @@ export class Interventions extends Handle {
   }
 
   /** Takes a concept out of the rows of a module: subtracts its activation times its row of the dictionary. */
-  ablateConcept(module: string | number, explainer: Explainer, concept: number, { tokens }: TokenChoice = {}): this {
-    const [pointer, path, other] = [this.#pointer, pathOf(module), pointerOf(explainer, Explainer)];
+  ablateConcept(module: string | number, explainer: ConceptModel, concept: number, { tokens }: TokenChoice = {}): this {
+    const [pointer, path, other] = [this.#pointer, pathOf(module), pointerOf(explainer, ConceptModel)];
     const [number, chosen] = [whole('concept', concept), tokensForC(tokens)];
     if (chosen === undefined) return this;
     check((error) =>
@@ -93,12 +93,12 @@ export class Interventions extends Handle {
   /** Lets a concept have the activation `value` in the rows of a module. */
   clampConcept(
     module: string | number,
-    explainer: Explainer,
+    explainer: ConceptModel,
     concept: number,
     value: number,
     { tokens }: TokenChoice = {},
   ): this {
-    const [pointer, path, other] = [this.#pointer, pathOf(module), pointerOf(explainer, Explainer)];
+    const [pointer, path, other] = [this.#pointer, pathOf(module), pointerOf(explainer, ConceptModel)];
     const [number, wanted, chosen] = [whole('concept', concept), real('value', value), tokensForC(tokens)];
     if (chosen === undefined) return this;
     check((error) =>
