@@ -76,7 +76,7 @@ pub(crate) fn at_once<T: Send>(
         std::iter::from_fn(take).map(|part| (part, work(part))).collect::<Vec<_>>()
     };
     let mut results = std::thread::scope(|scope| {
-        let started: Vec<_> = (1..threads.min(parts)).filter_map(|_| start(scope, &some).ok()).collect();
+        let started: Vec<_> = (1..threads.min(parts)).filter_map(|_| start(scope, some).ok()).collect();
         let mut results = some();
         for thread in started {
             results.extend(thread.join().map_err(|_| Error::internal("a thread ended early"))?);

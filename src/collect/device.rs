@@ -92,7 +92,7 @@ impl Run<'_> {
         control: &Control,
         advance: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<(), Failure> {
-        let batches = self.begin_window(window, &self.texts_with_rows(window), advance)?;
+        let batches = self.begin_window(window, &window.texts_with_rows(), advance)?;
         let mut arrived = |texts: &[usize], _: &[&[f32]]| advance(window.tokens_of(texts));
         self.drive(window, &batches, Some(kept), control, &mut arrived).map_err(|failure| match failure {
             Failure::NotFinite(found) => {

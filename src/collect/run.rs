@@ -64,6 +64,11 @@ impl Window<'_> {
         self.encoded.text_units[self.texts.start]..self.encoded.text_units[self.texts.end]
     }
 
+    /// Those of its texts that have rows.
+    pub fn texts_with_rows(&self) -> Vec<usize> {
+        self.texts.clone().filter(|&text| !self.encoded.units_of(text).is_empty()).collect()
+    }
+
     /// How many tokens some texts have.
     pub fn tokens_of(&self, texts: &[usize]) -> u64 {
         texts.iter().map(|&text| self.encoded.ids(text).len() as u64).sum()
@@ -212,7 +217,7 @@ impl<'a> Run<'a> {
         control: &Control,
         advance: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<WindowRows, Failure> {
-        let mut texts = self.texts_with_rows(window);
+        let mut texts = window.texts_with_rows();
         let twins = self.same_texts_once.then(|| Twins::take_from(&mut texts, window.encoded));
         let batches = self.begin_window(window, &texts, advance)?;
         let mut rows = if self.on_device {
@@ -224,11 +229,6 @@ impl<'a> Run<'a> {
             twins.copy(window.encoded, self.widths(), window.rows().start, &mut rows);
         }
         Ok(rows)
-    }
-
-    /// The texts of a window that have rows.
-    pub fn texts_with_rows(&self, window: &Window<'_>) -> Vec<usize> {
-        window.texts.clone().filter(|&text| !window.encoded.units_of(text).is_empty()).collect()
     }
 
     /// The batches of some texts of a window; those that are in none are done.

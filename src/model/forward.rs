@@ -446,24 +446,12 @@ impl<'a> Pass<'a, '_> {
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] for a text without the token that the head reads.
     pub fn pooled_rows(&self) -> Result<Option<Vec<u32>>> {
-        let place: Box<dyn Fn(&[u32]) -> Result<usize>> = match self.blueprint.pooling {
-            Pooling::PerToken | Pooling::Mean | Pooling::MeanOfLogits => return Ok(None),
-            Pooling::First => Box::new(|_| Ok(0)),
-            Pooling::LastOfToken(token) => Box::new(move |ids| {
-                ids.iter().rposition(|id| *id == token).ok_or_else(|| {
-                    Error::argument(format!("a text has no token of id {token}, where this classifier reads it"))
-                        .hint("end every text with the end-of-text token, as the model's tokenizer does")
-                        .detail("id", token)
-                })
-            }),
-            // The first row where all are padding.
-            Pooling::LastOfLogits(padding) => {
-                Box::new(move |ids| Ok(ids.iter().rposition(|id| Some(*id) != padding).unwrap_or(0)))
-            }
-        };
         let texts = self.rows.texts.iter().filter(|text| !text.is_empty());
-        let numbers = texts.map(|text| Ok((text.start + place(&self.rows.ids[text.clone()])?) as u32));
-        numbers.collect::<Result<_>>().map(Some)
+        let numbers = texts.map(|text| {
+            let position = pooled_position(self.blueprint.pooling, &self.rows.ids[text.clone()])?;
+            Ok(position.map(|position| (text.start + position) as u32))
+        });
+        numbers.collect()
     }
 
     /// The row of each text that [`Pass::pooled_rows`] names, where all rows are given.
@@ -494,4 +482,19 @@ impl<'a> Pass<'a, '_> {
 /// Some rows of a tensor, or all of them.
 fn selected(rows: Option<&Arc<RowSelection>>, all: &Tensor) -> Result<Tensor> {
     rows.map_or_else(|| Ok(all.clone()), |rows| rows.select(all))
+}
+
+/// The position of the one token of a text whose row goes into the head or comes out of it; `None` where all do.
+fn pooled_position(pooling: Pooling, ids: &[u32]) -> Result<Option<usize>> {
+    Ok(Some(match pooling {
+        Pooling::PerToken | Pooling::Mean | Pooling::MeanOfLogits => return Ok(None),
+        Pooling::First => 0,
+        Pooling::LastOfToken(token) => ids.iter().rposition(|id| *id == token).ok_or_else(|| {
+            Error::argument(format!("a text has no token of id {token}, where this classifier reads it"))
+                .hint("end every text with the end-of-text token, as the model's tokenizer does")
+                .detail("id", token)
+        })?,
+        // The first one where all are padding.
+        Pooling::LastOfLogits(padding) => ids.iter().rposition(|id| Some(*id) != padding).unwrap_or(0),
+    }))
 }

@@ -118,8 +118,8 @@ fn projected(model: &SplitModel, sequences: &[&[u32]], rows: Option<&[u32]>) -> 
 
 /// Whether a projection gives what other rows read: keys and values, or these with the queries in one.
 fn is_read_by_others(site: Site) -> bool {
-    let (Site::Block(_, site) | Site::DecoderBlock(_, site)) = site else { return false };
     use BlockSite::{CrossKey, CrossValue, Key, QueryKeyValue, Value};
+    let (Site::Block(_, site) | Site::DecoderBlock(_, site)) = site else { return false };
     matches!(site, Key | Value | QueryKeyValue | CrossKey | CrossValue)
 }
 
