@@ -2,7 +2,7 @@
 //! the peak memory of each step, like the script that times the Python peer.
 //!
 //! ```text
-//! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512]
+//! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512] [--precision bf16]
 //! ```
 #![allow(
     missing_docs,
@@ -18,7 +18,9 @@ mod common;
 use std::time::Instant;
 
 use common::{Arguments, read_texts, round};
-use eidos::{CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, SplitModel, TopInputs};
+use eidos::{
+    CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, Precision, SplitModel, TopInputs,
+};
 use serde_json::{Value, json};
 
 /// Seconds and peak memory of each step, in order.
@@ -54,9 +56,14 @@ fn main() {
     let control = Control::new();
     let mut steps = Steps::default();
 
-    let model = steps.time("load", || {
-        SplitModel::load(arguments.text("model"), &[arguments.text("split")], &LoadOptions::default(), &control)
-    });
+    let precision = match arguments.text_or("precision", "f32") {
+        "f32" => Precision::F32,
+        "bf16" => Precision::Bf16,
+        other => panic!("--precision is f32 or bf16, not {other}"),
+    };
+    let load = LoadOptions { precision, ..LoadOptions::default() };
+    let model =
+        steps.time("load", || SplitModel::load(arguments.text("model"), &[arguments.text("split")], &load, &control));
     let model = model.expect("the model");
     let encoded = model.tokenizer().unwrap().encode_texts(&texts, Granularity::AllTokens, threads, &control).unwrap();
     let tokens = encoded.token_count();
@@ -82,6 +89,7 @@ fn main() {
         "concept_0": concept,
         "tokens_per_second": round(tokens as f64 / steps.seconds("activations"), 1),
         "threads": threads,
+        "products": model.products(),
         "steps": steps.0,
     });
     println!("{}", serde_json::to_string_pretty(&result).unwrap());

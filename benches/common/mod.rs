@@ -18,6 +18,10 @@ impl Arguments {
         self.0.get(name).unwrap_or_else(|| panic!("--{name} is missing"))
     }
 
+    pub fn text_or<'a>(&'a self, name: &str, default: &'a str) -> &'a str {
+        self.0.get(name).map_or(default, String::as_str)
+    }
+
     pub fn number(&self, name: &str, default: usize) -> usize {
         self.0.get(name).map_or(default, |value| value.parse().expect("a number"))
     }

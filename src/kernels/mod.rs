@@ -13,6 +13,7 @@
 mod attention;
 mod elementwise;
 mod norm;
+pub(crate) mod product;
 mod relative;
 mod rotate;
 mod simd;
