@@ -2,7 +2,7 @@
 //! the peak memory of each step, like the script that times the Python peer.
 //!
 //! ```text
-//! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512]
+//! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512] [--precision bf16]
 //! ```
 //!
 //! `--granularity cls_token` (or `sample`, `all_tokens`) and `--aggregation last` choose other rows than those of words;
@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use common::{Arguments, read_texts, round};
 use eidos::{
-    Activations, Aggregation, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions,
+    Activations, Aggregation, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, Precision,
     SplitModel, TopInputs,
 };
 use serde_json::{Value, json};
@@ -78,9 +78,14 @@ fn main() {
     let control = Control::new();
     let mut steps = Steps::default();
 
-    let model = steps.time("load", || {
-        SplitModel::load(arguments.text("model"), &[arguments.text("split")], &LoadOptions::default(), &control)
-    });
+    let precision = match arguments.optional("precision").unwrap_or("f32") {
+        "f32" => Precision::F32,
+        "bf16" => Precision::Bf16,
+        other => panic!("--precision is f32 or bf16, not {other}"),
+    };
+    let load = LoadOptions { precision, ..LoadOptions::default() };
+    let model =
+        steps.time("load", || SplitModel::load(arguments.text("model"), &[arguments.text("split")], &load, &control));
     let model = model.expect("the model");
     let encoded = model.tokenizer().unwrap().encode_texts(&texts, Granularity::AllTokens, threads, &control).unwrap();
     let tokens = encoded.token_count();
@@ -100,6 +105,7 @@ fn main() {
         "tokens": tokens,
         "tokens_per_second": round(tokens as f64 / steps.seconds("activations"), 1),
         "threads": threads,
+        "products": model.products(),
     });
     if arguments.optional("only") != Some("activations") {
         fit_and_interpret(&arguments, &activations, &mut steps, &mut result);

@@ -28,7 +28,7 @@ pub struct eidos_split_model {
 /// A model with its strings as C borrows them.
 pub struct ModelValue {
     pub(super) model: SplitModel,
-    /// The name and the family.
+    /// The name, the family, and how products are computed.
     names: StringTable,
     paths: StringTable,
     kinds: StringTable,
@@ -42,7 +42,7 @@ pub struct ModelValue {
 impl From<SplitModel> for ModelValue {
     fn from(model: SplitModel) -> Self {
         Self {
-            names: [model.name(), model.family()].into_iter().collect(),
+            names: [model.name(), model.family(), model.products()].into_iter().collect(),
             paths: model.modules().iter().map(|module| module.path.as_str()).collect(),
             kinds: model.modules().iter().map(|module| module.kind.as_str()).collect(),
             split_points: model.split_points().iter().map(|point| point.path.as_str()).collect(),
@@ -77,11 +77,13 @@ pub const EIDOS_DEVICE_CUDA: u32 = 1;
 /// The model runs on the first GPU that works, and on the processor where none does. The log says which it is, and why.
 pub const EIDOS_DEVICE_AUTO: u32 = 2;
 
-/// The model computes in single precision.
+/// The model computes in single precision. Where the processor has AMX and a file holds `bf16`, a product with its matrices is
+/// three products of `bf16` numbers, which are exactly the one, with sums in `f32`.
 pub const EIDOS_PRECISION_F32: u32 = 0;
 /// The model computes in single precision, but the factors of its products are rounded to TF32.
 pub const EIDOS_PRECISION_TF32: u32 = 1;
-/// The model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
+/// The model computes in `bf16`: the factors of products are rounded to `bf16`, sums, norms and softmax are `f32`. On a GPU
+/// activations are `bf16` as well.
 pub const EIDOS_PRECISION_BF16: u32 = 2;
 /// The model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
 pub const EIDOS_PRECISION_F16: u32 = 3;
@@ -125,7 +127,7 @@ pub struct eidos_load_options {
     /// have bytes.
     pub copy: u32,
     /// The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
-    /// and logits are given as `f32` always. The CPU computes in `f32` alone.
+    /// and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `eidos_split_model_products` says how.
     pub precision: u32,
 }
 
@@ -161,6 +163,7 @@ pub(super) fn device_choice(device: u32, index: u32) -> Result<DeviceChoice> {
 }
 
 impl eidos_load_options {
+    #[cfg_attr(not(test), allow(clippy::needless_update, reason = "tests have one more field"))]
     fn to_rust(self) -> Result<LoadOptions> {
         let owned = |string: Text, name: &str| Ok::<_, Error>(string.optional(name)?.map(str::to_owned));
         let heads = [
@@ -194,6 +197,7 @@ impl eidos_load_options {
             whole: self.whole != 0,
             copy: self.copy != 0,
             precision: choice(self.precision, "precision", &precisions)?,
+            ..LoadOptions::default()
         })
     }
 }
@@ -262,6 +266,18 @@ pub unsafe extern "C" fn eidos_split_model_name(model: Ref<eidos_split_model>, l
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_split_model_family(model: Ref<eidos_split_model>, len: Out<usize>) -> *const c_char {
     model.string(len, |value| Some(value.names.get_with_nul(1)))
+}
+
+/// Says how a model multiplies rows with its weights, for people: `f32 (AVX-512)`, or `bf16 x 3 (AMX)`, three products of bf16
+/// numbers that are exactly one in f32. Where a faster way is known, a semicolon follows, and why it is not taken:
+/// `f32 (AVX-512); not bf16 x 3 (AMX): this processor has no AMX`. Empty for a model that was loaded without split points.
+/// The string is borrowed from the model; `len` may be NULL.
+///
+/// # Safety
+/// `model` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_products(model: Ref<eidos_split_model>, len: Out<usize>) -> *const c_char {
+    model.string(len, |value| Some(value.names.get_with_nul(2)))
 }
 
 /// Counts the token ids that a model knows: its vocabulary.

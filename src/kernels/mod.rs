@@ -14,6 +14,7 @@
 mod attention;
 mod elementwise;
 mod norm;
+pub(crate) mod product;
 mod relative;
 mod rotate;
 mod simd;

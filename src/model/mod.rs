@@ -47,3 +47,5 @@ pub(crate) use tap::{Change, Edit};
 #[cfg(feature = "cuda")]
 pub(crate) use weights::NumberType;
 pub use weights::WeightSource;
+#[cfg(test)]
+pub(crate) use whole::golden;

@@ -30,18 +30,22 @@ pub enum HeadChoice {
 
 /// The type of number that a model computes in. Files may hold `f32`, `f16`, `bf16` or quantised blocks whatever this
 /// is: matrices stay in memory in the type of their file, and become what is computed in right before they are used.
-/// What leaves a model, activations and logits, is `f32` always. The CPU computes in `F32` alone.
+/// What leaves a model, activations and logits, is `f32` always.
+///
+/// The CPU computes in `F32` or `Bf16`; [`crate::SplitModel::products`] says with which instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Precision {
     /// Single precision: every product, sum and activation. On a CUDA device as on the CPU, to about 2e-5 of the largest
-    /// value.
+    /// value. Where the CPU has AMX, products with matrices that their file holds as `bf16` are computed in three `bf16`
+    /// products, which are exactly those in `f32`, with sums in `f32`.
     #[default]
     F32,
     /// Single precision, but the factors of products are rounded to the 10 bits of TF32, which tensor cores multiply.
     Tf32,
-    /// Activations between operations and the factors of products are `bf16`; sums, norms and softmax are `f32`. What most
-    /// models were trained in.
+    /// The factors of products with weights are rounded to `bf16`; sums, norms and softmax are `f32`. What most models were
+    /// trained in. On a CUDA device the activations between operations are `bf16` as well; on the CPU they are `f32`, and
+    /// matrices take 2 bytes a number in memory, those of quantised blocks as well, except tables that are only read.
     Bf16,
     /// The same with `f16`, which has more digits and a smaller range: a model that was trained in `bf16` may overflow.
     F16,
@@ -86,6 +90,9 @@ pub struct LoadOptions {
     /// loads makes an error and does not end the process. While it loads it takes as much memory more as the files have
     /// bytes.
     pub copy: bool,
+    /// The products of another processor, for tests.
+    #[cfg(test)]
+    pub(crate) host: Option<fn(Precision) -> crate::model::ops::HostProducts>,
 }
 
 impl LoadOptions {

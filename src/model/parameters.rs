@@ -7,6 +7,7 @@ use candle_core::Tensor;
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
+use crate::kernels::product::Bf16Matrix;
 use crate::memory::Claim;
 use crate::model::ops::{Backend, Weight};
 use crate::model::weights::{NumberType, Share, Stored, Weights};
@@ -34,6 +35,8 @@ pub(crate) struct Reader<'a> {
     backend: &'a Backend,
     /// The matrices so far, by their place in the file and whether rows and columns are exchanged.
     matrices: HashMap<(Place, bool), Arc<Weight>>,
+    /// Those that rows are multiplied with, by the same.
+    factors: HashSet<(Place, bool)>,
     number_types: BTreeSet<String>,
     bytes: usize,
 }
@@ -41,7 +44,14 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// One that has read nothing yet.
     pub fn new(weights: &'a Weights, backend: &'a Backend) -> Self {
-        Self { weights, backend, matrices: HashMap::new(), number_types: BTreeSet::new(), bytes: 0 }
+        Self {
+            weights,
+            backend,
+            matrices: HashMap::new(),
+            factors: HashSet::new(),
+            number_types: BTreeSet::new(),
+            bytes: 0,
+        }
     }
 
     /// How many bytes the numbers take that were read so far.
@@ -54,13 +64,21 @@ impl<'a> Reader<'a> {
         self.number_types.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
+    /// Says of a matrix that rows will be multiplied with it, before anything is read: a table that is a factor of a product
+    /// as well is kept once, as the product wants it.
+    pub fn expect_product(&mut self, parameter: &Parameter, transposed: bool) {
+        if let Some(place) = self.place(parameter) {
+            self.factors.insert((place.clone(), transposed));
+        }
+    }
+
     /// A vector as f32.
     ///
     /// # Errors
     /// Those of [`Weights::find`]; [`crate::ErrorCode::OutOfMemory`] on a device.
     pub fn vector(&mut self, parameter: &Parameter) -> Result<Tensor> {
         let (place, stored) = self.stored(parameter)?;
-        let _claim = self.claim(place, &stored, &parameter.shape)?;
+        let _claim = self.claim(place, &stored, &parameter.shape, false)?;
         self.number_types.insert(stored.numbers().name());
         let vector = Tensor::from_vec(stored.widened()?, &*parameter.shape, &self.backend.device)?;
         self.bytes += vector.elem_count() * size_of::<f32>();
@@ -80,10 +98,12 @@ impl<'a> Reader<'a> {
         if let Some(matrix) = self.matrices.get(&key) {
             return Ok(Arc::clone(matrix));
         }
-        let _claim = self.claim(place, &stored, &parameter.shape)?;
+        let is_factor = self.factors.contains(&key);
+        let _claim = self.claim(place, &stored, &parameter.shape, is_factor)?;
         self.number_types.insert(stored.numbers().name());
         let matrix = Weight::new(&stored, rows, columns, self.backend)?;
-        let matrix = Arc::new(if transposed { matrix.transposed()? } else { matrix });
+        let matrix = if transposed { matrix.transposed()? } else { matrix };
+        let matrix = Arc::new(if is_factor { matrix.for_products(stored.numbers(), self.backend)? } else { matrix });
         self.bytes += matrix.bytes();
         self.matrices.insert(key, Arc::clone(&matrix));
         Ok(matrix)
@@ -128,7 +148,7 @@ impl<'a> Reader<'a> {
 
     /// Claims what a parameter takes in host memory while it is read: as it is stored or as f32, and again where it is put
     /// in another order; nothing for a matrix that goes to a device from where its file is.
-    fn claim(&self, place: &Place, stored: &Stored<'_>, shape: &[usize]) -> Result<Claim> {
+    fn claim(&self, place: &Place, stored: &Stored<'_>, shape: &[usize], is_factor: bool) -> Result<Claim> {
         let widened = shape.iter().copied().fold(size_of::<f32>(), usize::saturating_mul);
         let is_matrix = shape.len() == 2;
         if is_matrix && !self.backend.device.is_cpu() {
@@ -136,6 +156,11 @@ impl<'a> Reader<'a> {
         }
         let is_narrow = matches!(stored.numbers(), NumberType::F16 | NumberType::Bf16 | NumberType::Blocks(_));
         let bytes = if is_narrow && is_matrix { stored.bytes().len() } else { widened };
-        Claim::of(bytes.saturating_mul(2), &format!("the tensor `{}` of shape {shape:?}", place.tensor))
+        // Blocks take less than the numbers of bf16 that products may make of them.
+        let packed = match shape {
+            &[rows, columns] if is_factor => Bf16Matrix::bytes_of(rows, columns),
+            _ => 0,
+        };
+        Claim::of(bytes.saturating_add(bytes.max(packed)), &format!("the tensor `{}` of shape {shape:?}", place.tensor))
     }
 }

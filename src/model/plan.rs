@@ -1,9 +1,9 @@
 //! What loading a model will need, known from its configuration alone.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use sha2::{Digest, Sha256};
 
 use crate::control::{Control, Stage};
@@ -16,7 +16,7 @@ use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::module_path::{Module, ModuleTree, Node};
-use crate::model::ops::{Backend, Embedding, Implementation, Linear, Norm};
+use crate::model::ops::{Backend, Embedding, HostProducts, Implementation, Linear, Norm};
 use crate::model::options::{LoadOptions, Precision};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
@@ -118,19 +118,35 @@ impl ModelPlan {
         if !reference {
             check_precision(self.options.precision, &device)?;
         }
-        let tf32 = self.options.precision == Precision::Tf32;
-        let backend = if self.wants_weights() { Backend::new(&device, tf32)? } else { Backend::idle(&device) };
-        let numbers = self.options.precision.numbers();
+        let precision = self.options.precision;
+        let mut backend = if self.wants_weights() { Backend::new(&device, precision)? } else { Backend::idle(&device) };
+        if reference {
+            backend.host = HostProducts::plain();
+        }
+        #[cfg(test)]
+        if let Some(host) = self.options.host {
+            backend.host = host(precision);
+        }
+        // On the CPU only the factors of products are rounded.
+        let numbers = if device.is_cpu() && !reference { DType::F32 } else { precision.numbers() };
         let implementation =
             if reference { Implementation::Reference(numbers) } else { Implementation::Kernels(numbers) };
         let mut layers = Layers::new();
         let mut bytes = 0;
+        let mut products = String::new();
         if self.wants_weights() {
             let weights = Weights::open(source, self.options.access()).map_err(|error| about(name, error))?;
             let mut reader = Reader::new(&weights, &backend);
             let needed: Vec<_> = self.needed().collect();
             let least = reader.stored_bytes(needed.iter().flat_map(|(node, _)| self.parameters(node)));
             device::check_room(&device, least).map_err(|error| about(name, error))?;
+            for (node, _) in &needed {
+                if let Work::Linear { transposed, .. } = node.work
+                    && let Some(weight) = self.parameters(node).first()
+                {
+                    reader.expect_product(weight, transposed);
+                }
+            }
             control.begin(Stage::Load, needed.len() as u64)?;
             let mut hash = self.hash.clone();
             for (node, site) in needed {
@@ -139,6 +155,7 @@ impl ModelPlan {
                 control.advance(1)?;
             }
             bytes = reader.bytes();
+            products = describe_products(&layers, &backend, precision, &reader.number_types());
             self.hash = hash;
             control.log(LogLevel::Info, c"model", || {
                 let (family, modules, types) = (self.family(), layers.len(), reader.number_types());
@@ -149,7 +166,8 @@ impl ModelPlan {
                     bytes => format!(", {bytes} bytes for products"),
                 };
                 format!(
-                    "loaded {name} ({family}) {on}: {modules} modules, {bytes} bytes of {types} from {files}{beside}"
+                    "loaded {name} ({family}) {on}: {modules} modules, {bytes} bytes of {types} from {files}{beside}; \
+                     products in {products}"
                 )
             });
             for (site, function) in &self.blueprint.functions {
@@ -164,6 +182,7 @@ impl ModelPlan {
             split_points: self.split_points,
             layers,
             weight_bytes: bytes,
+            products,
             backend,
             implementation,
             whole: self.options.whole,
@@ -254,13 +273,32 @@ impl ModelPlan {
 
 /// Refuses a type of number that nothing computes in on a device.
 fn check_precision(precision: Precision, device: &Device) -> Result<()> {
-    if !device.is_cpu() || precision == Precision::F32 {
+    if !device.is_cpu() || matches!(precision, Precision::F32 | Precision::Bf16) {
         return Ok(());
     }
     let name = precision.name();
-    Err(Error::new(ErrorCode::Unsupported, format!("the CPU computes in f32, and {name} was asked for"))
-        .hint("load the model with the precision f32, whatever type of number its file has, or on a CUDA device")
+    Err(Error::new(ErrorCode::Unsupported, format!("the CPU computes in f32 or bf16, and {name} was asked for"))
+        .hint(
+            "load the model with the precision f32 or bf16, whatever type of number its file has, or on a CUDA device",
+        )
         .detail("precision", name))
+}
+
+/// How the products of a model are computed, and why not faster.
+fn describe_products(layers: &Layers, backend: &Backend, precision: Precision, numbers: &str) -> String {
+    if !backend.device.is_cpu() {
+        return format!("{} (CUDA)", precision.name());
+    }
+    let kinds = layers.values().filter_map(|layer| match layer {
+        Layer::Linear(linear) => linear.products(),
+        _ => None,
+    });
+    let kinds: BTreeSet<String> = kinds.collect();
+    let kinds = kinds.into_iter().collect::<Vec<_>>().join(", ");
+    match backend.host.why_not_faster(&kinds, numbers) {
+        Some(reason) => format!("{kinds}; {reason}"),
+        None => kinds,
+    }
 }
 
 /// Where a model runs, and with which instructions.

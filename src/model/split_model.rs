@@ -50,6 +50,8 @@ pub struct SplitModel {
     pub(super) layers: Layers,
     /// What their numbers take in memory.
     pub(super) weight_bytes: usize,
+    /// How its products are computed.
+    pub(super) products: String,
     /// Where it computes.
     pub(super) backend: Backend,
     /// Which implementation of its operations it runs.
@@ -119,9 +121,15 @@ impl SplitModel {
     }
 
     /// How many bytes of memory its weights take, where it computes: matrices as much as in their files, whatever type of
-    /// number these have, and vectors are f32. A matrix that is an embedding and an output as well is there once.
+    /// number these have, or 2 bytes a number where they are kept for products in bf16, and vectors are f32. A matrix that is an embedding and an output as well is there once.
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
+    }
+
+    /// How it multiplies rows with its weights, for people: `bf16 x 3 (AMX)`, `f32 (AVX-512)`. Where a faster way is known,
+    /// a semicolon follows, and why it is not taken. Empty for a model without split points.
+    pub fn products(&self) -> &str {
+        &self.products
     }
 
     /// How many token ids it knows.

@@ -16,10 +16,11 @@ use crate::model::{LoadOptions, SplitModel, TargetLogit};
 
 #[cfg(feature = "cuda")]
 mod device;
+mod products;
 
 #[path = "../../tests/model/golden.rs"]
 #[allow(dead_code, clippy::expect_used, missing_docs)]
-pub(super) mod golden;
+pub(crate) mod golden;
 
 pub(super) const KERNELS: Implementation = Implementation::Kernels(DType::F32);
 

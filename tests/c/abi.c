@@ -290,6 +290,7 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_split_model_name(NULL, NULL) && !eidos_split_model_module_path(NULL, 0, NULL));
     CHECK(!eidos_split_model_module_kind(NULL, 0, NULL) && !eidos_split_model_split_point(NULL, 0, NULL));
     CHECK(eidos_split_model_module_count(NULL) == 0 && eidos_split_model_module_can_split(NULL, 0) == 0);
+    CHECK(!eidos_split_model_products(NULL, NULL));
     CHECK(!eidos_split_model_family(NULL, NULL) && eidos_split_model_vocabulary_size(NULL) == 0);
     CHECK(eidos_split_model_max_positions(NULL) == 0 && eidos_split_model_weight_bytes(NULL) == 0);
     CHECK(eidos_split_model_split_point_count(NULL) == 0 && eidos_split_model_width(NULL, 0) == 0);
@@ -654,6 +655,9 @@ static void models_and_explainers_say_what_they_are(void)
     CHECK(eidos_split_model_weight_bytes(model) > 1000000);
     CHECK(eidos_split_model_load("eidos:demo", NULL, 0, NULL, NULL, &tree, NULL) == EIDOS_OK);
     CHECK(eidos_split_model_weight_bytes(tree) == 0 && eidos_split_model_vocabulary_size(tree) == 6000);
+    CHECK(!strcmp(eidos_split_model_products(tree, &len), "") && len == 0);
+    CHECK(strstr(eidos_split_model_products(model, &len), " (") && len > 5);
+    CHECK(strlen(eidos_split_model_products(model, NULL)) == len);
     eidos_split_model_free(tree);
     CHECK(strstr(eidos_explainer_options(explainer, &len), "\"concept_count\":4,") && len > 20);
     CHECK(strlen(eidos_explainer_options(explainer, NULL)) == len);

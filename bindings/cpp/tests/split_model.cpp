@@ -19,6 +19,8 @@ TEST(SplitModel, ListsItsModulesWithoutWeights)
     EXPECT_TRUE(tree.split_points().empty());
     EXPECT_EQ(tree.name(), "eidos:demo");
     EXPECT_EQ(tree.family(), "eurobert");
+    EXPECT_EQ(tree.products(), "");
+    EXPECT_FALSE(demo().model.products().empty());
     EXPECT_EQ(tree.vocabulary_size(), 6000u);
     EXPECT_EQ(tree.max_positions(), 512u);
     EXPECT_EQ(tree.weight_bytes(), 0u);

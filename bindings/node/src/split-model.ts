@@ -84,6 +84,14 @@ export class SplitModel extends Handle {
     return readText((length) => native().eidos_split_model_family(this.#pointer, length)) ?? '';
   }
 
+  /**
+   * How the model multiplies rows with its weights, for people: `f32 (AVX-512)`, `bf16 x 3 (AMX)`; behind a semicolon, why not
+   * faster. Empty without split points.
+   */
+  get products(): string {
+    return readText((length) => native().eidos_split_model_products(this.#pointer, length)) ?? '';
+  }
+
   /** How many token ids the model knows. */
   get vocabularySize(): number {
     return native().eidos_split_model_vocabulary_size(this.#pointer);

@@ -49,6 +49,7 @@ test('a model from a folder', async () => {
   assert.equal(model.vocabularySize, 6000);
   assert.equal(model.maxPositions, 512);
   assert.ok(model.weightBytes > 1_000_000);
+  assert.match(model.products, / \(/);
   const [[fromFolder], [embedded]] = await Promise.all([model.activations(texts), (await loadDemo()).activations(texts)]);
   assert.deepEqual(fromFolder.rows(), embedded.rows());
 });

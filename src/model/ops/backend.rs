@@ -2,15 +2,19 @@
 
 use candle_core::Device;
 
+use super::host::HostProducts;
 #[cfg(feature = "cuda")]
 use crate::cuda::{Products, SCRATCH, WORKSPACE};
 use crate::error::Result;
+use crate::model::options::Precision;
 
 /// The device of a model, with what multiplies there.
 #[derive(Debug, Clone)]
 pub(crate) struct Backend {
     /// The device.
     pub device: Device,
+    /// What multiplies on the CPU.
+    pub host: HostProducts,
     /// On a CUDA device.
     #[cfg(feature = "cuda")]
     pub products: Option<std::sync::Arc<Products>>,
@@ -21,21 +25,23 @@ impl Backend {
     #[cfg(test)]
     pub const CPU: Self = Self {
         device: Device::Cpu,
+        host: HostProducts::plain(),
         #[cfg(feature = "cuda")]
         products: None,
     };
 
-    /// A device; `tf32` says whether its products in single precision may be rounded to TF32.
+    /// A device, and the type of number that a model computes in there.
     ///
     /// # Errors
     /// [`crate::ErrorCode::OutOfMemory`] on a device; [`crate::ErrorCode::Device`] when it cannot multiply.
-    #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps, unused_variables))]
-    pub fn new(device: &Device, tf32: bool) -> Result<Self> {
+    #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps))]
+    pub fn new(device: &Device, precision: Precision) -> Result<Self> {
         Ok(Self {
             device: device.clone(),
+            host: if device.is_cpu() { HostProducts::new(precision) } else { HostProducts::plain() },
             #[cfg(feature = "cuda")]
             products: match device {
-                Device::Cuda(device) => Some(Products::new(device, tf32)?),
+                Device::Cuda(device) => Some(Products::new(device, precision == Precision::Tf32)?),
                 _ => None,
             },
         })
@@ -45,6 +51,7 @@ impl Backend {
     pub fn idle(device: &Device) -> Self {
         Self {
             device: device.clone(),
+            host: HostProducts::plain(),
             #[cfg(feature = "cuda")]
             products: None,
         }

@@ -32,6 +32,11 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// How its products are computed; nothing on a device.
+    pub fn products(&self) -> Option<String> {
+        self.weight.products()
+    }
+
     /// The product of `(rows, outputs)` with the weight, `(rows, inputs)`, panel by panel: the weight is never f32 as a
     /// whole. A row of the result is the same bits for every number of rows.
     fn product(&self, gradient: &[f32]) -> Result<Vec<f32>> {
@@ -67,10 +72,17 @@ impl Operation<1> for Linear {
     fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
         let (outputs, inputs) = self.weight.shape()?;
         let mut output = vec![0.0; rows.values.len() / rows.columns * outputs];
-        match &*self.weight {
-            Weight::F32(weight) => lend(weight, |weight| times_transposed(&mut output, rows.values, weight, inputs))??,
-            weight => {
-                times_panels(&mut output, rows.values, outputs, inputs, |rows, panel| weight.write(rows, panel))?;
+        if !self.weight.times(&mut output, rows.values)? {
+            let write = |rows, panel: &mut [f32]| self.weight.write(rows, panel);
+            match &*self.weight {
+                Weight::F32(weight) => {
+                    lend(weight, |weight| times_transposed(&mut output, rows.values, weight, inputs))??;
+                }
+                Weight::Rounded(_) => {
+                    let rounded = kernels::map(rows.values, kernels::product::rounded);
+                    times_panels(&mut output, &rounded, outputs, inputs, write)?;
+                }
+                _ => times_panels(&mut output, rows.values, outputs, inputs, write)?,
             }
         }
         if let Some(bias) = &self.bias {

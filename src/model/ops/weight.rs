@@ -2,17 +2,20 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::backend::Backend;
+use super::host::{HostProducts, Kept, Packed, PackedProducts};
 use super::operation::lend;
 #[cfg(feature = "cuda")]
 use crate::cuda::DeviceMatrix;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernels;
+use crate::kernels::product::{Bf16Matrix, F32Matrix};
 use crate::memory::filled;
 use crate::model::weights::{Blocks, NumberType, Stored};
 
@@ -27,6 +30,12 @@ pub(crate) enum Weight {
     Bf16(Matrix<bf16>),
     /// Quantised, in host memory.
     Blocks(Blocks),
+    /// Upper halves of single precision as well, in host memory, whose products round the other factor to such numbers.
+    Rounded(Matrix<bf16>),
+    /// Upper halves of single precision in tiles, with what multiplies them.
+    PackedBf16(Bf16Matrix, Arc<PackedProducts>),
+    /// Single precision in blocks, with what multiplies them.
+    PackedF32(F32Matrix, Arc<PackedProducts>),
     /// Any of these in the memory of a CUDA device.
     #[cfg(feature = "cuda")]
     Device(DeviceMatrix),
@@ -54,7 +63,11 @@ impl<T: Copy> Matrix<T> {
 /// Some rows of a matrix.
 fn part<T>(values: &[T], rows: Range<usize>, columns: usize) -> Result<&[T]> {
     let values = values.get(rows.start * columns..rows.end * columns);
-    values.ok_or_else(|| Error::internal("a number is beyond the rows of its table"))
+    values.ok_or_else(beyond_the_rows)
+}
+
+fn beyond_the_rows() -> Error {
+    Error::internal("a number is beyond the rows of its table")
 }
 
 impl Weight {
@@ -76,12 +89,61 @@ impl Weight {
         })
     }
 
+    /// The same as the products of a backend keep a matrix that rows are multiplied with; `numbers` are those of its file.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`].
+    pub fn for_products(self, numbers: &NumberType, backend: &Backend) -> Result<Self> {
+        #[cfg(feature = "cuda")]
+        if let Self::Device(_) = self {
+            return Ok(self);
+        }
+        let (rows, columns) = self.shape()?;
+        match backend.host.keep(numbers) {
+            Kept::AsStored => Ok(self),
+            Kept::Bf16(products) => {
+                let matrix = Bf16Matrix::pack(rows, columns, |rows, panel| self.write(rows, panel))?;
+                Ok(Self::PackedBf16(matrix, products))
+            }
+            Kept::F32(products) => {
+                let matrix = F32Matrix::pack(rows, columns, |rows, panel| self.write(rows, panel))?;
+                Ok(Self::PackedF32(matrix, products))
+            }
+            Kept::Rounded => {
+                let numbers = rows.checked_mul(columns).and_then(|numbers| filled(bf16::ZERO, numbers));
+                let mut values = numbers.ok_or_else(|| no_memory(rows, columns))?;
+                let mut row = vec![0.0; columns];
+                for (index, halves) in values.chunks_exact_mut(columns.max(1)).enumerate() {
+                    self.write(index..index + 1, &mut row)?;
+                    halves.convert_from_f32_slice(&row);
+                }
+                Ok(Self::Rounded(Matrix { values, rows, columns }))
+            }
+        }
+    }
+
+    /// How its products are computed: `bf16 x 3 (AMX)`; nothing on a device.
+    #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps))]
+    pub fn products(&self) -> Option<String> {
+        match self {
+            Self::F32(_) | Self::F16(_) | Self::Bf16(_) | Self::Blocks(_) => Some(HostProducts::of_f32()),
+            Self::Rounded(_) => Some(HostProducts::rounded()),
+            Self::PackedBf16(_, products) | Self::PackedF32(_, products) => Some(products.description()),
+            #[cfg(feature = "cuda")]
+            Self::Device(_) => None,
+        }
+    }
+
     /// The same with rows and columns exchanged.
     pub fn transposed(self) -> Result<Self> {
         Ok(match self {
             Self::F32(tensor) => Self::F32(tensor.t()?.contiguous()?),
             Self::F16(matrix) => Self::F16(matrix.transposed()),
             Self::Bf16(matrix) => Self::Bf16(matrix.transposed()),
+            Self::Rounded(matrix) => Self::Rounded(matrix.transposed()),
+            Self::PackedBf16(..) | Self::PackedF32(..) => {
+                return Err(Error::internal("a packed matrix cannot be transposed"));
+            }
             // No family that GGUF files are read of has a matrix that lies the other way round.
             Self::Blocks(_) => return Err(Error::internal("a quantised matrix cannot be transposed")),
             #[cfg(feature = "cuda")]
@@ -94,11 +156,26 @@ impl Weight {
         match self {
             Self::F32(tensor) => Ok(tensor.dims2()?),
             Self::F16(matrix) => Ok((matrix.rows, matrix.columns)),
-            Self::Bf16(matrix) => Ok((matrix.rows, matrix.columns)),
+            Self::Bf16(matrix) | Self::Rounded(matrix) => Ok((matrix.rows, matrix.columns)),
+            Self::PackedBf16(matrix, _) => Ok((matrix.rows, matrix.columns)),
+            Self::PackedF32(matrix, _) => Ok((matrix.rows, matrix.columns)),
             Self::Blocks(matrix) => Ok((matrix.rows, matrix.columns)),
             #[cfg(feature = "cuda")]
             Self::Device(matrix) => Ok((matrix.rows, matrix.columns)),
         }
+    }
+
+    /// Computes `result = left matrix^T` for a packed matrix; false where it is not packed.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`].
+    pub fn times(&self, result: &mut [f32], left: &[f32]) -> Result<bool> {
+        match self {
+            Self::PackedBf16(matrix, products) => products.times(result, left, Packed::Bf16(matrix))?,
+            Self::PackedF32(matrix, products) => products.times(result, left, Packed::F32(matrix))?,
+            _ => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// How many bytes its numbers take.
@@ -106,7 +183,9 @@ impl Weight {
         match self {
             Self::F32(tensor) => tensor.elem_count() * size_of::<f32>(),
             Self::F16(matrix) => size_of_val(&*matrix.values),
-            Self::Bf16(matrix) => size_of_val(&*matrix.values),
+            Self::Bf16(matrix) | Self::Rounded(matrix) => size_of_val(&*matrix.values),
+            Self::PackedBf16(matrix, _) => matrix.bytes(),
+            Self::PackedF32(matrix, _) => matrix.bytes(),
             Self::Blocks(matrix) => matrix.bytes(),
             #[cfg(feature = "cuda")]
             Self::Device(matrix) => matrix.bytes(),
@@ -124,7 +203,9 @@ impl Weight {
                 lend(tensor, |values| part(values, rows, columns).map(|rows| panel.copy_from_slice(rows)))??;
             }
             Self::F16(matrix) => matrix.part(rows)?.convert_to_f32_slice(panel),
-            Self::Bf16(matrix) => kernels::widen(matrix.part(rows)?, panel),
+            Self::Bf16(matrix) | Self::Rounded(matrix) => kernels::widen(matrix.part(rows)?, panel),
+            Self::PackedBf16(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
+            Self::PackedF32(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
             Self::Blocks(matrix) => matrix.write(rows, panel)?,
             #[cfg(feature = "cuda")]
             Self::Device(_) => {
@@ -145,13 +226,15 @@ impl Weight {
         }
         let (rows, columns) = self.shape()?;
         let values = rows.checked_mul(columns).and_then(|numbers| filled(0.0, numbers));
-        let mut values = values.ok_or_else(|| {
-            Error::new(ErrorCode::OutOfMemory, format!("there is no memory for a matrix of {rows} by {columns}"))
-                .hint("free some memory, or choose a smaller model")
-        })?;
+        let mut values = values.ok_or_else(|| no_memory(rows, columns))?;
         self.write(0..rows, &mut values)?;
         Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
     }
+}
+
+fn no_memory(rows: usize, columns: usize) -> Error {
+    Error::new(ErrorCode::OutOfMemory, format!("there is no memory for a matrix of {rows} by {columns}"))
+        .hint("free some memory, or choose a smaller model")
 }
 
 #[cfg(test)]
@@ -181,6 +264,10 @@ impl fmt::Debug for Weight {
             Self::F32(_) => write!(formatter, "F32{shape:?}"),
             Self::F16(_) => write!(formatter, "F16{shape:?}"),
             Self::Bf16(_) => write!(formatter, "Bf16{shape:?}"),
+            Self::Rounded(_) => write!(formatter, "Rounded{shape:?}"),
+            Self::PackedBf16(_, products) | Self::PackedF32(_, products) => {
+                write!(formatter, "{products:?}{shape:?}")
+            }
             Self::Blocks(matrix) => write!(formatter, "{:?}{shape:?}", matrix.kind()),
             #[cfg(feature = "cuda")]
             Self::Device(matrix) => write!(formatter, "{}{shape:?}", matrix.numbers().name()),

@@ -83,6 +83,10 @@ public:
     /// The family of the model, as `model_type` of its configuration names it (`eurobert`).
     [[nodiscard]] std::string family() const { return detail::text(eidos_split_model_family, handle()); }
 
+    /// How the model multiplies rows with its weights, for people: `f32 (AVX-512)`, `bf16 x 3 (AMX)`; behind a semicolon, why
+    /// not faster. Empty without split points.
+    [[nodiscard]] std::string products() const { return detail::text(eidos_split_model_products, handle()); }
+
     /// How many token ids the model knows.
     [[nodiscard]] std::size_t vocabulary_size() const { return eidos_split_model_vocabulary_size(handle()); }
 

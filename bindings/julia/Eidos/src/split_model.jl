@@ -18,6 +18,8 @@ collector does, too. With a function as first argument (`do`), it is closed afte
 * `family`: the family of the model, as `model_type` of its configuration names it (`"eurobert"`).
 * `vocabulary_size`: how many token ids it knows; `max_positions`: how many tokens of a text it was made for, special ones
   included; `weight_bytes`: how many bytes of memory the weights take that were loaded.
+* `products`: how it multiplies rows with its weights, for people: `"f32 (AVX-512)"`, `"bf16 x 3 (AMX)"`; behind a semicolon,
+  why not faster. Empty without a split point.
 * `modules`: a vector with `path`, `kind` (such as `"Linear(768 -> 3072)"`) and `can_split` of each module, in the order of
   PyTorch's `named_modules()`.
 * `split`: the module path of the split point, or a vector of them where `split` was one.
@@ -43,6 +45,7 @@ struct SplitModel
     vocabulary_size::Int
     max_positions::Int
     weight_bytes::Int
+    products::String
     modules::Vector{NamedTuple{(:path, :kind, :can_split),Tuple{String,String,Bool}}}
     split::Union{String,Vector{String}}
     features::Union{Int,Vector{Int}}
@@ -62,7 +65,8 @@ function SplitModel(handle::Handle, model::Ptr, several::Bool)
     about = (text(len -> LibEidos.eidos_split_model_name(model, len)),
              text(len -> LibEidos.eidos_split_model_family(model, len)),
              LibEidos.eidos_split_model_vocabulary_size(model), LibEidos.eidos_split_model_max_positions(model),
-             LibEidos.eidos_split_model_weight_bytes(model))
+             LibEidos.eidos_split_model_weight_bytes(model),
+             text(len -> LibEidos.eidos_split_model_products(model, len)))
     modules = map(1:LibEidos.eidos_split_model_module_count(model)) do index
         (path = text(len -> LibEidos.eidos_split_model_module_path(model, index - 1, len)),
          kind = text(len -> LibEidos.eidos_split_model_module_kind(model, index - 1, len)),

@@ -2,6 +2,7 @@
     tree = SplitModel("eidos:demo")
     @test tree.name == "eidos:demo" && tree.family == "eurobert"
     @test (tree.vocabulary_size, tree.max_positions, tree.weight_bytes) == (6000, 512, 0)
+    @test tree.products == ""
     @test isempty(tree.split) && isempty(tree.features)
     @test tree.modules[1].path == ""
     @test any(m -> m == (path = "model.layers.2.mlp.down_proj", kind = "Linear(512 -> 192)", can_split = true), tree.modules)
@@ -13,6 +14,7 @@ end
 @testset "one split point and several" begin
     model = SplitModel("eidos:demo"; split = SPLIT)
     @test model.split == SPLIT && model.features == 192 && model.weight_bytes > 1_000_000
+    @test occursin("(", model.products) && startswith(SplitModel("eidos:demo"; split = SPLIT, precision = :bf16).products, "bf16 (")
     @test sprint(show, model) == "SplitModel(\"eidos:demo\"; split = \"$SPLIT\")"
     @test occursin("$SPLIT: 192 features", shown(model))
     @test SplitModel("eidos:demo"; split = 2).split == "model.layers.2"

@@ -17,7 +17,7 @@ use crate::model::weights::NumberType;
 /// The first CUDA device; nothing where there is none, which the caller's test says.
 fn backend() -> Option<Backend> {
     match device::open(DeviceChoice::Cuda(0)) {
-        Ok(device) => Some(Backend::new(&device, false).unwrap()),
+        Ok(device) => Some(Backend::new(&device, crate::model::Precision::F32).unwrap()),
         Err(error) => {
             eprintln!("not tested on a CUDA device: {error}");
             None

@@ -1,0 +1,220 @@
+//! Products in f32 with a matrix that was packed once, bit for bit those of [`crate::linalg`].
+//!
+//! An element of a product is summed as faer sums it: in parts of 512 along the inner dimension, each from zero on in fused
+//! steps of one value, and the parts are added in their order. A test holds the two against each other. What is gained is
+//! that a matrix is not packed again for each product, on each thread: small products are half as fast otherwise.
+
+#[cfg(target_arch = "x86_64")]
+#[macro_use]
+mod with_rows;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+
+use std::ops::Range;
+
+use super::matrix::Bf16Matrix;
+use super::rows::{Scratch, rounded};
+use super::tile::LINES;
+use crate::error::{Error, ErrorCode, Result};
+use crate::memory::filled;
+
+/// How many values of the inner dimension are summed before their sum is added to the result.
+const DEPTH: usize = 512;
+/// How many rows of a part are read again for each panel: with the panel they stay in an L2 cache.
+const ROWS_AT_ONCE: usize = 160;
+/// What lies between the rows of a part, so that they do not compete for the same lines of the cache.
+const GAP: usize = 16;
+
+/// A value of each of 16 outputs.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Lane([f32; LINES]);
+
+/// A matrix `(rows, columns)` of f32, the right side of products. Blocks of 16 rows lie one after the other, each column by
+/// column; the last block is filled up with zeros.
+pub(crate) struct F32Matrix {
+    lanes: Vec<Lane>,
+    /// How many rows it has: outputs of a product.
+    pub rows: usize,
+    /// How many columns it has: the inner dimension of a product.
+    pub columns: usize,
+}
+
+impl F32Matrix {
+    /// Packs a matrix that `write` gives: it writes a range of rows, one after the other.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfMemory`], or the first error of `write`.
+    pub fn pack(
+        rows: usize,
+        columns: usize,
+        mut write: impl FnMut(Range<usize>, &mut [f32]) -> Result<()>,
+    ) -> Result<Self> {
+        let lanes = rows.div_ceil(LINES).checked_mul(columns).and_then(|count| filled(Lane([0.0; LINES]), count));
+        let parts = lanes.zip(filled(0.0_f32, LINES.saturating_mul(columns)));
+        let (mut lanes, mut panel) = parts.ok_or_else(|| {
+            Error::new(ErrorCode::OutOfMemory, format!("there is no memory for a matrix of {rows} by {columns}"))
+                .hint("free some memory, or choose a smaller model")
+        })?;
+        for (index, block) in lanes.chunks_exact_mut(columns.max(1)).enumerate() {
+            let part = index * LINES..rows.min((index + 1) * LINES);
+            let panel = &mut panel[..part.len() * columns];
+            write(part, panel)?;
+            for (column, lane) in block.iter_mut().enumerate() {
+                lane.0
+                    .iter_mut()
+                    .zip(panel.iter().skip(column).step_by(columns))
+                    .for_each(|(place, value)| *place = *value);
+            }
+        }
+        Ok(Self { lanes, rows, columns })
+    }
+
+    /// How many bytes its numbers take, without the zeros that fill it up.
+    pub fn bytes(&self) -> usize {
+        self.rows * self.columns * size_of::<f32>()
+    }
+
+    /// Writes rows, one after the other, into a panel of their size; nothing where it does not have these rows.
+    pub fn write(&self, rows: Range<usize>, panel: &mut [f32]) -> Option<()> {
+        if rows.end > self.rows || panel.len() != rows.len() * self.columns {
+            return None;
+        }
+        for (row, values) in rows.zip(panel.chunks_exact_mut(self.columns.max(1))) {
+            let block = &self.lanes[row / LINES * self.columns..][..self.columns];
+            values.iter_mut().zip(block).for_each(|(value, lane)| *value = lane.0[row % LINES]);
+        }
+        Some(())
+    }
+}
+
+/// The right side of a product in f32.
+#[derive(Clone, Copy)]
+pub(crate) enum Factor<'a> {
+    /// A matrix of f32.
+    F32(&'a F32Matrix),
+    /// A matrix of bf16 numbers, which are f32 numbers without their lower halves.
+    Bf16(&'a Bf16Matrix),
+}
+
+impl Factor<'_> {
+    fn shape(self) -> (usize, usize) {
+        match self {
+            Self::F32(matrix) => (matrix.rows, matrix.columns),
+            Self::Bf16(matrix) => (matrix.rows, matrix.columns),
+        }
+    }
+
+    /// The bytes of a block of 16 outputs from a value of the inner dimension on, which is even.
+    fn block(self, block: usize, first: usize) -> *const u8 {
+        match self {
+            Self::F32(matrix) => (&raw const matrix.lanes[block * matrix.columns + first]).cast(),
+            Self::Bf16(matrix) => matrix.lines(block, first / 2),
+        }
+    }
+}
+
+/// The vector instructions of products in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Vectors {
+    #[cfg(target_arch = "x86_64")]
+    Avx512,
+    #[cfg(target_arch = "x86_64")]
+    Avx2,
+}
+
+/// What multiplies in f32 with packed matrices: there is no way to one but by asking for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SingleKernel(Vectors);
+
+impl SingleKernel {
+    /// The best that this processor has; nothing where faer multiplies.
+    pub fn find() -> Option<Self> {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                return Some(Self(Vectors::Avx512));
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+                return Some(Self(Vectors::Avx2));
+            }
+        }
+        None
+    }
+
+    /// All that this processor has.
+    #[cfg(test)]
+    pub fn all() -> Vec<Self> {
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512f") {
+            return vec![Self(Vectors::Avx512), Self(Vectors::Avx2)];
+        }
+        Self::find().into_iter().collect()
+    }
+
+    /// Computes `result = left right^T` for a `left` of whole rows, on the calling thread. With `rounds`, the values of
+    /// `left` are rounded to bf16 before.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfMemory`] when there is no memory for some rows; [`ErrorCode::Internal`] when the sizes do not go
+    /// together.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables))]
+    pub fn multiply(
+        self,
+        result: &mut [f32],
+        left: &[f32],
+        right: Factor<'_>,
+        rounds: bool,
+        scratch: &mut Scratch,
+    ) -> Result<()> {
+        let (outputs, columns) = right.shape();
+        if columns == 0 || !left.len().is_multiple_of(columns) || left.len() / columns * outputs != result.len() {
+            return Err(Error::internal("the sides of a product do not go together"));
+        }
+        if result.is_empty() {
+            return Ok(());
+        }
+        let stride = DEPTH.min(columns).next_multiple_of(2 * LINES) + GAP;
+        for (rows, result) in left.chunks(ROWS_AT_ONCE * columns).zip(result.chunks_mut(ROWS_AT_ONCE * outputs)) {
+            let count = rows.len() / columns;
+            let part = scratch.values(count * stride)?;
+            for first in (0..columns).step_by(DEPTH) {
+                let depth = DEPTH.min(columns - first);
+                for (row, place) in rows.chunks_exact(columns).zip(part.chunks_exact_mut(stride)) {
+                    let (row, place) = (&row[first..first + depth], &mut place[..depth]);
+                    if rounds {
+                        place.iter_mut().zip(row).for_each(|(place, value)| *place = rounded(*value));
+                    } else {
+                        place.copy_from_slice(row);
+                    }
+                }
+                let part = Part { left: part, stride, depth, first, rows: count };
+                match self.0 {
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: there is no such kernel unless the processor has the instructions. The part has `count` rows of
+                    // `depth` values, and so many of the matrix lie behind `first`; the sizes of the result were checked.
+                    Vectors::Avx512 => unsafe { avx512::part(&part, right, result, outputs) },
+                    #[cfg(target_arch = "x86_64")]
+                    // SAFETY: likewise.
+                    Vectors::Avx2 => unsafe { avx2::part(&part, right, result, outputs) },
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Rows of a part of the inner dimension.
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+struct Part<'a> {
+    left: &'a [f32],
+    /// The distance of rows.
+    stride: usize,
+    /// How many values each of them has.
+    depth: usize,
+    /// Which value of the inner dimension is the first of them.
+    first: usize,
+    rows: usize,
+}

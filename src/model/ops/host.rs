@@ -1,0 +1,190 @@
+//! How products with weights are computed on the CPU.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::error::{Error, Result};
+use crate::kernels::instructions;
+use crate::kernels::product::{Bf16Matrix, F32Matrix, Factor, Kernel, Scratch, SingleKernel, Terms, multiply};
+use crate::model::options::Precision;
+use crate::model::weights::NumberType;
+
+/// How the matrices of a model are kept and multiplied on the CPU.
+#[derive(Debug, Clone)]
+pub(crate) struct HostProducts {
+    precision: Precision,
+    /// Products in bf16: of weights that are bf16 numbers where a model computes in f32, of all where it computes in bf16.
+    halves: Option<Arc<PackedProducts>>,
+    /// Products in f32 with packed matrices.
+    single: Option<Arc<PackedProducts>>,
+    /// Why there are none in bf16, or none that are faster.
+    reason: Option<String>,
+}
+
+/// How a matrix that rows are multiplied with is kept.
+pub(super) enum Kept {
+    /// As it is stored.
+    AsStored,
+    /// As bf16 numbers, which are multiplied in f32 with rows that were rounded to bf16.
+    Rounded,
+    /// As bf16 numbers in tiles.
+    Bf16(Arc<PackedProducts>),
+    /// As f32 in blocks.
+    F32(Arc<PackedProducts>),
+}
+
+impl HostProducts {
+    /// The products of a model that computes in a type of number, with the best instructions that there are.
+    pub fn new(precision: Precision) -> Self {
+        let of = |kernel, terms| Some(PackedProducts::new(How::Tiles(kernel, terms)));
+        let (halves, reason) = match (precision, Kernel::amx()) {
+            (Precision::Bf16, Ok(kernel)) => (of(kernel, Terms::One), None),
+            (Precision::Bf16, Err(no_amx)) => match Kernel::vector() {
+                Ok(kernel) => (of(kernel, Terms::One), Some(no_amx)),
+                Err(no_vector) => (None, Some(format!("{no_amx}, and {no_vector}"))),
+            },
+            (_, Ok(kernel)) => (of(kernel, Terms::Three), None),
+            (_, Err(no_amx)) => (None, Some(no_amx)),
+        };
+        Self { precision, halves, single: Self::in_f32(precision), reason }
+    }
+
+    fn in_f32(precision: Precision) -> Option<Arc<PackedProducts>> {
+        SingleKernel::find().map(|kernel| PackedProducts::new(How::F32(kernel, precision == Precision::Bf16)))
+    }
+
+    /// Products in f32, of matrices as they are stored.
+    pub const fn plain() -> Self {
+        Self { precision: Precision::F32, halves: None, single: None, reason: None }
+    }
+
+    /// How a matrix is kept whose file has this type of number.
+    pub(super) fn keep(&self, numbers: &NumberType) -> Kept {
+        let rounds = self.precision == Precision::Bf16;
+        if rounds || *numbers == NumberType::Bf16 {
+            return match self.halves.as_ref().or(self.single.as_ref()) {
+                Some(products) => Kept::Bf16(Arc::clone(products)),
+                None if rounds => Kept::Rounded,
+                None => Kept::AsStored,
+            };
+        }
+        match &self.single {
+            Some(products) if *numbers == NumberType::F32 => Kept::F32(Arc::clone(products)),
+            _ => Kept::AsStored,
+        }
+    }
+
+    /// How products of rounded factors in f32 are described.
+    pub(super) fn rounded() -> String {
+        format!("bf16 ({}, multiplied as f32)", instructions())
+    }
+
+    /// How products in f32 are described.
+    pub(super) fn of_f32() -> String {
+        format!("f32 ({})", instructions())
+    }
+
+    /// Why matrices that are multiplied as `kinds` say are not multiplied faster; nothing where they are.
+    pub fn why_not_faster(&self, kinds: &str, numbers: &str) -> Option<String> {
+        let goal = if self.precision == Precision::Bf16 { "bf16 (AMX)" } else { "bf16 x 3 (AMX)" };
+        if kinds.is_empty() || kinds == goal {
+            return None;
+        }
+        let reason = self.reason.clone().unwrap_or_else(|| format!("not all weights are BF16, but {numbers}"));
+        Some(format!("not {goal}: {reason}"))
+    }
+}
+
+/// A packed matrix.
+#[derive(Clone, Copy)]
+pub(super) enum Packed<'a> {
+    /// Of bf16 numbers.
+    Bf16(&'a Bf16Matrix),
+    /// Of f32.
+    F32(&'a F32Matrix),
+}
+
+/// What multiplies.
+enum How {
+    /// Instructions for bf16.
+    Tiles(Kernel, Terms),
+    /// Instructions for f32; rows may be rounded to bf16 before.
+    F32(SingleKernel, bool),
+}
+
+/// Products with packed matrices, by a kernel. Threads that multiply at the same time have memory for their rows each, a
+/// megabyte or two, which is kept for the next product.
+pub(crate) struct PackedProducts {
+    how: How,
+    scratch: Mutex<Vec<Scratch>>,
+}
+
+impl PackedProducts {
+    fn new(how: How) -> Arc<Self> {
+        Arc::new(Self { how, scratch: Mutex::default() })
+    }
+
+    /// Computes `result = left matrix^T`.
+    ///
+    /// # Errors
+    /// Those of [`multiply`].
+    pub(super) fn times(&self, result: &mut [f32], left: &[f32], matrix: Packed<'_>) -> Result<()> {
+        let mut scratch = self.kept().pop().unwrap_or_default();
+        let done = match (&self.how, matrix) {
+            (How::Tiles(kernel, terms), Packed::Bf16(matrix)) => {
+                multiply(*kernel, *terms, result, left, matrix, &mut scratch)
+            }
+            (How::F32(kernel, rounds), Packed::Bf16(matrix)) => {
+                kernel.multiply(result, left, Factor::Bf16(matrix), *rounds, &mut scratch)
+            }
+            (How::F32(kernel, rounds), Packed::F32(matrix)) => {
+                kernel.multiply(result, left, Factor::F32(matrix), *rounds, &mut scratch)
+            }
+            (How::Tiles(..), Packed::F32(_)) => Err(Error::internal("a matrix is packed for other products")),
+        };
+        self.kept().push(scratch);
+        done
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Vec<Scratch>> {
+        // A thread that panicked while it held the lock left a valid list.
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How they are described: `bf16 x 3 (AMX)`.
+    pub fn description(&self) -> String {
+        match &self.how {
+            How::Tiles(kernel, Terms::One) => format!("bf16 ({})", kernel.name()),
+            How::Tiles(kernel, Terms::Three) => format!("bf16 x 3 ({})", kernel.name()),
+            How::F32(_, true) => HostProducts::rounded(),
+            How::F32(_, false) => HostProducts::of_f32(),
+        }
+    }
+}
+
+impl fmt::Debug for PackedProducts {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.description())
+    }
+}
+
+#[cfg(test)]
+impl HostProducts {
+    /// The products of a processor with AMX, computed by its tiles in software.
+    pub fn as_with_amx(precision: Precision) -> Self {
+        let terms = if precision == Precision::Bf16 { Terms::One } else { Terms::Three };
+        let halves = Some(PackedProducts::new(How::Tiles(Kernel::software(), terms)));
+        Self { precision, halves, single: Self::in_f32(precision), reason: None }
+    }
+
+    /// The products of a processor without any instructions for bf16.
+    pub fn as_without_bf16(precision: Precision) -> Self {
+        let reason = Some("there are no such instructions".to_owned());
+        Self { precision, halves: None, single: Self::in_f32(precision), reason }
+    }
+
+    /// The products of a processor whose vectors are not known.
+    pub fn as_without_vectors(precision: Precision) -> Self {
+        Self { single: None, ..Self::as_without_bf16(precision) }
+    }
+}
