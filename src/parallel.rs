@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::threads::{start, thread_count};
+use crate::threads::start;
+use crate::workers::Workers;
 
 /// The interval at which a thread that waits for results delivers the log messages of the others.
 const WAIT_STEP: Duration = Duration::from_millis(100);
 
-/// Runs `work` on the parts `0..parts`, on `threads` threads, and passes the results to `absorb` on the calling thread
+/// Runs `work` on the parts `0..parts`, on `threads` threads of `workers` (0: one per core; one: the calling thread), and passes the results to `absorb` on the calling thread
 /// in the order of the parts: sums that `absorb` makes have the same bits for every number of threads.
 ///
 /// Each thread has one `Scratch`, which it reuses for all its parts. At most two results per thread wait to be
@@ -20,26 +21,27 @@ const WAIT_STEP: Duration = Duration::from_millis(100);
 /// # Errors
 /// The first error of `work` or `absorb`, in the order of the parts, or [`crate::ErrorCode::Cancelled`].
 pub(crate) fn in_order<Scratch: Default, Part: Send>(
+    workers: &Workers,
     parts: usize,
     threads: usize,
     control: &Control,
     work: impl Fn(usize, &mut Scratch) -> Result<Part> + Sync,
     mut absorb: impl FnMut(usize, Part) -> Result<()>,
 ) -> Result<()> {
-    let threads = thread_count(threads).min(parts);
-    if threads <= 1 {
+    if Workers::wanted(threads, parts) <= 1 {
         let mut scratch = Scratch::default();
         return (0..parts).try_for_each(|part| {
             control.check()?;
             absorb(part, work(part, &mut scratch)?)
         });
     }
-    std::thread::scope(|scope| {
-        let work = &work;
-        let receivers = (0..threads)
+    let team = workers.team(threads, parts)?;
+    let (threads, work) = (team.count(), &work);
+    team.scope(|scope| {
+        let receivers: Vec<_> = (0..threads)
             .map(|first| {
                 let (sender, receiver) = mpsc::sync_channel(1);
-                start(scope, move || {
+                scope.spawn(move |_| {
                     let mut scratch = Scratch::default();
                     for part in (first..parts).step_by(threads) {
                         let result = control.check().and_then(|()| work(part, &mut scratch));
@@ -49,15 +51,15 @@ pub(crate) fn in_order<Scratch: Default, Part: Send>(
                             return;
                         }
                     }
-                })?;
-                Ok(receiver)
+                });
+                receiver
             })
-            .collect::<Result<Vec<_>>>()?;
+            .collect();
         (0..parts).try_for_each(|part| {
             let result = receivers[part % threads].recv().map_err(|_| Error::internal("a thread ended early"))?;
             absorb(part, result?)
         })
-    })
+    })?
 }
 
 /// Runs `work` for each of the jobs on up to `threads` threads, and passes the results to `absorb` on the calling thread
@@ -117,7 +119,7 @@ mod tests {
                 seen.push((part, square));
                 Ok(())
             };
-            in_order(20, threads, &Control::new(), work, absorb).unwrap();
+            in_order(&Workers::default(), 20, threads, &Control::new(), work, absorb).unwrap();
             assert_eq!(seen, (0..20).map(|part| (part, part * part)).collect::<Vec<_>>());
         }
     }
@@ -143,7 +145,7 @@ mod tests {
         let work = |part: usize, (): &mut ()| {
             if part >= 5 { Err(Error::argument(format!("part {part}"))) } else { Ok(()) }
         };
-        let error = in_order(20, 4, &Control::new(), work, |_, ()| Ok(())).unwrap_err();
+        let error = in_order(&Workers::default(), 20, 4, &Control::new(), work, |_, ()| Ok(())).unwrap_err();
         assert_eq!(error.message(), "part 5");
     }
 }
