@@ -53,7 +53,9 @@
  * and NaN for a real number.
  *
  * Threads. A `const T *` may be used by many threads at the same time. A `T *` is for one thread at a time. Long calls run
- * on the calling thread and on threads of their own, which end before the call returns.
+ * on the calling thread and on threads of their own. Those of a model are kept for its later calls, as many as its calls used at
+ * the same time, and end before the free of the model returns; all others end before the call returns. How many threads a call uses
+ * respects the affinity and the CPU limits of the process. Nothing stays on the calling thread: no memory, no settings.
  *
  * Long calls take an eidos_control, or NULL: any thread may poll its progress and cancel it. It also takes what a call has to say:
  * which files were loaded and in which type, what is downloaded, which request is repeated (eidos_control_set_log_callback, or
@@ -67,9 +69,10 @@
  * Signals. From a signal handler eidos_control_cancel and eidos_control_is_cancelled may be called, with a live control:
  * they only store and load a flag. No other call may be.
  *
- * Processes. No thread of the library lives between calls, so that a child of fork() may go on with it and the handles it
- * has; but where another thread was inside a call at that moment, the child may only exec() or _exit(), since a call there may
- * wait for ever, and until then it shares the locks of folders that were being written. dlclose() leaves the library mapped.
+ * Processes. A child of fork() may go on with the library and the handles it has: a model starts new threads there, and what was
+ * kept for the old ones is not given back. But where another thread was inside a call at that moment, the child may only exec() or
+ * _exit(), since a call there may wait for ever, and until then it shares the locks of folders that were being written. dlclose()
+ * leaves the library mapped.
  *
  * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
  * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so

@@ -16,7 +16,7 @@
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
 //! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `device, net, kernels, linalg, parallel,
-//! files, gguf, safetensors_file, retry, threads, workspace, memory, error, control, log`.
+//! files, gguf, safetensors_file, retry, threads, workers, workspace, memory, error, control, log`.
 
 pub mod chat;
 pub mod collect;
@@ -49,6 +49,7 @@ mod parallel;
 mod retry;
 mod safetensors_file;
 mod threads;
+mod workers;
 mod workspace;
 
 // The helpers of the integration tests are used within the crate as well, where they call it by its name.

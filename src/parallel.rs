@@ -2,17 +2,20 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
-use crate::threads::{start, thread_count};
+use crate::threads::start;
+use crate::workers::Workers;
 
 /// The interval at which a thread that waits for results delivers the log messages of the others.
 const WAIT_STEP: Duration = Duration::from_millis(100);
 
-/// Runs `work` on the parts `0..parts`, on `threads` threads, and passes the results to `absorb` on the calling thread
-/// in the order of the parts: sums that `absorb` makes have the same bits for every number of threads.
+/// Runs `work` on the parts `0..parts`, on `threads` threads of `workers` (0: one per core; one: the calling thread), and passes
+/// the results to `absorb` on the calling thread in the order of the parts: sums that `absorb` makes have the same bits for every
+/// number of threads.
 ///
 /// Each thread has one `Scratch`, which it reuses for all its parts. At most two results per thread wait to be
 /// absorbed.
@@ -20,26 +23,27 @@ const WAIT_STEP: Duration = Duration::from_millis(100);
 /// # Errors
 /// The first error of `work` or `absorb`, in the order of the parts, or [`crate::ErrorCode::Cancelled`].
 pub(crate) fn in_order<Scratch: Default, Part: Send>(
+    workers: &Workers,
     parts: usize,
     threads: usize,
     control: &Control,
     work: impl Fn(usize, &mut Scratch) -> Result<Part> + Sync,
     mut absorb: impl FnMut(usize, Part) -> Result<()>,
 ) -> Result<()> {
-    let threads = thread_count(threads).min(parts);
-    if threads <= 1 {
+    if Workers::wanted(threads, parts) <= 1 {
         let mut scratch = Scratch::default();
         return (0..parts).try_for_each(|part| {
             control.check()?;
             absorb(part, work(part, &mut scratch)?)
         });
     }
-    std::thread::scope(|scope| {
-        let work = &work;
-        let receivers = (0..threads)
+    let team = workers.team(threads, parts)?;
+    let (threads, work) = (team.count(), &work);
+    team.scope(|scope| {
+        let receivers: Vec<_> = (0..threads)
             .map(|first| {
                 let (sender, receiver) = mpsc::sync_channel(1);
-                start(scope, move || {
+                scope.spawn(move |_| {
                     let mut scratch = Scratch::default();
                     for part in (first..parts).step_by(threads) {
                         let result = control.check().and_then(|()| work(part, &mut scratch));
@@ -49,19 +53,19 @@ pub(crate) fn in_order<Scratch: Default, Part: Send>(
                             return;
                         }
                     }
-                })?;
-                Ok(receiver)
+                });
+                receiver
             })
-            .collect::<Result<Vec<_>>>()?;
+            .collect();
         (0..parts).try_for_each(|part| {
             let result = receivers[part % threads].recv().map_err(|_| Error::internal("a thread ended early"))?;
             absorb(part, result?)
         })
-    })
+    })?
 }
 
-/// Runs `work` on the parts `0..parts`, on `threads` threads of which the calling one is one, and returns the results in the
-/// order of the parts. Where the system can start no more threads, fewer of them work.
+/// Runs `work` on the parts `0..parts`, on up to `threads` threads of the team that the calling thread is of, and returns the
+/// results in the order of the parts. A thread that is of no team does all of them.
 ///
 /// # Errors
 /// The first error of `work`, in the order of the parts.
@@ -70,21 +74,27 @@ pub(crate) fn at_once<T: Send>(
     threads: usize,
     work: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
+    // Outside of a team, rayon would start threads that belong to nobody.
+    let team = rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads());
+    let threads = team.min(threads).min(parts);
     let next = AtomicUsize::new(0);
     let some = || {
         let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|part| *part < parts);
         std::iter::from_fn(take).map(|part| (part, work(part))).collect::<Vec<_>>()
     };
-    let mut results = std::thread::scope(|scope| {
-        let started: Vec<_> = (1..threads.min(parts)).filter_map(|_| start(scope, some).ok()).collect();
-        let mut results = some();
-        for thread in started {
-            results.extend(thread.join().map_err(|_| Error::internal("a thread ended early"))?);
-        }
-        Ok::<_, Error>(results)
-    })?;
+    let mut results = Mutex::new(Vec::with_capacity(parts));
+    let absorb = |some: Vec<_>| results.lock().unwrap_or_else(PoisonError::into_inner).extend(some);
+    if threads <= 1 {
+        absorb(some());
+    } else {
+        rayon::scope(|scope| {
+            (1..threads).for_each(|_| scope.spawn(|_| absorb(some())));
+            absorb(some());
+        });
+    }
+    let results = results.get_mut().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(part, _)| *part);
-    results.into_iter().map(|(_, result)| result).collect()
+    results.drain(..).map(|(_, result)| result).collect()
 }
 
 /// Runs `work` for each of the jobs on up to `threads` threads, and passes the results to `absorb` on the calling thread
@@ -133,7 +143,10 @@ pub(crate) fn as_finished<T: Send>(
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Barrier;
+
     use super::*;
+    use crate::workers::in_team;
 
     #[test]
     fn results_come_in_order_whatever_the_number_of_threads() {
@@ -144,7 +157,7 @@ mod tests {
                 seen.push((part, square));
                 Ok(())
             };
-            in_order(20, threads, &Control::new(), work, absorb).unwrap();
+            in_order(&Workers::default(), 20, threads, &Control::new(), work, absorb).unwrap();
             assert_eq!(seen, (0..20).map(|part| (part, part * part)).collect::<Vec<_>>());
         }
     }
@@ -177,11 +190,34 @@ mod tests {
     }
 
     #[test]
+    fn parts_run_at_once_on_the_threads_of_a_team_alone() {
+        let here = std::thread::current().id();
+        let threads = at_once(6, 3, |part| Ok((part, std::thread::current().id()))).unwrap();
+        assert!(threads.iter().enumerate().all(|(part, done)| *done == (part, here)));
+
+        // Three parts wait for each other, so three threads run them.
+        let meeting = Barrier::new(3);
+        let parts = in_team(3, || {
+            at_once(6, 3, |part| {
+                if part < 3 {
+                    meeting.wait();
+                }
+                Ok(part)
+            })
+        });
+        assert_eq!(parts.unwrap(), [0, 1, 2, 3, 4, 5]);
+        let failed = in_team(2, || {
+            at_once(9, 2, |part| if part > 4 { Err(Error::argument(format!("part {part}"))) } else { Ok(()) })
+        });
+        assert_eq!(failed.unwrap_err().message(), "part 5");
+    }
+
+    #[test]
     fn the_first_error_in_order_is_the_one_reported() {
         let work = |part: usize, (): &mut ()| {
             if part >= 5 { Err(Error::argument(format!("part {part}"))) } else { Ok(()) }
         };
-        let error = in_order(20, 4, &Control::new(), work, |_, ()| Ok(())).unwrap_err();
+        let error = in_order(&Workers::default(), 20, 4, &Control::new(), work, |_, ()| Ok(())).unwrap_err();
         assert_eq!(error.message(), "part 5");
     }
 }

@@ -1,8 +1,8 @@
 //! The number of worker threads, and threads that start with an error instead of a panic where the system has none
 //! left.
 
+use std::fmt::Display;
 use std::hint::black_box;
-use std::sync::mpsc::channel;
 use std::thread::{Builder, Scope, ScopedJoinHandle};
 
 use crate::error::{Error, ErrorCode, Result};
@@ -45,34 +45,17 @@ pub(crate) fn start<'scope, T: Send + 'scope>(
     Builder::new().spawn_scoped(scope, work).map_err(|error| no_thread(&error))
 }
 
-/// Starts a thread that multiplies matrices. The thread has reserved its matrix workspace when this returns.
-///
-/// # Errors
-/// As [`start`], and [`ErrorCode::OutOfMemory`] where there is no memory for that workspace.
-pub(crate) fn start_multiplying<'scope>(
-    scope: &'scope Scope<'scope, '_>,
-    work: impl FnOnce() + Send + 'scope,
-) -> Result<()> {
-    let (sender, receiver) = channel();
-    start(scope, move || {
-        let prepared = workspace::prepare();
-        let is_prepared = prepared.is_ok();
-        if sender.send(prepared).is_ok() && is_prepared {
-            work();
-        }
-    })?;
-    receiver.recv().unwrap_or_else(|_| Err(Error::internal("a thread ended before it began")))
-}
-
-fn claim() -> Result<Claim> {
+/// Claims what a thread takes, until it has it.
+pub(crate) fn claim() -> Result<Claim> {
     Claim::of(THREAD_BYTES + START_BYTES, "a thread")
 }
 
 /// Makes the allocator reserve its arena for this thread, so that the claim for it can be dropped.
-fn reserve_arena() {
+pub(crate) fn reserve_arena() {
     drop(black_box(Vec::<u8>::with_capacity(64)));
 }
 
-fn no_thread(error: &std::io::Error) -> Error {
+/// The error for a thread that the system cannot start.
+pub(crate) fn no_thread(error: &impl Display) -> Error {
     Error::new(ErrorCode::OutOfMemory, format!("cannot start a thread: {error}")).hint("ask for fewer threads")
 }

@@ -12,6 +12,7 @@ fn main() {
     limits::a_fit_with_many_threads_does_with_four_gigabytes();
     limits::a_file_of_weights_that_is_mostly_a_hole_is_an_error();
     limits::a_stream_of_many_texts_takes_the_memory_of_one_window();
+    limits::nothing_of_a_model_stays_on_the_thread_that_used_it();
     println!("the jobs end well or with errors under every limit: ok");
 }
 
@@ -36,7 +37,7 @@ mod limits {
     use serde_json::{Value, json};
 
     /// The environment variable that tells a child what to do: `main 8` or `fit 8` with that many threads,
-    /// `stream 2000` with so many texts, or `load FOLDER`.
+    /// `stream 2000` with so many texts, `cycles THREADS`, or `load FOLDER`.
     pub const JOB: &str = "EIDOS_TEST_MEMORY_JOB";
 
     /// What a host has left for itself when it calls Eidos, in bytes: where its own next allocation fails, it is lost whatever
@@ -53,6 +54,7 @@ mod limits {
             ("main", threads) => main_job(threads.parse().unwrap()),
             ("fit", threads) => fit(threads.parse().unwrap()),
             ("stream", texts) => stream(texts.parse().unwrap()),
+            ("cycles", threads) => cycles(threads.parse().unwrap()),
             (_, folder) => {
                 SplitModel::load(folder, &["layers.1.mlp"], &LoadOptions::default(), &Control::new()).map(drop)
             }
@@ -115,6 +117,40 @@ mod limits {
         };
         let (few, many) = (peak(2_000), peak(20_000));
         assert!(many < few + (6 << 20), "{few} bytes for 2,000 texts, {many} for 20,000");
+    }
+
+    /// Loads a model, tokenizes, collects and frees it over and over, on this thread; says how many bytes were left after 20 and
+    /// after 60 times.
+    fn cycles(threads: usize) -> Result<(), Error> {
+        let texts: Vec<String> = (0..200).map(|index| format!("The {index}th film, unlike {index} others.")).collect();
+        for cycle in 1..=60 {
+            let control = Control::new();
+            let model = SplitModel::load("eidos:demo", &["model.layers.0.mlp"], &LoadOptions::default(), &control)?;
+            let options = CollectOptions { threads, ..CollectOptions::default() };
+            let inputs = model.inputs(&texts, threads, &control)?;
+            assert!(model.activations(&inputs, &options, &control)?[0].row_count() > 1000);
+            assert!(model.tokenizer()?.inputs(&texts[..1], 1, &control)?.token_count() > 5);
+            drop(inputs);
+            drop(model);
+            if cycle % 20 == 0 {
+                println!("left {}", LIVE.load(Ordering::Relaxed));
+            }
+        }
+        assert_eq!(std::fs::read_dir("/proc/self/task").unwrap().count(), 1, "threads outlive their model");
+        Ok(())
+    }
+
+    /// What the models before left behind is not there: no memory of the thread that loaded and used them, no threads.
+    pub fn nothing_of_a_model_stays_on_the_thread_that_used_it() {
+        // What a collector of garbage among the threads has not looked at yet.
+        const LATE: usize = 16 << 10;
+        for threads in [1, 3] {
+            let said = under(64 << 20, &format!("cycles {threads}")).unwrap();
+            assert!(said.contains("finished well"), "{said}");
+            let left = said.lines().filter_map(|line| line.strip_prefix("left ")?.parse::<usize>().ok());
+            let left: Vec<usize> = left.collect();
+            assert!(left.len() == 3 && left[2] < left[0] + LATE, "{threads} threads: {left:?} bytes");
+        }
     }
 
     /// How many bytes the process has of its allocator, and how many it had at most.

@@ -18,6 +18,7 @@ impl Arguments {
         self.0.get(name).unwrap_or_else(|| panic!("--{name} is missing"))
     }
 
+    #[allow(dead_code, reason = "not every bench has an optional word")]
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }

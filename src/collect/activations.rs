@@ -23,7 +23,6 @@ use crate::rows::{
     split_point_of,
 };
 use crate::text::{EncodedTexts, Granularity, Inputs, Units};
-use crate::threads::thread_count;
 
 /// What a model can read: [`Inputs`], or texts, of which inputs are made for one call.
 pub trait InputSource {
@@ -77,7 +76,7 @@ impl SplitModel {
             return Err(no_texts());
         }
         let _claim = claim(texts.iter().map(|text| text.as_ref().len()), texts.len())?;
-        self.tokenizer()?.inputs(texts, thread_count(threads), control)
+        self.tokenizer()?.inputs_on(&self.workers, texts, threads, control)
     }
 
     /// Texts that are token ids already. The model reads these ids and no others: no special token is added. Each token is a
@@ -436,4 +435,49 @@ fn folder_of(model: &SplitModel, folder: &Path, several: bool, about: &mut About
 pub(super) fn lock_all(folders: &[PathBuf]) -> Result<Vec<FolderLock>> {
     let names: BTreeSet<&PathBuf> = folders.iter().collect();
     names.into_iter().map(|folder| FolderLock::take(folder)).collect()
+}
+
+#[cfg(all(test, feature = "demo-model"))]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::model::LoadOptions;
+
+    fn values(rows: &Activations) -> Vec<f32> {
+        rows.rows(0, rows.row_count()).unwrap().to_vec()
+    }
+
+    #[test]
+    fn two_hundred_small_calls_start_the_threads_of_one() {
+        let control = Control::new();
+        let model = SplitModel::load("eidos:demo", &["1"], &LoadOptions::default(), &control).unwrap();
+        let texts: Vec<String> = (0..8).map(|index| format!("The {index}th film was good.")).collect();
+        let options = CollectOptions { threads: 2, batch_tokens: 10, ..CollectOptions::default() };
+        let rows = || values(&model.activations(&texts, &options, &control).unwrap()[0]);
+        let first = rows();
+        for _ in 0..200 {
+            assert!(rows() == first);
+        }
+        assert_eq!(model.workers.started(), 2);
+    }
+
+    #[test]
+    fn calls_of_several_threads_at_the_same_time_have_the_same_rows() {
+        let control = Control::new();
+        let model = SplitModel::load("eidos:demo", &["1"], &LoadOptions::default(), &control).unwrap();
+        let texts: Vec<String> = (0..40).map(|index| format!("The {index}th film was good.")).collect();
+        let rows = |threads: usize| {
+            let options = CollectOptions { threads, batch_tokens: 20, ..CollectOptions::default() };
+            values(&model.activations(&texts, &options, &Control::new()).unwrap()[0])
+        };
+        let expected = rows(1);
+        std::thread::scope(|scope| {
+            for threads in [1, 2, 3, 4] {
+                let (rows, expected) = (&rows, &expected);
+                scope.spawn(move || (0..20).for_each(|_| assert!(rows(threads) == *expected)));
+            }
+        });
+        // Three calls may find a team of each size; each of four at the same time may have had to start one.
+        assert!(model.workers.started() <= 1 + 4 * (1 + 2 + 3 + 4), "{}", model.workers.started());
+    }
 }

@@ -14,7 +14,6 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::log::LogLevel;
 use crate::model::PassOptions;
 use crate::text::Pooling;
-use crate::threads::start;
 
 /// How many tokens a batch has at most on a device: what the options say, or less once the memory was too small.
 pub(super) struct Budget {
@@ -124,24 +123,22 @@ impl Run<'_> {
         };
         let shared = &Shared { window, batches, pool, stop: AtomicBool::new(false), control };
         let mut left: usize = batches.iter().map(Vec::len).sum();
-        std::thread::scope(|scope| {
+        self.model.workers.team(1, 1)?.scope(|scope| {
             let (sender, receiver) = mpsc::sync_channel(1);
-            let result = start(scope, move || self.run_batches(shared, kept, &sender)).map_err(Failure::from);
-            let result = result.and_then(|_| {
-                receiver.iter().try_for_each(|started| {
-                    let (texts, transfer) = started?;
-                    let (rows, not_finite) = transfer.wait()?;
-                    self.check_finite(window, texts, &rows, not_finite)?;
-                    arrived(texts, &rows)?;
-                    left -= texts.len();
-                    Ok(())
-                })
+            scope.spawn(move |_| self.run_batches(shared, kept, &sender));
+            let result = receiver.iter().try_for_each(|started| {
+                let (texts, transfer) = started?;
+                let (rows, not_finite) = transfer.wait()?;
+                self.check_finite(window, texts, &rows, not_finite)?;
+                arrived(texts, &rows)?;
+                left -= texts.len();
+                Ok::<(), Failure>(())
             });
             // The other thread sees this before its next batch, and that nobody waits for this one.
             shared.stop.store(true, Ordering::Relaxed);
             drop(receiver);
             result
-        })?;
+        })??;
         // It ends early only when somebody cancels.
         if left > 0 { Ok(control.check()?) } else { Ok(()) }
     }

@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{OnceLock, mpsc};
+use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 
 use candle_core::Tensor;
 
@@ -20,9 +20,10 @@ use crate::error::{Error, ErrorCode, Result, shown};
 use crate::linalg::first_not_finite;
 use crate::log::LogLevel;
 use crate::memory::Claim;
-use crate::model::{PassOptions, SplitModel, plan_batches};
+use crate::model::{PassOptions, SHARED_ROWS, SplitModel, plan_batches};
 use crate::text::EncodedTexts;
-use crate::threads::{start_multiplying, thread_count};
+use crate::workers::Workers;
+use crate::workspace;
 
 /// What the model gives for the texts of a batch: a tensor for each matrix that is collected, of the rows of the first
 /// text, then those of the second, and so on; of some of these rows alone, where the options name them.
@@ -254,44 +255,54 @@ impl<'a> Run<'a> {
     ) -> Result<WindowRows, Failure> {
         let rows = window.rows();
         let mut values = self.widths().map(|width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
-        let threads = thread_count(self.options.threads);
-        let within = threads / batches.len().max(1);
-        let queue = Queue { batches, threads: within.max(1), next: AtomicUsize::new(0), stop: AtomicBool::new(false) };
+        if batches.is_empty() {
+            return Ok(values);
+        }
+        let queue = Queue {
+            batches,
+            threads: self.threads_within(window, batches),
+            next: AtomicUsize::new(0),
+            stop: AtomicBool::new(false),
+            unprepared: Mutex::default(),
+        };
         let mut placed = 0;
-        let result = std::thread::scope(|scope| {
-            let threads = threads.min(batches.len());
+        let team = self.model.workers.team(self.options.threads, batches.len() * queue.threads)?;
+        let result = team.scope(|scope| {
             // A worker that is ahead waits: at most one finished batch per worker is in the channel.
-            let (sender, receiver) = mpsc::sync_channel(threads);
-            let start_one = || {
+            let workers = team.count().min(batches.len());
+            let (sender, receiver) = mpsc::sync_channel(workers);
+            for _ in 0..workers {
                 let (queue, sender) = (&queue, sender.clone());
-                start_multiplying(scope, move || self.work(queue, window, control, &sender))
-            };
-            // One is enough: there are fewer where the system has no more.
-            let started = if threads > 0 { start_one() } else { Ok(()) };
-            if started.is_ok() {
-                (1..threads).take_while(|_| start_one().is_ok()).for_each(drop);
+                scope.spawn(move |_| self.work(queue, window, control, &sender));
             }
             drop(sender);
-            let result = started.map_err(Failure::from).and_then(|()| {
-                receiver.iter().try_for_each(|finished| {
-                    let (batch, pooled) = finished?;
-                    let arrived: Vec<&[f32]> = pooled.iter().map(Vec::as_slice).collect();
-                    self.place(window.encoded, &batches[batch], &arrived, rows.start, &mut values);
-                    placed += 1;
-                    Ok(advance(window.tokens_of(&batches[batch]))?)
-                })
+            let result = receiver.iter().try_for_each(|finished| {
+                let (batch, pooled) = finished?;
+                let arrived: Vec<&[f32]> = pooled.iter().map(Vec::as_slice).collect();
+                self.place(window.encoded, &batches[batch], &arrived, rows.start, &mut values);
+                placed += 1;
+                Ok::<(), Failure>(advance(window.tokens_of(&batches[batch]))?)
             });
             // Workers that still run see this before their next batch, and a closed channel after it.
             queue.stop.store(true, Ordering::Relaxed);
             drop(receiver);
             result
-        });
+        })?;
         result?;
-        // Workers end early only when somebody cancels.
         if placed < batches.len() {
+            // Workers end early when somebody cancels, and where none of them has the memory to multiply in.
             control.check()?;
+            let unprepared = queue.unprepared.into_inner().unwrap_or_else(PoisonError::into_inner);
+            return Err(unprepared.unwrap_or_else(|| Error::internal("the threads ended early")).into());
         }
         Ok(values)
+    }
+
+    /// On how many threads each of some batches is computed: those that are left where there are few.
+    fn threads_within(&self, window: &Window<'_>, batches: &[Vec<usize>]) -> usize {
+        // To ask for the cores takes longer than a short text does.
+        let is_long = batches.iter().any(|batch| window.tokens_of(batch) >= SHARED_ROWS as u64);
+        if is_long { Workers::wanted(self.options.threads, usize::MAX) / batches.len().max(1) } else { 1 }.max(1)
     }
 
     /// Texts of a window in batches of similar length, the longest first, so that the last batches to finish are short ones.
@@ -312,6 +323,11 @@ impl<'a> Run<'a> {
         control: &Control,
         sender: &mpsc::SyncSender<Result<(usize, WindowRows), Failure>>,
     ) {
+        if let Err(error) = workspace::prepare() {
+            // Others do its batches, if one of them is prepared.
+            *queue.unprepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            return;
+        }
         loop {
             let batch = queue.next.fetch_add(1, Ordering::Relaxed);
             if batch >= queue.batches.len() || queue.stop.load(Ordering::Relaxed) || control.is_cancelled() {
@@ -397,4 +413,6 @@ struct Queue<'a> {
     threads: usize,
     next: AtomicUsize,
     stop: AtomicBool,
+    /// Why a worker could not begin.
+    unprepared: Mutex<Option<Error>>,
 }

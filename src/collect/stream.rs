@@ -25,7 +25,7 @@ use crate::rows::{About, Activations, DeviceRows, Manifest, Storage, StreamWrite
 use crate::text::{
     EncodedTexts, PackedTokens, StringTable, StringTableWriter, TEXTS_AT_A_TIME, UnitCutter, UnitsWriter,
 };
-use crate::threads::{start, thread_count};
+use crate::threads::start;
 
 /// How many bytes of texts are tokenized at a time, and one text at least.
 const BYTES_AT_A_TIME: usize = 4 << 20;
@@ -174,13 +174,12 @@ impl<'env> Stream<'_, 'env> {
         mut texts: impl Iterator<Item = Result<T>>,
         control: &'env Control,
     ) -> Result<()> {
-        let threads = thread_count(self.run.options.threads);
         loop {
             control.check()?;
             let (chunk, failed) = next_texts(&mut texts);
             let is_last = chunk.is_empty();
             if !is_last && failed.as_ref().is_none_or(|error| error.code() != ErrorCode::Cancelled) {
-                self.add(&chunk, threads, control)?;
+                self.add(&chunk, control)?;
             }
             if let Some(error) = failed {
                 return Err(error);
@@ -195,12 +194,13 @@ impl<'env> Stream<'_, 'env> {
         if self.before.0 + self.window.text_count() == 0 { Err(no_texts()) } else { Ok(()) }
     }
 
-    fn add(&mut self, chunk: &[impl AsRef<str> + Sync], threads: usize, control: &'env Control) -> Result<()> {
+    fn add(&mut self, chunk: &[impl AsRef<str> + Sync], control: &'env Control) -> Result<()> {
         let _claim = claim(chunk.iter().map(|text| text.as_ref().len()), chunk.len())?;
         let first = self.before.0 + self.window.text_count();
         let mut packed = PackedTokens::default();
-        let tokenizer = self.run.model.tokenizer()?;
-        self.truncated_count += tokenizer.tokenize_all(chunk, first, threads, control, &mut packed)?;
+        let (model, threads) = (self.run.model, self.run.options.threads);
+        let tokenizer = model.tokenizer()?;
+        self.truncated_count += tokenizer.tokenize_all(&model.workers, chunk, first, threads, control, &mut packed)?;
         let most_rows = self.run.rows_per_shard();
         for (index, text) in chunk.iter().map(AsRef::as_ref).enumerate() {
             self.cutter.cut(first + index, text, &packed, index)?;

@@ -333,6 +333,7 @@ fn slice<'a>(values: &'a [f32], range: &Range<usize>) -> &'a [f32] {
 mod tests {
     use super::*;
     use crate::kernels::tile::tests::{by_faer as product, faer_sums_in_this_order, numbers};
+    use crate::workers::in_team;
 
     fn bits(values: &[f32]) -> Vec<u32> {
         values.iter().map(|value| value.to_bits()).collect()
@@ -359,7 +360,8 @@ mod tests {
         assert!(bits(&some) == bits(&expected), "{what}");
         assert!(some.iter().any(|value| *value != 0.0), "{what}");
         for threads in [2, 5] {
-            let on_threads = attend_on(threads, attention, texts, Queries::all(&queries), &keys, &values).unwrap();
+            let attend = || attend_on(threads, attention, texts, Queries::all(&queries), &keys, &values);
+            let on_threads = in_team(threads, attend).unwrap();
             assert!(bits(&on_threads) == bits(&all), "{what} on {threads} threads");
         }
     }

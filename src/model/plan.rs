@@ -21,6 +21,7 @@ use crate::model::options::{LoadOptions, Precision};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
 use crate::model::weights::{WeightSource, Weights};
+use crate::workers::Workers;
 
 /// A model that is known but not loaded: its modules, where it will be split, and which tensors that takes.
 ///
@@ -189,6 +190,7 @@ impl ModelPlan {
             fingerprint: self.hash.finalize().into(),
             tokenizer: None,
             labels: self.labels,
+            workers: Workers::default(),
         })
     }
 

@@ -12,6 +12,7 @@ use crate::model::ops::{Implementation, RowSelection};
 use crate::model::tap::{Halt, Tap};
 use crate::model::whole::{KERNELS, every_variant, golden, load};
 use crate::model::{PassOptions, SplitModel};
+use crate::workers::in_team;
 
 /// Rows that a caller may want of texts of these lengths: the first of each text, the last, all but both, every third.
 fn selections(sequences: &[&[u32]]) -> Vec<Vec<u32>> {
@@ -216,7 +217,8 @@ fn a_long_text_is_the_same_bits_on_any_number_of_threads() {
         let vocabulary = model.vocabulary_size() as u32;
         let ids: Vec<u32> = (0..1600).map(|index| index * 7 % vocabulary).collect();
         let on = |threads: usize, rows: Option<&[u32]>| {
-            let all = model.forward_under(&[&ids], PassOptions { rows, threads }, Vec::new()).unwrap();
+            let options = PassOptions { rows, threads };
+            let all = in_team(threads, || model.forward_under(&[&ids], options, Vec::new())).unwrap();
             all.iter().map(bits).collect::<Vec<_>>()
         };
         let expected = on(1, None);

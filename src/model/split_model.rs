@@ -10,6 +10,7 @@ use crate::model::module_path::{Module, ModuleTree};
 use crate::model::ops::{Backend, Implementation, RowSelection};
 use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
+use crate::workers::Workers;
 
 /// A place where a model is split: its activations are read there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +39,8 @@ impl Default for PassOptions<'_> {
 
 /// A model that is loaded as far as its last split point, and runs that far.
 ///
-/// It is only read, so any number of threads may run it at once; each run computes on the thread that calls it.
+/// It is only read, so any number of threads may run it at once. [`SplitModel::forward`] computes on the thread that calls it;
+/// collections compute on threads that the model keeps for later calls, as many as its calls used at the same time.
 #[derive(Debug)]
 pub struct SplitModel {
     pub(super) name: String,
@@ -62,6 +64,8 @@ pub struct SplitModel {
     pub(super) tokenizer: Option<Tokenizer>,
     /// What a classifier's configuration calls its labels; `None` for other heads.
     pub(super) labels: Option<Vec<String>>,
+    /// The threads that calls run it on, which end with it.
+    pub(crate) workers: Workers,
 }
 
 impl SplitModel {

@@ -6,6 +6,7 @@ use super::source::Rows;
 use crate::control::Control;
 use crate::error::Result;
 use crate::parallel::in_order;
+use crate::workers::Workers;
 
 /// A tile: consecutive rows, contiguous in memory.
 #[derive(Debug, Clone, Copy)]
@@ -36,5 +37,7 @@ pub(crate) fn for_each_tile<Scratch: Default, Part: Send>(
         let range = range(tile);
         map(Tile { first: range.start, values: rows.tile(range.start, range.len(), copy)? }, scratch)
     };
-    in_order(count.div_ceil(height), threads, control, work, |tile, part| reduce(range(tile), part))
+    in_order(&Workers::default(), count.div_ceil(height), threads, control, work, |tile, part| {
+        reduce(range(tile), part)
+    })
 }

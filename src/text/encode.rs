@@ -127,7 +127,7 @@ impl<'a> UnitCutter<'a> {
             tokenizer,
             granularity: options.granularity,
             word_rule: tokenizer.word_rule(options.word_rule),
-            leaves_white_space: options.granularity == Granularity::Word && tokenizer.leaves_white_space(),
+            leaves_white_space: options.granularity == Granularity::Word && tokenizer.leaves_white_space,
             stop_units: StopUnits::new(options)?,
             units: UnitsBuilder::default(),
             last: CutText::default(),

@@ -10,6 +10,7 @@ use super::tokenizer::Tokenizer;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
 use crate::parallel::in_order;
+use crate::workers::Workers;
 
 /// How many texts are tokenized before the next look at progress and cancellation.
 pub(crate) const TEXTS_AT_A_TIME: usize = 512;
@@ -124,7 +125,7 @@ impl Inputs {
 }
 
 impl Tokenizer {
-    /// Tokenizes texts on `threads` threads. The result does not depend on their number. A text of more than 64 KiB is tokenized
+    /// Tokenizes texts on `threads` threads (0: one per core). The result does not depend on their number. A text of more than 64 KiB is tokenized
     /// in pieces, as far as the model reads it, so that it takes no more memory than a short one; the tokens are those of the
     /// whole text.
     ///
@@ -132,10 +133,21 @@ impl Tokenizer {
     /// [`ErrorCode::InvalidArgument`] for a text of 4 GiB or more, or with 1 MiB in which nothing shows where words end;
     /// [`ErrorCode::InvalidFile`] naming the file and the part of it where the tokenizer fails; [`ErrorCode::Cancelled`].
     pub fn inputs(&self, texts: &[impl AsRef<str> + Sync], threads: usize, control: &Control) -> Result<Inputs> {
+        self.inputs_on(&Workers::default(), texts, threads, control)
+    }
+
+    /// As [`Tokenizer::inputs`], on threads of `workers` (0: one per core).
+    pub(crate) fn inputs_on(
+        &self,
+        workers: &Workers,
+        texts: &[impl AsRef<str> + Sync],
+        threads: usize,
+        control: &Control,
+    ) -> Result<Inputs> {
         control.begin(Stage::Tokenize, texts.len() as u64)?;
         let (mut table, mut packed, mut truncated_count) = (StringTable::default(), PackedTokens::default(), 0);
         for chunk in texts.chunks(TEXTS_AT_A_TIME) {
-            truncated_count += self.tokenize_all(chunk, table.len(), threads, control, &mut packed)?;
+            truncated_count += self.tokenize_all(workers, chunk, table.len(), threads, control, &mut packed)?;
             chunk.iter().for_each(|text| table.push(text.as_ref()));
             control.advance(chunk.len() as u64)?;
         }
@@ -145,6 +157,7 @@ impl Tokenizer {
     /// Adds the tokens of texts, the first of which is number `first`; gives how many of them lost their end.
     pub(crate) fn tokenize_all(
         &self,
+        workers: &Workers,
         texts: &[impl AsRef<str> + Sync],
         first: usize,
         threads: usize,
@@ -158,14 +171,14 @@ impl Tokenizer {
                     .hint("give at most 4,294,967,295 texts of less than 4 GiB each"));
             }
         }
-        let threads = threads.max(1);
+        let threads = Workers::wanted(threads, texts.len()).max(1);
         let shares: Vec<_> = texts.chunks(texts.len().div_ceil(threads).max(1)).collect();
         // The crate that tokenizes panics where a file contradicts itself.
         let tokenize = |share: usize, (): &mut ()| {
             catch_unwind(AssertUnwindSafe(|| self.tokenize(shares[share], control))).unwrap_or_else(|_| Err(panicked()))
         };
         let mut truncated_count = 0;
-        let result = in_order(shares.len(), threads, control, tokenize, |_, tokens| {
+        let result = in_order(workers, shares.len(), threads, control, tokenize, |_, tokens| {
             for tokens in tokens {
                 packed.push(&tokens);
                 truncated_count += usize::from(tokens.truncated);

@@ -19,6 +19,7 @@ mod tokenizer;
 mod tokens;
 mod units;
 mod vetting;
+mod word_model;
 mod word_piece;
 mod words;
 

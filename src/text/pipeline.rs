@@ -9,12 +9,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokenizers::{
-    Encoding, Model, ModelWrapper, NormalizedString, Normalizer, NormalizerWrapper, OffsetType, PreTokenizedString,
-    PreTokenizer, Tokenizer, TruncationDirection, TruncationParams,
+    DecoderWrapper, Encoding, Model, NormalizedString, Normalizer, NormalizerWrapper, OffsetType, PostProcessorWrapper,
+    PreTokenizedString, PreTokenizer, PreTokenizerWrapper, TokenizerImpl, TruncationDirection, TruncationParams,
 };
 
 use super::vetting::LONGEST_MAPPED;
-use super::word_piece::LongWords;
+use super::word_model::WordModel;
 use crate::error::{Error, ErrorCode, Result, shown_up_to};
 
 /// How much of a text or of a list of ids an error shows.
@@ -24,27 +24,21 @@ const MOST_NORMALIZED: usize = 8 << 20;
 /// What a text could become in one step, as no text does.
 const MOST_WHILE_NORMALIZING: usize = 64 << 20;
 
+/// A tokenizer of the crate, around our own way to make tokens of words.
+pub(super) type CrateTokenizer =
+    TokenizerImpl<WordModel, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
+
 /// A tokenizer of the crate, and what it is called in messages. The same text gives the same tokens at each call.
 #[derive(Debug)]
 pub(super) struct Pipeline {
-    pub(super) inner: Tokenizer,
+    pub(super) inner: CrateTokenizer,
     file: String,
-    long_words: Option<LongWords>,
 }
 
 impl Pipeline {
-    /// The pipeline that `file` describes. What it declares to be random is off: dropout is for training. (The sampling of Unigram
-    /// models, which the crate has too, cannot be asked for in a file.)
-    pub fn new(mut inner: Tokenizer, file: &str) -> Self {
-        if let ModelWrapper::BPE(model) = inner.get_model()
-            && model.dropout.is_some()
-        {
-            let mut model = model.clone();
-            model.dropout = None;
-            inner.with_model(model);
-        }
-        let long_words = LongWords::of(inner.get_model());
-        Self { inner, file: file.to_owned(), long_words }
+    /// The pipeline that `file` describes.
+    pub fn new(inner: CrateTokenizer, file: &str) -> Self {
+        Self { inner, file: file.to_owned() }
     }
 
     /// Calls the file something else in messages.
@@ -79,7 +73,7 @@ impl Pipeline {
             self.run("pre_tokenizer", text, || pre_tokenizer.pre_tokenize(&mut words))?;
         }
         self.run("model", text, move || {
-            self.tokenize(&mut words, truncation)?;
+            self.inner.get_model().tokenize_in_pretokenized(&mut words, truncation)?;
             words.into_encoding(None, 0, OffsetType::Byte)
         })
     }
@@ -102,20 +96,6 @@ impl Pipeline {
             text.len()
         );
         Error::argument(message).hint("cut the text into shorter ones").detail("bytes", text.len())
-    }
-
-    fn tokenize(
-        &self,
-        words: &mut PreTokenizedString,
-        truncation: Option<(usize, TruncationDirection)>,
-    ) -> tokenizers::Result<()> {
-        let model = self.inner.get_model();
-        let Some(long_words) = &self.long_words else { return model.tokenize_in_pretokenized(words, truncation) };
-        let tokens = |word: &NormalizedString| long_words.tokenize(word.get(), model);
-        match truncation {
-            Some((most, direction)) => words.tokenize_with_limit(tokens, most, direction),
-            None => words.tokenize(tokens),
-        }
     }
 
     /// Cuts the tokens of a text to the tokenizer's limit, and puts the special ones around them.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tokenizers::{PostProcessor, TruncationDirection, TruncationParams};
 
 use super::pieces::cuts::Cuts;
-use super::pipeline::{Pipeline, caught};
+use super::pipeline::{CrateTokenizer, Pipeline, caught};
 use super::sentence::SentenceRules;
 use super::special_tokens::SpecialTokens;
 use super::vetting::{invalid, vet};
@@ -32,6 +32,8 @@ pub struct Tokenizer {
     cls_id: Option<u32>,
     /// Whether what it calls a word may have spaces in it.
     pub(super) leaves_spaces: bool,
+    /// Whether some white space ends none of its words. Some that split at spaces leave line breaks and tabs.
+    pub(super) leaves_white_space: bool,
     pub(super) sentences: SentenceRules,
 }
 
@@ -104,6 +106,7 @@ impl Tokenizer {
         }
         let sentences = SentenceRules::new(&pipeline)?;
         let leaves_spaces = pipeline.makes_one_word_of("a b");
+        let leaves_white_space = leaves_spaces || ["a\nb", "a\tb"].iter().any(|text| pipeline.makes_one_word_of(text));
         Ok(Self {
             pipeline,
             cuts: OnceLock::new(),
@@ -111,6 +114,7 @@ impl Tokenizer {
             special_ids,
             cls_id,
             leaves_spaces,
+            leaves_white_space,
             sentences,
         })
     }
@@ -184,10 +188,9 @@ fn identity<'a>(parts: impl Iterator<Item = &'a [u8]>, limit: Option<usize>) -> 
 }
 
 /// The tokenizer that the contents of a `tokenizer.json` describe, which messages call `file`.
-pub(super) fn parse(json: &[u8], file: &str) -> Result<tokenizers::Tokenizer> {
+pub(super) fn parse(json: &[u8], file: &str) -> Result<CrateTokenizer> {
     vet(json, file)?;
-    caught(|| tokenizers::Tokenizer::from_bytes(json))
-        .map_err(|error| invalid(file, format!("cannot be read: {error}")))
+    caught(|| CrateTokenizer::from_bytes(json)).map_err(|error| invalid(file, format!("cannot be read: {error}")))
 }
 
 fn object(json: Option<&[u8]>, file: &str) -> Result<Map<String, Value>> {
@@ -201,7 +204,7 @@ fn limit(config: &Map<String, Value>, max_tokens: Option<usize>) -> Option<usize
     own.map(|length| length as usize).into_iter().chain(max_tokens).min()
 }
 
-fn truncate_to(inner: &mut tokenizers::Tokenizer, limit: Option<usize>, direction: TruncationDirection) -> Result<()> {
+fn truncate_to(inner: &mut CrateTokenizer, limit: Option<usize>, direction: TruncationDirection) -> Result<()> {
     let added = inner.get_post_processor().map_or(0, |processor| processor.added_tokens(false));
     // The crate subtracts the one from the other without a look.
     if let Some(limit) = limit.filter(|&limit| limit <= added) {

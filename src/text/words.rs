@@ -20,11 +20,6 @@ impl Tokenizer {
             rule => rule,
         }
     }
-
-    /// Whether some white space ends none of the tokenizer's words. Some that split at spaces leave line breaks and tabs.
-    pub(super) fn leaves_white_space(&self) -> bool {
-        self.leaves_spaces || ["a\nb", "a\tb"].iter().any(|text| self.pipeline.makes_one_word_of(text))
-    }
 }
 
 /// A text and its tokens.

@@ -20,8 +20,11 @@ pub(super) struct Custom<O> {
     pub threads: usize,
 }
 
-/// The number of rows from which on another thread is worth starting.
+/// The number of rows from which on another thread is worth it.
 const THREAD_ROWS: usize = 512;
+
+/// The number of rows from which on threads share the work on them.
+pub(crate) const SHARED_ROWS: usize = 2 * THREAD_ROWS;
 
 /// What a custom operation is given: numbers, and how they lie.
 type Input<'a, S> = (&'a S, &'a Layout);

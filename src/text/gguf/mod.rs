@@ -16,8 +16,9 @@ use tokenizers::processors::template::{SpecialToken, TemplateProcessing};
 use tokenizers::{DecoderWrapper, NormalizerWrapper, PreTokenizerWrapper, TruncationDirection};
 
 use self::vocabulary::{NamedTokens, Vocabulary};
-use super::pipeline::{Pipeline, caught};
+use super::pipeline::{CrateTokenizer, Pipeline, caught};
 use super::tokenizer::{Tokenizer, parse};
+use super::word_model::WordModel;
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::gguf::{Metadata, missing};
 
@@ -68,7 +69,7 @@ impl Tokenizer {
 }
 
 /// The tokenizer that is described by its parts, and its special tokens.
-fn described(metadata: &Metadata<'_>, architecture: &str) -> Result<(tokenizers::Tokenizer, NamedTokens)> {
+fn described(metadata: &Metadata<'_>, architecture: &str) -> Result<(CrateTokenizer, NamedTokens)> {
     let model = metadata.text(MODEL)?.ok_or_else(|| missing(MODEL))?;
     let mut vocabulary = Vocabulary::read(metadata)?;
     let mut named = NamedTokens::read(metadata, vocabulary.len())?;
@@ -98,7 +99,7 @@ fn described(metadata: &Metadata<'_>, architecture: &str) -> Result<(tokenizers:
         if let Some(unknown) = unknown {
             model = model.unk_token(unknown);
         }
-        let mut inner = tokenizers::Tokenizer::new(model.build()?);
+        let mut inner = CrateTokenizer::new(WordModel::bpe(model)?);
         inner.with_normalizer(layout.normalizer)?;
         inner.with_pre_tokenizer(layout.words);
         inner.with_decoder(Some(layout.decoder));
@@ -111,7 +112,7 @@ fn described(metadata: &Metadata<'_>, architecture: &str) -> Result<(tokenizers:
 
 /// Has the crate build a tokenizer. It panics on some contradictions; a file is the user's, so one that was not seen before must be
 /// an error too.
-fn guarded(build: impl FnOnce() -> tokenizers::Result<tokenizers::Tokenizer>) -> Result<tokenizers::Tokenizer> {
+fn guarded(build: impl FnOnce() -> tokenizers::Result<CrateTokenizer>) -> Result<CrateTokenizer> {
     caught(build).map_err(|error| {
         Error::new(ErrorCode::InvalidFile, format!("{DESCRIPTION} make no tokenizer: {error}"))
             .hint("get the file again, or put the model's tokenizer.json beside it")

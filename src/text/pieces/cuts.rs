@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use serde_json::Value;
-use tokenizers::{Model, ModelWrapper, NormalizedString, Normalizer};
+use tokenizers::{Model, NormalizedString, Normalizer};
 
 use crate::text::gguf::byte_level::{GPT4O, LLAMA3, QWEN2, TEKKEN};
 use crate::text::pipeline::{Pipeline, caught};
@@ -241,7 +241,7 @@ fn boundary(pre_tokenizers: &[&Value]) -> Boundary {
 /// The letters from which no merge of a BPE model goes on to a space: the merges on either side of such a place are made without each
 /// other.
 fn letters_before_spaces(pipeline: &Pipeline) -> Option<String> {
-    let ModelWrapper::BPE(model) = pipeline.inner.get_model() else { return None };
+    let model = pipeline.inner.get_model().as_bpe()?;
     let plain = |affix: &Option<String>| affix.as_ref().is_none_or(String::is_empty);
     let known = |text: &str| model.token_to_id(text).is_some();
     if model.ignore_merges
