@@ -7,8 +7,10 @@ use std::arch::x86_64::{
 
 use super::{Factor, LINES, Part};
 
-/// The rows that are multiplied at a time: with one block eight registers of sums, of 16.
-const ROWS: usize = 4;
+/// The rows that are multiplied at a time, with one block: of 16 registers twelve hold sums, or eight where some more are
+/// taken to widen bf16 numbers.
+const ROWS: usize = 6;
+const ROWS_OF_BF16: usize = 4;
 
 /// Adds the products of a part of the inner dimension to the result, or begins it.
 ///
@@ -16,9 +18,10 @@ const ROWS: usize = 4;
 /// The processor must have AVX2 and FMA; the part, the matrix and the result must have the sizes that they say.
 #[target_feature(enable = "avx2,fma")]
 pub unsafe fn part(part: &Part<'_>, right: Factor<'_>, result: &mut [f32], outputs: usize) {
+    let most = if matches!(right, Factor::Bf16(_)) { ROWS_OF_BF16 } else { ROWS };
     for block in 0..outputs.div_ceil(LINES) {
-        for row in (0..part.rows).step_by(ROWS) {
-            let rows = ROWS.min(part.rows - row);
+        for row in (0..part.rows).step_by(most) {
+            let rows = most.min(part.rows - row);
             // SAFETY: as for this function.
             unsafe {
                 match right {
