@@ -769,7 +769,8 @@ void eidos_devices_free(eidos_devices *devices);
 #define EIDOS_DEVICE_AUTO 2
 
 /**
- * The model computes in single precision.
+ * The model computes in single precision. Where the processor has AMX and a file holds `bf16`, a product with its matrices is
+ * three products of `bf16` numbers, which are exactly the one, with sums in `f32`.
  */
 #define EIDOS_PRECISION_F32 0
 
@@ -779,7 +780,8 @@ void eidos_devices_free(eidos_devices *devices);
 #define EIDOS_PRECISION_TF32 1
 
 /**
- * The model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
+ * The model computes in `bf16`: the factors of products are rounded to `bf16`, sums, norms and softmax are `f32`. On a GPU
+ * activations are `bf16` as well.
  */
 #define EIDOS_PRECISION_BF16 2
 
@@ -864,7 +866,7 @@ typedef struct {
     uint32_t copy;
     /**
      * The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
-     * and logits are given as `f32` always. The CPU computes in `f32` alone.
+     * and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `eidos_split_model_products` says how.
      */
     uint32_t precision;
 } eidos_load_options;
@@ -908,6 +910,15 @@ const char *eidos_split_model_name(const eidos_split_model *model, size_t *len);
  * the model; `len` may be NULL.
  */
 const char *eidos_split_model_family(const eidos_split_model *model, size_t *len);
+
+/**
+ * Says how a model multiplies rows with its weights, for people: `f32 (AVX-512)`, or `bf16 x 3 (AMX)`, three products of bf16
+ * numbers that are exactly one in f32. Where a faster way is known, a semicolon follows, and why it is not taken:
+ * `f32 (AVX-512); not bf16 x 3 (AMX): this processor has no AMX`. Empty for a model that was loaded without split points.
+ * The string is borrowed from the model; `len` may be NULL.
+ */
+const char *eidos_split_model_products(const eidos_split_model *model,
+                                       size_t *len);
 
 /**
  * Counts the token ids that a model knows: its vocabulary.

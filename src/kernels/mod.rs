@@ -4,9 +4,9 @@
 //! # Equal bits
 //! A kernel computes with operations that IEEE 754 rounds correctly, additions, multiplications, divisions and square
 //! roots, and adds in an order that depends on the length of a row only. So its result has the same bits whatever
-//! vector instructions the processor has. Matrix products go through [`crate::linalg`], or in attention through `tile`, whose
-//! order of summation depends on the inner dimension only. So a row depends on its own text, not on the other rows of a batch or on their
-//! number.
+//! vector instructions the processor has. Matrix products go through [`crate::linalg`], with weights through [`product`], or in
+//! attention through `tile`, whose order of summation depends on the inner dimension only; in bf16 the bits depend on the
+//! instructions as well. So a row depends on its own text, not on the other rows of a batch or on their number.
 
 // A function is compiled for the vector instructions of its caller only where it is inlined into the caller.
 #![allow(clippy::inline_always)]

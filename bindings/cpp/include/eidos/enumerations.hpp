@@ -133,11 +133,13 @@ enum class Device : std::uint32_t {
 
 /// The model computes in this type of number, whatever type its files have.
 enum class Precision : std::uint32_t {
-    /// The model computes in single precision.
+    /// The model computes in single precision. Where the processor has AMX and a file holds `bf16`, a product with its
+    /// matrices is three products of `bf16` numbers, which are exactly the one, with sums in `f32`.
     f32 = EIDOS_PRECISION_F32,
     /// The model computes in single precision, but the factors of its products are rounded to TF32.
     tf32 = EIDOS_PRECISION_TF32,
-    /// The model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
+    /// The model computes in `bf16`: the factors of products are rounded to `bf16`, sums, norms and softmax are `f32`.
+    /// On a GPU activations are `bf16` as well.
     bf16 = EIDOS_PRECISION_BF16,
     /// The model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
     f16 = EIDOS_PRECISION_F16,

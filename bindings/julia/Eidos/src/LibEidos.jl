@@ -400,6 +400,7 @@ const LAYOUT = (
 @long eidos_split_model_load(id_or_path::Cstring, split_points::Ptr{Cstring}, split_point_count::Csize_t, options::Ptr{eidos_load_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_split_model}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_split_model_name(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_family(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_products(model::Ptr{eidos_split_model}, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_vocabulary_size(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_max_positions(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_weight_bytes(model::Ptr{eidos_split_model})::Csize_t

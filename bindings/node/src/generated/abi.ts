@@ -178,9 +178,11 @@ export const precisions = {
 /**
  * The model computes in this type of number, whatever type its files have.
  *
- * - `f32`: the model computes in single precision.
+ * - `f32`: the model computes in single precision. Where the processor has AMX and a file holds `bf16`, a product
+ *   with its matrices is three products of `bf16` numbers, which are exactly the one, with sums in `f32`.
  * - `tf32`: the model computes in single precision, but the factors of its products are rounded to TF32.
- * - `bf16`: the model computes in `bf16`: activations and the factors of products are `bf16`, sums are `f32`.
+ * - `bf16`: the model computes in `bf16`: the factors of products are rounded to `bf16`, sums, norms and softmax are
+ *   `f32`. On a GPU activations are `bf16` as well.
  * - `f16`: the model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
  */
 export type Precision = keyof typeof precisions;
@@ -732,6 +734,7 @@ export const signatures = {
   ),
   eidos_split_model_name: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_split_model_family: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_split_model_products: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_split_model_vocabulary_size: c.signature(c.size, c.address),
   eidos_split_model_max_positions: c.signature(c.size, c.address),
   eidos_split_model_weight_bytes: c.signature(c.size, c.address),

@@ -1,14 +1,16 @@
 //! Products in f32 with AVX2 and FMA.
 
 use std::arch::x86_64::{
-    __m256, _mm256_and_si256, _mm256_castsi256_ps, _mm256_fmadd_ps, _mm256_load_ps, _mm256_load_si256,
-    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_slli_epi32, _mm256_storeu_ps,
+    __m256, __m256i, _mm256_and_si256, _mm256_castsi256_ps, _mm256_fmadd_ps, _mm256_load_ps, _mm256_load_si256,
+    _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_sllv_epi32, _mm256_storeu_ps, _mm256_sub_epi32,
 };
 
 use super::{Factor, LINES, Part};
 
-/// The rows that are multiplied at a time: with one block eight registers of sums, of 16.
-const ROWS: usize = 4;
+/// The rows that are multiplied at a time, with one block: of 16 registers twelve hold sums, or eight where some more are
+/// taken to widen bf16 numbers.
+const ROWS: usize = 6;
+const ROWS_OF_BF16: usize = 4;
 
 /// Adds the products of a part of the inner dimension to the result, or begins it.
 ///
@@ -16,9 +18,10 @@ const ROWS: usize = 4;
 /// The processor must have AVX2 and FMA; the part, the matrix and the result must have the sizes that they say.
 #[target_feature(enable = "avx2,fma")]
 pub unsafe fn part(part: &Part<'_>, right: Factor<'_>, result: &mut [f32], outputs: usize) {
+    let most = if matches!(right, Factor::Bf16(_)) { ROWS_OF_BF16 } else { ROWS };
     for block in 0..outputs.div_ceil(LINES) {
-        for row in (0..part.rows).step_by(ROWS) {
-            let rows = ROWS.min(part.rows - row);
+        for row in (0..part.rows).step_by(most) {
+            let rows = most.min(part.rows - row);
             // SAFETY: as for this function.
             unsafe {
                 match right {
@@ -30,21 +33,21 @@ pub unsafe fn part(part: &Part<'_>, right: Factor<'_>, result: &mut [f32], outpu
     }
 }
 
-/// Eight outputs of two values of the inner dimension.
+/// A value of the inner dimension for eight outputs. Of a pair of bf16 numbers, `shift` says which one it is: by 16 bits for
+/// the lower half, else by none.
 ///
 /// # Safety
-/// They must lie at `place`: half of two lanes of f32, or of a line of pairs of bf16.
+/// It must lie at `place`: lanes of f32, or pairs of bf16.
 #[inline]
 #[target_feature(enable = "avx2")]
-unsafe fn two<const BF16: bool>(place: *const u8) -> [__m256; 2] {
+unsafe fn load<const BF16: bool>(place: *const u8, shift: __m256i) -> __m256 {
     // SAFETY: as for this function.
     unsafe {
         if BF16 {
-            let pairs = _mm256_load_si256(place.cast());
-            let odd = _mm256_and_si256(pairs, _mm256_set1_epi32(-0x1_0000));
-            [_mm256_castsi256_ps(_mm256_slli_epi32::<16>(pairs)), _mm256_castsi256_ps(odd)]
+            let pairs = _mm256_sllv_epi32(_mm256_load_si256(place.cast()), shift);
+            _mm256_castsi256_ps(_mm256_and_si256(pairs, _mm256_set1_epi32(-0x1_0000)))
         } else {
-            [_mm256_load_ps(place.cast()), _mm256_load_ps(place.add(64).cast())]
+            _mm256_load_ps(place.cast())
         }
     }
 }
@@ -63,32 +66,20 @@ unsafe fn sums<const M: usize, const N: usize, const BF16: bool>(
     row: usize,
     block: usize,
 ) {
-    let bytes = if BF16 { 64 } else { 128 };
     let rows: [*const f32; M] = std::array::from_fn(|index| part.left[(row + index) * part.stride..].as_ptr());
     let start = right.block(block, part.first);
     let mut sums = [[_mm256_setzero_ps(); 2]; M];
-    for pair in 0..part.depth / 2 {
+    let (half, mut shift) = (_mm256_set1_epi32(16), _mm256_set1_epi32(16));
+    for value in 0..part.depth {
+        // A line holds two values in bf16, and one in f32. The offset cannot overflow; a check would be a way out of the loop
+        // on which the sums must lie in memory.
+        let place = if BF16 { value >> 1 } else { value }.wrapping_mul(64);
         // SAFETY: as for this function.
-        let lanes = [0, 32].map(|half| unsafe { two::<BF16>(start.add(pair * bytes + half)) });
-        for half in 0..2 {
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                // SAFETY: as for this function.
-                let value = _mm256_set1_ps(unsafe { *row.add(2 * pair + half) });
-                for (sum, lanes) in sums.iter_mut().zip(lanes) {
-                    *sum = _mm256_fmadd_ps(value, lanes[half], *sum);
-                }
-            }
-        }
-    }
-    if part.depth % 2 == 1 {
-        // SAFETY: as for this function. The second value of f32 is not read.
-        let lanes = [0, 32].map(|half| unsafe {
-            let place = start.add(part.depth / 2 * bytes + half);
-            if BF16 { two::<BF16>(place)[0] } else { _mm256_load_ps(place.cast()) }
-        });
+        let lanes = [0, 32].map(|half| unsafe { load::<BF16>(start.add(place | half), shift) });
+        shift = _mm256_sub_epi32(half, shift);
         for (sums, row) in sums.iter_mut().zip(rows) {
             // SAFETY: as for this function.
-            let value = _mm256_set1_ps(unsafe { *row.add(part.depth - 1) });
+            let value = _mm256_set1_ps(unsafe { *row.add(value) });
             for (sum, lane) in sums.iter_mut().zip(lanes) {
                 *sum = _mm256_fmadd_ps(value, lane, *sum);
             }

@@ -1,9 +1,9 @@
 //! Products in f32 with AVX-512.
 
 use std::arch::x86_64::{
-    __m512, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_load_ps, _mm512_load_si512,
-    _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps,
-    _mm512_slli_epi32,
+    __m512, __m512i, _mm512_add_ps, _mm512_and_si512, _mm512_castsi512_ps, _mm512_fmadd_ps, _mm512_load_ps,
+    _mm512_load_si512, _mm512_mask_storeu_ps, _mm512_maskz_loadu_ps, _mm512_set1_epi32, _mm512_set1_ps,
+    _mm512_setzero_ps, _mm512_sllv_epi32, _mm512_sub_epi32,
 };
 
 use super::{Factor, LINES, Part};
@@ -49,21 +49,21 @@ pub unsafe fn part(part: &Part<'_>, right: Factor<'_>, result: &mut [f32], outpu
     }
 }
 
-/// Two values of the inner dimension for 16 outputs.
+/// A value of the inner dimension for 16 outputs. Of a pair of bf16 numbers, `shift` says which one it is: by 16 bits for
+/// the lower half, else by none.
 ///
 /// # Safety
-/// They must lie at `place`: two lanes of f32, or a line of pairs of bf16.
+/// It must lie at `place`: lanes of f32, or pairs of bf16.
 #[inline]
 #[target_feature(enable = "avx512f")]
-unsafe fn two<const BF16: bool>(place: *const u8) -> [__m512; 2] {
+unsafe fn load<const BF16: bool>(place: *const u8, shift: __m512i) -> __m512 {
     // SAFETY: as for this function.
     unsafe {
         if BF16 {
-            let pairs = _mm512_load_si512(place.cast());
-            let odd = _mm512_and_si512(pairs, _mm512_set1_epi32(-0x1_0000));
-            [_mm512_castsi512_ps(_mm512_slli_epi32::<16>(pairs)), _mm512_castsi512_ps(odd)]
+            let pairs = _mm512_sllv_epi32(_mm512_load_si512(place.cast()), shift);
+            _mm512_castsi512_ps(_mm512_and_si512(pairs, _mm512_set1_epi32(-0x1_0000)))
         } else {
-            [_mm512_load_ps(place.cast()), _mm512_load_ps(place.add(64).cast())]
+            _mm512_load_ps(place.cast())
         }
     }
 }
@@ -82,48 +82,50 @@ unsafe fn sums<const M: usize, const N: usize, const BF16: bool>(
     row: usize,
     block: usize,
 ) {
-    let bytes = if BF16 { 64 } else { 128 };
     let rows: [*const f32; M] = std::array::from_fn(|index| part.left[(row + index) * part.stride..].as_ptr());
     let blocks: [*const u8; N] = std::array::from_fn(|index| right.block(block + index, part.first));
     let mut sums = [[_mm512_setzero_ps(); N]; M];
-    for pair in 0..part.depth / 2 {
+    let (half, mut shift) = (_mm512_set1_epi32(16), _mm512_set1_epi32(16));
+    for value in 0..part.depth {
+        // A line holds two values in bf16, and one in f32. The offset cannot overflow; a check would be a way out of the loop
+        // on which the sums must lie in memory.
+        let place = if BF16 { value >> 1 } else { value }.wrapping_mul(64);
         // SAFETY: as for this function.
-        let lanes = blocks.map(|block| unsafe { two::<BF16>(block.add(pair * bytes)) });
-        for half in 0..2 {
-            for (sums, row) in sums.iter_mut().zip(rows) {
-                // SAFETY: as for this function.
-                let value = _mm512_set1_ps(unsafe { *row.add(2 * pair + half) });
-                for (sum, lanes) in sums.iter_mut().zip(lanes) {
-                    *sum = _mm512_fmadd_ps(value, lanes[half], *sum);
-                }
-            }
-        }
-    }
-    if part.depth % 2 == 1 {
-        // SAFETY: as for this function. The second value of f32 is not read.
-        let lanes = blocks.map(|block| unsafe {
-            let place = block.add(part.depth / 2 * bytes);
-            if BF16 { two::<BF16>(place)[0] } else { _mm512_load_ps(place.cast()) }
-        });
+        let lanes = blocks.map(|block| unsafe { load::<BF16>(block.add(place), shift) });
+        shift = _mm512_sub_epi32(half, shift);
         for (sums, row) in sums.iter_mut().zip(rows) {
             // SAFETY: as for this function.
-            let value = _mm512_set1_ps(unsafe { *row.add(part.depth - 1) });
+            let value = _mm512_set1_ps(unsafe { *row.add(value) });
             for (sum, lane) in sums.iter_mut().zip(lanes) {
                 *sum = _mm512_fmadd_ps(value, lane, *sum);
             }
         }
     }
-    for (index, sums) in sums.iter().enumerate() {
-        for (column, sum) in sums.iter().enumerate() {
-            let column = (block + column) * LINES;
-            let place = &mut result[(row + index) * outputs + column..][..LINES.min(outputs - column)];
+    // SAFETY: as for this function.
+    unsafe { put(sums, part.first == 0, &mut result[row * outputs..], outputs, block) };
+}
+
+/// Writes sums to the result, or adds them to what is there. It is a function of its own, and takes a copy, so that the sums
+/// lie in registers up to here.
+///
+/// # Safety
+/// The processor must have AVX-512.
+#[inline(never)]
+#[target_feature(enable = "avx512f")]
+unsafe fn put<const M: usize, const N: usize>(
+    sums: [[__m512; N]; M],
+    is_first: bool,
+    result: &mut [f32],
+    outputs: usize,
+    block: usize,
+) {
+    for (row, sums) in result.chunks_mut(outputs).zip(&sums) {
+        for (place, sum) in row[block * LINES..].chunks_mut(LINES).zip(sums) {
             let mask = u16::MAX >> (LINES - place.len());
             // SAFETY: the mask admits the values of the slice.
             unsafe {
-                let sum = match part.first {
-                    0 => *sum,
-                    _ => _mm512_add_ps(_mm512_maskz_loadu_ps(mask, place.as_ptr()), *sum),
-                };
+                let sum =
+                    if is_first { *sum } else { _mm512_add_ps(_mm512_maskz_loadu_ps(mask, place.as_ptr()), *sum) };
                 _mm512_mask_storeu_ps(place.as_mut_ptr(), mask, sum);
             }
         }
