@@ -48,7 +48,7 @@ static const char *TEXTS[] = {
 };
 enum { TEXT_COUNT = sizeof TEXTS / sizeof *TEXTS, CONCEPTS = 4 };
 /* A few of the texts, one of them empty, where the model runs often: it is slow under valgrind. */
-enum { FIRST = 4, FEW = 4 };
+enum { FIRST = 4, FEW = 3 };
 static const char *SPLIT = "model.layers.2.mlp";
 
 static eidos_split_model *model;
@@ -879,6 +879,8 @@ static void wrong_text_and_numbers_are_errors(void)
     CHECK(!result && !loaded && !found && !fitted);
 }
 
+static eidos_inputs *first_inputs; /* of the first of the texts */
+
 /* Each thread encodes and reads the same handles and must see the same numbers. */
 static void *read_on_a_thread(void *sum)
 {
@@ -895,10 +897,11 @@ static void *read_on_a_thread(void *sum)
             total += (double)codes[index];
     for (index = 0; index < rows; index++)
         total += (double)strlen(eidos_activations_unit(activations, index, NULL));
-    if (eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &again, 1, NULL) == EIDOS_OK) {
+    if (eidos_split_model_activations(model, first_inputs, NULL, NULL, NULL, &again, 1, NULL) == EIDOS_OK) {
+        const size_t fewer = eidos_activations_row_count(again);
         const float *other = NULL;
-        if (eidos_activations_rows(again, 0, rows, &other, NULL) == EIDOS_OK)
-            total += memcmp(view, other, rows * columns * sizeof *view) ? 1e9 : 1;
+        if (fewer > 0 && eidos_activations_rows(again, 0, fewer, &other, NULL) == EIDOS_OK)
+            total += memcmp(view, other, fewer * columns * sizeof *view) ? 1e9 : 1;
     }
     eidos_activations_free(again);
     free(codes);
@@ -912,6 +915,7 @@ static void many_threads_read_the_same_handles(void)
     pthread_t threads[THREADS];
     double sums[THREADS], alone = 0;
     int index;
+    CHECK(eidos_inputs_from_texts(model, TEXTS, NULL, 2, NULL, NULL, &first_inputs, NULL) == EIDOS_OK);
     read_on_a_thread(&alone);
     CHECK(alone > 0 && alone < 1e8);
     for (index = 0; index < THREADS; index++)
@@ -920,6 +924,7 @@ static void many_threads_read_the_same_handles(void)
         pthread_join(threads[index], NULL);
         CHECK(sums[index] == alone);
     }
+    eidos_inputs_free(first_inputs);
 }
 
 struct watch {
