@@ -221,7 +221,7 @@ fn damaged_tokenizers_are_errors_that_name_the_file() {
         edit(&path, change);
     };
     change(&|tokenizer| tokenizer["model"]["type"] = json!("Telepathy"));
-    refused(folder.path(), ErrorCode::InvalidFile, &["tokenizer.json"]);
+    refused(folder.path(), ErrorCode::Unsupported, &["tokenizer.json", "model of the type `Telepathy`"]);
     change(&|tokenizer| tokenizer["model"]["vocab"] = json!({}));
     refused(folder.path(), ErrorCode::InvalidFile, &["tokenizer.json"]);
     change(&|tokenizer| tokenizer["model"]["vocab"]["a"] = json!(u64::MAX));

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod activations;
+mod as_people_have_them;
 mod configs;
 mod decoder_choices;
 mod gguf;

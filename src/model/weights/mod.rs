@@ -143,11 +143,12 @@ impl Weights {
         if let NumberType::Other(kind) = &entry.numbers {
             let message = format!("`{}`: the tensor {called} is of type {kind}", file.name);
             return Err(about(ErrorCode::Unsupported, message)
-                .hint(format!("use weights in F32, F16 or BF16, or a GGUF file in {}", gguf::BLOCK_TYPES)));
+                .hint(format!("use weights in F32, F16, BF16 or F64, or a GGUF file in {}", gguf::BLOCK_TYPES)));
         }
         let bytes = file.bytes.as_slice().get(entry.range.clone());
-        // A copy where the values lie in another order.
-        let copy = if entry.layout.is_in_rows() { 0 } else { bytes.map_or(0, <[u8]>::len).saturating_mul(2) };
+        // A copy where the values lie in another order, or are narrowed.
+        let is_copied = !entry.layout.is_in_rows() || entry.numbers == NumberType::F64;
+        let copy = if is_copied { bytes.map_or(0, <[u8]>::len).saturating_mul(2) } else { 0 };
         let _claim = Claim::of(copy, &format!("the tensor {called} of shape {shape:?}"))?;
         let stored = bytes.and_then(|bytes| Stored::new(&entry.numbers, bytes, shape, &entry.layout));
         let stored = stored.ok_or_else(|| {
