@@ -1062,9 +1062,12 @@ eidos_status eidos_inputs_from_token_ids(const eidos_split_model *model,
 
 /**
  * Makes inputs of the vocabulary of a model's tokenizer: each entry is a sequence of one token. The units are the
- * vocabulary's own strings, whatever granularity the options of a call name. `err` may be NULL.
+ * vocabulary's own strings, whatever granularity the options of a call name. Tokens that were added to the tokenizer and
+ * for which the model has no embedding are left out: `eidos_activations_left_out_count` says how many. `err` may be NULL.
  */
-eidos_status eidos_inputs_from_vocabulary(const eidos_split_model *model, eidos_inputs **out, eidos_error **err);
+eidos_status eidos_inputs_from_vocabulary(const eidos_split_model *model,
+                                          eidos_inputs **out,
+                                          eidos_error **err);
 
 /**
  * Counts the texts of inputs: sequences where they are token ids, entries where they are a vocabulary.
@@ -1202,7 +1205,7 @@ size_t eidos_activations_truncated_count(const eidos_activations *activations);
 
 /**
  * Counts the units that got no row in activations because `stop_units` or `stop_contractions` of the options name
- * them.
+ * them, or because they are entries of a vocabulary that the model has no embedding for.
  */
 size_t eidos_activations_left_out_count(const eidos_activations *activations);
 

@@ -19,6 +19,7 @@ mod model;
 mod on_device;
 mod pca;
 mod spread;
+mod stand_ins;
 mod text;
 mod tokenizers;
 mod words;

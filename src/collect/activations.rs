@@ -106,12 +106,14 @@ impl SplitModel {
     }
 
     /// Each entry of the tokenizer's vocabulary, as a sequence of one token. The units are the vocabulary's own strings
-    /// (`Ġfilm`, `##ing`), whatever granularity the options of a call name.
+    /// (`Ġfilm`, `##ing`), whatever granularity the options of a call name. Tokens that were added to the tokenizer and
+    /// for which the model has no embedding are left out: [`Inputs::left_out_count`], and that of the activations, says
+    /// how many.
     ///
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] when the model was loaded without a tokenizer.
     pub fn vocabulary_inputs(&self) -> Result<Inputs> {
-        Ok(self.tokenizer()?.vocabulary_inputs())
+        Ok(self.tokenizer()?.vocabulary_inputs_of(self.vocabulary_size()))
     }
 
     /// The activations of inputs at each split point of the model, in the order of the split points.

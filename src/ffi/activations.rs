@@ -163,7 +163,7 @@ pub unsafe extern "C" fn eidos_activations_truncated_count(activations: Ref<eido
 }
 
 /// Counts the units that got no row in activations because `stop_units` or `stop_contractions` of the options name
-/// them.
+/// them, or because they are entries of a vocabulary that the model has no embedding for.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.

@@ -150,7 +150,8 @@ fn sequences<'a>(ids: &'a [u32], lengths: &[usize]) -> Result<Vec<&'a [u32]>> {
 }
 
 /// Makes inputs of the vocabulary of a model's tokenizer: each entry is a sequence of one token. The units are the
-/// vocabulary's own strings, whatever granularity the options of a call name. `err` may be NULL.
+/// vocabulary's own strings, whatever granularity the options of a call name. Tokens that were added to the tokenizer and
+/// for which the model has no embedding are left out: `eidos_activations_left_out_count` says how many. `err` may be NULL.
 ///
 /// # Safety
 /// `model` is a live handle; `out` can be written.

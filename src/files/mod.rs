@@ -3,6 +3,7 @@
 mod lock;
 mod place;
 mod read;
+mod stand_in;
 mod write;
 
 pub use lock::FolderLock;

@@ -7,6 +7,7 @@ use std::path::Path;
 use memmap2::{Mmap, MmapMut};
 
 use super::place::check_named;
+use super::stand_in::{check_content, check_pointer};
 use crate::error::{Error, ErrorCode, Result};
 
 /// How the bytes of a file get into memory.
@@ -23,7 +24,8 @@ pub enum Access {
 ///
 /// # Errors
 /// [`ErrorCode::NotFound`] or [`ErrorCode::Io`] with the path, [`ErrorCode::InvalidFile`] when the file is larger or is
-/// not a regular file (a folder, a pipe, a device), [`ErrorCode::InvalidArgument`] for an empty path.
+/// not a regular file (a folder, a pipe, a device), or when a pointer to the file or a page of a server lies in its
+/// place; [`ErrorCode::InvalidArgument`] for an empty path.
 pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
     let (file, size) = open_file(path)?;
     if size > limit {
@@ -43,6 +45,7 @@ pub fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>> {
     // The reported size may be too small (files under /proc report 0), and a file may grow, so the limit is enforced
     // here again.
     file.take(limit).read_to_end(&mut bytes).map_err(|error| Error::io(path, "read", &error))?;
+    check_content(&bytes, path)?;
     Ok(bytes)
 }
 
@@ -57,7 +60,7 @@ fn no_memory(path: &Path, size: u64) -> Error {
 /// opening a pipe blocks until somebody writes into it.
 ///
 /// # Errors
-/// As [`read_limited`].
+/// As [`read_limited`], but for pages of a server: a file that is opened may be a page itself.
 pub fn open_file(path: &Path) -> Result<(File, u64)> {
     check_named(path, "file")?;
     let metadata = fs::metadata(path).map_err(|error| Error::io(path, "read", &error))?;
@@ -68,6 +71,7 @@ pub fn open_file(path: &Path) -> Result<(File, u64)> {
             .detail("path", path));
     }
     let file = File::open(path).map_err(|error| Error::io(path, "read", &error))?;
+    check_pointer(&file, metadata.len(), path)?;
     Ok((file, metadata.len()))
 }
 
@@ -80,10 +84,12 @@ pub fn map(path: &Path, access: Access) -> Result<Mmap> {
     if size == 0 {
         return Err(invalid(path, "is empty"));
     }
-    match access {
+    let bytes = match access {
         Access::Mapped => map_file(&file).map_err(|error| Error::io(path, "map", &error)),
         Access::Copied => copy(file, size, path),
-    }
+    }?;
+    check_content(&bytes, path)?;
+    Ok(bytes)
 }
 
 /// Maps an open file.

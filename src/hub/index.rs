@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::id::is_plain_file_name;
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::read_limited;
+use crate::python_json;
 
 /// The largest index in use has a few hundred thousand tensors and is below 30 MB.
 const LARGEST_INDEX: u64 = 64 << 20;
@@ -41,7 +42,7 @@ impl ShardIndex {
                 .hint("get the index again, from the place that the model came from")
         };
         let file: IndexFile =
-            serde_json::from_slice(bytes).map_err(|error| invalid(format!("not an index of shards: {error}")))?;
+            python_json::from_slice(bytes).map_err(|error| invalid(format!("not an index of shards: {error}")))?;
         if file.weight_map.is_empty() {
             return Err(invalid("the index of shards lists no tensors".to_owned()));
         }

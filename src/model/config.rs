@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use crate::error::{Error, ErrorCode, Result};
+use crate::python_json;
 
 /// The largest size of one kind (ids, columns, positions) that is accepted. Products of two of them stay far
 /// below the address space.
@@ -18,12 +19,12 @@ pub(crate) struct Config {
 }
 
 impl Config {
-    /// Reads the bytes of a `config.json`.
+    /// Reads the bytes of a `config.json`, which Python may have written.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidFile`] when they are not a JSON object.
     pub fn parse(bytes: &[u8]) -> Result<Self> {
-        match serde_json::from_slice(bytes) {
+        match python_json::from_slice(bytes) {
             Ok(Value::Object(fields)) => Ok(Self { fields }),
             Ok(_) => Err(invalid("config.json is not a JSON object".to_owned())),
             Err(error) => Err(invalid(format!("config.json is not JSON: {error}"))),

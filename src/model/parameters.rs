@@ -72,6 +72,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether a file has the parameter.
+    pub fn has(&self, parameter: &Parameter) -> bool {
+        parameter.places.iter().any(|place| self.weights.has(&place.tensor))
+    }
+
     /// A vector as f32.
     ///
     /// # Errors

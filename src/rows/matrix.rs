@@ -142,7 +142,8 @@ impl Activations {
         self.inner.about.truncated_count
     }
 
-    /// How many units have no row because the options exclude them ([`crate::CollectOptions::stop_units`]).
+    /// How many units have no row because the options exclude them ([`crate::CollectOptions::stop_units`]), or because they
+    /// are entries of a vocabulary that the model has no embedding for.
     pub fn left_out_count(&self) -> usize {
         self.inner.about.left_out_count
     }

@@ -48,6 +48,7 @@ impl Tokenizer {
         Ok(EncodedTexts {
             tokens: Arc::clone(&shared.tokens),
             truncated_count: shared.truncated_count,
+            left_out_count: result.left_out_count + shared.left_out_count,
             units: cutter.units.finish(),
             ..result
         })

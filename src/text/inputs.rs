@@ -47,6 +47,8 @@ pub(super) struct Shared {
     /// What tells the tokenizer from others.
     pub(super) tokenizer: [u8; 32],
     pub(super) truncated_count: usize,
+    /// How many entries of a vocabulary the model has no embedding for.
+    pub(super) left_out_count: usize,
 }
 
 /// What inputs were made from.
@@ -85,6 +87,11 @@ impl Inputs {
     /// How many texts were longer than the model can read and lost their end.
     pub fn truncated_count(&self) -> usize {
         self.shared.truncated_count
+    }
+
+    /// How many entries of the vocabulary were left out because the model has no embedding for them.
+    pub fn left_out_count(&self) -> usize {
+        self.shared.left_out_count
     }
 
     /// Whether there are texts, which have units of all granularities: those of token ids and of a vocabulary are tokens.
@@ -151,7 +158,7 @@ impl Tokenizer {
             chunk.iter().for_each(|text| table.push(text.as_ref()));
             control.advance(chunk.len() as u64)?;
         }
-        Ok(self.inputs_of(table, packed, Source::Texts, truncated_count))
+        Ok(self.inputs_of(table, packed, Source::Texts, (truncated_count, 0)))
     }
 
     /// Adds the tokens of texts, the first of which is number `first`; gives how many of them lost their end.
@@ -202,22 +209,45 @@ impl Tokenizer {
             }
             packed.push_ids(ids);
         }
-        Ok(self.inputs_of(StringTable::default(), packed, Source::Ids, 0))
+        Ok(self.inputs_of(StringTable::default(), packed, Source::Ids, (0, 0)))
     }
 
     /// Each entry of the vocabulary as a sequence of one token without special tokens, in the order of the ids.
     pub fn vocabulary_inputs(&self) -> Inputs {
-        let (mut table, mut packed) = (StringTable::default(), PackedTokens::default());
+        self.vocabulary_inputs_of(usize::MAX)
+    }
+
+    /// The vocabulary as [`Tokenizer::vocabulary_inputs`] gives it, for a model of so many embeddings. Tokens that were
+    /// added to the tokenizer and not to the model (`[PAD]`, an image token) are left out and
+    /// [counted](Inputs::left_out_count). Other entries without an embedding stay: they tell of another model's tokenizer.
+    pub(crate) fn vocabulary_inputs_of(&self, embeddings: usize) -> Inputs {
+        let added = self.pipeline.inner.get_added_tokens_decoder();
+        let (mut table, mut packed, mut left_out) = (StringTable::default(), PackedTokens::default(), 0);
         for (string, id) in self.vocabulary() {
+            if id as usize >= embeddings && added.contains_key(&id) {
+                left_out += 1;
+                continue;
+            }
             table.push(&string);
             packed.push_ids(&[id]);
         }
-        self.inputs_of(table, packed, Source::Vocabulary, 0)
+        self.inputs_of(table, packed, Source::Vocabulary, (0, left_out))
     }
 
-    fn inputs_of(&self, texts: StringTable, tokens: PackedTokens, source: Source, truncated_count: usize) -> Inputs {
+    /// `counts` are those of texts that were truncated, and of entries that were left out.
+    fn inputs_of(&self, texts: StringTable, tokens: PackedTokens, source: Source, counts: (usize, usize)) -> Inputs {
         let (texts, tokens) = (Arc::new(texts), Arc::new(tokens));
-        Inputs { shared: Arc::new(Shared { texts, tokens, source, tokenizer: self.identity(), truncated_count }) }
+        let (truncated_count, left_out_count) = counts;
+        Inputs {
+            shared: Arc::new(Shared {
+                texts,
+                tokens,
+                source,
+                tokenizer: self.identity(),
+                truncated_count,
+                left_out_count,
+            }),
+        }
     }
 
     /// Texts that are there already as inputs and units: [`Tokenizer::inputs`] and [`Tokenizer::cut`] in one.

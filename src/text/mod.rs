@@ -18,6 +18,7 @@ mod tokenize;
 mod tokenizer;
 mod tokens;
 mod units;
+mod unread;
 mod vetting;
 mod word_model;
 mod word_piece;

@@ -12,8 +12,10 @@ use super::pieces::cuts::Cuts;
 use super::pipeline::{CrateTokenizer, Pipeline, caught};
 use super::sentence::SentenceRules;
 use super::special_tokens::SpecialTokens;
+use super::unread::unread;
 use super::vetting::{invalid, vet};
 use crate::error::{Error, ErrorCode, Result};
+use crate::python_json;
 
 /// Lengths above this stand for "no limit": Hugging Face writes 1e30 where a tokenizer has none.
 const LONGEST: f64 = 1e9;
@@ -190,12 +192,12 @@ fn identity<'a>(parts: impl Iterator<Item = &'a [u8]>, limit: Option<usize>) -> 
 /// The tokenizer that the contents of a `tokenizer.json` describe, which messages call `file`.
 pub(super) fn parse(json: &[u8], file: &str) -> Result<CrateTokenizer> {
     vet(json, file)?;
-    caught(|| CrateTokenizer::from_bytes(json)).map_err(|error| invalid(file, format!("cannot be read: {error}")))
+    caught(|| CrateTokenizer::from_bytes(json)).map_err(|reason| unread(json, file, &reason))
 }
 
 fn object(json: Option<&[u8]>, file: &str) -> Result<Map<String, Value>> {
     let Some(json) = json else { return Ok(Map::new()) };
-    serde_json::from_slice(json).map_err(|error| invalid(file, format!("cannot be read: {error}")))
+    python_json::from_slice(json).map_err(|error| invalid(file, format!("cannot be read: {error}")))
 }
 
 /// The most tokens that a text keeps.

@@ -16,12 +16,21 @@ fn child_opens_a_model_with_default_options() {
     std::fs::write(std::env::var("RESULT_FILE").unwrap(), result.unwrap_or_else(|error| error.to_string())).unwrap();
 }
 
-fn result_in_child(variables: &[(&str, &str)]) -> String {
+pub fn result_in_child(variables: &[(&str, &str)]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut child = child("hub::environment::child_opens_a_model_with_default_options");
-    for name in
-        ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH"]
-    {
+    for name in [
+        "HF_HUB_OFFLINE",
+        "TRANSFORMERS_OFFLINE",
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+    ] {
         child.env_remove(name);
     }
     child.env("RESULT_FILE", file.path()).envs(variables.iter().copied());
@@ -39,7 +48,11 @@ fn the_variables_of_huggingface_hub_are_understood() {
 
     assert!(with(&[]).contains("there is no model"));
     assert!(with(&[("HF_HUB_OFFLINE", "1")]).contains("HF_HUB_OFFLINE"));
-    assert!(with(&[("HF_TOKEN", "hf_wrong")]).contains("refused the access token"));
+    let refused = with(&[("HF_TOKEN", "hf_wrong")]);
+    assert!(refused.contains("refused the access token") && refused.contains("the variable HF_TOKEN"), "{refused}");
+    std::fs::write(home.path().join("token"), "hf_wrong\n").unwrap();
+    let refused = with(&[]);
+    assert!(refused.contains(&format!("the file `{home_text}/token`")) && !refused.contains("hf_wrong"), "{refused}");
     std::fs::write(home.path().join("token"), "hf_right\n").unwrap();
     let expected = home.path().join("hub/models--owner--tiny-model/snapshots").join(COMMIT).join("config.json");
     assert_eq!(with(&[]), expected.display().to_string());

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod activations;
+mod as_people_have_them;
 mod configs;
 mod decoder_choices;
 mod gguf;
@@ -13,6 +14,7 @@ mod half;
 mod halved;
 mod intervened;
 mod interventions;
+mod names;
 mod published;
 mod resume;
 mod rotary_encoders;

@@ -152,8 +152,24 @@ pub(crate) fn labels(config: &Config, choice: HeadChoice) -> Result<Option<Vec<S
     })
 }
 
+/// The error for a configuration that does not say its type, as very old files do not.
+fn no_type(config: &Config) -> Error {
+    let saved = config.architecture().unwrap_or_default();
+    let of_class = |family: &&Family| family.classes.iter().any(|(class, _)| *class == saved);
+    let hint = match FAMILIES.iter().find(of_class) {
+        Some(family) => format!("add `\"model_type\": \"{}\"` to it, the type of a `{saved}`", family.model_type),
+        None => "take the config.json of the model itself, or add the `model_type` of its architecture, such as \
+                 `\"model_type\": \"bert\"`"
+            .to_owned(),
+    };
+    Config::missing("model_type").hint(hint)
+}
+
 /// The family of a configuration and the head to build.
 fn choose(config: &Config, choice: HeadChoice) -> Result<(&'static Family, Head)> {
+    if config.get("model_type").is_none() {
+        return Err(no_type(config));
+    }
     let model_type = config.text("model_type", "")?;
     let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
         let built: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();

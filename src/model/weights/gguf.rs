@@ -135,7 +135,7 @@ fn entry(header: &Header<'_>, tensor: &TensorInfo<'_>, layout: Layout) -> Result
 
 /// The types of ggml that are not read: its number and name, how many numbers are stored together, and in how many
 /// bytes.
-const UNREAD_TYPES: [(u32, &str, usize, usize); 17] = [
+const UNREAD_TYPES: [(u32, &str, usize, usize); 16] = [
     (16, "IQ2_XXS", 256, 66),
     (17, "IQ2_XS", 256, 74),
     (18, "IQ3_XXS", 256, 98),
@@ -148,7 +148,6 @@ const UNREAD_TYPES: [(u32, &str, usize, usize); 17] = [
     (25, "I16", 1, 2),
     (26, "I32", 1, 4),
     (27, "I64", 1, 8),
-    (28, "F64", 1, 8),
     (29, "IQ1_M", 256, 56),
     (34, "TQ1_0", 256, 54),
     (35, "TQ2_0", 256, 66),
@@ -160,6 +159,7 @@ fn number_type(kind: u32) -> NumberType {
     match kind {
         0 => NumberType::F32,
         1 => NumberType::F16,
+        28 => NumberType::F64,
         30 => NumberType::Bf16,
         2 => NumberType::Blocks(GgmlDType::Q4_0),
         3 => NumberType::Blocks(GgmlDType::Q4_1),

@@ -18,6 +18,7 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, String> {
             Dtype::F32 => NumberType::F32,
             Dtype::F16 => NumberType::F16,
             Dtype::BF16 => NumberType::Bf16,
+            Dtype::F64 => NumberType::F64,
             other => NumberType::Other(format!("{other:?}")),
         };
         (name, Entry { shape: info.shape.clone(), numbers, range: start + first..start + end, layout: Layout::Rows })

@@ -17,6 +17,8 @@ pub(crate) enum NumberType {
     F16,
     /// The upper half of single precision.
     Bf16,
+    /// Double precision, which is read as single precision.
+    F64,
     /// Small whole numbers in blocks, each with a scale of its own: quantised.
     Blocks(GgmlDType),
     /// One that is not read, by its name.
@@ -29,6 +31,7 @@ impl NumberType {
         Some(match self {
             Self::F32 => (1, 4),
             Self::F16 | Self::Bf16 => (1, 2),
+            Self::F64 => (1, 8),
             Self::Blocks(kind) => (kind.block_size(), kind.type_size()),
             Self::Other(_) => return None,
         })
@@ -40,6 +43,7 @@ impl NumberType {
             Self::F32 => "F32".to_owned(),
             Self::F16 => "F16".to_owned(),
             Self::Bf16 => "BF16".to_owned(),
+            Self::F64 => "F64".to_owned(),
             Self::Blocks(kind) => format!("{kind:?}"),
             Self::Other(name) => name.clone(),
         }
@@ -113,7 +117,7 @@ pub(crate) struct Stored<'a> {
 
 impl<'a> Stored<'a> {
     /// Says what bytes are: those of a tensor of that shape and layout. Nothing where there are not as many bytes as
-    /// that takes.
+    /// that takes. Double precision is narrowed to single precision, as `torch.Tensor.float` does.
     pub(super) fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], layout: &Layout) -> Option<Self> {
         let whole = numbers.size_of(shape)?;
         let bytes = match layout {
@@ -124,7 +128,13 @@ impl<'a> Stored<'a> {
             }
         };
         let plus_one = *layout == Layout::RowsPlusOne;
-        (bytes.len() == whole).then_some(Self { numbers, bytes, plus_one })
+        if bytes.len() != whole {
+            return None;
+        }
+        Some(match numbers {
+            NumberType::F64 => Self { numbers: &NumberType::F32, bytes: Cow::Owned(narrowed(&bytes)), plus_one },
+            numbers => Self { numbers, bytes, plus_one },
+        })
     }
 
     /// Bytes that are known to be whole.
@@ -177,13 +187,20 @@ impl<'a> Stored<'a> {
                 Blocks::new(*kind, &self.bytes, 1, numbers).write(0..1, &mut values)?;
                 values
             }
-            NumberType::Other(_) => Vec::new(),
+            // Narrowed before they come here.
+            NumberType::F64 | NumberType::Other(_) => Vec::new(),
         };
         if self.plus_one {
             values.iter_mut().for_each(|value| *value -= 1.0);
         }
         Ok(values)
     }
+}
+
+/// Numbers of double precision as the nearest ones of single precision.
+fn narrowed(bytes: &[u8]) -> Vec<u8> {
+    let eights = bytes.chunks_exact(8).filter_map(|eight| eight.try_into().ok());
+    eights.flat_map(|eight| (f64::from_le_bytes(eight) as f32).to_le_bytes()).collect()
 }
 
 /// The rows of a matrix whose heads have the rows of their halves interleaved, with the first half of each head before
