@@ -177,7 +177,7 @@ pub(super) fn pack_row(tiles: &mut [Tile], line: usize, row: &[f32], terms: Term
 fn pack_terms<const TERMS: usize>(tiles: &mut [Tile], line: usize, row: &[f32]) {
     for (tiles, values) in tiles.chunks_exact_mut(TERMS).zip(row.chunks(STEP)) {
         let (low, high) = values.split_at(values.len().min(LINES));
-        let mut rests = [low, high].map(|half| load(half));
+        let mut rests = [load(low), load(high)];
         for tile in tiles {
             let near = if TERMS > 1 { rests.map(|rest| clamped(rest)) } else { rests };
             // SAFETY: both are 64 bytes of which every value is valid.
