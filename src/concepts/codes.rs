@@ -2,6 +2,7 @@
 
 use super::Encoder;
 use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::first_not_finite;
 use crate::memory::filled;
 
 /// The codes of consecutive rows.
@@ -124,6 +125,15 @@ impl Codes {
             Self::Dense(dense) => dense.concept_count,
             Self::Sparse(sparse) => sparse.concept_count,
         }
+    }
+
+    /// Whether all codes are finite.
+    pub(crate) fn are_finite(&self) -> bool {
+        let values = match self {
+            Self::Dense(dense) => &dense.values,
+            Self::Sparse(sparse) => &sparse.values,
+        };
+        first_not_finite(values).is_none()
     }
 
     /// The codes of the rows in their order.

@@ -83,6 +83,8 @@ pub(super) struct Strongest {
     slots: Vec<Option<usize>>,
     /// The concept of each slot.
     concepts: Vec<usize>,
+    /// Whether the slots are all concepts in their order.
+    is_whole: bool,
     best: Vec<Best>,
     /// For each slot, the strength below which no name is inserted.
     bounds: Vec<f32>,
@@ -106,6 +108,7 @@ impl Strongest {
             k,
             sign,
             slots,
+            is_whole: count == concept_count && different.is_sorted(),
             concepts: different,
             best: (0..count).map(|_| Best::default()).collect(),
             bounds: vec![f32::NEG_INFINITY; count],
@@ -117,6 +120,8 @@ impl Strongest {
     /// Offers the codes of a row that has that name.
     pub(super) fn update(&mut self, name: usize, row: usize, codes: RowCodes<'_>) {
         match codes {
+            // Of many rows nearly none has a code that counts, which this loop finds out for several concepts at a time.
+            RowCodes::Dense(values) if self.is_whole && !self.may_rank(values) => {}
             RowCodes::Dense(values) => {
                 for slot in 0..self.concepts.len() {
                     self.offer(slot, values[self.concepts[slot]], name, row);
@@ -140,6 +145,12 @@ impl Strongest {
                 self.open = open;
             }
         }
+    }
+
+    /// Whether a code reaches the bound of its slot; the slots are the concepts.
+    fn may_rank(&self, values: &[f32]) -> bool {
+        let reaches = |(value, bound): (&f32, &f32)| self.sign * value >= *bound;
+        values.iter().zip(&self.bounds).fold(false, |found, pair| found | reaches(pair))
     }
 
     fn offer(&mut self, slot: usize, value: f32, name: usize, row: usize) {

@@ -1,7 +1,11 @@
 //! The mean and the covariance of rows that are read in tiles.
 
+// A function is compiled with the vector instructions of its caller only where it is inlined into it.
+#![allow(clippy::inline_always)]
+
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
+use pulp::Arch;
 
 use super::reduce::add_across;
 use super::source::Rows;
@@ -15,6 +19,9 @@ use crate::workspace;
 
 /// How many rows a matrix product takes at a time.
 const TILE: usize = 4096;
+
+/// How many rows are checked before they are added.
+const CHECKED_ROWS: usize = 16;
 
 /// The mean of each column and the scatter matrix of the centred columns.
 #[derive(Debug)]
@@ -63,9 +70,17 @@ impl Moments {
 
         let mut scatter = Mat::zeros(columns, columns);
         let products = |tile: Tile<'_>, centred: &mut Vec<f64>| -> Result<Mat<f64>> {
-            centred.clear();
-            centred.extend(
-                tile.values.chunks_exact(columns).flat_map(|row| row.iter().zip(&mean)).map(|(&x, m)| f64::from(x) - m),
+            centred.resize(tile.values.len(), 0.0);
+            let centred = &mut centred[..];
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    for (row, centred) in tile.values.chunks_exact(columns).zip(centred.chunks_exact_mut(columns)) {
+                        for ((centred, &value), mean) in centred.iter_mut().zip(row).zip(&mean) {
+                            *centred = f64::from(value) - mean;
+                        }
+                    }
+                },
             );
             lower_products(MatRef::from_row_major_slice(centred, centred.len() / columns, columns))
         };
@@ -90,9 +105,18 @@ impl Moments {
 
 fn column_sums(tile: Tile<'_>, columns: usize) -> Result<Vec<f64>> {
     let mut sums = vec![0.0; columns];
-    for (offset, row) in tile.values.chunks_exact(columns).enumerate() {
-        check_finite(row, columns, tile.first + offset)?;
-        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+    let add = |sums: &mut [f64], rows: &[f32]| {
+        for row in rows.chunks_exact(columns) {
+            sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+        }
+    };
+    // Few rows at a time are still in the nearest cache when they are added.
+    for (index, rows) in tile.values.chunks(columns * CHECKED_ROWS).enumerate() {
+        check_finite(rows, columns, tile.first + index * CHECKED_ROWS)?;
+        Arch::new().dispatch(
+            #[inline(always)]
+            || add(&mut sums, rows),
+        );
     }
     Ok(sums)
 }

@@ -8,50 +8,67 @@ use pulp::Arch;
 use super::options::Contrast;
 use crate::linalg::exp;
 
+/// The sums over some rows from which an iteration learns.
+pub(super) struct Sums {
+    /// The sums of `g(w x) x`, (directions, width), row-major.
+    pub(super) gradient: Vec<f32>,
+    /// The sum of `g'(w x)` of each direction.
+    pub(super) curvature: Vec<f64>,
+}
+
 impl Contrast {
     /// Replaces projections, (rows, concepts) row-major, by the derivative of the contrast function there, and adds the
     /// second derivatives of each concept to its sum.
     pub(super) fn derivatives(self, projections: &mut [f32], second_sums: &mut [f64]) {
-        let alpha = match self {
-            Self::LogCosh { alpha } => alpha as f32,
-            _ => 1.0,
-        };
         let width = second_sums.len();
         let mut sums = vec![0.0_f32; width];
+        let mut second = vec![0.0; width * GROUP];
         // Rows are taken in groups, so that only a few numbers are added in f32 before the sum continues in f64.
         for group in projections.chunks_mut(width * GROUP) {
-            sums.fill(0.0);
-            match self {
-                Self::LogCosh { .. } => for_each_value(group, &mut sums, |x| {
+            let (sums, second) = (&mut sums, &mut second[..group.len()]);
+            Arch::new().dispatch(
+                #[inline(always)]
+                || {
+                    sums.fill(0.0);
+                    self.apply(group, second);
+                    for row in second.chunks_exact(width) {
+                        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+                    }
+                },
+            );
+            second_sums.iter_mut().zip(&*sums).for_each(|(total, &sum)| *total += f64::from(sum));
+        }
+    }
+
+    /// Replaces projections by the derivative of the contrast function there, and writes the second derivatives. It is
+    /// inlined into a caller that was compiled for vector instructions.
+    #[inline(always)]
+    pub(super) fn apply(self, projections: &mut [f32], second: &mut [f32]) {
+        match self {
+            Self::LogCosh { alpha } => {
+                let alpha = alpha as f32;
+                for_each_value(projections, second, |x| {
                     let tanh = tanh(alpha * x);
                     (tanh, alpha * (1.0 - tanh * tanh))
-                }),
-                Self::Exp => for_each_value(group, &mut sums, |x| {
-                    let bell = exp(-0.5 * x * x);
-                    (x * bell, (1.0 - x * x) * bell)
-                }),
-                Self::Cube => for_each_value(group, &mut sums, |x| (x * x * x, 3.0 * x * x)),
+                });
             }
-            second_sums.iter_mut().zip(&sums).for_each(|(total, &sum)| *total += f64::from(sum));
+            Self::Exp => for_each_value(projections, second, |x| {
+                let bell = exp(-0.5 * x * x);
+                (x * bell, (1.0 - x * x) * bell)
+            }),
+            Self::Cube => for_each_value(projections, second, |x| (x * x * x, 3.0 * x * x)),
         }
     }
 }
 
-const GROUP: usize = 64;
+/// How many rows are added in f32.
+pub(super) const GROUP: usize = 64;
 
-fn for_each_value(rows: &mut [f32], sums: &mut [f32], derivatives: impl Fn(f32) -> (f32, f32) + Copy) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        move || {
-            for row in rows.chunks_exact_mut(sums.len()) {
-                for (value, sum) in row.iter_mut().zip(sums.iter_mut()) {
-                    let (first, second) = derivatives(*value);
-                    *value = first;
-                    *sum += second;
-                }
-            }
-        },
-    );
+#[inline(always)]
+fn for_each_value(values: &mut [f32], second: &mut [f32], derivatives: impl Fn(f32) -> (f32, f32)) {
+    for (value, second) in values.iter_mut().zip(second) {
+        (*value, *second) = derivatives(*value);
+    }
 }
 
 /// The hyperbolic tangent, with an error of at most 2e-7.

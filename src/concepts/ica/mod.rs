@@ -13,6 +13,8 @@
 mod contrast;
 mod device;
 mod fixed_point;
+#[cfg_attr(not(target_arch = "x86_64"), path = "unfused.rs")]
+mod fused;
 mod host;
 mod options;
 mod passes;
