@@ -59,6 +59,7 @@ fn checkpoints_of_pytorch_give_the_bits_of_safetensors() {
         &["views/pytorch_model.bin"],
         &["older/pytorch_model.bin"],
         &["older_plain/pytorch_model.bin"],
+        &["older_protocol_4/pytorch_model.bin"],
         &shards,
     ];
     for files in checkpoints {
@@ -238,6 +239,17 @@ fn pickled_tensor(count: u8, offset: u8, shape: [u8; 2], strides: [u8; 2]) -> Ve
         b"\x89NtRs.".to_vec(),
     ]
     .concat()
+}
+
+#[test]
+fn tensors_are_found_where_training_programs_put_them() {
+    let inner = pickled_tensor(12, 0, [3, 4], [4, 1]);
+    for name in ["state_dict", "model_state_dict", "model", "module"] {
+        let key = [b"\x8c", &[name.len() as u8][..], name.as_bytes()].concat();
+        let pickle = [b"\x80\x02}", &key[..], &inner[2..inner.len() - 1], b"s."].concat();
+        let error = load_bytes(&archive(&[("data.pkl", &pickle), ("data/0", &[0; 4 * 12])])).unwrap_err();
+        assert!(error.message().contains("has shape [3, 4], but the configuration says"), "{name}: {error}");
+    }
 }
 
 #[test]

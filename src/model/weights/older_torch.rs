@@ -13,11 +13,25 @@ use super::pickle::{Pickle, Value};
 use super::torch::Storages;
 use crate::error::shown;
 
-/// What such a file begins with: a pickle of a large number.
-pub(super) const MAGIC: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+/// The number that such a file begins with, as a pickle: ten bytes, the lowest first.
+const MAGIC: &[u8] = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
+/// The versions of pickles; PyTorch takes the first unless it is told another one.
+const PROTOCOLS: std::ops::RangeInclusive<u8> = 2..=5;
+/// What the later versions say of the length of what follows, in eight bytes more.
+const FRAME: u8 = 0x95;
 
 /// The only version that there was.
 const VERSION: i64 = 1001;
+
+/// Whether a file is such a one, by its first bytes.
+pub(super) fn is_one(bytes: &[u8]) -> bool {
+    let [0x80, protocol, rest @ ..] = bytes else { return false };
+    let rest = match rest {
+        [FRAME, rest @ ..] => rest.get(8..).unwrap_or_default(),
+        rest => rest,
+    };
+    PROTOCOLS.contains(protocol) && rest.starts_with(MAGIC)
+}
 
 /// The storages of a file, by name.
 pub(super) struct Places<'a> {
@@ -35,7 +49,7 @@ impl Storages for Places<'_> {
 /// # Errors
 /// What is wrong with the file.
 pub(super) fn open(bytes: &[u8], longest: usize) -> Result<(Pickle<'_>, Places<'_>), Problem> {
-    let rest = bytes.get(MAGIC.len()..).unwrap_or_default();
+    let (_, rest) = pickle(bytes, longest)?;
     let (version, rest) = pickle(rest, longest)?;
     if *version.value(version.root) != Value::Integer(VERSION) {
         return Err("is a file of PyTorch in a version of its format that never was".to_owned().into());

@@ -272,8 +272,16 @@ impl<'a> Machine<'a> {
     /// Calls a function, if it is one that checkpoints call.
     fn call(&mut self) -> Result<(), String> {
         let (arguments, function) = (self.pop()?, self.pop()?);
-        let Some(Value::Global(module, name)) = self.values.get(function).cloned() else {
-            return Err("is a damaged pickle: it calls what is no function".to_owned());
+        let (module, name) = match self.values.get(function) {
+            Some(Value::Global(module, name)) => (*module, *name),
+            Some(Value::Persistent(_)) => {
+                return Err(
+                    "holds a whole model of a class in Python, not its tensors (`state_dict`), and asks to run it, \
+                            which is not done"
+                        .to_owned(),
+                );
+            }
+            _ => return Err("is a damaged pickle: it calls what is no function".to_owned()),
         };
         let argument = |index: usize| match self.values.get(arguments) {
             Some(Value::Tuple(items)) => items.get(index).copied(),

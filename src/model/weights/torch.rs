@@ -21,7 +21,7 @@ const LARGEST_PICKLE: usize = 16 << 20;
 
 /// Whether a file is one of PyTorch, by its first bytes.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
-    bytes.starts_with(archive::ENTRY) || bytes.starts_with(older_torch::MAGIC)
+    bytes.starts_with(archive::ENTRY) || older_torch::is_one(bytes)
 }
 
 /// Where a file has the storages of its tensors.
@@ -45,7 +45,7 @@ impl Storages for Archive<'_> {
 /// # Errors
 /// What is wrong with the file.
 pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
-    if bytes.starts_with(older_torch::MAGIC) {
+    if older_torch::is_one(bytes) {
         let (checkpoint, storages) = older_torch::open(bytes, LARGEST_PICKLE)?;
         return tensors(&checkpoint, &storages);
     }
@@ -94,15 +94,20 @@ fn tensors(pickle: &Pickle<'_>, storages: &dyn Storages) -> Result<Directory, Pr
     Ok(tensors)
 }
 
-/// The dictionary of tensors by name: the whole pickle, or what a training script put under `state_dict`.
+/// The names under which training programs put the tensors beside what else they save.
+const STATES: [&str; 4] = ["state_dict", "model_state_dict", "model", "module"];
+
+/// The dictionary of tensors by name: the whole pickle, or what a training program put under one of [`STATES`].
 fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
     let dictionary = |id| match pickle.value(id) {
         Value::Dictionary(pairs) => Some(pairs.as_slice()),
         _ => None,
     };
     let all = dictionary(pickle.root).ok_or_else(|| "is a pickle of something else than tensors by name".to_owned())?;
-    let inner = all.iter().rev().find(|(name, _)| pickle.text(*name) == Some("state_dict"));
-    Ok(inner.and_then(|(_, value)| dictionary(*value)).unwrap_or(all))
+    let inner = |state: &str| all.iter().rev().find(|(name, _)| pickle.text(*name) == Some(state));
+    // A tensor of such a name is no dictionary.
+    let found = STATES.iter().filter_map(|state| inner(state)).find_map(|(_, value)| dictionary(*value));
+    Ok(found.unwrap_or(all))
 }
 
 /// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter
