@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use pulp::Arch;
+
 use super::rows::{from_bf16, round_to_bf16};
 use super::tile::{LINES, STEP, Tile, steps};
 use crate::error::{Error, ErrorCode, Result};
@@ -46,9 +48,7 @@ impl Bf16Matrix {
             let part = index * LINES..rows.min((index + 1) * LINES);
             let panel = &mut panel[..part.len() * columns];
             write(part, panel)?;
-            for (output, values) in panel.chunks_exact(columns).enumerate() {
-                pack_row(block, output, values);
-            }
+            pack_block(block, panel, columns);
         }
         Ok(Self { tiles, rows, columns })
     }
@@ -89,13 +89,23 @@ impl Bf16Matrix {
     }
 }
 
-/// Packs the values of one output into its place of a block.
-fn pack_row(block: &mut [Tile], output: usize, values: &[f32]) {
-    for (tile, values) in block.iter_mut().zip(values.chunks(STEP)) {
-        for (line, pair) in tile.0.iter_mut().zip(values.chunks(2)) {
-            for (half, value) in line[2 * output..].iter_mut().zip(pair) {
-                *half = round_to_bf16(*value);
+/// Packs the rows of a block, of which there are 16 at most.
+fn pack_block(block: &mut [Tile], panel: &[f32], columns: usize) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for (step, tile) in block.iter_mut().enumerate() {
+                let mut halves = [[0_u16; STEP]; LINES];
+                for (halves, row) in halves.iter_mut().zip(panel.chunks_exact(columns)) {
+                    let values = &row[step * STEP..columns.min((step + 1) * STEP)];
+                    halves.iter_mut().zip(values).for_each(|(half, value)| *half = round_to_bf16(*value));
+                }
+                for (pair, line) in tile.0.iter_mut().enumerate() {
+                    for (place, halves) in line.chunks_exact_mut(2).zip(&halves) {
+                        place.copy_from_slice(&halves[2 * pair..2 * pair + 2]);
+                    }
+                }
             }
-        }
-    }
+        },
+    );
 }

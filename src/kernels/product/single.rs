@@ -62,11 +62,11 @@ impl F32Matrix {
             let part = index * LINES..rows.min((index + 1) * LINES);
             let panel = &mut panel[..part.len() * columns];
             write(part, panel)?;
-            for (column, lane) in block.iter_mut().enumerate() {
-                lane.0
-                    .iter_mut()
-                    .zip(panel.iter().skip(column).step_by(columns))
-                    .for_each(|(place, value)| *place = *value);
+            // A few columns at a time, so that what is written stays in the nearest cache.
+            for (part, lanes) in block.chunks_mut(LINES).enumerate() {
+                for (output, row) in panel.chunks_exact(columns).enumerate().take(LINES) {
+                    lanes.iter_mut().zip(&row[part * LINES..]).for_each(|(lane, value)| lane.0[output] = *value);
+                }
             }
         }
         Ok(Self { lanes, rows, columns })
