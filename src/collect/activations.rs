@@ -168,7 +168,8 @@ impl SplitModel {
         // 36 bytes a unit and 4 bytes a token, while they grow.
         let claim =
             Claim::of(inputs.token_count().saturating_mul(60), &format!("the units of {} texts", inputs.text_count()))?;
-        let mut encoded = self.tokenizer()?.cut(&inputs, options.units(), control)?;
+        let mut encoded =
+            self.tokenizer()?.cut_on(&self.workers, &inputs, options.units(), options.threads, control)?;
         drop(claim);
         let units = Arc::new(std::mem::take(&mut encoded.units));
         let abouts = self.abouts(&options, |provenance| {
@@ -461,6 +462,23 @@ mod tests {
             assert!(rows() == first);
         }
         assert_eq!(model.workers.started(), 2);
+    }
+
+    #[test]
+    fn units_do_not_depend_on_how_many_threads_cut_them() {
+        let control = Control::new();
+        let model = SplitModel::load("eidos:demo", &["1"], &LoadOptions::default(), &control).unwrap();
+        let texts: Vec<String> = (0..2000).map(|index| format!("The {}th film, {index} times.", index % 7)).collect();
+        let inputs = model.inputs(&texts, 2, &control).unwrap();
+        for granularity in [Granularity::Word, Granularity::Token, Granularity::Sample] {
+            let cut = |threads| {
+                model.tokenizer().unwrap().cut_on(&model.workers, &inputs, granularity, threads, &control).unwrap()
+            };
+            let (one, three) = (cut(1), cut(3));
+            assert!(one.units == three.units && one.units.strings().iter().next().is_some());
+            assert_eq!((&one.positions, &one.unit_starts), (&three.positions, &three.unit_starts));
+            assert_eq!((one.text_units.len(), &one.text_units), (2001, &three.text_units));
+        }
     }
 
     #[test]

@@ -107,7 +107,8 @@ impl SplitModel {
         self.check_head()?;
         let inputs = inputs.inputs(self, options.threads, control)?;
         let changes = interventions.resolve(self, &inputs, control)?;
-        let mut encoded = self.tokenizer()?.cut(&inputs, Granularity::AllTokens, control)?;
+        let tokenizer = self.tokenizer()?;
+        let mut encoded = tokenizer.cut_on(&self.workers, &inputs, Granularity::AllTokens, options.threads, control)?;
         let options = options.to_collect(self.logit_count());
         let row_per_text = self.has_logits_per_text();
         if row_per_text {

@@ -5,11 +5,13 @@
 //! because one stands for something unknown or for a part of a character, comes from the text.
 
 use std::collections::HashMap;
+use std::mem::take;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::encoded::EncodedTexts;
 use super::granularity::{Granularity, UnitOptions, WordRule};
-use super::inputs::{Inputs, Source, TEXTS_AT_A_TIME};
+use super::inputs::{Inputs, Shared, Source, TEXTS_AT_A_TIME};
 use super::sentence::TokenAt;
 use super::stop_units::StopUnits;
 use super::tokenize::{PackedTokens, TokensOf};
@@ -18,6 +20,8 @@ use super::units::UnitsBuilder;
 use super::words::TokenizedText;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
+use crate::parallel::in_order;
+use crate::workers::Workers;
 
 impl Tokenizer {
     /// Cuts inputs into units.
@@ -31,25 +35,40 @@ impl Tokenizer {
     /// [`ErrorCode::InvalidArgument`] for stop units without a text or of a granularity where every unit has a row;
     /// [`ErrorCode::InvalidFile`] naming the file and the part of it where the tokenizer fails; [`ErrorCode::Cancelled`].
     pub fn cut(&self, inputs: &Inputs, options: impl Into<UnitOptions>, control: &Control) -> Result<EncodedTexts> {
-        let mut cutter = UnitCutter::new(self, &options.into())?;
-        let mut result = EncodedTexts::default();
-        let shared = &inputs.shared;
-        for index in 0..inputs.text_count() {
-            if index.is_multiple_of(TEXTS_AT_A_TIME) {
-                control.check()?;
-            }
-            match shared.source {
-                Source::Texts => cutter.cut(index, shared.texts.get(index), &shared.tokens, index)?,
-                Source::Ids => cutter.cut_ids(shared.tokens.ids_of(index)),
-                Source::Vocabulary => cutter.cut_entry(shared.texts.get(index)),
-            }
-            cutter.commit(index, &mut result);
-        }
+        self.cut_on(&Workers::default(), inputs, options, 1, control)
+    }
+
+    /// As [`Tokenizer::cut`], on `threads` threads of `workers` (0: one per core). The result does not depend on their number.
+    pub(crate) fn cut_on<'a>(
+        &'a self,
+        workers: &Workers,
+        inputs: &Inputs,
+        options: impl Into<UnitOptions>,
+        threads: usize,
+        control: &Control,
+    ) -> Result<EncodedTexts> {
+        let options = options.into();
+        // What is wrong with them is said even where there is nothing to cut.
+        UnitCutter::new(self, &options)?;
+        let (count, shared) = (inputs.text_count(), &inputs.shared);
+        let cut = |share: usize, cutter: &mut Option<UnitCutter<'a>>| {
+            let cutter = match cutter {
+                Some(cutter) => cutter,
+                none => none.insert(UnitCutter::new(self, &options)?),
+            };
+            cutter.cut_share(shared, share * TEXTS_AT_A_TIME..count.min((share + 1) * TEXTS_AT_A_TIME))
+        };
+        let (mut result, mut units) = (EncodedTexts::default(), UnitsBuilder::default());
+        in_order(workers, count.div_ceil(TEXTS_AT_A_TIME), threads, control, cut, |_, share| {
+            result.append(&share);
+            units.append(&share.units);
+            Ok(())
+        })?;
         Ok(EncodedTexts {
             tokens: Arc::clone(&shared.tokens),
             truncated_count: shared.truncated_count,
             left_out_count: result.left_out_count + shared.left_out_count,
-            units: cutter.units.finish(),
+            units: units.finish(),
             ..result
         })
     }
@@ -182,6 +201,22 @@ impl<'a> UnitCutter<'a> {
         self.last.push((0, 0, string), [0].into_iter());
     }
 
+    /// Cuts some of the texts of inputs, whose units have a table of strings of their own.
+    fn cut_share(&mut self, shared: &Shared, texts: Range<usize>) -> Result<EncodedTexts> {
+        let mut share = EncodedTexts::default();
+        self.tokens.clear();
+        for index in texts {
+            match shared.source {
+                Source::Texts => self.cut(index, shared.texts.get(index), &shared.tokens, index)?,
+                Source::Ids => self.cut_ids(shared.tokens.ids_of(index)),
+                Source::Vocabulary => self.cut_entry(shared.texts.get(index)),
+            }
+            self.commit(index, &mut share);
+        }
+        share.units = take(&mut self.units).finish();
+        Ok(share)
+    }
+
     /// How many units the text has that was cut last.
     pub(crate) fn last_count(&self) -> usize {
         self.last.units.len()
@@ -223,7 +258,7 @@ impl<'a> UnitCutter<'a> {
             let this = TokenAt { string: &this_text.0, decoded: &this_text.1, offsets: tokens.offsets(position) };
             let that = TokenAt { string: &next_text.0, decoded: &next_text.1, offsets: tokens.offsets(next) };
             if self.tokenizer.sentences.ends_after(tokens.ids, position, this, that) {
-                sentences.push(std::mem::take(&mut current));
+                sentences.push(take(&mut current));
             }
         }
         if !current.is_empty() {

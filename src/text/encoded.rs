@@ -75,6 +75,15 @@ impl EncodedTexts {
         &self.units
     }
 
+    /// Adds the units of further texts, but for what they are called and where they stand.
+    pub(super) fn append(&mut self, more: &Self) {
+        let (positions, units) = (self.positions.len(), self.unit_count());
+        self.positions.extend_from_slice(&more.positions);
+        self.unit_starts.extend(more.unit_starts.iter().skip(1).map(|start| positions + start));
+        self.text_units.extend(more.text_units.iter().skip(1).map(|unit| units + unit));
+        self.left_out_count += more.left_out_count;
+    }
+
     /// How many texts were longer than the model can read and lost their end.
     pub fn truncated_count(&self) -> usize {
         self.truncated_count

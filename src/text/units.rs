@@ -96,6 +96,15 @@ impl UnitsBuilder {
         self.string.push(string);
     }
 
+    /// Adds units of further texts, which have strings of their own.
+    pub(super) fn append(&mut self, more: &Units) {
+        let strings: Vec<u32> = more.strings.iter().map(|string| self.strings.intern(string)).collect();
+        self.text_index.extend_from_slice(&more.text_index);
+        self.begin.extend_from_slice(&more.begin);
+        self.end.extend_from_slice(&more.end);
+        self.string.extend(more.string.iter().map(|&string| strings[string as usize]));
+    }
+
     /// The finished units.
     pub fn finish(self) -> Units {
         let Self { text_index, begin, end, string, strings } = self;

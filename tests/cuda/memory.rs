@@ -122,8 +122,8 @@ fn near(kit: &Kit, name: &str, taken: usize, formula: usize) {
 /// Loads, uses and frees a model over and over: memory of the device and of the host is what it was after the first few.
 fn cycles(kit: &Kit, meter: &Meter) {
     const SETTLED: usize = 20;
-    /// What may remain of a model on the host, in bytes: a hundredth of it.
-    const LEFT: usize = 64 << 10;
+    /// What may remain of a model on the host, in bytes.
+    const LEFT: usize = 4 << 10;
     let (count, texts) = (kit.number("cycles", if kit.is_large() { 500 } else { 60 }), texts(8));
     let start = std::time::Instant::now();
     let limit = kit.number("seconds", 60) as u64;
@@ -147,8 +147,7 @@ fn cycles(kit: &Kit, meter: &Meter) {
     let (device, host) = (grown(meter.settled(), before.0), grown(least(heap::live), before.1));
     let said = format!("{ran} models in {:.1} s", start.elapsed().as_secs_f64());
     kit.check("cycles", ran == count, format!("{said}, of {count}"));
-    // A model takes some megabytes, of which the driver gives back memory in pieces of two. On the host the count of the
-    // allocator keeps 28 KB of each, of which valgrind finds nothing.
+    // A model takes some megabytes, of which the driver gives back memory in pieces of two.
     let most = if kit.on_gpu() { 2 << 20 } else { LEFT * ran };
     kit.at_most("growth of the device's memory", device as f64, most as f64, format!("bytes, {said}"));
     kit.at_most("growth of the host's memory", host as f64, (LEFT * ran) as f64, format!("bytes, {said}"));
