@@ -32,7 +32,7 @@ functions() {
                 print library " " name gives
             }' "$cudarc/${pair%:*}/sys/mod.rs"
     done
-    sed -n 's/^ *pub fn \([a-z0-9_]*\)(.*/candle \1/p' "$candle/ffi.rs"
+    sed -n 's/^ *pub fn \([A-Za-z0-9_]*\)(.*/candle \1/p' "$candle/ffi.rs"
 }
 if [ "${1:-}" = --write ]; then
     functions | LC_ALL=C sort -u >"$list.new" && mv "$list.new" "$list"

@@ -7,6 +7,8 @@
 use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
 
+use memmap2::MmapMut;
+
 use crate::error::{Error, ErrorCode, Result};
 
 /// Memory that no claim may take, in bytes; it is for everything that is small and not checked.
@@ -71,23 +73,25 @@ pub(crate) fn fits(bytes: usize) -> bool {
     is_available(claimed.saturating_add(bytes).saturating_add(RESERVE))
 }
 
-/// Asks the system for the memory in pieces and frees it again: a single allocation can be refused where smaller ones
-/// of the same sum are granted.
+/// Asks the system for the memory in pieces and gives it back: a single one can be refused where smaller ones of the same
+/// sum are granted. Not by the allocator: a sanitizer's would write on as much as an eighth of it.
 fn is_available(bytes: usize) -> bool {
     const PIECE: usize = 1 << 30;
     const MOST: usize = 256;
     if bytes / PIECE > MOST {
         return is_available_at_once(bytes);
     }
-    let mut pieces: [Vec<u8>; MOST + 1] = std::array::from_fn(|_| Vec::new());
+    let mut pieces: [Option<MmapMut>; MOST + 1] = std::array::from_fn(|_| None);
     let mut left = bytes;
     pieces.iter_mut().all(|piece| {
         let take = left.min(PIECE);
         left -= take;
-        take == 0 || black_box(piece).try_reserve_exact(take).is_ok()
+        *piece = if take == 0 { None } else { MmapMut::map_anon(take).ok() };
+        take == 0 || piece.is_some()
     })
 }
 
+/// By the allocator, which learns from a size that is freed to keep such memory for the next buffer.
 fn is_available_at_once(bytes: usize) -> bool {
     // Without the black box the compiler removes an allocation that nobody uses.
     black_box(&mut Vec::<u8>::new()).try_reserve_exact(bytes).is_ok()
