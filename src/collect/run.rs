@@ -266,7 +266,7 @@ impl<'a> Run<'a> {
 
     /// The texts of a window that have rows, in batches of similar length, the longest first, so that the last
     /// batches to finish are short ones.
-    fn batches(&self, window: &Window<'_>) -> Vec<Vec<usize>> {
+    pub fn batches(&self, window: &Window<'_>) -> Vec<Vec<usize>> {
         let encoded = window.encoded;
         let texts: Vec<usize> = window.texts.clone().filter(|&text| !encoded.units_of(text).is_empty()).collect();
         let lengths: Vec<usize> = texts.iter().map(|&text| encoded.ids(text).len()).collect();
@@ -302,7 +302,7 @@ impl<'a> Run<'a> {
     }
 
     /// The rows of the units of a batch, text after text, one matrix per split point.
-    fn run_batch(&self, window: &Window<'_>, batch: &[usize]) -> Result<WindowRows, Failure> {
+    pub fn run_batch(&self, window: &Window<'_>, batch: &[usize]) -> Result<WindowRows, Failure> {
         let encoded = window.encoded;
         let lengths = batch.iter().map(|&text| encoded.ids(text).len());
         let _claim = Claim::of(self.model.batch_bytes(lengths), "a batch of texts")
