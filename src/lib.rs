@@ -58,7 +58,7 @@ mod workspace;
 extern crate self as eidos;
 
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
-pub use collect::{CollectOptions, InputSource, Interventions, LogitsOptions};
+pub use collect::{CollectOptions, Estimate, InputSource, Interventions, LogitsOptions};
 pub use concepts::*;
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};

@@ -107,7 +107,7 @@ impl Run<'_> {
     }
 
     /// Runs batches, and hands the texts of each with their rows to `arrived` on the calling thread.
-    fn drive(
+    pub(super) fn drive(
         &self,
         window: &Window<'_>,
         batches: &[Vec<usize>],

@@ -2,6 +2,7 @@
 
 mod activations;
 mod device;
+mod estimate;
 mod interventions;
 mod logits;
 mod options;
@@ -12,6 +13,7 @@ mod transfer;
 mod twins;
 
 pub use activations::InputSource;
+pub use estimate::Estimate;
 pub use interventions::Interventions;
 pub use logits::LogitsOptions;
 pub use options::CollectOptions;

@@ -218,8 +218,7 @@ impl<'a> Run<'a> {
         control: &Control,
         advance: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<WindowRows, Failure> {
-        let mut texts = window.texts_with_rows();
-        let twins = self.same_texts_once.then(|| Twins::take_from(&mut texts, window.encoded));
+        let (texts, twins) = self.texts_to_run(window);
         let batches = self.begin_window(window, &texts, advance)?;
         let mut rows = if self.on_device {
             self.window_on_device(window, &batches, control, advance)
@@ -230,6 +229,13 @@ impl<'a> Run<'a> {
             twins.copy(window.encoded, self.widths(), window.rows().start, &mut rows);
         }
         Ok(rows)
+    }
+
+    /// The texts of a window that the model runs on, and those whose rows are another's.
+    pub fn texts_to_run(&self, window: &Window<'_>) -> (Vec<usize>, Option<Twins>) {
+        let mut texts = window.texts_with_rows();
+        let twins = self.same_texts_once.then(|| Twins::take_from(&mut texts, window.encoded));
+        (texts, twins)
     }
 
     /// The batches of some texts of a window; those that are in none are done.
@@ -299,14 +305,14 @@ impl<'a> Run<'a> {
     }
 
     /// On how many threads each of some batches is computed: those that are left where there are few.
-    fn threads_within(&self, window: &Window<'_>, batches: &[Vec<usize>]) -> usize {
+    pub fn threads_within(&self, window: &Window<'_>, batches: &[Vec<usize>]) -> usize {
         // To ask for the cores takes longer than a short text does.
         let is_long = batches.iter().any(|batch| window.tokens_of(batch) >= SHARED_ROWS as u64);
         if is_long { Workers::wanted(self.options.threads, usize::MAX) / batches.len().max(1) } else { 1 }.max(1)
     }
 
     /// Texts of a window in batches of similar length, the longest first, so that the last batches to finish are short ones.
-    fn batches(&self, window: &Window<'_>, texts: &[usize]) -> Vec<Vec<usize>> {
+    pub fn batches(&self, window: &Window<'_>, texts: &[usize]) -> Vec<Vec<usize>> {
         let encoded = window.encoded;
         let lengths: Vec<usize> = texts.iter().map(|&text| encoded.ids(text).len()).collect();
         let tokens = if self.on_device { self.options.device_batch_tokens } else { self.options.batch_tokens };
@@ -341,7 +347,7 @@ impl<'a> Run<'a> {
     }
 
     /// The rows of the units of a batch, text after text, one matrix per split point.
-    fn run_batch(&self, window: &Window<'_>, batch: &[usize], threads: usize) -> Result<WindowRows, Failure> {
+    pub fn run_batch(&self, window: &Window<'_>, batch: &[usize], threads: usize) -> Result<WindowRows, Failure> {
         let encoded = window.encoded;
         let lengths = batch.iter().map(|&text| encoded.ids(text).len());
         let _claim = Claim::of(self.model.batch_bytes(lengths), "a batch of texts")

@@ -22,6 +22,7 @@ mod control;
 mod devices;
 mod dlpack;
 mod error;
+mod estimate;
 mod explainer;
 mod handle;
 mod inputs;

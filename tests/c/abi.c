@@ -112,6 +112,7 @@ static void null_is_an_error_for_each_pointer(void)
     eidos_label_usage usage;
     eidos_log_message told;
     eidos_progress progress;
+    eidos_estimate estimate;
     float value = 0;
     const float *view = NULL;
     const char *const texts[] = {"a", NULL};
@@ -140,6 +141,10 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_split_model_activations(model, NULL, NULL, NULL, NULL, &no_activations, 1, &err));
     CHECK_FAILS(wrong, eidos_split_model_activations(model, inputs, NULL, NULL, NULL, NULL, 1, &err));
     CHECK_FAILS(wrong, eidos_split_model_activations(model, inputs, NULL, NULL, NULL, &no_activations, 2, &err));
+    CHECK_FAILS(wrong, eidos_split_model_estimate(NULL, inputs, NULL, NULL, &estimate, sizeof estimate, &err));
+    CHECK_FAILS(wrong, eidos_split_model_estimate(model, NULL, NULL, NULL, &estimate, sizeof estimate, &err));
+    CHECK_FAILS(wrong, eidos_split_model_estimate(model, inputs, NULL, NULL, NULL, sizeof estimate, &err));
+    CHECK_FAILS(wrong, eidos_split_model_estimate(model, inputs, NULL, NULL, &estimate, 0, &err));
     CHECK_FAILS(wrong, eidos_split_model_stream_activations(NULL, no_more, NULL, NULL, NULL, &no_activations, 1, &err));
     CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, NULL, NULL, NULL, NULL, &no_activations, 1, &err));
     CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, NULL, 1, &err));
@@ -1031,6 +1036,21 @@ static void a_signal_handler_may_cancel(void)
     eidos_control_free(interrupted);
 }
 
+static void an_estimate_says_the_rows_of_a_collection(void)
+{
+    eidos_estimate estimate;
+    eidos_control *control = NULL;
+    CHECK(eidos_split_model_estimate(model, inputs, NULL, NULL, &estimate, sizeof estimate, NULL) == EIDOS_OK);
+    CHECK(estimate.struct_size == sizeof estimate && estimate.text_count == TEXT_COUNT && !estimate.on_disk);
+    CHECK(estimate.row_count == eidos_activations_row_count(activations));
+    CHECK(estimate.row_bytes == estimate.row_count * eidos_activations_column_count(activations) * sizeof(float));
+    CHECK(estimate.seconds > 0 && estimate.sampled_token_count <= estimate.token_count);
+    CHECK(eidos_control_new(&control, NULL) == EIDOS_OK);
+    eidos_control_cancel(control);
+    CHECK_FAILS(EIDOS_CANCELLED, eidos_split_model_estimate(model, inputs, NULL, control, &estimate, sizeof estimate, &err));
+    eidos_control_free(control);
+}
+
 static void a_child_process_goes_on(void)
 {
     int status = -1;
@@ -1637,6 +1657,7 @@ int main(int argc, char **argv)
     many_threads_read_the_same_handles();
     cancelling_is_honoured_at_every_stage();
     a_signal_handler_may_cancel();
+    an_estimate_says_the_rows_of_a_collection();
     a_child_process_goes_on();
     tensors_travel_without_a_copy();
     sums_go_through_the_function_of_the_caller();

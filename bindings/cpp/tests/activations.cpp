@@ -163,4 +163,21 @@ TEST(Activations, ShardsAreReadAsOne)
     EXPECT_TRUE(std::equal(rows.begin(), rows.end(), copy.values().begin(), copy.values().end()));
 }
 
+TEST(Estimates, AreOfTheRowsThatCome)
+{
+    const auto estimate = demo().model.estimate(texts);
+    EXPECT_EQ(estimate.text_count, texts.size());
+    EXPECT_EQ(estimate.row_count, demo().activations.row_count());
+    EXPECT_EQ(estimate.row_bytes, estimate.row_count * demo().activations.column_count() * sizeof(float));
+    EXPECT_EQ(estimate.token_count, demo().model.inputs(texts).token_count());
+    EXPECT_FALSE(estimate.on_disk);
+    EXPECT_GT(estimate.seconds, 0);
+    eidos::ActivationsOptions options;
+    options.memory_limit = 0;
+    EXPECT_TRUE(demo().model.estimate(texts, options).on_disk);
+    const eidos::Control control;
+    control.cancel();
+    EXPECT_STATUS(cancelled, demo().model.estimate(texts, {}, control));
+}
+
 } // namespace

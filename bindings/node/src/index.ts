@@ -22,7 +22,7 @@ export type { ConceptLabel, LabelUsage } from './llm-labels';
 export type * from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export type * from './run-options';
-export { SplitModel, type Module, type SplitPoint, type Token } from './split-model';
+export { SplitModel, type Estimate, type Module, type SplitPoint, type Token } from './split-model';
 export type { Reduce } from './spread-fit';
 export { readTexts, type TextsOptions } from './texts';
 

@@ -3,6 +3,7 @@ import { Activations } from './activations';
 import { anyText, index, iterable, record, text, whole } from './arguments';
 import { runOnOwnThread, runWithControl } from './call';
 import { check } from './errors';
+import { structs, type EstimateStruct } from './generated/abi';
 import { activationsOptions, loadOptions, logitsOptions } from './generated/options';
 import { Handle, pointerOf, Resource, resourceOf } from './handle';
 import {
@@ -30,6 +31,23 @@ export interface SplitPoint {
   readonly path: string;
   /** How many columns its activations have. */
   readonly width: number;
+}
+
+/** What a collection of activations will take. */
+export interface Estimate {
+  readonly textCount: number;
+  /** How many tokens the model reads, special ones included. */
+  readonly tokenCount: number;
+  /** How many rows each split point will have. */
+  readonly rowCount: number;
+  /** How many bytes the rows of all split points will have. */
+  readonly rowBytes: number;
+  /** Whether the rows will go to disk. */
+  readonly onDisk: boolean;
+  /** How many seconds the call will take on this machine, as busy as it is now. */
+  readonly seconds: number;
+  /** How many tokens were run to know the seconds. */
+  readonly sampledTokenCount: number;
 }
 
 /** A token of a text. */
@@ -167,6 +185,37 @@ export class SplitModel extends Handle {
             pointer, read, changes, struct, control, result, result.length, error,
           ),
         () => activationsIn(result),
+      ),
+    );
+  }
+
+  /**
+   * What `activations()` will take with the same inputs and options, before it is run: rows and bytes exactly, and the seconds from
+   * a sample of the texts that is run for about a second.
+   *
+   * @throws {EidosError} as `activations()`.
+   */
+  async estimate(inputs: InputsOrTexts, options: ActivationsOptions = {}): Promise<Estimate> {
+    const model = resourceOf(this, SplitModel);
+    const pointer = model.pointer('SplitModel');
+    const struct = activationsOptions(options);
+    const found: Partial<EstimateStruct> = {};
+    return withInputs(model, inputs, options, (made, read) =>
+      runWithControl(
+        options,
+        [model, made],
+        (control, error) =>
+          callOnPool(
+            native().eidos_split_model_estimate, pointer, read, struct, control, found, structs.eidos_estimate.size, error,
+          ),
+        () => {
+          const { text_count, token_count, row_count, row_bytes, on_disk, seconds, sampled_token_count } =
+            found as EstimateStruct;
+          return {
+            textCount: text_count, tokenCount: token_count, rowCount: row_count, rowBytes: row_bytes, onDisk: on_disk !== 0,
+            seconds, sampledTokenCount: sampled_token_count,
+          };
+        },
       ),
     );
   }

@@ -33,6 +33,18 @@ test('inputs serve for several calls', async () => {
   await assert.rejects(model.activations(inputs), { code: 'invalid_handle' });
 });
 
+test('an estimate says the rows that come', async () => {
+  const model = await load();
+  const [activations] = await model.activations(texts);
+  const estimate = await model.estimate(texts);
+  assert.deepEqual([estimate.textCount, estimate.rowCount, estimate.onDisk], [40, activations.rowCount, false]);
+  assert.equal(estimate.rowBytes, 4 * activations.rowCount * activations.columnCount);
+  assert.equal(estimate.tokenCount, (await model.inputs(texts)).tokenCount);
+  assert.ok(estimate.seconds > 0 && estimate.sampledTokenCount <= estimate.tokenCount);
+  assert.equal((await model.estimate(texts, { memoryLimit: 0 })).onDisk, true);
+  await assert.rejects(model.estimate(texts, { signal: AbortSignal.abort() }), { name: 'AbortError' });
+});
+
 test('a NUL is a character like others', async () => {
   const model = await load();
   assert.equal((await model.inputs(['fine', 'a\0b'])).text(1), 'a\0b');

@@ -19,7 +19,7 @@ mod read;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 21] = [
+const SECTIONS: [&str; 22] = [
     "version",
     "status",
     "error",
@@ -35,6 +35,7 @@ const SECTIONS: [&str; 21] = [
     "methods",
     "interventions",
     "collect",
+    "estimate",
     "logits",
     "interpretation",
     "chat",

@@ -53,6 +53,23 @@ struct Token {
     std::size_t end = 0;
 };
 
+/// What a collection of activations will take.
+struct Estimate {
+    std::size_t text_count = 0;
+    /// How many tokens the model reads, special ones included.
+    std::size_t token_count = 0;
+    /// How many rows each split point will have.
+    std::size_t row_count = 0;
+    /// How many bytes the rows of all split points will have.
+    std::uint64_t row_bytes = 0;
+    /// Whether the rows will go to disk.
+    bool on_disk = false;
+    /// How many seconds the call will take on this machine, as busy as it is now.
+    double seconds = 0;
+    /// How many tokens were run to know the seconds.
+    std::size_t sampled_token_count = 0;
+};
+
 /// A model that runs up to one or several of its modules. It never changes after loading: any number of threads may use it
 /// at the same time.
 class SplitModel : public detail::Handle<eidos_split_model> {
@@ -185,6 +202,19 @@ public:
                                 const ActivationsOptions &options = {}, const Control &control = {}) const
     {
         return collect(inputs, interventions.handle(), options, control);
+    }
+
+    /// What activations() will take with these inputs and options, before it is run: rows and bytes exactly, and the seconds from a
+    /// sample of the texts that is run for about a second.
+    [[nodiscard]] Estimate estimate(const InputsArg &inputs, const ActivationsOptions &options = {},
+                                    const Control &control = {}) const
+    {
+        const auto c_options = detail::to_c(options);
+        const Inputs made = inputs.for_model(handle(), threads(c_options.threads), control);
+        eidos_estimate found;
+        control.call(eidos_split_model_estimate, handle(), made.handle(), &c_options, control.handle(), &found, sizeof found);
+        return {found.text_count, found.token_count, found.row_count, found.row_bytes, found.on_disk != 0, found.seconds,
+                found.sampled_token_count};
     }
 
     /// The activations of texts that an input range gives one after the other, of a model with one split point: the same as

@@ -26,7 +26,7 @@ import Libdl
 
 export read_texts
 export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
-export Inputs, token_ids, token_count, stream_activations
+export Inputs, token_ids, token_count, stream_activations, estimate
 export Interventions, add_direction!, ablate!
 export logits, logit_names, tokens
 export fit, spread, Explainer, encode, decode, dictionary

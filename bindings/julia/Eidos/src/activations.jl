@@ -130,6 +130,36 @@ end
 
 activations(f::Function, model::SplitModel, inputs; keywords...) = closing(f, activations(model, inputs; keywords...))
 
+"""
+    estimate(model, inputs; granularity = :word, aggregation = :mean, ...)
+
+What [`activations`](@ref) will take with the same inputs and keywords, before it is run: a named tuple of `texts`, `tokens`,
+`columns` of each split point and `bytes` of all of them, which are exact, `on_disk`, and the `seconds` on this machine from a
+sample of the texts that is run for about a second, of `sampled_tokens`.
+
+```julia
+estimate(model, ["a warm and funny film", "too long by half"]).columns
+```
+"""
+function estimate(model::SplitModel, inputs; progress = nothing, control = nothing, threads = 0, keywords...)
+    options = activations_options(; threads, keywords...)
+    found = Ref{LibEidos.eidos_estimate}()
+    with_inputs(model, inputs; threads, control, progress) do inputs
+        use(model.handle, inputs) do pointer, inputs
+            long_call(control, progress) do control
+                check() do err
+                    LibEidos.eidos_split_model_estimate(pointer, inputs, options, control, found, sizeof(LibEidos.eidos_estimate),
+                                                        err)
+                end
+            end
+        end
+    end
+    found = found[]
+    (texts = Int(found.text_count), tokens = Int(found.token_count), columns = Int(found.row_count),
+     bytes = Int(found.row_bytes), on_disk = found.on_disk != 0, seconds = found.seconds,
+     sampled_tokens = Int(found.sampled_token_count))
+end
+
 # --- The numbers -------------------------------------------------------------------------------------------------------
 
 Base.size(acts::Activations) = acts.size

@@ -20,6 +20,18 @@ model = SplitModel("eidos:demo"; split = SPLIT)
     @test status(() -> Inputs(model, ["caf\xe9"])) == :invalid_argument
 end
 
+@testset "estimates" begin
+    expected = activations(model, FEW)
+    found = estimate(model, FEW)
+    @test (found.texts, found.columns, found.on_disk) == (40, size(expected, 2), false)
+    @test found.bytes == sizeof(Float32) * length(expected)
+    @test found.tokens == token_count(Inputs(model, FEW)) && found.seconds > 0
+    @test estimate(model, Inputs(model, FEW); memory_limit = 0).on_disk
+    control = Control()
+    cancel!(control)
+    @test status(() -> estimate(model, FEW; control)) == :cancelled
+end
+
 @testset "a NUL is a character like others" begin
     @test Inputs(model, ["a\0b"])[1] == "a\0b"
     @test source_texts(activations(model, "a\0b")) == ["a\0b"]
