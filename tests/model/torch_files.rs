@@ -54,7 +54,14 @@ fn archive_with(entries: &[(&str, &[u8])], options: SimpleFileOptions) -> Vec<u8
 fn checkpoints_of_pytorch_give_the_bits_of_safetensors() {
     let expected = outputs(&golden::load("llama", "causal_lm", "weights", &SPLITS, &LoadOptions::default()).unwrap());
     let shards = ["shards/pytorch_model-00001-of-00002.bin", "shards/pytorch_model-00002-of-00002.bin"];
-    let checkpoints = [&["whole/pytorch_model.bin"][..], &["views/pytorch_model.bin"], &shards];
+    let checkpoints = [
+        &["whole/pytorch_model.bin"][..],
+        &["views/pytorch_model.bin"],
+        &["older/pytorch_model.bin"],
+        &["older_plain/pytorch_model.bin"],
+        &["older_protocol_4/pytorch_model.bin"],
+        &shards,
+    ];
     for files in checkpoints {
         let model = load(files.iter().map(|name| file(name)).collect()).unwrap();
         assert_eq!(outputs(&model), expected, "{files:?}");
@@ -82,7 +89,7 @@ fn what_is_not_read_is_named_with_the_remedy() {
     std::io::copy(&mut archive_of.by_name("pytorch_model/data.pkl").unwrap(), &mut pickle).unwrap();
     let other_order = archive(&[("data.pkl", &pickle), ("byteorder", b"big")]);
     for (bytes, part) in [
-        (std::fs::read(file("older.bin")).unwrap(), "before 1.6"),
+        (older_of_another_machine(), "highest byte"),
         (std::fs::read(file("script.bin")).unwrap(), "TorchScript"),
         (other_order, "highest byte"),
     ] {
@@ -96,6 +103,122 @@ fn what_is_not_read_is_named_with_the_remedy() {
     assert!(without_storages.message().contains("storage that the file lacks"), "{without_storages}");
     let nothing = load_bytes(&archive(&[("other.pkl", &pickle)])).unwrap_err();
     assert!(nothing.message().contains("without a checkpoint"), "{nothing}");
+}
+
+/// A checkpoint in the format before PyTorch 1.6.
+fn older() -> Vec<u8> {
+    std::fs::read(file("older_plain/pytorch_model.bin")).unwrap()
+}
+
+/// Where some bytes are in others, the first time.
+fn place(bytes: &[u8], part: &[u8]) -> usize {
+    bytes.windows(part.len()).position(|window| window == part).unwrap()
+}
+
+/// The same, from a machine whose numbers have their highest byte first.
+fn older_of_another_machine() -> Vec<u8> {
+    let mut bytes = older();
+    let flag = place(&bytes, b"little_endian") + "little_endian".len() + 2;
+    assert_eq!(bytes[flag], 0x88);
+    bytes[flag] = 0x89;
+    bytes
+}
+
+#[test]
+fn older_checkpoints_that_are_not_whole_are_errors_that_name_the_storage() {
+    let whole = older();
+    load_bytes(&whole).unwrap();
+    for length in (14..whole.len()).step_by(97).chain([whole.len() - 1]) {
+        let error = load_bytes(&whole[..length]).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidFile, "{length}: {error}");
+        let ends = ["ends too early", "ends inside it", "ends before it", "safetensors"];
+        assert!(ends.iter().any(|end| error.message().contains(end)), "{length}: {error}");
+    }
+    // Another length of a storage than its tensors say, and a version that never was.
+    let embedding = load_bytes(&older_storage(&whole, 1)).unwrap_err();
+    assert!(embedding.message().contains("of another length than its tensors say"), "{embedding}");
+    let mut other = whole.clone();
+    other[18] ^= 1;
+    let error = load_bytes(&other).unwrap_err();
+    assert!(error.message().contains("version of its format"), "{error}");
+}
+
+/// The checkpoint with the length of its first storage increased.
+fn older_storage(whole: &[u8], more: u64) -> Vec<u8> {
+    // The names of the storages are a list, the last pickle; its end is the beginning of the first storage.
+    let list = whole.windows(5).rposition(|window| window == b"\x80\x02]q\0").unwrap();
+    let start = list + whole[list..].windows(2).position(|window| window == b"e.").unwrap() + 2;
+    let length = u64::from_le_bytes(whole[start..start + 8].try_into().unwrap());
+    let mut bytes = whole.to_vec();
+    bytes[start..start + 8].copy_from_slice(&(length + more).to_le_bytes());
+    bytes
+}
+
+#[test]
+fn changed_older_checkpoints_never_panic_and_run_nothing() {
+    let whole = older();
+    let pickles = whole.windows(5).rposition(|window| window == b"\x80\x02]q\0").unwrap();
+    let mut refusals = 0;
+    for at in (0..pickles).step_by(7) {
+        let mut changed = whole.clone();
+        changed[at] ^= 0x15;
+        match load_bytes(&changed) {
+            Ok(model) => assert_eq!(outputs(&model).len(), SPLITS.len()),
+            Err(error) => {
+                assert!([ErrorCode::InvalidFile, ErrorCode::Unsupported].contains(&error.code()), "{at}: {error}");
+                refusals += 1;
+            }
+        }
+    }
+    assert!(refusals > 100, "{refusals}");
+    let mut hostile = whole[..15].to_vec();
+    hostile.extend(b"\x80\x02M\xe9\x03.\x80\x02}.\x80\x02cposix\nsystem\nX\x02\0\0\0ls\x85R.");
+    let error = load_bytes(&hostile).unwrap_err();
+    assert!(error.message().contains("asks to run `posix.system`"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_of_python_2_is_read() {
+    // Strings of bytes, and a dictionary made of a list of pairs: `OrderedDict([['model.embed_tokens.weight', tensor]])`.
+    let text = |text: &str| [b"U", &[text.len() as u8][..], text.as_bytes()].concat();
+    let storage = |view: &[u8]| {
+        [
+            b"((".to_vec(),
+            text("storage"),
+            b"ctorch\nFloatStorage\n".to_vec(),
+            text("7"),
+            text("cpu"),
+            vec![b'K', 12],
+            view.to_vec(),
+            b"tQ".to_vec(),
+        ]
+        .concat()
+    };
+    let checkpoint = |view: &[u8], offset: u8| {
+        let pickle = [
+            b"\x80\x02ccollections\nOrderedDict\n]]".to_vec(),
+            text("model.embed_tokens.weight"),
+            b"actorch._utils\n_rebuild_tensor\n".to_vec(),
+            storage(view),
+            vec![b'K', offset, b'K', 2, b'K', 3, 0x86, b'K', 3, b'K', 1, 0x86, b't', b'R', b'a'],
+            b"a\x85R.".to_vec(),
+        ]
+        .concat();
+        let head = [&older()[..15], b"\x80\x02M\xe9\x03.\x80\x02}.".as_slice()].concat();
+        let values: Vec<u8> = (0..12_u8).flat_map(|value| f32::from(value).to_le_bytes()).collect();
+        let names = [b"\x80\x02]".to_vec(), text("7"), b"a.".to_vec()].concat();
+        load_bytes(&[head, pickle, names, 12_u64.to_le_bytes().to_vec(), values].concat()).unwrap_err()
+    };
+    // The tensor was found, and is not of the shape that the configuration says.
+    let view = [text("v"), vec![b'K', 4, b'K', 6, 0x87]].concat();
+    for (view, offset) in [(&b""[..], 0), (b"N", 6), (&view, 0)] {
+        let error = checkpoint(view, offset);
+        assert!(error.message().contains("has shape [2, 3], but the configuration says"), "{error}");
+    }
+    let error = checkpoint(&view, 1);
+    assert!(error.message().contains("beyond the end of its storage"), "{error}");
+    let error = checkpoint(b"N", 7);
+    assert!(error.message().contains("beyond the end of its storage"), "{error}");
 }
 
 /// What `_rebuild_tensor_v2` makes a `FloatStorage` of `count` numbers into, under the name of the embedding.
@@ -116,6 +239,17 @@ fn pickled_tensor(count: u8, offset: u8, shape: [u8; 2], strides: [u8; 2]) -> Ve
         b"\x89NtRs.".to_vec(),
     ]
     .concat()
+}
+
+#[test]
+fn tensors_are_found_where_training_programs_put_them() {
+    let inner = pickled_tensor(12, 0, [3, 4], [4, 1]);
+    for name in ["state_dict", "model_state_dict", "model", "module"] {
+        let key = [b"\x8c", &[name.len() as u8][..], name.as_bytes()].concat();
+        let pickle = [b"\x80\x02}", &key[..], &inner[2..inner.len() - 1], b"s."].concat();
+        let error = load_bytes(&archive(&[("data.pkl", &pickle), ("data/0", &[0; 4 * 12])])).unwrap_err();
+        assert!(error.message().contains("has shape [3, 4], but the configuration says"), "{name}: {error}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod archive;
 mod blocks;
 mod directory;
 mod gguf;
+mod older_torch;
 mod pickle;
 mod safetensors;
 mod stored;

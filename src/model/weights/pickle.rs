@@ -5,6 +5,7 @@
 //! call is only ever carried out for the few functions that rebuild tensors, as what they mean; any other is an error.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// The number of a value in [`Pickle`].
 pub(super) type Id = usize;
@@ -12,8 +13,10 @@ pub(super) type Id = usize;
 /// A value. What it holds are numbers of other values.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Value<'a> {
-    /// `None`, a truth value or a number that is not whole: nothing that tensors are found by.
+    /// `None` or a number that is not whole: nothing that tensors are found by.
     Other,
+    /// A truth value.
+    Flag(bool),
     /// A whole number.
     Integer(i64),
     /// A string.
@@ -32,6 +35,19 @@ pub(super) enum Value<'a> {
     Call(&'a str, Id),
 }
 
+/// The numbers that tensors are views of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Storage<'a> {
+    /// The class, which says what type of number it holds.
+    pub class: &'a str,
+    /// The name under which the file has it.
+    pub key: &'a str,
+    /// How many numbers it has.
+    pub count: usize,
+    /// Which of them are meant.
+    pub view: Range<usize>,
+}
+
 /// A pickle that was read.
 #[derive(Debug)]
 pub(super) struct Pickle<'a> {
@@ -41,16 +57,16 @@ pub(super) struct Pickle<'a> {
 }
 
 impl<'a> Pickle<'a> {
-    /// Reads a pickle of protocol 2 to 5.
+    /// Reads a pickle of protocol 2 to 5. Returns it with the bytes behind it.
     ///
     /// # Errors
     /// What is wrong with it, as the end of a sentence that begins with the file's name.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, String> {
+    pub fn read(bytes: &'a [u8]) -> Result<(Self, &'a [u8]), String> {
         let mut machine =
             Machine { rest: bytes, values: Vec::new(), stack: Vec::new(), marks: Vec::new(), memo: HashMap::new() };
         loop {
             if let Some(root) = machine.step()? {
-                return Ok(Self { values: machine.values, root });
+                return Ok((Self { values: machine.values, root }, machine.rest));
             }
         }
     }
@@ -58,6 +74,31 @@ impl<'a> Pickle<'a> {
     /// A value by its number.
     pub fn value(&self, id: Id) -> &Value<'a> {
         self.values.get(id).unwrap_or(&Value::Other)
+    }
+
+    /// What the file has beside the pickle, in the order in which it is named, as often as it is.
+    pub fn persistent(&self) -> impl Iterator<Item = Id> {
+        self.values.iter().filter_map(|value| match value {
+            Value::Persistent(id) => Some(*id),
+            _ => None,
+        })
+    }
+
+    /// A storage by its description: `("storage", class, key, device, count)`, and perhaps the part that is meant. Nothing
+    /// where it is not described as one.
+    pub fn storage(&self, description: Id) -> Option<Storage<'a>> {
+        let [_, class, key, _, count, view @ ..] = self.items(description)? else { return None };
+        let Value::Global(_, class) = self.value(*class) else { return None };
+        let (key, count) = (self.text(*key)?, self.size(*count)?);
+        let view = match view.first().and_then(|view| self.items(*view)) {
+            Some([_, first, length]) => {
+                let first = self.size(*first)?;
+                first..first.checked_add(self.size(*length)?).filter(|end| *end <= count)?
+            }
+            Some(_) => return None,
+            None => 0..count,
+        };
+        Some(Storage { class, key, count, view })
     }
 
     /// The values in a tuple or list.
@@ -110,7 +151,8 @@ impl<'a> Machine<'a> {
             0x95 => drop(self.take(8)?),
             b'.' => return self.pop().map(Some),
 
-            b'N' | 0x88 | 0x89 => self.push(Value::Other),
+            b'N' => self.push(Value::Other),
+            flag @ (0x88 | 0x89) => self.push(Value::Flag(flag == 0x88)),
             b'G' => {
                 self.take(8)?;
                 self.push(Value::Other);
@@ -132,11 +174,12 @@ impl<'a> Machine<'a> {
                 let number = signed(self.take(length)?);
                 self.push(number.map_or(Value::Other, Value::Integer));
             }
-            b'X' => {
+            b'X' | b'T' => {
                 let length = u32::from_le_bytes(self.array()?);
                 self.string(length.into())?;
             }
-            0x8c => {
+            // The letters are those of Python 2.
+            b'U' | 0x8c => {
                 let length = self.byte()?;
                 self.string(length.into())?;
             }
@@ -225,8 +268,16 @@ impl<'a> Machine<'a> {
     /// Calls a function, if it is one that checkpoints call.
     fn call(&mut self) -> Result<(), String> {
         let (arguments, function) = (self.pop()?, self.pop()?);
-        let Some(Value::Global(module, name)) = self.values.get(function).cloned() else {
-            return Err("is a damaged pickle: it calls what is no function".to_owned());
+        let (module, name) = match self.values.get(function) {
+            Some(Value::Global(module, name)) => (*module, *name),
+            Some(Value::Persistent(_)) => {
+                return Err(
+                    "holds a whole model of a class in Python, not its tensors (`state_dict`), and asks to run it, \
+                            which is not done"
+                        .to_owned(),
+                );
+            }
+            _ => return Err("is a damaged pickle: it calls what is no function".to_owned()),
         };
         let argument = |index: usize| match self.values.get(arguments) {
             Some(Value::Tuple(items)) => items.get(index).copied(),
@@ -234,7 +285,10 @@ impl<'a> Machine<'a> {
         };
         let incomplete = || format!("is a damaged pickle: `{name}` lacks an argument");
         match (module, name) {
-            ("collections", "OrderedDict") => self.push(Value::Dictionary(Vec::new())),
+            ("collections", "OrderedDict") => {
+                let pairs = argument(0).map_or_else(Vec::new, |list| self.pairs(list));
+                self.push(Value::Dictionary(pairs));
+            }
             // What these make is as good as what they are made of.
             ("torch", "Size") | ("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state") => {
                 let inner = argument(0).ok_or_else(incomplete)?;
@@ -258,6 +312,20 @@ impl<'a> Machine<'a> {
             }
         }
         Ok(())
+    }
+
+    /// The pairs that a list holds, from which Python 2 makes a dictionary. The list is empty afterwards: it may be named
+    /// a million times.
+    fn pairs(&mut self, list: Id) -> Vec<(Id, Id)> {
+        let items = match self.values.get_mut(list) {
+            Some(Value::List(items)) => std::mem::take(items),
+            _ => return Vec::new(),
+        };
+        let pair = |id: &Id| match self.values.get(*id) {
+            Some(Value::List(pair) | Value::Tuple(pair)) => pair.first().copied().zip(pair.get(1).copied()),
+            _ => None,
+        };
+        items.iter().filter_map(pair).collect()
     }
 
     fn push(&mut self, value: Value<'a>) {

@@ -1,20 +1,19 @@
-//! The directory of a `pytorch_model.bin`: what `torch.save` writes since PyTorch 1.6.
+//! The directory of a `pytorch_model.bin`: what `torch.save` writes.
 //!
-//! It is an [`archive`](super::archive): a pickle that says which tensor is which view of which storage, and an entry
-//! for each storage. The pickle is not read by candle, whose reader copies values on every use and nests them, so that
+//! Since PyTorch 1.6 it is an [`archive`](super::archive): a pickle that says which tensor is which view of which storage,
+//! and an entry for each storage. [Before](super::older_torch), the storages lay behind the pickle. The pickle is not read by candle, whose reader copies values on every use and nests them, so that
 //! a small hostile file ends the process, and prints what it does not know; [`pickle`](super::pickle) takes memory in
 //! proportion to the file.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use super::archive::{self, Archive, CONVERT};
 use super::directory::{Directory, Entry, Problem};
+use super::older_torch;
 use super::pickle::{Id, Pickle, Value};
 use super::stored::{Layout, NumberType};
 use crate::error::shown;
-
-/// What a file of an older PyTorch begins with: a pickle of a large number.
-const OLDER: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
 
 /// The largest pickle in use describes some ten thousand tensors in a few megabytes. Its values take up to a hundred
 /// times as much memory.
@@ -22,7 +21,23 @@ const LARGEST_PICKLE: usize = 16 << 20;
 
 /// Whether a file is one of PyTorch, by its first bytes.
 pub(super) fn is_one(bytes: &[u8]) -> bool {
-    bytes.starts_with(archive::ENTRY) || bytes.starts_with(OLDER)
+    bytes.starts_with(archive::ENTRY) || older_torch::is_one(bytes)
+}
+
+/// Where a file has the storages of its tensors.
+pub(super) trait Storages {
+    /// The bytes of a storage in the file; `None` where it has none of that name.
+    ///
+    /// # Errors
+    /// What is wrong with the file there.
+    fn find(&self, key: &str) -> Result<Option<Range<usize>>, Problem>;
+}
+
+impl Storages for Archive<'_> {
+    fn find(&self, key: &str) -> Result<Option<Range<usize>>, Problem> {
+        let entry = self.entry(&format!("data/{key}"))?;
+        Ok(entry.map(|entry| entry.start..entry.start + entry.bytes.len()))
+    }
 }
 
 /// The tensors of a file.
@@ -30,8 +45,9 @@ pub(super) fn is_one(bytes: &[u8]) -> bool {
 /// # Errors
 /// What is wrong with the file.
 pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
-    if bytes.starts_with(OLDER) {
-        return Err(Problem::NotRead("was written by a PyTorch before 1.6, in a format that is not read", CONVERT));
+    if older_torch::is_one(bytes) {
+        let (checkpoint, storages) = older_torch::open(bytes, LARGEST_PICKLE)?;
+        return tensors(&checkpoint, &storages);
     }
     let archive = Archive::open(bytes)?;
     if archive.holds("constants.pkl") {
@@ -48,16 +64,23 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
         let size = pickle.bytes.len();
         return Err(format!("has a pickle of {size} bytes, more than the {LARGEST_PICKLE} that one may have").into());
     }
-    let pickle = Pickle::read(pickle.bytes)?;
+    tensors(&Pickle::read(pickle.bytes)?.0, &archive)
+}
+
+/// The tensors of a checkpoint.
+fn tensors(pickle: &Pickle<'_>, storages: &dyn Storages) -> Result<Directory, Problem> {
     let mut tensors = Vec::new();
     // A pickle may set one long name a million times, which must be neither copied nor compared as often.
     let mut seen = HashSet::new();
     let mut types = HashMap::new();
     // Where a name is set twice, the last one holds.
-    for (name, value) in state(&pickle)?.iter().rev() {
+    for (name, value) in state(pickle)?.iter().rev() {
         let Some(name) = pickle.text(*name).filter(|_| seen.insert(*name)) else { continue };
         let entry = match pickle.value(*value) {
-            Value::Call("_rebuild_tensor_v2", arguments) => tensor(&pickle, *arguments, &archive, name, &mut types)?,
+            // The first one is that of PyTorch before 0.4.
+            Value::Call("_rebuild_tensor" | "_rebuild_tensor_v2", arguments) => {
+                tensor(pickle, *arguments, storages, name, &mut types)?
+            }
             Value::Call(other, _) => Entry {
                 shape: Vec::new(),
                 numbers: NumberType::Other(format!("`{}`", shown(other))),
@@ -71,15 +94,20 @@ pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
     Ok(tensors)
 }
 
-/// The dictionary of tensors by name: the whole pickle, or what a training script put under `state_dict`.
+/// The names under which training programs put the tensors beside what else they save.
+const STATES: [&str; 4] = ["state_dict", "model_state_dict", "model", "module"];
+
+/// The dictionary of tensors by name: the whole pickle, or what a training program put under one of [`STATES`].
 fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
     let dictionary = |id| match pickle.value(id) {
         Value::Dictionary(pairs) => Some(pairs.as_slice()),
         _ => None,
     };
     let all = dictionary(pickle.root).ok_or_else(|| "is a pickle of something else than tensors by name".to_owned())?;
-    let inner = all.iter().rev().find(|(name, _)| pickle.text(*name) == Some("state_dict"));
-    Ok(inner.and_then(|(_, value)| dictionary(*value)).unwrap_or(all))
+    let inner = |state: &str| all.iter().rev().find(|(name, _)| pickle.text(*name) == Some(state));
+    // A tensor of such a name is no dictionary.
+    let found = STATES.iter().filter_map(|state| inner(state)).find_map(|(_, value)| dictionary(*value));
+    Ok(found.unwrap_or(all))
 }
 
 /// A tensor from what `_rebuild_tensor_v2` is called with: storage, offset, sizes, strides and what does not matter
@@ -88,7 +116,7 @@ fn state<'a>(pickle: &'a Pickle<'_>) -> Result<&'a [(Id, Id)], String> {
 fn tensor<'a>(
     pickle: &Pickle<'a>,
     arguments: Id,
-    archive: &Archive<'_>,
+    storages: &dyn Storages,
     name: &str,
     types: &mut HashMap<&'a str, &'a str>,
 ) -> Result<Entry, Problem> {
@@ -96,16 +124,15 @@ fn tensor<'a>(
     let view = || {
         let &[storage, offset, sizes, strides, ..] = pickle.items(arguments)? else { return None };
         let Value::Persistent(storage) = pickle.value(storage) else { return None };
-        let &[_, class, key, _, count, ..] = pickle.items(*storage)? else { return None };
-        let Value::Global(_, class) = pickle.value(class) else { return None };
         let sizes = (pickle.sizes(sizes)?, pickle.sizes(strides)?);
-        Some((*class, pickle.text(key)?, pickle.size(count)?, pickle.size(offset)?, sizes))
+        Some((pickle.storage(*storage)?, pickle.size(offset)?, sizes))
     };
-    let (class, key, count, offset, (shape, strides)) = view().ok_or_else(|| damaged("is not described as one"))?;
+    let (storage, offset, (shape, strides)) = view().ok_or_else(|| damaged("is not described as one"))?;
+    let class = storage.class;
     if shape.len() != strides.len() {
         return Err(damaged("has not as many strides as dimensions"));
     }
-    if let Some(other) = types.insert(key, class).filter(|other| *other != class) {
+    if let Some(other) = types.insert(storage.key, class).filter(|other| *other != class) {
         let (class, other) = (shown(class), shown(other));
         return Err(damaged(&format!("lies in a storage of `{class}`, which is one of `{other}` for another tensor")));
     }
@@ -117,15 +144,16 @@ fn tensor<'a>(
         "FloatStorage" => NumberType::F32,
         "HalfStorage" => NumberType::F16,
         "BFloat16Storage" => NumberType::Bf16,
+        "DoubleStorage" => NumberType::F64,
         _ => return Ok(unread("")),
     };
-    let storage = archive.entry(&format!("data/{key}"))?;
-    let storage = storage.ok_or_else(|| damaged("lies in a storage that the file lacks"))?;
-    if numbers.size_of(&[count]) != Some(storage.bytes.len()) {
+    let place = storages.find(storage.key)?.ok_or_else(|| damaged("lies in a storage that the file lacks"))?;
+    if numbers.size_of(&[storage.count]) != Some(place.len()) {
         return Err(damaged("lies in a storage of another size than the file says"));
     }
     // More values than the storage has would be the same ones several times: there is no telling how many they would
     // take.
+    let count = storage.view.len();
     let values = shape.iter().try_fold(1_usize, |values, side| values.checked_mul(*side));
     let Some(values) = values.filter(|values| *values <= count) else {
         return Ok(unread(", expanded to more values than it holds"));
@@ -136,7 +164,8 @@ fn tensor<'a>(
     let end = reach.and_then(|reach| reach.checked_add(offset)).filter(|end| *end <= count || values == 0);
     let end = end.ok_or_else(|| damaged("reaches beyond the end of its storage"))?;
     let size = numbers.size_of(&[]).unwrap_or_default();
-    let range = if values == 0 { 0..0 } else { storage.start + offset * size..storage.start + end * size };
+    let start = place.start + storage.view.start * size;
+    let range = if values == 0 { 0..0 } else { start + offset * size..start + end * size };
     let layout = if values > 0 && !in_rows(&shape, &strides) { Layout::Strided(strides) } else { Layout::Rows };
     Ok(Entry { shape, numbers, range, layout })
 }

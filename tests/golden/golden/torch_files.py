@@ -4,7 +4,10 @@
 * `torch/views`: the same tensors as parameters, as transposed and strided views, as parts of one storage, and beside what a training
   script saves besides.
 * `torch/shards`: two shards and their index.
-* `torch/older.bin`: the format before PyTorch 1.6. `torch/script.bin`: a TorchScript program.
+* `torch/older`: the format before PyTorch 1.6, of what `torch/views` has. The names of storages are addresses there, so that a
+  second run gives other bytes. `torch/older_plain`: the tensors themselves, with numbers
+  beside them that no model is read of, `torch/older_protocol_4` the same as a later version of pickles.
+* `torch/script.bin`: a TorchScript program.
 """
 import collections
 import json
@@ -49,5 +52,10 @@ def generate(_shared):
         torch.save({name: state[name] for name in part}, folder("torch", "shards") / file)
     index = {"metadata": {}, "weight_map": {name: file for file, part in parts.items() for name in part}}
     (folder("torch", "shards") / f"{NAME}.index.json").write_text(json.dumps(index, indent=0) + "\n")
-    torch.save({"a": torch.zeros(2)}, folder("torch") / "older.bin", _use_new_zipfile_serialization=False)
+    torch.save(saved, folder("torch", "older") / NAME, _use_new_zipfile_serialization=False)
+    torch.save(state, folder("torch", "older_protocol_4") / NAME, pickle_protocol=4, _use_new_zipfile_serialization=False)
+    state["counts"] = torch.arange(3)
+    state["flags"] = torch.tensor([True, False])
+    state["unused"] = torch.zeros(2, dtype=torch.complex64)
+    torch.save(state, folder("torch", "older_plain") / NAME, _use_new_zipfile_serialization=False)
     torch.jit.script(torch.nn.Linear(1, 1)).save(folder("torch") / "script.bin")
