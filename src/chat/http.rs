@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::wire::{Body, Dialect, ServerError, read, server_error};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::net::{agent, reason, send_directly, until_cancelled};
+use crate::net::{Roots, agent, distrusts, reason, send_directly, until_cancelled};
 use crate::retry::Failure;
 
 /// The most bytes that are read of an answer; answers are a few kilobytes.
@@ -45,14 +45,14 @@ struct Connections {
 
 impl Connections {
     /// The agent, and how often earlier agents were shut down.
-    fn agent(&mut self, timeout: Duration) -> (Agent, u64) {
+    fn agent(&mut self, timeout: Duration, roots: &Roots) -> (Agent, u64) {
         let process = std::process::id();
         if self.process != process {
             // Dropping the agent closes the child's copies of the connections, not those of the parent.
             *self = Self { process, ..Self::default() };
         }
         let limits = |config: ureq::config::ConfigBuilder<_>| config.timeout_per_call(Some(timeout));
-        (self.agent.get_or_insert_with(|| agent(limits)).clone(), self.generation)
+        (self.agent.get_or_insert_with(|| agent(roots, limits)).clone(), self.generation)
     }
 }
 
@@ -90,7 +90,7 @@ impl HttpModel {
     /// Sends a request. Where a cancel on another thread shut the shared connection down, the failure asks for an
     /// immediate resend, which does not count as a retry.
     fn send(&self, body: &str) -> Result<Response, Failure> {
-        let (agent, generation) = lock(&self.connections).agent(self.timeout);
+        let (agent, generation) = lock(&self.connections).agent(self.timeout, &self.settings.roots);
         self.send_with(&agent, body).map_err(|failure| {
             let is_own = lock(&self.connections).generation == generation;
             if is_own { failure } else { Failure::changed() }
@@ -115,9 +115,13 @@ impl HttpModel {
     fn unreachable(&self, error: &ureq::Error) -> Failure {
         let host = self.settings.origin.host();
         let (reason, may_pass) = reason(error);
-        let error = Error::new(ErrorCode::Network, format!("cannot reach {host}: {reason}"))
-            .hint("check the network and the base URL; answers in the cache are kept")
-            .detail("host", host);
+        let hint = if distrusts(error) {
+            self.settings.roots.hint()
+        } else {
+            "check the network and the base URL; answers in the cache are kept".to_owned()
+        };
+        let error =
+            Error::new(ErrorCode::Network, format!("cannot reach {host}: {reason}")).hint(hint).detail("host", host);
         if may_pass { Failure::transient(error) } else { Failure::Final(error) }
     }
 

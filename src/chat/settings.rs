@@ -2,7 +2,7 @@
 
 use super::options::ChatOptions;
 use crate::error::{Error, Result, shown};
-use crate::net::{Origin, Secret};
+use crate::net::{Origin, Roots, Secret};
 
 const DEFAULT_BASE_URL: &str = "https://api.openai.com/v1";
 
@@ -15,6 +15,8 @@ pub(super) struct Settings {
     pub(super) origin: Origin,
     /// The API key, if there is one.
     pub(super) key: Option<Secret>,
+    /// The certificate authorities that are trusted.
+    pub(super) roots: Roots,
 }
 
 impl Settings {
@@ -62,7 +64,8 @@ impl Settings {
             Error::argument("the API key has characters that no key has")
                 .hint("set OPENAI_API_KEY or the option to the key alone")
         })?;
-        Ok(Self { address: format!("{base}/chat/completions"), origin, key })
+        let roots = Roots::of_environment(&origin)?;
+        Ok(Self { address: format!("{base}/chat/completions"), origin, key, roots })
     }
 }
 

@@ -14,7 +14,7 @@ use super::refusal::{Refusal, Target};
 use super::settings::Settings;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::net::{Origin, Secret, agent, reason, send_directly, until_cancelled};
+use crate::net::{Origin, Roots, Secret, agent, distrusts, reason, send_directly, until_cancelled};
 use crate::retry::{Backoff, Failure};
 
 const MOST_REDIRECTS: usize = 8;
@@ -62,7 +62,7 @@ impl<'a> Client<'a> {
     ) -> Result<T> {
         control.check()?;
         // Downloads may take long, so only silence is limited.
-        let agent = agent(|limits| {
+        let agent = agent(&settings.roots, |limits| {
             limits
                 .timeout_recv_response(Some(settings.timeout))
                 .timeout_per_read(Some(settings.timeout))
@@ -140,7 +140,7 @@ impl<'a> Client<'a> {
             self.control.check()?;
             let token = self.settings.token.as_ref().filter(|_| origin == *endpoint.origin());
             let response = self.send(method, &address, &origin, token.map(Secret::header), range);
-            let response = response.map_err(|error| unreachable(&error, origin.host(), target))?;
+            let response = response.map_err(|error| unreachable(&error, origin.host(), target, &self.settings.roots))?;
             let status = response.status().as_u16();
             let headers = response.headers();
             let redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
@@ -266,11 +266,16 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
 }
 
 /// The host could not be reached, or not be understood.
-fn unreachable(error: &ureq::Error, host: &str, target: &Target<'_>) -> Failure {
+fn unreachable(error: &ureq::Error, host: &str, target: &Target<'_>, roots: &Roots) -> Failure {
     let (reason, may_pass) = reason(error);
+    let hint = if distrusts(error) {
+        roots.hint()
+    } else {
+        "check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 only cached files are used".to_owned()
+    };
     let id = target.id.as_str();
     let error = Error::new(ErrorCode::Network, format!("cannot reach {host} for model `{id}`: {reason}"))
-        .hint("check the network and HF_ENDPOINT; with HF_HUB_OFFLINE=1 only cached files are used")
+        .hint(hint)
         .detail("host", host)
         .detail("id", id);
     if may_pass { Failure::transient(error) } else { Failure::Final(error) }

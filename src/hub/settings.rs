@@ -9,7 +9,7 @@ use super::id::check_revision;
 use super::options::HubOptions;
 use crate::error::{Error, Result, shown};
 use crate::files::{check_named, read_limited};
-use crate::net::Secret;
+use crate::net::{Roots, Secret};
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 const DEFAULT_REVISION: &str = "main";
@@ -33,6 +33,8 @@ pub(super) struct Settings {
     pub(super) offline: bool,
     /// How long a server may be silent.
     pub(super) timeout: Duration,
+    /// The certificate authorities that are trusted.
+    pub(super) roots: Roots,
 }
 
 /// Checks that a token can be sent at all.
@@ -80,7 +82,8 @@ impl Settings {
                 Error::argument("a timeout of 0 seconds would break every connection").hint("give at least a second")
             );
         }
-        Ok(Self { revision, endpoint, token, cache_dir, offline, timeout })
+        let roots = Roots::of_environment(endpoint.origin())?;
+        Ok(Self { revision, endpoint, token, cache_dir, offline, timeout, roots })
     }
 }
 

@@ -4,9 +4,11 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
 use ureq::config::{AutoHeaderValue, ConfigBuilder};
+use ureq::tls::TlsConfig;
 use ureq::typestate::AgentScope;
 use ureq::{Agent, RequestBuilder};
 
+use super::Roots;
 use crate::control::Control;
 use crate::error::Result;
 use crate::threads::start;
@@ -18,13 +20,17 @@ const WATCH_STEP: Duration = Duration::from_millis(100);
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
 /// An agent that neither follows redirects nor turns a status into an error: the callers know what these mean.
-pub(crate) fn agent(limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Agent {
+pub(crate) fn agent(
+    roots: &Roots,
+    limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
+) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(concat!("eidos/", env!("CARGO_PKG_VERSION")))
         // Sizes and ranges count the bytes of the file itself, not those of a compressed form.
         .accept_encoding(AutoHeaderValue::from("identity"))
+        .tls_config(TlsConfig::builder().root_certs(roots.certificates()).build())
         .timeout_resolve(Some(LONGEST_CONNECT))
         .timeout_connect(Some(LONGEST_CONNECT));
     limits(config).build().into()
@@ -70,8 +76,26 @@ fn watch(control: &Control, shut_down: impl FnOnce(), ended: &Receiver<()>) {
     }
 }
 
+/// Whether a connection failed because nobody who is trusted vouches for the server.
+pub(crate) fn distrusts(error: &ureq::Error) -> bool {
+    distrust(error).is_some()
+}
+
+/// What is wrong with the certificate of a server, where that is what a connection failed for.
+fn distrust(error: &ureq::Error) -> Option<String> {
+    let text = match error {
+        ureq::Error::Rustls(error) => error.to_string(),
+        ureq::Error::Io(error) => error.to_string(),
+        _ => return None,
+    };
+    Some(text).filter(|text| text.contains("certificate"))
+}
+
 /// Why a host could not be reached or understood, and whether a retry may succeed.
 pub(crate) fn reason(error: &ureq::Error) -> (String, bool) {
+    if let Some(text) = distrust(error) {
+        return (format!("no secure connection: {text}"), false);
+    }
     // Other errors show the address, and an address may contain a signature.
     match error {
         ureq::Error::Io(error) => (error.to_string(), error.kind() != std::io::ErrorKind::InvalidData),
@@ -80,7 +104,9 @@ pub(crate) fn reason(error: &ureq::Error) -> (String, bool) {
         ureq::Error::ConnectionFailed => ("no connection".to_owned(), true),
         ureq::Error::Rustls(error) => (format!("no secure connection: {error}"), false),
         ureq::Error::Tls(reason) => (format!("no secure connection: {reason}"), false),
-        ureq::Error::ConnectProxyFailed(reason) => (format!("the proxy refused: {reason}"), false),
+        ureq::Error::ConnectProxyFailed(reason) => {
+            (format!("the proxy refused ({reason}): it must allow CONNECT, or NO_PROXY must name the host"), false)
+        }
         ureq::Error::InvalidProxyUrl => ("the address of the proxy is not valid".to_owned(), false),
         ureq::Error::LargeResponseHeader(..) | ureq::Error::Protocol(_) => {
             ("it does not speak HTTP/1.1".to_owned(), false)

@@ -3,8 +3,10 @@
 
 mod connection;
 mod origin;
+mod roots;
 mod secret;
 
-pub(crate) use connection::{agent, reason, send_directly, until_cancelled};
+pub(crate) use connection::{agent, distrusts, reason, send_directly, until_cancelled};
 pub(crate) use origin::Origin;
+pub(crate) use roots::Roots;
 pub(crate) use secret::Secret;

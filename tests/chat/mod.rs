@@ -8,6 +8,8 @@ mod adapting;
 mod budget;
 #[cfg(feature = "chat")]
 mod cache;
+#[cfg(all(feature = "chat", feature = "hub"))]
+mod encrypted;
 #[cfg(feature = "chat")]
 mod foreign;
 mod labels;

@@ -1,6 +1,9 @@
 //! What several tests need: the tiny models of `tests/golden` as folders, texts, and ways to compare.
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
+#[cfg(feature = "hub")]
+pub mod tls;
+
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +18,11 @@ use eidos::{
 };
 use serde_json::Value;
 use tempfile::TempDir;
+
+/// The folder of the library.
+pub fn manifest_folder() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
 
 /// A file of the golden data.
 pub fn golden(path: &str) -> PathBuf {

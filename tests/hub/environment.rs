@@ -16,12 +16,21 @@ fn child_opens_a_model_with_default_options() {
     std::fs::write(std::env::var("RESULT_FILE").unwrap(), result.unwrap_or_else(|error| error.to_string())).unwrap();
 }
 
-fn result_in_child(variables: &[(&str, &str)]) -> String {
+pub fn result_in_child(variables: &[(&str, &str)]) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     let mut child = child("hub::environment::child_opens_a_model_with_default_options");
-    for name in
-        ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "HF_TOKEN", "HF_TOKEN_PATH"]
-    {
+    for name in [
+        "HF_HUB_OFFLINE",
+        "TRANSFORMERS_OFFLINE",
+        "HF_HUB_CACHE",
+        "HUGGINGFACE_HUB_CACHE",
+        "HF_TOKEN",
+        "HF_TOKEN_PATH",
+        "SSL_CERT_FILE",
+        "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE",
+        "CURL_CA_BUNDLE",
+    ] {
         child.env_remove(name);
     }
     child.env("RESULT_FILE", file.path()).envs(variables.iter().copied());

@@ -9,6 +9,8 @@ mod access;
 #[cfg(feature = "hub")]
 mod downloads;
 #[cfg(feature = "hub")]
+mod encrypted;
+#[cfg(feature = "hub")]
 mod environment;
 #[cfg(feature = "hub")]
 mod server;
