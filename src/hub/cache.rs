@@ -81,6 +81,32 @@ impl Cache {
         is_safe_name(commit).then(|| commit.to_owned())
     }
 
+    /// The commits of which there are files, in the order of their names.
+    pub(super) fn commits(&self) -> Vec<String> {
+        let entries = self.folder.join("snapshots").read_dir().into_iter().flatten().flatten();
+        let names =
+            entries.filter(|entry| entry.path().is_dir()).filter_map(|entry| entry.file_name().into_string().ok());
+        let mut names: Vec<String> = names.filter(|name| is_safe_name(name)).collect();
+        names.sort();
+        names
+    }
+
+    /// The only commit of which there are files, where the cache does not say at which commit any revision is: a copy of
+    /// a cache without its `refs`.
+    pub(super) fn only_commit(&self) -> Option<String> {
+        let has_references = self.folder.join("refs").read_dir().is_ok_and(|mut entries| entries.next().is_some());
+        let mut commits = self.commits();
+        if has_references || commits.len() != 1 { None } else { commits.pop() }
+    }
+
+    /// The names of the files of a commit that lie in its first folder.
+    pub(super) fn files_of(&self, commit: &str) -> Vec<String> {
+        let entries = self.layout.pointer_path(commit).read_dir().into_iter().flatten().flatten();
+        let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        names.sort();
+        names
+    }
+
     /// Remembers the commit of a revision for times without a network. A cache that cannot be written is no error here:
     /// what is cached can still be read, and a download reports it.
     pub(super) fn remember_commit(&self, revision: &str, commit: &str) {

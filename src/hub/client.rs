@@ -5,19 +5,35 @@
 
 use std::io::Read;
 
+use serde::Deserialize;
 use ureq::Agent;
 use ureq::http::{HeaderMap, Response};
 
 use super::cache::is_safe_name;
 use super::endpoint::redirected;
+use super::id::RepositoryId;
 use super::refusal::{Refusal, Target};
 use super::settings::Settings;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::net::{Origin, Roots, Secret, agent, distrusts, reason, send_directly, until_cancelled};
+use crate::net::{Origin, Roots, agent, distrusts, reason, send_directly, until_cancelled};
 use crate::retry::{Backoff, Failure};
 
 const MOST_REDIRECTS: usize = 8;
+
+/// The list of the files of a repository takes some hundred bytes for each.
+const LARGEST_LIST: u64 = 8 << 20;
+
+/// What a hub says about a repository, as far as it is read.
+#[derive(Default, Deserialize)]
+struct FileList {
+    siblings: Vec<ListedFile>,
+}
+
+#[derive(Deserialize)]
+struct ListedFile {
+    rfilename: String,
+}
 
 /// One conversation with a hub: connections are kept from one request to the next.
 #[derive(Debug)]
@@ -124,6 +140,18 @@ impl<'a> Client<'a> {
         Ok(RemoteBytes { start, total, host, reader })
     }
 
+    /// The names of the files of a repository, for hints; nothing where the hub does not say it at once.
+    pub(super) fn list(&self, id: &RepositoryId, revision: &str) -> Vec<String> {
+        let endpoint = &self.settings.endpoint;
+        let token = self.settings.token.as_ref().map(|token| token.secret.header());
+        let response = self.send("GET", &endpoint.list(id, revision), endpoint.origin(), token, None).ok();
+        let response = response.filter(|response| response.status().as_u16() == 200);
+        let body = response
+            .and_then(|response| response.into_body().into_with_config().limit(LARGEST_LIST).read_to_vec().ok());
+        let list: Option<FileList> = body.and_then(|body| serde_json::from_slice(&body).ok());
+        list.unwrap_or_default().siblings.into_iter().map(|file| file.rfilename).collect()
+    }
+
     /// Sends a request and follows redirects until an answer is no redirect, or `enough` has seen enough in the
     /// headers. `None` when there is no such file.
     fn follow(
@@ -139,8 +167,9 @@ impl<'a> Client<'a> {
         for _ in 0..=MOST_REDIRECTS {
             self.control.check()?;
             let token = self.settings.token.as_ref().filter(|_| origin == *endpoint.origin());
-            let response = self.send(method, &address, &origin, token.map(Secret::header), range);
-            let response = response.map_err(|error| unreachable(&error, origin.host(), target, &self.settings.roots))?;
+            let response = self.send(method, &address, &origin, token.map(|token| token.secret.header()), range);
+            let response =
+                response.map_err(|error| unreachable(&error, origin.host(), target, &self.settings.roots))?;
             let status = response.status().as_u16();
             let headers = response.headers();
             let redirect = matches!(status, 301 | 302 | 303 | 307 | 308);
@@ -164,7 +193,7 @@ impl<'a> Client<'a> {
                 code: text(headers, "x-error-code"),
                 retry_after: number(headers, "retry-after"),
                 from: &origin,
-                with_token: token.is_some(),
+                token_source: token.map(|token| token.source.as_str()),
             };
             return refusal.explain(target, endpoint).map_or(Ok(None), Err);
         }

@@ -53,6 +53,11 @@ impl Endpoint {
         format!("{}/{}/resolve/{}/{}", self.base, id.as_str(), escape(revision), name.join("/"))
     }
 
+    /// Where the list of the files of a repository is.
+    pub(super) fn list(&self, id: &RepositoryId, revision: &str) -> String {
+        format!("{}/api/models/{}/revision/{}", self.base, id.as_str(), utf8_percent_encode(revision, RESERVED))
+    }
+
     /// Where a person reads about a repository, for hints.
     pub(super) fn page(&self, id: &RepositoryId) -> String {
         format!("{}/{}", self.base, id.as_str())
@@ -69,9 +74,45 @@ pub(super) fn redirected(from: &str, location: &str) -> Option<String> {
         let absolute = format!("{}{location}", &from[..scheme_end - 2]);
         return Origin::of(&absolute).map(|_| absolute);
     }
-    let authority_end = from[scheme_end..].find('/').map_or(from.len(), |at| scheme_end + at);
-    let absolute = format!("{}{location}", &from[..authority_end]);
-    (location.starts_with('/') && Origin::of(&absolute).is_some()).then_some(absolute)
+    let authority_end = from[scheme_end..].find(['/', '?', '#']).map_or(from.len(), |at| scheme_end + at);
+    let (authority, rest) = from.split_at(authority_end);
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
+    // What stands before a colon is the scheme of another kind of address.
+    let is_other_scheme = location.split(['/', '?', '#']).next().is_some_and(|first| first.contains(':'));
+    if location.is_empty() || is_other_scheme {
+        return None;
+    }
+    let folder = path.rfind('/').map_or("/", |end| &path[..=end]);
+    let absolute = match location.as_bytes()[0] {
+        b'/' => format!("{authority}{}", without_dots(location)),
+        b'?' => format!("{authority}{path}{location}"),
+        b'#' => return None,
+        _ => format!("{authority}{}", without_dots(&format!("{folder}{location}"))),
+    };
+    Origin::of(&absolute).map(|_| absolute)
+}
+
+/// A path without `.` and `..`; what stands behind a question mark stays.
+fn without_dots(address: &str) -> String {
+    let end = address.find(['?', '#']).unwrap_or(address.len());
+    let (path, rest) = address.split_at(end);
+    let mut parts: Vec<&str> = Vec::new();
+    let mut names = path.split('/').skip(1).peekable();
+    while let Some(name) = names.next() {
+        let is_last = names.peek().is_none();
+        match name {
+            "." | ".." => {
+                if name == ".." {
+                    parts.pop();
+                }
+                if is_last {
+                    parts.push("");
+                }
+            }
+            name => parts.push(name),
+        }
+    }
+    format!("/{}{rest}", parts.join("/"))
 }
 
 #[cfg(test)]
@@ -110,11 +151,24 @@ mod tests {
             ("https://cdn.example/x", Some("https://cdn.example/x")),
             ("//cdn.example/x", Some("https://cdn.example/x")),
             ("file:///etc/passwd", None),
-            ("c", None),
+            ("c", Some("https://hub.example/a/resolve/main/c")),
+            ("c/d?e=/f/../g", Some("https://hub.example/a/resolve/main/c/d?e=/f/../g")),
+            ("./c", Some("https://hub.example/a/resolve/main/c")),
+            ("../v1/b", Some("https://hub.example/a/resolve/v1/b")),
+            ("../../../../../b", Some("https://hub.example/b")),
+            ("/a/./b/../c/..", Some("https://hub.example/a/")),
+            ("?token=1", Some("https://hub.example/a/resolve/main/b?token=1")),
+            ("data:text/plain,a", None),
+            ("localhost:80", None),
+            ("#b", None),
             ("", None),
         ];
         for (location, expected) in cases {
             assert_eq!(redirected(from, location).as_deref(), expected, "{location}");
         }
+        // What stands behind the question mark is no folder.
+        let from = "https://hub.example/a/b?at=/x/y";
+        assert_eq!(redirected(from, "c").as_deref(), Some("https://hub.example/a/c"));
+        assert_eq!(redirected("https://hub.example", "c").as_deref(), Some("https://hub.example/c"));
     }
 }

@@ -21,11 +21,13 @@
 //! environment is read here as well: `hf-hub` knows `HF_HOME` alone of its variables, and panics where there is no home
 //! folder.
 
+mod folder;
 mod id;
 mod index;
 mod options;
 mod part_name;
 mod source;
+mod spelling;
 
 #[cfg(feature = "hub")]
 mod cache;

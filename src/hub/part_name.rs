@@ -7,7 +7,7 @@ pub(super) const GGUF_ENDING: &str = ".gguf";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct PartName<'a> {
     /// What stands before the numbers.
-    stem: &'a str,
+    pub stem: &'a str,
     /// Which part it is, counted from 1.
     pub number: usize,
     /// How many parts there are.
@@ -17,7 +17,12 @@ pub(super) struct PartName<'a> {
 impl<'a> PartName<'a> {
     /// Reads a name; nothing where it is not that of a part.
     pub fn parse(name: &'a str) -> Option<Self> {
-        let (rest, count) = name.strip_suffix(GGUF_ENDING)?.rsplit_once("-of-")?;
+        Self::parse_with(name, GGUF_ENDING)
+    }
+
+    /// Reads a name with that ending: shards of other formats are called so, too.
+    pub fn parse_with(name: &'a str, ending: &str) -> Option<Self> {
+        let (rest, count) = name.strip_suffix(ending)?.rsplit_once("-of-")?;
         let (stem, number) = rest.rsplit_once('-')?;
         let name = Self { stem, number: five_digits(number)?, count: five_digits(count)? };
         (1..=name.count).contains(&name.number).then_some(name)
@@ -25,7 +30,12 @@ impl<'a> PartName<'a> {
 
     /// The name of another part of the same model.
     pub fn part(&self, number: usize) -> String {
-        format!("{}-{number:05}-of-{:05}{GGUF_ENDING}", self.stem, self.count)
+        self.part_with(number, GGUF_ENDING)
+    }
+
+    /// The name of another part with that ending.
+    pub fn part_with(&self, number: usize, ending: &str) -> String {
+        format!("{}-{number:05}-of-{:05}{ending}", self.stem, self.count)
     }
 }
 

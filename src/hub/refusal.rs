@@ -27,6 +27,13 @@ pub(super) fn one_try() -> Backoff {
     Backoff::new(c"hub", 0, FIRST_PAUSE, LONGEST_PAUSE)
 }
 
+/// Whether a model that is cached can be used after this error of the hub: it was not reached, or it refused somebody who
+/// had the files before.
+pub(super) fn may_do_without(error: &Error) -> bool {
+    let refused = error.details().iter().any(|(key, value)| key == "status" && matches!(value.as_str(), "401" | "403"));
+    refused || matches!(error.code(), ErrorCode::Network | ErrorCode::AccessDenied)
+}
+
 /// A file of a repository, as requests and messages name it.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Target<'a> {
@@ -49,8 +56,8 @@ pub(super) struct Refusal<'a> {
     pub(super) retry_after: Option<u64>,
     /// Who answered.
     pub(super) from: &'a Origin,
-    /// Whether a token was sent.
-    pub(super) with_token: bool,
+    /// Where the token came from that was sent; `None` without one.
+    pub(super) token_source: Option<&'a str>,
 }
 
 impl Refusal<'_> {
@@ -73,7 +80,7 @@ impl Refusal<'_> {
                 Some(Failure::Final(about(error)))
             }
             (Some("RepoNotFound"), _) => {
-                let hint = if self.with_token {
+                let hint = if self.token_source.is_some() {
                     "check the spelling; for a private model the token must have access to it"
                 } else {
                     "check the spelling; a private model needs a token, in HF_TOKEN or in the options"
@@ -92,14 +99,18 @@ impl Refusal<'_> {
                 );
                 Some(Failure::transient(about(Error::new(ErrorCode::Network, message).hint("try again later"))))
             }
-            (_, 401 | 403) if self.with_token => denied(
-                format!("{host} refused the access token for model `{id}`"),
-                "set HF_TOKEN (or the option, or the token file) to a valid token that may read this model".to_owned(),
-            ),
-            (_, 401 | 403) => denied(
+            (_, 401 | 403) => match self.token_source {
+                Some(source) => denied(
+                    format!("{host} refused the access token for model `{id}`; it came from {source}"),
+                    "a public model needs no token: remove it there, or pass an empty one in the options; else set HF_TOKEN \
+                     to a valid token that may read this model"
+                        .to_owned(),
+                ),
+                None => denied(
                 format!("{host} gives model `{id}` only to those with an access token"),
                 "set HF_TOKEN (or the option) to a token that may read this model".to_owned(),
             ),
+            },
             (_, 404) => None,
             (_, status @ (408 | 429 | 500..)) => {
                 let error =

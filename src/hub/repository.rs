@@ -1,21 +1,30 @@
 //! A repository of a hub at one commit: its files come from the cache, or are fetched into it.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use super::cache::Cache;
 use super::client::{Client, RemoteFile};
 use super::download::download;
 use super::id::RepositoryId;
 use super::options::HubOptions;
-use super::refusal::{Target, one_try, several_tries};
-use super::settings::Settings;
+use super::refusal::{Target, may_do_without, one_try, several_tries};
+use super::settings::{DEFAULT_REVISION, Settings};
+use super::spelling::instead_of;
 use crate::control::{Control, Stage};
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, shown};
 use crate::log::LogLevel;
 
 /// What to do about a repository that has not the file that says what the model is.
 const NO_MODEL: &str =
     "check that the id is that of a transformers model, or name a GGUF file of it: `owner/name:file.gguf`";
+
+/// What to do where nothing is cached and nothing may be fetched.
+const OFFLINE: &str = "give the folder of the model, or a cache that has it (the option cache_dir, or HF_HOME); where there is \
+                       a network, unset HF_HUB_OFFLINE once";
+
+/// How many commits an error names.
+const MOST_NAMED: usize = 5;
 
 /// A repository whose revision has become a commit.
 #[derive(Debug)]
@@ -24,6 +33,13 @@ pub(super) struct Repository {
     settings: Settings,
     cache: Cache,
     commit: String,
+    /// The file that says what the model is.
+    first_file: String,
+    /// Set when the hub has answered: from then on a failure is an error, since a file that was not fetched would be
+    /// taken for one that the model does not have.
+    answered: OnceLock<()>,
+    /// Why the hub is not asked any more: it failed before it had answered, and the model is cached.
+    silent: OnceLock<Error>,
 }
 
 impl Repository {
@@ -35,21 +51,31 @@ impl Repository {
         control.check()?;
         let settings = Settings::from_environment(options)?;
         let cache = Cache::new(&settings.cache_dir, &id);
-        let cached = if is_commit(&settings.revision) {
+        let is_pinned = is_commit(&settings.revision);
+        let cached = if is_pinned {
             Some(settings.revision.clone())
         } else {
-            cache.commit_of(&settings.revision)
+            let only = || cache.only_commit().filter(|_| settings.revision == DEFAULT_REVISION);
+            cache.commit_of(&settings.revision).or_else(only)
         };
-        let mut repository = Self { id, settings, cache, commit: String::new() };
-        let known = is_commit(&repository.settings.revision) || repository.settings.offline;
+        let mut repository = Self {
+            id,
+            settings,
+            cache,
+            commit: String::new(),
+            first_file: first_file.to_owned(),
+            answered: OnceLock::new(),
+            silent: OnceLock::new(),
+        };
+        let known = is_pinned || repository.settings.offline;
         match (known, cached) {
             (true, Some(commit)) => repository.commit = commit,
-            (true, None) => return Err(repository.not_there("cached commit", "download it once with a network")),
+            (true, None) => return Err(repository.nothing_cached()),
             (false, cached) => repository.resolve(first_file, cached, control)?,
         }
         match repository.file(first_file, control)? {
             Some(_) => Ok(repository),
-            None => Err(repository.not_there(&format!("`{first_file}`"), NO_MODEL)),
+            None => Err(repository.no_model(None)),
         }
     }
 
@@ -60,7 +86,8 @@ impl Repository {
             // With a cached commit there is something better to do than to wait for a hub that is not there.
             let backoff = if cached.is_some() { one_try() } else { several_tries() };
             let remote = client.describe(&target, backoff)?;
-            let remote = remote.ok_or_else(|| self.not_there(&format!("`{file}`"), NO_MODEL))?;
+            let remote = remote.ok_or_else(|| self.no_model(Some(client)))?;
+            self.answered.set(()).ok();
             self.cache.remember_commit(&self.settings.revision, &remote.commit);
             if self.cache.find(&remote.commit, file).is_none() {
                 control.begin(Stage::Download, remote.size.unwrap_or(0))?;
@@ -70,16 +97,27 @@ impl Repository {
         });
         self.commit = match (asked, cached) {
             (Ok(commit), _) => commit,
-            (Err(error), Some(commit)) if error.code() == ErrorCode::Network => {
-                control.log(LogLevel::Warning, c"hub", || {
-                    let id = self.id.as_str();
-                    format!("using the cached commit {commit} of {id}, since the hub cannot be asked: {error}")
-                });
+            (Err(error), Some(commit)) if may_do_without(&error) && self.cache.find(&commit, file).is_some() => {
+                self.do_without(error, &commit, control);
                 commit
             }
             (Err(error), _) => return Err(error),
         };
         Ok(())
+    }
+
+    /// Asks the hub nothing more: what is cached must do.
+    fn do_without(&self, error: Error, commit: &str, control: &Control) {
+        control.log(LogLevel::Warning, c"hub", || {
+            let id = self.id.as_str();
+            format!("using the cached commit {commit} of {id}, since the hub cannot be asked: {error}")
+        });
+        self.silent.set(error).ok();
+    }
+
+    /// Whether only what is cached is used.
+    fn is_offline(&self) -> bool {
+        self.settings.offline || self.silent.get().is_some()
     }
 
     /// The commit that all files belong to.
@@ -93,15 +131,27 @@ impl Repository {
     /// As [`super::locate`].
     pub(super) fn file(&self, name: &str, control: &Control) -> Result<Option<PathBuf>> {
         let cached = self.cache.find(&self.commit, name);
-        if cached.is_some() || self.settings.offline || self.cache.is_known_missing(&self.commit, name) {
+        if cached.is_some() || self.is_offline() || self.cache.is_known_missing(&self.commit, name) {
             say_cached(control, cached.as_deref());
             return Ok(cached);
         }
-        Client::with(&self.settings, control, |client| {
+        let fetched = Client::with(&self.settings, control, |client| {
             let Some(remote) = self.describe(client, name)? else { return Ok(None) };
             control.begin(Stage::Download, remote.size.unwrap_or(0))?;
             download(client, &self.cache, &self.target(name), &remote, control).map(Some)
-        })
+        });
+        match fetched {
+            Err(error) if self.can_do_without_hub() && may_do_without(&error) => {
+                self.do_without(error, &self.commit, control);
+                Ok(None)
+            }
+            fetched => fetched,
+        }
+    }
+
+    /// Whether the hub has not said anything yet, and the model is cached.
+    fn can_do_without_hub(&self) -> bool {
+        self.answered.get().is_none() && self.cache.find(&self.commit, &self.first_file).is_some()
     }
 
     /// The paths of files, in their order. What is not cached is fetched, as one download stage, but nothing where one
@@ -117,7 +167,7 @@ impl Repository {
     ) -> Result<Vec<PathBuf>> {
         let cached: Vec<Option<PathBuf>> = names.iter().map(|name| self.cache.find(&self.commit, name)).collect();
         cached.iter().for_each(|path| say_cached(control, path.as_deref()));
-        if cached.iter().all(Option::is_some) || self.settings.offline {
+        if cached.iter().all(Option::is_some) || self.is_offline() {
             return names.iter().zip(cached).map(|(name, path)| path.ok_or_else(|| missing(name))).collect();
         }
         Client::with(&self.settings, control, |client| {
@@ -144,7 +194,9 @@ impl Repository {
         if self.cache.is_known_missing(&self.commit, name) {
             return Ok(None);
         }
-        let remote = client.describe(&self.target(name), several_tries())?;
+        let backoff = if self.can_do_without_hub() { one_try() } else { several_tries() };
+        let remote = client.describe(&self.target(name), backoff)?;
+        self.answered.set(()).ok();
         if remote.is_none() {
             self.cache.remember_missing(&self.commit, name);
         }
@@ -155,19 +207,79 @@ impl Repository {
         Target { id: &self.id, revision: &self.commit, file }
     }
 
-    /// The error for something that the repository has not, or that is not cached while the network must not be used.
+    /// The names of the files of a repository at the revision of the options, for hints; none where nobody says them.
+    pub(super) fn listed(id: &RepositoryId, options: &HubOptions) -> Vec<String> {
+        let Ok(settings) = Settings::from_environment(options) else { return Vec::new() };
+        let cache = Cache::new(&settings.cache_dir, id);
+        let commit = cache.commit_of(&settings.revision).or_else(|| cache.only_commit());
+        let cached = commit.map_or_else(Vec::new, |commit| cache.files_of(&commit));
+        if settings.offline {
+            return cached;
+        }
+        let revision = &settings.revision;
+        let names = Client::with(&settings, &Control::new(), |client| Ok(client.list(id, revision)));
+        names.ok().filter(|names| !names.is_empty()).unwrap_or(cached)
+    }
+
+    /// The names of the files that the repository has, as far as that is known. `client` is a connection that is open.
+    pub(super) fn names(&self, client: Option<&Client<'_>>) -> Vec<String> {
+        if self.is_offline() {
+            return self.cache.files_of(&self.commit);
+        }
+        let revision = if self.commit.is_empty() { &self.settings.revision } else { &self.commit };
+        match client {
+            Some(client) => client.list(&self.id, revision),
+            None => Client::with(&self.settings, &Control::new(), |client| Ok(client.list(&self.id, revision)))
+                .unwrap_or_default(),
+        }
+    }
+
+    /// The error for a repository without the file that says what the model is. It says what there is instead.
+    fn no_model(&self, client: Option<&Client<'_>>) -> Error {
+        let names = self.names(client);
+        let error = self.not_there(&format!("`{}`", self.first_file), NO_MODEL);
+        match instead_of(&self.first_file, self.id.as_str(), &names) {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+
+    /// The error for a model of which the cache has not the revision, while the network must not be used.
+    fn nothing_cached(&self) -> Error {
+        let (id, revision, cache) = (self.id.as_str(), &self.settings.revision, self.settings.cache_dir.display());
+        let commits = self.cache.commits();
+        if commits.is_empty() {
+            return self.not_there("files", OFFLINE);
+        }
+        let shown: Vec<String> = commits.iter().take(MOST_NAMED).map(|commit| format!("`{}`", shown(commit))).collect();
+        let more = if commits.len() > shown.len() { ", ..." } else { "" };
+        let message = format!(
+            "the cache `{cache}` does not say which commit of model `{id}` is `{revision}`; it has {}{more}",
+            shown.join(", ")
+        );
+        Error::new(ErrorCode::NotFound, message)
+            .hint("give one of these commits as the revision")
+            .detail("id", id)
+            .detail("revision", revision)
+    }
+
+    /// The error for something that the repository has not, or that is not cached while the hub is not asked.
     pub(super) fn not_there(&self, what: &str, remedy: &str) -> Error {
         let (id, revision) = (self.id.as_str(), &self.settings.revision);
+        let cache = self.settings.cache_dir.display();
         let error = if self.settings.offline {
-            let cache = self.settings.cache_dir.display();
-            Error::new(
-                ErrorCode::NotFound,
-                format!(
-                    "the cache `{cache}` has no {what} of model `{id}` at revision `{revision}`, \
-                     and HF_HUB_OFFLINE (or the option offline) forbids to download it"
-                ),
-            )
-            .hint("unset HF_HUB_OFFLINE once to download it")
+            let message = format!(
+                "the cache `{cache}` has no {what} of model `{id}` at revision `{revision}`, \
+                 and HF_HUB_OFFLINE (or the option offline) forbids to download it"
+            );
+            Error::new(ErrorCode::NotFound, message).hint(OFFLINE)
+        } else if let Some(error) = self.silent.get() {
+            let message = format!(
+                "the cache `{cache}` has no {what} of model `{id}` at revision `{revision}`, and the hub could not be asked: {}",
+                error.message()
+            );
+            // What keeps the hub from answering is what can be changed.
+            Error::new(error.code(), message).hint(error.hint_text())
         } else {
             Error::new(ErrorCode::NotFound, format!("model `{id}` has no {what} at revision `{revision}`")).hint(remedy)
         };

@@ -12,7 +12,8 @@ use crate::files::{check_named, read_limited};
 use crate::net::{Roots, Secret};
 
 const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
-const DEFAULT_REVISION: &str = "main";
+/// The revision where none is asked for.
+pub(super) const DEFAULT_REVISION: &str = "main";
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A token file holds one line.
@@ -26,7 +27,7 @@ pub(super) struct Settings {
     /// The address of the hub.
     pub(super) endpoint: Endpoint,
     /// The access token, if there is one.
-    pub(super) token: Option<Secret>,
+    pub(super) token: Option<Token>,
     /// The folder that holds `models--owner--name`; absolute.
     pub(super) cache_dir: PathBuf,
     /// Whether the network must not be used.
@@ -37,12 +38,22 @@ pub(super) struct Settings {
     pub(super) roots: Roots,
 }
 
+/// An access token, with where it was found.
+#[derive(Debug)]
+pub(super) struct Token {
+    /// The token.
+    pub(super) secret: Secret,
+    /// Where it was found, for messages: the name of a variable or option, or the path of a file.
+    pub(super) source: String,
+}
+
 /// Checks that a token can be sent at all.
-fn parse_token(text: &str) -> Result<Option<Secret>> {
-    Secret::parse(text).map_err(|_| {
-        Error::argument("the access token has characters that no token has")
+fn parse_token(text: &str, source: &str) -> Result<Option<Token>> {
+    let secret = Secret::parse(text).map_err(|_| {
+        Error::argument(format!("the access token from {source} has characters that no token has"))
             .hint("set HF_TOKEN, the token file or the option to the token alone")
-    })
+    })?;
+    Ok(secret.map(|secret| Token { secret, source: source.to_owned() }))
 }
 
 impl Settings {
@@ -67,7 +78,7 @@ impl Settings {
         let cache_dir =
             std::path::absolute(&cache_dir).map_err(|error| Error::io(&cache_dir, "find the cache", &error))?;
         let token = match &options.token {
-            Some(token) => parse_token(token)?,
+            Some(token) => parse_token(token, "the option `token`")?,
             None => environment.token()?,
         };
         let offline = options
@@ -134,19 +145,20 @@ impl Environment<'_> {
             })
     }
 
-    fn token(&self) -> Result<Option<Secret>> {
+    fn token(&self) -> Result<Option<Token>> {
         if self.flag("HF_HUB_DISABLE_IMPLICIT_TOKEN") {
             return Ok(None);
         }
-        if let Some(token) = self.text("HF_TOKEN").or_else(|| self.text("HUGGING_FACE_HUB_TOKEN")) {
-            return parse_token(&token);
+        for variable in ["HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"] {
+            if let Some(token) = self.text(variable) {
+                return parse_token(&token, &format!("the variable {variable}"));
+            }
         }
         let file = self.path("HF_TOKEN_PATH").or_else(|| self.hub_home().map(|home| home.join("token")));
         // A token file that cannot be read is like none: public models need no token.
-        let text = file
-            .and_then(|file| read_limited(&file, LARGEST_TOKEN_FILE).ok())
-            .and_then(|bytes| String::from_utf8(bytes).ok());
-        text.map_or(Ok(None), |text| parse_token(&text))
+        let Some(file) = file else { return Ok(None) };
+        let text = read_limited(&file, LARGEST_TOKEN_FILE).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        text.map_or(Ok(None), |text| parse_token(&text, &format!("the file `{}`", file.display())))
     }
 
     fn timeout(&self) -> Result<Duration> {
@@ -193,7 +205,7 @@ mod tests {
         let settings =
             complete(&HubOptions::default(), &[("HF_TOKEN", " hf_a\n"), ("HF_ENDPOINT", "http://localhost:1/")]);
         let settings = settings.expect("fine");
-        assert_eq!(settings.token.expect("a token").header(), "Bearer hf_a");
+        assert_eq!(settings.token.expect("a token").secret.header(), "Bearer hf_a");
         assert_eq!(settings.endpoint.base(), "http://localhost:1");
     }
 

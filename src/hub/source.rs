@@ -3,16 +3,19 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::folder::{self, MISSING_PART};
 use super::id::{RepositoryId, check_file_name, looks_like_a_path};
 use super::index::ShardIndex;
 use super::options::HubOptions;
 use super::part_name::{GGUF_ENDING, PartName, first_part};
 #[cfg(feature = "hub")]
 use super::repository::Repository;
+use super::spelling;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown};
 
-const CONFIG_FILE: &str = "config.json";
+/// The file that says what a model is.
+pub(super) const CONFIG_FILE: &str = "config.json";
 
 /// How a model's weights may lie in its files.
 struct WeightFormat {
@@ -33,13 +36,12 @@ const WEIGHT_FORMATS: [WeightFormat; 2] = [
 /// The ids of models inside the library start with this; they are opened without a hub, before [`locate`] is called.
 const EMBEDDED_SCHEME: &str = "eidos:";
 
-/// What to do about a part that is not there.
-const MISSING_PART: &str = "get all parts of the model, with the names that they were published under, into one folder";
-
 /// Finds a model by folder, by the path of a GGUF file, or by hub id.
 ///
 /// A folder or file that exists is taken as it is: neither the network nor the cache is touched. A folder that has no
-/// weights but those of one GGUF file is that file. Everything else is an id, `name` or `owner/name`, perhaps with a
+/// weights but those of one GGUF file is that file. Of a repository of a cache (`models--owner--name`) the snapshot of
+/// `main` is opened, of the root of a model of sentence-transformers its transformer, and of a folder with one model
+/// inside it that one. Everything else is an id, `name` or `owner/name`, perhaps with a
 /// GGUF file of its repository behind a colon: `owner/name:model-Q8_0.gguf`. With a hub the revision is resolved to a
 /// commit, so that all files belong together, and `config.json` or the GGUF file is fetched; the other files follow
 /// when methods of [`ModelSource`] need them. When the hub cannot be reached, the commit that the cache last saw for
@@ -62,7 +64,8 @@ pub fn locate(id_or_path: &str, options: &HubOptions, control: &Control) -> Resu
     if path.is_dir() {
         // Files are opened later: the working directory may be another one by then.
         let folder = std::path::absolute(path).map_err(|error| Error::io(path, "open", &error))?;
-        let gguf = only_gguf(&folder)?;
+        let folder = folder::of_model(&folder)?;
+        let gguf = folder::only_gguf(&folder)?;
         return Ok(ModelSource { name: id_or_path.to_owned(), origin: Origin::Folder(folder), gguf });
     }
     if id_or_path.starts_with(EMBEDDED_SCHEME) {
@@ -71,17 +74,62 @@ pub fn locate(id_or_path: &str, options: &HubOptions, control: &Control) -> Resu
     if path.is_file() {
         return gguf_file(id_or_path);
     }
-    if let Some((id, file)) = id_or_path.split_once(':').filter(|(_, file)| file.ends_with(GGUF_ENDING)) {
+    let is_address = id_or_path.contains("://");
+    if let Some((id, file)) = id_or_path.split_once(':').filter(|(_, file)| file.ends_with(GGUF_ENDING) && !is_address)
+    {
         check_file_name(file)?;
         return open_repository(&RepositoryId::parse(id)?, Some(file), options, control);
     }
     if looks_like_a_path(id_or_path) || id_or_path.ends_with(GGUF_ENDING) {
         let what = if id_or_path.ends_with(GGUF_ENDING) { "file" } else { "folder" };
         return Err(Error::new(ErrorCode::NotFound, format!("there is no {what} `{}`", shown(id_or_path)))
-            .hint("check the path; an id has the form `owner/name`, a GGUF file on a hub `owner/name:file.gguf`")
+            .hint(where_it_may_be(id_or_path))
             .detail("path", shown(id_or_path)));
     }
-    open_repository(&RepositoryId::parse(id_or_path)?, None, options, control)
+    if let Some((id, tag)) = id_or_path.split_once(':')
+        && let Ok(id) = RepositoryId::parse(id)
+    {
+        return Err(no_file(&id, tag, options));
+    }
+    let id = RepositoryId::parse(id_or_path).map_err(|error| match spelling::hint(id_or_path) {
+        Some(hint) => error.hint(hint),
+        None => error,
+    })?;
+    open_repository(&id, None, options, control)
+}
+
+/// What to do about a path that leads nowhere.
+fn where_it_may_be(path: &str) -> String {
+    if let Some(hint) = spelling::hint(path) {
+        return format!("check the path; {hint}");
+    }
+    if let (Some(rest), Some(home)) = (path.strip_prefix("~/"), std::env::home_dir()) {
+        return format!("`~` is not understood here: give `{}`", home.join(rest).display());
+    }
+    let form = "an id has the form `owner/name`, a GGUF file on a hub `owner/name:file.gguf`";
+    match std::env::current_dir().ok().filter(|_| Path::new(path).is_relative()) {
+        Some(folder) => format!("check the path, which begins at `{}`; {form}", folder.display()),
+        None => format!("check the path; {form}"),
+    }
+}
+
+/// The error for `owner/name:tag`, as other programs name a file of a repository.
+fn no_file(id: &RepositoryId, tag: &str, options: &HubOptions) -> Error {
+    #[cfg(feature = "hub")]
+    let names = Repository::listed(id, options);
+    #[cfg(not(feature = "hub"))]
+    let (names, _) = (Vec::new(), options);
+    let id = id.as_str();
+    Error::argument(format!("`{}` is not the name of a file of `{id}`", shown(tag)))
+        .hint(spelling::tagged(id, tag, &names))
+        .detail("id", id)
+        .detail("file", shown(tag))
+}
+
+/// Whether a folder has weights, or an index of them, under one of the names that are looked for.
+pub(super) fn has_weights(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
+    WEIGHT_FORMATS.iter().any(|format| has(format.single) || has(format.index))
 }
 
 /// A model that is one file, or of which it is a part, with what lies beside it.
@@ -102,53 +150,6 @@ fn gguf_file(name: &str) -> Result<ModelSource> {
         origin: Origin::Folder(folder.to_owned()),
         gguf: Some(first.map_or_else(|| PathBuf::from(file), PathBuf::from)),
     })
-}
-
-/// The one GGUF file of a folder that has no other weights, or the first part of the one GGUF model.
-///
-/// # Errors
-/// [`ErrorCode::InvalidArgument`] naming some of them where there are several and nothing else says what the model is;
-/// [`ErrorCode::NotFound`] naming the first part where there are only others.
-fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
-    let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
-    if WEIGHT_FORMATS.iter().any(|format| has(format.single) || has(format.index)) {
-        return Ok(None);
-    }
-    // A folder that cannot be listed may still hold files that can be opened.
-    let Ok(entries) = folder.read_dir() else { return Ok(None) };
-    let names = entries.flatten().map(|entry| PathBuf::from(entry.file_name()));
-    let mut files: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(GGUF_ENDING)).collect();
-    files.sort();
-    let first_of = |file: &PathBuf| file.to_str().map_or_else(|| file.clone(), |name| first_part(name).into());
-    let mut models: Vec<PathBuf> = files.iter().map(first_of).collect();
-    models.sort();
-    models.dedup();
-    match (&*models, &*files) {
-        ([_, _, ..], _) if !has(CONFIG_FILE) => Err(several_models(folder, &models)),
-        ([model], [file, ..]) if !files.contains(model) => Err(no_first_part(folder, model, file)),
-        ([model], _) => Ok(Some(model.clone())),
-        _ => Ok(None),
-    }
-}
-
-fn several_models(folder: &Path, models: &[PathBuf]) -> Error {
-    let shown: Vec<_> = models.iter().take(3).map(|file| format!("`{}`", shown(&file.to_string_lossy()))).collect();
-    let (count, path) = (models.len(), folder.display());
-    let more = if count > shown.len() { ", ..." } else { "" };
-    let message = format!("folder `{path}` has {count} GGUF files: {}{more}", shown.join(", "));
-    Error::argument(message).hint("give the path of one of them").detail("folder", path)
-}
-
-fn no_first_part(folder: &Path, first: &Path, other: &Path) -> Error {
-    let [first, other] = [first, other].map(|file| shown(&file.to_string_lossy()));
-    let path = folder.display();
-    Error::new(
-        ErrorCode::NotFound,
-        format!("folder `{path}` has `{other}`, but not `{first}`, the part that says what the model is"),
-    )
-    .hint(MISSING_PART)
-    .detail("folder", path)
-    .detail("file", first)
 }
 
 #[cfg(feature = "hub")]
@@ -254,7 +255,33 @@ impl ModelSource {
     /// # Errors
     /// As [`Self::required`].
     pub fn config(&self, control: &Control) -> Result<PathBuf> {
-        self.required(CONFIG_FILE, control)
+        self.file(CONFIG_FILE, control)?.ok_or_else(|| self.no_config())
+    }
+
+    /// The error for a model without a configuration, which says what there is instead.
+    fn no_config(&self) -> Error {
+        let error = self.missing(CONFIG_FILE);
+        let names = self.names();
+        match folder::instead(&|file| names.iter().any(|name| name == file)) {
+            Some((what, remedy)) => {
+                error.within(format!("`{}` looks like {what}, not like a model", shown(&self.name))).hint(remedy)
+            }
+            None => error,
+        }
+    }
+
+    /// The names of the files that lie in the folder or repository, as far as that is known.
+    fn names(&self) -> Vec<String> {
+        match &self.origin {
+            Origin::Folder(folder) => {
+                let entries = folder.read_dir().into_iter().flatten().flatten();
+                let mut names: Vec<String> = entries.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+                names.sort();
+                names
+            }
+            #[cfg(feature = "hub")]
+            Origin::Repository(repository) => repository.names(None),
+        }
     }
 
     /// The path of the GGUF file that the model is, or of its first part, fetched if need be; `None` for a model with a
@@ -336,7 +363,7 @@ impl ModelSource {
     ///
     /// A model with one `model.safetensors` (or `pytorch_model.bin`) gives that file. A sharded one gives the shards in
     /// which the index puts at least one tensor for which `wanted` is true, and only these are fetched; none when
-    /// nothing is wanted.
+    /// nothing is wanted. Shards without an index are all given, where none is missing.
     ///
     /// # Errors
     /// [`ErrorCode::NotFound`] when there are none or a shard of the index is missing, [`ErrorCode::InvalidFile`] for
@@ -350,7 +377,22 @@ impl ModelSource {
                 return self.shards(&ShardIndex::read(&path, format.ending)?, format.index, wanted, control);
             }
         }
-        Err(self.no_weights())
+        let names = self.names();
+        for format in &WEIGHT_FORMATS {
+            let Some(part) = names.iter().find_map(|name| PartName::parse_with(name, format.ending)) else { continue };
+            let shards: Vec<String> = (1..=part.count).map(|number| part.part_with(number, format.ending)).collect();
+            if let Some(missing) = shards.iter().find(|shard| !names.contains(shard)) {
+                let what = format!(
+                    "`{missing}`, one of {} shards, and no `{}` that says what is in it,",
+                    part.count, format.index
+                );
+                let error = self.not_there(&what, "get the missing shard, or the whole model again");
+                return Err(error.detail("file", missing));
+            }
+            let missing = |shard: &str| self.missing(shard);
+            return self.files(&shards.iter().map(String::as_str).collect::<Vec<_>>(), &missing, control);
+        }
+        Err(self.no_weights(&names))
     }
 
     /// The shards that hold a wanted tensor.
@@ -391,14 +433,18 @@ impl ModelSource {
         error.detail("file", shard).detail("index", index)
     }
 
-    fn no_weights(&self) -> Error {
+    fn no_weights(&self, names: &[String]) -> Error {
         let [best, other] = WEIGHT_FORMATS;
-        let (single, index, other) = (best.single, best.index, other.single);
-        self.not_there(
-            &format!("`{single}`, `{index}` or `{other}`"),
-            "choose a model with weights in one of these, or name its GGUF file",
-        )
-        .detail("file", single)
+        let (single, index, bin) = (best.single, best.index, other.single);
+        let what = format!("`{single}`, `{index}` or `{bin}`");
+        let error = match folder::other_weights(names) {
+            Some((name, remedy)) => {
+                let name = shown(&name);
+                self.not_there(&format!("{what}, but `{name}`, which is not read"), remedy).detail("other", name)
+            }
+            None => self.not_there(&what, "choose a model with weights in one of these, or name its GGUF file"),
+        };
+        error.detail("file", single)
     }
 
     fn not_there(&self, what: &str, remedy: &str) -> Error {

@@ -100,7 +100,15 @@ impl Manifest {
     /// Those of [`super::Activations::open`].
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let path = folder.join(MANIFEST);
-        let bytes = read_limited(&path, MANIFEST_LIMIT)?;
+        let bytes = read_limited(&path, MANIFEST_LIMIT).map_err(|error| {
+            if error.code() == ErrorCode::NotFound && folder.join("config.json").is_file() {
+                error
+                    .within(format!("`{}` is the folder of a model, not of activations", folder.display()))
+                    .hint("open it as a model; activations are what a collection into a folder of its own writes there")
+            } else {
+                error
+            }
+        })?;
         let manifest: Self =
             serde_json::from_slice(&bytes).map_err(|error| damaged(&path, format!("is not a manifest: {error}")))?;
         if manifest.format != FORMAT {

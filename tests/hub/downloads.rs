@@ -326,7 +326,11 @@ fn a_gguf_file_of_a_repository_is_named_behind_its_id() {
     // The id alone does not say which file.
     let error = open(&options(&server, cache.path())).unwrap_err();
     assert_eq!(error.code(), ErrorCode::NotFound);
-    assert!(error.message().contains("config.json") && error.hint_text().contains("owner/name:file.gguf"), "{error}");
+    assert!(
+        error.message().contains("config.json")
+            && error.hint_text().contains("`owner/tiny-model:small/model-Q8_0.gguf`"),
+        "{error}"
+    );
     let error = locate(&format!("{MODEL}:gone.gguf"), &options(&server, cache.path()), &control).unwrap_err();
     assert!(error.code() == ErrorCode::NotFound && error.message().contains("gone.gguf"), "{error}");
 }

@@ -48,7 +48,11 @@ fn the_variables_of_huggingface_hub_are_understood() {
 
     assert!(with(&[]).contains("there is no model"));
     assert!(with(&[("HF_HUB_OFFLINE", "1")]).contains("HF_HUB_OFFLINE"));
-    assert!(with(&[("HF_TOKEN", "hf_wrong")]).contains("refused the access token"));
+    let refused = with(&[("HF_TOKEN", "hf_wrong")]);
+    assert!(refused.contains("refused the access token") && refused.contains("the variable HF_TOKEN"), "{refused}");
+    std::fs::write(home.path().join("token"), "hf_wrong\n").unwrap();
+    let refused = with(&[]);
+    assert!(refused.contains(&format!("the file `{home_text}/token`")) && !refused.contains("hf_wrong"), "{refused}");
     std::fs::write(home.path().join("token"), "hf_right\n").unwrap();
     let expected = home.path().join("hub/models--owner--tiny-model/snapshots").join(COMMIT).join("config.json");
     assert_eq!(with(&[]), expected.display().to_string());

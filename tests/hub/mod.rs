@@ -3,9 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod folders;
+mod one_step_off;
 
 #[cfg(feature = "hub")]
 mod access;
+#[cfg(feature = "hub")]
+mod cached;
 #[cfg(feature = "hub")]
 mod downloads;
 #[cfg(feature = "hub")]

@@ -49,6 +49,8 @@ struct State {
     gated: bool,
     /// The address of the server that holds large files, if it is another one.
     storage: Option<String>,
+    /// Whether redirects are relative to the file that was asked for.
+    relative: bool,
     requests: Vec<Request>,
 }
 
@@ -117,6 +119,11 @@ impl Server {
     /// Keeps large files on another server.
     pub fn with_storage(self, storage: &Self) -> Self {
         self.change(|state| state.storage = Some(storage.address.clone()))
+    }
+
+    /// Redirects to large files by addresses that are relative to the file that was asked for, as some mirrors do.
+    pub fn with_relative_redirects(self) -> Self {
+        self.change(|state| state.relative = true)
     }
 
     /// Spoils the next answers with content, one trouble each.
@@ -202,6 +209,12 @@ impl Server {
         if state.gated {
             return code(403, "GatedRepo");
         }
+        if request.path.starts_with(&format!("/api/models/{MODEL}/revision/")) {
+            let names: Vec<String> =
+                state.files.keys().map(|name| format!(r#"{{"rfilename": "{name}", "size": 1}}"#)).collect();
+            let content = format!(r#"{{"id": "{MODEL}", "siblings": [{}]}}"#, names.join(", ")).into_bytes();
+            return Ok((File { content, is_large: false }, String::new()));
+        }
         let Some(rest) = request.path.strip_prefix(&format!("/{MODEL}/resolve/")) else {
             return code(404, "RepoNotFound");
         };
@@ -218,7 +231,7 @@ impl Server {
             return Ok((file.clone(), format!("{commit}ETag: W/\"{}\"\r\n", &hash[..40])));
         }
         let size = file.content.len();
-        let storage = state.storage.as_deref().unwrap_or_default();
+        let storage = if state.relative { "../../../.." } else { state.storage.as_deref().unwrap_or_default() };
         let linked = format!("{commit}X-Linked-Etag: \"{hash}\"\r\nX-Linked-Size: {size}\r\n");
         Err((302, format!("{linked}Location: {storage}/storage/{hash}\r\nETag: \"of-the-redirect\"\r\n")))
     }
