@@ -89,7 +89,11 @@ impl SplitModel {
             return plan.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
         let tokenizer = tokenizer(&source, &plan, control)?;
-        let weights = source.weight_files(&|tensor| plan.wants(tensor), control)?;
+        let mut weights = source.weight_files(&|tensor| plan.wants(tensor), control)?;
+        if weights.is_empty() {
+            // An index without a single name that is known: a training program may have changed them.
+            weights = source.weight_files(&|tensor| plan.may_want(tensor), control)?;
+        }
         let model = plan.load(source.name(), &WeightSource::Files(weights), control)?;
         Ok(model.with_tokenizer(tokenizer))
     }

@@ -54,6 +54,11 @@ impl<'a> Reader<'a> {
         self.number_types.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 
+    /// Whether a file has the parameter.
+    pub fn has(&self, parameter: &Parameter) -> bool {
+        parameter.places.iter().any(|place| self.weights.has(&place.tensor))
+    }
+
     /// A vector as f32.
     ///
     /// # Errors

@@ -11,13 +11,13 @@ use crate::device::{self, DeviceChoice};
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::kernels::instructions;
 use crate::log::LogLevel;
-use crate::model::blueprint::{Blueprint, Site, Work};
+use crate::model::blueprint::{Blueprint, Gives, Site, Work};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::ops::{Backend, Embedding, Implementation, Linear, Norm};
-use crate::model::options::{LoadOptions, Precision};
+use crate::model::options::{HeadChoice, LoadOptions, Precision};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
 use crate::model::weights::{WeightSource, Weights};
@@ -32,6 +32,8 @@ pub struct ModelPlan {
     options: LoadOptions,
     split_points: Vec<SplitPoint>,
     labels: Option<Vec<String>>,
+    /// Embeddings whose matrix is that of an output as well: the names of both.
+    tied: Vec<(String, String)>,
     wanted: HashSet<String>,
     /// Of the configuration; the weights that are read go in as well.
     hash: Sha256,
@@ -63,11 +65,16 @@ impl ModelPlan {
             options: options.clone(),
             split_points,
             labels: families::labels(&fields, options.head)?,
+            tied: Vec::new(),
             wanted: HashSet::new(),
             hash: Sha256::new_with_prefix(config),
         };
         let wanted = plan.needed().flat_map(|(node, _)| plan.parameters(node)).flat_map(|parameter| parameter.places);
         plan.wanted = wanted.map(|place| place.tensor).collect();
+        // After what is wanted: a shard with the output alone is not fetched for an embedding that another one has.
+        if plan.wants_weights() {
+            plan.tied = tied(&fields);
+        }
         Ok(plan)
     }
 
@@ -84,6 +91,11 @@ impl ModelPlan {
     /// Whether the tensor of that name will be loaded. Files that hold no such tensor need not be fetched.
     pub fn wants(&self, tensor: &str) -> bool {
         self.wanted.contains(tensor)
+    }
+
+    /// Whether the tensor of that name may be one that will be loaded, under a name that a training program has changed.
+    pub(super) fn may_want(&self, tensor: &str) -> bool {
+        tensor.match_indices('.').any(|(dot, _)| self.wants(&tensor[dot + 1..]))
     }
 
     /// The most tokens that a text can have, where a table of positions limits it; what the model was made for
@@ -126,9 +138,12 @@ impl ModelPlan {
         let mut layers = Layers::new();
         let mut bytes = 0;
         if self.wants_weights() {
-            let weights = Weights::open(source, self.options.access()).map_err(|error| about(name, error))?;
+            let mut weights = Weights::open(source, self.options.access()).map_err(|error| about(name, error))?;
+            weights.understand(&self.names()).map_err(|error| about(name, error))?;
+            let weights = weights;
             let mut reader = Reader::new(&weights, &backend);
-            let needed: Vec<_> = self.needed().collect();
+            let there = |node: &Node| self.parameters(node).iter().any(|parameter| reader.has(parameter));
+            let needed: Vec<_> = self.needed().filter(|(node, _)| !self.is_optional(node) || there(node)).collect();
             let least = reader.stored_bytes(needed.iter().flat_map(|(node, _)| self.parameters(node)));
             device::check_room(&device, least).map_err(|error| about(name, error))?;
             control.begin(Stage::Load, needed.len() as u64)?;
@@ -184,6 +199,18 @@ impl ModelPlan {
         })
     }
 
+    /// Whether files may lack a module that would be loaded: the pooler of a base model, whose output nothing reads.
+    fn is_optional(&self, node: &Node) -> bool {
+        self.blueprint.logits == 0 && matches!(node.gives, Gives::PerText(_))
+    }
+
+    /// The names under which each parameter may lie that is loaded, those that files may lack left out.
+    fn names(&self) -> Vec<Vec<String>> {
+        let needed = self.needed().filter(|(node, _)| !self.is_optional(node));
+        let parameters = needed.flat_map(|(node, _)| self.parameters(node));
+        parameters.map(|parameter| parameter.places.into_iter().map(|place| place.tensor).collect()).collect()
+    }
+
     /// The parameters of a module: its weight, then its bias.
     fn parameters(&self, node: &Node) -> Vec<Parameter> {
         let parameter = |name, older: Option<&str>, shape: &[usize]| Parameter {
@@ -218,6 +245,10 @@ impl ModelPlan {
         let own = [Some(parameter), older].into_iter().flatten().map(|name| (format!("{}.{name}", node.path), None));
         let elsewhere = node.elsewhere.iter().filter(|other| other.parameter == parameter);
         let all = own.chain(elsewhere.map(|other| (other.tensor.clone(), other.share)));
+        let table = format!("{}.{parameter}", node.path);
+        // A file may hold a matrix that is an embedding and an output under either name.
+        let is_tied = |(embedding, _): &&(String, String)| self.tree.spellings(embedding).contains(&table);
+        let all = all.chain(self.tied.iter().filter(is_tied).map(|(_, output)| (output.clone(), None)));
         let spelt = |(name, share): (String, _)| {
             self.tree.spellings(&name).into_iter().map(move |tensor| Place { tensor, share })
         };
@@ -250,6 +281,23 @@ impl ModelPlan {
             }
         })
     }
+}
+
+/// The embeddings whose matrix is that of an output as well, whichever head is built: the names of both.
+fn tied(config: &Config) -> Vec<(String, String)> {
+    let heads = [HeadChoice::CausalLanguageModel, HeadChoice::MaskedLanguageModel, HeadChoice::Seq2SeqLanguageModel];
+    let trees = heads.into_iter().filter_map(|head| Some(ModuleTree::new(&families::blueprint(config, head).ok()?)));
+    let mut tied = Vec::new();
+    for tree in trees {
+        let tables = tree.nodes().iter().filter(|node| matches!(node.work, Work::Embedding { .. }));
+        let tables: HashSet<String> = tables.map(|node| format!("{}.weight", node.path)).collect();
+        for node in tree.nodes().iter().filter(|node| matches!(node.work, Work::Linear { .. })) {
+            let others = node.elsewhere.iter().filter(|other| other.parameter == "weight" && other.share.is_none());
+            let embeddings = others.filter(|other| tables.contains(&other.tensor));
+            tied.extend(embeddings.map(|other| (other.tensor.clone(), format!("{}.weight", node.path))));
+        }
+    }
+    tied
 }
 
 /// Refuses a type of number that nothing computes in on a device.

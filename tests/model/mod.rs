@@ -14,6 +14,7 @@ mod half;
 mod halved;
 mod intervened;
 mod interventions;
+mod names;
 mod published;
 mod resume;
 mod rotary_encoders;

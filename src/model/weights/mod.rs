@@ -9,6 +9,7 @@ mod directory;
 mod gguf;
 mod older_torch;
 mod pickle;
+mod prefixes;
 mod safetensors;
 mod stored;
 mod torch;
@@ -23,12 +24,16 @@ pub(crate) use blocks::Blocks;
 use directory::{Directory, Entry, Problem};
 pub(crate) use stored::{NumberType, Share, Stored};
 
-use crate::error::{Error, ErrorCode, Result, shown_up_to};
+use crate::error::{Error, ErrorCode, Result, shown, shown_up_to};
 use crate::files::{Access, map};
 use crate::memory::Claim;
 
 /// A model may have hundreds of files; messages name the first ones.
 const MOST_NAMED: usize = 3;
+
+/// How the names of projections to the vocabulary begin, which often have the weight of the embedding.
+const OUTPUTS: [&str; 5] =
+    ["lm_head.", "embed_out.", "cls.predictions.decoder.", "decoder.weight", "output_projection."];
 
 /// Where the weights of a model lie.
 #[derive(Debug, Clone)]
@@ -101,6 +106,27 @@ impl Weights {
             self.tensors.entry(tensor).or_insert((index, entry));
         }
         self.files.push(OpenFile { name, bytes });
+        Ok(())
+    }
+
+    /// Finds parameters whose names a training program has changed. `wanted` are the names under which each of them may
+    /// lie.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] for adapters that were not merged; [`ErrorCode::InvalidFile`] where the files hold the
+    /// model twice.
+    pub fn understand(&mut self, wanted: &[Vec<String>]) -> Result<()> {
+        // llama.cpp gives all tensors names of its own.
+        if self.names.is_some() {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
+        let found = prefixes::aliases(&names, wanted)?;
+        for (name, in_file) in found {
+            if let Some(tensor) = self.tensors.remove(&in_file) {
+                self.tensors.entry(name).or_insert(tensor);
+            }
+        }
         Ok(())
     }
 
@@ -188,12 +214,32 @@ impl Weights {
         }
         let (called, files) = (self.called(name), files.join(", "));
         let holds = if self.files.len() > 1 { "hold" } else { "holds" };
+        let there = self.some_names();
+        let there = if there.is_empty() { String::new() } else { format!(", but {there}") };
+        let is_output = OUTPUTS.iter().any(|output| name.starts_with(output));
+        let hint = if is_output {
+            "set `tie_word_embeddings` to true in config.json where the output has the weight of the embedding; else get all \
+             files of the model, or choose another head"
+        } else {
+            "get all files of the model, or choose another head"
+        };
         Error::new(
             ErrorCode::InvalidFile,
-            format!("the tensor {called} is missing: {files} {holds} nothing of that name"),
+            format!("the tensor {called} is missing: {files} {holds} nothing of that name{there}"),
         )
-        .hint("get all files of the model, or choose another head")
+        .hint(hint)
         .detail("tensor", name)
+    }
+
+    /// The first names of tensors, for messages.
+    fn some_names(&self) -> String {
+        let mut names: Vec<&str> = self.tensors.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        let mut some: Vec<_> = names.iter().take(MOST_NAMED).map(|name| format!("`{}`", shown(name))).collect();
+        if names.len() > MOST_NAMED {
+            some.push(format!("{} more", names.len() - MOST_NAMED));
+        }
+        some.join(", ")
     }
 }
 
