@@ -20,6 +20,7 @@ mod families;
 mod forward;
 mod gguf;
 mod gradient;
+mod layer_names;
 mod load;
 mod module_path;
 mod ops;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::iter;
 
+use super::layer_names::{self, Meant};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::{
     AttentionSettings, BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Stack, Work,
@@ -87,17 +88,86 @@ impl ModuleTree {
         vec![path.to_owned(), other]
     }
 
-    /// Finds the module that a split point names: a path in either spelling, or the number of a block. Modules that
-    /// several blocks share (ALBERT) give what they gave last, and `path@n` is what they gave in block `n`.
+    /// Finds the module that a split point names: a path in either spelling, the number of a block, from the last one
+    /// where negative, or a name that [other programs](super::layer_names) give it. Modules that several blocks share
+    /// (ALBERT) give what they gave last, and `path@n` is what they gave in block `n`.
     ///
     /// # Errors
     /// [`ErrorCode::UnknownModule`] with the nearest names, or saying why the model cannot be split there.
     pub fn split_point(&self, blueprint: &Blueprint, path: &str) -> Result<(String, &Module, Site)> {
+        match self.translated(blueprint, path)? {
+            Some(own) => self.split_at(blueprint, &own),
+            None => self.split_at(blueprint, path),
+        }
+    }
+
+    /// The path or number that a name of another program stands for; `None` for a name that is one itself, or none at
+    /// all.
+    fn translated(&self, blueprint: &Blueprint, path: &str) -> Result<Option<String>> {
+        let is_own = |path: &str| self.spellings(path).iter().any(|spelling| self.index.contains_key(spelling));
+        if is_own(path) || path.parse::<usize>().is_ok() {
+            return Ok(None);
+        }
+        let plain = layer_names::plain(path);
+        if let Some(plain) = plain.clone().filter(|plain| is_own(plain)) {
+            return Ok(Some(plain));
+        }
+        let Some(meant) = layer_names::meant(path).or_else(|| layer_names::meant(plain.as_deref()?)) else {
+            return Ok(None);
+        };
+        let first = self.block_lists.first().map_or(0, |(_, count)| *count);
+        let number = |block: i64| {
+            let count = self.block_count(blueprint);
+            let from_start = if block < 0 { block.saturating_add_unsigned(count as u64) } else { block };
+            let found = usize::try_from(from_start).ok().filter(|block| *block < count);
+            found.ok_or_else(|| self.no_block(blueprint, block, path))
+        };
+        let module = |site: Site| {
+            self.nodes.iter().find(|node| layer_names::gives(node.gives, site)).map(|node| node.path.clone())
+        };
+        // The base model gives what its last module gives; that one says it by its name.
+        let last = || {
+            let gives = |site: Site| {
+                let inmost = self.nodes.iter().rev().find(|node| layer_names::gives(node.gives, site));
+                inmost.map(|node| node.path.clone())
+            };
+            let block = || self.block_count(blueprint).checked_sub(1).map(|last| last.to_string());
+            gives(Site::FinalProjection).or_else(|| gives(Site::FinalNorm)).or_else(block)
+        };
+        Ok(match meant {
+            Meant::Block(block) => Some(number(block)?.to_string()),
+            Meant::State(index) if index == self.block_count(blueprint) as i64 => last(),
+            Meant::State(index) => Some(number(index - 1)?.to_string()),
+            Meant::InBlock(block, sites) => {
+                let block = number(block)?;
+                let shared = blueprint.shared_blocks.get(block).copied();
+                let at = |site: &BlockSite| module(layer_names::in_block(shared.unwrap_or(block), first, *site));
+                let found = sites.iter().find_map(at);
+                found.map(|path| if shared.is_some() { format!("{path}@{block}") } else { path })
+            }
+            Meant::Embeddings => module(Site::Embedding(EmbeddingSite::Projection))
+                .or_else(|| module(Site::Embedding(EmbeddingSite::Output)))
+                .or_else(|| module(Site::Embedding(EmbeddingSite::Norm)))
+                .or_else(|| module(Site::Embedding(EmbeddingSite::Token))),
+            Meant::Last => last(),
+            Meant::At(site) => module(site),
+        })
+    }
+
+    /// How many blocks the model has, those of an encoder and of its decoder together.
+    fn block_count(&self, blueprint: &Blueprint) -> usize {
+        match blueprint.shared_blocks.len() {
+            0 => self.block_lists.iter().map(|(_, count)| count).sum(),
+            shared => shared,
+        }
+    }
+
+    fn split_at(&self, blueprint: &Blueprint, path: &str) -> Result<(String, &Module, Site)> {
         if !blueprint.shared_blocks.is_empty()
             && let Some((module, block)) = self.shared(blueprint, path)?
         {
-            let (path, _, site) = self.split_point(blueprint, &module)?;
-            let index = self.find(&path)?;
+            let (path, _, site) = self.split_at(blueprint, &module)?;
+            let index = self.find(blueprint, &path)?;
             return match site {
                 Site::Block(last, site) if blueprint.shared_blocks.get(block) == Some(&last) => {
                     Ok((format!("{path}@{block}"), &self.modules[index], Site::Block(block, site)))
@@ -105,7 +175,7 @@ impl ModuleTree {
                 _ => Err(self.cannot_split(index, &format!("is no part of block {block}"))),
             };
         }
-        let index = self.find(path)?;
+        let index = self.find(blueprint, path)?;
         let (module, node) = (&self.modules[index], &self.nodes[index]);
         match node.gives {
             Gives::PerToken(site) => Ok((module.path.clone(), module, site)),
@@ -125,7 +195,7 @@ impl ModuleTree {
         let (module, number) = path.rsplit_once('@').unwrap_or(("", path));
         let Ok(block) = number.parse::<usize>() else { return Ok(None) };
         let Some(last) = blueprint.shared_blocks.get(block) else {
-            return Err(self.no_block(block, path));
+            return Err(self.no_block(blueprint, block as i64, path));
         };
         if !module.is_empty() {
             return Ok(Some((module.to_owned(), block)));
@@ -135,27 +205,51 @@ impl ModuleTree {
         Ok(inmost.map(|node| (node.path.clone(), block)))
     }
 
-    fn no_block(&self, block: usize, path: &str) -> Error {
-        let last = self.block_lists.iter().map(|(_, count)| count).sum::<usize>() - 1;
-        Error::new(ErrorCode::UnknownModule, format!("there is no block {block}"))
-            .hint(format!("the model's blocks are 0 to {last}"))
+    fn no_block(&self, blueprint: &Blueprint, block: i64, path: &str) -> Error {
+        let count = self.block_count(blueprint);
+        let last = count.saturating_sub(1);
+        let from_the_end = if block < 0 { format!(", or -{count} to -1 from the last one") } else { String::new() };
+        let what =
+            if path.parse::<i64>().is_ok() { String::new() } else { format!("the model has no module `{path}`: ") };
+        Error::new(ErrorCode::UnknownModule, format!("{what}there is no block {block}"))
+            .hint(format!("the model's blocks are 0 to {last}{from_the_end}"))
             .detail("path", path)
     }
 
-    fn find(&self, path: &str) -> Result<usize> {
+    /// The block beyond the last one that a path names, as `model.layers.40.mlp` does of 32: the list, its count, and the
+    /// number.
+    fn beyond(&self, path: &str) -> Option<(&str, usize, usize)> {
+        let spellings = self.spellings(path);
+        self.block_lists.iter().find_map(|(list, count)| {
+            let number = spellings.iter().find_map(|path| {
+                let rest = path.strip_prefix(list.as_str())?.strip_prefix('.')?;
+                rest.split('.').next()?.parse::<usize>().ok()
+            })?;
+            (number >= *count).then_some((list.as_str(), *count, number))
+        })
+    }
+
+    fn find(&self, blueprint: &Blueprint, path: &str) -> Result<usize> {
         if let Ok(block) = path.parse::<usize>() {
             let mut within = block;
             for (list, count) in &self.block_lists {
                 if within < *count {
                     let found = self.index.get(&format!("{list}.{within}")).copied();
-                    return found.ok_or_else(|| self.no_block(block, path));
+                    return found.ok_or_else(|| self.no_block(blueprint, block as i64, path));
                 }
                 within -= count;
             }
-            return Err(self.no_block(block, path));
+            return Err(self.no_block(blueprint, block as i64, path));
         }
         let found = self.spellings(path).iter().find_map(|spelling| self.index.get(spelling).copied());
         found.or_else(|| self.older_name(path)).ok_or_else(|| {
+            if let Some((list, count, number)) = self.beyond(path) {
+                let last = count.saturating_sub(1);
+                let message = format!("the model has no module `{path}`: there is no block {number} in `{list}`");
+                return Error::new(ErrorCode::UnknownModule, message)
+                    .hint(format!("its blocks are 0 to {last}"))
+                    .detail("path", path);
+            }
             let nearest = self.nearest(path);
             let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
             let hint = match names.split_last() {

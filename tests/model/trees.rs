@@ -179,13 +179,46 @@ fn an_unknown_path_is_answered_with_the_nearest_names() {
         ("model.layers.1.mpl", "`model.layers.1.mlp`"),
         ("layers.1.mlpp", "did you mean `model.layers.1.mlp`"),
         ("3", "there is no block 3 (the model's blocks are 0 to 2)"),
-        ("model.layers.7.mlp", "`model.layers.0.mlp`"),
+        ("model.layers.7.mlp", "there is no block 7 in `model.layers` (its blocks are 0 to 2)"),
+        ("layers.3", "there is no block 3 (the model's blocks are 0 to 2)"),
+        ("layer 7", "there is no block 7 (the model's blocks are 0 to 2)"),
+        ("blocks.9.hook_mlp_out", "there is no block 9"),
+        ("-4", "there is no block -4 (the model's blocks are 0 to 2, or -3 to -1 from the last one)"),
         ("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "ask for the list of modules"),
     ];
     for (path, says) in wrong {
         let (code, text) = split("eurobert", "masked_lm", path).unwrap_err();
         assert_eq!(code, ErrorCode::UnknownModule);
         assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn names_of_other_programs_are_paths() {
+    let names = [
+        ("llama", "causal_lm", "-1", "model.layers.2"),
+        ("llama", "causal_lm", "-3", "model.layers.0"),
+        ("llama", "causal_lm", "layer 1", "model.layers.1"),
+        ("llama", "causal_lm", "model.layers[1].mlp.output", "model.layers.1.mlp"),
+        ("llama", "causal_lm", "blocks.1.hook_resid_post", "model.layers.1"),
+        ("llama", "causal_lm", "blocks.1.hook_resid_pre", "model.layers.0"),
+        ("llama", "causal_lm", "blocks.0.hook_resid_pre", "model.embed_tokens"),
+        ("llama", "causal_lm", "blocks.1.hook_mlp_out", "model.layers.1.mlp"),
+        ("llama", "causal_lm", "blocks.1.hook_attn_out", "model.layers.1.self_attn"),
+        ("llama", "causal_lm", "blocks.1.attn.hook_k", "model.layers.1.self_attn.k_proj"),
+        ("llama", "causal_lm", "hidden_states[0]", "model.embed_tokens"),
+        ("llama", "causal_lm", "hidden_states[2]", "model.layers.1"),
+        ("llama", "causal_lm", "hidden_states[3]", "model.norm"),
+        ("llama", "causal_lm", "last_hidden_state", "model.norm"),
+        ("bert", "masked_lm", "hidden_states[-1]", "bert.encoder.layer.2"),
+        ("bert", "masked_lm", "hidden_states[0]", "bert.embeddings"),
+        // A path comes first: BERT has modules of that name.
+        ("bert", "masked_lm", "encoder.layer.1.output", "bert.encoder.layer.1.output"),
+        ("gpt2", "causal_lm", "blocks.1.mlp.hook_post", "transformer.h.1.mlp.act"),
+        ("t5", "seq2seq_lm", "-1", "decoder.block.1"),
+    ];
+    for (family, variant, name, path) in names {
+        assert_eq!(split(family, variant, name).unwrap(), split(family, variant, path).unwrap(), "{family}: {name}");
     }
 }
 
