@@ -174,16 +174,12 @@ impl<'a> Machine<'a> {
                 let number = signed(self.take(length)?);
                 self.push(number.map_or(Value::Other, Value::Integer));
             }
-            // Strings of Python 2.
-            b'U' => {
-                let length = self.byte()?;
-                self.string(length.into())?;
-            }
             b'X' | b'T' => {
                 let length = u32::from_le_bytes(self.array()?);
                 self.string(length.into())?;
             }
-            0x8c => {
+            // The letters are those of Python 2.
+            b'U' | 0x8c => {
                 let length = self.byte()?;
                 self.string(length.into())?;
             }
