@@ -20,7 +20,7 @@ mod common;
 
 use std::time::Instant;
 
-use common::{Arguments, read_texts, round};
+use common::{Arguments, forget_peak, megabytes, read_texts, round};
 use eidos::{
     Activations, Aggregation, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, Precision,
     SplitModel, TopInputs,
@@ -51,24 +51,20 @@ struct Steps(serde_json::Map<String, Value>);
 
 impl Steps {
     fn time<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
-        // Sets the kernel's record of the peak back; where that is not possible the peak is that of all steps so far.
-        std::fs::write("/proc/self/clear_refs", "5").ok();
+        forget_peak();
         let start = Instant::now();
         let result = work();
         let seconds = start.elapsed().as_secs_f64();
-        self.0.insert(name.to_owned(), json!({"seconds": round(seconds, 3), "peak_rss_mb": peak_megabytes()}));
+        self.0.insert(
+            name.to_owned(),
+            json!({"seconds": round(seconds, 3), "peak_rss_mb": (megabytes("VmHWM") * 1e6 / 1048576.0) as u64}),
+        );
         result
     }
 
     fn seconds(&self, name: &str) -> f64 {
         self.0[name]["seconds"].as_f64().unwrap()
     }
-}
-
-fn peak_megabytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) / 1024
 }
 
 fn main() {

@@ -1504,6 +1504,17 @@ void eidos_explainer_free(eidos_explainer *explainer);
 #define EIDOS_ICA_DEFLATION 2
 
 /**
+ * The fixed-point iteration of FastICA, step by step as in scikit-learn. The default.
+ */
+#define EIDOS_SOLVER_FAST_ICA 0
+
+/**
+ * Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times, most of all
+ * for small tolerances. It finds all components at once.
+ */
+#define EIDOS_SOLVER_PICARD_O 1
+
+/**
  * The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
  */
 #define EIDOS_CONTRAST_LOGCOSH 1
@@ -1544,7 +1555,8 @@ typedef struct {
      */
     double alpha;
     /**
-     * Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4.
+     * Iterations stop when no component turns by more than this tolerance (1 minus the cosine); those of Picard-O when no
+     * entry of the gradient is larger. By default 1e-4.
      */
     double tolerance;
     /**
@@ -1574,6 +1586,10 @@ typedef struct {
      * The passes run on this one of several GPUs, from 0.
      */
     uint32_t device_index;
+    /**
+     * The solver makes the contrast extreme: one of `EIDOS_SOLVER_*`. By default FastICA.
+     */
+    uint32_t solver;
 } eidos_ica_options;
 
 /**
@@ -1629,8 +1645,8 @@ eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
 
 /**
  * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
- * activations have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may
- * be NULL.
+ * activations have heavy tails; or with Picard-O, see `solver`. Not converging is a result, see
+ * `eidos_explainer_fit_report`. `control` and `err` may be NULL.
  */
 eidos_status eidos_ica_fit(const eidos_activations *activations,
                            const eidos_ica_options *options,

@@ -18,6 +18,7 @@ mod minilm;
 mod model;
 mod on_device;
 mod pca;
+mod picard;
 mod spread;
 mod stand_ins;
 mod text;

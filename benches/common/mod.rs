@@ -1,5 +1,7 @@
 //! What the benches share: their command line and their texts.
 
+#![allow(dead_code, reason = "not every bench needs all of it")]
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -18,7 +20,10 @@ impl Arguments {
         self.0.get(name).unwrap_or_else(|| panic!("--{name} is missing"))
     }
 
-    #[allow(dead_code, reason = "not every bench has an optional word")]
+    pub fn has(&self, name: &str) -> bool {
+        self.0.contains_key(name)
+    }
+
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
     }
@@ -42,4 +47,16 @@ pub fn read_texts(path: &str, limit: usize) -> Vec<String> {
     }
     let step = texts.len() / limit;
     texts.into_iter().step_by(step).take(limit).collect()
+}
+
+/// Sets the kernel's record of the peak memory back; where that is not possible the peak is that of all so far.
+pub fn forget_peak() {
+    std::fs::write("/proc/self/clear_refs", "5").ok();
+}
+
+/// A line of this process's memory in megabytes: `VmHWM` is the peak, `RssAnon` what is not of files.
+pub fn megabytes(name: &str) -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with(name));
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok()).unwrap_or(0.0) * 1024.0 / 1e6
 }

@@ -8,7 +8,7 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 
 use super::linear::LinearModel;
-use super::{Algorithm, Backend, Contrast, Encoder, FitReport, IcaOptions, PcaOptions, ica, pca};
+use super::{Algorithm, Backend, Contrast, Encoder, FitReport, IcaOptions, PcaOptions, Solver, ica, pca};
 use crate::control::{Control, Stage};
 use crate::device::{self, DeviceChoice};
 use crate::error::{ErrorCode, Result};
@@ -116,6 +116,21 @@ fn every_ica_is_the_one_of_the_cpu_and_of_scikit_learn() {
                 assert!(cosine >= 0.9999, "cosine {cosine} for {case}");
             }
         }
+    }
+}
+
+#[test]
+fn picard_o_ends_where_it_does_on_the_cpu() {
+    let values = example(9001, 12);
+    let rows = RowSlice::new(&values, 12).unwrap();
+    let options = IcaOptions { solver: Solver::PicardO, tolerance: 1e-5, ..IcaOptions::new(9) };
+    let fit = |backend: &Backend| ica::fit(&rows, &options, backend, &Control::new()).unwrap();
+    let expected = fit(&CPU);
+    for device in devices() {
+        let found = fit(&Backend::Device(device));
+        assert_eq!((found.1.converged, expected.1.converged), (Some(true), Some(true)));
+        let cosine = least_cosine(&expected.0, &found.0);
+        assert!(cosine >= 0.9999, "{cosine}");
     }
 }
 

@@ -28,7 +28,7 @@ pub(crate) use backend::Backend;
 pub use codes::{Codes, DenseCodes, RowCodes, SparseCodes};
 pub use dictionary::Dictionary;
 pub use explainer::Explainer;
-pub use ica::{Algorithm, Contrast, Ica, IcaOptions};
+pub use ica::{Algorithm, Contrast, Ica, IcaOptions, Solver};
 pub use pca::{Pca, PcaOptions};
 pub use report::{FitReport, Measure};
 pub use tensors::NamedTensor;

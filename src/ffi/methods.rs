@@ -12,7 +12,7 @@ use super::split_model::{EIDOS_DEVICE_CPU, device_choice};
 use super::status::{EIDOS_OK, eidos_status, error_code};
 use super::strings::choice;
 use super::user_data::UserData;
-use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions, Pca, PcaOptions};
+use crate::concepts::{Algorithm, Contrast, Explainer, Ica, IcaOptions, Pca, PcaOptions, Solver};
 use crate::error::{Error, ErrorCode, Result};
 use crate::rows::Reduce;
 
@@ -23,6 +23,15 @@ use crate::rows::Reduce;
 pub const EIDOS_ICA_PARALLEL: u32 = 1;
 /// One component is found after the other.
 pub const EIDOS_ICA_DEFLATION: u32 = 2;
+
+/// The fixed-point iteration of FastICA, step by step as in scikit-learn. The default.
+///
+/// # ABI
+/// enumeration IcaSolver = EIDOS_SOLVER_*: The solver of ICA makes the contrast extreme.
+pub const EIDOS_SOLVER_FAST_ICA: u32 = 0;
+/// Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times, most of all
+/// for small tolerances. It finds all components at once.
+pub const EIDOS_SOLVER_PICARD_O: u32 = 1;
 
 /// The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.
 pub const EIDOS_CONTRAST_LOGCOSH: u32 = 1;
@@ -47,7 +56,8 @@ pub struct eidos_ica_options {
     pub contrast: u32,
     /// This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1.
     pub alpha: f64,
-    /// Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4.
+    /// Iterations stop when no component turns by more than this tolerance (1 minus the cosine); those of Picard-O when no
+    /// entry of the gradient is larger. By default 1e-4.
     pub tolerance: f64,
     /// The fit ends after this many iterations, converged or not. By default 200.
     pub max_iterations: u32,
@@ -64,6 +74,8 @@ pub struct eidos_ica_options {
     pub device: u32,
     /// The passes run on this one of several GPUs, from 0.
     pub device_index: u32,
+    /// The solver makes the contrast extreme: one of `EIDOS_SOLVER_*`. By default FastICA.
+    pub solver: u32,
 }
 
 options!(
@@ -81,6 +93,7 @@ options!(
         threads: 0,
         device: EIDOS_DEVICE_CPU,
         device_index: 0,
+        solver: EIDOS_SOLVER_FAST_ICA,
     }
 );
 
@@ -92,9 +105,11 @@ impl eidos_ica_options {
             (EIDOS_CONTRAST_CUBE, Contrast::Cube),
         ];
         let algorithms = [(EIDOS_ICA_PARALLEL, Algorithm::Parallel), (EIDOS_ICA_DEFLATION, Algorithm::Deflation)];
+        let solvers = [(EIDOS_SOLVER_FAST_ICA, Solver::FastIca), (EIDOS_SOLVER_PICARD_O, Solver::PicardO)];
         Ok(IcaOptions {
             concept_count: self.concept_count as usize,
             algorithm: choice(self.algorithm, "algorithm", &algorithms)?,
+            solver: choice(self.solver, "solver", &solvers)?,
             contrast: choice(self.contrast, "contrast", &contrasts)?,
             tolerance: self.tolerance,
             max_iterations: self.max_iterations as usize,
@@ -116,8 +131,8 @@ pub unsafe extern "C" fn eidos_ica_options_init(options: Out<eidos_ica_options>,
 }
 
 /// Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
-/// activations have heavy tails. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may
-/// be NULL.
+/// activations have heavy tails; or with Picard-O, see `solver`. Not converging is a result, see
+/// `eidos_explainer_fit_report`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_ica_options_init`; `out` can be written.

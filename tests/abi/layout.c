@@ -59,7 +59,8 @@ FIELD(eidos_ica_options, canonical_signs, 40);
 FIELD(eidos_ica_options, threads, 44);
 FIELD(eidos_ica_options, device, 48);
 FIELD(eidos_ica_options, device_index, 52);
-SIZE(eidos_ica_options, 56);
+FIELD(eidos_ica_options, solver, 56);
+SIZE(eidos_ica_options, 64);
 
 FIELD(eidos_pca_options, struct_size, 0);
 FIELD(eidos_pca_options, concept_count, 4);

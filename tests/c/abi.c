@@ -817,6 +817,7 @@ static void init_writes_the_defaults(void)
     CHECK(eidos_ica_options_init(&ica, sizeof ica) == EIDOS_OK);
     CHECK(ica.algorithm == EIDOS_ICA_PARALLEL && ica.contrast == EIDOS_CONTRAST_LOGCOSH && ica.alpha == 1.0);
     CHECK(ica.tolerance == 1e-4 && ica.max_iterations == 200 && ica.seed == 0 && ica.canonical_signs == 1);
+    CHECK(ica.solver == EIDOS_SOLVER_FAST_ICA);
     CHECK(eidos_top_inputs_options_init(&top, sizeof top) == EIDOS_OK && top.k == 5);
     CHECK(eidos_texts_options_init(&texts, sizeof texts) == EIDOS_OK && texts.most_texts == UINT64_MAX);
     CHECK(eidos_chat_options_init(&chat, sizeof chat) == EIDOS_OK);

@@ -115,6 +115,10 @@ TEST(Explainer, OptionsMatter)
     options.contrast = eidos::Contrast::logcosh;
     options.algorithm = eidos::IcaAlgorithm::deflation;
     EXPECT_NE(dictionary_of(), first);
+    options.algorithm = eidos::IcaAlgorithm::parallel;
+    options.solver = eidos::IcaSolver::picard_o;
+    const auto measures = eidos::fit_ica(demo().activations, options).fit_report().measures;
+    EXPECT_EQ(measures.count("gradient_norm") + measures.count("passes"), 2u);
 }
 
 TEST(Explainer, SaveAndOpen)

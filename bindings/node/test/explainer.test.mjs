@@ -70,6 +70,7 @@ test('all components explain everything, whatever the options', async () => {
   for (const options of [
     {},
     { algorithm: 'deflation', contrast: 'exp' },
+    { solver: 'picard_o' },
     { contrast: 'cube', tolerance: 1e-3, maxIterations: 100 },
     { alpha: 1.5, seed: 7, canonicalSigns: false, threads: 1 },
   ]) {

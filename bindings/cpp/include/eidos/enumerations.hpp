@@ -163,6 +163,15 @@ enum class IcaAlgorithm : std::uint32_t {
     deflation = EIDOS_ICA_DEFLATION,
 };
 
+/// The solver of ICA makes the contrast extreme.
+enum class IcaSolver : std::uint32_t {
+    /// The fixed-point iteration of FastICA, step by step as in scikit-learn. The default.
+    fast_ica = EIDOS_SOLVER_FAST_ICA,
+    /// Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times,
+    /// most of all for small tolerances. It finds all components at once.
+    picard_o = EIDOS_SOLVER_PICARD_O,
+};
+
 /// The contrast function tells heavy tails from a normal distribution.
 enum class Contrast : std::uint32_t {
     /// The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.

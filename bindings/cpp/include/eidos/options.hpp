@@ -78,7 +78,8 @@ struct IcaOptions {
     Contrast contrast = Contrast::logcosh;
     /// This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1.
     double alpha = 1.0;
-    /// Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4.
+    /// Iterations stop when no component turns by more than this tolerance (1 minus the cosine); those of Picard-O when
+    /// no entry of the gradient is larger. By default 1e-4.
     double tolerance = 0.0001;
     /// The fit ends after this many iterations, converged or not. By default 200.
     std::uint32_t max_iterations = 200;
@@ -94,6 +95,8 @@ struct IcaOptions {
     Device device = Device::cpu;
     /// The passes run on this one of several GPUs, from 0.
     std::uint32_t device_index = 0;
+    /// The solver makes the contrast extreme. By default FastICA.
+    IcaSolver solver = IcaSolver::fast_ica;
 };
 
 /// These options say how principal components are found.
@@ -295,6 +298,7 @@ inline eidos_ica_options to_c(const IcaOptions &options)
     result.threads = options.threads;
     result.device = static_cast<std::uint32_t>(options.device);
     result.device_index = options.device_index;
+    result.solver = static_cast<std::uint32_t>(options.solver);
     return result;
 }
 

@@ -75,6 +75,9 @@ const NETWORK_ONLINE = UInt32(2)
 const ICA_PARALLEL = UInt32(1)
 const ICA_DEFLATION = UInt32(2)
 
+const SOLVER_FAST_ICA = UInt32(0)
+const SOLVER_PICARD_O = UInt32(1)
+
 const CONTRAST_LOGCOSH = UInt32(1)
 const CONTRAST_EXP = UInt32(2)
 const CONTRAST_CUBE = UInt32(3)
@@ -194,6 +197,7 @@ mutable struct eidos_ica_options
     threads::UInt32
     device::UInt32
     device_index::UInt32
+    solver::UInt32
     eidos_ica_options() = new()
 end
 
@@ -320,7 +324,7 @@ const LAYOUT = (
     eidos_texts_options = (32, (struct_size = 0, format = 4, field = 8, most_texts = 16, keep_empty = 24, reserved = 28)),
     eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, precision = 60)),
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
-    eidos_ica_options = (56, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52)),
+    eidos_ica_options = (64, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52, solver = 56)),
     eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
     eidos_activations_options = (88, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, reserved = 84)),
     eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),

@@ -29,6 +29,9 @@ const NETWORKS = (auto = 0, offline = 1, online = 2)
 # The algorithm of ICA says in which order components are found.
 const ICA_ALGORITHMS = (parallel = 1, deflation = 2)
 
+# The solver of ICA makes the contrast extreme.
+const ICA_SOLVERS = (fast_ica = 0, picard_o = 1)
+
 # The contrast function tells heavy tails from a normal distribution.
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 
@@ -94,11 +97,13 @@ const INPUTS_OPTIONS_DOCS = (
 
 # These options say how independent components are fitted.
 ica_options(; concept_count = nothing, algorithm = :parallel, contrast = :logcosh, alpha = 1.0, tolerance = 0.0001,
-              max_iterations = 200, seed = 0, canonical_signs = true, threads = 0, device = :cpu, device_index = 0) =
+              max_iterations = 200, seed = 0, canonical_signs = true, threads = 0, device = :cpu, device_index = 0,
+              solver = :fast_ica) =
     Options{LibEidos.eidos_ica_options}(; concept_count, algorithm = choice(:algorithm, algorithm, ICA_ALGORITHMS),
                                           contrast = choice(:contrast, contrast, CONTRASTS), alpha, tolerance,
                                           max_iterations, seed, canonical_signs = Bool(canonical_signs), threads,
-                                          device = choice(:device, device, DEVICES), device_index)
+                                          device = choice(:device, device, DEVICES), device_index,
+                                          solver = choice(:solver, solver, ICA_SOLVERS))
 initialize!(o::Options{LibEidos.eidos_ica_options}, size) = LibEidos.eidos_ica_options_init(o, size)
 
 const ICA_OPTIONS_DOCS = (
@@ -106,13 +111,14 @@ const ICA_OPTIONS_DOCS = (
     algorithm = (":parallel", "The algorithm says in which order components are found: `:parallel` or `:deflation`. By default all at once."),
     contrast = (":logcosh", "The contrast function tells heavy tails from a normal distribution: `:logcosh`, `:exp` or `:cube`. By default log cosh."),
     alpha = ("1.0", "This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1."),
-    tolerance = ("0.0001", "Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4."),
+    tolerance = ("0.0001", "Iterations stop when no component turns by more than this tolerance (1 minus the cosine); those of Picard-O when no entry of the gradient is larger. By default 1e-4."),
     max_iterations = ("200", "The fit ends after this many iterations, converged or not. By default 200."),
     seed = ("0", "The seed decides the start matrix, which is drawn as NumPy's `RandomState(seed).normal`. By default 0."),
     canonical_signs = ("true", "`true` turns each component so that its heavy tail is positive, which is the default; `false` keeps the signs that the iteration ended with, which flip from one iteration to the next."),
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
     device = (":cpu", "The passes over the columns run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles."),
     device_index = ("0", "The passes run on this one of several GPUs, from 0."),
+    solver = (":fast_ica", "The solver makes the contrast extreme: `:fast_ica` or `:picard_o`. By default FastICA."),
 )
 
 # These options say how principal components are found.

@@ -32,6 +32,8 @@ end
     @test !fit(ICA(3; max_iterations = 1, tolerance = 1e-12), matrix).converged
     @test fit(ICA(3), Float32.(matrix)).features == 6
     @test occursin("\"concept_count\":3,", fit(ICA(3), matrix).options)
+    found = fit(ICA(3; solver = :picard_o), matrix)
+    @test found.converged && found.measures[:gradient_norm][1] < 1e-4 && found.measures[:passes][1] >= 1
     @test_throws ArgumentError fit(ICA(3; contrast = :tanh), matrix)
     @test_throws ArgumentError fit(ICA(-1), matrix)
     @test_throws InexactError ICA(1.5)

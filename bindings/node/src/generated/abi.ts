@@ -217,6 +217,21 @@ export const icaAlgorithms = {
  */
 export type IcaAlgorithm = keyof typeof icaAlgorithms;
 
+/** The words of `IcaSolver`, with their numbers in `eidos.h`. */
+export const icaSolvers = {
+  fast_ica: 0,
+  picard_o: 1,
+} as const;
+
+/**
+ * The solver of ICA makes the contrast extreme.
+ *
+ * - `fast_ica`: the fixed-point iteration of FastICA, step by step as in scikit-learn. The default.
+ * - `picard_o`: picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows
+ *   fewer times, most of all for small tolerances. It finds all components at once.
+ */
+export type IcaSolver = keyof typeof icaSolvers;
+
 /** The words of `Contrast`, with their numbers in `eidos.h`. */
 export const contrasts = {
   logcosh: 1,
@@ -394,6 +409,7 @@ export interface IcaOptionsStruct {
   threads: number;
   device: number;
   device_index: number;
+  solver: number;
 }
 
 export interface PcaOptionsStruct {
@@ -562,6 +578,7 @@ export const structs = {
     threads: 'uint32_t',
     device: 'uint32_t',
     device_index: 'uint32_t',
+    solver: 'uint32_t',
   }),
   eidos_pca_options: c.struct<PcaOptionsStruct>({
     struct_size: 'uint32_t',

@@ -11,6 +11,7 @@ import {
   precisions,
   networks,
   icaAlgorithms,
+  icaSolvers,
   contrasts,
   granularities,
   wordRules,
@@ -23,6 +24,7 @@ import {
   type Precision,
   type Network,
   type IcaAlgorithm,
+  type IcaSolver,
   type Contrast,
   type Granularity,
   type WordRule,
@@ -156,7 +158,10 @@ export interface IcaOptions {
   readonly contrast?: Contrast | undefined;
   /** This is the `alpha` of the contrast log cosh, from 1 to 2. By default 1. */
   readonly alpha?: number | undefined;
-  /** Iterations stop when no component turns by more than this tolerance (1 minus the cosine). By default 1e-4. */
+  /**
+   * Iterations stop when no component turns by more than this tolerance (1 minus the cosine); those of Picard-O when no
+   * entry of the gradient is larger. By default 1e-4.
+   */
   readonly tolerance?: number | undefined;
   /** The fit ends after this many iterations, converged or not. By default 200. */
   readonly maxIterations?: number | undefined;
@@ -177,6 +182,8 @@ export interface IcaOptions {
   readonly device?: Device | undefined;
   /** The passes run on this one of several GPUs, from 0. */
   readonly deviceIndex?: number | undefined;
+  /** The solver makes the contrast extreme: `fast_ica` or `picard_o`. By default FastICA. */
+  readonly solver?: IcaSolver | undefined;
 }
 
 export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
@@ -194,6 +201,7 @@ export const icaOptions = translator<IcaOptions, IcaOptionsStruct>(
     threads: ['threads', whole32],
     device: ['device', word(devices)],
     device_index: ['deviceIndex', whole32],
+    solver: ['solver', word(icaSolvers)],
   },
 );
 

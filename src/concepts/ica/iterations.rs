@@ -1,4 +1,4 @@
-//! The fixed-point iteration of FastICA over whitened rows.
+//! The iterations over whitened rows, and the fixed-point iteration of FastICA.
 
 use faer::{Mat, MatRef};
 
@@ -9,8 +9,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::decorrelate;
 use crate::rows::{Rows, add_across};
 
-/// The iteration over one set of rows.
-pub(super) struct FixedPoint<'a> {
+/// Iterations over one set of rows.
+pub(super) struct Iterations<'a> {
     /// The whitened rows of this process.
     pub(super) white: &'a dyn Passes,
     /// The rows that were whitened, whose sums are added across processes.
@@ -27,24 +27,27 @@ pub(super) struct Ending {
     pub(super) converged: bool,
     /// How many iterations ran; where components are found one after the other, the most of any component.
     pub(super) iterations: usize,
-    /// The change of the last iteration: 1 minus the absolute cosine between a component and the one before.
+    /// The change of the last iteration: 1 minus the absolute cosine between a component and the one before. For Picard-O,
+    /// the largest entry of the gradient.
     pub(super) last_change: f64,
+    /// How often all rows were read.
+    pub(super) passes: usize,
 }
 
 /// The expectations of one pass over the rows, for a set of directions.
-struct Expectations {
+pub(super) struct Expectations {
     /// The mean of `g(w x) x`, a row per direction.
-    gradient: Mat<f64>,
+    pub(super) gradient: Mat<f64>,
     /// The mean of `g'(w x)` per direction.
-    curvature: Vec<f64>,
+    pub(super) curvature: Vec<f64>,
 }
 
-impl FixedPoint<'_> {
+impl Iterations<'_> {
     /// Finds all components at once.
     pub(super) fn parallel(&self, start: &Mat<f64>) -> Result<(Mat<f64>, Ending)> {
         let count = start.nrows();
         let mut unmixing = decorrelate(start.as_ref())?;
-        let mut ending = Ending { converged: false, iterations: 0, last_change: f64::INFINITY };
+        let mut ending = Ending { converged: false, iterations: 0, last_change: f64::INFINITY, passes: 0 };
         while !ending.converged && ending.iterations < self.options.max_iterations {
             let found = self.expectations(unmixing.as_ref())?;
             let step = Mat::from_fn(count, count, |row, column| {
@@ -55,6 +58,7 @@ impl FixedPoint<'_> {
                 .map(|row| turn((0..count).map(|column| next[(row, column)] * unmixing[(row, column)]).sum()))
                 .try_fold(0.0_f64, |most, turn| finite(turn).map(|turn| most.max(turn)))?;
             ending.iterations += 1;
+            ending.passes += 1;
             ending.converged = ending.last_change < self.options.tolerance;
             unmixing = next;
             let counted = self.control.advance(1);
@@ -70,7 +74,7 @@ impl FixedPoint<'_> {
     pub(super) fn deflation(&self, start: &Mat<f64>) -> Result<(Mat<f64>, Ending)> {
         let count = start.nrows();
         let mut unmixing: Mat<f64> = Mat::zeros(count, count);
-        let mut ending = Ending { converged: true, iterations: 0, last_change: 0.0 };
+        let mut ending = Ending { converged: true, iterations: 0, last_change: 0.0, passes: 0 };
         for component in 0..count {
             self.control.begin(crate::control::Stage::Fit, self.options.max_iterations as u64)?;
             let mut direction: Vec<f64> = (0..count).map(|column| start[(component, column)]).collect();
@@ -86,6 +90,7 @@ impl FixedPoint<'_> {
                 change = finite(turn(next.iter().zip(&direction).map(|(next, old)| next * old).sum()))?;
                 direction = next;
                 iterations += 1;
+                ending.passes += 1;
                 let counted = self.control.advance(1);
                 if change >= self.options.tolerance {
                     counted?;
@@ -106,7 +111,7 @@ impl FixedPoint<'_> {
         Ok(moments.into_iter().map(|moment| if moment < 0.0 { -1.0 } else { 1.0 }).collect())
     }
 
-    fn expectations(&self, directions: MatRef<'_, f64>) -> Result<Expectations> {
+    pub(super) fn expectations(&self, directions: MatRef<'_, f64>) -> Result<Expectations> {
         let (count, width) = (directions.nrows(), directions.ncols());
         let mut sums = self.white.derivatives(directions, self.options.contrast, self.control)?;
         add_across(self.rows, &mut sums)?;
