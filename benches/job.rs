@@ -57,7 +57,7 @@ impl Steps {
         let seconds = start.elapsed().as_secs_f64();
         self.0.insert(
             name.to_owned(),
-            json!({"seconds": round(seconds, 3), "peak_rss_mb": (megabytes("VmHWM") * 1e6 / 1048576.0) as u64}),
+            json!({"seconds": round(seconds, 3), "peak_rss_mb": (megabytes("VmHWM") * 1e6 / 1_048_576.0) as u64}),
         );
         result
     }

@@ -13,7 +13,6 @@
     reason = "a program for the terminal"
 )]
 
-#[allow(dead_code, reason = "this bench has texts of its own")]
 mod common;
 
 use std::time::Instant;

@@ -13,6 +13,7 @@ fn main() {
     limits::a_file_of_weights_that_is_mostly_a_hole_is_an_error();
     limits::a_stream_of_many_texts_takes_the_memory_of_one_window();
     limits::nothing_of_a_model_stays_on_the_thread_that_used_it();
+    limits::a_fit_on_disk_takes_the_memory_of_its_whitened_rows();
     println!("the jobs end well or with errors under every limit: ok");
 }
 
@@ -31,13 +32,13 @@ mod limits {
 
     use eidos::linalg::RandomState;
     use eidos::{
-        Activations, CollectOptions, Control, Error, ErrorCode, Explainer, Ica, IcaOptions, LoadOptions, SplitModel,
-        TopInputs,
+        Activations, CollectOptions, Control, Error, ErrorCode, Explainer, Ica, IcaOptions, LoadOptions, Solver,
+        SplitModel, TopInputs,
     };
     use serde_json::{Value, json};
 
     /// The environment variable that tells a child what to do: `main 8` or `fit 8` with that many threads,
-    /// `stream 2000` with so many texts, `cycles THREADS`, or `load FOLDER`.
+    /// `stream 2000` with so many texts, `grow 20000` with so many rows, `cycles THREADS`, or `load FOLDER`.
     pub const JOB: &str = "EIDOS_TEST_MEMORY_JOB";
 
     /// What a host has left for itself when it calls Eidos, in bytes: where its own next allocation fails, it is lost whatever
@@ -53,6 +54,7 @@ mod limits {
         let result = match job.split_once(' ').unwrap() {
             ("main", threads) => main_job(threads.parse().unwrap()),
             ("fit", threads) => fit(threads.parse().unwrap()),
+            ("grow", rows) => grow(rows.parse().unwrap()),
             ("stream", texts) => stream(texts.parse().unwrap()),
             ("cycles", threads) => cycles(threads.parse().unwrap()),
             (_, folder) => {
@@ -104,6 +106,61 @@ mod limits {
         assert_eq!(found.texts().get(count - 1).split(' ').count(), 8);
         println!("peak {}", PEAK.load(Ordering::Relaxed));
         Ok(())
+    }
+
+    /// Fits concepts to rows on disk with each solver, and interprets them; says how many bytes each took at most. One
+    /// thread does it: several have buffers of matrix products that go when they end, early or late.
+    fn grow(rows: usize) -> Result<(), Error> {
+        let control = Control::new();
+        let folder = tempfile::tempdir().unwrap();
+        let mut random = RandomState::new(1);
+        let values: Vec<f32> = (0..rows * GROWN_COLUMNS).map(|_| random.normal().powi(3) as f32).collect();
+        Activations::from_rows(values, GROWN_COLUMNS, None)?.save(&folder.path().join("rows"), &control)?;
+        let rows = Activations::open(&folder.path().join("rows"))?;
+        let peak = |what: &str, work: &mut dyn FnMut() -> Result<(), Error>| -> Result<(), Error> {
+            let before = LIVE.load(Ordering::Relaxed);
+            PEAK.store(before, Ordering::Relaxed);
+            work()?;
+            println!("{what} {}", PEAK.load(Ordering::Relaxed) - before);
+            Ok(())
+        };
+        let mut explainer = None;
+        for solver in [Solver::FastIca, Solver::PicardO] {
+            let options = IcaOptions { solver, threads: 1, max_iterations: 3, ..IcaOptions::new(GROWN_CONCEPTS) };
+            peak(&format!("{solver:?}"), &mut || {
+                explainer = Some(Explainer::fit::<Ica>(&rows, &options, &control)?);
+                Ok(())
+            })?;
+        }
+        peak("TopInputs", &mut || {
+            let top = TopInputs { threads: 1, ..TopInputs::default() };
+            top.interpret(explainer.as_ref().unwrap(), &rows, &control).map(drop)
+        })
+    }
+
+    const GROWN_COLUMNS: usize = 64;
+    const GROWN_CONCEPTS: usize = 8;
+
+    /// What grows with the rows is the whitened ones, 32 bytes each where a row has 256; top inputs do not grow.
+    pub fn a_fit_on_disk_takes_the_memory_of_its_whitened_rows() {
+        const SLACK: usize = 1 << 20;
+        let peaks = |rows: usize| {
+            let said = under(64 << 20, &format!("grow {rows}")).unwrap();
+            assert!(said.contains("finished well"), "{said}");
+            ["FastIca", "PicardO", "TopInputs"].map(|what| {
+                let line = said.lines().find_map(|line| line.strip_prefix(what)).unwrap();
+                line.trim().parse::<usize>().unwrap()
+            })
+        };
+        let (few, many) = (peaks(20_000), peaks(80_000));
+        let whitened = 60_000 * GROWN_CONCEPTS * size_of::<f32>();
+        for solver in [0, 1] {
+            assert!(
+                many[solver] < few[solver] + whitened + SLACK,
+                "{few:?} bytes for 20,000 rows, {many:?} for 80,000"
+            );
+        }
+        assert!(many[2] < few[2] + SLACK, "{few:?} bytes for 20,000 rows, {many:?} for 80,000");
     }
 
     /// Ten times as many texts, whose rows take 150 MB and whose texts and units would take 8 MB in growing tables, take no more

@@ -198,7 +198,7 @@ impl Block<'_> {
     /// Adds the products of `rows` rows, at most [`BLOCK`], and `columns` columns, a multiple of 8; `anew` begins at zero.
     #[inline(always)]
     fn add(self, simd: V4, rows: usize, columns: usize, out: &mut [f32], anew: bool) {
-        match (columns / 16, columns % 16 > 0) {
+        match (columns / 16, !columns.is_multiple_of(16)) {
             (0, _) => self.add_columns::<0, true>(simd, rows, out, anew),
             (1, false) => self.add_columns::<1, false>(simd, rows, out, anew),
             (1, true) => self.add_columns::<1, true>(simd, rows, out, anew),
@@ -239,7 +239,7 @@ impl Block<'_> {
         }
         for step in 0..self.steps {
             let right = &self.right[step * self.stride..][..16 * V + if HALF { 8 } else { 0 }];
-            let left = &self.left[step * self.left_step..][..(R - 1) * self.left_next + 1];
+            let left = &self.left[step * self.left_step..][..=(R - 1) * self.left_next];
             let mut vectors = [zero.0; V];
             for vector in 0..V {
                 vectors[vector] = sixteen(&right[16 * vector..]);
