@@ -2009,6 +2009,60 @@ eidos_status eidos_split_model_stream_activations(const eidos_split_model *model
                                                   size_t out_count,
                                                   eidos_error **err);
 
+/* --- What a collection of activations will take, before it is run -------------------------------------------------- */
+
+/**
+ * This struct says what a collection of activations will take.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, as far as the library filled it.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 where the rows will go to disk: they are more than the memory limit, or have a folder.
+     */
+    uint32_t on_disk;
+    /**
+     * There are this many texts.
+     */
+    size_t text_count;
+    /**
+     * The model reads this many tokens, special ones included: exactly.
+     */
+    size_t token_count;
+    /**
+     * Each split point will have this many rows: exactly.
+     */
+    size_t row_count;
+    /**
+     * This many tokens were run to know the seconds.
+     */
+    size_t sampled_token_count;
+    /**
+     * The rows of all split points will have this many bytes: exactly.
+     */
+    uint64_t row_bytes;
+    /**
+     * `eidos_split_model_activations` will take this many seconds on this machine, as busy as it is now.
+     */
+    double seconds;
+} eidos_estimate;
+
+/**
+ * Says what `eidos_split_model_activations` will take with these inputs and options: texts are cut into units, so that
+ * rows and bytes are exact, and a sample of the texts, spread over all lengths, is run for about a second. Where that is
+ * all of them, the seconds are what they took; else they are mostly within a quarter on a machine that stays as busy.
+ * A slow disk takes longer. `size` is `sizeof(eidos_estimate)`. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_split_model_estimate(const eidos_split_model *model,
+                                        const eidos_inputs *inputs,
+                                        const eidos_activations_options *options,
+                                        const eidos_control *control,
+                                        eidos_estimate *out,
+                                        size_t size,
+                                        eidos_error **err);
+
 /* --- Logits -------------------------------------------------------------------------------------------------------- */
 
 /**

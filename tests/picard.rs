@@ -87,7 +87,7 @@ fn example(rows: usize, columns: usize) -> Vec<f32> {
     let mut random = RandomState::new(7);
     let mut source = |index: usize| {
         let value = random.normal();
-        if index % columns % 3 == 0 { value.signum() * value.abs().sqrt() } else { value.powi(3) }
+        if (index % columns).is_multiple_of(3) { value.signum() * value.abs().sqrt() } else { value.powi(3) }
     };
     let sources: Vec<f64> = (0..rows * columns).map(&mut source).collect();
     let mixing: Vec<f64> = (0..columns * columns).map(|_| random.normal()).collect();

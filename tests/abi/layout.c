@@ -87,6 +87,16 @@ FIELD(eidos_activations_options, keep_on_device, 80);
 FIELD(eidos_activations_options, reserved, 84);
 SIZE(eidos_activations_options, 88);
 
+FIELD(eidos_estimate, struct_size, 0);
+FIELD(eidos_estimate, on_disk, 4);
+FIELD(eidos_estimate, text_count, 8);
+FIELD(eidos_estimate, token_count, 16);
+FIELD(eidos_estimate, row_count, 24);
+FIELD(eidos_estimate, sampled_token_count, 32);
+FIELD(eidos_estimate, row_bytes, 40);
+FIELD(eidos_estimate, seconds, 48);
+SIZE(eidos_estimate, 56);
+
 FIELD(eidos_logits_options, struct_size, 0);
 FIELD(eidos_logits_options, threads, 4);
 FIELD(eidos_logits_options, batch_tokens, 8);

@@ -230,6 +230,17 @@ mutable struct eidos_activations_options
     eidos_activations_options() = new()
 end
 
+struct eidos_estimate
+    struct_size::UInt32
+    on_disk::UInt32
+    text_count::Csize_t
+    token_count::Csize_t
+    row_count::Csize_t
+    sampled_token_count::Csize_t
+    row_bytes::UInt64
+    seconds::Cdouble
+end
+
 mutable struct eidos_logits_options
     struct_size::UInt32
     threads::UInt32
@@ -327,6 +338,7 @@ const LAYOUT = (
     eidos_ica_options = (64, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52, solver = 56)),
     eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
     eidos_activations_options = (88, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, reserved = 84)),
+    eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
     eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
     eidos_top_inputs_options = (40, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
@@ -514,6 +526,10 @@ const LAYOUT = (
 @c eidos_activations_options_init(options::Ptr{eidos_activations_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_activations(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, interventions::Ptr{eidos_interventions}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_split_model_stream_activations(model::Ptr{eidos_split_model}, callback::eidos_text_callback, user_data::Ptr{Cvoid}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- What a collection of activations will take, before it is run -----------------------------------------------------
+
+@long eidos_split_model_estimate(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{eidos_estimate}, size::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Logits -----------------------------------------------------------------------------------------------------------
 

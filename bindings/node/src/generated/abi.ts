@@ -439,6 +439,17 @@ export interface ActivationsOptionsStruct {
   reserved: number;
 }
 
+export interface EstimateStruct {
+  struct_size: number;
+  on_disk: number;
+  text_count: number;
+  token_count: number;
+  row_count: number;
+  sampled_token_count: number;
+  row_bytes: number;
+  seconds: number;
+}
+
 export interface LogitsOptionsStruct {
   struct_size: number;
   threads: number;
@@ -604,6 +615,16 @@ export const structs = {
     device_batch_tokens: 'uint64_t',
     keep_on_device: 'uint32_t',
     reserved: 'uint32_t',
+  }),
+  eidos_estimate: c.struct<EstimateStruct>({
+    struct_size: 'uint32_t',
+    on_disk: 'uint32_t',
+    text_count: 'size_t',
+    token_count: 'size_t',
+    row_count: 'size_t',
+    sampled_token_count: 'size_t',
+    row_bytes: 'uint64_t',
+    seconds: 'double',
   }),
   eidos_logits_options: c.struct<LogitsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -870,6 +891,10 @@ export const signatures = {
   ),
   eidos_split_model_stream_activations: c.signature(
     c.i32, c.address, c.nullable, c.nullable, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+  ),
+
+  eidos_split_model_estimate: c.signature(
+    c.i32, c.address, c.address, structs.eidos_activations_options.input, c.nullable, structs.eidos_estimate.output, c.size, c.addressOut,
   ),
 
   eidos_logits_options_init: c.signature(c.i32, structs.eidos_logits_options.output, c.size),
