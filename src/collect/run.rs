@@ -20,10 +20,13 @@ use crate::error::{Error, ErrorCode, Result, shown};
 use crate::linalg::first_not_finite;
 use crate::log::LogLevel;
 use crate::memory::Claim;
-use crate::model::{PassOptions, SHARED_ROWS, SplitModel, plan_batches};
+use crate::model::{PassOptions, SplitModel, plan_batches};
 use crate::text::EncodedTexts;
 use crate::workers::Workers;
 use crate::workspace;
+
+/// The tokens of a batch from which on threads may share it: for fewer, to wake a thread takes longer than it saves.
+const SHARED_TOKENS: u64 = 4;
 
 /// What the model gives for the texts of a batch: a tensor for each matrix that is collected, of the rows of the first
 /// text, then those of the second, and so on; of some of these rows alone, where the options name them.
@@ -306,9 +309,8 @@ impl<'a> Run<'a> {
 
     /// On how many threads each of some batches is computed: those that are left where there are few.
     pub fn threads_within(&self, window: &Window<'_>, batches: &[Vec<usize>]) -> usize {
-        // To ask for the cores takes longer than a short text does.
-        let is_long = batches.iter().any(|batch| window.tokens_of(batch) >= SHARED_ROWS as u64);
-        if is_long { Workers::wanted(self.options.threads, usize::MAX) / batches.len().max(1) } else { 1 }.max(1)
+        let is_worth_it = batches.iter().any(|batch| window.tokens_of(batch) >= SHARED_TOKENS);
+        if is_worth_it { Workers::wanted(self.options.threads, usize::MAX) / batches.len().max(1) } else { 1 }.max(1)
     }
 
     /// Texts of a window in batches of similar length, the longest first, so that the last batches to finish are short ones.

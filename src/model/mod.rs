@@ -40,7 +40,6 @@ pub(crate) use blueprint::Site;
 pub use gradient::TargetLogit;
 pub use load::ModelParts;
 pub use module_path::Module;
-pub(crate) use ops::SHARED_ROWS;
 pub use options::{HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
 pub(crate) use split_model::PassOptions;

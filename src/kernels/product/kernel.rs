@@ -211,7 +211,7 @@ fn agree(one: Kernel, other: Kernel) -> bool {
     [Terms::One, Terms::Three].into_iter().all(|terms| {
         let mut results = [one, other].map(|kernel| {
             let mut result = vec![0.0; rows * outputs];
-            let done = multiply(kernel, terms, &mut result, &left, &right, &mut Scratch::default());
+            let done = multiply(kernel, terms, &mut result, &left, right.whole(), &mut Scratch::default());
             done.is_ok().then_some(result)
         });
         let bits = |result: Vec<f32>| result.into_iter().map(f32::to_bits).collect::<Vec<_>>();

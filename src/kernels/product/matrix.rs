@@ -58,17 +58,19 @@ impl Bf16Matrix {
         self.rows * self.columns * size_of::<u16>()
     }
 
-    /// The pairs of a block of 16 rows from a pair of columns on: those of all tiles of a block follow each other.
-    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
-    pub(super) fn lines(&self, block: usize, pair: usize) -> *const u8 {
-        (&raw const self.tiles[block * steps(self.columns) + pair / LINES].0[pair % LINES]).cast()
+    /// Some of its rows, which are a side of a product by themselves; nothing where it does not have these rows, or where the
+    /// first of them is not the first of a block of 16.
+    pub fn part(&self, rows: Range<usize>) -> Option<Bf16Part<'_>> {
+        let blocks = rows.start / LINES..rows.end.div_ceil(LINES);
+        let is_there = rows.start.is_multiple_of(LINES) && rows.end <= self.rows;
+        let length = steps(self.columns);
+        let tiles = self.tiles.get(blocks.start * length..blocks.end * length).filter(|_| is_there)?;
+        Some(Bf16Part { tiles, rows: rows.len(), columns: self.columns })
     }
 
-    /// The tiles of up to `blocks` blocks of 16 rows, from a block on.
-    pub(super) fn blocks(&self, first: usize, blocks: usize) -> &[Tile] {
-        let length = steps(self.columns);
-        let end = ((first + blocks) * length).min(self.tiles.len());
-        &self.tiles[first * length..end]
+    /// All of its rows.
+    pub fn whole(&self) -> Bf16Part<'_> {
+        Bf16Part { tiles: &self.tiles, rows: self.rows, columns: self.columns }
     }
 
     /// Writes rows as f32, one after the other, into a panel of their size; nothing where it does not have these rows.
@@ -77,7 +79,7 @@ impl Bf16Matrix {
             return None;
         }
         for (row, values) in rows.zip(panel.chunks_exact_mut(self.columns.max(1))) {
-            let (tiles, output) = (self.blocks(row / LINES, 1), row % LINES);
+            let (tiles, output) = (self.whole().blocks(row / LINES, 1), row % LINES);
             for (tile, values) in tiles.iter().zip(values.chunks_mut(STEP)) {
                 for (line, pair) in tile.0.iter().zip(values.chunks_mut(2)) {
                     let halves = &line[2 * output..2 * output + 2];
@@ -86,6 +88,31 @@ impl Bf16Matrix {
             }
         }
         Some(())
+    }
+}
+
+/// Some rows of a matrix of bf16 numbers, as a side of a product.
+#[derive(Clone, Copy)]
+pub(crate) struct Bf16Part<'a> {
+    tiles: &'a [Tile],
+    /// How many rows there are: outputs of a product.
+    pub rows: usize,
+    /// How many columns there are: the inner dimension of a product.
+    pub columns: usize,
+}
+
+impl<'a> Bf16Part<'a> {
+    /// The pairs of a block of 16 rows from a pair of columns on: those of all tiles of a block follow each other.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
+    pub(super) fn lines(self, block: usize, pair: usize) -> *const u8 {
+        (&raw const self.tiles[block * steps(self.columns) + pair / LINES].0[pair % LINES]).cast()
+    }
+
+    /// The tiles of up to `blocks` blocks of 16 rows, from a block on.
+    pub(super) fn blocks(self, first: usize, blocks: usize) -> &'a [Tile] {
+        let length = steps(self.columns);
+        let end = ((first + blocks) * length).min(self.tiles.len());
+        &self.tiles[first * length..end]
     }
 }
 

@@ -1,7 +1,7 @@
 //! The loop over blocks of rows and panels of outputs.
 
 use super::kernel::Kernel;
-use super::matrix::Bf16Matrix;
+use super::matrix::Bf16Part;
 use super::rows::{Scratch, Terms, pack};
 use super::tile::{LINES, Part, Tile, steps};
 use crate::error::{Error, Result};
@@ -16,7 +16,7 @@ pub(crate) fn multiply(
     terms: Terms,
     result: &mut [f32],
     left: &[f32],
-    right: &Bf16Matrix,
+    right: Bf16Part<'_>,
     scratch: &mut Scratch,
 ) -> Result<()> {
     let (outputs, columns) = (right.rows, right.columns);

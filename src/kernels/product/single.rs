@@ -14,7 +14,7 @@ mod avx512;
 
 use std::ops::Range;
 
-use super::matrix::Bf16Matrix;
+use super::matrix::Bf16Part;
 use super::rows::{Scratch, rounded};
 use super::tile::LINES;
 use crate::error::{Error, ErrorCode, Result};
@@ -77,6 +77,21 @@ impl F32Matrix {
         self.rows * self.columns * size_of::<f32>()
     }
 
+    /// Some of its rows, which are a side of a product by themselves; nothing where it does not have these rows, or where the
+    /// first of them is not the first of a block of 16.
+    pub fn part(&self, rows: Range<usize>) -> Option<F32Part<'_>> {
+        let blocks = rows.start / LINES..rows.end.div_ceil(LINES);
+        let is_there = rows.start.is_multiple_of(LINES) && rows.end <= self.rows;
+        let lanes = self.lanes.get(blocks.start * self.columns..blocks.end * self.columns).filter(|_| is_there)?;
+        Some(F32Part { lanes, rows: rows.len(), columns: self.columns })
+    }
+
+    /// All of its rows.
+    #[cfg(test)]
+    pub fn whole(&self) -> F32Part<'_> {
+        F32Part { lanes: &self.lanes, rows: self.rows, columns: self.columns }
+    }
+
     /// Writes rows, one after the other, into a panel of their size; nothing where it does not have these rows.
     pub fn write(&self, rows: Range<usize>, panel: &mut [f32]) -> Option<()> {
         if rows.end > self.rows || panel.len() != rows.len() * self.columns {
@@ -90,13 +105,23 @@ impl F32Matrix {
     }
 }
 
+/// Some rows of a matrix of f32, as a side of a product.
+#[derive(Clone, Copy)]
+pub(crate) struct F32Part<'a> {
+    lanes: &'a [Lane],
+    /// How many rows there are: outputs of a product.
+    pub rows: usize,
+    /// How many columns there are: the inner dimension of a product.
+    pub columns: usize,
+}
+
 /// The right side of a product in f32.
 #[derive(Clone, Copy)]
 pub(crate) enum Factor<'a> {
-    /// A matrix of f32.
-    F32(&'a F32Matrix),
-    /// A matrix of bf16 numbers, which are f32 numbers without their lower halves.
-    Bf16(&'a Bf16Matrix),
+    /// Rows of f32.
+    F32(F32Part<'a>),
+    /// Rows of bf16 numbers, which are f32 numbers without their lower halves.
+    Bf16(Bf16Part<'a>),
 }
 
 impl Factor<'_> {

@@ -39,7 +39,7 @@ fn dirty() -> Scratch {
 
 fn product(kernel: Kernel, terms: Terms, left: &[f32], right: &Bf16Matrix) -> Vec<f32> {
     let mut result = vec![f32::NAN; left.len() / right.columns * right.rows];
-    multiply(kernel, terms, &mut result, left, right, &mut dirty()).unwrap();
+    multiply(kernel, terms, &mut result, left, right.whole(), &mut dirty()).unwrap();
     result
 }
 
@@ -226,7 +226,7 @@ fn a_packed_matrix_gives_its_rows_back() {
 fn sizes_that_do_not_go_together_are_errors() {
     let matrix = packed(&[1.0; 6], 2, 3);
     let times = |result: &mut [f32], left: &[f32]| {
-        multiply(Kernel::software(), Terms::One, result, left, &matrix, &mut Scratch::default())
+        multiply(Kernel::software(), Terms::One, result, left, matrix.whole(), &mut Scratch::default())
     };
     assert!(times(&mut [0.0; 2], &[0.0; 4]).is_err());
     assert!(times(&mut [0.0; 3], &[0.0; 3]).is_err());
@@ -250,7 +250,7 @@ fn products_in_f32_have_the_bits_of_faer() {
         let mut back = vec![f32::NAN; values.len()];
         single.write(0..outputs, &mut back).unwrap();
         assert_eq!(back, values);
-        for (right, factor) in [(&values, Factor::F32(&single)), (&halves, Factor::Bf16(&matrix))] {
+        for (right, factor) in [(&values, Factor::F32(single.whole())), (&halves, Factor::Bf16(matrix.whole()))] {
             let mut expected = vec![0.0; 350 * outputs];
             crate::linalg::times_transposed(&mut expected, &left, right, inner).unwrap();
             for kernel in SingleKernel::all() {
@@ -266,8 +266,8 @@ fn products_in_f32_have_the_bits_of_faer() {
             let rows: Vec<f32> = left[..9 * inner].iter().copied().map(rounded).collect();
             let mut results = [vec![0.0; 9 * outputs], vec![0.0; 9 * outputs]];
             let [first, second] = &mut results;
-            kernel.multiply(first, &left[..9 * inner], Factor::Bf16(&matrix), true, &mut dirty()).unwrap();
-            kernel.multiply(second, &rows, Factor::Bf16(&matrix), false, &mut dirty()).unwrap();
+            kernel.multiply(first, &left[..9 * inner], Factor::Bf16(matrix.whole()), true, &mut dirty()).unwrap();
+            kernel.multiply(second, &rows, Factor::Bf16(matrix.whole()), false, &mut dirty()).unwrap();
             assert!(bits(&results[0]) == bits(&results[1]), "{kernel:?}: rounded rows of {inner} by {outputs}");
         }
     }
@@ -383,7 +383,7 @@ fn rates_of_products() {
                     times_panels(&mut result, &left, outputs, inner, write).unwrap();
                 });
                 print!("{threads:>8} {rows:>5} {:>12}  {single:>10.0} {widened:>10.0}", format!("{inner} x {outputs}"));
-                for (name, factor) in [("f32", Factor::F32(&blocks)), ("bf16", Factor::Bf16(&matrix))] {
+                for (name, factor) in [("f32", Factor::F32(blocks.whole())), ("bf16", Factor::Bf16(matrix.whole()))] {
                     for kernel in SingleKernel::all() {
                         let scratch = std::sync::Mutex::new(Vec::<Scratch>::new());
                         let rate = rate(operations, threads, || {
@@ -402,7 +402,7 @@ fn rates_of_products() {
                         let rate = rate(operations, threads, || {
                             let mut own = scratch.lock().unwrap().pop().unwrap_or_default();
                             let mut result = vec![0.0; rows * outputs];
-                            multiply(kernel, terms, &mut result, &left, &matrix, &mut own).unwrap();
+                            multiply(kernel, terms, &mut result, &left, matrix.whole(), &mut own).unwrap();
                             scratch.lock().unwrap().push(own);
                         });
                         print!("  {} {terms:?} {rate:.0}", kernel.name());

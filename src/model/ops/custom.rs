@@ -23,9 +23,6 @@ pub(super) struct Custom<O> {
 /// The number of rows from which on another thread is worth it.
 const THREAD_ROWS: usize = 512;
 
-/// The number of rows from which on threads share the work on them.
-pub(crate) const SHARED_ROWS: usize = 2 * THREAD_ROWS;
-
 /// What a custom operation is given: numbers, and how they lie.
 type Input<'a, S> = (&'a S, &'a Layout);
 
@@ -63,7 +60,7 @@ impl<O> Custom<O> {
     {
         let parts = if O::BY_ROWS { self.threads.min(rows / THREAD_ROWS) } else { 1 };
         if parts <= 1 {
-            return self.operation.kernel(inputs);
+            return self.operation.kernel_on(self.threads, inputs);
         }
         let height = rows.div_ceil(parts);
         let results = at_once(parts, parts, |part| {

@@ -1,6 +1,7 @@
 //! How products with weights are computed on the CPU.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
@@ -8,6 +9,7 @@ use crate::kernels::instructions;
 use crate::kernels::product::{Bf16Matrix, F32Matrix, Factor, Kernel, Scratch, SingleKernel, Terms, multiply};
 use crate::model::options::Precision;
 use crate::model::weights::NumberType;
+use crate::parallel::at_once;
 
 /// How the matrices of a model are kept and multiplied on the CPU.
 #[derive(Debug, Clone)]
@@ -104,6 +106,30 @@ pub(super) enum Packed<'a> {
     F32(&'a F32Matrix),
 }
 
+impl<'a> Packed<'a> {
+    /// Its outputs and its inner dimension.
+    fn shape(self) -> (usize, usize) {
+        match self {
+            Self::Bf16(matrix) => (matrix.rows, matrix.columns),
+            Self::F32(matrix) => (matrix.rows, matrix.columns),
+        }
+    }
+
+    /// Some of its outputs.
+    fn part(self, outputs: Range<usize>) -> Option<Factor<'a>> {
+        match self {
+            Self::Bf16(matrix) => matrix.part(outputs).map(Factor::Bf16),
+            Self::F32(matrix) => matrix.part(outputs).map(Factor::F32),
+        }
+    }
+}
+
+/// The multiplications of a product from which on threads share it: a few times what it takes to wake one.
+const SHARED_PRODUCT: usize = 2 << 20;
+
+/// The outputs that a thread has at least; their number is a multiple of it, so that blocks of outputs stay whole.
+const SHARED_OUTPUTS: usize = 192;
+
 /// What multiplies.
 enum How {
     /// Instructions for bf16.
@@ -124,23 +150,43 @@ impl PackedProducts {
         Arc::new(Self { how, scratch: Mutex::default() })
     }
 
-    /// Computes `result = left matrix^T`.
+    /// Computes `result = left matrix^T`, on up to `threads` threads of the calling thread's team, each of which has some of the
+    /// outputs. Their number does not change any bits.
     ///
     /// # Errors
     /// Those of [`multiply`].
-    pub(super) fn times(&self, result: &mut [f32], left: &[f32], matrix: Packed<'_>) -> Result<()> {
+    pub(super) fn times(&self, result: &mut [f32], left: &[f32], matrix: Packed<'_>, threads: usize) -> Result<()> {
+        let (outputs, columns) = matrix.shape();
+        let part = |outputs| matrix.part(outputs).ok_or_else(|| Error::internal("a product has other outputs"));
+        let is_large = left.len().saturating_mul(outputs) >= SHARED_PRODUCT;
+        let parts = if is_large { threads.min(outputs / SHARED_OUTPUTS) } else { 1 };
+        if parts <= 1 {
+            return self.times_part(result, left, part(0..outputs)?);
+        }
+        let width = outputs.div_ceil(parts).next_multiple_of(SHARED_OUTPUTS);
+        let rows = left.len() / columns;
+        let products = at_once(outputs.div_ceil(width), parts, |index| {
+            let outputs = index * width..outputs.min((index + 1) * width);
+            let mut product = vec![0.0; rows * outputs.len()];
+            self.times_part(&mut product, left, part(outputs)?)?;
+            Ok(product)
+        })?;
+        for (first, product) in (0..outputs).step_by(width).zip(products) {
+            let width = width.min(outputs - first);
+            let places = result.chunks_exact_mut(outputs).map(|row| &mut row[first..first + width]);
+            places.zip(product.chunks_exact(width)).for_each(|(place, part)| place.copy_from_slice(part));
+        }
+        Ok(())
+    }
+
+    fn times_part(&self, result: &mut [f32], left: &[f32], matrix: Factor<'_>) -> Result<()> {
         let mut scratch = self.kept().pop().unwrap_or_default();
         let done = match (&self.how, matrix) {
-            (How::Tiles(kernel, terms), Packed::Bf16(matrix)) => {
+            (How::Tiles(kernel, terms), Factor::Bf16(matrix)) => {
                 multiply(*kernel, *terms, result, left, matrix, &mut scratch)
             }
-            (How::F32(kernel, rounds), Packed::Bf16(matrix)) => {
-                kernel.multiply(result, left, Factor::Bf16(matrix), *rounds, &mut scratch)
-            }
-            (How::F32(kernel, rounds), Packed::F32(matrix)) => {
-                kernel.multiply(result, left, Factor::F32(matrix), *rounds, &mut scratch)
-            }
-            (How::Tiles(..), Packed::F32(_)) => Err(Error::internal("a matrix is packed for other products")),
+            (How::F32(kernel, rounds), matrix) => kernel.multiply(result, left, matrix, *rounds, &mut scratch),
+            (How::Tiles(..), Factor::F32(_)) => Err(Error::internal("a matrix is packed for other products")),
         };
         self.kept().push(scratch);
         done
@@ -186,5 +232,49 @@ impl HostProducts {
     /// The products of a processor whose vectors are not known.
     pub fn as_without_vectors(precision: Precision) -> Self {
         Self { single: None, ..Self::as_without_bf16(precision) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::workers::in_team;
+
+    /// Numbers that are bf16 numbers, too.
+    fn numbers(count: usize, seed: usize) -> Vec<f32> {
+        (0..count).map(|index| ((index * 7919 + seed) % 251) as f32 - 125.0).collect()
+    }
+
+    #[test]
+    fn a_product_is_the_same_bits_on_any_number_of_threads() {
+        let (rows, inputs, outputs) = (13, 301, 1000);
+        let (left, right) = (numbers(rows * inputs, 3), numbers(outputs * inputs, 5));
+        assert!(left.len() * outputs >= SHARED_PRODUCT && outputs / SHARED_OUTPUTS >= 5);
+        let write = |part: Range<usize>, panel: &mut [f32]| {
+            panel.copy_from_slice(&right[part.start * inputs..part.end * inputs]);
+            Ok(())
+        };
+        let halves = Bf16Matrix::pack(outputs, inputs, write).unwrap();
+        let single = F32Matrix::pack(outputs, inputs, write).unwrap();
+        let mut ways = vec![(How::Tiles(Kernel::software(), Terms::One), Packed::Bf16(&halves))];
+        ways.extend(Kernel::vector().map(|kernel| (How::Tiles(kernel, Terms::One), Packed::Bf16(&halves))));
+        for kernel in SingleKernel::all() {
+            ways.push((How::F32(kernel, false), Packed::F32(&single)));
+            ways.push((How::F32(kernel, true), Packed::Bf16(&halves)));
+        }
+        for (how, matrix) in ways {
+            let products = PackedProducts::new(how);
+            let on = |threads: usize| {
+                let mut result = vec![f32::NAN; rows * outputs];
+                in_team(threads, || products.times(&mut result, &left, matrix, threads)).unwrap();
+                result.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+            };
+            let alone = on(1);
+            for threads in [2, 3, 9] {
+                assert!(on(threads) == alone, "{} on {threads} threads", products.description());
+            }
+            let wrong = products.times(&mut vec![0.0; rows * outputs - 1], &left, matrix, 1);
+            assert!(wrong.is_err(), "{}", products.description());
+        }
     }
 }

@@ -68,11 +68,15 @@ impl Operation<1> for Linear {
         Ok(self.weight.shape()?.0)
     }
 
+    fn kernel(&self, rows: [Values<'_>; 1]) -> Result<Vec<f32>> {
+        self.kernel_on(1, rows)
+    }
+
     /// `(rows, inputs)` -> `(rows, outputs)`.
-    fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
+    fn kernel_on(&self, threads: usize, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
         let (outputs, inputs) = self.weight.shape()?;
         let mut output = vec![0.0; rows.values.len() / rows.columns * outputs];
-        if !self.weight.times(&mut output, rows.values)? {
+        if !self.weight.times(&mut output, rows.values, threads)? {
             let write = |rows, panel: &mut [f32]| self.weight.write(rows, panel);
             match &*self.weight {
                 Weight::F32(weight) => {

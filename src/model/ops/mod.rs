@@ -29,7 +29,6 @@ mod weight;
 pub(crate) use activation::SoftCap;
 pub(crate) use attention::{Attention, Positions};
 pub(crate) use backend::Backend;
-pub(crate) use custom::SHARED_ROWS;
 pub(crate) use embedding::Embedding;
 pub(crate) use gate::Gate;
 pub(crate) use gather::GatherColumns;

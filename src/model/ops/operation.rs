@@ -41,6 +41,11 @@ pub(crate) trait Operation<const N: usize>: Send + Sync {
     /// use more of them.
     fn kernel(&self, inputs: [Values<'_>; N]) -> Result<Vec<f32>>;
 
+    /// The same on up to so many threads of the calling thread's team, where it can share the work on a few rows.
+    fn kernel_on(&self, _threads: usize, inputs: [Values<'_>; N]) -> Result<Vec<f32>> {
+        self.kernel(inputs)
+    }
+
     /// The numbers of the result, for inputs of one type of number on a CUDA device; nothing where the reference shall run,
     /// because there is no kernel for this.
     #[cfg(feature = "cuda")]
@@ -68,6 +73,10 @@ impl<const N: usize, O: Operation<N>> Operation<N> for &O {
 
     fn kernel(&self, inputs: [Values<'_>; N]) -> Result<Vec<f32>> {
         (**self).kernel(inputs)
+    }
+
+    fn kernel_on(&self, threads: usize, inputs: [Values<'_>; N]) -> Result<Vec<f32>> {
+        (**self).kernel_on(threads, inputs)
     }
 
     #[cfg(feature = "cuda")]

@@ -165,14 +165,14 @@ impl Weight {
         }
     }
 
-    /// Computes `result = left matrix^T` for a packed matrix; false where it is not packed.
+    /// Computes `result = left matrix^T` for a packed matrix, on up to `threads` threads; false where it is not packed.
     ///
     /// # Errors
     /// [`crate::ErrorCode::OutOfMemory`].
-    pub fn times(&self, result: &mut [f32], left: &[f32]) -> Result<bool> {
+    pub fn times(&self, result: &mut [f32], left: &[f32], threads: usize) -> Result<bool> {
         match self {
-            Self::PackedBf16(matrix, products) => products.times(result, left, Packed::Bf16(matrix))?,
-            Self::PackedF32(matrix, products) => products.times(result, left, Packed::F32(matrix))?,
+            Self::PackedBf16(matrix, products) => products.times(result, left, Packed::Bf16(matrix), threads)?,
+            Self::PackedF32(matrix, products) => products.times(result, left, Packed::F32(matrix), threads)?,
             _ => return Ok(false),
         }
         Ok(true)
