@@ -75,14 +75,14 @@ def rows(amx):
     ):
         (ours, more), (theirs, _) = speed(job), speed(other)
         yield label + more, against, ours, theirs, goal, "s"
-    for tokens in ("8", "32"):
-        times = RAW.get("latency", {}).get(tokens, {})
-        for against, name, goal in (("onnxruntime", "onnxruntime", 1.0), ("transformers, warm", "transformers", 4.0)):
-            yield f"one text of {tokens} tokens, warm, to its rows", against, times.get("eidos"), times.get(name), goal, "ms"
-    for name, label in (("minilm", "195034 x 384"), ("eurobert", "187890 x 768")):
+    for tokens, times in RAW.get("latency", {}).items():
+        for against, goal in (("onnxruntime", 1.0), ("PyTorch", 4.0)):
+            yield f"MiniLM, one text of {tokens} tokens, warm, to its rows", against, times["Eidos"], times[against], goal, "ms"
+    for name in ("minilm", "eurobert"):
+        ours, theirs = RAW.get(f"fits-{name}.eidos", {}), RAW.get(f"fits-{name}.peer", {})
+        label = f"FastICA, 50 concepts of {' x '.join(map(str, ours.get('rows', ['rows of', name])))}"
         for solver, goal in (("svd", 20.0), ("eigh", 5.0)):
-            fit = RAW.get(f"fits-{name}", {})
-            yield f"FastICA, 50 concepts of {label}", f"scikit-learn, {solver}", fit.get("eidos"), fit.get(solver), goal, "s"
+            yield label, f"scikit-learn, {solver}", ours.get("seconds"), theirs.get(solver, {}).get("seconds"), goal, "s"
     yield "top 10 words of 50 concepts", "interpreto", seconds("minilm.eidos", "top_inputs"), seconds("minilm.peer", "top_inputs"), 40.0, "s"
     ours = total("first.eidos", ["load", "activations"])
     yield "load to the first activation", "interpreto, with its import", ours, total("first.peer", ["import", "load", "activations"]), 10.0, "s"

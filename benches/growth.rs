@@ -49,7 +49,8 @@ fn save_activations(arguments: &Arguments) {
     let control = Control::new();
     let texts = read_texts(arguments.text("texts"), arguments.number("limit", 0));
     let split = [arguments.text("split")];
-    let model = SplitModel::load(arguments.text("model"), &split, &LoadOptions::default(), &control).unwrap();
+    let load = LoadOptions { precision: arguments.precision(), ..LoadOptions::default() };
+    let model = SplitModel::load(arguments.text("model"), &split, &load, &control).unwrap();
     let options = CollectOptions { threads: arguments.number("threads", 2), ..CollectOptions::default() };
     let activations = model.activations(&texts, &options, &control).unwrap().remove(0);
     activations.save(Path::new(arguments.text("activations")), &control).unwrap();

@@ -22,7 +22,7 @@ use std::time::Instant;
 
 use common::{Arguments, forget_peak, megabytes, read_texts, round};
 use eidos::{
-    Activations, Aggregation, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions, Precision,
+    Activations, Aggregation, CollectOptions, Control, Explainer, Granularity, Ica, IcaOptions, LoadOptions,
     SplitModel, TopInputs,
 };
 use serde_json::{Value, json};
@@ -74,12 +74,7 @@ fn main() {
     let control = Control::new();
     let mut steps = Steps::default();
 
-    let precision = match arguments.optional("precision").unwrap_or("f32") {
-        "f32" => Precision::F32,
-        "bf16" => Precision::Bf16,
-        other => panic!("--precision is f32 or bf16, not {other}"),
-    };
-    let load = LoadOptions { precision, ..LoadOptions::default() };
+    let load = LoadOptions { precision: arguments.precision(), ..LoadOptions::default() };
     let model =
         steps.time("load", || SplitModel::load(arguments.text("model"), &[arguments.text("split")], &load, &control));
     let model = model.expect("the model");

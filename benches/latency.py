@@ -1,5 +1,5 @@
 """The latency of one short text, warm, beside Eidos: tuned PyTorch and onnxruntime on the exported model, from the text to the
-rows of its words. Prints medians in microseconds side by side.
+rows of its words. Prints medians in milliseconds as one JSON object.
 
     peer/bin/pip install onnxruntime onnx onnxscript
     peer/bin/python benches/latency.py --model FOLDER --eidos target/release/deps/latency-... [--threads 2]
@@ -100,11 +100,11 @@ def median(work, text):
 
 command = [a.eidos, "--model", a.model, "--split", "encoder.layer.4.output", "--threads", str(a.threads)]
 eidos = json.loads(subprocess.run(command + ["--repeat", str(a.repeat)], capture_output=True, text=True, check=True).stdout)
+result = {}
 for text in TEXTS:
     length = len(tokenizer.encode(text).ids)
     assert np.allclose(with_torch(text), with_onnx(text), atol=1e-4)
-    mine, torch_us, onnx_us = eidos["microseconds"][f"{length} tokens"], median(with_torch, text), median(with_onnx, text)
-    parts = ", ".join(f"{name} {part['median']:.0f}" for name, part in mine.items())
-    us = mine["text to rows"]["median"]
-    print(f"{a.threads} threads, {length} tokens: eidos {us:.0f} us, PyTorch {torch_us:.0f} ({torch_us / us:.2f}x), "
-          f"onnxruntime {onnx_us:.0f} ({onnx_us / us:.2f}x); {parts}")
+    mine = {name: part["median"] for name, part in eidos["microseconds"][f"{length} tokens"].items()}
+    medians = {"Eidos": mine["text to rows"], "PyTorch": median(with_torch, text), "onnxruntime": median(with_onnx, text)}
+    result[length] = {name: round(microseconds / 1e3, 3) for name, microseconds in {**medians, **mine}.items()}
+print(json.dumps(result))

