@@ -45,7 +45,7 @@ class Rows(torch.nn.Module):
 
 if not os.path.exists(a.onnx):
     ids = torch.ones(1, 8, dtype=torch.long)
-    rows = Rows()
+    rows = Rows().eval()
     rows.model = model
     torch.onnx.export(
         rows, (ids, ids), a.onnx, input_names=["input_ids", "attention_mask"], output_names=["rows"],

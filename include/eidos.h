@@ -1509,8 +1509,9 @@ void eidos_explainer_free(eidos_explainer *explainer);
 #define EIDOS_SOLVER_FAST_ICA 0
 
 /**
- * Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times, most of all
- * for small tolerances. It finds all components at once.
+ * Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times for small
+ * tolerances, and finds all components at once. Where the contrast has several extreme points, it may end at another one than
+ * FastICA does.
  */
 #define EIDOS_SOLVER_PICARD_O 1
 

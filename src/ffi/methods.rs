@@ -29,8 +29,9 @@ pub const EIDOS_ICA_DEFLATION: u32 = 2;
 /// # ABI
 /// enumeration IcaSolver = EIDOS_SOLVER_*: The solver of ICA makes the contrast extreme.
 pub const EIDOS_SOLVER_FAST_ICA: u32 = 0;
-/// Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times, most of all
-/// for small tolerances. It finds all components at once.
+/// Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times for small
+/// tolerances, and finds all components at once. Where the contrast has several extreme points, it may end at another one than
+/// FastICA does.
 pub const EIDOS_SOLVER_PICARD_O: u32 = 1;
 
 /// The contrast is `log cosh(alpha x) / alpha`, a good general choice. The default.

@@ -16,15 +16,16 @@ pub enum Algorithm {
     Deflation,
 }
 
-/// The algorithm that makes the contrast extreme. Both end at the same components, up to their order, where they converge.
+/// The algorithm that makes the contrast extreme. Where a contrast has one extreme point, both end there, up to the order of
+/// components; rows of a model may have several, and then each solver ends at one of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Solver {
     /// The fixed-point iteration of FastICA, step by step as in scikit-learn.
     #[default]
     FastIca,
-    /// Picard-O: L-BFGS on the orthogonal matrices. It reads the rows fewer times, most of all for small tolerances. It finds
-    /// all components at once.
+    /// Picard-O: L-BFGS on the orthogonal matrices. For small tolerances it reads the rows fewer times. It finds all components
+    /// at once.
     PicardO,
 }
 

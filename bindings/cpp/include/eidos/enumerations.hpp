@@ -167,8 +167,9 @@ enum class IcaAlgorithm : std::uint32_t {
 enum class IcaSolver : std::uint32_t {
     /// The fixed-point iteration of FastICA, step by step as in scikit-learn. The default.
     fast_ica = EIDOS_SOLVER_FAST_ICA,
-    /// Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times,
-    /// most of all for small tolerances. It finds all components at once.
+    /// Picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows fewer times
+    /// for small tolerances, and finds all components at once. Where the contrast has several extreme points, it may
+    /// end at another one than FastICA does.
     picard_o = EIDOS_SOLVER_PICARD_O,
 };
 

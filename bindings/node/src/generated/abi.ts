@@ -228,7 +228,8 @@ export const icaSolvers = {
  *
  * - `fast_ica`: the fixed-point iteration of FastICA, step by step as in scikit-learn. The default.
  * - `picard_o`: picard-O (Ablin, Cardoso, Gramfort, 2018): L-BFGS on the orthogonal matrices, which reads the rows
- *   fewer times, most of all for small tolerances. It finds all components at once.
+ *   fewer times for small tolerances, and finds all components at once. Where the contrast has several extreme points,
+ *   it may end at another one than FastICA does.
  */
 export type IcaSolver = keyof typeof icaSolvers;
 
