@@ -14,7 +14,6 @@ use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
 use crate::model::{PassOptions, SplitModel};
 use crate::text::{EncodedTexts, Granularity};
-use crate::workspace;
 
 /// How long a sample runs. What has begun by then is brought to its end.
 const SAMPLE: Duration = Duration::from_secs(1);
@@ -145,7 +144,7 @@ impl Sample {
         let (next, stop, start) = (AtomicUsize::new(0), AtomicBool::new(false), Instant::now());
         let work = |sender: mpsc::Sender<Result<(usize, f64), Failure>>| {
             let timed = |batch: usize| -> Result<(usize, f64), Failure> {
-                workspace::prepare()?;
+                run.model.prepare_thread()?;
                 let start = Instant::now();
                 run.run_batch(window, &batches[batch], threads)?;
                 Ok((batch, start.elapsed().as_secs_f64()))

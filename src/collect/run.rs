@@ -23,7 +23,6 @@ use crate::memory::Claim;
 use crate::model::{PassOptions, SplitModel, plan_batches};
 use crate::text::EncodedTexts;
 use crate::workers::Workers;
-use crate::workspace;
 
 /// The tokens of a batch from which on threads may share it: for fewer, to wake a thread takes longer than it saves.
 const SHARED_TOKENS: u64 = 4;
@@ -331,7 +330,7 @@ impl<'a> Run<'a> {
         control: &Control,
         sender: &mpsc::SyncSender<Result<(usize, WindowRows), Failure>>,
     ) {
-        if let Err(error) = workspace::prepare() {
+        if let Err(error) = self.model.prepare_thread() {
             // Others do its batches, if one of them is prepared.
             *queue.unprepared.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             return;

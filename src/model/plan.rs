@@ -146,7 +146,7 @@ impl ModelPlan {
             if reference { Implementation::Reference(numbers) } else { Implementation::Kernels(numbers) };
         let mut layers = Layers::new();
         let mut bytes = 0;
-        let mut products = String::new();
+        let (mut products, mut uses_faer) = (String::new(), false);
         if self.wants_weights() {
             let mut weights = Weights::open(source, self.options.access()).map_err(|error| about(name, error))?;
             weights.understand(&self.names()).map_err(|error| about(name, error))?;
@@ -171,6 +171,8 @@ impl ModelPlan {
                 control.advance(1)?;
             }
             bytes = reader.bytes();
+            uses_faer =
+                layers.values().any(|layer| matches!(layer, Layer::Linear(linear) if linear.is_multiplied_by_faer()));
             products = describe_products(&layers, &backend, precision, &reader.number_types());
             self.hash = hash;
             control.log(LogLevel::Info, c"model", || {
@@ -199,6 +201,7 @@ impl ModelPlan {
             layers,
             weight_bytes: bytes,
             products,
+            uses_faer,
             backend,
             implementation,
             whole: self.options.whole,

@@ -11,6 +11,7 @@ use crate::model::ops::{Backend, Implementation, RowSelection};
 use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
 use crate::workers::Workers;
+use crate::workspace;
 
 /// A place where a model is split: its activations are read there.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +55,8 @@ pub struct SplitModel {
     pub(super) weight_bytes: usize,
     /// How its products are computed.
     pub(super) products: String,
+    /// Whether some of them are faer's.
+    pub(super) uses_faer: bool,
     /// Where it computes.
     pub(super) backend: Backend,
     /// Which implementation of its operations it runs.
@@ -122,6 +125,14 @@ impl SplitModel {
     /// loaded.
     pub(crate) fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
+    }
+
+    /// Reserves what the calling thread needs to run the model, so that a thread that has no memory for it does not begin.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`].
+    pub(crate) fn prepare_thread(&self) -> Result<()> {
+        if self.uses_faer { workspace::prepare() } else { Ok(()) }
     }
 
     /// How many bytes of memory its weights take, where it computes: matrices as much as in their files, whatever type of

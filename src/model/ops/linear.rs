@@ -32,6 +32,11 @@ impl Linear {
         Self { weight, bias }
     }
 
+    /// Whether its products are faer's, whose threads need a buffer each.
+    pub fn is_multiplied_by_faer(&self) -> bool {
+        self.weight.is_multiplied_by_faer()
+    }
+
     /// How its products are computed; nothing on a device.
     pub fn products(&self) -> Option<String> {
         self.weight.products()

@@ -122,6 +122,16 @@ impl Weight {
         }
     }
 
+    /// Whether its products are faer's, whose threads need a buffer each.
+    pub fn is_multiplied_by_faer(&self) -> bool {
+        match self {
+            Self::F32(_) | Self::F16(_) | Self::Bf16(_) | Self::Rounded(_) | Self::Blocks(_) => true,
+            Self::PackedBf16(..) | Self::PackedF32(..) => false,
+            #[cfg(feature = "cuda")]
+            Self::Device(_) => false,
+        }
+    }
+
     /// How its products are computed: `bf16 x 3 (AMX)`; nothing on a device.
     #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps))]
     pub fn products(&self) -> Option<String> {
