@@ -222,3 +222,18 @@ pub fn difference(ours: &Tensor, theirs: &Tensor) -> f32 {
     assert!(ours.iter().all(|value| value.is_finite()));
     difference / largest
 }
+
+/// Whether a model says that it multiplies in three products of bf16 numbers; why it does not may follow a semicolon.
+pub fn has_three_terms(products: &str) -> bool {
+    products.split(';').next().is_some_and(|how| how.contains("x 3"))
+}
+
+/// Whether values that two models give for the same weights are the same bits or, where one of them multiplies in three products
+/// of bf16 numbers, which round otherwise, differ by no more than values in f32 may.
+pub fn agree(products: [&str; 2], ours: &[f32], expected: &[f32]) -> bool {
+    if products[0] == products[1] || !products.iter().any(|products| has_three_terms(products)) {
+        return ours == expected;
+    }
+    let largest = expected.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    ours.len() == expected.len() && ours.iter().zip(expected).all(|(one, other)| (one - other).abs() <= 2e-5 * largest)
+}
