@@ -15,9 +15,9 @@
 //! # What is ours and what is not
 //!
 //! The crate `hf-hub`, without its transport, says what the cache calls the folders of repositories and snapshots. The
-//! requests are ours, over `ureq` (synchronous, rustls, the certificate authorities of the system): a hub is three requests deep (resolve,
-//! redirect, range), and a C library must be able to limit, cancel and explain each of them. `hf-hub` 0.5 can do none
-//! of that with its own requests, and 1.0 has an async runtime and a second HTTP stack even without its features. The
+//! requests are ours, over `ureq` (synchronous, rustls, the certificate authorities of the system): a hub is three requests
+//! deep (resolve, redirect, range), and a C library must be able to limit, cancel and explain each of them. `hf-hub` 0.5 can do
+//! none of that with its own requests, and 1.0 has an async runtime and a second HTTP stack even without its features. The
 //! environment is read here as well: `hf-hub` knows `HF_HOME` alone of its variables, and panics where there is no home
 //! folder.
 

@@ -134,7 +134,7 @@ impl Positions<'_> {
     }
 }
 
-/// The number of queries from which on another thread is worth starting.
+/// The number of queries from which on another thread of the team is worth it.
 const THREAD_QUERIES: usize = 512;
 
 /// Computes attention within each text as [`attend`], on up to `threads` threads where there are many queries.

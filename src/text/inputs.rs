@@ -132,9 +132,9 @@ impl Inputs {
 }
 
 impl Tokenizer {
-    /// Tokenizes texts on `threads` threads (0: one per core). The result does not depend on their number. A text of more than 64 KiB is tokenized
-    /// in pieces, as far as the model reads it, so that it takes no more memory than a short one; the tokens are those of the
-    /// whole text.
+    /// Tokenizes texts on `threads` threads (0: one per core). The result does not depend on their number. A text of more than
+    /// 64 KiB is tokenized in pieces, as far as the model reads it, so that it takes no more memory than a short one; the tokens
+    /// are those of the whole text.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for a text of 4 GiB or more, or with 1 MiB in which nothing shows where words end;

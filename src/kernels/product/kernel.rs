@@ -18,12 +18,12 @@ enum Instructions {
     /// `BFDOT`, for one term.
     #[cfg(target_arch = "aarch64")]
     Neon,
-    /// The tiles of AMX in software, for tests.
+    /// The tiles of AMX in software, which AMX and the tests are held against.
     #[cfg_attr(not(test), allow(dead_code, reason = "what a processor without AMX is tested with"))]
     Software,
 }
 
-/// A kernel that this processor has: there is no other way to one than by asking for it.
+/// A kernel that this processor has: the functions that give one have asked for its instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Kernel(Instructions);
 

@@ -64,7 +64,8 @@ fn reserve<T: Copy>(memory: &mut Vec<T>, count: usize, value: T) -> Result<&mut 
     Ok(&mut memory[..count])
 }
 
-/// The nearest bf16 number, the even one of two; from 3.396e38 on, infinity. As processors convert, a number that is too small to be normal is zero.
+/// The nearest bf16 number, the even one of two; from 3.396e38 on, infinity. As processors convert, a number that is too small
+/// to be normal is zero.
 #[inline(always)]
 pub(super) fn round_to_bf16(value: f32) -> u16 {
     let bits = value.to_bits();

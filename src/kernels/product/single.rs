@@ -150,7 +150,7 @@ enum Vectors {
     Avx2,
 }
 
-/// What multiplies in f32 with packed matrices: there is no way to one but by asking for it.
+/// What multiplies in f32 with packed matrices. Only [`SingleKernel::find`] gives one, so the processor has its instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct SingleKernel(Vectors);
 

@@ -1,9 +1,9 @@
 //! The directory of a `pytorch_model.bin`: what `torch.save` writes.
 //!
 //! Since PyTorch 1.6 it is an [`archive`](super::archive): a pickle that says which tensor is which view of which storage,
-//! and an entry for each storage. [Before](super::older_torch), the storages lay behind the pickle. The pickle is not read by candle, whose reader copies values on every use and nests them, so that
-//! a small hostile file ends the process, and prints what it does not know; [`pickle`](super::pickle) takes memory in
-//! proportion to the file.
+//! and an entry for each storage. [Before](super::older_torch), the storages lay behind the pickle. The pickle is not read by
+//! candle, whose reader copies values on every use and nests them, so that a small hostile file ends the process, and prints
+//! what it does not know; [`pickle`](super::pickle) takes memory in proportion to the file.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
