@@ -3,6 +3,7 @@
 # PyTorch, transformers and scikit-learn, but no Rust, no compiler and no network. See docs/cuda.md.
 #
 #   scripts/check-cuda.sh [--out FOLDER] [--library PATH] [--device cuda:0]     with the programs of `make check-cuda`
+#   scripts/check-cuda.sh --sections device,parity                             some sections of docs/cuda.md alone
 #   scripts/check-cuda.sh --dry-run                                            the CPU plays the device, everything is small
 #
 # FOLDER (target/cuda-report) gets report.md, report.json and log.txt. BIN names the folder with the programs, PYTHON the Python.
@@ -10,11 +11,11 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")/.." && pwd)
 
-out=$here/target/cuda-report dry= library= device=
+out=$here/target/cuda-report dry= library= device= sections=
 while [ $# -gt 0 ]; do
     case $1 in
         --dry-run) dry=1 ;;
-        --out | --library | --device)
+        --out | --library | --device | --sections)
             [ $# -gt 1 ] || { echo "check-cuda.sh: $1 needs a value" >&2; exit 2; }
             declare "${1#--}=$2"
             shift ;;
@@ -39,6 +40,7 @@ fi
 
 words=(--root "$here" --bin "$bin" --out "$out")
 if [ -n "$library" ]; then words+=(--library "$library"); fi
+if [ -n "$sections" ]; then words+=(--sections "$sections"); fi
 if [ -n "$dry" ]; then words+=(--dry-run); fi
 words+=(--device "${device:-$([ -n "$dry" ] && echo reference || echo cuda:0)}")
 exec "$python" "$here/benches/cuda/kit.py" "${words[@]}"

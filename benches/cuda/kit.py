@@ -35,6 +35,7 @@ class Kit:
         self.log = open(self.out / "log.txt", "w", encoding="utf-8")
         self.checks, self.measured, self.times, self.section = [], {}, {}, ""
         self.until = self.end
+        self.sections = [part for part in sections.SECTIONS if arguments.sections is None or part[0] in arguments.sections]
         self.environment = self.prepare()
 
     def prepare(self):
@@ -136,7 +137,7 @@ class Kit:
         return False
 
     def all(self):
-        for name, seconds, work in sections.SECTIONS:
+        for name, seconds, work in self.sections:
             start = time.monotonic()
             # A GPU that is emulated takes its time.
             self.section, self.until = name, start + seconds * (5 if self.small else 1)
@@ -179,8 +180,13 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path, required=True)
     arguments.add_argument("--device", default="cuda:0")
     arguments.add_argument("--dry-run", action="store_true")
+    names = [name for name, _, _ in sections.SECTIONS]
+    arguments.add_argument("--sections", type=lambda words: words.split(","), help="some of them alone: " + ", ".join(names))
     arguments.add_argument("--limit", type=float, default=470, help="seconds for everything")
     arguments = arguments.parse_args()
+    unknown = [name for name in arguments.sections or [] if name not in names]
+    if unknown:
+        sys.exit(f"there is no section {unknown[0]!r}: name some of {', '.join(names)}")
     profile_kernels.test()
     report.test()
     sections.test()
