@@ -7,6 +7,8 @@
 use std::hint::black_box;
 use std::sync::{Mutex, PoisonError};
 
+use bytemuck::Zeroable;
+use bytemuck::allocation::try_zeroed_vec;
 use memmap2::MmapMut;
 
 use crate::error::{Error, ErrorCode, Result};
@@ -105,6 +107,12 @@ pub(crate) fn filled<T: Clone>(value: T, count: usize) -> Option<Vec<T>> {
     Some(values)
 }
 
+/// A vector of `count` zeros; `None` where there is no memory for it. Large ones are pages that the system clears when they are
+/// first written, by whoever does.
+pub(crate) fn zeroed<T: Zeroable>(count: usize) -> Option<Vec<T>> {
+    try_zeroed_vec(count).ok()
+}
+
 /// A copy of some values; `None` where there is no memory for it.
 pub(crate) fn copied<T: Copy>(values: &[T]) -> Option<Vec<T>> {
     let mut copy = Vec::new();
@@ -124,6 +132,8 @@ mod tests {
         assert!(error.message().contains("everything"), "{error}");
         drop(Claim::of(1 << 20, "a little").unwrap());
         assert!(filled(0_u64, usize::MAX).is_none());
+        assert!(zeroed::<u64>(usize::MAX).is_none());
+        assert_eq!(zeroed::<u64>(3), Some(vec![0; 3]));
         assert!(fits(1 << 20) && !fits(usize::MAX / 4));
         assert!(!is_available(1 << 60) && is_available(3 << 30), "of address space there is more than of memory");
     }

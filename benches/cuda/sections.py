@@ -312,7 +312,7 @@ def profile(kit):
 
 SECTIONS = [
     ("device", 30, device), ("library", 40, library), ("models", 60, models), ("parity", 100, parity),
-    ("operations", 60, operations), ("ceiling", 30, ceiling), ("rows bf16", 60, rows_bf16), ("rows f32", 70, rows_f32),
+    ("operations", 110, operations), ("ceiling", 30, ceiling), ("rows bf16", 60, rows_bf16), ("rows f32", 70, rows_f32),
     ("rows llama", 60, rows_llama), ("ica", 60, ica), ("load", 60, load), ("gradients", 30, gradients), ("fits", 30, fits),
     ("steady", 40, steady), ("profile", 50, profile), ("memory", 90, memory),
 ]

@@ -13,7 +13,13 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::LogLevel;
 use crate::model::PassOptions;
-use crate::text::Pooling;
+use crate::text::{EncodedTexts, Pooling};
+use crate::workers::Workers;
+
+/// How many bytes of rows are worth another thread that puts them away, and the number of threads for which memory is no
+/// faster with one more.
+const PLACED_AT_ONCE: usize = 2 << 20;
+const PLACING_THREADS: usize = 8;
 
 /// How many tokens a batch has at most on a device: what the options say, or less once the memory was too small.
 pub(super) struct Budget {
@@ -76,10 +82,36 @@ impl Run<'_> {
         let rows = window.rows();
         let mut values = self.widths().map(|width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
         self.drive(window, batches, None, control, &mut |texts, arrived| {
-            self.place(window.encoded, texts, arrived, rows.start, &mut values);
+            self.place_together(window.encoded, texts, arrived, rows.start, &mut values)?;
             advance(window.tokens_of(texts))
         })?;
         Ok(values)
+    }
+
+    /// Copies the rows of a batch to where they belong, as [`Run::place`] does, on several threads: the system has to clear
+    /// each page of the window that is written first, and a device makes rows faster than one thread can put away.
+    fn place_together(
+        &self,
+        encoded: &EncodedTexts,
+        texts: &[usize],
+        arrived: &[&[f32]],
+        first_row: usize,
+        window: &mut WindowRows,
+    ) -> Result<()> {
+        let bytes: usize = arrived.iter().map(|rows| size_of_val(*rows)).sum();
+        let parts = (bytes / PLACED_AT_ONCE).clamp(1, PLACING_THREADS);
+        if Workers::wanted(self.options.threads, parts) == 1 {
+            self.place(encoded, texts, arrived, first_row, window);
+            return Ok(());
+        }
+        let team = self.model.workers.team(self.options.threads, parts)?;
+        let mut copies = self.places(encoded, texts, arrived, first_row, window);
+        team.scope(|scope| {
+            let share = copies.len().div_ceil(team.count()).max(1);
+            for share in copies.chunks_mut(share) {
+                scope.spawn(move |_| share.iter_mut().for_each(|(to, from)| to.copy_from_slice(from)));
+            }
+        })
     }
 
     /// Runs the model over the texts of a window on its device, where the rows stay: in `kept`, the first of
@@ -118,7 +150,7 @@ impl Run<'_> {
         let pool = if let Some(pool) = self.pool.get() {
             pool
         } else {
-            let made = Pool::new(self.model.device())?;
+            let made = Pool::new(self.model)?;
             self.pool.get_or_init(|| made)
         };
         let shared = &Shared { window, batches, pool, stop: AtomicBool::new(false), control };
@@ -260,7 +292,7 @@ mod tests {
     use crate::control::Stage;
     use crate::model::{LoadOptions, SplitModel};
     use crate::rows::Activations;
-    use crate::text::{Aggregation, EncodedTexts, Granularity};
+    use crate::text::{Aggregation, Granularity};
 
     const SPLITS: [&str; 2] = ["0", "model.layers.1.mlp"];
 

@@ -401,15 +401,39 @@ impl<'a> Run<'a> {
         first_row: usize,
         window: &mut WindowRows,
     ) {
-        for ((values, pooled), width) in window.iter_mut().zip(pooled).zip(self.widths()) {
-            let mut from = 0;
-            for &text in batch {
+        for (to, rows) in self.places(encoded, batch, pooled, first_row, window) {
+            to.copy_from_slice(rows);
+        }
+    }
+
+    /// Where the rows of each text of a batch belong in the window that begins at row `first_row`, and the rows.
+    pub fn places<'a>(
+        &self,
+        encoded: &EncodedTexts,
+        texts: &[usize],
+        arrived: &[&'a [f32]],
+        first_row: usize,
+        window: &'a mut WindowRows,
+    ) -> Vec<(&'a mut [f32], &'a [f32])> {
+        let mut all = Vec::with_capacity(texts.len() * arrived.len());
+        for ((values, arrived), width) in window.iter_mut().zip(arrived).zip(self.widths()) {
+            let (mut places, mut from) = (Vec::with_capacity(texts.len()), 0);
+            for &text in texts {
                 let units = encoded.units_of(text);
-                let (to, count) = ((units.start - first_row) * width, units.len() * width);
-                values[to..to + count].copy_from_slice(&pooled[from..from + count]);
+                let count = units.len() * width;
+                places.push(((units.start - first_row) * width, from..from + count));
                 from += count;
             }
+            places.sort_unstable_by_key(|(to, _)| *to);
+            let (mut rest, mut before) = (values.as_mut_slice(), 0);
+            for (to, from) in places {
+                let (_, behind) = rest.split_at_mut(to - before);
+                let (own, behind) = behind.split_at_mut(from.len());
+                (rest, before) = (behind, to + own.len());
+                all.push((own, &arrived[from]));
+            }
         }
+        all
     }
 }
 

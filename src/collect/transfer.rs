@@ -6,7 +6,8 @@ use candle_core::{Device, Tensor};
 #[cfg(feature = "cuda")]
 use crate::cuda;
 use crate::error::{Error, ErrorCode, Result};
-use crate::memory::filled;
+use crate::memory::zeroed;
+use crate::model::SplitModel;
 use crate::text::{Aggregation, Pooling};
 
 /// Pools the rows of batches for one call.
@@ -17,12 +18,12 @@ pub(super) enum Pool {
 }
 
 impl Pool {
-    /// A pool for a model on `device`.
+    /// A pool for a model.
     #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps))]
-    pub fn new(device: &Device) -> Result<Self> {
-        match device {
+    pub fn new(model: &SplitModel) -> Result<Self> {
+        match model.device() {
             #[cfg(feature = "cuda")]
-            Device::Cuda(device) => Ok(Self::Cuda(cuda::Pool::new(device)?)),
+            Device::Cuda(device) => Ok(Self::Cuda(cuda::Pool::new(device, model.shelf())?)),
             _ => Ok(Self::Host),
         }
     }
@@ -168,5 +169,5 @@ pub(super) fn zeros(rows: usize, columns: usize) -> Result<Vec<f32>> {
         Error::new(ErrorCode::OutOfMemory, format!("there is no memory for {rows} rows of {columns} columns"))
             .hint("lower the memory limit so that rows go to disk, or give fewer texts at a time")
     };
-    rows.checked_mul(columns).and_then(|length| filled(0.0, length)).ok_or_else(too_large)
+    rows.checked_mul(columns).and_then(zeroed).ok_or_else(too_large)
 }

@@ -32,6 +32,6 @@ pub(crate) use launch::{Argument, CudaRows};
 pub(crate) use libraries::{FOLDERS, Library};
 pub(crate) use matrix::DeviceMatrix;
 pub(crate) use operations::{gather_columns, map, map_pairs, norm, rotate};
-pub(crate) use pool::{KeptRows, Pool, PooledUnits, Transfer};
+pub(crate) use pool::{KeptRows, Pool, PooledUnits, Shelf, Transfer};
 pub(crate) use product::{Products, SCRATCH, WORKSPACE};
 pub(crate) use tensors::{address_of, copy_of};

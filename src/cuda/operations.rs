@@ -14,8 +14,9 @@ use crate::kernels::Rotation;
 /// Bytes that a thread reads of each tensor.
 const PACK: usize = 16;
 
-/// Groups up to this width are normed by a warp each, wider ones by a block of threads.
-const WARP_WIDTH: usize = 256;
+/// Groups up to this width are normed by a warp each, wider ones by a block of threads: of a block, half of the threads and
+/// more would have nothing to do.
+const WARP_WIDTH: usize = 1024;
 
 /// How many numbers a thread reads at a time.
 fn pack(numbers: DType) -> usize {

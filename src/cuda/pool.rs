@@ -8,6 +8,7 @@
 //!
 //! The rows of a batch are pooled by one kernel and copied to page-locked memory on a stream of their own, while the model
 //! runs the next batch. There are [`BUFFERS`] sets of page-locked buffers; who wants one more waits until a set is given back.
+//! To lock pages takes longer than to run a batch, so a call leaves its buffers on a [`Shelf`] of the model for the next one.
 
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -51,18 +52,20 @@ pub(crate) struct Pool {
     device: CudaDevice,
     copies: Arc<CudaStream>,
     stock: Arc<Stock>,
+    shelf: Option<Arc<Shelf>>,
 }
 
 impl Pool {
-    /// A pool on the device of a model.
+    /// A pool on the device of a model, with buffers of its shelf.
     ///
     /// # Errors
     /// Those of the driver.
-    pub fn new(device: &CudaDevice) -> Result<Self> {
+    pub fn new(device: &CudaDevice, shelf: Option<Arc<Shelf>>) -> Result<Self> {
         let copies = device.cuda_stream().context().new_stream()?;
-        let free = (0..BUFFERS).map(|_| Buffer::default()).collect();
+        let mut free = shelf.as_ref().map_or_else(Vec::new, |shelf| shelf.take());
+        free.resize_with(BUFFERS, Buffer::default);
         let stock = Stock { free: Mutex::new(free), given_back: Condvar::new() };
-        Ok(Self { device: device.clone(), copies, stock: Arc::new(stock) })
+        Ok(Self { device: device.clone(), copies, stock: Arc::new(stock), shelf })
     }
 
     /// Pools what a model gave for a batch, a tensor `(rows, width)` for each matrix: into `kept`, or into rows that are
@@ -129,6 +132,30 @@ impl Pool {
     }
 }
 
+impl Drop for Pool {
+    fn drop(&mut self) {
+        if let Some(shelf) = &self.shelf {
+            shelf.leave(&mut self.stock.lock());
+        }
+    }
+}
+
+/// The buffers that a call leaves to the next one: one call's, whatever the number of calls.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf(Mutex<Vec<Buffer>>);
+
+impl Shelf {
+    fn take(&self) -> Vec<Buffer> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn leave(&self, buffers: &mut Vec<Buffer>) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = BUFFERS.saturating_sub(kept.len()).min(buffers.len());
+        kept.extend(buffers.drain(..room));
+    }
+}
+
 /// Copies numbers to page-locked memory, which is made larger where it is too small.
 fn copy<T: DeviceRepr + ValidAsZeroBits>(
     stream: &Arc<CudaStream>,
@@ -141,9 +168,9 @@ fn copy<T: DeviceRepr + ValidAsZeroBits>(
     let to = match to {
         Some(pinned) if pinned.len() >= from.len() => pinned,
         _ => {
-            // First the old one goes.
+            // First the old one goes. The next batch may have a few more rows.
             *to = None;
-            to.insert(pinned(stream, from.len())?)
+            to.insert(pinned(stream, from.len() + from.len() / 4)?)
         }
     };
     let to = &mut to.as_mut_slice()?[..from.len()];
@@ -301,7 +328,7 @@ impl Drop for Transfer {
 }
 
 /// Page-locked memory for the rows of a batch: for each matrix, as much as the largest batch so far took.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Buffer {
     rows: Vec<Option<PinnedHostSlice<f32>>>,
     not_finite: Option<PinnedHostSlice<u32>>,
@@ -386,7 +413,7 @@ mod tests {
             Err(error) => return eprintln!("not tested on a device: {error}"),
         };
         let Device::Cuda(cuda) = &device else { panic!("a GPU was opened") };
-        let pool = Pool::new(cuda).unwrap();
+        let pool = Pool::new(cuda, None).unwrap();
         // More batches than there are buffers, narrow and wide ones.
         for (tokens, widths) in [(40_u32, [1, 300]), (500, [64, 769]), (7, [3, 5]), (40, [300, 1])] {
             let pooling = pooling(tokens);

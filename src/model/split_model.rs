@@ -163,6 +163,12 @@ impl SplitModel {
         &self.backend.device
     }
 
+    /// The page-locked memory that a call on its device leaves to the next one.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn shelf(&self) -> Option<std::sync::Arc<crate::cuda::Shelf>> {
+        self.backend.shelf.clone()
+    }
+
     /// Whether it runs as on a device: there, or where references on the CPU stand in for one.
     pub(crate) fn runs_as_on_device(&self) -> bool {
         !self.device().is_cpu() || matches!(self.implementation, Implementation::Reference(_))

@@ -125,18 +125,40 @@ pub fn ica(kit: &Kit) {
     );
 }
 
+/// What a part took, in seconds: of the clock, and of all cores for the program and for the system.
+fn spent<T>(work: impl FnOnce() -> T) -> (T, Value) {
+    /// Ticks of the counters of a process in a second.
+    const TICKS: f64 = 100.0;
+    let counters = || {
+        let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+        // The name, in parentheses, may have spaces.
+        let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        [11, 12].map(|field| fields.get(field).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default() / TICKS)
+    };
+    let before = counters();
+    let (result, clock) = seconds(work);
+    let after = counters();
+    (result, json!({"seconds": clock, "program": after[0] - before[0], "system": after[1] - before[1]}))
+}
+
 /// Where the time of word activations goes: the parts alone, one after the other, beside the whole, where they overlap.
 pub fn profile(kit: &Kit) {
     let (model, texts) = (load(kit), read_texts(kit));
     let control = Control::new();
-    let (inputs, tokenise) = seconds(|| model.inputs(&texts, 0, &control).unwrap());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut threads = vec![1, 4.min(cores), cores];
+    threads.dedup();
+    let tokenise = |threads: usize| spent(|| model.inputs(&texts, threads, &control).unwrap()).1;
+    let tokenise: Vec<Value> = threads.iter().map(|&threads| json!([threads, tokenise(threads)])).collect();
+    let inputs = model.inputs(&texts, 0, &control).unwrap();
+    let (_, cut) = spent(|| model.tokenizer().unwrap().cut(&inputs, Granularity::Word, &control).unwrap());
     let budget = kit.number("batch-tokens", 8192);
     let options = CollectOptions { device_batch_tokens: budget, memory_limit: 64 << 30, ..CollectOptions::default() };
+    let kept = CollectOptions { keep_on_device: true, ..options.clone() };
     model.activations(&inputs, &options, &control).unwrap();
-    let (_, collect) =
-        seconds(|| model.activations(&inputs, &options, &control).unwrap().remove(0).rows(0, 1).unwrap().len());
-    let (_, whole) =
-        seconds(|| model.activations(&texts, &options, &control).unwrap().remove(0).rows(0, 1).unwrap().len());
+    let (_, collect_kept) = spent(|| model.activations(&inputs, &kept, &control).unwrap());
+    let (_, collect) = spent(|| model.activations(&inputs, &options, &control).unwrap());
+    let (_, whole) = spent(|| model.activations(&texts, &options, &control).unwrap());
     let lengths: Vec<usize> = (0..inputs.text_count()).map(|text| inputs.token_ids(text).len()).collect();
     let batches = eidos::model::plan_batches(&lengths, budget);
     // One batch alone, between marks that a profiler knows; a value on the host says that it is done.
@@ -158,7 +180,8 @@ pub fn profile(kit: &Kit) {
     kit.measured(
         "profile",
         &json!({
-            "tokenise_alone": tokenise, "collect_without_tokenising": collect, "from_texts_to_rows": whole,
+            "cores": cores, "tokenise": tokenise, "cut_on_one_thread": cut, "kept_on_the_device": collect_kept,
+            "collect_without_tokenising": collect, "from_texts_to_rows": whole,
             "forward_alone": forward, "one_batch": one, "batches": batches.len(),
             "tokens_of_one_batch": batch.iter().map(|ids| ids.len()).sum::<usize>(),
         }),

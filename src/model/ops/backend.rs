@@ -4,7 +4,7 @@ use candle_core::Device;
 
 use super::host::HostProducts;
 #[cfg(feature = "cuda")]
-use crate::cuda::{Products, SCRATCH, WORKSPACE};
+use crate::cuda::{Products, SCRATCH, Shelf, WORKSPACE};
 use crate::error::Result;
 use crate::model::options::Precision;
 
@@ -18,6 +18,9 @@ pub(crate) struct Backend {
     /// On a CUDA device.
     #[cfg(feature = "cuda")]
     pub products: Option<std::sync::Arc<Products>>,
+    /// Page-locked memory for rows on their way from there, which calls leave to the next one.
+    #[cfg(feature = "cuda")]
+    pub shelf: Option<std::sync::Arc<Shelf>>,
 }
 
 impl Backend {
@@ -28,6 +31,8 @@ impl Backend {
         host: HostProducts::plain(),
         #[cfg(feature = "cuda")]
         products: None,
+        #[cfg(feature = "cuda")]
+        shelf: None,
     };
 
     /// A device, and the type of number that a model computes in there.
@@ -44,6 +49,8 @@ impl Backend {
                 Device::Cuda(device) => Some(Products::new(device, precision == Precision::Tf32)?),
                 _ => None,
             },
+            #[cfg(feature = "cuda")]
+            shelf: device.is_cuda().then(Default::default),
         })
     }
 
@@ -54,6 +61,8 @@ impl Backend {
             host: HostProducts::plain(),
             #[cfg(feature = "cuda")]
             products: None,
+            #[cfg(feature = "cuda")]
+            shelf: None,
         }
     }
 
