@@ -407,14 +407,14 @@ impl<'a> Run<'a> {
     }
 
     /// Where the rows of each text of a batch belong in the window that begins at row `first_row`, and the rows.
-    pub fn places<'a>(
+    pub fn places<'rows>(
         &self,
         encoded: &EncodedTexts,
         texts: &[usize],
-        arrived: &[&'a [f32]],
+        arrived: &[&'rows [f32]],
         first_row: usize,
-        window: &'a mut WindowRows,
-    ) -> Vec<(&'a mut [f32], &'a [f32])> {
+        window: &'rows mut WindowRows,
+    ) -> Vec<(&'rows mut [f32], &'rows [f32])> {
         let mut all = Vec::with_capacity(texts.len() * arrived.len());
         for ((values, arrived), width) in window.iter_mut().zip(arrived).zip(self.widths()) {
             let (mut places, mut from) = (Vec::with_capacity(texts.len()), 0);

@@ -15,9 +15,9 @@ CXX=${CXX:-g++}
 jobs=${JOBS:-2}
 
 # candle's kernels that a CUDA build of Eidos can reach; convolutions and quantised products are not among them.
-candle=$(cd "$root" && cargo metadata --format-version 1 --offline --filter-platform x86_64-unknown-linux-gnu --features cuda 2>/dev/null |
-    grep -o '"manifest_path":"[^"]*/candle-kernels-[^"]*/Cargo.toml"' | head -1 | sed 's/.*:"//; s|/Cargo.toml"||')
-[ -d "$candle/src" ] || { echo "build.sh: cargo metadata names no sources of candle-kernels; run cargo fetch" >&2; exit 1; }
+candle=$(cd "$root" && cargo metadata --format-version 1 --locked --filter-platform x86_64-unknown-linux-gnu --features cuda |
+    grep -o '"manifest_path":"[^"]*/candle-kernels-[^"]*/Cargo.toml"' | head -1 | sed 's/.*:"//; s|/Cargo.toml"||' || true)
+[ -d "$candle/src" ] || { echo "build.sh: cargo metadata names no sources of candle-kernels" >&2; exit 1; }
 kernels=()
 for name in affine binary cast fill indexing reduce sort ternary unary; do kernels+=("$candle/src/$name.cu"); done
 for file in "$here"/tests/*.cu "$root"/src/cuda/*.cu ${EIDOS_EMULATOR_KERNELS:-}; do [ -f "$file" ] && kernels+=("$file"); done
