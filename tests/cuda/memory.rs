@@ -15,6 +15,7 @@ use crate::steady::bits_of;
 use crate::steady::{SPLITS, collect, demo};
 
 pub fn run(kit: &Kit) {
+    heap::count();
     let meter = Meter::new(kit);
     for (name, check) in
         [("weights", weights as fn(&Kit, &Meter)), ("batch", batch), ("full", full), ("cycles", cycles)]
