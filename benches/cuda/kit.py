@@ -1,9 +1,10 @@
 """Checks and measures Eidos on one GPU, once: what scripts/check-cuda.sh runs. Needs Python alone; the peers need PyTorch.
 
-Sections run one after the other, each in processes of its own and within its own time, so that what hangs or crashes costs
-itself and nothing else. The report is report.md and report.json in the output folder, log.txt is all that was printed.
+Each section runs in processes of its own and within its own time, so that what hangs or crashes costs itself and nothing else. On a
+GPU those that measure neither time nor memory run at the same time. The report is report.md and report.json in the output folder, log.txt is all that was printed.
 """
 import argparse
+import copy
 import datetime
 import glob
 import json
@@ -14,7 +15,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+import types
 
 import profile_kernels
 import report
@@ -35,7 +38,9 @@ class Kit:
         self.log = open(self.out / "log.txt", "w", encoding="utf-8")
         self.checks, self.measured, self.times, self.section = [], {}, {}, ""
         self.until = self.end
-        self.sections = [part for part in sections.SECTIONS if arguments.sections is None or part[0] in arguments.sections]
+        self.wanted = arguments.sections or sections.NAMES
+        # What a section makes for later ones.
+        self.made = types.SimpleNamespace()
         self.environment = self.prepare()
 
     def prepare(self):
@@ -87,7 +92,7 @@ class Kit:
 
     def program(self, section, *words):
         """Runs a section of the program of checks: takes over what it found, also where it did not come to its end."""
-        found = self.work / "found.jsonl"
+        found = self.work / f"found-{self.section.replace(' ', '-')}.jsonl"
         found.unlink(missing_ok=True)
         small = ["--small"] if self.small else []
         command = [self.bin / "cuda", section, "--device", self.device, "--report", found, *small]
@@ -123,10 +128,10 @@ class Kit:
 
     def has_torch(self):
         """Whether the peers can run: a run for numbers needs them, a dry run does not."""
-        if not hasattr(self, "torch"):
+        if not hasattr(self.made, "torch"):
             code = "import torch, transformers, tokenizers, numpy"
-            self.torch = subprocess.run([sys.executable, "-c", code], capture_output=True, env=self.environment).returncode == 0
-        return self.torch
+            self.made.torch = subprocess.run([sys.executable, "-c", code], capture_output=True, env=self.environment).returncode == 0
+        return self.made.torch
 
     def needs_torch(self):
         """As above; where it is missing, that is noted."""
@@ -137,19 +142,32 @@ class Kit:
         return False
 
     def all(self):
-        for name, seconds, work in self.sections:
-            start = time.monotonic()
-            # A GPU that is emulated takes its time.
-            self.section, self.until = name, start + seconds * (5 if self.small else 1)
-            if start >= self.end:
-                self.check("time", False, "not run: the time of the whole run is over")
-                continue
-            try:
-                work(self)
-            except Exception as error:  # One section must not take the others with it.
-                self.check("section", False, f"{type(error).__name__}: {error}")
-            self.times[name] = round(time.monotonic() - start, 1)
+        for group in sections.GROUPS:
+            group = [section for section in group if section[0] in self.wanted]
+            if self.small:
+                for section in group:
+                    self.one(*section)
+            else:
+                threads = [threading.Thread(target=self.one, args=section) for section in group]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join()
             self.write()
+
+    def one(self, name, seconds, work):
+        """Runs a section, whose name and time are its own; what it finds goes to the report of all."""
+        kit, start = copy.copy(self), time.monotonic()
+        # A GPU that is emulated takes its time.
+        kit.section, kit.until = name, start + seconds * (5 if self.small else 1)
+        if start >= self.end:
+            kit.check("time", False, "not run: the time of the whole run is over")
+            return
+        try:
+            work(kit)
+        except Exception as error:  # One section must not take the others with it.
+            kit.check("section", False, f"{type(error).__name__}: {error}")
+        self.times[name] = round(time.monotonic() - start, 1)
 
     def write(self):
         """Writes the report of what is known so far."""
@@ -180,13 +198,13 @@ def main():
     arguments.add_argument("--out", type=pathlib.Path, required=True)
     arguments.add_argument("--device", default="cuda:0")
     arguments.add_argument("--dry-run", action="store_true")
-    names = [name for name, _, _ in sections.SECTIONS]
-    arguments.add_argument("--sections", type=lambda words: words.split(","), help="some of them alone: " + ", ".join(names))
+    names = ", ".join(sections.NAMES)
+    arguments.add_argument("--sections", type=lambda words: words.split(","), help=f"some of them alone: {names}")
     arguments.add_argument("--limit", type=float, default=470, help="seconds for everything")
     arguments = arguments.parse_args()
-    unknown = [name for name in arguments.sections or [] if name not in names]
+    unknown = [name for name in arguments.sections or [] if name not in sections.NAMES]
     if unknown:
-        sys.exit(f"there is no section {unknown[0]!r}: name some of {', '.join(names)}")
+        sys.exit(f"there is no section {unknown[0]!r}: name some of {names}")
     profile_kernels.test()
     report.test()
     sections.test()

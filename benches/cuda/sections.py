@@ -66,8 +66,8 @@ def models(kit):
         lines = (kit.root / "assets/demo-texts.txt").read_text(encoding="utf-8").splitlines()[:80]
         texts = kit.work / "texts.jsonl"
         texts.write_text("".join(json.dumps({"text": line}) + "\n" for line in lines if line.strip()), encoding="utf-8")
-    kit.texts = texts
-    kit.tokenizer = tokenizer
+    kit.made.texts = texts
+    kit.made.tokenizer = tokenizer
     tiny = ["--tiny"] if kit.small else []
     for name, config, kind in (
         ("eurobert-bf16", "benches/eurobert-210m.json", "bf16"), ("eurobert-f32", "benches/eurobert-210m.json", "f32"),
@@ -82,12 +82,12 @@ def models(kit):
 
 def long_texts(kit):
     """Texts of 512 tokens, or a little less, of neighbouring texts; in a dry run a few of some hundred characters."""
-    texts = [json.loads(line)["text"] for line in open(kit.texts, encoding="utf-8")]
+    texts = [json.loads(line)["text"] for line in open(kit.made.texts, encoding="utf-8")]
     count, most, length = (4, 600, len) if kit.small else (256, 512, None)
     if length is None:
         import tokenizers
 
-        tokenizer = tokenizers.Tokenizer.from_file(str(kit.tokenizer / "tokenizer.json"))
+        tokenizer = tokenizers.Tokenizer.from_file(str(kit.made.tokenizer / "tokenizer.json"))
         lengths = {text: len(encoded.ids) for text, encoded in zip(texts, tokenizer.encode_batch(texts))}
         # Both special tokens of a text are counted, which the joined text has once: so it is never longer than that.
         length = lengths.__getitem__
@@ -98,8 +98,8 @@ def long_texts(kit):
             parts, used = [], 0
         parts.append(text)
         used += length(text)
-    kit.long_texts = kit.work / "long.jsonl"
-    kit.long_texts.write_text("".join(json.dumps({"text": text}) + "\n" for text in joined[:count]), encoding="utf-8")
+    kit.made.long_texts = kit.work / "long.jsonl"
+    kit.made.long_texts.write_text("".join(json.dumps({"text": text}) + "\n" for text in joined[:count]), encoding="utf-8")
     kit.check("long texts", len(joined) >= min(count, 1), f"{len(joined[:count])} texts")
 
 
@@ -220,26 +220,26 @@ def test():
 
 
 def rows_bf16(kit):
-    rows_of(kit, "EuroBERT-210m shape, bf16", "eurobert", "bf16", kit.texts, 1.5, 0.5)
+    rows_of(kit, "EuroBERT-210m shape, bf16", "eurobert", "bf16", kit.made.texts, 1.5, 0.5)
 
 
 def rows_f32(kit):
-    kit.all_rows = kit.work / "rows.f32"
-    rows_of(kit, "EuroBERT-210m shape, f32", "eurobert", "f32", kit.texts, 1.2, None, kit.all_rows)
+    kit.made.all_rows = kit.work / "rows.f32"
+    rows_of(kit, "EuroBERT-210m shape, f32", "eurobert", "f32", kit.made.texts, 1.2, None, kit.made.all_rows)
 
 
 def rows_llama(kit):
-    rows_of(kit, "Llama of 1B, bf16", "llama", "bf16", kit.long_texts, 1.2, None)
+    rows_of(kit, "Llama of 1B, bf16", "llama", "bf16", kit.made.long_texts, 1.2, None)
 
 
 def ica(kit):
     """ICA on the rows of the section before: Eidos, PyTorch on the same device, scikit-learn on the CPU."""
-    if not getattr(kit, "all_rows", None) or not kit.all_rows.exists():
+    if not getattr(kit.made, "all_rows", None) or not kit.made.all_rows.exists():
         kit.check("rows", False, "not run: the section that makes the rows gave none")
         return
     config = json.loads((kit.work / "eurobert-f32/config.json").read_text())
     concepts = "8" if kit.small else "50"
-    words = ["--rows", kit.all_rows, "--columns", config["hidden_size"], "--concepts", concepts]
+    words = ["--rows", kit.made.all_rows, "--columns", config["hidden_size"], "--concepts", concepts]
     ours = kit.work / "directions"
     if not kit.program("ica", *words, "--directions", ours) or not kit.needs_torch():
         return
@@ -304,15 +304,20 @@ def load(kit):
 
 def profile(kit):
     """Where the time goes, for the next step: stages, then kernels by name where a profiler is there."""
-    words = ["--model", kit.work / "eurobert-bf16", "--split", split(kit, "eurobert"), "--type", "bf16", "--texts", kit.texts]
+    words = ["--model", kit.work / "eurobert-bf16", "--split", split(kit, "eurobert"), "--type", "bf16", "--texts", kit.made.texts]
     words += ["--batch-tokens", "256" if kit.small else "8192"]
     if kit.program("profile", *words) and not kit.small:
         profile_kernels.run(kit, words)
 
 
-SECTIONS = [
-    ("device", 30, device), ("library", 40, library), ("models", 60, models), ("parity", 100, parity),
-    ("operations", 110, operations), ("ceiling", 30, ceiling), ("rows bf16", 60, rows_bf16), ("rows f32", 70, rows_f32),
-    ("rows llama", 60, rows_llama), ("ica", 60, ica), ("load", 60, load), ("gradients", 30, gradients), ("fits", 30, fits),
-    ("steady", 40, steady), ("profile", 50, profile), ("memory", 90, memory),
+# Sections of one group run at the same time: those that measure neither time nor memory.
+GROUPS = [
+    [("device", 30, device)],
+    [
+        ("models", 60, models), ("library", 40, library), ("parity", 100, parity), ("operations", 120, operations),
+        ("gradients", 60, gradients), ("fits", 30, fits), ("steady", 60, steady),
+    ],
+    [("ceiling", 30, ceiling)], [("rows bf16", 60, rows_bf16)], [("profile", 50, profile)], [("rows f32", 70, rows_f32)],
+    [("ica", 60, ica)], [("rows llama", 60, rows_llama)], [("load", 60, load)], [("memory", 90, memory)],
 ]
+NAMES = [name for group in GROUPS for name, _, _ in group]
