@@ -7,7 +7,6 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError, TryLockError};
 
 use tokenizers::{
     DecoderWrapper, Encoding, Model, NormalizedString, Normalizer, NormalizerWrapper, OffsetType, PostProcessorWrapper,
@@ -33,15 +32,13 @@ pub(super) type CrateTokenizer =
 #[derive(Debug)]
 pub(super) struct Pipeline {
     pub(super) inner: CrateTokenizer,
-    /// Copies of its pre-tokenizer.
-    spare: Spare,
     file: String,
 }
 
 impl Pipeline {
     /// The pipeline that `file` describes.
     pub fn new(inner: CrateTokenizer, file: &str) -> Self {
-        Self { inner, spare: Spare::default(), file: file.to_owned() }
+        Self { inner, file: file.to_owned() }
     }
 
     /// Calls the file something else in messages.
@@ -73,7 +70,7 @@ impl Pipeline {
         let words = self.run("normalizer", text, || Ok(self.normalize(text)))?;
         let mut words = words.ok_or_else(|| self.grows(text))?;
         if let Some(pre_tokenizer) = self.inner.get_pre_tokenizer() {
-            self.run("pre_tokenizer", text, || self.spare.pre_tokenize(pre_tokenizer, &mut words))?;
+            self.run("pre_tokenizer", text, || pre_tokenizer.pre_tokenize(&mut words))?;
         }
         self.run("model", text, move || {
             self.inner.get_model().tokenize_in_pretokenized(&mut words, truncation)?;
@@ -131,30 +128,6 @@ impl Pipeline {
             .hint("use the tokenizer.json that belongs to the model; if it is the model's own, leave the text out")
             .detail("file", &self.file)
             .detail("part", part)
-    }
-}
-
-/// Copies of a pre-tokenizer for threads that use it at the same time. A regular expression keeps the memory in which it searches
-/// for one thread; others share eight places, and one that finds its own in use makes new memory for a single search. With
-/// sixteen threads a tokenizer was no faster than with one.
-#[derive(Debug, Default)]
-struct Spare {
-    /// Held by the thread that uses the original.
-    original: Mutex<()>,
-    copies: Mutex<Vec<PreTokenizerWrapper>>,
-}
-
-impl Spare {
-    fn pre_tokenize(&self, original: &PreTokenizerWrapper, words: &mut PreTokenizedString) -> tokenizers::Result<()> {
-        let own = self.original.try_lock();
-        if !matches!(own, Err(TryLockError::WouldBlock)) {
-            return original.pre_tokenize(words);
-        }
-        let copies = || self.copies.lock().unwrap_or_else(PoisonError::into_inner);
-        let copy = copies().pop().unwrap_or_else(|| original.clone());
-        let result = copy.pre_tokenize(words);
-        copies().push(copy);
-        result
     }
 }
 
