@@ -51,15 +51,17 @@ impl Tokenizer {
         // What is wrong with them is said even where there is nothing to cut.
         UnitCutter::new(self, &options)?;
         let (count, shared) = (inputs.text_count(), &inputs.shared);
+        // Several for each thread, which texts of different lengths keep busy.
+        let at_a_time = count.div_ceil(4 * Workers::wanted(threads, count).max(1)).clamp(1, TEXTS_AT_A_TIME);
         let cut = |share: usize, cutter: &mut Option<UnitCutter<'a>>| {
             let cutter = match cutter {
                 Some(cutter) => cutter,
                 none => none.insert(UnitCutter::new(self, &options)?),
             };
-            cutter.cut_share(shared, share * TEXTS_AT_A_TIME..count.min((share + 1) * TEXTS_AT_A_TIME))
+            cutter.cut_share(shared, share * at_a_time..count.min((share + 1) * at_a_time))
         };
         let (mut result, mut units) = (EncodedTexts::default(), UnitsBuilder::default());
-        in_order(workers, count.div_ceil(TEXTS_AT_A_TIME), threads, control, cut, |_, share| {
+        in_order(workers, count.div_ceil(at_a_time), threads, control, cut, |_, share| {
             result.append(&share);
             units.append(&share.units);
             Ok(())
