@@ -964,6 +964,23 @@ int32_t eidos_split_model_module_can_split(const eidos_split_model *model, size_
 size_t eidos_split_model_split_point_count(const eidos_split_model *model);
 
 /**
+ * Says how many columns the activations of a module have, by its index; 0 where it cannot be a split point.
+ */
+size_t eidos_split_model_module_width(const eidos_split_model *model, size_t index);
+
+/**
+ * Says which part of a model's blocks a run up to a module takes, by its index: from 0 for what is before the blocks to
+ * 1; a block counts from its beginning. 0 where the module cannot be a split point.
+ */
+double eidos_split_model_module_cost(const eidos_split_model *model, size_t index);
+
+/**
+ * Says whether a module is a place to start, by its index: 1 for a block, which gives all that the model knows of each
+ * token up to there, or else 0. Other modules give parts of it.
+ */
+int32_t eidos_split_model_module_is_recommended(const eidos_split_model *model, size_t index);
+
+/**
  * Gives the module path of a split point by its index, in the order in which they were given to
  * `eidos_split_model_load`. NULL beyond the last. The string is borrowed from the model; `len` may be NULL.
  */

@@ -19,6 +19,9 @@ test('a model without split points shows its modules', async () => {
   assert.deepEqual(model.modules[0].path, '');
   const module = model.modules.find(({ path }) => path === splitPoint);
   assert.ok(module?.canSplit);
+  assert.deepEqual([module.width, module.cost, module.isRecommended], [192, 0.75, false]);
+  const places = model.modules.filter(({ isRecommended }) => isRecommended).map((place) => place.path);
+  assert.deepEqual(places, [0, 1, 2, 3].map((block) => `model.layers.${block}`));
   assert.ok(model.modules.some(({ canSplit }) => !canSplit));
   assert.ok(model.modules.every(({ kind }) => kind.length > 0));
   assert.equal(model.modules, model.modules);

@@ -31,6 +31,12 @@ struct Module {
     std::string kind;
     /// Whether it can be a split point: it has one output row per token.
     bool can_split = false;
+    /// How many columns its activations have; 0 where it cannot be a split point.
+    std::size_t width = 0;
+    /// The part of the model's blocks that a run up to it takes, from 0 to 1; a block counts from its beginning.
+    double cost = 0;
+    /// Whether it is a place to start: a block, which gives all that the model knows of each token up to there.
+    bool is_recommended = false;
 };
 
 /// A module that a model is split at.
@@ -120,7 +126,10 @@ public:
         for (std::size_t index = 0; index < result.size(); index++)
             result[index] = {detail::text(eidos_split_model_module_path, handle(), index),
                              detail::text(eidos_split_model_module_kind, handle(), index),
-                             eidos_split_model_module_can_split(handle(), index) != 0};
+                             eidos_split_model_module_can_split(handle(), index) != 0,
+                             eidos_split_model_module_width(handle(), index),
+                             eidos_split_model_module_cost(handle(), index),
+                             eidos_split_model_module_is_recommended(handle(), index) != 0};
         return result;
     }
 

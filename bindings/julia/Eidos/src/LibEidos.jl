@@ -439,6 +439,9 @@ const LAYOUT = (
 @long eidos_inputs_from_vocabulary(model::Ptr{eidos_split_model}, out::Ptr{Ptr{eidos_inputs}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_inputs_text_count(inputs::Ptr{eidos_inputs})::Csize_t
 @c eidos_inputs_text(inputs::Ptr{eidos_inputs}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_split_model_module_width(model::Ptr{eidos_split_model}, index::Csize_t)::Csize_t
+@c eidos_split_model_module_cost(model::Ptr{eidos_split_model}, index::Csize_t)::Cdouble
+@c eidos_split_model_module_is_recommended(model::Ptr{eidos_split_model}, index::Csize_t)::Int32
 @c eidos_inputs_token_count(inputs::Ptr{eidos_inputs})::Csize_t
 @c eidos_inputs_token_ids(inputs::Ptr{eidos_inputs}, index::Csize_t, ids::Ptr{Ptr{UInt32}}, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_inputs_truncated_count(inputs::Ptr{eidos_inputs})::Csize_t
