@@ -11,8 +11,8 @@ import {
 } from './inputs';
 import { Interventions } from './interventions';
 import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC, type Out, type Pointer } from './native';
-import type { InputsOptions, LoadOptions, StreamOptions } from './options';
-import type { ActivationsOptions, LogitsOptions } from './run-options';
+import type { InputsOptions, LoadOptions } from './options';
+import type { ActivationsOptions, LogitsOptions, StreamOptions } from './run-options';
 import { TextSourceCall } from './text-source';
 
 /** A module of a model. */
@@ -246,12 +246,13 @@ export class SplitModel extends Handle {
     const model = resourceOf(this, SplitModel);
     const pointer = model.pointer('SplitModel');
     const struct = activationsOptions(options);
+    const [interventions, uses] = interventionsOf(options);
     const source = new TextSourceCall(iterable('texts', texts));
     const result = out(native().eidos_split_model_split_point_count(pointer));
     return runOnOwnThread(
       options,
-      [model],
-      (control, error) => source.run({ model: pointer, options: struct }, control, result, error),
+      [model, ...uses],
+      (control, error) => source.run({ model: pointer, interventions, options: struct }, control, result, error),
       () => activationsIn(result),
     ).catch((error: unknown) => {
       throw source.explain(error);

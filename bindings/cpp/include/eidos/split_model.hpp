@@ -238,21 +238,31 @@ public:
         return std::move(stream_activations_per_split_point(texts, options, control).front());
     }
 
+    /// As above, under Interventions, which count tokens over all texts.
+    template <class Range, class Changes, class = std::enable_if_t<std::is_same_v<Changes, Interventions>>>
+    [[nodiscard]] Activations stream_activations(Range &&texts, const Changes &interventions,
+                                                 const ActivationsOptions &options = {}, const Control &control = {}) const
+    {
+        check_one_split_point();
+        return std::move(stream_activations_per_split_point(texts, interventions, options, control).front());
+    }
+
     /// As above, at each split point, in their order.
     template <class Range>
     [[nodiscard]] std::vector<Activations> stream_activations_per_split_point(Range &&texts,
                                                                               const ActivationsOptions &options = {},
                                                                               const Control &control = {}) const
     {
-        const auto c_options = detail::to_c(options);
-        detail::TextSource source(texts);
-        try {
-            return outputs(control, eidos_split_model_stream_activations, handle(), &decltype(source)::next,
-                           static_cast<void *>(&source), &c_options);
-        } catch (const Error &) {
-            source.rethrow();
-            throw;
-        }
+        return stream(texts, nullptr, options, control);
+    }
+
+    /// As above, under Interventions.
+    template <class Range, class Changes, class = std::enable_if_t<std::is_same_v<Changes, Interventions>>>
+    [[nodiscard]] std::vector<Activations>
+    stream_activations_per_split_point(Range &&texts, const Changes &interventions, const ActivationsOptions &options = {},
+                                       const Control &control = {}) const
+    {
+        return stream(texts, interventions.handle(), options, control);
     }
 
     /// The logits of inputs or texts: what the head gives for each token, special ones included, or for each text where the
@@ -316,6 +326,21 @@ private:
         const auto c_options = detail::to_c(options);
         const Inputs made = inputs.for_model(handle(), threads(c_options.threads), control);
         return outputs(control, eidos_split_model_activations, handle(), made.handle(), interventions, &c_options);
+    }
+
+    template <class Range>
+    [[nodiscard]] std::vector<Activations> stream(Range &texts, const eidos_interventions *interventions,
+                                                  const ActivationsOptions &options, const Control &control) const
+    {
+        const auto c_options = detail::to_c(options);
+        detail::TextSource source(texts);
+        try {
+            return outputs(control, eidos_split_model_stream_activations, handle(), &decltype(source)::next,
+                           static_cast<void *>(&source), interventions, &c_options);
+        } catch (const Error &) {
+            source.rethrow();
+            throw;
+        }
     }
 
     [[nodiscard]] Activations to_head(const InputsArg &inputs, const eidos_interventions *interventions,
