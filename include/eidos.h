@@ -351,6 +351,11 @@ void eidos_error_free(eidos_error *error);
 #define EIDOS_STAGE_LABEL 9
 
 /**
+ * Rows are read once to learn their norms; counted in rows.
+ */
+#define EIDOS_STAGE_FILTER 10
+
+/**
  * A control watches and cancels a long call, from any thread, and takes its messages. A call takes a `const
  * eidos_control *`, which may be NULL; the same control may be used for several calls one after the other. Made by
  * `eidos_control_new`, freed with `eidos_control_free`.
@@ -959,6 +964,23 @@ const char *eidos_split_model_module_kind(const eidos_split_model *model, size_t
 int32_t eidos_split_model_module_can_split(const eidos_split_model *model, size_t index);
 
 /**
+ * Says how many columns the activations of a module have, by its index; 0 where it cannot be a split point.
+ */
+size_t eidos_split_model_module_width(const eidos_split_model *model, size_t index);
+
+/**
+ * Says which part of a model's blocks a run up to a module takes, by its index: from 0 for what is before the blocks to
+ * 1; a block counts from its beginning. 0 where the module cannot be a split point.
+ */
+double eidos_split_model_module_cost(const eidos_split_model *model, size_t index);
+
+/**
+ * Says whether a module is a place to start, by its index: 1 for a block, which gives all that the model knows of each
+ * token up to there, or else 0. Other modules give parts of it.
+ */
+int32_t eidos_split_model_module_is_recommended(const eidos_split_model *model, size_t index);
+
+/**
  * Counts the split points that a model was loaded with.
  */
 size_t eidos_split_model_split_point_count(const eidos_split_model *model);
@@ -1143,6 +1165,36 @@ const char *eidos_split_model_token_string(const eidos_split_model *model, uint3
 /* --- Activations --------------------------------------------------------------------------------------------------- */
 
 /**
+ * `stop_units` of the options named the unit.
+ */
+#define EIDOS_FILTER_STOP_UNITS 1
+
+/**
+ * The unit is a piece of a contraction, which `stop_contractions` of the options left out.
+ */
+#define EIDOS_FILTER_STOP_CONTRACTIONS 2
+
+/**
+ * The unit is nothing but punctuation, which `stop_punctuation` of the options left out.
+ */
+#define EIDOS_FILTER_STOP_PUNCTUATION 3
+
+/**
+ * The unit is nothing but the first position of its text, which `skip_first_position` of the options left out.
+ */
+#define EIDOS_FILTER_FIRST_POSITION 4
+
+/**
+ * The row was far longer than others, and `eidos_activations_without_high_norms` left it out.
+ */
+#define EIDOS_FILTER_HIGH_NORM 5
+
+/**
+ * The unit is an entry of a vocabulary that the model has no embedding for.
+ */
+#define EIDOS_FILTER_NO_EMBEDDING 6
+
+/**
  * Activations are a matrix, one row per unit of text, with what each row stands for. They never change: any number of
  * threads may read them at the same time. Made by `eidos_split_model_activations`, `eidos_activations_from_rows` or
  * `eidos_activations_open`, freed with `eidos_activations_free`.
@@ -1204,8 +1256,38 @@ size_t eidos_activations_column_count(const eidos_activations *activations);
 size_t eidos_activations_truncated_count(const eidos_activations *activations);
 
 /**
- * Counts the units that got no row in activations because `stop_units` or `stop_contractions` of the options name
- * them, or because they are entries of a vocabulary that the model has no embedding for.
+ * Counts the units that have no row in activations for one reason: `filter` is one of `EIDOS_FILTER_*`. 0 for another
+ * number.
+ */
+size_t eidos_activations_left_out_by(const eidos_activations *activations, uint32_t filter);
+
+/**
+ * Gives the filters that left units of activations without a row, as a JSON object with the names that they have in
+ * Rust (`{"stop_punctuation":true,"max_norm_multiple":10.0}`); `{}` for none. The string is borrowed from the
+ * activations; `len` may be NULL.
+ */
+const char *eidos_activations_filters(const eidos_activations *activations, size_t *len);
+
+/**
+ * Makes activations of the same rows without those whose norm is more than `max_multiple` times the median of all
+ * rows' norms. Some models give one token in hundreds a row of a thousand times the length of others; a fit finds such
+ * rows instead of concepts, and they lead every list of inputs. A `max_multiple` of 10 leaves out these and little
+ * else. Which rows are left out does not depend on their order, on shards or on threads. Of rows that are spread over
+ * processes it is the median of all of them, and each process must make this call.
+ *
+ * Rows on disk are not copied; rows in memory or on a device are, where one of them is left out. The log says how many
+ * they are, and so does `eidos_activations_left_out_by`. `EIDOS_INVALID_ARGUMENT` for a multiple below 1;
+ * `EIDOS_INVALID_DATA` for a number that is not finite, and where half of the rows are zero. `control` and `err` may be
+ * NULL.
+ */
+eidos_status eidos_activations_without_high_norms(const eidos_activations *activations,
+                                                  double max_multiple,
+                                                  const eidos_control *control,
+                                                  eidos_activations **out,
+                                                  eidos_error **err);
+
+/**
+ * Counts the units that have no row in activations, for whatever reason: `eidos_activations_left_out_by` says for which.
  */
 size_t eidos_activations_left_out_count(const eidos_activations *activations);
 
@@ -1403,6 +1485,18 @@ int32_t eidos_explainer_converged(const eidos_explainer *explainer);
  * other; 0 for a method that does not iterate.
  */
 size_t eidos_explainer_step_count(const eidos_explainer *explainer);
+
+/**
+ * Counts the warnings of the fit of an explainer: that rows were few for the concepts that were asked for, for one. The
+ * log has them, too.
+ */
+size_t eidos_explainer_warning_count(const eidos_explainer *explainer);
+
+/**
+ * Gives a warning of the fit of an explainer by its index, a sentence for people; NULL beyond the last. The string is
+ * borrowed from the explainer; `len` may be NULL.
+ */
+const char *eidos_explainer_warning(const eidos_explainer *explainer, size_t index, size_t *len);
 
 /**
  * Counts the measures that the fit of an explainer took: `last_change` of ICA, for one.
@@ -1882,6 +1976,17 @@ void eidos_interventions_free(eidos_interventions *interventions);
 #define EIDOS_AGGREGATION_LAST 7
 
 /**
+ * Texts that are longer than what the model reads lose their end, which has no rows;
+ * `eidos_activations_truncated_count` says how many they are, and the log does. The default.
+ */
+#define EIDOS_ON_LONG_TEXT_TRUNCATE 1
+
+/**
+ * A text that is longer than what the model reads is `EIDOS_INVALID_ARGUMENT`, which names it, before the model runs.
+ */
+#define EIDOS_ON_LONG_TEXT_ERROR 2
+
+/**
  * These options say how activations are collected. Fill the struct with `eidos_activations_options_init` first.
  */
 typedef struct {
@@ -1953,9 +2058,21 @@ typedef struct {
      */
     uint32_t keep_on_device;
     /**
-     * This field is always 0.
+     * 1 gives no row to units that are nothing but punctuation: characters of Unicode's categories P, and those of ASCII
+     * that are neither letters, digits nor white space, as BERT's tokenizer has it. For tokens, words and sentences only.
      */
-    uint32_t reserved;
+    uint32_t stop_punctuation;
+    /**
+     * 1 leaves the first position of each text out of its unit: many models give it a row of its own kind and of a huge
+     * norm, whatever stands there (an attention sink). A unit that is nothing else gets no row, and the row of a longer
+     * one is made of its other tokens. Rows of a huge norm elsewhere: `eidos_activations_without_high_norms`.
+     */
+    uint32_t skip_first_position;
+    /**
+     * This says what becomes of texts that are longer than what the model reads: one of `EIDOS_ON_LONG_TEXT_*`. By
+     * default they lose their end.
+     */
+    uint32_t on_long_text;
 } eidos_activations_options;
 
 /**
@@ -1992,7 +2109,11 @@ eidos_status eidos_split_model_activations(const eidos_split_model *model,
  * Collects the activations of texts that come one after the other, at each split point of a model: the same bits as
  * those of `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with
  * `user_data`, and may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the
- * last texts are asked for. `options`, `control` and `err` may be NULL.
+ * last texts are asked for. `interventions`, `options`, `control` and `err` may be NULL.
+ *
+ * Interventions count tokens over all texts. That rows which replace others are of another text, or too few, is said
+ * when that text comes; that they are too many, or that a token was named that no text has, once there are no more
+ * texts.
  *
  * Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different
  * string of a unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
@@ -2004,6 +2125,7 @@ eidos_status eidos_split_model_activations(const eidos_split_model *model,
 eidos_status eidos_split_model_stream_activations(const eidos_split_model *model,
                                                   eidos_text_callback callback,
                                                   void *user_data,
+                                                  const eidos_interventions *interventions,
                                                   const eidos_activations_options *options,
                                                   const eidos_control *control,
                                                   eidos_activations **out,
@@ -2067,7 +2189,7 @@ eidos_status eidos_split_model_estimate(const eidos_split_model *model,
 /* --- Logits -------------------------------------------------------------------------------------------------------- */
 
 /**
- * These options say how logits are computed; results do not depend on them. Fill the struct with
+ * These options say how logits are computed; results do not depend on them, but for `on_long_text`. Fill the struct with
  * `eidos_logits_options_init` first.
  */
 typedef struct {
@@ -2089,6 +2211,15 @@ typedef struct {
      * go to temporary files without a name, and with 0 always. By default 4 GiB.
      */
     uint64_t memory_limit;
+    /**
+     * This says what becomes of texts that are longer than what the model reads: one of `EIDOS_ON_LONG_TEXT_*`. By
+     * default they lose their end.
+     */
+    uint32_t on_long_text;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
 } eidos_logits_options;
 
 /**

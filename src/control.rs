@@ -38,11 +38,13 @@ pub enum Stage {
     Write = 8,
     /// Requesting labels from a language model; counted in concepts.
     Label = 9,
+    /// Reading rows once to learn their norms; counted in rows.
+    Filter = 10,
 }
 
 impl Stage {
     /// All stages, in the order of their numbers.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Idle,
         Self::Download,
         Self::Load,
@@ -53,6 +55,7 @@ impl Stage {
         Self::Interpret,
         Self::Write,
         Self::Label,
+        Self::Filter,
     ];
 
     /// The name of the stage for a progress bar (`tokenize`).
@@ -68,6 +71,7 @@ impl Stage {
             Self::Interpret => "interpret",
             Self::Write => "write",
             Self::Label => "label",
+            Self::Filter => "filter",
         }
     }
 }

@@ -58,7 +58,7 @@ mod workspace;
 extern crate self as eidos;
 
 pub use chat::{Budget, Chat, ChatModel, ChatOptions, Usage};
-pub use collect::{CollectOptions, Estimate, InputSource, Interventions, LogitsOptions};
+pub use collect::{CollectOptions, Estimate, InputSource, Interventions, LogitsOptions, OnLongText};
 pub use concepts::*;
 pub use control::{Control, Progress, Stage};
 pub use corpus::{TextFormat, TextReader, TextReaderOptions, read_texts};
@@ -72,5 +72,5 @@ pub use interpret::{
 };
 pub use log::{LogLevel, LogMessage};
 pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoint, TargetLogit};
-pub use rows::{Activations, Provenance, Reduce, RowSlice, Rows};
-pub use text::{Aggregation, Granularity, Inputs, WordRule};
+pub use rows::{Activations, Filters, Provenance, Reduce, RowSlice, Rows};
+pub use text::{Aggregation, Granularity, Inputs, LeftOut, WordRule};

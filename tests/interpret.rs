@@ -6,8 +6,8 @@ use std::path::Path;
 use crate::common::{Disk, SPLITS, assert_error, collect, golden_json, many_texts, replace, steps, tiny, watching};
 use eidos::rows::Rows;
 use eidos::{
-    Activations, CollectOptions, ConceptInputs, Control, ErrorCode, Explainer, Granularity, Ica, IcaOptions, Input,
-    Interpretation, Pole, Provenance, SplitModel, Stage, TopInputs,
+    Activations, CollectOptions, ConceptInputs, Control, ErrorCode, Explainer, Filters, Granularity, Ica, IcaOptions,
+    Input, Interpretation, Pole, Provenance, SplitModel, Stage, TopInputs,
 };
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -404,6 +404,7 @@ fn json_is_as_documented() {
         granularity: Some(Granularity::Word),
         aggregation: Some(eidos::Aggregation::Mean),
         word_rule: None,
+        filters: Filters::default(),
     };
     let json = concat!(
         r#"{"format":"eidos.interpretation","version":1,"model":"eidos:demo","split_point":"layers.1","#,

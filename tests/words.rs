@@ -357,6 +357,36 @@ fn units_that_are_named_have_no_row_and_are_counted() {
 }
 
 #[test]
+fn the_first_position_is_in_no_unit_and_a_longer_unit_keeps_its_others() {
+    let granularities =
+        [Granularity::Word, Granularity::Token, Granularity::Sentence, Granularity::Sample, Granularity::AllTokens];
+    // With a token of the tokenizer's own there, and without one: "unbelievably" is the first of several tokens.
+    for (kind, granularity) in
+        ["bert", "gpt2", "falcon"].into_iter().flat_map(|kind| granularities.map(|of| (kind, of)))
+    {
+        let text = "unbelievably good. It is.";
+        let all = encode(&open(kind), text, granularity);
+        let skipping = UnitOptions { skip_first_position: true, ..UnitOptions::from(granularity) };
+        let fewer = encode(&open(kind), text, skipping);
+        let positions = |encoded: &EncodedTexts| -> Vec<u32> {
+            (0..encoded.unit_count()).flat_map(|unit| encoded.positions(unit).to_vec()).collect()
+        };
+        let expected: Vec<u32> = positions(&all).into_iter().filter(|&position| position != 0).collect();
+        assert_eq!(positions(&fewer), expected, "{kind} {granularity:?}");
+        let lost = all.unit_count() - fewer.unit_count();
+        assert_eq!((fewer.left_out().first_position, fewer.left_out_count()), (lost, lost), "{kind} {granularity:?}");
+        assert_eq!(strings(&fewer), strings(&all)[lost..], "{kind} {granularity:?}");
+    }
+    let words = |kind: &str, skip_first_position| {
+        let options = UnitOptions { skip_first_position, ..UnitOptions::default() };
+        encode(&open(kind), "unbelievably good", options)
+    };
+    let (all, fewer) = (words("gpt2", false), words("gpt2", true));
+    assert!(all.positions(0).len() > 1, "the first word has several tokens");
+    assert_eq!((fewer.positions(0), fewer.units().span(0)), (&all.positions(0)[1..], all.units().span(0)));
+}
+
+#[test]
 fn the_table_of_words_in_the_documentation_is_true() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/units.md")).unwrap();
     let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ") && line.contains("\\|")).collect();

@@ -24,6 +24,12 @@ int main(int argc, char **argv)
         split_points += (size_t)can_split;
     }
     printf("%zu modules, %zu of them (*) can be split points\n", count, split_points);
+    printf("where to start, and what part of the blocks a run up to there takes:\n");
+    for (index = 0; index < count; index++)
+        if (eidos_split_model_module_is_recommended(model, index))
+            printf("  %-40s %zu columns, %d %%\n", eidos_split_model_module_path(model, index, NULL),
+                   eidos_split_model_module_width(model, index),
+                   (int)(100 * eidos_split_model_module_cost(model, index) + 0.5));
     eidos_split_model_free(model);
     return 0;
 }

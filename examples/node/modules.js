@@ -11,3 +11,7 @@ for (const { path, kind, canSplit } of modules) {
 }
 const splitPoints = modules.filter((module) => module.canSplit);
 console.log(`${modules.length} modules, ${splitPoints.length} of them (*) can be split points`);
+console.log('where to start, and what part of the blocks a run up to there takes:');
+for (const { path, width, cost } of modules.filter((module) => module.isRecommended)) {
+  console.log(' ', path.padEnd(40), width, 'columns,', Math.floor(100 * cost + 0.5), '%');
+}

@@ -13,5 +13,10 @@ fn main() -> eidos::Result<()> {
     }
     let split_points = model.modules().iter().filter(|module| module.can_split).count();
     println!("{} modules, {split_points} of them (*) can be split points", model.modules().len());
+    println!("where to start, and what part of the blocks a run up to there takes:");
+    for module in model.modules().iter().filter(|module| module.is_recommended) {
+        let percent = (100.0 * module.cost.unwrap_or(0.0) + 0.5).floor();
+        println!("  {:<40} {} columns, {percent} %", module.path, module.width.unwrap_or(0));
+    }
     Ok(())
 }

@@ -158,13 +158,12 @@ impl SplitModel {
         self.check_collecting(options)?;
         let inputs = inputs.inputs(self, options.threads, control)?;
         let mut options = options.clone();
-        if !inputs.has_texts() {
-            options.check_no_stop_units("the token ids")?;
-        }
+        options.check_inputs(&inputs, self)?;
         if inputs.has_ids_alone() {
             options.granularity = Granularity::AllTokens;
         }
-        let changes = interventions.resolve(self, &inputs, control)?;
+        let changes = interventions.resolve(self)?;
+        changes.check_inputs(&inputs, control)?;
         // 36 bytes a unit and 4 bytes a token, while they grow.
         let claim =
             Claim::of(inputs.token_count().saturating_mul(60), &format!("the units of {} texts", inputs.text_count()))?;
@@ -178,14 +177,14 @@ impl SplitModel {
                 texts: inputs.texts(),
                 provenance,
                 truncated_count: encoded.truncated_count(),
-                left_out_count: encoded.left_out_count(),
+                left_out: encoded.left_out(),
             })
         })?;
         let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
             self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
-        let same_texts_once = interventions.is_empty();
+        let same_texts_once = changes.is_empty();
         let run = Run { same_texts_once, ..Run::new(self, &options, &forward, self.matrices()) };
         Collection { run, encoded: &encoded, changes: &changes }.collect(abouts, control)
     }
@@ -218,6 +217,7 @@ impl SplitModel {
                 granularity: Some(options.granularity),
                 aggregation: Some(options.aggregation),
                 word_rule,
+                filters: options.filters(),
             })
         };
         self.split_points().iter().map(|point| of_point(&point.path)).collect()
@@ -255,6 +255,7 @@ impl Collection<'_> {
         let bytes = (self.encoded.unit_count() as u64).saturating_mul(row_bytes);
         control.begin(Stage::Forward, self.encoded.token_count() as u64)?;
         self.run.log_truncated(self.encoded.truncated_count(), self.encoded.text_count(), control);
+        Run::log_left_out(self.encoded.left_out(), control);
         if self.run.options.keep_on_device && self.run.on_device {
             self.into_device(abouts, control)
         } else if self.run.options.folder.is_some() || bytes > self.run.options.memory_limit {

@@ -326,7 +326,7 @@ mod tests {
         let model = model();
         let inputs = model.inputs(&texts(), 1, control)?;
         let interventions = Interventions::new();
-        let changes = interventions.resolve(&model, &inputs, control)?;
+        let changes = interventions.resolve(&model)?;
         let mut encoded = model.tokenizer()?.cut(&inputs, options.units(), control)?;
         let units = std::sync::Arc::new(std::mem::take(&mut encoded.units));
         let abouts = model.abouts(options, |provenance| {
@@ -383,6 +383,29 @@ mod tests {
         }
     }
 
+    #[test]
+    fn units_are_left_out_on_a_device_as_on_the_processor() {
+        let sink = CollectOptions { skip_first_position: true, ..CollectOptions::default() };
+        for options in [
+            CollectOptions { stop_punctuation: true, ..sink.clone() },
+            CollectOptions { granularity: Granularity::Sample, ..sink.clone() },
+            CollectOptions { granularity: Granularity::AllTokens, aggregation: Aggregation::First, ..sink },
+        ] {
+            let expected = collected(false, &options, &Control::new(), &unchanged).unwrap();
+            if options.granularity != Granularity::Sample {
+                let all = CollectOptions { granularity: options.granularity, ..CollectOptions::default() };
+                let all = collected(false, &all, &Control::new(), &unchanged).unwrap();
+                assert!(all[0].row_count() > expected[0].row_count());
+            }
+            for (device_batch_tokens, keep_on_device) in [(1, false), (50, true), (16384, false)] {
+                let options = CollectOptions { device_batch_tokens, keep_on_device, ..options.clone() };
+                let rows = collected(true, &options, &Control::new(), &unchanged).unwrap();
+                assert!(bits(&rows) == bits(&expected), "{options:?}");
+                assert!(bits(&streamed(true, &options, &unchanged).unwrap()) == bits(&expected), "{options:?}");
+            }
+        }
+    }
+
     /// Collects texts that come one after the other.
     fn streamed(on_device: bool, options: &CollectOptions, given: Given<'_>) -> Result<Vec<Activations>> {
         let model = model();
@@ -391,7 +414,8 @@ mod tests {
             read_of(given(encoded, batch, model.forward(&sequences)?)?, pass)
         };
         let run = Run { on_device, ..Run::new(&model, options, &forward, model.matrices()) };
-        stream(&run, texts().into_iter().map(Ok), &Control::new())
+        let interventions = Interventions::new();
+        stream(&run, &interventions.resolve(&model)?, texts().into_iter().map(Ok), &Control::new())
     }
 
     #[test]

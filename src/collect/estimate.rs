@@ -72,6 +72,7 @@ impl SplitModel {
         self.check_collecting(options)?;
         let start = Instant::now();
         let inputs = inputs.inputs(self, options.threads, control)?;
+        options.check_inputs(&inputs, self)?;
         let mut options = options.clone();
         if inputs.has_ids_alone() {
             options.granularity = Granularity::AllTokens;

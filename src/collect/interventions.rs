@@ -155,16 +155,12 @@ impl Interventions {
         self
     }
 
-    /// The interventions as a model and inputs have them, all of which is looked at here.
-    pub(super) fn resolve<'a>(
-        &'a self,
-        model: &'a SplitModel,
-        inputs: &'a Inputs,
-        control: &Control,
-    ) -> Result<Resolved<'a>> {
+    /// The interventions as a model has them. What they say of texts is looked at by [`Resolved::check_inputs`], or by
+    /// [`Resolved::check_next`] and [`Resolved::check_end`] where texts come one after the other.
+    pub(super) fn resolve<'a>(&'a self, model: &'a SplitModel) -> Result<Resolved<'a>> {
         let resolve = |intervention: &'a Intervention| {
             let (path, width, site) = model.editable(&intervention.path)?;
-            intervention.check(model, inputs, (&path, width, site), control)?;
+            intervention.check_module(model, (&path, width, site))?;
             Ok((path, site, intervention))
         };
         Ok(Resolved { model, list: self.list.iter().map(resolve).collect::<Result<_>>()? })
@@ -172,20 +168,7 @@ impl Interventions {
 }
 
 impl Intervention {
-    fn check(
-        &self,
-        model: &SplitModel,
-        inputs: &Inputs,
-        (path, width, site): (&str, usize, Site),
-        control: &Control,
-    ) -> Result<()> {
-        let tokens = inputs.token_count();
-        if let Some(&token) = self.tokens.iter().filter_map(|tokens| tokens.last()).find(|&&token| token >= tokens) {
-            return Err(Error::argument(format!("token {token} of `{path}` was named, but these texts have {tokens}"))
-                .hint("count the tokens of all texts from 0, special ones included")
-                .detail("token", token)
-                .detail("tokens", tokens));
-        }
+    fn check_module(&self, model: &SplitModel, (path, width, site): (&str, usize, Site)) -> Result<()> {
         let check_width = |what: &str, columns: usize| {
             if columns == width {
                 return Ok(());
@@ -201,11 +184,22 @@ impl Intervention {
             Kind::Replace(rows) => {
                 check_module(model, path, site, rows)?;
                 check_granularity(rows)?;
-                check_texts(rows, inputs)?;
-                check_width("the rows have", rows.column_count())?;
-                check_count(path, rows.row_count(), tokens)?;
-                check_finite(rows, path, control)
+                check_width("the rows have", rows.column_count())
             }
+        }
+    }
+
+    /// Refuses tokens that texts of so many tokens do not have.
+    fn check_tokens(&self, path: &str, tokens: usize) -> Result<()> {
+        let named = self.tokens.iter().filter_map(|tokens| tokens.last());
+        match named.copied().find(|&token| token >= tokens) {
+            Some(token) => {
+                Err(Error::argument(format!("token {token} of `{path}` was named, but these texts have {tokens}"))
+                    .hint("count the tokens of all texts from 0, special ones included")
+                    .detail("token", token)
+                    .detail("tokens", tokens))
+            }
+            None => Ok(()),
         }
     }
 }
@@ -234,20 +228,21 @@ fn check_granularity(rows: &Activations) -> Result<()> {
     }
 }
 
-fn check_texts(rows: &Activations, inputs: &Inputs) -> Result<()> {
-    let (known, given) = (rows.texts(), inputs.texts());
-    if known.is_empty() || given.is_empty() {
+fn check_text_count(rows: &Activations, texts: usize) -> Result<()> {
+    let known = rows.texts().len();
+    if known == 0 || known == texts {
         return Ok(());
     }
-    if known.len() != given.len() {
-        let message = format!("the rows are activations of {} texts, but {} were given", known.len(), given.len());
-        return Err(foreign(message).detail("texts", known.len()));
+    let message = format!("the rows are activations of {known} texts, but {texts} were given");
+    Err(foreign(message).detail("texts", known))
+}
+
+fn check_text(rows: &Activations, index: usize, text: &str) -> Result<()> {
+    let known = rows.texts();
+    if known.is_empty() || (index < known.len() && known.get(index) == text) {
+        return Ok(());
     }
-    match known.iter().zip(given.iter()).position(|(known, given)| known != given) {
-        Some(index) => Err(foreign(format!("the rows are activations of other texts: text {index} is another one"))
-            .detail("text", index)),
-        None => Ok(()),
-    }
+    Err(foreign(format!("the rows are activations of other texts: text {index} is another one")).detail("text", index))
 }
 
 fn foreign(message: String) -> Error {
@@ -287,13 +282,65 @@ pub(super) struct Resolved<'a> {
 }
 
 impl Resolved<'_> {
+    /// Refuses what does not fit inputs.
+    pub(super) fn check_inputs(&self, inputs: &Inputs, control: &Control) -> Result<()> {
+        let (texts, tokens) = (inputs.texts(), inputs.token_count());
+        for (path, _, intervention) in &self.list {
+            intervention.check_tokens(path, tokens)?;
+            let Kind::Replace(rows) = &intervention.kind else { continue };
+            if !texts.is_empty() {
+                check_text_count(rows, texts.len())?;
+                (0..).zip(texts.iter()).try_for_each(|(index, text)| check_text(rows, index, text))?;
+            }
+            check_count(path, rows.row_count(), tokens)?;
+        }
+        self.check_numbers(control)
+    }
+
+    /// Refuses rows with a number that is not finite.
+    pub(super) fn check_numbers(&self, control: &Control) -> Result<()> {
+        self.replaced().try_for_each(|(path, rows)| check_finite(rows, path, control))
+    }
+
+    /// Refuses rows that are of another text than the next one of a stream, or too few for it: with it, there are so many
+    /// tokens.
+    pub(super) fn check_next(&self, index: usize, text: &str, tokens: usize) -> Result<()> {
+        self.replaced().try_for_each(|(path, rows)| {
+            check_text(rows, index, text)?;
+            if tokens <= rows.row_count() { Ok(()) } else { check_count(path, rows.row_count(), tokens) }
+        })
+    }
+
+    /// Refuses what a stream did not have that ended after so many texts and tokens.
+    pub(super) fn check_end(&self, texts: usize, tokens: usize) -> Result<()> {
+        self.list.iter().try_for_each(|(path, _, intervention)| intervention.check_tokens(path, tokens))?;
+        self.replaced().try_for_each(|(path, rows)| {
+            check_text_count(rows, texts)?;
+            check_count(path, rows.row_count(), tokens)
+        })
+    }
+
+    /// The rows that replace others, with the module's path.
+    fn replaced(&self) -> impl Iterator<Item = (&str, &Activations)> {
+        self.list.iter().filter_map(|(path, _, intervention)| match &intervention.kind {
+            Kind::Replace(rows) => Some((path.as_str(), rows)),
+            _ => None,
+        })
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// The changes for a batch of texts, whose rows lie one after the other.
     pub(super) fn edits(&self, encoded: &EncodedTexts, batch: &[usize]) -> Result<Vec<Edit<'_>>> {
         if self.list.is_empty() {
             return Ok(Vec::new());
         }
+        let (first, starts) = (encoded.tokens_before, &encoded.tokens.starts);
         let tokens: Vec<Range<usize>> =
-            batch.iter().map(|&text| encoded.tokens.starts[text]..encoded.tokens.starts[text + 1]).collect();
+            batch.iter().map(|&text| first + starts[text]..first + starts[text + 1]).collect();
         let edit = |(_, site, intervention): &(String, Site, &'_ Intervention)| {
             Ok(Edit { site: *site, change: self.change(intervention, &tokens)? })
         };

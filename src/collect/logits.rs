@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use super::activations::{Collection, InputSource};
 use super::interventions::Interventions;
-use super::options::CollectOptions;
+use super::options::{CollectOptions, OnLongText};
 use super::run::Run;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::model::{PassOptions, SplitModel};
-use crate::rows::{About, Activations, Provenance};
-use crate::text::{Aggregation, EncodedTexts, Granularity, Inputs, Tokenizer, UnitsBuilder};
+use crate::rows::{About, Activations, Filters, Provenance};
+use crate::text::{Aggregation, EncodedTexts, Granularity, Inputs, LeftOut, Tokenizer, UnitsBuilder};
 
-/// How logits are computed. Results do not depend on it.
+/// How logits are computed. Results do not depend on it, but for what becomes of long texts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LogitsOptions {
     /// How many tokens one batch holds at most; a longer text is a batch of its own. 0 means as many as have 64 MiB of
@@ -23,11 +23,18 @@ pub struct LogitsOptions {
     /// The most bytes that the logits may take in memory: 4 for each token and each id of the vocabulary. Beyond it they
     /// go to temporary files without a name.
     pub memory_limit: u64,
+    /// What becomes of texts that are longer than what the model reads.
+    pub on_long_text: OnLongText,
 }
 
 impl Default for LogitsOptions {
     fn default() -> Self {
-        Self { batch_tokens: 0, threads: 0, memory_limit: CollectOptions::default().memory_limit }
+        Self {
+            batch_tokens: 0,
+            threads: 0,
+            memory_limit: CollectOptions::default().memory_limit,
+            on_long_text: OnLongText::Truncate,
+        }
     }
 }
 
@@ -106,7 +113,9 @@ impl SplitModel {
     ) -> Result<Activations> {
         self.check_head()?;
         let inputs = inputs.inputs(self, options.threads, control)?;
-        let changes = interventions.resolve(self, &inputs, control)?;
+        options.on_long_text.check(inputs.truncated().first, self)?;
+        let changes = interventions.resolve(self)?;
+        changes.check_inputs(&inputs, control)?;
         let tokenizer = self.tokenizer()?;
         let mut encoded = tokenizer.cut_on(&self.workers, &inputs, Granularity::AllTokens, options.threads, control)?;
         let options = options.to_collect(self.logit_count());
@@ -124,9 +133,10 @@ impl SplitModel {
                 granularity: Some(if row_per_text { Granularity::Sample } else { Granularity::AllTokens }),
                 aggregation: None,
                 word_rule: None,
+                filters: Filters::default(),
             },
             truncated_count: encoded.truncated_count(),
-            left_out_count: 0,
+            left_out: LeftOut::default(),
         };
         // A row for each token, or for each text: all that the head gives.
         let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {

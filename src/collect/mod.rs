@@ -16,4 +16,4 @@ pub use activations::InputSource;
 pub use estimate::Estimate;
 pub use interventions::Interventions;
 pub use logits::LogitsOptions;
-pub use options::CollectOptions;
+pub use options::{CollectOptions, OnLongText};

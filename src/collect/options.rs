@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::files::check_named;
-use crate::text::{Aggregation, Granularity, UnitOptions, WordRule};
+use crate::model::SplitModel;
+use crate::rows::Filters;
+use crate::text::{Aggregation, Granularity, Inputs, UnitOptions, WordRule};
 
 /// How activations are collected.
 ///
@@ -48,6 +50,39 @@ pub struct CollectOptions {
     pub stop_units: Vec<String>,
     /// Whether the pieces of contractions get no row (see [`UnitOptions::stop_contractions`]).
     pub stop_contractions: bool,
+    /// Whether units get no row that are nothing but punctuation (see [`UnitOptions::stop_punctuation`]).
+    pub stop_punctuation: bool,
+    /// Whether the first position of each text is in no unit: many models give it a row of its own kind, and of a huge norm,
+    /// whatever stands there (an attention sink). A unit that is nothing else gets no row, and the row of a longer one is made
+    /// of its other tokens. Rows of a huge norm elsewhere: [`crate::Activations::without_high_norms`].
+    pub skip_first_position: bool,
+    /// What becomes of texts that are longer than what the model reads.
+    pub on_long_text: OnLongText,
+}
+
+/// What becomes of texts that have more tokens than the model reads ([`crate::SplitModel::max_positions`]).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
+#[repr(u32)]
+pub enum OnLongText {
+    /// They lose their end, which has no rows. The log says how many they are, and so do [`crate::Inputs::truncated_count`] and
+    /// [`crate::Activations::truncated_count`].
+    #[default]
+    Truncate = 1,
+    /// The call ends with an error that names the first of them, before the model reads it.
+    Error = 2,
+}
+
+impl OnLongText {
+    /// The error for texts that were cut, the first of which has that number, where there shall be none.
+    pub(super) fn check(self, first: Option<usize>, model: &SplitModel) -> Result<()> {
+        let Some(text) = first.filter(|_| self == Self::Error) else { return Ok(()) };
+        let most = model.max_positions();
+        Err(Error::argument(format!("text {text} is longer than the {most} tokens that the model reads"))
+            .hint("cut it into several texts, or let long texts lose their end (`on_long_text`)")
+            .detail("text", text)
+            .detail("positions", most))
+    }
 }
 
 impl Default for CollectOptions {
@@ -65,6 +100,9 @@ impl Default for CollectOptions {
             word_rule: WordRule::Auto,
             stop_units: Vec::new(),
             stop_contractions: false,
+            stop_punctuation: false,
+            skip_first_position: false,
+            on_long_text: OnLongText::Truncate,
         }
     }
 }
@@ -91,15 +129,35 @@ impl CollectOptions {
             word_rule: self.word_rule,
             stop_units: self.stop_units.clone(),
             stop_contractions: self.stop_contractions,
+            stop_punctuation: self.stop_punctuation,
+            skip_first_position: self.skip_first_position,
         }
     }
 
-    /// An error where units are named that shall get no row, but each entry of `what` is a row.
-    pub(super) fn check_no_stop_units(&self, what: &str) -> Result<()> {
-        if self.stop_units.is_empty() && !self.stop_contractions {
-            return Ok(());
+    /// What the provenance of rows says of them.
+    pub(super) fn filters(&self) -> Filters {
+        Filters {
+            stop_units: self.stop_units.clone(),
+            stop_contractions: self.stop_contractions,
+            stop_punctuation: self.stop_punctuation,
+            skip_first_position: self.skip_first_position,
+            max_norm_multiple: None,
         }
-        Err(Error::argument(format!("units were named that shall get no row, but each of {what} has one"))
-            .hint("name no stop units"))
+    }
+
+    /// Refuses what does not go with inputs: each of token ids and of the entries of a vocabulary is a unit, and an entry has one
+    /// position; and texts that were cut, where there shall be none.
+    pub(super) fn check_inputs(&self, inputs: &Inputs, model: &SplitModel) -> Result<()> {
+        if !inputs.has_texts() && self.units().names_stop_units() {
+            return Err(Error::argument("units were named that shall get no row, but each of the token ids has one")
+                .hint("name no stop units"));
+        }
+        if !inputs.has_texts() && !inputs.has_ids_alone() && self.skip_first_position {
+            return Err(Error::argument(
+                "the first position shall be in no unit, but an entry of a vocabulary has no other",
+            )
+            .hint("do not skip the first position"));
+        }
+        self.on_long_text.check(inputs.truncated().first, model)
     }
 }

@@ -21,7 +21,7 @@ use crate::linalg::first_not_finite;
 use crate::log::LogLevel;
 use crate::memory::Claim;
 use crate::model::{PassOptions, SplitModel, plan_batches};
-use crate::text::EncodedTexts;
+use crate::text::{EncodedTexts, LeftOut};
 use crate::workers::Workers;
 
 /// The tokens of a batch from which on threads may share it: for fewer, to wake a thread takes longer than it saves.
@@ -184,6 +184,15 @@ impl<'a> Run<'a> {
             let most = self.model.max_positions();
             control.log(LogLevel::Warning, c"activations", || {
                 format!("{truncated} of {texts} texts are longer than the {most} tokens that the model reads: their ends have no rows")
+            });
+        }
+    }
+
+    /// Says how many units have no row, where some have none.
+    pub fn log_left_out(left_out: LeftOut, control: &Control) {
+        if left_out.total() > 0 {
+            control.log(LogLevel::Info, c"activations", || {
+                format!("{} units have no row: {}", left_out.total(), left_out.shown())
             });
         }
     }

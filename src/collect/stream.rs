@@ -15,6 +15,7 @@ use candle_core::{DType, Device, Tensor};
 use sha2::{Digest, Sha256};
 
 use super::activations::{claim, folders_of, hexadecimal, lock_all, no_room, no_texts};
+use super::interventions::{Interventions, Resolved};
 use super::options::CollectOptions;
 use super::run::{Failure, Run, Window, WindowRows};
 use super::transfer::KeptRows;
@@ -23,7 +24,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::{PassOptions, SplitModel};
 use crate::rows::{About, Activations, DeviceRows, Manifest, Storage, StreamWriter, UnnamedWriter};
 use crate::text::{
-    EncodedTexts, PackedTokens, StringTable, StringTableWriter, TEXTS_AT_A_TIME, UnitCutter, UnitsWriter,
+    EncodedTexts, LeftOut, PackedTokens, StringTable, StringTableWriter, TEXTS_AT_A_TIME, Truncated, UnitCutter,
+    UnitsWriter,
 };
 use crate::threads::start;
 
@@ -72,18 +74,40 @@ impl SplitModel {
         options: &CollectOptions,
         control: &Control,
     ) -> Result<Vec<Activations>> {
+        self.stream_activations_under(texts, &Interventions::new(), options, control)
+    }
+
+    /// The activations of texts that come one after the other, as [`SplitModel::stream_activations`] gives them, while what other
+    /// modules give is changed: as [`SplitModel::activations_under`] gives them for the same texts at once, bit for bit. Tokens
+    /// are counted over all texts of the stream.
+    ///
+    /// # Errors
+    /// Those of both. That rows of [`Interventions::replace`] are of other texts, or too few, is said when the first such text
+    /// comes; that they are too many, or that a token was named that no text has, once there are no more texts.
+    pub fn stream_activations_under<T: AsRef<str> + Sync>(
+        &self,
+        texts: impl IntoIterator<Item = Result<T>>,
+        interventions: &Interventions,
+        options: &CollectOptions,
+        control: &Control,
+    ) -> Result<Vec<Activations>> {
         self.check_collecting(options)?;
+        let changes = interventions.resolve(self)?;
+        changes.check_numbers(control)?;
         let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
-            self.forward_under(&sequences, pass, Vec::new())
+            self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
-        stream(&Run::new(self, options, &forward, self.matrices()), texts.into_iter(), control)
+        let same_texts_once = changes.is_empty();
+        let run = Run { same_texts_once, ..Run::new(self, options, &forward, self.matrices()) };
+        stream(&run, &changes, texts.into_iter(), control)
     }
 }
 
 /// Collects the rows of texts that come one after the other.
 pub(super) fn stream<T: AsRef<str> + Sync>(
     run: &Run<'_>,
+    changes: &Resolved<'_>,
     texts: impl Iterator<Item = Result<T>>,
     control: &Control,
 ) -> Result<Vec<Activations>> {
@@ -92,7 +116,7 @@ pub(super) fn stream<T: AsRef<str> + Sync>(
     let folders: Option<Vec<PathBuf>> = options.folder.as_deref().map(|folder| folders_of(model, folder, &mut abouts));
     let _locks = folders.as_deref().map_or(Ok(Vec::new()), lock_all)?;
     let sink = match &folders {
-        Some(folders) => Sink::folders(folders, run, &abouts)?,
+        Some(folders) => Sink::folders(folders, run, changes, &abouts)?,
         None if options.keep_on_device && run.on_device => Sink::Device(run.widths().map(|_| Vec::new()).collect()),
         None => Sink::Memory(run.widths().map(|_| Vec::new()).collect()),
     };
@@ -101,6 +125,7 @@ pub(super) fn stream<T: AsRef<str> + Sync>(
     std::thread::scope(|scope| {
         let mut stream = Stream {
             run,
+            changes,
             scope,
             cutter,
             window: EncodedTexts::default(),
@@ -109,11 +134,12 @@ pub(super) fn stream<T: AsRef<str> + Sync>(
             hash: Sha256::new(),
             tables: Tables { texts: StringTable::default(), files: None },
             sink,
-            truncated_count: 0,
-            left_out_count: 0,
+            truncated: Truncated::default(),
+            left_out: LeftOut::default(),
         };
         stream.read(texts, control)?;
-        run.log_truncated(stream.truncated_count, stream.before.0, control);
+        run.log_truncated(stream.truncated.count, stream.before.0, control);
+        Run::log_left_out(stream.left_out, control);
         stream.finish(abouts)
     })
 }
@@ -122,6 +148,7 @@ pub(super) fn stream<T: AsRef<str> + Sync>(
 /// tokenized.
 struct Stream<'scope, 'env> {
     run: &'env Run<'env>,
+    changes: &'env Resolved<'env>,
     scope: &'scope Scope<'scope, 'env>,
     cutter: UnitCutter<'env>,
     /// The texts that were read and have no rows yet.
@@ -134,8 +161,8 @@ struct Stream<'scope, 'env> {
     hash: Sha256,
     tables: Tables,
     sink: Sink,
-    truncated_count: usize,
-    left_out_count: usize,
+    truncated: Truncated,
+    left_out: LeftOut,
 }
 
 /// A window that runs on a thread of its own.
@@ -191,7 +218,8 @@ impl<'env> Stream<'_, 'env> {
                 running.done.try_iter().try_for_each(|tokens| control.advance(tokens))?;
             }
         }
-        if self.before.0 + self.window.text_count() == 0 { Err(no_texts()) } else { Ok(()) }
+        let texts = self.before.0 + self.window.text_count();
+        if texts == 0 { Err(no_texts()) } else { self.changes.check_end(texts, self.token_count()) }
     }
 
     fn add(&mut self, chunk: &[impl AsRef<str> + Sync], control: &'env Control) -> Result<()> {
@@ -200,7 +228,9 @@ impl<'env> Stream<'_, 'env> {
         let mut packed = PackedTokens::default();
         let (model, threads) = (self.run.model, self.run.options.threads);
         let tokenizer = model.tokenizer()?;
-        self.truncated_count += tokenizer.tokenize_all(&model.workers, chunk, first, threads, control, &mut packed)?;
+        let truncated = tokenizer.tokenize_all(&model.workers, chunk, first, threads, control, &mut packed)?;
+        self.run.options.on_long_text.check(truncated.first, model)?;
+        self.truncated.add(truncated);
         let most_rows = self.run.rows_per_shard();
         for (index, text) in chunk.iter().map(AsRef::as_ref).enumerate() {
             self.cutter.cut(first + index, text, &packed, index)?;
@@ -209,6 +239,7 @@ impl<'env> Stream<'_, 'env> {
             if self.window.text_count() > 0 && (rows > most_rows || tokens > WINDOW_TOKENS) {
                 self.flush(control)?;
             }
+            self.changes.check_next(first + index, text, self.token_count() + packed.ids_of(index).len())?;
             self.hash.update((text.len() as u64).to_le_bytes());
             self.hash.update(text);
             self.tables.texts.try_push(text).map_err(|_| no_memory())?;
@@ -218,15 +249,21 @@ impl<'env> Stream<'_, 'env> {
         Ok(())
     }
 
+    /// How many tokens all texts have that were read.
+    fn token_count(&self) -> usize {
+        self.window.tokens_before + self.window.token_count()
+    }
+
     /// Makes the rows of the window, or starts to, and begins the next one.
     fn flush(&mut self, control: &'env Control) -> Result<()> {
         // The units of this window go to a file with those of the one before, where rows go to disk.
         let names = self.cutter.units.last_strings(self.window.unit_count());
         self.settle(control)?;
-        let window = std::mem::take(&mut self.window);
+        let next = EncodedTexts { tokens_before: self.token_count(), ..EncodedTexts::default() };
+        let window = std::mem::replace(&mut self.window, next);
         let (before, (texts, rows)) = (self.before, (window.text_count(), window.unit_count()));
         self.before = (before.0 + texts, before.1 + rows);
-        self.left_out_count += window.left_out_count();
+        self.left_out.add(window.left_out());
         let hash = hexadecimal(self.hash.clone());
         if rows == 0 || self.sink.pass(rows, &hash)? {
             control.advance(window.token_count() as u64)?;
@@ -295,13 +332,13 @@ impl<'env> Stream<'_, 'env> {
     fn finish(self, abouts: Vec<About>) -> Result<Vec<Activations>> {
         let (texts, units) = self.tables.finish(self.cutter)?;
         let (texts, units) = (Arc::new(texts), Arc::new(units));
-        let (truncated_count, left_out_count) = (self.truncated_count, self.left_out_count);
+        let (truncated_count, left_out) = (self.truncated.count, self.left_out);
         let abouts = abouts.into_iter().map(|about| About {
             units: Some(Arc::clone(&units)),
             texts: Arc::clone(&texts),
             provenance: about.provenance,
             truncated_count,
-            left_out_count,
+            left_out,
         });
         self.sink.finish(self.before.1, self.run, abouts)
     }
@@ -367,8 +404,8 @@ enum Sink {
 }
 
 impl Sink {
-    fn folders(folders: &[PathBuf], run: &Run<'_>, abouts: &[About]) -> Result<Self> {
-        let fingerprint = fingerprint(run)?;
+    fn folders(folders: &[PathBuf], run: &Run<'_>, changes: &Resolved<'_>, abouts: &[About]) -> Result<Self> {
+        let fingerprint = fingerprint(run, changes)?;
         let places = folders.iter().zip(abouts).zip(run.widths());
         let writers = places.map(|((folder, about), width)| {
             StreamWriter::open(folder, Manifest::of_stream(width, about, fingerprint.clone()))
@@ -471,7 +508,7 @@ fn in_one_piece(mut tensors: Vec<Tensor>, width: usize, device: &Device) -> Resu
 }
 
 /// What a folder is a function of beside its texts and what the provenance says.
-fn fingerprint(run: &Run<'_>) -> Result<String> {
+fn fingerprint(run: &Run<'_>, changes: &Resolved<'_>) -> Result<String> {
     let mut hash = Sha256::new();
     hash.update("stream");
     hash.update(run.model.fingerprint());
@@ -482,6 +519,7 @@ fn fingerprint(run: &Run<'_>) -> Result<String> {
         hash.update((unit.len() as u64).to_le_bytes());
         hash.update(unit);
     }
+    changes.hash(&mut hash)?;
     Ok(hexadecimal(hash))
 }
 

@@ -89,7 +89,7 @@ mod tests {
 
     use super::super::run::Run;
     use super::super::stream::stream;
-    use crate::collect::CollectOptions;
+    use crate::collect::{CollectOptions, Interventions};
     use crate::control::Control;
     use crate::model::{LoadOptions, PassOptions, SplitModel};
     use crate::rows::Activations;
@@ -114,7 +114,9 @@ mod tests {
             model.forward_under(&sequences, options, Vec::new())
         };
         let run = Run { same_texts_once: once, ..Run::new(model, options, &forward, model.matrices()) };
-        let rows = stream(&run, texts.iter().map(|text| Ok(*text)), &Control::new()).unwrap().remove(0);
+        let interventions = Interventions::new();
+        let changes = interventions.resolve(model).unwrap();
+        let rows = stream(&run, &changes, texts.iter().map(|text| Ok(*text)), &Control::new()).unwrap().remove(0);
         (rows, count.into_inner())
     }
 

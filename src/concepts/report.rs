@@ -12,6 +12,8 @@ pub struct FitReport {
     pub steps: usize,
     /// The measures of the method.
     pub measures: Vec<Measure>,
+    /// What may be wrong with the result, in sentences for people; the log has them, too.
+    pub warnings: Vec<String>,
 }
 
 /// A measure of a fit: one number, or one for each concept.
@@ -42,18 +44,28 @@ impl FitReport {
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Stored {
-    Ica { converged: bool, iterations: usize, last_change: f64 },
-    Any { converged: Option<bool>, steps: usize, measures: Vec<Measure> },
+    Ica {
+        converged: bool,
+        iterations: usize,
+        last_change: f64,
+    },
+    Any {
+        converged: Option<bool>,
+        steps: usize,
+        measures: Vec<Measure>,
+        #[serde(default)]
+        warnings: Vec<String>,
+    },
 }
 
 impl From<Stored> for FitReport {
     fn from(written: Stored) -> Self {
         match written {
             Stored::Ica { converged, iterations, last_change } => {
-                Self { converged: Some(converged), steps: iterations, measures: Vec::new() }
+                Self { converged: Some(converged), steps: iterations, ..Self::default() }
                     .with("last_change", [last_change])
             }
-            Stored::Any { converged, steps, measures } => Self { converged, steps, measures },
+            Stored::Any { converged, steps, measures, warnings } => Self { converged, steps, measures, warnings },
         }
     }
 }

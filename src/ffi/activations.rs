@@ -26,13 +26,17 @@ pub struct eidos_activations {
 /// Activations with their strings as C borrows them.
 pub struct ActivationsValue {
     pub(super) activations: Activations,
-    /// The model and the split point; empty where there is none.
+    /// The model and the split point, empty where there is none, and the filters as JSON.
     origin: StringTable,
 }
 
 impl From<Activations> for ActivationsValue {
     fn from(activations: Activations) -> Self {
-        Self { origin: origin(activations.provenance()), activations }
+        let mut origin = origin(activations.provenance());
+        // A struct of plain fields is JSON always.
+        let filters = serde_json::to_string(&activations.provenance().filters);
+        origin.push(&filters.unwrap_or_default());
+        Self { origin, activations }
     }
 }
 
@@ -162,8 +166,87 @@ pub unsafe extern "C" fn eidos_activations_truncated_count(activations: Ref<eido
     activations.read(0, |value| value.activations.truncated_count())
 }
 
-/// Counts the units that got no row in activations because `stop_units` or `stop_contractions` of the options name
-/// them, or because they are entries of a vocabulary that the model has no embedding for.
+/// `stop_units` of the options named the unit.
+///
+/// # ABI
+/// enumeration Filter = EIDOS_FILTER_*: Why units have no row.
+pub const EIDOS_FILTER_STOP_UNITS: u32 = 1;
+/// The unit is a piece of a contraction, which `stop_contractions` of the options left out.
+pub const EIDOS_FILTER_STOP_CONTRACTIONS: u32 = 2;
+/// The unit is nothing but punctuation, which `stop_punctuation` of the options left out.
+pub const EIDOS_FILTER_STOP_PUNCTUATION: u32 = 3;
+/// The unit is nothing but the first position of its text, which `skip_first_position` of the options left out.
+pub const EIDOS_FILTER_FIRST_POSITION: u32 = 4;
+/// The row was far longer than others, and `eidos_activations_without_high_norms` left it out.
+pub const EIDOS_FILTER_HIGH_NORM: u32 = 5;
+/// The unit is an entry of a vocabulary that the model has no embedding for.
+pub const EIDOS_FILTER_NO_EMBEDDING: u32 = 6;
+
+/// Counts the units that have no row in activations for one reason: `filter` is one of `EIDOS_FILTER_*`. 0 for another
+/// number.
+///
+/// # Safety
+/// `activations` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_left_out_by(activations: Ref<eidos_activations>, filter: u32) -> usize {
+    activations.read(0, |value| {
+        let left_out = value.activations.left_out();
+        match filter {
+            EIDOS_FILTER_STOP_UNITS => left_out.stop_units,
+            EIDOS_FILTER_STOP_CONTRACTIONS => left_out.stop_contractions,
+            EIDOS_FILTER_STOP_PUNCTUATION => left_out.stop_punctuation,
+            EIDOS_FILTER_FIRST_POSITION => left_out.first_position,
+            EIDOS_FILTER_HIGH_NORM => left_out.high_norm,
+            EIDOS_FILTER_NO_EMBEDDING => left_out.no_embedding,
+            _ => 0,
+        }
+    })
+}
+
+/// Gives the filters that left units of activations without a row, as a JSON object with the names that they have in
+/// Rust (`{"stop_punctuation":true,"max_norm_multiple":10.0}`); `{}` for none. The string is borrowed from the
+/// activations; `len` may be NULL.
+///
+/// # Safety
+/// `activations` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_filters(
+    activations: Ref<eidos_activations>,
+    len: Out<usize>,
+) -> *const c_char {
+    activations.string(len, |value| Some(value.origin.get_with_nul(2)))
+}
+
+/// Makes activations of the same rows without those whose norm is more than `max_multiple` times the median of all
+/// rows' norms. Some models give one token in hundreds a row of a thousand times the length of others; a fit finds such
+/// rows instead of concepts, and they lead every list of inputs. A `max_multiple` of 10 leaves out these and little
+/// else. Which rows are left out does not depend on their order, on shards or on threads. Of rows that are spread over
+/// processes it is the median of all of them, and each process must make this call.
+///
+/// Rows on disk are not copied; rows in memory or on a device are, where one of them is left out. The log says how many
+/// they are, and so does `eidos_activations_left_out_by`. `EIDOS_INVALID_ARGUMENT` for a multiple below 1;
+/// `EIDOS_INVALID_DATA` for a number that is not finite, and where half of the rows are zero. `control` and `err` may be
+/// NULL.
+///
+/// # Safety
+/// `activations` is a live handle; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_activations_without_high_norms(
+    activations: Ref<eidos_activations>,
+    max_multiple: f64,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_activations>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let out = out.place("out")?;
+        let activations = &activations.get()?.activations;
+        out.handle(activations.without_high_norms(max_multiple, 0, &watched(&control)?)?);
+        Ok(())
+    })
+}
+
+/// Counts the units that have no row in activations, for whatever reason: `eidos_activations_left_out_by` says for which.
 ///
 /// # Safety
 /// `activations` is NULL or a live handle.

@@ -15,7 +15,7 @@ use super::options::options;
 use super::split_model::eidos_split_model;
 use super::status::{EIDOS_OK, eidos_status, error_code};
 use super::strings::{choice, text, text_of_length};
-use crate::collect::CollectOptions;
+use crate::collect::{CollectOptions, OnLongText};
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::SplitModel;
 use crate::rows::Activations;
@@ -62,6 +62,20 @@ pub const EIDOS_AGGREGATION_SIGNED_MAX: u32 = 5;
 pub const EIDOS_AGGREGATION_FIRST: u32 = 6;
 /// A row is that of the unit's last token.
 pub const EIDOS_AGGREGATION_LAST: u32 = 7;
+
+/// Texts that are longer than what the model reads lose their end, which has no rows;
+/// `eidos_activations_truncated_count` says how many they are, and the log does. The default.
+pub const EIDOS_ON_LONG_TEXT_TRUNCATE: u32 = 1;
+/// A text that is longer than what the model reads is `EIDOS_INVALID_ARGUMENT`, which names it, before the model runs.
+pub const EIDOS_ON_LONG_TEXT_ERROR: u32 = 2;
+
+const ON_LONG_TEXT: [(u32, OnLongText); 2] =
+    [(EIDOS_ON_LONG_TEXT_TRUNCATE, OnLongText::Truncate), (EIDOS_ON_LONG_TEXT_ERROR, OnLongText::Error)];
+
+/// What becomes of long texts, by its number.
+pub(super) fn on_long_text(number: u32) -> Result<OnLongText> {
+    choice(number, "on_long_text", &ON_LONG_TEXT)
+}
 
 const GRANULARITIES: [(u32, Granularity); 6] = [
     (EIDOS_GRANULARITY_TOKEN, Granularity::Token),
@@ -132,8 +146,16 @@ pub struct eidos_activations_options {
     /// `eidos_activations_to_dlpack`. Then `memory_limit` does not count, and `folder` must be NULL. Who reads such rows
     /// on the host copies them. On the CPU it changes nothing.
     pub keep_on_device: u32,
-    /// This field is always 0.
-    pub reserved: u32,
+    /// 1 gives no row to units that are nothing but punctuation: characters of Unicode's categories P, and those of ASCII
+    /// that are neither letters, digits nor white space, as BERT's tokenizer has it. For tokens, words and sentences only.
+    pub stop_punctuation: u32,
+    /// 1 leaves the first position of each text out of its unit: many models give it a row of its own kind and of a huge
+    /// norm, whatever stands there (an attention sink). A unit that is nothing else gets no row, and the row of a longer
+    /// one is made of its other tokens. Rows of a huge norm elsewhere: `eidos_activations_without_high_norms`.
+    pub skip_first_position: u32,
+    /// This says what becomes of texts that are longer than what the model reads: one of `EIDOS_ON_LONG_TEXT_*`. By
+    /// default they lose their end.
+    pub on_long_text: u32,
 }
 
 options!(
@@ -153,7 +175,9 @@ options!(
         stop_unit_count: 0,
         device_batch_tokens: 16384,
         keep_on_device: 0,
-        reserved: 0,
+        stop_punctuation: 0,
+        skip_first_position: 0,
+        on_long_text: EIDOS_ON_LONG_TEXT_TRUNCATE,
     }
 );
 
@@ -174,6 +198,9 @@ impl eidos_activations_options {
             word_rule: choice(self.word_rule, "word_rule", &WORD_RULES)?,
             stop_units: stop_units.into_iter().map(str::to_owned).collect(),
             stop_contractions: self.stop_contractions != 0,
+            stop_punctuation: self.stop_punctuation != 0,
+            skip_first_position: self.skip_first_position != 0,
+            on_long_text: on_long_text(self.on_long_text)?,
         })
     }
 }
@@ -233,7 +260,11 @@ pub type eidos_text_callback =
 /// Collects the activations of texts that come one after the other, at each split point of a model: the same bits as
 /// those of `eidos_split_model_activations` for the same texts at once. `callback` is asked on the calling thread, with
 /// `user_data`, and may take its time; it must not unwind. The rows of the first texts lie in shards on disk before the
-/// last texts are asked for. `options`, `control` and `err` may be NULL.
+/// last texts are asked for. `interventions`, `options`, `control` and `err` may be NULL.
+///
+/// Interventions count tokens over all texts. That rows which replace others are of another text, or too few, is said
+/// when that text comes; that they are too many, or that a token was named that no text has, once there are no more
+/// texts.
 ///
 /// Memory is bounded by one shard of rows per split point, the tokens of its texts, and one copy of each different
 /// string of a unit; beyond `memory_limit`, and with a `folder`, texts and units lie in files without a name.
@@ -250,6 +281,7 @@ pub unsafe extern "C" fn eidos_split_model_stream_activations(
     model: Ref<eidos_split_model>,
     callback: eidos_text_callback,
     user_data: *mut c_void,
+    interventions: Ref<eidos_interventions>,
     options: In<eidos_activations_options>,
     control: Ref<eidos_control>,
     mut out: ArrayMut<*mut eidos_activations>,
@@ -262,6 +294,7 @@ pub unsafe extern "C" fn eidos_split_model_stream_activations(
         let callback = callback.ok_or_else(|| {
             Error::argument("`callback` is NULL").hint("pass a function that gives one text after the other")
         })?;
+        let interventions = interventions_or_none(&interventions)?;
         let options = options.read()?.to_rust()?;
         let control = watched(&control)?;
         let mut given = 0_u64;
@@ -270,7 +303,7 @@ pub unsafe extern "C" fn eidos_split_model_stream_activations(
             given += 1;
             text
         });
-        write_all(outputs, model.stream_activations(texts.fuse(), &options, &control)?);
+        write_all(outputs, model.stream_activations_under(texts.fuse(), &interventions, &options, &control)?);
         Ok(())
     })
 }

@@ -66,6 +66,8 @@ pub const EIDOS_STAGE_INTERPRET: u32 = 7;
 pub const EIDOS_STAGE_WRITE: u32 = 8;
 /// The call asks a language model what concepts mean; counted in concepts.
 pub const EIDOS_STAGE_LABEL: u32 = 9;
+/// Rows are read once to learn their norms; counted in rows.
+pub const EIDOS_STAGE_FILTER: u32 = 10;
 
 /// Receives the progress of a long call, on the thread that makes the call. `progress` is valid during the call of the
 /// callback only. It must not unwind.
@@ -88,6 +90,7 @@ pub extern "C" fn eidos_stage_name(stage: u32) -> *const c_char {
         7 => "interpret\0",
         8 => "write\0",
         9 => "label\0",
+        10 => "filter\0",
         _ => "unknown\0",
     };
     name.as_ptr().cast()

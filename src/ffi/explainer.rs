@@ -21,8 +21,8 @@ pub struct eidos_explainer {
     _opaque: [u8; 0],
 }
 
-/// An explainer with its strings as C borrows them: the model, the split point, the method, the options, and the names
-/// of the measures.
+/// An explainer with its strings as C borrows them: the model, the split point, the method, the options, the names of the
+/// measures, and the warnings.
 pub struct ExplainerValue {
     pub(super) explainer: Explainer,
     strings: StringTable,
@@ -34,6 +34,7 @@ impl From<Explainer> for ExplainerValue {
         strings.push(explainer.method());
         strings.push(&explainer.options().to_string());
         explainer.report().measures.iter().for_each(|measure| strings.push(&measure.name));
+        explainer.report().warnings.iter().for_each(|warning| strings.push(warning));
         Self { explainer, strings }
     }
 }
@@ -124,6 +125,34 @@ pub unsafe extern "C" fn eidos_explainer_step_count(explainer: Ref<eidos_explain
     explainer.read(0, |value| value.explainer.report().steps)
 }
 
+/// Counts the warnings of the fit of an explainer: that rows were few for the concepts that were asked for, for one. The
+/// log has them, too.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_warning_count(explainer: Ref<eidos_explainer>) -> usize {
+    explainer.read(0, |value| value.explainer.report().warnings.len())
+}
+
+/// Gives a warning of the fit of an explainer by its index, a sentence for people; NULL beyond the last. The string is
+/// borrowed from the explainer; `len` may be NULL.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle; `len` is NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_warning(
+    explainer: Ref<eidos_explainer>,
+    index: usize,
+    len: Out<usize>,
+) -> *const c_char {
+    explainer.string(len, |value| {
+        let report = value.explainer.report();
+        report.warnings.get(index)?;
+        Some(value.strings.get_with_nul(FIRST_MEASURE + report.measures.len() + index))
+    })
+}
+
 /// Counts the measures that the fit of an explainer took: `last_change` of ICA, for one.
 ///
 /// # Safety
@@ -144,7 +173,11 @@ pub unsafe extern "C" fn eidos_explainer_measure_name(
     index: usize,
     len: Out<usize>,
 ) -> *const c_char {
-    explainer.string(len, |value| Some(value.strings.get_with_nul(FIRST_MEASURE.saturating_add(index))))
+    explainer.string(len, |value| {
+        // Behind the names come the warnings.
+        value.explainer.report().measures.get(index)?;
+        Some(value.strings.get_with_nul(FIRST_MEASURE + index))
+    })
 }
 
 /// Gives the numbers of a measure of the fit of an explainer by its index: one, or one for each concept; NULL beyond

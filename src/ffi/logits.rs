@@ -4,6 +4,7 @@ use std::ffi::c_char;
 
 use super::activations::eidos_activations;
 use super::arguments::{In, Out, Ref, call};
+use super::collect::{EIDOS_ON_LONG_TEXT_TRUNCATE, on_long_text};
 use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::inputs::eidos_inputs;
@@ -12,9 +13,10 @@ use super::options::options;
 use super::split_model::eidos_split_model;
 use super::status::eidos_status;
 use crate::collect::LogitsOptions;
+use crate::error::Result;
 use crate::text::StringTable;
 
-/// These options say how logits are computed; results do not depend on them. Fill the struct with
+/// These options say how logits are computed; results do not depend on them, but for `on_long_text`. Fill the struct with
 /// `eidos_logits_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
@@ -30,20 +32,33 @@ pub struct eidos_logits_options {
     /// The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
     /// go to temporary files without a name, and with 0 always. By default 4 GiB.
     pub memory_limit: u64,
+    /// This says what becomes of texts that are longer than what the model reads: one of `EIDOS_ON_LONG_TEXT_*`. By
+    /// default they lose their end.
+    pub on_long_text: u32,
+    /// This field is always 0.
+    pub reserved: u32,
 }
 
 options!(
     eidos_logits_options,
-    Self { struct_size: size_of::<Self>() as u32, threads: 0, batch_tokens: 0, memory_limit: 4 << 30 }
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        threads: 0,
+        batch_tokens: 0,
+        memory_limit: 4 << 30,
+        on_long_text: EIDOS_ON_LONG_TEXT_TRUNCATE,
+        reserved: 0,
+    }
 );
 
 impl eidos_logits_options {
-    pub(super) fn to_rust(self) -> LogitsOptions {
-        LogitsOptions {
+    pub(super) fn to_rust(self) -> Result<LogitsOptions> {
+        Ok(LogitsOptions {
             batch_tokens: usize::try_from(self.batch_tokens).unwrap_or(usize::MAX),
             threads: self.threads as usize,
             memory_limit: self.memory_limit,
-        }
+            on_long_text: on_long_text(self.on_long_text)?,
+        })
     }
 }
 
@@ -85,7 +100,7 @@ pub unsafe extern "C" fn eidos_split_model_logits(
         let model = &model.get()?.model;
         let inputs = inputs.get()?;
         let interventions = interventions_or_none(&interventions)?;
-        let options = options.read()?.to_rust();
+        let options = options.read()?.to_rust()?;
         let control = watched(&control)?;
         out.handle(model.logits_of(inputs, &interventions, &options, &control)?);
         Ok(())
@@ -129,6 +144,6 @@ mod tests {
 
     #[test]
     fn the_defaults_are_those_of_rust() {
-        assert_eq!(eidos_logits_options::DEFAULT.to_rust(), LogitsOptions::default());
+        assert_eq!(eidos_logits_options::DEFAULT.to_rust().unwrap(), LogitsOptions::default());
     }
 }

@@ -354,6 +354,35 @@ pub unsafe extern "C" fn eidos_split_model_module_can_split(model: Ref<eidos_spl
     model.read(0, |value| value.model.modules().get(index).map_or(0, |module| i32::from(module.can_split)))
 }
 
+/// Says how many columns the activations of a module have, by its index; 0 where it cannot be a split point.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_module_width(model: Ref<eidos_split_model>, index: usize) -> usize {
+    model.read(0, |value| value.model.modules().get(index).and_then(|module| module.width).unwrap_or(0))
+}
+
+/// Says which part of a model's blocks a run up to a module takes, by its index: from 0 for what is before the blocks to
+/// 1; a block counts from its beginning. 0 where the module cannot be a split point.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_module_cost(model: Ref<eidos_split_model>, index: usize) -> f64 {
+    model.read(0.0, |value| value.model.modules().get(index).and_then(|module| module.cost).unwrap_or(0.0))
+}
+
+/// Says whether a module is a place to start, by its index: 1 for a block, which gives all that the model knows of each
+/// token up to there, or else 0. Other modules give parts of it.
+///
+/// # Safety
+/// `model` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_split_model_module_is_recommended(model: Ref<eidos_split_model>, index: usize) -> i32 {
+    model.read(0, |value| value.model.modules().get(index).map_or(0, |module| i32::from(module.is_recommended)))
+}
+
 /// Counts the split points that a model was loaded with.
 ///
 /// # Safety

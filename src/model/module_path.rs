@@ -13,7 +13,7 @@ use crate::model::blueprint::{
 const SUGGESTIONS: usize = 3;
 
 /// A module of a model, as a listing shows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Module {
     /// Where it is: what PyTorch's `named_modules()` prints; empty for the model itself.
     pub path: String,
@@ -23,6 +23,12 @@ pub struct Module {
     pub can_split: bool,
     /// The columns of what it gives, if the model can be split there.
     pub width: Option<usize>,
+    /// The part of the model's blocks that a run up to it takes, from 0 for what is before them to 1; a block counts from its
+    /// beginning. `None` where the model cannot be split there.
+    pub cost: Option<f64>,
+    /// Whether it is a place to start: a block, which gives all that the model knows of each token up to there. Other modules give
+    /// parts of it.
+    pub is_recommended: bool,
 }
 
 /// A module with what the forward pass needs to know of it.
@@ -69,6 +75,12 @@ impl ModuleTree {
             (path.unwrap_or_default(), count)
         });
         tree.block_lists = lists.collect();
+        let total = tree.block_count(blueprint);
+        for (module, node) in tree.modules.iter_mut().zip(&tree.nodes) {
+            let Gives::PerToken(site) = node.gives else { continue };
+            module.cost = Some(blocks_up_to(site, first.1, total) as f64 / total.max(1) as f64);
+            module.is_recommended = tree.block_lists.iter().any(|(list, _)| is_block_of(&module.path, list));
+        }
         tree
     }
 
@@ -325,6 +337,23 @@ fn collect(part: &Part, path: String, nodes: &mut Vec<Node>) {
     }
 }
 
+/// How many blocks a run up to a site takes, of a model that has so many in its first stack and in all.
+fn blocks_up_to(site: Site, first: usize, total: usize) -> usize {
+    match site {
+        Site::Embedding(_) => 0,
+        Site::Block(block, _) => block + 1,
+        Site::EncoderNorm | Site::DecoderEmbedding(_) => first,
+        Site::DecoderBlock(block, _) => first + block + 1,
+        Site::FinalNorm | Site::FinalProjection | Site::Head(_) => total,
+    }
+}
+
+/// Whether a path is that of a block of a list.
+fn is_block_of(path: &str, list: &str) -> bool {
+    let number = path.strip_prefix(list).and_then(|rest| rest.strip_prefix('.'));
+    number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -> Module {
     let class = node.class;
     let kind = match &node.work {
@@ -346,6 +375,8 @@ fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -
             let widths = [Some(site), read_by(site)].into_iter().flatten().find_map(|site| widths.get(&site).copied());
             widths.unwrap_or_else(|| width_at(site, blueprint))
         }),
+        cost: None,
+        is_recommended: false,
     }
 }
 

@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn a_tile_is_copied_alone_and_all_rows_once() {
         let rows = rows();
-        let (mut scratch, Storage::Device(device)) = (Vec::new(), rows.storage()) else { panic!("not on a device") };
+        let (mut scratch, Storage::Device(device)) = (Vec::new(), &**rows.storage()) else { panic!("not on a device") };
         assert_eq!(rows.tile(1, 2, &mut scratch).unwrap(), [3.0, 4.0, 5.0, 6.0, 7.0, 8.0]);
         assert!(device.copied().is_none());
         assert!(rows.run(0).is_empty(), "nothing is copied by a call that cannot fail");

@@ -32,7 +32,7 @@ impl Activations {
     /// an empty path; [`ErrorCode::Cancelled`].
     pub fn save(&self, folder: &Path, control: &Control) -> Result<()> {
         check_named(folder, "folder")?;
-        if let Storage::Shards(shards) = self.storage() {
+        if let Storage::Shards(shards) = &**self.storage() {
             let ours = shards.folder().and_then(|ours| ours.canonicalize().ok());
             if ours.is_some_and(|ours| folder.canonicalize().is_ok_and(|other| ours == other)) {
                 return Ok(());
@@ -121,7 +121,7 @@ fn read_complete(folder: &Path) -> Result<(Manifest, About)> {
         texts: Arc::new(texts),
         provenance: manifest.provenance.clone(),
         truncated_count: manifest.truncated_count,
-        left_out_count: manifest.left_out_count,
+        left_out: manifest.left_out,
     };
     Ok((manifest, about))
 }

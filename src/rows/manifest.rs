@@ -8,7 +8,7 @@ use super::matrix::About;
 use super::provenance::Provenance;
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
-use crate::text::WordRule;
+use crate::text::{LeftOut, WordRule};
 
 const FORMAT: &str = "eidos.activations";
 const VERSION: u32 = 1;
@@ -30,7 +30,7 @@ pub(crate) struct Manifest {
     pub(crate) provenance: Provenance,
     pub(crate) truncated_count: usize,
     #[serde(default)]
-    pub(crate) left_out_count: usize,
+    pub(crate) left_out: LeftOut,
     /// The hash of everything that the rows, the units and the shards depend on: a run continues only a folder with the
     /// same fingerprint. It is [`SAVED`] for a matrix that was saved.
     pub(crate) fingerprint: String,
@@ -61,7 +61,7 @@ impl Manifest {
             dtype: "f32".to_owned(),
             provenance: about.provenance.clone(),
             truncated_count: about.truncated_count,
-            left_out_count: about.left_out_count,
+            left_out: about.left_out,
             fingerprint,
             unfinished: false,
             shards: Vec::new(),
@@ -86,7 +86,7 @@ impl Manifest {
         let begun = Self {
             row_count: 0,
             truncated_count: 0,
-            left_out_count: 0,
+            left_out: LeftOut::default(),
             unfinished: true,
             shards: Vec::new(),
             ..self.clone()
@@ -187,9 +187,9 @@ impl Manifest {
                 here.as_ref().and_then(|_| differs("word rule", &here, &there))
             })
             .or_else(|| (ours.aggregation != theirs.aggregation).then(|| "it has another aggregation".to_owned()))
+            .or_else(|| (ours.filters != theirs.filters).then(|| "other units of its texts have a row".to_owned()))
             .unwrap_or_else(|| {
-                "it has other texts, other stop units, another tokenizer, other weights or other sizes of shards"
-                    .to_owned()
+                "it has other texts, another tokenizer, other weights or other sizes of shards".to_owned()
             })
     }
 }

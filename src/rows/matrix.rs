@@ -10,7 +10,7 @@ use super::provenance::Provenance;
 use super::source::{Reduce, Rows, check_range, tile_of_pieces};
 use super::storage::{ForeignRows, Storage};
 use crate::error::{Error, Result};
-use crate::text::{StringTable, UnitSpan, Units, UnitsBuilder};
+use crate::text::{LeftOut, StringTable, UnitSpan, Units, UnitsBuilder};
 
 /// A row-major `(row_count, column_count)` matrix of `f32`, one row per unit of text, with its units, its texts and its
 /// provenance.
@@ -35,7 +35,7 @@ impl fmt::Debug for Spread {
 
 #[derive(Debug)]
 struct Inner {
-    storage: Storage,
+    storage: Arc<Storage>,
     rows: usize,
     columns: usize,
     about: About,
@@ -50,11 +50,16 @@ pub(crate) struct About {
     pub(crate) texts: Arc<StringTable>,
     pub(crate) provenance: Provenance,
     pub(crate) truncated_count: usize,
-    pub(crate) left_out_count: usize,
+    pub(crate) left_out: LeftOut,
 }
 
 impl Activations {
     pub(crate) fn from_storage(storage: Storage, rows: usize, columns: usize, about: About) -> Self {
+        Self::sharing(Arc::new(storage), rows, columns, about)
+    }
+
+    /// Rows that may be another matrix's as well.
+    pub(super) fn sharing(storage: Arc<Storage>, rows: usize, columns: usize, about: About) -> Self {
         Self { inner: Arc::new(Inner { storage, rows, columns, about }), spread: None }
     }
 
@@ -102,6 +107,11 @@ impl Activations {
         Self { inner: Arc::clone(&self.inner), spread: Some(Spread(Arc::new(reduce))) }
     }
 
+    /// As this one, marked as spread where this one is.
+    pub(super) fn with_spread_of(self, other: &Self) -> Self {
+        Self { spread: other.spread.clone(), ..self }
+    }
+
     /// The number of rows: one per unit.
     pub fn row_count(&self) -> usize {
         self.inner.rows
@@ -142,28 +152,33 @@ impl Activations {
         self.inner.about.truncated_count
     }
 
-    /// How many units have no row because the options exclude them ([`crate::CollectOptions::stop_units`]), or because they
-    /// are entries of a vocabulary that the model has no embedding for.
+    /// How many units have no row, and why: the options name them, their row was far longer than others, or they are entries
+    /// of a vocabulary that the model has no embedding for.
+    pub fn left_out(&self) -> LeftOut {
+        self.inner.about.left_out
+    }
+
+    /// How many units have no row, for whatever reason: the sum of [`Activations::left_out`].
     pub fn left_out_count(&self) -> usize {
-        self.inner.about.left_out_count
+        self.left_out().total()
     }
 
     /// Whether the rows are memory-mapped from shards on disk.
     pub fn is_on_disk(&self) -> bool {
-        matches!(self.inner.storage, Storage::Shards(_))
+        matches!(*self.inner.storage, Storage::Shards(_))
     }
 
     pub(crate) fn about(&self) -> &About {
         &self.inner.about
     }
 
-    pub(crate) fn storage(&self) -> &Storage {
+    pub(crate) fn storage(&self) -> &Arc<Storage> {
         &self.inner.storage
     }
 
     /// Whether the rows are in the memory of a device.
     pub fn is_on_device(&self) -> bool {
-        matches!(self.inner.storage, Storage::Device(_))
+        matches!(*self.inner.storage, Storage::Device(_))
     }
 
     /// Rows `first..first + count` as one slice, without a copy. The first call on rows that are on a device copies all of
@@ -176,7 +191,7 @@ impl Activations {
     pub fn rows(&self, first: usize, count: usize) -> Result<&[f32]> {
         let columns = self.column_count();
         check_range(self.row_count(), first, count)?;
-        if let Storage::Device(rows) = &self.inner.storage {
+        if let Storage::Device(rows) = &*self.inner.storage {
             rows.on_host()?;
         }
         let run = self.run(first);
@@ -199,7 +214,7 @@ impl Activations {
         let columns = self.column_count();
         let count = checked_count(out.len(), columns)?;
         check_range(self.row_count(), first, count)?;
-        if let (Storage::Device(rows), [_, ..]) = (&self.inner.storage, &*out)
+        if let (Storage::Device(rows), [_, ..]) = (&*self.inner.storage, &*out)
             && rows.copied().is_none()
         {
             out.copy_from_slice(&rows.read(first, count)?);
@@ -230,7 +245,7 @@ impl Rows for Activations {
     }
 
     fn on_device(&self) -> Option<&Tensor> {
-        if let Storage::Device(rows) = &self.inner.storage { Some(rows.tensor()) } else { None }
+        if let Storage::Device(rows) = &*self.inner.storage { Some(rows.tensor()) } else { None }
     }
 
     fn reduce(&self) -> Option<&dyn Reduce> {
@@ -238,7 +253,7 @@ impl Rows for Activations {
     }
 
     fn tile<'a>(&'a self, first: usize, count: usize, scratch: &'a mut Vec<f32>) -> Result<&'a [f32]> {
-        let Storage::Device(rows) = &self.inner.storage else { return tile_of_pieces(self, first, count, scratch) };
+        let Storage::Device(rows) = &*self.inner.storage else { return tile_of_pieces(self, first, count, scratch) };
         check_range(self.row_count(), first, count)?;
         if rows.copied().is_none() {
             *scratch = rows.read(first, count)?;

@@ -2,7 +2,9 @@
 
 use std::fmt;
 use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 
@@ -68,9 +70,38 @@ impl Shards {
         self.folder.as_deref()
     }
 
+    /// Some of the rows, in `runs` of consecutive ones: nothing is copied.
+    pub(super) fn select(&self, runs: &[Range<usize>], columns: usize) -> Self {
+        let (mut pieces, mut first_row) = (Vec::new(), 0);
+        for run in runs {
+            let mut next = run.start;
+            while let Some(shard) = self.shard_of(next).filter(|_| next < run.end) {
+                let skipped = (next - shard.first_row) * columns * size_of::<f32>();
+                let count = (run.end - next).min((shard.bytes - skipped) / (columns * size_of::<f32>()));
+                if count == 0 {
+                    break;
+                }
+                pieces.push(Shard {
+                    first_row,
+                    map: Arc::clone(&shard.map),
+                    begin: shard.begin + skipped,
+                    bytes: count * columns * size_of::<f32>(),
+                });
+                next += count;
+                first_row += count;
+            }
+        }
+        Self { folder: None, pieces }
+    }
+
+    /// The shard that a row lies in, or the last one where it lies behind it.
+    fn shard_of(&self, row: usize) -> Option<&Shard> {
+        let after = self.pieces.partition_point(|shard| shard.first_row <= row);
+        after.checked_sub(1).and_then(|index| self.pieces.get(index))
+    }
+
     fn run(&self, first: usize, columns: usize) -> &[f32] {
-        let after = self.pieces.partition_point(|shard| shard.first_row <= first);
-        let Some(shard) = after.checked_sub(1).and_then(|index| self.pieces.get(index)) else { return &[] };
+        let Some(shard) = self.shard_of(first) else { return &[] };
         from_row(shard.values(), first - shard.first_row, columns)
     }
 }
@@ -78,7 +109,7 @@ impl Shards {
 /// The rows of one file, memory-mapped or copied.
 pub(crate) struct Shard {
     first_row: usize,
-    map: Mmap,
+    map: Arc<Mmap>,
     /// The offset and the length of the values in the mapping, in bytes.
     begin: usize,
     bytes: usize,
@@ -105,7 +136,7 @@ impl Shard {
             return Err(invalid("is not aligned to 4 bytes".to_owned()));
         }
         let (begin, bytes) = (data.as_ptr() as usize - map.as_ptr() as usize, data.len());
-        Ok(Self { first_row, map, begin, bytes })
+        Ok(Self { first_row, map: Arc::new(map), begin, bytes })
     }
 
     /// Writes values to a temporary file, maps it and removes its name. While the file has a name, only its owner can
@@ -119,7 +150,7 @@ impl Shard {
             map_file(&file)
         });
         let map = written.map_err(|error| Error::io(&folder, "write rows into the temporary folder", &error))?;
-        Ok(Self { first_row, map, begin: 0, bytes: bytes.len() })
+        Ok(Self { first_row, map: Arc::new(map), begin: 0, bytes: bytes.len() })
     }
 
     pub(crate) fn values(&self) -> &[f32] {

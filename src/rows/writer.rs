@@ -207,7 +207,7 @@ impl StreamWriter {
         if self.manifest.unfinished || !is_units(&self.folder.join(UNITS)) {
             write_units(&self.folder.join(UNITS), &about)?;
             self.manifest.truncated_count = about.truncated_count;
-            self.manifest.left_out_count = about.left_out_count;
+            self.manifest.left_out = about.left_out;
             self.manifest.unfinished = false;
             self.manifest.write(&self.folder)?;
         }

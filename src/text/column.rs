@@ -22,6 +22,13 @@ pub(crate) enum Column<T> {
     Mapped(Arc<Mmap>),
 }
 
+impl<T> Column<T> {
+    /// Whether the numbers lie in a file.
+    pub(super) fn is_mapped(&self) -> bool {
+        matches!(self, Self::Mapped(_))
+    }
+}
+
 impl<T> Default for Column<T> {
     fn default() -> Self {
         Self::Owned(Vec::new())

@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::encoded::EncodedTexts;
 use super::granularity::{Granularity, UnitOptions, WordRule};
 use super::inputs::{Inputs, Shared, Source, TEXTS_AT_A_TIME};
+use super::left_out::LeftOut;
 use super::sentence::TokenAt;
 use super::stop_units::StopUnits;
 use super::tokenize::{PackedTokens, TokensOf};
@@ -66,10 +67,10 @@ impl Tokenizer {
             units.append(&share.units);
             Ok(())
         })?;
+        result.left_out.no_embedding += shared.left_out_count;
         Ok(EncodedTexts {
             tokens: Arc::clone(&shared.tokens),
-            truncated_count: shared.truncated_count,
-            left_out_count: result.left_out_count + shared.left_out_count,
+            truncated_count: shared.truncated.count,
             units: units.finish(),
             ..result
         })
@@ -84,6 +85,8 @@ pub(crate) struct UnitCutter<'a> {
     /// Whether the tokenizer's own words may have white space in them.
     leaves_white_space: bool,
     stop_units: StopUnits,
+    /// Whether the first position of a text is in no unit.
+    skips_first: bool,
     /// The units of the texts that were committed.
     pub(crate) units: UnitsBuilder,
     /// Those of the text that was cut last.
@@ -104,7 +107,7 @@ struct CutText {
     /// The positions of the tokens of all units, and where those of each unit end.
     positions: Vec<u32>,
     ends: Vec<usize>,
-    left_out: usize,
+    left_out: LeftOut,
 }
 
 impl CutText {
@@ -112,9 +115,10 @@ impl CutText {
         self.units.clear();
         self.positions.clear();
         self.ends.clear();
-        self.left_out = 0;
+        self.left_out = LeftOut::default();
     }
 
+    /// Adds a unit of at least one position.
     fn push(&mut self, unit: (u32, u32, u32), positions: impl Iterator<Item = u32>) {
         self.units.push(unit);
         self.positions.extend(positions);
@@ -151,6 +155,7 @@ impl<'a> UnitCutter<'a> {
             word_rule: tokenizer.word_rule(options.word_rule),
             leaves_white_space: options.granularity == Granularity::Word && tokenizer.leaves_white_space,
             stop_units: StopUnits::new(options)?,
+            skips_first: options.skip_first_position,
             units: UnitsBuilder::default(),
             last: CutText::default(),
             decoded: HashMap::new(),
@@ -190,7 +195,9 @@ impl<'a> UnitCutter<'a> {
     /// Cuts a text of which only the ids are known: each token is a unit that stands nowhere.
     fn cut_ids(&mut self, ids: &[u32]) {
         self.last.clear();
-        for (position, &id) in (0..).zip(ids) {
+        let first = usize::from(self.skips_first && !ids.is_empty());
+        self.last.left_out.first_position = first;
+        for (position, &id) in (0..).zip(ids).skip(first) {
             let string = self.vocabulary_string(id);
             self.last.push((0, 0, string), [position].into_iter());
         }
@@ -231,7 +238,7 @@ impl<'a> UnitCutter<'a> {
         result.positions.extend_from_slice(&cut.positions);
         result.unit_starts.extend(cut.ends.iter().map(|end| first + end));
         result.text_units.push(result.unit_starts.len() - 1);
-        result.left_out_count += cut.left_out;
+        result.left_out.add(cut.left_out);
         for &(begin, end, string) in &cut.units {
             self.units.push(index as u32, begin, end, string);
         }
@@ -298,8 +305,13 @@ impl<'a> UnitCutter<'a> {
     /// Adds the unit of some tokens of the text that is being added, unless it is one that gets no row.
     fn push(&mut self, text: TokenizedText<'_>, positions: &[usize], named: Named) -> Result<()> {
         let (begin, end) = text.span(positions);
-        if self.stop_units.contain(text.text, (begin, end)) {
-            self.last.left_out += 1;
+        if self.stop_units.leave_out(text.text, (begin, end), &mut self.last.left_out) {
+            return Ok(());
+        }
+        let skipped = usize::from(self.skips_first && positions.first() == Some(&0));
+        let read = &positions[skipped..];
+        if read.is_empty() {
+            self.last.left_out.first_position += 1;
             return Ok(());
         }
         let written = &text.text[begin..end];
@@ -319,7 +331,7 @@ impl<'a> UnitCutter<'a> {
             }
             Named::Text => self.units.intern(text.text),
         };
-        self.last.push((begin as u32, end as u32, string), positions.iter().map(|&position| position as u32));
+        self.last.push((begin as u32, end as u32, string), read.iter().map(|&position| position as u32));
         Ok(())
     }
 

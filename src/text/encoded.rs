@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::left_out::LeftOut;
 use super::tokenize::PackedTokens;
 use super::units::Units;
 
@@ -11,6 +12,8 @@ use super::units::Units;
 pub struct EncodedTexts {
     /// The tokens of all texts, which the inputs share.
     pub(crate) tokens: Arc<PackedTokens>,
+    /// How many tokens come before those, where the texts are some of a stream.
+    pub(crate) tokens_before: usize,
     /// For each unit, one after the other, the positions of its tokens *within its text*, ascending.
     pub(crate) positions: Vec<u32>,
     /// Where each unit begins in `positions`, and the end: one more than there are units.
@@ -21,20 +24,21 @@ pub struct EncodedTexts {
     pub(crate) units: Units,
     /// How many texts were longer than the model can read and lost their end.
     pub(crate) truncated_count: usize,
-    /// How many units were left out because the options name them.
-    pub(crate) left_out_count: usize,
+    /// How many units were left out.
+    pub(crate) left_out: LeftOut,
 }
 
 impl Default for EncodedTexts {
     fn default() -> Self {
         Self {
             tokens: Arc::default(),
+            tokens_before: 0,
             positions: Vec::new(),
             unit_starts: vec![0],
             text_units: vec![0],
             units: Units::default(),
             truncated_count: 0,
-            left_out_count: 0,
+            left_out: LeftOut::default(),
         }
     }
 }
@@ -81,7 +85,7 @@ impl EncodedTexts {
         self.positions.extend_from_slice(&more.positions);
         self.unit_starts.extend(more.unit_starts.iter().skip(1).map(|start| positions + start));
         self.text_units.extend(more.text_units.iter().skip(1).map(|unit| units + unit));
-        self.left_out_count += more.left_out_count;
+        self.left_out.add(more.left_out);
     }
 
     /// How many texts were longer than the model can read and lost their end.
@@ -89,8 +93,13 @@ impl EncodedTexts {
         self.truncated_count
     }
 
-    /// How many units were left out because the options name them ([`super::UnitOptions::stop_units`]).
+    /// How many units were left out, and why.
+    pub fn left_out(&self) -> LeftOut {
+        self.left_out
+    }
+
+    /// How many units were left out.
     pub fn left_out_count(&self) -> usize {
-        self.left_out_count
+        self.left_out.total()
     }
 }

@@ -85,6 +85,13 @@ pub struct UnitOptions {
     /// Whether the pieces of contractions are left out: the apostrophe between letters, and `s`, `t`, `d`, `m`, `ll`, `re` and
     /// `ve` behind it, in one unit with it or not. For tokens, words and sentences only.
     pub stop_contractions: bool,
+    /// Whether units are left out that are nothing but punctuation: characters that BERT's tokenizer takes for it, those of
+    /// Unicode's categories P and all of ASCII that are neither letters, digits nor white space. For tokens, words and
+    /// sentences only.
+    pub stop_punctuation: bool,
+    /// Whether the first position of each text is in no unit: a unit that is nothing else is left out, and the row of a
+    /// longer one is made of its other tokens. Not for classification tokens, which are that position.
+    pub skip_first_position: bool,
 }
 
 impl From<Granularity> for UnitOptions {

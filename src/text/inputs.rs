@@ -46,9 +46,25 @@ pub(super) struct Shared {
     pub(super) source: Source,
     /// What tells the tokenizer from others.
     pub(super) tokenizer: [u8; 32],
-    pub(super) truncated_count: usize,
+    pub(super) truncated: Truncated,
     /// How many entries of a vocabulary the model has no embedding for.
     pub(super) left_out_count: usize,
+}
+
+/// The texts that were longer than the model can read and lost their end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Truncated {
+    /// How many they are.
+    pub(crate) count: usize,
+    /// The first of them.
+    pub(crate) first: Option<usize>,
+}
+
+impl Truncated {
+    pub(crate) fn add(&mut self, more: Self) {
+        self.count += more.count;
+        self.first = self.first.or(more.first);
+    }
 }
 
 /// What inputs were made from.
@@ -86,7 +102,12 @@ impl Inputs {
 
     /// How many texts were longer than the model can read and lost their end.
     pub fn truncated_count(&self) -> usize {
-        self.shared.truncated_count
+        self.shared.truncated.count
+    }
+
+    /// The texts that were longer than the model can read.
+    pub(crate) fn truncated(&self) -> Truncated {
+        self.shared.truncated
     }
 
     /// How many entries of the vocabulary were left out because the model has no embedding for them.
@@ -152,16 +173,17 @@ impl Tokenizer {
         control: &Control,
     ) -> Result<Inputs> {
         control.begin(Stage::Tokenize, texts.len() as u64)?;
-        let (mut table, mut packed, mut truncated_count) = (StringTable::default(), PackedTokens::default(), 0);
+        let (mut table, mut packed) = (StringTable::default(), PackedTokens::default());
+        let mut truncated = Truncated::default();
         for chunk in texts.chunks(TEXTS_AT_A_TIME) {
-            truncated_count += self.tokenize_all(workers, chunk, table.len(), threads, control, &mut packed)?;
+            truncated.add(self.tokenize_all(workers, chunk, table.len(), threads, control, &mut packed)?);
             chunk.iter().for_each(|text| table.push(text.as_ref()));
             control.advance(chunk.len() as u64)?;
         }
-        Ok(self.inputs_of(table, packed, Source::Texts, (truncated_count, 0)))
+        Ok(self.inputs_of(table, packed, Source::Texts, (truncated, 0)))
     }
 
-    /// Adds the tokens of texts, the first of which is number `first`; gives how many of them lost their end.
+    /// Adds the tokens of texts, the first of which is number `first`; gives those of them that lost their end.
     pub(crate) fn tokenize_all(
         &self,
         workers: &Workers,
@@ -170,7 +192,7 @@ impl Tokenizer {
         threads: usize,
         control: &Control,
         packed: &mut PackedTokens,
-    ) -> Result<usize> {
+    ) -> Result<Truncated> {
         for (index, text) in (first..).zip(texts) {
             let bytes = text.as_ref().len();
             if u32::try_from(bytes).is_err() || u32::try_from(index).is_err() {
@@ -184,16 +206,19 @@ impl Tokenizer {
         let tokenize = |share: usize, (): &mut ()| {
             catch_unwind(AssertUnwindSafe(|| self.tokenize(shares[share], control))).unwrap_or_else(|_| Err(panicked()))
         };
-        let mut truncated_count = 0;
+        let (mut truncated, mut index) = (Truncated::default(), first);
         let result = in_order(workers, shares.len(), threads, control, tokenize, |_, tokens| {
             for tokens in tokens {
                 packed.push(&tokens);
-                truncated_count += usize::from(tokens.truncated);
+                if tokens.truncated {
+                    truncated.add(Truncated { count: 1, first: Some(index) });
+                }
+                index += 1;
             }
             Ok(())
         });
         result.map_err(|error| error.within(format!("texts {first} to {}", first + texts.len() - 1)))?;
-        Ok(truncated_count)
+        Ok(truncated)
     }
 
     /// Texts that are token ids already. Nothing is added and nothing cut.
@@ -209,7 +234,7 @@ impl Tokenizer {
             }
             packed.push_ids(ids);
         }
-        Ok(self.inputs_of(StringTable::default(), packed, Source::Ids, (0, 0)))
+        Ok(self.inputs_of(StringTable::default(), packed, Source::Ids, (Truncated::default(), 0)))
     }
 
     /// Each entry of the vocabulary as a sequence of one token without special tokens, in the order of the ids.
@@ -231,22 +256,21 @@ impl Tokenizer {
             table.push(&string);
             packed.push_ids(&[id]);
         }
-        self.inputs_of(table, packed, Source::Vocabulary, (0, left_out))
+        self.inputs_of(table, packed, Source::Vocabulary, (Truncated::default(), left_out))
     }
 
     /// `counts` are those of texts that were truncated, and of entries that were left out.
-    fn inputs_of(&self, texts: StringTable, tokens: PackedTokens, source: Source, counts: (usize, usize)) -> Inputs {
+    fn inputs_of(
+        &self,
+        texts: StringTable,
+        tokens: PackedTokens,
+        source: Source,
+        counts: (Truncated, usize),
+    ) -> Inputs {
         let (texts, tokens) = (Arc::new(texts), Arc::new(tokens));
-        let (truncated_count, left_out_count) = counts;
+        let (truncated, left_out_count) = counts;
         Inputs {
-            shared: Arc::new(Shared {
-                texts,
-                tokens,
-                source,
-                tokenizer: self.identity(),
-                truncated_count,
-                left_out_count,
-            }),
+            shared: Arc::new(Shared { texts, tokens, source, tokenizer: self.identity(), truncated, left_out_count }),
         }
     }
 

@@ -1,8 +1,11 @@
-//! Units that get no row: those that the options name, and the pieces of contractions.
+//! Units that get no row: those that the options name, the pieces of contractions, and punctuation.
 
 use std::collections::HashSet;
 
+use unicode_categories::UnicodeCategories;
+
 use super::granularity::{Granularity, UnitOptions};
+use super::left_out::LeftOut;
 use crate::error::{Error, Result};
 
 /// What stands behind the apostrophe of an English contraction.
@@ -19,6 +22,7 @@ pub(super) struct StopUnits {
     /// The most bytes of them.
     longest: usize,
     contractions: bool,
+    punctuation: bool,
 }
 
 impl UnitOptions {
@@ -26,15 +30,26 @@ impl UnitOptions {
     pub(crate) fn check(&self) -> Result<()> {
         StopUnits::new(self).map(drop)
     }
+
+    /// Whether units are left out for what they are called.
+    pub(crate) fn names_stop_units(&self) -> bool {
+        !self.stop_units.is_empty() || self.stop_contractions || self.stop_punctuation
+    }
 }
 
 impl StopUnits {
     pub(super) fn new(options: &UnitOptions) -> Result<Self> {
-        let contractions = options.stop_contractions;
-        if options.stop_units.is_empty() && !contractions {
+        let (granularity, contractions, punctuation) =
+            (options.granularity, options.stop_contractions, options.stop_punctuation);
+        if options.skip_first_position && granularity == Granularity::ClsToken {
+            return Err(Error::argument(
+                "the first position of texts shall be in no unit, but with the granularity `cls_token` it is the unit",
+            )
+            .hint("use another granularity, or do not skip the first position"));
+        }
+        if !options.names_stop_units() {
             return Ok(Self::default());
         }
-        let granularity = options.granularity;
         if !matches!(granularity, Granularity::Token | Granularity::Word | Granularity::Sentence) {
             return Err(Error::argument(format!(
                 "units were named that shall get no row, but with the granularity `{}` every one has a row",
@@ -47,25 +62,40 @@ impl StopUnits {
         }
         let texts: HashSet<String> = options.stop_units.iter().map(|text| folded(text)).collect();
         let longest = texts.iter().map(String::len).max().unwrap_or(0);
-        Ok(Self { texts, longest, contractions })
+        Ok(Self { texts, longest, contractions, punctuation })
     }
 
-    /// Whether the unit at these bytes of a text is left out.
-    pub(super) fn contain(&self, text: &str, (begin, end): (usize, usize)) -> bool {
+    /// Whether the unit at these bytes of a text is left out; then it is counted in `left_out`.
+    pub(super) fn leave_out(&self, text: &str, (begin, end): (usize, usize), left_out: &mut LeftOut) -> bool {
         let unit = text[begin..end].trim_start();
         let begin = end - unit.len();
         let unit = unit.trim_end();
         if unit.is_empty() {
             return false;
         }
-        let is_named = unit.len() <= SHRINKS * self.longest && self.texts.contains(&folded(unit));
-        is_named || (self.contractions && is_contraction_piece(&text[..begin], unit, &text[begin + unit.len()..]))
+        let after = &text[begin + unit.len()..];
+        let count = if unit.len() <= SHRINKS * self.longest && self.texts.contains(&folded(unit)) {
+            &mut left_out.stop_units
+        } else if self.contractions && is_contraction_piece(&text[..begin], unit, after) {
+            &mut left_out.stop_contractions
+        } else if self.punctuation && unit.chars().all(is_punctuation) {
+            &mut left_out.stop_punctuation
+        } else {
+            return false;
+        };
+        *count += 1;
+        true
     }
 }
 
 /// A text as it is compared: without white space at its ends, in lower case, its apostrophes straight.
 fn folded(text: &str) -> String {
     text.trim().to_lowercase().replace('\u{2019}', "'")
+}
+
+/// What BERT's tokenizer takes for punctuation: in ASCII, mathematical signs and the like as well.
+fn is_punctuation(character: char) -> bool {
+    character.is_ascii_punctuation() || character.is_punctuation()
 }
 
 fn is_apostrophe(character: char) -> bool {
@@ -96,7 +126,11 @@ mod tests {
     /// Whether the part of a text between bars is left out.
     fn is_left_out(stop: &StopUnits, marked: &str) -> bool {
         let [before, unit, after] = marked.split('|').collect::<Vec<_>>().try_into().unwrap();
-        stop.contain(&format!("{before}{unit}{after}"), (before.len(), before.len() + unit.len()))
+        let mut left_out = LeftOut::default();
+        let is_left_out =
+            stop.leave_out(&format!("{before}{unit}{after}"), (before.len(), before.len() + unit.len()), &mut left_out);
+        assert_eq!(left_out.total(), usize::from(is_left_out));
+        is_left_out
     }
 
     #[test]
@@ -123,11 +157,26 @@ mod tests {
     }
 
     #[test]
+    fn punctuation_is_told_from_letters_digits_and_symbols_of_their_own() {
+        let stop = StopUnits::new(&UnitOptions { stop_punctuation: true, ..UnitOptions::default() }).unwrap();
+        for marked in ["a film|.|", "good| ...| film", "|\u{3002}|", "\u{2014}|\u{201c}|", "1 |+|= 2", "|'|t", "|$|5"] {
+            assert!(is_left_out(&stop, marked), "{marked}");
+        }
+        for marked in ["|a.|", "|5|.", "|\u{1f600}|", "|\u{6620}|", "|\u{20ac}|", "a| |b", "|don't|"] {
+            assert!(!is_left_out(&stop, marked), "{marked}");
+        }
+    }
+
+    #[test]
     fn units_that_cannot_be_left_out_are_errors() {
         let stop_units = vec!["the".to_owned(), " \n".to_owned()];
         let options = UnitOptions { stop_units, ..UnitOptions::default() };
         assert!(StopUnits::new(&options).unwrap_err().message().contains("stop unit 1"));
         let options = UnitOptions { stop_contractions: true, ..UnitOptions::from(Granularity::Sample) };
         assert!(StopUnits::new(&options).unwrap_err().message().contains("sample"));
+        let options = UnitOptions { stop_punctuation: true, ..UnitOptions::from(Granularity::AllTokens) };
+        assert!(StopUnits::new(&options).unwrap_err().message().contains("all_tokens"));
+        let options = UnitOptions { skip_first_position: true, ..UnitOptions::from(Granularity::ClsToken) };
+        assert!(StopUnits::new(&options).unwrap_err().message().contains("cls_token"));
     }
 }

@@ -1,11 +1,12 @@
 //! What the rows of activations stand for: words, tokens, sentences or whole texts.
 
 use std::io;
+use std::ops::Range;
 use std::path::Path;
 
 use super::column::{Column, ColumnWriter};
 use super::strings::{StringTable, StringTableBuilder};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// Where a unit stands: which text, and which bytes of its UTF-8 text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -59,6 +60,33 @@ impl Units {
     pub fn span(&self, unit: usize) -> Option<UnitSpan> {
         let text_index = *self.text_index.get(unit)? as usize;
         Some(UnitSpan { text_index, begin: self.begin[unit] as usize, end: self.end[unit] as usize })
+    }
+
+    /// Some of the units, in `runs` of consecutive ones: those that a collection of these units alone gives. They lie in files
+    /// where these do.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Io`].
+    pub(crate) fn select(&self, runs: &[Range<usize>]) -> Result<Self> {
+        let folder = std::env::temp_dir();
+        let mut writer = if self.string.is_mapped() { Some(UnitsWriter::new(&folder)?) } else { None };
+        let unwritten = |error: io::Error| Error::io(&folder, "write units into the temporary folder", &error);
+        let mut builder = UnitsBuilder::default();
+        let mut strings = vec![None; self.strings.len()];
+        for run in runs {
+            for unit in run.clone() {
+                let index = self.string[unit] as usize;
+                let string = *strings[index].get_or_insert_with(|| builder.intern(self.strings.get(index)));
+                builder.push(self.text_index[unit], self.begin[unit], self.end[unit], string);
+            }
+            if let Some(writer) = &mut writer {
+                builder.write(writer).map_err(unwritten)?;
+            }
+        }
+        match writer {
+            Some(writer) => writer.finish(builder).map_err(unwritten),
+            None => Ok(builder.finish()),
+        }
     }
 
     /// Whether every span lies within its text, on character boundaries; without texts there are no spans.

@@ -84,8 +84,10 @@ FIELD(eidos_activations_options, stop_units, 56);
 FIELD(eidos_activations_options, stop_unit_count, 64);
 FIELD(eidos_activations_options, device_batch_tokens, 72);
 FIELD(eidos_activations_options, keep_on_device, 80);
-FIELD(eidos_activations_options, reserved, 84);
-SIZE(eidos_activations_options, 88);
+FIELD(eidos_activations_options, stop_punctuation, 84);
+FIELD(eidos_activations_options, skip_first_position, 88);
+FIELD(eidos_activations_options, on_long_text, 92);
+SIZE(eidos_activations_options, 96);
 
 FIELD(eidos_estimate, struct_size, 0);
 FIELD(eidos_estimate, on_disk, 4);
@@ -101,7 +103,9 @@ FIELD(eidos_logits_options, struct_size, 0);
 FIELD(eidos_logits_options, threads, 4);
 FIELD(eidos_logits_options, batch_tokens, 8);
 FIELD(eidos_logits_options, memory_limit, 16);
-SIZE(eidos_logits_options, 24);
+FIELD(eidos_logits_options, on_long_text, 24);
+FIELD(eidos_logits_options, reserved, 28);
+SIZE(eidos_logits_options, 32);
 
 FIELD(eidos_top_inputs_options, struct_size, 0);
 FIELD(eidos_top_inputs_options, negative_pole, 4);

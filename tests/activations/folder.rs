@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use eidos::{
-    Activations, Aggregation, CollectOptions, Control, ErrorCode, Granularity, HeadChoice, LoadOptions, Provenance,
-    SplitModel, Stage, WordRule,
+    Activations, Aggregation, CollectOptions, Control, ErrorCode, Filters, Granularity, HeadChoice, LoadOptions,
+    Provenance, SplitModel, Stage, WordRule,
 };
 
 use crate::common::{
@@ -388,7 +388,7 @@ fn a_folder_from_before_there_was_a_choice_of_words_is_opened_and_continued() {
     let mut manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
     let fields = manifest.as_object_mut().unwrap();
     assert_eq!(fields.remove("word_rule").unwrap(), "tokenizer");
-    assert_eq!(fields.remove("left_out_count").unwrap(), 0);
+    assert_eq!(fields.remove("left_out").unwrap()["stop_units"], 0);
     fields["shards"].as_array_mut().unwrap().pop();
     std::fs::write(&path, manifest.to_string()).unwrap();
     assert_error(Activations::open(folder.path()), ErrorCode::InvalidFile, &["rows"]);
@@ -450,6 +450,7 @@ fn provenance_says_where_rows_come_from() {
         granularity: Some(Granularity::Sentence),
         aggregation: Some(Aggregation::SignedMax),
         word_rule: None,
+        filters: Filters::default(),
     };
     assert_eq!(collect(&model, &["a film ."], &options).unwrap()[0].provenance(), &expected);
 }

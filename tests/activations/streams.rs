@@ -4,8 +4,8 @@ use std::cell::Cell;
 use std::path::Path;
 
 use eidos::{
-    Activations, CollectOptions, Control, Error, ErrorCode, Granularity, LoadOptions, Result, SplitModel, TextReader,
-    TextReaderOptions,
+    Activations, CollectOptions, Control, Error, ErrorCode, Explainer, Granularity, Interventions, LoadOptions, Pca,
+    PcaOptions, Result, SplitModel, TextReader, TextReaderOptions,
 };
 
 use crate::common::{SPLITS, assert_error, collect, eurobert, everything, many_texts, tiny, watching};
@@ -54,6 +54,100 @@ fn a_stream_gives_the_same_as_its_texts_at_once() {
         let place = folder.join(SPLITS[1]);
         assert!(everything(&Activations::open(&place).unwrap()) == expected[1]);
     }
+}
+
+fn stream_under(
+    model: &SplitModel,
+    texts: &[String],
+    changes: &Interventions,
+    options: &CollectOptions,
+) -> Result<Vec<Activations>> {
+    model.stream_activations_under(texts.iter().map(Ok), changes, options, &Control::new())
+}
+
+/// The rows of all tokens at the first split point.
+fn token_rows(model: &SplitModel, texts: &[String]) -> Activations {
+    let options = CollectOptions { granularity: Granularity::AllTokens, ..CollectOptions::default() };
+    collect(model, texts, &options).unwrap().swap_remove(0)
+}
+
+#[test]
+fn a_stream_under_interventions_gives_the_same_as_its_texts_at_once() {
+    let (model, texts, control) = (eurobert(), many_texts(400), Control::new());
+    let rows = token_rows(&model, &texts);
+    let explainer = Explainer::fit::<Pca>(&rows, &PcaOptions::new(3), &control).unwrap();
+    let direction = rows.rows(5, 1).unwrap();
+    let (tokens, last) = ([0, 3, 700, rows.row_count() - 1], rows.row_count() - 1);
+    let mut others = rows.rows(0, rows.row_count()).unwrap().to_vec();
+    others.reverse();
+    let others = Activations::from_rows(others, rows.column_count(), None).unwrap();
+    let add = |tokens| Interventions::new().add(SPLITS[0], direction, 3.0, tokens).unwrap();
+    for changes in [
+        add(None),
+        add(Some(&tokens[..])),
+        add(Some(&[last]))
+            .ablate(SPLITS[0], &explainer, 1, None)
+            .unwrap()
+            .clamp("0", &explainer, 0, 4.0, None)
+            .unwrap(),
+        Interventions::new().replace(SPLITS[0], &rows),
+        Interventions::new().replace(SPLITS[0], &others),
+    ] {
+        let at_once = model.activations_under(&texts, &changes, &CollectOptions::default(), &control).unwrap();
+        let expected: Vec<_> = at_once.iter().map(everything).collect();
+        let small = CollectOptions { shard_bytes: 3000, batch_tokens: 7, threads: 3, ..CollectOptions::default() };
+        let folder = tempfile::tempdir().unwrap();
+        let kept = CollectOptions { folder: Some(folder.path().to_owned()), ..small.clone() };
+        for options in [CollectOptions::default(), small.clone(), CollectOptions { memory_limit: 0, ..small }, kept] {
+            let found = stream_under(&model, &texts, &changes, &options).unwrap();
+            assert!(found.iter().map(everything).collect::<Vec<_>>() == expected, "{changes:?}, {options:?}");
+        }
+    }
+}
+
+#[test]
+fn a_folder_of_a_stream_belongs_to_its_interventions() {
+    let (model, texts) = (tiny("eurobert", "base", &SPLITS[..1]), many_texts(300));
+    let folder = tempfile::tempdir().unwrap();
+    let rows = token_rows(&model, &texts);
+    let steer = |scale| Interventions::new().add(SPLITS[0], rows.rows(0, 1).unwrap(), scale, None).unwrap();
+    let expected = everything(&stream_under(&model, &texts, &steer(2.0), &into(folder.path())).unwrap()[0]);
+    for other in [steer(3.0), Interventions::new()] {
+        let refused = stream_under(&model, &texts, &other, &into(folder.path()));
+        assert_error(refused, ErrorCode::Mismatch, &["another run"]);
+    }
+    let again = stream_under(&model, &texts, &steer(2.0), &into(folder.path())).unwrap();
+    assert!(everything(&again[0]) == expected);
+}
+
+#[test]
+fn interventions_that_do_not_fit_a_stream_are_errors_that_say_why() {
+    let (model, texts) = (tiny("eurobert", "base", &SPLITS[..1]), many_texts(50));
+    let (rows, options) = (token_rows(&model, &texts), CollectOptions::default());
+    let replaced = Interventions::new().replace(SPLITS[0], &rows);
+    let refused = |changes: &Interventions, texts: &[String], code, parts: &[&str]| {
+        assert_error(stream_under(&model, texts, changes, &options), code, parts);
+    };
+    // Said before a text is asked for, when it comes, and when there are no more.
+    let narrow = Interventions::new().add(SPLITS[0], &[1.0], 1.0, None).unwrap();
+    let asked = model.stream_activations_under(
+        std::iter::from_fn(|| -> Option<Result<&str>> { panic!("a text was asked for") }),
+        &narrow,
+        &options,
+        &Control::new(),
+    );
+    assert_error(asked, ErrorCode::InvalidArgument, &["direction", "columns"]);
+    let mut others = texts.clone();
+    others[30] = "another film".to_owned();
+    refused(&replaced, &others, ErrorCode::Mismatch, &["text 30"]);
+    refused(&replaced, &texts[..20], ErrorCode::Mismatch, &["50 texts", "20 were given"]);
+    let (values, columns) = (rows.rows(0, rows.row_count()).unwrap(), rows.column_count());
+    let fewer = Activations::from_rows(values[..100 * columns].to_vec(), columns, None).unwrap();
+    refused(&Interventions::new().replace(SPLITS[0], &fewer), &texts, ErrorCode::InvalidArgument, &["100 rows"]);
+    let all = Activations::from_rows(values.to_vec(), columns, None).unwrap();
+    refused(&Interventions::new().replace(SPLITS[0], &all), &texts[..20], ErrorCode::InvalidArgument, &["rows"]);
+    let beyond = Interventions::new().add(SPLITS[0], &values[..columns], 1.0, Some(&[rows.row_count()])).unwrap();
+    refused(&beyond, &texts, ErrorCode::InvalidArgument, &["was named"]);
 }
 
 #[test]

@@ -151,11 +151,11 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_split_model_estimate(model, NULL, NULL, NULL, &estimate, sizeof estimate, &err));
     CHECK_FAILS(wrong, eidos_split_model_estimate(model, inputs, NULL, NULL, NULL, sizeof estimate, &err));
     CHECK_FAILS(wrong, eidos_split_model_estimate(model, inputs, NULL, NULL, &estimate, 0, &err));
-    CHECK_FAILS(wrong, eidos_split_model_stream_activations(NULL, no_more, NULL, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, NULL, NULL, NULL, NULL, &no_activations, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, NULL, 1, &err));
-    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, &no_activations, 2, &err));
-    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(NULL, no_more, NULL, NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, NULL, NULL, NULL, NULL, NULL, &no_activations, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, NULL, NULL, 1, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, NULL, &no_activations, 2, &err));
+    CHECK_FAILS(wrong, eidos_split_model_stream_activations(model, no_more, NULL, NULL, NULL, NULL, &no_activations, 1, &err));
     CHECK_FAILS(wrong, eidos_split_model_logits(NULL, inputs, NULL, NULL, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_split_model_logits(model, NULL, NULL, NULL, NULL, &no_activations, &err));
     CHECK_FAILS(wrong, eidos_split_model_logits(model, inputs, NULL, NULL, NULL, NULL, &err));
@@ -301,6 +301,12 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_split_model_name(NULL, NULL) && !eidos_split_model_module_path(NULL, 0, NULL));
     CHECK(!eidos_split_model_module_kind(NULL, 0, NULL) && !eidos_split_model_split_point(NULL, 0, NULL));
     CHECK(eidos_split_model_module_count(NULL) == 0 && eidos_split_model_module_can_split(NULL, 0) == 0);
+    CHECK(eidos_split_model_module_width(NULL, 0) == 0 && eidos_split_model_module_cost(NULL, 0) <= 0);
+    CHECK(eidos_split_model_module_is_recommended(NULL, 0) == 0);
+    CHECK(eidos_activations_left_out_by(NULL, EIDOS_FILTER_HIGH_NORM) == 0 && !eidos_activations_filters(NULL, NULL));
+    CHECK(eidos_explainer_warning_count(NULL) == 0 && !eidos_explainer_warning(NULL, 0, NULL));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_without_high_norms(NULL, 10, NULL, &no_activations, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_without_high_norms(activations, 10, NULL, NULL, &err));
     CHECK(!eidos_split_model_products(NULL, NULL));
     CHECK(!eidos_split_model_family(NULL, NULL) && eidos_split_model_vocabulary_size(NULL) == 0);
     CHECK(eidos_split_model_max_positions(NULL) == 0 && eidos_split_model_weight_bytes(NULL) == 0);
@@ -609,6 +615,31 @@ static eidos_status not_a_text(const char **text, size_t *length, void *user_dat
     return EIDOS_OK;
 }
 
+/* The direction is what the split point gives for the first word. */
+static void a_stream_under_interventions(void)
+{
+    struct source source = {0, SIZE_MAX, ""};
+    eidos_interventions *steer = NULL;
+    eidos_activations *at_once = NULL, *rows = NULL;
+    eidos_error *error = NULL;
+    const float *direction = NULL, *expected = NULL, *found = NULL;
+    const size_t count = eidos_activations_row_count(activations), width = eidos_activations_column_count(activations);
+
+    CHECK(eidos_activations_rows(activations, 0, 1, &direction, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_new(&steer, &error) == EIDOS_OK);
+    CHECK(eidos_interventions_add_direction(steer, SPLIT, direction, width, 2, NULL, 0, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_activations(model, inputs, steer, NULL, NULL, &at_once, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_stream_activations(model, next_text, &source, steer, NULL, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(at_once, 0, count, &expected, &error) == EIDOS_OK);
+    CHECK(eidos_activations_rows(rows, 0, count, &found, &error) == EIDOS_OK);
+    CHECK(!memcmp(expected, found, count * width * sizeof *found));
+    CHECK(eidos_activations_rows(activations, 0, count, &expected, &error) == EIDOS_OK);
+    CHECK(memcmp(expected, found, count * width * sizeof *found));
+    eidos_activations_free(at_once);
+    eidos_activations_free(rows);
+    eidos_interventions_free(steer);
+}
+
 static void texts_come_one_after_the_other(const char *folder)
 {
     struct source source = {0, SIZE_MAX, ""};
@@ -622,11 +653,12 @@ static void texts_come_one_after_the_other(const char *folder)
     size_t row;
 
     CHECK(eidos_activations_rows(activations, 0, count, &expected, &error) == EIDOS_OK);
-    CHECK(eidos_split_model_stream_activations(model, next_text, &source, NULL, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_stream_activations(model, next_text, &source, NULL, NULL, NULL, &rows, 1, &error) == EIDOS_OK);
     CHECK(eidos_activations_row_count(rows) == count && eidos_activations_text_count(rows) == TEXT_COUNT);
     CHECK(eidos_activations_rows(rows, 0, count, &found, &error) == EIDOS_OK);
     CHECK(!memcmp(expected, found, count * width * sizeof *found));
     eidos_activations_free(rows);
+    a_stream_under_interventions();
 
     snprintf(path, sizeof path, "%s/stream", folder);
     CHECK(eidos_activations_options_init(&options, sizeof options) == EIDOS_OK);
@@ -634,11 +666,11 @@ static void texts_come_one_after_the_other(const char *folder)
     options.shard_bytes = 4096;
     source.next = 0;
     source.fails_at = TEXT_COUNT - 1;
-    CHECK_FAILS(EIDOS_NETWORK, eidos_split_model_stream_activations(model, next_text, &source, &options, NULL, &rows, 1, &err));
+    CHECK_FAILS(EIDOS_NETWORK, eidos_split_model_stream_activations(model, next_text, &source, NULL, &options, NULL, &rows, 1, &err));
     CHECK_FAILS(EIDOS_INVALID_FILE, eidos_activations_open(path, &rows, &err));
     source.next = 0;
     source.fails_at = SIZE_MAX;
-    CHECK(eidos_split_model_stream_activations(model, next_text, &source, &options, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_split_model_stream_activations(model, next_text, &source, NULL, &options, NULL, &rows, 1, &error) == EIDOS_OK);
     CHECK(eidos_activations_is_on_disk(rows) && eidos_activations_row_count(rows) == count);
     for (row = 0; row < count; row++) {
         CHECK(eidos_activations_rows(rows, row, 1, &found, &error) == EIDOS_OK);
@@ -647,12 +679,70 @@ static void texts_come_one_after_the_other(const char *folder)
     }
     eidos_activations_free(rows);
     source.next = 1;
-    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_stream_activations(model, next_text, &source, &options, NULL, &rows, 1, &err));
-    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_stream_activations(model, not_a_text, NULL, NULL, NULL, &rows, 1, &err));
+    CHECK_FAILS(EIDOS_MISMATCH, eidos_split_model_stream_activations(model, next_text, &source, NULL, &options, NULL, &rows, 1, &err));
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_stream_activations(model, not_a_text, NULL, NULL, NULL, NULL, &rows, 1, &err));
     CHECK(eidos_control_new(&control, &error) == EIDOS_OK);
     eidos_control_cancel(control);
-    CHECK_FAILS(EIDOS_CANCELLED, eidos_split_model_stream_activations(model, next_text, &source, NULL, control, &rows, 1, &err));
+    CHECK_FAILS(EIDOS_CANCELLED, eidos_split_model_stream_activations(model, next_text, &source, NULL, NULL, control, &rows, 1, &err));
     eidos_control_free(control);
+    CHECK(!error);
+}
+
+static void units_and_rows_are_left_out(void)
+{
+    /* The third row is far longer than the others. */
+    const float values[] = {1, 0, 0, 1, 0, 900, 2, 0};
+    const char *const names[] = {"a", "film", "the", "dull"};
+    char *longer = malloc(5 * eidos_split_model_max_positions(model) + 1);
+    const char *const texts[] = {"a", longer};
+    struct source source = {0, SIZE_MAX, ""};
+    eidos_activations_options options;
+    eidos_pca_options pca;
+    eidos_inputs *both = NULL;
+    eidos_activations *rows = NULL, *usual = NULL;
+    eidos_explainer *few = NULL;
+    eidos_error *error = NULL;
+    const float *found = NULL;
+    size_t word;
+
+    CHECK(eidos_activations_from_rows(values, 4, 2, names, 4, &rows, &error) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_activations_without_high_norms(rows, 0.5, NULL, &usual, &err));
+    CHECK(eidos_activations_without_high_norms(rows, 10, NULL, &usual, &error) == EIDOS_OK);
+    CHECK(eidos_activations_row_count(usual) == 3 && !strcmp(eidos_activations_unit(usual, 2, NULL), "dull"));
+    CHECK(eidos_activations_left_out_count(usual) == 1 && eidos_activations_left_out_by(usual, EIDOS_FILTER_HIGH_NORM) == 1);
+    CHECK(!strcmp(eidos_activations_filters(usual, NULL), "{\"max_norm_multiple\":10.0}"));
+    CHECK(!strcmp(eidos_activations_filters(rows, NULL), "{}") && eidos_activations_left_out_by(usual, 99) == 0);
+    CHECK(eidos_activations_rows(usual, 2, 1, &found, &error) == EIDOS_OK && found[0] >= 2);
+    CHECK(eidos_pca_options_init(&pca, sizeof pca) == EIDOS_OK);
+    pca.concept_count = 1;
+    CHECK(eidos_pca_fit(usual, &pca, NULL, &few, &error) == EIDOS_OK);
+    CHECK(eidos_explainer_warning_count(few) == 1 && strstr(eidos_explainer_warning(few, 0, NULL), "3 rows are few"));
+    CHECK(!eidos_explainer_warning(few, 1, NULL));
+    CHECK(!eidos_explainer_measure_name(few, 3, NULL));
+    eidos_explainer_free(few);
+    eidos_activations_free(usual);
+    eidos_activations_free(rows);
+
+    CHECK(eidos_activations_options_init(&options, sizeof options) == EIDOS_OK);
+    options.granularity = EIDOS_GRANULARITY_ALL_TOKENS;
+    options.skip_first_position = 1;
+    CHECK(eidos_split_model_stream_activations(model, next_text, &source, NULL, &options, NULL, &rows, 1, &error) == EIDOS_OK);
+    CHECK(eidos_activations_row_count(rows) == eidos_inputs_token_count(inputs) - TEXT_COUNT);
+    CHECK(eidos_activations_left_out_by(rows, EIDOS_FILTER_FIRST_POSITION) == TEXT_COUNT);
+    eidos_activations_free(rows);
+
+    *longer = 0;
+    for (word = 0; word < eidos_split_model_max_positions(model); word++)
+        memcpy(longer + 5 * word, "film ", 6);
+    CHECK(eidos_inputs_from_texts(model, texts, NULL, 2, NULL, NULL, &both, &error) == EIDOS_OK);
+    CHECK(eidos_inputs_truncated_count(both) == 1);
+    CHECK(eidos_activations_options_init(&options, sizeof options) == EIDOS_OK);
+    options.on_long_text = EIDOS_ON_LONG_TEXT_ERROR;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, both, NULL, &options, NULL, &rows, 1, &err));
+    options.on_long_text = 9;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_split_model_activations(model, inputs, NULL, &options, NULL, &rows, 1, &err));
+    eidos_inputs_free(both);
+    free(longer);
     CHECK(!error);
 }
 
@@ -1656,6 +1746,7 @@ int main(int argc, char **argv)
     texts_can_be_token_ids();
     inputs_are_texts_as_a_model_reads_them();
     texts_come_one_after_the_other(argv[1]);
+    units_and_rows_are_left_out();
     models_and_explainers_say_what_they_are();
     rows_are_seen_in_runs(argv[1]);
     a_handle_of_another_type_is_an_error();

@@ -141,7 +141,7 @@ fn several_follow_one_another_and_reach_the_modules_behind_them() {
     assert!(expected != bits(&logits(&model, &first)));
     // The same bits whatever the batches and threads, and wherever the logits go.
     for (batch_tokens, threads, memory_limit) in [(1, 2, u64::MAX), (9, 3, 0)] {
-        let options = LogitsOptions { batch_tokens, threads, memory_limit };
+        let options = LogitsOptions { batch_tokens, threads, memory_limit, ..LogitsOptions::default() };
         let again = model.logits_of(&inputs(&model), &both, &options, &Control::new()).unwrap();
         assert!(bits(&again) == expected);
     }

@@ -49,7 +49,7 @@ fn rows_that_were_captured_lead_to_the_same_logits_whatever_the_batches() {
     }
     let expected = bits(&expected);
     for (batch_tokens, threads, memory_limit) in [(0, 1, u64::MAX), (1, 2, u64::MAX), (9, 2, 0)] {
-        let options = LogitsOptions { batch_tokens, threads, memory_limit };
+        let options = LogitsOptions { batch_tokens, threads, memory_limit, ..LogitsOptions::default() };
         let again = logits(&model, &TEXTS, &options);
         assert_eq!(again.is_on_disk(), memory_limit == 0);
         assert!(bits(&again) == expected);

@@ -45,6 +45,24 @@ fn every_module_tree_is_the_one_that_named_modules_prints() {
 }
 
 #[test]
+fn each_family_has_places_to_start_which_cost_more_the_later_they_are() {
+    for (family, variants) in &golden::variants() {
+        for variant in variants {
+            let model = golden::load(family, variant, "weights", &[], &LoadOptions::default()).unwrap();
+            let of = |module: &eidos::Module| module.cost.is_some_and(|cost| (0.0..=1.0).contains(&cost));
+            assert!(model.modules().iter().all(|module| module.can_split == of(module)), "{family} {variant}");
+            let places: Vec<_> = model.modules().iter().filter(|module| module.is_recommended).collect();
+            let costs: Vec<f64> = places.iter().filter_map(|module| module.cost).collect();
+            assert!(
+                costs.is_sorted_by(|one, next| one < next) && costs.last() == Some(&1.0),
+                "{family} {variant}: {costs:?}"
+            );
+            assert!(places.iter().all(|place| place.path.ends_with(|end: char| end.is_ascii_digit())), "{places:?}");
+        }
+    }
+}
+
+#[test]
 fn every_type_that_is_built_has_fixtures() {
     let config = br#"{"model_type": "nothing"}"#;
     let error = ModelPlan::new(config, &[], &LoadOptions::default()).unwrap_err();

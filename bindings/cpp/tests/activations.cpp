@@ -116,8 +116,45 @@ TEST(Activations, RulesOfWordsAndUnitsWithoutARow)
     const auto fewer = demo().model.activations(text, options);
     EXPECT_EQ(units(fewer), "| film| isn| best");
     EXPECT_EQ(fewer.left_out_count(), 4u);
+    EXPECT_EQ(fewer.left_out_count(eidos::Filter::stop_units), 3u);
+    EXPECT_EQ(fewer.left_out_count(eidos::Filter::stop_contractions), 1u);
+    EXPECT_EQ(fewer.filters(), R"({"stop_units":["the","."],"stop_contractions":true})");
     options.stop_units = {" "};
     EXPECT_STATUS(invalid_argument, demo().model.activations(text, options));
+    options = {};
+    options.stop_punctuation = true;
+    EXPECT_EQ(units(demo().model.activations(text, options)), "|The| film| isn|'t| the| best");
+    options = {};
+    options.granularity = eidos::Granularity::all_tokens;
+    options.skip_first_position = true;
+    const auto later = demo().model.activations(text, options);
+    EXPECT_EQ(later.row_count() + 1, demo().model.tokens(text).size());
+    EXPECT_EQ(later.left_out_count(eidos::Filter::first_position), 1u);
+}
+
+TEST(Activations, LoseRowsThatAreFarLongerThanOthers)
+{
+    const std::vector<float> rows = {1, 0, 0, 1, 0, 900, 2, 0};
+    const auto usual = eidos::Activations::from_rows({rows, 2}, {"a", "film", "the", "dull"}).without_high_norms(10);
+    EXPECT_EQ(usual.row_count(), 3u);
+    EXPECT_EQ(usual.unit(2), "dull");
+    EXPECT_EQ(usual.left_out_count(eidos::Filter::high_norm), 1u);
+    EXPECT_EQ(usual.filters(), R"({"max_norm_multiple":10.0})");
+    EXPECT_EQ(demo().activations.without_high_norms(1e6).copy_rows().values(), demo().activations.copy_rows().values());
+    EXPECT_STATUS(invalid_argument, usual.without_high_norms(0.5));
+}
+
+TEST(Activations, RefuseLongTextsWhereThatIsWanted)
+{
+    std::string text;
+    for (std::size_t word = 0; word < demo().model.max_positions(); word++)
+        text += "film ";
+    EXPECT_EQ(demo().model.activations({"a", text}).truncated_count(), 1u);
+    eidos::ActivationsOptions options;
+    options.on_long_text = eidos::OnLongText::error;
+    EXPECT_STATUS(invalid_argument, demo().model.activations({"a", text}, options));
+    EXPECT_STATUS(invalid_argument, demo().model.stream_activations(std::vector<std::string>{"a", text}, options));
+    EXPECT_EQ(demo().model.activations("a", options).truncated_count(), 0u);
 }
 
 TEST(Activations, SaveAndOpen)

@@ -53,6 +53,17 @@ TEST(Streams, GiveWhatTheirTextsAtOnceGive)
     EXPECT_STATUS(invalid_argument, demo().model.stream_activations(std::vector<std::string>()));
 }
 
+TEST(Streams, GoUnderInterventionsAsTheirTextsAtOnceDo)
+{
+    const auto direction = demo().activations.copy_rows(0, 1);
+    eidos::Interventions steer;
+    steer.add_direction(demo().activations.split_point(), direction.values(), 2);
+    const auto steered = values(demo().model.activations(texts, steer));
+    EXPECT_NE(steered, values(demo().activations));
+    EXPECT_EQ(values(demo().model.stream_activations(texts, steer)), steered);
+    EXPECT_EQ(demo().model.stream_activations_per_split_point(texts, steer).size(), 1u);
+}
+
 /// An input range that throws at its `fails_at`th text.
 struct Failing {
     struct Iterator {

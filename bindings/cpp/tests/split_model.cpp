@@ -14,6 +14,9 @@ TEST(SplitModel, ListsItsModulesWithoutWeights)
     const auto found = std::find_if(modules.begin(), modules.end(), [](const auto &module) { return module.path == split; });
     ASSERT_NE(found, modules.end());
     EXPECT_TRUE(found->can_split);
+    EXPECT_EQ(found->width, 192u);
+    EXPECT_EQ(found->cost, 0.75);
+    EXPECT_EQ(std::count_if(modules.begin(), modules.end(), [](const auto &module) { return module.is_recommended; }), 4);
     EXPECT_NE(found->kind, "");
     EXPECT_TRUE(std::any_of(modules.begin(), modules.end(), [](const auto &module) { return !module.can_split; }));
     EXPECT_TRUE(tree.split_points().empty());

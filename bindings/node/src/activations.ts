@@ -1,10 +1,10 @@
 /** Activations: a matrix with one row per unit of text. */
-import { flag, floats, index, record, text, texts, whole } from './arguments';
+import { flag, floats, index, real, record, text, texts, whole } from './arguments';
 import { runOnPool, runWithControl, type CallOptions } from './call';
 import { DLPackTensor, dlpackResource } from './dlpack';
 import { check } from './errors';
-import { aggregations, granularities, wordRules } from './generated/abi';
-import type { Aggregation, Granularity, WordRule } from './generated/abi';
+import { aggregations, filters, granularities, wordRules } from './generated/abi';
+import type { Aggregation, Filter, Granularity, WordRule } from './generated/abi';
 import { Handle, pointerOf, Resource, resourceOf, viewOf } from './handle';
 import { addressIn, callOnPool, handleIn, native, out, readBytes, readText, sizeIn, textsForC } from './native';
 import type { Out, Pointer, Texts } from './native';
@@ -21,6 +21,15 @@ export interface UnitSpan {
   readonly begin: number;
   /** Where it ends: one past its last UTF-16 code unit. */
   readonly end: number;
+}
+
+/** The filters that left units without a row; those that were not used are missing. */
+export interface Filters {
+  readonly stop_units?: readonly string[];
+  readonly stop_contractions?: boolean;
+  readonly stop_punctuation?: boolean;
+  readonly skip_first_position?: boolean;
+  readonly max_norm_multiple?: number;
 }
 
 /** What each row of one's own matrix stands for. */
@@ -106,9 +115,22 @@ export class Activations extends Handle {
     return native().eidos_activations_truncated_count(this.#pointer);
   }
 
-  /** How many units got no row because the options name them. */
+  /** How many units have no row, for whatever reason. */
   get leftOutCount(): number {
     return native().eidos_activations_left_out_count(this.#pointer);
+  }
+
+  /** How many units have no row, for each reason. */
+  get leftOutBy(): Readonly<Record<Filter, number>> {
+    const pointer = this.#pointer;
+    const count = (filter: number): number => native().eidos_activations_left_out_by(pointer, filter);
+    const counts = Object.entries(filters).map(([reason, filter]) => [reason, count(filter)]);
+    return Object.fromEntries(counts) as Record<Filter, number>;
+  }
+
+  /** The filters that left units without a row. */
+  get filters(): Filters {
+    return JSON.parse(readText((length) => native().eidos_activations_filters(this.#pointer, length)) ?? '{}') as Filters;
   }
 
   /** How many texts the activations were collected from; 0 for one's own rows. */
@@ -245,6 +267,29 @@ export class Activations extends Handle {
   /** @internal The function that adds values across processes, where rows are spread over several. */
   static reduceOf(activations: Activations): Reduce | undefined {
     return activations.#reduce;
+  }
+
+  /**
+   * The same activations without the rows whose norm is more than `maxMultiple` times the median of all rows' norms, such as 10. Some
+   * models give one token in hundreds a row of a thousand times the length of others, wherever it stands; a fit finds such rows instead
+   * of concepts, and they lead every list of inputs. Which ones are left out does not depend on their order, on shards or on threads.
+   * Rows on disk are not copied.
+   *
+   * @throws {EidosError} `invalid_argument` for a multiple below 1, `invalid_data` where half of the rows are zero.
+   * @throws {Error} for rows that are spread over processes: filter each share before, or all rows in one process.
+   */
+  async withoutHighNorms(maxMultiple: number, options: CallOptions = {}): Promise<Activations> {
+    const pointer = this.#pointer;
+    const multiple = real('maxMultiple', maxMultiple);
+    if (this.#reduce !== undefined) throw new Error('rows that are spread over processes cannot be filtered by their norm');
+    const result = out();
+    return runWithControl(
+      record('options', options),
+      [resourceOf(this, Activations)],
+      (control, error) =>
+        callOnPool(native().eidos_activations_without_high_norms, pointer, multiple, control, result, error),
+      () => Activations.#own(result),
+    );
   }
 
   /** Writes the activations to a folder, which is made where missing. */

@@ -13,6 +13,8 @@ export interface FitReport {
   readonly steps: number;
   /** The measures of the method, by name: one number, or one for each concept. */
   readonly measures: Readonly<Record<string, readonly number[]>>;
+  /** What may be wrong with the result, in sentences: that rows were few for the concepts that were asked for, for one. */
+  readonly warnings: readonly string[];
 }
 
 /** A concept model encodes rows into concepts and decodes them back: what an explainer does without texts. */
@@ -57,7 +59,14 @@ export abstract class ConceptModel extends Handle {
       const name = readText((length) => native().eidos_explainer_measure_name(pointer, index, length)) ?? '';
       measures[name] = readDoubles((length) => native().eidos_explainer_measure_values(pointer, index, length));
     }
-    return { converged: native().eidos_explainer_converged(pointer) === 1, steps: native().eidos_explainer_step_count(pointer), measures };
+    const warning = (index: number): string =>
+      readText((length) => native().eidos_explainer_warning(pointer, index, length)) ?? '';
+    return {
+      converged: native().eidos_explainer_converged(pointer) === 1,
+      steps: native().eidos_explainer_step_count(pointer),
+      measures,
+      warnings: Array.from({ length: native().eidos_explainer_warning_count(pointer) }, (_, index) => warning(index)),
+    };
   }
 
   /**

@@ -5,7 +5,7 @@
 /// <reference lib="esnext.disposable" preserve="true" />
 import { native } from './native';
 
-export { Activations, type FromRowsOptions, type UnitSpan } from './activations';
+export { Activations, type Filters, type FromRowsOptions, type UnitSpan } from './activations';
 export type { CallOptions, LogMessage, Progress, Stage } from './call';
 export { Chat, type ChatOptions, type ChatSpending } from './chat';
 export type { ChatAnswer, ChatRequest } from './chat-answer';

@@ -23,9 +23,6 @@ export type UnitOptions = c.ActivationsOptions;
 /** How texts become inputs, as a long call. */
 export interface InputsOptions extends c.InputsOptions, CallOptions {}
 
-/** How activations of texts that come one after the other are collected. */
-export interface StreamOptions extends UnitOptions, CallOptions {}
-
 /** How principal components are found. */
 export interface PcaOptions extends c.PcaOptions, CallOptions {}
 

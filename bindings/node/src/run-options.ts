@@ -13,5 +13,8 @@ export interface RunOptions {
 /** How activations are collected, as a long call. */
 export interface ActivationsOptions extends UnitOptions, RunOptions, CallOptions {}
 
+/** How activations of texts that come one after the other are collected. Interventions count tokens over all texts. */
+export interface StreamOptions extends ActivationsOptions {}
+
 /** How logits are computed. Results depend on the interventions alone. */
 export interface LogitsOptions extends c.LogitsOptions, RunOptions, CallOptions {}

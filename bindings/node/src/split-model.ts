@@ -11,8 +11,8 @@ import {
 } from './inputs';
 import { Interventions } from './interventions';
 import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC, type Out, type Pointer } from './native';
-import type { InputsOptions, LoadOptions, StreamOptions } from './options';
-import type { ActivationsOptions, LogitsOptions } from './run-options';
+import type { InputsOptions, LoadOptions } from './options';
+import type { ActivationsOptions, LogitsOptions, StreamOptions } from './run-options';
 import { TextSourceCall } from './text-source';
 
 /** A module of a model. */
@@ -23,6 +23,12 @@ export interface Module {
   readonly kind: string;
   /** Whether it can be a split point: it has one output row per token. */
   readonly canSplit: boolean;
+  /** How many columns its activations have; 0 where it cannot be a split point. */
+  readonly width: number;
+  /** The part of the model's blocks that a run up to it takes, from 0 to 1; a block counts from its beginning. */
+  readonly cost: number;
+  /** Whether it is a place to start: a block, which gives all that the model knows of each token up to there. */
+  readonly isRecommended: boolean;
 }
 
 /** A module that a model was split at. */
@@ -132,6 +138,9 @@ export class SplitModel extends Handle {
       path: readText((length) => native().eidos_split_model_module_path(pointer, index, length)) ?? '',
       kind: readText((length) => native().eidos_split_model_module_kind(pointer, index, length)) ?? '',
       canSplit: native().eidos_split_model_module_can_split(pointer, index) === 1,
+      width: native().eidos_split_model_module_width(pointer, index),
+      cost: native().eidos_split_model_module_cost(pointer, index),
+      isRecommended: native().eidos_split_model_module_is_recommended(pointer, index) === 1,
     })));
   }
 
@@ -237,12 +246,13 @@ export class SplitModel extends Handle {
     const model = resourceOf(this, SplitModel);
     const pointer = model.pointer('SplitModel');
     const struct = activationsOptions(options);
+    const [interventions, uses] = interventionsOf(options);
     const source = new TextSourceCall(iterable('texts', texts));
     const result = out(native().eidos_split_model_split_point_count(pointer));
     return runOnOwnThread(
       options,
-      [model],
-      (control, error) => source.run({ model: pointer, options: struct }, control, result, error),
+      [model, ...uses],
+      (control, error) => source.run({ model: pointer, interventions, options: struct }, control, result, error),
       () => activationsIn(result),
     ).catch((error: unknown) => {
       throw source.explain(error);

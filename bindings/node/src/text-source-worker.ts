@@ -7,7 +7,7 @@ import type { FromStream, StreamCall, Texts } from './text-source';
 import { questions } from './worker-questions';
 
 const port = parentPort!;
-const { model, options, control, count, sent } = workerData as StreamCall;
+const { model, interventions, options, control, count, sent } = workerData as StreamCall;
 const waiting: string[] = [];
 const ask = questions<FromStream, Texts>(port, sent);
 let isDone = false;
@@ -35,6 +35,8 @@ function next(): Buffer | undefined | number {
 
 const [results, error] = [out(count), out()];
 const status = withTextCallback(next, (callback) =>
-  native().eidos_split_model_stream_activations(model, callback, null, options, control, results, count, error),
+  native().eidos_split_model_stream_activations(
+    model, callback, null, interventions, options, control, results, count, error,
+  ),
 );
 say({ status, results, error: error[0]! });

@@ -15,6 +15,7 @@ import { answerCount, sendAnswer, unlessAborted, type AnswerCount } from './work
 /** What the worker calls C with. */
 export interface StreamCall {
   readonly model: Pointer;
+  readonly interventions: Pointer | null;
   readonly options: ActivationsOptionsStruct;
   readonly control: Pointer;
   /** How many results there are. */

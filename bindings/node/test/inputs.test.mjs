@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import path from 'node:path';
 import test, { after } from 'node:test';
 
-import { Activations, SplitModel } from '@eidos/eidos';
+import { Activations, Interventions, SplitModel } from '@eidos/eidos';
 
 import { assertNothingLives, demoTexts, rejection, temporaryFolder } from './helpers.mjs';
 
@@ -67,6 +67,11 @@ test('a stream gives what its texts at once give', async () => {
   assert.deepEqual(await rowsOf(model.streamActivations(new Set(texts).values())), expected);
   assert.deepEqual(await rowsOf(model.streamActivations(slowly())), expected);
   assert.equal((await (await load([1, 2])).streamActivations(texts)).length, 2);
+  const [split] = model.splitPoints;
+  const steer = new Interventions().addDirection(split.path, expected.slice(0, split.width), 2);
+  const steered = await rowsOf(model.activations(texts, { interventions: steer }));
+  assert.notDeepEqual(steered, expected);
+  assert.deepEqual(await rowsOf(model.streamActivations(texts, { interventions: steer })), steered);
   await assert.rejects(model.streamActivations([]), { code: 'invalid_argument' });
   await assert.rejects(model.streamActivations('a text'), TypeError);
   await assert.rejects(model.streamActivations([1]), TypeError);

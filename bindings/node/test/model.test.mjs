@@ -19,6 +19,9 @@ test('a model without split points shows its modules', async () => {
   assert.deepEqual(model.modules[0].path, '');
   const module = model.modules.find(({ path }) => path === splitPoint);
   assert.ok(module?.canSplit);
+  assert.deepEqual([module.width, module.cost, module.isRecommended], [192, 0.75, false]);
+  const places = model.modules.filter(({ isRecommended }) => isRecommended).map((place) => place.path);
+  assert.deepEqual(places, [0, 1, 2, 3].map((block) => `model.layers.${block}`));
   assert.ok(model.modules.some(({ canSplit }) => !canSplit));
   assert.ok(model.modules.every(({ kind }) => kind.length > 0));
   assert.equal(model.modules, model.modules);
@@ -81,10 +84,35 @@ test('words are cut by a rule, and some get no row', async () => {
   const [fewer] = await model.activations([text], { stopUnits: ['the', '.'], stopContractions: true });
   assert.deepEqual(units(fewer), [' film', ' isn', ' best']);
   assert.equal(fewer.leftOutCount, 4);
+  assert.deepEqual([fewer.leftOutBy.stop_units, fewer.leftOutBy.stop_contractions], [3, 1]);
+  assert.deepEqual(fewer.filters, { stop_units: ['the', '.'], stop_contractions: true });
+  const [letters] = await model.activations([text], { stopPunctuation: true });
+  assert.deepEqual(units(letters), ['The', ' film', ' isn', "'t", ' the', ' best']);
+  const [later] = await model.activations([text], { granularity: 'all_tokens', skipFirstPosition: true });
+  assert.deepEqual([later.rowCount + 1, later.leftOutBy.first_position], [model.tokens(text).length, 1]);
   const [samples] = await model.activations([text], { granularity: 'sample' });
   assert.equal(samples.wordRule, undefined);
   await assert.rejects(model.activations([text], { stopUnits: [' '] }), { code: 'invalid_argument' });
   await assert.rejects(model.activations([text], { stopUnits: 'the' }), TypeError);
+});
+
+test('rows that are far longer than others can be left out', async () => {
+  const rows = Activations.fromRows(Float32Array.of(1, 0, 0, 1, 0, 900, 2, 0), 2, { units: ['a', 'film', 'the', 'dull'] });
+  const usual = await rows.withoutHighNorms(10);
+  assert.deepEqual([...usual.rows()], [1, 0, 0, 1, 2, 0]);
+  assert.deepEqual([usual.unit(2), usual.leftOutBy.high_norm, usual.filters], ['dull', 1, { max_norm_multiple: 10 }]);
+  await assert.rejects(rows.withoutHighNorms(0.5), { code: 'invalid_argument' });
+  await assert.rejects(rows.withoutHighNorms('10'), TypeError);
+  await assert.rejects(rows.spread(() => undefined).withoutHighNorms(10), /spread over processes/);
+});
+
+test('long texts are cut, or an error', async () => {
+  const model = await loadDemo();
+  const long = ['a', 'film '.repeat(model.maxPositions)];
+  assert.equal((await model.activations(long))[0].truncatedCount, 1);
+  await assert.rejects(model.activations(long, { onLongText: 'error' }), { code: 'invalid_argument' });
+  await assert.rejects(model.streamActivations(long, { onLongText: 'error' }), { code: 'invalid_argument' });
+  assert.equal((await model.activations(['a'], { onLongText: 'error' }))[0].truncatedCount, 0);
 });
 
 test('spans are places in JavaScript strings', async () => {

@@ -118,8 +118,26 @@ public:
     /// How many texts were longer than the model can read and lost their end.
     [[nodiscard]] std::size_t truncated_count() const { return eidos_activations_truncated_count(handle()); }
 
-    /// How many units got no row because the options name them.
+    /// How many units have no row, for whatever reason.
     [[nodiscard]] std::size_t left_out_count() const { return eidos_activations_left_out_count(handle()); }
+
+    /// How many units have no row for one reason.
+    [[nodiscard]] std::size_t left_out_count(Filter reason) const
+    {
+        return eidos_activations_left_out_by(handle(), static_cast<std::uint32_t>(reason));
+    }
+
+    /// The filters that left units without a row, as a JSON object (`{"stop_punctuation":true,"max_norm_multiple":10.0}`).
+    [[nodiscard]] std::string filters() const { return detail::text(eidos_activations_filters, handle()); }
+
+    /// The same activations without the rows whose norm is more than `max_multiple` times the median of all rows' norms, such as 10.
+    /// Some models give one token in hundreds a row of a thousand times the length of others; a fit finds such rows instead of
+    /// concepts. Rows on disk are not copied. Of rows that are spread over processes it is the median of all of them, and each
+    /// process must make this call.
+    [[nodiscard]] Activations without_high_norms(double max_multiple, const Control &control = {}) const
+    {
+        return control.create<Activations>(eidos_activations_without_high_norms, handle(), max_multiple);
+    }
 
     /// How many texts the activations were collected from; 0 for rows of your own.
     [[nodiscard]] std::size_t text_count() const { return eidos_activations_text_count(handle()); }

@@ -79,6 +79,8 @@ enum class Stage : std::uint32_t {
     write = EIDOS_STAGE_WRITE,
     /// The call asks a language model what concepts mean; counted in concepts.
     label = EIDOS_STAGE_LABEL,
+    /// Rows are read once to learn their norms; counted in rows.
+    filter = EIDOS_STAGE_FILTER,
 };
 
 /// The level says how important a message of a long call is.
@@ -153,6 +155,22 @@ enum class Network : std::uint32_t {
     offline = EIDOS_NETWORK_OFFLINE,
     /// Files that are missing are downloaded.
     online = EIDOS_NETWORK_ONLINE,
+};
+
+/// Why units have no row.
+enum class Filter : std::uint32_t {
+    /// `stop_units` of the options named the unit.
+    stop_units = EIDOS_FILTER_STOP_UNITS,
+    /// The unit is a piece of a contraction, which `stop_contractions` of the options left out.
+    stop_contractions = EIDOS_FILTER_STOP_CONTRACTIONS,
+    /// The unit is nothing but punctuation, which `stop_punctuation` of the options left out.
+    stop_punctuation = EIDOS_FILTER_STOP_PUNCTUATION,
+    /// The unit is nothing but the first position of its text, which `skip_first_position` of the options left out.
+    first_position = EIDOS_FILTER_FIRST_POSITION,
+    /// The row was far longer than others, and `Activations::without_high_norms()` left it out.
+    high_norm = EIDOS_FILTER_HIGH_NORM,
+    /// The unit is an entry of a vocabulary that the model has no embedding for.
+    no_embedding = EIDOS_FILTER_NO_EMBEDDING,
 };
 
 /// The algorithm of ICA says in which order components are found.
@@ -232,6 +250,16 @@ enum class Aggregation : std::uint32_t {
     first = EIDOS_AGGREGATION_FIRST,
     /// A row is that of the unit's last token.
     last = EIDOS_AGGREGATION_LAST,
+};
+
+/// This says what becomes of texts that are longer than what the model reads.
+enum class OnLongText : std::uint32_t {
+    /// Texts that are longer than what the model reads lose their end, which has no rows;
+    /// `Activations::truncated_count()` says how many they are, and the log does. The default.
+    truncate = EIDOS_ON_LONG_TEXT_TRUNCATE,
+    /// A text that is longer than what the model reads is `Status::invalid_argument`, which names it, before the model
+    /// runs.
+    error = EIDOS_ON_LONG_TEXT_ERROR,
 };
 
 /// The pole says which end of a concept inputs excite.

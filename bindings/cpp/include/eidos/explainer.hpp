@@ -27,6 +27,8 @@ struct FitReport {
     std::size_t steps = 0;
     /// The measures of the method, by name (`last_change`, `explained_variance`): one number, or one for each concept.
     std::map<std::string, std::vector<double>> measures;
+    /// What may be wrong with the result, in sentences: that rows were few for the concepts that were asked for, for one.
+    std::vector<std::string> warnings;
 };
 
 /// A fitted concept model: it encodes rows into concepts and decodes them back. It never changes: any number of threads
@@ -94,7 +96,11 @@ public:
             std::vector<double> numbers(values, values + count);
             measures.emplace(detail::text(eidos_explainer_measure_name, handle(), index), std::move(numbers));
         }
-        return {eidos_explainer_converged(handle()) != 0, eidos_explainer_step_count(handle()), std::move(measures)};
+        std::vector<std::string> warnings(eidos_explainer_warning_count(handle()));
+        for (std::size_t index = 0; index < warnings.size(); ++index)
+            warnings[index] = detail::text(eidos_explainer_warning, handle(), index);
+        return {eidos_explainer_converged(handle()) != 0, eidos_explainer_step_count(handle()), std::move(measures),
+                std::move(warnings)};
     }
 
     /// Encodes rows of `input_width()` columns into concepts: a row of `concept_count()` columns for each.

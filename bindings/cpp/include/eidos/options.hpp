@@ -150,9 +150,19 @@ struct ActivationsOptions {
     /// `Activations::to_dlpack()`. Then `memory_limit` does not count, and `folder` must be empty. Who reads such rows
     /// on the host copies them. On the CPU it changes nothing.
     bool keep_on_device = false;
+    /// `true` gives no row to units that are nothing but punctuation: characters of Unicode's categories P, and those
+    /// of ASCII that are neither letters, digits nor white space, as BERT's tokenizer has it. For tokens, words and
+    /// sentences only.
+    bool stop_punctuation = false;
+    /// `true` leaves the first position of each text out of its unit: many models give it a row of its own kind and of
+    /// a huge norm, whatever stands there (an attention sink). A unit that is nothing else gets no row, and the row of
+    /// a longer one is made of its other tokens. Rows of a huge norm elsewhere: `Activations::without_high_norms()`.
+    bool skip_first_position = false;
+    /// This says what becomes of texts that are longer than what the model reads. By default they lose their end.
+    OnLongText on_long_text = OnLongText::truncate;
 };
 
-/// These options say how logits are computed; results do not depend on them.
+/// These options say how logits are computed; results do not depend on them, but for `on_long_text`.
 struct LogitsOptions {
     /// This many batches run at the same time on the CPU; 0, the default, is one per core.
     std::uint32_t threads = 0;
@@ -162,6 +172,8 @@ struct LogitsOptions {
     /// The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they
     /// go to temporary files without a name, and with 0 always. By default 4 GiB.
     std::uint64_t memory_limit = 4294967296;
+    /// This says what becomes of texts that are longer than what the model reads. By default they lose their end.
+    OnLongText on_long_text = OnLongText::truncate;
 };
 
 /// These options say which inputs an interpretation lists.
@@ -331,6 +343,9 @@ inline WithStrings<eidos_activations_options> to_c(const ActivationsOptions &opt
     result.stop_unit_count = options.stop_units.size();
     result.device_batch_tokens = options.device_batch_tokens;
     result.keep_on_device = options.keep_on_device ? 1 : 0;
+    result.stop_punctuation = options.stop_punctuation ? 1 : 0;
+    result.skip_first_position = options.skip_first_position ? 1 : 0;
+    result.on_long_text = static_cast<std::uint32_t>(options.on_long_text);
     return result;
 }
 
@@ -341,6 +356,7 @@ inline eidos_logits_options to_c(const LogitsOptions &options)
     result.threads = options.threads;
     result.batch_tokens = options.batch_tokens;
     result.memory_limit = options.memory_limit;
+    result.on_long_text = static_cast<std::uint32_t>(options.on_long_text);
     return result;
 }
 

@@ -31,6 +31,12 @@ struct Module {
     std::string kind;
     /// Whether it can be a split point: it has one output row per token.
     bool can_split = false;
+    /// How many columns its activations have; 0 where it cannot be a split point.
+    std::size_t width = 0;
+    /// The part of the model's blocks that a run up to it takes, from 0 to 1; a block counts from its beginning.
+    double cost = 0;
+    /// Whether it is a place to start: a block, which gives all that the model knows of each token up to there.
+    bool is_recommended = false;
 };
 
 /// A module that a model is split at.
@@ -120,7 +126,10 @@ public:
         for (std::size_t index = 0; index < result.size(); index++)
             result[index] = {detail::text(eidos_split_model_module_path, handle(), index),
                              detail::text(eidos_split_model_module_kind, handle(), index),
-                             eidos_split_model_module_can_split(handle(), index) != 0};
+                             eidos_split_model_module_can_split(handle(), index) != 0,
+                             eidos_split_model_module_width(handle(), index),
+                             eidos_split_model_module_cost(handle(), index),
+                             eidos_split_model_module_is_recommended(handle(), index) != 0};
         return result;
     }
 
@@ -229,21 +238,31 @@ public:
         return std::move(stream_activations_per_split_point(texts, options, control).front());
     }
 
+    /// As above, under Interventions, which count tokens over all texts.
+    template <class Range, class Changes, class = std::enable_if_t<std::is_same_v<Changes, Interventions>>>
+    [[nodiscard]] Activations stream_activations(Range &&texts, const Changes &interventions,
+                                                 const ActivationsOptions &options = {}, const Control &control = {}) const
+    {
+        check_one_split_point();
+        return std::move(stream_activations_per_split_point(texts, interventions, options, control).front());
+    }
+
     /// As above, at each split point, in their order.
     template <class Range>
     [[nodiscard]] std::vector<Activations> stream_activations_per_split_point(Range &&texts,
                                                                               const ActivationsOptions &options = {},
                                                                               const Control &control = {}) const
     {
-        const auto c_options = detail::to_c(options);
-        detail::TextSource source(texts);
-        try {
-            return outputs(control, eidos_split_model_stream_activations, handle(), &decltype(source)::next,
-                           static_cast<void *>(&source), &c_options);
-        } catch (const Error &) {
-            source.rethrow();
-            throw;
-        }
+        return stream(texts, nullptr, options, control);
+    }
+
+    /// As above, under Interventions.
+    template <class Range, class Changes, class = std::enable_if_t<std::is_same_v<Changes, Interventions>>>
+    [[nodiscard]] std::vector<Activations>
+    stream_activations_per_split_point(Range &&texts, const Changes &interventions, const ActivationsOptions &options = {},
+                                       const Control &control = {}) const
+    {
+        return stream(texts, interventions.handle(), options, control);
     }
 
     /// The logits of inputs or texts: what the head gives for each token, special ones included, or for each text where the
@@ -307,6 +326,21 @@ private:
         const auto c_options = detail::to_c(options);
         const Inputs made = inputs.for_model(handle(), threads(c_options.threads), control);
         return outputs(control, eidos_split_model_activations, handle(), made.handle(), interventions, &c_options);
+    }
+
+    template <class Range>
+    [[nodiscard]] std::vector<Activations> stream(Range &texts, const eidos_interventions *interventions,
+                                                  const ActivationsOptions &options, const Control &control) const
+    {
+        const auto c_options = detail::to_c(options);
+        detail::TextSource source(texts);
+        try {
+            return outputs(control, eidos_split_model_stream_activations, handle(), &decltype(source)::next,
+                           static_cast<void *>(&source), interventions, &c_options);
+        } catch (const Error &) {
+            source.rethrow();
+            throw;
+        }
     }
 
     [[nodiscard]] Activations to_head(const InputsArg &inputs, const eidos_interventions *interventions,

@@ -25,7 +25,7 @@ module Eidos
 import Libdl
 
 export read_texts
-export SplitModel, Activations, activations, Vocabulary, unit, units, unit_span, source_texts
+export SplitModel, Activations, activations, without_high_norms, Vocabulary, unit, units, unit_span, source_texts
 export Inputs, token_ids, token_count, stream_activations, estimate
 export Interventions, add_direction!, ablate!
 export logits, logit_names, tokens

@@ -42,6 +42,7 @@ const STAGE_FIT = UInt32(6)
 const STAGE_INTERPRET = UInt32(7)
 const STAGE_WRITE = UInt32(8)
 const STAGE_LABEL = UInt32(9)
+const STAGE_FILTER = UInt32(10)
 
 const LOG_WARNING = UInt32(1)
 const LOG_INFO = UInt32(2)
@@ -72,6 +73,13 @@ const NETWORK_AUTO = UInt32(0)
 const NETWORK_OFFLINE = UInt32(1)
 const NETWORK_ONLINE = UInt32(2)
 
+const FILTER_STOP_UNITS = UInt32(1)
+const FILTER_STOP_CONTRACTIONS = UInt32(2)
+const FILTER_STOP_PUNCTUATION = UInt32(3)
+const FILTER_FIRST_POSITION = UInt32(4)
+const FILTER_HIGH_NORM = UInt32(5)
+const FILTER_NO_EMBEDDING = UInt32(6)
+
 const ICA_PARALLEL = UInt32(1)
 const ICA_DEFLATION = UInt32(2)
 
@@ -100,6 +108,9 @@ const AGGREGATION_MIN = UInt32(4)
 const AGGREGATION_SIGNED_MAX = UInt32(5)
 const AGGREGATION_FIRST = UInt32(6)
 const AGGREGATION_LAST = UInt32(7)
+
+const ON_LONG_TEXT_TRUNCATE = UInt32(1)
+const ON_LONG_TEXT_ERROR = UInt32(2)
 
 const POLE_POSITIVE = UInt32(0)
 const POLE_NEGATIVE = UInt32(1)
@@ -226,7 +237,9 @@ mutable struct eidos_activations_options
     stop_unit_count::Csize_t
     device_batch_tokens::UInt64
     keep_on_device::UInt32
-    reserved::UInt32
+    stop_punctuation::UInt32
+    skip_first_position::UInt32
+    on_long_text::UInt32
     eidos_activations_options() = new()
 end
 
@@ -246,6 +259,8 @@ mutable struct eidos_logits_options
     threads::UInt32
     batch_tokens::UInt64
     memory_limit::UInt64
+    on_long_text::UInt32
+    reserved::UInt32
     eidos_logits_options() = new()
 end
 
@@ -337,9 +352,9 @@ const LAYOUT = (
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
     eidos_ica_options = (64, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52, solver = 56)),
     eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
-    eidos_activations_options = (88, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, reserved = 84)),
+    eidos_activations_options = (96, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, stop_punctuation = 84, skip_first_position = 88, on_long_text = 92)),
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
-    eidos_logits_options = (24, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16)),
+    eidos_logits_options = (32, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16, on_long_text = 24, reserved = 28)),
     eidos_top_inputs_options = (40, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
     eidos_chat_spending = (64, (struct_size = 0, reserved = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40, requests_left = 48, tokens_left = 56)),
@@ -424,6 +439,9 @@ const LAYOUT = (
 @c eidos_split_model_module_path(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_module_kind(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_module_can_split(model::Ptr{eidos_split_model}, index::Csize_t)::Int32
+@c eidos_split_model_module_width(model::Ptr{eidos_split_model}, index::Csize_t)::Csize_t
+@c eidos_split_model_module_cost(model::Ptr{eidos_split_model}, index::Csize_t)::Cdouble
+@c eidos_split_model_module_is_recommended(model::Ptr{eidos_split_model}, index::Csize_t)::Int32
 @c eidos_split_model_split_point_count(model::Ptr{eidos_split_model})::Csize_t
 @c eidos_split_model_split_point(model::Ptr{eidos_split_model}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_split_model_width(model::Ptr{eidos_split_model}, index::Csize_t)::Csize_t
@@ -458,6 +476,9 @@ const LAYOUT = (
 @c eidos_activations_row_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_column_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_truncated_count(activations::Ptr{eidos_activations})::Csize_t
+@c eidos_activations_left_out_by(activations::Ptr{eidos_activations}, filter::UInt32)::Csize_t
+@c eidos_activations_filters(activations::Ptr{eidos_activations}, len::Ptr{Csize_t})::Cstring
+@long eidos_activations_without_high_norms(activations::Ptr{eidos_activations}, max_multiple::Cdouble, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_left_out_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_text_count(activations::Ptr{eidos_activations})::Csize_t
 @c eidos_activations_is_on_disk(activations::Ptr{eidos_activations})::Int32
@@ -489,6 +510,8 @@ const LAYOUT = (
 @c eidos_explainer_options(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_converged(explainer::Ptr{eidos_explainer})::Int32
 @c eidos_explainer_step_count(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_warning_count(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_warning(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_measure_count(explainer::Ptr{eidos_explainer})::Csize_t
 @c eidos_explainer_measure_name(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_measure_values(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Ptr{Cdouble}
@@ -525,7 +548,7 @@ const LAYOUT = (
 
 @c eidos_activations_options_init(options::Ptr{eidos_activations_options}, size::Csize_t)::eidos_status
 @long eidos_split_model_activations(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, interventions::Ptr{eidos_interventions}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
-@long eidos_split_model_stream_activations(model::Ptr{eidos_split_model}, callback::eidos_text_callback, user_data::Ptr{Cvoid}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_split_model_stream_activations(model::Ptr{eidos_split_model}, callback::eidos_text_callback, user_data::Ptr{Cvoid}, interventions::Ptr{eidos_interventions}, options::Ptr{eidos_activations_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_activations}}, out_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- What a collection of activations will take, before it is run -----------------------------------------------------
 

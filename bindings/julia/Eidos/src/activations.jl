@@ -12,7 +12,8 @@ in the memory of the library, without a copy; linear algebra takes it like a `Ma
   `nothing` for a matrix of your own.
 * `word_rule`: where a word ended, `:tokenizer` or `:unicode`; `nothing` where columns do not stand for words.
 * `truncated`: how many texts were longer than the model can read and lost their end.
-* `left_out`: how many units got no column because `stop_units` or `stop_contractions` named them.
+* `left_out`: how many units have no column, and `left_out_by`: how many for each reason, a named tuple (`left_out_by.high_norm`).
+* `filters`: the filters that left them out, as JSON; `"{}"` for none.
 * `on_disk`: whether the numbers are memory-mapped from a folder.
 * `on_device`: whether the numbers are in the memory of a GPU (`keep_on_device`). Looking at them copies all of them to the host.
 
@@ -44,6 +45,8 @@ mutable struct Activations <: DenseMatrix{Float32}
     word_rule::Union{Symbol,Nothing}
     truncated::Int
     left_out::Int
+    left_out_by::NamedTuple
+    filters::String
     on_disk::Bool
     on_device::Bool
     first::Ptr{Float32} # the numbers, once they were looked at and where they are one piece of memory; else NULL
@@ -63,6 +66,8 @@ function Activations(handle::Handle{LibEidos.eidos_activations})
                     chosen(LibEidos.eidos_activations_word_rule(acts), WORD_RULES),
                     LibEidos.eidos_activations_truncated_count(acts),
                     LibEidos.eidos_activations_left_out_count(acts),
+                    map(filter -> Int(LibEidos.eidos_activations_left_out_by(acts, filter)), FILTERS),
+                    text(len -> LibEidos.eidos_activations_filters(acts, len)),
                     LibEidos.eidos_activations_is_on_disk(acts) != 0,
                     LibEidos.eidos_activations_is_on_device(acts) != 0,
                     C_NULL, [], ReentrantLock(), nothing)
@@ -288,6 +293,36 @@ function unit_span(acts::Activations, column::Integer)
         string = text(pointer, index[] + 1)
         (text = Int(index[]) + 1, range = Int(start[]) + 1:prevind(string, Int(stop[]) + 1))
     end
+end
+
+"""
+    without_high_norms(acts, max_multiple; progress = nothing, control = nothing)
+
+The same [`Activations`](@ref) without the columns whose norm is more than `max_multiple` times the median of all columns' norms,
+such as 10. Some models give one token in hundreds a column of a thousand times the length of others, wherever it stands; a fit finds
+such columns instead of concepts, and they lead every list of inputs. Which ones are left out does not depend on their order, on shards
+or on threads. Columns on disk are not copied.
+
+Where columns are spread over processes, it is the median of all of them, and each process must make this call. Throws an
+[`EidosError`](@ref) of `:invalid_argument` for a multiple below 1, and of `:invalid_data` where half of the columns are zero.
+
+```julia
+usual = without_high_norms(acts, 10)
+usual.left_out_by.high_norm   # how many they were
+```
+"""
+function without_high_norms(acts::Activations, max_multiple::Real; progress = nothing, control = nothing)
+    handle = Handle{LibEidos.eidos_activations}()
+    summed(acts) do
+        use(acts.handle) do pointer
+            long_call(control, progress) do control
+                check(err -> LibEidos.eidos_activations_without_high_norms(pointer, max_multiple, control, handle, err))
+            end
+        end
+    end
+    usual = Activations(handle)
+    usual.reduce = acts.reduce
+    usual
 end
 
 # --- Keeping and showing them ------------------------------------------------------------------------------------------

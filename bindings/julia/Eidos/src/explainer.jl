@@ -13,6 +13,7 @@ the same time. `close` or the garbage collector frees it.
 * `converged`: whether the iterations ended by convergence; `steps`: how many there were. A method that does not iterate has
   `true` and 0.
 * `measures`: the measures of the method, a `Dict` from names to vectors of one number, or of one for each concept.
+* `warnings`: what may be wrong with the concepts, in sentences: that columns were few for them, for one.
 
 [`encode`](@ref) and [`decode`](@ref) map activations to concepts and back, [`dictionary`](@ref) shows the concepts, and
 [`top_inputs`](@ref) says what they mean.
@@ -28,6 +29,7 @@ struct Explainer
     converged::Bool
     steps::Int
     measures::Dict{Symbol,Vector{Float64}}
+    warnings::Vector{String}
 end
 
 function Explainer(handle::Handle{LibEidos.eidos_explainer})
@@ -39,7 +41,9 @@ function Explainer(handle::Handle{LibEidos.eidos_explainer})
                   LibEidos.eidos_explainer_input_width(pointer),
                   text(len -> LibEidos.eidos_explainer_model(pointer, len)),
                   text(len -> LibEidos.eidos_explainer_split_point(pointer, len)),
-                  LibEidos.eidos_explainer_converged(pointer) != 0, LibEidos.eidos_explainer_step_count(pointer), measures(pointer))
+                  LibEidos.eidos_explainer_converged(pointer) != 0, LibEidos.eidos_explainer_step_count(pointer), measures(pointer),
+                  [text(len -> LibEidos.eidos_explainer_warning(pointer, index - 1, len))
+                   for index in 1:LibEidos.eidos_explainer_warning_count(pointer)])
     end
 end
 

@@ -6,7 +6,7 @@
 const STATUSES = (ok = 0, invalid_argument = 1, invalid_handle = 2, not_found = 3, unknown_module = 4, invalid_file = 5, unsupported = 6, invalid_data = 7, mismatch = 8, io = 9, network = 10, access_denied = 11, cancelled = 12, out_of_memory = 13, device = 14, internal = 15, unusable_answer = 16, budget_exhausted = 17, busy = 18)
 
 # The stage says what a long call is busy with.
-const STAGES = (idle = 0, download = 1, load = 2, tokenize = 3, forward = 4, covariance = 5, fit = 6, interpret = 7, write = 8, label = 9)
+const STAGES = (idle = 0, download = 1, load = 2, tokenize = 3, forward = 4, covariance = 5, fit = 6, interpret = 7, write = 8, label = 9, filter = 10)
 
 # The level says how important a message of a long call is.
 const LOG_LEVELS = (warning = 1, info = 2, debug = 3)
@@ -26,6 +26,9 @@ const PRECISIONS = (f32 = 0, tf32 = 1, bf16 = 2, f16 = 3)
 # The network says whether files are downloaded.
 const NETWORKS = (auto = 0, offline = 1, online = 2)
 
+# Why units have no row.
+const FILTERS = (stop_units = 1, stop_contractions = 2, stop_punctuation = 3, first_position = 4, high_norm = 5, no_embedding = 6)
+
 # The algorithm of ICA says in which order components are found.
 const ICA_ALGORITHMS = (parallel = 1, deflation = 2)
 
@@ -43,6 +46,9 @@ const WORD_RULES = (auto = 1, tokenizer = 2, unicode = 3)
 
 # The aggregation says how the tokens of a unit become one row.
 const AGGREGATIONS = (mean = 1, sum = 2, max = 3, min = 4, signed_max = 5, first = 6, last = 7)
+
+# This says what becomes of texts that are longer than what the model reads.
+const ON_LONG_TEXTS = (truncate = 1, error = 2)
 
 # The pole says which end of a concept inputs excite.
 const POLES = (positive = 0, negative = 1)
@@ -139,7 +145,8 @@ const PCA_OPTIONS_DOCS = (
 activations_options(; granularity = :word, aggregation = :mean, threads = 0, batch_tokens = 512,
                       memory_limit = 4294967296, shard_bytes = 268435456, folder = nothing, word_rule = :auto,
                       stop_contractions = false, stop_units = nothing, device_batch_tokens = 16384,
-                      keep_on_device = false) =
+                      keep_on_device = false, stop_punctuation = false, skip_first_position = false,
+                      on_long_text = :truncate) =
     Options{LibEidos.eidos_activations_options}(; granularity = choice(:granularity, granularity, GRANULARITIES),
                                                   aggregation = choice(:aggregation, aggregation, AGGREGATIONS),
                                                   threads, batch_tokens, memory_limit, shard_bytes, folder,
@@ -147,7 +154,10 @@ activations_options(; granularity = :word, aggregation = :mean, threads = 0, bat
                                                   stop_contractions = Bool(stop_contractions),
                                                   stop_units = strings_of(stop_units),
                                                   stop_unit_count = count_of(strings_of(stop_units)),
-                                                  device_batch_tokens, keep_on_device = Bool(keep_on_device))
+                                                  device_batch_tokens, keep_on_device = Bool(keep_on_device),
+                                                  stop_punctuation = Bool(stop_punctuation),
+                                                  skip_first_position = Bool(skip_first_position),
+                                                  on_long_text = choice(:on_long_text, on_long_text, ON_LONG_TEXTS))
 initialize!(o::Options{LibEidos.eidos_activations_options}, size) = LibEidos.eidos_activations_options_init(o, size)
 
 const ACTIVATIONS_OPTIONS_DOCS = (
@@ -163,17 +173,22 @@ const ACTIVATIONS_OPTIONS_DOCS = (
     stop_units = ("", "These units get no column, such as stop words, by their text: without white space at its ends, in whatever case. For tokens, words and sentences only. `left_out_count` says how many units got no column."),
     device_batch_tokens = ("16384", "One batch holds this many tokens at most on a device, which wants much larger batches than the CPU. By default 16384. A batch for which the device has no memory is run in halves, and later batches are no larger than what did fit. Results do not depend on it."),
     keep_on_device = ("false", "`true` leaves the columns in the memory of the device where the model computes, for fits and encoding there and for `to_dlpack`. Then `memory_limit` does not count, and `folder` must be `nothing`. Who reads such columns on the host copies them. On the CPU it changes nothing."),
+    stop_punctuation = ("false", "`true` gives no column to units that are nothing but punctuation: characters of Unicode's categories P, and those of ASCII that are neither letters, digits nor white space, as BERT's tokenizer has it. For tokens, words and sentences only."),
+    skip_first_position = ("false", "`true` leaves the first position of each text out of its unit: many models give it a column of its own kind and of a huge norm, whatever stands there (an attention sink). A unit that is nothing else gets no column, and the column of a longer one is made of its other tokens. Rows of a huge norm elsewhere: `without_high_norms`."),
+    on_long_text = (":truncate", "This says what becomes of texts that are longer than what the model reads: `:truncate` or `:error`. By default they lose their end."),
 )
 
-# These options say how logits are computed; results do not depend on them.
-logits_options(; threads = 0, batch_tokens = 0, memory_limit = 4294967296) =
-    Options{LibEidos.eidos_logits_options}(; threads, batch_tokens, memory_limit)
+# These options say how logits are computed; results do not depend on them, but for `on_long_text`.
+logits_options(; threads = 0, batch_tokens = 0, memory_limit = 4294967296, on_long_text = :truncate) =
+    Options{LibEidos.eidos_logits_options}(; threads, batch_tokens, memory_limit,
+                                             on_long_text = choice(:on_long_text, on_long_text, ON_LONG_TEXTS))
 initialize!(o::Options{LibEidos.eidos_logits_options}, size) = LibEidos.eidos_logits_options_init(o, size)
 
 const LOGITS_OPTIONS_DOCS = (
     threads = ("0", "This many batches run at the same time on the CPU; 0, the default, is one per core."),
     batch_tokens = ("0", "One batch holds this many tokens at most; 0, the default, is as many as have 64 MiB of logits, and no more than 512; on a device as many as have 512 MiB, and no more than 16384."),
     memory_limit = ("4294967296", "The logits may take this many bytes in memory, 4 for each token and each id of the vocabulary; beyond that they go to temporary files without a name, and with 0 always. By default 4 GiB."),
+    on_long_text = (":truncate", "This says what becomes of texts that are longer than what the model reads: `:truncate` or `:error`. By default they lose their end."),
 )
 
 # These options say which inputs an interpretation lists.

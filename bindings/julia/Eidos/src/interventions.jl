@@ -3,8 +3,8 @@
 """
     Interventions()
 
-Changes to what modules of a model give while it runs, for the keyword `interventions` of [`logits`](@ref) and
-[`activations`](@ref). There may be any number of them, at any modules that a model can be split at; those at one module follow
+Changes to what modules of a model give while it runs, for the keyword `interventions` of [`logits`](@ref),
+[`activations`](@ref) and [`stream_activations`](@ref). There may be any number of them, at any modules that a model can be split at; those at one module follow
 one another in the order in which they were added. They belong to no model: a run looks first whether they fit.
 
 * [`replace!`](@ref)`(interventions, module, matrix)` puts a matrix in the place of what a module gives.

@@ -21,7 +21,8 @@ collector does, too. With a function as first argument (`do`), it is closed afte
 * `products`: how it multiplies rows with its weights, for people: `"f32 (AVX-512)"`, `"bf16 x 3 (AMX)"`; behind a semicolon,
   why not faster. Empty without a split point.
 * `modules`: a vector with `path`, `kind` (such as `"Linear(768 -> 3072)"`) and `can_split` of each module, in the order of
-  PyTorch's `named_modules()`.
+  PyTorch's `named_modules()`; and with `width`, how many features it gives, `cost`, the part of the model's blocks that a run up to it
+  takes, and `is_recommended`, whether it is a place to start: a block, which gives all that the model knows of each token up to there.
 * `split`: the module path of the split point, or a vector of them where `split` was one.
 * `features`: how many features the activations of the split point have, or a vector of these numbers.
 
@@ -46,7 +47,8 @@ struct SplitModel
     max_positions::Int
     weight_bytes::Int
     products::String
-    modules::Vector{NamedTuple{(:path, :kind, :can_split),Tuple{String,String,Bool}}}
+    modules::Vector{NamedTuple{(:path, :kind, :can_split, :width, :cost, :is_recommended),
+                               Tuple{String,String,Bool,Int,Float64,Bool}}}
     split::Union{String,Vector{String}}
     features::Union{Int,Vector{Int}}
 end
@@ -70,7 +72,10 @@ function SplitModel(handle::Handle, model::Ptr, several::Bool)
     modules = map(1:LibEidos.eidos_split_model_module_count(model)) do index
         (path = text(len -> LibEidos.eidos_split_model_module_path(model, index - 1, len)),
          kind = text(len -> LibEidos.eidos_split_model_module_kind(model, index - 1, len)),
-         can_split = LibEidos.eidos_split_model_module_can_split(model, index - 1) != 0)
+         can_split = LibEidos.eidos_split_model_module_can_split(model, index - 1) != 0,
+         width = Int(LibEidos.eidos_split_model_module_width(model, index - 1)),
+         cost = LibEidos.eidos_split_model_module_cost(model, index - 1),
+         is_recommended = LibEidos.eidos_split_model_module_is_recommended(model, index - 1) != 0)
     end
     indices = 1:LibEidos.eidos_split_model_split_point_count(model)
     split = [text(len -> LibEidos.eidos_split_model_split_point(model, index - 1, len)) for index in indices]

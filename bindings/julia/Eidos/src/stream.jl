@@ -40,11 +40,11 @@ end
 end
 
 """
-    stream_activations(model, texts; granularity = :word, aggregation = :mean, ...)
+    stream_activations(model, texts; granularity = :word, aggregation = :mean, interventions = nothing, ...)
 
 The [`Activations`](@ref) of texts that an iterator gives one after the other, with the keywords of [`activations`](@ref): the same
 numbers as those of all texts at once. The columns of the first texts lie in shards on disk before the last texts are asked for, and
-memory is bounded by one shard; so a corpus need not be in memory.
+memory is bounded by one shard; so a corpus need not be in memory. [`Interventions`](@ref) count tokens over all texts.
 
 What the iterator throws is thrown. What is complete in a `folder` is kept, and the same texts into the same folder go on from there;
 they are read again from the first one on. With a folder of other texts, an [`EidosError`](@ref) of `:mismatch` is thrown.
@@ -53,19 +53,22 @@ they are read again from the first one on. With a folder of other texts, an [`Ei
 stream_activations(model, eachline("corpus.txt"); folder = "activations")
 ```
 """
-function stream_activations(model::SplitModel, texts; progress = nothing, control = nothing, keywords...)
+function stream_activations(model::SplitModel, texts; interventions = nothing, progress = nothing, control = nothing,
+                            keywords...)
     options = activations_options(; keywords...)
     source = Source(texts, nothing, false, "", nothing)
     callback = @cfunction(on_text, LibEidos.eidos_status, (Ptr{Cstring}, Ptr{Csize_t}, Ptr{Cvoid}))
     handles = try
         use(model.handle) do pointer
-            long_call(control, progress) do control
-                out = fill(Ptr{LibEidos.eidos_activations}(C_NULL), length(model.features))
-                GC.@preserve source check() do err
-                    LibEidos.eidos_split_model_stream_activations(pointer, callback, pointer_from_objref(source), options, control,
-                                                                  out, length(out), err)
+            use_interventions(interventions) do interventions
+                long_call(control, progress) do control
+                    out = fill(Ptr{LibEidos.eidos_activations}(C_NULL), length(model.features))
+                    GC.@preserve source check() do err
+                        LibEidos.eidos_split_model_stream_activations(pointer, callback, pointer_from_objref(source), interventions,
+                                                                      options, control, out, length(out), err)
+                    end
+                    Handle{LibEidos.eidos_activations}.(out)
                 end
-                Handle{LibEidos.eidos_activations}.(out)
             end
         end
     catch

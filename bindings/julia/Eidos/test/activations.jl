@@ -38,10 +38,35 @@ end
     @test units(others) == ["The", " film", " isn't", " the", " best", "."]
     fewer = activations(model, text; stop_units = ["the", "."], stop_contractions = true)
     @test units(fewer) == [" film", " isn", " best"] && fewer.left_out == 4
+    @test fewer.left_out_by.stop_units == 3 && fewer.left_out_by.stop_contractions == 1
+    @test fewer.filters == "{\"stop_units\":[\"the\",\".\"],\"stop_contractions\":true}" && words.filters == "{}"
+    @test units(activations(model, text; stop_punctuation = true)) == ["The", " film", " isn", "'t", " the", " best"]
+    later = activations(model, text; granularity = :all_tokens, skip_first_position = true)
+    @test size(later, 2) + 1 == length(tokens(model, text)) && later.left_out_by.first_position == 1
     @test activations(model, text; granularity = :sample).word_rule === nothing
     @test_throws ArgumentError activations(model, text; word_rule = :letters)
     @test_throws ArgumentError activations(model, text; stop_units = ["a\0b"])
     @test status(() -> activations(model, text; stop_units = [" "])) == :invalid_argument
+end
+
+@testset "columns that are far longer than others" begin
+    acts = Activations([1 0 0 2; 0 1 900 0]; units = ["a", "film", "the", "dull"])
+    usual = without_high_norms(acts, 10)
+    @test Matrix(usual) == [1 0 2; 0 1 0] && units(usual) == ["a", "film", "dull"]
+    @test usual.left_out_by.high_norm == usual.left_out == 1 && usual.filters == "{\"max_norm_multiple\":10.0}"
+    @test status(() -> without_high_norms(acts, 0.5)) == :invalid_argument
+    sums = Vector{Float64}[]
+    shared = without_high_norms(spread(values -> push!(sums, copy(values)), acts), 10)
+    @test size(shared) == (2, 3) && !isempty(sums) && shared.reduce !== nothing
+    @test_throws ErrorException("no network") without_high_norms(spread(values -> error("no network"), acts), 10)
+end
+
+@testset "long texts" begin
+    texts = ["a", "film "^model.max_positions]
+    @test activations(model, texts).truncated == 1
+    @test status(() -> activations(model, texts; on_long_text = :error)) == :invalid_argument
+    @test status(() -> stream_activations(model, texts; on_long_text = :error)) == :invalid_argument
+    @test activations(model, "a"; on_long_text = :error).truncated == 0
 end
 
 @testset "granularities and aggregations" begin

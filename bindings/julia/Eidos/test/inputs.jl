@@ -47,6 +47,9 @@ end
     end
     @test Matrix(stream_activations(model, channel; threads = 1)) == expected
     @test length(stream_activations(SplitModel("eidos:demo"; split = [1, 2]), FEW)) == 2
+    steer = add_direction!(Interventions(), model.split, expected[:, 1]; scale = 2)
+    steered = Matrix(activations(model, FEW; interventions = steer))
+    @test steered != expected && Matrix(stream_activations(model, FEW; interventions = steer)) == steered
     @test status(() -> stream_activations(model, String[])) == :invalid_argument
     @test_throws ArgumentError stream_activations(model, [1, 2])
     @test status(() -> stream_activations(model, ["caf\xe9"])) == :invalid_argument

@@ -5,7 +5,9 @@
     @test tree.products == ""
     @test isempty(tree.split) && isempty(tree.features)
     @test tree.modules[1].path == ""
-    @test any(m -> m == (path = "model.layers.2.mlp.down_proj", kind = "Linear(512 -> 192)", can_split = true), tree.modules)
+    @test any(m -> m == (path = "model.layers.2.mlp.down_proj", kind = "Linear(512 -> 192)", can_split = true, width = 192,
+                         cost = 0.75, is_recommended = false), tree.modules)
+    @test [m.path for m in tree.modules if m.is_recommended] == ["model.layers.$n" for n in 0:3]
     @test !all(m -> m.can_split, tree.modules)
     @test occursin("can be split points", shown(tree)) && occursin("⋮", shown(tree))
     @test status(() -> activations(tree, FEW)) in (:ok, :invalid_argument)

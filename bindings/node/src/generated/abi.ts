@@ -74,6 +74,7 @@ export const stages = {
   interpret: 7,
   write: 8,
   label: 9,
+  filter: 10,
 } as const;
 
 /**
@@ -89,6 +90,7 @@ export const stages = {
  * - `interpret`: the call encodes rows into concepts to rank inputs; counted in rows.
  * - `write`: the call writes files; counted in bytes.
  * - `label`: the call asks a language model what concepts mean; counted in concepts.
+ * - `filter`: rows are read once to learn their norms; counted in rows.
  */
 export type Stage = keyof typeof stages;
 
@@ -202,6 +204,29 @@ export const networks = {
  * - `online`: files that are missing are downloaded.
  */
 export type Network = keyof typeof networks;
+
+/** The words of `Filter`, with their numbers in `eidos.h`. */
+export const filters = {
+  stop_units: 1,
+  stop_contractions: 2,
+  stop_punctuation: 3,
+  first_position: 4,
+  high_norm: 5,
+  no_embedding: 6,
+} as const;
+
+/**
+ * Why units have no row.
+ *
+ * - `stop_units`: `stopUnits` of the options named the unit.
+ * - `stop_contractions`: the unit is a piece of a contraction, which `stopContractions` of the options left out.
+ * - `stop_punctuation`: the unit is nothing but punctuation, which `stopPunctuation` of the options left out.
+ * - `first_position`: the unit is nothing but the first position of its text, which `skipFirstPosition` of the
+ *   options left out.
+ * - `high_norm`: the row was far longer than others, and `Activations.withoutHighNorms()` left it out.
+ * - `no_embedding`: the unit is an entry of a vocabulary that the model has no embedding for.
+ */
+export type Filter = keyof typeof filters;
 
 /** The words of `IcaAlgorithm`, with their numbers in `eidos.h`. */
 export const icaAlgorithms = {
@@ -317,6 +342,22 @@ export const aggregations = {
  * - `last`: a row is that of the unit's last token.
  */
 export type Aggregation = keyof typeof aggregations;
+
+/** The words of `OnLongText`, with their numbers in `eidos.h`. */
+export const onLongTexts = {
+  truncate: 1,
+  error: 2,
+} as const;
+
+/**
+ * This says what becomes of texts that are longer than what the model reads.
+ *
+ * - `truncate`: texts that are longer than what the model reads lose their end, which has no rows;
+ *   `Activations.truncatedCount()` says how many they are, and the log does. The default.
+ * - `error`: a text that is longer than what the model reads is `invalid_argument`, which names it, before the model
+ *   runs.
+ */
+export type OnLongText = keyof typeof onLongTexts;
 
 /** The words of `Pole`, with their numbers in `eidos.h`. */
 export const poles = {
@@ -437,7 +478,9 @@ export interface ActivationsOptionsStruct {
   stop_unit_count: number;
   device_batch_tokens: number;
   keep_on_device: number;
-  reserved: number;
+  stop_punctuation: number;
+  skip_first_position: number;
+  on_long_text: number;
 }
 
 export interface EstimateStruct {
@@ -456,6 +499,8 @@ export interface LogitsOptionsStruct {
   threads: number;
   batch_tokens: number;
   memory_limit: number;
+  on_long_text: number;
+  reserved: number;
 }
 
 export interface TopInputsOptionsStruct {
@@ -615,7 +660,9 @@ export const structs = {
     stop_unit_count: 'size_t',
     device_batch_tokens: 'uint64_t',
     keep_on_device: 'uint32_t',
-    reserved: 'uint32_t',
+    stop_punctuation: 'uint32_t',
+    skip_first_position: 'uint32_t',
+    on_long_text: 'uint32_t',
   }),
   eidos_estimate: c.struct<EstimateStruct>({
     struct_size: 'uint32_t',
@@ -632,6 +679,8 @@ export const structs = {
     threads: 'uint32_t',
     batch_tokens: 'uint64_t',
     memory_limit: 'uint64_t',
+    on_long_text: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_top_inputs_options: c.struct<TopInputsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -781,6 +830,9 @@ export const signatures = {
   eidos_split_model_module_path: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_split_model_module_kind: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_split_model_module_can_split: c.signature(c.i32, c.address, c.size),
+  eidos_split_model_module_width: c.signature(c.size, c.address, c.size),
+  eidos_split_model_module_cost: c.signature(c.double, c.address, c.size),
+  eidos_split_model_module_is_recommended: c.signature(c.i32, c.address, c.size),
   eidos_split_model_split_point_count: c.signature(c.size, c.address),
   eidos_split_model_split_point: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_split_model_width: c.signature(c.size, c.address, c.size),
@@ -819,6 +871,9 @@ export const signatures = {
   eidos_activations_row_count: c.signature(c.size, c.address),
   eidos_activations_column_count: c.signature(c.size, c.address),
   eidos_activations_truncated_count: c.signature(c.size, c.address),
+  eidos_activations_left_out_by: c.signature(c.size, c.address, c.u32),
+  eidos_activations_filters: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_activations_without_high_norms: c.signature(c.i32, c.address, c.double, c.nullable, c.addressOut, c.addressOut),
   eidos_activations_left_out_count: c.signature(c.size, c.address),
   eidos_activations_text_count: c.signature(c.size, c.address),
   eidos_activations_is_on_disk: c.signature(c.i32, c.address),
@@ -848,6 +903,8 @@ export const signatures = {
   eidos_explainer_options: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_converged: c.signature(c.i32, c.address),
   eidos_explainer_step_count: c.signature(c.size, c.address),
+  eidos_explainer_warning_count: c.signature(c.size, c.address),
+  eidos_explainer_warning: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_explainer_measure_count: c.signature(c.size, c.address),
   eidos_explainer_measure_name: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_explainer_measure_values: c.signature(c.nullable, c.address, c.size, c.sizeOut),
@@ -891,7 +948,7 @@ export const signatures = {
     c.i32, c.address, c.address, c.nullable, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
   ),
   eidos_split_model_stream_activations: c.signature(
-    c.i32, c.address, c.nullable, c.nullable, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
+    c.i32, c.address, c.nullable, c.nullable, c.nullable, structs.eidos_activations_options.input, c.nullable, c.addressOut, c.size, c.addressOut,
   ),
 
   eidos_split_model_estimate: c.signature(

@@ -16,6 +16,7 @@ import {
   granularities,
   wordRules,
   aggregations,
+  onLongTexts,
   samplings,
   structs,
   type TextFormat,
@@ -29,6 +30,7 @@ import {
   type Granularity,
   type WordRule,
   type Aggregation,
+  type OnLongText,
   type Sampling,
   type TextsOptionsStruct,
   type LoadOptionsStruct,
@@ -291,6 +293,23 @@ export interface ActivationsOptions {
    * on the host copies them. On the CPU it changes nothing.
    */
   readonly keepOnDevice?: boolean | undefined;
+  /**
+   * `true` gives no row to units that are nothing but punctuation: characters of Unicode's categories P, and those of
+   * ASCII that are neither letters, digits nor white space, as BERT's tokenizer has it. For tokens, words and sentences
+   * only.
+   */
+  readonly stopPunctuation?: boolean | undefined;
+  /**
+   * `true` leaves the first position of each text out of its unit: many models give it a row of its own kind and of a
+   * huge norm, whatever stands there (an attention sink). A unit that is nothing else gets no row, and the row of a
+   * longer one is made of its other tokens. Rows of a huge norm elsewhere: `Activations.withoutHighNorms()`.
+   */
+  readonly skipFirstPosition?: boolean | undefined;
+  /**
+   * This says what becomes of texts that are longer than what the model reads: `truncate` or `error`. By default they
+   * lose their end.
+   */
+  readonly onLongText?: OnLongText | undefined;
 }
 
 export const activationsOptions = translator<ActivationsOptions, ActivationsOptionsStruct>(
@@ -310,10 +329,13 @@ export const activationsOptions = translator<ActivationsOptions, ActivationsOpti
     stop_unit_count: ['stopUnits', lengthOf],
     device_batch_tokens: ['deviceBatchTokens', whole],
     keep_on_device: ['keepOnDevice', flag],
+    stop_punctuation: ['stopPunctuation', flag],
+    skip_first_position: ['skipFirstPosition', flag],
+    on_long_text: ['onLongText', word(onLongTexts)],
   },
 );
 
-/** These options say how logits are computed; results do not depend on them. */
+/** These options say how logits are computed; results do not depend on them, but for `onLongText`. */
 export interface LogitsOptions {
   /** This many batches run at the same time on the CPU; 0, the default, is one per core. */
   readonly threads?: number | undefined;
@@ -327,6 +349,11 @@ export interface LogitsOptions {
    * to temporary files without a name, and with 0 always. By default 4 GiB.
    */
   readonly memoryLimit?: number | undefined;
+  /**
+   * This says what becomes of texts that are longer than what the model reads: `truncate` or `error`. By default they
+   * lose their end.
+   */
+  readonly onLongText?: OnLongText | undefined;
 }
 
 export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
@@ -336,6 +363,7 @@ export const logitsOptions = translator<LogitsOptions, LogitsOptionsStruct>(
     threads: ['threads', whole32],
     batch_tokens: ['batchTokens', whole],
     memory_limit: ['memoryLimit', whole],
+    on_long_text: ['onLongText', word(onLongTexts)],
   },
 );
 

@@ -111,7 +111,6 @@ await model.activations(inputs);
 await model.logits(inputs);
 await model.streamActivations(new Set(frozen), { folder: 'rows', signal, onProgress });
 await model.streamActivations((async function* () { yield 'a text'; })());
-// @ts-expect-error: tokens of a stream are not counted beforehand
 await model.streamActivations(frozen, { interventions });
 // @ts-expect-error: texts, not numbers
 await model.streamActivations([1, 2]);
