@@ -24,6 +24,15 @@ fn refused(folder: &Path, code: ErrorCode, names: &[&str]) -> Error {
     error
 }
 
+/// The model opens, and reads token ids: the error is that of a text.
+fn texts_refused(folder: &Path, code: ErrorCode, names: &[&str]) {
+    let model = load_from(folder, &SPLITS[..1]).unwrap();
+    let error = assert_error(collect(&model, &["a film"], &CollectOptions::default()), code, names);
+    assert!(error.message().contains(folder.to_str().unwrap()), "{error}");
+    let inputs = model.inputs_from_token_ids(&[&[1, 2, 3]]).unwrap();
+    assert_eq!(collect(&model, &inputs, &CollectOptions::default()).unwrap()[0].row_count(), 3);
+}
+
 fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
     change(&mut value);
@@ -221,7 +230,7 @@ fn damaged_tokenizers_are_errors_that_name_the_file() {
         edit(&path, change);
     };
     change(&|tokenizer| tokenizer["model"]["type"] = json!("Telepathy"));
-    refused(folder.path(), ErrorCode::Unsupported, &["tokenizer.json", "model of the type `Telepathy`"]);
+    texts_refused(folder.path(), ErrorCode::Unsupported, &["tokenizer.json", "model of the type `Telepathy`"]);
     change(&|tokenizer| tokenizer["model"]["vocab"] = json!({}));
     refused(folder.path(), ErrorCode::InvalidFile, &["tokenizer.json"]);
     change(&|tokenizer| tokenizer["model"]["vocab"]["a"] = json!(u64::MAX));
@@ -249,7 +258,8 @@ fn damaged_tokenizers_are_errors_that_name_the_file() {
     edit(&folder.path().join("config.json"), |config| config["max_position_embeddings"] = json!(1));
     refused(folder.path(), ErrorCode::InvalidFile, &["2 special tokens", "allow 1", "no room"]);
     std::fs::remove_file(&path).unwrap();
-    refused(folder.path(), ErrorCode::NotFound, &["tokenizer.json"]);
+    edit(&folder.path().join("config.json"), |config| config["max_position_embeddings"] = json!(64));
+    texts_refused(folder.path(), ErrorCode::NotFound, &["tokenizer.json"]);
 }
 
 #[test]

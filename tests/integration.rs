@@ -24,6 +24,7 @@ mod spread;
 mod stand_ins;
 mod text;
 mod tokenizers;
+mod vocabulary_files;
 mod words;
 
 /// Cargo does not look for tests itself here, so a file that nothing names would be forgotten.

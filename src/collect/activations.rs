@@ -35,7 +35,7 @@ pub trait InputSource {
 
 impl InputSource for Inputs {
     fn inputs(&self, model: &SplitModel, _: usize, _: &Control) -> Result<Inputs> {
-        self.check_tokenizer(model.tokenizer()?, model.name())?;
+        self.check_tokenizer(model.tokenizer_of_ids()?, model.name())?;
         Ok(self.clone())
     }
 }
@@ -102,7 +102,7 @@ impl SplitModel {
         self.check(sequences)?;
         let bytes = sequences.iter().map(|ids| size_of_val(*ids));
         let _claim = claim(bytes, sequences.len())?;
-        self.tokenizer()?.inputs_from_token_ids(sequences)
+        self.tokenizer_of_ids()?.inputs_from_token_ids(sequences)
     }
 
     /// Each entry of the tokenizer's vocabulary, as a sequence of one token. The units are the vocabulary's own strings
@@ -168,7 +168,7 @@ impl SplitModel {
         let claim =
             Claim::of(inputs.token_count().saturating_mul(60), &format!("the units of {} texts", inputs.text_count()))?;
         let mut encoded =
-            self.tokenizer()?.cut_on(&self.workers, &inputs, options.units(), options.threads, control)?;
+            self.tokenizer_of_ids()?.cut_on(&self.workers, &inputs, options.units(), options.threads, control)?;
         drop(claim);
         let units = Arc::new(std::mem::take(&mut encoded.units));
         let abouts = self.abouts(&options, |provenance| {

@@ -77,7 +77,8 @@ impl SplitModel {
         if inputs.has_ids_alone() {
             options.granularity = Granularity::AllTokens;
         }
-        let encoded = self.tokenizer()?.cut_on(&self.workers, &inputs, options.units(), options.threads, control)?;
+        let tokenizer = self.tokenizer_of_ids()?;
+        let encoded = tokenizer.cut_on(&self.workers, &inputs, options.units(), options.threads, control)?;
         let before = start.elapsed().as_secs_f64();
         let forward = |encoded: &EncodedTexts, batch: &[usize], options: PassOptions<'_>| {
             let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();

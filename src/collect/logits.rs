@@ -116,12 +116,12 @@ impl SplitModel {
         options.on_long_text.check(inputs.truncated().first, self)?;
         let changes = interventions.resolve(self)?;
         changes.check_inputs(&inputs, control)?;
-        let tokenizer = self.tokenizer()?;
+        let tokenizer = self.tokenizer_of_ids()?;
         let mut encoded = tokenizer.cut_on(&self.workers, &inputs, Granularity::AllTokens, options.threads, control)?;
         let options = options.to_collect(self.logit_count());
         let row_per_text = self.has_logits_per_text();
         if row_per_text {
-            one_unit_a_text(&mut encoded, &inputs, self.tokenizer()?)?;
+            one_unit_a_text(&mut encoded, &inputs, tokenizer)?;
         }
         let about = About {
             units: Some(Arc::new(std::mem::take(&mut encoded.units))),

@@ -4,14 +4,15 @@ use std::path::Path;
 
 use super::options::LoadOptions;
 use super::plan::{ModelPlan, about};
-use super::split_model::SplitModel;
+use super::split_model::{Reader, SplitModel};
 use super::weights::WeightSource;
 use super::{demo, gguf};
 use crate::control::Control;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::files::{map, read_limited};
 use crate::gguf::{Part, Parts};
 use crate::hub::{self, ModelSource};
+use crate::log::LogLevel;
 use crate::memory::Claim;
 use crate::text::Tokenizer;
 
@@ -55,6 +56,9 @@ impl SplitModel {
     /// `tokenizer.json` beside it, or else what its metadata says. A model in several parts
     /// (`model-00001-of-00003.gguf` ...) is named by any of them; the first one alone lists its modules.
     ///
+    /// Where a folder or repository has no `tokenizer.json`, the tokenizer is built from its vocabulary
+    /// ([`Tokenizer::from_vocabulary`]). A model without any that is understood reads token ids; the error for a text says why.
+    ///
     /// Split points are module paths, with or without the prefix of the base model, or the number of a block. Only the
     /// weights up to the last of them are fetched and read. Without any, nothing but the tree of modules is loaded.
     ///
@@ -88,14 +92,14 @@ impl SplitModel {
         if !plan.wants_weights() {
             return plan.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
-        let tokenizer = tokenizer(&source, &plan, control)?;
+        let reader = reader(&source, &plan, control)?;
         let mut weights = source.weight_files(&|tensor| plan.wants(tensor), control)?;
         if weights.is_empty() {
             // An index without a single name that is known: a training program may have changed them.
             weights = source.weight_files(&|tensor| plan.may_want(tensor), control)?;
         }
         let model = plan.load(source.name(), &WeightSource::Files(weights), control)?;
-        Ok(model.with_tokenizer(tokenizer))
+        Ok(model.with_reader(reader))
     }
 
     fn load_gguf(
@@ -147,14 +151,59 @@ fn claim(json: &[u8]) -> Result<Claim> {
     Claim::of(json.len().saturating_mul(24), "the tokenizer")
 }
 
+/// What reads texts for a model; where its files have no tokenizer that is understood, it reads token ids.
+fn reader(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Reader> {
+    match tokenizer(source, plan, control) {
+        Ok(tokenizer) => Ok(Reader::Texts(tokenizer)),
+        Err(reason) if matches!(reason.code(), ErrorCode::NotFound | ErrorCode::Unsupported) => {
+            control.log(LogLevel::Warning, c"model", || {
+                format!("no text can be read, token ids can: {}", reason.message())
+            });
+            Ok(Reader::Ids { ids: Tokenizer::of_ids_alone()?, reason })
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn tokenizer(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Tokenizer> {
+    let within = |error: Error| error.within(source.name());
     let read = |path: &Path| read_limited(path, TOKENIZER_LIMIT);
-    let path = source.tokenizer(control)?.ok_or_else(|| source.missing("tokenizer.json"))?;
+    let Some(path) = source.tokenizer(control)? else {
+        return from_vocabulary(source, plan, control).map_err(within);
+    };
     let json = read(&path)?;
     let _claim = claim(&json)?;
     let config = source.tokenizer_config(control)?.map(|path| read(&path)).transpose()?;
     let special = source.special_tokens_map(control)?.map(|path| read(&path)).transpose()?;
     Tokenizer::of_model(plan.family(), &json, config.as_deref(), special.as_deref(), plan.max_tokens())
         .map(|tokenizer| tokenizer.named(&path))
-        .map_err(|error| error.within(source.name()))
+        .map_err(within)
+}
+
+/// The tokenizer of a model without a `tokenizer.json`.
+fn from_vocabulary(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Tokenizer> {
+    let mut claims = Vec::new();
+    let mut read = |name: &str| {
+        let Some(path) = source.file(name, control)? else { return Ok(None) };
+        let bytes = read_limited(&path, TOKENIZER_LIMIT)?;
+        claims.push(Claim::of(bytes.len().saturating_mul(64), "the tokenizer")?);
+        Ok(Some(bytes))
+    };
+    let built = Tokenizer::built(plan.family(), &mut read, plan.max_tokens())?;
+    control.log(LogLevel::Info, c"model", || {
+        format!(
+            "no tokenizer.json: the tokenizer is built from {} as transformers builds a {}",
+            built.file, built.class
+        )
+    });
+    if built.leaves_space_out {
+        control.log(LogLevel::Warning, c"model", || {
+            format!(
+                "{} asks for a space in front of texts, which transformers 5 does not put there where it has the file without \
+                 a class for it, and so neither is it here; a tokenizer.json says what is right",
+                built.file
+            )
+        });
+    }
+    Ok(built.tokenizer)
 }

@@ -64,11 +64,20 @@ pub struct SplitModel {
     /// Whether all layers are there, up to the head.
     pub(super) whole: bool,
     pub(super) fingerprint: [u8; 32],
-    pub(super) tokenizer: Option<Tokenizer>,
+    pub(super) tokenizer: Option<Reader>,
     /// What a classifier's configuration calls its labels; `None` for other heads.
     pub(super) labels: Option<Vec<String>>,
     /// The threads that calls run it on, which end with it.
     pub(crate) workers: Workers,
+}
+
+/// What a model's inputs are made with.
+#[derive(Debug)]
+pub(super) enum Reader {
+    /// Texts and token ids.
+    Texts(Tokenizer),
+    /// Token ids alone, for a reason.
+    Ids { ids: Tokenizer, reason: Error },
 }
 
 impl SplitModel {
@@ -105,20 +114,38 @@ impl SplitModel {
     }
 
     /// The same model with the tokenizer that turns texts into its ids.
-    pub fn with_tokenizer(mut self, tokenizer: Tokenizer) -> Self {
-        self.tokenizer = Some(tokenizer);
+    pub fn with_tokenizer(self, tokenizer: Tokenizer) -> Self {
+        self.with_reader(Reader::Texts(tokenizer))
+    }
+
+    pub(super) fn with_reader(mut self, reader: Reader) -> Self {
+        self.tokenizer = Some(reader);
         self
     }
 
     /// The tokenizer of the model.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidArgument`] when the model was loaded without one.
+    /// [`ErrorCode::InvalidArgument`] when the model was loaded without one; the reason where its files have none that can be read
+    /// ([`ErrorCode::NotFound`], [`ErrorCode::Unsupported`]): such a model reads token ids.
     pub fn tokenizer(&self) -> Result<&Tokenizer> {
-        self.tokenizer.as_ref().ok_or_else(|| {
-            Error::argument(format!("`{}` was loaded without a tokenizer", self.name))
-                .hint("load the model with at least one split point, from a folder or an id")
-        })
+        match &self.tokenizer {
+            Some(Reader::Texts(tokenizer)) => Ok(tokenizer),
+            Some(Reader::Ids { reason, .. }) => Err(reason.clone()),
+            None => Err(Error::argument(format!("`{}` was loaded without a tokenizer", self.name))
+                .hint("load the model with at least one split point, from a folder or an id")),
+        }
+    }
+
+    /// What cuts inputs into units: the tokenizer, or what knows ids alone.
+    ///
+    /// # Errors
+    /// Those of [`Self::tokenizer`].
+    pub(crate) fn tokenizer_of_ids(&self) -> Result<&Tokenizer> {
+        match &self.tokenizer {
+            Some(Reader::Ids { ids, .. }) => Ok(ids),
+            _ => self.tokenizer(),
+        }
     }
 
     /// What tells this model from another one: a hash of its configuration and of samples of the weights that are

@@ -7,7 +7,7 @@
 use serde_json::{Map, Value};
 
 /// The tokens that `tokenizer_config.json` and `special_tokens_map.json` may declare by name.
-const NAMED_TOKENS: [&str; 7] =
+pub(super) const NAMED_TOKENS: [&str; 7] =
     ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 /// The lists of further special tokens, under the names that they have had.
 const TOKEN_LISTS: [&str; 2] = ["additional_special_tokens", "extra_special_tokens"];
@@ -110,12 +110,17 @@ fn class_named(name: &str) -> Option<&'static Class> {
         "T5Tokenizer" => &T5,
         "LlamaTokenizer" => &LLAMA,
         "GemmaTokenizer" => &GEMMA,
-        "GPT2Tokenizer" => &GPT2,
+        "GPT2Tokenizer" | "CodeGenTokenizer" => &GPT2,
         "GPTNeoXTokenizer" => &GPT_NEOX,
         "Qwen2Tokenizer" => &QWEN2,
         "CohereTokenizer" => &COHERE,
         _ => return None,
     })
+}
+
+/// The special tokens that a tokenizer class has where nothing is declared, by the names that files have for them.
+pub(super) fn defaults_of(class: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    class_named(class).into_iter().flat_map(Class::named)
 }
 
 /// The defaults for a model's tokenizer, by the rules of transformers' `AutoTokenizer`.

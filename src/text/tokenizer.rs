@@ -37,6 +37,8 @@ pub struct Tokenizer {
     /// Whether some white space ends none of its words. Some that split at spaces leave line breaks and tabs.
     pub(super) leaves_white_space: bool,
     pub(super) sentences: SentenceRules,
+    /// Whether it has no vocabulary: ids stand for themselves.
+    knows_ids_alone: bool,
 }
 
 impl Tokenizer {
@@ -118,7 +120,20 @@ impl Tokenizer {
             leaves_spaces,
             leaves_white_space,
             sentences,
+            knows_ids_alone: false,
         })
+    }
+
+    /// What stands in for the tokenizer of a model that has none: it makes inputs of token ids, and calls each by its number.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Internal`].
+    pub(crate) fn of_ids_alone() -> Result<Self> {
+        let nothing = br#"{"model": {"type": "BPE", "vocab": {}, "merges": []}}"#;
+        let inner = parse(nothing, "no tokenizer").map_err(|error| Error::internal(error.to_string()))?;
+        let pipeline = Pipeline::new(inner, "no tokenizer");
+        let tokenizer = Self::assemble(pipeline, BTreeSet::new(), None, None, TruncationDirection::Right)?;
+        Ok(Self { knows_ids_alone: true, ..tokenizer })
     }
 
     /// What tells it from a tokenizer that may give a text other tokens: a hash of its files, or of what it is made of.
@@ -153,7 +168,8 @@ impl Tokenizer {
 
     /// The vocabulary's string of an id (`Ġfilm`, `##ing`), empty for an id that it does not have.
     pub fn token(&self, id: u32) -> String {
-        self.pipeline.inner.id_to_token(id).unwrap_or_default()
+        let unknown = || if self.knows_ids_alone { id.to_string() } else { String::new() };
+        self.pipeline.inner.id_to_token(id).unwrap_or_else(unknown)
     }
 
     /// The text of some ids, without special tokens.
@@ -195,13 +211,13 @@ pub(super) fn parse(json: &[u8], file: &str) -> Result<CrateTokenizer> {
     caught(|| CrateTokenizer::from_bytes(json)).map_err(|reason| unread(json, file, &reason))
 }
 
-fn object(json: Option<&[u8]>, file: &str) -> Result<Map<String, Value>> {
+pub(super) fn object(json: Option<&[u8]>, file: &str) -> Result<Map<String, Value>> {
     let Some(json) = json else { return Ok(Map::new()) };
     python_json::from_slice(json).map_err(|error| invalid(file, format!("cannot be read: {error}")))
 }
 
 /// The most tokens that a text keeps.
-fn limit(config: &Map<String, Value>, max_tokens: Option<usize>) -> Option<usize> {
+pub(super) fn limit(config: &Map<String, Value>, max_tokens: Option<usize>) -> Option<usize> {
     let own = config.get("model_max_length").and_then(Value::as_f64).filter(|length| (1.0..LONGEST).contains(length));
     own.map(|length| length as usize).into_iter().chain(max_tokens).min()
 }

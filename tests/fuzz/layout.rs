@@ -166,3 +166,55 @@ pub fn write_archive(entries: &[(&[u8], &[u8])]) -> Vec<u8> {
     bytes.extend([directory, end].concat());
     bytes
 }
+
+/// The keys, numbers, lengths and texts of a message of Protocol Buffers, and of the messages in it: what reads as one is one.
+pub fn protobuf(bytes: &[u8]) -> Vec<Field> {
+    let mut fields = Vec::new();
+    message(bytes, 0..bytes.len(), 2, &mut fields);
+    fields
+}
+
+fn message(bytes: &[u8], place: Range<usize>, deeper: usize, fields: &mut Vec<Field>) -> Option<()> {
+    let varint = |start: usize| {
+        let length = bytes[start..place.end].iter().take(10).position(|byte| *byte < 0x80)? + 1;
+        let number =
+            bytes[start..start + length].iter().rev().fold(0_usize, |all, byte| (all << 7) | usize::from(byte & 0x7f));
+        Some((number, start..start + length))
+    };
+    let mut start = place.start;
+    while start < place.end {
+        let (key, at) = varint(start)?;
+        start = at.end;
+        fields.push(Field::Number(at));
+        let end = match key & 7 {
+            0 => {
+                let (_, at) = varint(start)?;
+                let end = at.end;
+                fields.push(Field::Number(at));
+                end
+            }
+            1 => start + 8,
+            2 => {
+                let (length, at) = varint(start)?;
+                let inner = at.end..at.end.checked_add(length).filter(|end| *end <= place.end)?;
+                fields.push(Field::Number(at));
+                let known = fields.len();
+                if deeper == 0 || message(bytes, inner.clone(), deeper - 1, fields).is_none() {
+                    fields.truncate(known);
+                    fields.push(Field::Text(inner.clone()));
+                }
+                inner.end
+            }
+            5 => {
+                fields.push(Field::Number(start..(start + 4).min(place.end)));
+                start + 4
+            }
+            _ => return None,
+        };
+        if end > place.end {
+            return None;
+        }
+        start = end;
+    }
+    Some(())
+}

@@ -16,6 +16,8 @@ pub enum Format {
     /// An archive of PyTorch.
     Archive,
     Pickle,
+    /// A message of Protocol Buffers, with messages in it.
+    Protobuf,
     /// An answer of a server: a head, and a body of JSON.
     Http,
     /// Words in no format.
@@ -46,6 +48,7 @@ fn formed(random: &mut Random, format: Format, bytes: Vec<u8>) -> Vec<u8> {
         Format::Gguf => fields(random, bytes, layout::gguf),
         Format::Archive => fields(random, bytes, layout::archive),
         Format::Pickle => pickle(random, bytes),
+        Format::Protobuf => fields(random, bytes, layout::protobuf),
         Format::Http => http(random, bytes),
         Format::Text => any(random, bytes),
     }

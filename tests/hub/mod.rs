@@ -16,12 +16,12 @@ mod encrypted;
 #[cfg(feature = "hub")]
 mod environment;
 #[cfg(feature = "hub")]
-mod server;
+pub mod server;
 #[cfg(feature = "hub")]
 mod trouble;
 
 #[cfg(feature = "hub")]
-mod common {
+pub mod common {
     use std::path::Path;
 
     use eidos::hub::locate;

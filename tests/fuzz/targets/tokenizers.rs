@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use eidos::text::Tokenizer;
 use eidos::{Control, Error, Granularity};
+use serde_json::Value;
 
 use super::{Place, Seed, Target, in_order, names, read};
 use crate::mutate::Format;
@@ -13,6 +14,9 @@ pub fn targets() -> Vec<Target> {
         Target { name: "tokenizer", format: Format::Json, share: 8, seeds: tokenizer_seeds, run: tokenizer },
         Target { name: "tokenizer_config", format: Format::Json, share: 3, seeds: config_seeds, run: config },
         Target { name: "special_tokens_map", format: Format::Json, share: 2, seeds: map_seeds, run: map },
+        Target { name: "vocabulary", format: Format::Text, share: 3, seeds: vocabulary_seeds, run: vocabulary },
+        Target { name: "vocabulary_settings", format: Format::Json, share: 4, seeds: settings_seeds, run: settings },
+        Target { name: "piece_model", format: Format::Protobuf, share: 5, seeds: piece_seeds, run: pieces },
     ]
 }
 
@@ -64,10 +68,96 @@ fn map(_: &mut Place, setting: u8, bytes: &[u8]) -> Result<(), Error> {
 }
 
 fn encode(json: &[u8], config: Option<&[u8]>, map: Option<&[u8]>) -> Result<(), Error> {
-    let tokenizer = Tokenizer::from_parts(json, config, map, Some(64))?;
+    use_all(&Tokenizer::from_parts(json, config, map, Some(64))?)
+}
+
+fn use_all(tokenizer: &Tokenizer) -> Result<(), Error> {
     for granularity in [Granularity::Word, Granularity::Token, Granularity::Sentence, Granularity::AllTokens] {
         let encoded = tokenizer.encode_texts(&TEXTS, granularity, 1, &Control::new())?;
         tokenizer.decode(encoded.ids(0))?;
     }
     tokenizer.cut(&tokenizer.vocabulary_inputs(), Granularity::AllTokens, &Control::new()).map(drop)
+}
+
+// --- Vocabularies without a `tokenizer.json` ---
+
+/// A model that comes with one, and its files by their names.
+struct Published {
+    model_type: String,
+    files: Vec<(String, Vec<u8>)>,
+}
+
+fn published() -> &'static [Published] {
+    static ALL: OnceLock<Vec<Published>> = OnceLock::new();
+    ALL.get_or_init(|| {
+        let kinds =
+            names("vocabulary_files").into_iter().filter(|name| name.ends_with(".json") && name != "texts.json");
+        let published = |name: String| {
+            let kind: Value = serde_json::from_slice(&read(&format!("vocabulary_files/{name}"))).unwrap();
+            let small = kind["files"].as_object().unwrap();
+            let vocabulary = kind["vocabulary"].as_object().unwrap();
+            let source = |source: &Value| read(&format!("vocabulary_files/files/{}", source.as_str().unwrap()));
+            let small_files = small.iter().map(|(name, content)| (name.clone(), content.to_string().into_bytes()));
+            let files = vocabulary.iter().map(|(name, file)| (name.clone(), source(file))).chain(small_files).collect();
+            Published { model_type: small["config.json"]["model_type"].as_str().unwrap().to_owned(), files }
+        };
+        kinds.map(published).collect()
+    })
+}
+
+/// Which file of which model a setting stands for, among those that are wanted.
+fn file_of(setting: u8, wanted: fn(&str) -> bool) -> Option<(&'static Published, &'static str)> {
+    let files = published().iter().flat_map(|model| model.files.iter().map(move |(name, _)| (model, name.as_str())));
+    let files: Vec<_> = files.filter(|(_, name)| wanted(name)).collect();
+    files.get(usize::from(setting) % files.len().max(1)).copied()
+}
+
+fn seeds_of(wanted: fn(&str) -> bool) -> Vec<Seed> {
+    let files = published().iter().flat_map(|model| model.files.iter());
+    in_order(files.filter(|(name, _)| wanted(name)).map(|(_, bytes)| bytes.clone()))
+}
+
+fn run_with(setting: u8, bytes: &[u8], wanted: fn(&str) -> bool) -> Result<(), Error> {
+    let Some((model, changed)) = file_of(setting, wanted) else { return Ok(()) };
+    let mut file = |name: &str| {
+        let known = model.files.iter().find(|(known, _)| known == name).map(|(_, bytes)| bytes.clone());
+        Ok(if name == changed { Some(bytes.to_vec()) } else { known })
+    };
+    use_all(&Tokenizer::from_vocabulary(&model.model_type, &mut file, Some(64))?)
+}
+
+fn is_words(name: &str) -> bool {
+    ["vocab.txt", "merges.txt", "vocab.json"].contains(&name)
+}
+
+fn is_settings(name: &str) -> bool {
+    name.ends_with(".json") && name != "vocab.json"
+}
+
+fn is_pieces(name: &str) -> bool {
+    name.ends_with(".model")
+}
+
+fn vocabulary_seeds() -> Vec<Seed> {
+    seeds_of(is_words)
+}
+
+fn settings_seeds() -> Vec<Seed> {
+    seeds_of(is_settings)
+}
+
+fn piece_seeds() -> Vec<Seed> {
+    seeds_of(is_pieces)
+}
+
+fn vocabulary(_: &mut Place, setting: u8, bytes: &[u8]) -> Result<(), Error> {
+    run_with(setting, bytes, is_words)
+}
+
+fn settings(_: &mut Place, setting: u8, bytes: &[u8]) -> Result<(), Error> {
+    run_with(setting, bytes, is_settings)
+}
+
+fn pieces(_: &mut Place, setting: u8, bytes: &[u8]) -> Result<(), Error> {
+    run_with(setting, bytes, is_pieces)
 }
