@@ -34,7 +34,8 @@ class Kit:
         self.out = arguments.out.resolve()
         self.out.mkdir(parents=True, exist_ok=True)
         self.work = pathlib.Path(tempfile.mkdtemp(prefix="eidos-cuda-"))
-        self.end = time.monotonic() + arguments.limit * (5 if self.small else 1)
+        self.start = time.monotonic()
+        self.end = self.start + arguments.limit * (5 if self.small else 1)
         self.log = open(self.out / "log.txt", "w", encoding="utf-8")
         self.checks, self.measured, self.times, self.section = [], {}, {}, ""
         self.until = self.end
@@ -177,9 +178,21 @@ class Kit:
             "date": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
             "commit": commit.read_text().strip() if commit.exists() else git(self.root),
             "python": sys.version.split()[0],
+            "host": host(),
+            "wall": round(time.monotonic() - self.start, 1),
             "seconds": self.times,
         }
         report.write(self.out, about, self.checks, self.measured)
+
+
+def host():
+    """The processor beside the GPU."""
+    try:
+        lines = open("/proc/cpuinfo", encoding="utf-8").read().splitlines()
+    except OSError:
+        return ""
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{len(os.sched_getaffinity(0))} cores of {names[0]}" if names else ""
 
 
 def git(root):

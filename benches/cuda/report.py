@@ -49,10 +49,12 @@ def markdown(about, checks, measured):
     lines = ["# Eidos on a GPU", ""]
     if about["dry_run"]:
         lines += ["**A dry run: the CPU plays the device. No number here is that of a GPU, and no time means anything.**", ""]
-    lines.append(f"Commit {about['commit']}, {about['date']}, Python {about['python']}; {sum(about['seconds'].values()):.0f} s in all.")
+    lines.append(f"Commit {about['commit']}, {about['date']}, Python {about['python']}; {about['wall']:.0f} s in all.")
     lines += devices(measured.get("device", {}))
     if measured.get("nvidia-smi"):
-        lines.append(f"nvidia-smi: {measured['nvidia-smi']}")
+        lines.append(f"nvidia-smi: {measured['nvidia-smi']}.")
+    if about["host"]:
+        lines.append(f"Host: {about['host']}.")
     if "ceiling" in measured and not about["dry_run"]:
         lines += ["", f"The ceiling, measured in this run with PyTorch {measured['ceiling']['torch']}: {ceiling(measured['ceiling'])}."]
     lines += ["", f"## {len(checks) - len(failed)} of {len(checks)} checks hold", ""]

@@ -12,7 +12,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::parallel::in_order;
 use crate::workers::Workers;
 
-/// How many texts are tokenized before the next look at progress and cancellation.
+/// How many texts two threads tokenize before progress is told.
 pub(crate) const TEXTS_AT_A_TIME: usize = 512;
 
 /// Texts as a model reads them: the texts and their tokens, made once from the model's tokenizer.
@@ -175,7 +175,9 @@ impl Tokenizer {
         control.begin(Stage::Tokenize, texts.len() as u64)?;
         let (mut table, mut packed) = (StringTable::default(), PackedTokens::default());
         let mut truncated = Truncated::default();
-        for chunk in texts.chunks(TEXTS_AT_A_TIME) {
+        // Threads wait for each other behind each chunk, so many of them have larger ones.
+        let at_a_time = TEXTS_AT_A_TIME * Workers::wanted(threads, texts.len()).div_ceil(2);
+        for chunk in texts.chunks(at_a_time) {
             truncated.add(self.tokenize_all(workers, chunk, table.len(), threads, control, &mut packed)?);
             chunk.iter().for_each(|text| table.push(text.as_ref()));
             control.advance(chunk.len() as u64)?;
