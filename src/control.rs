@@ -247,6 +247,11 @@ impl Control {
         self.check()
     }
 
+    /// Says how many steps the stage has, once that is known. Only for the calling thread.
+    pub(crate) fn expect(&self, total: u64) {
+        self.shared.total.store(total, Ordering::Relaxed);
+    }
+
     /// Counts `steps` more steps as done. Only for the calling thread, since it runs the callback.
     ///
     /// A cancel after the last step of a stage does not end that stage: its work is complete. If it is the last stage,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
+use super::ahead;
 use super::interventions::{Interventions, Resolved};
 use super::options::CollectOptions;
 use super::run::{Run, Window};
@@ -31,6 +32,11 @@ pub trait InputSource {
     /// # Errors
     /// [`crate::ErrorCode::Mismatch`] when they are those of another tokenizer; else those of [`SplitModel::inputs`].
     fn inputs(&self, model: &SplitModel, threads: usize, control: &Control) -> Result<Inputs>;
+
+    /// The texts, where they are not tokenized yet: a device can run the first of them while the others are.
+    fn texts(&self) -> Option<Vec<&str>> {
+        None
+    }
 }
 
 impl InputSource for Inputs {
@@ -44,11 +50,19 @@ impl<T: AsRef<str> + Sync> InputSource for [T] {
     fn inputs(&self, model: &SplitModel, threads: usize, control: &Control) -> Result<Inputs> {
         model.inputs(self, threads, control)
     }
+
+    fn texts(&self) -> Option<Vec<&str>> {
+        Some(self.iter().map(AsRef::as_ref).collect())
+    }
 }
 
 impl<T: AsRef<str> + Sync, const N: usize> InputSource for [T; N] {
     fn inputs(&self, model: &SplitModel, threads: usize, control: &Control) -> Result<Inputs> {
         model.inputs(self, threads, control)
+    }
+
+    fn texts(&self) -> Option<Vec<&str>> {
+        Some(self.iter().map(AsRef::as_ref).collect())
     }
 }
 
@@ -56,11 +70,19 @@ impl<T: AsRef<str> + Sync> InputSource for Vec<T> {
     fn inputs(&self, model: &SplitModel, threads: usize, control: &Control) -> Result<Inputs> {
         model.inputs(self, threads, control)
     }
+
+    fn texts(&self) -> Option<Vec<&str>> {
+        Some(self.iter().map(AsRef::as_ref).collect())
+    }
 }
 
 impl<T: InputSource + ?Sized> InputSource for &T {
     fn inputs(&self, model: &SplitModel, threads: usize, control: &Control) -> Result<Inputs> {
         (**self).inputs(model, threads, control)
+    }
+
+    fn texts(&self) -> Option<Vec<&str>> {
+        (**self).texts()
     }
 }
 
@@ -156,6 +178,18 @@ impl SplitModel {
         control: &Control,
     ) -> Result<Vec<Activations>> {
         self.check_collecting(options)?;
+        if let (true, Some(texts)) = (interventions.is_empty(), inputs.texts())
+            && ahead::is_worth_it(self, options, texts.len())
+        {
+            let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
+                let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+                self.forward_under(&sequences, pass, Vec::new())
+            };
+            let run = Run::new(self, options, &forward, self.matrices());
+            if let Some(rows) = ahead::collect(&run, &texts, control)? {
+                return Ok(rows);
+            }
+        }
         let inputs = inputs.inputs(self, options.threads, control)?;
         let mut options = options.clone();
         options.check_inputs(&inputs, self)?;

@@ -13,7 +13,7 @@ use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::log::LogLevel;
 use crate::model::PassOptions;
-use crate::text::{EncodedTexts, Pooling};
+use crate::text::Pooling;
 use crate::workers::Workers;
 
 /// How many bytes of rows are worth another thread that puts them away, and the number of threads for which memory is no
@@ -55,20 +55,34 @@ impl Budget {
     }
 }
 
-/// Some texts of a batch whose rows are on their way, or why there are none.
-type Started<'a> = Result<(&'a [usize], Transfer)>;
+/// The texts of a batch, which are in one window.
+#[derive(Clone)]
+pub(super) struct Batch<'a> {
+    pub window: Window<'a>,
+    pub texts: &'a [usize],
+}
+
+impl Batch<'_> {
+    /// How many tokens its texts have.
+    pub fn tokens(&self) -> u64 {
+        self.window.tokens_of(self.texts)
+    }
+}
+
+/// A batch whose rows are on their way, or why there are none.
+type Started<'a> = Result<(Batch<'a>, Transfer)>;
 
 /// What the thread of a device and the calling thread have in common.
 struct Shared<'a> {
-    window: &'a Window<'a>,
-    batches: &'a [Vec<usize>],
     pool: &'a Pool,
     stop: AtomicBool,
+    /// Whether batches were left because somebody cancelled.
+    cancelled: AtomicBool,
     control: &'a Control,
 }
 
-/// Is given the texts of a batch and their rows, a matrix for each split point; none where they stay on the device.
-type Arrived<'a> = dyn FnMut(&[usize], &[&[f32]]) -> Result<()> + 'a;
+/// Is given a batch and its rows, a matrix for each split point; none where they stay on the device.
+type Arrived<'a> = dyn FnMut(&Batch<'_>, &[&[f32]]) -> Result<()> + 'a;
 
 impl Run<'_> {
     /// Runs the model over the texts of a window on its device.
@@ -81,31 +95,30 @@ impl Run<'_> {
     ) -> Result<WindowRows, Failure> {
         let rows = window.rows();
         let mut values = self.widths().map(|width| zeros(rows.len(), width)).collect::<Result<WindowRows>>()?;
-        self.drive(window, batches, None, control, &mut |texts, arrived| {
-            self.place_together(window.encoded, texts, arrived, rows.start, &mut values)?;
-            advance(window.tokens_of(texts))
+        self.drive(window.batches(batches), None, control, &mut |batch, arrived| {
+            self.place_together(batch, arrived, 0, &mut values)?;
+            advance(batch.tokens())
         })?;
         Ok(values)
     }
 
     /// Copies the rows of a batch to where they belong, as [`Run::place`] does, on several threads: the system has to clear
     /// each page of the window that is written first, and a device makes rows faster than one thread can put away.
-    fn place_together(
+    pub(super) fn place_together(
         &self,
-        encoded: &EncodedTexts,
-        texts: &[usize],
+        batch: &Batch<'_>,
         arrived: &[&[f32]],
-        first_row: usize,
-        window: &mut WindowRows,
+        begin: usize,
+        rows: &mut WindowRows,
     ) -> Result<()> {
         let bytes: usize = arrived.iter().map(|rows| size_of_val(*rows)).sum();
         let parts = (bytes / PLACED_AT_ONCE).clamp(1, PLACING_THREADS);
         if Workers::wanted(self.options.threads, parts) == 1 {
-            self.place(encoded, texts, arrived, first_row, window);
+            self.place(&batch.window, batch.texts, arrived, begin, rows);
             return Ok(());
         }
         let team = self.model.workers.team(self.options.threads, parts)?;
-        let mut copies = self.places(encoded, texts, arrived, first_row, window);
+        let mut copies = self.places(&batch.window, batch.texts, arrived, begin, rows);
         team.scope(|scope| {
             let share = copies.len().div_ceil(team.count()).max(1);
             for share in copies.chunks_mut(share) {
@@ -124,8 +137,8 @@ impl Run<'_> {
         advance: &mut dyn FnMut(u64) -> Result<()>,
     ) -> Result<(), Failure> {
         let batches = self.begin_window(window, &window.texts_with_rows(), advance)?;
-        let mut arrived = |texts: &[usize], _: &[&[f32]]| advance(window.tokens_of(texts));
-        self.drive(window, &batches, Some(kept), control, &mut arrived).map_err(|failure| match failure {
+        let mut arrived = |batch: &Batch<'_>, _: &[&[f32]]| advance(batch.tokens());
+        self.drive(window.batches(&batches), Some(kept), control, &mut arrived).map_err(|failure| match failure {
             Failure::NotFinite(found) => {
                 let matrix = self.matrices.iter().position(|(_, split_point)| *split_point == found.split_point);
                 let value = matrix.and_then(|matrix| {
@@ -138,11 +151,10 @@ impl Run<'_> {
         })
     }
 
-    /// Runs batches, and hands the texts of each with their rows to `arrived` on the calling thread.
-    pub(super) fn drive(
+    /// Runs batches, the next one of which may be waited for, and hands each with its rows to `arrived` on the calling thread.
+    pub(super) fn drive<'a>(
         &self,
-        window: &Window<'_>,
-        batches: &[Vec<usize>],
+        batches: impl Iterator<Item = Result<Batch<'a>>> + Send,
         kept: Option<&mut KeptRows>,
         control: &Control,
         arrived: &mut Arrived<'_>,
@@ -153,17 +165,15 @@ impl Run<'_> {
             let made = Pool::new(self.model)?;
             self.pool.get_or_init(|| made)
         };
-        let shared = &Shared { window, batches, pool, stop: AtomicBool::new(false), control };
-        let mut left: usize = batches.iter().map(Vec::len).sum();
+        let shared = &Shared { pool, stop: AtomicBool::new(false), cancelled: AtomicBool::new(false), control };
         self.model.workers.team(1, 1)?.scope(|scope| {
             let (sender, receiver) = mpsc::sync_channel(1);
-            scope.spawn(move |_| self.run_batches(shared, kept, &sender));
+            scope.spawn(move |_| self.run_batches(shared, batches, kept, &sender));
             let result = receiver.iter().try_for_each(|started| {
-                let (texts, transfer) = started?;
+                let (batch, transfer) = started?;
                 let (rows, not_finite) = transfer.wait()?;
-                self.check_finite(window, texts, &rows, not_finite)?;
-                arrived(texts, &rows)?;
-                left -= texts.len();
+                self.check_finite(&batch, &rows, not_finite)?;
+                arrived(&batch, &rows)?;
                 Ok::<(), Failure>(())
             });
             // The other thread sees this before its next batch, and that nobody waits for this one.
@@ -171,40 +181,51 @@ impl Run<'_> {
             drop(receiver);
             result
         })??;
-        // It ends early only when somebody cancels.
-        if left > 0 { Ok(control.check()?) } else { Ok(()) }
+        if shared.cancelled.load(Ordering::Relaxed) { Ok(control.check()?) } else { Ok(()) }
     }
 
     /// Runs batch after batch until there are none, somebody wants to stop, or one fails.
     fn run_batches<'a>(
         &self,
-        shared: &'a Shared<'a>,
+        shared: &Shared<'_>,
+        batches: impl Iterator<Item = Result<Batch<'a>>>,
         mut kept: Option<&mut KeptRows>,
         sender: &mpsc::SyncSender<Started<'a>>,
     ) {
-        for batch in shared.batches {
+        for batch in batches {
             // The parts of the batch that are still to be run, the next one last.
-            let mut parts: Vec<&[usize]> = vec![batch];
-            while let Some(texts) = parts.pop() {
-                if shared.stop.load(Ordering::Relaxed) || shared.control.is_cancelled() {
+            let mut parts = match batch {
+                Ok(batch) => vec![batch],
+                Err(error) => {
+                    // Where nobody receives it, the call has failed already.
+                    let _ = sender.send(Err(error));
                     return;
                 }
-                let tokens = shared.window.tokens_of(texts) as usize;
-                if texts.len() > 1 && tokens > self.budget.tokens() {
-                    parts.extend(halves(shared.window, texts));
+            };
+            while let Some(batch) = parts.pop() {
+                if shared.control.is_cancelled() {
+                    shared.cancelled.store(true, Ordering::Relaxed);
+                    return;
+                }
+                if shared.stop.load(Ordering::Relaxed) {
+                    return;
+                }
+                let tokens = batch.tokens() as usize;
+                if batch.texts.len() > 1 && tokens > self.budget.tokens() {
+                    parts.extend(halves(&batch));
                     continue;
                 }
-                let started = match self.run_texts(shared, texts, kept.as_deref_mut()) {
+                let started = match self.run_texts(shared, &batch, kept.as_deref_mut()) {
                     Err(error) if error.code() == ErrorCode::OutOfMemory => {
                         // Once nothing else is on its way there is more memory.
                         let again = shared.pool.wait_until_idle();
-                        if texts.len() > 1 && again.is_ok() {
+                        if batch.texts.len() > 1 && again.is_ok() {
                             self.budget.lower(tokens.div_ceil(2));
-                            parts.extend(halves(shared.window, texts));
+                            parts.extend(halves(&batch));
                             continue;
                         }
-                        let again = again.and_then(|()| self.run_texts(shared, texts, kept.as_deref_mut()));
-                        again.map_err(|error| does_not_fit(shared.window, texts, error))
+                        let again = again.and_then(|()| self.run_texts(shared, &batch, kept.as_deref_mut()));
+                        again.map_err(|error| does_not_fit(&batch, error))
                     }
                     started => started,
                 };
@@ -212,7 +233,7 @@ impl Run<'_> {
                     self.budget.tell(shared.control);
                 }
                 let failed = started.is_err();
-                if sender.send(started.map(|transfer| (texts, transfer))).is_err() || failed {
+                if sender.send(started.map(|transfer| (batch, transfer))).is_err() || failed {
                     return;
                 }
             }
@@ -220,9 +241,9 @@ impl Run<'_> {
     }
 
     /// Runs some texts and pools their rows.
-    fn run_texts(&self, shared: &Shared<'_>, texts: &[usize], kept: Option<&mut KeptRows>) -> Result<Transfer> {
-        let encoded = shared.window.encoded;
-        let begin = kept.is_some().then_some(shared.window.rows().start);
+    fn run_texts(&self, shared: &Shared<'_>, batch: &Batch<'_>, kept: Option<&mut KeptRows>) -> Result<Transfer> {
+        let (encoded, texts) = (batch.window.encoded, batch.texts);
+        let begin = kept.is_some().then_some(batch.window.rows().start);
         let pooling = Pooling::new(encoded, texts, |text| self.given_rows(encoded, text), begin)?;
         // On a device nothing says yet that few rows are a gain.
         let given = (self.forward)(encoded, texts, PassOptions::default())?;
@@ -231,13 +252,8 @@ impl Run<'_> {
     }
 
     /// Refuses rows of which one was found not to be made of numbers.
-    fn check_finite(
-        &self,
-        window: &Window<'_>,
-        texts: &[usize],
-        rows: &[&[f32]],
-        not_finite: &[u32],
-    ) -> Result<(), Failure> {
+    fn check_finite(&self, batch: &Batch<'_>, rows: &[&[f32]], not_finite: &[u32]) -> Result<(), Failure> {
+        let Batch { window, texts } = batch;
         let units = || texts.iter().flat_map(|&text| window.encoded.units_of(text).map(move |unit| (text, unit)));
         let count = units().count().max(1);
         for (matrix, (columns, (width, split_point))) in not_finite.chunks(count).zip(&self.matrices).enumerate() {
@@ -255,23 +271,23 @@ impl Run<'_> {
 }
 
 /// The texts of a batch in two parts of about as many tokens, the first one last.
-fn halves<'a>(window: &Window<'_>, texts: &'a [usize]) -> [&'a [usize]; 2] {
-    let half = window.tokens_of(texts) / 2;
+fn halves<'a>(batch: &Batch<'a>) -> [Batch<'a>; 2] {
+    let half = batch.tokens() / 2;
     let mut tokens = 0;
     let fits = |text: &&usize| {
-        tokens += window.encoded.ids(**text).len() as u64;
+        tokens += batch.window.encoded.ids(**text).len() as u64;
         tokens <= half
     };
-    let count = texts.iter().take_while(fits).count().clamp(1, texts.len() - 1);
-    let (first, second) = texts.split_at(count);
-    [second, first]
+    let count = batch.texts.iter().take_while(fits).count().clamp(1, batch.texts.len() - 1);
+    let (first, second) = batch.texts.split_at(count);
+    [second, first].map(|texts| Batch { window: batch.window.clone(), texts })
 }
 
 /// The error for a text that does not fit in the memory of the device, even alone.
-fn does_not_fit(window: &Window<'_>, texts: &[usize], error: Error) -> Error {
-    let Some(&text) = texts.first().filter(|_| error.code() == ErrorCode::OutOfMemory) else { return error };
-    let tokens = window.encoded.ids(text).len();
-    let text = window.before.0 + text;
+fn does_not_fit(batch: &Batch<'_>, error: Error) -> Error {
+    let Some(&text) = batch.texts.first().filter(|_| error.code() == ErrorCode::OutOfMemory) else { return error };
+    let tokens = batch.window.encoded.ids(text).len();
+    let text = batch.window.before.0 + text;
     Error::new(ErrorCode::OutOfMemory, format!("text {text} of {tokens} tokens does not fit: {}", error.message()))
         .hint("cut the text, load the model in a type of number that takes less, or take a device with more memory; what is complete is kept")
         .detail("text", text)
@@ -292,7 +308,7 @@ mod tests {
     use crate::control::Stage;
     use crate::model::{LoadOptions, SplitModel};
     use crate::rows::Activations;
-    use crate::text::{Aggregation, Granularity};
+    use crate::text::{Aggregation, EncodedTexts, Granularity};
 
     const SPLITS: [&str; 2] = ["0", "model.layers.1.mlp"];
 

@@ -195,9 +195,9 @@ impl Sample {
         // A batch may arrive in parts.
         let (mut at, mut left) = (0, sampled.first().map_or(0, Vec::len));
         let mut enough = false;
-        let result = run.drive(window, &sampled, None, control, &mut |texts, _| {
-            control.advance(window.tokens_of(texts))?;
-            left -= texts.len();
+        let result = run.drive(window.batches(&sampled), None, control, &mut |batch, _| {
+            control.advance(batch.tokens())?;
+            left -= batch.texts.len();
             if left > 0 {
                 return Ok(());
             }

@@ -1,6 +1,7 @@
 //! From texts to rows: the model runs over inputs, and what its modules or its head give becomes the rows of a matrix.
 
 mod activations;
+mod ahead;
 mod device;
 mod estimate;
 mod interventions;

@@ -10,7 +10,7 @@ use std::sync::{Mutex, OnceLock, PoisonError, mpsc};
 
 use candle_core::Tensor;
 
-use super::device::Budget;
+use super::device::{Batch, Budget};
 use super::options::CollectOptions;
 use super::read_rows::ReadRows;
 use super::transfer::{Pool, zeros};
@@ -51,6 +51,7 @@ pub(super) struct Run<'a> {
 }
 
 /// Consecutive texts whose rows are made together.
+#[derive(Clone)]
 pub(super) struct Window<'a> {
     pub encoded: &'a EncodedTexts,
     pub texts: Range<usize>,
@@ -61,7 +62,13 @@ pub(super) struct Window<'a> {
 /// The rows of one window, one matrix per split point.
 pub(super) type WindowRows = Vec<Vec<f32>>;
 
-impl Window<'_> {
+impl<'a> Window<'a> {
+    /// Batches of its texts.
+    pub fn batches(&self, batches: &'a [Vec<usize>]) -> impl Iterator<Item = Result<Batch<'a>>> + Send + use<'a> {
+        let window = self.clone();
+        batches.iter().map(move |texts| Ok(Batch { window: window.clone(), texts }))
+    }
+
     /// The rows of its texts.
     pub fn rows(&self) -> Range<usize> {
         self.encoded.text_units[self.texts.start]..self.encoded.text_units[self.texts.end]
@@ -237,7 +244,7 @@ impl<'a> Run<'a> {
             self.window_on_cpu(window, &batches, control, advance)
         }?;
         if let Some(twins) = twins {
-            twins.copy(window.encoded, self.widths(), window.rows().start, &mut rows);
+            twins.copy(window, self.widths(), 0, &mut rows);
         }
         Ok(rows)
     }
@@ -296,7 +303,7 @@ impl<'a> Run<'a> {
             let result = receiver.iter().try_for_each(|finished| {
                 let (batch, pooled) = finished?;
                 let arrived: Vec<&[f32]> = pooled.iter().map(Vec::as_slice).collect();
-                self.place(window.encoded, &batches[batch], &arrived, rows.start, &mut values);
+                self.place(window, &batches[batch], &arrived, 0, &mut values);
                 placed += 1;
                 Ok::<(), Failure>(advance(window.tokens_of(&batches[batch]))?)
             });
@@ -401,36 +408,31 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// Copies the rows of a batch to where they belong in the window that begins at row `first_row`.
-    pub fn place(
-        &self,
-        encoded: &EncodedTexts,
-        batch: &[usize],
-        pooled: &[&[f32]],
-        first_row: usize,
-        window: &mut WindowRows,
-    ) {
-        for (to, rows) in self.places(encoded, batch, pooled, first_row, window) {
-            to.copy_from_slice(rows);
+    /// Copies the rows of some texts of a window to where they belong: in `rows`, where those of the window begin at row
+    /// `begin`.
+    pub fn place(&self, window: &Window<'_>, texts: &[usize], arrived: &[&[f32]], begin: usize, rows: &mut WindowRows) {
+        for (to, from) in self.places(window, texts, arrived, begin, rows) {
+            to.copy_from_slice(from);
         }
     }
 
-    /// Where the rows of each text of a batch belong in the window that begins at row `first_row`, and the rows.
+    /// As above: where the rows of each text belong, and the rows.
     pub fn places<'rows>(
         &self,
-        encoded: &EncodedTexts,
+        window: &Window<'_>,
         texts: &[usize],
         arrived: &[&'rows [f32]],
-        first_row: usize,
-        window: &'rows mut WindowRows,
+        begin: usize,
+        rows: &'rows mut WindowRows,
     ) -> Vec<(&'rows mut [f32], &'rows [f32])> {
+        let first = window.rows().start;
         let mut all = Vec::with_capacity(texts.len() * arrived.len());
-        for ((values, arrived), width) in window.iter_mut().zip(arrived).zip(self.widths()) {
+        for ((values, arrived), width) in rows.iter_mut().zip(arrived).zip(self.widths()) {
             let (mut places, mut from) = (Vec::with_capacity(texts.len()), 0);
             for &text in texts {
-                let units = encoded.units_of(text);
+                let units = window.encoded.units_of(text);
                 let count = units.len() * width;
-                places.push(((units.start - first_row) * width, from..from + count));
+                places.push(((begin + units.start - first) * width, from..from + count));
                 from += count;
             }
             places.sort_unstable_by_key(|(to, _)| *to);

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 
-use super::run::WindowRows;
+use super::run::{Window, WindowRows};
 use crate::text::EncodedTexts;
 
 /// The texts of a window whose rows are those of an earlier one: the same token ids, and units of the same tokens. The model
@@ -65,16 +65,13 @@ impl Twins {
         Self { pairs }
     }
 
-    /// Copies the rows of the first of the same texts to the others, in the rows of a window that begins at row `first_row`.
-    pub fn copy(
-        &self,
-        encoded: &EncodedTexts,
-        widths: impl Iterator<Item = usize>,
-        first_row: usize,
-        rows: &mut WindowRows,
-    ) {
+    /// Copies the rows of the first of the same texts of a window to the others: in `rows`, where those of the window begin at row
+    /// `begin`.
+    pub fn copy(&self, window: &Window<'_>, widths: impl Iterator<Item = usize>, begin: usize, rows: &mut WindowRows) {
+        let (encoded, first_row) = (window.encoded, window.rows().start);
         for (values, width) in rows.iter_mut().zip(widths) {
-            let place = |units: Range<usize>| (units.start - first_row) * width..(units.end - first_row) * width;
+            let row = |unit: usize| (begin + unit - first_row) * width;
+            let place = |units: Range<usize>| row(units.start)..row(units.end);
             for &(text, first) in &self.pairs {
                 values.copy_within(place(encoded.units_of(first)), place(encoded.units_of(text)).start);
             }

@@ -40,10 +40,23 @@ impl Tokenizer {
     }
 
     /// As [`Tokenizer::cut`], on `threads` threads of `workers` (0: one per core). The result does not depend on their number.
-    pub(crate) fn cut_on<'a>(
+    pub(crate) fn cut_on(
+        &self,
+        workers: &Workers,
+        inputs: &Inputs,
+        options: impl Into<UnitOptions>,
+        threads: usize,
+        control: &Control,
+    ) -> Result<EncodedTexts> {
+        self.cut_part(workers, inputs, 0, options, threads, control)
+    }
+
+    /// As [`Tokenizer::cut_on`], where the first of the inputs is number `first` of all.
+    pub(crate) fn cut_part<'a>(
         &'a self,
         workers: &Workers,
         inputs: &Inputs,
+        first: usize,
         options: impl Into<UnitOptions>,
         threads: usize,
         control: &Control,
@@ -59,7 +72,7 @@ impl Tokenizer {
                 Some(cutter) => cutter,
                 none => none.insert(UnitCutter::new(self, &options)?),
             };
-            cutter.cut_share(shared, share * at_a_time..count.min((share + 1) * at_a_time))
+            cutter.cut_share(shared, first, share * at_a_time..count.min((share + 1) * at_a_time))
         };
         let (mut result, mut units) = (EncodedTexts::default(), UnitsBuilder::default());
         in_order(workers, count.div_ceil(at_a_time), threads, control, cut, |_, share| {
@@ -210,17 +223,17 @@ impl<'a> UnitCutter<'a> {
         self.last.push((0, 0, string), [0].into_iter());
     }
 
-    /// Cuts some of the texts of inputs, whose units have a table of strings of their own.
-    fn cut_share(&mut self, shared: &Shared, texts: Range<usize>) -> Result<EncodedTexts> {
+    /// Cuts some of the texts of inputs, the first of which is number `first`; their units have a table of strings of their own.
+    fn cut_share(&mut self, shared: &Shared, first: usize, texts: Range<usize>) -> Result<EncodedTexts> {
         let mut share = EncodedTexts::default();
         self.tokens.clear();
         for index in texts {
             match shared.source {
-                Source::Texts => self.cut(index, shared.texts.get(index), &shared.tokens, index)?,
+                Source::Texts => self.cut(first + index, shared.texts.get(index), &shared.tokens, index)?,
                 Source::Ids => self.cut_ids(shared.tokens.ids_of(index)),
                 Source::Vocabulary => self.cut_entry(shared.texts.get(index)),
             }
-            self.commit(index, &mut share);
+            self.commit(first + index, &mut share);
         }
         share.units = take(&mut self.units).finish();
         Ok(share)

@@ -185,6 +185,21 @@ impl Tokenizer {
         Ok(self.inputs_of(table, packed, Source::Texts, (truncated, 0)))
     }
 
+    /// As above, for texts of which the first is number `first` of all: without a stage of its own.
+    pub(crate) fn inputs_of_part(
+        &self,
+        workers: &Workers,
+        texts: &[&str],
+        first: usize,
+        threads: usize,
+        control: &Control,
+    ) -> Result<Inputs> {
+        let (mut table, mut packed) = (StringTable::default(), PackedTokens::default());
+        let truncated = self.tokenize_all(workers, texts, first, threads, control, &mut packed)?;
+        texts.iter().for_each(|text| table.push(text));
+        Ok(self.inputs_of(table, packed, Source::Texts, (truncated, 0)))
+    }
+
     /// Adds the tokens of texts, the first of which is number `first`; gives those of them that lost their end.
     pub(crate) fn tokenize_all(
         &self,

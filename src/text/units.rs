@@ -125,7 +125,7 @@ impl UnitsBuilder {
     }
 
     /// Adds units of further texts, which have strings of their own.
-    pub(super) fn append(&mut self, more: &Units) {
+    pub(crate) fn append(&mut self, more: &Units) {
         let strings: Vec<u32> = more.strings.iter().map(|string| self.strings.intern(string)).collect();
         self.text_index.extend_from_slice(&more.text_index);
         self.begin.extend_from_slice(&more.begin);
