@@ -109,6 +109,8 @@ fn damaged_vocabularies_are_errors_that_name_the_file() {
     refuse("tokenizer_config.json", br#"{"cls_token": null}"#, &["cls_token"]);
     refuse("added_tokens.json", br#"{"a": "b"}"#, &["id of a token"]);
     refuse("special_tokens_map.json", b"[", &[]);
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12\n";
+    refuse("vocab.txt", pointer, &["Git LFS"]);
 }
 
 #[cfg(feature = "hub")]

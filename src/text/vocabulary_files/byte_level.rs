@@ -30,23 +30,24 @@ pub(super) fn parts(class: Class, settings: &Settings, vocabulary: &[u8], merges
         _ => bytes(in_front, trims, true),
     };
     let composes = matches!(class, Class::GptNeoX | Class::Qwen2 | Class::Cohere);
+    let mut model = json!({
+        "type": "BPE",
+        "dropout": null,
+        "unk_token": null,
+        "continuing_subword_prefix": "",
+        "end_of_word_suffix": "",
+        "fuse_unk": false,
+        "byte_fallback": false,
+        "ignore_merges": false,
+        "merges": merges,
+    });
+    model["vocab"] = Value::Object(vocabulary);
     Ok(Parts {
         file,
         normalizer: if composes { json!({"type": "NFC"}) } else { Value::Null },
         pre_tokenizer,
         decoder: bytes(true, true, true),
-        model: json!({
-            "type": "BPE",
-            "dropout": null,
-            "unk_token": null,
-            "continuing_subword_prefix": "",
-            "end_of_word_suffix": "",
-            "fuse_unk": false,
-            "byte_fallback": false,
-            "ignore_merges": false,
-            "vocab": vocabulary,
-            "merges": merges,
-        }),
+        model,
         names: defaults_of(class.name()),
         symbols: Vec::new(),
         leaves_space_out: false,

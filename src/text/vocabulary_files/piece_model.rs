@@ -92,7 +92,10 @@ impl PieceModel {
                 Ok(())
             }
             (2, Field::Bytes(bytes)) => each(bytes, &mut |number, field| model.training(number, field)),
-            (3, Field::Bytes(bytes)) => each(bytes, &mut |number, field| model.normalization(number, field)),
+            (3, Field::Bytes(bytes)) => each(bytes, &mut |number, field| {
+                model.normalization(number, field);
+                Ok(())
+            }),
             _ => Ok(()),
         })
         .map_err(wrong)?;
@@ -124,13 +127,12 @@ impl PieceModel {
         Ok(())
     }
 
-    fn normalization(&mut self, number: u64, field: Field<'_>) -> Result<(), String> {
+    fn normalization(&mut self, number: u64, field: Field<'_>) {
         match (number, field) {
             (2, Field::Bytes(bytes)) => bytes.clone_into(&mut self.charsmap),
             (3, Field::Number(flag)) => self.space_in_front = flag != 0,
             _ => {}
         }
-        Ok(())
     }
 }
 

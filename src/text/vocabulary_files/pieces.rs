@@ -177,7 +177,7 @@ fn merging(class: Class, settings: &Settings, file: &str, model: &PieceModel) ->
     };
     let byte_fallback = class != Class::Backend || model.byte_fallback;
     let vocabulary: Map<String, Value> = ids.into_iter().map(|(piece, id)| (piece, json!(id))).collect();
-    Ok(json!({
+    let mut json = json!({
         "type": "BPE",
         "dropout": null,
         "unk_token": unknown,
@@ -186,9 +186,10 @@ fn merging(class: Class, settings: &Settings, file: &str, model: &PieceModel) ->
         "fuse_unk": true,
         "byte_fallback": byte_fallback,
         "ignore_merges": false,
-        "vocab": vocabulary,
         "merges": merges,
-    }))
+    });
+    json["vocab"] = Value::Object(vocabulary);
+    Ok(json)
 }
 
 /// Every way to put a piece together from two others: the pieces in the order of their ids, which is that of the scores, those of one
@@ -344,7 +345,9 @@ fn replace(from: &str, to: &str) -> Value {
 }
 
 fn sequence(members: &str, list: Vec<Value>) -> Value {
-    json!({"type": "Sequence", members: list})
+    let mut sequence = json!({"type": "Sequence"});
+    sequence[members] = Value::Array(list);
+    sequence
 }
 
 /// Decoders that begin with writing `▁` as a space.

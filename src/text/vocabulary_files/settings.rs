@@ -23,6 +23,7 @@ pub(super) struct Token {
 }
 
 /// How a token is found in a text.
+#[allow(clippy::struct_excessive_bools, reason = "as files have them")]
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Flags {
     pub single_word: bool,

@@ -16,7 +16,14 @@ const LONGEST_WORD: usize = 100;
 pub(super) fn parts(class: Class, settings: &Settings, bytes: &[u8]) -> Result<Parts> {
     let names = defaults_of(class.name());
     let unknown = names.iter().find(|(name, _)| *name == "unk_token").map_or("", |(_, token)| &token.text);
-    let unknown = settings.text("unk_token", unknown).to_owned();
+    let unknown = settings.text("unk_token", unknown);
+    let mut model = json!({
+        "type": "WordPiece",
+        "unk_token": unknown,
+        "continuing_subword_prefix": "##",
+        "max_input_chars_per_word": LONGEST_WORD,
+    });
+    model["vocab"] = Value::Object(vocabulary(class.file(), bytes)?);
     Ok(Parts {
         file: class.file(),
         normalizer: json!({
@@ -28,13 +35,7 @@ pub(super) fn parts(class: Class, settings: &Settings, bytes: &[u8]) -> Result<P
         }),
         pre_tokenizer: json!({"type": "BertPreTokenizer"}),
         decoder: json!({"type": "WordPiece", "prefix": "##", "cleanup": true}),
-        model: json!({
-            "type": "WordPiece",
-            "unk_token": unknown,
-            "continuing_subword_prefix": "##",
-            "max_input_chars_per_word": LONGEST_WORD,
-            "vocab": vocabulary(class.file(), bytes)?,
-        }),
+        model,
         names,
         symbols: Vec::new(),
         leaves_space_out: false,

@@ -90,8 +90,9 @@ struct Published {
 fn published() -> &'static [Published] {
     static ALL: OnceLock<Vec<Published>> = OnceLock::new();
     ALL.get_or_init(|| {
-        let kinds =
-            names("vocabulary_files").into_iter().filter(|name| name.ends_with(".json") && name != "texts.json");
+        let kinds = names("vocabulary_files")
+            .into_iter()
+            .filter(|name| name.strip_suffix(".json").is_some() && name != "texts.json");
         let published = |name: String| {
             let kind: Value = serde_json::from_slice(&read(&format!("vocabulary_files/{name}"))).unwrap();
             let small = kind["files"].as_object().unwrap();
@@ -131,11 +132,11 @@ fn is_words(name: &str) -> bool {
 }
 
 fn is_settings(name: &str) -> bool {
-    name.ends_with(".json") && name != "vocab.json"
+    name.strip_suffix(".json").is_some() && name != "vocab.json"
 }
 
 fn is_pieces(name: &str) -> bool {
-    name.ends_with(".model")
+    name.strip_suffix(".model").is_some()
 }
 
 fn vocabulary_seeds() -> Vec<Seed> {
