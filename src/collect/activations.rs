@@ -375,7 +375,8 @@ impl Collection<'_> {
         places
             .map(|((folder, about), width)| {
                 let manifest = Manifest::new(rows, width, about, fingerprint.clone());
-                FolderWriter::open(folder, manifest, about, &shard_rows).map(ShardWriter::Folder)
+                FolderWriter::open(folder, manifest, about, &shard_rows)
+                    .map(|writer| ShardWriter::Folder(Box::new(writer)))
             })
             .collect()
     }

@@ -16,6 +16,7 @@ use crate::text::{Aggregation, Granularity, Inputs, UnitOptions, WordRule};
 /// assert_eq!(options.aggregation, Aggregation::Mean);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub struct CollectOptions {
     /// What one row stands for.
     pub granularity: Granularity,

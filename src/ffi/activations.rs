@@ -36,7 +36,7 @@ impl From<Activations> for ActivationsValue {
         // A struct of plain fields is JSON always.
         let filters = serde_json::to_string(&activations.provenance().filters);
         origin.push(&filters.unwrap_or_default());
-        Self { origin, activations }
+        Self { activations, origin }
     }
 }
 

@@ -12,7 +12,7 @@ use crate::files::Access;
 
 /// A writer of shards.
 pub(crate) enum ShardWriter {
-    Folder(FolderWriter),
+    Folder(Box<FolderWriter>),
     Unnamed(UnnamedWriter),
 }
 
