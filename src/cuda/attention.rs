@@ -109,16 +109,18 @@ impl WorkList {
         Ok(if queries == QUERIES[0] { (many, start) } else { (few, start + (many * 4 * size_of::<u32>()) as u64) })
     }
 
-    /// Whether so many of the parts of 64 queries have no more than 32 that blocks of 64 would be idle in good part.
+    /// Whether most parts of 64 queries have no more than 32, so that half of most blocks of 64 would be idle.
     fn is_of_short_texts(&self) -> bool {
         2 * self.counts[1] < 3 * self.counts[0]
     }
 }
 
-/// A kernel: its name, the queries of a part of its work, those of a block, the threads of a block.
+/// A kernel of attention, and how it is launched.
 struct Kernel {
     name: String,
+    /// The queries of a part in its list of work.
     part_queries: usize,
+    /// The queries of a block.
     block_queries: usize,
     threads: u32,
 }
