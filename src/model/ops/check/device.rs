@@ -191,7 +191,7 @@ fn texts(lengths: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
 }
 
 /// Around what kernels take at a time, 16 and 32 keys and 16, 32 and 64 queries.
-const LENGTHS: [usize; 11] = [1, 15, 16, 17, 31, 32, 33, 63, 64, 65, 200];
+const LENGTHS: [usize; 12] = [1, 15, 16, 17, 31, 33, 63, 64, 65, 128, 129, 200];
 
 /// Holds attention in half types to that on the CPU in texts of many lengths, and its bits to those of each text alone and
 /// among many texts of one token, where other blocks compute it.
