@@ -2,7 +2,31 @@
 // (Milakov & Gimelshein 2018; Dao et al. 2022, "FlashAttention"), so that scores are never in global memory.
 #include "scores.cuh"
 
-constexpr int THREADS = 128;
+constexpr int THREADS = 128, PART_QUERIES = 64;
+
+// Copies a head's columns of some rows of a text, from position `first` on, to shared memory. What is beyond the text, or
+// beyond the head's columns up to WIDTH, becomes 0.
+template <int WIDTH, int STRIDE>
+__device__ __forceinline__ void load_tile(float *tile, int rows, const float *source, int64_t row_width, int head_width,
+                                          int first, int length) {
+    constexpr int SIZE = Pack<float>::COUNT;
+    const bool packed = head_width % SIZE == 0 && aligned(source);
+    for (int index = threadIdx.x; index < rows * (WIDTH / SIZE); index += blockDim.x) {
+        const int row = index / (WIDTH / SIZE), column = index % (WIDTH / SIZE) * SIZE;
+        const float *from = source + (int64_t)(first + row) * row_width + column;
+        Pack<float> pack;
+        if (first + row < length && packed && column < head_width) {
+            pack = *reinterpret_cast<const Pack<float> *>(from);
+        } else {
+#pragma unroll
+            for (int i = 0; i < SIZE; ++i) {
+                const bool inside = first + row < length && column + i < head_width;
+                pack.values[i] = inside ? from[i] : 0.0f;
+            }
+        }
+        *reinterpret_cast<Pack<float> *>(tile + row * STRIDE + column) = pack;
+    }
+}
 
 // A block has QUERIES queries of one head and goes through its keys, KEYS at a time. Eight neighbouring threads share
 // QUERIES / 16 queries: each has some of their scores, and some columns of their context.
@@ -15,10 +39,10 @@ template <int WIDTH, int QUERIES, int KEYS> __device__ __forceinline__ void atte
     __shared__ float weights[QUERIES * (KEYS + 1)];
 
     const Biases biases{by_key, by_distance, query_products, key_products, distance_rows};
-    const Part part(work, first_head, QUERIES);
+    const Part part(work, part_count, first_head, QUERIES, PART_QUERIES / QUERIES);
     if (part.first >= part.length) return;
     const int width = settings.head_width;
-    const int64_t query_width = (int64_t)settings.heads * width, key_width = query_width / settings.group;
+    const int64_t query_width = (int64_t)settings.heads * width, key_width = (int64_t)settings.key_heads * width;
     const int last = min(part.first + QUERIES, part.length) - 1;
     queries += part.start * query_width + part.head * width;
     keys += part.start * key_width + part.head / settings.group * width;
@@ -36,12 +60,12 @@ template <int WIDTH, int QUERIES, int KEYS> __device__ __forceinline__ void atte
 #pragma unroll
             for (int k = 0; k < 4; ++k) result[i][j][k] = 0.0f;
     }
-    load_tile<float, WIDTH, STRIDE>(query_tile, QUERIES, queries, query_width, width, part.first, part.length);
+    load_tile<WIDTH, STRIDE>(query_tile, QUERIES, queries, query_width, width, part.first, part.length);
 
     const int past = past_key(settings, last, part.length);
     for (int first = first_key(settings, part.first) / KEYS * KEYS; first < past; first += KEYS) {
         __syncthreads();
-        load_tile<float, WIDTH, STRIDE>(key_tile, KEYS, keys, key_width, width, first, part.length);
+        load_tile<WIDTH, STRIDE>(key_tile, KEYS, keys, key_width, width, first, part.length);
         __syncthreads();
         float scores[ROWS][COLUMNS];
 #pragma unroll
@@ -71,7 +95,10 @@ template <int WIDTH, int QUERIES, int KEYS> __device__ __forceinline__ void atte
             float most = largest[i];
 #pragma unroll
             for (int j = 0; j < COLUMNS; ++j) {
-                scores[i][j] = finished(settings, biases, part, rows, query, first + member + 8 * j, scores[i][j]);
+                const int key = first + member + 8 * j;
+                scores[i][j] = reads(settings, part, query, key)
+                                   ? finished(settings, biases, part, rows, query, key, scores[i][j])
+                                   : -INFINITY;
                 most = fmaxf(most, scores[i][j]);
             }
             for (int distance = 4; distance > 0; distance /= 2)
@@ -96,7 +123,7 @@ template <int WIDTH, int QUERIES, int KEYS> __device__ __forceinline__ void atte
                 for (int k = 0; k < 4; ++k) result[i][j][k] *= change;
         }
         __syncthreads();
-        load_tile<float, WIDTH, STRIDE>(key_tile, KEYS, values, key_width, width, first, part.length);
+        load_tile<WIDTH, STRIDE>(key_tile, KEYS, values, key_width, width, first, part.length);
         __syncthreads();
         for (int key = 0; key < KEYS; ++key) {
             float weight[ROWS];

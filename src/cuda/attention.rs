@@ -5,13 +5,16 @@ use std::ops::Range;
 use candle_core::{CudaStorage, DType, Device, Tensor};
 use cudarc::driver::DeviceRepr;
 
-use super::launch::{ATTENTION, ATTENTION_HALF, Argument, CudaRows, address, constant, launch, memory};
+use super::launch::{
+    ATTENTION, ATTENTION_HALF, Argument, CudaRows, MOST_BLOCKS, address, constant, launch, memory, suffix,
+};
+use super::operations::PACK;
 use super::product::{Factor, Product, Products};
 use crate::error::Result;
 use crate::kernels::Mask;
 
-/// Queries of one row of the list of work.
-const QUERIES: usize = 64;
+/// The most queries of one part of the work, and of one part where texts are short.
+const QUERIES: [usize; 2] = [64, 32];
 
 /// Memory for the products of contents and distances of some heads at a time, in bytes.
 const PRODUCT_BYTES: usize = 128 << 20;
@@ -21,6 +24,7 @@ const PRODUCT_BYTES: usize = 128 << 20;
 #[repr(C)]
 pub(crate) struct Settings {
     heads: i32,
+    key_heads: i32,
     group: i32,
     head_width: i32,
     causal: i32,
@@ -50,8 +54,8 @@ pub(crate) struct AttentionWork<'a> {
     pub mask: Mask,
     /// Tokens of the longest text.
     pub longest: usize,
-    /// The list that [`work_list`] made.
-    pub work: &'a Tensor,
+    /// The parts that it is computed in.
+    pub work: &'a WorkList,
     /// What each head adds to the scores of the key at each position, `(heads, longest)`, f32.
     pub key_bias: Option<&'a Tensor>,
     /// What each head adds by the distance of key and query, `(heads, 2 longest - 1)`, f32.
@@ -70,15 +74,85 @@ pub(crate) struct Tables<'a> {
     pub products: &'a Products,
 }
 
-/// The parts that attention is computed in, as the kernels read them: 64 queries of one text each, `(parts, 4)`.
-pub(crate) fn work_list(texts: &[Range<usize>], device: &Device) -> Result<Tensor> {
-    let parts = texts.iter().flat_map(|text| {
-        let part = move |first: usize| [text.start as u32, text.len() as u32, first as u32, 0];
-        (0..text.len()).step_by(QUERIES).flat_map(part)
-    });
-    let list: Vec<u32> = parts.collect();
-    let count = list.len() / 4;
-    Ok(Tensor::from_vec(list, (count, 4), device)?)
+/// The parts that attention is computed in, as the kernels read them: up to 64 queries of one text each, and then the same
+/// with up to 32, `(parts, 4)`.
+#[derive(Debug, Clone)]
+pub(crate) struct WorkList {
+    list: Tensor,
+    /// How many parts there are of 64 queries, and how many of 32.
+    counts: [usize; 2],
+}
+
+impl WorkList {
+    /// The parts of some texts, which are ranges of rows.
+    pub fn new(texts: &[Range<usize>], device: &Device) -> Result<Self> {
+        let mut list: Vec<u32> = Vec::new();
+        let counts = QUERIES.map(|queries| {
+            let before = list.len();
+            for text in texts {
+                // Backwards, because the last part has the most keys where a query reads those before it, and the parts that
+                // are begun last are to be short.
+                for first in (0..text.len()).step_by(queries).rev() {
+                    list.extend([text.start as u32, text.len() as u32, first as u32, 0]);
+                }
+            }
+            (list.len() - before) / 4
+        });
+        let list = Tensor::from_vec(list, (counts[0] + counts[1], 4), device)?;
+        Ok(Self { list, counts })
+    }
+
+    /// How many parts there are with so many queries, and the address of the first.
+    fn parts(&self, queries: usize) -> Result<(usize, u64)> {
+        let start = constant(&self.list, DType::U32)?;
+        let [many, few] = self.counts;
+        Ok(if queries == QUERIES[0] { (many, start) } else { (few, start + (many * 4 * size_of::<u32>()) as u64) })
+    }
+
+    /// Whether most parts of 64 queries have no more than 32, so that half of most blocks of 64 would be idle.
+    fn is_of_short_texts(&self) -> bool {
+        2 * self.counts[1] < 3 * self.counts[0]
+    }
+}
+
+/// A kernel of attention, and how it is launched.
+struct Kernel {
+    name: String,
+    /// The queries of a part in its list of work.
+    part_queries: usize,
+    /// The queries of a block.
+    block_queries: usize,
+    threads: u32,
+}
+
+/// The kernel for this type of number and heads of this width, if there is one; `packed` is whether the heads of rows lie in
+/// packs. Which one it is depends on the texts in no more than how many queries a block has, which no bit of a row does.
+fn kernel(attention: &AttentionWork<'_>, numbers: DType, packed: bool) -> Option<Kernel> {
+    let [many, few] = QUERIES;
+    let widest = |widths: &[usize]| widths.iter().copied().find(|widest| *widest >= attention.head_width);
+    if numbers == DType::F32 {
+        let width = widest(&[32, 64, 128, 256])?;
+        let block_queries = if width <= 64 { many } else { 32 * 128 / width };
+        return Some(Kernel {
+            name: format!("attention_{width}_f32"),
+            part_queries: many,
+            block_queries,
+            threads: 128,
+        });
+    }
+    let suffix = suffix(numbers)?;
+    let width = widest(&[64, 128, 256])?;
+    let queries = if width > 128 || attention.work.is_of_short_texts() { few } else { many };
+    let plain = packed
+        && attention.key_bias.is_none()
+        && attention.distance_bias.is_none()
+        && attention.tables.is_none()
+        && attention.soft_cap.is_none()
+        && attention.scale > 0.0;
+    let plain = if plain { "plain_" } else { "" };
+    let name = format!("attention_{width}_{queries}_{plain}{suffix}");
+    // A warp for 16 queries.
+    Some(Kernel { name, part_queries: queries, block_queries: queries, threads: 2 * queries as u32 })
 }
 
 /// The context of every query; nothing where there is no kernel for the type of number or the width of a head.
@@ -87,16 +161,12 @@ pub(crate) fn attend(
     [queries, keys, values]: [CudaRows<'_>; 3],
 ) -> Result<Option<CudaStorage>> {
     let width = attention.head_width;
-    // What kernels there are, with the queries of a block of each.
-    let (module, suffix, kinds): (_, _, &[(usize, usize, u32)]) = match queries.numbers() {
-        DType::F32 => (&ATTENTION, "f32", &[(32, 64, 128), (64, 64, 128), (128, 32, 128), (256, 16, 128)]),
-        DType::BF16 => (&ATTENTION_HALF, "bf16", &[(64, 64, 128), (128, 64, 128), (256, 32, 64)]),
-        DType::F16 => (&ATTENTION_HALF, "f16", &[(64, 64, 128), (128, 64, 128), (256, 32, 64)]),
-        _ => return Ok(None),
-    };
-    let Some(&(widest, block_queries, threads)) = kinds.iter().find(|(widest, ..)| *widest >= width) else {
-        return Ok(None);
-    };
+    let inputs = [queries.address()?, keys.address()?, values.address()?];
+    let aligned = |input: &Argument<'_>| matches!(input, Argument::Address(at) if at.is_multiple_of(PACK as u64));
+    let packed = (width * queries.numbers().size_in_bytes()).is_multiple_of(PACK) && inputs.iter().all(aligned);
+    let Some(kernel) = kernel(attention, queries.numbers(), packed) else { return Ok(None) };
+    let module = if queries.numbers() == DType::F32 { &ATTENTION } else { &ATTENTION_HALF };
+    let (parts, work) = attention.work.parts(kernel.part_queries)?;
     let device = queries.device();
     let context = memory(device, queries.numbers(), queries.count())?;
     let at = |tensor: Option<&Tensor>, numbers| tensor.map_or(Ok(0), |tensor| constant(tensor, numbers));
@@ -104,6 +174,7 @@ pub(crate) fn attend(
     let table_rows = table_rows.map_or(Ok(0), |table| table.dim(0))?;
     let settings = Settings {
         heads: attention.heads as i32,
+        key_heads: attention.key_value_heads as i32,
         group: (attention.heads / attention.key_value_heads) as i32,
         head_width: width as i32,
         causal: i32::from(attention.mask.causal),
@@ -127,13 +198,14 @@ pub(crate) fn attend(
         };
         let address_of = |product: &Option<CudaStorage>| product.as_ref().map_or(Ok(0), |product| address(product, 0));
         let arguments = [
-            queries.address()?,
-            keys.address()?,
-            values.address()?,
+            inputs[0],
+            inputs[1],
+            inputs[2],
             Argument::Address(address(&context, 0)?),
-            Argument::Address(constant(attention.work, DType::U32)?),
+            Argument::Address(work),
             Argument::long(queries.rows),
             Argument::int(first)?,
+            Argument::int(parts)?,
             Argument::Settings(&settings),
             Argument::Address(by_key),
             Argument::Address(by_distance),
@@ -141,8 +213,9 @@ pub(crate) fn attend(
             Argument::Address(address_of(&products[1])?),
             Argument::Address(distance_rows),
         ];
-        let grid = (attention.work.dim(0)?, heads, QUERIES / block_queries);
-        launch(device, module, &format!("attention_{widest}_{suffix}"), (grid, (threads, 1)), &arguments)?;
+        let rows = parts.min(MOST_BLOCKS);
+        let grid = (heads * (kernel.part_queries / kernel.block_queries), rows, parts.div_ceil(rows.max(1)));
+        launch(device, module, &kernel.name, (grid, (kernel.threads, 1)), &arguments)?;
     }
     Ok(Some(context))
 }

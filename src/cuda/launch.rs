@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 pub(super) const THREADS: u32 = 256;
 
 /// The most blocks of a grid in any direction but the first.
-const MOST_BLOCKS: usize = 65_535;
+pub(super) const MOST_BLOCKS: usize = 65_535;
 
 /// A file of kernels as PTX.
 pub(super) struct Module {

@@ -26,7 +26,7 @@ mod pool;
 mod product;
 mod tensors;
 
-pub(crate) use attention::{AttentionWork, Tables, attend, work_list};
+pub(crate) use attention::{AttentionWork, Tables, WorkList, attend};
 pub(crate) use driver::{DeviceFacts, KeptContext, count, describe, driver_version, free_memory};
 pub(crate) use launch::{Argument, CudaRows};
 pub(crate) use libraries::{FOLDERS, Library};

@@ -12,7 +12,7 @@ use crate::error::Result;
 use crate::kernels::Rotation;
 
 /// Bytes that a thread reads of each tensor.
-const PACK: usize = 16;
+pub(super) const PACK: usize = 16;
 
 /// Groups up to this width are normed by a warp each, wider ones by a block of threads: of a block, half of the threads and
 /// more would have nothing to do.

@@ -2,25 +2,32 @@
 #pragma once
 #include "common.cuh"
 
-// Which part of the work a block has: a row of the list of work, 64 queries of one text, and a head. Kernels that take
-// fewer queries at a time share such a row by `blockIdx.z`.
+// Which part of the work a block has: a row of the list of work, some queries of one text, and a head. Kernels that take
+// fewer queries at a time than the list share such a row. A grid has the heads of a part one after the other, as they lie in
+// memory, and the parts in its other two directions.
 struct Part {
+    bool there; // Whether the list has it.
+    int place;  // The head's place among those of this launch.
+    int head;   // The head of queries.
     int start;  // The first row of the text.
     int length; // Its tokens.
     int first;  // The position of the first query.
-    int head;   // The head of queries.
 
-    __device__ __forceinline__ Part(const int *list, int first_head, int queries) {
-        const int *work = list + 4 * blockIdx.x;
-        start = work[0];
-        length = work[1];
-        first = work[2] + blockIdx.z * queries;
-        head = first_head + blockIdx.y;
+    __device__ __forceinline__ Part(const int *list, int parts, int first_head, int queries, int shares) {
+        const int index = blockIdx.z * gridDim.y + blockIdx.y;
+        there = index < parts;
+        place = blockIdx.x / shares;
+        head = first_head + place;
+        const int4 work = there ? reinterpret_cast<const int4 *>(list)[index] : int4();
+        start = work.x;
+        length = work.y;
+        first = work.z + blockIdx.x % shares * queries;
     }
 };
 
 struct Settings {
     int heads;      // Heads of queries.
+    int key_heads;  // Heads of keys and of values.
     int group;      // Heads of queries that read one head of keys.
     int head_width; // Columns of a head.
     int causal;     // Whether a query reads only keys up to its own position.
@@ -50,13 +57,17 @@ __device__ __forceinline__ int past_key(const Settings &settings, int query, int
     return settings.window > 0 && settings.window < length - query ? query + settings.window : length;
 }
 
-// What the softmax reads: minus infinity where the query does not read the key. `rows` are those of all texts.
+// Whether a query reads a key.
+__device__ __forceinline__ bool reads(const Settings &settings, const Part &part, int query, int key) {
+    return key >= first_key(settings, query) && key < past_key(settings, query, part.length);
+}
+
+// What becomes of the raw score of a query and a key, both of the text. `rows` are those of all texts.
 __device__ __forceinline__ float finished(const Settings &settings, const Biases &biases, const Part &part, int64_t rows,
                                           int query, int key, float score) {
-    if (key < first_key(settings, query) || key >= past_key(settings, query, part.length)) return -INFINITY;
     if (biases.distance_rows != nullptr) {
         const int64_t row = biases.distance_rows[settings.longest - 1 + query - key];
-        const int64_t head = (int64_t)blockIdx.y * rows + part.start;
+        const int64_t head = (int64_t)part.place * rows + part.start;
         if (biases.query_products != nullptr) score += biases.query_products[(head + query) * settings.table_rows + row];
         if (biases.key_products != nullptr) score += biases.key_products[(head + key) * settings.table_rows + row];
     }
@@ -68,35 +79,11 @@ __device__ __forceinline__ float finished(const Settings &settings, const Biases
     return score;
 }
 
-// Copies a head's columns of some rows of a text, from position `first` on, to shared memory. What is beyond the text, or
-// beyond the head's columns up to WIDTH, becomes 0.
-template <class T, int WIDTH, int STRIDE>
-__device__ __forceinline__ void load_tile(T *tile, int rows, const T *source, int64_t row_width, int head_width, int first,
-                                          int length) {
-    constexpr int SIZE = Pack<T>::COUNT;
-    const bool packed = head_width % SIZE == 0 && aligned(source);
-    for (int index = threadIdx.x; index < rows * (WIDTH / SIZE); index += blockDim.x) {
-        const int row = index / (WIDTH / SIZE), column = index % (WIDTH / SIZE) * SIZE;
-        const T *from = source + (int64_t)(first + row) * row_width + column;
-        Pack<T> pack;
-        if (first + row < length && packed && column < head_width) {
-            pack = *reinterpret_cast<const Pack<T> *>(from);
-        } else {
-#pragma unroll
-            for (int i = 0; i < SIZE; ++i) {
-                const bool inside = first + row < length && column + i < head_width;
-                pack.values[i] = inside ? from[i] : narrow<T>(0.0f);
-            }
-        }
-        *reinterpret_cast<Pack<T> *>(tile + row * STRIDE + column) = pack;
-    }
-}
-
 #define ATTENTION_PARAMETERS(T)                                                                                            \
     const T *queries, const T *keys, const T *values, T *context, const int *work, int64_t rows, int first_head,           \
-        Settings settings, const float *by_key, const float *by_distance, const float *query_products,                     \
+        int part_count, Settings settings, const float *by_key, const float *by_distance, const float *query_products,     \
         const float *key_products, const uint32_t *distance_rows
 
 #define ATTENTION_ARGUMENTS                                                                                                \
-    queries, keys, values, context, work, rows, first_head, settings, by_key, by_distance, query_products, key_products,   \
-        distance_rows
+    queries, keys, values, context, work, rows, first_head, part_count, settings, by_key, by_distance, query_products,     \
+        key_products, distance_rows

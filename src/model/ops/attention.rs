@@ -38,7 +38,7 @@ pub(crate) struct Positions {
     indices: OnceLock<Tensor>,
     /// What a CUDA device computes in which part; made when it is needed.
     #[cfg(feature = "cuda")]
-    work: OnceLock<Tensor>,
+    work: OnceLock<cuda::WorkList>,
     /// The row of a table for each distance, on a CUDA device; made when it is needed.
     #[cfg(feature = "cuda")]
     distance_rows: OnceLock<Tensor>,
@@ -324,7 +324,7 @@ impl Operation<3> for Attention {
         let tables = distance_rows.as_ref().zip(backend.products.as_deref()).map(|(distance_rows, products)| {
             cuda::Tables { of_contents: tables.each_ref().map(Option::as_ref), distance_rows, products }
         });
-        let work = once(&positions.work, || cuda::work_list(&positions.texts, &backend.device))?;
+        let work = once(&positions.work, || cuda::WorkList::new(&positions.texts, &backend.device))?;
         let attention = cuda::AttentionWork {
             heads: settings.heads,
             key_value_heads: settings.key_value_heads,
@@ -385,7 +385,7 @@ impl Operation<3> for Attention {
 }
 
 /// What a cell holds, made if nobody has made it yet.
-fn once(cell: &OnceLock<Tensor>, make: impl FnOnce() -> Result<Tensor>) -> Result<Tensor> {
+fn once<T: Clone>(cell: &OnceLock<T>, make: impl FnOnce() -> Result<T>) -> Result<T> {
     if let Some(made) = cell.get() {
         return Ok(made.clone());
     }

@@ -215,24 +215,36 @@ fn rotations_of_all_columns_and_of_some() {
 /// Texts of which one has more queries than are scored at a time, and of which neighbours are as long.
 const TEXTS: [Range<usize>; 6] = [0..300, 300..301, 301..301, 301..318, 318..322, 322..326];
 
-fn check_attention(settings: &AttentionSettings, table: Option<&Tensor>) {
-    let texts: Arc<[Range<usize>]> = Arc::new(TEXTS);
+/// Attention within texts, with tables of distances where the settings have some.
+fn attention(
+    settings: &AttentionSettings,
+    table: Option<&Tensor>,
+    texts: &[Range<usize>],
+    backend: &Backend,
+) -> Attention {
     let width = settings.heads * settings.head_width;
-    let make = |backend: &Backend| {
-        let table = table.map(|table| on(backend, table));
-        let positions = Arc::new(Positions::new(settings, &texts, table.as_ref(), backend).unwrap());
-        match &settings.relative {
-            Some(RelativePositions::Disentangled(distances)) => {
-                let rows = |wanted: bool, seed| wanted.then(|| on(backend, &random(2 * distances.span, width, seed)));
-                let keys = rows(distances.content_to_position, 21);
-                Attention::disentangled(&positions, keys, rows(distances.position_to_content, 22))
-            }
-            _ => Attention::new(&positions),
+    let table = table.map(|table| on(backend, table));
+    let positions = Arc::new(Positions::new(settings, &Arc::from(texts), table.as_ref(), backend).unwrap());
+    match &settings.relative {
+        Some(RelativePositions::Disentangled(distances)) => {
+            let rows = |wanted: bool, seed| wanted.then(|| on(backend, &random(2 * distances.span, width, seed)));
+            let keys = rows(distances.content_to_position, 21);
+            Attention::disentangled(&positions, keys, rows(distances.position_to_content, 22))
         }
-    };
+        _ => Attention::new(&positions),
+    }
+}
+
+/// Queries, keys and values for attention.
+fn attention_inputs(settings: &AttentionSettings, rows: usize) -> [Tensor; 3] {
+    let width = settings.heads * settings.head_width;
     let key_width = settings.key_value_heads * settings.head_width;
-    let inputs = [random(326, width, 1), random(326, key_width, 2), random(326, key_width, 3)];
-    check(&format!("{settings:?}"), make, &inputs, |attention, implementation, inputs| {
+    [random(rows, width, 1), random(rows, key_width, 2), random(rows, key_width, 3)]
+}
+
+fn check_attention(settings: &AttentionSettings, table: Option<&Tensor>) {
+    let make = |backend: &Backend| attention(settings, table, &TEXTS, backend);
+    check(&format!("{settings:?}"), make, &attention_inputs(settings, 326), |attention, implementation, inputs| {
         implementation.ternary(attention, inputs)
     });
 }

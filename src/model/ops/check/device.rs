@@ -2,15 +2,17 @@
 
 #![allow(clippy::panic, clippy::print_stderr)]
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use candle_core::quantized::GgmlDType;
 use candle_core::{DType, Storage, Tensor, Var};
 
-use super::{KERNELS, assert_near, random, values};
+use super::{KERNELS, assert_near, attention, attention_inputs, random, values};
 use crate::cuda::CudaRows;
 use crate::device::{self, DeviceChoice};
 use crate::error::Result;
+use crate::model::blueprint::{Alibi, AttentionSettings, DistanceTable, RelativePositions};
 use crate::model::ops::{Backend, Embedding, Implementation, Linear, Operation, Weight};
 use crate::model::weights::NumberType;
 
@@ -176,4 +178,98 @@ fn a_matrix_that_is_larger_than_the_scratch_memory_is_widened_in_panels() {
     let [back] = ours.backward([&there], &gradient.to_device(&backend.device).unwrap()).unwrap();
     let [expected] = theirs.backward([&input], &gradient).unwrap();
     assert_near("gradient of panels", &host(back), &expected, 1e-5);
+}
+
+/// Texts of these lengths, one after the other.
+fn texts(lengths: impl IntoIterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut end = 0;
+    let text = |length| {
+        end += length;
+        end - length..end
+    };
+    lengths.into_iter().map(text).collect()
+}
+
+/// Around what kernels take at a time, 16 and 32 keys and 16, 32 and 64 queries.
+const LENGTHS: [usize; 12] = [1, 15, 16, 17, 31, 33, 63, 64, 65, 128, 129, 200];
+
+/// Holds attention in half types to that on the CPU in texts of many lengths, and its bits to those of each text alone and
+/// among many texts of one token, where other blocks compute it.
+fn check_lengths(settings: &AttentionSettings, table: Option<&Tensor>) {
+    let Some(backend) = backend() else { return };
+    let texts_of = |ones: usize| texts([1].into_iter().cycle().take(ones).chain(LENGTHS));
+    let (plain, among) = (texts_of(0), texts_of(80));
+    let rows: usize = LENGTHS.iter().sum();
+    let inputs = attention_inputs(settings, rows);
+    for (numbers, bound) in [(DType::F16, 3e-3), (DType::BF16, 2e-2)] {
+        let rounded = inputs.clone().map(|input| input.to_dtype(numbers).unwrap());
+        let run = |texts: &[Range<usize>], inputs: &[Tensor; 3]| -> Tensor {
+            let there = inputs.each_ref().map(|input| input.to_device(&backend.device).unwrap());
+            let operation = attention(settings, table, texts, &backend);
+            assert!(has_kernel(&operation, &there), "{settings:?}");
+            let [queries, keys, values] = there.each_ref();
+            let result = Implementation::Kernels(numbers).ternary(&operation, [queries, keys, values]).unwrap();
+            result.to_device(&candle_core::Device::Cpu).unwrap()
+        };
+        let ours = run(&plain, &rounded);
+        let exact = rounded.each_ref().map(|input| input.to_dtype(DType::F32).unwrap());
+        let on_cpu = attention(settings, table, &plain, &Backend::CPU);
+        let exact = KERNELS.ternary(&on_cpu, exact.each_ref()).unwrap();
+        for text in &plain {
+            let of = |tensor: &Tensor| tensor.narrow(0, text.start, text.len()).unwrap();
+            assert_near(&format!("{settings:?} in {numbers:?}, {text:?}"), &of(&ours), &of(&exact), bound);
+        }
+        let more = rounded.each_ref().map(|input| {
+            let ones = input.narrow(0, 0, 80).unwrap();
+            Tensor::cat(&[&ones, input], 0).unwrap()
+        });
+        let others = run(&among, &more).narrow(0, 80, rows).unwrap();
+        assert!(values(&ours) == values(&others), "{settings:?} in {numbers:?} among texts of one token");
+        for text in plain.iter().filter(|text| text.len() < 100) {
+            let alone = rounded
+                .each_ref()
+                .map(|input| input.narrow(0, text.start, text.len()).unwrap().force_contiguous().unwrap());
+            let alone = run(&[0..text.len()], &alone);
+            let among = ours.narrow(0, text.start, text.len()).unwrap();
+            assert!(values(&alone) == values(&among), "{settings:?} in {numbers:?}, {text:?} alone");
+        }
+    }
+}
+
+#[test]
+fn attention_in_half_types_in_texts_of_every_length() {
+    // Not 8 columns, nor 16, nor the columns of a kernel.
+    for width in [12, 40, 64, 80, 128, 256] {
+        let plain = AttentionSettings::new(4, 2, width);
+        check_lengths(&plain, None);
+        check_lengths(&AttentionSettings { causal: true, window: Some(40), ..plain }, None);
+    }
+    let plain = AttentionSettings::new(4, 2, 64);
+    let causal = AttentionSettings { causal: true, ..plain.clone() };
+    for settings in [
+        causal.clone(),
+        AttentionSettings { window: Some(1), ..plain.clone() },
+        AttentionSettings { window: Some(20), ..plain.clone() },
+        AttentionSettings { window: Some(100), ..plain.clone() },
+        AttentionSettings { window: Some(300), ..causal.clone() },
+        AttentionSettings { scale: -0.125, ..plain.clone() },
+        AttentionSettings { scale: 4.0, ..causal.clone() },
+        AttentionSettings { soft_cap: Some(0.5), ..plain.clone() },
+        AttentionSettings { soft_cap: Some(5.0), window: Some(33), ..causal.clone() },
+        AttentionSettings { alibi: Some(Alibi::Exact), ..causal.clone() },
+        AttentionSettings { alibi: Some(Alibi::Rounded(0.5)), window: Some(20), ..causal.clone() },
+    ] {
+        check_lengths(&settings, None);
+    }
+    for (bidirectional, causal) in [(true, false), (false, true)] {
+        let bias = RelativePositions::Bias { buckets: 8, max_distance: 40, bidirectional };
+        let settings = AttentionSettings { relative: Some(bias), causal, ..plain.clone() };
+        check_lengths(&settings, Some(&random(8, 4, 11)));
+    }
+    let plain = AttentionSettings::new(3, 3, 64);
+    for (content_to_position, position_to_content) in [(true, true), (true, false), (false, true)] {
+        let table = DistanceTable { span: 16, buckets: Some((16, 600)), content_to_position, position_to_content };
+        let relative = Some(RelativePositions::Disentangled(table));
+        check_lengths(&AttentionSettings { relative, ..plain.clone() }, Some(&random(32, 192, 12)));
+    }
 }

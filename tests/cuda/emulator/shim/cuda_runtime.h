@@ -16,6 +16,8 @@
 
 #include "emulated.h"
 
+// For what the compiler of C++ cannot read: instructions of PTX.
+#define EIDOS_EMULATED 1
 #define __CUDACC__ 1
 #define __NVCC__ 1
 #define __CUDACC_VER_MAJOR__ 13
@@ -283,5 +285,5 @@ template <typename T> inline void __stcg(T *address, T value) { *address = value
 #include "cuda_fp16.h"
 #include "cuda_bf16.h"
 #include "cuda_fp8.h"
-#include "mma.h"
+#include "tensor_cores.h"
 #include "cuda/std/limits"

@@ -42,9 +42,14 @@ void put(unsigned char *at, Type type, double value) {
     }
 }
 
+float to_tf32(float x) {
+    std::uint32_t all = emulated::bits<std::uint32_t>(x);
+    return (all & 0x7f800000u) == 0x7f800000u ? x : emulated::bits<float>((all + 0x1000u) & ~0x1fffu);
+}
+
 float rounded_input(float x, Round round) {
     switch (round) {
-    case Round::tf32: return nvcuda::wmma::__float_to_tf32(x);
+    case Round::tf32: return to_tf32(x);
     case Round::bf16: return emulated::Bfloat::widen(emulated::Bfloat::narrow(x));
     case Round::f16: return emulated::Half::widen(emulated::Half::narrow(x));
     default: return x;

@@ -270,20 +270,29 @@ void tiles_multiply() {
         b16[i] = static_cast<std::uint16_t>(_cvtss_sh(bf[i], 0));
     }
     Pointer out = session.room(1024), x = session.upload(a), y = session.upload(b), x16 = session.upload(a16), y16 = session.upload(b16);
-    for (bool half : {false, true}) {
-        OK(half ? session.launch("emulator_tile_f16", 1, 32, 1024, x16, y16, out) : session.launch("emulator_tile_bf16", 1, 32, 1024, x, y, out));
+    const auto tile = [&](bool half, unsigned int lanes, int by_rows, int waits) {
+        return half ? session.launch("emulator_tile_f16", 1, lanes, 1024, x16, y16, out, by_rows, waits)
+                    : session.launch("emulator_tile_bf16", 1, lanes, 1024, x, y, out, by_rows, waits);
+    };
+    for (int way = 0; way < 4; ++way) {
+        const bool by_rows = way % 2 == 1;
+        OK(tile(way / 2 == 1, 32, by_rows, 1));
         std::vector<float> c = session.download<float>(out, 256);
         for (std::size_t row = 0; row < 16; ++row) {
             for (std::size_t column = 0; column < 16; ++column) {
-                float sum = 0.0f;
+                float sum = 1.0f;
                 for (std::size_t k = 0; k < 16; ++k) {
-                    sum += af[row * 16 + k] * bf[column * 16 + k];
+                    sum += af[row * 16 + k] * bf[by_rows ? k * 16 + column : column * 16 + k];
                 }
-                CHECK(c[row * 16 + column] == 2.0f * sum);
+                CHECK(c[row * 16 + column] == sum);
             }
         }
     }
-    IS(0, session.launch("emulator_tile_f16", 1, 16, 1024, x16, y16, out));
+    // Who does not wait for a copy reads what nobody wrote.
+    OK(tile(false, 32, 0, 0));
+    std::vector<float> unwritten = session.download<float>(out, 256);
+    CHECK(unwritten[0] != unwritten[0]);
+    IS(0, tile(true, 16, 0, 1));
     IS(launch_failed, session.finish());
 }
 

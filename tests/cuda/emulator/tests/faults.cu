@@ -1,8 +1,9 @@
 // Kernels that do what kernels may not, beside those that do it right, for the tests of the emulated device.
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
-#include <mma.h>
 #include <stdint.h>
+
+#include "../../../../src/cuda/tensor_cores.cuh"
 
 extern "C" __global__ void emulator_copy(const float *in, float *out, const uint32_t n) {
     uint32_t i = blockIdx.x * blockDim.x + threadIdx.x;
@@ -129,27 +130,36 @@ extern "C" __global__ void emulator_round(const double *in, const float *single,
     }
 }
 
-// C = A B for tiles of 16: A by rows, B by columns, through dynamic shared memory.
-template <typename T> __device__ void tile_product(const T *a, const T *b, float *c) {
-    using namespace nvcuda;
+// C = A B for tiles of 16: A by rows, B by columns or by rows, through dynamic shared memory. `waits` is whether the lanes wait for
+// what they copy there.
+template <typename T> __device__ void tile_product(const T *a, const T *b, float *c, const int by_rows, const int waits) {
     extern __shared__ __align__(128) unsigned char room[];
     T *at = reinterpret_cast<T *>(room);
-    for (int i = threadIdx.x; i < 256; i += 32) {
-        at[i] = a[i];
-        at[256 + i] = b[i];
+    const int lane = threadIdx.x;
+    copy_beside(at + 8 * lane, a + 8 * lane, true);
+    copy_beside(at + 256 + 8 * lane, b + 8 * lane, true);
+    if (waits) {
+        wait_for_copies();
     }
     __syncwarp();
-    wmma::fragment<wmma::matrix_a, 16, 16, 16, T, wmma::row_major> left;
-    wmma::fragment<wmma::matrix_b, 16, 16, 16, T, wmma::col_major> right;
-    wmma::fragment<wmma::accumulator, 16, 16, 16, float> sum;
-    wmma::fill_fragment(sum, 0.0f);
-    wmma::load_matrix_sync(left, at, 16);
-    wmma::load_matrix_sync(right, at + 256, 16);
-    wmma::mma_sync(sum, left, right, sum);
-    for (int i = 0; i < sum.num_elements; i++) {
-        sum.x[i] *= 2.0f;
+    uint32_t left[4], right[4];
+    load_matrices(left, at + lane % 16 * 16 + lane / 16 * 8);
+    if (by_rows) {
+        load_transposed_matrices(right, at + 256 + lane % 16 * 16 + lane / 16 * 8);
+    } else {
+        load_matrices(right, at + 256 + (lane / 16 * 8 + lane % 8) * 16 + lane / 8 % 2 * 8);
     }
-    wmma::store_matrix_sync(c, sum, 16, wmma::mem_row_major);
+    for (int i = 0; i < 2; i++) {
+        float sum[4] = {1.0f, 1.0f, 1.0f, 1.0f};
+        multiply_add<T>(sum, left, right[2 * i], right[2 * i + 1]);
+        for (int j = 0; j < 4; j++) {
+            c[(lane / 4 + j / 2 * 8) * 16 + i * 8 + lane % 4 * 2 + j % 2] = sum[j];
+        }
+    }
 }
-extern "C" __global__ void emulator_tile_bf16(const __nv_bfloat16 *a, const __nv_bfloat16 *b, float *c) { tile_product(a, b, c); }
-extern "C" __global__ void emulator_tile_f16(const __half *a, const __half *b, float *c) { tile_product(a, b, c); }
+extern "C" __global__ void emulator_tile_bf16(const __nv_bfloat16 *a, const __nv_bfloat16 *b, float *c, const int by_rows, const int waits) {
+    tile_product(a, b, c, by_rows, waits);
+}
+extern "C" __global__ void emulator_tile_f16(const __half *a, const __half *b, float *c, const int by_rows, const int waits) {
+    tile_product(a, b, c, by_rows, waits);
+}
