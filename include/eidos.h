@@ -76,7 +76,8 @@
  *
  * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
  * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
- * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
+ * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy). Large tables of
+ * embeddings are read from the file while a model lives; one that was written to since is an error.
  *
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
  * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
@@ -866,7 +867,7 @@ typedef struct {
     /**
      * 1 reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
      * model loads then makes an error and does not end the process. Loading takes as much memory more as the files
-     * have bytes.
+     * have bytes, and tables of embeddings stay in memory.
      */
     uint32_t copy;
     /**
@@ -894,8 +895,10 @@ eidos_status eidos_load_options_init(eidos_load_options *options, size_t size);
  * eleventh block). Only the weights up to the last of them are read, or all of them when the options say `whole`.
  * Without any, nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
  *
- * The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them
- * meanwhile ends the process, by SIGBUS where there are signals, unless the options say `copy`.
+ * The files of weights are mapped while they are read: a program that cuts one of them meanwhile ends the process, by
+ * SIGBUS where there are signals, unless the options say `copy`. They are closed when this returns, except those with a
+ * table of embeddings of a mebibyte or more, which stays in its file: a call that runs the model reads the rows of its
+ * tokens there, and is `EIDOS_INVALID_FILE` once somebody has written to the file. With `copy`, tables are in memory.
  */
 eidos_status eidos_split_model_load(const char *id_or_path,
                                     const char *const *split_points,
@@ -937,7 +940,7 @@ size_t eidos_split_model_max_positions(const eidos_split_model *model);
 
 /**
  * Says how many bytes of memory the weights of a model take that were loaded: those up to the last split point, or all
- * of a `whole` model; 0 without split points.
+ * of a `whole` model, without tables of embeddings that stay in their file; 0 without split points.
  */
 size_t eidos_split_model_weight_bytes(const eidos_split_model *model);
 

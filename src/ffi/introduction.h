@@ -76,7 +76,8 @@
  *
  * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
  * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
- * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy).
+ * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy). Large tables of
+ * embeddings are read from the file while a model lives; one that was written to since is an error.
  *
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
  * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error

@@ -124,7 +124,7 @@ pub struct eidos_load_options {
     pub endpoint: Text,
     /// 1 reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
     /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
-    /// have bytes.
+    /// have bytes, and tables of embeddings stay in memory.
     pub copy: u32,
     /// The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
     /// and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `eidos_split_model_products` says how.
@@ -223,8 +223,10 @@ pub unsafe extern "C" fn eidos_load_options_init(options: Out<eidos_load_options
 /// eleventh block). Only the weights up to the last of them are read, or all of them when the options say `whole`.
 /// Without any, nothing but the tree of modules is loaded, to choose from. `options`, `control` and `err` may be NULL.
 ///
-/// The files of weights are mapped while they are read, and closed when this returns: a program that cuts one of them
-/// meanwhile ends the process, by SIGBUS where there are signals, unless the options say `copy`.
+/// The files of weights are mapped while they are read: a program that cuts one of them meanwhile ends the process, by
+/// SIGBUS where there are signals, unless the options say `copy`. They are closed when this returns, except those with a
+/// table of embeddings of a mebibyte or more, which stays in its file: a call that runs the model reads the rows of its
+/// tokens there, and is `EIDOS_INVALID_FILE` once somebody has written to the file. With `copy`, tables are in memory.
 ///
 /// # Safety
 /// The pointers are valid or NULL as said; `out` can be written.
@@ -299,7 +301,7 @@ pub unsafe extern "C" fn eidos_split_model_max_positions(model: Ref<eidos_split_
 }
 
 /// Says how many bytes of memory the weights of a model take that were loaded: those up to the last split point, or all
-/// of a `whole` model; 0 without split points.
+/// of a `whole` model, without tables of embeddings that stay in their file; 0 without split points.
 ///
 /// # Safety
 /// `model` is NULL or a live handle.

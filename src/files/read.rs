@@ -81,11 +81,16 @@ pub fn open_file(path: &Path) -> Result<(File, u64)> {
 /// As [`read_limited`], and [`ErrorCode::InvalidFile`] for an empty file or one that is truncated while it is read.
 pub fn map(path: &Path, access: Access) -> Result<Mmap> {
     let (file, size) = open_file(path)?;
+    map_open(&file, size, path, access)
+}
+
+/// The same of a file that is open, with its size.
+pub(super) fn map_open(file: &File, size: u64, path: &Path, access: Access) -> Result<Mmap> {
     if size == 0 {
         return Err(invalid(path, "is empty"));
     }
     let bytes = match access {
-        Access::Mapped => map_file(&file).map_err(|error| Error::io(path, "map", &error)),
+        Access::Mapped => map_file(file).map_err(|error| Error::io(path, "map", &error)),
         Access::Copied => copy(file, size, path),
     }?;
     check_content(&bytes, path)?;
@@ -107,7 +112,7 @@ pub fn map_file(file: &File) -> std::io::Result<Mmap> {
     }
 }
 
-fn copy(mut file: File, size: u64, path: &Path) -> Result<Mmap> {
+fn copy(mut file: &File, size: u64, path: &Path) -> Result<Mmap> {
     // Anonymous memory of the system: it fails with an error where there is none, and is aligned for numbers of every
     // type.
     let memory = usize::try_from(size).ok().and_then(|size| MmapMut::map_anon(size).ok());
@@ -144,7 +149,7 @@ mod tests {
     fn a_file_that_was_cut_or_does_not_fit_memory_is_an_error() {
         let file = tempfile::NamedTempFile::new().unwrap();
         file.as_file().set_len(10).unwrap();
-        let copied = |size| copy(File::open(file.path()).unwrap(), size, file.path()).unwrap_err();
+        let copied = |size| copy(&File::open(file.path()).unwrap(), size, file.path()).unwrap_err();
         assert_eq!(copied(11).code(), ErrorCode::InvalidFile);
         assert_eq!(copied(u64::MAX).code(), ErrorCode::OutOfMemory);
         assert_eq!(copied(1 << 62).code(), ErrorCode::OutOfMemory);

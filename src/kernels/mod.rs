@@ -20,10 +20,12 @@ mod rotate;
 mod simd;
 mod softmax;
 mod tile;
+mod unpack;
 
 pub(crate) use attention::{Attention, Mask, QUERY_ROWS, Queries, attend_on};
 pub(crate) use elementwise::{gelu, gelu_quick, gelu_tanh, silu, soft_cap};
 pub(crate) use norm::{layer_norm, rms_norm};
 pub(crate) use relative::Relative;
 pub(crate) use rotate::{Rotation, rotate};
-pub(crate) use simd::{add_to_rows, instructions, map, map_pairs, widen};
+pub(crate) use simd::{add_to_rows, instructions, map, map_pairs, widen, widen_bf16};
+pub(crate) use unpack::Format;

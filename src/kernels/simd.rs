@@ -42,6 +42,42 @@ pub(crate) fn widen(halves: &[bf16], values: &mut [f32]) {
     );
 }
 
+/// The same of bytes, the lower one of each number first.
+pub(crate) fn widen_bf16(bytes: &[u8], values: &mut [f32]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for (value, pair) in values.iter_mut().zip(bytes.chunks_exact(2)) {
+                *value = f32::from_bits(u32::from(u16::from_le_bytes([pair[0], pair[1]])) << 16);
+            }
+        },
+    );
+}
+
+/// Converts bytes of f16 numbers to f32, the lower one of each number first.
+pub(crate) fn widen_f16(bytes: &[u8], values: &mut [f32]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        move || {
+            for (value, pair) in values.iter_mut().zip(bytes.chunks_exact(2)) {
+                *value = from_f16(u16::from_le_bytes([pair[0], pair[1]]));
+            }
+        },
+    );
+}
+
+/// An f16 number as f32, by operations that a loop does for many numbers at a time.
+#[inline(always)]
+pub(super) fn from_f16(bits: u16) -> f32 {
+    /// The factor between numbers with the same bits in the place of the exponent: 2^(127 - 15).
+    const SCALE: f32 = f32::from_bits((127 + 112) << 23);
+    let (sign, rest) = (u32::from(bits & 0x8000) << 16, u32::from(bits & 0x7fff) << 13);
+    // What is too small to be normal is multiplied to the right number as well. The largest exponent means another thing.
+    let finite = (f32::from_bits(rest) * SCALE).to_bits();
+    let magnitude = if rest < 0x7c00 << 13 { finite } else { rest | 0x7f80_0000 };
+    f32::from_bits(sign | magnitude)
+}
+
 /// Applies `function` to each value and returns the results.
 pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; values.len()];
@@ -109,4 +145,23 @@ pub(super) fn largest(values: &[f32]) -> f32 {
         *lane = if *value > *lane { *value } else { *lane };
     }
     lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use half::f16;
+
+    use super::*;
+
+    #[test]
+    fn every_f16_number_is_widened_exactly() {
+        let numbers: Vec<u16> = (0..=u16::MAX).collect();
+        let bytes: Vec<u8> = numbers.iter().flat_map(|bits| bits.to_le_bytes()).collect();
+        let mut values = vec![0.0; numbers.len()];
+        widen_f16(&bytes, &mut values);
+        for (bits, value) in numbers.into_iter().zip(values) {
+            let expected = f16::from_bits(bits).to_f32();
+            assert!(value.to_bits() == expected.to_bits() || value.is_nan() && expected.is_nan(), "{bits:#x}: {value}");
+        }
+    }
 }

@@ -88,7 +88,7 @@ pub struct LoadOptions {
     pub hub: HubOptions,
     /// Read the files of weights into memory instead of mapping them, so that a program that cuts one while the model
     /// loads makes an error and does not end the process. While it loads it takes as much memory more as the files have
-    /// bytes.
+    /// bytes. Large tables of embeddings are in memory as well then, and not read from their file row by row.
     pub copy: bool,
     /// The products of another processor, for tests.
     #[cfg(test)]

@@ -7,10 +7,13 @@ use candle_core::Tensor;
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
-use crate::kernels::product::Bf16Matrix;
+use crate::kernels::product::{Bf16Matrix, F32Matrix};
 use crate::memory::Claim;
 use crate::model::ops::{Backend, Weight};
 use crate::model::weights::{NumberType, Share, Stored, Weights};
+
+/// Tables that take fewer bytes are read into memory. Tests leave all of them in their files.
+const LEAST_IN_FILE: usize = if cfg!(test) { 1 } else { 1 << 20 };
 
 /// A parameter of a module: where it may lie in a file, the likeliest place first, and its shape.
 pub(crate) struct Parameter {
@@ -83,14 +86,16 @@ impl<'a> Reader<'a> {
     /// Those of [`Weights::find`]; [`crate::ErrorCode::OutOfMemory`] on a device.
     pub fn vector(&mut self, parameter: &Parameter) -> Result<Tensor> {
         let (place, stored) = self.stored(parameter)?;
-        let _claim = self.claim(place, &stored, &parameter.shape, false)?;
+        let _claim = self.claim(place, &stored, &parameter.shape, (false, false))?;
         self.number_types.insert(stored.numbers().name());
         let vector = Tensor::from_vec(stored.widened()?, &*parameter.shape, &self.backend.device)?;
+        self.weights.release(&place.tensor);
         self.bytes += vector.elem_count() * size_of::<f32>();
         Ok(vector)
     }
 
-    /// A matrix as it is stored, or with rows and columns exchanged.
+    /// A matrix as it is stored, or with rows and columns exchanged. A large table stays in its file, unless it is a factor of
+    /// products as well.
     ///
     /// # Errors
     /// Those of [`Weights::find`]; [`crate::ErrorCode::OutOfMemory`] on a device.
@@ -103,12 +108,28 @@ impl<'a> Reader<'a> {
         if let Some(matrix) = self.matrices.get(&key) {
             return Ok(Arc::clone(matrix));
         }
-        let is_factor = self.factors.contains(&key);
-        let _claim = self.claim(place, &stored, &parameter.shape, is_factor)?;
         self.number_types.insert(stored.numbers().name());
-        let matrix = Weight::new(&stored, rows, columns, self.backend)?;
-        let matrix = if transposed { matrix.transposed()? } else { matrix };
-        let matrix = Arc::new(if is_factor { matrix.for_products(stored.numbers(), self.backend)? } else { matrix });
+        let is_factor = self.factors.contains(&key);
+        let stays = self.backend.device.is_cpu() && !is_factor && !transposed && place.share.is_none();
+        let table = (stays && stored.bytes().len() >= LEAST_IN_FILE)
+            .then(|| self.weights.table(&place.tensor, rows, columns))
+            .flatten();
+        let matrix = if let Some(table) = table {
+            Weight::InFile(table)
+        } else {
+            let _claim = self.claim(place, &stored, &parameter.shape, (is_factor, transposed))?;
+            match (is_factor, transposed) {
+                (true, false) => Weight::factor(&stored, rows, columns, self.backend)?,
+                (false, false) => Weight::new(&stored, rows, columns, self.backend)?,
+                (false, true) => Weight::new(&stored, rows, columns, self.backend)?.transposed()?,
+                (true, true) => {
+                    let matrix = Weight::new(&stored, rows, columns, self.backend)?.transposed()?;
+                    matrix.for_products(stored.numbers(), self.backend)?
+                }
+            }
+        };
+        self.weights.release(&place.tensor);
+        let matrix = Arc::new(matrix);
         self.bytes += matrix.bytes();
         self.matrices.insert(key, Arc::clone(&matrix));
         Ok(matrix)
@@ -153,7 +174,13 @@ impl<'a> Reader<'a> {
 
     /// Claims what a parameter takes in host memory while it is read: as it is stored or as f32, and again where it is put
     /// in another order; nothing for a matrix that goes to a device from where its file is.
-    fn claim(&self, place: &Place, stored: &Stored<'_>, shape: &[usize], is_factor: bool) -> Result<Claim> {
+    fn claim(
+        &self,
+        place: &Place,
+        stored: &Stored<'_>,
+        shape: &[usize],
+        (is_factor, transposed): (bool, bool),
+    ) -> Result<Claim> {
         let widened = shape.iter().copied().fold(size_of::<f32>(), usize::saturating_mul);
         let is_matrix = shape.len() == 2;
         if is_matrix && !self.backend.device.is_cpu() {
@@ -163,9 +190,13 @@ impl<'a> Reader<'a> {
         let bytes = if is_narrow && is_matrix { stored.bytes().len() } else { widened };
         // Blocks take less than the numbers of bf16 that products may make of them.
         let packed = match shape {
-            &[rows, columns] if is_factor => Bf16Matrix::bytes_of(rows, columns),
+            &[rows, columns] if is_factor && is_narrow => Bf16Matrix::bytes_of(rows, columns),
+            &[rows, columns] if is_factor => F32Matrix::bytes_of(rows, columns),
             _ => 0,
         };
-        Claim::of(bytes.saturating_add(bytes.max(packed)), &format!("the tensor `{}` of shape {shape:?}", place.tensor))
+        let packed = packed.max(bytes);
+        // A vector, and a matrix that is transposed, are there as they are stored beside what is made of them.
+        let beside = if is_matrix && !transposed { 0 } else { bytes };
+        Claim::of(packed.saturating_add(beside), &format!("the tensor `{}` of shape {shape:?}", place.tensor))
     }
 }

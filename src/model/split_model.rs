@@ -164,7 +164,8 @@ impl SplitModel {
 
     /// How many bytes of memory its weights take, where it computes: matrices as much as in their files, whatever type of
     /// number these have, or 2 bytes a number where they are kept for products in bf16, and vectors are f32. A matrix that is
-    /// an embedding and an output as well is there once.
+    /// an embedding and an output as well is there once. An embedding of a mebibyte or more that is no output stays in its file,
+    /// unless that was copied into memory, and takes none.
     pub fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }

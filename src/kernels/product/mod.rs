@@ -3,7 +3,8 @@
 //! A weight is packed once, when a model is loaded, into the tiles that all kernels read, and any number of threads
 //! share it. In bf16, rows are rounded, or split into three bf16 terms that are exactly the row ([`Terms`]), right before
 //! they are multiplied by a [`Kernel`]: the instructions that this processor has. In f32 a [`SingleKernel`] multiplies,
-//! with the bits of faer.
+//! with the bits of faer. What would grow when it is packed (quantised numbers, f16) stays as it is stored ([`BlockMatrix`]),
+//! and a product unpacks some outputs at a time into the same tiles.
 //!
 //! Every element of a result is one sum over the inner dimension in one order, which depends on nothing but that
 //! dimension: what is missing to whole tiles is zeros. So a row has the same bits whatever the number of rows is, and
@@ -15,6 +16,7 @@ mod amx;
 #[cfg(target_arch = "x86_64")]
 #[allow(unsafe_code, reason = "vector instructions")]
 mod avx512;
+mod blocks;
 #[allow(unsafe_code, reason = "calls what a processor was found to have")]
 mod kernel;
 mod matrix;
@@ -30,6 +32,7 @@ mod software;
 mod tests;
 mod tile;
 
+pub(crate) use blocks::BlockMatrix;
 pub(crate) use kernel::Kernel;
 pub(crate) use matrix::Bf16Matrix;
 pub(crate) use multiply::multiply;

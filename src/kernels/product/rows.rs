@@ -1,5 +1,6 @@
 //! The left side of products: rows of f32, rounded to bf16 or split into bf16 terms.
 
+use super::single::Lane;
 use super::tile::{LINES, STEP, Tile, steps};
 use crate::error::{Error, ErrorCode, Result};
 
@@ -31,6 +32,7 @@ const LARGEST: f32 = f32::from_bits(0x7f7f_0000);
 pub(crate) struct Scratch {
     pub(super) tiles: Vec<Tile>,
     pub(super) values: Vec<f32>,
+    pub(super) lanes: Vec<Lane>,
 }
 
 impl Scratch {
@@ -42,12 +44,12 @@ impl Scratch {
         reserve(&mut self.tiles, tiles, Tile::ZEROS)
     }
 
-    /// Makes room for so many values.
+    /// Makes room for so many values, and so many lanes.
     ///
     /// # Errors
     /// [`ErrorCode::OutOfMemory`].
-    pub(super) fn values(&mut self, values: usize) -> Result<&mut [f32]> {
-        reserve(&mut self.values, values, 0.0)
+    pub(super) fn values_and_lanes(&mut self, values: usize, lanes: usize) -> Result<(&mut [f32], &mut [Lane])> {
+        Ok((reserve(&mut self.values, values, 0.0)?, reserve(&mut self.lanes, lanes, Lane::ZEROS)?))
     }
 }
 

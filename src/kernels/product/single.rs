@@ -11,9 +11,13 @@ mod with_rows;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+mod transpose;
 
 use std::ops::Range;
 
+pub(super) use transpose::transpose;
+
+use super::blocks::BlockPart;
 use super::matrix::Bf16Part;
 use super::rows::{Scratch, rounded};
 use super::tile::LINES;
@@ -24,13 +28,26 @@ use crate::memory::filled;
 const DEPTH: usize = 512;
 /// How many rows of a part are read again for each panel: with the panel they stay in an L2 cache.
 const ROWS_AT_ONCE: usize = 160;
+/// How many rows a matrix of blocks is unpacked once for.
+const ROWS_FOR_BLOCKS: usize = 8 * ROWS_AT_ONCE;
+/// How many outputs of a matrix of blocks are unpacked before they are multiplied, for a part of the inner dimension: they
+/// stay in an L2 cache for all rows.
+const OUTPUTS_AT_ONCE: usize = 192;
 /// What lies between the rows of a part, so that they do not compete for the same lines of the cache.
 const GAP: usize = 16;
 
 /// A value of each of 16 outputs.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-struct Lane([f32; LINES]);
+pub(crate) struct Lane([f32; LINES]);
+
+impl Lane {
+    /// Sixteen zeros.
+    pub const ZEROS: Self = Self([0.0; LINES]);
+    /// Sixteen that are no numbers.
+    #[cfg(test)]
+    pub const NANS: Self = Self([f32::NAN; LINES]);
+}
 
 /// A matrix `(rows, columns)` of f32, the right side of products. Blocks of 16 rows lie one after the other, each column by
 /// column; the last block is filled up with zeros.
@@ -43,6 +60,11 @@ pub(crate) struct F32Matrix {
 }
 
 impl F32Matrix {
+    /// How many bytes a matrix takes.
+    pub fn bytes_of(rows: usize, columns: usize) -> usize {
+        rows.div_ceil(LINES).saturating_mul(columns).saturating_mul(size_of::<Lane>())
+    }
+
     /// Packs a matrix that `write` gives: it writes a range of rows, one after the other.
     ///
     /// # Errors
@@ -52,7 +74,7 @@ impl F32Matrix {
         columns: usize,
         mut write: impl FnMut(Range<usize>, &mut [f32]) -> Result<()>,
     ) -> Result<Self> {
-        let lanes = rows.div_ceil(LINES).checked_mul(columns).and_then(|count| filled(Lane([0.0; LINES]), count));
+        let lanes = rows.div_ceil(LINES).checked_mul(columns).and_then(|count| filled(Lane::ZEROS, count));
         let parts = lanes.zip(filled(0.0_f32, LINES.saturating_mul(columns)));
         let (mut lanes, mut panel) = parts.ok_or_else(|| {
             Error::new(ErrorCode::OutOfMemory, format!("there is no memory for a matrix of {rows} by {columns}"))
@@ -62,12 +84,7 @@ impl F32Matrix {
             let part = index * LINES..rows.min((index + 1) * LINES);
             let panel = &mut panel[..part.len() * columns];
             write(part, panel)?;
-            // A few columns at a time, so that what is written stays in the nearest cache.
-            for (part, lanes) in block.chunks_mut(LINES).enumerate() {
-                for (output, row) in panel.chunks_exact(columns).enumerate().take(LINES) {
-                    lanes.iter_mut().zip(&row[part * LINES..]).for_each(|(lane, value)| lane.0[output] = *value);
-                }
-            }
+            transpose(panel, columns, panel.len() / columns, block);
         }
         Ok(Self { lanes, rows, columns })
     }
@@ -116,19 +133,39 @@ pub(crate) struct F32Part<'a> {
 }
 
 /// The right side of a product in f32.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) enum Factor<'a> {
     /// Rows of f32.
     F32(F32Part<'a>),
     /// Rows of bf16 numbers, which are f32 numbers without their lower halves.
     Bf16(Bf16Part<'a>),
+    /// Rows of numbers that are unpacked first.
+    Blocks(BlockPart<'a>),
 }
 
 impl Factor<'_> {
-    fn shape(self) -> (usize, usize) {
+    fn shape(&self) -> (usize, usize) {
         match self {
             Self::F32(matrix) => (matrix.rows, matrix.columns),
             Self::Bf16(matrix) => (matrix.rows, matrix.columns),
+            Self::Blocks(matrix) => matrix.shape(),
+        }
+    }
+}
+
+/// The right side of a product, as kernels read it.
+#[derive(Clone, Copy)]
+enum Packed<'a> {
+    F32(F32Part<'a>),
+    Bf16(Bf16Part<'a>),
+}
+
+impl Packed<'_> {
+    /// How many outputs it has.
+    fn outputs(self) -> usize {
+        match self {
+            Self::F32(matrix) => matrix.rows,
+            Self::Bf16(matrix) => matrix.rows,
         }
     }
 
@@ -202,32 +239,97 @@ impl SingleKernel {
             return Ok(());
         }
         let stride = DEPTH.min(columns).next_multiple_of(2 * LINES) + GAP;
-        for (rows, result) in left.chunks(ROWS_AT_ONCE * columns).zip(result.chunks_mut(ROWS_AT_ONCE * outputs)) {
-            let count = rows.len() / columns;
-            let part = scratch.values(count * stride)?;
-            for first in (0..columns).step_by(DEPTH) {
-                let depth = DEPTH.min(columns - first);
-                for (row, place) in rows.chunks_exact(columns).zip(part.chunks_exact_mut(stride)) {
-                    let (row, place) = (&row[first..first + depth], &mut place[..depth]);
-                    if rounds {
-                        place.iter_mut().zip(row).for_each(|(place, value)| *place = rounded(*value));
-                    } else {
-                        place.copy_from_slice(row);
+        let count = left.len() / columns;
+        let right = match right {
+            Factor::F32(matrix) => Packed::F32(matrix),
+            Factor::Bf16(matrix) => Packed::Bf16(matrix),
+            Factor::Blocks(matrix) => {
+                let lanes = OUTPUTS_AT_ONCE.min(outputs).div_ceil(LINES) * DEPTH.min(columns);
+                let (part, lanes) = scratch.values_and_lanes(ROWS_FOR_BLOCKS.min(count) * stride, lanes)?;
+                let results = result.chunks_mut(ROWS_FOR_BLOCKS * outputs);
+                for (values, result) in left.chunks(ROWS_FOR_BLOCKS * columns).zip(results) {
+                    for first in (0..columns).step_by(DEPTH) {
+                        let left = Left { values, columns, inner: first..columns.min(first + DEPTH), rounds };
+                        let part = left.part(&mut *part, stride, 0, outputs);
+                        self.multiply_blocks(&part, &matrix, left.inner, lanes, result);
                     }
                 }
-                let part = Part { left: part, stride, depth, first, rows: count };
-                match self.0 {
-                    #[cfg(target_arch = "x86_64")]
-                    // SAFETY: there is no such kernel unless the processor has the instructions. The part has `count` rows of
-                    // `depth` values, and so many of the matrix lie behind `first`; the sizes of the result were checked.
-                    Vectors::Avx512 => unsafe { avx512::part(&part, right, result, outputs) },
-                    #[cfg(target_arch = "x86_64")]
-                    // SAFETY: likewise.
-                    Vectors::Avx2 => unsafe { avx2::part(&part, right, result, outputs) },
-                }
+                return Ok(());
+            }
+        };
+        let (part, _) = scratch.values_and_lanes(ROWS_AT_ONCE.min(count) * stride, 0)?;
+        for (values, result) in left.chunks(ROWS_AT_ONCE * columns).zip(result.chunks_mut(ROWS_AT_ONCE * outputs)) {
+            for first in (0..columns).step_by(DEPTH) {
+                let left = Left { values, columns, inner: first..columns.min(first + DEPTH), rounds };
+                let part = left.part(&mut *part, stride, first, outputs);
+                self.multiply_part(&part, right, result);
             }
         }
         Ok(())
+    }
+
+    /// The same with a matrix of blocks, of which a part of the inner dimension is unpacked into `lanes`, some outputs at a time.
+    fn multiply_blocks(
+        self,
+        part: &Part<'_>,
+        matrix: &BlockPart<'_>,
+        inner: Range<usize>,
+        lanes: &mut [Lane],
+        result: &mut [f32],
+    ) {
+        let outputs = part.distance;
+        for output in (0..outputs).step_by(OUTPUTS_AT_ONCE) {
+            let rows = OUTPUTS_AT_ONCE.min(outputs - output);
+            let lanes = &mut lanes[..rows.div_ceil(LINES) * inner.len()];
+            matrix.unpack(output..output + rows, inner.clone(), lanes);
+            let right = Packed::F32(F32Part { lanes, rows, columns: inner.len() });
+            for row in (0..part.rows).step_by(ROWS_AT_ONCE) {
+                let left = &part.left[row * part.stride..];
+                let some = Part { left, rows: ROWS_AT_ONCE.min(part.rows - row), ..*part };
+                self.multiply_part(&some, right, &mut result[row * outputs + output..]);
+            }
+        }
+    }
+
+    /// Adds the products of a part to the result, or begins it.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(unused_variables, clippy::unused_self))]
+    fn multiply_part(self, part: &Part<'_>, right: Packed<'_>, result: &mut [f32]) {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: there is no such kernel unless the processor has the instructions. The part has `rows` rows of `depth`
+            // values, and so many of the matrix lie behind `first`; what is written of the result is sliced with checks.
+            Vectors::Avx512 => unsafe { avx512::part(part, right, result) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: likewise.
+            Vectors::Avx2 => unsafe { avx2::part(part, right, result) },
+        }
+    }
+}
+
+/// Some rows of the left side, of which a part of the inner dimension is multiplied.
+struct Left<'a> {
+    values: &'a [f32],
+    columns: usize,
+    inner: Range<usize>,
+    /// Whether they are rounded to bf16.
+    rounds: bool,
+}
+
+impl Left<'_> {
+    /// Puts the part of each row where kernels read it, `stride` values after the one before. `first` is the value of the right
+    /// side that the part begins with, and `distance` that of the rows of the result.
+    fn part<'a>(&self, place: &'a mut [f32], stride: usize, first: usize, distance: usize) -> Part<'a> {
+        let rows = self.values.chunks_exact(self.columns);
+        let (count, depth) = (rows.len(), self.inner.len());
+        for (row, place) in rows.zip(place.chunks_exact_mut(stride)) {
+            let (row, place) = (&row[self.inner.clone()], &mut place[..depth]);
+            if self.rounds {
+                place.iter_mut().zip(row).for_each(|(place, value)| *place = rounded(*value));
+            } else {
+                place.copy_from_slice(row);
+            }
+        }
+        Part { left: place, stride, depth, first, begins: self.inner.start == 0, rows: count, distance }
     }
 }
 
@@ -239,7 +341,11 @@ struct Part<'a> {
     stride: usize,
     /// How many values each of them has.
     depth: usize,
-    /// Which value of the inner dimension is the first of them.
+    /// Which value of the right side is the first of them.
     first: usize,
+    /// Whether the result begins with it.
+    begins: bool,
     rows: usize,
+    /// The distance of the rows of the result.
+    distance: usize,
 }

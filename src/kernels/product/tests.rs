@@ -1,8 +1,12 @@
 #![allow(clippy::float_cmp, reason = "these values are exact")]
 
+use candle_core::quantized::GgmlDType;
+
 use super::rows::{from_bf16, pack, round_to_bf16};
+use super::single::Lane;
 use super::tile::{STEP, Sums, Tile};
 use super::*;
+use crate::kernels::Format;
 
 /// Numbers like those of a normal distribution: sums of four uniform ones.
 fn normal(count: usize, seed: u64) -> Vec<f32> {
@@ -34,7 +38,11 @@ fn packed(values: &[f32], rows: usize, columns: usize) -> Bf16Matrix {
 
 /// Memory in which every number is a NaN: nothing of it may reach a result.
 fn dirty() -> Scratch {
-    Scratch { tiles: vec![Tile([[0x7fff; STEP]; 16]); 4000], values: vec![f32::NAN; 1 << 20] }
+    Scratch {
+        tiles: vec![Tile([[0x7fff; STEP]; 16]); 4000],
+        values: vec![f32::NAN; 1 << 20],
+        lanes: vec![Lane::NANS; 1 << 13],
+    }
 }
 
 fn product(kernel: Kernel, terms: Terms, left: &[f32], right: &Bf16Matrix) -> Vec<f32> {
@@ -256,7 +264,7 @@ fn products_in_f32_have_the_bits_of_faer() {
             for kernel in SingleKernel::all() {
                 for rows in (0..12).chain([31, 160, 161, 350]) {
                     let mut result = vec![f32::NAN; rows * outputs];
-                    kernel.multiply(&mut result, &left[..rows * inner], factor, false, &mut dirty()).unwrap();
+                    kernel.multiply(&mut result, &left[..rows * inner], factor.clone(), false, &mut dirty()).unwrap();
                     let same = bits(&result) == bits(&expected[..rows * outputs]);
                     assert!(same, "{kernel:?}: {rows} rows of {inner} by {outputs}");
                 }
@@ -274,6 +282,55 @@ fn products_in_f32_have_the_bits_of_faer() {
 }
 
 /// What Intel's manual says of `TDPBF16PS`, worked out by hand.
+/// A matrix of blocks whose bytes are in no order but make numbers that are finite.
+fn stored_blocks(format: Format, rows: usize, columns: usize) -> BlockMatrix {
+    let bytes = format.size_of(columns).unwrap() * rows;
+    BlockMatrix::new((0..bytes).map(|index| (index * 31 % 59) as u8).collect(), format, rows, columns).unwrap()
+}
+
+#[test]
+fn products_with_blocks_have_the_bits_of_those_with_their_numbers() {
+    let quantised = |kind| Format::of_blocks(kind).unwrap();
+    let shapes = [
+        (Format::F16, 1, 701, 5),
+        (Format::F16, 9, 1, 16),
+        (quantised(GgmlDType::Q8_0), 7, 544, 200),
+        (quantised(GgmlDType::Q4K), 170, 1536, 401),
+        (quantised(GgmlDType::Q5_0), 1, 96, 192),
+    ];
+    for (format, rows, inner, outputs) in shapes {
+        let (left, matrix) = (normal(rows * inner, 3), stored_blocks(format, outputs, inner));
+        let mut numbers = vec![0.0; outputs * inner];
+        matrix.write(0..outputs, &mut numbers).unwrap();
+        assert!(numbers.iter().all(|number| number.is_finite()) && numbers.iter().any(|number| *number != 0.0));
+        let single = F32Matrix::pack(outputs, inner, |part, panel| {
+            panel.copy_from_slice(&numbers[part.start * inner..part.end * inner]);
+            Ok(())
+        })
+        .unwrap();
+        for kernel in SingleKernel::all() {
+            let product = |factor: Factor<'_>, left: &[f32], outputs: usize| {
+                let mut result = vec![f32::NAN; left.len() / inner * outputs];
+                kernel.multiply(&mut result, left, factor, false, &mut dirty()).unwrap();
+                bits(&result)
+            };
+            let expected = product(Factor::F32(single.whole()), &left, outputs);
+            let what = format!("{kernel:?} {rows} {inner} {outputs}");
+            let found = product(Factor::Blocks(matrix.part(0..outputs).unwrap()), &left, outputs);
+            assert!(found == expected, "{what}");
+            let last = product(Factor::Blocks(matrix.part(0..outputs).unwrap()), &left[(rows - 1) * inner..], outputs);
+            assert!(last == expected[(rows - 1) * outputs..], "{what}: a row alone");
+            let some = outputs / 3..outputs - 1;
+            let found = product(Factor::Blocks(matrix.part(some.clone()).unwrap()), &left, some.len());
+            let mut rows = expected.chunks(outputs).zip(found.chunks(some.len().max(1)));
+            assert!(rows.all(|(all, part)| all[some.clone()] == *part), "{what}: some outputs");
+        }
+    }
+    let matrix = stored_blocks(Format::F16, 4, 8);
+    assert!(matrix.part(3..5).is_none() && matrix.write(3..5, &mut [0.0; 16]).is_none());
+    assert!(BlockMatrix::new(vec![0; 63], Format::F16, 4, 8).is_none());
+}
+
 #[test]
 fn tiles_in_software_multiply_as_the_manual_says() {
     let half = |value: f32| round_to_bf16(value);
@@ -361,6 +418,13 @@ fn rates_of_products() {
         let values: Vec<f32> = normal(outputs * inner, 13).into_iter().map(rounded).collect();
         let halves: Vec<half::bf16> = values.iter().map(|value| half::bf16::from_f32(*value)).collect();
         let matrix = packed(&values, outputs, inner);
+        let mut stored = vec![("F16".to_owned(), stored_blocks(Format::F16, outputs, inner))];
+        for kind in [GgmlDType::Q8_0, GgmlDType::Q4_0, GgmlDType::Q4K, GgmlDType::Q6K] {
+            if inner.is_multiple_of(kind.block_size()) {
+                let format = Format::of_blocks(kind).unwrap();
+                stored.push((format!("{kind:?}"), stored_blocks(format, outputs, inner)));
+            }
+        }
         let blocks = F32Matrix::pack(outputs, inner, |part, panel| {
             panel.copy_from_slice(&values[part.start * inner..part.end * inner]);
             Ok(())
@@ -383,13 +447,20 @@ fn rates_of_products() {
                     times_panels(&mut result, &left, outputs, inner, write).unwrap();
                 });
                 print!("{threads:>8} {rows:>5} {:>12}  {single:>10.0} {widened:>10.0}", format!("{inner} x {outputs}"));
-                for (name, factor) in [("f32", Factor::F32(blocks.whole())), ("bf16", Factor::Bf16(matrix.whole()))] {
+                let mut factors = vec![
+                    ("f32".to_owned(), Factor::F32(blocks.whole())),
+                    ("bf16".to_owned(), Factor::Bf16(matrix.whole())),
+                ];
+                for (name, matrix) in &stored {
+                    factors.push((name.clone(), Factor::Blocks(matrix.part(0..outputs).unwrap())));
+                }
+                for (name, factor) in factors {
                     for kernel in SingleKernel::all() {
                         let scratch = std::sync::Mutex::new(Vec::<Scratch>::new());
                         let rate = rate(operations, threads, || {
                             let mut own = scratch.lock().unwrap().pop().unwrap_or_default();
                             let mut result = vec![0.0; rows * outputs];
-                            kernel.multiply(&mut result, &left, factor, false, &mut own).unwrap();
+                            kernel.multiply(&mut result, &left, factor.clone(), false, &mut own).unwrap();
                             scratch.lock().unwrap().push(own);
                         });
                         print!("  {kernel:?} {name} {rate:.0}");

@@ -41,6 +41,7 @@ impl Embedding {
         if let Weight::Device(table) = &*self.table {
             return table.look_up(numbers);
         }
+        self.table.check()?;
         let (_, width) = self.table.shape()?;
         let mut rows = vec![0.0; numbers.len() * width];
         for (&number, row) in numbers.iter().zip(rows.chunks_exact_mut(width)) {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::kernels::instructions;
-use crate::kernels::product::{Bf16Matrix, F32Matrix, Factor, Kernel, Scratch, SingleKernel, Terms, multiply};
+use crate::kernels::product::{
+    Bf16Matrix, BlockMatrix, F32Matrix, Factor, Kernel, Scratch, SingleKernel, Terms, multiply,
+};
 use crate::model::options::Precision;
 use crate::model::weights::NumberType;
 use crate::parallel::at_once;
@@ -33,6 +35,8 @@ pub(super) enum Kept {
     Bf16(Arc<PackedProducts>),
     /// As f32 in blocks.
     F32(Arc<PackedProducts>),
+    /// As it is stored, to be unpacked by each product.
+    Unpacked(Arc<PackedProducts>),
 }
 
 impl HostProducts {
@@ -70,8 +74,9 @@ impl HostProducts {
                 None => Kept::AsStored,
             };
         }
-        match &self.single {
-            Some(products) if *numbers == NumberType::F32 => Kept::F32(Arc::clone(products)),
+        match (&self.single, numbers) {
+            (Some(products), NumberType::F32) => Kept::F32(Arc::clone(products)),
+            (Some(products), _) if numbers.format().is_some() => Kept::Unpacked(Arc::clone(products)),
             _ => Kept::AsStored,
         }
     }
@@ -104,6 +109,8 @@ pub(super) enum Packed<'a> {
     Bf16(&'a Bf16Matrix),
     /// Of f32.
     F32(&'a F32Matrix),
+    /// Of numbers that are unpacked first.
+    Blocks(&'a BlockMatrix),
 }
 
 impl<'a> Packed<'a> {
@@ -112,6 +119,7 @@ impl<'a> Packed<'a> {
         match self {
             Self::Bf16(matrix) => (matrix.rows, matrix.columns),
             Self::F32(matrix) => (matrix.rows, matrix.columns),
+            Self::Blocks(matrix) => (matrix.rows, matrix.columns),
         }
     }
 
@@ -120,6 +128,7 @@ impl<'a> Packed<'a> {
         match self {
             Self::Bf16(matrix) => matrix.part(outputs).map(Factor::Bf16),
             Self::F32(matrix) => matrix.part(outputs).map(Factor::F32),
+            Self::Blocks(matrix) => matrix.part(outputs).map(Factor::Blocks),
         }
     }
 }
@@ -186,7 +195,9 @@ impl PackedProducts {
                 multiply(*kernel, *terms, result, left, matrix, &mut scratch)
             }
             (How::F32(kernel, rounds), matrix) => kernel.multiply(result, left, matrix, *rounds, &mut scratch),
-            (How::Tiles(..), Factor::F32(_)) => Err(Error::internal("a matrix is packed for other products")),
+            (How::Tiles(..), Factor::F32(_) | Factor::Blocks(_)) => {
+                Err(Error::internal("a matrix is packed for other products"))
+            }
         };
         self.kept().push(scratch);
         done

@@ -15,9 +15,9 @@ use super::operation::lend;
 use crate::cuda::DeviceMatrix;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernels;
-use crate::kernels::product::{Bf16Matrix, F32Matrix};
+use crate::kernels::product::{Bf16Matrix, BlockMatrix, F32Matrix};
 use crate::memory::filled;
-use crate::model::weights::{Blocks, NumberType, Stored};
+use crate::model::weights::{FileTable, NumberType, Stored};
 
 /// A matrix `(rows, columns)`. Its numbers stay as the file has them, quantised ones as well, and rows become the type that
 /// is computed in right before they are used; f32 holds each number exactly.
@@ -29,13 +29,17 @@ pub(crate) enum Weight {
     /// The upper halves of single precision, in host memory.
     Bf16(Matrix<bf16>),
     /// Quantised, in host memory.
-    Blocks(Blocks),
+    Blocks(BlockMatrix),
+    /// Any of these in a file, from which rows are read.
+    InFile(FileTable),
     /// Upper halves of single precision as well, in host memory, whose products round the other factor to such numbers.
     Rounded(Matrix<bf16>),
     /// Upper halves of single precision in tiles, with what multiplies them.
     PackedBf16(Bf16Matrix, Arc<PackedProducts>),
     /// Single precision in blocks, with what multiplies them.
     PackedF32(F32Matrix, Arc<PackedProducts>),
+    /// Half precision or quantised, with what unpacks and multiplies them.
+    Unpacked(BlockMatrix, Arc<PackedProducts>),
     /// Any of these in the memory of a CUDA device.
     #[cfg(feature = "cuda")]
     Device(DeviceMatrix),
@@ -84,9 +88,27 @@ impl Weight {
         Ok(match stored.numbers() {
             NumberType::F16 => Self::F16(Matrix { values: bits().map(f16::from_bits).collect(), rows, columns }),
             NumberType::Bf16 => Self::Bf16(Matrix { values: bits().map(bf16::from_bits).collect(), rows, columns }),
-            NumberType::Blocks(kind) => Self::Blocks(Blocks::new(*kind, stored.bytes(), rows, columns)),
+            NumberType::Blocks(_) => Self::Blocks(blocks(stored.copied()?, stored.numbers(), rows, columns)?),
             _ => Self::F32(Tensor::from_vec(stored.widened()?, (rows, columns), &backend.device)?),
         })
+    }
+
+    /// What a file holds, as the products of a backend keep a matrix that rows are multiplied with. It is made from the file
+    /// piece by piece, and not in memory in any other form.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`].
+    pub fn factor(stored: &Stored<'_>, rows: usize, columns: usize, backend: &Backend) -> Result<Self> {
+        if !backend.device.is_cpu() {
+            return Self::new(stored, rows, columns, backend);
+        }
+        match backend.host.keep(stored.numbers()) {
+            Kept::AsStored => Self::new(stored, rows, columns, backend),
+            Kept::Unpacked(products) => {
+                Ok(Self::Unpacked(blocks(stored.copied()?, stored.numbers(), rows, columns)?, products))
+            }
+            kept => Self::kept(kept, rows, columns, stored.writer(columns)),
+        }
     }
 
     /// The same as the products of a backend keep a matrix that rows are multiplied with; `numbers` are those of its file.
@@ -101,44 +123,61 @@ impl Weight {
         let (rows, columns) = self.shape()?;
         match backend.host.keep(numbers) {
             Kept::AsStored => Ok(self),
-            Kept::Bf16(products) => {
-                let matrix = Bf16Matrix::pack(rows, columns, |rows, panel| self.write(rows, panel))?;
-                Ok(Self::PackedBf16(matrix, products))
-            }
-            Kept::F32(products) => {
-                let matrix = F32Matrix::pack(rows, columns, |rows, panel| self.write(rows, panel))?;
-                Ok(Self::PackedF32(matrix, products))
-            }
+            Kept::Unpacked(products) => match self {
+                Self::Blocks(matrix) => Ok(Self::Unpacked(matrix, products)),
+                Self::F16(matrix) => {
+                    let bytes = matrix.values.iter().flat_map(|value| value.to_le_bytes()).collect();
+                    Ok(Self::Unpacked(blocks(bytes, numbers, rows, columns)?, products))
+                }
+                other => Ok(other),
+            },
+            kept => Self::kept(kept, rows, columns, |rows, panel| self.write(rows, panel)),
+        }
+    }
+
+    /// A matrix for products whose rows `write` gives in their order.
+    fn kept(
+        kept: Kept,
+        rows: usize,
+        columns: usize,
+        mut write: impl FnMut(Range<usize>, &mut [f32]) -> Result<()>,
+    ) -> Result<Self> {
+        Ok(match kept {
+            Kept::AsStored | Kept::Unpacked(_) => return Err(Error::internal("a matrix is kept as it is stored")),
+            Kept::Bf16(products) => Self::PackedBf16(Bf16Matrix::pack(rows, columns, write)?, products),
+            Kept::F32(products) => Self::PackedF32(F32Matrix::pack(rows, columns, write)?, products),
             Kept::Rounded => {
                 let numbers = rows.checked_mul(columns).and_then(|numbers| filled(bf16::ZERO, numbers));
                 let mut values = numbers.ok_or_else(|| no_memory(rows, columns))?;
                 let mut row = vec![0.0; columns];
                 for (index, halves) in values.chunks_exact_mut(columns.max(1)).enumerate() {
-                    self.write(index..index + 1, &mut row)?;
+                    write(index..index + 1, &mut row)?;
                     halves.convert_from_f32_slice(&row);
                 }
-                Ok(Self::Rounded(Matrix { values, rows, columns }))
+                Self::Rounded(Matrix { values, rows, columns })
             }
-        }
+        })
     }
 
     /// Whether its products are faer's, whose threads need a buffer each.
     pub fn is_multiplied_by_faer(&self) -> bool {
         match self {
             Self::F32(_) | Self::F16(_) | Self::Bf16(_) | Self::Rounded(_) | Self::Blocks(_) => true,
-            Self::PackedBf16(..) | Self::PackedF32(..) => false,
+            Self::PackedBf16(..) | Self::PackedF32(..) | Self::Unpacked(..) | Self::InFile(_) => false,
             #[cfg(feature = "cuda")]
             Self::Device(_) => false,
         }
     }
 
-    /// How its products are computed: `bf16 x 3 (AMX)`; nothing on a device.
-    #[cfg_attr(not(feature = "cuda"), allow(clippy::unnecessary_wraps))]
+    /// How its products are computed: `bf16 x 3 (AMX)`; nothing on a device, and where it has none.
     pub fn products(&self) -> Option<String> {
         match self {
             Self::F32(_) | Self::F16(_) | Self::Bf16(_) | Self::Blocks(_) => Some(HostProducts::of_f32()),
             Self::Rounded(_) => Some(HostProducts::rounded()),
-            Self::PackedBf16(_, products) | Self::PackedF32(_, products) => Some(products.description()),
+            Self::PackedBf16(_, products) | Self::PackedF32(_, products) | Self::Unpacked(_, products) => {
+                Some(products.description())
+            }
+            Self::InFile(_) => None,
             #[cfg(feature = "cuda")]
             Self::Device(_) => None,
         }
@@ -154,8 +193,11 @@ impl Weight {
             Self::PackedBf16(..) | Self::PackedF32(..) => {
                 return Err(Error::internal("a packed matrix cannot be transposed"));
             }
+            Self::InFile(_) => return Err(Error::internal("a table in a file cannot be transposed")),
             // No family that GGUF files are read of has a matrix that lies the other way round.
-            Self::Blocks(_) => return Err(Error::internal("a quantised matrix cannot be transposed")),
+            Self::Blocks(_) | Self::Unpacked(..) => {
+                return Err(Error::internal("a quantised matrix cannot be transposed"));
+            }
             #[cfg(feature = "cuda")]
             Self::Device(matrix) => Self::Device(matrix.transposed()?),
         })
@@ -169,7 +211,8 @@ impl Weight {
             Self::Bf16(matrix) | Self::Rounded(matrix) => Ok((matrix.rows, matrix.columns)),
             Self::PackedBf16(matrix, _) => Ok((matrix.rows, matrix.columns)),
             Self::PackedF32(matrix, _) => Ok((matrix.rows, matrix.columns)),
-            Self::Blocks(matrix) => Ok((matrix.rows, matrix.columns)),
+            Self::Blocks(matrix) | Self::Unpacked(matrix, _) => Ok((matrix.rows, matrix.columns)),
+            Self::InFile(table) => Ok((table.rows, table.columns)),
             #[cfg(feature = "cuda")]
             Self::Device(matrix) => Ok((matrix.rows, matrix.columns)),
         }
@@ -183,12 +226,13 @@ impl Weight {
         match self {
             Self::PackedBf16(matrix, products) => products.times(result, left, Packed::Bf16(matrix), threads)?,
             Self::PackedF32(matrix, products) => products.times(result, left, Packed::F32(matrix), threads)?,
+            Self::Unpacked(matrix, products) => products.times(result, left, Packed::Blocks(matrix), threads)?,
             _ => return Ok(false),
         }
         Ok(true)
     }
 
-    /// How many bytes its numbers take.
+    /// How many bytes of memory its numbers take.
     pub fn bytes(&self) -> usize {
         match self {
             Self::F32(tensor) => tensor.elem_count() * size_of::<f32>(),
@@ -196,7 +240,8 @@ impl Weight {
             Self::Bf16(matrix) | Self::Rounded(matrix) => size_of_val(&*matrix.values),
             Self::PackedBf16(matrix, _) => matrix.bytes(),
             Self::PackedF32(matrix, _) => matrix.bytes(),
-            Self::Blocks(matrix) => matrix.bytes(),
+            Self::Blocks(matrix) | Self::Unpacked(matrix, _) => matrix.bytes(),
+            Self::InFile(_) => 0,
             #[cfg(feature = "cuda")]
             Self::Device(matrix) => matrix.bytes(),
         }
@@ -205,7 +250,8 @@ impl Weight {
     /// Writes rows of a matrix in host memory as f32, one after the other, into a panel of their size.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::Internal`] for rows that it does not have, or a matrix on another device.
+    /// [`crate::ErrorCode::Internal`] for rows that it does not have, or a matrix on another device; [`crate::ErrorCode::Io`]
+    /// for a table in a file.
     pub fn write(&self, rows: Range<usize>, panel: &mut [f32]) -> Result<()> {
         match self {
             Self::F32(tensor) => {
@@ -216,13 +262,24 @@ impl Weight {
             Self::Bf16(matrix) | Self::Rounded(matrix) => kernels::widen(matrix.part(rows)?, panel),
             Self::PackedBf16(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
             Self::PackedF32(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
-            Self::Blocks(matrix) => matrix.write(rows, panel)?,
+            Self::Blocks(matrix) | Self::Unpacked(matrix, _) => {
+                matrix.write(rows, panel).ok_or_else(beyond_the_rows)?
+            }
+            Self::InFile(table) => table.write(rows, panel)?,
             #[cfg(feature = "cuda")]
             Self::Device(_) => {
                 return Err(Error::internal("a matrix on a device cannot be read like one in host memory"));
             }
         }
         Ok(())
+    }
+
+    /// Checks that what is in a file is still there, before rows are read.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] where the file was written to since it was opened.
+    pub fn check(&self) -> Result<()> {
+        if let Self::InFile(table) = self { table.check() } else { Ok(()) }
     }
 
     /// All rows as f32, where the matrix is.
@@ -234,12 +291,19 @@ impl Weight {
         if let Self::F32(tensor) = self {
             return Ok(tensor.clone());
         }
+        self.check()?;
         let (rows, columns) = self.shape()?;
         let values = rows.checked_mul(columns).and_then(|numbers| filled(0.0, numbers));
         let mut values = values.ok_or_else(|| no_memory(rows, columns))?;
         self.write(0..rows, &mut values)?;
         Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
     }
+}
+
+/// A matrix that stays as it is stored.
+fn blocks(bytes: Vec<u8>, numbers: &NumberType, rows: usize, columns: usize) -> Result<BlockMatrix> {
+    let matrix = numbers.format().and_then(|format| BlockMatrix::new(bytes, format, rows, columns));
+    matrix.ok_or_else(|| Error::internal("a matrix has other bytes than those of its blocks"))
 }
 
 fn no_memory(rows: usize, columns: usize) -> Error {
@@ -275,10 +339,11 @@ impl fmt::Debug for Weight {
             Self::F16(_) => write!(formatter, "F16{shape:?}"),
             Self::Bf16(_) => write!(formatter, "Bf16{shape:?}"),
             Self::Rounded(_) => write!(formatter, "Rounded{shape:?}"),
-            Self::PackedBf16(_, products) | Self::PackedF32(_, products) => {
+            Self::PackedBf16(_, products) | Self::PackedF32(_, products) | Self::Unpacked(_, products) => {
                 write!(formatter, "{products:?}{shape:?}")
             }
-            Self::Blocks(matrix) => write!(formatter, "{:?}{shape:?}", matrix.kind()),
+            Self::Blocks(_) => write!(formatter, "Blocks{shape:?}"),
+            Self::InFile(table) => write!(formatter, "{} in a file{shape:?}", table.name()),
             #[cfg(feature = "cuda")]
             Self::Device(matrix) => write!(formatter, "{}{shape:?}", matrix.numbers().name()),
         }

@@ -4,7 +4,6 @@
 //! same for all of them.
 
 mod archive;
-mod blocks;
 mod directory;
 mod gguf;
 mod older_torch;
@@ -12,20 +11,21 @@ mod pickle;
 mod prefixes;
 mod safetensors;
 mod stored;
+mod table;
 mod torch;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use memmap2::Mmap;
 use sha2::{Digest, Sha256};
 
-pub(crate) use blocks::Blocks;
 use directory::{Directory, Entry, Problem};
+use stored::Layout;
 pub(crate) use stored::{NumberType, Share, Stored};
+pub(crate) use table::FileTable;
 
 use crate::error::{Error, ErrorCode, Result, shown, shown_up_to};
-use crate::files::{Access, map};
+use crate::files::{Access, FileBytes};
 use crate::memory::Claim;
 
 /// A model may have hundreds of files; messages name the first ones.
@@ -60,15 +60,22 @@ struct OpenFile {
 }
 
 enum Bytes {
-    Mapped(Mmap),
+    File(FileBytes),
     Static(&'static [u8]),
 }
 
 impl Bytes {
     fn as_slice(&self) -> &[u8] {
         match self {
-            Self::Mapped(map) => map,
+            Self::File(bytes) => bytes,
             Self::Static(bytes) => bytes,
+        }
+    }
+
+    fn file(&self) -> Option<&FileBytes> {
+        match self {
+            Self::File(bytes) => Some(bytes),
+            Self::Static(_) => None,
         }
     }
 }
@@ -84,7 +91,7 @@ impl Weights {
         match source {
             WeightSource::Files(paths) => {
                 for path in paths {
-                    weights.add(path.display().to_string(), Bytes::Mapped(map(path, access)?))?;
+                    weights.add(path.display().to_string(), Bytes::File(FileBytes::open(path, access)?))?;
                 }
             }
             WeightSource::Bytes(bytes) => weights.add("the built-in model".to_owned(), Bytes::Static(bytes))?,
@@ -182,7 +189,25 @@ impl Weights {
             about(ErrorCode::InvalidFile, format!("`{}` ends inside the tensor {called}", file.name))
                 .hint("get the file again")
         })?;
-        Ok(stored)
+        Ok(stored.within(file.bytes.file()))
+    }
+
+    /// Lets go of the pages of a tensor, which was read. It can be read again.
+    pub fn release(&self, name: &str) {
+        let Some((file, entry)) = self.tensors.get(name) else { return };
+        let bytes = &self.files[*file].bytes;
+        if let (Some(file), Some(part)) = (bytes.file(), bytes.as_slice().get(entry.range.clone())) {
+            file.release(part);
+        }
+    }
+
+    /// The table of that name, to be read from its file row by row: where that file is mapped and has the rows one after the
+    /// other as they are.
+    pub fn table(&self, name: &str, rows: usize, columns: usize) -> Option<FileTable> {
+        let (file, entry) = self.tensors.get(name)?;
+        let is_there = entry.shape == [rows, columns] && entry.layout == Layout::Rows;
+        let part = self.files[*file].bytes.file().filter(|_| is_there)?.part(entry.range.clone())?;
+        FileTable::new(part, &entry.numbers, rows, columns)
     }
 
     /// Adds what tells a tensor from another one to a hash: its name, and its first and last values.

@@ -1,12 +1,16 @@
 //! A tensor as a file holds it, and its values.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use candle_core::quantized::GgmlDType;
-use half::{bf16, f16};
 
-use super::blocks::Blocks;
-use crate::error::Result;
+use crate::error::{Error, ErrorCode, Result};
+use crate::files::FileBytes;
+use crate::kernels::{self, Format};
+
+/// How many bytes of a mapped file are read before their pages are let go.
+const RELEASED_AT_ONCE: usize = 4 << 20;
 
 /// The type of the numbers of a tensor in a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,6 +60,38 @@ impl NumberType {
         let count = shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side))?;
         let whole = shape.last().copied().unwrap_or(1).is_multiple_of(numbers);
         if whole { (count / numbers).checked_mul(size) } else { None }
+    }
+
+    /// Writes numbers as f32, which holds each of them exactly; there must be as many of them as the bytes hold.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Internal`] for a type that is not widened, or another number of them.
+    pub fn widen(&self, bytes: &[u8], values: &mut [f32]) -> Result<()> {
+        if self.size_of(&[values.len()]) != Some(bytes.len()) {
+            return Err(Error::internal("numbers take other bytes than those of their type"));
+        }
+        match self {
+            Self::F32 => {
+                let fours = bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+                values.iter_mut().zip(fours).for_each(|(value, number)| *value = number);
+            }
+            Self::Bf16 => kernels::widen_bf16(bytes, values),
+            other => {
+                let format = other.format();
+                format.ok_or_else(|| Error::internal("numbers of this type are not widened"))?.unpack(bytes, values);
+            }
+        }
+        Ok(())
+    }
+
+    /// How numbers are unpacked that stay as they are stored where rows are multiplied with them: those for which another
+    /// form would take more memory.
+    pub fn format(&self) -> Option<Format> {
+        match self {
+            Self::F16 => Some(Format::F16),
+            Self::Blocks(kind) => Format::of_blocks(*kind),
+            Self::F32 | Self::Bf16 | Self::F64 | Self::Other(_) => None,
+        }
     }
 
     /// Whether rows of that many numbers are whole blocks.
@@ -113,6 +149,8 @@ pub(crate) struct Stored<'a> {
     bytes: Cow<'a, [u8]>,
     /// Whether the values are one less than the bytes say.
     plus_one: bool,
+    /// The file whose bytes they are, where it is mapped.
+    file: Option<&'a FileBytes>,
 }
 
 impl<'a> Stored<'a> {
@@ -132,15 +170,22 @@ impl<'a> Stored<'a> {
             return None;
         }
         Some(match numbers {
-            NumberType::F64 => Self { numbers: &NumberType::F32, bytes: Cow::Owned(narrowed(&bytes)), plus_one },
-            numbers => Self { numbers, bytes, plus_one },
+            NumberType::F64 => {
+                Self { numbers: &NumberType::F32, bytes: Cow::Owned(narrowed(&bytes)), plus_one, file: None }
+            }
+            numbers => Self { numbers, bytes, plus_one, file: None },
         })
     }
 
     /// Bytes that are known to be whole.
     #[cfg(test)]
     pub fn of_bytes(numbers: &'a NumberType, bytes: &'a [u8]) -> Self {
-        Self { numbers, bytes: Cow::Borrowed(bytes), plus_one: false }
+        Self { numbers, bytes: Cow::Borrowed(bytes), plus_one: false, file: None }
+    }
+
+    /// The same with the file whose bytes they are.
+    pub(super) fn within(self, file: Option<&'a FileBytes>) -> Self {
+        Self { file, ..self }
     }
 
     /// Some of its rows as a tensor of their own; nothing where there is no such part.
@@ -173,27 +218,62 @@ impl<'a> Stored<'a> {
     /// # Errors
     /// [`crate::ErrorCode::Internal`] when candle cannot read blocks that have the right size.
     pub fn widened(&self) -> Result<Vec<f32>> {
-        let halves = || self.bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
-        let mut values: Vec<f32> = match self.numbers {
-            NumberType::F32 => {
-                let fours = self.bytes.chunks_exact(4);
-                fours.map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]])).collect()
-            }
-            NumberType::F16 => halves().map(|bits| f16::from_bits(bits).to_f32()).collect(),
-            NumberType::Bf16 => halves().map(|bits| bf16::from_bits(bits).to_f32()).collect(),
-            NumberType::Blocks(kind) => {
-                let numbers = self.bytes.len() / kind.type_size() * kind.block_size();
-                let mut values = vec![0.0; numbers];
-                Blocks::new(*kind, &self.bytes, 1, numbers).write(0..1, &mut values)?;
-                values
-            }
-            // Narrowed before they come here.
-            NumberType::F64 | NumberType::Other(_) => Vec::new(),
-        };
+        let (numbers, size) = self.numbers.block().ok_or_else(|| Error::internal("numbers of an unknown type"))?;
+        let mut values = vec![0.0; self.bytes.len() / size * numbers];
+        self.numbers.widen(&self.bytes, &mut values)?;
         if self.plus_one {
             values.iter_mut().for_each(|value| *value -= 1.0);
         }
         Ok(values)
+    }
+
+    /// A copy of its bytes. It lets go of the pages of the file that were read.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfMemory`].
+    pub fn copied(&self) -> Result<Vec<u8>> {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(self.bytes.len()).map_err(|_| {
+            let bytes = self.bytes.len();
+            Error::new(ErrorCode::OutOfMemory, format!("there is no memory for a matrix of {bytes} bytes"))
+                .hint("free some memory, or choose a smaller model")
+        })?;
+        for part in self.bytes.chunks(RELEASED_AT_ONCE) {
+            copy.extend_from_slice(part);
+            self.release_part(copy.len() - part.len()..copy.len());
+        }
+        Ok(copy)
+    }
+
+    /// What writes rows of a matrix of so many columns as f32, to be called for them in their order. It lets go of the pages
+    /// of the file that were read, so that a matrix is not in memory twice while another form of it is made.
+    ///
+    /// It returns [`crate::ErrorCode::Internal`] for rows that the matrix does not have.
+    pub fn writer(&self, columns: usize) -> impl FnMut(Range<usize>, &mut [f32]) -> Result<()> {
+        let stride = self.numbers.size_of(&[columns]);
+        let mut released = 0;
+        move |rows, panel| {
+            let range = stride.and_then(|stride| Some(rows.start.checked_mul(stride)?..rows.end.checked_mul(stride)?));
+            let range = range.ok_or_else(|| Error::internal("rows of a type without a size"))?;
+            let bytes = self.bytes.get(range.clone());
+            self.numbers
+                .widen(bytes.ok_or_else(|| Error::internal("a tensor has fewer rows than it should"))?, panel)?;
+            if self.plus_one {
+                panel.iter_mut().for_each(|value| *value -= 1.0);
+            }
+            if range.end.saturating_sub(released) >= RELEASED_AT_ONCE {
+                self.release_part(released..range.end);
+                released = range.end;
+            }
+            Ok(())
+        }
+    }
+
+    fn release_part(&self, range: Range<usize>) {
+        if let (Some(file), Some(part)) = (self.file, self.bytes.get(range)) {
+            // Of bytes that are a copy none are in the mapping, and nothing happens.
+            file.release(part);
+        }
     }
 }
 

@@ -55,7 +55,7 @@ struct LoadOptions {
     std::string endpoint = {};
     /// `true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
     /// model loads then makes an error and does not end the process. Loading takes as much memory more as the files
-    /// have bytes.
+    /// have bytes, and tables of embeddings stay in memory.
     bool copy = false;
     /// The model computes in this type of number, whatever type its files have. Activations and logits are given as
     /// `f32` always. The CPU computes in `f32` or `bf16`; `SplitModel::products()` says how.

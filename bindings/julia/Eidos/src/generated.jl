@@ -88,7 +88,7 @@ const LOAD_OPTIONS_DOCS = (
     token = ("", "Downloads are asked for with this access token; `nothing` means `HF_TOKEN` or the token file."),
     cache_folder = ("", "Downloads are kept in this folder; `nothing` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`."),
     endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
-    copy = ("false", "`true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes."),
+    copy = ("false", "`true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes, and tables of embeddings stay in memory."),
     precision = (":f32", "The model computes in this type of number, whatever type its files have: `:f32`, `:tf32`, `:bf16` or `:f16`. Activations and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `products` says how."),
 )
 

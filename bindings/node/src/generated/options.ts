@@ -104,7 +104,7 @@ export interface LoadOptions {
   /**
    * `true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the
    * model loads then makes an error and does not end the process. Loading takes as much memory more as the files have
-   * bytes.
+   * bytes, and tables of embeddings stay in memory.
    */
   readonly copy?: boolean | undefined;
   /**

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     _mm256_set1_epi32, _mm256_set1_ps, _mm256_setzero_ps, _mm256_sllv_epi32, _mm256_storeu_ps, _mm256_sub_epi32,
 };
 
-use super::{Factor, LINES, Part};
+use super::{LINES, Packed, Part};
 
 /// The rows that are multiplied at a time, with one block: of 16 registers twelve hold sums, or eight where some more are
 /// taken to widen bf16 numbers.
@@ -17,16 +17,16 @@ const ROWS_OF_BF16: usize = 4;
 /// # Safety
 /// The processor must have AVX2 and FMA; the part, the matrix and the result must have the sizes that they say.
 #[target_feature(enable = "avx2,fma")]
-pub unsafe fn part(part: &Part<'_>, right: Factor<'_>, result: &mut [f32], outputs: usize) {
-    let most = if matches!(right, Factor::Bf16(_)) { ROWS_OF_BF16 } else { ROWS };
-    for block in 0..outputs.div_ceil(LINES) {
+pub unsafe fn part(part: &Part<'_>, right: Packed<'_>, result: &mut [f32]) {
+    let most = if matches!(right, Packed::Bf16(_)) { ROWS_OF_BF16 } else { ROWS };
+    for block in 0..right.outputs().div_ceil(LINES) {
         for row in (0..part.rows).step_by(most) {
             let rows = most.min(part.rows - row);
             // SAFETY: as for this function.
             unsafe {
                 match right {
-                    Factor::F32(_) => with_rows!(rows, sums, 1, false, (part, right, result, outputs, row, block)),
-                    Factor::Bf16(_) => with_rows!(rows, sums, 1, true, (part, right, result, outputs, row, block)),
+                    Packed::F32(_) => with_rows!(rows, sums, 1, false, (part, right, result, row, block)),
+                    Packed::Bf16(_) => with_rows!(rows, sums, 1, true, (part, right, result, row, block)),
                 }
             }
         }
@@ -60,9 +60,8 @@ unsafe fn load<const BF16: bool>(place: *const u8, shift: __m256i) -> __m256 {
 #[target_feature(enable = "avx2,fma")]
 unsafe fn sums<const M: usize, const N: usize, const BF16: bool>(
     part: &Part<'_>,
-    right: Factor<'_>,
+    right: Packed<'_>,
     result: &mut [f32],
-    outputs: usize,
     row: usize,
     block: usize,
 ) {
@@ -85,16 +84,16 @@ unsafe fn sums<const M: usize, const N: usize, const BF16: bool>(
             }
         }
     }
-    let column = block * LINES;
+    let (outputs, column) = (right.outputs(), block * LINES);
     for (index, sums) in sums.iter().enumerate() {
         let mut values = [0.0_f32; LINES];
         for (values, sum) in values.chunks_exact_mut(8).zip(sums) {
             // SAFETY: the slice has eight values.
             unsafe { _mm256_storeu_ps(values.as_mut_ptr(), *sum) };
         }
-        let place = &mut result[(row + index) * outputs + column..][..LINES.min(outputs - column)];
+        let place = &mut result[(row + index) * part.distance + column..][..LINES.min(outputs - column)];
         for (place, value) in place.iter_mut().zip(values) {
-            *place = if part.first == 0 { value } else { *place + value };
+            *place = if part.begins { value } else { *place + value };
         }
     }
 }
