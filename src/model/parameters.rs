@@ -189,9 +189,9 @@ impl<'a> Reader<'a> {
         let is_narrow = matches!(stored.numbers(), NumberType::F16 | NumberType::Bf16 | NumberType::Blocks(_));
         let bytes = if is_narrow && is_matrix { stored.bytes().len() } else { widened };
         // Blocks take less than the numbers of bf16 that products may make of them.
-        let packed = match shape {
-            &[rows, columns] if is_factor && is_narrow => Bf16Matrix::bytes_of(rows, columns),
-            &[rows, columns] if is_factor => F32Matrix::bytes_of(rows, columns),
+        let packed = match *shape {
+            [rows, columns] if is_factor && is_narrow => Bf16Matrix::bytes_of(rows, columns),
+            [rows, columns] if is_factor => F32Matrix::bytes_of(rows, columns),
             _ => 0,
         };
         let packed = packed.max(bytes);

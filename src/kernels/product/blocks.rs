@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::single::{Lane, transpose};
+use super::single::{Lane, prefetch, transpose};
 use super::tile::LINES;
 use crate::kernels::Format;
 
@@ -76,8 +76,11 @@ impl BlockPart<'_> {
                 let start = inner.start + part * COLUMNS_AT_ONCE;
                 let bytes = offset(start)..offset(start + lanes.len());
                 for (row, values) in values.chunks_exact_mut(COLUMNS_AT_ONCE).enumerate().take(count) {
-                    let row = &matrix.bytes[(self.rows.start + first + row) * matrix.stride..][..matrix.stride];
-                    format.unpack(&row[bytes.clone()], &mut values[..lanes.len()]);
+                    let place = |row: usize| (self.rows.start + first + row) * matrix.stride;
+                    let piece = |start: usize| matrix.bytes.get(start + bytes.start..start + bytes.end);
+                    // The same piece of the next block of rows.
+                    prefetch(piece(place(row + LINES)).unwrap_or_default());
+                    format.unpack(piece(place(row)).unwrap_or_default(), &mut values[..lanes.len()]);
                 }
                 transpose(&values, COLUMNS_AT_ONCE, count, lanes);
             }

@@ -15,7 +15,7 @@ mod transpose;
 
 use std::ops::Range;
 
-pub(super) use transpose::transpose;
+pub(super) use transpose::{prefetch, transpose};
 
 use super::blocks::BlockPart;
 use super::matrix::Bf16Part;

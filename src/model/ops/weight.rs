@@ -263,7 +263,7 @@ impl Weight {
             Self::PackedBf16(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
             Self::PackedF32(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
             Self::Blocks(matrix) | Self::Unpacked(matrix, _) => {
-                matrix.write(rows, panel).ok_or_else(beyond_the_rows)?
+                matrix.write(rows, panel).ok_or_else(beyond_the_rows)?;
             }
             Self::InFile(table) => table.write(rows, panel)?,
             #[cfg(feature = "cuda")]

@@ -146,7 +146,7 @@ pub unsafe fn transpose(rows: &[f32], stride: usize, count: usize, lanes: &mut [
             // SAFETY: the mask admits the values of the row that there are lanes for.
             *row = unsafe { _mm512_maskz_loadu_ps(mask, rows.as_ptr().add(index * stride + part * LINES)) };
         }
-        for (lane, column) in lanes.iter_mut().zip(transposed(row)) {
+        for (lane, column) in lanes.iter_mut().zip(transposed(&row)) {
             // SAFETY: a lane has 16 values, and begins at a multiple of their size.
             unsafe { _mm512_store_ps(lane.0.as_mut_ptr(), column) };
         }
@@ -156,14 +156,14 @@ pub unsafe fn transpose(rows: &[f32], stride: usize, count: usize, lanes: &mut [
 /// The columns of a matrix of 16 rows and 16 columns.
 #[inline]
 #[target_feature(enable = "avx512f")]
-fn transposed(rows: [__m512; LINES]) -> [__m512; LINES] {
+fn transposed(rows: &[__m512; LINES]) -> [__m512; LINES] {
     // Two rows interleaved, then four: each quarter of a register holds a column of four rows.
-    let mut pairs = rows;
+    let mut pairs = *rows;
     for index in (0..LINES).step_by(2) {
         pairs[index] = _mm512_unpacklo_ps(rows[index], rows[index + 1]);
         pairs[index + 1] = _mm512_unpackhi_ps(rows[index], rows[index + 1]);
     }
-    let mut fours = rows;
+    let mut fours = *rows;
     for index in (0..LINES).step_by(4) {
         for half in 0..2 {
             let (upper, lower) = (_mm512_castps_pd(pairs[index + half]), _mm512_castps_pd(pairs[index + 2 + half]));
@@ -172,7 +172,7 @@ fn transposed(rows: [__m512; LINES]) -> [__m512; LINES] {
         }
     }
     // The quarters of four registers become those of a column.
-    let mut columns = rows;
+    let mut columns = *rows;
     for index in 0..4 {
         let (first, second, third, fourth) = (fours[index], fours[index + 4], fours[index + 8], fours[index + 12]);
         let even = [_mm512_shuffle_f32x4::<0x88>(first, second), _mm512_shuffle_f32x4::<0x88>(third, fourth)];
