@@ -144,7 +144,9 @@ impl SplitModel {
     /// those of the module's output for each text run alone: they do not depend on the other texts, on their
     /// order, on the size of the batches or on the number of threads.
     ///
-    /// Texts of the same tokens and units run once, where their rows are made together: all of them, or those of a shard.
+    /// Texts of the same tokens and units run once, where their rows are made together: all of them, or those of a shard. On a
+    /// device the first of many texts (not of inputs, which are tokenized already) run while the others are tokenized; then that
+    /// is no stage of its own, those of up to 4096 texts are made together, and the number of all tokens is told once it is known.
     ///
     /// Memory: the rows (or one shard of them per split point, when they go to disk) and one batch per thread;
     /// 36 bytes a unit and 4 bytes a token beside the inputs. On a device it takes what [`SplitModel::device_bytes`] says,
@@ -182,7 +184,7 @@ impl SplitModel {
             && ahead::is_worth_it(self, options, texts.len())
         {
             let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
-                let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+                let sequences = encoded.sequences(batch);
                 self.forward_under(&sequences, pass, Vec::new())
             };
             let run = Run::new(self, options, &forward, self.matrices());
@@ -215,7 +217,7 @@ impl SplitModel {
             })
         })?;
         let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
-            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            let sequences = encoded.sequences(batch);
             self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
         let same_texts_once = changes.is_empty();

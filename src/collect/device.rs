@@ -354,7 +354,7 @@ mod tests {
             })
         })?;
         let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
-            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            let sequences = encoded.sequences(batch);
             read_of(given(encoded, batch, model.forward(&sequences)?)?, pass)
         };
         let run = Run { on_device, ..Run::new(&model, options, &forward, model.matrices()) };
@@ -426,7 +426,7 @@ mod tests {
     fn streamed(on_device: bool, options: &CollectOptions, given: Given<'_>) -> Result<Vec<Activations>> {
         let model = model();
         let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
-            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            let sequences = encoded.sequences(batch);
             read_of(given(encoded, batch, model.forward(&sequences)?)?, pass)
         };
         let run = Run { on_device, ..Run::new(&model, options, &forward, model.matrices()) };

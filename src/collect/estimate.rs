@@ -81,7 +81,7 @@ impl SplitModel {
         let encoded = tokenizer.cut_on(&self.workers, &inputs, options.units(), options.threads, control)?;
         let before = start.elapsed().as_secs_f64();
         let forward = |encoded: &EncodedTexts, batch: &[usize], options: PassOptions<'_>| {
-            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            let sequences = encoded.sequences(batch);
             self.forward_under(&sequences, options, Vec::new())
         };
         let run = Run::new(self, &options, &forward, self.matrices());

@@ -140,7 +140,7 @@ impl SplitModel {
         };
         // A row for each token, or for each text: all that the head gives.
         let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
-            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            let sequences = encoded.sequences(batch);
             Ok(vec![self.logits_under(&sequences, pass.threads, changes.edits(encoded, batch)?)?])
         };
         let matrices = vec![(self.logit_count(), String::new())];

@@ -95,7 +95,7 @@ impl SplitModel {
         let changes = interventions.resolve(self)?;
         changes.check_numbers(control)?;
         let forward = |encoded: &EncodedTexts, batch: &[usize], pass: PassOptions<'_>| {
-            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            let sequences = encoded.sequences(batch);
             self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
         let same_texts_once = changes.is_empty();

@@ -107,7 +107,7 @@ mod tests {
         let count = AtomicUsize::new(0);
         let forward = |encoded: &EncodedTexts, batch: &[usize], options: PassOptions<'_>| {
             count.fetch_add(batch.len(), Ordering::Relaxed);
-            let sequences: Vec<&[u32]> = batch.iter().map(|&text| encoded.ids(text)).collect();
+            let sequences = encoded.sequences(batch);
             model.forward_under(&sequences, options, Vec::new())
         };
         let run = Run { same_texts_once: once, ..Run::new(model, options, &forward, model.matrices()) };

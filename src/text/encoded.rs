@@ -54,6 +54,11 @@ impl EncodedTexts {
         self.tokens.ids_of(text)
     }
 
+    /// The token ids of some texts, as a model reads them.
+    pub(crate) fn sequences(&self, texts: &[usize]) -> Vec<&[u32]> {
+        texts.iter().map(|&text| self.ids(text)).collect()
+    }
+
     /// The number of tokens of all texts, special tokens included.
     pub fn token_count(&self) -> usize {
         self.tokens.ids.len()
