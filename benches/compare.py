@@ -68,10 +68,12 @@ def rows(amx):
         ("the same", "eurobert.eidos", "eurobert.peer", "interpreto", None),
         ("the same from bf16 weights, f32 values", "eurobert-bf16.eidos", "eurobert-bf16.peer-tuned", "transformers, tuned, f32", 2.2 if amx else 1.7),
         ("the same, precision bf16", "eurobert.eidos-bf16", "eurobert.peer-tuned-bf16", "transformers, tuned, bf16", 1.3),
+        ("the same, precision int8", "eurobert.eidos-int8", "eurobert.peer-tuned-bf16", "transformers, tuned, bf16", None),
         ("MiniLM, activations in f32", "minilm.eidos", "minilm.peer", "interpreto", 5.0),
         ("the same", "minilm.eidos", "minilm.peer-tuned", "transformers, tuned, f32", 2.5),
         ("the same", "minilm.eidos", "minilm.candle", "candle-transformers", 3.0),
         ("the same, precision bf16", "minilm.eidos-bf16", "minilm.peer-tuned-bf16", "transformers, tuned, bf16", 1.3),
+        ("the same, precision int8", "minilm.eidos-int8", "minilm.peer-tuned-bf16", "transformers, tuned, bf16", None),
     ):
         (ours, more), (theirs, _) = speed(job), speed(other)
         yield label + more, against, ours, theirs, goal, "s"

@@ -2,7 +2,7 @@
 //! the peak memory of each step, like the script that times the Python peer.
 //!
 //! ```text
-//! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512] [--precision bf16]
+//! cargo bench --bench job -- --model FOLDER --texts train.jsonl --split encoder.layer.4.output [--limit 512] [--precision bf16|int8]
 //! ```
 //!
 //! `--granularity cls_token` (or `sample`, `all_tokens`) and `--aggregation last` choose other rows than those of words;

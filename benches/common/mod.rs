@@ -33,7 +33,8 @@ impl Arguments {
         match self.optional("precision").unwrap_or("f32") {
             "f32" => Precision::F32,
             "bf16" => Precision::Bf16,
-            other => panic!("--precision is f32 or bf16, not {other}"),
+            "int8" => Precision::Int8,
+            other => panic!("--precision is f32, bf16 or int8, not {other}"),
         }
     }
 

@@ -32,7 +32,7 @@ pub enum HeadChoice {
 /// is: matrices stay in memory in the type of their file, and become what is computed in right before they are used.
 /// What leaves a model, activations and logits, is `f32` always.
 ///
-/// The CPU computes in `F32` or `Bf16`; [`crate::SplitModel::products`] says with which instructions.
+/// The CPU computes in `F32`, `Bf16` or `Int8`; [`crate::SplitModel::products`] says with which instructions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Precision {
@@ -49,6 +49,12 @@ pub enum Precision {
     Bf16,
     /// The same with `f16`, which has more digits and a smaller range: a model that was trained in `bf16` may overflow.
     F16,
+    /// The factors of products with weights are rounded to integers from -127 to 127: each row of a weight and each row of
+    /// activations with its own scale, its largest absolute value over 127. Sums are exact, everything else is `f32`. The
+    /// fastest and the least exact; a row in which one value is far larger than the others loses most. Matrices take 1 byte a
+    /// number in memory, except tables that are only read. On the CPU alone, with the same bits on every processor for the same
+    /// rows.
+    Int8,
 }
 
 impl Precision {
@@ -59,13 +65,14 @@ impl Precision {
             Self::Tf32 => "tf32",
             Self::Bf16 => "bf16",
             Self::F16 => "f16",
+            Self::Int8 => "int8",
         }
     }
 
     /// The type of activations.
     pub(crate) fn numbers(self) -> DType {
         match self {
-            Self::F32 | Self::Tf32 => DType::F32,
+            Self::F32 | Self::Tf32 | Self::Int8 => DType::F32,
             Self::Bf16 => DType::BF16,
             Self::F16 => DType::F16,
         }

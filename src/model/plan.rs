@@ -326,14 +326,15 @@ fn tied(config: &Config) -> Vec<(String, String)> {
 
 /// Refuses a type of number that nothing computes in on a device.
 fn check_precision(precision: Precision, device: &Device) -> Result<()> {
-    if !device.is_cpu() || matches!(precision, Precision::F32 | Precision::Bf16) {
-        return Ok(());
-    }
+    let (where_to, numbers, instead) = match (device.is_cpu(), precision) {
+        (true, Precision::F32 | Precision::Bf16 | Precision::Int8) => return Ok(()),
+        (false, Precision::F32 | Precision::Tf32 | Precision::Bf16 | Precision::F16) => return Ok(()),
+        (true, _) => ("the CPU computes", "f32, bf16 or int8", "or on a CUDA device"),
+        (false, _) => ("a CUDA device computes", "f32, tf32, bf16 or f16", "or on the CPU"),
+    };
     let name = precision.name();
-    Err(Error::new(ErrorCode::Unsupported, format!("the CPU computes in f32 or bf16, and {name} was asked for"))
-        .hint(
-            "load the model with the precision f32 or bf16, whatever type of number its file has, or on a CUDA device",
-        )
+    Err(Error::new(ErrorCode::Unsupported, format!("{where_to} in {numbers}, and {name} was asked for"))
+        .hint(format!("load the model with the precision {numbers}, whatever type of number its file has, {instead}"))
         .detail("precision", name))
 }
 

@@ -20,6 +20,7 @@ const KINDS: &[&str] = &[
     "logits",
     "bf16",
     "f16",
+    "int8",
 ];
 
 /// What the paths of heads begin with.

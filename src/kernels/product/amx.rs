@@ -1,4 +1,4 @@
-//! AMX: `TDPBF16PS` on tiles of 16 lines. Stable Rust has no intrinsics for it, but its assembler knows the instructions.
+//! AMX: `TDPBF16PS` and `TDPBSSD` on tiles of 16 lines. Stable Rust has no intrinsics for it, but its assembler knows the instructions.
 //!
 //! A thread has eight registers of 1 KiB. Four hold the sums of 32 rows and 32 outputs, two hold rows and two outputs, so
 //! that a multiplication takes one load: a processor does a multiplication in 16 cycles and a load in 8.
@@ -7,6 +7,7 @@ use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
 
 use super::avx512;
+use super::int8::{ByteTile, IntegerSums};
 use super::rows::Terms;
 use super::tile::{LINES, Part, Sums, Tile};
 
@@ -49,6 +50,11 @@ pub(super) fn enable() -> Result<(), String> {
         return Err("the system took back its permission to use AMX".to_owned());
     }
     Ok(())
+}
+
+/// Whether the tiles of this processor multiply integers, too.
+pub(super) fn has_integers() -> bool {
+    avx512::is_there() && __cpuid_count(7, 0).edx >> 25 & 1 == 1
 }
 
 /// Which parts of the processor's state the system saves.
@@ -122,18 +128,54 @@ pub(super) unsafe fn release() {
 /// The tiles of this thread must be configured. There must be a strip of `steps` tiles of each term for each 16 rows of the
 /// part, as many tiles of outputs for each 16 of its columns, two blocks at most, and one step at least.
 pub(super) unsafe fn panel(left: &[Tile], right: &[Tile], steps: usize, terms: Terms, mut part: Part<'_>) {
-    let (strip, last) = (steps * terms.count(), part.rows.div_ceil(LINES) - 1);
+    let put = |sums: &Sums, row, column| part.put(sums, row, column);
+    // SAFETY: as for this function.
+    unsafe {
+        pairs(left, right, (steps, terms.count()), &mut [[Sums::ZEROS; 2]; 2], put, |rows, outputs, sums| {
+            pair_of_strips(rows, outputs, steps, terms, sums);
+        });
+    }
+}
+
+/// The same with integers. `put` gets the sums of 16 rows and 16 outputs, and the first of both.
+///
+/// # Safety
+/// As for [`panel`] with one term.
+pub(super) unsafe fn integer_panel(
+    left: &[ByteTile],
+    right: &[ByteTile],
+    steps: usize,
+    put: impl FnMut(&IntegerSums, usize, usize),
+) {
+    // SAFETY: as for this function.
+    unsafe {
+        pairs(left, right, (steps, 1), &mut [[IntegerSums::ZEROS; 2]; 2], put, |rows, outputs, sums| {
+            pair_of_integer_strips(rows, outputs, steps, sums);
+        });
+    }
+}
+
+/// Multiplies two strips with two blocks at a time. `right` has one or two blocks.
+///
+/// # Safety
+/// That of `multiply`, which gets strips and blocks of so many steps and terms.
+unsafe fn pairs<T, S>(
+    left: &[T],
+    right: &[T],
+    (steps, terms): (usize, usize),
+    sums: &mut [[S; 2]; 2],
+    mut put: impl FnMut(&S, usize, usize),
+    multiply: impl Fn([*const T; 2], [*const T; 2], &mut [[S; 2]; 2]),
+) {
+    let strip = steps * terms;
+    let (last, blocks) = (left.len() / strip - 1, right.len() / steps);
     let outputs = [right.as_ptr(), right[right.len() - steps..].as_ptr()];
-    let blocks = right.len() / steps;
-    let mut sums = [[Sums::ZEROS; 2]; 2];
     for first in (0..=last).step_by(2) {
         let second = last.min(first + 1);
-        let rows = [left[first * strip..].as_ptr(), left[second * strip..].as_ptr()];
-        // SAFETY: as for this function.
-        unsafe { pair_of_strips(rows, outputs, steps, terms, &mut sums) };
+        multiply([left[first * strip..].as_ptr(), left[second * strip..].as_ptr()], outputs, sums);
         for (row, sums) in sums[..=second - first].iter().enumerate() {
             for (column, sums) in sums[..blocks].iter().enumerate() {
-                part.put(sums, (first + row) * LINES, column * LINES);
+                put(sums, (first + row) * LINES, column * LINES);
             }
         }
     }
@@ -141,38 +183,46 @@ pub(super) unsafe fn panel(left: &[Tile], right: &[Tile], steps: usize, terms: T
 
 /// A step of the first term that is multiplied: outputs and rows are loaded, each right before it is needed.
 macro_rules! step {
-    ($offset:literal) => {
+    ($offset:literal, $multiply:literal) => {
         concat!(
             "tileloadd tmm4, [{rows_0} + {line} + ",
             $offset,
             "]\n",
             "tileloadd tmm6, [{outputs_0} + {line}]\n",
-            "tdpbf16ps tmm0, tmm4, tmm6\n",
+            $multiply,
+            " tmm0, tmm4, tmm6\n",
             "tileloadd tmm7, [{outputs_1} + {line}]\n",
-            "tdpbf16ps tmm1, tmm4, tmm7\n",
+            $multiply,
+            " tmm1, tmm4, tmm7\n",
             "tileloadd tmm5, [{rows_1} + {line} + ",
             $offset,
             "]\n",
-            "tdpbf16ps tmm2, tmm5, tmm6\n",
-            "tdpbf16ps tmm3, tmm5, tmm7",
+            $multiply,
+            " tmm2, tmm5, tmm6\n",
+            $multiply,
+            " tmm3, tmm5, tmm7",
         )
     };
 }
 
 /// The next term of the same inputs, with the outputs that are there.
 macro_rules! next_term {
-    ($offset:literal) => {
+    ($offset:literal, $multiply:literal) => {
         concat!(
             "tileloadd tmm4, [{rows_0} + {line} + ",
             $offset,
             "]\n",
-            "tdpbf16ps tmm0, tmm4, tmm6\n",
-            "tdpbf16ps tmm1, tmm4, tmm7\n",
+            $multiply,
+            " tmm0, tmm4, tmm6\n",
+            $multiply,
+            " tmm1, tmm4, tmm7\n",
             "tileloadd tmm5, [{rows_1} + {line} + ",
             $offset,
             "]\n",
-            "tdpbf16ps tmm2, tmm5, tmm6\n",
-            "tdpbf16ps tmm3, tmm5, tmm7",
+            $multiply,
+            " tmm2, tmm5, tmm6\n",
+            $multiply,
+            " tmm3, tmm5, tmm7",
         )
     };
 }
@@ -228,8 +278,26 @@ unsafe fn pair_of_strips(
     // SAFETY: each step reads 1 KiB of each term of the rows and 1 KiB of the outputs; the sums are four times 1 KiB.
     unsafe {
         match terms {
-            Terms::One => steps!(rows, outputs, steps, sums, 1024, step!(0)),
-            Terms::Three => steps!(rows, outputs, steps, sums, 3072, step!(2048), next_term!(1024), next_term!(0)),
+            Terms::One => steps!(rows, outputs, steps, sums, 1024, step!(0, "tdpbf16ps")),
+            Terms::Three => steps!(
+                rows, outputs, steps, sums, 3072,
+                step!(2048, "tdpbf16ps"), next_term!(1024, "tdpbf16ps"), next_term!(0, "tdpbf16ps")
+            ),
         }
     }
+}
+
+/// The products of two strips and two blocks of integers, `sums[strip][block]`.
+///
+/// # Safety
+/// As for [`pair_of_strips`] with one term.
+#[rustfmt::skip]
+unsafe fn pair_of_integer_strips(
+    rows: [*const ByteTile; 2],
+    outputs: [*const ByteTile; 2],
+    steps: usize,
+    sums: &mut [[IntegerSums; 2]; 2],
+) {
+    // SAFETY: each step reads 1 KiB of the rows and 1 KiB of the outputs; the sums are four times 1 KiB.
+    unsafe { steps!(rows, outputs, steps, sums, 1024, step!(0, "tdpbssd")) }
 }

@@ -6,6 +6,8 @@
 //! with the bits of faer. What would grow when it is packed (quantised numbers, f16) stays as it is stored ([`BlockMatrix`]),
 //! and a product unpacks some outputs at a time into the same tiles.
 //!
+//! In 8-bit integers ([`int8`]) both sides are rounded, each row with its own scale, and the sums are exact.
+//!
 //! Every element of a result is one sum over the inner dimension in one order, which depends on nothing but that
 //! dimension: what is missing to whole tiles is zeros. So a row has the same bits whatever the number of rows is, and
 //! whichever thread computes it. Two kernels may round differently.
@@ -17,6 +19,7 @@ mod amx;
 #[allow(unsafe_code, reason = "vector instructions")]
 mod avx512;
 mod blocks;
+mod int8;
 #[allow(unsafe_code, reason = "calls what a processor was found to have")]
 mod kernel;
 mod matrix;
@@ -33,6 +36,7 @@ mod tests;
 mod tile;
 
 pub(crate) use blocks::BlockMatrix;
+pub(crate) use int8::{Int8Kernel, Int8Matrix, multiply_int8};
 pub(crate) use kernel::Kernel;
 pub(crate) use matrix::Bf16Matrix;
 pub(crate) use multiply::multiply;

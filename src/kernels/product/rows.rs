@@ -1,5 +1,6 @@
 //! The left side of products: rows of f32, rounded to bf16 or split into bf16 terms.
 
+use super::int8::ByteTile;
 use super::single::Lane;
 use super::tile::{LINES, STEP, Tile, steps};
 use crate::error::{Error, ErrorCode, Result};
@@ -33,6 +34,7 @@ pub(crate) struct Scratch {
     pub(super) tiles: Vec<Tile>,
     pub(super) values: Vec<f32>,
     pub(super) lanes: Vec<Lane>,
+    pub(super) bytes: Vec<ByteTile>,
 }
 
 impl Scratch {
@@ -50,6 +52,14 @@ impl Scratch {
     /// [`ErrorCode::OutOfMemory`].
     pub(super) fn values_and_lanes(&mut self, values: usize, lanes: usize) -> Result<(&mut [f32], &mut [Lane])> {
         Ok((reserve(&mut self.values, values, 0.0)?, reserve(&mut self.lanes, lanes, Lane::ZEROS)?))
+    }
+
+    /// Makes room for so many tiles of integers, and so many scales.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfMemory`].
+    pub(super) fn bytes_and_scales(&mut self, tiles: usize, scales: usize) -> Result<(&mut [ByteTile], &mut [f32])> {
+        Ok((reserve(&mut self.bytes, tiles, ByteTile::ZEROS)?, reserve(&mut self.values, scales, 0.0)?))
     }
 }
 

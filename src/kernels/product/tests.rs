@@ -2,6 +2,7 @@
 
 use candle_core::quantized::GgmlDType;
 
+use super::int8::ByteTile;
 use super::rows::{from_bf16, pack, round_to_bf16};
 use super::single::Lane;
 use super::tile::{STEP, Sums, Tile};
@@ -9,7 +10,7 @@ use super::*;
 use crate::kernels::Format;
 
 /// Numbers like those of a normal distribution: sums of four uniform ones.
-fn normal(count: usize, seed: u64) -> Vec<f32> {
+pub(super) fn normal(count: usize, seed: u64) -> Vec<f32> {
     let mut state = seed;
     let mut uniform = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -37,11 +38,12 @@ fn packed(values: &[f32], rows: usize, columns: usize) -> Bf16Matrix {
 }
 
 /// Memory in which every number is a NaN: nothing of it may reach a result.
-fn dirty() -> Scratch {
+pub(super) fn dirty() -> Scratch {
     Scratch {
         tiles: vec![Tile([[0x7fff; STEP]; 16]); 4000],
         values: vec![f32::NAN; 1 << 20],
         lanes: vec![Lane::NANS; 1 << 13],
+        bytes: vec![ByteTile([[0x55; 64]; 16]); 1000],
     }
 }
 
@@ -51,12 +53,12 @@ fn product(kernel: Kernel, terms: Terms, left: &[f32], right: &Bf16Matrix) -> Ve
     result
 }
 
-fn bits(values: &[f32]) -> Vec<u32> {
+pub(super) fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|value| value.to_bits()).collect()
 }
 
 /// The largest error of a product, relative to its largest value.
-fn error(result: &[f32], left: &[f32], right: &[f32], inner: usize) -> f64 {
+pub(super) fn error(result: &[f32], left: &[f32], right: &[f32], inner: usize) -> f64 {
     let exact = left.chunks(inner).flat_map(|left| {
         let dot = |right: &[f32]| left.iter().zip(right).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum::<f64>();
         right.chunks(inner).map(dot).collect::<Vec<_>>()
@@ -69,7 +71,7 @@ fn error(result: &[f32], left: &[f32], right: &[f32], inner: usize) -> f64 {
 }
 
 /// Rows, inner dimension and outputs: one of each, edges of tiles, groups and panels, and whole ones.
-const SHAPES: [(usize, usize, usize); 9] = [
+pub(super) const SHAPES: [(usize, usize, usize); 9] = [
     (1, 1, 1),
     (2, 33, 17),
     (7, 31, 5),

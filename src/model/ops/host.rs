@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::error::{Error, Result};
 use crate::kernels::instructions;
 use crate::kernels::product::{
-    Bf16Matrix, BlockMatrix, F32Matrix, Factor, Kernel, Scratch, SingleKernel, Terms, multiply,
+    Bf16Matrix, BlockMatrix, F32Matrix, Factor, Int8Kernel, Int8Matrix, Kernel, Scratch, SingleKernel, Terms, multiply,
+    multiply_int8,
 };
 use crate::model::options::Precision;
 use crate::model::weights::NumberType;
@@ -21,7 +22,9 @@ pub(crate) struct HostProducts {
     halves: Option<Arc<PackedProducts>>,
     /// Products in f32 with packed matrices.
     single: Option<Arc<PackedProducts>>,
-    /// Why there are none in bf16, or none that are faster.
+    /// Products of 8-bit integers, of all matrices where a model computes in them.
+    integers: Option<Arc<PackedProducts>>,
+    /// Why there are none in bf16 or of integers, or none that are faster.
     reason: Option<String>,
 }
 
@@ -35,6 +38,8 @@ pub(super) enum Kept {
     Bf16(Arc<PackedProducts>),
     /// As f32 in blocks.
     F32(Arc<PackedProducts>),
+    /// As 8-bit integers with a scale for each output.
+    Int8(Arc<PackedProducts>),
     /// As it is stored, to be unpacked by each product.
     Unpacked(Arc<PackedProducts>),
 }
@@ -42,6 +47,10 @@ pub(super) enum Kept {
 impl HostProducts {
     /// The products of a model that computes in a type of number, with the best instructions that there are.
     pub fn new(precision: Precision) -> Self {
+        if precision == Precision::Int8 {
+            let (kernel, reason) = Int8Kernel::find();
+            return Self::of_integers(kernel, reason);
+        }
         let of = |kernel, terms| Some(PackedProducts::new(How::Tiles(kernel, terms)));
         let (halves, reason) = match (precision, Kernel::amx()) {
             (Precision::Bf16, Ok(kernel)) => (of(kernel, Terms::One), None),
@@ -52,7 +61,12 @@ impl HostProducts {
             (_, Ok(kernel)) => (of(kernel, Terms::Three), None),
             (_, Err(no_amx)) => (None, Some(no_amx)),
         };
-        Self { precision, halves, single: Self::in_f32(precision), reason }
+        Self { precision, halves, single: Self::in_f32(precision), integers: None, reason }
+    }
+
+    fn of_integers(kernel: Int8Kernel, reason: Option<String>) -> Self {
+        let integers = Some(PackedProducts::new(How::Int8(kernel)));
+        Self { precision: Precision::Int8, halves: None, single: None, integers, reason }
     }
 
     fn in_f32(precision: Precision) -> Option<Arc<PackedProducts>> {
@@ -61,11 +75,14 @@ impl HostProducts {
 
     /// Products in f32, of matrices as they are stored.
     pub const fn plain() -> Self {
-        Self { precision: Precision::F32, halves: None, single: None, reason: None }
+        Self { precision: Precision::F32, halves: None, single: None, integers: None, reason: None }
     }
 
     /// How a matrix is kept whose file has this type of number.
     pub(super) fn keep(&self, numbers: &NumberType) -> Kept {
+        if let Some(products) = &self.integers {
+            return Kept::Int8(Arc::clone(products));
+        }
         let rounds = self.precision == Precision::Bf16;
         if rounds || *numbers == NumberType::Bf16 {
             return match self.halves.as_ref().or(self.single.as_ref()) {
@@ -93,7 +110,11 @@ impl HostProducts {
 
     /// Why matrices that are multiplied as `kinds` say are not multiplied faster; nothing where they are.
     pub fn why_not_faster(&self, kinds: &str, numbers: &str) -> Option<String> {
-        let goal = if self.precision == Precision::Bf16 { "bf16 (AMX)" } else { "bf16 x 3 (AMX)" };
+        let goal = match self.precision {
+            Precision::Int8 => "int8 (AMX)",
+            Precision::Bf16 => "bf16 (AMX)",
+            _ => "bf16 x 3 (AMX)",
+        };
         if kinds.is_empty() || kinds == goal {
             return None;
         }
@@ -109,6 +130,8 @@ pub(super) enum Packed<'a> {
     Bf16(&'a Bf16Matrix),
     /// Of f32.
     F32(&'a F32Matrix),
+    /// Of integers with a scale for each output.
+    Int8(&'a Int8Matrix),
     /// Of numbers that are unpacked first.
     Blocks(&'a BlockMatrix),
 }
@@ -119,15 +142,17 @@ impl<'a> Packed<'a> {
         match self {
             Self::Bf16(matrix) => (matrix.rows, matrix.columns),
             Self::F32(matrix) => (matrix.rows, matrix.columns),
+            Self::Int8(matrix) => (matrix.rows, matrix.columns),
             Self::Blocks(matrix) => (matrix.rows, matrix.columns),
         }
     }
 
-    /// Some of its outputs.
-    fn part(self, outputs: Range<usize>) -> Option<Factor<'a>> {
+    /// Some of its outputs for products in f32; nothing where it does not have these, or is not for such products.
+    fn factor(self, outputs: Range<usize>) -> Option<Factor<'a>> {
         match self {
             Self::Bf16(matrix) => matrix.part(outputs).map(Factor::Bf16),
             Self::F32(matrix) => matrix.part(outputs).map(Factor::F32),
+            Self::Int8(_) => None,
             Self::Blocks(matrix) => matrix.part(outputs).map(Factor::Blocks),
         }
     }
@@ -145,6 +170,8 @@ enum How {
     Tiles(Kernel, Terms),
     /// Instructions for f32; rows may be rounded to bf16 before.
     F32(SingleKernel, bool),
+    /// Instructions for 8-bit integers.
+    Int8(Int8Kernel),
 }
 
 /// Products with packed matrices, by a kernel. Threads that multiply at the same time have memory for their rows each, a
@@ -166,18 +193,17 @@ impl PackedProducts {
     /// Those of [`multiply`].
     pub(super) fn times(&self, result: &mut [f32], left: &[f32], matrix: Packed<'_>, threads: usize) -> Result<()> {
         let (outputs, columns) = matrix.shape();
-        let part = |outputs| matrix.part(outputs).ok_or_else(|| Error::internal("a product has other outputs"));
         let is_large = left.len().saturating_mul(outputs) >= SHARED_PRODUCT;
         let parts = if is_large { threads.min(outputs / SHARED_OUTPUTS) } else { 1 };
         if parts <= 1 {
-            return self.times_part(result, left, part(0..outputs)?);
+            return self.times_part(result, left, matrix, 0..outputs);
         }
         let width = outputs.div_ceil(parts).next_multiple_of(SHARED_OUTPUTS);
         let rows = left.len() / columns;
         let products = at_once(outputs.div_ceil(width), parts, |index| {
             let outputs = index * width..outputs.min((index + 1) * width);
             let mut product = vec![0.0; rows * outputs.len()];
-            self.times_part(&mut product, left, part(outputs)?)?;
+            self.times_part(&mut product, left, matrix, outputs)?;
             Ok(product)
         })?;
         for (first, product) in (0..outputs).step_by(width).zip(products) {
@@ -188,16 +214,24 @@ impl PackedProducts {
         Ok(())
     }
 
-    fn times_part(&self, result: &mut [f32], left: &[f32], matrix: Factor<'_>) -> Result<()> {
+    /// The product with some outputs of a matrix.
+    fn times_part(&self, result: &mut [f32], left: &[f32], matrix: Packed<'_>, outputs: Range<usize>) -> Result<()> {
+        let missing = || Error::internal("a product has other outputs");
         let mut scratch = self.kept().pop().unwrap_or_default();
         let done = match (&self.how, matrix) {
-            (How::Tiles(kernel, terms), Factor::Bf16(matrix)) => {
-                multiply(*kernel, *terms, result, left, matrix, &mut scratch)
-            }
-            (How::F32(kernel, rounds), matrix) => kernel.multiply(result, left, matrix, *rounds, &mut scratch),
-            (How::Tiles(..), Factor::F32(_) | Factor::Blocks(_)) => {
-                Err(Error::internal("a matrix is packed for other products"))
-            }
+            (How::Tiles(kernel, terms), Packed::Bf16(matrix)) => matrix
+                .part(outputs)
+                .ok_or_else(missing)
+                .and_then(|part| multiply(*kernel, *terms, result, left, part, &mut scratch)),
+            (How::Int8(kernel), Packed::Int8(matrix)) => matrix
+                .part(outputs)
+                .ok_or_else(missing)
+                .and_then(|part| multiply_int8(*kernel, result, left, part, &mut scratch)),
+            (How::F32(kernel, rounds), matrix) => matrix
+                .factor(outputs)
+                .ok_or_else(missing)
+                .and_then(|part| kernel.multiply(result, left, part, *rounds, &mut scratch)),
+            _ => Err(Error::internal("a matrix is packed for other products")),
         };
         self.kept().push(scratch);
         done
@@ -215,6 +249,7 @@ impl PackedProducts {
             How::Tiles(kernel, Terms::Three) => format!("bf16 x 3 ({})", kernel.name()),
             How::F32(_, true) => HostProducts::rounded(),
             How::F32(_, false) => HostProducts::of_f32(),
+            How::Int8(kernel) => format!("int8 ({})", kernel.name()),
         }
     }
 }
@@ -229,15 +264,21 @@ impl fmt::Debug for PackedProducts {
 impl HostProducts {
     /// The products of a processor with AMX, computed by its tiles in software.
     pub fn as_with_amx(precision: Precision) -> Self {
+        if precision == Precision::Int8 {
+            return Self::as_without_bf16(precision);
+        }
         let terms = if precision == Precision::Bf16 { Terms::One } else { Terms::Three };
         let halves = Some(PackedProducts::new(How::Tiles(Kernel::software(), terms)));
-        Self { precision, halves, single: Self::in_f32(precision), reason: None }
+        Self { precision, halves, single: Self::in_f32(precision), integers: None, reason: None }
     }
 
     /// The products of a processor without any instructions for bf16.
     pub fn as_without_bf16(precision: Precision) -> Self {
         let reason = Some("there are no such instructions".to_owned());
-        Self { precision, halves: None, single: Self::in_f32(precision), reason }
+        if precision == Precision::Int8 {
+            return Self::of_integers(Int8Kernel::portable(), reason);
+        }
+        Self { precision, halves: None, single: Self::in_f32(precision), integers: None, reason }
     }
 
     /// The products of a processor whose vectors are not known.
@@ -269,6 +310,8 @@ mod tests {
         let single = F32Matrix::pack(outputs, inputs, write).unwrap();
         let mut ways = vec![(How::Tiles(Kernel::software(), Terms::One), Packed::Bf16(&halves))];
         ways.extend(Kernel::vector().map(|kernel| (How::Tiles(kernel, Terms::One), Packed::Bf16(&halves))));
+        let integers = Int8Matrix::pack(outputs, inputs, write).unwrap();
+        ways.extend(Int8Kernel::all().into_iter().map(|kernel| (How::Int8(kernel), Packed::Int8(&integers))));
         for kernel in SingleKernel::all() {
             ways.push((How::F32(kernel, false), Packed::F32(&single)));
             ways.push((How::F32(kernel, true), Packed::Bf16(&halves)));

@@ -15,7 +15,7 @@ use super::operation::lend;
 use crate::cuda::DeviceMatrix;
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernels;
-use crate::kernels::product::{Bf16Matrix, BlockMatrix, F32Matrix};
+use crate::kernels::product::{Bf16Matrix, BlockMatrix, F32Matrix, Int8Matrix};
 use crate::memory::filled;
 use crate::model::weights::{FileTable, NumberType, Stored};
 
@@ -38,6 +38,8 @@ pub(crate) enum Weight {
     PackedBf16(Bf16Matrix, Arc<PackedProducts>),
     /// Single precision in blocks, with what multiplies them.
     PackedF32(F32Matrix, Arc<PackedProducts>),
+    /// 8-bit integers with a scale for each row, with what multiplies them.
+    PackedInt8(Int8Matrix, Arc<PackedProducts>),
     /// Half precision or quantised, with what unpacks and multiplies them.
     Unpacked(BlockMatrix, Arc<PackedProducts>),
     /// Any of these in the memory of a CUDA device.
@@ -146,6 +148,7 @@ impl Weight {
             Kept::AsStored | Kept::Unpacked(_) => return Err(Error::internal("a matrix is kept as it is stored")),
             Kept::Bf16(products) => Self::PackedBf16(Bf16Matrix::pack(rows, columns, write)?, products),
             Kept::F32(products) => Self::PackedF32(F32Matrix::pack(rows, columns, write)?, products),
+            Kept::Int8(products) => Self::PackedInt8(Int8Matrix::pack(rows, columns, write)?, products),
             Kept::Rounded => {
                 let numbers = rows.checked_mul(columns).and_then(|numbers| filled(bf16::ZERO, numbers));
                 let mut values = numbers.ok_or_else(|| no_memory(rows, columns))?;
@@ -163,7 +166,11 @@ impl Weight {
     pub fn is_multiplied_by_faer(&self) -> bool {
         match self {
             Self::F32(_) | Self::F16(_) | Self::Bf16(_) | Self::Rounded(_) | Self::Blocks(_) => true,
-            Self::PackedBf16(..) | Self::PackedF32(..) | Self::Unpacked(..) | Self::InFile(_) => false,
+            Self::PackedBf16(..)
+            | Self::PackedF32(..)
+            | Self::PackedInt8(..)
+            | Self::Unpacked(..)
+            | Self::InFile(_) => false,
             #[cfg(feature = "cuda")]
             Self::Device(_) => false,
         }
@@ -174,9 +181,10 @@ impl Weight {
         match self {
             Self::F32(_) | Self::F16(_) | Self::Bf16(_) | Self::Blocks(_) => Some(HostProducts::of_f32()),
             Self::Rounded(_) => Some(HostProducts::rounded()),
-            Self::PackedBf16(_, products) | Self::PackedF32(_, products) | Self::Unpacked(_, products) => {
-                Some(products.description())
-            }
+            Self::PackedBf16(_, products)
+            | Self::PackedF32(_, products)
+            | Self::PackedInt8(_, products)
+            | Self::Unpacked(_, products) => Some(products.description()),
             Self::InFile(_) => None,
             #[cfg(feature = "cuda")]
             Self::Device(_) => None,
@@ -190,7 +198,7 @@ impl Weight {
             Self::F16(matrix) => Self::F16(matrix.transposed()),
             Self::Bf16(matrix) => Self::Bf16(matrix.transposed()),
             Self::Rounded(matrix) => Self::Rounded(matrix.transposed()),
-            Self::PackedBf16(..) | Self::PackedF32(..) => {
+            Self::PackedBf16(..) | Self::PackedF32(..) | Self::PackedInt8(..) => {
                 return Err(Error::internal("a packed matrix cannot be transposed"));
             }
             Self::InFile(_) => return Err(Error::internal("a table in a file cannot be transposed")),
@@ -211,6 +219,7 @@ impl Weight {
             Self::Bf16(matrix) | Self::Rounded(matrix) => Ok((matrix.rows, matrix.columns)),
             Self::PackedBf16(matrix, _) => Ok((matrix.rows, matrix.columns)),
             Self::PackedF32(matrix, _) => Ok((matrix.rows, matrix.columns)),
+            Self::PackedInt8(matrix, _) => Ok((matrix.rows, matrix.columns)),
             Self::Blocks(matrix) | Self::Unpacked(matrix, _) => Ok((matrix.rows, matrix.columns)),
             Self::InFile(table) => Ok((table.rows, table.columns)),
             #[cfg(feature = "cuda")]
@@ -226,6 +235,7 @@ impl Weight {
         match self {
             Self::PackedBf16(matrix, products) => products.times(result, left, Packed::Bf16(matrix), threads)?,
             Self::PackedF32(matrix, products) => products.times(result, left, Packed::F32(matrix), threads)?,
+            Self::PackedInt8(matrix, products) => products.times(result, left, Packed::Int8(matrix), threads)?,
             Self::Unpacked(matrix, products) => products.times(result, left, Packed::Blocks(matrix), threads)?,
             _ => return Ok(false),
         }
@@ -240,6 +250,7 @@ impl Weight {
             Self::Bf16(matrix) | Self::Rounded(matrix) => size_of_val(&*matrix.values),
             Self::PackedBf16(matrix, _) => matrix.bytes(),
             Self::PackedF32(matrix, _) => matrix.bytes(),
+            Self::PackedInt8(matrix, _) => matrix.bytes(),
             Self::Blocks(matrix) | Self::Unpacked(matrix, _) => matrix.bytes(),
             Self::InFile(_) => 0,
             #[cfg(feature = "cuda")]
@@ -262,6 +273,7 @@ impl Weight {
             Self::Bf16(matrix) | Self::Rounded(matrix) => kernels::widen(matrix.part(rows)?, panel),
             Self::PackedBf16(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
             Self::PackedF32(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
+            Self::PackedInt8(matrix, _) => matrix.write(rows, panel).ok_or_else(beyond_the_rows)?,
             Self::Blocks(matrix) | Self::Unpacked(matrix, _) => {
                 matrix.write(rows, panel).ok_or_else(beyond_the_rows)?;
             }
@@ -339,9 +351,10 @@ impl fmt::Debug for Weight {
             Self::F16(_) => write!(formatter, "F16{shape:?}"),
             Self::Bf16(_) => write!(formatter, "Bf16{shape:?}"),
             Self::Rounded(_) => write!(formatter, "Rounded{shape:?}"),
-            Self::PackedBf16(_, products) | Self::PackedF32(_, products) | Self::Unpacked(_, products) => {
-                write!(formatter, "{products:?}{shape:?}")
-            }
+            Self::PackedBf16(_, products)
+            | Self::PackedF32(_, products)
+            | Self::PackedInt8(_, products)
+            | Self::Unpacked(_, products) => write!(formatter, "{products:?}{shape:?}"),
             Self::Blocks(_) => write!(formatter, "Blocks{shape:?}"),
             Self::InFile(table) => write!(formatter, "{} in a file{shape:?}", table.name()),
             #[cfg(feature = "cuda")]

@@ -90,16 +90,20 @@ fn rows_do_not_depend_on_other_texts_with_any_products() {
     }
 }
 
-/// The products of processors with AMX, without instructions for bf16, without vectors, and of this one.
+/// The products of processors with AMX, without instructions for bf16, without vectors, and of this one, in each precision of
+/// the CPU, in this order.
 fn every_processor() -> Vec<(Precision, Host)> {
     let hosts: [Host; 4] =
         [HostProducts::as_with_amx, HostProducts::as_without_bf16, HostProducts::as_without_vectors, HostProducts::new];
-    [Precision::F32, Precision::Bf16].into_iter().flat_map(|precision| hosts.map(|host| (precision, host))).collect()
+    [Precision::F32, Precision::Bf16, Precision::Int8]
+        .into_iter()
+        .flat_map(|precision| hosts.map(|host| (precision, host)))
+        .collect()
 }
 
 #[test]
 fn models_in_bf16_are_near_to_transformers_in_bf16_on_every_processor() {
-    for (_, host) in every_processor().into_iter().skip(4) {
+    for (_, host) in every_processor().into_iter().skip(4).take(4) {
         let mut worst = (0.0_f32, String::new());
         for (family, _) in golden::variants() {
             let ids = &golden::texts(&family)[0];
@@ -130,7 +134,7 @@ fn a_model_in_bf16_is_the_same_bits_from_files_of_every_type() {
         let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
         let texts = golden::texts(family);
         let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
-        for (_, host) in every_processor().into_iter().skip(4) {
+        for (_, host) in every_processor().into_iter().skip(4).take(4) {
             let outputs = [DType::BF16, DType::F32].map(|dtype| {
                 let model: SplitModel = halved.load(dtype, &splits, &options(Precision::Bf16, host));
                 let mut outputs = model.forward(&sequences).unwrap();
@@ -138,6 +142,28 @@ fn a_model_in_bf16_is_the_same_bits_from_files_of_every_type() {
                 outputs.iter().map(bits).collect::<Vec<_>>()
             });
             assert!(outputs[0] == outputs[1], "{family}");
+        }
+    }
+}
+
+#[test]
+fn models_in_int8_have_the_same_bits_on_every_processor() {
+    for (family, _) in golden::variants() {
+        let halved = Halved::new(&family, DType::BF16);
+        let splits = splits(&family, halved.variant);
+        let splits: Vec<&str> = splits.iter().map(String::as_str).collect();
+        let texts = golden::texts(&family);
+        let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let [(portable, ours), (native, same)] =
+            [HostProducts::as_without_bf16 as Host, HostProducts::new].map(|host| {
+                let model: SplitModel = halved.load(DType::BF16, &splits, &options(Precision::Int8, host));
+                let mut outputs = model.forward(&sequences).unwrap();
+                outputs.push(model.logits(&texts[0]).unwrap());
+                (model.products().to_owned(), outputs)
+            });
+        assert!(portable.starts_with("int8 (portable)") && native.starts_with("int8 ("), "{portable}, {native}");
+        for (path, (ours, same)) in splits.iter().chain([&"logits"]).zip(ours.iter().zip(&same)) {
+            assert!(bits(ours) == bits(same), "{family} {path}: {native}");
         }
     }
 }

@@ -5,6 +5,7 @@
 use std::ffi::{c_int, c_void};
 use std::sync::Mutex;
 
+use crate::kernels::product::int8::{ByteTile, Int8Kernel, IntegerSums, add_integer_product, has_the_bits_of_portable};
 use crate::kernels::product::kernel::Kernel;
 use crate::kernels::product::software::add_product;
 use crate::kernels::product::tests::has_the_bits_of_software;
@@ -106,6 +107,18 @@ fn step(registers: &mut [u64; 23]) -> bool {
             }
             length
         }
+        (3, 0x5e) => {
+            let [left, right] = [usize::from(modrm & 7), usize::from(!bytes[2] >> 3 & 7)];
+            // SAFETY: all are 1 KiB of which every value is valid.
+            unsafe {
+                let mut sums: IntegerSums = std::mem::transmute(state.tiles[register]);
+                let [left, right] = [left, right].map(|tile| std::mem::transmute::<Tile, ByteTile>(state.tiles[tile]));
+                add_integer_product(&mut sums, &left, &right);
+                state.tiles[register] = std::mem::transmute::<IntegerSums, Tile>(sums);
+            }
+            state.multiplications += 1;
+            5
+        }
         (2, 0x5c) => {
             let [left, right] = [usize::from(modrm & 7), usize::from(!bytes[2] >> 3 & 7)];
             // SAFETY: both are 1 KiB of which every value is valid.
@@ -140,6 +153,8 @@ fn the_assembly_for_amx_has_the_bits_of_tiles_in_software() {
     // SAFETY: both structs are those of glibc, and the handler does what one may do for a signal of its own thread.
     assert_eq!(unsafe { sigaction(SIGILL, &raw const new, &raw mut old) }, 0);
     has_the_bits_of_software(Kernel::amx_without_asking(), &[(1, 1, 1), (16, 32, 16), (33, 40, 17), (37, 75, 53)]);
+    let shapes = [(1, 1, 1), (16, 64, 16), (33, 70, 17), (37, 150, 53)];
+    has_the_bits_of_portable(Int8Kernel::amx_without_asking(), &shapes);
     // SAFETY: as above.
     assert_eq!(unsafe { sigaction(SIGILL, &raw const old, std::ptr::null_mut()) }, 0);
     let state = STATE.lock().unwrap();
