@@ -797,6 +797,12 @@ void eidos_devices_free(eidos_devices *devices);
 #define EIDOS_PRECISION_F16 3
 
 /**
+ * The factors of products are rounded to 8-bit integers, each row of a weight and each row of activations with its own scale;
+ * sums are exact, everything else is `f32`. The fastest and the least exact. On the CPU alone.
+ */
+#define EIDOS_PRECISION_INT8 4
+
+/**
  * The environment (`HF_HUB_OFFLINE`) says whether to stay offline.
  */
 #define EIDOS_NETWORK_AUTO 0
@@ -872,7 +878,7 @@ typedef struct {
     uint32_t copy;
     /**
      * The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
-     * and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `eidos_split_model_products` says how.
+     * and logits are given as `f32` always. The CPU computes in `f32`, `bf16` or `int8`; `eidos_split_model_products` says how.
      */
     uint32_t precision;
 } eidos_load_options;

@@ -58,7 +58,7 @@ struct LoadOptions {
     /// have bytes, and tables of embeddings stay in memory.
     bool copy = false;
     /// The model computes in this type of number, whatever type its files have. Activations and logits are given as
-    /// `f32` always. The CPU computes in `f32` or `bf16`; `SplitModel::products()` says how.
+    /// `f32` always. The CPU computes in `f32`, `bf16` or `int8`; `SplitModel::products()` says how.
     Precision precision = Precision::f32;
 };
 

@@ -21,7 +21,7 @@ const HEADS = (auto = 0, base = 1, masked_lm = 2, sequence_classification = 3, c
 const DEVICES = (cpu = 0, cuda = 1, auto = 2)
 
 # The model computes in this type of number, whatever type its files have.
-const PRECISIONS = (f32 = 0, tf32 = 1, bf16 = 2, f16 = 3)
+const PRECISIONS = (f32 = 0, tf32 = 1, bf16 = 2, f16 = 3, int8 = 4)
 
 # The network says whether files are downloaded.
 const NETWORKS = (auto = 0, offline = 1, online = 2)
@@ -89,7 +89,7 @@ const LOAD_OPTIONS_DOCS = (
     cache_folder = ("", "Downloads are kept in this folder; `nothing` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`."),
     endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
     copy = ("false", "`true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes, and tables of embeddings stay in memory."),
-    precision = (":f32", "The model computes in this type of number, whatever type its files have: `:f32`, `:tf32`, `:bf16` or `:f16`. Activations and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `products` says how."),
+    precision = (":f32", "The model computes in this type of number, whatever type its files have: `:f32`, `:tf32`, `:bf16`, `:f16` or `:int8`. Activations and logits are given as `f32` always. The CPU computes in `f32`, `bf16` or `int8`; `products` says how."),
 )
 
 # These options say how texts become inputs; results do not depend on them.

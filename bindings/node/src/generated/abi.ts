@@ -175,6 +175,7 @@ export const precisions = {
   tf32: 1,
   bf16: 2,
   f16: 3,
+  int8: 4,
 } as const;
 
 /**
@@ -186,6 +187,8 @@ export const precisions = {
  * - `bf16`: the model computes in `bf16`: the factors of products are rounded to `bf16`, sums, norms and softmax are
  *   `f32`. On a GPU activations are `bf16` as well.
  * - `f16`: the model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
+ * - `int8`: the factors of products are rounded to 8-bit integers, each row of a weight and each row of activations
+ *   with its own scale; sums are exact, everything else is `f32`. The fastest and the least exact. On the CPU alone.
  */
 export type Precision = keyof typeof precisions;
 

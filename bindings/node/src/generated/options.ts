@@ -108,9 +108,9 @@ export interface LoadOptions {
    */
   readonly copy?: boolean | undefined;
   /**
-   * The model computes in this type of number, whatever type its files have: `f32`, `tf32`, `bf16` or `f16`.
-   * Activations and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `SplitModel.products()` says
-   * how.
+   * The model computes in this type of number, whatever type its files have: `f32`, `tf32`, `bf16`, `f16` or `int8`.
+   * Activations and logits are given as `f32` always. The CPU computes in `f32`, `bf16` or `int8`;
+   * `SplitModel.products()` says how.
    */
   readonly precision?: Precision | undefined;
 }
