@@ -111,6 +111,17 @@ def table(amx):
         yield f"| {label} | {number(ours, unit)} | {against} | {number(theirs, unit)} | {ratio:.2f} x | {bar} | {verdict} |"
 
 
+def estimates():
+    """What `estimate` said before each run, from a sample of a second, and what the run took."""
+    yield "| run | estimated | took | off by | at most | |"
+    yield "|---|---|---|---|---|---|"
+    for name, job in RAW.items():
+        if said := job.get("estimated_seconds") if isinstance(job, dict) else None:
+            took = seconds(name, "activations")
+            off = 100 * (said / took - 1)
+            yield f"| {name} | {number(said, 's')} | {number(took, 's')} | {off:+.0f} % | 25 % | {'reached' if abs(off) <= 25 else 'missed'} |"
+
+
 def main():
     here = machine()
     lines = [
@@ -120,6 +131,8 @@ def main():
         f"{here['memory_gib']} GiB; commit {here['commit']}. Made by `make bench`: one program after the other, each alone.",
         "",
         *table("amx_bf16" in here["instructions"]),
+        "",
+        *estimates(),
     ]
     print("\n".join(lines))
     name = re.sub(r"[^a-z0-9]+", "-", f"{here['processor']} {here['family']}".lower()).strip("-")

@@ -89,6 +89,11 @@ fn main() {
         batch_tokens: arguments.number("batch-tokens", CollectOptions::default().batch_tokens),
         ..CollectOptions::default()
     };
+    // It would warm what comes after it.
+    let estimate = arguments.has("estimate").then(|| {
+        let estimate = steps.time("estimate", || model.estimate(&texts, &collect, &control));
+        round(estimate.expect("an estimate").seconds, 3)
+    });
     let activations = steps.time("activations", || model.activations(&texts, &collect, &control)).unwrap().remove(0);
     let mut result = json!({
         "texts": texts.len(),
@@ -96,6 +101,7 @@ fn main() {
         "tokens": tokens,
         "tokens_per_second": round(tokens as f64 / steps.seconds("activations"), 1),
         "threads": threads,
+        "estimated_seconds": estimate,
         "products": model.products(),
     });
     if arguments.optional("only") != Some("activations") {

@@ -51,22 +51,22 @@ minilm=(--model "$out/minilm" --split encoder.layer.4.output)
 eurobert=(--split model.layers.10.mlp --limit "$limit")
 
 peer "${minilm[@]}" >"$out/minilm.peer.json"
-eidos "${minilm[@]}" >"$out/minilm.eidos.json"
+eidos "${minilm[@]}" --estimate 1 >"$out/minilm.eidos.json"
 peer "${minilm[@]}" --tuned >"$out/minilm.peer-tuned.json"
-eidos "${minilm[@]}" --precision bf16 --only activations >"$out/minilm.eidos-bf16.json"
-eidos "${minilm[@]}" --precision int8 --only activations >"$out/minilm.eidos-int8.json"
+eidos "${minilm[@]}" --estimate 1 --precision bf16 --only activations >"$out/minilm.eidos-bf16.json"
+eidos "${minilm[@]}" --estimate 1 --precision int8 --only activations >"$out/minilm.eidos-int8.json"
 peer "${minilm[@]}" --tuned --bf16 >"$out/minilm.peer-tuned-bf16.json"
 RAYON_NUM_THREADS=$threads "$candle" --model "$out/minilm" --texts "$texts" --blocks 5 >"$out/minilm.candle.json"
 
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert-shape" --random --save "$out/eurobert" >"$out/eurobert.peer.json"
-eidos "${eurobert[@]}" --model "$out/eurobert" >"$out/eurobert.eidos.json"
+eidos "${eurobert[@]}" --estimate 1 --model "$out/eurobert" >"$out/eurobert.eidos.json"
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert" --tuned >"$out/eurobert.peer-tuned.json"
-eidos "${eurobert[@]}" --model "$out/eurobert" --precision bf16 --only activations >"$out/eurobert.eidos-bf16.json"
-eidos "${eurobert[@]}" --model "$out/eurobert" --precision int8 --only activations >"$out/eurobert.eidos-int8.json"
+eidos "${eurobert[@]}" --estimate 1 --model "$out/eurobert" --precision bf16 --only activations >"$out/eurobert.eidos-bf16.json"
+eidos "${eurobert[@]}" --estimate 1 --model "$out/eurobert" --precision int8 --only activations >"$out/eurobert.eidos-int8.json"
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert" --tuned --bf16 >"$out/eurobert.peer-tuned-bf16.json"
 # The same weights as bf16 in the file: what the products of three terms are for.
 [ -f "$out/eurobert-bf16/model.safetensors" ] || "$PEER" benches/to_bf16.py "$out/eurobert" "$out/eurobert-bf16"
-eidos "${eurobert[@]}" --model "$out/eurobert-bf16" --only activations >"$out/eurobert-bf16.eidos.json"
+eidos "${eurobert[@]}" --estimate 1 --model "$out/eurobert-bf16" --only activations >"$out/eurobert-bf16.eidos.json"
 peer "${eurobert[@]}" --head AutoModelForMaskedLM --model "$out/eurobert-bf16" --tuned >"$out/eurobert-bf16.peer-tuned.json"
 
 # One short text, and fits on the rows of all texts; those of the large model are made in bf16, which takes half the time.
