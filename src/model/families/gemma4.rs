@@ -82,11 +82,15 @@ fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     }
 
     let keys_from = keys_from(config, &sliding)?;
+    let mut shared = keys_from.iter().zip(&heads).filter_map(|(from, heads)| Some((heads, (*from)?)));
+    if shared.any(|(own, source)| *own != heads[source]) {
+        return Err(config.not_built("per_layer_config"));
+    }
     if config.flag("use_double_wide_mlp", false)? {
         let shared = decoder.inner.iter_mut().zip(&keys_from).filter(|(_, from)| from.is_some());
         shared.for_each(|(inner, _)| *inner = inner.saturating_mul(2));
     }
-    let inputs = per_layer_inputs(config, &mut decoder)?;
+    let inputs = per_layer_inputs(config, &decoder)?;
     let base = base(&decoder, &keys_from, inputs);
     let blueprint = decoder.blueprint_around(base, FAMILY.model_type)?;
     // An id must be in both tables.
@@ -211,7 +215,7 @@ fn keys_from(config: &Config, sliding: &[bool]) -> Result<Vec<Option<usize>>> {
 }
 
 /// What blocks read of second rows of ids, and how many ids have one; nothing where there are none.
-fn per_layer_inputs(config: &Config, decoder: &mut Decoder<'_>) -> Result<Option<(PerLayerInputs, usize)>> {
+fn per_layer_inputs(config: &Config, decoder: &Decoder<'_>) -> Result<Option<(PerLayerInputs, usize)>> {
     let count = config.size("vocab_size_per_layer_input", 262_144)?;
     if config.count_of("hidden_size_per_layer_input", 256)? == 0 {
         return Ok(None);
@@ -280,4 +284,31 @@ fn per_layer_parts(decoder: &Decoder<'_>, index: usize, inputs: PerLayerInputs) 
         Part::linear("per_layer_projection", inputs.width, decoder.width, false).gives(at(PerLayerProjection)),
         decoder.norm("post_per_layer_input_norm", decoder.width).gives(at(PerLayerNorm)),
     ]
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn blocks_share_keys_with_blocks_that_have_as_many_heads() {
+        let of = |changes: &Value| {
+            let config = json!({
+                "num_hidden_layers": 4,
+                "layer_types": ["sliding_attention", "full_attention", "sliding_attention", "full_attention"],
+                "num_kv_shared_layers": 2,
+                "per_layer_config": changes
+            });
+            blueprint(&Config::parse(config.to_string().as_bytes()).unwrap(), Head::Base)
+        };
+        let same = of(&json!({"1": {"num_key_value_heads": 2}, "3": {"num_key_value_heads": 2}})).unwrap();
+        assert_eq!(same.keys_from, [None, None, Some(0), Some(1)]);
+        for other in [json!({"3": {"num_key_value_heads": 2}}), json!({"1": {"num_key_value_heads": 2}})] {
+            let error = of(&other).unwrap_err();
+            assert!(error.to_string().contains("`per_layer_config`"), "{error}");
+        }
+    }
 }
