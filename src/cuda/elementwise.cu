@@ -2,7 +2,7 @@
 #include "common.cuh"
 
 // The order of the library's list.
-enum Function { GELU, GELU_TANH, GELU_QUICK, SILU, RELU, TANH };
+enum Function { GELU, GELU_TANH, GELU_QUICK, SILU, RELU, TANH, LOGISTIC };
 
 __device__ __forceinline__ float activation(float x, int function) {
     switch (function) {
@@ -12,6 +12,7 @@ __device__ __forceinline__ float activation(float x, int function) {
     case GELU_QUICK: return x / (1.0f + expf(-1.702f * x));
     case SILU: return x / (1.0f + expf(-x));
     case RELU: return fmaxf(x, 0.0f);
+    case LOGISTIC: return 1.0f / (1.0f + expf(-x));
     default: return tanhf(x);
     }
 }

@@ -12,6 +12,9 @@
 #![allow(clippy::inline_always)]
 
 mod attention;
+mod convolution;
+mod delta_rule;
+mod delta_rule_gradient;
 mod elementwise;
 mod norm;
 pub(crate) mod product;
@@ -23,7 +26,10 @@ mod tile;
 mod unpack;
 
 pub(crate) use attention::{Attention, Mask, QUERY_ROWS, Queries, attend_on};
-pub(crate) use elementwise::{gelu, gelu_quick, gelu_tanh, silu, soft_cap};
+pub(crate) use convolution::short_convolution;
+pub(crate) use delta_rule::{DeltaHeads, DeltaRows, EPSILON, delta_rule};
+pub(crate) use delta_rule_gradient::delta_rule_gradient;
+pub(crate) use elementwise::{gelu, gelu_quick, gelu_tanh, logistic, silu, soft_cap};
 pub(crate) use norm::{layer_norm, rms_norm};
 pub(crate) use relative::Relative;
 pub(crate) use rotate::{Rotation, rotate};

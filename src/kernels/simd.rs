@@ -4,7 +4,7 @@ use half::bf16;
 use pulp::Arch;
 
 /// How many partial sums a sum has: one for each lane of an AVX-512 register. Smaller registers hold them in several.
-const LANES: usize = 16;
+pub(super) const LANES: usize = 16;
 
 /// The name of the vector instructions that the kernels use on this processor.
 pub(crate) fn instructions() -> &'static str {

@@ -36,6 +36,11 @@ impl Config {
         Self { fields: Map::new() }
     }
 
+    /// A configuration of these fields.
+    pub fn of(fields: &Map<String, Value>) -> Self {
+        Self { fields: fields.clone() }
+    }
+
     /// The same with fields that may be written under another name, `(name, field)`: what the other name says counts,
     /// as in transformers.
     pub fn with_aliases(&self, aliases: &[(&str, &str)]) -> Self {

@@ -2,6 +2,7 @@
 
 use super::blueprint::{BlockSite, Site, Stack};
 use super::forward::Layers;
+use super::ops::DeltaRule;
 use super::split_model::SplitModel;
 
 /// What products work in on a device.
@@ -50,14 +51,18 @@ impl SplitModel {
             let fused = if settings.fused.is_some() { 2 * keys } else { 0 };
             2 * width + 2 * queries + 2 * keys + fused
         });
+        let shared = blueprint.kept_key_columns();
         let mlp = 4 * width + inner * inner_parts(&self.layers);
-        let block = attention.max().unwrap_or(0).max(mlp);
+        let delta_net = if blueprint.delta_nets.is_empty() { 0 } else { 2 * width + blueprint.delta_columns() };
+        let states = blueprint.delta_nets.iter().flatten().map(|heads| DeltaRule::scratch(*heads)).max().unwrap_or(0);
+        let block = attention.max().unwrap_or(0).max(mlp).max(delta_net);
         let kept: usize = self.split_points.iter().rev().skip(1).map(|point| point.width).sum();
+        let inputs = 3 * blueprint.per_layer_columns();
         let rotations: usize = blueprint.rotations.iter().map(|settings| settings.rotary_dim).sum();
         let logits = if self.whole { 3 * blueprint.logits } else { 0 };
         let size = self.implementation.numbers().size_in_bytes();
-        let token = (block.max(width + logits) + kept) * size + rotations * size_of::<f32>();
-        tokens.saturating_mul(token)
+        let token = (block.max(width + logits) + inputs + shared + kept) * size + rotations * size_of::<f32>();
+        tokens.saturating_mul(token).saturating_add(states.saturating_mul(size_of::<f32>()))
     }
 }
 

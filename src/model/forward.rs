@@ -8,13 +8,14 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 
 use crate::error::{Error, Result};
+use crate::kernels::DeltaHeads;
 use crate::model::blueprint::{
     Activation, AttentionSettings, Block, BlockSite, Blueprint, Decoder, EmbeddingSite, HeadSite, Pooling,
     RelativePositions, Residual, Site, Stack,
 };
 use crate::model::ops::{
-    Add, Attention, Backend, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation,
-    Positions, Rotary, RowSelection, Scale, SoftCap,
+    Add, Attention, Backend, DeltaRule, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm,
+    Operation, Positions, Rotary, RowSelection, Scale, ShortConvolution, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -29,6 +30,17 @@ pub(crate) enum Layer {
     Embedding(Embedding),
     /// An element-wise function.
     Activation(Activation),
+    /// A number that values are multiplied by.
+    Scale(Scale),
+    /// A short convolution of each column, by its weight `(taps, columns)`.
+    Convolution(Tensor),
+    /// The gated delta rule: of each head what a logarithm of a decay is multiplied by, and what is added before that.
+    DeltaRule {
+        /// `(heads,)`.
+        decay: Tensor,
+        /// `(heads,)`.
+        bias: Tensor,
+    },
 }
 
 /// The layers of a model by the site they compute.
@@ -82,6 +94,10 @@ struct Context {
     distances: Option<Tensor>,
     /// In a decoder: what the encoder gave, and what the attention to it knows of positions.
     encoded: Option<(Tensor, Arc<Positions>)>,
+    /// What blocks read of a second row of each token's id, the parts of all blocks side by side.
+    per_layer_inputs: Option<Tensor>,
+    /// The keys and values of blocks, by their index, that later blocks read as well.
+    kept: HashMap<usize, (Tensor, Tensor)>,
 }
 
 /// One run of a model over some rows.
@@ -130,13 +146,19 @@ impl<'a> Pass<'a, '_> {
     /// Runs a stack on the ids that it reads; `encoded` is what an encoder gave, and what the attention to it knows of
     /// positions.
     fn stack(&mut self, stack: Stack, ids: &[u32], encoded: Option<(Tensor, Arc<Positions>)>) -> Flow<Tensor> {
-        let (first, mut stream) = match self.tap.replaced_block(stack)? {
-            Some(start) => start,
-            None => (0, self.embed(stack, ids)?),
-        };
+        let replaced = self.tap.replaced_block(stack, self.blueprint)?;
+        let (mut per_layer_inputs, mut embedded) = (None, None);
+        if replaced.is_none() || self.blueprint.per_layer_inputs.is_some() {
+            let rows = self.embed(stack, ids)?;
+            per_layer_inputs = self.per_layer_inputs(stack, ids, &rows)?;
+            embedded = Some((0, rows));
+        }
+        let start = replaced.or(embedded).ok_or_else(|| Error::internal("a stack begins with nothing"))?;
+        let (first, mut stream) = start;
         let distances = self.distances(stack)?;
         let attention = self.attention_positions(stack, distances.as_ref())?;
-        let context = Context { rotations: self.rotations(stack)?, distances, encoded };
+        let rotations = self.rotations(stack)?;
+        let mut context = Context { rotations, distances, encoded, per_layer_inputs, kept: HashMap::new() };
         let selection = self.tap.rows().map(Arc::clone);
         // A number in every case: what a compiler compares before it knows whether there is one is an error to valgrind.
         let of_all_rows = self.tap.blocks_of_all_rows(stack, self.blueprint).unwrap_or(usize::MAX);
@@ -145,7 +167,7 @@ impl<'a> Pass<'a, '_> {
         }
         for (index, positions) in attention.iter().enumerate().skip(first) {
             let rows = selection.as_ref().filter(|_| of_all_rows == index + 1);
-            stream = self.block(stack.block(index), &stream, (positions, rows), &context)?;
+            stream = self.block(stack.block(index), &stream, (positions, rows), &mut context)?;
         }
         Ok(stream)
     }
@@ -194,6 +216,9 @@ impl<'a> Pass<'a, '_> {
             }
             Some(Layer::Norm(norm)) => self.unary(norm, &rows)?,
             Some(Layer::Activation(function)) => self.unary(function, &rows)?,
+            Some(Layer::Scale(scale)) => self.scaled(rows, scale.0)?,
+            Some(Layer::Convolution(weight)) => self.unary(&ShortConvolution::new(weight, &self.rows.texts), &rows)?,
+            Some(Layer::DeltaRule { .. }) => return Err(Error::internal("a delta rule reads more than rows").into()),
             Some(Layer::Embedding(_)) => return Err(Error::internal("an embedding cannot read rows").into()),
         };
         self.tap.at(site, value)
@@ -227,6 +252,19 @@ impl<'a> Pass<'a, '_> {
         let sum = self.scaled(sum, self.blueprint.scales.embedding)?;
         let output = self.tap.at(at(EmbeddingSite::Output), sum)?;
         self.step(at(EmbeddingSite::Projection), output)
+    }
+
+    /// What blocks read of a second row of each token's id, and of what its first row is projected to; nothing where the
+    /// model has no such rows.
+    fn per_layer_inputs(&mut self, stack: Stack, ids: &[u32], embedded: &Tensor) -> Flow<Option<Tensor>> {
+        let at = |site| stack.embedding(site);
+        let Some(settings) = self.blueprint.per_layer_inputs else { return Ok(None) };
+        let Some(rows) = self.table(at(EmbeddingSite::PerLayerToken), ids)? else { return Ok(None) };
+        let context = self.step(at(EmbeddingSite::PerLayerContext), embedded.clone())?;
+        let context = self.scaled(context, settings.context)?;
+        let context = self.step(at(EmbeddingSite::PerLayerContextNorm), context)?;
+        let sum = self.add(&context, &rows)?;
+        Ok(Some(self.scaled(sum, settings.sum)?))
     }
 
     /// The number of each row in the table of positions.
@@ -295,12 +333,15 @@ impl<'a> Pass<'a, '_> {
         block: Block,
         stream: &Tensor,
         (positions, rows): (&Arc<Positions>, Option<&Arc<RowSelection>>),
-        context: &Context,
+        context: &mut Context,
     ) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let residual = self.blueprint.scales.residual;
         let read = self.step(at(BlockSite::AttentionInputNorm), stream.clone())?;
-        let heads = self.attention(block, &read, (positions, rows), context)?;
+        let heads = match self.blueprint.delta_net(block) {
+            Some(heads) => self.delta_net(block, heads, &read, rows)?,
+            None => self.attention(block, &read, (positions, rows), context)?,
+        };
         let stream = &selected(rows, stream)?;
         let change = self.step(at(BlockSite::AttentionProjection), heads)?;
         let change = self.step(at(BlockSite::AttentionOutputNorm), change)?;
@@ -327,7 +368,26 @@ impl<'a> Pass<'a, '_> {
             }
         };
         let stream = self.step(at(BlockSite::MlpResidualNorm), stream)?;
+        let stream = match &context.per_layer_inputs {
+            Some(inputs) => self.per_layer_input(block, &stream, &selected(rows, inputs)?)?,
+            None => stream,
+        };
+        let stream = self.step(at(BlockSite::Scalar), stream)?;
         self.tap.at(at(BlockSite::Output), stream)
+    }
+
+    /// The stream with what a block makes of its part of the second rows of ids.
+    fn per_layer_input(&mut self, block: Block, stream: &Tensor, inputs: &Tensor) -> Flow<Tensor> {
+        let at = |site| block.at(site);
+        let width = self.blueprint.per_layer_inputs.map_or(0, |settings| settings.width);
+        let part = block.index * width..(block.index + 1) * width;
+        let part = self.unary(&GatherColumns(iter::once(part).collect()), inputs)?;
+        let gate = self.step(at(BlockSite::PerLayerGate), stream.clone())?;
+        let gate = self.step(at(BlockSite::PerLayerActivation), gate)?;
+        let product = self.implementation.binary_on(self.threads, &Multiply, &gate, &part)?;
+        let change = self.step(at(BlockSite::PerLayerProjection), product)?;
+        let change = self.step(at(BlockSite::PerLayerNorm), change)?;
+        Ok(self.add(stream, &change)?)
     }
 
     fn attention(
@@ -335,7 +395,7 @@ impl<'a> Pass<'a, '_> {
         block: Block,
         read: &Tensor,
         (positions, rows): (&Arc<Positions>, Option<&Arc<RowSelection>>),
-        context: &Context,
+        context: &mut Context,
     ) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let settings: &AttentionSettings = positions.settings();
@@ -348,19 +408,84 @@ impl<'a> Pass<'a, '_> {
             None => [selected(rows, read)?, read.clone(), read.clone()],
         };
         let queries = self.step(at(BlockSite::Query), queries)?;
+        let (queries, gate) = if settings.gated {
+            let [queries_of, gates_of] = settings.columns_of_gated().map(GatherColumns);
+            (self.unary(&queries_of, &queries)?, Some(self.unary(&gates_of, &queries)?))
+        } else {
+            (queries, None)
+        };
         let mut queries = self.step(at(BlockSite::QueryNorm), queries)?;
-        let keys = self.step(at(BlockSite::Key), keys)?;
-        let mut keys = self.step(at(BlockSite::KeyNorm), keys)?;
-        let values = self.step(at(BlockSite::Value), values)?;
-        if let Some(rotary) = settings.rotary.and_then(|rotary| context.rotations.get(rotary)) {
-            let rotation = rotary.heads(settings.head_width);
-            keys = self.unary(&rotation, &keys)?;
-            let of_queries = rows.map(|rows| Ok::<_, Error>(rotary.select(rows)?.heads(settings.head_width)));
-            queries = self.unary(&of_queries.transpose()?.unwrap_or(rotation), &queries)?;
+        let rotary = settings.rotary.and_then(|rotary| context.rotations.get(rotary)).cloned();
+        let from = self.blueprint.keys_from(block);
+        let (keys, values) = match from {
+            Some(source) => {
+                let kept = context.kept.get(&source).cloned();
+                kept.ok_or_else(|| Error::internal("a block reads the keys of one that did not run"))?
+            }
+            None => self.keys_and_values(block, settings, [keys, values], rotary.as_ref())?,
+        };
+        if self.blueprint.keys_from.contains(&Some(block.index)) {
+            context.kept.insert(block.index, (keys.clone(), values.clone()));
+        }
+        if let Some(rotary) = rotary {
+            let rotary = rows.map(|rows| rotary.select(rows)).transpose()?.unwrap_or(rotary);
+            queries = self.unary(&rotary.heads(settings.head_width), &queries)?;
         }
         let attention = self.attention_of(block, positions, context)?.of_rows(rows).on_threads(self.threads);
-        let heads = self.implementation.ternary(&attention, [&queries, &keys, &values])?;
+        let mut heads = self.implementation.ternary(&attention, [&queries, &keys, &values])?;
+        if let Some(gate) = gate {
+            heads = self.implementation.binary_on(self.threads, &Gate(Activation::Logistic), &gate, &heads)?;
+        }
         self.tap.at(at(BlockSite::Context), heads)
+    }
+
+    /// What the heads of a gated delta net read, normed and gated: for all rows, or for those that are given. The rows before
+    /// them count in any case.
+    fn delta_net(
+        &mut self,
+        block: Block,
+        heads: DeltaHeads,
+        read: &Tensor,
+        rows: Option<&Arc<RowSelection>>,
+    ) -> Flow<Tensor> {
+        let at = |site| block.at(site);
+        let mixed = self.step(at(BlockSite::QueryKeyValue), read.clone())?;
+        let gate = self.step(at(BlockSite::DeltaGate), selected(rows, read)?)?;
+        let rates = self.step(at(BlockSite::DeltaRate), read.clone())?;
+        let decays = self.step(at(BlockSite::DeltaDecay), read.clone())?;
+        let mixed = self.step(at(BlockSite::Convolution), mixed)?;
+        let mixed = self.step(at(BlockSite::ConvolutionActivation), mixed)?;
+        let Some(Layer::DeltaRule { decay, bias }) = self.layer(at(BlockSite::DeltaRule)) else {
+            return Err(Error::internal("a gated delta net without its decays").into());
+        };
+        let rule = DeltaRule::new(heads, [decay, bias], &self.rows.texts).on_threads(self.threads);
+        let values = self.implementation.ternary(&rule, [&mixed, &rates, &decays])?;
+        let mut values = selected(rows, &values)?;
+        if let Some(Layer::Norm(norm)) = self.layer(at(BlockSite::Context)) {
+            values = self.unary(norm, &values)?;
+        }
+        let gated = self.implementation.binary_on(self.threads, &Gate(Activation::Silu), &gate, &values)?;
+        self.tap.at(at(BlockSite::Context), gated)
+    }
+
+    /// The keys and values of a block, from what is projected to them.
+    fn keys_and_values(
+        &mut self,
+        block: Block,
+        settings: &AttentionSettings,
+        [keys, values]: [Tensor; 2],
+        rotary: Option<&Rotary>,
+    ) -> Flow<(Tensor, Tensor)> {
+        let at = |site| block.at(site);
+        let keys = self.step(at(BlockSite::Key), keys)?;
+        let values = if settings.values_are_keys { keys.clone() } else { values };
+        let mut keys = self.step(at(BlockSite::KeyNorm), keys)?;
+        let values = self.step(at(BlockSite::Value), values)?;
+        let values = self.step(at(BlockSite::ValueNorm), values)?;
+        if let Some(rotary) = rotary {
+            keys = self.unary(&rotary.heads(settings.head_width), &keys)?;
+        }
+        Ok((keys, values))
     }
 
     /// Each token of the decoder reads all tokens of its text as the encoder gave them.

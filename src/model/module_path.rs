@@ -5,6 +5,7 @@ use std::iter;
 
 use super::layer_names::{self, Meant};
 use crate::error::{Error, ErrorCode, Result};
+use crate::kernels::DeltaHeads;
 use crate::model::blueprint::{
     AttentionSettings, BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Stack, Work,
 };
@@ -42,6 +43,8 @@ pub(crate) struct Node {
     pub work: Work,
     /// What comes out of it.
     pub gives: Gives,
+    /// What it computes with parameters of its own where it holds other modules, and at which site.
+    pub own: Option<(Work, Site)>,
     /// Where its parameters may lie besides.
     pub elsewhere: Vec<Elsewhere>,
 }
@@ -198,7 +201,7 @@ impl ModuleTree {
                 Err(self.cannot_split(index, "is a list that is never called itself"))
             }
             Gives::Nothing if path.is_empty() => Err(self.cannot_split(index, "is the whole model")),
-            Gives::Nothing => Err(self.cannot_split(index, "is never called, so it gives nothing")),
+            Gives::Nothing | Gives::Unseen(_) => Err(self.cannot_split(index, "is never called, so it gives nothing")),
         }
     }
 
@@ -331,7 +334,14 @@ fn collect(part: &Part, path: String, nodes: &mut Vec<Node>) {
     let children: Vec<_> = children.collect();
     // The model itself has the output of its last part, but an empty path is a slip, not a choice.
     let gives = if path.is_empty() { Gives::Nothing } else { part.gives };
-    nodes.push(Node { path, class: part.class, work: part.work.clone(), gives, elsewhere: part.elsewhere.clone() });
+    nodes.push(Node {
+        path,
+        class: part.class,
+        work: part.work.clone(),
+        gives,
+        own: part.own.clone(),
+        elsewhere: part.elsewhere.clone(),
+    });
     for (child, path) in children {
         collect(child, path, nodes);
     }
@@ -361,11 +371,17 @@ fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -
         Work::Embedding { count, width, .. } => format!("{class}({count} x {width})"),
         Work::RmsNorm { width, .. } | Work::LayerNorm { width, .. } => format!("{class}({width})"),
         Work::List(count) => format!("{class}({count})"),
-        Work::Container | Work::Activation(_) | Work::Dropout(_) => class.to_owned(),
+        Work::Container
+        | Work::PlainRmsNorm { .. }
+        | Work::ShortConvolution { .. }
+        | Work::DeltaRule(_)
+        | Work::Scalar(_)
+        | Work::Activation(_)
+        | Work::Dropout(_) => class.to_owned(),
     };
     let site = match node.gives {
         Gives::PerToken(site) => Some(site),
-        Gives::Nothing | Gives::Several | Gives::Aside(_) | Gives::PerText(_) => None,
+        Gives::Nothing | Gives::Several | Gives::Aside(_) | Gives::Unseen(_) | Gives::PerText(_) => None,
     };
     Module {
         path: node.path.clone(),
@@ -388,6 +404,11 @@ fn read_by(site: Site) -> Option<Site> {
         Site::DecoderEmbedding(EmbeddingSite::Norm | EmbeddingSite::Output) => {
             Some(Site::DecoderEmbedding(EmbeddingSite::Position))
         }
+        Site::Embedding(EmbeddingSite::PerLayerContextNorm) => Some(Site::Embedding(EmbeddingSite::PerLayerContext)),
+        Site::Block(block, BlockSite::MlpActivation | BlockSite::MlpProduct) => {
+            Some(Site::Block(block, BlockSite::MlpInner))
+        }
+        Site::Block(block, BlockSite::PerLayerActivation) => Some(Site::Block(block, BlockSite::PerLayerGate)),
         Site::Head(HeadSite::Activation | HeadSite::Norm) => Some(Site::Head(HeadSite::Dense)),
         _ => None,
     }
@@ -398,9 +419,14 @@ fn width_at(site: Site, blueprint: &Blueprint) -> usize {
     let heads = |attention: Option<&AttentionSettings>, count: fn(&AttentionSettings) -> usize| {
         attention.map_or(0, |attention| count(attention).saturating_mul(attention.head_width))
     };
-    let in_block = |stack, index: usize, site| match site {
+    let in_block = |stack: Stack, index: usize, site| match site {
+        BlockSite::Context if blueprint.delta_net(stack.block(index)).is_some() => {
+            blueprint.delta_net(stack.block(index)).map_or(0, DeltaHeads::values)
+        }
         BlockSite::QueryNorm | BlockSite::Context => heads(blueprint.attention(stack).get(index), |of| of.heads),
-        BlockSite::KeyNorm => heads(blueprint.attention(stack).get(index), |of| of.key_value_heads),
+        BlockSite::KeyNorm | BlockSite::ValueNorm => {
+            heads(blueprint.attention(stack).get(index), |of| of.key_value_heads)
+        }
         BlockSite::MlpActivation | BlockSite::MlpProduct => blueprint.inner_width,
         _ => blueprint.width,
     };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{DType, Tensor};
 use sha2::Sha256;
 
 use crate::error::{Error, Result};
@@ -92,6 +92,24 @@ impl<'a> Reader<'a> {
         self.weights.release(&place.tensor);
         self.bytes += vector.elem_count() * size_of::<f32>();
         Ok(vector)
+    }
+
+    /// A vector of ones, which no file has.
+    pub fn ones(&self, width: usize) -> Result<Tensor> {
+        Ok(Tensor::ones(width, DType::F32, &self.backend.device)?)
+    }
+
+    /// The one number of a parameter.
+    ///
+    /// # Errors
+    /// Those of [`Weights::find`].
+    pub fn number(&mut self, parameter: &Parameter) -> Result<f32> {
+        let (place, stored) = self.stored(parameter)?;
+        self.number_types.insert(stored.numbers().name());
+        let numbers = stored.widened()?;
+        self.weights.release(&place.tensor);
+        self.bytes += size_of::<f32>();
+        numbers.first().copied().ok_or_else(|| Error::internal("a number that is not there"))
     }
 
     /// A matrix as it is stored, or with rows and columns exchanged. A large table stays in its file, unless it is a factor of

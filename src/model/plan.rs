@@ -16,7 +16,7 @@ use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::module_path::{Module, ModuleTree, Node};
-use crate::model::ops::{Backend, Embedding, HostProducts, Implementation, Linear, Norm};
+use crate::model::ops::{Backend, Embedding, HostProducts, Implementation, Linear, Norm, Scale};
 use crate::model::options::{HeadChoice, LoadOptions, Precision};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
@@ -38,6 +38,14 @@ pub struct ModelPlan {
     wanted: HashSet<String>,
     /// Of the configuration; the weights that are read go in as well.
     hash: Sha256,
+}
+
+/// What a module computes, and at which site.
+#[derive(Clone, Copy)]
+struct Needed<'a> {
+    node: &'a Node,
+    work: &'a Work,
+    site: Site,
 }
 
 impl ModelPlan {
@@ -70,7 +78,7 @@ impl ModelPlan {
             wanted: HashSet::new(),
             hash: Sha256::new_with_prefix(config),
         };
-        let wanted = plan.needed().flat_map(|(node, _)| plan.parameters(node)).flat_map(|parameter| parameter.places);
+        let wanted = plan.needed().flat_map(|needed| plan.parameters(needed)).flat_map(|parameter| parameter.places);
         plan.wanted = wanted.map(|place| place.tensor).collect();
         // After what is wanted: a shard with the output alone is not fetched for an embedding that another one has.
         if plan.wants_weights() {
@@ -152,22 +160,24 @@ impl ModelPlan {
             weights.understand(&self.names()).map_err(|error| about(name, error))?;
             let weights = weights;
             let mut reader = Reader::new(&weights, &backend);
-            let there = |node: &Node| self.parameters(node).iter().any(|parameter| reader.has(parameter));
-            let needed: Vec<_> = self.needed().filter(|(node, _)| !self.is_optional(node) || there(node)).collect();
-            let least = reader.stored_bytes(needed.iter().flat_map(|(node, _)| self.parameters(node)));
+            let there = |needed: Needed<'_>| self.parameters(needed).iter().any(|parameter| reader.has(parameter));
+            let needed: Vec<_> =
+                self.needed().filter(|needed| !self.is_optional(needed.node) || there(*needed)).collect();
+            let least = reader.stored_bytes(needed.iter().flat_map(|needed| self.parameters(*needed)));
             device::check_room(&device, least).map_err(|error| about(name, error))?;
-            for (node, _) in &needed {
-                if let Work::Linear { transposed, .. } = node.work
-                    && let Some(weight) = self.parameters(node).first()
+            for needed in &needed {
+                if let Work::Linear { transposed, .. } = needed.work
+                    && let Some(weight) = self.parameters(*needed).first()
                 {
-                    reader.expect_product(weight, transposed);
+                    reader.expect_product(weight, *transposed);
                 }
             }
             control.begin(Stage::Load, needed.len() as u64)?;
             let mut hash = self.hash.clone();
-            for (node, site) in needed {
-                self.parameters(node).iter().for_each(|parameter| reader.hash(parameter, &mut hash));
-                layers.insert(site, self.layer(node, &mut reader, implementation).map_err(|error| about(name, error))?);
+            for needed in needed {
+                self.parameters(needed).iter().for_each(|parameter| reader.hash(parameter, &mut hash));
+                let layer = self.layer(needed, &mut reader, implementation).map_err(|error| about(name, error))?;
+                layers.insert(needed.site, layer);
                 control.advance(1)?;
             }
             bytes = reader.bytes();
@@ -212,14 +222,18 @@ impl ModelPlan {
         })
     }
 
-    /// The modules that compute something at or before the last split point, with their sites.
-    fn needed(&self) -> impl Iterator<Item = (&Node, Site)> {
+    /// What modules compute at or before the last split point.
+    fn needed(&self) -> impl Iterator<Item = Needed<'_>> {
         let last = self.split_points.iter().map(|point| point.site).max();
         let whole = self.options.whole;
-        self.tree.nodes().iter().filter_map(move |node| {
-            let site = node.gives.site()?;
-            let computes = !matches!(node.work, Work::Container | Work::List(_) | Work::Dropout(_));
-            (computes && (whole || Some(self.blueprint.first_use(site)) <= last)).then_some((node, site))
+        let all = self.tree.nodes().iter().flat_map(|node| {
+            let given = node.gives.site().map(|site| Needed { node, work: &node.work, site });
+            let own = node.own.as_ref().map(|(work, site)| Needed { node, work, site: *site });
+            given.into_iter().chain(own)
+        });
+        all.filter(move |needed| {
+            let computes = !matches!(needed.work, Work::Container | Work::List(_) | Work::Dropout(_));
+            computes && (whole || Some(self.blueprint.first_use(needed.site)) <= last)
         })
     }
 
@@ -230,18 +244,18 @@ impl ModelPlan {
 
     /// The names under which each parameter may lie that is loaded, those that files may lack left out.
     fn names(&self) -> Vec<Vec<String>> {
-        let needed = self.needed().filter(|(node, _)| !self.is_optional(node));
-        let parameters = needed.flat_map(|(node, _)| self.parameters(node));
+        let needed = self.needed().filter(|needed| !self.is_optional(needed.node));
+        let parameters = needed.flat_map(|needed| self.parameters(needed));
         parameters.map(|parameter| parameter.places.into_iter().map(|place| place.tensor).collect()).collect()
     }
 
-    /// The parameters of a module: its weight, then its bias.
-    fn parameters(&self, node: &Node) -> Vec<Parameter> {
+    /// The parameters of what a module computes: its weight, then its bias.
+    fn parameters(&self, Needed { node, work, .. }: Needed<'_>) -> Vec<Parameter> {
         let parameter = |name, older: Option<&str>, shape: &[usize]| Parameter {
             places: self.places(node, name, older),
             shape: shape.to_vec(),
         };
-        match node.work {
+        match *work {
             Work::Linear { inputs, outputs, bias, transposed } => {
                 let shape = if transposed { [inputs, outputs] } else { [outputs, inputs] };
                 let mut parameters = vec![parameter("weight", None, &shape)];
@@ -260,7 +274,14 @@ impl ModelPlan {
                 }
                 parameters
             }
-            Work::Container | Work::List(_) | Work::Activation(_) | Work::Dropout(_) => Vec::new(),
+            Work::Scalar(name) => vec![parameter(name, None, &[1])],
+            Work::ShortConvolution { columns, taps } => vec![parameter("weight", None, &[columns, 1, taps])],
+            Work::DeltaRule(heads) => {
+                ["A_log", "dt_bias"].map(|name| parameter(name, None, &[heads.value_heads])).into()
+            }
+            Work::Container | Work::List(_) | Work::PlainRmsNorm { .. } | Work::Activation(_) | Work::Dropout(_) => {
+                Vec::new()
+            }
         }
     }
 
@@ -279,10 +300,10 @@ impl ModelPlan {
         all.flat_map(spelt).collect()
     }
 
-    fn layer(&self, node: &Node, reader: &mut Reader<'_>, implementation: Implementation) -> Result<Layer> {
-        let mut parameters = self.parameters(node).into_iter();
+    fn layer(&self, needed: Needed<'_>, reader: &mut Reader<'_>, implementation: Implementation) -> Result<Layer> {
+        let mut parameters = self.parameters(needed).into_iter();
         let mut next = || parameters.next().ok_or_else(|| Error::internal("a module without its parameters"));
-        Ok(match node.work {
+        Ok(match *needed.work {
             Work::Linear { bias, transposed, .. } => {
                 let weight = reader.matrix(&next()?, transposed)?;
                 let bias = if bias { Some(implementation.begin(reader.vector(&next()?)?)?) } else { None };
@@ -294,6 +315,16 @@ impl ModelPlan {
                 let weight = if plus_one { (weight + 1.0)? } else { weight };
                 Layer::Norm(Norm::root_mean_square(weight, epsilon))
             }
+            Work::PlainRmsNorm { width, epsilon } => Layer::Norm(Norm::root_mean_square(reader.ones(width)?, epsilon)),
+            Work::ShortConvolution { columns, taps } => {
+                let weight = reader.vector(&next()?)?.reshape((columns, taps))?;
+                Layer::Convolution(weight.t()?.contiguous()?)
+            }
+            Work::DeltaRule(_) => {
+                let decay = reader.vector(&next()?)?.exp()?.neg()?;
+                Layer::DeltaRule { decay, bias: reader.vector(&next()?)? }
+            }
+            Work::Scalar(_) => Layer::Scale(Scale(reader.number(&next()?)?)),
             Work::LayerNorm { epsilon, bias, .. } => {
                 let weight = reader.vector(&next()?)?;
                 let bias = if bias { reader.vector(&next()?)? } else { weight.zeros_like()? };
@@ -301,7 +332,7 @@ impl ModelPlan {
             }
             Work::Activation(function) => Layer::Activation(function),
             Work::Container | Work::List(_) | Work::Dropout(_) => {
-                return Err(Error::internal(format!("`{}` computes nothing", node.path)));
+                return Err(Error::internal(format!("`{}` computes nothing", needed.node.path)));
             }
         })
     }

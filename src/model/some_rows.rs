@@ -85,7 +85,14 @@ fn some_rows_of_a_module_are_the_same_bits_as_among_all_for_every_family() {
 #[test]
 fn references_give_some_rows_too() {
     let references = Implementation::Reference(DType::F32);
-    for (family, variant) in [("deberta_v2", "base"), ("t5", "base"), ("llama", "causal_lm"), ("bloom", "causal_lm")] {
+    for (family, variant) in [
+        ("deberta_v2", "base"),
+        ("t5", "base"),
+        ("llama", "causal_lm"),
+        ("bloom", "causal_lm"),
+        ("gemma4", "causal_lm"),
+        ("qwen3_5", "causal_lm"),
+    ] {
         let listing = golden::listing(family, variant);
         let splits: Vec<String> =
             listing.into_iter().filter(|module| module.splits).map(|module| module.path).collect();
@@ -119,9 +126,9 @@ fn projected(model: &SplitModel, sequences: &[&[u32]], rows: Option<&[u32]>) -> 
 
 /// Whether a projection gives what other rows read: keys and values, or these with the queries in one.
 fn is_read_by_others(site: Site) -> bool {
-    use BlockSite::{CrossKey, CrossValue, Key, QueryKeyValue, Value};
+    use BlockSite::{CrossKey, CrossValue, DeltaDecay, DeltaRate, Key, QueryKeyValue, Value};
     let (Site::Block(_, site) | Site::DecoderBlock(_, site)) = site else { return false };
-    matches!(site, Key | Value | QueryKeyValue | CrossKey | CrossValue)
+    matches!(site, Key | Value | QueryKeyValue | DeltaRate | DeltaDecay | CrossKey | CrossValue)
 }
 
 #[test]
@@ -145,15 +152,15 @@ fn in_the_last_block_only_keys_and_values_are_projected_for_all_rows() {
             // The block whose attention is the last one that is read: of the split point, if that lies behind it.
             let attention = match last {
                 Site::Block(block, site) => {
-                    Site::Block(block - usize::from(block > 0 && site <= BlockSite::Value), BlockSite::Query)
+                    Site::Block(block - usize::from(block > 0 && site.is_before_attention()), BlockSite::Query)
                 }
                 Site::DecoderBlock(block, site) => {
-                    Site::DecoderBlock(block - usize::from(block > 0 && site <= BlockSite::Value), BlockSite::Query)
+                    Site::DecoderBlock(block - usize::from(block > 0 && site.is_before_attention()), BlockSite::Query)
                 }
                 _ => continue,
             };
             let is_first =
-                matches!(last, Site::Block(0, site) | Site::DecoderBlock(0, site) if site <= BlockSite::Value);
+                matches!(last, Site::Block(0, site) | Site::DecoderBlock(0, site) if site.is_before_attention());
             for ((site, of_all), (_, of_some)) in all.iter().zip(&some) {
                 assert_eq!(*of_all, tokens, "{what} {site:?}");
                 let same_block = |other: Site| match (attention, other) {
@@ -208,7 +215,13 @@ fn a_head_for_texts_runs_on_the_rows_that_it_pools_with_the_same_bits() {
 
 #[test]
 fn a_long_text_is_the_same_bits_on_any_number_of_threads() {
-    for (family, variant) in [("llama", "causal_lm"), ("t5", "base"), ("gemma2", "causal_lm")] {
+    for (family, variant) in [
+        ("llama", "causal_lm"),
+        ("t5", "base"),
+        ("gemma2", "causal_lm"),
+        ("gemma4", "causal_lm"),
+        ("qwen3_5", "causal_lm"),
+    ] {
         let listing = golden::listing(family, variant);
         let splits: Vec<String> =
             listing.into_iter().filter(|module| module.splits).map(|module| module.path).collect();

@@ -349,7 +349,10 @@ impl SplitModel {
         let heads = [Stack::First, Stack::Decoder].into_iter().flat_map(|stack| blueprint.attention(stack));
         let attention = heads.map(|attention| 8 * attention.heads.max(1) * attention.head_width).max().unwrap_or(0);
         let kept: usize = self.split_points.iter().map(|point| 2 * point.width).sum();
-        let columns = 12 * blueprint.width + attention + 6 * blueprint.inner_width + 3 * blueprint.logits + kept;
+        let inputs = 4 * blueprint.per_layer_columns() + blueprint.kept_key_columns();
+        let attention = attention.max(blueprint.delta_columns());
+        let columns =
+            12 * blueprint.width + attention + 6 * blueprint.inner_width + 3 * blueprint.logits + inputs + kept;
         // Scores of 256 queries, their mask, and what distances add to them.
         let scores = longest.saturating_mul(4 * 256);
         tokens.saturating_mul(columns).saturating_add(scores).saturating_mul(size_of::<f32>())

@@ -102,7 +102,7 @@ impl<'a> Tap<'a> {
     pub fn blocks_of_all_rows(&self, stack: Stack, blueprint: &Blueprint) -> Option<usize> {
         self.rows.as_ref()?;
         let blocks = blueprint.attention(stack).len();
-        let until = |index: usize, site: BlockSite| if site > BlockSite::Value { index + 1 } else { index };
+        let until = |index: usize, site: BlockSite| if site.is_before_attention() { index } else { index + 1 };
         let count = match (stack, self.last) {
             (Stack::First, Some(Site::Embedding(_))) | (Stack::Decoder, Some(Site::DecoderEmbedding(_))) => 0,
             (Stack::First, Some(Site::Block(index, site)))
@@ -116,12 +116,12 @@ impl<'a> Tap<'a> {
         if self.edits.iter().any(|edit| edit.site >= first) { None } else { Some(count) }
     }
 
-    /// If the output of a block of this stack is replaced, and nobody reads what comes before: the index of the block after the
-    /// last such one, with what it reads. No block of the stack before it need run.
+    /// If the output of a block of this stack is replaced, and nobody reads what comes before, the later blocks included: the
+    /// index of the block after the last such one, with what it reads. No block of the stack before it need run.
     ///
     /// # Errors
     /// Those of [`Tap::at`].
-    pub fn replaced_block(&mut self, stack: Stack) -> Flow<Option<(usize, Tensor)>> {
+    pub fn replaced_block(&mut self, stack: Stack, blueprint: &Blueprint) -> Flow<Option<(usize, Tensor)>> {
         let replaced = |edit: &Edit<'_>| match &edit.change {
             Change::Replace(rows) => Some((stack.after_output(edit.site)?, edit.site, rows.clone())),
             Change::Map(_) => None,
@@ -129,7 +129,7 @@ impl<'a> Tap<'a> {
         let Some((next, site, rows)) = self.edits.iter().filter_map(replaced).max_by_key(|(next, ..)| *next) else {
             return Ok(None);
         };
-        if self.wanted.iter().any(|wanted| *wanted < site) {
+        if !blueprint.begins_anew(stack, next) || self.wanted.iter().any(|wanted| *wanted < site) {
             return Ok(None);
         }
         Ok(Some((next, self.at(site, rows)?)))

@@ -112,7 +112,7 @@ fn class_named(name: &str) -> Option<&'static Class> {
         "GemmaTokenizer" => &GEMMA,
         "GPT2Tokenizer" | "CodeGenTokenizer" => &GPT2,
         "GPTNeoXTokenizer" => &GPT_NEOX,
-        "Qwen2Tokenizer" => &QWEN2,
+        "Qwen2Tokenizer" | "Qwen3_5Tokenizer" => &QWEN2,
         "CohereTokenizer" => &COHERE,
         _ => return None,
     })
@@ -139,7 +139,7 @@ fn class_of(named: Option<&str>, model_type: &str) -> Option<&'static Class> {
         "gemma" | "gemma2" | "gemma3_text" => Some(&GEMMA),
         "gpt2" | "gptj" | "phi" | "opt" | "starcoder2" => Some(&GPT2),
         "gpt_neox" => Some(&GPT_NEOX),
-        "qwen3" => Some(&QWEN2),
+        "qwen3" | "qwen3_5_text" => Some(&QWEN2),
         "cohere" | "cohere2" => Some(&COHERE),
         _ => None,
     };

@@ -22,6 +22,20 @@ fn kinds_of_blocks_and_functions_that_are_not_built_are_named() {
         ("cohere2", json!({"layer_types": ["chunked_attention", "full_attention", "full_attention"]}), "`layer_types`"),
         ("starcoder2", json!({"hidden_act": "swish_squared"}), "`hidden_act` is `swish_squared`"),
         ("olmo3", json!({"rope_parameters": {"full_attention": {"rope_type": "spiral"}}}), "`rope_parameters`"),
+        ("gemma4", json!({"enable_moe_block": true}), "`enable_moe_block` is true"),
+        ("gemma4", json!({"num_experts": 8}), "`num_experts` is 8"),
+        ("gemma4", json!({"per_layer_config": {"1": {"intermediate_size": 8}}}), "`per_layer_config`"),
+        // Two widths of heads in blocks that are rotated alike.
+        ("gemma4", json!({"per_layer_config": {"0": {"head_dim": 10}}}), "`per_layer_config`"),
+        ("llama", json!({"per_layer_config": {"1": {"head_dim": 8}}}), "`per_layer_config`"),
+        ("gemma4", json!({"use_bidirectional_attention": "some"}), "`use_bidirectional_attention` is \"some\""),
+        ("qwen3_5", json!({"attn_output_gate": false}), "`attn_output_gate` is false"),
+        ("qwen3_5", json!({"num_experts": 8}), "`num_experts` is 8"),
+        (
+            "qwen3_5",
+            json!({"layer_types": ["linear_attention", "full_attention", "sliding_attention", "full_attention"]}),
+            "`layer_types`",
+        ),
         ("phi", json!({"rope_scaling": {"type": "spiral"}, "partial_rotary_factor": 0.67}), "`rope_scaling`"),
     ] {
         let (code, text) = golden::refused(family, "base", &changes);
@@ -46,6 +60,17 @@ fn sizes_that_cannot_be_right_are_named() {
         ("gptj", json!({"n_head": 5}), "not a multiple of `n_head`, 5"),
         ("cohere", json!({"logit_scale": "small"}), "`logit_scale` is \"small\""),
         ("cohere2", json!({"sliding_window_pattern": 0}), "`sliding_window_pattern` is 0"),
+        ("gemma4", json!({"num_kv_shared_layers": 6}), "`num_kv_shared_layers` is 6; the model has fewer blocks"),
+        ("gemma4", json!({"num_kv_shared_layers": 4}), "each kind of block needs one with keys of its own"),
+        (
+            "gemma4",
+            json!({"rope_parameters": {"full_attention": {"rope_theta": 9}}}),
+            "`rope_parameters.sliding_attention`",
+        ),
+        ("gemma4", json!({"per_layer_config": {"1": {"num_key_value_heads": 3}}}), "`num_key_value_heads`, 3"),
+        ("gemma4", json!({"hidden_size_per_layer_input": -1}), "`hidden_size_per_layer_input` is -1"),
+        ("qwen3_5", json!({"linear_num_key_heads": 3}), "not a multiple of `linear_num_key_heads`, 3"),
+        ("qwen3_5", json!({"linear_conv_kernel_dim": 0}), "`linear_conv_kernel_dim` is 0"),
     ] {
         let (code, text) = golden::refused(family, "base", &changes);
         assert_eq!(code, ErrorCode::InvalidFile, "{text}");
@@ -60,6 +85,36 @@ fn heads_that_transformers_lacks_are_refused_with_those_that_it_has() {
     let error = ModelPlan::new(config.as_bytes(), &[], &options).unwrap_err();
     assert_eq!(error.code(), ErrorCode::Unsupported);
     assert!(error.to_string().contains("Cohere2ForCausalLM"), "{error}");
+}
+
+#[test]
+fn a_module_that_is_never_called_says_so() {
+    let config = golden::config("qwen3_5", "base").to_string();
+    let split = |path| ModelPlan::new(config.as_bytes(), &[path], &LoadOptions::default());
+    let error = split("layers.0.linear_attn.conv1d").unwrap_err();
+    assert_eq!(error.code(), ErrorCode::UnknownModule);
+    assert!(error.to_string().contains("is never called"), "{error}");
+    assert!(error.to_string().contains("such as `layers.0"), "{error}");
+}
+
+#[test]
+fn blocks_that_read_the_keys_of_others_load_nothing_of_their_own() {
+    let config = golden::config("gemma4", "base").to_string();
+    let plan = ModelPlan::new(config.as_bytes(), &["layers.4"], &LoadOptions::default()).unwrap();
+    assert!(plan.wants("layers.4.self_attn.q_proj.weight") && plan.wants("layers.4.layer_scalar"));
+    assert!(plan.wants("layers.1.self_attn.k_proj.weight") && !plan.wants("layers.4.self_attn.k_proj.weight"));
+    // What only blocks read is not read for the embedding alone.
+    let plan = ModelPlan::new(config.as_bytes(), &["embed_tokens"], &LoadOptions::default()).unwrap();
+    assert!(!plan.wants("embed_tokens_per_layer.weight"));
+}
+
+#[test]
+fn an_id_that_one_of_two_tables_lacks_is_refused() {
+    let mut config = golden::config("gemma4", "base");
+    config["vocab_size_per_layer_input"] = json!(60);
+    let plan = ModelPlan::new(config.to_string().as_bytes(), &[], &LoadOptions::default()).unwrap();
+    let model = plan.load("gemma4", &eidos::model::WeightSource::Files(Vec::new()), &eidos::Control::new()).unwrap();
+    assert_eq!(model.forward(&[&[61]]).unwrap_err().code(), ErrorCode::Mismatch);
 }
 
 #[test]

@@ -25,6 +25,8 @@ fn gradients_at_every_module_are_those_of_pytorch() {
         ("gpt2", "causal_lm"),
         ("llama", "causal_lm"),
         ("gemma3", "causal_lm"),
+        ("gemma4", "causal_lm"),
+        ("qwen3_5", "causal_lm"),
         ("t5", "seq2seq_lm"),
         ("modernbert", "masked_lm"),
         ("deberta_v2", "masked_lm"),
@@ -61,6 +63,8 @@ fn a_texts_gradient_is_the_same_bits_alone_and_among_others() {
     for (family, variant, path) in [
         ("llama", "causal_lm", "model.layers.0"),
         ("gemma3", "causal_lm", "model.layers.0.self_attn.v_proj"),
+        ("gemma4", "causal_lm", "model.layers.1.self_attn.k_proj"),
+        ("qwen3_5", "causal_lm", "model.layers.0.linear_attn.in_proj_qkv"),
         ("bert", "masked_lm", "bert.encoder.layer.0.attention"),
         ("deberta_v2", "masked_lm", "deberta.encoder.layer.0.attention"),
         ("t5", "seq2seq_lm", "encoder.block.0"),

@@ -29,12 +29,18 @@ impl Halved {
         if config["final_logit_softcapping"].is_number() {
             config["final_logit_softcapping"] = json!(30.0);
         }
-        let behind = ["olmo2", "olmo3"].contains(&family);
+        let norms: &[&str] = match family {
+            "olmo2" | "olmo3" => &["layernorm"],
+            "gemma4" => &["q_norm", "k_norm", "post_"],
+            "qwen3_5" => &["norm"],
+            _ => &[],
+        };
         let files = golden::weight_files(family, &golden::weights_of(family, variant));
         let stored = files.iter().flat_map(|file| candle_core::safetensors::load(file, &Device::Cpu).unwrap());
         let halved = stored.map(|(name, tensor)| {
             let table = ["embed", "wte", "wpe", "shared"].iter().any(|word| name.contains(word));
-            let factor = if tensor.rank() == 2 && !table || (behind && name.contains("layernorm")) { 0.5 } else { 1.0 };
+            let is_norm = norms.iter().any(|word| name.contains(word));
+            let factor = if tensor.rank() == 2 && !table || is_norm { 0.5 } else { 1.0 };
             let tensor = (tensor.to_dtype(DType::F32).unwrap() * factor).unwrap().to_dtype(dtype).unwrap();
             (name, tensor)
         });

@@ -35,7 +35,7 @@ pub fn kind_of_split(module: &Listed) -> &'static str {
     else {
         return match path.as_str() {
             _ if path.contains("embed")
-                || ["shared", "wte", "wpe", "rotary"].iter().any(|name| path.contains(name)) =>
+                || ["shared", "wte", "wpe", "rotary", "per_layer"].iter().any(|name| path.contains(name)) =>
             {
                 "embeddings"
             }

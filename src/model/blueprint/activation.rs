@@ -18,6 +18,8 @@ pub(crate) enum Activation {
     Relu,
     /// `tanh(x)`.
     Tanh,
+    /// `1 / (1 + e^-x)`.
+    Logistic,
 }
 
 /// What configurations call the functions, and the classes that PyTorch makes of these names.
@@ -34,6 +36,7 @@ const NAMES: &[(&str, Activation, &str)] = &[
     ("swish", Activation::Silu, "SiLU"),
     ("relu", Activation::Relu, "ReLU"),
     ("tanh", Activation::Tanh, "Tanh"),
+    ("sigmoid", Activation::Logistic, "Sigmoid"),
 ];
 
 impl Activation {

@@ -67,6 +67,10 @@ pub(crate) struct AttentionSettings {
     pub fused: Option<FusedLayout>,
     /// Whether a token reads only itself and the tokens before it.
     pub causal: bool,
+    /// Whether each head's query comes with a gate for what the head reads, which is behind it in the columns.
+    pub gated: bool,
+    /// Whether what is projected to keys is values as well.
+    pub values_are_keys: bool,
     /// A token reads only those whose distance is less than this, itself being at distance 0.
     pub window: Option<usize>,
     /// Scores `s` become `cap tanh(s / cap)`.
@@ -88,11 +92,22 @@ impl AttentionSettings {
             rotary: None,
             fused: None,
             causal: false,
+            gated: false,
+            values_are_keys: false,
             window: None,
             soft_cap: None,
             alibi: None,
             relative: None,
         }
+    }
+
+    /// Where queries and their gates lie in the columns of a projection that gives both.
+    pub fn columns_of_gated(&self) -> [Vec<Range<usize>>; 2] {
+        let of_heads = |first: usize| {
+            let starts = (0..self.heads).map(move |head| (2 * head + first) * self.head_width);
+            starts.map(|start| start..start + self.head_width).collect()
+        };
+        [of_heads(0), of_heads(1)]
     }
 
     /// Where queries, keys and values lie in the columns of one projection.

@@ -13,6 +13,8 @@ mod part;
 mod rotary;
 mod site;
 
+use crate::kernels::DeltaHeads;
+
 pub(crate) use activation::Activation;
 pub(crate) use attention::{Alibi, AttentionSettings, DistanceTable, FusedLayout, RelativePositions};
 pub(crate) use part::{Elsewhere, Gives, Part, Work};
@@ -67,6 +69,17 @@ impl Default for Scales {
     }
 }
 
+/// A second row of each token's id, of which each block reads a part ("per-layer embeddings" of Gemma 3n and 4).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct PerLayerInputs {
+    /// Columns of a block's part.
+    pub width: usize,
+    /// What the first row's projection is multiplied by.
+    pub context: f32,
+    /// What the sum of both is multiplied by.
+    pub sum: f32,
+}
+
 /// A decoder that reads the text once more, shifted by one token, and what the encoder gave for it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Decoder {
@@ -109,6 +122,13 @@ pub(crate) struct Blueprint {
     pub shared_blocks: Vec<usize>,
     /// The attention of each block of the first stack.
     pub attention: Vec<AttentionSettings>,
+    /// For each block the heads of the gated delta net that it has in the place of attention, if it has one; empty where all
+    /// have attention.
+    pub delta_nets: Vec<Option<DeltaHeads>>,
+    /// For each block the earlier one whose keys and values it reads, if it has none of its own; empty where all have.
+    pub keys_from: Vec<Option<usize>>,
+    /// What each block reads of a second row of the token's id, if there is one.
+    pub per_layer_inputs: Option<PerLayerInputs>,
     /// The rotations that blocks choose from.
     pub rotations: Vec<RotarySettings>,
     /// How the branches of a block are added.
@@ -143,6 +163,9 @@ impl Blueprint {
             functions: Vec::new(),
             shared_blocks: Vec::new(),
             attention: Vec::new(),
+            delta_nets: Vec::new(),
+            keys_from: Vec::new(),
+            per_layer_inputs: None,
             rotations: Vec::new(),
             residual: Residual::Sequential,
             scales: Scales::default(),
@@ -159,6 +182,43 @@ impl Blueprint {
             Stack::First => &self.attention,
             Stack::Decoder => self.decoder.as_ref().map_or(&[], |decoder| &decoder.attention),
         }
+    }
+
+    /// The heads of the gated delta net that a block has in the place of attention.
+    pub fn delta_net(&self, block: Block) -> Option<DeltaHeads> {
+        if block.stack == Stack::First { self.delta_nets.get(block.index).copied().flatten() } else { None }
+    }
+
+    /// Columns of what a gated delta net holds at the same time.
+    pub fn delta_columns(&self) -> usize {
+        let of = |heads: &DeltaHeads| {
+            let shared = 2 * heads.value_heads * heads.key_width;
+            3 * heads.columns() + 4 * heads.values() + shared
+        };
+        self.delta_nets.iter().flatten().map(of).max().unwrap_or(0)
+    }
+
+    /// The earlier block of the first stack whose keys and values a block reads, if it has none of its own.
+    pub fn keys_from(&self, block: Block) -> Option<usize> {
+        if block.stack == Stack::First { self.keys_from.get(block.index).copied().flatten() } else { None }
+    }
+
+    /// Columns of what blocks read of second rows of ids, all of them together.
+    pub fn per_layer_columns(&self) -> usize {
+        self.per_layer_inputs.map_or(0, |inputs| inputs.width.saturating_mul(self.blocks))
+    }
+
+    /// Columns of the keys and values that stay in memory because later blocks read them as well.
+    pub fn kept_key_columns(&self) -> usize {
+        let read = |block: &usize| self.keys_from.contains(&Some(*block));
+        let kept = (0..self.blocks).filter(read).filter_map(|block| self.attention.get(block));
+        kept.map(|of| 2 * of.key_value_heads * of.head_width).fold(0, usize::saturating_add)
+    }
+
+    /// Whether the blocks of a stack from this one on need nothing of those before it but their output.
+    pub fn begins_anew(&self, stack: Stack, block: usize) -> bool {
+        let later = self.keys_from.iter().skip(block).flatten();
+        stack != Stack::First || later.min().is_none_or(|source| *source >= block)
     }
 
     /// Where the layer lies that computes a site: blocks that share their modules have them at the last of these

@@ -2,6 +2,7 @@
 
 use super::activation::Activation;
 use super::site::Site;
+use crate::kernels::DeltaHeads;
 use crate::model::weights::Share;
 
 /// What a module of the checkpoint does.
@@ -40,6 +41,24 @@ pub(crate) enum Work {
         /// Whether the weight is one more than the file says.
         plus_one: bool,
     },
+    /// Division by the root mean square alone.
+    PlainRmsNorm {
+        /// Columns.
+        width: usize,
+        /// Added to the mean square.
+        epsilon: f64,
+    },
+    /// A convolution of each column with its last values in the text (`Conv1d` with as many groups as columns).
+    ShortConvolution {
+        /// Columns.
+        columns: usize,
+        /// How many values.
+        taps: usize,
+    },
+    /// The gated delta rule (Yang et al. 2025).
+    DeltaRule(DeltaHeads),
+    /// Multiplication by one number, which the file has under this name.
+    Scalar(&'static str),
     /// Standardisation of each row, times a weight, plus a bias (Ba et al. 2016).
     LayerNorm {
         /// Columns.
@@ -75,6 +94,8 @@ pub(crate) enum Gives {
     Several,
     /// Rows for something else than tokens, the value at this site.
     Aside(Site),
+    /// Nothing, because it is never called: another module reads its parameters for the value at this site.
+    Unseen(Site),
     /// One row per token, the value at this site.
     PerToken(Site),
     /// One row per text, the value at this site.
@@ -85,7 +106,7 @@ impl Gives {
     /// Where the value lies.
     pub fn site(self) -> Option<Site> {
         match self {
-            Self::PerToken(site) | Self::PerText(site) | Self::Aside(site) => Some(site),
+            Self::PerToken(site) | Self::PerText(site) | Self::Aside(site) | Self::Unseen(site) => Some(site),
             Self::Nothing | Self::Several => None,
         }
     }
@@ -113,6 +134,8 @@ pub(crate) struct Part {
     pub work: Work,
     /// What comes out of it.
     pub gives: Gives,
+    /// What a module that holds others computes with parameters of its own, and at which site.
+    pub own: Option<(Work, Site)>,
     /// Where its parameters may lie besides.
     pub elsewhere: Vec<Elsewhere>,
     /// The modules inside, in the order of their definition.
@@ -121,7 +144,15 @@ pub(crate) struct Part {
 
 impl Part {
     fn new(name: impl Into<String>, class: &'static str, work: Work) -> Self {
-        Self { name: name.into(), class, work, gives: Gives::Nothing, elsewhere: Vec::new(), children: Vec::new() }
+        Self {
+            name: name.into(),
+            class,
+            work,
+            gives: Gives::Nothing,
+            own: None,
+            elsewhere: Vec::new(),
+            children: Vec::new(),
+        }
     }
 
     /// A module that holds others.
@@ -170,6 +201,16 @@ impl Part {
         Self::new(name, class, Work::RmsNorm { width, epsilon, plus_one: true })
     }
 
+    /// A root-mean-square norm without a weight, of a class of the family's own.
+    pub fn plain_rms_norm(name: &str, class: &'static str, width: usize, epsilon: f64) -> Self {
+        Self::new(name, class, Work::PlainRmsNorm { width, epsilon })
+    }
+
+    /// A `Conv1d` of each column for itself, without a bias.
+    pub fn short_convolution(name: &str, columns: usize, taps: usize) -> Self {
+        Self::new(name, "Conv1d", Work::ShortConvolution { columns, taps })
+    }
+
     /// A `LayerNorm` with weight and bias.
     pub fn layer_norm(name: &str, width: usize, epsilon: f64) -> Self {
         Self::new(name, "LayerNorm", Work::LayerNorm { width, epsilon, bias: true })
@@ -216,6 +257,18 @@ impl Part {
     /// Says that the module is used for something else than tokens: its rows are those of distances.
     pub fn gives_aside(mut self, site: Site) -> Self {
         self.gives = Gives::Aside(site);
+        self
+    }
+
+    /// Says that the module is never called, and that its parameters are read for the value at `site`.
+    pub fn unseen(mut self, site: Site) -> Self {
+        self.gives = Gives::Unseen(site);
+        self
+    }
+
+    /// Says what a module that holds others computes with parameters of its own, at `site`.
+    pub fn computes(mut self, site: Site, work: Work) -> Self {
+        self.own = Some((work, site));
         self
     }
 

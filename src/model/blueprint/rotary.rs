@@ -53,6 +53,13 @@ pub(crate) enum RotaryScaling {
         /// The pair where it ends.
         high: f64,
     },
+    /// Only the first pairs turn, with the frequencies that they have among all; those are divided by a factor (Gemma 4).
+    Proportional {
+        /// How many pairs turn.
+        pairs: usize,
+        /// The factor.
+        factor: f64,
+    },
     /// A factor for each frequency (Ding et al. 2024, "LongRoPE").
     LongRope {
         /// For texts up to `positions`.

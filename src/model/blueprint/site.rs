@@ -91,6 +91,12 @@ pub(crate) enum EmbeddingSite {
     Output,
     /// A projection of that to the width of the blocks.
     Projection,
+    /// A second row of the token's id, with a part for each block.
+    PerLayerToken,
+    /// The first one projected to as many columns.
+    PerLayerContext,
+    /// The norm of each block's part of that.
+    PerLayerContextNorm,
     /// The cosines of the rotary angles at the token's position.
     RotaryCosines,
     /// A table for the distances between tokens.
@@ -107,7 +113,13 @@ pub(crate) enum BlockSite {
     AttentionInputNorm,
     /// Queries, keys and values of one projection, laid out as [`FusedLayout`] says.
     QueryKeyValue,
-    /// Queries, all heads side by side.
+    /// In a gated delta net, the gate of what its heads read.
+    DeltaGate,
+    /// How much of a difference each of its heads takes.
+    DeltaRate,
+    /// How much each of its heads forgets.
+    DeltaDecay,
+    /// Queries, all heads side by side; with a gate behind each where they are gated.
     Query,
     /// Norm of the queries: of each head, or of all of them together.
     QueryNorm,
@@ -121,7 +133,15 @@ pub(crate) enum BlockSite {
     PositionQuery,
     /// Values, all key heads side by side.
     Value,
-    /// The weighted values of all heads, before the output projection.
+    /// Norm of the values of each head.
+    ValueNorm,
+    /// In a gated delta net, the short convolution of queries, keys and values.
+    Convolution,
+    /// The activation function's value of that.
+    ConvolutionActivation,
+    /// What its heads read of their states.
+    DeltaRule,
+    /// The weighted values of all heads, normed and gated where they are, before the output projection.
     Context,
     /// The output projection.
     AttentionProjection,
@@ -161,8 +181,25 @@ pub(crate) enum BlockSite {
     MlpOutputNorm,
     /// Norm of the MLP's output plus what it read.
     MlpResidualNorm,
+    /// Of what the MLP was added to, the gate of the block's part of the second row of a token's id.
+    PerLayerGate,
+    /// The activation function's value there.
+    PerLayerActivation,
+    /// The product of gate and part, projected to the width of the model.
+    PerLayerProjection,
+    /// Norm of that, before it is added.
+    PerLayerNorm,
+    /// All of it times a number of the block's own.
+    Scalar,
     /// What the next block reads.
     Output,
+}
+
+impl BlockSite {
+    /// Whether the value goes into the attention, which is the last step of a block that reads rows of other tokens.
+    pub fn is_before_attention(self) -> bool {
+        self <= Self::ValueNorm
+    }
 }
 
 /// The steps after the base model. A head is a chain of these, with pooling before it or after it.

@@ -52,6 +52,7 @@ const NOTHING: &[(&str, &[&str])] = &[
             "distilbert",
             "electra",
             "eurobert",
+            "gemma4_text",
             "gte",
             "jina_embeddings_v3",
             "modernbert",
@@ -66,6 +67,9 @@ const NOTHING: &[(&str, &[&str])] = &[
     ("summary_proj_to_labels", &["gpt2"]),
     ("summary_type", &["electra", "gpt2"]),
     ("summary_use_proj", &["electra", "gpt2"]),
+    // Of experts, which a model has where `enable_moe_block` says so.
+    ("moe_intermediate_size", &["gemma4_text"]),
+    ("top_k_experts", &["gemma4_text"]),
     // A warning where it is false.
     ("is_decoder", &["gpt_neox"]),
     // Whether the class has a decoder, which its name says.
@@ -181,6 +185,7 @@ fn beside(field: &str) -> Value {
             json!({"use_sliding_window": true, "sliding_window": 9, "max_window_layers": 0, "layer_types": null})
         }
         "num_kv_heads" => json!({"new_decoder_architecture": true}),
+        "use_double_wide_mlp" => json!({"num_kv_shared_layers": 1}),
         "no_rope_layer_interval" => json!({"no_rope_layers": null}),
         "max_relative_positions" => json!({"relative_attention": true, "pos_att_type": ["c2p"]}),
         "original_max_position_embeddings" => {
@@ -263,6 +268,27 @@ fn fields_of_older_files_mean_what_they_meant() {
         ("gpt_neox", json!({"rotary_emb_base": 70}), json!({"rope_parameters": {"rope_theta": 70}})),
         ("llama", json!({"rope_theta": 70, "rope_scaling": null}), json!({"rope_parameters": {"rope_theta": 70}})),
         ("gemma3_text", json!({"sliding_window_pattern": 1}), json!({"layer_types": vec!["full_attention"; 26]})),
+        // Sizes of heads by the kind of block, as published files have them, or block by block.
+        (
+            "gemma4_text",
+            json!({"num_hidden_layers": 2, "global_head_dim": 64}),
+            json!({"num_hidden_layers": 2, "per_layer_config": {"1": {"head_dim": 64}}}),
+        ),
+        (
+            "gemma4_text",
+            json!({"num_hidden_layers": 2, "attention_k_eq_v": true, "num_global_key_value_heads": 2}),
+            json!({
+                "num_hidden_layers": 2,
+                "attention_k_eq_v": true,
+                "per_layer_config": {"1": {"head_dim": 512, "num_key_value_heads": 2}}
+            }),
+        ),
+        ("qwen3_5_text", json!({"full_attention_interval": 1}), json!({"layer_types": vec!["full_attention"; 32]})),
+        (
+            "qwen3_5_text",
+            json!({"partial_rotary_factor": 0.5, "rope_theta": 70}),
+            json!({"rope_parameters": {"partial_rotary_factor": 0.5, "rope_theta": 70}}),
+        ),
         ("gemma", json!({"hidden_act": "gelu"}), json!({"hidden_act": "gelu_pytorch_tanh"})),
         ("falcon", json!({"n_head": 8, "n_layer": 3}), json!({"num_attention_heads": 8, "num_hidden_layers": 3})),
         (

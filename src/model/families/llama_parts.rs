@@ -151,11 +151,12 @@ pub(super) struct Decoder<'a> {
     classes: &'static Classes,
     pub blocks: usize,
     pub width: usize,
-    vocabulary: usize,
-    inner: usize,
+    pub vocabulary: usize,
+    /// Columns between the MLP's projections, of each block.
+    pub inner: Vec<usize>,
     pub logits: usize,
     positions: usize,
-    epsilon: f64,
+    pub epsilon: f64,
     /// The activation function of the MLP and the name of its class.
     pub activation: (Activation, &'static str),
     padding: Option<u32>,
@@ -217,7 +218,7 @@ impl<'a> Decoder<'a> {
             blocks,
             width,
             vocabulary,
-            inner: config.size("intermediate_size", defaults.inner)?,
+            inner: vec![config.size("intermediate_size", defaults.inner)?; blocks],
             logits: head.logits(config, vocabulary)?,
             positions: config.size("max_position_embeddings", defaults.positions)?,
             epsilon: config.number(defaults.epsilon_field, defaults.epsilon)?,
@@ -295,12 +296,18 @@ impl<'a> Decoder<'a> {
 
     /// The model as a blueprint, with one of the heads of transformers' decoders.
     pub fn blueprint(self, family: &'static str) -> Result<Blueprint> {
+        let base = self.base();
+        self.blueprint_around(base, family)
+    }
+
+    /// The same around modules of the family's own.
+    pub fn blueprint_around(self, base: Part, family: &'static str) -> Result<Blueprint> {
         let around = DecoderHeads {
             tied: ("embed_tokens", self.tied),
             token_scores: ("score", self.config.flag("token_classification_bias", true)?),
             ..DecoderHeads::new(self.config, "model", "embed_tokens", self.width, self.logits)
         };
-        let root = around.around(self.base(), &heads(self.classes), self.head)?;
+        let root = around.around(base, &heads(self.classes), self.head)?;
         let pooling = self.head.pooling_of_decoder(self.padding);
         Ok(self.blueprint_of(family, root, pooling))
     }
@@ -319,7 +326,7 @@ impl<'a> Decoder<'a> {
             family,
             vocabulary: self.vocabulary,
             width: self.width,
-            inner_width: self.inner,
+            inner_width: self.inner.into_iter().max().unwrap_or(0),
             logits: self.logits,
             blocks: self.blocks,
             max_positions: self.positions,
@@ -359,7 +366,8 @@ impl<'a> Decoder<'a> {
         Part::container("", self.classes.model, parts).gives(Site::FinalNorm)
     }
 
-    fn norm(&self, name: &str, width: usize) -> Part {
+    /// A norm of the family's kind.
+    pub fn norm(&self, name: &str, width: usize) -> Part {
         let (class, epsilon) = (self.classes.norm, self.epsilon);
         match self.norm_kind {
             NormKind::RootMeanSquare => Part::rms_norm(name, class, width, epsilon),
@@ -414,7 +422,7 @@ impl<'a> Decoder<'a> {
             vec![output, read("qkv_proj", all).gives(at(QueryKeyValue))]
         } else {
             vec![
-                read("q_proj", queries).gives(at(Query)),
+                read("q_proj", if settings.gated { queries.saturating_mul(2) } else { queries }).gives(at(Query)),
                 read("k_proj", keys).gives(at(Key)),
                 read("v_proj", keys).gives(at(Value)),
                 output,
@@ -432,7 +440,7 @@ impl<'a> Decoder<'a> {
         use BlockSite::{MlpActivation, MlpDown, MlpGateUp, MlpInner, MlpUp};
         let at = |site| Site::Block(index, site);
         let (function, class) = self.activation;
-        let (width, inner) = (self.width, self.inner);
+        let (width, inner) = (self.width, self.inner[index]);
         let linear = |name, inputs, outputs, site| Part::linear(name, inputs, outputs, self.mlp_bias).gives(at(site));
         let activation = |name| Part::activation(name, class, function).gives(at(MlpActivation));
         let children = if let Some([first, last, between]) = self.plain_mlp {

@@ -14,6 +14,7 @@ mod electra;
 mod eurobert;
 mod falcon;
 mod gemma;
+mod gemma4;
 mod gpt2;
 mod gpt_neox;
 mod gptj;
@@ -32,6 +33,7 @@ mod opt;
 mod phi;
 mod phi3;
 mod qwen;
+mod qwen3_5;
 mod refusals;
 mod roberta;
 mod rotary;
@@ -93,10 +95,12 @@ const FAMILIES: &[Family] = &[
     llama::FAMILY,
     qwen::QWEN2,
     qwen::QWEN3,
+    qwen3_5::FAMILY,
     mistral::FAMILY,
     gemma::GEMMA,
     gemma::GEMMA2,
     gemma::GEMMA3,
+    gemma4::FAMILY,
     phi::FAMILY,
     phi3::FAMILY,
     olmo2::FAMILY,

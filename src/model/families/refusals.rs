@@ -7,6 +7,9 @@ use super::Family;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::config::Config;
 
+/// The families that read what `per_layer_config` says of sizes of heads.
+const WITH_SIZES_OF_BLOCKS: [&str; 1] = ["gemma4_text"];
+
 /// Refuses fields that change the model whatever its family is.
 ///
 /// # Errors
@@ -18,8 +21,6 @@ pub(super) fn fields(config: &Config) -> Result<()> {
         // Weights that must be unpacked first.
         ("quantization_config", &[][..]),
         ("compression_config", &[]),
-        // Another set of fields for some of the blocks.
-        ("per_layer_config", &nothing),
         // Heads of the attention that were cut out.
         ("pruned_heads", &nothing),
         // Several MLPs of which each token takes some.
@@ -32,6 +33,10 @@ pub(super) fn fields(config: &Config) -> Result<()> {
         ("tie_encoder_decoder", &[json!(false)]),
     ] {
         config.only(field, harmless)?;
+    }
+    // Another set of fields for some of the blocks.
+    if !WITH_SIZES_OF_BLOCKS.contains(&config.text("model_type", "")?) {
+        config.only("per_layer_config", &nothing)?;
     }
     Ok(())
 }

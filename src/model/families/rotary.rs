@@ -81,6 +81,10 @@ fn settings_from(
     if theta < 1.0 || !(theta as f32).is_finite() {
         return Err(Config::wrong("rope_theta", theta, "it must be at least 1"));
     }
+    if kind_of(&fields)? == "proportional" {
+        let scaling = proportional(config, &fields, head_width, defaults)?;
+        return Ok(RotarySettings { rotary_dim: head_width, interleaved: false, theta, scaling, amplitude: 1.0 });
+    }
     let rotary_dim = rotated_columns(config, &fields, head_width, defaults)?;
     let positions = config.size("max_position_embeddings", defaults.positions)?;
     let field = "original_max_position_embeddings";
@@ -91,6 +95,28 @@ fn settings_from(
     };
     let (scaling, amplitude) = scaling(config, &fields, name, theta, rotary_dim, (positions, first_positions))?;
     Ok(RotarySettings { rotary_dim, interleaved: false, theta, scaling, amplitude })
+}
+
+/// What the fields call the kind of rotation.
+fn kind_of(fields: &Config) -> Result<&str> {
+    fields.text("rope_type", fields.text("type", "default")?)
+}
+
+/// A rotation of all columns of a head, of which only the first pairs turn.
+fn proportional(
+    config: &Config,
+    fields: &Config,
+    head_width: usize,
+    defaults: &RotaryDefaults,
+) -> Result<RotaryScaling> {
+    Config::even("head_dim", head_width)?;
+    let (field, default) = defaults.partial.unwrap_or(("partial_rotary_factor", 1.0));
+    let part = fields.number("partial_rotary_factor", config.number(field, default)?)?;
+    if part > 1.0 {
+        return Err(Config::wrong("partial_rotary_factor", part, "a head has no more columns than all"));
+    }
+    let factor = fields.optional_number("factor")?.unwrap_or(1.0);
+    Ok(RotaryScaling::Proportional { pairs: (part * head_width as f64 / 2.0) as usize, factor })
 }
 
 /// How many columns of a head are rotated.
@@ -124,8 +150,7 @@ fn scaling(
         None => Err(Config::missing(&format!("{name}.factor"))),
     };
     let original = first_positions as f64;
-    let kind = fields.text("rope_type", fields.text("type", "default")?)?;
-    Ok(match kind {
+    Ok(match kind_of(fields)? {
         "default" => (RotaryScaling::None, 1.0),
         "linear" => (RotaryScaling::Linear { factor: factor()? }, 1.0),
         "dynamic" => {

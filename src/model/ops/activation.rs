@@ -24,6 +24,7 @@ impl Activation {
             Self::Silu => 3,
             Self::Relu => 4,
             Self::Tanh => 5,
+            Self::Logistic => 6,
         }
     }
 
@@ -51,6 +52,10 @@ impl Activation {
             Self::Silu => swish(1.0)?,
             Self::Relu => rows.gt(0.0)?.to_dtype(rows.dtype())?,
             Self::Tanh => (1.0 - rows.tanh()?.sqr()?)?,
+            Self::Logistic => {
+                let logistic = candle_nn::ops::sigmoid(rows)?;
+                (&logistic * (1.0 - &logistic)?)?
+            }
         })
     }
 }
@@ -72,6 +77,7 @@ impl Operation<1> for Activation {
                 |x| x.max(0.0),
             ),
             Self::Tanh => values.iter().map(|x| x.tanh()).collect(),
+            Self::Logistic => kernels::map(values, kernels::logistic),
         })
     }
 
@@ -89,6 +95,7 @@ impl Operation<1> for Activation {
                 Self::Silu => rows.silu()?,
                 Self::Relu => rows.relu()?,
                 Self::Tanh => rows.tanh()?,
+                Self::Logistic => candle_nn::ops::sigmoid(rows)?,
             })
         })
     }

@@ -16,6 +16,7 @@ use candle_core::{CpuStorage, CustomOp1, DType, Device, Layout, Shape, Tensor, V
 use super::operation::{Values, gradients, lend};
 use super::*;
 use crate::error::{Error, Result};
+use crate::kernels::DeltaHeads;
 use crate::model::blueprint::{
     Activation, Alibi, AttentionSettings, DistanceTable, RelativePositions, RotaryScaling, RotarySettings,
 };
@@ -171,8 +172,8 @@ fn norms_of_rows_and_of_heads() {
 
 #[test]
 fn functions_of_single_values() {
-    use Activation::{Gelu, GeluQuick, GeluTanh, Relu, Silu, Tanh};
-    for function in [Gelu, GeluTanh, GeluQuick, Silu, Relu, Tanh] {
+    use Activation::{Gelu, GeluQuick, GeluTanh, Logistic, Relu, Silu, Tanh};
+    for function in [Gelu, GeluTanh, GeluQuick, Silu, Relu, Tanh, Logistic] {
         let rows = (random(9, 24, 6) * 3.0).unwrap();
         check_unary(&format!("{function:?}"), |_| function, rows);
         check_binary(&format!("gate by {function:?}"), &Gate(function), (9, 24));
@@ -209,6 +210,33 @@ fn rotations_of_all_columns_and_of_some() {
         let make = |backend: &Backend| Rotary::new(&[0..3, 3..5], &settings, &backend.device).unwrap().heads(width);
         let what = format!("rotation of {rotary_dim} of {width}, interleaved {interleaved}");
         check_unary(&what, make, random(5, 2 * width, 10));
+    }
+}
+
+#[test]
+fn short_convolutions_of_texts() {
+    for taps in [1, 2, 4] {
+        let weight = random(taps, 12, 31);
+        let texts = Arc::from([0..9, 9..10, 10..10, 10..12, 12..15]);
+        let make = |backend: &Backend| ShortConvolution::new(&on(backend, &weight), &texts);
+        check_unary(&format!("convolution of {taps} taps"), make, random(15, 12, 32));
+    }
+}
+
+#[test]
+fn delta_rules_of_texts_of_all_lengths() {
+    for (key_heads, value_heads) in [(2, 4), (3, 3)] {
+        let heads = DeltaHeads { key_heads, value_heads, key_width: 6, value_width: 5 };
+        // One is longer than the rows that are differentiated at a time; two are of one length.
+        let texts = Arc::from([0..150, 150..151, 151..151, 151..155, 155..159]);
+        let numbers = |seed| random(1, value_heads, seed).squeeze(0).unwrap();
+        let decay = (numbers(33).sqr().unwrap() * -0.2).unwrap();
+        let make =
+            |backend: &Backend| DeltaRule::new(heads, [&on(backend, &decay), &on(backend, &numbers(34))], &texts);
+        let inputs = [random(159, heads.columns(), 35), random(159, value_heads, 36), random(159, value_heads, 37)];
+        check(&format!("{heads:?}"), make, &inputs, |rule, implementation, inputs| {
+            implementation.ternary(rule, inputs)
+        });
     }
 }
 

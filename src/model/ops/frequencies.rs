@@ -57,6 +57,10 @@ impl RotarySettings {
                 };
                 waves(self.theta).enumerate().map(change).collect()
             }
+            RotaryScaling::Proportional { pairs, factor } => {
+                let change = |(index, frequency)| if index < *pairs { frequency / *factor as f32 } else { 0.0 };
+                plain().enumerate().map(change).collect()
+            }
             RotaryScaling::LongRope { short, long, positions } => {
                 let factors = if length > *positions { long } else { short };
                 waves(self.theta).zip(factors).map(|(wave, factor)| 1.0 / (factor * wave)).collect()

@@ -10,7 +10,9 @@ mod attention;
 mod backend;
 #[cfg(test)]
 mod check;
+mod convolution;
 mod custom;
+mod delta_rule;
 mod embedding;
 mod frequencies;
 mod gate;
@@ -29,6 +31,8 @@ mod weight;
 pub(crate) use activation::SoftCap;
 pub(crate) use attention::{Attention, Positions};
 pub(crate) use backend::Backend;
+pub(crate) use convolution::ShortConvolution;
+pub(crate) use delta_rule::DeltaRule;
 pub(crate) use embedding::Embedding;
 pub(crate) use gate::Gate;
 pub(crate) use gather::GatherColumns;

@@ -40,9 +40,12 @@ HEADS = {"causal_lm": "ForCausalLM", "classify": "ForSequenceClassification", "c
 def first_per_token(output, length):
     """As for encoders; besides, tensors that hold the tokens' values in another shape.
 
-    Norms of heads give (1, length, heads, columns) or (1, heads, length, columns), OPT's MLP (length, columns).
+    Norms of heads give (1, length, heads, columns) or (1, heads, length, columns), OPT's MLP (length, columns), the norms of gated
+    delta nets (length * heads, columns).
     """
-    if isinstance(output, torch.Tensor) and output.dim() == 4 and output.shape[-1] in (6, 8):
+    if isinstance(output, torch.Tensor) and output.dim() == 2 and output.shape[-1] == 10 and output.shape[0] % length == 0:
+        return output.reshape(1, length, -1)
+    if isinstance(output, torch.Tensor) and output.dim() == 4 and output.shape[-1] in (6, 8, 10):
         heads = output if output.shape[1] == length else output.transpose(1, 2)
         return heads.flatten(2)
     if isinstance(output, torch.Tensor) and output.dim() == 2 and output.shape[0] == length:
@@ -82,11 +85,12 @@ def own_tensors(model):
 class Family:
     """One family's fixtures: a checkpoint with the tensors of every head, and the variants that run with it."""
 
-    def __init__(self, name, classes, settings, seed, heads=tuple(HEADS), named=None, config=None, block="1"):
+    def __init__(self, name, classes, settings, seed, heads=tuple(HEADS), named=None, config=None, block="1", texts=TEXTS):
         self.name, self.classes, self.settings, self.seed, self.block = name, classes, settings, seed, block
+        self.texts = texts
         self.named, self.config_class = named or {}, config or f"{classes}Config"
         shutil.rmtree(folder("models", name))
-        write_json(folder("models", name) / "inputs.json", [{"ids": ids} for ids in TEXTS])
+        write_json(folder("models", name) / "inputs.json", [{"ids": ids} for ids in texts])
         tensors = {}
         for number, head in enumerate(heads):
             model = models.randomise(self.class_of(head)(self.config()), 10 * seed + number, torch.bfloat16)
@@ -115,7 +119,7 @@ class Family:
         last = f".{self.block}"
         partial = [path for path, _ in klass(config).named_modules() if f".{path}".endswith(last)]
         kept = {"complete": (0,), "partial": partial, **kept}
-        return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, edit, **kept)
+        return models.variant(self.name, variant, klass, config, weights or self.weights, self.texts, edit, **kept)
 
     def changed(self, variant, edit=None, only=("layers.2",), list_modules=False, own=False, **changes):
         """The model without a head and other settings: the last block for all texts."""
@@ -130,7 +134,7 @@ class Family:
         model = klass(config)
         own = tuple(path for path, _ in model.named_children() if path != model.base_model_prefix)
         kept = {"complete": (0,), "only": own, "all_logits": True, **kept}
-        return models.variant(self.name, variant, klass, config, weights or self.weights, TEXTS, **kept)
+        return models.variant(self.name, variant, klass, config, weights or self.weights, self.texts, **kept)
 
     def own_weights(self, variant, config, head="base"):
         """A checkpoint for one variant whose tensors have other shapes."""
@@ -179,6 +183,29 @@ def qwen3():
     Family("qwen3", "Qwen3", {**GROUPED, "head_dim": 8}, 32)
 
 
+def qwen3_5():
+    rope = dict(rope_type="default", rope_theta=100.0, partial_rotary_factor=0.5, mrope_section=[1, 1, 0], mrope_interleaved=True)
+    types = ["linear_attention", "full_attention", "linear_attention", "full_attention"]
+    linear = dict(linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=6, linear_value_head_dim=10)
+    settings = dict(num_hidden_layers=4, layer_types=types, head_dim=8, intermediate_size=44, rope_parameters=rope, **linear)
+    settings["max_position_embeddings"] = 128
+    named = dict(base="Qwen3_5TextModel", causal_lm="Qwen3_5ForCausalLM", classify="Qwen3_5TextForSequenceClassification")
+    # One text is longer than the rows that transformers computes at a time.
+    texts = [*TEXTS, [2, *(5 + (11 * index * index + 5 * index) % 59 for index in range(69))]]
+    family = Family("qwen3_5", "Qwen3_5", {**GROUPED, **settings}, 65, ("causal_lm", "classify"), named, "Qwen3_5TextConfig", "2", texts)
+
+    def as_published(settings):
+        """Fields of the published files that transformers does not write."""
+        settings = {key: value for key, value in settings.items() if key != "layer_types"}
+        more = dict(attn_output_gate=True, full_attention_interval=2, mamba_ssm_dtype="float32", mtp_num_hidden_layers=1)
+        return {**settings, **more}
+
+    family.changed("published", as_published, only=("layers.3",))
+    # As many heads of keys as of values, and another number of taps.
+    changes = dict(linear_num_key_heads=4, linear_conv_kernel_dim=3, attention_bias=True, num_hidden_layers=2, layer_types=types[:2])
+    family.changed("taps", own=True, list_modules=True, only=("layers.0", "layers.1"), **changes)
+
+
 def mistral():
     family = Family("mistral", "Mistral", {**GROUPED, "sliding_window": 8}, 33)
     # Here transformers counts the end of the window in.
@@ -214,6 +241,44 @@ def gemma3():
     family.changed("older", as_published)
     # As EmbeddingGemma.
     family.changed("bidirectional", use_bidirectional_attention=True)
+
+
+def gemma4():
+    rope = dict(
+        full_attention=dict(rope_type="proportional", partial_rotary_factor=0.5, rope_theta=1000.0),
+        sliding_attention=dict(rope_type="default", rope_theta=50.0),
+    )
+    # The last two read the keys and values of those with the indices 2 and 1.
+    types = ["sliding_attention", "full_attention", "sliding_attention", "sliding_attention", "full_attention"]
+    settings = dict(
+        num_hidden_layers=5,
+        layer_types=types,
+        num_kv_shared_layers=2,
+        use_double_wide_mlp=True,
+        head_dim=6,
+        global_head_dim=8,
+        hidden_size_per_layer_input=10,
+        vocab_size_per_layer_input=IDS,
+        sliding_window=8,
+        final_logit_softcapping=1.5,
+        rope_parameters=rope,
+    )
+    named = dict(base="Gemma4TextModel", causal_lm="Gemma4ForCausalLM")
+    family = Family("gemma4", "Gemma4", {**GROUPED, **settings}, 64, ("causal_lm",), named, "Gemma4TextConfig")
+    last = dict(only=("layers.4",))
+
+    def as_published(settings):
+        """The keys of the published files, which say the sizes of heads by the kind of block."""
+        settings = {key: value for key, value in settings.items() if key != "per_layer_config"}
+        return {**settings, "head_dim": 6, "global_head_dim": 8, "num_global_key_value_heads": 1, "use_bidirectional_attention": "vision"}
+
+    family.changed("published", as_published, **last)
+    scaled = {**rope, "full_attention": {**rope["full_attention"], "factor": 4.0}}
+    family.changed("rope_scaled", rope_parameters=scaled, **last)
+    family.changed("bidirectional", use_bidirectional_attention="all", **last)
+    # As the larger ones: keys that are values, one head of them, and no second rows of ids.
+    large = dict(attention_k_eq_v=True, num_global_key_value_heads=1, hidden_size_per_layer_input=0, num_kv_shared_layers=0)
+    family.changed("large", own=True, list_modules=True, num_hidden_layers=3, layer_types=types[:2] + types[-1:], only=("layers.1",), **large)
 
 
 def phi3():
@@ -376,10 +441,12 @@ FAMILIES = (
     llama,
     qwen2,
     qwen3,
+    qwen3_5,
     mistral,
     gemma,
     gemma2,
     gemma3,
+    gemma4,
     phi3,
     olmo2,
     olmo3,

@@ -20,6 +20,8 @@ VARIANTS = {
     "gpt2": "causal_lm",
     "llama": "causal_lm",
     "gemma3": "causal_lm",
+    "gemma4": "causal_lm",
+    "qwen3_5": "causal_lm",
     "t5": "seq2seq_lm",
     "modernbert": "masked_lm",
     "deberta_v2": "masked_lm",

@@ -43,6 +43,9 @@ def calmed(config, tensors, dtype):
     projections = {name for name, value in tensors.items() if value.dim() == 2 and not any(word in name for word in TABLES)}
     if config["model_type"] in BEHIND:
         projections |= {name for name in tensors if "layernorm" in name}
+    # Scores without a scale but what the norms of queries and keys learned; norms whose weights count from one.
+    norms = {"gemma4_text": ("q_norm", "k_norm", "post_"), "qwen3_5_text": ("norm",)}.get(config["model_type"], ())
+    projections |= {name for name in tensors if any(word in name for word in norms)}
     return config, {name: (value.float() * (0.5 if name in projections else 1)).to(dtype) for name, value in tensors.items()}
 
 

@@ -45,9 +45,11 @@ FAMILIES = {
     "smollm3": ["llama3"],
     "qwen2": ["qwen2"],
     "qwen3": ["qwen2"],
+    "qwen3_5_text": ["qwen3_5"],
     "gemma": ["gemma"],
     "gemma2": ["gemma"],
     "gemma3_text": ["gemma"],
+    "gemma4_text": ["gemma"],
     "gpt2": ["gpt2"],
     "gptj": ["gpt2"],
     "phi": ["gpt2"],
@@ -206,6 +208,16 @@ def qwen2():
     )
 
 
+def qwen3_5():
+    """Qwen 2's, but marks on letters are letters."""
+    vocabulary, merges = byte_level_vocabulary([])
+    for token in ("<|endoftext|>", "<|im_start|>", "<|im_end|>"):
+        vocabulary[token] = len(vocabulary)
+    return transformers.Qwen3_5Tokenizer(
+        vocab=vocabulary, merges=merges, model_max_length=LONGEST, extra_special_tokens=["<|im_start|>", "<|im_end|>"]
+    )
+
+
 def bloom():
     """Punctuation of all languages ends a word, and letters run on through digits."""
     words = pre_tokenizers.Sequence(
@@ -279,7 +291,7 @@ def gemma():
     return tokenizer
 
 
-KINDS = (mpnet, roberta, gpt2, starcoder2, opt, gpt_neox, modernbert, qwen2, bloom, falcon, t5, xlm_roberta, albert, deberta_v2, llama2, llama2_published, gemma)
+KINDS = (mpnet, roberta, gpt2, starcoder2, opt, gpt_neox, modernbert, qwen2, qwen3_5, bloom, falcon, t5, xlm_roberta, albert, deberta_v2, llama2, llama2_published, gemma)
 
 
 def generate(_shared):

@@ -56,9 +56,16 @@ def randomise(model, seed, half):
                 value = 0.7 * noise
             elif name.endswith("bias"):
                 value = 0.3 * noise
+            elif name.endswith("A_log"):
+                # Some heads of a gated delta net forget in a few tokens, others in many.
+                value = noise - 1.5
             else:
                 value = noise * 1.2 / parameter.shape[-1] ** 0.5
             parameter.copy_(value.to(half).float())
+        for name, number in model.named_buffers():
+            # Gemma 4 has a number for each block that is no parameter and yet in the file.
+            if name.endswith("layer_scalar"):
+                number.copy_((1 + 0.3 * torch.randn(number.shape, generator=generator)).to(half).float())
     return model
 
 
@@ -71,7 +78,7 @@ def kind_of(module):
         return {"embedding": [module.num_embeddings, module.embedding_dim]}
     if isinstance(module, torch.nn.LayerNorm):
         return {"layer_norm": list(module.normalized_shape), "eps": module.eps}
-    if name.endswith("RMSNorm") or hasattr(module, "variance_epsilon"):
+    if (name.endswith("RMSNorm") or hasattr(module, "variance_epsilon")) and hasattr(module, "weight"):
         epsilon = module.variance_epsilon if hasattr(module, "variance_epsilon") else module.eps
         return {"rms_norm": list(module.weight.shape), "eps": epsilon}
     if isinstance(module, transformers.pytorch_utils.Conv1D):
