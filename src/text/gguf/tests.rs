@@ -97,6 +97,8 @@ originals! {
     smollm_is_the_original: "smollm",
     tekken_with_both_ends_is_the_original: "tekken",
     gpt_4o_is_the_original: "gpt4o",
+    word_piece_of_bert_is_the_original: "bert",
+    word_piece_with_capitals_is_the_original: "bert_cased",
 }
 
 // --- Files made here ---
