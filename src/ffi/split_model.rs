@@ -129,6 +129,10 @@ pub struct eidos_load_options {
     /// The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
     /// and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `eidos_split_model_products` says how.
     pub precision: u32,
+    /// 1 cuts texts to the `max_seq_length` that sentence-transformers has for the model (`sentence_bert_config.json`), special
+    /// tokens included, as it does before it pools; a model without that file is an error. 0 cuts them to what the model and its
+    /// tokenizer can read.
+    pub use_max_seq_length: u32,
 }
 
 options!(
@@ -146,6 +150,7 @@ options!(
         endpoint: Text::NULL,
         copy: 0,
         precision: EIDOS_PRECISION_F32,
+        use_max_seq_length: 0,
     }
 );
 
@@ -197,6 +202,7 @@ impl eidos_load_options {
             whole: self.whole != 0,
             copy: self.copy != 0,
             precision: choice(self.precision, "precision", &precisions)?,
+            use_max_seq_length: self.use_max_seq_length != 0,
             ..LoadOptions::default()
         })
     }

@@ -177,6 +177,12 @@ impl<'a> Stored<'a> {
         })
     }
 
+    /// Values that were computed, in single precision.
+    pub fn of_values(values: &[f32]) -> Self {
+        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        Self { numbers: &NumberType::F32, bytes: Cow::Owned(bytes), plus_one: false, file: None }
+    }
+
     /// Bytes that are known to be whole.
     #[cfg(test)]
     pub fn of_bytes(numbers: &'a NumberType, bytes: &'a [u8]) -> Self {
