@@ -130,9 +130,11 @@ pub struct eidos_load_options {
     /// and logits are given as `f32` always. The CPU computes in `f32` or `bf16`; `eidos_split_model_products` says how.
     pub precision: u32,
     /// 1 cuts texts to the `max_seq_length` that sentence-transformers has for the model (`sentence_bert_config.json`), special
-    /// tokens included, as it does before it pools; a model without that file is an error. 0 cuts them to what the model and its
-    /// tokenizer can read.
+    /// tokens included, as it does before it pools; a model without that file is an error. Otherwise texts are cut to what the
+    /// model and its tokenizer can read.
     pub use_max_seq_length: u32,
+    /// This field is always 0.
+    pub reserved: u32,
 }
 
 options!(
@@ -151,6 +153,7 @@ options!(
         copy: 0,
         precision: EIDOS_PRECISION_F32,
         use_max_seq_length: 0,
+        reserved: 0,
     }
 );
 

@@ -50,6 +50,9 @@ const EMBEDDED_SCHEME: &str = "eidos:";
 /// when methods of [`ModelSource`] need them. When the hub cannot be reached, the commit that the cache last saw for
 /// this revision is used.
 ///
+/// A folder or repository with an `adapter_config.json` in place of a `config.json` is an adapter: [`ModelSource::adapter`] says so, and
+/// [`ModelSource::base`] finds its base model.
+///
 /// llama.cpp splits large models into parts, `model-00001-of-00003.gguf` and so on. Any of them names the model, and a
 /// folder of nothing else is the model; the first part is fetched, and the others by [`ModelSource::gguf_parts`].
 ///

@@ -243,7 +243,10 @@ fn one_of_two_tied_matrices_is_not_changed_alone() {
         tensors.remove("lm_head.weight");
         std::fs::remove_file(&base).unwrap();
         candle_core::safetensors::save(&tensors, &base).unwrap();
-        let both = adapter.tensors();
+        // Whole tables, which PEFT saves beside their changes, are each their own.
+        let both = adapter.tensors().into_iter().filter(|(name, _)| !name.contains("base_layer"));
+        let both: HashMap<_, _> = both.collect();
+        adapter.write(&both);
         assert!(adapter.load(&["lm_head"], &whole()).is_ok(), "both are changed, each by its own");
         adapter.write(&both.into_iter().filter(|(name, _)| !name.contains(says)).collect());
         let error = assert_error(adapter.load(&["lm_head"], &whole()), ErrorCode::Unsupported, &["tied to"]);

@@ -174,22 +174,25 @@ impl Adapter {
         };
         let size = rows.saturating_mul(columns).saturating_mul(size_of::<f32>());
         let _claim = Claim::of(size, &format!("the matrix `{target}` with the adapter"))?;
-        let mut values = stored.widened()?;
         let product = self.product(target, pair, parameter, share).map_err(within)?;
-        let parts = rows.div_ceil(ROWS);
+        let mut bytes = Vec::with_capacity(size);
         in_order(
             &self.workers,
-            parts,
+            rows.div_ceil(ROWS),
             0,
             &Control::new(),
-            |part, (): &mut ()| Ok(product.rows(part * ROWS..((part + 1) * ROWS).min(rows))),
-            |part, sums| {
-                let place = values.get_mut(part * ROWS * columns..).unwrap_or_default();
-                place.iter_mut().zip(sums).for_each(|(value, sum)| *value += sum);
+            |part, (): &mut ()| {
+                let rows = part * ROWS..((part + 1) * ROWS).min(rows);
+                let mut values = stored.rows(rows.clone(), columns)?;
+                product.add_to(&mut values, rows);
+                Ok(values)
+            },
+            |_, values| {
+                bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
                 Ok(())
             },
         )?;
-        Ok(Some(Stored::of_values(&values)))
+        Ok(Some(Stored::of_values(bytes)))
     }
 
     /// The product that is added to a matrix.
@@ -267,18 +270,20 @@ struct Product {
 }
 
 impl Product {
-    fn rows(&self, rows: Range<usize>) -> Vec<f32> {
-        let mut sums = vec![0.0; rows.len() * self.columns];
+    /// Adds some of its rows to a matrix's.
+    fn add_to(&self, values: &mut [f32], rows: Range<usize>) {
         if self.rank == 0 || self.columns == 0 {
-            return sums;
+            return;
         }
         let left = self.left.chunks_exact(self.rank).skip(rows.start);
-        for (sums, factors) in sums.chunks_exact_mut(self.columns).zip(left) {
+        let mut sums = vec![0.0; self.columns];
+        for (values, factors) in values.chunks_exact_mut(self.columns).zip(left) {
+            sums.fill(0.0);
             for (factor, row) in factors.iter().zip(self.right.chunks_exact(self.columns)) {
                 sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
             }
+            values.iter_mut().zip(&sums).for_each(|(value, sum)| *value += sum);
         }
-        sums
     }
 }
 
@@ -380,8 +385,12 @@ mod tests {
             rank: 2,
             columns: 2,
         };
-        assert_eq!(product.rows(0..3), [201.0, 2010.0, 403.0, 4030.0, 605.0, 6050.0]);
-        assert_eq!(product.rows(1..2), [403.0, 4030.0]);
+        let mut values = vec![1.0; 6];
+        product.add_to(&mut values, 0..3);
+        assert_eq!(values, [202.0, 2011.0, 404.0, 4031.0, 606.0, 6051.0]);
+        let mut values = vec![0.0; 2];
+        product.add_to(&mut values, 1..2);
+        assert_eq!(values, [403.0, 4030.0]);
         assert_eq!(transposed(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 2, 3), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
     }
 }

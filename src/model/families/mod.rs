@@ -183,8 +183,10 @@ fn choose(config: &Config, choice: HeadChoice) -> Result<(&'static Family, Head)
     let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
         let built: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();
         let around: Vec<_> = multimodal::types().collect();
-        let types =
-            || format!("use a model of one of these types: {}; or around one: {}", built.join(", "), around.join(", "));
+        let types = || {
+            let (built, around) = (built.join(", "), around.join(", "));
+            format!("use a model around a text part, {around}, or a model of one of these types: {built}")
+        };
         let message = format!("config.json: the `model_type` is `{model_type}`, which Eidos does not build");
         return Err(Error::new(ErrorCode::Unsupported, message)
             .hint(multimodal::remedy(config).unwrap_or_else(types))

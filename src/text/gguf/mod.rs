@@ -2,8 +2,8 @@
 //!
 //! llama.cpp's converters keep the vocabulary, the kind of each token and the ids of the special ones. Of how `tokenizer.json`
 //! splits and writes texts they keep a name or nothing, so what the models of each name publish is written down here:
-//! [`sentence_piece`] for Llama 2, Mistral, Phi-3 and Gemma, [`word_piece`] for BERT, [`byte_level`] for the others. A name that is not known here is an
-//! error, because a tokenizer that is nearly right gives wrong ids without a word.
+//! [`sentence_piece`] for Llama 2, Mistral, Phi-3 and Gemma, [`word_piece`] for BERT, [`byte_level`] for the others. A name that is
+//! not known here is an error, because a tokenizer that is nearly right gives wrong ids without a word.
 
 pub(super) mod byte_level;
 mod sentence_piece;

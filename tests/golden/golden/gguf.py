@@ -297,6 +297,7 @@ def other_family(name, architecture, classes, config, seed, epsilon, kept, more,
     writer.add_feed_forward_length(config.n_inner if architecture == "gpt2" else config.intermediate_size)
     writer.add_head_count(config.num_attention_heads)
     writer.add_layer_norm_eps(epsilon)
+    writer.add_uint32(f"{architecture}.vocab_size", config.vocab_size)
     more(writer)
 
     def called(module):
@@ -342,7 +343,8 @@ def other_family(name, architecture, classes, config, seed, epsilon, kept, more,
 
 
 def all_others():
-    sizes = dict(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64, max_position_embeddings=40)
+    sizes = dict(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
+    sizes["max_position_embeddings"] = 40
 
     def bert(writer):
         writer.add_causal_attention(False)
@@ -359,11 +361,13 @@ def all_others():
     blocks = tuple(f"layers.{index}{part}" for index in (0, 1) for part in ("", ".self_attn", ".self_attn.k_proj", ".mlp"))
     config = transformers.NomicBertConfig(**sizes, layer_norm_eps=1e-6, rope_parameters=dict(rope_type="default", rope_theta=500.0))
     other_family("nomic_bert", "nomic-bert", "NomicBertModel", config, 73, 1e-6, ("embeddings", *blocks), nomic)
-    names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head", "intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
+    names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
+    names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
     config = transformers.GPT2Config(**{names.get(key, key): value for key, value in sizes.items()}, bos_token_id=2, eos_token_id=5)
     kept = tuple(f"transformer.h.{index}{part}" for index in (0, 1) for part in ("", ".attn", ".attn.c_attn", ".mlp"))
+    kept = ("transformer.wpe", *kept, "transformer.ln_f")
     conv = ("c_attn", "c_proj", "c_fc")
-    other_family("gpt2", "gpt2", "GPT2LMHeadModel", config, 74, 1e-5, ("transformer.wpe", *kept[:8], "transformer.ln_f"), lambda writer: None, conv)
+    other_family("gpt2", "gpt2", "GPT2LMHeadModel", config, 74, 1e-5, kept, lambda writer: None, conv)
 
 
 def all_types():

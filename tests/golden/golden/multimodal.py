@@ -1,7 +1,8 @@
 """Models that read text and something else, tiny and random, run on text alone: their text part inside them.
 
-`multimodal/weights/<type>.safetensors` has the tensors of a text part under the names that it has alone (`layers.0...`, `lm_head.weight`);
-`multimodal/<model_type>/` has what transformers writes as `config.json`, what `named_modules()` says of the text part, and values. See README.md.
+`multimodal/weights/<type>.safetensors` has the tensors of a text part under the names that it has alone (`layers.0...`,
+`lm_head.weight`); `multimodal/<name>/` what transformers writes as `config.json`, what `named_modules()` says of the text part, and
+values. See README.md.
 """
 import shutil
 import tempfile
@@ -16,7 +17,10 @@ from .decoders import PAD, TEXTS
 
 TEXT = {**decoders.GROUPED, "num_hidden_layers": 2}
 ROPE = dict(rope_type="default", rope_theta=100.0)
-GEMMA3_ROPE = dict(full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000.0), sliding_attention=dict(rope_type="default", rope_theta=50.0))
+GEMMA3_ROPE = dict(
+    full_attention=dict(rope_type="linear", factor=8.0, rope_theta=1000.0),
+    sliding_attention=dict(rope_type="default", rope_theta=50.0),
+)
 # The settings of text parts, by their type and then by what else is said of it.
 TEXTS_OF = {
     "llama": dict(rope_parameters=ROPE),
@@ -43,7 +47,14 @@ TEXTS_OF = {
 # What encodes images is as small as its class allows; nobody reads it.
 VISION = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
 QWEN_VISION = dict(depth=1, hidden_size=16, embed_dim=16, num_heads=2, intermediate_size=16, out_hidden_size=24, patch_size=4)
-AUDIO = dict(d_model=16, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=16, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64)
+TWO_SIDES = {**VISION, "image_size": [8, 8], "patch_size": [4, 4]}
+SAM = dict(hidden_size=16, output_channels=8, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=16)
+SAM |= dict(mlp_dim=16, global_attn_indexes=[0], window_size=2)
+PERCEIVER = dict(hidden_size=24, resampler_n_latents=2, resampler_depth=1, resampler_n_heads=2, resampler_head_dim=4)
+PERCEIVER["num_key_value_heads"] = 2
+QUANTISER = dict(embed_dim=4, num_embeddings=8, base_channels=32, channel_multiplier=[1], num_res_blocks=1, projection_dim=24)
+QUANTISER |= dict(num_patches=4, image_token_embed_dim=24, latent_channels=4, double_latent=False)
+AUDIO = dict(d_model=16, encoder_layers=1, encoder_attention_heads=2, encoder_ffn_dim=16)
 CONDITIONAL = "ForConditionalGeneration"
 
 # A folder, the class, the type of the text part, and what else the configuration says.
@@ -65,20 +76,20 @@ CASES = [
     ("video_llava", f"VideoLlava{CONDITIONAL}", "llama", {}),
     ("paligemma", f"PaliGemma{CONDITIONAL}", "gemma", dict(projection_dim=24)),
     ("paligemma2", f"PaliGemma{CONDITIONAL}", "gemma2", dict(projection_dim=24)),
-    ("idefics2", f"Idefics2{CONDITIONAL}", "mistral", dict(perceiver_config=dict(hidden_size=24, resampler_n_latents=2, resampler_depth=1, resampler_n_heads=2, resampler_head_dim=4, num_key_value_heads=2))),
+    ("idefics2", f"Idefics2{CONDITIONAL}", "mistral", dict(perceiver_config=PERCEIVER)),
     ("idefics3", f"Idefics3{CONDITIONAL}", "llama", {}),
     ("smolvlm", f"SmolVLM{CONDITIONAL}", "llama", dict(tie_word_embeddings=True)),
-    ("internvl", f"InternVL{CONDITIONAL}", "qwen2", dict(vision_config={**VISION, "image_size": [8, 8], "patch_size": [4, 4]})),
-    ("internvl_qwen3", f"InternVL{CONDITIONAL}", "qwen3", dict(vision_config={**VISION, "image_size": [8, 8], "patch_size": [4, 4]}, tie_word_embeddings=False)),
-    ("got_ocr2", f"GotOcr2{CONDITIONAL}", "qwen2", dict(vision_config=dict(hidden_size=16, output_channels=8, num_hidden_layers=1, num_attention_heads=2, image_size=32, patch_size=16, mlp_dim=16, global_attn_indexes=[0], window_size=2))),
+    ("internvl", f"InternVL{CONDITIONAL}", "qwen2", dict(vision_config=TWO_SIDES)),
+    ("internvl_qwen3", f"InternVL{CONDITIONAL}", "qwen3", dict(vision_config=TWO_SIDES, tie_word_embeddings=False)),
+    ("got_ocr2", f"GotOcr2{CONDITIONAL}", "qwen2", dict(vision_config=SAM)),
     ("aya_vision", f"AyaVision{CONDITIONAL}", "cohere2", dict(adapter_layer_norm_eps=1e-6)),
     ("cohere2_vision", f"Cohere2Vision{CONDITIONAL}", "cohere2", {}),
     ("deepseek_vl", f"DeepseekVL{CONDITIONAL}", "llama", {}),
-    ("janus", f"Janus{CONDITIONAL}", "llama", dict(vq_config=dict(embed_dim=4, num_embeddings=8, base_channels=32, channel_multiplier=[1], num_res_blocks=1, projection_dim=24, num_patches=4, image_token_embed_dim=24, latent_channels=4, double_latent=False))),
+    ("janus", f"Janus{CONDITIONAL}", "llama", dict(vq_config=QUANTISER)),
     ("ovis2", f"Ovis2{CONDITIONAL}", "qwen2", dict(hidden_size=24, vocab_size=64, visual_indicator_token_ids=[1, 1, 1, 1, 1])),
     ("video_llama_3", f"VideoLlama3{CONDITIONAL}", "qwen2", {}),
     ("lighton_ocr", f"LightOnOcr{CONDITIONAL}", "qwen3", {}),
-    ("qianfan_ocr", f"QianfanOCR{CONDITIONAL}", "qwen3", dict(vision_config={**VISION, "image_size": [8, 8], "patch_size": [4, 4]})),
+    ("qianfan_ocr", f"QianfanOCR{CONDITIONAL}", "qwen3", dict(vision_config=TWO_SIDES)),
     ("qwen2_audio", f"Qwen2Audio{CONDITIONAL}", "qwen2", dict(audio_config=AUDIO)),
 ]
 
@@ -144,7 +155,7 @@ def case(name, class_name, text_type, settings):
     modules = [
         {key: module[key] for key in ("path", "class", "splits")}
         for module in models.listing(model, outputs, {})
-        if module["path"] == path.rpartition(".")[0] or any(module["path"] == at or module["path"].startswith(f"{at}.") for at in inside)
+        if module["path"] == path.rpartition(".")[0] or f"{module['path']}.".startswith(tuple(f"{at}." for at in inside))
     ]
     write_json(place / "modules.json", modules)
     print(f"  {name}: {len(modules)} modules, largest logit {max(value.abs().max() for value in expected.values()):.3g}")
