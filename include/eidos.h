@@ -881,6 +881,16 @@ typedef struct {
      * and logits are given as `f32` always. The CPU computes in `f32`, `bf16` or `int8`; `eidos_split_model_products` says how.
      */
     uint32_t precision;
+    /**
+     * 1 cuts texts to the `max_seq_length` that sentence-transformers has for the model (`sentence_bert_config.json`), special
+     * tokens included, as it does before it pools; a model without that file is an error. Otherwise texts are cut to what the
+     * model and its tokenizer can read.
+     */
+    uint32_t use_max_seq_length;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
 } eidos_load_options;
 
 /**

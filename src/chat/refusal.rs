@@ -6,6 +6,7 @@ use ureq::http::HeaderMap;
 
 use super::wire::ServerError;
 use crate::error::{Error, ErrorCode, shown_up_to};
+use crate::net::PROXY_USER;
 use crate::retry::Failure;
 
 /// The most characters of a server's message that an error quotes.
@@ -71,6 +72,12 @@ impl Refusal<'_> {
                 ErrorCode::NotFound,
                 format!("{host} has no model `{model}`, or no chat completions at this address"),
                 "check the model and the base URL, which usually ends in `/v1`",
+            )),
+            // A proxy answers for itself.
+            407 => Failure::Final(new_error(
+                ErrorCode::AccessDenied,
+                format!("the proxy before {host} wants a user and a password"),
+                PROXY_USER,
             )),
             300..=399 => Failure::Final(new_error(
                 ErrorCode::InvalidArgument,

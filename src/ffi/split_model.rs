@@ -132,6 +132,12 @@ pub struct eidos_load_options {
     /// The model computes in this type of number, whatever type its files have: one of `EIDOS_PRECISION_*`. Activations
     /// and logits are given as `f32` always. The CPU computes in `f32`, `bf16` or `int8`; `eidos_split_model_products` says how.
     pub precision: u32,
+    /// 1 cuts texts to the `max_seq_length` that sentence-transformers has for the model (`sentence_bert_config.json`), special
+    /// tokens included, as it does before it pools; a model without that file is an error. Otherwise texts are cut to what the
+    /// model and its tokenizer can read.
+    pub use_max_seq_length: u32,
+    /// This field is always 0.
+    pub reserved: u32,
 }
 
 options!(
@@ -149,6 +155,8 @@ options!(
         endpoint: Text::NULL,
         copy: 0,
         precision: EIDOS_PRECISION_F32,
+        use_max_seq_length: 0,
+        reserved: 0,
     }
 );
 
@@ -201,6 +209,7 @@ impl eidos_load_options {
             whole: self.whole != 0,
             copy: self.copy != 0,
             precision: choice(self.precision, "precision", &precisions)?,
+            use_max_seq_length: self.use_max_seq_length != 0,
             ..LoadOptions::default()
         })
     }

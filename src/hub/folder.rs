@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::id::check_file_name;
 use super::part_name::{GGUF_ENDING, first_part};
-use super::source::{CONFIG_FILE, has_weights};
+use super::source::{ADAPTER_FILE, CONFIG_FILE, has_weights};
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::read_limited;
 use crate::python_json;
@@ -28,11 +28,10 @@ const MOST_NAMED: usize = 5;
 /// A file that tells what a folder is which is no model: the file, what it is, and what to do.
 type Sign = (&'static str, &'static str, &'static str);
 
-const MERGE: &str = "merge it into its base model in Python, `AutoPeftModelForCausalLM.from_pretrained(x).merge_and_unload()\
-                     .save_pretrained(folder)`, and give that folder";
+const NO_ADAPTER: &str = "put the adapter's `adapter_config.json` beside it; or merge it into its base model in Python, \
+                          `model.merge_and_unload().save_pretrained(folder)`, and give that folder";
 
-const SIGNS: [Sign; 7] = [
-    ("adapter_config.json", "a LoRA adapter without its base model", MERGE),
+const SIGNS: [Sign; 6] = [
     ("units.safetensors", "activations that were collected", "open it as activations"),
     ("model_index.json", "a pipeline of diffusers", "give the folder of one model in it, such as `text_encoder`"),
     (
@@ -89,7 +88,7 @@ fn is_model(folder: &Path) -> bool {
         let names = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name());
         names.into_iter().any(|name| name.to_string_lossy().ends_with(GGUF_ENDING))
     };
-    has(CONFIG_FILE) || has_weights(folder) || has_gguf()
+    has(CONFIG_FILE) || has(ADAPTER_FILE) || has_weights(folder) || has_gguf()
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
@@ -221,7 +220,7 @@ pub(super) fn other_weights(names: &[String]) -> Option<(String, &'static str)> 
                            .save_pretrained(folder)`, and give the folder";
     const ORIGINAL: &str = "take the weights in safetensors from which it was made";
     let kinds: [OtherWeights; 9] = [
-        (|name, _| name == "adapter_model.safetensors" || name == "adapter_model.bin", MERGE),
+        (|name, _| name == "adapter_model.safetensors" || name == "adapter_model.bin", NO_ADAPTER),
         (|name, _| name.starts_with("consolidated."), "take the repository that is made for transformers"),
         (|_, ending| ending == "safetensors", RENAME),
         (|_, ending| ending == "h5", FROM_TF),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::endpoint::Endpoint;
 use super::id::RepositoryId;
 use crate::error::{Error, ErrorCode};
-use crate::net::Origin;
+use crate::net::{Origin, PROXY_USER};
 use crate::retry::{Backoff, Failure};
 
 /// How often a request is retried after a failure that may pass.
@@ -112,6 +112,8 @@ impl Refusal<'_> {
             ),
             },
             (_, 404) => None,
+            // A proxy answers for itself.
+            (_, 407) => denied(format!("the proxy before {host} wants a user and a password"), PROXY_USER.to_owned()),
             (_, status @ (408 | 429 | 500..)) => {
                 let error =
                     Error::new(ErrorCode::Network, format!("{host} failed with status {status} for model `{id}`"));

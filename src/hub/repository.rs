@@ -120,6 +120,11 @@ impl Repository {
         self.settings.offline || self.silent.get().is_some()
     }
 
+    /// The file that says what the model is.
+    pub(super) fn first_file(&self) -> &str {
+        &self.first_file
+    }
+
     /// The commit that all files belong to.
     pub(super) fn commit(&self) -> &str {
         &self.commit

@@ -17,6 +17,9 @@ use crate::error::{Error, ErrorCode, Result, shown};
 /// The file that says what a model is.
 pub(super) const CONFIG_FILE: &str = "config.json";
 
+/// The file that says what an adapter is and for which model.
+pub(super) const ADAPTER_FILE: &str = "adapter_config.json";
+
 /// How a model's weights may lie in its files.
 struct WeightFormat {
     /// The name of the one file that holds all.
@@ -46,6 +49,9 @@ const EMBEDDED_SCHEME: &str = "eidos:";
 /// commit, so that all files belong together, and `config.json` or the GGUF file is fetched; the other files follow
 /// when methods of [`ModelSource`] need them. When the hub cannot be reached, the commit that the cache last saw for
 /// this revision is used.
+///
+/// A folder or repository with an `adapter_config.json` in place of a `config.json` is an adapter: [`ModelSource::adapter`] says so, and
+/// [`ModelSource::base`] finds its base model.
 ///
 /// llama.cpp splits large models into parts, `model-00001-of-00003.gguf` and so on. Any of them names the model, and a
 /// folder of nothing else is the model; the first part is fetched, and the others by [`ModelSource::gguf_parts`].
@@ -161,7 +167,15 @@ fn open_repository(
 ) -> Result<ModelSource> {
     let name = gguf.map_or_else(|| id.as_str().to_owned(), |file| format!("{}:{file}", id.as_str()));
     let gguf = gguf.map(first_part);
-    let repository = Repository::open(id.clone(), options, control, gguf.as_deref().unwrap_or(CONFIG_FILE))?;
+    let first = gguf.as_deref().unwrap_or(CONFIG_FILE);
+    let repository = Repository::open(id.clone(), options, control, first).or_else(|error| {
+        // What is there but for this file may be an adapter.
+        let has_others = error.code() == ErrorCode::NotFound && !error.details().iter().any(|(key, _)| key == "status");
+        if gguf.is_some() || !has_others {
+            return Err(error);
+        }
+        Repository::open(id.clone(), options, control, ADAPTER_FILE).map_err(|_| error)
+    })?;
     Ok(ModelSource { name, origin: Origin::Repository(Box::new(repository)), gguf: gguf.map(PathBuf::from) })
 }
 
@@ -256,6 +270,45 @@ impl ModelSource {
     /// As [`Self::required`].
     pub fn config(&self, control: &Control) -> Result<PathBuf> {
         self.file(CONFIG_FILE, control)?.ok_or_else(|| self.no_config())
+    }
+
+    /// The path of `adapter_config.json`, where it is an adapter and not a model: there is no `config.json`, or in a folder no
+    /// file of a model's weights.
+    ///
+    /// # Errors
+    /// As [`Self::file`].
+    pub fn adapter(&self, control: &Control) -> Result<Option<PathBuf>> {
+        let is_one = match &self.origin {
+            Origin::Folder(folder) => !has_weights(folder),
+            #[cfg(feature = "hub")]
+            Origin::Repository(repository) => repository.first_file() == ADAPTER_FILE,
+        };
+        if is_one { self.file(ADAPTER_FILE, control) } else { Ok(None) }
+    }
+
+    /// The base model of an adapter: an id, or a folder, which may be given as it lies beside the adapter's own.
+    ///
+    /// # Errors
+    /// Those of [`locate`], with what to do about a base model that is not there.
+    pub fn base(&self, base: &str, revision: Option<&str>, options: &HubOptions, control: &Control) -> Result<Self> {
+        let beside = match &self.origin {
+            Origin::Folder(folder) => Some(folder.join(base)).filter(|path| path.is_dir()),
+            #[cfg(feature = "hub")]
+            Origin::Repository(_) => None,
+        };
+        let beside = beside.filter(|_| !Path::new(base).is_dir()).and_then(|path| path.to_str().map(str::to_owned));
+        // The revision of the options is that of the adapter, where this has one.
+        let of_adapter = self.commit().is_none().then(|| options.revision.clone()).flatten();
+        let options = HubOptions { revision: revision.map(str::to_owned).or(of_adapter), ..options.clone() };
+        locate(beside.as_deref().unwrap_or(base), &options, control).map_err(|error| {
+            if error.code() != ErrorCode::NotFound && error.code() != ErrorCode::InvalidArgument {
+                return error;
+            }
+            let base = shown(base);
+            error.within(format!("the base model `{base}`")).hint(format!(
+                "set `base_model_name_or_path` in {ADAPTER_FILE}, now `{base}`, to the id of the base model or to its folder here"
+            ))
+        })
     }
 
     /// The error for a model without a configuration, which says what there is instead.

@@ -159,7 +159,7 @@ mod tests {
         let names = ["README.md", "a-Q8_0.gguf"].map(str::to_owned);
         assert!(instead_of("config.json", "o/n", &names).unwrap().contains("`o/n:a-Q8_0.gguf`"));
         assert_eq!(instead_of("config.json", "o/n", &["README.md".to_owned()]), None);
-        let lora = ["adapter_config.json".to_owned()];
-        assert!(instead_of("config.json", "o/n", &lora).unwrap().contains("merge_and_unload"));
+        let diffusers = ["model_index.json".to_owned()];
+        assert!(instead_of("config.json", "o/n", &diffusers).unwrap().contains("text_encoder"));
     }
 }

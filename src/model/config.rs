@@ -31,6 +31,13 @@ impl Config {
         }
     }
 
+    /// An error about fields of another file than `config.json`.
+    pub fn of_file(error: &Error, file: &str) -> Error {
+        let rest = error.message().strip_prefix("config.json").unwrap_or(error.message());
+        let renamed = Error::new(error.code(), format!("{file}{rest}")).hint(error.hint_text());
+        error.details().iter().fold(renamed, |renamed, (key, value)| renamed.detail(key, value))
+    }
+
     /// A configuration that says nothing.
     pub fn empty() -> Self {
         Self { fields: Map::new() }
@@ -51,6 +58,15 @@ impl Config {
             }
         }
         Self { fields }
+    }
+
+    /// The same with a field of that value, or without it.
+    pub fn with(mut self, field: &str, value: Option<Value>) -> Self {
+        match value {
+            Some(value) => self.fields.insert(field.to_owned(), value),
+            None => self.fields.shift_remove(field),
+        };
+        self
     }
 
     /// The error that a field cannot have this value.
@@ -135,6 +151,16 @@ impl Config {
         let mut fields = first.fields.clone();
         fields.extend(other.fields.clone());
         Some(Self { fields })
+    }
+
+    /// The fields by their names.
+    pub fn entries(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// The fields as a value.
+    pub fn to_value(&self) -> Value {
+        Value::Object(self.fields.clone())
     }
 
     /// The fields inside a field, where it is there, not null and not empty.

@@ -1,14 +1,16 @@
 //! From a name to a model: the demo model inside the library, a folder, a GGUF file, or an id on a hub.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::options::LoadOptions;
+use super::adapter::{self, Adapter, AdapterConfig};
+use super::config::Config;
+use super::options::{HeadChoice, LoadOptions};
 use super::plan::{ModelPlan, about};
 use super::split_model::{Reader, SplitModel};
 use super::weights::WeightSource;
 use super::{demo, gguf};
 use crate::control::Control;
-use crate::error::{Error, ErrorCode, Result};
+use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::{map, read_limited};
 use crate::gguf::{Part, Parts};
 use crate::hub::{self, ModelSource};
@@ -56,6 +58,9 @@ impl SplitModel {
     /// `tokenizer.json` beside it, or else what its metadata says. A model in several parts
     /// (`model-00001-of-00003.gguf` ...) is named by any of them; the first one alone lists its modules.
     ///
+    /// The folder or repository of a LoRA adapter (`adapter_config.json`) is its base model, changed by it, with the head that it was
+    /// trained with.
+    ///
     /// Where a folder or repository has no `tokenizer.json`, the tokenizer is built from its vocabulary
     /// ([`Tokenizer::from_vocabulary`]). A model without any that is understood reads token ids; the error for a text says why.
     ///
@@ -87,19 +92,74 @@ impl SplitModel {
         if let Some(file) = source.gguf(control)? {
             return Self::load_gguf(&source, &file, split_points, options, control);
         }
+        if let Some(file) = source.adapter(control)? {
+            return Self::load_adapted(&source, &file, split_points, options, control);
+        }
         let config = read_limited(&source.config(control)?, CONFIG_LIMIT)?;
         let plan = ModelPlan::new(&config, split_points, options).map_err(|error| error.within(source.name()))?;
         if !plan.wants_weights() {
             return plan.load(source.name(), &WeightSource::Files(Vec::new()), control);
         }
         let reader = reader(&source, &plan, control)?;
-        let mut weights = source.weight_files(&|tensor| plan.wants(tensor), control)?;
-        if weights.is_empty() {
-            // An index without a single name that is known: a training program may have changed them.
-            weights = source.weight_files(&|tensor| plan.may_want(tensor), control)?;
-        }
+        let weights = match weights_of(&source, &plan, control) {
+            // Some programs write the base model's configuration beside an adapter.
+            Err(error) if error.code() == ErrorCode::NotFound => match source.file(adapter::CONFIG_FILE, control)? {
+                Some(file) => return Self::load_adapted(&source, &file, split_points, options, control),
+                None => return Err(error),
+            },
+            weights => weights?,
+        };
         let model = plan.load(source.name(), &WeightSource::Files(weights), control)?;
         Ok(model.with_reader(reader))
+    }
+
+    /// Loads the base model of an adapter, changed by it.
+    fn load_adapted(
+        source: &ModelSource,
+        file: &Path,
+        split_points: &[&str],
+        options: &LoadOptions,
+        control: &Control,
+    ) -> Result<Self> {
+        let name = source.name();
+        let within = |error: Error| error.within(name);
+        let bytes = read_limited(file, CONFIG_LIMIT)?;
+        let adapter = AdapterConfig::parse(&bytes).map_err(within)?;
+        let base = source.base(&adapter.base, adapter.revision.as_deref(), &options.hub, control).map_err(within)?;
+        if base.gguf(control)?.is_some() || base.adapter(control)?.is_some() {
+            let what = format!("the base model `{}` is a GGUF file or an adapter itself", shown(&adapter.base));
+            return Err(within(Error::new(ErrorCode::Unsupported, what).hint(
+                "give the folder or id of the transformers model in `base_model_name_or_path` of adapter_config.json",
+            )));
+        }
+        let mut options = options.clone();
+        if let (HeadChoice::Auto, Some(head)) = (options.head, adapter.head) {
+            options.head = head;
+        }
+        let of_base = |error: Error| within(error.within(base.name()));
+        let config = read_limited(&base.config(control)?, CONFIG_LIMIT)?;
+        let plan = ModelPlan::new(&config, split_points, &options).map_err(of_base)?;
+        if !plan.wants_weights() {
+            return plan.load(name, &WeightSource::Files(Vec::new()), control);
+        }
+        let weights = adapter_weights(source, control)?;
+        let adapter = Adapter::open(name, adapter, &weights, options.access())?;
+        // How many labels a classifier has was said when it was trained, and stands nowhere else.
+        let mut fields = Config::parse(&config)?;
+        let (plan, config) = match adapter.shape_of_whole(&plan.names_of_scores()) {
+            Some(&[labels, _]) if plan.has_labels() => {
+                fields = fields.with("num_labels", Some(labels.into()));
+                let config = fields.to_value().to_string().into_bytes();
+                (ModelPlan::new(&config, split_points, &options).map_err(of_base)?, config)
+            }
+            _ => (plan, config),
+        };
+        let plan = plan.with_adapter(adapter, &fields, &[bytes, config].concat())?;
+        // An adapter is saved with the tokenizer that it was trained with.
+        let has_own = source.tokenizer(control)?.is_some();
+        let reader = reader(if has_own { source } else { &base }, &plan, control)?;
+        let weights = weights_of(&base, &plan, control).map_err(within)?;
+        Ok(plan.load(name, &WeightSource::Files(weights), control)?.with_reader(reader))
     }
 
     fn load_gguf(
@@ -113,6 +173,7 @@ impl SplitModel {
         let plan = |parts: &Parts<'_>| {
             let config = gguf::config(parts)?;
             ModelPlan::new(&config, split_points, options)
+                .map(ModelPlan::with_outputs_first)
                 .map_err(|error| error.within("its metadata as a config.json"))
         };
         let bytes = map(first, options.access())?;
@@ -131,6 +192,7 @@ impl SplitModel {
             Some(_) => tokenizer(source, &known, control)?,
             None => Tokenizer::from_gguf(parts.metadata(), known.max_tokens()).map_err(described)?,
         };
+        let tokenizer = limited(tokenizer, source, &known, control)?;
         let files = source.gguf_parts(parts.count(), control)?;
         let others = files.get(1..).unwrap_or_default();
         let maps = others.iter().map(|path| map(path, options.access())).collect::<Result<Vec<_>>>()?;
@@ -146,6 +208,23 @@ impl SplitModel {
     }
 }
 
+/// The files of weights that a plan needs.
+fn weights_of(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Vec<PathBuf>> {
+    let weights = source.weight_files(&|tensor| plan.wants(tensor), control)?;
+    // An index without a single name that is known: a training program may have changed them.
+    if weights.is_empty() { source.weight_files(&|tensor| plan.may_want(tensor), control) } else { Ok(weights) }
+}
+
+/// The file with the tensors of an adapter.
+fn adapter_weights(source: &ModelSource, control: &Control) -> Result<PathBuf> {
+    for name in adapter::WEIGHTS {
+        if let Some(file) = source.file(name, control)? {
+            return Ok(file);
+        }
+    }
+    source.required(adapter::WEIGHTS[0], control)
+}
+
 /// Claims what a tokenizer takes while it is read: every entry of its vocabulary is there several times.
 fn claim(json: &[u8]) -> Result<Claim> {
     Claim::of(json.len().saturating_mul(24), "the tokenizer")
@@ -154,7 +233,7 @@ fn claim(json: &[u8]) -> Result<Claim> {
 /// What reads texts for a model; where its files have no tokenizer that is understood, it reads token ids.
 fn reader(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Reader> {
     match tokenizer(source, plan, control) {
-        Ok(tokenizer) => Ok(Reader::Texts(tokenizer)),
+        Ok(tokenizer) => Ok(Reader::Texts(limited(tokenizer, source, plan, control)?)),
         Err(reason) if matches!(reason.code(), ErrorCode::NotFound | ErrorCode::Unsupported) => {
             control.log(LogLevel::Warning, c"model", || {
                 format!("no text can be read, token ids can: {}", reason.message())
@@ -178,6 +257,42 @@ fn tokenizer(source: &ModelSource, plan: &ModelPlan, control: &Control) -> Resul
     Tokenizer::of_model(plan.family(), &json, config.as_deref(), special.as_deref(), plan.max_tokens())
         .map(|tokenizer| tokenizer.named(&path))
         .map_err(within)
+}
+
+/// What sentence-transformers calls the file with its `max_seq_length`, after the class of the model in older versions.
+const SENTENCE_CONFIGS: [&str; 7] = [
+    "sentence_bert_config.json",
+    "sentence_roberta_config.json",
+    "sentence_distilbert_config.json",
+    "sentence_camembert_config.json",
+    "sentence_albert_config.json",
+    "sentence_xlm-roberta_config.json",
+    "sentence_xlnet_config.json",
+];
+
+/// A tokenizer that cuts texts as sentence-transformers does, where the options say so.
+fn limited(tokenizer: Tokenizer, source: &ModelSource, plan: &ModelPlan, control: &Control) -> Result<Tokenizer> {
+    if !plan.options().use_max_seq_length {
+        return Ok(tokenizer);
+    }
+    let about = |error: Error| error.within(source.name());
+    for name in SENTENCE_CONFIGS {
+        let Some(path) = source.file(name, control)? else { continue };
+        let fields = Config::parse(&read_limited(&path, CONFIG_LIMIT)?);
+        let length = fields.and_then(|fields| fields.optional_size("max_seq_length"));
+        let length = length.map_err(|error| about(Config::of_file(&error, name)))?;
+        // It counts over the tokenizer's own limit, but no model reads beyond its positions.
+        return match length {
+            None => Ok(tokenizer),
+            Some(length) => {
+                let most = plan.max_tokens().map_or(length, |most| most.min(length));
+                tokenizer.limited_to(most).map_err(about)
+            }
+        };
+    }
+    Err(source
+        .missing(SENTENCE_CONFIGS[0])
+        .hint("leave the option use_max_seq_length off, or give a model of sentence-transformers"))
 }
 
 /// The tokenizer of a model without a `tokenizer.json`.

@@ -11,6 +11,7 @@
 //! weights and the steps of the pass, which is written once. A step is an operation with a kernel, a reference and a
 //! gradient, so that one pass serves the CPU, a device and gradients.
 
+mod adapter;
 mod batch;
 mod blueprint;
 mod config;

@@ -1,5 +1,6 @@
 //! Names of modules, exactly those of the checkpoint, and what is behind each.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::iter;
 
@@ -55,8 +56,8 @@ pub(crate) struct ModuleTree {
     nodes: Vec<Node>,
     modules: Vec<Module>,
     index: HashMap<String, usize>,
-    /// `bert.`: what checkpoints put before the base model's paths, or leave out.
-    prefix: String,
+    /// `bert.`: what checkpoints put before the base model's paths, or leave out; the longest first.
+    prefixes: Vec<String>,
     /// The lists of blocks and how many there are in each: the encoder's before the decoder's.
     block_lists: Vec<(String, usize)>,
 }
@@ -69,8 +70,10 @@ impl ModuleTree {
         let widths = nodes.iter().filter_map(|node| Some((node.gives.site()?, node.work.columns()?))).collect();
         let modules = nodes.iter().map(|node| describe(node, blueprint, &widths)).collect();
         let index = nodes.iter().enumerate().map(|(index, node)| (node.path.clone(), index)).collect();
-        let prefix = format!("{}.", blueprint.base_prefix);
-        let mut tree = Self { nodes, modules, index, prefix, block_lists: Vec::new() };
+        let prefixes = iter::once(blueprint.base_prefix).chain(blueprint.other_prefixes.iter().map(String::as_str));
+        let mut prefixes: Vec<String> = prefixes.map(|prefix| format!("{prefix}.")).collect();
+        prefixes.sort_by_key(|prefix| Reverse(prefix.len()));
+        let mut tree = Self { nodes, modules, index, prefixes, block_lists: Vec::new() };
         let first = (blueprint.block_list, blueprint.blocks);
         let second = blueprint.decoder.as_ref().map(|decoder| (decoder.block_list, decoder.attention.len()));
         let lists = iter::once(first).chain(second).map(|(list, count)| {
@@ -99,8 +102,10 @@ impl ModuleTree {
 
     /// A path as it may be written: as it is, and with the base model's prefix added or taken away.
     pub fn spellings(&self, path: &str) -> Vec<String> {
-        let other = path.strip_prefix(&self.prefix).map_or_else(|| format!("{}{path}", self.prefix), str::to_owned);
-        vec![path.to_owned(), other]
+        let bare = self.prefixes.iter().find_map(|prefix| path.strip_prefix(prefix.as_str())).unwrap_or(path);
+        let prefixes = iter::once("").chain(self.prefixes.iter().map(String::as_str));
+        let others = prefixes.map(|prefix| format!("{prefix}{bare}")).filter(|other| other != path);
+        iter::once(path.to_owned()).chain(others).collect()
     }
 
     /// Finds the module that a split point names: a path in either spelling, the number of a block, from the last one
@@ -272,7 +277,9 @@ impl ModuleTree {
                 Some((only, [])) => format!("did you mean {only}?"),
                 Some((last, others)) => format!("did you mean {} or {last}?", others.join(", ")),
             };
-            let error = Error::new(ErrorCode::UnknownModule, format!("the model has no module `{path}`"));
+            let text_alone = if blueprint.other_prefixes.is_empty() { "" } else { "; its text part alone is read" };
+            let message = format!("the model has no module `{path}`{text_alone}");
+            let error = Error::new(ErrorCode::UnknownModule, message);
             nearest.iter().fold(error.hint(hint).detail("path", path), |error, name| error.detail("nearest", name))
         })
     }

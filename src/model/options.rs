@@ -97,6 +97,10 @@ pub struct LoadOptions {
     /// loads makes an error and does not end the process. While it loads it takes as much memory more as the files have
     /// bytes. Large tables of embeddings are in memory as well then, and not read from their file row by row.
     pub copy: bool,
+    /// Cut texts to the `max_seq_length` that sentence-transformers has for the model (`sentence_bert_config.json`), special
+    /// tokens included, as it does before it pools. A model without that file is an error then. Otherwise texts are cut to what
+    /// the model and its tokenizer can read.
+    pub use_max_seq_length: bool,
     /// The products of another processor, for tests.
     #[cfg(test)]
     pub(crate) host: Option<fn(Precision) -> crate::model::ops::HostProducts>,

@@ -9,6 +9,7 @@ use sha2::Sha256;
 use crate::error::{Error, Result};
 use crate::kernels::product::{Bf16Matrix, F32Matrix};
 use crate::memory::Claim;
+use crate::model::adapter::Adapter;
 use crate::model::ops::{Backend, Weight};
 use crate::model::weights::{NumberType, Share, Stored, Weights};
 
@@ -19,8 +20,32 @@ const LEAST_IN_FILE: usize = if cfg!(test) { 1 } else { 1 << 20 };
 pub(crate) struct Parameter {
     /// The first of them that a file has is the one.
     pub places: Vec<Place>,
+    /// How many of the first places are the parameter's own, and not those of another one that it may be tied to.
+    pub own: usize,
     /// Its shape.
     pub shape: Vec<usize>,
+    /// Whether it is a matrix of as many rows as inputs, and not as outputs.
+    pub transposed: bool,
+}
+
+impl Parameter {
+    /// The places that are its own: under its own name, or some rows of a tensor that has several parameters.
+    pub fn own_places(&self) -> impl Iterator<Item = &Place> {
+        self.places
+            .iter()
+            .enumerate()
+            .filter(|(index, place)| *index < self.own || place.share.is_some())
+            .map(|(_, place)| place)
+    }
+
+    /// The shape of the tensor of which the parameter is that share.
+    pub fn shape_of(&self, share: Option<Share>) -> Vec<usize> {
+        let mut whole = self.shape.clone();
+        if let (Some(rows), Some(share)) = (whole.first_mut(), share) {
+            *rows = rows.saturating_mul(share.of);
+        }
+        whole
+    }
 }
 
 /// Where a parameter may lie.
@@ -36,6 +61,8 @@ pub(crate) struct Place {
 pub(crate) struct Reader<'a> {
     weights: &'a Weights,
     backend: &'a Backend,
+    /// What changes some of them.
+    adapter: Option<&'a Adapter>,
     /// The matrices so far, by their place in the file and whether rows and columns are exchanged.
     matrices: HashMap<(Place, bool), Arc<Weight>>,
     /// Those that rows are multiplied with, by the same.
@@ -46,10 +73,11 @@ pub(crate) struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// One that has read nothing yet.
-    pub fn new(weights: &'a Weights, backend: &'a Backend) -> Self {
+    pub fn new(weights: &'a Weights, backend: &'a Backend, adapter: Option<&'a Adapter>) -> Self {
         Self {
             weights,
             backend,
+            adapter,
             matrices: HashMap::new(),
             factors: HashSet::new(),
             number_types: BTreeSet::new(),
@@ -69,15 +97,16 @@ impl<'a> Reader<'a> {
 
     /// Says of a matrix that rows will be multiplied with it, before anything is read: a table that is a factor of a product
     /// as well is kept once, as the product wants it.
-    pub fn expect_product(&mut self, parameter: &Parameter, transposed: bool) {
+    pub fn expect_product(&mut self, parameter: &Parameter) {
         if let Some(place) = self.place(parameter) {
-            self.factors.insert((place.clone(), transposed));
+            self.factors.insert((place.clone(), parameter.transposed));
         }
     }
 
     /// Whether a file has the parameter.
     pub fn has(&self, parameter: &Parameter) -> bool {
-        parameter.places.iter().any(|place| self.weights.has(&place.tensor))
+        let is_new = self.adapter.is_some_and(|adapter| adapter.replaces(parameter));
+        is_new || parameter.places.iter().any(|place| self.weights.has(&place.tensor))
     }
 
     /// A vector as f32.
@@ -112,23 +141,30 @@ impl<'a> Reader<'a> {
         numbers.first().copied().ok_or_else(|| Error::internal("a number that is not there"))
     }
 
-    /// A matrix as it is stored, or with rows and columns exchanged. A large table stays in its file, unless it is a factor of
+    /// A matrix with a row for each output, whichever way it is stored. A large table stays in its file, unless it is a factor of
     /// products as well.
     ///
     /// # Errors
     /// Those of [`Weights::find`]; [`crate::ErrorCode::OutOfMemory`] on a device.
-    pub fn matrix(&mut self, parameter: &Parameter, transposed: bool) -> Result<Arc<Weight>> {
+    pub fn matrix(&mut self, parameter: &Parameter) -> Result<Arc<Weight>> {
+        let transposed = parameter.transposed;
         let &[rows, columns] = &*parameter.shape else {
             return Err(Error::internal("a matrix without two sides"));
         };
-        let (place, stored) = self.stored(parameter)?;
+        let place = self.place(parameter).ok_or_else(|| Error::internal("a parameter without a name"))?;
         let key = (place.clone(), transposed);
+        if self.adapter.is_none_or(|adapter| !adapter.changes(parameter)) {
+            // Its shape is checked also where another module has the same.
+            self.unchanged(parameter)?;
+        }
         if let Some(matrix) = self.matrices.get(&key) {
             return Ok(Arc::clone(matrix));
         }
+        let (_, stored) = self.stored(parameter)?;
         self.number_types.insert(stored.numbers().name());
         let is_factor = self.factors.contains(&key);
-        let stays = self.backend.device.is_cpu() && !is_factor && !transposed && place.share.is_none();
+        let is_changed = self.adapter.is_some_and(|adapter| adapter.changes(parameter));
+        let stays = self.backend.device.is_cpu() && !is_factor && !transposed && place.share.is_none() && !is_changed;
         let table = (stays && stored.bytes().len() >= LEAST_IN_FILE)
             .then(|| self.weights.table(&place.tensor, rows, columns))
             .flatten();
@@ -157,16 +193,34 @@ impl<'a> Reader<'a> {
     pub fn stored_bytes(&self, parameters: impl Iterator<Item = Parameter>) -> usize {
         let mut seen = HashSet::new();
         let bytes = parameters.filter_map(|parameter| {
-            let (place, stored) = self.stored(&parameter).ok()?;
+            let (place, stored) = self.unchanged(&parameter).ok()?;
             seen.insert(place.clone()).then(|| stored.bytes().len())
         });
         bytes.fold(0, usize::saturating_add)
+    }
+
+    /// Checks that an adapter does not change one of two matrices that are one in the file.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Unsupported`] naming both.
+    pub fn check_ties(&self, parameter: &Parameter) -> Result<()> {
+        let Some(adapter) = self.adapter.filter(|adapter| !adapter.replaces(parameter)) else { return Ok(()) };
+        let Some(place) = self.place(parameter).filter(|place| place.share.is_none()) else { return Ok(()) };
+        let is_own = parameter.own_places().any(|own| own == place);
+        if is_own || adapter.changes(parameter) == adapter.targets().any(|target| target == place.tensor) {
+            return Ok(());
+        }
+        let own = parameter.places.first().map_or("", |place| &place.tensor);
+        Err(adapter.one_of_two(own, &place.tensor))
     }
 
     /// Adds what tells a parameter from another one to a hash.
     pub fn hash(&self, parameter: &Parameter, hash: &mut Sha256) {
         if let Some(place) = self.place(parameter) {
             self.weights.hash(&place.tensor, hash);
+        }
+        if let Some(adapter) = self.adapter {
+            adapter.hash(parameter, hash);
         }
     }
 
@@ -176,16 +230,21 @@ impl<'a> Reader<'a> {
         there.or(parameter.places.first())
     }
 
-    /// Where a parameter lies, and what is stored there.
+    /// Where a parameter lies, and what is stored there, with what an adapter makes of it.
     fn stored<'p>(&self, parameter: &'p Parameter) -> Result<(&'p Place, Stored<'a>)> {
+        let Some(adapter) = self.adapter else { return self.unchanged(parameter) };
+        let place = self.place(parameter).ok_or_else(|| Error::internal("a parameter without a name"))?;
+        let changed = adapter.changed(parameter, || self.unchanged(parameter).map(|(_, stored)| stored))?;
+        Ok((place, changed.map_or_else(|| self.unchanged(parameter).map(|(_, stored)| stored), Ok)?))
+    }
+
+    /// Where a parameter lies, and what is stored there.
+    fn unchanged<'p>(&self, parameter: &'p Parameter) -> Result<(&'p Place, Stored<'a>)> {
         let place = self.place(parameter).ok_or_else(|| Error::internal("a parameter without a name"))?;
         let Some(share) = place.share else {
             return Ok((place, self.weights.find(&place.tensor, &parameter.shape)?));
         };
-        let mut whole = parameter.shape.clone();
-        if let Some(rows) = whole.first_mut() {
-            *rows = rows.saturating_mul(share.of);
-        }
+        let whole = parameter.shape_of(Some(share));
         let part = self.weights.find(&place.tensor, &whole)?.share(share);
         Ok((place, part.ok_or_else(|| Error::internal("a share of a tensor that is not there"))?))
     }

@@ -11,7 +11,8 @@ use crate::device::{self, DeviceChoice};
 use crate::error::{Error, ErrorCode, Result, shown};
 use crate::kernels::instructions;
 use crate::log::LogLevel;
-use crate::model::blueprint::{Blueprint, Gives, Site, Work};
+use crate::model::adapter::Adapter;
+use crate::model::blueprint::{Blueprint, Gives, HeadSite, Site, Work};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
@@ -36,6 +37,10 @@ pub struct ModelPlan {
     /// Embeddings whose matrix is that of an output as well: the names of both.
     tied: Vec<(String, String)>,
     wanted: HashSet<String>,
+    /// What changes the weights as they are read.
+    adapter: Option<Adapter>,
+    /// Whether files have a row of each matrix for an output, whatever the family's checkpoints have.
+    outputs_first: bool,
     /// Of the configuration; the weights that are read go in as well.
     hash: Sha256,
 }
@@ -76,6 +81,8 @@ impl ModelPlan {
             labels: families::labels(&fields, options.head)?,
             tied: Vec::new(),
             wanted: HashSet::new(),
+            adapter: None,
+            outputs_first: false,
             hash: Sha256::new_with_prefix(config),
         };
         let wanted = plan.needed().flat_map(|needed| plan.parameters(needed)).flat_map(|parameter| parameter.places);
@@ -85,6 +92,50 @@ impl ModelPlan {
             plan.tied = tied(&fields);
         }
         Ok(plan)
+    }
+
+    /// The same for files that have a row of each matrix for an output, as all GGUF files do.
+    pub(super) fn with_outputs_first(self) -> Self {
+        Self { outputs_first: true, ..self }
+    }
+
+    /// The same with an adapter, which changes some weights as they are read. `config` is that of its file.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] naming a tensor that it changes and the model does not have.
+    pub(super) fn with_adapter(mut self, adapter: Adapter, fields: &Config, config: &[u8]) -> Result<Self> {
+        let heads = [
+            HeadChoice::Base,
+            HeadChoice::CausalLanguageModel,
+            HeadChoice::MaskedLanguageModel,
+            HeadChoice::Seq2SeqLanguageModel,
+            HeadChoice::SequenceClassification,
+            HeadChoice::TokenClassification,
+        ];
+        // It may have been trained with another head than the one that is built.
+        let trees: Vec<_> = heads
+            .into_iter()
+            .filter_map(|head| Some(ModuleTree::new(&families::blueprint(fields, head).ok()?)))
+            .collect();
+        let known: HashSet<String> = trees.iter().chain([&self.tree]).flat_map(tensors_of).collect();
+        let (found, strange): (Vec<&str>, Vec<&str>) = adapter.targets().partition(|target| known.contains(*target));
+        // Of a model that reads more than text, the text part alone is known.
+        let may_have_others = !self.blueprint.other_prefixes.is_empty() && !found.is_empty();
+        if let Some(target) = strange.first().filter(|_| !may_have_others) {
+            return Err(adapter.no_such_tensor(target));
+        }
+        self.hash.update(config);
+        self.adapter = Some(adapter);
+        Ok(self)
+    }
+
+    /// The names under which the matrix may lie whose rows are the scores of the head.
+    pub(super) fn names_of_scores(&self) -> Vec<String> {
+        let is_last = |node: &&Node| {
+            node.gives.site() == Some(Site::Head(HeadSite::Logits)) && matches!(node.work, Work::Linear { .. })
+        };
+        let scores = self.tree.nodes().iter().find(is_last);
+        scores.map_or_else(Vec::new, |node| self.tree.spellings(&format!("{}.weight", node.path)))
     }
 
     /// Every module of the model, in PyTorch's order.
@@ -116,6 +167,16 @@ impl ModelPlan {
     /// Its architecture: the `model_type` of its configuration.
     pub fn family(&self) -> &str {
         self.blueprint.family
+    }
+
+    /// How it was asked for.
+    pub(super) fn options(&self) -> &LoadOptions {
+        &self.options
+    }
+
+    /// Whether the head gives scores of labels.
+    pub(super) fn has_labels(&self) -> bool {
+        self.labels.is_some()
     }
 
     /// Whether any tensor will be loaded.
@@ -159,23 +220,28 @@ impl ModelPlan {
             let mut weights = Weights::open(source, self.options.access()).map_err(|error| about(name, error))?;
             weights.understand(&self.names()).map_err(|error| about(name, error))?;
             let weights = weights;
-            let mut reader = Reader::new(&weights, &backend);
+            let mut reader = Reader::new(&weights, &backend, self.adapter.as_ref());
             let there = |needed: Needed<'_>| self.parameters(needed).iter().any(|parameter| reader.has(parameter));
             let needed: Vec<_> =
                 self.needed().filter(|needed| !self.is_optional(needed.node) || there(*needed)).collect();
             let least = reader.stored_bytes(needed.iter().flat_map(|needed| self.parameters(*needed)));
             device::check_room(&device, least).map_err(|error| about(name, error))?;
             for needed in &needed {
-                if let Work::Linear { transposed, .. } = needed.work
+                if let Work::Linear { .. } = needed.work
                     && let Some(weight) = self.parameters(*needed).first()
                 {
-                    reader.expect_product(weight, *transposed);
+                    reader.expect_product(weight);
                 }
             }
             control.begin(Stage::Load, needed.len() as u64)?;
             let mut hash = self.hash.clone();
             for needed in needed {
-                self.parameters(needed).iter().for_each(|parameter| reader.hash(parameter, &mut hash));
+                let parameters = self.parameters(needed);
+                parameters
+                    .iter()
+                    .try_for_each(|parameter| reader.check_ties(parameter))
+                    .map_err(|error| about(name, error))?;
+                parameters.iter().for_each(|parameter| reader.hash(parameter, &mut hash));
                 let layer = self.layer(needed, &mut reader, implementation).map_err(|error| about(name, error))?;
                 layers.insert(needed.site, layer);
                 control.advance(1)?;
@@ -246,17 +312,20 @@ impl ModelPlan {
     fn names(&self) -> Vec<Vec<String>> {
         let needed = self.needed().filter(|needed| !self.is_optional(needed.node));
         let parameters = needed.flat_map(|needed| self.parameters(needed));
+        let is_new = |parameter: &Parameter| self.adapter.as_ref().is_some_and(|adapter| adapter.replaces(parameter));
+        let parameters = parameters.filter(|parameter| !is_new(parameter));
         parameters.map(|parameter| parameter.places.into_iter().map(|place| place.tensor).collect()).collect()
     }
 
     /// The parameters of what a module computes: its weight, then its bias.
     fn parameters(&self, Needed { node, work, .. }: Needed<'_>) -> Vec<Parameter> {
-        let parameter = |name, older: Option<&str>, shape: &[usize]| Parameter {
-            places: self.places(node, name, older),
-            shape: shape.to_vec(),
+        let transposed = matches!(work, Work::Linear { transposed: true, .. }) && !self.outputs_first;
+        let parameter = |name, older: Option<&str>, shape: &[usize]| {
+            let (places, own) = self.places(node, name, older);
+            Parameter { places, own, shape: shape.to_vec(), transposed }
         };
         match *work {
-            Work::Linear { inputs, outputs, bias, transposed } => {
+            Work::Linear { inputs, outputs, bias, .. } => {
                 let shape = if transposed { [inputs, outputs] } else { [outputs, inputs] };
                 let mut parameters = vec![parameter("weight", None, &shape)];
                 if bias {
@@ -285,8 +354,9 @@ impl ModelPlan {
         }
     }
 
-    /// Where a parameter may lie in a file, the likeliest place first.
-    fn places(&self, node: &Node, parameter: &str, older: Option<&str>) -> Vec<Place> {
+    /// Where a parameter may lie in a file, the likeliest place first, and how many of the first places are its own.
+    fn places(&self, node: &Node, parameter: &str, older: Option<&str>) -> (Vec<Place>, usize) {
+        let names = 1 + usize::from(older.is_some());
         let own = [Some(parameter), older].into_iter().flatten().map(|name| (format!("{}.{name}", node.path), None));
         let elsewhere = node.elsewhere.iter().filter(|other| other.parameter == parameter);
         let all = own.chain(elsewhere.map(|other| (other.tensor.clone(), other.share)));
@@ -297,19 +367,20 @@ impl ModelPlan {
         let spelt = |(name, share): (String, _)| {
             self.tree.spellings(&name).into_iter().map(move |tensor| Place { tensor, share })
         };
-        all.flat_map(spelt).collect()
+        let places: Vec<Place> = all.flat_map(spelt).collect();
+        (places, names * self.tree.spellings(&table).len())
     }
 
     fn layer(&self, needed: Needed<'_>, reader: &mut Reader<'_>, implementation: Implementation) -> Result<Layer> {
         let mut parameters = self.parameters(needed).into_iter();
         let mut next = || parameters.next().ok_or_else(|| Error::internal("a module without its parameters"));
         Ok(match *needed.work {
-            Work::Linear { bias, transposed, .. } => {
-                let weight = reader.matrix(&next()?, transposed)?;
+            Work::Linear { bias, .. } => {
+                let weight = reader.matrix(&next()?)?;
                 let bias = if bias { Some(implementation.begin(reader.vector(&next()?)?)?) } else { None };
                 Layer::Linear(Linear::new(weight, bias))
             }
-            Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(reader.matrix(&next()?, false)?, scale)),
+            Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(reader.matrix(&next()?)?, scale)),
             Work::RmsNorm { epsilon, plus_one, .. } => {
                 let weight = reader.vector(&next()?)?;
                 let weight = if plus_one { (weight + 1.0)? } else { weight };
@@ -336,6 +407,19 @@ impl ModelPlan {
             }
         })
     }
+}
+
+/// The names under which the tensors of a model may lie.
+fn tensors_of(tree: &ModuleTree) -> HashSet<String> {
+    let own = |node: &Node| ["weight", "bias"].map(|parameter| format!("{}.{parameter}", node.path));
+    let shared = |node: &Node| {
+        let shared = node.elsewhere.iter().filter(|other| other.share.is_some());
+        shared.map(|other| other.tensor.clone()).collect::<Vec<_>>()
+    };
+    let computes =
+        |node: &&Node| !matches!(node.work, Work::Container | Work::List(_) | Work::Dropout(_) | Work::Activation(_));
+    let names = tree.nodes().iter().filter(computes).flat_map(|node| own(node).into_iter().chain(shared(node)));
+    names.flat_map(|name| tree.spellings(&name)).collect()
 }
 
 /// The embeddings whose matrix is that of an output as well, whichever head is built: the names of both.

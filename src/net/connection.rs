@@ -6,9 +6,11 @@ use std::time::Duration;
 use ureq::config::{AutoHeaderValue, ConfigBuilder};
 use ureq::tls::TlsConfig;
 use ureq::typestate::AgentScope;
+use ureq::unversioned::resolver::DefaultResolver;
 use ureq::{Agent, RequestBuilder};
 
 use super::Roots;
+use super::forwarded::Connections;
 use crate::control::Control;
 use crate::error::Result;
 use crate::threads::start;
@@ -19,12 +21,18 @@ const WATCH_STEP: Duration = Duration::from_millis(100);
 /// The longest time to resolve a host name, and to connect. A cancel may take this long in the worst case.
 const LONGEST_CONNECT: Duration = Duration::from_secs(10);
 
+/// What to do about a proxy that wants to know who asks (status 407).
+pub(crate) const PROXY_USER: &str =
+    "write them into its address, `http://user:password@host:port` in HTTPS_PROXY or the variable that names it";
+
 /// An agent that neither follows redirects nor turns a status into an error: the callers know what these mean.
-pub(crate) fn agent(
-    roots: &Roots,
-    limits: impl FnOnce(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>,
-) -> Agent {
-    let config = Agent::config_builder()
+pub(crate) fn agent(roots: &Roots, limits: impl Fn(ConfigBuilder<AgentScope>) -> ConfigBuilder<AgentScope>) -> Agent {
+    let config = || limits(usual(roots));
+    Agent::with_parts(config().build(), Connections::new(config().proxy(None).build()), DefaultResolver::default())
+}
+
+fn usual(roots: &Roots) -> ConfigBuilder<AgentScope> {
+    Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .user_agent(concat!("eidos/", env!("CARGO_PKG_VERSION")))
@@ -32,8 +40,7 @@ pub(crate) fn agent(
         .accept_encoding(AutoHeaderValue::from("identity"))
         .tls_config(TlsConfig::builder().root_certs(roots.certificates()).build())
         .timeout_resolve(Some(LONGEST_CONNECT))
-        .timeout_connect(Some(LONGEST_CONNECT));
-    limits(config).build().into()
+        .timeout_connect(Some(LONGEST_CONNECT))
 }
 
 /// Sends a request without a proxy, as for this machine.
@@ -104,6 +111,9 @@ pub(crate) fn reason(error: &ureq::Error) -> (String, bool) {
         ureq::Error::ConnectionFailed => ("no connection".to_owned(), true),
         ureq::Error::Rustls(error) => (format!("no secure connection: {error}"), false),
         ureq::Error::Tls(reason) => (format!("no secure connection: {reason}"), false),
+        ureq::Error::ConnectProxyFailed(reason) if reason.contains(" 407") => {
+            (format!("the proxy wants a user and a password: {PROXY_USER}"), false)
+        }
         ureq::Error::ConnectProxyFailed(reason) => {
             (format!("the proxy refused ({reason}): it must allow CONNECT, or NO_PROXY must name the host"), false)
         }

@@ -93,6 +93,20 @@ impl Tokenizer {
         self
     }
 
+    /// The same, which cuts texts to another number of tokens, special ones included.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidFile`] where that leaves no room for text.
+    pub(crate) fn limited_to(mut self, limit: usize) -> Result<Self> {
+        let before = self.identity();
+        let direction =
+            self.pipeline.truncation().map_or(TruncationDirection::Right, |truncation| truncation.direction);
+        truncate_to(&mut self.pipeline.inner, Some(limit), direction)?;
+        self.cuts = OnceLock::new();
+        self.identity = OnceLock::from(identity(std::iter::once(&before[..]), Some(limit)));
+        Ok(self)
+    }
+
     /// A tokenizer with the ids of the special tokens that are declared somewhere (where none is, those that the tokenizer
     /// itself calls special), which cuts texts to `limit` tokens.
     pub(super) fn assemble(

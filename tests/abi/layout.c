@@ -41,7 +41,9 @@ FIELD(eidos_load_options, cache_folder, 40);
 FIELD(eidos_load_options, endpoint, 48);
 FIELD(eidos_load_options, copy, 56);
 FIELD(eidos_load_options, precision, 60);
-SIZE(eidos_load_options, 64);
+FIELD(eidos_load_options, use_max_seq_length, 64);
+FIELD(eidos_load_options, reserved, 68);
+SIZE(eidos_load_options, 72);
 
 FIELD(eidos_inputs_options, struct_size, 0);
 FIELD(eidos_inputs_options, threads, 4);

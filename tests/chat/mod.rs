@@ -17,6 +17,8 @@ mod labels;
 mod lasting;
 #[cfg(feature = "demo-model")]
 mod passages;
+#[cfg(all(feature = "chat", feature = "hub"))]
+mod proxied;
 mod scores;
 #[cfg(feature = "chat")]
 mod server;

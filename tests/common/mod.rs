@@ -2,6 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stderr)]
 
 #[cfg(feature = "hub")]
+pub mod proxy;
+#[cfg(feature = "hub")]
 pub mod tls;
 
 use std::collections::HashMap;

@@ -1,8 +1,9 @@
 //! What is in the cache opens whatever the hub says; what is not is named, with what there is instead.
 
 use eidos::hub::locate;
-use eidos::{Control, Error, ErrorCode, HubOptions, ModelSource};
+use eidos::{Control, Error, ErrorCode, HubOptions, LoadOptions, ModelSource, SplitModel};
 
+use crate::common::{golden, golden_json};
 use crate::hub::common::{open, options};
 use crate::hub::server::{COMMIT, MODEL, Server, Trouble};
 
@@ -148,11 +149,48 @@ fn a_repository_of_gguf_files_names_them() {
 }
 
 #[test]
-fn a_repository_of_an_adapter_says_so() {
-    let server = Server::start().without_file("config.json").with_file("adapter_config.json", b"{}");
+fn a_repository_of_an_adapter_is_its_base_model_changed_by_it() {
+    let lora = |file: &str| std::fs::read(golden(&format!("lora/llama/{file}"))).unwrap();
+    let base = tempfile::tempdir().unwrap();
+    let models = golden("models/llama");
+    std::fs::copy(models.join("causal_lm/config.json"), base.path().join("config.json")).unwrap();
+    std::fs::copy(models.join("weights/model.safetensors"), base.path().join("model.safetensors")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_slice(&lora("adapter_config.json")).unwrap();
+    config["base_model_name_or_path"] = base.path().to_str().unwrap().into();
+    let config = config.to_string();
+    let server = Server::start().with_file("adapter_config.json", config.as_bytes());
+    let server = server.with_large_file("adapter_model.safetensors", &lora("adapter_model.safetensors"));
+    // Some programs write the configuration of the base model beside an adapter.
+    for has_config in [false, true] {
+        let server = server.clone();
+        let server = if has_config {
+            server.with_file("config.json", &std::fs::read(base.path().join("config.json")).unwrap())
+        } else {
+            server.without_file("config.json")
+        };
+        let cache = tempfile::tempdir().unwrap();
+        let hub = options(&server, cache.path());
+        let load = |hub: &HubOptions| {
+            let options = LoadOptions { hub: hub.clone(), ..LoadOptions::default() };
+            let model = SplitModel::load(MODEL, &["model.layers.1"], &options, &Control::new()).unwrap();
+            let ids: Vec<u32> =
+                serde_json::from_value(golden_json("models/llama/inputs.json")[0]["ids"].clone()).unwrap();
+            model.forward(&[&ids]).unwrap().remove(0)
+        };
+        let expected =
+            candle_core::safetensors::load(golden("lora/llama/expected.safetensors"), &candle_core::Device::Cpu);
+        let expected = &expected.unwrap()["model.layers.1"];
+        let near = |ours: &candle_core::Tensor| {
+            let most = (ours - expected).unwrap().abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap();
+            most <= 2e-5 * expected.abs().unwrap().max_all().unwrap().to_scalar::<f32>().unwrap()
+        };
+        assert!(near(&load(&hub)) && near(&load(&offline(&hub))), "{has_config}");
+    }
+    let wrong = Server::start().without_file("config.json").with_file("adapter_config.json", b"{}");
     let cache = tempfile::tempdir().unwrap();
-    let error = open(&options(&server, cache.path())).unwrap_err();
-    assert!(error.hint_text().contains("merge_and_unload"), "{error}");
+    let options = LoadOptions { hub: options(&wrong, cache.path()), ..LoadOptions::default() };
+    let error = SplitModel::load(MODEL, &[], &options, &Control::new()).map(drop).unwrap_err();
+    assert!(error.message().contains("`base_model_name_or_path` is missing"), "{error}");
 }
 
 #[test]

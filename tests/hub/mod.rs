@@ -16,6 +16,8 @@ mod encrypted;
 #[cfg(feature = "hub")]
 mod environment;
 #[cfg(feature = "hub")]
+mod proxied;
+#[cfg(feature = "hub")]
 pub mod server;
 #[cfg(feature = "hub")]
 mod trouble;

@@ -131,7 +131,6 @@ fn weights_in_other_forms_are_named_with_the_remedy() {
 #[test]
 fn folders_of_something_else_are_called_what_they_are() {
     for (file, what, remedy) in [
-        ("adapter_config.json", "a LoRA adapter", "merge_and_unload"),
         ("units.safetensors", "activations that were collected", "open it as activations"),
         ("model_index.json", "a pipeline of diffusers", "text_encoder"),
         ("consolidated.00.pth", "its authors' own format", "made for transformers"),

@@ -139,6 +139,8 @@ pub(crate) struct Blueprint {
     pub pooling: Pooling,
     /// What head classes call the base model (`bert`): the prefix that checkpoints have or lack.
     pub base_prefix: &'static str,
+    /// Other prefixes that mean the same, of classes around the head classes.
+    pub other_prefixes: Vec<String>,
     /// The path of the list of blocks, relative to the base model; of the encoder's, where there is a decoder.
     pub block_list: &'static str,
     /// The model itself: the module whose path is empty.
@@ -171,6 +173,7 @@ impl Blueprint {
             scales: Scales::default(),
             pooling: Pooling::PerToken,
             base_prefix: "",
+            other_prefixes: Vec::new(),
             block_list: "",
             root,
         }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{FAMILIES, Family, Head, blueprint, refusals};
+use super::{FAMILIES, Family, Head, blueprint, multimodal, refusals};
 use crate::model::blueprint::{Blueprint, Work};
 use crate::model::config::Config;
 use crate::model::options::HeadChoice;
@@ -92,8 +92,13 @@ fn defaults() -> Map<String, Value> {
     serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
 }
 
+/// The families, and the text parts of others that have a type of their own.
+fn all() -> impl Iterator<Item = &'static Family> {
+    FAMILIES.iter().chain(multimodal::own_texts())
+}
+
 fn family(model_type: &str) -> &'static Family {
-    FAMILIES.iter().find(|family| family.model_type == model_type).unwrap()
+    all().find(|family| family.model_type == model_type).unwrap()
 }
 
 /// The blueprints of all heads of a family; an error's text where there is none.
@@ -139,7 +144,7 @@ fn with(fields: &Value, changes: &Value) -> Value {
 #[test]
 fn what_is_not_said_is_what_transformers_takes() {
     let defaults = defaults();
-    let mut unknown: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();
+    let mut unknown: Vec<_> = all().map(|family| family.model_type).collect();
     unknown.retain(|name| !defaults.contains_key(*name));
     assert!(unknown.is_empty(), "{unknown:?}: run tests/golden/generate.py defaults");
     for (model_type, fields) in &defaults {

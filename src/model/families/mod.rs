@@ -26,6 +26,7 @@ mod llama_parts;
 mod mistral;
 mod modernbert;
 mod mpnet;
+mod multimodal;
 mod nomic_bert;
 mod olmo2;
 mod olmo3;
@@ -47,6 +48,7 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::model::blueprint::Blueprint;
 use crate::model::config::Config;
 use crate::model::options::HeadChoice;
+use multimodal::TextPart;
 
 /// The head class to build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,8 +142,11 @@ const FAMILIES: &[Family] = &[
 /// else; [`ErrorCode::InvalidFile`] naming a field that cannot be right.
 pub(crate) fn blueprint(config: &Config, choice: HeadChoice) -> Result<Blueprint> {
     refusals::fields(config)?;
+    if let Some(text) = TextPart::of(config)? {
+        return text.blueprint(choice);
+    }
     let (family, head) = choose(config, choice)?;
-    refusals::own_code(config, family)?;
+    refusals::own_code(config, family.classes)?;
     (family.blueprint)(config, head)
 }
 
@@ -150,7 +155,11 @@ pub(crate) fn blueprint(config: &Config, choice: HeadChoice) -> Result<Blueprint
 /// # Errors
 /// As [`blueprint`].
 pub(crate) fn labels(config: &Config, choice: HeadChoice) -> Result<Option<Vec<String>>> {
-    Ok(match choose(config, choice)?.1 {
+    let head = match TextPart::of(config)? {
+        Some(text) => text.head(choice)?,
+        None => choose(config, choice)?.1,
+    };
+    Ok(match head {
         Head::SequenceClassification | Head::TokenClassification => Some(config.label_names()),
         _ => None,
     })
@@ -177,14 +186,29 @@ fn choose(config: &Config, choice: HeadChoice) -> Result<(&'static Family, Head)
     let model_type = config.text("model_type", "")?;
     let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
         let built: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();
+        let around: Vec<_> = multimodal::types().collect();
+        let types = || {
+            let (built, around) = (built.join(", "), around.join(", "));
+            format!("use a model around a text part, {around}, or a model of one of these types: {built}")
+        };
         let message = format!("config.json: the `model_type` is `{model_type}`, which Eidos does not build");
         return Err(Error::new(ErrorCode::Unsupported, message)
-            .hint(format!("use a model of one of these types: {}", built.join(", ")))
+            .hint(multimodal::remedy(config).unwrap_or_else(types))
             .detail("field", "model_type")
             .detail("value", model_type));
     };
+    Ok((family, chosen_head(model_type, family.classes, config, choice)?))
+}
+
+/// The head to build of those that a model's classes have.
+fn chosen_head(
+    model_type: &str,
+    classes: &[(&'static str, Head)],
+    config: &Config,
+    choice: HeadChoice,
+) -> Result<Head> {
     let saved = config.architecture().unwrap_or_default();
-    let saved = family.classes.iter().find(|(class, _)| *class == saved).map_or(Head::Base, |(_, head)| *head);
+    let saved = classes.iter().find(|(class, _)| *class == saved).map_or(Head::Base, |(_, head)| *head);
     let head = match choice {
         // A checkpoint without a decoder is not given one.
         HeadChoice::Base if saved == Head::Encoder => Head::Encoder,
@@ -196,12 +220,12 @@ fn choose(config: &Config, choice: HeadChoice) -> Result<(&'static Family, Head)
         HeadChoice::Seq2SeqLanguageModel => Head::Seq2SeqLanguageModel,
         HeadChoice::Auto => saved,
     };
-    if head != Head::Base && !family.classes.iter().any(|(_, built)| *built == head) {
-        let built: Vec<_> = family.classes.iter().map(|(class, _)| *class).collect();
+    if head != Head::Base && !classes.iter().any(|(_, built)| *built == head) {
+        let built: Vec<_> = classes.iter().map(|(class, _)| *class).collect();
         let message = format!("Eidos builds no such head for models of the type `{model_type}`");
         return Err(Error::new(ErrorCode::Unsupported, message)
             .hint(format!("choose the head of one of these: {}", built.join(", ")))
             .detail("field", "head"));
     }
-    Ok((family, head))
+    Ok(head)
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::Family;
+use super::Head;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::config::Config;
 
@@ -48,18 +48,18 @@ pub(super) fn fields(config: &Config) -> Result<()> {
 ///
 /// # Errors
 /// [`ErrorCode::Unsupported`] naming the field and the class.
-pub(super) fn own_code(config: &Config, family: &Family) -> Result<()> {
+pub(super) fn own_code(config: &Config, known: &[(&'static str, Head)]) -> Result<()> {
     let Some(Value::Object(classes)) = config.get("auto_map") else { return Ok(()) };
     for (kind, reference) in classes.iter().filter(|(kind, _)| kind.starts_with("AutoModel")) {
         let reference = reference.as_str().unwrap_or_default();
         // `owner/repository--module.Class`.
         let class = reference.rsplit('.').next().unwrap_or_default();
-        let known = family.classes.iter().any(|(known, _)| *known == class);
-        let alike = kind != "AutoModel" && class.starts_with(stem(family));
-        if !known && !alike {
+        let is_known = known.iter().any(|(known, _)| *known == class);
+        let alike = kind != "AutoModel" && class.starts_with(stem(known));
+        if !is_known && !alike {
             let message =
                 format!("config.json: `auto_map.{kind}` is `{reference}`, code that Eidos neither has nor runs");
-            let built: Vec<_> = family.classes.iter().map(|(class, _)| *class).collect();
+            let built: Vec<_> = known.iter().map(|(class, _)| *class).collect();
             return Err(Error::new(ErrorCode::Unsupported, message)
                 .hint(format!("use a model of one of these classes: {}", built.join(", ")))
                 .detail("field", "auto_map")
@@ -70,8 +70,8 @@ pub(super) fn own_code(config: &Config, family: &Family) -> Result<()> {
 }
 
 /// What the names of a family's classes have in common (`EuroBert`).
-fn stem(family: &Family) -> &'static str {
-    let mut names = family.classes.iter().map(|(class, _)| *class);
+fn stem(classes: &[(&'static str, Head)]) -> &'static str {
+    let mut names = classes.iter().map(|(class, _)| *class);
     let first = names.next().unwrap_or_default();
     names.fold(first, |stem, name| {
         let same = stem.bytes().zip(name.bytes()).take_while(|(one, other)| one == other).count();

@@ -13,8 +13,16 @@ pub(crate) struct Architecture {
     pub model_type: &'static str,
     /// The class that the checkpoint was saved from.
     pub class: &'static str,
-    /// The modules of a block that are other ones than [`BLOCK`] says, by their name in the file.
+    /// Where the blocks are.
+    blocks: &'static str,
+    /// Modules outside of blocks, by their name in the file.
+    outside: &'static [(&'static str, &'static str)],
+    /// The modules of a block that are other ones than `usual` says, by their name in the file.
     block: &'static [(&'static str, &'static str)],
+    /// The modules of a block, by their name in the file.
+    usual: &'static [(&'static str, &'static str)],
+    /// Whether tokens read those after them as well.
+    pub reads_both_sides: bool,
     /// Whether the projections of queries and keys have the rows of the two halves of each head interleaved: llama.cpp
     /// rotates adjacent columns together, transformers columns that are half a head apart.
     pub interleaves_halves: bool,
@@ -70,13 +78,66 @@ const NORMS_BOTH: &[(&str, &str)] = &[
     ("post_ffw_norm", "post_feedforward_layernorm"),
 ];
 
+/// What BERTs have outside of blocks.
+const OUTSIDE_OF_BERT: &[(&str, &str)] = &[
+    ("token_embd", "embeddings.word_embeddings"),
+    ("position_embd", "embeddings.position_embeddings"),
+    ("token_types", "embeddings.token_type_embeddings"),
+    ("token_embd_norm", "embeddings.LayerNorm"),
+];
+
+/// The modules of a block of BERT.
+const BLOCK_OF_BERT: &[(&str, &str)] = &[
+    ("attn_q", "attention.self.query"),
+    ("attn_k", "attention.self.key"),
+    ("attn_v", "attention.self.value"),
+    ("attn_output", "attention.output.dense"),
+    ("attn_output_norm", "attention.output.LayerNorm"),
+    ("ffn_up", "intermediate.dense"),
+    ("ffn_down", "output.dense"),
+    ("layer_output_norm", "output.LayerNorm"),
+];
+
+/// The modules of a block of NomicBERT, as its files call them.
+const BLOCK_OF_NOMIC_BERT: &[(&str, &str)] = &[
+    ("attn_qkv", "attn.Wqkv"),
+    ("attn_output", "attn.out_proj"),
+    ("attn_output_norm", "norm1"),
+    ("ffn_up", "mlp.fc11"),
+    ("ffn_gate", "mlp.fc12"),
+    ("ffn_down", "mlp.fc2"),
+    ("layer_output_norm", "norm2"),
+];
+
+/// What GPT-2 has outside of blocks.
+const OUTSIDE_OF_GPT2: &[(&str, &str)] = &[
+    ("token_embd", "transformer.wte"),
+    ("position_embd", "transformer.wpe"),
+    ("output_norm", "transformer.ln_f"),
+    ("output", "lm_head"),
+];
+
+/// The modules of a block of GPT-2.
+const BLOCK_OF_GPT2: &[(&str, &str)] = &[
+    ("attn_norm", "ln_1"),
+    ("attn_qkv", "attn.c_attn"),
+    ("attn_output", "attn.c_proj"),
+    ("ffn_norm", "ln_2"),
+    ("ffn_up", "mlp.c_fc"),
+    ("ffn_down", "mlp.c_proj"),
+];
+
 /// An architecture that needs no word beyond its names.
 const fn like_llama(name: &'static str, model_type: &'static str, class: &'static str) -> Architecture {
     Architecture {
         name,
         model_type,
         class,
+        blocks: "model.layers",
+        outside: OUTSIDE,
         block: &[],
+        usual: BLOCK,
+        reads_both_sides: false,
         interleaves_halves: false,
         norms_plus_one: false,
         numbers: &[],
@@ -118,6 +179,34 @@ const ARCHITECTURES: &[Architecture] = &[
         ..like_llama("granite", "granite", "GraniteForCausalLM")
     },
     Architecture { interleaves_halves: true, ..like_llama("smollm3", "smollm3", "SmolLM3ForCausalLM") },
+    // RoBERTa's and XLM-RoBERTa's files are of this architecture, too, without the rows of positions that nothing reads.
+    Architecture {
+        blocks: "encoder.layer",
+        outside: OUTSIDE_OF_BERT,
+        usual: BLOCK_OF_BERT,
+        reads_both_sides: true,
+        fields: bert,
+        ..like_llama("bert", "bert", "BertModel")
+    },
+    Architecture {
+        blocks: "encoder.layers",
+        outside: &[
+            ("token_embd", "embeddings.word_embeddings"),
+            ("token_types", "embeddings.token_type_embeddings"),
+            ("token_embd_norm", "emb_ln"),
+        ],
+        usual: BLOCK_OF_NOMIC_BERT,
+        reads_both_sides: true,
+        fields: bert,
+        ..like_llama("nomic-bert", "nomic_bert", "NomicBertModel")
+    },
+    Architecture {
+        blocks: "transformer.h",
+        outside: OUTSIDE_OF_GPT2,
+        usual: BLOCK_OF_GPT2,
+        fields: gpt2,
+        ..like_llama("gpt2", "gpt2", "GPT2LMHeadModel")
+    },
 ];
 
 impl Architecture {
@@ -142,24 +231,25 @@ impl Architecture {
         let norm = module.ends_with("norm") && self.norms_plus_one;
         let plus_one = if norm { Change::PlusOne } else { Change::None };
         let Some((index, module)) = module.strip_prefix("blk.").and_then(|rest| rest.split_once('.')) else {
-            return Some((format!("{}.{parameter}", look_up(OUTSIDE, module)?), plus_one));
+            return Some((format!("{}.{parameter}", look_up(self.outside, module)?), plus_one));
         };
         let change = match module {
             "attn_q" if self.interleaves_halves => Change::QueriesInterleaved,
             "attn_k" if self.interleaves_halves => Change::KeysInterleaved,
             _ => plus_one,
         };
-        let module = look_up(self.block, module).or_else(|| look_up(BLOCK, module))?;
-        Some((format!("model.layers.{index}.{module}.{parameter}"), change))
+        let module = look_up(self.block, module).or_else(|| look_up(self.usual, module))?;
+        Some((format!("{}.{index}.{module}.{parameter}", self.blocks), change))
     }
 
     /// The name that a tensor has in a file, by the one that it had before; nothing where no module of a file is its.
     pub fn converted(&self, original: &str) -> Option<String> {
         let (module, parameter) = original.rsplit_once('.')?;
-        let Some((index, module)) = module.strip_prefix("model.layers.").and_then(|rest| rest.split_once('.')) else {
-            return Some(format!("{}.{parameter}", look_back(OUTSIDE, module)?));
+        let inside = module.strip_prefix(self.blocks).and_then(|rest| rest.strip_prefix('.')?.split_once('.'));
+        let Some((index, module)) = inside else {
+            return Some(format!("{}.{parameter}", look_back(self.outside, module)?));
         };
-        let usual = || look_back(BLOCK, module).filter(|name| look_up(self.block, name).is_none());
+        let usual = || look_back(self.usual, module).filter(|name| look_up(self.block, name).is_none());
         let name = look_back(self.block, module).or_else(usual)?;
         Some(format!("blk.{index}.{name}.{parameter}"))
     }
@@ -232,6 +322,19 @@ fn granite(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
     Ok(())
 }
 
+fn bert(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    set(fields, "layer_norm_eps", Some(keys.required_number("attention.layer_norm_epsilon")?));
+    set(fields, "rotary_emb_base", Some(keys.number("rope.freq_base")?.unwrap_or(10_000.0)));
+    set(fields, "type_vocab_size", keys.metadata.size("tokenizer.ggml.token_type_count")?);
+    Ok(())
+}
+
+fn gpt2(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    set(fields, "layer_norm_epsilon", Some(keys.required_number("attention.layer_norm_epsilon")?));
+    set(fields, "n_inner", Some(keys.required("feed_forward_length")?));
+    Ok(())
+}
+
 /// Sets a field that the file says something of.
 pub(super) fn set(fields: &mut Map<String, Value>, field: &str, value: Option<impl Into<Value>>) {
     if let Some(value) = value {
@@ -267,11 +370,11 @@ mod tests {
 
     #[test]
     fn a_tensor_has_its_own_name_again() {
-        let modules = OUTSIDE.iter().map(|(module, _)| (*module).to_owned());
         for architecture in ARCHITECTURES {
-            let own = architecture.block.iter().chain(BLOCK.iter());
+            let modules = architecture.outside.iter().map(|(module, _)| (*module).to_owned());
+            let own = architecture.block.iter().chain(architecture.usual.iter());
             let blocks = own.map(|(module, _)| format!("blk.7.{module}"));
-            for tensor in modules.clone().chain(blocks).map(|module| format!("{module}.weight")) {
+            for tensor in modules.chain(blocks).map(|module| format!("{module}.weight")) {
                 let (original, _) = architecture.original(&tensor);
                 let again = architecture.converted(&original);
                 // Two modules of a file may be one of the model; then it is the architecture's own.

@@ -52,8 +52,10 @@ fn refuse(keys: &Keys<'_>) -> Result<()> {
     if let Some(experts) = keys.size("expert_count")?.filter(|experts| *experts > 0) {
         return Err(keys.not_built("expert_count", experts));
     }
-    if keys.flag("attention.causal")? == Some(false) {
-        return Err(keys.not_built("attention.causal", false));
+    // A file says it for encoders, or else nothing.
+    let both_sides = keys.architecture.reads_both_sides;
+    if let Some(causal) = keys.flag("attention.causal")?.filter(|causal| *causal == both_sides) {
+        return Err(keys.not_built("attention.causal", causal));
     }
     for (key, neutral) in NEUTRAL {
         let own = keys.architecture.numbers.contains(key);
@@ -77,7 +79,10 @@ fn sizes(keys: &Keys<'_>, parts: &Parts<'_>, fields: &mut Map<String, Value>) ->
     set(fields, "num_key_value_heads", Some(key_value_heads));
     set(fields, "head_dim", head_width(keys, heads)?);
     set(fields, "max_position_embeddings", Some(keys.required("context_length")?));
-    set(fields, "rms_norm_eps", Some(keys.required_number("attention.layer_norm_rms_epsilon")?));
+    // Models whose norms are other ones say what these add.
+    if keys.number("attention.layer_norm_epsilon")?.is_none() {
+        set(fields, "rms_norm_eps", Some(keys.required_number("attention.layer_norm_rms_epsilon")?));
+    }
     set(fields, "pad_token_id", Some(json!(keys.metadata.size("tokenizer.ggml.padding_token_id")?)));
     set(fields, "tie_word_embeddings", Some(tensor("output.weight").is_none()));
     set(fields, "attention_bias", Some(tensor("blk.0.attn_q.bias").is_some()));

@@ -177,6 +177,28 @@ impl<'a> Stored<'a> {
         })
     }
 
+    /// Rows of a matrix of so many columns in single precision.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::Internal`] for rows that it does not have.
+    pub fn rows(&self, rows: Range<usize>, columns: usize) -> Result<Vec<f32>> {
+        let mut values = vec![0.0; rows.len() * columns];
+        let bytes =
+            self.numbers.size_of(&[columns]).and_then(|stride| self.bytes.get(rows.start * stride..rows.end * stride));
+        self.numbers
+            .widen(bytes.ok_or_else(|| Error::internal("a tensor has fewer rows than it should"))?, &mut values)?;
+        if self.plus_one {
+            values.iter_mut().for_each(|value| *value -= 1.0);
+        }
+        Ok(values)
+    }
+
+    /// Values in single precision that were computed, as their bytes.
+    pub fn of_values(bytes: Vec<u8>) -> Self {
+        let bytes = Cow::Owned(bytes);
+        Self { numbers: &NumberType::F32, bytes, plus_one: false, file: None }
+    }
+
     /// Bytes that are known to be whole.
     #[cfg(test)]
     pub fn of_bytes(numbers: &'a NumberType, bytes: &'a [u8]) -> Self {

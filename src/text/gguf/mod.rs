@@ -2,14 +2,15 @@
 //!
 //! llama.cpp's converters keep the vocabulary, the kind of each token and the ids of the special ones. Of how `tokenizer.json`
 //! splits and writes texts they keep a name or nothing, so what the models of each name publish is written down here:
-//! [`sentence_piece`] for Llama 2, Mistral, Phi-3 and Gemma, [`byte_level`] for the others. A name that is not known here is an
-//! error, because a tokenizer that is nearly right gives wrong ids without a word.
+//! [`sentence_piece`] for Llama 2, Mistral, Phi-3 and Gemma, [`word_piece`] for BERT, [`byte_level`] for the others. A name that is
+//! not known here is an error, because a tokenizer that is nearly right gives wrong ids without a word.
 
 pub(super) mod byte_level;
 mod sentence_piece;
 #[cfg(test)]
 mod tests;
 mod vocabulary;
+mod word_piece;
 
 use tokenizers::models::bpe::{BPE, Merges, Vocab};
 use tokenizers::processors::template::{SpecialToken, TemplateProcessing};
@@ -84,7 +85,8 @@ fn described(metadata: &Metadata<'_>, architecture: &str) -> Result<(CrateTokeni
             ids = vocabulary.ids()?;
             layout = byte_level::layout(metadata, architecture, &ids)?;
         }
-        other => return Err(unsupported(MODEL, other, "`llama` and `gpt2`")),
+        "bert" => return Ok((word_piece::tokenizer(&mut vocabulary, &mut named)?, named)),
+        other => return Err(unsupported(MODEL, other, "`llama`, `gpt2` and `bert`")),
     }
     let ends = Ends::read(metadata, &named, layout.begins)?;
     let added = vocabulary.added(&named, model == "llama" && architecture == "phi3");

@@ -97,6 +97,8 @@ originals! {
     smollm_is_the_original: "smollm",
     tekken_with_both_ends_is_the_original: "tekken",
     gpt_4o_is_the_original: "gpt4o",
+    word_piece_of_bert_is_the_original: "bert",
+    word_piece_with_capitals_is_the_original: "bert_cased",
 }
 
 // --- Files made here ---
@@ -328,7 +330,7 @@ fn tokenizers_that_are_not_built_from_metadata_are_named_with_the_remedy() {
         (File::byte_level().with("pre", text("poro\nchat")), "tokenizer.ggml.pre", "poro\\nchat"),
         (File::byte_level().with("pre", text("")), "tokenizer.ggml.pre", "``"),
         (File::byte_level().with("model", text("rwkv")), "tokenizer.ggml.model", "rwkv"),
-        (File::sentence_piece().with("model", text("bert")), "tokenizer.ggml.model", "bert"),
+        (File::sentence_piece().with("model", text("t5")), "tokenizer.ggml.model", "t5"),
     ] {
         file.is_refused(ErrorCode::Unsupported, key, value);
         let error = file.open().unwrap_err();

@@ -187,6 +187,11 @@ impl NamedTokens {
         })
     }
 
+    /// The one between two texts, or at the end of one.
+    pub fn separator(&self) -> Option<u32> {
+        self.others[1]
+    }
+
     pub fn ids(&self) -> impl Iterator<Item = u32> + '_ {
         [self.beginning, self.end, self.unknown, self.cls].into_iter().chain(self.others).flatten()
     }

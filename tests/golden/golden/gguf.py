@@ -269,6 +269,107 @@ def all_families():
     family("smollm3", "smollm3", "SmolLM3", deeper, 71, lambda writer, _: writer.add_rope_freq_base(500.0), turns=True, agrees=False)
 
 
+# The names of llama.cpp for what transformers calls otherwise than the files that the converter reads.
+NOMIC = {
+    "embeddings.LayerNorm": "token_embd_norm",
+    "self_attn.o_proj": "attn_output",
+    "mlp.up_proj": "ffn_up",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.down_proj": "ffn_down",
+    "post_attention_layernorm": "attn_output_norm",
+    "post_mlp_layernorm": "layer_output_norm",
+}
+
+
+def other_family(name, architecture, classes, config, seed, epsilon, kept, more, transposed=()):
+    """A model that is not like Llama: its tensors under llama.cpp's names, and what it gives for the two texts."""
+    print(f"-- {name}")
+    place, generator = folder("gguf", name), numpy.random.default_rng(seed)
+    model = models.randomise(getattr(transformers, classes)(config).float(), seed, torch.bfloat16).eval()
+    number = next(key for key, called in gguf.MODEL_ARCH_NAMES.items() if called == architecture)
+    names = gguf.get_tensor_name_map(number, config.num_hidden_layers)
+    writer = gguf.GGUFWriter(place / "model.gguf", architecture)
+    writer.add_type("model")
+    writer.add_name(name)
+    writer.add_context_length(config.max_position_embeddings)
+    writer.add_embedding_length(config.hidden_size)
+    writer.add_block_count(config.num_hidden_layers)
+    writer.add_feed_forward_length(config.n_inner if architecture == "gpt2" else config.intermediate_size)
+    writer.add_head_count(config.num_attention_heads)
+    writer.add_layer_norm_eps(epsilon)
+    writer.add_uint32(f"{architecture}.vocab_size", config.vocab_size)
+    more(writer)
+
+    def called(module):
+        ours = next((ours for theirs, ours in NOMIC.items() if module.endswith(theirs)), None) if "nomic" in name else None
+        block = re.search(r"layers\.(\d+)\.", module)
+        return (f"blk.{block[1]}.{ours}" if block else ours) if ours else names.get_name(module)
+
+    state, tied = {}, set()
+    tensors = dict(model.state_dict())
+    for index in range(config.num_hidden_layers if "nomic" in name else 0):
+        parts = [f"layers.{index}.self_attn.{part}_proj.weight" for part in "qkv"]
+        tensors[f"encoder.layers.{index}.attn.Wqkv.weight"] = torch.cat([tensors.pop(part) for part in parts])
+    for tensor, value in tensors.items():
+        if tensor.startswith("pooler") or value.data_ptr() in tied:
+            continue
+        tied.add(value.data_ptr())
+        module, parameter = tensor.rsplit(".", 1)
+        turns = parameter == "weight" and module.endswith(transposed)
+        in_file = f"{called(module)}.{parameter}"
+        bytes_, kind = stored(in_file, numpy.ascontiguousarray((value.T if turns else value).numpy()), MIXED, generator)
+        writer.add_tensor(in_file, bytes_, raw_dtype=kind)
+        values = torch.from_numpy(numpy.ascontiguousarray(bytes_ if kind == Kind.F32 else dequantize(bytes_, kind))).float()
+        values = values.T.contiguous() if turns else values
+        if "Wqkv" in tensor:
+            index = re.search(r"layers\.(\d+)\.", tensor)[1]
+            state |= {f"layers.{index}.self_attn.{part}_proj.weight": rows for part, rows in zip("qkv", values.chunk(3))}
+        else:
+            state[tensor] = values
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    missing = model.load_state_dict(state, strict=False).missing_keys
+    assert all(key == "lm_head.weight" or key.startswith("pooler") for key in missing), missing
+    model.tie_weights()
+    expected = {}
+    for text in (0, 2):
+        outputs, logits = models.run(model, TEXTS[text])
+        expected |= {f"{text}/{path}": outputs[path][0].contiguous() for path in kept if text == 0}
+        if text == 2 and logits is not None:
+            expected["2/logits"] = logits[0].contiguous()
+    save_file(expected, place / "expected.safetensors")
+
+
+def all_others():
+    sizes = dict(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=64)
+    sizes["max_position_embeddings"] = 40
+
+    def bert(writer):
+        writer.add_causal_attention(False)
+        writer.add_pooling_type(gguf.PoolingType.MEAN)
+        writer.add_token_type_count(2)
+
+    def nomic(writer):
+        bert(writer)
+        writer.add_rope_freq_base(500.0)
+
+    blocks = tuple(f"encoder.layer.{index}{part}" for index in (0, 1) for part in ("", ".attention", ".intermediate"))
+    config = transformers.BertConfig(**sizes, layer_norm_eps=1e-6)
+    other_family("bert", "bert", "BertModel", config, 72, 1e-6, ("embeddings", *blocks), bert)
+    blocks = tuple(f"layers.{index}{part}" for index in (0, 1) for part in ("", ".self_attn", ".self_attn.k_proj", ".mlp"))
+    config = transformers.NomicBertConfig(**sizes, layer_norm_eps=1e-6, rope_parameters=dict(rope_type="default", rope_theta=500.0))
+    other_family("nomic_bert", "nomic-bert", "NomicBertModel", config, 73, 1e-6, ("embeddings", *blocks), nomic)
+    names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
+    names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
+    config = transformers.GPT2Config(**{names.get(key, key): value for key, value in sizes.items()}, bos_token_id=2, eos_token_id=5)
+    kept = tuple(f"transformer.h.{index}{part}" for index in (0, 1) for part in ("", ".attn", ".attn.c_attn", ".mlp"))
+    kept = ("transformer.wpe", *kept, "transformer.ln_f")
+    conv = ("c_attn", "c_proj", "c_fc")
+    other_family("gpt2", "gpt2", "GPT2LMHeadModel", config, 74, 1e-5, kept, lambda writer: None, conv)
+
+
 def all_types():
     """A table of any finite values for each type, in a file whose other tensors nobody reads."""
     generator, expected = numpy.random.default_rng(80), {}
@@ -309,5 +410,6 @@ def generate(_shared):
     shutil.rmtree(folder("gguf"))
     write_json(folder("gguf") / "inputs.json", [{"ids": TEXTS[text]} for text in (0, 2)])
     all_families()
+    all_others()
     all_types()
     all_parts()

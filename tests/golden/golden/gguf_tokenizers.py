@@ -19,6 +19,7 @@ from .common import folder, write_json
 from .text import FNV_START, fnv
 from .texts import HARD_TEXTS, REVIEWS
 from .tokenizers import LLAMA3_PATTERN
+from .tokenizers import word_piece as word_piece_of_bert
 
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
 CONTEXT_LENGTH = 120
@@ -316,7 +317,42 @@ def gpt4o():
     return Case(tokenizer, vocabulary, metadata, {"bos": "<|endoftext|>", "eos": "<|endoftext|>"})
 
 
+def word_piece(architecture, lowercase):
+    """BERT's. The converter puts a mark before what begins a word, and takes the one from what goes on with it."""
+    vocabulary = vocabulary_of_pieces()
+    if not lowercase:
+        vocabulary += ["World", "New", "Mr", "W", "S", "##S", "U", "é", "##é"]
+    ids = {piece: index for index, piece in enumerate(vocabulary)}
+    tokenizer = Tokenizer(models.WordPiece(ids, unk_token="[UNK]", max_input_chars_per_word=100))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=lowercase)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.decoder = decoders.WordPiece()
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    add_tokens(tokenizer, [(token, True, False) for token in special] + [("[tag]", False, False), ("<tag>", False, False)])
+    ends = [(token, tokenizer.token_to_id(token)) for token in ("[CLS]", "[SEP]")]
+    pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
+    tokenizer.post_processor = processors.TemplateProcessing(single="[CLS] $A [SEP]", pair=pair, special_tokens=ends)
+
+    def spelt(token):
+        if token.startswith("[") and token.endswith("]"):
+            return token
+        return token[2:] if token.startswith("##") else "\u2581" + token
+
+    kinds = {**dict.fromkeys(special, CONTROL), "[tag]": USER_DEFINED, "<tag>": USER_DEFINED}
+    tokens = sorted(tokenizer.get_vocab(), key=tokenizer.get_vocab().get)
+    entries = [(spelt(token), kinds.get(token, NORMAL), 0.0) for token in tokens]
+    named = {"bos" if lowercase else "cls": "[CLS]", "sep": "[SEP]", "unk": "[UNK]", "pad": "[PAD]", "mask": "[MASK]"}
+    return Case(tokenizer, entries, {"architecture": architecture, "model": "bert", "pre": "default"}, named)
+
+
+def vocabulary_of_pieces():
+    pieces = word_piece_of_bert().get_vocab()
+    return sorted(pieces, key=pieces.get)
+
+
 CASES = {
+    "bert": lambda: word_piece("bert", True),
+    "bert_cased": lambda: word_piece("nomic-bert", False),
     "llama2": llama2,
     "phi3": phi3,
     "gemma2": lambda: gemma("gemma2", longest_first=False, tab=False),
@@ -345,10 +381,12 @@ def write_gguf(path, case):
     writer.add_token_types([kind for _, kind, _ in case.vocabulary])
     if metadata["model"] == "llama":
         writer.add_token_scores([score for _, _, score in case.vocabulary])
-    else:
+    elif metadata["model"] == "gpt2":
         writer.add_token_merges([" ".join(merge) for merge in metadata["merges"]])
     for name, token in case.named.items():
-        getattr(writer, f"add_{name}_token_id")(tokens.index(token))
+        # The converters of 2024 had a key for this one, which stands under the beginning's since.
+        add = {"cls": lambda id: writer.add_uint32("tokenizer.ggml.cls_token_id", id)}.get(name)
+        (add or getattr(writer, f"add_{name}_token_id"))(tokens.index(token))
     for key, add in [
         ("add_bos", writer.add_add_bos_token),
         ("add_eos", writer.add_add_eos_token),

@@ -60,6 +60,10 @@ struct LoadOptions {
     /// The model computes in this type of number, whatever type its files have. Activations and logits are given as
     /// `f32` always. The CPU computes in `f32`, `bf16` or `int8`; `SplitModel::products()` says how.
     Precision precision = Precision::f32;
+    /// `true` cuts texts to the `max_seq_length` that sentence-transformers has for the model
+    /// (`sentence_bert_config.json`), special tokens included, as it does before it pools; a model without that file is
+    /// an error. Otherwise texts are cut to what the model and its tokenizer can read.
+    bool use_max_seq_length = false;
 };
 
 /// These options say how texts become inputs; results do not depend on them.
@@ -284,6 +288,7 @@ inline eidos_load_options to_c(const LoadOptions &options EIDOS_LIFETIMEBOUND)
     result.endpoint = c_str_or_null(options.endpoint);
     result.copy = options.copy ? 1 : 0;
     result.precision = static_cast<std::uint32_t>(options.precision);
+    result.use_max_seq_length = options.use_max_seq_length ? 1 : 0;
     return result;
 }
 

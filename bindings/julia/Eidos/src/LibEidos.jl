@@ -187,6 +187,8 @@ mutable struct eidos_load_options
     endpoint::Ptr{UInt8}
     copy::UInt32
     precision::UInt32
+    use_max_seq_length::UInt32
+    reserved::UInt32
     eidos_load_options() = new()
 end
 
@@ -349,7 +351,7 @@ const LAYOUT = (
     eidos_progress = (32, (struct_size = 0, stage = 4, done = 8, total = 16, elapsed_seconds = 24)),
     eidos_log_message = (48, (struct_size = 0, level = 4, target = 8, target_len = 16, message = 24, message_len = 32, elapsed_seconds = 40)),
     eidos_texts_options = (32, (struct_size = 0, format = 4, field = 8, most_texts = 16, keep_empty = 24, reserved = 28)),
-    eidos_load_options = (64, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, precision = 60)),
+    eidos_load_options = (72, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, precision = 60, use_max_seq_length = 64, reserved = 68)),
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
     eidos_ica_options = (64, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52, solver = 56)),
     eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),

@@ -71,11 +71,13 @@ const TEXTS_OPTIONS_DOCS = (
 
 # These options say how a model is loaded.
 load_options(; head = :auto, device = :cpu, device_index = 0, network = :auto, whole = false, revision = nothing,
-               token = nothing, cache_folder = nothing, endpoint = nothing, copy = false, precision = :f32) =
+               token = nothing, cache_folder = nothing, endpoint = nothing, copy = false, precision = :f32,
+               use_max_seq_length = false) =
     Options{LibEidos.eidos_load_options}(; head = choice(:head, head, HEADS), device = choice(:device, device, DEVICES),
                                            device_index, network = choice(:network, network, NETWORKS),
                                            whole = Bool(whole), revision, token, cache_folder, endpoint,
-                                           copy = Bool(copy), precision = choice(:precision, precision, PRECISIONS))
+                                           copy = Bool(copy), precision = choice(:precision, precision, PRECISIONS),
+                                           use_max_seq_length = Bool(use_max_seq_length))
 initialize!(o::Options{LibEidos.eidos_load_options}, size) = LibEidos.eidos_load_options_init(o, size)
 
 const LOAD_OPTIONS_DOCS = (
@@ -90,6 +92,7 @@ const LOAD_OPTIONS_DOCS = (
     endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
     copy = ("false", "`true` reads the files of weights into memory instead of mapping them: a program that cuts one of them while the model loads then makes an error and does not end the process. Loading takes as much memory more as the files have bytes, and tables of embeddings stay in memory."),
     precision = (":f32", "The model computes in this type of number, whatever type its files have: `:f32`, `:tf32`, `:bf16`, `:f16` or `:int8`. Activations and logits are given as `f32` always. The CPU computes in `f32`, `bf16` or `int8`; `products` says how."),
+    use_max_seq_length = ("false", "`true` cuts texts to the `max_seq_length` that sentence-transformers has for the model (`sentence_bert_config.json`), special tokens included, as it does before it pools; a model without that file is an error. Otherwise texts are cut to what the model and its tokenizer can read."),
 )
 
 # These options say how texts become inputs; results do not depend on them.

@@ -434,6 +434,8 @@ export interface LoadOptionsStruct {
   endpoint: string | null;
   copy: number;
   precision: number;
+  use_max_seq_length: number;
+  reserved: number;
 }
 
 export interface InputsOptionsStruct {
@@ -620,6 +622,8 @@ export const structs = {
     endpoint: 'const char *',
     copy: 'uint32_t',
     precision: 'uint32_t',
+    use_max_seq_length: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_inputs_options: c.struct<InputsOptionsStruct>({
     struct_size: 'uint32_t',

@@ -113,6 +113,12 @@ export interface LoadOptions {
    * `SplitModel.products()` says how.
    */
   readonly precision?: Precision | undefined;
+  /**
+   * `true` cuts texts to the `max_seq_length` that sentence-transformers has for the model
+   * (`sentence_bert_config.json`), special tokens included, as it does before it pools; a model without that file is an
+   * error. Otherwise texts are cut to what the model and its tokenizer can read.
+   */
+  readonly useMaxSeqLength?: boolean | undefined;
 }
 
 export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
@@ -130,6 +136,7 @@ export const loadOptions = translator<LoadOptions, LoadOptionsStruct>(
     endpoint: ['endpoint', text],
     copy: ['copy', flag],
     precision: ['precision', word(precisions)],
+    use_max_seq_length: ['useMaxSeqLength', flag],
   },
 );
 
