@@ -179,6 +179,8 @@ fn functions_of_single_values() {
     }
     check_unary("soft cap", |_| SoftCap(0.7), random(5, 24, 7));
     check_unary("scale", |_| Scale(-1.3), random(5, 24, 8));
+    let row = |backend: &Backend| random(1, 24, 9).flatten_all().unwrap().to_device(&backend.device).unwrap();
+    check_unary("shift", |backend| Shift(row(backend)), random(5, 24, 8));
     check_binary("add", &Add, (5, 24));
     check_binary("multiply", &Multiply, (5, 24));
 }
