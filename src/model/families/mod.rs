@@ -3,6 +3,7 @@
 mod albert;
 #[cfg(test)]
 mod audit;
+mod bart;
 mod bert;
 mod bert_parts;
 mod bloom;
@@ -15,6 +16,7 @@ mod eurobert;
 mod falcon;
 mod gemma;
 mod gpt2;
+mod gpt_neo;
 mod gpt_neox;
 mod gptj;
 mod granite;
@@ -109,6 +111,7 @@ const FAMILIES: &[Family] = &[
     cohere::COHERE2,
     gpt2::FAMILY,
     gptj::FAMILY,
+    gpt_neo::FAMILY,
     gpt_neox::FAMILY,
     opt::FAMILY,
     bloom::FAMILY,
@@ -124,9 +127,12 @@ const FAMILIES: &[Family] = &[
     modernbert::FAMILY,
     nomic_bert::FAMILY,
     jina_embeddings_v3::FAMILY,
-    gte::FAMILY,
+    gte::GTE,
+    gte::NEW,
     t5::T5,
     t5::MT5,
+    bart::BART,
+    bart::MARIAN,
 ];
 
 /// Reads a configuration of any family.
