@@ -30,7 +30,6 @@ fn what_is_not_built_is_named_by_its_field() {
         ("llama", json!({"n_routed_experts": 64}), base, "`n_routed_experts` is 64"),
         ("llama", json!({"per_layer_config": {"0": {"hidden_act": "relu"}}}), base, "`per_layer_config`"),
         ("bert", json!({"pruned_heads": {"0": [1, 2]}}), base, "`pruned_heads` is {\"0\":[1,2]}"),
-        ("bert", json!({"alibi_starting_size": 512}), base, "`alibi_starting_size`"),
         ("t5", json!({"tie_encoder_decoder": true}), base, "`tie_encoder_decoder`"),
         ("mistral", json!({"model_type": "mixtral"}), base, "`mixtral`"),
         ("bert", json!({"hidden_act": "mish"}), base, "`hidden_act` is `mish`"),

@@ -208,14 +208,38 @@ fn a_model_with_code_of_its_own_is_not_taken_for_the_family_that_it_names() {
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
         assert!(text.contains(says), "{text}");
     };
-    refused(&second, "`auto_map.AutoModel` is `jinaai/jina-bert-implementation--modeling_bert.JinaBertModel`");
-    // A copy that no longer says where its code lay is refused by its fields, and so is the third, whose class has the name.
+    // The second is built for what its fields say, whether it still says where its code lay or not.
+    let opens = |config: &Value| {
+        let plan = ModelPlan::new(config.to_string().as_bytes(), &["0"], &LoadOptions::default()).unwrap();
+        assert_eq!(plan.split_points()[0].path, "bert.encoder.layer.0");
+        assert_eq!(plan.modules()[0].kind, "JinaBertForMaskedLM");
+    };
     let without = |config: &Value, fields: &[&str]| {
         let mut config = config.clone();
         fields.iter().for_each(|field| drop(config.as_object_mut().unwrap().remove(*field)));
         config
     };
-    refused(&without(&second, &["auto_map"]), "`position_embedding_type` is \"alibi\"");
-    refused(&without(&second, &["auto_map", "position_embedding_type"]), "`feed_forward_type` is \"geglu\"");
+    opens(&second);
+    opens(&without(&second, &["auto_map"]));
+    let plain = without(&second, &["position_embedding_type"]);
+    refused(&plain, "`auto_map.AutoModel` is `jinaai/jina-bert-implementation--modeling_bert.JinaBertModel`");
+    refused(&without(&plain, &["auto_map"]), "`feed_forward_type` is \"geglu\"");
+    let mut other = second.clone();
+    other["feed_forward_type"] = json!("original");
+    refused(&other, "`feed_forward_type` is \"original\"");
+    refused(&without(&second, &["feed_forward_type"]), "`position_embedding_type` is \"alibi\"");
+    // jina-embeddings-v2-base-de and its like have classes of the same names.
+    let mut other = second.clone();
+    other["auto_map"]["AutoModel"] = json!("jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel");
+    refused(&other, "`jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel`");
+    other["auto_map"]["AutoModel"] = json!("somebody/else--modeling_bert.NoBertModel");
+    refused(&other, "`auto_map.AutoModel` is `somebody/else--modeling_bert.NoBertModel`");
+    // MosaicBERT's classes have BERT's names.
+    let mosaic = golden::config("alibi_bert", "mosaic_masked_lm");
+    let plan = ModelPlan::new(mosaic.to_string().as_bytes(), &[], &LoadOptions::default()).unwrap();
+    assert!(plan.modules().iter().any(|module| module.path == "bert.encoder.layer.0.attention.self.Wqkv"));
+    let (code, text) = golden::refused("alibi_bert", "mosaic_masked_lm", &json!({"layer_norm_eps": 1e-5}));
+    assert!(code == ErrorCode::Unsupported && text.contains("`layer_norm_eps`"), "{text}");
+    // A copy of the third that no longer says where its code lay is refused by its fields, since its class has the name.
     refused(&without(&third, &["auto_map"]), "`position_embedding_type` is \"rotary\"");
 }

@@ -1,6 +1,7 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
 mod albert;
+mod alibi_bert;
 #[cfg(test)]
 mod audit;
 mod bart;
@@ -177,7 +178,8 @@ fn choose(config: &Config, choice: HeadChoice) -> Result<(&'static Family, Head)
         return Err(no_type(config));
     }
     let model_type = config.text("model_type", "")?;
-    let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
+    let known = || FAMILIES.iter().find(|family| family.model_type == model_type);
+    let Some(family) = alibi_bert::of(config).or_else(known) else {
         let built: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();
         let message = format!("config.json: the `model_type` is `{model_type}`, which Eidos does not build");
         return Err(Error::new(ErrorCode::Unsupported, message)

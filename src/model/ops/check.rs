@@ -258,10 +258,11 @@ fn attention_with_every_setting() {
     for settings in [
         plain.clone(),
         causal.clone(),
-        AttentionSettings { window: Some(7), ..plain },
+        AttentionSettings { window: Some(7), ..plain.clone() },
         AttentionSettings { window: Some(7), ..causal.clone() },
         AttentionSettings { window: Some(290), ..causal.clone() },
         AttentionSettings { soft_cap: Some(0.5), ..causal.clone() },
+        AttentionSettings { relative: Some(RelativePositions::Slopes), ..plain.clone() },
         AttentionSettings { alibi: Some(Alibi::Exact), ..causal.clone() },
         AttentionSettings { alibi: Some(Alibi::Rounded(0.5)), window: Some(20), ..causal },
     ] {
