@@ -1,4 +1,4 @@
-//! BART and Marian: what stands beside their modules, and under which names their tables lie in files.
+//! BART and Marian: what stands beside their modules, under which names their tables lie in files, and that batches change no bit.
 
 use std::collections::HashMap;
 
@@ -166,5 +166,30 @@ fn what_the_first_block_reads_is_a_module_only_where_one_gives_the_sum() {
     for (family, variant) in [("marian", "base"), ("opt", "causal_lm")] {
         let error = split(family, variant).unwrap_err();
         assert_eq!(error.code(), ErrorCode::UnknownModule, "{family}");
+    }
+}
+
+#[test]
+fn a_text_gives_the_same_bits_alone_and_among_others() {
+    for (family, variant) in
+        [("bart", "base"), ("bart", "decoder_only"), ("marian", "base"), ("gpt_neo", "base"), ("alibi_bert", "base")]
+    {
+        let listing = golden::listing(family, variant);
+        let splits: Vec<&str> =
+            listing.iter().filter(|module| module.splits).map(|module| module.path.as_str()).collect();
+        let weights = golden::weights_of(family, variant);
+        let model = golden::load(family, variant, &weights, &splits, &LoadOptions::default()).unwrap();
+        let texts = golden::texts(family);
+        let sequences: Vec<&[u32]> = texts.iter().map(Vec::as_slice).collect();
+        let together = model.forward(&sequences).unwrap();
+        let mut start = 0;
+        for ids in sequences {
+            for ((path, all), alone) in splits.iter().zip(&together).zip(model.forward(&[ids]).unwrap()) {
+                let bits = |rows: &Tensor| values(rows).into_iter().map(f32::to_bits).collect::<Vec<_>>();
+                let among = all.narrow(0, start, ids.len()).unwrap();
+                assert!(bits(&among) == bits(&alone), "{family} {variant} {path}: a text of {}", ids.len());
+            }
+            start += ids.len();
+        }
     }
 }
