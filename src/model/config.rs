@@ -128,8 +128,13 @@ impl Config {
     /// How many labels a classifier has: `num_labels`, else as many as `id2label` names, 2 where both are absent. Where
     /// the two differ, the number counts, as in transformers 5.
     pub fn labels(&self) -> Result<usize> {
+        self.labels_or(2)
+    }
+
+    /// The same with another number where both are absent.
+    pub fn labels_or(&self, default: usize) -> Result<usize> {
         let named = match self.get("id2label") {
-            None => 2,
+            None => default,
             Some(Value::Object(labels)) if !labels.is_empty() || self.get("num_labels").is_some() => labels.len(),
             Some(value) => return Err(bad("id2label", value, "it must name at least one label")),
         };

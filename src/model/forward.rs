@@ -15,7 +15,7 @@ use crate::model::blueprint::{
 };
 use crate::model::ops::{
     Add, Attention, Backend, DeltaRule, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm,
-    Operation, Positions, Rotary, RowSelection, Scale, ShortConvolution, SoftCap,
+    Operation, Positions, Rotary, RowSelection, Scale, Shift, ShortConvolution, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -41,6 +41,8 @@ pub(crate) enum Layer {
         /// `(heads,)`.
         bias: Tensor,
     },
+    /// A row that is added to every row.
+    Shift(Shift),
 }
 
 /// The layers of a model by the site they compute.
@@ -219,6 +221,7 @@ impl<'a> Pass<'a, '_> {
             Some(Layer::Scale(scale)) => self.scaled(rows, scale.0)?,
             Some(Layer::Convolution(weight)) => self.unary(&ShortConvolution::new(weight, &self.rows.texts), &rows)?,
             Some(Layer::DeltaRule { .. }) => return Err(Error::internal("a delta rule reads more than rows").into()),
+            Some(Layer::Shift(shift)) => self.unary(shift, &rows)?,
             Some(Layer::Embedding(_)) => return Err(Error::internal("an embedding cannot read rows").into()),
         };
         self.tap.at(site, value)
@@ -239,6 +242,7 @@ impl<'a> Pass<'a, '_> {
         let at = |site| stack.embedding(site);
         let tokens = self.table(at(EmbeddingSite::Token), ids)?;
         let tokens = tokens.ok_or_else(|| Error::internal("the model has no token embedding"))?;
+        let tokens = self.scaled(tokens, self.blueprint.scales.tokens)?;
         let mut sum = self.step(at(EmbeddingSite::TokenProjection), tokens)?;
         // A single text is of type 0 throughout.
         if let Some(types) = self.table(at(EmbeddingSite::TokenType), &vec![0; ids.len()])? {
@@ -505,7 +509,8 @@ impl<'a> Pass<'a, '_> {
         let heads = self.implementation.ternary(&attention, [&queries, &keys, &values])?;
         let change = self.step(at(BlockSite::CrossProjection), heads)?;
         let sum = self.add(stream, &change)?;
-        self.tap.at(at(BlockSite::CrossResidual), sum)
+        let sum = self.tap.at(at(BlockSite::CrossResidual), sum)?;
+        self.step(at(BlockSite::CrossResidualNorm), sum)
     }
 
     fn mlp(&mut self, block: Block, read: Tensor) -> Flow<Tensor> {
@@ -552,7 +557,7 @@ impl<'a> Pass<'a, '_> {
             Pooling::First | Pooling::LastOfToken(_) => self.pooled(stream)?,
             Pooling::Mean => self.mean_rows(&stream)?,
         };
-        for site in [HeadSite::Dense, HeadSite::Activation, HeadSite::Norm, HeadSite::Logits] {
+        for site in [HeadSite::Dense, HeadSite::Activation, HeadSite::Norm, HeadSite::Logits, HeadSite::Bias] {
             rows = self.step(Site::Head(site), rows)?;
         }
         let rows = match self.blueprint.pooling {

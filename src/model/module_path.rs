@@ -68,8 +68,16 @@ impl ModuleTree {
         let mut nodes = Vec::new();
         collect(&blueprint.root, String::new(), &mut nodes);
         let widths = nodes.iter().filter_map(|node| Some((node.gives.site()?, node.work.columns()?))).collect();
-        let modules = nodes.iter().map(|node| describe(node, blueprint, &widths)).collect();
+        let modules: Vec<_> = nodes.iter().map(|node| describe(node, blueprint, &widths)).collect();
         let index = nodes.iter().enumerate().map(|(index, node)| (node.path.clone(), index)).collect();
+        // No module: it comes after them in the list of what computes something, and is in no other.
+        nodes.extend(blueprint.logits_bias.map(|tensor| Node {
+            path: tensor.to_owned(),
+            class: "",
+            work: Work::Shift { width: blueprint.logits },
+            gives: Gives::PerToken(Site::Head(HeadSite::Bias)),
+            elsewhere: Vec::new(),
+        }));
         let prefixes = iter::once(blueprint.base_prefix).chain(blueprint.other_prefixes.iter().map(String::as_str));
         let mut prefixes: Vec<String> = prefixes.map(|prefix| format!("{prefix}.")).collect();
         prefixes.sort_by_key(|prefix| Reverse(prefix.len()));
@@ -95,7 +103,7 @@ impl ModuleTree {
         &self.modules
     }
 
-    /// The modules as the forward pass knows them.
+    /// The modules as the forward pass knows them, and behind them what it adds that is no module.
     pub fn nodes(&self) -> &[Node] {
         &self.nodes
     }
@@ -168,7 +176,11 @@ impl ModuleTree {
             Meant::Embeddings => module(Site::Embedding(EmbeddingSite::Projection))
                 .or_else(|| module(Site::Embedding(EmbeddingSite::Output)))
                 .or_else(|| module(Site::Embedding(EmbeddingSite::Norm)))
-                .or_else(|| module(Site::Embedding(EmbeddingSite::Token))),
+                // Where something is added to the rows of the tokens, no module gives the sum.
+                .or_else(|| {
+                    let added = module(Site::Embedding(EmbeddingSite::Position));
+                    if added.is_some() { None } else { module(Site::Embedding(EmbeddingSite::Token)) }
+                }),
             Meant::Last => last(),
             Meant::At(site) => module(site),
         })
@@ -375,8 +387,12 @@ fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -
     let class = node.class;
     let kind = match &node.work {
         Work::Linear { inputs, outputs, .. } => format!("{class}({inputs} -> {outputs})"),
-        Work::Embedding { count, width, .. } => format!("{class}({count} x {width})"),
-        Work::RmsNorm { width, .. } | Work::LayerNorm { width, .. } => format!("{class}({width})"),
+        Work::Embedding { count, width, .. } | Work::Sinusoids { count, width } => {
+            format!("{class}({count} x {width})")
+        }
+        Work::RmsNorm { width, .. } | Work::LayerNorm { width, .. } | Work::Shift { width } => {
+            format!("{class}({width})")
+        }
         Work::List(count) => format!("{class}({count})"),
         Work::Container
         | Work::PlainRmsNorm { .. }
@@ -415,6 +431,10 @@ fn read_by(site: Site) -> Option<Site> {
         Site::Block(block, BlockSite::MlpActivation | BlockSite::MlpProduct) => {
             Some(Site::Block(block, BlockSite::MlpInner))
         }
+        // An encoder and its decoder may have MLPs of different widths.
+        Site::DecoderBlock(block, BlockSite::MlpActivation | BlockSite::MlpProduct) => {
+            Some(Site::DecoderBlock(block, BlockSite::MlpInner))
+        }
         Site::Block(block, BlockSite::PerLayerActivation) => Some(Site::Block(block, BlockSite::PerLayerGate)),
         Site::Head(HeadSite::Activation | HeadSite::Norm) => Some(Site::Head(HeadSite::Dense)),
         _ => None,
@@ -443,7 +463,7 @@ fn width_at(site: Site, blueprint: &Blueprint) -> usize {
         }
         Site::Block(index, site) => in_block(Stack::First, index, site),
         Site::DecoderBlock(index, site) => in_block(Stack::Decoder, index, site),
-        Site::Head(HeadSite::Logits) => blueprint.logits,
+        Site::Head(HeadSite::Logits | HeadSite::Bias) => blueprint.logits,
         _ => blueprint.width,
     }
 }

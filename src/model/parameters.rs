@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::kernels::product::{Bf16Matrix, F32Matrix};
 use crate::memory::Claim;
 use crate::model::adapter::Adapter;
-use crate::model::ops::{Backend, Weight};
+use crate::model::ops::{Backend, Weight, sinusoids};
 use crate::model::weights::{NumberType, Share, Stored, Weights};
 
 /// Tables that take fewer bytes are read into memory. Tests leave all of them in their files.
@@ -65,6 +65,8 @@ pub(crate) struct Reader<'a> {
     adapter: Option<&'a Adapter>,
     /// The matrices so far, by their place in the file and whether rows and columns are exchanged.
     matrices: HashMap<(Place, bool), Arc<Weight>>,
+    /// Tables of sines and cosines that no file has, by their shape.
+    sinusoids: HashMap<(usize, usize), Arc<Weight>>,
     /// Those that rows are multiplied with, by the same.
     factors: HashSet<(Place, bool)>,
     number_types: BTreeSet<String>,
@@ -79,6 +81,7 @@ impl<'a> Reader<'a> {
             backend,
             adapter,
             matrices: HashMap::new(),
+            sinusoids: HashMap::new(),
             factors: HashSet::new(),
             number_types: BTreeSet::new(),
             bytes: 0,
@@ -187,6 +190,26 @@ impl<'a> Reader<'a> {
         self.bytes += matrix.bytes();
         self.matrices.insert(key, Arc::clone(&matrix));
         Ok(matrix)
+    }
+
+    /// The sines and cosines of positions.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`].
+    pub fn sinusoids(&mut self, count: usize, width: usize) -> Result<Arc<Weight>> {
+        if let Some(table) = self.sinusoids.get(&(count, width)) {
+            return Ok(Arc::clone(table));
+        }
+        let what = format!("a table of {count} positions and {width} columns");
+        let size = count.saturating_mul(width).saturating_mul(size_of::<f32>());
+        let _claim = Claim::of(size.saturating_mul(2), &what)?;
+        let bytes =
+            sinusoids(count, width).ok_or_else(|| Error::internal(format!("{what} beyond what was claimed")))?;
+        let stored = Stored::of_bytes(&NumberType::F32, &bytes);
+        let table = Arc::new(Weight::new(&stored, count, width, self.backend)?);
+        self.bytes += table.bytes();
+        self.sinusoids.insert((count, width), Arc::clone(&table));
+        Ok(table)
     }
 
     /// How many bytes parameters take as they are stored, each of them once. What is not there does not count.

@@ -12,12 +12,12 @@ use crate::error::{Error, ErrorCode, Result, shown};
 use crate::kernels::instructions;
 use crate::log::LogLevel;
 use crate::model::adapter::Adapter;
-use crate::model::blueprint::{Blueprint, Gives, HeadSite, Site, Work};
+use crate::model::blueprint::{Blueprint, EmbeddingSite, Gives, HeadSite, Site, Stack, Work};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::module_path::{Module, ModuleTree, Node};
-use crate::model::ops::{Backend, Embedding, HostProducts, Implementation, Linear, Norm, Scale};
+use crate::model::ops::{Backend, Embedding, HostProducts, Implementation, Linear, Norm, Scale, Shift};
 use crate::model::options::{HeadChoice, LoadOptions, Precision};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
@@ -73,6 +73,7 @@ impl ModelPlan {
                 Ok(SplitPoint { path, width, site })
             })
             .collect::<Result<Vec<_>>>()?;
+        reads_texts(&blueprint, &split_points, options)?;
         let mut plan = Self {
             blueprint,
             tree,
@@ -303,14 +304,18 @@ impl ModelPlan {
         })
     }
 
-    /// Whether files may lack a module that would be loaded: the pooler of a base model, whose output nothing reads.
+    /// Whether files may lack a module that would be loaded: the pooler of a base model, whose output nothing reads, and what
+    /// is added to logits.
     fn is_optional(&self, node: &Node) -> bool {
-        self.blueprint.logits == 0 && matches!(node.gives, Gives::PerText(_))
+        let is_pooler = self.blueprint.logits == 0 && matches!(node.gives, Gives::PerText(_));
+        is_pooler || matches!(node.work, Work::Shift { .. })
     }
 
-    /// The names under which each parameter may lie that is loaded, those that files may lack left out.
+    /// The names under which each parameter may lie that is loaded, those of a pooler left out that files may lack.
     fn names(&self) -> Vec<Vec<String>> {
-        let needed = self.needed().filter(|needed| !self.is_optional(needed.node));
+        let needed = self.needed();
+        let needed =
+            needed.filter(|needed| !self.is_optional(needed.node) || matches!(needed.work, Work::Shift { .. }));
         let parameters = needed.flat_map(|needed| self.parameters(needed));
         let is_new = |parameter: &Parameter| self.adapter.as_ref().is_some_and(|adapter| adapter.replaces(parameter));
         let parameters = parameters.filter(|parameter| !is_new(parameter));
@@ -333,7 +338,15 @@ impl ModelPlan {
                 }
                 parameters
             }
-            Work::Embedding { count, width, .. } => vec![parameter("weight", None, &[count, width])],
+            Work::Embedding { count, width, .. } | Work::Sinusoids { count, width } => {
+                vec![parameter("weight", None, &[count, width])]
+            }
+            // A tensor of the class itself, which is as wide as a row.
+            Work::Shift { width } => {
+                let place = |tensor| Place { tensor, share: None };
+                let places = self.tree.spellings(&node.path).into_iter().map(place).collect();
+                vec![Parameter { places, shape: vec![1, width] }]
+            }
             Work::RmsNorm { width, .. } => vec![parameter("weight", None, &[width])],
             // Checkpoints converted from TensorFlow have TensorFlow's names.
             Work::LayerNorm { width, bias, .. } => {
@@ -380,6 +393,14 @@ impl ModelPlan {
                 let bias = if bias { Some(implementation.begin(reader.vector(&next()?)?)?) } else { None };
                 Layer::Linear(Linear::new(weight, bias))
             }
+            Work::Sinusoids { count, width } => {
+                let parameter = next()?;
+                // What a file has counts, as in transformers.
+                let table =
+                    if reader.has(&parameter) { reader.matrix(&parameter)? } else { reader.sinusoids(count, width)? };
+                Layer::Embedding(Embedding::new(table, 1.0))
+            }
+            Work::Shift { .. } => Layer::Shift(Shift(reader.vector(&next()?)?.flatten_all()?)),
             Work::Embedding { scale, .. } => Layer::Embedding(Embedding::new(reader.matrix(&next()?)?, scale)),
             Work::RmsNorm { epsilon, plus_one, .. } => {
                 let weight = reader.vector(&next()?)?;
@@ -437,6 +458,26 @@ fn tied(config: &Config) -> Vec<(String, String)> {
         }
     }
     tied
+}
+
+/// Refuses to run a decoder that a text says nothing to: one with a vocabulary of its own.
+fn reads_texts(blueprint: &Blueprint, split_points: &[SplitPoint], options: &LoadOptions) -> Result<()> {
+    let Some(field) = blueprint.decoder.as_ref().and_then(|decoder| decoder.own_vocabulary) else { return Ok(()) };
+    let first = Stack::Decoder.embedding(EmbeddingSite::Token);
+    let within = split_points.iter().find(|point| point.site >= first).map(|point| point.path.as_str());
+    let Some(what) = within.map(|path| format!("`{path}`")).or_else(|| options.whole.then(|| "the head".to_owned()))
+    else {
+        return Ok(());
+    };
+    let message = format!(
+        "{what} is behind a decoder with a vocabulary of its own (`{field}`), to which the ids of a text say nothing"
+    );
+    Err(Error::new(ErrorCode::Unsupported, message)
+        .hint(format!(
+            "split the model in its encoder, at one of the blocks 0 to {}",
+            blueprint.blocks.saturating_sub(1)
+        ))
+        .detail("field", field))
 }
 
 /// Refuses a type of number that nothing computes in on a device.

@@ -9,7 +9,7 @@ use crate::model::golden;
 
 const BOUND: f64 = 2e-5;
 /// The families of `tests/golden/data/gradients`, with the variant that has a head of tokens.
-const FAMILIES: [(&str, &str); 7] = [
+const FAMILIES: [(&str, &str); 8] = [
     ("bert", "masked_lm"),
     ("gpt2", "causal_lm"),
     ("llama", "causal_lm"),
@@ -17,6 +17,7 @@ const FAMILIES: [(&str, &str); 7] = [
     ("t5", "seq2seq_lm"),
     ("modernbert", "masked_lm"),
     ("deberta_v2", "masked_lm"),
+    ("bart", "seq2seq_lm"),
 ];
 
 pub fn run(kit: &Kit) {

@@ -18,6 +18,7 @@ PARTS = [
     "models",
     "encoders",
     "rotary_encoders",
+    "alibi_encoders",
     "decoders",
     "half",
     "gradients",

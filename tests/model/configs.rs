@@ -30,7 +30,6 @@ fn what_is_not_built_is_named_by_its_field() {
         ("llama", json!({"n_routed_experts": 64}), base, "`n_routed_experts` is 64"),
         ("llama", json!({"per_layer_config": {"0": {"hidden_act": "relu"}}}), base, "`per_layer_config`"),
         ("bert", json!({"pruned_heads": {"0": [1, 2]}}), base, "`pruned_heads` is {\"0\":[1,2]}"),
-        ("bert", json!({"alibi_starting_size": 512}), base, "`alibi_starting_size`"),
         ("t5", json!({"tie_encoder_decoder": true}), base, "`tie_encoder_decoder`"),
         ("mistral", json!({"model_type": "mixtral"}), base, "`mixtral`"),
         ("bert", json!({"hidden_act": "mish"}), base, "`hidden_act` is `mish`"),
@@ -74,6 +73,19 @@ fn what_is_not_built_is_named_by_its_field() {
         ("bloom", json!({"apply_residual_connection_post_layernorm": true}), base, "`apply_residual_connection"),
         ("falcon", json!({"new_decoder_architecture": true, "parallel_attn": false}), base, "`parallel_attn`"),
         ("opt", json!({"layer_norm_elementwise_affine": false}), base, "`layer_norm_elementwise_affine`"),
+        ("gpt_neo", json!({"is_causal": false}), base, "`is_causal`"),
+        ("gpt_neo", json!({"attention_layers": ["global", "local", "near"]}), base, "`attention_layers`"),
+        ("gpt_neo", json!({"attention_types": ["global"]}), base, "`attention_types`"),
+        ("gpt_neo", json!({"attention_types": [[["global"], 1_000_000_000_000_u64]]}), base, "`attention_types`"),
+        // Of encoders with decoders.
+        ("bart", json!({"normalize_before": true}), base, "`normalize_before`"),
+        ("bart", json!({"normalize_embedding": false}), base, "`normalize_embedding`"),
+        ("bart", json!({"static_position_embeddings": true}), base, "`static_position_embeddings`"),
+        ("bart", json!({"add_final_layer_norm": true}), base, "`add_final_layer_norm`"),
+        ("bart", json!({"is_causal": false}), base, "`is_causal`"),
+        ("marian", json!({"add_bias_logits": true}), base, "`add_bias_logits`"),
+        ("marian", json!({"normalize_embedding": true}), base, "`normalize_embedding`"),
+        ("marian", json!({"static_position_embeddings": false}), base, "`static_position_embeddings`"),
     ] {
         let (code, text) = refused(family, &changes, head);
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
@@ -104,6 +116,8 @@ fn what_changes_nothing_is_no_reason_to_refuse_a_model() {
             json!({"reference_compile": true, "sparse_prediction": true, "position_embedding_type": "absolute"}),
         ),
         ("t5", json!({"dense_act_fn": "relu", "is_gated_act": false, "output_past": true, "is_causal": true})),
+        ("bart", json!({"extra_pos_embeddings": 2, "force_bos_token_to_be_generated": true, "classif_dropout": 0.1})),
+        ("marian", json!({"bad_words_ids": [[63]], "num_beams": 6, "max_length": 512, "forced_eos_token_id": null})),
         (
             "bloom",
             json!({"offset_alibi": 100, "n_inner": null, "slow_but_exact": true, "attention_softmax_in_fp32": true}),
@@ -131,6 +145,15 @@ fn a_decoder_must_know_its_first_token() {
         assert_eq!(code, ErrorCode::InvalidFile, "{text}");
         assert!(text.contains(says), "{text}");
     }
+    for (family, token, says) in [
+        ("bart", json!(null), "`decoder_start_token_id` is null"),
+        ("bart", json!(64), "`decoder_start_token_id` is 64; it must be less"),
+        ("marian", json!(-1), "`decoder_start_token_id` is null"),
+    ] {
+        let (code, text) = refused(family, &json!({"decoder_start_token_id": token}), HeadChoice::Seq2SeqLanguageModel);
+        assert_eq!(code, ErrorCode::InvalidFile, "{text}");
+        assert!(text.contains(says), "{text}");
+    }
     let (code, text) = refused("llama", &json!({}), HeadChoice::Seq2SeqLanguageModel);
     assert_eq!(code, ErrorCode::Unsupported, "{text}");
 }
@@ -149,6 +172,13 @@ fn what_cannot_be_right_is_named_by_its_field() {
         ("gpt_neox", rope(json!({"partial_rotary_factor": 1.5})), "`rotary_pct` is 1.5"),
         ("gemma3", json!({"layer_types": ["full_attention"]}), "`layer_types`"),
         ("smollm3", json!({"no_rope_layers": [1]}), "`no_rope_layers`"),
+        ("gpt_neo", json!({"num_layers": 4}), "`num_layers` is 4; `attention_layers` names the attention of 3"),
+        (
+            "bart",
+            json!({"decoder_attention_heads": 5}),
+            "`d_model` is 16, which is not a multiple of `decoder_attention_heads`, 5",
+        ),
+        ("marian", json!({"decoder_vocab_size": 50}), "`decoder_vocab_size` is 50; it must be `vocab_size`"),
     ] {
         let (code, text) = refused(family, &changes, HeadChoice::Base);
         assert_eq!(code, ErrorCode::InvalidFile, "{text}");

@@ -30,6 +30,7 @@ fn gradients_at_every_module_are_those_of_pytorch() {
         ("t5", "seq2seq_lm"),
         ("modernbert", "masked_lm"),
         ("deberta_v2", "masked_lm"),
+        ("bart", "seq2seq_lm"),
     ];
     for (family, variant) in variants {
         let file = golden::folder("../gradients").join(family).with_extension("safetensors");
@@ -68,6 +69,7 @@ fn a_texts_gradient_is_the_same_bits_alone_and_among_others() {
         ("bert", "masked_lm", "bert.encoder.layer.0.attention"),
         ("deberta_v2", "masked_lm", "deberta.encoder.layer.0.attention"),
         ("t5", "seq2seq_lm", "encoder.block.0"),
+        ("bart", "seq2seq_lm", "model.encoder.layers.0"),
     ] {
         let model = golden::load(family, variant, &golden::weights_of(family, variant), &[path], &whole()).unwrap();
         let texts = golden::texts(family);

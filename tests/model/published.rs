@@ -56,6 +56,8 @@ fn a_class_whose_head_is_not_built_is_its_base_model() {
         ("mpnet", "MPNetForMultipleChoice", "encoder.layer.2"),
         ("modernbert", "ModernBertForQuestionAnswering", "final_norm"),
         ("gpt2", "GPT2DoubleHeadsModel", "h.2"),
+        ("gpt_neo", "GPTNeoForQuestionAnswering", "h.2"),
+        ("bart", "BartForQuestionAnswering", "decoder.layers.2"),
         ("llama", "LlamaForQuestionAnswering", "layers.2"),
         ("mistral", "MistralForQuestionAnswering", "layers.2"),
         ("qwen2", "Qwen2ForQuestionAnswering", "layers.2"),

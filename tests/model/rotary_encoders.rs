@@ -51,6 +51,65 @@ fn names_of_published_files_and_of_modules_give_the_same_bits() {
     }
 }
 
+/// The tensors of the first files of GTE, whose type is `new`.
+#[test]
+fn the_first_files_of_gte_give_the_bits_of_the_same_model() {
+    let config = |variant: &str, changes: Value| {
+        let mut config = golden::config("gte", variant);
+        changes.as_object().unwrap().iter().for_each(|(field, value)| config[field] = value.clone());
+        config.to_string()
+    };
+    let weights = tensors("gte", "weights");
+    let of = |config: &str, prefix: &str| {
+        let renamed = weights.iter().map(|(name, tensor)| {
+            let name = name.strip_prefix("gte.").map_or_else(|| name.clone(), |rest| format!("{prefix}{rest}"));
+            (name, tensor.clone())
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.safetensors");
+        candle_core::safetensors::save(&renamed.collect::<HashMap<_, _>>(), &file).unwrap();
+        let parts = ModelParts { name: "gte", config: config.as_bytes(), weights: WeightSource::Files(vec![file]) };
+        let options = LoadOptions { whole: true, ..LoadOptions::default() };
+        let model = SplitModel::from_parts(&parts, &["2"], &options, &Control::new()).unwrap();
+        let ids = &golden::texts("gte")[2];
+        (model.family().to_owned(), [values(&model.forward(&[ids]).unwrap()[0]), values(&model.logits(ids).unwrap())])
+    };
+    let (gte, expected) = of(&config("masked_lm", json!({"rope_parameters": {"rope_theta": 80.0}})), "gte.");
+    assert_eq!(gte, "gte");
+    for prefix in ["new.", "", "gte."] {
+        let (family, found) = of(&config("published", json!({})), prefix);
+        assert_eq!((family.as_str(), &found), ("new", &expected), "{prefix}");
+    }
+    // A rotation that is scaled is another one.
+    let scaled = json!({"rope_scaling": {"rope_type": "ntk", "factor": 2.0}});
+    assert_ne!(of(&config("published", scaled), "new.").1, expected);
+}
+
+#[test]
+fn what_the_first_files_of_gte_say_otherwise_is_named_by_its_field() {
+    let ntk = |fields: Value| {
+        let mut scaling = json!({"type": "ntk", "factor": 2.0});
+        fields.as_object().unwrap().iter().for_each(|(field, value)| scaling[field] = value.clone());
+        scaling
+    };
+    for (field, value, code) in [
+        ("position_embedding_type", json!("absolute"), ErrorCode::Unsupported),
+        ("layer_norm_type", json!("rms_norm"), ErrorCode::Unsupported),
+        ("pack_qkv", json!(false), ErrorCode::Unsupported),
+        ("logn_attention_scale", json!(true), ErrorCode::Unsupported),
+        ("logn_attention_clip1", json!(true), ErrorCode::Unsupported),
+        ("rope_scaling", ntk(json!({"mixed_b": 0.6})), ErrorCode::Unsupported),
+        ("rope_scaling", ntk(json!({"type": "yarn"})), ErrorCode::Unsupported),
+        ("rope_scaling.factor", json!({"rope_scaling": ntk(json!({"factor": 0.5}))}), ErrorCode::InvalidFile),
+        ("rope_scaling.factor", json!({"rope_scaling": ntk(json!({"factor": null}))}), ErrorCode::InvalidFile),
+    ] {
+        let changes = if field.contains('.') { value } else { json!({ field: value }) };
+        let (found, text) = golden::refused("gte", "published", &changes);
+        assert_eq!(found, code, "{text}");
+        assert!(text.contains(&format!("`{field}`")), "{text}");
+    }
+}
+
 #[test]
 fn a_split_point_fetches_the_tensor_that_its_queries_share_with_keys_and_values() {
     let config = golden::config("nomic_bert", "base").to_string();
@@ -149,14 +208,38 @@ fn a_model_with_code_of_its_own_is_not_taken_for_the_family_that_it_names() {
         assert_eq!(code, ErrorCode::Unsupported, "{text}");
         assert!(text.contains(says), "{text}");
     };
-    refused(&second, "`auto_map.AutoModel` is `jinaai/jina-bert-implementation--modeling_bert.JinaBertModel`");
-    // A copy that no longer says where its code lay is refused by its fields, and so is the third, whose class has the name.
+    // The second is built for what its fields say, whether it still says where its code lay or not.
+    let opens = |config: &Value| {
+        let plan = ModelPlan::new(config.to_string().as_bytes(), &["0"], &LoadOptions::default()).unwrap();
+        assert_eq!(plan.split_points()[0].path, "bert.encoder.layer.0");
+        assert_eq!(plan.modules()[0].kind, "JinaBertForMaskedLM");
+    };
     let without = |config: &Value, fields: &[&str]| {
         let mut config = config.clone();
         fields.iter().for_each(|field| drop(config.as_object_mut().unwrap().remove(*field)));
         config
     };
-    refused(&without(&second, &["auto_map"]), "`position_embedding_type` is \"alibi\"");
-    refused(&without(&second, &["auto_map", "position_embedding_type"]), "`feed_forward_type` is \"geglu\"");
+    opens(&second);
+    opens(&without(&second, &["auto_map"]));
+    let plain = without(&second, &["position_embedding_type"]);
+    refused(&plain, "`auto_map.AutoModel` is `jinaai/jina-bert-implementation--modeling_bert.JinaBertModel`");
+    refused(&without(&plain, &["auto_map"]), "`feed_forward_type` is \"geglu\"");
+    let mut other = second.clone();
+    other["feed_forward_type"] = json!("original");
+    refused(&other, "`feed_forward_type` is \"original\"");
+    refused(&without(&second, &["feed_forward_type"]), "`position_embedding_type` is \"alibi\"");
+    // jina-embeddings-v2-base-de and its like have classes of the same names.
+    let mut other = second.clone();
+    other["auto_map"]["AutoModel"] = json!("jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel");
+    refused(&other, "`jinaai/jina-bert-v2-qk-post-norm--modeling_bert.JinaBertModel`");
+    other["auto_map"]["AutoModel"] = json!("somebody/else--modeling_bert.NoBertModel");
+    refused(&other, "`auto_map.AutoModel` is `somebody/else--modeling_bert.NoBertModel`");
+    // MosaicBERT's classes have BERT's names.
+    let mosaic = golden::config("alibi_bert", "mosaic_masked_lm");
+    let plan = ModelPlan::new(mosaic.to_string().as_bytes(), &[], &LoadOptions::default()).unwrap();
+    assert!(plan.modules().iter().any(|module| module.path == "bert.encoder.layer.0.attention.self.Wqkv"));
+    let (code, text) = golden::refused("alibi_bert", "mosaic_masked_lm", &json!({"layer_norm_eps": 1e-5}));
+    assert!(code == ErrorCode::Unsupported && text.contains("`layer_norm_eps`"), "{text}");
+    // A copy of the third that no longer says where its code lay is refused by its fields, since its class has the name.
     refused(&without(&third, &["auto_map"]), "`position_embedding_type` is \"rotary\"");
 }

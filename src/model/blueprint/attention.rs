@@ -35,6 +35,9 @@ pub(crate) enum RelativePositions {
     },
     /// Contents compared with distances (He et al. 2021, "DeBERTa").
     Disentangled(DistanceTable),
+    /// A number for each head, less than 0, times the distance to either side: [`Alibi`] where a token reads those after it as
+    /// well.
+    Slopes,
 }
 
 /// A table with a row for each distance, or for each bucket of distances, in both directions.

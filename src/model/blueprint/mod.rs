@@ -51,7 +51,9 @@ pub(crate) enum Residual {
 /// Numbers that values are multiplied by outside of modules.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Scales {
-    /// The embedding, before the first block.
+    /// The rows of the tokens, before anything is added to them.
+    pub tokens: f32,
+    /// The whole embedding, before the first block.
     pub embedding: f32,
     /// What a branch adds to the residual stream.
     pub residual: f32,
@@ -65,7 +67,7 @@ pub(crate) struct Scales {
 
 impl Default for Scales {
     fn default() -> Self {
-        Self { embedding: 1.0, residual: 1.0, head: 1.0, logits: 1.0, logits_cap: None }
+        Self { tokens: 1.0, embedding: 1.0, residual: 1.0, head: 1.0, logits: 1.0, logits_cap: None }
     }
 }
 
@@ -91,6 +93,8 @@ pub(crate) struct Decoder {
     pub cross_attention: AttentionSettings,
     /// The path of the list of its blocks, relative to the base model.
     pub block_list: &'static str,
+    /// The field that gives it a vocabulary of its own, where the ids of a text are not its ids.
+    pub own_vocabulary: Option<&'static str>,
 }
 
 /// A transformer: its sizes, the choices that are not modules, and its modules.
@@ -137,6 +141,8 @@ pub(crate) struct Blueprint {
     pub scales: Scales,
     /// How the head treats the rows of a text.
     pub pooling: Pooling,
+    /// The tensor that is added to the logits behind the last module of the head, where files have one.
+    pub logits_bias: Option<&'static str>,
     /// What head classes call the base model (`bert`): the prefix that checkpoints have or lack.
     pub base_prefix: &'static str,
     /// Other prefixes that mean the same, of classes around the head classes.
@@ -172,6 +178,7 @@ impl Blueprint {
             residual: Residual::Sequential,
             scales: Scales::default(),
             pooling: Pooling::PerToken,
+            logits_bias: None,
             base_prefix: "",
             other_prefixes: Vec::new(),
             block_list: "",

@@ -32,6 +32,18 @@ pub(crate) enum Work {
         /// What its rows are multiplied by.
         scale: f32,
     },
+    /// A table of the sines and cosines of positions (Vaswani et al. 2017), which files need not have.
+    Sinusoids {
+        /// Rows of the table.
+        count: usize,
+        /// Columns of the table: the sines of all wave lengths, then their cosines.
+        width: usize,
+    },
+    /// A row that is added to every row: a tensor that no module holds, and that files need not have.
+    Shift {
+        /// Columns.
+        width: usize,
+    },
     /// Division by the root mean square, times a weight (Zhang & Sennrich 2019).
     RmsNorm {
         /// Columns.
@@ -79,7 +91,7 @@ impl Work {
     pub fn columns(&self) -> Option<usize> {
         match self {
             Self::Linear { outputs, .. } => Some(*outputs),
-            Self::Embedding { width, .. } => Some(*width),
+            Self::Embedding { width, .. } | Self::Sinusoids { width, .. } => Some(*width),
             _ => None,
         }
     }
@@ -191,6 +203,11 @@ impl Part {
         Self::new(name, class, Work::Embedding { count, width, scale })
     }
 
+    /// A table of sines and cosines of a class of the family's own.
+    pub fn sinusoids(name: &str, class: &'static str, count: usize, width: usize) -> Self {
+        Self::new(name, class, Work::Sinusoids { count, width })
+    }
+
     /// A root-mean-square norm of a class of the family's own.
     pub fn rms_norm(name: &str, class: &'static str, width: usize, epsilon: f64) -> Self {
         Self::new(name, class, Work::RmsNorm { width, epsilon, plus_one: false })
@@ -251,6 +268,13 @@ impl Part {
     /// Says that the module is called several times, for another value each time.
     pub fn gives_several(mut self) -> Self {
         self.gives = Gives::Several;
+        self
+    }
+
+    /// Says that the module, and with it all that is inside, is never called.
+    pub fn never_called(mut self) -> Self {
+        self.gives = Gives::Nothing;
+        self.children = self.children.into_iter().map(Self::never_called).collect();
         self
     }
 

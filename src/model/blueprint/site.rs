@@ -163,6 +163,8 @@ pub(crate) enum BlockSite {
     CrossProjection,
     /// That plus what the norm read.
     CrossResidual,
+    /// Norm of that sum.
+    CrossResidualNorm,
     /// Norm of what the MLP reads.
     MlpInputNorm,
     /// Gate and factor of a gated MLP from one projection, the gate first.
@@ -213,6 +215,8 @@ pub(crate) enum HeadSite {
     Norm,
     /// The scores of labels or of the vocabulary.
     Logits,
+    /// What is added to them behind the last module.
+    Bias,
 }
 
 #[cfg(test)]

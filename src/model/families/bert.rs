@@ -28,7 +28,7 @@ const MASKED_LANGUAGE_MODEL: PredictionHead = PredictionHead {
 
 fn blueprint(config: &Config, head: Head) -> Result<Blueprint> {
     config.only("position_embedding_type", &["absolute".into()])?;
-    // Jina's encoders of the second version have the type of BERT and code of their own.
+    // Jina's encoders of the second version have it beside positions of another kind.
     config.only("feed_forward_type", &["original".into()])?;
     let sizes = Sizes::read(config, head, &CLASSES, 30_522)?.with_token_types(config)?;
     Ok(sizes.blueprint(FAMILY.model_type, "bert", head, root(config, head, &sizes)?))

@@ -234,7 +234,8 @@ impl Sizes {
         Part::container(index.to_string(), self.classes.layer, children).gives(at(BlockSite::Output))
     }
 
-    fn self_attention(&self, index: usize) -> Part {
+    /// The module `attention.self`.
+    pub fn self_attention(&self, index: usize) -> Part {
         let project = |name, site| Part::linear(name, self.width, self.width, true).gives(Site::Block(index, site));
         let children = vec![
             project("query", BlockSite::Query),

@@ -1,8 +1,10 @@
 //! The architectures that Eidos builds: one file each, `config.json` in, [`Blueprint`] out.
 
 mod albert;
+mod alibi_bert;
 #[cfg(test)]
 mod audit;
+mod bart;
 mod bert;
 mod bert_parts;
 mod bloom;
@@ -16,6 +18,7 @@ mod falcon;
 mod gemma;
 mod gemma4;
 mod gpt2;
+mod gpt_neo;
 mod gpt_neox;
 mod gptj;
 mod granite;
@@ -115,6 +118,7 @@ const FAMILIES: &[Family] = &[
     cohere::COHERE2,
     gpt2::FAMILY,
     gptj::FAMILY,
+    gpt_neo::FAMILY,
     gpt_neox::FAMILY,
     opt::FAMILY,
     bloom::FAMILY,
@@ -130,9 +134,12 @@ const FAMILIES: &[Family] = &[
     modernbert::FAMILY,
     nomic_bert::FAMILY,
     jina_embeddings_v3::FAMILY,
-    gte::FAMILY,
+    gte::GTE,
+    gte::NEW,
     t5::T5,
     t5::MT5,
+    bart::BART,
+    bart::MARIAN,
 ];
 
 /// Reads a configuration of any family.
@@ -184,7 +191,8 @@ fn choose(config: &Config, choice: HeadChoice) -> Result<(&'static Family, Head)
         return Err(no_type(config));
     }
     let model_type = config.text("model_type", "")?;
-    let Some(family) = FAMILIES.iter().find(|family| family.model_type == model_type) else {
+    let known = || FAMILIES.iter().find(|family| family.model_type == model_type);
+    let Some(family) = alibi_bert::of(config).or_else(known) else {
         let built: Vec<_> = FAMILIES.iter().map(|family| family.model_type).collect();
         let around: Vec<_> = multimodal::types().collect();
         let types = || {

@@ -27,8 +27,6 @@ pub(super) fn fields(config: &Config) -> Result<()> {
         ("num_experts", &one),
         ("num_local_experts", &one),
         ("n_routed_experts", &one),
-        // MosaicBERT's positions; its class is called as BERT's.
-        ("alibi_starting_size", &[]),
         // One set of weights for the blocks of encoder and decoder.
         ("tie_encoder_decoder", &[json!(false)]),
     ] {

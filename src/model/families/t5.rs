@@ -198,6 +198,7 @@ fn blueprint(config: &Config, head: Head, family: &'static str, sizes: &Sizes) -
             attention: vec![causal; blocks],
             cross_attention: AttentionSettings { relative: None, ..attention.clone() },
             block_list: "decoder.block",
+            own_vocabulary: None,
         }),
     };
     let scaled_head = head == Head::Seq2SeqLanguageModel && scales_decoder(config, sizes)?;

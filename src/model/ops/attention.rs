@@ -16,7 +16,7 @@ use super::selection::RowSelection;
 use crate::cuda::{self, CudaRows};
 use crate::error::Result;
 use crate::kernels::{self, Mask, QUERY_ROWS, Queries, Relative};
-use crate::model::blueprint::{Alibi, AttentionSettings};
+use crate::model::blueprint::{Alibi, AttentionSettings, RelativePositions};
 
 /// What attention reads beside rows: the settings, and all that follows from the positions of some texts. It is made
 /// once for a pass, for all blocks with these settings.
@@ -58,15 +58,20 @@ impl Positions {
             let bias = alibi.of_positions(settings.heads, longest);
             Tensor::from_vec(bias, (settings.heads, longest), &backend.device)
         });
-        let relative = settings.relative.as_ref().zip(table);
-        let relative = relative.map(|(relative, table)| RelativeScores::new(relative, table, longest));
+        let relative = match (&settings.relative, table) {
+            (Some(RelativePositions::Slopes), _) => {
+                Some(RelativeScores::of_slopes(settings.heads, longest, &backend.device)?)
+            }
+            (Some(relative), Some(table)) => Some(RelativeScores::new(relative, table, longest)?),
+            _ => None,
+        };
         Ok(Self {
             settings: settings.clone(),
             texts: Arc::clone(texts),
             longest,
             backend: backend.clone(),
             key_bias: key_bias.transpose()?,
-            relative: relative.transpose()?,
+            relative,
             mask: OnceLock::new(),
             indices: OnceLock::new(),
             #[cfg(feature = "cuda")]
@@ -403,10 +408,6 @@ impl AttentionSettings {
 impl Alibi {
     /// What each head adds to the scores of the keys at the positions up to `length`: `(heads, length)`.
     fn of_positions(self, heads: usize, length: usize) -> Vec<f32> {
-        let power = 1_usize << heads.ilog2();
-        let base = |heads: usize| (-f64::from(2_f32.powf(3.0 - (heads as f32).log2()))).exp2() as f32;
-        let slopes = (1..=power).map(|index| base(power).powf(index as f32));
-        let others = (0..heads - power).map(|index| base(2 * power).powf((2 * index + 1) as f32));
         let bias = |slope: f32, position: usize| match self {
             Self::Exact => slope * position as f32,
             Self::Rounded(scale) => {
@@ -414,6 +415,18 @@ impl Alibi {
                     * scale
             }
         };
-        slopes.chain(others).flat_map(|slope| (0..length).map(move |position| bias(slope, position))).collect()
+        Self::slopes(heads)
+            .into_iter()
+            .flat_map(|slope| (0..length).map(move |position| bias(slope, position)))
+            .collect()
+    }
+
+    /// The slope of each head: a geometric sequence for a power of two, and members of a finer one for the heads beyond it.
+    pub(super) fn slopes(heads: usize) -> Vec<f32> {
+        let power = 1_usize << heads.ilog2();
+        let base = |heads: usize| (-f64::from(2_f32.powf(3.0 - (heads as f32).log2()))).exp2() as f32;
+        let slopes = (1..=power).map(|index| base(power).powf(index as f32));
+        let others = (0..heads - power).map(|index| base(2 * power).powf((2 * index + 1) as f32));
+        slopes.chain(others).collect()
     }
 }

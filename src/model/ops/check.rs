@@ -180,6 +180,8 @@ fn functions_of_single_values() {
     }
     check_unary("soft cap", |_| SoftCap(0.7), random(5, 24, 7));
     check_unary("scale", |_| Scale(-1.3), random(5, 24, 8));
+    let row = |backend: &Backend| random(1, 24, 9).flatten_all().unwrap().to_device(&backend.device).unwrap();
+    check_unary("shift", |backend| Shift(row(backend)), random(5, 24, 8));
     check_binary("add", &Add, (5, 24));
     check_binary("multiply", &Multiply, (5, 24));
 }
@@ -284,10 +286,11 @@ fn attention_with_every_setting() {
     for settings in [
         plain.clone(),
         causal.clone(),
-        AttentionSettings { window: Some(7), ..plain },
+        AttentionSettings { window: Some(7), ..plain.clone() },
         AttentionSettings { window: Some(7), ..causal.clone() },
         AttentionSettings { window: Some(290), ..causal.clone() },
         AttentionSettings { soft_cap: Some(0.5), ..causal.clone() },
+        AttentionSettings { relative: Some(RelativePositions::Slopes), ..plain.clone() },
         AttentionSettings { alibi: Some(Alibi::Exact), ..causal.clone() },
         AttentionSettings { alibi: Some(Alibi::Rounded(0.5)), window: Some(20), ..causal },
     ] {

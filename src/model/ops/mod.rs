@@ -26,6 +26,7 @@ mod pairs;
 mod relative;
 mod rotary;
 mod selection;
+mod sinusoids;
 mod weight;
 
 pub(crate) use activation::SoftCap;
@@ -41,7 +42,8 @@ pub(crate) use implementation::Implementation;
 pub(crate) use linear::Linear;
 pub(crate) use norm::Norm;
 pub(crate) use operation::Operation;
-pub(crate) use pairs::{Add, Multiply, Scale};
+pub(crate) use pairs::{Add, Multiply, Scale, Shift};
 pub(crate) use rotary::Rotary;
 pub(crate) use selection::RowSelection;
+pub(crate) use sinusoids::sinusoids;
 pub(crate) use weight::Weight;

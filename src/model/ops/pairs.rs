@@ -8,7 +8,7 @@ use candle_core::CudaStorage;
 use candle_core::Tensor;
 
 use super::implementation::Implementation;
-use super::operation::{Operation, Values};
+use super::operation::{Operation, Values, lend, like};
 #[cfg(feature = "cuda")]
 use crate::cuda::{self, Argument, CudaRows};
 use crate::error::Result;
@@ -115,5 +115,28 @@ impl Operation<1> for Scale {
 
     fn backward(&self, _: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
         Ok([self.reference([gradient])?])
+    }
+}
+
+/// A row that is added to every row.
+#[derive(Debug, Clone)]
+pub(crate) struct Shift(pub Tensor);
+
+impl Operation<1> for Shift {
+    const NAME: &'static str = "shift";
+    const BY_ROWS: bool = true;
+
+    fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
+        let mut shifted = rows.values.to_vec();
+        lend(&self.0, |row| kernels::add_to_rows(&mut shifted, row))?;
+        Ok(shifted)
+    }
+
+    fn reference(&self, [rows]: [&Tensor; 1]) -> Result<Tensor> {
+        Ok(rows.broadcast_add(&like(&self.0, rows)?)?)
+    }
+
+    fn backward(&self, _: [&Tensor; 1], gradient: &Tensor) -> Result<[Tensor; 1]> {
+        Ok([gradient.clone()])
     }
 }

@@ -1,9 +1,9 @@
 //! Scores of attention that depend on the distance between two tokens.
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
-use crate::error::Result;
-use crate::model::blueprint::{DistanceTable, RelativePositions};
+use crate::error::{Error, Result};
+use crate::model::blueprint::{Alibi, DistanceTable, RelativePositions};
 
 /// What distances add to the scores of a stack of blocks, in texts of at most `longest` tokens; made once for a pass.
 pub(super) enum RelativeScores {
@@ -25,6 +25,7 @@ impl RelativeScores {
             RelativePositions::Bias { buckets, max_distance, bidirectional } => {
                 (*buckets, *max_distance, *bidirectional)
             }
+            RelativePositions::Slopes => return Err(Error::internal("slopes have no table of distances")),
         };
         let bucket_of = |distance: i64| match bidirectional {
             true if distance > 0 => buckets / 2 + logarithmic_bucket(distance, buckets / 2, max_distance),
@@ -38,6 +39,14 @@ impl RelativeScores {
         // Kernels add it in single precision.
         let half = matches!(bias.dtype(), DType::F16 | DType::BF16);
         Ok(Self::Bias(if half { bias.to_dtype(DType::F32)? } else { bias }))
+    }
+
+    /// The scores of [`RelativePositions::Slopes`], which need no table.
+    pub fn of_slopes(heads: usize, longest: usize, device: &Device) -> Result<Self> {
+        let bias = |slope: f32| distances(longest).map(move |distance| -slope * distance.unsigned_abs() as f32);
+        let bias: Vec<f32> = Alibi::slopes(heads).into_iter().flat_map(bias).collect();
+        let columns = distances(longest).count();
+        Ok(Self::Bias(Tensor::from_vec(bias, (heads, columns), device)?))
     }
 
     /// For each query (a row) and key of a text of `longest` tokens: the column of the bias, or the row of the table.

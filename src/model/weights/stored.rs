@@ -200,7 +200,6 @@ impl<'a> Stored<'a> {
     }
 
     /// Bytes that are known to be whole.
-    #[cfg(test)]
     pub fn of_bytes(numbers: &'a NumberType, bytes: &'a [u8]) -> Self {
         Self { numbers, bytes: Cow::Borrowed(bytes), plus_one: false, file: None }
     }

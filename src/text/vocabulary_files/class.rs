@@ -39,10 +39,31 @@ pub(super) enum Vocabulary {
     Pieces,
 }
 
+/// The class that reads two models of SentencePiece, one of a language each.
+const MARIAN: &str = "MarianTokenizer";
+
+/// The error for a model whose pieces get their ids from a list beside two models of SentencePiece. transformers writes no
+/// `tokenizer.json` of it.
+fn two_models() -> Error {
+    let what = format!(
+        "there is no `tokenizer.json`, and a `{MARIAN}` is not built from `source.spm`, `target.spm` and `vocab.json`"
+    );
+    Error::new(ErrorCode::Unsupported, what)
+        .hint(
+            "give the model token ids in place of texts: in Python, `AutoTokenizer.from_pretrained(x)(text).input_ids` of \
+             transformers makes them",
+        )
+        .detail("file", "tokenizer.json")
+        .detail("class", MARIAN)
+}
+
 impl Class {
     /// The class by the rules of `AutoTokenizer`: the model's type has one, a file may name another.
     pub fn of(model_type: &str, tokenizer_config: &Map<String, Value>, config: &Map<String, Value>) -> Result<Self> {
         let named = [tokenizer_config, config].into_iter().find_map(|file| file.get("tokenizer_class")?.as_str());
+        if named.unwrap_or(if model_type == "marian" { MARIAN } else { "" }) == MARIAN {
+            return Err(two_models());
+        }
         match (Self::of_type(model_type), named) {
             // Models of these types come with all sorts of tokenizers, and the class that their files name is not believed.
             (Some(Self::Backend), _) => Ok(Self::Backend),
@@ -56,7 +77,7 @@ impl Class {
         Some(match model_type {
             "bert" | "distilbert" | "electra" | "nomic_bert" => Self::Bert,
             "mpnet" => Self::MpNet,
-            "gpt2" | "gptj" | "phi" | "opt" | "starcoder2" => Self::Gpt2,
+            "gpt2" | "gptj" | "gpt_neo" | "phi" | "opt" | "starcoder2" => Self::Gpt2,
             "roberta" | "bart" => Self::Roberta,
             "gpt_neox" => Self::GptNeoX,
             "qwen2" | "qwen3" => Self::Qwen2,

@@ -257,7 +257,23 @@ fn a_class_is_chosen_as_transformers_chooses_it() {
     assert_eq!(of("phi3", llama.clone(), nothing.clone()), "TokenizersBackend");
     assert_eq!(of("modernbert", json!({"tokenizer_class": "BertTokenizer"}), nothing.clone()), "TokenizersBackend");
     assert_eq!(of("llama", llama, nothing.clone()), "LlamaTokenizer");
-    assert_eq!(of("llama", nothing.clone(), nothing), "TokenizersBackend");
+    assert_eq!(of("llama", nothing.clone(), nothing.clone()), "TokenizersBackend");
+    assert_eq!(of("bart", nothing.clone(), nothing.clone()), "RobertaTokenizer");
+    assert_eq!(of("gpt_neo", nothing.clone(), nothing), "GPT2Tokenizer");
+}
+
+/// Marian's files name no class, and no program writes another file of them.
+#[test]
+fn what_marian_is_published_with_is_named_with_another_remedy() {
+    let languages = json!({"source_lang": "en", "target_lang": "de"});
+    for (model_type, config) in [("marian", languages), ("bart", json!({"tokenizer_class": "MarianTokenizer"}))] {
+        let error = super::Class::of(model_type, config.as_object().unwrap(), &Map::new()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::Unsupported);
+        assert!(error.message().contains("`MarianTokenizer`") && error.message().contains("`source.spm`"), "{error}");
+        assert!(error.hint_text().contains("input_ids") && !error.hint_text().contains("save_pretrained"), "{error}");
+    }
+    let another = json!({"tokenizer_class": "T5Tokenizer"});
+    assert!(super::Class::of("marian", another.as_object().unwrap(), &Map::new()).is_ok());
 }
 
 #[test]

@@ -107,7 +107,7 @@ pub fn names(path: &str) -> Vec<String> {
     names
 }
 
-/// Seeds with the settings 0, 1 and so on.
+/// Seeds with the settings 0, 1 and so on; a setting is a byte, so that of more files the last ones have no turn.
 fn in_order(files: impl IntoIterator<Item = Vec<u8>>) -> Vec<Seed> {
-    (0..).zip(files).map(|(setting, bytes)| Seed { setting, bytes }).collect()
+    (0..=u8::MAX).zip(files).map(|(setting, bytes)| Seed { setting, bytes }).collect()
 }

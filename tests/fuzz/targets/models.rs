@@ -44,12 +44,13 @@ struct Variant {
     weights: PathBuf,
 }
 
-/// One of each family, and those with another head or with other parts.
+/// One of each family, and after these those with another head or with other parts.
 fn variants() -> &'static [Variant] {
     static ALL: OnceLock<Vec<Variant>> = OnceLock::new();
     ALL.get_or_init(|| {
         let mut all = Vec::new();
         for family in names("models") {
+            let mut of_family = 0;
             for variant in names(&format!("models/{family}")) {
                 let file = |folder: &str, file: &str| golden(&format!("models/{family}/{folder}/{file}"));
                 // Its own, or those of the variant that its name begins with.
@@ -58,11 +59,13 @@ fn variants() -> &'static [Variant] {
                 let weights = own.chain([file("weights", "model.safetensors")]).find(|path| path.exists());
                 let config = file(&variant, "config.json");
                 if let Some(weights) = weights.filter(|_| config.exists()) {
-                    all.push(Variant { config, weights });
+                    all.push((of_family, Variant { config, weights }));
+                    of_family += 1;
                 }
             }
         }
-        all
+        all.sort_by_key(|(number, _)| *number);
+        all.into_iter().map(|(_, variant)| variant).collect()
     })
 }
 

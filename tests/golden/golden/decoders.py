@@ -373,6 +373,23 @@ def gpt2():
     family.changed("unscaled", scale_attn_weights=False, only=only)
 
 
+def gpt_neo():
+    names = {"num_hidden_layers": "num_layers", "num_attention_heads": "num_heads"}
+    settings = {names.get(name, name): value for name, value in COMMON.items()}
+    types = [[["global", "local"], 1], [["local"], 1]]
+    family = Family("gpt_neo", "GPTNeo", {**settings, "attention_types": types, "window_size": 8}, 53, block="h.1")
+
+    def types_alone(settings):
+        return {name: value for name, value in settings.items() if name != "attention_layers"}
+
+    def layers_count(settings):
+        return {**settings, "attention_layers": ["local", "local", "global"]}
+
+    only = ("h.2",)
+    family.changed("types_alone", types_alone, only=only)
+    family.changed("layers_count", layers_count, only=only)
+
+
 def gptj():
     names = {"hidden_size": "n_embd", "num_hidden_layers": "n_layer", "num_attention_heads": "n_head"}
     names |= {"intermediate_size": "n_inner", "max_position_embeddings": "n_positions"}
@@ -458,6 +475,7 @@ FAMILIES = (
     cohere,
     cohere2,
     gpt2,
+    gpt_neo,
     gptj,
     gpt_neox,
     opt,

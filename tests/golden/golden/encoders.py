@@ -6,7 +6,7 @@ import torch
 import transformers
 from safetensors.torch import save_file
 
-from . import models
+from . import decoders, models
 from .common import folder, write_json
 
 IDS = 64
@@ -31,6 +31,7 @@ COMMON = dict(
 )
 HEADS = ("ForMaskedLM", "ForSequenceClassification", "ForTokenClassification")
 VARIANTS = {"ForMaskedLM": "masked_lm", "ForSequenceClassification": "classify", "ForTokenClassification": "classify_tokens"}
+VARIANTS |= {"ForConditionalGeneration": "seq2seq_lm", "MTModel": "seq2seq_lm"}
 
 
 def own_tensors(model):
@@ -216,11 +217,97 @@ def t5():
         plain(variant, ending, "MT5", config=own, weights=weights, config_edit=as_published)
 
 
+# Of an encoder and a decoder that agree in nothing but their width.
+STACKS = dict(
+    vocab_size=IDS,
+    d_model=16,
+    encoder_layers=2,
+    encoder_attention_heads=2,
+    encoder_ffn_dim=24,
+    decoder_layers=3,
+    decoder_attention_heads=4,
+    decoder_ffn_dim=20,
+    max_position_embeddings=40,
+)
+
+
+def added_to_logits(seed):
+    """What is a buffer, and zero where nobody trained it."""
+    return {"final_logits_bias": torch.randn(1, IDS, generator=torch.Generator().manual_seed(seed))}
+
+
+def decoder_alone(family):
+    # Its cache counts the blocks of an encoder.
+    config = family.config(use_cache=False)
+    weights = family.own_weights("decoder_only", config, "ForCausalLM")
+    family.head("decoder_only", "ForCausalLM", config=config, weights=weights, only=("lm_head", "model.decoder.layers.1"))
+
+
+def bart():
+    special = dict(pad_token_id=1, bos_token_id=2, eos_token_id=3, decoder_start_token_id=0, forced_eos_token_id=3)
+    settings = {**STACKS, **special, "num_labels": LABELS}
+    # The end of the text is in each, where the classifier of texts reads.
+    texts = [TEXTS[0], [3], *TEXTS[2:]]
+    heads = ("ForConditionalGeneration", "ForSequenceClassification")
+    family = Family("bart", "Bart", settings, 18, heads=heads, texts=texts, added=added_to_logits(18))
+    decoder_alone(family)
+
+    def as_published(settings):
+        """The keys of the published files, of which transformers has long read some no more."""
+        older = dict(normalize_before=False, normalize_embedding=True, add_final_layer_norm=False, add_bias_logits=False)
+        older |= dict(static_position_embeddings=False, extra_pos_embeddings=2, classif_dropout=0.0, num_hidden_layers=2)
+        return {**settings, **older, "_num_labels": 3}
+
+    last = ("decoder.layers.2",)
+    scaled = family.config(scale_embedding=True, activation_function="gelu_new")
+    family.base("scaled", "", complete=(0,), only=("encoder.embed", "decoder.layers.0.fc"), config=scaled)
+    family.base("published", "", complete=(0,), only=last, config_edit=as_published, list_modules=False)
+    # Scores of the vocabulary from a table of their own.
+    untied = family.config(tie_word_embeddings=False)
+    model = models.randomise(family.classes_of(heads[0])(untied), 189, torch.bfloat16)
+    names = ("encoder.embed_tokens", "decoder.embed_tokens")
+    table = model.state_dict()["model.shared.weight"]
+    tables = {f"model.{name}.weight": table.clone() for name in names}
+    weights = save({**own_tensors(model), **tables, **added_to_logits(19)}, "bart", "weights_untied")
+    family.head("untied", heads[0], config=untied, weights=weights, only=("lm_head",))
+
+
+class Marian(Family):
+    def written(self, tensors):
+        """Without what transformers computes and does not save."""
+        return {name: value for name, value in tensors.items() if "embed_positions" not in name}
+
+
+def marian():
+    special = dict(pad_token_id=63, eos_token_id=0, decoder_start_token_id=63, forced_eos_token_id=0, bos_token_id=0)
+    settings = {**STACKS, **special, "scale_embedding": True, "activation_function": "swish"}
+    family = Marian("marian", "Marian", settings, 19, heads=("MTModel",), added=added_to_logits(20))
+    decoder_alone(family)
+
+    def as_published(settings):
+        """The keys of the published files, of which transformers has long read some no more."""
+        older = dict(normalize_before=False, normalize_embedding=False, add_final_layer_norm=False, add_bias_logits=False)
+        older |= dict(static_position_embeddings=True, classif_dropout=0.0, num_hidden_layers=2, _num_labels=3)
+        dropped = ("decoder_vocab_size", "share_encoder_decoder_embeddings", "tie_word_embeddings")
+        return {**{name: value for name, value in settings.items() if name not in dropped}, **older}
+
+    last = ("decoder.layers.2",)
+    family.base("published", "", complete=(0,), only=last, config_edit=as_published, list_modules=False)
+    family.base("unscaled", "", complete=(0,), only=last, config=family.config(scale_embedding=False), list_modules=False)
+    # Where a file has positions, these count.
+    stored = family.config()
+    weights = family.own_weights("stored_positions", stored)
+    family.base("stored_positions", "", complete=(0,), only=("encoder.embed", *last), weights=weights)
+
+
 def generate(_shared):
     torch.set_num_threads(1)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
-    families = (roberta, distilbert, electra, albert, mpnet, deberta, modernbert, t5)
+    families = (roberta, distilbert, electra, albert, mpnet, deberta, modernbert, t5, bart, marian)
     for family in [family for family in families if family.__name__ in sys.argv] or families:
         print(family.__name__)
-        family()
+        # Marian's tables of positions give rows without a text around them.
+        reader = decoders.first_per_token if family is marian else models.first_per_token
+        with models.reading(first_per_token=reader):
+            family()

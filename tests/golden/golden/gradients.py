@@ -25,6 +25,7 @@ VARIANTS = {
     "t5": "seq2seq_lm",
     "modernbert": "masked_lm",
     "deberta_v2": "masked_lm",
+    "bart": "seq2seq_lm",
 }
 COLUMN = 1
 
@@ -59,8 +60,7 @@ def gradients(model, ids):
         if path:
             module.register_forward_hook(keep(path))
     inputs = {"input_ids": torch.tensor([ids]), "attention_mask": torch.ones(1, len(ids), dtype=torch.long)}
-    if any(path.endswith("decoder.block") for path, _ in model.named_modules()):
-        inputs["decoder_input_ids"] = model._shift_right(inputs["input_ids"])
+    inputs |= models.decoder_inputs(model, inputs["input_ids"])
     model(**inputs).logits[0, -1, COLUMN].backward()
     kept = {path: output.grad for path, output in outputs.items() if path not in several and output.grad is not None}
     return {path: decoders.first_per_token(grad, len(ids))[0] for path, grad in kept.items()}

@@ -13,7 +13,7 @@ import torch
 import transformers
 from safetensors.torch import load_file, save_file
 
-from . import decoders, models
+from . import alibi_encoders, decoders, models
 from .common import DATA, folder
 
 TYPES = {"bf16": torch.bfloat16, "f16": torch.float16}
@@ -58,8 +58,9 @@ def wanted(paths):
 
 def run(place, dtype, ids):
     """The kept outputs of the model in a folder when it computes in a type."""
-    name = json.load(open(f"{place}/config.json"))["architectures"][0]
-    model = getattr(transformers, name).from_pretrained(place, dtype=dtype, attn_implementation=models.ATTENTION).eval()
+    config = json.load(open(f"{place}/config.json"))
+    own = alibi_encoders if "position_embedding_type" in config else transformers
+    model = getattr(own, config["architectures"][0]).from_pretrained(place, dtype=dtype, attn_implementation=models.ATTENTION).eval()
     outputs, logits = models.run(model, ids)
     return {path: outputs[path][0] for path in wanted(list(outputs))} | {"logits": logits[0]}
 

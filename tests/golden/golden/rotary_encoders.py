@@ -83,6 +83,28 @@ def gte():
     config = family.config(type_vocab_size=0, num_hidden_layers=2)
     family.base("no_token_types", "1", config=config, weights=family.own_weights("no_token_types", config))
 
+    def as_published(variant, ending, rope, settings, **kept):
+        """A `config.json` of the type `new`, whose fields transformers does not read, beside what it makes of the same model.
+
+        The code of these files divides the angles of a base that is `factor` times as large by `factor ** (2 / head width)`.
+        """
+        model, _ = models.load(family.classes_of(ending), family.config(rope_parameters=rope), family.weights)
+        place = folder("models", "gte", variant)
+        fields = {name: value for name, value in COMMON.items() if name != "num_labels"}
+        code = dict(layer_norm_type="layer_norm", position_embedding_type="rope", pack_qkv=True, unpad_inputs=False)
+        code |= dict(use_memory_efficient_attention=False, logn_attention_scale=False, logn_attention_clip1=False)
+        code |= dict(hidden_act="gelu", type_vocab_size=1, layer_norm_eps=1e-12, id2label={str(index): "a" for index in range(3)})
+        published = dict(model_type="new", architectures=[f"New{ending}"], auto_map={"AutoModel": "Alibaba-NLP/new-impl--modeling.NewModel"})
+        (place / "config.json").write_text(json.dumps({**published, **fields, **code, **settings}, indent=2) + "\n")
+        models.expect(place, model, TEXTS, **kept)
+
+    ntk = dict(rope_type="linear", rope_theta=80.0 * 4.0, factor=4.0 ** (2 / 8))
+    last = ("gte.layers.2",)
+    scaling = dict(rope_theta=80.0, rope_scaling=dict(type="ntk", factor=4.0))
+    as_published("published_ntk", "ForSequenceClassification", ntk, scaling, partial=last)
+    plain = dict(rope_theta=80.0, rope_scaling=None)
+    as_published("published", "ForMaskedLM", dict(rope_type="default", rope_theta=80.0), plain, partial=last)
+
 
 def generate(_shared):
     torch.set_num_threads(1)

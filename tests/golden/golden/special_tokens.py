@@ -49,8 +49,8 @@ def case_of(model_type, kind, tokenizer_json, config):
             (folder / "tokenizer_config.json").write_text(json.dumps(config))
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder)
-        except TypeError:
-            return None  # A class that wants another vocabulary.
+        except (TypeError, OSError, ValueError):
+            return None  # A class that wants another vocabulary, or a type that transformers has no class for.
     # transformers gives special tokens that the vocabulary lacks ids beyond it, which the model does not have.
     special = sorted(token for token in set(tokenizer.all_special_tokens) if token in known)
     cls = tokenizer.cls_token if tokenizer.cls_token in known else None

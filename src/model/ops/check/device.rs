@@ -261,6 +261,7 @@ fn attention_in_half_types_in_texts_of_every_length() {
     ] {
         check_lengths(&settings, None);
     }
+    check_lengths(&AttentionSettings { relative: Some(RelativePositions::Slopes), ..plain.clone() }, None);
     for (bidirectional, causal) in [(true, false), (false, true)] {
         let bias = RelativePositions::Bias { buckets: 8, max_distance: 40, bidirectional };
         let settings = AttentionSettings { relative: Some(bias), causal, ..plain.clone() };
