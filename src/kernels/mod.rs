@@ -23,9 +23,10 @@ mod tile;
 mod unpack;
 
 pub(crate) use attention::{Attention, Mask, QUERY_ROWS, Queries, attend_on};
-pub(crate) use elementwise::{gelu, gelu_quick, gelu_tanh, silu, soft_cap};
+pub(crate) use elementwise::{clamped_gate, gelu, gelu_quick, gelu_tanh, sigmoid, silu, soft_cap};
 pub(crate) use norm::{layer_norm, rms_norm};
 pub(crate) use relative::Relative;
 pub(crate) use rotate::{Rotation, rotate};
 pub(crate) use simd::{add_to_rows, instructions, map, map_pairs, widen, widen_bf16};
+pub(crate) use softmax::softmax;
 pub(crate) use unpack::Format;

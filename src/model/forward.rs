@@ -13,8 +13,8 @@ use crate::model::blueprint::{
     RelativePositions, Residual, Site, Stack,
 };
 use crate::model::ops::{
-    Add, Attention, Backend, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm, Operation,
-    Positions, Rotary, RowSelection, Scale, SoftCap,
+    Add, AddShared, Attention, Backend, Embedding, Experts, Gate, GatherColumns, Implementation, Linear, Multiply,
+    Norm, Operation, Positions, Rotary, RowSelection, Scale, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -29,6 +29,21 @@ pub(crate) enum Layer {
     Embedding(Embedding),
     /// An element-wise function.
     Activation(Activation),
+    /// Several MLPs.
+    Experts(Experts),
+    /// A score for each head of an attention that takes weight from the keys.
+    Sinks(Tensor),
+}
+
+impl Layer {
+    /// Its projections.
+    pub fn linears(&self) -> Vec<&Linear> {
+        match self {
+            Self::Linear(linear) => vec![linear],
+            Self::Experts(experts) => experts.linears().collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// The layers of a model by the site they compute.
@@ -194,7 +209,9 @@ impl<'a> Pass<'a, '_> {
             }
             Some(Layer::Norm(norm)) => self.unary(norm, &rows)?,
             Some(Layer::Activation(function)) => self.unary(function, &rows)?,
-            Some(Layer::Embedding(_)) => return Err(Error::internal("an embedding cannot read rows").into()),
+            Some(Layer::Embedding(_) | Layer::Experts(_) | Layer::Sinks(_)) => {
+                return Err(Error::internal("a layer reads something else than rows").into());
+            }
         };
         self.tap.at(site, value)
     }
@@ -275,7 +292,10 @@ impl<'a> Pass<'a, '_> {
         let (Some(RelativePositions::Disentangled(settings)), Some(table)) =
             (&positions.settings().relative, &context.distances)
         else {
-            return Ok(Attention::new(positions));
+            return Ok(match self.layer(block.at(BlockSite::Sinks)) {
+                Some(Layer::Sinks(sinks)) => Attention::new(positions).with_sinks(sinks),
+                _ => Attention::new(positions),
+            });
         };
         let project = |wanted: bool, own, other| {
             let at = |site| self.layer(block.at(site));
@@ -386,9 +406,36 @@ impl<'a> Pass<'a, '_> {
     fn mlp(&mut self, block: Block, read: Tensor) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let read = self.step(at(BlockSite::MlpInputNorm), read)?;
-        let hidden = self.mlp_hidden(block, read)?;
-        let change = self.step(at(BlockSite::MlpDown), hidden)?;
+        let change = match self.layer(at(BlockSite::Experts)) {
+            Some(Layer::Experts(experts)) => self.experts(block, experts, read)?,
+            _ => {
+                let hidden = self.mlp_hidden(block, read)?;
+                self.step(at(BlockSite::MlpDown), hidden)?
+            }
+        };
         self.step(at(BlockSite::MlpOutputNorm), change)
+    }
+
+    /// An MLP of several experts, and perhaps one beside them that all rows go through.
+    fn experts(&mut self, block: Block, experts: &Experts, read: Tensor) -> Flow<Tensor> {
+        let at = |site| block.at(site);
+        let shared = match self.layer(at(BlockSite::SharedDown)) {
+            Some(_) => {
+                let hidden = self.mlp_hidden(block, read.clone())?;
+                Some(self.step(at(BlockSite::SharedDown), hidden)?)
+            }
+            None => None,
+        };
+        let scores = self.step(at(BlockSite::Router), read.clone())?;
+        #[cfg(test)]
+        self.tap.projected.push((at(BlockSite::Experts), read.dim(0)?));
+        let sum = self.implementation.binary_on(self.threads, experts, &read, &scores)?;
+        let mut sum = self.tap.at(at(BlockSite::Experts), sum)?;
+        if let Some(shared) = shared {
+            let gate = self.step(at(BlockSite::SharedGate), read)?;
+            sum = self.implementation.ternary(&AddShared, [&sum, &gate, &shared])?;
+        }
+        self.tap.at(at(BlockSite::MlpDown), sum)
     }
 
     /// What the MLP's projection back to the stream reads.

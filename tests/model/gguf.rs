@@ -21,7 +21,7 @@ use crate::model::golden::{self, difference, values};
 const TOLERANCE: f32 = 2e-5;
 
 /// The types of blocks that are read.
-const TYPES: [&str; 10] = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K"];
+const TYPES: [&str; 11] = ["Q4_0", "Q4_1", "Q5_0", "Q5_1", "Q8_0", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K", "MXFP4"];
 
 pub fn data() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data")

@@ -231,7 +231,7 @@ fn a_part_of_another_model_or_under_another_name_is_named() {
 #[test]
 fn what_the_first_part_says_is_said_of_it_whichever_part_was_given() {
     let divided = Divided::new("llama", &[3]);
-    divided.write(1, &[("llama.expert_count", Value::U32(8))]);
+    divided.write(1, &[("llama.logit_scale", Value::F32(2.0))]);
     for number in [1, 2] {
         // The other part is not even looked at.
         fs::write(divided.path(2), b"").unwrap();

@@ -34,7 +34,7 @@ impl Halved {
         let stored = files.iter().flat_map(|file| candle_core::safetensors::load(file, &Device::Cpu).unwrap());
         let halved = stored.map(|(name, tensor)| {
             let table = ["embed", "wte", "wpe", "shared"].iter().any(|word| name.contains(word));
-            let factor = if tensor.rank() == 2 && !table || (behind && name.contains("layernorm")) { 0.5 } else { 1.0 };
+            let factor = if tensor.rank() > 1 && !table || (behind && name.contains("layernorm")) { 0.5 } else { 1.0 };
             let tensor = (tensor.to_dtype(DType::F32).unwrap() * factor).unwrap().to_dtype(dtype).unwrap();
             (name, tensor)
         });

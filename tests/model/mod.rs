@@ -5,6 +5,7 @@ mod activations;
 mod as_people_have_them;
 mod configs;
 mod decoder_choices;
+mod experts;
 mod gguf;
 mod gguf_files;
 mod gguf_parts;

@@ -16,6 +16,7 @@ mod falcon;
 mod gemma;
 mod gpt2;
 mod gpt_neox;
+mod gpt_oss;
 mod gptj;
 mod granite;
 mod gte;
@@ -23,6 +24,8 @@ mod jina_embeddings_v3;
 mod llama;
 mod llama_parts;
 mod mistral;
+mod mixtral;
+mod mixture;
 mod modernbert;
 mod mpnet;
 mod nomic_bert;
@@ -32,6 +35,7 @@ mod opt;
 mod phi;
 mod phi3;
 mod qwen;
+mod qwen_moe;
 mod refusals;
 mod roberta;
 mod rotary;
@@ -93,7 +97,11 @@ const FAMILIES: &[Family] = &[
     llama::FAMILY,
     qwen::QWEN2,
     qwen::QWEN3,
+    qwen_moe::QWEN2_MOE,
+    qwen_moe::QWEN3_MOE,
     mistral::FAMILY,
+    mixtral::FAMILY,
+    gpt_oss::FAMILY,
     gemma::GEMMA,
     gemma::GEMMA2,
     gemma::GEMMA3,

@@ -90,7 +90,7 @@ fn settings_from(
         None => fields.size(field, positions)?,
     };
     let (scaling, amplitude) = scaling(config, &fields, name, theta, rotary_dim, (positions, first_positions))?;
-    Ok(RotarySettings { rotary_dim, interleaved: false, theta, scaling, amplitude })
+    Ok(RotarySettings { rotary_dim, interleaved: false, theta, scaling, amplitude, by_pair: false })
 }
 
 /// How many columns of a head are rotated.

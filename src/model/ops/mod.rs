@@ -12,6 +12,7 @@ mod backend;
 mod check;
 mod custom;
 mod embedding;
+mod experts;
 mod frequencies;
 mod gate;
 mod gather;
@@ -30,6 +31,9 @@ pub(crate) use activation::SoftCap;
 pub(crate) use attention::{Attention, Positions};
 pub(crate) use backend::Backend;
 pub(crate) use embedding::Embedding;
+pub(crate) use experts::{AddShared, Expert, Experts};
+#[cfg(test)]
+pub(crate) use gate::ClampedGate;
 pub(crate) use gate::Gate;
 pub(crate) use gather::GatherColumns;
 pub(crate) use host::HostProducts;

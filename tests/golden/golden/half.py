@@ -40,7 +40,7 @@ def calmed(config, tensors, dtype):
     """
     if config.get("final_logit_softcapping"):
         config["final_logit_softcapping"] = 30.0
-    projections = {name for name, value in tensors.items() if value.dim() == 2 and not any(word in name for word in TABLES)}
+    projections = {name for name, value in tensors.items() if value.dim() > 1 and not any(word in name for word in TABLES)}
     if config["model_type"] in BEHIND:
         projections |= {name for name in tensors if "layernorm" in name}
     return config, {name: (value.float() * (0.5 if name in projections else 1)).to(dtype) for name, value in tensors.items()}
@@ -56,7 +56,9 @@ def wanted(paths):
 def run(place, dtype, ids):
     """The kept outputs of the model in a folder when it computes in a type."""
     name = json.load(open(f"{place}/config.json"))["architectures"][0]
-    model = getattr(transformers, name).from_pretrained(place, dtype=dtype, attn_implementation=models.ATTENTION).eval()
+    klass = getattr(transformers, name)
+    options = models.experts_of(klass.config_class.from_pretrained(place))
+    model = klass.from_pretrained(place, dtype=dtype, attn_implementation=models.ATTENTION, **options).eval()
     outputs, logits = models.run(model, ids)
     return {path: outputs[path][0] for path in wanted(list(outputs))} | {"logits": logits[0]}
 

@@ -67,6 +67,8 @@ def kind_of(module):
     name = type(module).__name__
     if isinstance(module, torch.nn.Linear):
         return {"linear": [module.in_features, module.out_features], "bias": module.bias is not None}
+    if name.endswith("Router"):
+        return {"linear": list(reversed(module.weight.shape)), "bias": hasattr(module, "bias")}
     if isinstance(module, torch.nn.Embedding):
         return {"embedding": [module.num_embeddings, module.embedding_dim]}
     if isinstance(module, torch.nn.LayerNorm):
@@ -239,6 +241,11 @@ def shortened(modules, base):
     return short
 
 
+def experts_of(config):
+    """Lets a model with experts compute them one by one, as its own file says, so that hooks see each of them."""
+    return {"experts_implementation": "eager"} if hasattr(config, "num_experts_per_tok") else {}
+
+
 def load(klass, config, weights, config_edit=None):
     """What transformers makes of a folder with this configuration and these weights; also the configuration text."""
     with tempfile.TemporaryDirectory() as place:
@@ -250,9 +257,8 @@ def load(klass, config, weights, config_edit=None):
             open(f"{place}/config.json", "w").write(text)
         for file in weights.iterdir():
             shutil.copy(file, place)
-        model, report = klass.from_pretrained(
-            place, dtype=torch.float32, attn_implementation=ATTENTION, output_loading_info=True
-        )
+        options = dict(attn_implementation=ATTENTION, **experts_of(config))
+        model, report = klass.from_pretrained(place, dtype=torch.float32, output_loading_info=True, **options)
         assert not report["missing_keys"] and not report["mismatched_keys"], report
         return model.eval(), open(f"{place}/config.json").read()
 
