@@ -406,12 +406,11 @@ impl<'a> Pass<'a, '_> {
     fn mlp(&mut self, block: Block, read: Tensor) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let read = self.step(at(BlockSite::MlpInputNorm), read)?;
-        let change = match self.layer(at(BlockSite::Experts)) {
-            Some(Layer::Experts(experts)) => self.experts(block, experts, read)?,
-            _ => {
-                let hidden = self.mlp_hidden(block, read)?;
-                self.step(at(BlockSite::MlpDown), hidden)?
-            }
+        let change = if let Some(Layer::Experts(experts)) = self.layer(at(BlockSite::Experts)) {
+            self.experts(block, experts, read)?
+        } else {
+            let hidden = self.mlp_hidden(block, read)?;
+            self.step(at(BlockSite::MlpDown), hidden)?
         };
         self.step(at(BlockSite::MlpOutputNorm), change)
     }

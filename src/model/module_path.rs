@@ -53,11 +53,11 @@ pub(crate) struct Node {
 impl Node {
     /// The site whose value the module computes with parameters of its own: for a container with sinks of the attention, theirs.
     pub fn computes(&self) -> Option<Site> {
-        match (&self.work, self.gives.site()?) {
-            (Work::Container | Work::List(_) | Work::Dropout(_), _) => None,
+        let site = self.gives.site()?;
+        match (&self.work, site) {
             (Work::Attention { .. }, Site::Block(index, _)) => Some(Site::Block(index, BlockSite::Sinks)),
-            (Work::Attention { .. }, _) => None,
-            (_, site) => Some(site),
+            (Work::Container | Work::List(_) | Work::Dropout(_) | Work::Attention { .. }, _) => None,
+            _ => Some(site),
         }
     }
 }

@@ -73,6 +73,11 @@ pub fn families() -> Vec<String> {
     names
 }
 
+/// Those whose files candle reads, too, with which these tests take files apart: all but one of numbers of four bits.
+pub fn families_of_candle() -> Vec<String> {
+    families().into_iter().filter(|name| name != "gpt_oss").collect()
+}
+
 pub fn golden_file(name: &str) -> PathBuf {
     data().join("gguf").join(name).join("model.gguf")
 }
@@ -148,7 +153,7 @@ fn a_rows_bits_depend_on_its_text_alone() {
 
 #[test]
 fn weights_take_the_bytes_that_they_are_stored_in() {
-    for name in families() {
+    for name in families_of_candle() {
         let bytes = fs::read(golden_file(&name)).unwrap();
         let content = Content::read(&mut Cursor::new(&bytes)).unwrap();
         let tensors = content.tensor_infos.iter().filter(|(name, _)| !name.starts_with("rope_"));

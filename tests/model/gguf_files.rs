@@ -264,7 +264,6 @@ fn what_is_not_built_is_named_with_the_remedy() {
         ("mixtral", "llama.expert_weights_norm", Value::Bool(false), "another model"),
         ("qwen2moe", "qwen2moe.expert_group_count", Value::U32(4), "another model"),
         ("qwen3moe", "qwen3moe.expert_gating_func", Value::U32(2), "another model"),
-        ("gpt_oss", "gpt-oss.expert_gating_func", Value::U32(1), "another model"),
         ("llama", "llama.attention.causal", Value::Bool(false), "another model"),
         ("llama", "llama.attention.value_length", Value::U32(4), "another model"),
         ("llama", "llama.rope.dimension_count", Value::U32(4), "another model"),

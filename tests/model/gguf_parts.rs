@@ -9,7 +9,7 @@ use candle_core::quantized::gguf_file::{Content, Value};
 use eidos::{Control, Error, ErrorCode, LoadOptions, SplitModel};
 use tempfile::TempDir;
 
-use crate::model::gguf::{bits, data, families, family, golden_file, texts, whole};
+use crate::model::gguf::{bits, data, families_of_candle, family, golden_file, texts, whole};
 use crate::model::gguf_files::changed;
 
 const SPLITS: [&str; 2] = ["model.layers.0.mlp", "model.embed_tokens"];
@@ -122,7 +122,7 @@ fn the_parts_that_the_package_gguf_wrote_give_the_bits_of_the_whole_file() {
 
 #[test]
 fn a_model_of_every_family_may_be_cut_anywhere() {
-    for name in families() {
+    for name in families_of_candle() {
         let expected = results(&family(&name).load(&SPLITS, &whole()).unwrap());
         let count = tensors(&name).len();
         for sizes in [vec![1], vec![count - 1], vec![0], vec![3, 0, 5], vec![1; count - 1]] {
@@ -136,7 +136,7 @@ fn a_model_of_every_family_may_be_cut_anywhere() {
 
 #[test]
 fn the_first_part_alone_lists_the_modules() {
-    for name in families() {
+    for name in families_of_candle() {
         // With the table of embeddings, and with nothing but metadata.
         for sizes in [[3], [0]] {
             let divided = Divided::new(&name, &sizes);

@@ -344,6 +344,7 @@ fn experts_with_every_routing_and_gate_and_weights_of_every_type() {
 /// The rows of a text are the same bits alone, among others and on threads that share many of them.
 #[test]
 fn a_row_of_experts_does_not_depend_on_other_rows() {
+    const ROWS: usize = 1300;
     let settings = ExpertSettings {
         count: 6,
         chosen: 2,
@@ -356,7 +357,6 @@ fn a_row_of_experts_does_not_depend_on_other_rows() {
         single: None,
     };
     let experts = experts(&settings, &NumberType::F32, &Backend::CPU);
-    const ROWS: usize = 1300;
     let (rows, scores) = (random(ROWS, 32, 1), random(ROWS, 6, 2));
     let all = KERNELS.binary(&experts, &rows, &scores).unwrap();
     let shared = crate::workers::in_team(3, || KERNELS.binary_on(3, &experts, &rows, &scores)).unwrap();

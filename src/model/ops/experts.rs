@@ -29,7 +29,7 @@ pub(crate) struct Expert {
 /// A row is summed in the order of the experts, so that its bits do not depend on other rows.
 #[derive(Debug, Clone)]
 pub(crate) struct Experts {
-    experts: Arc<[Expert]>,
+    all: Arc<[Expert]>,
     chosen: usize,
     routing: Routing,
     gate: ExpertGate,
@@ -46,19 +46,19 @@ impl Experts {
     /// Experts with these settings.
     pub fn new(experts: Vec<Expert>, settings: &ExpertSettings) -> Self {
         let &ExpertSettings { chosen, routing, gate, .. } = settings;
-        Self { experts: experts.into(), chosen, routing, gate }
+        Self { all: experts.into(), chosen, routing, gate }
     }
 
     /// All projections.
     pub fn linears(&self) -> impl Iterator<Item = &Linear> {
-        self.experts.iter().flat_map(|expert| [&expert.gate, &expert.up, &expert.down])
+        self.all.iter().flat_map(|expert| [&expert.gate, &expert.up, &expert.down])
     }
 
     /// The experts that each row goes through, `chosen` for each, by the router's logits for it.
     fn choices(&self, scores: &[f32]) -> Vec<u32> {
-        let mut choices = Vec::with_capacity(scores.len() / self.experts.len().max(1) * self.chosen);
-        let mut order: Vec<u32> = Vec::with_capacity(self.experts.len());
-        for row in scores.chunks_exact(self.experts.len().max(1)) {
+        let mut choices = Vec::with_capacity(scores.len() / self.all.len().max(1) * self.chosen);
+        let mut order: Vec<u32> = Vec::with_capacity(self.all.len());
+        for row in scores.chunks_exact(self.all.len().max(1)) {
             order.clear();
             order.extend(0..row.len() as u32);
             // Zeros of both signs are equal. What is no number comes first: the row's values are not numbers either.
@@ -71,7 +71,7 @@ impl Experts {
 
     /// The weights of the choices of each row.
     fn weigh(&self, scores: &[f32], choices: &[u32]) -> Vec<f32> {
-        let (count, chosen) = (self.experts.len().max(1), self.chosen.max(1));
+        let (count, chosen) = (self.all.len().max(1), self.chosen.max(1));
         let all;
         let read = match self.routing {
             Routing::OfChosen => scores,
@@ -103,7 +103,7 @@ impl Experts {
 
     /// The rows of each expert.
     fn routed(&self, choices: &[u32]) -> Vec<Routed> {
-        let mut all = vec![Routed::default(); self.experts.len()];
+        let mut all = vec![Routed::default(); self.all.len()];
         for (row, own) in (0..).zip(choices.chunks_exact(self.chosen.max(1))) {
             for (choice, expert) in (row * own.len() as u32..).zip(own) {
                 all[*expert as usize].rows.push(row);
@@ -151,7 +151,7 @@ impl Operation<2> for Experts {
         let weights = self.weigh(scores.values, &choices);
         let row = |index: u32| index as usize * rows.columns..(index as usize + 1) * rows.columns;
         let mut sum = vec![0.0; rows.values.len()];
-        for (expert, routed) in self.experts.iter().zip(self.routed(&choices)) {
+        for (expert, routed) in self.all.iter().zip(self.routed(&choices)) {
             if routed.rows.is_empty() {
                 continue;
             }
@@ -183,7 +183,7 @@ impl Operation<2> for Experts {
         let weights = self.weights(scores, &choices)?.to_dtype(numbers)?.flatten_all()?;
         let rows = &rows.contiguous()?;
         let mut sum = rows.zeros_like()?;
-        for (expert, routed) in self.experts.iter().zip(&routed) {
+        for (expert, routed) in self.all.iter().zip(&routed) {
             let Some(of) = Indices::of(routed, rows)? else { continue };
             let read = rows.index_select(&of.rows, 0)?;
             let (gate, up) = (steps.unary(&expert.gate, &read)?, steps.unary(&expert.up, &read)?);
@@ -202,7 +202,7 @@ impl Operation<2> for Experts {
         let weights = self.weights(scores, &choices)?.to_dtype(numbers)?.flatten_all()?;
         let (rows, gradient) = (&rows.contiguous()?, &gradient.contiguous()?);
         let (mut of_rows, mut of_weights) = (rows.zeros_like()?, weights.zeros_like()?);
-        for (expert, routed) in self.experts.iter().zip(&routed) {
+        for (expert, routed) in self.all.iter().zip(&routed) {
             let Some(of) = Indices::of(routed, rows)? else { continue };
             let (read, gradient) = (rows.index_select(&of.rows, 0)?, gradient.index_select(&of.rows, 0)?);
             let (gate, up) = (steps.unary(&expert.gate, &read)?, steps.unary(&expert.up, &read)?);
@@ -281,7 +281,7 @@ mod tests {
         };
         let expert = |_| Expert { gate: matrix(3, 2), up: matrix(3, 2), down: matrix(2, 3) };
         Experts {
-            experts: (0..count).map(expert).collect(),
+            all: (0..count).map(expert).collect(),
             chosen,
             routing: Routing::OfChosen,
             gate: ExpertGate::Function(crate::model::blueprint::Activation::Silu),
