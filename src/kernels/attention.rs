@@ -62,6 +62,8 @@ pub(crate) struct Attention<'a> {
     pub longest: usize,
     /// A bias for each head and position of a key, `(heads, longest)`, which is added to the scaled scores.
     pub key_bias: Option<&'a [f32]>,
+    /// A score for each head that takes weight from the keys and gives no value, `(heads,)`. Nothing is added to it.
+    pub sinks: Option<&'a [f32]>,
     /// The part of the scores that depends on the distance between query and key.
     pub relative: Relative<'a>,
 }
@@ -197,6 +199,7 @@ fn attend(
         let biases = Biases {
             key: attention.key_bias.map(|bias| &bias[head * longest..(head + 1) * longest]),
             relative: relative.bias(head, longest),
+            sink: attention.sinks.map(|sinks| sinks[head]),
         };
         relative.pack(head, columns, &mut scratch.tables);
         for (index, text) in texts.iter().enumerate().filter(|(_, text)| !text.is_empty()) {
@@ -238,11 +241,12 @@ struct Scratch<'a> {
     padded: Vec<f32>,
 }
 
-/// The biases of a head: of the positions of keys, and of distances (see [`Relative::Bias`]).
+/// The biases of a head: of the positions of keys, and of distances (see [`Relative::Bias`]); and the score of its sink.
 #[derive(Clone, Copy)]
 struct Biases<'a> {
     key: Option<&'a [f32]>,
     relative: Option<&'a [f32]>,
+    sink: Option<f32>,
 }
 
 /// Queries of a head of a text that read the same keys.
@@ -299,7 +303,8 @@ impl Part<'_> {
     fn normalise(&self, scores: &mut Scores<'_>, queries: &Positions<'_>) {
         let Self { attention, biases, read, .. } = self;
         let mut scale = attention.scale;
-        if attention.soft_cap.is_some() || biases.key.is_some() || biases.relative.is_some() {
+        let is_changed = attention.soft_cap.is_some() || biases.key.is_some() || biases.relative.is_some();
+        if is_changed || biases.sink.is_some() {
             adjust_scores(scores, scale, attention.soft_cap, biases.key.map(|bias| &bias[read.clone()]));
             scale = 1.0;
         }
@@ -312,14 +317,14 @@ impl Part<'_> {
             }
         }
         if !attention.mask.hides() {
-            return softmax_rows(scores, scale);
+            return softmax_rows(scores, scale, biases.sink);
         }
         for (query, row) in scores.rows().enumerate() {
             let visible = attention.mask.keys(queries.get(query), self.length);
             let (first, last) = (visible.start - read.start, visible.end - read.start);
             row[..first].fill(0.0);
             row[last..].fill(0.0);
-            softmax_rows(&mut Scores::one(&mut row[first..last]), scale);
+            softmax_rows(&mut Scores::one(&mut row[first..last]), scale, biases.sink);
         }
     }
 }
@@ -395,6 +400,7 @@ mod tests {
                     mask: Mask { causal: mask.0, window: mask.1 },
                     longest,
                     key_bias: (kind == 0).then_some(&key_bias[..]),
+                    sinks: (kind == 0).then_some(&[-3.0, 0.5, 2.0, 40.0]),
                     relative,
                 };
                 let what = |rows: &str| format!("kind {kind}, mask {mask:?}, {rows}");
@@ -427,7 +433,7 @@ mod tests {
                     let visible = visible.start - read.start..visible.end - read.start;
                     row[..visible.start].fill(0.0);
                     row[visible.end..].fill(0.0);
-                    softmax_rows(&mut Scores::one(&mut row[visible]), attention.scale);
+                    softmax_rows(&mut Scores::one(&mut row[visible]), attention.scale, None);
                 }
                 let product = product(&scores, &of_head(values, read), count, false);
                 for (row, product) in part.zip(product.chunks_exact(columns)) {
@@ -460,6 +466,7 @@ mod tests {
                     mask: Mask { causal: mask.0, window: mask.1 },
                     longest: length,
                     key_bias: None,
+                    sinks: None,
                     relative: Relative::None,
                 };
                 let [queries, keys, values] = [3, 5, 7].map(|seed| numbers(length * 2 * head_width, seed));

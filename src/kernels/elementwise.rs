@@ -23,6 +23,16 @@ pub(crate) fn silu(x: f32) -> f32 {
     x / (1.0 + exp(-x))
 }
 
+/// Computes `g sigmoid(alpha g) (f + 1)`, the gate `g` being cut off above `limit` and the factor `f` on both sides.
+#[inline(always)]
+pub(crate) fn clamped_gate(gate: f32, factor: f32, alpha: f32, limit: f32) -> f32 {
+    // What is no number stays so.
+    let gate = if gate > limit { limit } else { gate };
+    let factor = if factor > limit { limit } else { factor };
+    let factor = if factor < -limit { -limit } else { factor };
+    gate * logistic(alpha * gate) * (factor + 1.0)
+}
+
 /// Computes GELU, `x/2 (1 + erf(x / sqrt 2))`, as `max(x, 0) - |x|/2 erfc(|x| / sqrt 2)`: for negative `x`, `1 + erf` would
 /// cancel.
 #[inline(always)]

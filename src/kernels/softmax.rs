@@ -30,17 +30,31 @@ impl<'a> Scores<'a> {
     }
 }
 
-/// Replaces the scores of each query by their softmax: `e^(scale (x - max))`, divided by the sum of the row.
-pub(super) fn softmax_rows(scores: &mut Scores<'_>, scale: f32) {
+/// Replaces each row of `columns` values by its softmax.
+pub(crate) fn softmax(values: &mut [f32], columns: usize) {
+    softmax_rows(&mut Scores { values, stride: columns, columns: 0..columns }, 1.0, None);
+}
+
+/// Replaces the scores of each query by their softmax: `e^(scale (x - max))`, divided by the sum of the row. A sink is one more
+/// score, which is scaled already; its own weight is dropped.
+pub(super) fn softmax_rows(scores: &mut Scores<'_>, scale: f32, sink: Option<f32>) {
     Arch::new().dispatch(
         #[inline(always)]
         move || {
             for row in scores.rows() {
-                let largest = largest(row);
+                let mut largest = largest(row);
+                // Where there is a sink, the scale is 1.
+                if let Some(sink) = sink.filter(|sink| *sink > largest) {
+                    largest = sink;
+                }
                 for value in row.iter_mut() {
                     *value = exp((*value - largest) * scale);
                 }
-                let inverse = 1.0 / sum(row, |value| value);
+                let mut total = sum(row, |value| value);
+                if let Some(sink) = sink {
+                    total += exp(sink - largest);
+                }
+                let inverse = 1.0 / total;
                 for value in row.iter_mut() {
                     *value *= inverse;
                 }

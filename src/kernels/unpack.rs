@@ -23,6 +23,9 @@ impl Format {
     /// Numbers of half precision, each a block of its own.
     pub const F16: Self = Self { numbers: 1, bytes: 2, unpack: widen_f16 };
 
+    /// Numbers of four bits, 32 of them with a power of two.
+    pub const MXFP4: Self = Self { numbers: 32, bytes: 17, unpack: |bytes, values| each(bytes, values, mxfp4) };
+
     /// Quantised numbers; nothing for a type that no file has.
     pub fn of_blocks(kind: GgmlDType) -> Option<Self> {
         let unpack: fn(&[u8], &mut [f32]) = match kind {
@@ -125,6 +128,21 @@ fn q8_0(block: &[u8; 34], values: &mut [f32; 32]) {
     let d = scale(block, 0);
     for (value, byte) in values.iter_mut().zip(&block[2..]) {
         *value = f32::from(byte.cast_signed()) * d;
+    }
+}
+
+/// Twice the numbers of four bits (OCP Microscaling Formats 1.0, E2M1).
+const TWICE_FP4: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 0.0, -1.0, -2.0, -3.0, -4.0, -6.0, -8.0, -12.0];
+
+#[inline(always)]
+fn mxfp4(block: &[u8; 17], values: &mut [f32; 32]) {
+    // Half of 2^(exponent - 127); the two smallest are too small to be normal numbers.
+    let exponent = u32::from(block[0]);
+    let half = f32::from_bits(if exponent < 2 { 0x0020_0000 << exponent } else { (exponent - 1) << 23 });
+    for index in 0..16 {
+        let byte = block[1 + index];
+        values[index] = TWICE_FP4[usize::from(byte & 15)] * half;
+        values[index + 16] = TWICE_FP4[usize::from(byte >> 4)] * half;
     }
 }
 

@@ -12,6 +12,9 @@ const LARGEST_SIZE: usize = 1 << 27;
 /// The most blocks that are accepted; each one takes memory in the module tree.
 const MOST_BLOCKS: usize = 4096;
 
+/// The most experts that are accepted, of all blocks together; each one has several parameters.
+const MOST_EXPERTS: usize = 1 << 16;
+
 /// The configuration of a model, read field by field.
 #[derive(Clone)]
 pub(crate) struct Config {
@@ -69,6 +72,15 @@ impl Config {
         self
     }
 
+    /// The same with a value for a field that is absent or null.
+    pub fn or(&self, field: &str, value: Value) -> Self {
+        let mut fields = self.fields.clone();
+        if self.get(field).is_none() {
+            fields.insert(field.to_owned(), value);
+        }
+        Self { fields }
+    }
+
     /// The error that a field cannot have this value.
     pub fn wrong(field: &str, value: f64, rule: &str) -> Error {
         invalid(format!("config.json: `{field}` is {value}; {rule}")).detail("field", field).detail("value", value)
@@ -92,6 +104,11 @@ impl Config {
     /// The number of blocks.
     pub fn blocks(&self, field: &str, default: usize) -> Result<usize> {
         self.count(field, default, MOST_BLOCKS)
+    }
+
+    /// The number of experts of each of so many blocks.
+    pub fn experts(&self, field: &str, default: usize, blocks: usize) -> Result<usize> {
+        self.count(field, default, MOST_EXPERTS / blocks.max(1))
     }
 
     fn count(&self, field: &str, default: usize, most: usize) -> Result<usize> {
@@ -234,6 +251,14 @@ impl Config {
         let list = value.as_array().filter(|list| list.len() == length);
         let list = list.ok_or_else(|| bad(field, value, &format!("it must be a list of {length} numbers")))?;
         list.iter().map(|number| non_negative(field, number)).collect()
+    }
+
+    /// A list of whole numbers; empty where the field is absent.
+    pub fn indices(&self, field: &str) -> Result<Vec<usize>> {
+        let Some(value) = self.get(field) else { return Ok(Vec::new()) };
+        let index = |value: &Value| value.as_u64().and_then(|index| usize::try_from(index).ok());
+        let indices = value.as_array().and_then(|list| list.iter().map(index).collect());
+        indices.ok_or_else(|| bad(field, value, "it must be a list of whole numbers"))
     }
 
     /// A list of strings, one for each block.

@@ -43,7 +43,7 @@ impl SplitModel {
     /// For the usual block with a gated MLP and no more than one split point these are `4 width + 3 inner width` numbers a token.
     pub fn forward_device_bytes(&self, tokens: usize) -> usize {
         let blueprint = &self.blueprint;
-        let (width, inner) = (blueprint.width, blueprint.inner_width);
+        let (width, (inner, experts)) = (blueprint.width, self.inner_columns());
         let attention = [Stack::First, Stack::Decoder].into_iter().flat_map(|stack| blueprint.attention(stack));
         let attention = attention.map(|settings| {
             let queries = settings.heads * settings.head_width;
@@ -52,7 +52,9 @@ impl SplitModel {
             2 * width + 2 * queries + 2 * keys + fused
         });
         let shared = blueprint.kept_key_columns();
-        let mlp = 4 * width + inner * inner_parts(&self.layers);
+        // What an expert reads and gives, and what stands beside it; logits, weights and their order.
+        let routed = if experts > 0 { 3 * width + 4 * experts } else { 0 };
+        let mlp = 4 * width + inner * inner_parts(&self.layers) + routed;
         let delta_net = if blueprint.delta_nets.is_empty() { 0 } else { 2 * width + blueprint.delta_columns() };
         let states = blueprint.delta_nets.iter().flatten().map(|heads| DeltaRule::scratch(*heads)).max().unwrap_or(0);
         let block = attention.max().unwrap_or(0).max(mlp).max(delta_net);
@@ -69,7 +71,7 @@ impl SplitModel {
 /// How many values of the MLP's inner width are there at the same time.
 fn inner_parts(layers: &Layers) -> usize {
     let has = |wanted| layers.keys().any(|site| matches!(site, Site::Block(_, part) if *part == wanted));
-    match (has(BlockSite::MlpGateUp), has(BlockSite::MlpUp)) {
+    match (has(BlockSite::MlpGateUp), has(BlockSite::MlpUp) || has(BlockSite::Experts)) {
         (true, _) => 4,
         (false, true) => 3,
         (false, false) => 2,

@@ -14,8 +14,8 @@ use crate::model::blueprint::{
     RelativePositions, Residual, Site, Stack,
 };
 use crate::model::ops::{
-    Add, Attention, Backend, DeltaRule, Embedding, Gate, GatherColumns, Implementation, Linear, Multiply, Norm,
-    Operation, Positions, Rotary, RowSelection, Scale, Shift, ShortConvolution, SoftCap,
+    Add, AddShared, Attention, Backend, DeltaRule, Embedding, Experts, Gate, GatherColumns, Implementation, Linear,
+    Multiply, Norm, Operation, Positions, Rotary, RowSelection, Scale, Shift, ShortConvolution, SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -43,6 +43,21 @@ pub(crate) enum Layer {
     },
     /// A row that is added to every row.
     Shift(Shift),
+    /// Several MLPs.
+    Experts(Experts),
+    /// A score for each head of an attention that takes weight from the keys.
+    Sinks(Tensor),
+}
+
+impl Layer {
+    /// Its projections.
+    pub fn linears(&self) -> Vec<&Linear> {
+        match self {
+            Self::Linear(linear) => vec![linear],
+            Self::Experts(experts) => experts.linears().collect(),
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// The layers of a model by the site they compute.
@@ -220,9 +235,10 @@ impl<'a> Pass<'a, '_> {
             Some(Layer::Activation(function)) => self.unary(function, &rows)?,
             Some(Layer::Scale(scale)) => self.scaled(rows, scale.0)?,
             Some(Layer::Convolution(weight)) => self.unary(&ShortConvolution::new(weight, &self.rows.texts), &rows)?,
-            Some(Layer::DeltaRule { .. }) => return Err(Error::internal("a delta rule reads more than rows").into()),
             Some(Layer::Shift(shift)) => self.unary(shift, &rows)?,
-            Some(Layer::Embedding(_)) => return Err(Error::internal("an embedding cannot read rows").into()),
+            Some(Layer::Embedding(_) | Layer::Experts(_) | Layer::Sinks(_) | Layer::DeltaRule { .. }) => {
+                return Err(Error::internal("a layer reads something else than rows").into());
+            }
         };
         self.tap.at(site, value)
     }
@@ -317,7 +333,10 @@ impl<'a> Pass<'a, '_> {
         let (Some(RelativePositions::Disentangled(settings)), Some(table)) =
             (&positions.settings().relative, &context.distances)
         else {
-            return Ok(Attention::new(positions));
+            return Ok(match self.layer(block.at(BlockSite::Sinks)) {
+                Some(Layer::Sinks(sinks)) => Attention::new(positions).with_sinks(sinks),
+                _ => Attention::new(positions),
+            });
         };
         let project = |wanted: bool, own, other| {
             let at = |site| self.layer(block.at(site));
@@ -516,9 +535,35 @@ impl<'a> Pass<'a, '_> {
     fn mlp(&mut self, block: Block, read: Tensor) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let read = self.step(at(BlockSite::MlpInputNorm), read)?;
-        let hidden = self.mlp_hidden(block, read)?;
-        let change = self.step(at(BlockSite::MlpDown), hidden)?;
+        let change = if let Some(Layer::Experts(experts)) = self.layer(at(BlockSite::Experts)) {
+            self.experts(block, experts, read)?
+        } else {
+            let hidden = self.mlp_hidden(block, read)?;
+            self.step(at(BlockSite::MlpDown), hidden)?
+        };
         self.step(at(BlockSite::MlpOutputNorm), change)
+    }
+
+    /// An MLP of several experts, and perhaps one beside them that all rows go through.
+    fn experts(&mut self, block: Block, experts: &Experts, read: Tensor) -> Flow<Tensor> {
+        let at = |site| block.at(site);
+        let shared = match self.layer(at(BlockSite::SharedDown)) {
+            Some(_) => {
+                let hidden = self.mlp_hidden(block, read.clone())?;
+                Some(self.step(at(BlockSite::SharedDown), hidden)?)
+            }
+            None => None,
+        };
+        let scores = self.step(at(BlockSite::Router), read.clone())?;
+        #[cfg(test)]
+        self.tap.projected.push((at(BlockSite::Experts), read.dim(0)?));
+        let sum = self.implementation.binary_on(self.threads, experts, &read, &scores)?;
+        let mut sum = self.tap.at(at(BlockSite::Experts), sum)?;
+        if let Some(shared) = shared {
+            let gate = self.step(at(BlockSite::SharedGate), read)?;
+            sum = self.implementation.ternary(&AddShared, [&sum, &gate, &shared])?;
+        }
+        self.tap.at(at(BlockSite::MlpDown), sum)
     }
 
     /// What the MLP's projection back to the stream reads.

@@ -8,11 +8,15 @@ use super::layer_names::{self, Meant};
 use crate::error::{Error, ErrorCode, Result};
 use crate::kernels::DeltaHeads;
 use crate::model::blueprint::{
-    AttentionSettings, BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, Site, Stack, Work,
+    AttentionSettings, BlockSite, Blueprint, Elsewhere, EmbeddingSite, Gives, HeadSite, Part, RotarySettings, Site,
+    Stack, Work,
 };
 
 /// How many near names an error offers.
 const SUGGESTIONS: usize = 3;
+
+/// Why a model is not split inside of an expert.
+const ROUTED: &str = "has rows of those tokens alone that are routed to an expert";
 
 /// A module of a model, as a listing shows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -50,6 +54,18 @@ pub(crate) struct Node {
     pub elsewhere: Vec<Elsewhere>,
 }
 
+impl Node {
+    /// The site whose value the module computes with parameters of its own: for a container with sinks of the attention, theirs.
+    pub fn computes(&self) -> Option<Site> {
+        let site = self.gives.site()?;
+        match (&self.work, site) {
+            (Work::Attention { .. }, Site::Block(index, _)) => Some(Site::Block(index, BlockSite::Sinks)),
+            (Work::Container | Work::List(_) | Work::Dropout(_) | Work::Attention { .. }, _) => None,
+            _ => Some(site),
+        }
+    }
+}
+
 /// All modules of a model, in PyTorch's order.
 #[derive(Debug)]
 pub(crate) struct ModuleTree {
@@ -76,6 +92,7 @@ impl ModuleTree {
             class: "",
             work: Work::Shift { width: blueprint.logits },
             gives: Gives::PerToken(Site::Head(HeadSite::Bias)),
+            own: None,
             elsewhere: Vec::new(),
         }));
         let prefixes = iter::once(blueprint.base_prefix).chain(blueprint.other_prefixes.iter().map(String::as_str));
@@ -213,6 +230,7 @@ impl ModuleTree {
             Gives::PerToken(site) => Ok((module.path.clone(), module, site)),
             Gives::Aside(_) => Err(self.cannot_split(index, "gives no row per token")),
             Gives::Several => Err(self.cannot_split(index, "is called several times, for another value each time")),
+            Gives::Routed => Err(self.cannot_split(index, ROUTED)),
             Gives::PerText(_) => Err(self.cannot_split(index, "gives one row per text, not one per token")),
             Gives::Nothing if matches!(node.work, Work::List(_)) => {
                 Err(self.cannot_split(index, "is a list that is never called itself"))
@@ -282,6 +300,14 @@ impl ModuleTree {
                     .hint(format!("its blocks are 0 to {last}"))
                     .detail("path", path);
             }
+            if let Some(mlp) = self.mlp_of_experts(path) {
+                return Error::new(
+                    ErrorCode::UnknownModule,
+                    format!("the model cannot be split at `{path}`: it {ROUTED}"),
+                )
+                .hint(format!("choose a module that gives one row per token: `{mlp}`, the MLP of these experts"))
+                .detail("path", path);
+            }
             let nearest = self.nearest(path);
             let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
             let hint = match names.split_last() {
@@ -294,6 +320,18 @@ impl ModuleTree {
             let error = Error::new(ErrorCode::UnknownModule, message);
             nearest.iter().fold(error.hint(hint).detail("path", path), |error, name| error.detail("nearest", name))
         })
+    }
+
+    /// The MLP whose experts a path lies in.
+    fn mlp_of_experts(&self, path: &str) -> Option<&str> {
+        // transformers 4 called Mixtral's MLP otherwise.
+        let path = path.replace(".block_sparse_moe.", ".mlp.");
+        let spellings = self.spellings(&path);
+        let mut experts = self.nodes.iter().filter(|node| matches!(node.work, Work::Experts(_)));
+        let is_inside = |node: &&Node| {
+            spellings.iter().any(|path| path.strip_prefix(&node.path).is_some_and(|rest| rest.starts_with('.')))
+        };
+        experts.find(is_inside).and_then(|node| node.path.rsplit_once('.')).map(|(mlp, _)| mlp)
     }
 
     /// The module whose weight published files keep under this path, where no module has it (`embed_out` for
@@ -327,8 +365,10 @@ impl ModuleTree {
         let path = &self.modules[index].path;
         let within = if path.is_empty() { String::new() } else { format!("{path}.") };
         let splits = || self.modules.iter().filter(|module| module.can_split);
-        // One inside it if there is, else any block.
-        let other = splits().find(|module| module.path.starts_with(&within));
+        // The MLP of an expert; else one inside it if there is, else any block.
+        let mlp = self.mlp_of_experts(path).filter(|_| self.nodes[index].gives == Gives::Routed);
+        let mlp = mlp.and_then(|mlp| splits().find(|module| module.path == mlp));
+        let other = mlp.or_else(|| splits().find(|module| module.path.starts_with(&within)));
         let other = other.or_else(|| {
             splits().find(|module| {
                 let first = self.block_lists.first().map_or("", |(list, _)| list);
@@ -395,6 +435,8 @@ fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -
         }
         Work::List(count) => format!("{class}({count})"),
         Work::Container
+        | Work::Attention { .. }
+        | Work::Experts(_)
         | Work::PlainRmsNorm { .. }
         | Work::ShortConvolution { .. }
         | Work::DeltaRule(_)
@@ -404,7 +446,9 @@ fn describe(node: &Node, blueprint: &Blueprint, widths: &HashMap<Site, usize>) -
     };
     let site = match node.gives {
         Gives::PerToken(site) => Some(site),
-        Gives::Nothing | Gives::Several | Gives::Aside(_) | Gives::Unseen(_) | Gives::PerText(_) => None,
+        Gives::Nothing | Gives::Several | Gives::Routed | Gives::Aside(_) | Gives::Unseen(_) | Gives::PerText(_) => {
+            None
+        }
     };
     Module {
         path: node.path.clone(),
@@ -428,6 +472,7 @@ fn read_by(site: Site) -> Option<Site> {
             Some(Site::DecoderEmbedding(EmbeddingSite::Position))
         }
         Site::Embedding(EmbeddingSite::PerLayerContextNorm) => Some(Site::Embedding(EmbeddingSite::PerLayerContext)),
+        // An MLP beside experts has a width of its own.
         Site::Block(block, BlockSite::MlpActivation | BlockSite::MlpProduct) => {
             Some(Site::Block(block, BlockSite::MlpInner))
         }
@@ -459,7 +504,8 @@ fn width_at(site: Site, blueprint: &Blueprint) -> usize {
     };
     match site {
         Site::Embedding(EmbeddingSite::RotaryCosines) => {
-            blueprint.rotations.first().map_or(0, |rotary| rotary.rotary_dim)
+            let columns = |rotary: &RotarySettings| rotary.rotary_dim / (1 + usize::from(rotary.by_pair));
+            blueprint.rotations.first().map_or(0, columns)
         }
         Site::Block(index, site) => in_block(Stack::First, index, site),
         Site::DecoderBlock(index, site) => in_block(Stack::Decoder, index, site),

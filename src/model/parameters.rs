@@ -6,12 +6,12 @@ use std::sync::Arc;
 use candle_core::{DType, Tensor};
 use sha2::Sha256;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorCode, Result};
 use crate::kernels::product::{Bf16Matrix, F32Matrix};
 use crate::memory::Claim;
 use crate::model::adapter::Adapter;
 use crate::model::ops::{Backend, Weight, sinusoids};
-use crate::model::weights::{NumberType, Share, Stored, Weights};
+use crate::model::weights::{ExpertPart, NumberType, Share, Stored, Weights};
 
 /// Tables that take fewer bytes are read into memory. Tests leave all of them in their files.
 const LEAST_IN_FILE: usize = if cfg!(test) { 1 } else { 1 << 20 };
@@ -55,6 +55,17 @@ pub(crate) struct Place {
     pub tensor: String,
     /// Which of its rows the parameter is, where it is not all of them.
     pub share: Option<Share>,
+    /// Which part of it the parameter is, where it holds those of all experts of a block.
+    pub expert: Option<ExpertPart>,
+    /// The tensor with the powers of two of its numbers, where it holds those of four bits.
+    pub scales: Option<String>,
+}
+
+impl Place {
+    /// The names of the tensors.
+    pub fn tensors(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.tensor).chain(&self.scales)
+    }
 }
 
 /// Reads parameters for a model on a device. A matrix that several layers have in common is in memory once.
@@ -167,7 +178,8 @@ impl<'a> Reader<'a> {
         self.number_types.insert(stored.numbers().name());
         let is_factor = self.factors.contains(&key);
         let is_changed = self.adapter.is_some_and(|adapter| adapter.changes(parameter));
-        let stays = self.backend.device.is_cpu() && !is_factor && !transposed && place.share.is_none() && !is_changed;
+        let is_whole = place.share.is_none() && place.expert.is_none();
+        let stays = self.backend.device.is_cpu() && !is_factor && !transposed && is_whole && !is_changed;
         let table = (stays && stored.bytes().len() >= LEAST_IN_FILE)
             .then(|| self.weights.table(&place.tensor, rows, columns))
             .flatten();
@@ -216,6 +228,13 @@ impl<'a> Reader<'a> {
     pub fn stored_bytes(&self, parameters: impl Iterator<Item = Parameter>) -> usize {
         let mut seen = HashSet::new();
         let bytes = parameters.filter_map(|parameter| {
+            let place = self.place(&parameter)?;
+            if place.scales.is_some() {
+                return NumberType::Mxfp4.size_of(&parameter.shape);
+            }
+            if place.expert.is_some() {
+                return self.weights.stored_bytes(&place.tensor, &parameter.shape);
+            }
             let (place, stored) = self.unchanged(&parameter).ok()?;
             seen.insert(place.clone()).then(|| stored.bytes().len())
         });
@@ -239,7 +258,8 @@ impl<'a> Reader<'a> {
 
     /// Adds what tells a parameter from another one to a hash.
     pub fn hash(&self, parameter: &Parameter, hash: &mut Sha256) {
-        if let Some(place) = self.place(parameter) {
+        // A tensor that holds the parameters of all experts counts once.
+        if let Some(place) = self.place(parameter).filter(|place| place.expert.is_none_or(|part| part.index == 0)) {
             self.weights.hash(&place.tensor, hash);
         }
         if let Some(adapter) = self.adapter {
@@ -264,6 +284,25 @@ impl<'a> Reader<'a> {
     /// Where a parameter lies, and what is stored there.
     fn unchanged<'p>(&self, parameter: &'p Parameter) -> Result<(&'p Place, Stored<'a>)> {
         let place = self.place(parameter).ok_or_else(|| Error::internal("a parameter without a name"))?;
+        if let (Some(part), Some(scales), &[rows, columns]) = (place.expert, &place.scales, &*parameter.shape) {
+            let copy = NumberType::Mxfp4.size_of(&parameter.shape).unwrap_or(0);
+            let _claim = Claim::of(copy, &format!("an expert of the tensor `{}`", place.tensor))?;
+            return Ok((place, self.weights.find_mxfp4((&place.tensor, scales), part, [rows, columns])?));
+        }
+        if let Some(part) = place.expert {
+            // What lies in columns is copied into rows.
+            let copy = if part.by_columns { self.weights.stored_bytes(&place.tensor, &parameter.shape) } else { None };
+            let _claim = Claim::of(copy.unwrap_or(0), &format!("an expert of the tensor `{}`", place.tensor))?;
+            let all = self.weights.find(&place.tensor, &part.whole(&parameter.shape))?;
+            let kind = all.numbers().name();
+            let own = all.expert(part, &parameter.shape).ok_or_else(|| {
+                let message = format!("the tensor `{}` of all experts is of type {kind}", place.tensor);
+                Error::new(ErrorCode::Unsupported, message)
+                    .hint("use weights in F32, F16, BF16 or F64")
+                    .detail("tensor", &place.tensor)
+            })?;
+            return Ok((place, own));
+        }
         let Some(share) = place.share else {
             return Ok((place, self.weights.find(&place.tensor, &parameter.shape)?));
         };
@@ -286,7 +325,8 @@ impl<'a> Reader<'a> {
         if is_matrix && !self.backend.device.is_cpu() {
             return Claim::of(0, &place.tensor);
         }
-        let is_narrow = matches!(stored.numbers(), NumberType::F16 | NumberType::Bf16 | NumberType::Blocks(_));
+        let is_narrow =
+            matches!(stored.numbers(), NumberType::F16 | NumberType::Bf16 | NumberType::Blocks(_) | NumberType::Mxfp4);
         let bytes = if is_narrow && is_matrix { stored.bytes().len() } else { widened };
         // Blocks take less than the numbers of bf16 that products may make of them.
         let packed = match *shape {

@@ -12,16 +12,20 @@ use crate::error::{Error, ErrorCode, Result, shown};
 use crate::kernels::instructions;
 use crate::log::LogLevel;
 use crate::model::adapter::Adapter;
-use crate::model::blueprint::{Blueprint, EmbeddingSite, Gives, HeadSite, Site, Stack, Work};
+use crate::model::blueprint::{
+    Blueprint, EmbeddingSite, ExpertSettings, FusedExperts, Gives, HeadSite, Site, Stack, Work,
+};
 use crate::model::config::Config;
 use crate::model::families;
 use crate::model::forward::{Layer, Layers};
 use crate::model::module_path::{Module, ModuleTree, Node};
-use crate::model::ops::{Backend, Embedding, HostProducts, Implementation, Linear, Norm, Scale, Shift};
+use crate::model::ops::{
+    Backend, Embedding, Expert, Experts, HostProducts, Implementation, Linear, Norm, Scale, Shift,
+};
 use crate::model::options::{HeadChoice, LoadOptions, Precision};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
-use crate::model::weights::{WeightSource, Weights};
+use crate::model::weights::{ExpertPart, WeightSource, Weights};
 use crate::workers::Workers;
 
 /// A model that is known but not loaded: its modules, where it will be split, and which tensors that takes.
@@ -87,7 +91,7 @@ impl ModelPlan {
             hash: Sha256::new_with_prefix(config),
         };
         let wanted = plan.needed().flat_map(|needed| plan.parameters(needed)).flat_map(|parameter| parameter.places);
-        plan.wanted = wanted.map(|place| place.tensor).collect();
+        plan.wanted = wanted.flat_map(|place| place.tensors().cloned().collect::<Vec<_>>()).collect();
         // After what is wanted: a shard with the output alone is not fetched for an embedding that another one has.
         if plan.wants_weights() {
             plan.tied = tied(&fields);
@@ -228,10 +232,16 @@ impl ModelPlan {
             let least = reader.stored_bytes(needed.iter().flat_map(|needed| self.parameters(*needed)));
             device::check_room(&device, least).map_err(|error| about(name, error))?;
             for needed in &needed {
-                if let Work::Linear { .. } = needed.work
-                    && let Some(weight) = self.parameters(*needed).first()
-                {
-                    reader.expect_product(weight);
+                match needed.work {
+                    Work::Linear { .. } => {
+                        self.parameters(*needed).first().into_iter().for_each(|weight| reader.expect_product(weight));
+                    }
+                    Work::Experts(_) => {
+                        let parameters = self.parameters(*needed);
+                        let matrices = parameters.iter().filter(|parameter| parameter.shape.len() == 2);
+                        matrices.for_each(|matrix| reader.expect_product(matrix));
+                    }
+                    _ => {}
                 }
             }
             control.begin(Stage::Load, needed.len() as u64)?;
@@ -248,8 +258,7 @@ impl ModelPlan {
                 control.advance(1)?;
             }
             bytes = reader.bytes();
-            uses_faer =
-                layers.values().any(|layer| matches!(layer, Layer::Linear(linear) if linear.is_multiplied_by_faer()));
+            uses_faer = linears(&layers).any(Linear::is_multiplied_by_faer);
             products = describe_products(&layers, &backend, precision, &reader.number_types());
             self.hash = hash;
             control.log(LogLevel::Info, c"model", || {
@@ -294,14 +303,11 @@ impl ModelPlan {
         let last = self.split_points.iter().map(|point| point.site).max();
         let whole = self.options.whole;
         let all = self.tree.nodes().iter().flat_map(|node| {
-            let given = node.gives.site().map(|site| Needed { node, work: &node.work, site });
+            let given = node.computes().map(|site| Needed { node, work: &node.work, site });
             let own = node.own.as_ref().map(|(work, site)| Needed { node, work, site: *site });
             given.into_iter().chain(own)
         });
-        all.filter(move |needed| {
-            let computes = !matches!(needed.work, Work::Container | Work::List(_) | Work::Dropout(_));
-            computes && (whole || Some(self.blueprint.first_use(needed.site)) <= last)
-        })
+        all.filter(move |needed| whole || Some(self.blueprint.first_use(needed.site)) <= last)
     }
 
     /// Whether files may lack a module that would be loaded: the pooler of a base model, whose output nothing reads, and what
@@ -322,7 +328,8 @@ impl ModelPlan {
         parameters.map(|parameter| parameter.places.into_iter().map(|place| place.tensor).collect()).collect()
     }
 
-    /// The parameters of what a module computes: its weight, then its bias.
+    /// The parameters of what a module computes: its weight, then its bias; of experts those of each, gate, factor and projection
+    /// back.
     fn parameters(&self, Needed { node, work, .. }: Needed<'_>) -> Vec<Parameter> {
         let transposed = matches!(work, Work::Linear { transposed: true, .. }) && !self.outputs_first;
         let parameter = |name, older: Option<&str>, shape: &[usize]| {
@@ -343,9 +350,9 @@ impl ModelPlan {
             }
             // A tensor of the class itself, which is as wide as a row.
             Work::Shift { width } => {
-                let place = |tensor| Place { tensor, share: None };
-                let places = self.tree.spellings(&node.path).into_iter().map(place).collect();
-                vec![Parameter { places, shape: vec![1, width] }]
+                let place = |tensor| Place { tensor, share: None, expert: None, scales: None };
+                let places: Vec<Place> = self.tree.spellings(&node.path).into_iter().map(place).collect();
+                vec![Parameter { own: places.len(), places, shape: vec![1, width], transposed: false }]
             }
             Work::RmsNorm { width, .. } => vec![parameter("weight", None, &[width])],
             // Checkpoints converted from TensorFlow have TensorFlow's names.
@@ -361,10 +368,60 @@ impl ModelPlan {
             Work::DeltaRule(heads) => {
                 ["A_log", "dt_bias"].map(|name| parameter(name, None, &[heads.value_heads])).into()
             }
+            // GGUF files call it otherwise.
+            Work::Attention { sinks } => vec![parameter("sinks", Some("sinks.weight"), &[sinks])],
+            Work::Experts(settings) => {
+                (0..settings.count).flat_map(|index| self.expert_parameters(node, &settings, index)).collect()
+            }
             Work::Container | Work::List(_) | Work::PlainRmsNorm { .. } | Work::Activation(_) | Work::Dropout(_) => {
                 Vec::new()
             }
         }
+    }
+
+    /// The parameters of one of the experts of a module.
+    fn expert_parameters(&self, node: &Node, settings: &ExpertSettings, index: usize) -> Vec<Parameter> {
+        let &ExpertSettings { count: of, width, inner, bias, fused, single, .. } = settings;
+        let block = node.path.rsplitn(3, '.').last().unwrap_or_default();
+        let mut parameters = Vec::with_capacity(6);
+        for (projection, (tensor, half, halves), [outputs, inputs], separate) in [
+            (0, ("gate_up_proj", 0, 2), [inner, width], "gate_proj"),
+            (1, ("gate_up_proj", 1, 2), [inner, width], "up_proj"),
+            (2, ("down_proj", 0, 1), [width, inner], "down_proj"),
+        ] {
+            let by_columns = fused == FusedExperts::Interleaved;
+            let whole = |half, halves, by_columns| Some(ExpertPart { index, of, half, halves, by_columns });
+            let mut add = |parameter: &str, end: &str, shape: &[usize]| {
+                let mut places = vec![(format!("{}.{tensor}{end}", node.path), whole(half, halves, by_columns))];
+                if let Some(names) = single {
+                    let own = names.projections[projection];
+                    places.push((format!("{block}.{}.{index}.{own}.{parameter}", names.list), None));
+                }
+                // As in GGUF files.
+                places.push((format!("{}.{separate}.{parameter}", node.path), whole(0, 1, false)));
+                let spelt = |(name, expert): (String, _)| {
+                    let spellings = self.tree.spellings(&name).into_iter();
+                    spellings.map(move |tensor| Place { tensor, share: None, expert, scales: None })
+                };
+                let mut places: Vec<Place> = places.into_iter().flat_map(spelt).collect();
+                if fused == FusedExperts::Interleaved && parameter == "weight" {
+                    let spellings = self.tree.spellings(&format!("{}.{tensor}", node.path)).into_iter();
+                    places.extend(spellings.map(|tensor| Place {
+                        tensor: format!("{tensor}_blocks"),
+                        share: None,
+                        expert: whole(half, halves, false),
+                        scales: Some(format!("{tensor}_scales")),
+                    }));
+                }
+                let own = places.len();
+                parameters.push(Parameter { places, own, shape: shape.to_vec(), transposed: false });
+            };
+            add("weight", "", &[outputs, inputs]);
+            if bias {
+                add("bias", "_bias", &[outputs]);
+            }
+        }
+        parameters
     }
 
     /// Where a parameter may lie in a file, the likeliest place first, and how many of the first places are its own.
@@ -378,7 +435,12 @@ impl ModelPlan {
         let is_tied = |(embedding, _): &&(String, String)| self.tree.spellings(embedding).contains(&table);
         let all = all.chain(self.tied.iter().filter(is_tied).map(|(_, output)| (output.clone(), None)));
         let spelt = |(name, share): (String, _)| {
-            self.tree.spellings(&name).into_iter().map(move |tensor| Place { tensor, share })
+            self.tree.spellings(&name).into_iter().map(move |tensor| Place {
+                tensor,
+                share,
+                expert: None,
+                scales: None,
+            })
         };
         let places: Vec<Place> = all.flat_map(spelt).collect();
         (places, names * self.tree.spellings(&table).len())
@@ -423,6 +485,17 @@ impl ModelPlan {
                 Layer::Norm(Norm::layer(weight, bias, epsilon))
             }
             Work::Activation(function) => Layer::Activation(function),
+            Work::Attention { .. } => Layer::Sinks(reader.vector(&next()?)?),
+            Work::Experts(settings) => {
+                let mut linear = || -> Result<Linear> {
+                    let weight = reader.matrix(&next()?)?;
+                    let bias = if settings.bias { Some(implementation.begin(reader.vector(&next()?)?)?) } else { None };
+                    Ok(Linear::new(weight, bias))
+                };
+                let mut expert = |_| Ok(Expert { gate: linear()?, up: linear()?, down: linear()? });
+                let experts = (0..settings.count).map(&mut expert).collect::<Result<Vec<_>>>()?;
+                Layer::Experts(Experts::new(experts, &settings))
+            }
             Work::Container | Work::List(_) | Work::Dropout(_) => {
                 return Err(Error::internal(format!("`{}` computes nothing", needed.node.path)));
             }
@@ -494,16 +567,17 @@ fn check_precision(precision: Precision, device: &Device) -> Result<()> {
         .detail("precision", name))
 }
 
+/// All projections of a model.
+fn linears(layers: &Layers) -> impl Iterator<Item = &Linear> {
+    layers.values().flat_map(Layer::linears)
+}
+
 /// How the products of a model are computed, and why not faster.
 fn describe_products(layers: &Layers, backend: &Backend, precision: Precision, numbers: &str) -> String {
     if !backend.device.is_cpu() {
         return format!("{} (CUDA)", precision.name());
     }
-    let kinds = layers.values().filter_map(|layer| match layer {
-        Layer::Linear(linear) => linear.products(),
-        _ => None,
-    });
-    let kinds: BTreeSet<String> = kinds.collect();
+    let kinds: BTreeSet<String> = linears(layers).filter_map(Linear::products).collect();
     let kinds = kinds.into_iter().collect::<Vec<_>>().join(", ");
     match backend.host.why_not_faster(&kinds, numbers) {
         Some(reason) => format!("{kinds}; {reason}"),

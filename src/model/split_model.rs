@@ -4,9 +4,9 @@ use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::check_finite;
-use crate::model::blueprint::{Blueprint, EmbeddingSite, Pooling, Site, Stack};
+use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, Pooling, Site, Stack, Work};
 use crate::model::forward::{Layers, Pass, TokenRows};
-use crate::model::module_path::{Module, ModuleTree};
+use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::ops::{Backend, Implementation, RowSelection};
 use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
@@ -351,11 +351,23 @@ impl SplitModel {
         let kept: usize = self.split_points.iter().map(|point| 2 * point.width).sum();
         let inputs = 4 * blueprint.per_layer_columns() + blueprint.kept_key_columns();
         let attention = attention.max(blueprint.delta_columns());
-        let columns =
-            12 * blueprint.width + attention + 6 * blueprint.inner_width + 3 * blueprint.logits + inputs + kept;
+        let (inner, experts) = self.inner_columns();
+        let columns = 12 * blueprint.width + attention + 6 * inner + 2 * experts + 3 * blueprint.logits + inputs + kept;
         // Scores of 256 queries, their mask, and what distances add to them.
         let scores = longest.saturating_mul(4 * 256);
         tokens.saturating_mul(columns).saturating_add(scores).saturating_mul(size_of::<f32>())
+    }
+
+    /// The most columns between two projections of an MLP, and the most experts that a block has. Experts run one after the other,
+    /// at most with all rows.
+    pub(super) fn inner_columns(&self) -> (usize, usize) {
+        let of = |node: &Node| match (&node.work, node.gives.site()) {
+            (Work::Experts(experts), _) => (experts.inner, experts.count),
+            (Work::Linear { outputs, .. }, Some(Site::Block(_, BlockSite::MlpInner))) => (*outputs, 0),
+            _ => (0, 0),
+        };
+        let all = self.tree.nodes().iter().map(of);
+        all.fold((self.blueprint.inner_width, 0), |(inner, experts), of| (inner.max(of.0), experts.max(of.1)))
     }
 
     /// How many logits a row has: ids of the vocabulary, or labels of a classifier; 0 without a head.

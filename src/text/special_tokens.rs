@@ -129,7 +129,7 @@ pub(super) fn defaults_of(class: &str) -> impl Iterator<Item = (&'static str, &'
 fn class_of(named: Option<&str>, model_type: &str) -> Option<&'static Class> {
     let of_type = match model_type {
         // These come with all sorts of tokenizers, and the class that their files name is not believed.
-        "mistral" | "granite" | "stablelm" | "olmo2" | "olmo3" | "modernbert" | "phi3" => return None,
+        "mistral" | "mixtral" | "granite" | "stablelm" | "olmo2" | "olmo3" | "modernbert" | "phi3" => return None,
         "qwen2" => return Some(&QWEN2),
         "bert" | "distilbert" | "electra" | "nomic_bert" => Some(&BERT),
         "deberta-v2" => Some(&DEBERTA),
@@ -142,7 +142,7 @@ fn class_of(named: Option<&str>, model_type: &str) -> Option<&'static Class> {
         "gemma" | "gemma2" | "gemma3_text" => Some(&GEMMA),
         "gpt2" | "gptj" | "gpt_neo" | "phi" | "opt" | "starcoder2" => Some(&GPT2),
         "gpt_neox" => Some(&GPT_NEOX),
-        "qwen3" | "qwen3_5_text" => Some(&QWEN2),
+        "qwen3" | "qwen2_moe" | "qwen3_moe" | "qwen3_5_text" => Some(&QWEN2),
         "cohere" | "cohere2" => Some(&COHERE),
         _ => None,
     };

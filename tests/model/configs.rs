@@ -31,7 +31,10 @@ fn what_is_not_built_is_named_by_its_field() {
         ("llama", json!({"per_layer_config": {"0": {"hidden_act": "relu"}}}), base, "`per_layer_config`"),
         ("bert", json!({"pruned_heads": {"0": [1, 2]}}), base, "`pruned_heads` is {\"0\":[1,2]}"),
         ("t5", json!({"tie_encoder_decoder": true}), base, "`tie_encoder_decoder`"),
-        ("mistral", json!({"model_type": "mixtral"}), base, "`mixtral`"),
+        ("mistral", json!({"model_type": "deepseek_v3"}), base, "`deepseek_v3`"),
+        ("mixtral", json!({"quantization_config": {"quant_method": "mxfp4"}}), base, "`quantization_config`"),
+        ("gpt_oss", json!({"quantization_config": {"quant_method": "gptq"}}), base, "`quantization_config`"),
+        ("qwen3_moe", json!({"n_routed_experts": 64}), base, "`n_routed_experts` is 64"),
         ("bert", json!({"hidden_act": "mish"}), base, "`hidden_act` is `mish`"),
         // Of encoders.
         ("bert", json!({"position_embedding_type": "relative_key"}), base, "`position_embedding_type`"),
@@ -179,6 +182,11 @@ fn what_cannot_be_right_is_named_by_its_field() {
             "`d_model` is 16, which is not a multiple of `decoder_attention_heads`, 5",
         ),
         ("marian", json!({"decoder_vocab_size": 50}), "`decoder_vocab_size` is 50; it must be `vocab_size`"),
+        ("mixtral", json!({"num_local_experts": 0}), "`num_local_experts` is 0"),
+        ("mixtral", json!({"num_local_experts": 100_000_000}), "`num_local_experts` is 100000000"),
+        ("mixtral", json!({"num_experts_per_tok": 6}), "`num_experts_per_tok` is 6"),
+        ("qwen2_moe", json!({"mlp_only_layers": [-1]}), "`mlp_only_layers`"),
+        ("qwen3_moe", json!({"decoder_sparse_step": 0}), "`decoder_sparse_step` is 0"),
     ] {
         let (code, text) = refused(family, &changes, HeadChoice::Base);
         assert_eq!(code, ErrorCode::InvalidFile, "{text}");

@@ -259,7 +259,11 @@ fn what_is_not_built_is_named_with_the_remedy() {
     for (name, key, value, remedy) in [
         ("llama", "general.architecture", text("mamba"), "llama, qwen2, qwen3"),
         ("llama", "general.type", text("adapter"), "another model"),
-        ("llama", "llama.expert_count", Value::U32(8), "another model"),
+        ("qwen2", "qwen2.expert_count", Value::U32(8), "another model"),
+        ("mixtral", "llama.expert_weights_scale", Value::F32(2.0), "another model"),
+        ("mixtral", "llama.expert_weights_norm", Value::Bool(false), "another model"),
+        ("qwen2moe", "qwen2moe.expert_group_count", Value::U32(4), "another model"),
+        ("qwen3moe", "qwen3moe.expert_gating_func", Value::U32(2), "another model"),
         ("llama", "llama.attention.causal", Value::Bool(false), "another model"),
         ("llama", "llama.attention.value_length", Value::U32(4), "another model"),
         ("llama", "llama.rope.dimension_count", Value::U32(4), "another model"),

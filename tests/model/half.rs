@@ -99,9 +99,9 @@ fn weights_take_the_bytes_that_they_are_stored_in() {
             let halved = Halved::new(&family, dtype);
             let plan = ModelPlan::new(&serde_json::to_vec(&halved.config).unwrap(), &[], &whole()).unwrap();
             let wanted = halved.tensors.iter().filter(|(name, _)| plan.wants(name));
-            // What is added to logits is a vector, whatever its shape.
-            let is_matrix = |name: &str, tensor: &Tensor| tensor.rank() == 2 && !name.ends_with("final_logits_bias");
-            let (matrices, vectors): (Vec<_>, Vec<_>) = wanted.partition(|(name, tensor)| is_matrix(name, tensor));
+            // What is added to logits is a vector, whatever its shape, and so are the biases of all experts.
+            let is_matrix = |(name, tensor): &(&String, &Tensor)| tensor.rank() > 1 && !name.ends_with("_bias");
+            let (matrices, vectors): (Vec<_>, Vec<_>) = wanted.partition(is_matrix);
             let [matrices, vectors] =
                 [matrices, vectors].map(|of| of.iter().map(|(_, tensor)| tensor.elem_count()).sum::<usize>());
             let bytes = [dtype, DType::F32].map(|dtype| halved.load(dtype, &[], &whole()).weight_bytes());

@@ -40,7 +40,7 @@ impl Halved {
         let halved = stored.map(|(name, tensor)| {
             let table = ["embed", "wte", "wpe", "shared"].iter().any(|word| name.contains(word));
             let is_norm = norms.iter().any(|word| name.contains(word));
-            let factor = if tensor.rank() == 2 && !table || is_norm { 0.5 } else { 1.0 };
+            let factor = if tensor.rank() > 1 && !table || is_norm { 0.5 } else { 1.0 };
             let tensor = (tensor.to_dtype(DType::F32).unwrap() * factor).unwrap().to_dtype(dtype).unwrap();
             (name, tensor)
         });

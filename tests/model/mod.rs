@@ -6,6 +6,7 @@ mod as_people_have_them;
 mod configs;
 mod decoder_choices;
 mod encoder_decoders;
+mod experts;
 mod gguf;
 mod gguf_files;
 mod gguf_parts;

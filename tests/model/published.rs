@@ -63,12 +63,15 @@ fn a_class_whose_head_is_not_built_is_its_base_model() {
         ("qwen2", "Qwen2ForQuestionAnswering", "layers.2"),
         ("qwen3", "Qwen3ForQuestionAnswering", "layers.2"),
         ("smollm3", "SmolLM3ForQuestionAnswering", "layers.2"),
+        ("qwen3_moe", "Qwen3MoeForQuestionAnswering", "layers.2"),
+        ("mixtral", "MixtralForQuestionAnswering", "layers.2"),
         ("t5", "T5ForQuestionAnswering", "decoder.block.1"),
         // A head of the model's own, which its repository has code for.
         ("llama", "LlamaForRewardModelWithGating", "layers.2"),
     ] {
         // These files keep the name that the base model had before.
-        let older = ["llama", "qwen2", "qwen3", "smollm3"].contains(&family) && class.ends_with("QuestionAnswering");
+        let older = ["llama", "qwen2", "qwen3", "qwen3_moe", "smollm3"].contains(&family)
+            && class.ends_with("QuestionAnswering");
         let edit = |tensors| if older { renamed(tensors, "model.", "transformer.") } else { tensors };
         let changes = json!({"architectures": [class]});
         let model = load(family, "base", &changes, &[path], HeadChoice::Auto, edit).unwrap();

@@ -9,6 +9,7 @@
 
 mod activation;
 mod attention;
+mod experts;
 mod part;
 mod rotary;
 mod site;
@@ -17,6 +18,7 @@ use crate::kernels::DeltaHeads;
 
 pub(crate) use activation::Activation;
 pub(crate) use attention::{Alibi, AttentionSettings, DistanceTable, FusedLayout, RelativePositions};
+pub(crate) use experts::{ExpertGate, ExpertNames, ExpertSettings, FusedExperts, Routing};
 pub(crate) use part::{Elsewhere, Gives, Part, Work};
 pub(crate) use rotary::{RotaryScaling, RotarySettings};
 pub(crate) use site::{Block, BlockSite, EmbeddingSite, HeadSite, Site, Stack};

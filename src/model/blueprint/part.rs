@@ -1,6 +1,7 @@
 //! The modules of a checkpoint: what each is called, what it does, and at which site its output lies.
 
 use super::activation::Activation;
+use super::experts::ExpertSettings;
 use super::site::Site;
 use crate::kernels::DeltaHeads;
 use crate::model::weights::Share;
@@ -82,6 +83,13 @@ pub(crate) enum Work {
     },
     /// An element-wise function.
     Activation(Activation),
+    /// Holds other modules, and a score for each head that takes weight from the keys and gives no value.
+    Attention {
+        /// Heads of queries.
+        sinks: usize,
+    },
+    /// Several MLPs, of which each row goes through some.
+    Experts(ExpertSettings),
     /// Nothing, when a model is only run.
     Dropout(f64),
 }
@@ -104,6 +112,8 @@ pub(crate) enum Gives {
     Nothing,
     /// Another value at each of several calls.
     Several,
+    /// Rows of those tokens alone that are routed to an expert.
+    Routed,
     /// Rows for something else than tokens, the value at this site.
     Aside(Site),
     /// Nothing, because it is never called: another module reads its parameters for the value at this site.
@@ -119,7 +129,7 @@ impl Gives {
     pub fn site(self) -> Option<Site> {
         match self {
             Self::PerToken(site) | Self::PerText(site) | Self::Aside(site) | Self::Unseen(site) => Some(site),
-            Self::Nothing | Self::Several => None,
+            Self::Nothing | Self::Several | Self::Routed => None,
         }
     }
 }
@@ -248,6 +258,16 @@ impl Part {
         Self::new(name, class, Work::Activation(function))
     }
 
+    /// Attention with a sink for each of its heads.
+    pub fn attention_with_sinks(name: &str, class: &'static str, heads: usize, children: Vec<Self>) -> Self {
+        Self { children, ..Self::new(name, class, Work::Attention { sinks: heads }) }
+    }
+
+    /// Experts, whose function is a module.
+    pub fn experts(name: &str, class: &'static str, settings: ExpertSettings, children: Vec<Self>) -> Self {
+        Self { children, ..Self::new(name, class, Work::Experts(settings)) }
+    }
+
     /// A `Dropout`, which does nothing here but has a name.
     pub fn dropout(name: &str, probability: f64) -> Self {
         Self::new(name, "Dropout", Work::Dropout(probability))
@@ -275,6 +295,12 @@ impl Part {
     pub fn never_called(mut self) -> Self {
         self.gives = Gives::Nothing;
         self.children = self.children.into_iter().map(Self::never_called).collect();
+        self
+    }
+
+    /// Says that the module is called for each expert, for the rows that go through it.
+    pub fn gives_routed(mut self) -> Self {
+        self.gives = Gives::Routed;
         self
     }
 

@@ -14,6 +14,8 @@ pub(crate) struct RotarySettings {
     pub scaling: RotaryScaling,
     /// What cosines and sines are multiplied by.
     pub amplitude: f32,
+    /// Whether the module that gives the cosines has one for each pair of columns; else it has the same one for both.
+    pub by_pair: bool,
 }
 
 /// Ways to change the frequencies of rotary positions.

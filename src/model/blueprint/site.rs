@@ -141,6 +141,8 @@ pub(crate) enum BlockSite {
     ConvolutionActivation,
     /// What its heads read of their states.
     DeltaRule,
+    /// What a query may read in place of any key: a score for each head.
+    Sinks,
     /// The weighted values of all heads, normed and gated where they are, before the output projection.
     Context,
     /// The output projection.
@@ -177,7 +179,15 @@ pub(crate) enum BlockSite {
     MlpUp,
     /// The product of the two in a gated MLP.
     MlpProduct,
-    /// The projection back to the width of the model.
+    /// The projection back to the width of the model, of an MLP that stands beside experts.
+    SharedDown,
+    /// Logits of the experts.
+    Router,
+    /// The weighted sum of the experts that each row goes through.
+    Experts,
+    /// The projection of a row to a number, whose sigmoid the MLP beside the experts is multiplied by.
+    SharedGate,
+    /// The projection back to the width of the model; the MLP's output, if it has experts.
     MlpDown,
     /// Norm of the MLP's output.
     MlpOutputNorm,

@@ -187,7 +187,14 @@ fn rotation(config: &Config, name: &str, slides: bool, sliding: &[bool], heads: 
         Config::even("head_dim", width)?;
         let scaling =
             if slides { RotaryScaling::None } else { RotaryScaling::Proportional { pairs: width / 8, factor: 1.0 } };
-        return Ok(RotarySettings { rotary_dim: width, interleaved: false, theta, scaling, amplitude: 1.0 });
+        return Ok(RotarySettings {
+            rotary_dim: width,
+            interleaved: false,
+            theta,
+            scaling,
+            amplitude: 1.0,
+            by_pair: false,
+        });
     };
     if rope.inner(name)?.is_none() {
         return Err(Config::missing(&format!("rope_parameters.{name}")));

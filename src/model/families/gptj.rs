@@ -89,7 +89,7 @@ fn rotation(config: &Config, head_width: usize) -> Result<RotarySettings> {
     }
     Config::even("rotary_dim", rotary_dim)?;
     let scaling = RotaryScaling::None;
-    Ok(RotarySettings { rotary_dim, interleaved: true, theta: 10_000.0, scaling, amplitude: 1.0 })
+    Ok(RotarySettings { rotary_dim, interleaved: true, theta: 10_000.0, scaling, amplitude: 1.0, by_pair: false })
 }
 
 fn root(config: &Config, head: Head, sizes: &Sizes, blocks: usize) -> Result<Part> {

@@ -3,6 +3,7 @@
 
 use super::Head;
 use super::decoder_heads::DecoderHeads;
+use super::mixture::Mixture;
 use super::rotary::{RotaryDefaults, settings};
 use crate::error::Result;
 use crate::model::blueprint::{
@@ -186,6 +187,10 @@ pub(super) struct Decoder<'a> {
     pub branch_dropout: Option<f64>,
     /// Whether one projection gives queries, keys and values, and another one gate and factor of the MLP.
     pub fused: bool,
+    /// Whether each head of the attention has a sink.
+    pub sinks: bool,
+    /// The blocks whose MLP is made of experts; empty where none is.
+    pub mixtures: Vec<Option<Mixture>>,
     /// What the class for question answering calls the base model.
     pub answers_prefix: &'static str,
 }
@@ -240,6 +245,8 @@ impl<'a> Decoder<'a> {
             mlp_dropout: None,
             branch_dropout: None,
             fused: false,
+            sinks: false,
+            mixtures: Vec::new(),
             answers_prefix: "model",
         })
     }
@@ -433,12 +440,21 @@ impl<'a> Decoder<'a> {
             children.push(self.norm("q_norm", width(queries)).gives(at(QueryNorm)));
             children.push(self.norm("k_norm", width(keys)).gives(at(KeyNorm)));
         }
-        Part::container("self_attn", self.classes.attention, children).gives(at(AttentionProjection))
+        let class = self.classes.attention;
+        let part = if self.sinks {
+            Part::attention_with_sinks("self_attn", class, settings.heads, children)
+        } else {
+            Part::container("self_attn", class, children)
+        };
+        part.gives(at(AttentionProjection))
     }
 
     fn mlp(&self, index: usize) -> Part {
         use BlockSite::{MlpActivation, MlpDown, MlpGateUp, MlpInner, MlpUp};
         let at = |site| Site::Block(index, site);
+        if let Some(Some(mixture)) = self.mixtures.get(index) {
+            return mixture.part(index, self.classes, self.activation);
+        }
         let (function, class) = self.activation;
         let (width, inner) = (self.width, self.inner[index]);
         let linear = |name, inputs, outputs, site| Part::linear(name, inputs, outputs, self.mlp_bias).gives(at(site));

@@ -20,6 +20,7 @@ mod gemma4;
 mod gpt2;
 mod gpt_neo;
 mod gpt_neox;
+mod gpt_oss;
 mod gptj;
 mod granite;
 mod gte;
@@ -27,6 +28,8 @@ mod jina_embeddings_v3;
 mod llama;
 mod llama_parts;
 mod mistral;
+mod mixtral;
+mod mixture;
 mod modernbert;
 mod mpnet;
 mod multimodal;
@@ -38,6 +41,7 @@ mod phi;
 mod phi3;
 mod qwen;
 mod qwen3_5;
+mod qwen_moe;
 mod refusals;
 mod roberta;
 mod rotary;
@@ -101,7 +105,11 @@ const FAMILIES: &[Family] = &[
     qwen::QWEN2,
     qwen::QWEN3,
     qwen3_5::FAMILY,
+    qwen_moe::QWEN2_MOE,
+    qwen_moe::QWEN3_MOE,
     mistral::FAMILY,
+    mixtral::FAMILY,
+    gpt_oss::FAMILY,
     gemma::GEMMA,
     gemma::GEMMA2,
     gemma::GEMMA3,

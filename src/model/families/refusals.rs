@@ -9,6 +9,8 @@ use crate::model::config::Config;
 
 /// The families that read what `per_layer_config` says of sizes of heads.
 const WITH_SIZES_OF_BLOCKS: [&str; 1] = ["gemma4_text"];
+/// The types of which the MLP of a block may be several, of which each token takes some.
+const MIXTURES: [&str; 4] = ["mixtral", "qwen2_moe", "qwen3_moe", "gpt_oss"];
 
 /// Refuses fields that change the model whatever its family is.
 ///
@@ -17,16 +19,13 @@ const WITH_SIZES_OF_BLOCKS: [&str; 1] = ["gemma4_text"];
 pub(super) fn fields(config: &Config) -> Result<()> {
     let nothing = [json!({}), json!([])];
     let one = [json!(0), json!(1)];
+    let is_unpacked = config.text("model_type", "")? == "gpt_oss" && quantised_by(config) == Some("mxfp4");
+    let is_mixture = MIXTURES.contains(&config.text("model_type", "")?);
     for (field, harmless) in [
         // Weights that must be unpacked first.
-        ("quantization_config", &[][..]),
-        ("compression_config", &[]),
+        ("compression_config", &[][..]),
         // Heads of the attention that were cut out.
         ("pruned_heads", &nothing),
-        // Several MLPs of which each token takes some.
-        ("num_experts", &one),
-        ("num_local_experts", &one),
-        ("n_routed_experts", &one),
         // One set of weights for the blocks of encoder and decoder.
         ("tie_encoder_decoder", &[json!(false)]),
     ] {
@@ -36,7 +35,18 @@ pub(super) fn fields(config: &Config) -> Result<()> {
     if !WITH_SIZES_OF_BLOCKS.contains(&config.text("model_type", "")?) {
         config.only("per_layer_config", &nothing)?;
     }
-    Ok(())
+    if !is_unpacked {
+        config.only("quantization_config", &[])?;
+    }
+    if !is_mixture {
+        ["num_experts", "num_local_experts"].into_iter().try_for_each(|field| config.only(field, &one))?;
+    }
+    config.only("n_routed_experts", &one)
+}
+
+/// What the weights of a model were quantised by.
+fn quantised_by(config: &Config) -> Option<&str> {
+    config.get("quantization_config")?.get("quant_method")?.as_str()
 }
 
 /// Refuses a model whose `auto_map` names a class of its own that is none of the family's. Code in a model's repository

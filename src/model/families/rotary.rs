@@ -83,7 +83,14 @@ fn settings_from(
     }
     if kind_of(&fields)? == "proportional" {
         let scaling = proportional(config, &fields, head_width, defaults)?;
-        return Ok(RotarySettings { rotary_dim: head_width, interleaved: false, theta, scaling, amplitude: 1.0 });
+        return Ok(RotarySettings {
+            rotary_dim: head_width,
+            interleaved: false,
+            theta,
+            scaling,
+            amplitude: 1.0,
+            by_pair: false,
+        });
     }
     let rotary_dim = rotated_columns(config, &fields, head_width, defaults)?;
     let positions = config.size("max_position_embeddings", defaults.positions)?;
@@ -94,7 +101,7 @@ fn settings_from(
         None => fields.size(field, positions)?,
     };
     let (scaling, amplitude) = scaling(config, &fields, name, theta, rotary_dim, (positions, first_positions))?;
-    Ok(RotarySettings { rotary_dim, interleaved: false, theta, scaling, amplitude })
+    Ok(RotarySettings { rotary_dim, interleaved: false, theta, scaling, amplitude, by_pair: false })
 }
 
 /// What the fields call the kind of rotation.

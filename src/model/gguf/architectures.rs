@@ -26,6 +26,8 @@ pub(crate) struct Architecture {
     /// Whether the projections of queries and keys have the rows of the two halves of each head interleaved: llama.cpp
     /// rotates adjacent columns together, transformers columns that are half a head apart.
     pub interleaves_halves: bool,
+    /// Whether its models may have experts.
+    pub has_experts: bool,
     /// Whether the weights of norms have the one added that transformers adds when it uses them.
     norms_plus_one: bool,
     /// The keys of numbers that it calculates with; where another architecture's file has one of them, it is refused.
@@ -65,6 +67,14 @@ const BLOCK: &[(&str, &str)] = &[
     ("ffn_gate", "mlp.gate_proj"),
     ("ffn_up", "mlp.up_proj"),
     ("ffn_down", "mlp.down_proj"),
+    ("ffn_gate_inp", "mlp.gate"),
+    ("ffn_gate_exps", "mlp.experts.gate_proj"),
+    ("ffn_up_exps", "mlp.experts.up_proj"),
+    ("ffn_down_exps", "mlp.experts.down_proj"),
+    ("ffn_gate_inp_shexp", "mlp.shared_expert_gate"),
+    ("ffn_gate_shexp", "mlp.shared_expert.gate_proj"),
+    ("ffn_up_shexp", "mlp.shared_expert.up_proj"),
+    ("ffn_down_shexp", "mlp.shared_expert.down_proj"),
 ];
 
 /// Norms on what a branch gives.
@@ -139,6 +149,7 @@ const fn like_llama(name: &'static str, model_type: &'static str, class: &'stati
         usual: BLOCK,
         reads_both_sides: false,
         interleaves_halves: false,
+        has_experts: false,
         norms_plus_one: false,
         numbers: &[],
         fields: nothing,
@@ -147,10 +158,27 @@ const fn like_llama(name: &'static str, model_type: &'static str, class: &'stati
 
 /// The registry: a new architecture is one more entry.
 const ARCHITECTURES: &[Architecture] = &[
-    // Mistral's models are of this architecture, too.
-    Architecture { interleaves_halves: true, ..like_llama("llama", "llama", "LlamaForCausalLM") },
+    // Mistral's models are of this architecture, too, and Mixtral's.
+    Architecture {
+        interleaves_halves: true,
+        has_experts: true,
+        fields: llama,
+        ..like_llama("llama", "llama", "LlamaForCausalLM")
+    },
     like_llama("qwen2", "qwen2", "Qwen2ForCausalLM"),
     like_llama("qwen3", "qwen3", "Qwen3ForCausalLM"),
+    Architecture { has_experts: true, fields: qwen2_moe, ..like_llama("qwen2moe", "qwen2_moe", "Qwen2MoeForCausalLM") },
+    Architecture { has_experts: true, fields: qwen3_moe, ..like_llama("qwen3moe", "qwen3_moe", "Qwen3MoeForCausalLM") },
+    Architecture {
+        block: &[
+            ("post_attention_norm", "post_attention_layernorm"),
+            ("attn_sinks", "self_attn.sinks"),
+            ("ffn_gate_inp", "mlp.router"),
+        ],
+        has_experts: true,
+        fields: gpt_oss,
+        ..like_llama("gpt-oss", "gpt_oss", "GptOssForCausalLM")
+    },
     Architecture { norms_plus_one: true, ..like_llama("gemma", "gemma", "GemmaForCausalLM") },
     Architecture {
         block: NORMS_BOTH,
@@ -265,6 +293,69 @@ fn look_back(table: &[(&'static str, &str)], module: &str) -> Option<&'static st
 
 #[allow(clippy::unnecessary_wraps, reason = "it stands among functions that can fail")]
 fn nothing(_: &Keys<'_>, _: &mut Map<String, Value>) -> Result<()> {
+    Ok(())
+}
+
+/// How llama.cpp calls the softmax of all experts, and that of the chosen ones.
+const SOFTMAX: usize = 1;
+const SOFTMAX_OF_CHOSEN: usize = 3;
+
+/// The fields of experts. Where a file says it, the function of the router's logits must be `gating`.
+fn experts(keys: &Keys<'_>, gating: usize, fields: &mut Map<String, Value>) -> Result<()> {
+    set(fields, "num_experts", Some(keys.required("expert_count")?));
+    set(fields, "num_experts_per_tok", Some(keys.required("expert_used_count")?));
+    set(fields, "moe_intermediate_size", keys.size("expert_feed_forward_length")?);
+    if let Some(other) = keys.size("expert_gating_func")?.filter(|other| ![0, gating].contains(other)) {
+        return Err(keys.not_built("expert_gating_func", other));
+    }
+    if let Some(groups) = keys.size("expert_group_count")?.filter(|groups| *groups > 1) {
+        return Err(keys.not_built("expert_group_count", groups));
+    }
+    match keys.number("expert_weights_scale")? {
+        Some(scale) if scale != 0.0 && (scale - 1.0).abs() > 1e-6 => Err(keys.not_built("expert_weights_scale", scale)),
+        _ => Ok(()),
+    }
+}
+
+/// A model with experts is Mixtral.
+fn llama(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    if keys.size("expert_count")?.is_none_or(|experts| experts == 0) {
+        return Ok(());
+    }
+    experts(keys, SOFTMAX, fields)?;
+    set(fields, "model_type", Some("mixtral"));
+    set(fields, "architectures", Some(json!(["MixtralForCausalLM"])));
+    match keys.flag("expert_weights_norm")? {
+        Some(false) => Err(keys.not_built("expert_weights_norm", false)),
+        _ => Ok(()),
+    }
+}
+
+/// In llama.cpp all blocks have experts.
+fn qwen2_moe(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    experts(keys, SOFTMAX, fields)?;
+    set(fields, "norm_topk_prob", keys.flag("expert_weights_norm")?);
+    let bias = fields.get("attention_bias").cloned();
+    set(fields, "qkv_bias", bias);
+    set(fields, "shared_expert_intermediate_size", keys.size("expert_shared_feed_forward_length")?);
+    Ok(())
+}
+
+fn qwen3_moe(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    experts(keys, SOFTMAX, fields)?;
+    set(fields, "norm_topk_prob", Some(keys.flag("expert_weights_norm")?.unwrap_or(true)));
+    Ok(())
+}
+
+fn gpt_oss(keys: &Keys<'_>, fields: &mut Map<String, Value>) -> Result<()> {
+    experts(keys, SOFTMAX_OF_CHOSEN, fields)?;
+    set(fields, "intermediate_size", keys.size("expert_feed_forward_length")?);
+    set(fields, "sliding_window", keys.size("attention.sliding_window")?);
+    // Its ramp of frequencies is not rounded to whole columns, which no key says.
+    match fields.get_mut("rope_scaling").and_then(Value::as_object_mut) {
+        Some(scaling) => set(scaling, "truncate", Some(false)),
+        None => set(fields, "rope_parameters", Some(json!({"rope_type": "default"}))),
+    }
     Ok(())
 }
 

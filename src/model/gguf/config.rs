@@ -49,7 +49,8 @@ fn refuse(keys: &Keys<'_>) -> Result<()> {
     if let Some(kind) = keys.metadata.text("general.type")?.filter(|kind| *kind != "model") {
         return Err(not_built("general.type", format!("`{kind}`")));
     }
-    if let Some(experts) = keys.size("expert_count")?.filter(|experts| *experts > 0) {
+    let has_experts = keys.architecture.has_experts;
+    if let Some(experts) = keys.size("expert_count")?.filter(|experts| *experts > 0 && !has_experts) {
         return Err(keys.not_built("expert_count", experts));
     }
     // A file says it for encoders, or else nothing.

@@ -91,7 +91,7 @@ impl Positions {
         &self,
         (selection, threads): (Option<&RowSelection>, usize),
         [queries, keys, values]: [&[f32]; 3],
-        key_bias: Option<&[f32]>,
+        (key_bias, sinks): (Option<&[f32]>, Option<&[f32]>),
         relative: Relative<'_>,
     ) -> Result<Vec<f32>> {
         let settings = &self.settings;
@@ -104,6 +104,7 @@ impl Positions {
             mask: settings.mask(),
             longest: self.longest,
             key_bias,
+            sinks,
             relative,
         };
         let queries = match selection {
@@ -182,6 +183,8 @@ pub(crate) struct Attention {
     position_keys: Option<Tensor>,
     /// Rows for distances that keys are multiplied with.
     position_queries: Option<Tensor>,
+    /// A score for each head that takes weight from the keys and gives no value.
+    sinks: Option<Tensor>,
     /// The rows that there are queries of; `None` for all.
     selection: Option<Arc<RowSelection>>,
     /// On how many threads the kernel runs.
@@ -195,6 +198,7 @@ impl Attention {
             positions: Arc::clone(positions),
             position_keys: None,
             position_queries: None,
+            sinks: None,
             selection: None,
             threads: 1,
         }
@@ -203,6 +207,12 @@ impl Attention {
     /// Attention that compares queries and keys with rows for distances.
     pub fn disentangled(positions: &Arc<Positions>, keys: Option<Tensor>, queries: Option<Tensor>) -> Self {
         Self { position_keys: keys, position_queries: queries, ..Self::new(positions) }
+    }
+
+    /// The same with a score for each head, `(heads,)`, that takes weight from the keys and gives no value (Xiao et al. 2024,
+    /// "attention sinks"; learned, as in gpt-oss).
+    pub fn with_sinks(self, sinks: &Tensor) -> Self {
+        Self { sinks: Some(sinks.clone()), ..self }
     }
 
     /// The same for the queries of some rows.
@@ -254,7 +264,15 @@ impl Attention {
         if settings.mask().hides() {
             scores = scores.broadcast_add(&like(&square(&positions.mask()?)?, &scores)?)?;
         }
-        let weights = candle_nn::ops::softmax(&scores, D::Minus1)?;
+        let weights = match &self.sinks {
+            None => candle_nn::ops::softmax(&scores, D::Minus1)?,
+            Some(sinks) => {
+                let sinks = like(sinks, &scores)?.reshape((1, settings.heads, 1, 1))?;
+                let sinks = sinks.broadcast_as((part.texts, settings.heads, query_count, 1))?;
+                let all = Tensor::cat(&[&scores, &sinks.contiguous()?], D::Minus1)?;
+                candle_nn::ops::softmax(&all, D::Minus1)?.narrow(D::Minus1, 0, key_count)?.contiguous()?
+            }
+        };
         let context = weights.matmul(&values)?.transpose(1, 2)?.contiguous()?;
         Ok(context.reshape((part.texts * query_count, settings.heads * settings.head_width))?)
     }
@@ -292,7 +310,8 @@ impl Operation<3> for Attention {
         let positions = &*self.positions;
         let inputs = [queries.values, keys.values, values.values];
         let attend = |key_bias: Option<&[f32]>, relative: Relative<'_>| {
-            positions.attend((self.selection.as_deref(), self.threads), inputs, key_bias, relative)
+            let rows = (self.selection.as_deref(), self.threads);
+            lend_optional(self.sinks.as_ref(), |sinks| positions.attend(rows, inputs, (key_bias, sinks), relative))?
         };
         lend_optional(positions.key_bias.as_ref(), |key_bias| match &positions.relative {
             None => attend(key_bias, Relative::None),
@@ -308,7 +327,7 @@ impl Operation<3> for Attention {
 
     #[cfg(feature = "cuda")]
     fn cuda(&self, inputs: [CudaRows<'_>; 3]) -> Result<Option<CudaStorage>> {
-        if self.selection.is_some() {
+        if self.selection.is_some() || self.sinks.is_some() {
             return Ok(None);
         }
         let positions = &*self.positions;

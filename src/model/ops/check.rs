@@ -18,7 +18,8 @@ use super::*;
 use crate::error::{Error, Result};
 use crate::kernels::DeltaHeads;
 use crate::model::blueprint::{
-    Activation, Alibi, AttentionSettings, DistanceTable, RelativePositions, RotaryScaling, RotarySettings,
+    Activation, Alibi, AttentionSettings, DistanceTable, ExpertGate, ExpertSettings, FusedExperts, RelativePositions,
+    RotaryScaling, RotarySettings, Routing,
 };
 use crate::model::weights::NumberType;
 
@@ -59,7 +60,7 @@ fn assert_near(what: &str, ours: &Tensor, theirs: &Tensor, bound: f64) {
 /// The same tensor, its columns one after the other in memory.
 fn strided(tensor: &Tensor) -> Tensor {
     let strided = tensor.t().unwrap().contiguous().unwrap().t().unwrap();
-    assert!(!strided.is_contiguous());
+    assert!(!strided.is_contiguous() || tensor.dim(1).unwrap() == 1);
     strided
 }
 
@@ -208,7 +209,8 @@ fn rotations_of_all_columns_and_of_some() {
         [(false, 8, 8), (false, 4, 8), (true, 8, 8), (true, 4, 8), (false, 16, 16), (false, 16, 32)]
     {
         let scaling = RotaryScaling::None;
-        let settings = RotarySettings { rotary_dim, interleaved, theta: 100.0, scaling, amplitude: 1.2 };
+        let settings =
+            RotarySettings { rotary_dim, interleaved, theta: 100.0, scaling, amplitude: 1.2, by_pair: false };
         let make = |backend: &Backend| Rotary::new(&[0..3, 3..5], &settings, &backend.device).unwrap().heads(width);
         let what = format!("rotation of {rotary_dim} of {width}, interleaved {interleaved}");
         check_unary(&what, make, random(5, 2 * width, 10));
@@ -318,6 +320,103 @@ fn attention_with_every_kind_of_distances() {
             let table = DistanceTable { span: 16, buckets, content_to_position, position_to_content };
             let relative = Some(RelativePositions::Disentangled(table));
             check_attention(&AttentionSettings { relative, ..plain.clone() }, Some(&random(32, 12, 12)));
+        }
+    }
+}
+
+/// Experts with weights of some type.
+fn experts(settings: &ExpertSettings, numbers: &NumberType, backend: &Backend) -> Experts {
+    let linear = |rows: usize, columns: usize, seed: usize| {
+        let weight: Vec<f32> =
+            values(&random(rows, columns, seed as u64)).iter().map(|value| *value as f32 / 4.0).collect();
+        let bias = settings.bias.then(|| on(backend, &random(1, rows, seed as u64 + 50).squeeze(0).unwrap()));
+        Linear::new(Arc::new(Weight::rounded(&weight, (rows, columns), numbers, backend)), bias)
+    };
+    let expert = |index: usize| Expert {
+        gate: linear(settings.inner, settings.width, 3 * index),
+        up: linear(settings.inner, settings.width, 3 * index + 1),
+        down: linear(settings.width, settings.inner, 3 * index + 2),
+    };
+    Experts::new((0..settings.count).map(expert).collect(), settings)
+}
+
+#[test]
+fn experts_with_every_routing_and_gate_and_weights_of_every_type() {
+    let clamped = ExpertGate::Clamped { alpha: 1.7, limit: 0.8 };
+    let silu = ExpertGate::Function(Activation::Silu);
+    let settings = |count, chosen, routing, gate, bias| ExpertSettings {
+        count,
+        chosen,
+        width: 32,
+        inner: 64,
+        bias,
+        routing,
+        gate,
+        fused: FusedExperts::Stacked,
+        single: None,
+    };
+    for (settings, numbers) in [
+        (settings(5, 2, Routing::OfChosen, silu, false), NumberType::F32),
+        (settings(5, 2, Routing::OfAll, silu, false), NumberType::F32),
+        (settings(5, 3, Routing::OfChosen, clamped, true), NumberType::F32),
+        (settings(4, 4, Routing::OfAll, ExpertGate::Function(Activation::GeluTanh), true), NumberType::F32),
+        (settings(3, 1, Routing::OfAll, silu, false), NumberType::F16),
+        (settings(40, 2, Routing::OfChosen, silu, false), NumberType::Bf16),
+        (settings(5, 2, Routing::OfChosen, silu, false), NumberType::Blocks(GgmlDType::Q8_0)),
+    ] {
+        let inputs = [random(17, settings.width, 1), random(17, settings.count, 2)];
+        let make = |backend: &Backend| experts(&settings, &numbers, backend);
+        check(&format!("{settings:?} in {numbers:?}"), make, &inputs, |experts, implementation, [rows, scores]| {
+            implementation.binary(experts, rows, scores)
+        });
+    }
+}
+
+/// The rows of a text are the same bits alone, among others and on threads that share many of them.
+#[test]
+fn a_row_of_experts_does_not_depend_on_other_rows() {
+    const ROWS: usize = 1300;
+    let settings = ExpertSettings {
+        count: 6,
+        chosen: 2,
+        width: 32,
+        inner: 64,
+        bias: true,
+        routing: Routing::OfChosen,
+        gate: ExpertGate::Function(Activation::Silu),
+        fused: FusedExperts::Stacked,
+        single: None,
+    };
+    let experts = experts(&settings, &NumberType::F32, &Backend::CPU);
+    let (rows, scores) = (random(ROWS, 32, 1), random(ROWS, 6, 2));
+    let all = KERNELS.binary(&experts, &rows, &scores).unwrap();
+    let shared = crate::workers::in_team(3, || KERNELS.binary_on(3, &experts, &rows, &scores)).unwrap();
+    assert_eq!(values(&all), values(&shared));
+    for row in [0, 1, 700, ROWS - 1] {
+        let one = |all: &Tensor| all.narrow(0, row, 1).unwrap();
+        let alone = KERNELS.binary(&experts, &one(&rows), &one(&scores)).unwrap();
+        assert_eq!(values(&alone), values(&one(&all)), "row {row}");
+    }
+}
+
+#[test]
+fn an_mlp_beside_experts() {
+    let inputs = [random(7, 24, 1), random(7, 1, 2), random(7, 24, 3)];
+    check("add_shared", |_| AddShared, &inputs, |add, implementation, inputs| implementation.ternary(add, inputs));
+    check_binary("clamped gate", &ClampedGate { alpha: 1.702, limit: 0.9 }, (9, 24));
+}
+
+#[test]
+fn attention_with_sinks() {
+    for causal in [true, false] {
+        for (window, heads) in [(None, (6, 2)), (Some(7), (6, 3)), (Some(290), (3, 3))] {
+            let settings = AttentionSettings { causal, window, ..AttentionSettings::new(heads.0, heads.1, 4) };
+            let sinks = random(1, heads.0, 31).squeeze(0).unwrap();
+            let make = |backend: &Backend| attention(&settings, None, &TEXTS, backend).with_sinks(&on(backend, &sinks));
+            let what = format!("{settings:?} with sinks");
+            check(&what, make, &attention_inputs(&settings, 326), |attention, implementation, inputs| {
+                implementation.ternary(attention, inputs)
+            });
         }
     }
 }

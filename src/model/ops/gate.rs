@@ -4,7 +4,7 @@
 use candle_core::CudaStorage;
 use candle_core::Tensor;
 
-use super::operation::{Operation, Values};
+use super::operation::{Operation, Values, unrounded};
 #[cfg(feature = "cuda")]
 use crate::cuda::{self, Argument, CudaRows};
 use crate::error::Result;
@@ -46,5 +46,39 @@ impl Operation<2> for Gate {
     fn backward(&self, [gate, up]: [&Tensor; 2], gradient: &Tensor) -> Result<[Tensor; 2]> {
         let [of_gate] = self.0.backward([gate], &(gradient * up)?)?;
         Ok([of_gate, (gradient * self.0.reference([gate])?)?])
+    }
+}
+
+/// The gate of gpt-oss: `g sigmoid(alpha g) (f + 1)` for a gate `g` that is cut off above a limit and a factor `f` that is cut
+/// off on both sides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ClampedGate {
+    /// How steep the sigmoid is.
+    pub alpha: f32,
+    /// Where both are cut off.
+    pub limit: f32,
+}
+
+impl Operation<2> for ClampedGate {
+    const NAME: &'static str = "clamped_gate";
+    const BY_ROWS: bool = true;
+
+    fn kernel(&self, [gate, up]: [Values<'_>; 2]) -> Result<Vec<f32>> {
+        let Self { alpha, limit } = *self;
+        Ok(kernels::map_pairs(
+            gate.values,
+            up.values,
+            #[inline(always)]
+            move |gate, up| kernels::clamped_gate(gate, up, alpha, limit),
+        ))
+    }
+
+    fn reference(&self, pair: [&Tensor; 2]) -> Result<Tensor> {
+        let (alpha, limit) = (f64::from(self.alpha), f64::from(self.limit));
+        unrounded(pair, |[gate, up]| {
+            let gate = gate.minimum(limit)?;
+            let sigmoid = candle_nn::ops::sigmoid(&(&gate * alpha)?)?;
+            Ok(((gate * sigmoid)? * (up.clamp(-limit, limit)? + 1.0)?)?)
+        })
     }
 }

@@ -63,6 +63,24 @@ impl Linear {
         }
         Ok(result)
     }
+
+    /// A projection to one column: as one of several, which are added up in another order than a single one.
+    fn one_output(&self, output: &mut [f32], rows: &[f32], inputs: usize) -> Result<()> {
+        const SEVERAL: usize = 8;
+        let mut weight = vec![0.0; inputs];
+        self.weight.write(0..1, &mut weight)?;
+        let mut all = vec![0.0; output.len() * SEVERAL];
+        let rounded;
+        let rows = if let Weight::Rounded(_) = &*self.weight {
+            rounded = kernels::map(rows, kernels::product::rounded);
+            &rounded
+        } else {
+            rows
+        };
+        times_transposed(&mut all, rows, &weight.repeat(SEVERAL), inputs)?;
+        output.iter_mut().zip(all.chunks_exact(SEVERAL)).for_each(|(value, all)| *value = all[0]);
+        Ok(())
+    }
 }
 
 impl Operation<1> for Linear {
@@ -81,7 +99,10 @@ impl Operation<1> for Linear {
     fn kernel_on(&self, threads: usize, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
         let (outputs, inputs) = self.weight.shape()?;
         let mut output = vec![0.0; rows.values.len() / rows.columns * outputs];
-        if !self.weight.times(&mut output, rows.values, threads)? {
+        let is_done = self.weight.times(&mut output, rows.values, threads)?;
+        if !is_done && outputs == 1 {
+            self.one_output(&mut output, rows.values, inputs)?;
+        } else if !is_done {
             let write = |rows, panel: &mut [f32]| self.weight.write(rows, panel);
             match &*self.weight {
                 Weight::F32(weight) => {

@@ -14,6 +14,7 @@ mod convolution;
 mod custom;
 mod delta_rule;
 mod embedding;
+mod experts;
 mod frequencies;
 mod gate;
 mod gather;
@@ -35,6 +36,9 @@ pub(crate) use backend::Backend;
 pub(crate) use convolution::ShortConvolution;
 pub(crate) use delta_rule::DeltaRule;
 pub(crate) use embedding::Embedding;
+pub(crate) use experts::{AddShared, Expert, Experts};
+#[cfg(test)]
+pub(crate) use gate::ClampedGate;
 pub(crate) use gate::Gate;
 pub(crate) use gather::GatherColumns;
 pub(crate) use host::HostProducts;

@@ -23,6 +23,7 @@ pub(crate) struct Rotary {
     sines: Tensor,
     rotary_dim: usize,
     interleaved: bool,
+    by_pair: bool,
 }
 
 /// The cosines and sines of every position, for texts of one regime.
@@ -66,11 +67,15 @@ impl Rotary {
             Ok(all.index_select(&Tensor::from_slice(&places, places.len(), device)?, 0)?)
         };
         let (cosines, sines) = (of_rows(|table| &table.cosines)?, of_rows(|table| &table.sines)?);
-        Ok(Self { cosines, sines, rotary_dim: settings.rotary_dim, interleaved: settings.interleaved })
+        let &RotarySettings { rotary_dim, interleaved, by_pair, .. } = settings;
+        Ok(Self { cosines, sines, rotary_dim, interleaved, by_pair })
     }
 
-    /// The cosines as PyTorch has them, `(rows, rotary_dim)`: the same for both columns of a pair.
+    /// The cosines as PyTorch has them, `(rows, rotary_dim)`: the same for both columns of a pair; or one for each pair.
     pub fn cosines(&self) -> Result<Tensor> {
+        if self.by_pair {
+            return Ok(self.cosines.clone());
+        }
         let twice = [&self.cosines, &self.cosines];
         Ok(if self.interleaved { Tensor::stack(&twice, 2)?.flatten_from(1)? } else { Tensor::cat(&twice, 1)? })
     }
@@ -128,7 +133,7 @@ impl Operation<1> for RotateHeads {
 
 impl RotateHeads {
     fn rotated(&self, rows: &Tensor) -> Result<Tensor> {
-        let Rotary { cosines, sines, rotary_dim, interleaved } = &self.rotary;
+        let Rotary { cosines, sines, rotary_dim, interleaved, .. } = &self.rotary;
         let (count, width) = rows.dims2()?;
         let (heads, half) = (width / self.head_width, rotary_dim / 2);
         let all = rows.reshape((count, heads, self.head_width))?;
@@ -189,7 +194,8 @@ mod tests {
         let before: Vec<f32> = (0_u8..80).map(|number| (f32::from(number) * 0.7).sin()).collect();
         let rows = Tensor::from_slice(&before, (5, 2 * HEAD_WIDTH), &Device::Cpu).unwrap();
         let (rotary_dim, scaling) = (4, RotaryScaling::None);
-        let settings = RotarySettings { rotary_dim, interleaved: true, theta: 100.0, scaling, amplitude: 1.0 };
+        let settings =
+            RotarySettings { rotary_dim, interleaved: true, theta: 100.0, scaling, amplitude: 1.0, by_pair: false };
         let rotary = Rotary::new(&[0..3, 3..5], &settings, &Device::Cpu).unwrap();
         let after = values(&Implementation::Kernels(DType::F32).unary(&rotary.heads(HEAD_WIDTH), &rows).unwrap());
         // Row 2 is at position 2; its second head begins at column 8. The second pair is rotated by 2 / sqrt(100).

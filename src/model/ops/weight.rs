@@ -84,13 +84,20 @@ impl Weight {
     pub fn new(stored: &Stored<'_>, rows: usize, columns: usize, backend: &Backend) -> Result<Self> {
         #[cfg(feature = "cuda")]
         if let Some(products) = &backend.products {
+            if *stored.numbers() == NumberType::Mxfp4 {
+                // There is no kernel for these; bf16 holds each of them.
+                let halves = bf16_of(stored)?;
+                return Ok(Self::Device(DeviceMatrix::new(&NumberType::Bf16, &halves, (rows, columns), products)?));
+            }
             return Ok(Self::Device(DeviceMatrix::new(stored.numbers(), stored.bytes(), (rows, columns), products)?));
         }
         let bits = || stored.bytes().chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]]));
         Ok(match stored.numbers() {
             NumberType::F16 => Self::F16(Matrix { values: bits().map(f16::from_bits).collect(), rows, columns }),
             NumberType::Bf16 => Self::Bf16(Matrix { values: bits().map(bf16::from_bits).collect(), rows, columns }),
-            NumberType::Blocks(_) => Self::Blocks(blocks(stored.copied()?, stored.numbers(), rows, columns)?),
+            NumberType::Blocks(_) | NumberType::Mxfp4 => {
+                Self::Blocks(blocks(stored.copied()?, stored.numbers(), rows, columns)?)
+            }
             _ => Self::F32(Tensor::from_vec(stored.widened()?, (rows, columns), &backend.device)?),
         })
     }
@@ -310,6 +317,12 @@ impl Weight {
         self.write(0..rows, &mut values)?;
         Ok(Tensor::from_vec(values, (rows, columns), &Device::Cpu)?)
     }
+}
+
+/// Numbers as those of bf16, the lower byte of each first.
+#[cfg(feature = "cuda")]
+fn bf16_of(stored: &Stored<'_>) -> Result<Vec<u8>> {
+    Ok(stored.widened()?.into_iter().flat_map(|value| bf16::from_f32(value).to_le_bytes()).collect())
 }
 
 /// A matrix that stays as it is stored.

@@ -15,7 +15,7 @@ use crate::gguf::{Header, Metadata, TensorInfo, follows_another};
 use crate::model::gguf::{Architecture, Change, Keys};
 
 /// The types of blocks that are read, as llama.cpp names them.
-pub(super) const BLOCK_TYPES: &str = "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K or Q6_K";
+pub(super) const BLOCK_TYPES: &str = "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K or MXFP4";
 
 /// What the tensors of a file are. Where a model was split into parts, the first one says it for all.
 #[derive(Clone, Copy)]
@@ -116,7 +116,11 @@ fn size(tensor: &TensorInfo<'_>) -> usize {
 fn entry(header: &Header<'_>, tensor: &TensorInfo<'_>, layout: Layout) -> Result<Entry, String> {
     let damaged = |what: &str| damaged(tensor, what);
     let numbers = number_type(tensor.kind);
-    let shape = tensor.shape.clone();
+    let mut shape = tensor.shape.clone();
+    // A matrix of one row, which some converters write without that side.
+    if shape.len() == 1 && tensor.name.ends_with(".ffn_gate_inp_shexp.weight") {
+        shape.insert(0, 1);
+    }
     if !numbers.divides(shape.last().copied().unwrap_or(1)) {
         return Err(damaged("has rows that are not whole blocks"));
     }
@@ -135,7 +139,7 @@ fn entry(header: &Header<'_>, tensor: &TensorInfo<'_>, layout: Layout) -> Result
 
 /// The types of ggml that are not read: its number and name, how many numbers are stored together, and in how many
 /// bytes.
-const UNREAD_TYPES: [(u32, &str, usize, usize); 16] = [
+const UNREAD_TYPES: [(u32, &str, usize, usize); 15] = [
     (16, "IQ2_XXS", 256, 66),
     (17, "IQ2_XS", 256, 74),
     (18, "IQ3_XXS", 256, 98),
@@ -151,7 +155,6 @@ const UNREAD_TYPES: [(u32, &str, usize, usize); 16] = [
     (29, "IQ1_M", 256, 56),
     (34, "TQ1_0", 256, 54),
     (35, "TQ2_0", 256, 66),
-    (39, "MXFP4", 32, 17),
 ];
 
 /// The type that ggml gives that number.
@@ -171,6 +174,7 @@ fn number_type(kind: u32) -> NumberType {
         12 => NumberType::Blocks(GgmlDType::Q4K),
         13 => NumberType::Blocks(GgmlDType::Q5K),
         14 => NumberType::Blocks(GgmlDType::Q6K),
+        39 => NumberType::Mxfp4,
         number => NumberType::Other(
             UNREAD_TYPES
                 .iter()

@@ -6,6 +6,7 @@
 mod archive;
 mod directory;
 mod gguf;
+mod mxfp4;
 mod older_torch;
 mod pickle;
 mod prefixes;
@@ -21,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 use directory::{Directory, Entry, Problem};
 use stored::Layout;
-pub(crate) use stored::{NumberType, Share, Stored};
+pub(crate) use stored::{ExpertPart, NumberType, Share, Stored};
 pub(crate) use table::FileTable;
 
 use crate::error::{Error, ErrorCode, Result, shown, shown_up_to};
@@ -169,21 +170,9 @@ impl Weights {
     /// [`ErrorCode::InvalidFile`] when it is not there, its shape is not `shape`, or the file ends inside it;
     /// [`ErrorCode::Unsupported`] when its numbers are not of a type that is read.
     pub fn find(&self, name: &str, shape: &[usize]) -> Result<Stored<'_>> {
-        let Some((file, entry)) = self.tensors.get(name) else {
-            return Err(self.missing(name));
-        };
-        let file = &self.files[*file];
+        let (file, entry) = self.entry(name, shape)?;
         let called = self.called(name);
         let about = |code, message| Error::new(code, message).detail("path", &file.name).detail("tensor", name);
-        if entry.shape != shape {
-            let message = format!(
-                "`{}`: the tensor {called} has shape {:?}, but the configuration says {shape:?}",
-                file.name, entry.shape
-            );
-            return Err(
-                about(ErrorCode::InvalidFile, message).hint("take configuration and weights from the same model")
-            );
-        }
         if let NumberType::Other(kind) = &entry.numbers {
             let message = format!("`{}`: the tensor {called} is of type {kind}", file.name);
             return Err(about(ErrorCode::Unsupported, message)
@@ -200,6 +189,67 @@ impl Weights {
                 .hint("get the file again")
         })?;
         Ok(stored.within(file.bytes.file()))
+    }
+
+    /// The file of the tensor of that name and shape, and where it lies there.
+    fn entry(&self, name: &str, shape: &[usize]) -> Result<(&OpenFile, &Entry)> {
+        let Some((file, entry)) = self.tensors.get(name) else {
+            return Err(self.missing(name));
+        };
+        let file = &self.files[*file];
+        if entry.shape == shape {
+            return Ok((file, entry));
+        }
+        let message = format!(
+            "`{}`: the tensor {} has shape {:?}, but the configuration says {shape:?}",
+            file.name,
+            self.called(name),
+            entry.shape
+        );
+        Err(Error::new(ErrorCode::InvalidFile, message)
+            .hint("take configuration and weights from the same model")
+            .detail("path", &file.name)
+            .detail("tensor", name))
+    }
+
+    /// The matrix of an expert whose numbers of four bits and their powers of two lie in two tensors, see [`mxfp4`].
+    ///
+    /// # Errors
+    /// Those of [`Weights::find`].
+    pub fn find_mxfp4(
+        &self,
+        (blocks, scales): (&str, &str),
+        part: ExpertPart,
+        [rows, columns]: [usize; 2],
+    ) -> Result<Stored<'_>> {
+        let wrong = |file: &OpenFile, tensor: &str, what: &str| {
+            Error::new(ErrorCode::InvalidFile, format!("`{}`: the tensor `{tensor}` {what}", file.name))
+                .hint("get the file again")
+                .detail("path", &file.name)
+                .detail("tensor", tensor)
+        };
+        let outputs = rows.saturating_mul(part.halves);
+        let bytes = |name: &str, shape: &[usize]| {
+            let (file, entry) = self.entry(name, shape)?;
+            if entry.numbers != NumberType::Other("U8".to_owned()) {
+                return Err(wrong(file, name, &format!("is of type {}, not U8", entry.numbers.name())));
+            }
+            let bytes = file.bytes.as_slice().get(entry.range.clone());
+            bytes.map(|bytes| (file, bytes)).ok_or_else(|| wrong(file, name, "is not whole"))
+        };
+        let of_row = columns / mxfp4::BLOCK;
+        let (file, blocks_of) = bytes(blocks, &[part.of, outputs, of_row, mxfp4::BYTES])?;
+        if !columns.is_multiple_of(mxfp4::BLOCK) {
+            return Err(wrong(file, blocks, "has rows that are not whole blocks"));
+        }
+        let (_, scales_of) = bytes(scales, &[part.of, outputs, of_row])?;
+        let packed = mxfp4::rows(blocks_of, scales_of, part, [rows, columns]);
+        packed.map(Stored::of_mxfp4).ok_or_else(|| wrong(file, blocks, "has other bytes than those of its shape"))
+    }
+
+    /// How many bytes a parameter of that shape takes as it is stored in a tensor; nothing where that is not there.
+    pub fn stored_bytes(&self, name: &str, shape: &[usize]) -> Option<usize> {
+        self.tensors.get(name).and_then(|(_, entry)| entry.numbers.size_of(shape))
     }
 
     /// Lets go of the pages of a tensor, which was read. It can be read again.

@@ -25,6 +25,8 @@ pub(crate) enum NumberType {
     F64,
     /// Small whole numbers in blocks, each with a scale of its own: quantised.
     Blocks(GgmlDType),
+    /// Numbers of four bits in blocks, each with a power of two.
+    Mxfp4,
     /// One that is not read, by its name.
     Other(String),
 }
@@ -37,6 +39,7 @@ impl NumberType {
             Self::F16 | Self::Bf16 => (1, 2),
             Self::F64 => (1, 8),
             Self::Blocks(kind) => (kind.block_size(), kind.type_size()),
+            Self::Mxfp4 => (Format::MXFP4.numbers, Format::MXFP4.bytes),
             Self::Other(_) => return None,
         })
     }
@@ -49,6 +52,7 @@ impl NumberType {
             Self::Bf16 => "BF16".to_owned(),
             Self::F64 => "F64".to_owned(),
             Self::Blocks(kind) => format!("{kind:?}"),
+            Self::Mxfp4 => "MXFP4".to_owned(),
             Self::Other(name) => name.clone(),
         }
     }
@@ -90,6 +94,7 @@ impl NumberType {
         match self {
             Self::F16 => Some(Format::F16),
             Self::Blocks(kind) => Format::of_blocks(*kind),
+            Self::Mxfp4 => Some(Format::MXFP4),
             Self::F32 | Self::Bf16 | Self::F64 | Self::Other(_) => None,
         }
     }
@@ -140,6 +145,33 @@ pub(crate) struct Share {
     pub index: usize,
     /// How many there are.
     pub of: usize,
+}
+
+/// The parameter of an expert, in a tensor that holds those of all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ExpertPart {
+    /// Which expert.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+    /// Which of an expert's parameters in that tensor.
+    pub half: usize,
+    /// How many of them it has: 1 or 2.
+    pub halves: usize,
+    /// Whether the tensor has the outputs of a matrix as columns, those of the halves in turns; else they are rows, one half
+    /// after the other.
+    pub by_columns: bool,
+}
+
+impl ExpertPart {
+    /// The shape of the tensor, by that of the parameter.
+    pub fn whole(&self, shape: &[usize]) -> Vec<usize> {
+        let outputs = shape.first().map(|outputs| outputs.saturating_mul(self.halves));
+        let inputs = shape.iter().skip(1).copied();
+        let own: Vec<usize> = outputs.into_iter().chain(inputs).collect();
+        let own: Vec<usize> = if self.by_columns { own.into_iter().rev().collect() } else { own };
+        std::iter::once(self.of).chain(own).collect()
+    }
 }
 
 /// The bytes of a whole tensor in a file, with the type of their numbers, the lowest byte of each first.
@@ -199,6 +231,11 @@ impl<'a> Stored<'a> {
         Self { numbers: &NumberType::F32, bytes, plus_one: false, file: None }
     }
 
+    /// Blocks that were put together of several tensors.
+    pub(super) fn of_mxfp4(bytes: Vec<u8>) -> Self {
+        Self { numbers: &NumberType::Mxfp4, bytes: Cow::Owned(bytes), plus_one: false, file: None }
+    }
+
     /// Bytes that are known to be whole.
     pub fn of_bytes(numbers: &'a NumberType, bytes: &'a [u8]) -> Self {
         Self { numbers, bytes: Cow::Borrowed(bytes), plus_one: false, file: None }
@@ -222,6 +259,22 @@ impl<'a> Stored<'a> {
             }
         };
         Some(Self { bytes, ..self })
+    }
+
+    /// The parameter of one expert as a tensor of its own, of that shape; nothing where it is not there.
+    pub fn expert(self, part: ExpertPart, shape: &[usize]) -> Option<Self> {
+        let own = self.share(Share { index: part.index, of: part.of })?;
+        if !part.by_columns {
+            return own.share(Share { index: part.half, of: part.halves });
+        }
+        let (inputs, size) = (shape.get(1).copied().unwrap_or(1), own.numbers.size_of(&[])?);
+        let outputs = shape.first()?.checked_mul(part.halves)?;
+        let bytes = match size {
+            2 => in_rows::<2>(&own.bytes, inputs, outputs, part),
+            4 => in_rows::<4>(&own.bytes, inputs, outputs, part),
+            _ => None,
+        };
+        Some(Self { bytes: Cow::Owned(bytes?), file: None, ..own })
     }
 
     /// The type of its numbers.
@@ -302,6 +355,28 @@ impl<'a> Stored<'a> {
 fn narrowed(bytes: &[u8]) -> Vec<u8> {
     let eights = bytes.chunks_exact(8).filter_map(|eight| eight.try_into().ok());
     eights.flat_map(|eight| (f64::from_le_bytes(eight) as f32).to_le_bytes()).collect()
+}
+
+/// Some of the columns of a matrix `(inputs, outputs)` of numbers of so many bytes as rows: every `part.halves`th one.
+fn in_rows<const BYTES: usize>(bytes: &[u8], inputs: usize, outputs: usize, part: ExpertPart) -> Option<Vec<u8>> {
+    /// How many rows of the matrix are read at a time, each from its beginning to its end.
+    const ROWS: usize = 32;
+    let (numbers, rest) = bytes.as_chunks::<BYTES>();
+    let count = outputs.checked_div(part.halves)?;
+    if !rest.is_empty() || inputs.checked_mul(outputs) != Some(numbers.len()) {
+        return None;
+    }
+    let mut result = vec![0; inputs * count * BYTES];
+    let rows = result.as_chunks_mut::<BYTES>().0;
+    for first in (0..inputs).step_by(ROWS) {
+        let read = first..inputs.min(first + ROWS);
+        for output in 0..count {
+            let from = part.half + output * part.halves;
+            let to = &mut rows[output * inputs..][read.clone()];
+            to.iter_mut().zip(read.clone()).for_each(|(to, input)| *to = numbers[input * outputs + from]);
+        }
+    }
+    Some(result)
 }
 
 /// The rows of a matrix whose heads have the rows of their halves interleaved, with the first half of each head before

@@ -80,7 +80,7 @@ impl Class {
             "gpt2" | "gptj" | "gpt_neo" | "phi" | "opt" | "starcoder2" => Self::Gpt2,
             "roberta" | "bart" => Self::Roberta,
             "gpt_neox" => Self::GptNeoX,
-            "qwen2" | "qwen3" => Self::Qwen2,
+            "qwen2" | "qwen3" | "qwen2_moe" | "qwen3_moe" => Self::Qwen2,
             "cohere" | "cohere2" => Self::Cohere,
             "t5" | "mt5" => Self::T5,
             "albert" => Self::Albert,
@@ -88,7 +88,7 @@ impl Class {
             "camembert" => Self::Camembert,
             "deberta-v2" => Self::DebertaV2,
             "gemma" | "gemma2" | "gemma3_text" => Self::Gemma,
-            "mistral" | "granite" | "stablelm" | "olmo2" | "olmo3" | "modernbert" | "phi3" => Self::Backend,
+            "mistral" | "mixtral" | "granite" | "stablelm" | "olmo2" | "olmo3" | "modernbert" | "phi3" => Self::Backend,
             _ => return None,
         })
     }

@@ -1,11 +1,15 @@
 """Tiny random decoders, run on ids: the output of every module, one text at a time."""
 import contextlib
+import json
+import pathlib
 import shutil
 import sys
+import tempfile
 
 import torch
 import transformers
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
+from transformers.integrations.mxfp4 import convert_moe_packed_tensors
 
 from . import models
 from .common import folder, write_json
@@ -40,9 +44,11 @@ HEADS = {"causal_lm": "ForCausalLM", "classify": "ForSequenceClassification", "c
 def first_per_token(output, length):
     """As for encoders; besides, tensors that hold the tokens' values in another shape.
 
-    Norms of heads give (1, length, heads, columns) or (1, heads, length, columns), OPT's MLP (length, columns), the norms of gated
-    delta nets (length * heads, columns).
+    Norms of heads give (1, length, heads, columns) or (1, heads, length, columns), OPT's MLP (length, columns), and so do
+    routers, with what follows from it, and experts; the norms of gated delta nets give (length * heads, columns).
     """
+    if isinstance(output, tuple) and isinstance(output[0], torch.Tensor) and output[0].dim() == 2:
+        output = output[0]
     if isinstance(output, torch.Tensor) and output.dim() == 2 and output.shape[-1] == 10 and output.shape[0] % length == 0:
         return output.reshape(1, length, -1)
     if isinstance(output, torch.Tensor) and output.dim() == 4 and output.shape[-1] in (6, 8, 10):
@@ -82,6 +88,13 @@ def own_tensors(model):
     return tensors
 
 
+def saved_tensors(model):
+    """The tensors of a model as `save_pretrained` names them: each expert by itself, as in published files."""
+    with tempfile.TemporaryDirectory() as place:
+        model.save_pretrained(place)
+        return load_file(f"{place}/model.safetensors")
+
+
 class Family:
     """One family's fixtures: a checkpoint with the tensors of every head, and the variants that run with it."""
 
@@ -94,7 +107,8 @@ class Family:
         tensors = {}
         for number, head in enumerate(heads):
             model = models.randomise(self.class_of(head)(self.config()), 10 * seed + number, torch.bfloat16)
-            tensors |= {key: value for key, value in own_tensors(model).items() if key not in tensors}
+            named = saved_tensors(model) if models.experts_of(model.config) else own_tensors(model)
+            tensors |= {key: value for key, value in named.items() if key not in tensors}
         self.weights = self.save(tensors, "weights")
         self.base("base")
         for head in heads:
@@ -210,6 +224,71 @@ def mistral():
     family = Family("mistral", "Mistral", {**GROUPED, "sliding_window": 8}, 33)
     # Here transformers counts the end of the window in.
     family.changed("bidirectional", is_causal=False)
+
+
+def mixtral():
+    experts = dict(num_local_experts=5, num_experts_per_tok=2)
+    family = Family("mixtral", "Mixtral", {**GROUPED, **experts}, 54)
+    # One tensor holds all experts of a block, as transformers 5 has them in memory.
+    family.changed("fused", own=True, list_modules=True)
+    family.changed("window", sliding_window=8)
+
+
+def qwen2_moe():
+    experts = dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=20, shared_expert_intermediate_size=28)
+    family = Family("qwen2_moe", "Qwen2Moe", {**GROUPED, **experts, "mlp_only_layers": [0]}, 55)
+    family.changed("normalised", norm_topk_prob=True)
+    window = dict(use_sliding_window=True, sliding_window=8, max_window_layers=2)
+    sparse = dict(mlp_only_layers=[], decoder_sparse_step=2, qkv_bias=False)
+    family.changed("sparse", own=True, list_modules=True, **window, **sparse)
+
+
+def qwen3_moe():
+    experts = dict(num_experts=6, num_experts_per_tok=3, moe_intermediate_size=20, norm_topk_prob=True)
+    family = Family("qwen3_moe", "Qwen3Moe", {**GROUPED, **experts, "head_dim": 8}, 56)
+    family.changed("unnormalised", norm_topk_prob=False)
+    family.changed("window", use_sliding_window=True, sliding_window=8)
+    family.changed("sparse", own=True, list_modules=True, decoder_sparse_step=2, attention_bias=True)
+
+
+def gpt_oss():
+    yarn = dict(rope_type="yarn", factor=4.0, rope_theta=100.0, truncate=False, original_max_position_embeddings=16)
+    # A limit that values are beyond.
+    experts = dict(num_local_experts=5, num_experts_per_tok=2, swiglu_limit=1.0, swiglu_alpha=1.3, intermediate_size=28)
+    settings = dict(head_dim=8, sliding_window=8, rope_parameters=yarn)
+    family = Family("gpt_oss", "GptOss", {**GROUPED, **experts, **settings}, 57)
+
+    def as_published(settings):
+        """The keys of the published files, which transformers 4 wrote."""
+        settings = {key: value for key, value in settings.items() if key not in ("rope_parameters", "swiglu_alpha")}
+        scaling = {key: value for key, value in yarn.items() if key != "rope_theta"}
+        return {**settings, "rope_theta": 100.0, "rope_scaling": scaling, "initial_context_length": 16, "experts_per_token": 2}
+
+    family.changed("older", as_published, swiglu_alpha=1.702)
+    four_bits(family, "mxfp4", family.config(hidden_size=32, intermediate_size=32, num_local_experts=3))
+
+
+def four_bits(family, variant, config):
+    """A variant whose experts lie in blocks of four bits, as gpt-oss was published; transformers runs what it unpacks of them."""
+    generator = torch.Generator().manual_seed(10 * family.seed + 9)
+    random = lambda least, past, *shape: torch.randint(least, past, shape, generator=generator, dtype=torch.uint8)
+    tensors = own_tensors(models.randomise(family.class_of("base")(config), 10 * family.seed + 9, torch.bfloat16))
+    packed, place = {}, folder("models", family.name, f"weights_{variant}")
+    for name, value in list(tensors.items()):
+        if name.endswith(("gate_up_proj", "down_proj")):
+            count, inputs, outputs = value.shape
+            blocks, scales = random(0, 256, count, outputs, inputs // 32, 16), random(122, 126, count, outputs, inputs // 32)
+            packed |= {f"{name}_blocks": blocks, f"{name}_scales": scales}
+            tensors[name] = convert_moe_packed_tensors(blocks, scales)
+    with tempfile.TemporaryDirectory() as unpacked:
+        halves = {name: value.to(torch.bfloat16).contiguous() for name, value in tensors.items()}
+        save_file(halves, f"{unpacked}/model.safetensors", metadata={"format": "pt"})
+        family.base(variant, config, pathlib.Path(unpacked), complete=(), partial=("layers.2",))
+    own = {name: value for name, value in halves.items() if f"{name}_blocks" not in packed}
+    save_file(own | packed, place / "model.safetensors", metadata={"format": "pt"})
+    settings = json.loads((place.parent / variant / "config.json").read_text())
+    settings["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": ["model.layers.*.self_attn"]}
+    (place.parent / variant / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
 
 
 def gemma():
@@ -460,6 +539,10 @@ FAMILIES = (
     qwen3,
     qwen3_5,
     mistral,
+    mixtral,
+    qwen2_moe,
+    qwen3_moe,
+    gpt_oss,
     gemma,
     gemma2,
     gemma3,

@@ -35,6 +35,17 @@ MIXED = {
     "ffn_up": Kind.F16,
     "ffn_down": Kind.Q8_0,
 }
+# Of models with experts.
+ROUTED = {
+    **MIXED,
+    "ffn_gate_exps": Kind.Q8_0,
+    "ffn_up_exps": Kind.Q4_1,
+    "ffn_down_exps": Kind.Q5_0,
+    "ffn_gate_shexp": Kind.Q8_0,
+    "ffn_up_shexp": Kind.F16,
+    "ffn_down_shexp": Kind.Q4_0,
+}
+FOUR_BITS = {**MIXED, "ffn_gate_exps": Kind.MXFP4, "ffn_up_exps": Kind.MXFP4, "ffn_down_exps": Kind.MXFP4}
 BY_256 = {
     "token_embd": Kind.Q4_K,
     "attn_q": Kind.Q3_K,
@@ -49,6 +60,7 @@ BY_256 = {
 SCALES = {
     Kind.Q4_0: (0,), Kind.Q4_1: (0, 2), Kind.Q5_0: (0,), Kind.Q5_1: (0, 2), Kind.Q8_0: (0,),
     Kind.Q2_K: (80, 82), Kind.Q3_K: (108,), Kind.Q4_K: (0, 2), Kind.Q5_K: (0, 2), Kind.Q6_K: (208,),
+    Kind.MXFP4: (),
 }
 # What random scales are drawn from, so that weights are of a size that matters.
 SIZES = {Kind.Q2_K: 0.02, Kind.Q3_K: 0.002, Kind.Q4_K: 0.0005, Kind.Q5_K: 0.0002, Kind.Q6_K: 0.0001}
@@ -65,6 +77,9 @@ def random_blocks(kind, rows, columns, generator, size=None):
         else:
             scales = (size * generator.uniform(0.5, 1.5, (len(blocks), 1))).astype(numpy.float16)
         blocks[:, place : place + 2] = scales.view(numpy.uint8)
+    if kind == Kind.MXFP4:
+        # Exponents, of which the largest would give what is not finite.
+        blocks[:, 0] %= 250
     return blocks.reshape(rows, -1)
 
 
@@ -73,13 +88,36 @@ class Converter:
 
     def __init__(self, architecture, config, turns, plus_one):
         number = next(key for key, name in gguf.MODEL_ARCH_NAMES.items() if name == architecture)
-        self.names = gguf.get_tensor_name_map(number, config.num_hidden_layers)
+        self.names, self.config = gguf.get_tensor_name_map(number, config.num_hidden_layers), config
         self.heads = {"attn_q": config.num_attention_heads, "attn_k": config.num_key_value_heads} if turns else {}
         self.plus_one = plus_one
 
     def name(self, tensor):
         module, parameter = tensor.rsplit(".", 1)
+        if parameter == "sinks":
+            return f"{self.names.get_name(tensor)}.weight"
         return f"{self.names.get_name(module)}.{parameter}"
+
+    def pieces(self, tensor, value):
+        """The tensors of a file that hold a tensor of a model, by their names, and what puts them together again: of experts gate
+        and factor each have one, and outputs are rows."""
+        if tensor.endswith("shared_expert_gate.weight"):
+            # The converter drops sides of one.
+            return {self.name(tensor): value[0]}, lambda values: values[0][None]
+        if ".experts." not in tensor:
+            called = self.name(tensor)
+            return {called: self.there(called, value)}, lambda values: self.back(called, values[0])
+        bias, by_columns = tensor.endswith("_bias"), self.config.model_type == "gpt_oss"
+        prefix, end = f"blk.{tensor.split('.')[2]}.ffn_", "bias" if bias else "weight"
+        turn = (lambda all: all.swapaxes(1, 2)) if by_columns and not bias else (lambda all: all)
+        rows = turn(value)
+        if "gate_up" not in tensor:
+            return {f"{prefix}down_exps.{end}": rows}, lambda values: turn(values[0])
+        if by_columns:
+            join = lambda values: turn(numpy.stack(values, 2).reshape(rows.shape))
+            return {f"{prefix}gate_exps.{end}": rows[:, ::2], f"{prefix}up_exps.{end}": rows[:, 1::2]}, join
+        gate, up = numpy.split(rows, 2, axis=1)
+        return {f"{prefix}gate_exps.{end}": gate, f"{prefix}up_exps.{end}": up}, lambda values: numpy.concatenate(values, 1)
 
     def there(self, name, value):
         heads = self.heads.get(name.split(".")[-2])
@@ -96,7 +134,8 @@ class Converter:
 
 def stored(name, value, kinds, generator):
     """A tensor in its type: the bytes and the type."""
-    kind = kinds.get(name.split(".")[-2], Kind.F32) if value.ndim == 2 else Kind.F32
+    is_matrix = value.ndim > 1 and name.endswith("weight") and min(value.shape[-2:]) > 1
+    kind = kinds.get(name.split(".")[-2], Kind.F32) if is_matrix else Kind.F32
     if kind in SIZES:
         return random_blocks(kind, *value.shape, generator, SIZES[kind]), kind
     return (value, kind) if kind == Kind.F32 else (quantize(value, kind), kind)
@@ -113,6 +152,9 @@ def write_metadata(writer, config):
     writer.add_layer_norm_rms_eps(config.rms_norm_eps)
     writer.add_pad_token_id(PAD)
     writer.add_uint32(f"{writer.arch}.vocab_size", config.vocab_size)
+    if models.experts_of(config):
+        writer.add_expert_count(getattr(config, "num_local_experts", None) or config.num_experts)
+        writer.add_expert_used_count(config.num_experts_per_tok)
 
 
 def family(name, architecture, classes, settings, seed, more, turns=False, plus_one=False, kinds=MIXED, factors=(), agrees=True):
@@ -122,6 +164,8 @@ def family(name, architecture, classes, settings, seed, more, turns=False, plus_
     place, generator = folder("gguf", name), numpy.random.default_rng(seed)
     config_class, model_class = (getattr(transformers, f"{classes}{end}") for end in ("Config", "ForCausalLM"))
     config = config_class(**settings)
+    if models.experts_of(config):
+        config._experts_implementation = "eager"
     model = models.randomise(model_class(config).float(), seed, torch.bfloat16)
     converter = Converter(architecture, config, turns, plus_one)
     writer = gguf.GGUFWriter(place / "model.gguf", architecture)
@@ -134,11 +178,13 @@ def family(name, architecture, classes, settings, seed, more, turns=False, plus_
         if value.data_ptr() in seen:
             continue
         seen.add(value.data_ptr())
-        called = converter.name(tensor)
-        bytes_, kind = stored(called, numpy.ascontiguousarray(converter.there(called, value.numpy())), kinds, generator)
-        writer.add_tensor(called, bytes_, raw_dtype=kind)
-        values = bytes_ if kind == Kind.F32 else dequantize(bytes_, kind)
-        state[tensor] = torch.from_numpy(numpy.ascontiguousarray(converter.back(called, values))).float()
+        pieces, join = converter.pieces(tensor, value.numpy())
+        found = []
+        for called, piece in pieces.items():
+            bytes_, kind = stored(called, numpy.ascontiguousarray(piece), kinds, generator)
+            writer.add_tensor(called, bytes_, raw_dtype=kind)
+            found.append(bytes_ if kind == Kind.F32 else dequantize(bytes_, kind))
+        state[tensor] = torch.from_numpy(numpy.ascontiguousarray(join(found))).float()
     for called, values in factors:
         writer.add_tensor(called, numpy.array(values, dtype=numpy.float32))
     writer.write_header_to_file()
@@ -267,6 +313,36 @@ def all_families():
     # The fourth block has no positions.
     deeper = {**SMALL, **rope(), "num_hidden_layers": 4}
     family("smollm3", "smollm3", "SmolLM3", deeper, 71, lambda writer, _: writer.add_rope_freq_base(500.0), turns=True, agrees=False)
+
+
+    # Mixtral's files are Llama's.
+    experts = dict(num_local_experts=5, num_experts_per_tok=2, head_dim=8)
+    family("mixtral", "llama", "Mixtral", {**SMALL, **rope(), **experts}, 72, plain, turns=True, kinds=ROUTED, agrees=False)
+
+    def qwen2moe(writer, config):
+        writer.add_rope_freq_base(500.0)
+        writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+        writer.add_expert_shared_feed_forward_length(config.shared_expert_intermediate_size)
+
+    experts = dict(num_experts=5, num_experts_per_tok=2, moe_intermediate_size=32, shared_expert_intermediate_size=64)
+    family("qwen2moe", "qwen2moe", "Qwen2Moe", {**SMALL, **rope(), **experts}, 73, qwen2moe, kinds=ROUTED)
+
+    def qwen3moe(writer, config):
+        wide_heads(writer, config)
+        writer.add_expert_feed_forward_length(config.moe_intermediate_size)
+
+    experts = dict(num_experts=5, num_experts_per_tok=2, moe_intermediate_size=32, norm_topk_prob=True, head_dim=16)
+    family("qwen3moe", "qwen3moe", "Qwen3Moe", {**SMALL, **rope(), **experts}, 74, qwen3moe, kinds=ROUTED)
+
+    def gpt_oss(writer, config):
+        yarn(writer, config)
+        attention(writer, config.head_dim)
+        writer.add_expert_feed_forward_length(config.intermediate_size)
+        writer.add_sliding_window(config.sliding_window)
+
+    ramp = rope(rope_type="yarn", factor=4.0, original_max_position_embeddings=16, truncate=False)
+    experts = dict(num_local_experts=5, num_experts_per_tok=2, head_dim=16, sliding_window=8)
+    family("gpt_oss", "gpt-oss", "GptOss", {**SMALL, **ramp, **experts}, 75, gpt_oss, kinds=FOUR_BITS, agrees=False)
 
 
 # The names of llama.cpp for what transformers calls otherwise than the files that the converter reads.

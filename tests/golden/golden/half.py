@@ -40,7 +40,7 @@ def calmed(config, tensors, dtype):
     """
     if config.get("final_logit_softcapping"):
         config["final_logit_softcapping"] = 30.0
-    projections = {name for name, value in tensors.items() if value.dim() == 2 and not any(word in name for word in TABLES)}
+    projections = {name for name, value in tensors.items() if value.dim() > 1 and not any(word in name for word in TABLES)}
     if config["model_type"] in BEHIND:
         projections |= {name for name in tensors if "layernorm" in name}
     # Scores without a scale but what the norms of queries and keys learned; norms whose weights count from one.
@@ -60,7 +60,9 @@ def run(place, dtype, ids):
     """The kept outputs of the model in a folder when it computes in a type."""
     config = json.load(open(f"{place}/config.json"))
     own = alibi_encoders if "position_embedding_type" in config else transformers
-    model = getattr(own, config["architectures"][0]).from_pretrained(place, dtype=dtype, attn_implementation=models.ATTENTION).eval()
+    klass = getattr(own, config["architectures"][0])
+    options = models.experts_of(klass.config_class.from_pretrained(place))
+    model = klass.from_pretrained(place, dtype=dtype, attn_implementation=models.ATTENTION, **options).eval()
     outputs, logits = models.run(model, ids)
     return {path: outputs[path][0] for path in wanted(list(outputs))} | {"logits": logits[0]}
 

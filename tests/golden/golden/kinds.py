@@ -45,11 +45,15 @@ FAMILIES = {
     "marian": ["t5"],
     "llama": ["llama2", "llama2_published", "llama3", "starcoder2"],
     "mistral": ["llama2", "llama2_published", "llama3"],
+    "mixtral": ["llama2", "llama2_published"],
     "phi3": ["llama2", "llama2_published"],
     "smollm3": ["llama3"],
     "qwen2": ["qwen2"],
     "qwen3": ["qwen2"],
     "qwen3_5_text": ["qwen3_5"],
+    "qwen2_moe": ["qwen2"],
+    "qwen3_moe": ["qwen2"],
+    "gpt_oss": ["gpt_oss"],
     "gemma": ["gemma"],
     "gemma2": ["gemma"],
     "gemma3_text": ["gemma"],
@@ -71,7 +75,7 @@ FAMILIES = {
     "falcon": ["falcon"],
 }
 # Kinds whose words are those of another one: between other special tokens, or from another pipeline. They have the texts that show it.
-SAME_WORDS = {"starcoder2", "opt", "modernbert", "llama2"}
+SAME_WORDS = {"starcoder2", "opt", "modernbert", "llama2", "gpt_oss"}
 TELLING_TEXTS = [*HARD_TEXTS[:3], *HARD_TEXTS[15:22], *HARD_TEXTS[27:37]]
 # Made by `models.py`, beside the weights of these families.
 ELSEWHERE = {"bert": "models/bert/tokenizer", "llama3": "models/eurobert/tokenizer"}
@@ -223,6 +227,25 @@ def qwen3_5():
     )
 
 
+def gpt_oss():
+    """A capital letter begins a word, and a contraction ends it; up to three digits are one."""
+    capitals, letters, contraction = r"[\p{Lu}\p{Lt}\p{Lm}\p{Lo}\p{M}]", r"[\p{Ll}\p{Lm}\p{Lo}\p{M}]", r"(?i:'s|'t|'re|'ve|'m|'ll|'d)?"
+    patterns = [
+        rf"[^\r\n\p{{L}}\p{{N}}]?{capitals}*{letters}+{contraction}",
+        rf"[^\r\n\p{{L}}\p{{N}}]?{capitals}+{letters}*{contraction}",
+        r"\p{N}{1,3}",
+        r" ?[^\s\p{L}\p{N}]+[\r\n/]*",
+        r"\s*[\r\n]+",
+        r"\s+(?!\S)",
+        r"\s+",
+    ]
+    words = pre_tokenizers.Sequence(
+        [pre_tokenizers.Split(Regex("|".join(patterns)), "isolated"), pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)]
+    )
+    tokenizer = byte_level(words, ["<|startoftext|>", "<|endoftext|>", "<|return|>"])
+    return published(tokenizer, bos_token="<|startoftext|>", eos_token="<|return|>", pad_token="<|endoftext|>")
+
+
 def bloom():
     """Punctuation of all languages ends a word, and letters run on through digits."""
     words = pre_tokenizers.Sequence(
@@ -296,7 +319,7 @@ def gemma():
     return tokenizer
 
 
-KINDS = (mpnet, roberta, gpt2, starcoder2, opt, gpt_neox, modernbert, qwen2, qwen3_5, bloom, falcon, t5, xlm_roberta, albert, deberta_v2, llama2, llama2_published, gemma)
+KINDS = (mpnet, roberta, gpt2, starcoder2, opt, gpt_neox, modernbert, qwen2, qwen3_5, gpt_oss, bloom, falcon, t5, xlm_roberta, albert, deberta_v2, llama2, llama2_published, gemma)
 
 
 def generate(_shared):

@@ -75,6 +75,8 @@ def kind_of(module):
     name = type(module).__name__
     if isinstance(module, torch.nn.Linear):
         return {"linear": [module.in_features, module.out_features], "bias": module.bias is not None}
+    if name.endswith("Router"):
+        return {"linear": list(reversed(module.weight.shape)), "bias": hasattr(module, "bias")}
     if isinstance(module, torch.nn.Embedding):
         return {"embedding": [module.num_embeddings, module.embedding_dim]}
     if isinstance(module, torch.nn.LayerNorm):
@@ -256,6 +258,11 @@ def shortened(modules, base):
     return short
 
 
+def experts_of(config):
+    """Lets a model with experts compute them one by one, as its own file says, so that hooks see each of them."""
+    return {"experts_implementation": "eager"} if hasattr(config, "num_experts_per_tok") else {}
+
+
 def load(klass, config, weights, config_edit=None):
     """What transformers makes of a folder with this configuration and these weights; also the configuration text."""
     with tempfile.TemporaryDirectory() as place:
@@ -267,9 +274,8 @@ def load(klass, config, weights, config_edit=None):
             open(f"{place}/config.json", "w").write(text)
         for file in weights.iterdir():
             shutil.copy(file, place)
-        model, report = klass.from_pretrained(
-            place, dtype=torch.float32, attn_implementation=ATTENTION, output_loading_info=True
-        )
+        options = dict(attn_implementation=ATTENTION, **experts_of(config))
+        model, report = klass.from_pretrained(place, dtype=torch.float32, output_loading_info=True, **options)
         # Marian's positions are computed where a file has none, and its base class reports them all the same.
         computed = config.model_type == "marian"
         missing = [key for key in report["missing_keys"] if not (computed and key.endswith("embed_positions.weight"))]
