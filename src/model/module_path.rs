@@ -76,6 +76,7 @@ impl ModuleTree {
             class: "",
             work: Work::Shift { width: blueprint.logits },
             gives: Gives::PerToken(Site::Head(HeadSite::Bias)),
+            own: None,
             elsewhere: Vec::new(),
         }));
         let prefixes = iter::once(blueprint.base_prefix).chain(blueprint.other_prefixes.iter().map(String::as_str));

@@ -344,8 +344,8 @@ impl ModelPlan {
             // A tensor of the class itself, which is as wide as a row.
             Work::Shift { width } => {
                 let place = |tensor| Place { tensor, share: None };
-                let places = self.tree.spellings(&node.path).into_iter().map(place).collect();
-                vec![Parameter { places, shape: vec![1, width] }]
+                let places: Vec<Place> = self.tree.spellings(&node.path).into_iter().map(place).collect();
+                vec![Parameter { own: places.len(), places, shape: vec![1, width], transposed: false }]
             }
             Work::RmsNorm { width, .. } => vec![parameter("weight", None, &[width])],
             // Checkpoints converted from TensorFlow have TensorFlow's names.
