@@ -68,7 +68,8 @@ fn a_class_whose_head_is_not_built_is_its_base_model() {
         ("llama", "LlamaForRewardModelWithGating", "layers.2"),
     ] {
         // These files keep the name that the base model had before.
-        let older = ["llama", "qwen2", "qwen3", "qwen3_moe", "smollm3"].contains(&family) && class.ends_with("QuestionAnswering");
+        let older = ["llama", "qwen2", "qwen3", "qwen3_moe", "smollm3"].contains(&family)
+            && class.ends_with("QuestionAnswering");
         let edit = |tensors| if older { renamed(tensors, "model.", "transformer.") } else { tensors };
         let changes = json!({"architectures": [class]});
         let model = load(family, "base", &changes, &[path], HeadChoice::Auto, edit).unwrap();
