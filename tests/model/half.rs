@@ -21,8 +21,8 @@ pub fn differences(family: &str) -> Vec<(&'static str, f32)> {
 }
 
 /// How far products of 8-bit integers may be from f32. A factor is off by a 254th of the largest of its row at most, and a model of
-/// three blocks rounds thrice a dozen times; what remains is mostly below 5e-2.
-const INT8_BOUND: f32 = 1.5e-1;
+/// three blocks rounds thrice a dozen times; the most was 5.9e-2, of Gemma 3.
+const INT8_BOUND: f32 = 8e-2;
 
 /// The largest difference of products of 8-bit integers to f32, which is within 2e-5 of transformers, where half precision is compared.
 fn difference_of_int8(family: &str) -> f32 {
@@ -99,8 +99,9 @@ fn weights_take_the_bytes_that_they_are_stored_in() {
             let halved = Halved::new(&family, dtype);
             let plan = ModelPlan::new(&serde_json::to_vec(&halved.config).unwrap(), &[], &whole()).unwrap();
             let wanted = halved.tensors.iter().filter(|(name, _)| plan.wants(name));
-            // What is added to logits is a vector, whatever its shape, and so are the biases of all experts.
-            let is_matrix = |(name, tensor): &(&String, &Tensor)| tensor.rank() > 1 && !name.ends_with("_bias");
+            // What is added to logits is a vector, whatever its shape, and so are the biases of all experts and the taps of a convolution.
+            let is_vector = |name: &str| name.ends_with("_bias") || name.ends_with("conv1d.weight");
+            let is_matrix = |(name, tensor): &(&String, &Tensor)| tensor.rank() > 1 && !is_vector(name);
             let (matrices, vectors): (Vec<_>, Vec<_>) = wanted.partition(is_matrix);
             let [matrices, vectors] =
                 [matrices, vectors].map(|of| of.iter().map(|(_, tensor)| tensor.elem_count()).sum::<usize>());

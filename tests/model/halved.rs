@@ -40,7 +40,8 @@ impl Halved {
         let halved = stored.map(|(name, tensor)| {
             let table = ["embed", "wte", "wpe", "shared"].iter().any(|word| name.contains(word));
             let is_norm = norms.iter().any(|word| name.contains(word));
-            let factor = if tensor.rank() > 1 && !table || is_norm { 0.5 } else { 1.0 };
+            let is_projection = tensor.rank() > 1 && !table && !name.ends_with("conv1d.weight");
+            let factor = if is_projection || is_norm { 0.5 } else { 1.0 };
             let tensor = (tensor.to_dtype(DType::F32).unwrap() * factor).unwrap().to_dtype(dtype).unwrap();
             (name, tensor)
         });

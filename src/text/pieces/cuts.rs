@@ -10,7 +10,7 @@ use std::ops::Range;
 use serde_json::Value;
 use tokenizers::{Model, NormalizedString, Normalizer};
 
-use crate::text::gguf::byte_level::{GPT4O, LLAMA3, QWEN2, TEKKEN};
+use crate::text::gguf::byte_level::{GPT4O, LLAMA3, QWEN2, QWEN3_5, TEKKEN};
 use crate::text::pipeline::{Pipeline, caught};
 
 /// How SentencePiece writes a space.
@@ -18,7 +18,7 @@ const SPACE: &str = "▁";
 
 /// Expressions of which no match goes on from a letter to a space or from a line break to a letter, and one begins with a space and a
 /// letter: whatever is before, a word ends at a cut. BLOOM's is the last.
-const WORDS: [&str; 5] = [LLAMA3, QWEN2, TEKKEN, GPT4O, r" ?[^(\s|[.,!?…。，、।۔،])]+"];
+const WORDS: [&str; 6] = [LLAMA3, QWEN2, QWEN3_5, TEKKEN, GPT4O, r" ?[^(\s|[.,!?…。，、।۔،])]+"];
 
 /// Expressions of normalizers that match none of the white space at a cut, or a line break alone.
 const REPLACED: [&str; 3] = [" {2,}", r"\s{2,}|[\n\r\t]", r"\s{2,}"];

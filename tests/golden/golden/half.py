@@ -40,7 +40,7 @@ def calmed(config, tensors, dtype):
     """
     if config.get("final_logit_softcapping"):
         config["final_logit_softcapping"] = 30.0
-    projections = {name for name, value in tensors.items() if value.dim() > 1 and not any(word in name for word in TABLES)}
+    projections = {name for name, value in tensors.items() if value.dim() > 1 and not any(word in name for word in (*TABLES, "conv1d"))}
     if config["model_type"] in BEHIND:
         projections |= {name for name in tensors if "layernorm" in name}
     # Scores without a scale but what the norms of queries and keys learned; norms whose weights count from one.

@@ -1,5 +1,5 @@
 # The tests of the Julia package. They need the repository that it lies in, for the header and the demo texts, and run best
-# with several threads (JULIA_NUM_THREADS=4).
+# with several threads (JULIA_NUM_THREADS=4). Arguments name the files that are to be run; without any, all are.
 
 using Eidos, Test
 using Eidos: LibEidos
@@ -34,9 +34,11 @@ function julia(code; environment...)
     process.exitcode, String(take!(output))
 end
 
+const FILES = ("header", "library", "devices", "texts", "split_model", "inputs", "activations", "logits", "explainer",
+               "spread", "interpretation", "labels", "errors", "control", "lifetimes", "tasks", "tables", "readme")
+
 @testset "Eidos" begin
-    for file in ("header", "library", "devices", "texts", "split_model", "inputs", "activations", "logits", "explainer",
-                 "spread", "interpretation", "labels", "errors", "control", "lifetimes", "tasks", "tables", "readme")
+    for file in (isempty(ARGS) ? FILES : ARGS)
         @testset "$file" begin
             include("$file.jl")
         end
