@@ -556,8 +556,8 @@ fn reads_texts(blueprint: &Blueprint, split_points: &[SplitPoint], options: &Loa
 /// Refuses a type of number that nothing computes in on a device.
 fn check_precision(precision: Precision, device: &Device) -> Result<()> {
     let (where_to, numbers, instead) = match (device.is_cpu(), precision) {
-        (true, Precision::F32 | Precision::Bf16 | Precision::Int8) => return Ok(()),
-        (false, Precision::F32 | Precision::Tf32 | Precision::Bf16 | Precision::F16) => return Ok(()),
+        (true, Precision::F32 | Precision::Bf16 | Precision::Int8)
+        | (false, Precision::F32 | Precision::Tf32 | Precision::Bf16 | Precision::F16) => return Ok(()),
         (true, _) => ("the CPU computes", "f32, bf16 or int8", "or on a CUDA device"),
         (false, _) => ("a CUDA device computes", "f32, tf32, bf16 or f16", "or on the CPU"),
     };

@@ -6,6 +6,7 @@ use super::Keys;
 use crate::error::Result;
 
 /// An architecture of llama.cpp whose model is built here.
+#[allow(clippy::struct_excessive_bools, reason = "each is what a converter does or not, whatever the others are")]
 pub(crate) struct Architecture {
     /// What `general.architecture` calls it.
     pub name: &'static str,

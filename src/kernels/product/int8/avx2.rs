@@ -44,6 +44,7 @@ fn group(left: &[ByteTile], right: &[ByteTile], first: usize, sums: &mut Integer
     let mut group = [[_mm256_setzero_si256(); 2]; ROWS];
     for (left, right) in left.iter().zip(right) {
         for four in 0..STEP / FOUR {
+            #[allow(clippy::cast_ptr_alignment, reason = "a line begins on a boundary of 64 bytes")]
             let line = right.0[four].as_ptr().cast::<__m256i>();
             // SAFETY: a line has 64 bytes, on a boundary of 64.
             let outputs = unsafe { [_mm256_load_si256(line), _mm256_load_si256(line.add(1))] };

@@ -85,9 +85,9 @@ unsafe fn sums<const M: usize, const N: usize>(
     }
     let mut sums = [offsets; M];
     let line = first % LINES;
-    for step in 0..steps {
+    for (step, tile) in tiles[..steps].iter().enumerate() {
         #[allow(clippy::cast_ptr_alignment, reason = "a line begins on a boundary of 64 bytes")]
-        let rows = tiles[step].0[line..line + M].as_ptr().cast::<i32>();
+        let rows = tile.0[line..line + M].as_ptr().cast::<i32>();
         let outputs: [*const ByteTile; N] = std::array::from_fn(|block| &raw const right.tiles[block * steps + step]);
         for four in 0..STEP / FOUR {
             // SAFETY: a tile has a line of 64 bytes, on a boundary of 64, for each four of its inputs.
