@@ -535,8 +535,10 @@ impl<'a> Pass<'a, '_> {
     fn mlp(&mut self, block: Block, read: Tensor) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let read = self.step(at(BlockSite::MlpInputNorm), read)?;
-        let change = if let Some(Layer::Experts(experts)) = self.layer(at(BlockSite::Experts)) {
-            self.experts(block, experts, read)?
+        // Of the last block only what is at or before the split point is loaded: the MLP beside the experts comes first.
+        let of_experts = [BlockSite::SharedDown, BlockSite::Router, BlockSite::Experts];
+        let change = if of_experts.into_iter().any(|site| self.layer(at(site)).is_some()) {
+            self.experts(block, read)?
         } else {
             let hidden = self.mlp_hidden(block, read)?;
             self.step(at(BlockSite::MlpDown), hidden)?
@@ -545,7 +547,7 @@ impl<'a> Pass<'a, '_> {
     }
 
     /// An MLP of several experts, and perhaps one beside them that all rows go through.
-    fn experts(&mut self, block: Block, experts: &Experts, read: Tensor) -> Flow<Tensor> {
+    fn experts(&mut self, block: Block, read: Tensor) -> Flow<Tensor> {
         let at = |site| block.at(site);
         let shared = match self.layer(at(BlockSite::SharedDown)) {
             Some(_) => {
@@ -555,6 +557,9 @@ impl<'a> Pass<'a, '_> {
             None => None,
         };
         let scores = self.step(at(BlockSite::Router), read.clone())?;
+        let Some(Layer::Experts(experts)) = self.layer(at(BlockSite::Experts)) else {
+            return Err(Error::internal("a router without experts").into());
+        };
         #[cfg(test)]
         self.tap.projected.push((at(BlockSite::Experts), read.dim(0)?));
         let sum = self.implementation.binary_on(self.threads, experts, &read, &scores)?;

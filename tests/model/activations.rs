@@ -34,6 +34,30 @@ fn every_module_of_every_variant_gives_what_transformers_gives() {
     table.check();
 }
 
+/// Of a model that is split at one module nothing behind it is loaded, and the pass ends there: with the bits of the whole model.
+#[test]
+fn a_model_that_is_loaded_up_to_a_module_alone_has_the_bits_of_the_whole_one() {
+    for (family, variants) in &golden::variants() {
+        let variant = variants.last().unwrap();
+        let weights = golden::weights_of(family, variant);
+        let load = |splits: &[&str], whole| {
+            let options = LoadOptions { whole, ..LoadOptions::default() };
+            golden::load(family, variant, &weights, splits, &options).unwrap()
+        };
+        let text = &golden::texts(family)[0];
+        let listing = golden::listing(family, variant).into_iter().filter(|module| module.splits);
+        let paths: Vec<String> = listing.map(|module| module.path).collect();
+        let splits: Vec<&str> = paths.iter().map(String::as_str).collect();
+        let bits = |tensor: &Tensor| values(tensor).iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let all = load(&splits, true).forward(&[text]).unwrap();
+        // Blocks are alike, but for what the first or the last has.
+        for (path, expected) in splits.iter().zip(&all).filter(|(path, _)| !path.contains(".1.")) {
+            let alone = load(&[path], false).forward(&[text]).unwrap();
+            assert!(bits(&alone[0]) == bits(expected), "{family} {variant} {path}");
+        }
+    }
+}
+
 /// A base model's own checkpoint has no prefix (MiniLM's is such a one), and bert-base-uncased and others of its time call the
 /// weight and the bias of a norm gamma and beta.
 #[test]
