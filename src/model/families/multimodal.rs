@@ -85,6 +85,13 @@ const WRAPPERS: &[Wrapper] = &[
     Wrapper { text: Text::Flat(&qwen::QWEN2_VL), ..said("qwen2_vl", classes!("Qwen2VL"), "") },
     Wrapper { text: Text::Flat(&qwen::QWEN2_5_VL), ..said("qwen2_5_vl", classes!("Qwen2_5_VL"), "") },
     Wrapper { text: Text::Always(&qwen::QWEN3_VL), ..said("qwen3_vl", classes!("Qwen3VL"), "") },
+    Wrapper { text: Text::Always(&super::qwen3_5::FAMILY), ..said("qwen3_5", classes!("Qwen3_5"), "") },
+    Wrapper {
+        text: Text::Always(&super::gemma4::FAMILY),
+        tied: true,
+        caps: true,
+        ..said("gemma4", classes!("Gemma4"), "")
+    },
     said("llava", classes!("Llava"), "llama"),
     said("llava_next", classes!("LlavaNext"), "llama"),
     said("llava_next_video", classes!("LlavaNextVideo"), "llama"),

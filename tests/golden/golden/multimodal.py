@@ -43,6 +43,31 @@ TEXTS_OF = {
         rope_parameters={**ROPE, "mrope_section": [1, 1, 1]}, use_sliding_window=True, sliding_window=8, max_window_layers=1
     ),
     "qwen3_vl_text": dict(rope_parameters={**ROPE, "mrope_section": [2, 1, 1], "mrope_interleaved": True}, head_dim=8),
+    "qwen3_5_text": dict(
+        rope_parameters={**ROPE, "partial_rotary_factor": 0.5, "mrope_section": [1, 1, 0], "mrope_interleaved": True},
+        layer_types=["linear_attention", "full_attention"],
+        linear_num_key_heads=2,
+        linear_num_value_heads=4,
+        linear_key_head_dim=6,
+        linear_value_head_dim=10,
+        head_dim=8,
+    ),
+    # The last block reads the keys and values of the first.
+    "gemma4_text": dict(
+        rope_parameters=dict(
+            full_attention=dict(rope_type="proportional", partial_rotary_factor=0.5, rope_theta=1000.0),
+            sliding_attention=dict(rope_type="default", rope_theta=50.0),
+        ),
+        num_hidden_layers=3,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        num_kv_shared_layers=1,
+        head_dim=6,
+        global_head_dim=8,
+        hidden_size_per_layer_input=10,
+        vocab_size_per_layer_input=decoders.IDS,
+        sliding_window=8,
+        final_logit_softcapping=1.5,
+    ),
 }
 # What encodes images is as small as its class allows; nobody reads it.
 VISION = dict(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=8, patch_size=4)
@@ -66,6 +91,8 @@ CASES = [
     ("qwen2_vl_base", "Qwen2VLModel", "qwen2_vl_text", dict(vision_config=QWEN_VISION)),
     ("qwen2_5_vl", f"Qwen2_5_VL{CONDITIONAL}", "qwen2_5_vl_text", dict(vision_config=QWEN_VISION, tie_word_embeddings=True)),
     ("qwen3_vl", f"Qwen3VL{CONDITIONAL}", "qwen3_vl_text", dict(vision_config={**QWEN_VISION, "deepstack_visual_indexes": [0]})),
+    ("qwen3_5", f"Qwen3_5{CONDITIONAL}", "qwen3_5_text", dict(vision_config=QWEN_VISION)),
+    ("gemma4", f"Gemma4{CONDITIONAL}", "gemma4_text", {}),
     ("llava", f"Llava{CONDITIONAL}", "llama", {}),
     ("llava_base", "LlavaModel", "llama", {}),
     ("llava_qwen2", f"Llava{CONDITIONAL}", "qwen2", {}),
