@@ -798,7 +798,7 @@ void eidos_devices_free(eidos_devices *devices);
 
 /**
  * The factors of products are rounded to 8-bit integers, each row of a weight and each row of activations with its own scale;
- * sums are exact, everything else is `f32`. The fastest and the least exact. On the CPU alone.
+ * sums are exact, everything else is `f32`. A quarter of the memory of `f32`, and the least exact. On the CPU alone.
  */
 #define EIDOS_PRECISION_INT8 4
 

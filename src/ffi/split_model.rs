@@ -88,7 +88,7 @@ pub const EIDOS_PRECISION_BF16: u32 = 2;
 /// The model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
 pub const EIDOS_PRECISION_F16: u32 = 3;
 /// The factors of products are rounded to 8-bit integers, each row of a weight and each row of activations with its own scale;
-/// sums are exact, everything else is `f32`. The fastest and the least exact. On the CPU alone.
+/// sums are exact, everything else is `f32`. A quarter of the memory of `f32`, and the least exact. On the CPU alone.
 pub const EIDOS_PRECISION_INT8: u32 = 4;
 
 /// The environment (`HF_HUB_OFFLINE`) says whether to stay offline.

@@ -51,7 +51,7 @@ pub enum Precision {
     F16,
     /// The factors of products with weights are rounded to integers from -127 to 127: each row of a weight and each row of
     /// activations with its own scale, its largest absolute value over 127. Sums are exact, everything else is `f32`. The
-    /// fastest and the least exact; a row in which one value is far larger than the others loses most. Matrices take 1 byte a
+    /// least exact; a row in which one value is far larger than the others loses most. Matrices take 1 byte a
     /// number in memory, except tables that are only read. On the CPU alone, with the same bits on every processor for the same
     /// rows.
     Int8,

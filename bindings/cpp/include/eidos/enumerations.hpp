@@ -146,7 +146,8 @@ enum class Precision : std::uint32_t {
     /// The model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
     f16 = EIDOS_PRECISION_F16,
     /// The factors of products are rounded to 8-bit integers, each row of a weight and each row of activations with its
-    /// own scale; sums are exact, everything else is `f32`. The fastest and the least exact. On the CPU alone.
+    /// own scale; sums are exact, everything else is `f32`. A quarter of the memory of `f32`, and the least exact. On
+    /// the CPU alone.
     int8 = EIDOS_PRECISION_INT8,
 };
 

@@ -188,7 +188,8 @@ export const precisions = {
  *   `f32`. On a GPU activations are `bf16` as well.
  * - `f16`: the model computes in `f16`: activations and the factors of products are `f16`, sums are `f32`.
  * - `int8`: the factors of products are rounded to 8-bit integers, each row of a weight and each row of activations
- *   with its own scale; sums are exact, everything else is `f32`. The fastest and the least exact. On the CPU alone.
+ *   with its own scale; sums are exact, everything else is `f32`. A quarter of the memory of `f32`, and the least
+ *   exact. On the CPU alone.
  */
 export type Precision = keyof typeof precisions;
 
