@@ -86,7 +86,7 @@ fn is_model(folder: &Path) -> bool {
     let has = |name: &str| folder.join(name).symlink_metadata().is_ok();
     let has_gguf = || {
         let names = folder.read_dir().into_iter().flatten().flatten().map(|entry| entry.file_name());
-        names.into_iter().any(|name| name.to_string_lossy().ends_with(GGUF_ENDING))
+        names.into_iter().any(|name| is_called_gguf(name.as_ref()))
     };
     has(CONFIG_FILE) || has(ADAPTER_FILE) || has_weights(folder) || has_gguf()
 }
@@ -140,7 +140,7 @@ pub(super) fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
     // A folder that cannot be listed may still hold files that can be opened.
     let Ok(entries) = folder.read_dir() else { return Ok(None) };
     let names = entries.flatten().map(|entry| PathBuf::from(entry.file_name()));
-    let mut files: Vec<_> = names.filter(|name| name.to_string_lossy().ends_with(GGUF_ENDING)).collect();
+    let mut files: Vec<_> = names.filter(|name| is_called_gguf(name)).collect();
     files.sort();
     let first_of = |file: &PathBuf| file.to_str().map_or_else(|| file.clone(), |name| first_part(name).into());
     let mut models: Vec<PathBuf> = files.iter().map(first_of).collect();
@@ -152,6 +152,11 @@ pub(super) fn only_gguf(folder: &Path) -> Result<Option<PathBuf>> {
         ([model], _) => Ok(Some(model.clone())),
         _ => Ok(None),
     }
+}
+
+/// Whether a file has the ending of GGUF files, in letters of any size.
+fn is_called_gguf(name: &Path) -> bool {
+    name.to_string_lossy().to_ascii_lowercase().ends_with(GGUF_ENDING)
 }
 
 fn several_models(folder: &Path, models: &[PathBuf]) -> Error {

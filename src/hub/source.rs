@@ -1,6 +1,7 @@
 //! The files of one model, wherever they are.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::folder::{self, MISSING_PART};
@@ -13,6 +14,7 @@ use super::repository::Repository;
 use super::spelling;
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result, shown};
+use crate::gguf;
 
 /// The file that says what a model is.
 pub(super) const CONFIG_FILE: &str = "config.json";
@@ -138,11 +140,20 @@ pub(super) fn has_weights(folder: &Path) -> bool {
     WEIGHT_FORMATS.iter().any(|format| has(format.single) || has(format.index))
 }
 
+/// Whether the first bytes of a file are those of GGUF.
+fn begins_as_gguf(name: &str) -> Result<bool> {
+    let mut first = Vec::new();
+    let read = File::open(name).and_then(|file| file.take(4).read_to_end(&mut first));
+    read.map_err(|error| Error::io(name, "read", &error))?;
+    Ok(gguf::is_one(&first))
+}
+
 /// A model that is one file, or of which it is a part, with what lies beside it.
 fn gguf_file(name: &str) -> Result<ModelSource> {
-    if !name.ends_with(GGUF_ENDING) {
+    // Some programs keep such files under the hash of their bytes.
+    if !name.ends_with(GGUF_ENDING) && !begins_as_gguf(name)? {
         return Err(Error::argument(format!("`{}` is a file, not the folder of a model", shown(name)))
-            .hint("give the folder that holds `config.json`, or a `.gguf` file")
+            .hint("give the folder that holds `config.json`, or a GGUF file")
             .detail("path", shown(name)));
     }
     let file = std::path::absolute(name).map_err(|error| Error::io(name, "open", &error))?;

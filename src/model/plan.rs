@@ -595,7 +595,7 @@ fn where_it_runs(device: &Device) -> String {
 
 /// An error about a model, which says so unless it names the model's one file already.
 pub(super) fn about(model: &str, error: Error) -> Error {
-    let is_file = Path::new(model).extension().is_some_and(|extension| extension == "gguf");
+    let is_file = Path::new(model).is_file();
     let named = is_file && error.message().contains(&format!("{model}`"));
     if named { error } else { error.within(model) }
 }

@@ -323,6 +323,30 @@ fn a_key_that_is_missing_or_wrong_is_named() {
     }
 }
 
+/// Programs keep such files under the hash of their bytes, and people under names in capital letters.
+#[test]
+fn a_file_is_known_by_its_first_bytes_whatever_it_is_called() {
+    let place = tempfile::tempdir().unwrap();
+    let load = |path: &std::path::Path| {
+        SplitModel::load(path.to_str().unwrap(), &["0"], &LoadOptions::default(), &eidos::Control::new())
+    };
+    let bytes = std::fs::read(golden_file("llama")).unwrap();
+    for name in ["sha256-0123abcd", "MODEL.GGUF", "model.bin"] {
+        let file = place.path().join(name);
+        std::fs::write(&file, &bytes).unwrap();
+        assert_eq!(load(&file).unwrap().split_points()[0].path, "model.layers.0", "{name}");
+        std::fs::write(&file, b"GGU").unwrap();
+        assert!(load(&file).is_err(), "{name}");
+        std::fs::remove_file(&file).unwrap();
+    }
+    std::fs::write(place.path().join("MODEL.GGUF"), &bytes).unwrap();
+    assert_eq!(load(place.path()).unwrap().split_points()[0].path, "model.layers.0");
+    std::fs::write(place.path().join("text"), "a text").unwrap();
+    let error = load(&place.path().join("text")).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::InvalidArgument);
+    assert!(error.message().contains("is a file, not the folder") && error.hint_text().contains("GGUF"), "{error}");
+}
+
 #[test]
 fn a_tensor_that_is_missing_is_named() {
     for (name, gone, original) in [
