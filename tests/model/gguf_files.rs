@@ -331,6 +331,8 @@ fn a_file_is_known_by_its_first_bytes_whatever_it_is_called() {
         SplitModel::load(path.to_str().unwrap(), &["0"], &LoadOptions::default(), &eidos::Control::new())
     };
     let bytes = std::fs::read(golden_file("llama")).unwrap();
+    let tokenizer = crate::model::golden::folder("eurobert").join("tokenizer/tokenizer.json");
+    std::fs::copy(tokenizer, place.path().join("tokenizer.json")).unwrap();
     for name in ["sha256-0123abcd", "MODEL.GGUF", "model.bin"] {
         let file = place.path().join(name);
         std::fs::write(&file, &bytes).unwrap();
