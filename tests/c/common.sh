@@ -13,17 +13,17 @@ say() { printf '  %s\n' "$*"; }
 # More than one shard: who cancels a run that is complete gets it.
 head -n 32 assets/demo-texts.txt >"$out/32-texts.txt"
 
-examples() { # suffix, texts, command to run under: runs the six examples
-    local suffix=$1 texts=$2
-    shift 2
+examples() { # suffix, texts, model, command to run under: runs the six examples; what is in some of them is eidos:demo
+    local suffix=$1 texts=$2 model=$3
+    shift 3
     rm -rf "$out/saved" && mkdir "$out/saved"
     "$@" "$out/modules$suffix" >"$out/output"
-    "$@" "$out/concepts$suffix" eidos:demo model.layers.2.mlp "$texts" >"$out/output" 2>"$out/progress" || {
+    "$@" "$out/concepts$suffix" "$model" model.layers.2.mlp "$texts" >"$out/output" 2>"$out/progress" || {
         cat "$out/progress"
         return 1
     }
     "$@" "$out/own_activations$suffix" >"$out/output"
-    "$@" "$out/labels$suffix" - eidos:demo model.layers.2.mlp "$texts" >"$out/output"
+    "$@" "$out/labels$suffix" - "$model" model.layers.2.mlp "$texts" >"$out/output"
     "$@" "$out/steering$suffix" "$texts" >"$out/output"
     grep -qx 'from the rows as they are, the same logits: yes' "$out/output"
     "$@" "$out/resume$suffix" "$out/saved" "$out/32-texts.txt" >"$out/output"

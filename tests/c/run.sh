@@ -60,6 +60,6 @@ for example in examples/c/*.c; do
     name=$(basename "$example" .c)
     gcc -std=c99 $strict $sanitize "$example" -o "$out/$name-sanitized" $link
 done
-examples -sanitized "$out/60-texts.txt"
+examples -sanitized "$out/60-texts.txt" eidos:demo
 
 say "C sees what the header says"
