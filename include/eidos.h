@@ -1594,6 +1594,27 @@ eidos_status eidos_explainer_save(const eidos_explainer *explainer, const char *
 eidos_status eidos_explainer_open(const char *path, eidos_explainer **out, eidos_error **err);
 
 /**
+ * Gives an explainer a scale: makes one with the same concepts that knows how its activations are distributed over these rows, by
+ * which `eidos_explain_inputs` judges new ones. A fit does so with its own rows; a caller's dictionary and an explainer from before
+ * Eidos kept them have none. `control` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_calibrate(const eidos_explainer *explainer,
+                                       const eidos_activations *activations,
+                                       const eidos_control *control,
+                                       eidos_explainer **out,
+                                       eidos_error **err);
+
+/**
+ * Says the mean and the standard deviation of a concept's activations over the rows of the fit, or of `eidos_explainer_calibrate`:
+ * an error for an explainer that does not know them. `mean`, `deviation` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_moments(const eidos_explainer *explainer,
+                                     size_t concept,
+                                     double *mean,
+                                     double *deviation,
+                                     eidos_error **err);
+
+/**
  * Makes one more handle of the same explainer, for another owner, who frees it. What was borrowed from one is valid
  * until the last of them is freed. `err` may be NULL.
  */
@@ -2435,6 +2456,199 @@ eidos_status eidos_interpretation_retain(const eidos_interpretation *interpretat
  * Frees an interpretation; NULL is fine.
  */
 void eidos_interpretation_free(eidos_interpretation *interpretation);
+
+/* --- Which concepts fire on the units of texts --------------------------------------------------------------------- */
+
+/**
+ * An explanation says which concepts fire on each unit of some texts. It never changes: any number of threads may read it at the
+ * same time. Freed with `eidos_explanation_free`.
+ */
+typedef struct eidos_explanation eidos_explanation;
+
+/**
+ * These options say which concepts fire. Fill the struct with `eidos_explain_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_explain_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * 1 lets concepts fire at their negative pole, too: with activations that far below the mean.
+     */
+    uint32_t negative_pole;
+    /**
+     * This many concepts are listed for each unit; fewer where fewer fire. By default 5; 0 is an error.
+     */
+    uint64_t k;
+    /**
+     * An activation fires from this many of the concept's standard deviations on, counted from its mean over the rows of the
+     * fit. By default 2.
+     */
+    double least_deviations;
+    /**
+     * This many threads run the model and encode; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * This must be 0.
+     */
+    uint32_t reserved;
+} eidos_explain_options;
+
+/**
+ * A concept that fires on a unit.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, as far as the library filled it.
+     */
+    uint32_t struct_size;
+    /**
+     * The concept fires at this pole: one of `EIDOS_POLE_*`.
+     */
+    uint32_t pole;
+    /**
+     * This is the index of the concept in its explainer.
+     */
+    uint64_t concept;
+    /**
+     * This is the concept's activation.
+     */
+    float activation;
+    /**
+     * The activation lies this many of the concept's standard deviations above its mean over the rows of the fit; negative below it.
+     */
+    float deviations;
+    /**
+     * This share of the rows of the fit has a smaller activation, in percent.
+     */
+    float percentile;
+    /**
+     * This is 0.
+     */
+    uint32_t reserved;
+} eidos_firing;
+
+/**
+ * Fills the options of explanations with the defaults. `size` is `sizeof(eidos_explain_options)`.
+ */
+eidos_status eidos_explain_options_init(eidos_explain_options *options, size_t size);
+
+/**
+ * Says which concepts of an explainer fire on each unit of new inputs, strongest first. The rows of the units are collected at the
+ * explainer's split point, with the granularity and the other options of the rows that it was fitted on; the model must have that
+ * split point. Concepts are named by `interpretation`: by their label, or else by the first three of their inputs.
+ *
+ * A concept fires where its activation lies far from the mean that it has over the rows of the fit, in its own standard deviations.
+ * An explainer that was not fitted (`eidos_explainer_from_dictionary`) needs `eidos_explainer_calibrate` first.
+ * `interpretation`, `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_explain_inputs(const eidos_explainer *explainer,
+                                  const eidos_interpretation *interpretation,
+                                  const eidos_split_model *model,
+                                  const eidos_inputs *inputs,
+                                  const eidos_explain_options *options,
+                                  const eidos_control *control,
+                                  eidos_explanation **out,
+                                  eidos_error **err);
+
+/**
+ * Says which concepts of an explainer fire on each unit of activations that are there already, in memory or in shards, as
+ * `eidos_explain_inputs` does. `interpretation`, `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_explain_activations(const eidos_explainer *explainer,
+                                       const eidos_interpretation *interpretation,
+                                       const eidos_activations *activations,
+                                       const eidos_explain_options *options,
+                                       const eidos_control *control,
+                                       eidos_explanation **out,
+                                       eidos_error **err);
+
+/**
+ * Counts the units of an explanation.
+ */
+size_t eidos_explanation_unit_count(const eidos_explanation *explanation);
+
+/**
+ * Gives the text of a unit of an explanation (`" film"`), by its index; NULL beyond the last. The string is borrowed from the
+ * explanation; `len` may be NULL.
+ */
+const char *eidos_explanation_unit(const eidos_explanation *explanation,
+                                   size_t unit,
+                                   size_t *len);
+
+/**
+ * Says where a unit of an explanation stands: the index of its text, and the first byte and one past the last byte of the unit in
+ * that text's UTF-8. Rows that a caller brought have no spans: that is an error. `text_index`, `begin`, `end` and `err` may be NULL.
+ */
+eidos_status eidos_explanation_unit_span(const eidos_explanation *explanation,
+                                         size_t unit,
+                                         size_t *text_index,
+                                         size_t *begin,
+                                         size_t *end,
+                                         eidos_error **err);
+
+/**
+ * Counts the texts of an explanation; 0 for rows that a caller brought.
+ */
+size_t eidos_explanation_text_count(const eidos_explanation *explanation);
+
+/**
+ * Gives a text of an explanation, by its index; NULL beyond the last. The string is borrowed from the explanation; `len` may be
+ * NULL.
+ */
+const char *eidos_explanation_text(const eidos_explanation *explanation,
+                                   size_t index,
+                                   size_t *len);
+
+/**
+ * Counts the concepts that fire on a unit of an explanation; 0 beyond the last unit.
+ */
+size_t eidos_explanation_firing_count(const eidos_explanation *explanation, size_t unit);
+
+/**
+ * Writes the concept that fires on a unit of an explanation with a rank, from 0, the strongest first. `size` is
+ * `sizeof(eidos_firing)`; `err` may be NULL.
+ */
+eidos_status eidos_explanation_firing(const eidos_explanation *explanation,
+                                      size_t unit,
+                                      size_t rank,
+                                      eidos_firing *out,
+                                      size_t size,
+                                      eidos_error **err);
+
+/**
+ * Gives what a pole (`EIDOS_POLE_*`) of a concept is called: its label, or else its first inputs (`' film', ' movie'`). NULL for a
+ * concept that fires nowhere in the explanation, and for one that no interpretation names. The string is borrowed from the
+ * explanation; `len` may be NULL.
+ */
+const char *eidos_explanation_name(const eidos_explanation *explanation,
+                                   size_t concept,
+                                   uint32_t pole,
+                                   size_t *len);
+
+/**
+ * Gives a whole explanation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts":
+ * [{"concept", "positive": {"label", "inputs"}, "negative"}], "texts": [...], "units": [{"text", "text_index", "begin", "end",
+ * "firings": [{"concept", "pole", "activation", "deviations", "percentile"}]}]}`. The string is borrowed from the explanation;
+ * `len` may be NULL.
+ */
+const char *eidos_explanation_json(const eidos_explanation *explanation,
+                                   size_t *len);
+
+/**
+ * Makes one more handle of the same explanation, for another owner, who frees it. What was borrowed from one is valid until the
+ * last of them is freed. `err` may be NULL.
+ */
+eidos_status eidos_explanation_retain(const eidos_explanation *explanation,
+                                      eidos_explanation **out,
+                                      eidos_error **err);
+
+/**
+ * Frees an explanation; NULL is fine.
+ */
+void eidos_explanation_free(eidos_explanation *explanation);
 
 /* --- Language models that label concepts --------------------------------------------------------------------------- */
 

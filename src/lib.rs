@@ -67,8 +67,8 @@ pub use error::{Error, ErrorCode, Result};
 pub use features::features;
 pub use hub::{HubOptions, ModelSource};
 pub use interpret::{
-    ConceptInputs, DetectionScore, Input, Interpretation, Label, LabelError, Labelling, LlmLabels, Pole, Sampling,
-    Scoring, TopInputs,
+    ConceptInputs, ConceptName, DetectionScore, Explain, ExplainedUnit, Explanation, Firing, Input, Interpretation,
+    Label, LabelError, Labelling, LlmLabels, Pole, Sampling, Scoring, TopInputs,
 };
 pub use log::{LogLevel, LogMessage};
 pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoint, TargetLogit};

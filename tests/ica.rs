@@ -300,6 +300,9 @@ fn who_cancels_when_the_fit_has_converged_gets_it() {
         let found = Explainer::fit_rows::<Ica>(&rows, Provenance::default(), &options, &control).unwrap();
         assert!(control.is_cancelled());
         assert_eq!(found.dictionary(), expected.dictionary());
+        // How its codes are distributed was not found out any more, which is said.
+        assert!(expected.distributions().is_some() && found.distributions().is_none());
+        assert!(found.report().warnings.iter().any(|warning| warning.contains("calibrate")));
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::files::check_named;
 use crate::model::SplitModel;
-use crate::rows::Filters;
+use crate::rows::{Filters, Provenance};
 use crate::text::{Aggregation, Granularity, Inputs, UnitOptions, WordRule};
 
 /// How activations are collected.
@@ -83,6 +83,24 @@ impl OnLongText {
             .hint("cut it into several texts, or let long texts lose their end (`on_long_text`)")
             .detail("text", text)
             .detail("positions", most))
+    }
+}
+
+impl CollectOptions {
+    /// Makes options that give the units of activations with that provenance: new texts become rows as those did. Rows that were
+    /// left out by their norms are not left out.
+    pub fn like(provenance: &Provenance) -> Self {
+        let (default, filters) = (Self::default(), &provenance.filters);
+        Self {
+            granularity: provenance.granularity.unwrap_or(default.granularity),
+            aggregation: provenance.aggregation.unwrap_or(default.aggregation),
+            word_rule: provenance.word_rule.unwrap_or(default.word_rule),
+            stop_units: filters.stop_units.clone(),
+            stop_contractions: filters.stop_contractions,
+            stop_punctuation: filters.stop_punctuation,
+            skip_first_position: filters.skip_first_position,
+            ..default
+        }
     }
 }
 

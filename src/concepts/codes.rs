@@ -4,6 +4,15 @@ use super::Encoder;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::first_not_finite;
 use crate::memory::filled;
+use crate::rows::TILE_ROWS;
+
+/// The memory that the dense codes of one tile of rows may take, in bytes.
+const TILE_BYTES: usize = 8 << 20;
+
+/// How many rows to encode at a time into so many concepts. The codes of a row do not depend on the other rows of its tile.
+pub(crate) fn rows_at_a_time(concepts: usize) -> usize {
+    (TILE_BYTES / concepts.saturating_mul(size_of::<f32>()).max(1)).clamp(1, TILE_ROWS)
+}
 
 /// The codes of consecutive rows.
 #[derive(Debug, Clone, PartialEq)]

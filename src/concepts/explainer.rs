@@ -4,11 +4,14 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::backend::Backend;
 use super::dictionary::Dictionary;
+use super::distribution::Distributions;
 use super::file::{self, About, VERSION};
 use super::report::FitReport;
 use super::{Codes, Encoder, Method, RowCodes, registry};
 use crate::control::Control;
+use crate::device::DeviceChoice;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::{check_finite, first_not_finite};
 use crate::log::LogLevel;
@@ -23,6 +26,7 @@ use crate::rows::{Activations, DeviceTiles, Provenance, Rows, in_lockstep, total
 pub struct Explainer {
     model: Arc<dyn Encoder>,
     about: Arc<About>,
+    distributions: Option<Arc<Distributions>>,
 }
 
 impl Explainer {
@@ -45,17 +49,61 @@ impl Explainer {
         options: &M::Options,
         control: &Control,
     ) -> Result<Self> {
-        let (model, report) = in_lockstep(rows, |rows| {
+        let (model, report, distributions) = in_lockstep(rows, |rows| {
             let (model, mut report) = M::fit(rows, options, control)?;
+            let (device, threads) = M::placement(options);
+            let measure = |control: &Control| {
+                Distributions::of(&model, rows, &Backend::open(device, threads, rows, control)?, control)
+            };
+            // What was found is not lost for want of what it is compared with. Among processes, nobody may go on alone.
+            let distributions = if rows.reduce().is_some() {
+                Some(measure(&Control::new())?)
+            } else {
+                measure(control).inspect_err(|error| report.warnings.push(no_distributions(error))).ok()
+            };
             let warning = few_rows(total_row_count(rows)?, model.concept_count());
             report.warnings.extend(warning.inspect(|warning| {
                 control.log(LogLevel::Warning, c"fit", || warning.clone());
             }));
-            Ok((model, report))
+            Ok((model, report, distributions))
         })?;
         let options =
             serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
-        Ok(Self::new(model, options, report, provenance))
+        Ok(Self { distributions: distributions.map(Arc::new), ..Self::new(model, options, report, provenance) })
+    }
+
+    /// Itself with the distributions of its codes over activations, as a fit has those over its own rows: for a caller's model or
+    /// dictionary, for a file from before Eidos kept them, or to judge new texts by others than those of the fit.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Mismatch`] when the activations have another width; [`ErrorCode::InvalidArgument`] when there are none;
+    /// [`ErrorCode::InvalidData`] naming a row whose codes are not finite; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
+    pub fn calibrate(&self, activations: &Activations, control: &Control) -> Result<Self> {
+        let (wanted, found) = (self.input_width(), Rows::column_count(activations));
+        if wanted != found {
+            let message = format!("the explainer reads rows of {wanted} columns, but these have {found}");
+            return Err(Error::new(ErrorCode::Mismatch, message)
+                .hint("use activations of the model and split point that the explainer was fitted on"));
+        }
+        let distributions = in_lockstep(activations, |rows| {
+            if total_row_count(rows)? == 0 {
+                return Err(Error::argument("there are no rows").hint("give the activations of some texts"));
+            }
+            let backend = Backend::open(DeviceChoice::Cpu, 0, rows, control)?;
+            Distributions::of(&*self.model, rows, &backend, control)
+        })?;
+        Ok(Self { distributions: Some(Arc::new(distributions)), ..self.clone() })
+    }
+
+    /// How its codes are distributed over the rows of the fit, or of [`Explainer::calibrate`]; `None` for a caller's model or
+    /// dictionary, and for a file from before Eidos kept them.
+    pub fn distributions(&self) -> Option<&Distributions> {
+        self.distributions.as_deref()
+    }
+
+    #[cfg(test)]
+    pub(super) fn encoder(&self) -> &dyn Encoder {
+        &*self.model
     }
 
     /// Makes an explainer from a caller's own model; `provenance` states which rows it is for. The explainer can be
@@ -98,6 +146,7 @@ impl Explainer {
         Self {
             model: Arc::new(model),
             about: Arc::new(About { version: VERSION, method, options, report, provenance }),
+            distributions: None,
         }
     }
 
@@ -228,7 +277,9 @@ impl Explainer {
     /// [`ErrorCode::Io`] when the system refuses; [`ErrorCode::InvalidData`] for a model with values that are not
     /// finite, as a caller's own method may give.
     pub fn save(&self, path: &Path) -> Result<()> {
-        file::write(path, &self.about, &self.model.tensors())
+        let mut tensors = self.model.tensors();
+        tensors.extend(self.distributions.iter().flat_map(|distributions| distributions.tensors()));
+        file::write(path, &self.about, &tensors)
     }
 
     /// Opens a file that [`Explainer::save`] wrote.
@@ -237,8 +288,8 @@ impl Explainer {
     /// [`ErrorCode::NotFound`]; [`ErrorCode::InvalidFile`] when the file is truncated, damaged or not an explainer;
     /// [`ErrorCode::Unsupported`] when a newer version of Eidos wrote it.
     pub fn open(path: &Path) -> Result<Self> {
-        let (model, about) = file::read(path)?;
-        Ok(Self { model, about: Arc::new(about) })
+        let (model, about, distributions) = file::read(path)?;
+        Ok(Self { model, about: Arc::new(about), distributions: distributions.map(Arc::new) })
     }
 }
 
@@ -269,6 +320,14 @@ fn few_rows(rows: usize, concepts: usize) -> Option<String> {
              more, or ask for fewer concepts"
         )
     })
+}
+
+/// What to say where a fit ended, and how its codes are distributed was not found out.
+fn no_distributions(error: &Error) -> String {
+    format!(
+        "how the codes are distributed over the rows is not known ({}): calibrate the explainer before you ask which concepts fire",
+        error.message()
+    )
 }
 
 fn check_lengths(from: usize, from_width: usize, to: usize, to_width: usize) -> Result<()> {

@@ -8,6 +8,7 @@ use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
 use super::Encoder;
+use super::distribution::Distributions;
 use super::registry;
 use super::report::FitReport;
 use super::tensors::{NamedTensor, Tensors, invalid};
@@ -60,12 +61,12 @@ pub(super) fn write(path: &Path, about: &About, tensors: &[NamedTensor<'_>]) -> 
 }
 
 /// Reads a file that [`write`] wrote.
-pub(super) fn read(path: &Path) -> Result<(Arc<dyn Encoder>, About)> {
+pub(super) fn read(path: &Path) -> Result<(Arc<dyn Encoder>, About, Option<Distributions>)> {
     let bytes = read_limited(path, FILE_LIMIT)?;
     from_bytes(&bytes).map_err(|error| error.within(format!("`{}`", path.display())).detail("path", path.display()))
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<(Arc<dyn Encoder>, About)> {
+fn from_bytes(bytes: &[u8]) -> Result<(Arc<dyn Encoder>, About, Option<Distributions>)> {
     let whole = |what: String| invalid(format!("the file {what}"));
     let (_, header) = safetensors_file::header(bytes).map_err(whole)?;
     let metadata = header.metadata().clone().unwrap_or_default();
@@ -84,5 +85,7 @@ fn from_bytes(bytes: &[u8]) -> Result<(Arc<dyn Encoder>, About)> {
         let message = format!("an explainer of the method `{}`, which this Eidos does not know", about.method);
         return Err(Error::new(ErrorCode::Unsupported, message).hint("update Eidos"));
     };
-    Ok((model?, about))
+    let model = model?;
+    let distributions = Distributions::read(&tensors, model.concept_count())?;
+    Ok((model, about, distributions))
 }

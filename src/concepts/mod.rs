@@ -11,6 +11,7 @@ mod device_codes;
 pub(crate) mod device_tests;
 mod dictionary;
 mod directions;
+mod distribution;
 mod explainer;
 mod file;
 mod ica;
@@ -25,8 +26,10 @@ use std::fmt;
 use serde::Serialize;
 
 pub(crate) use backend::Backend;
+pub(crate) use codes::rows_at_a_time;
 pub use codes::{Codes, DenseCodes, RowCodes, SparseCodes};
 pub use dictionary::Dictionary;
+pub use distribution::{Bin, Distributions};
 pub use explainer::Explainer;
 pub use ica::{Algorithm, Contrast, Ica, IcaOptions, Solver};
 pub use pca::{Pca, PcaOptions};
@@ -34,6 +37,7 @@ pub use report::{FitReport, Measure};
 pub use tensors::NamedTensor;
 
 use crate::control::Control;
+use crate::device::DeviceChoice;
 use crate::error::Result;
 use crate::rows::Rows;
 
@@ -113,6 +117,12 @@ pub trait Method {
 
     /// The model that the method fits.
     type Model: Encoder + 'static;
+
+    /// The device and the number of threads (0: one per core) that the options ask for.
+    fn placement(options: &Self::Options) -> (DeviceChoice, usize) {
+        let _ = options;
+        (DeviceChoice::Cpu, 0)
+    }
 
     /// Finds concepts in rows. Every sum over rows must go through [`Rows::reduce`], so that rows may be spread over
     /// processes.

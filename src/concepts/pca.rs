@@ -71,6 +71,10 @@ impl Method for Pca {
     type Options = PcaOptions;
     type Model = LinearModel;
 
+    fn placement(options: &PcaOptions) -> (DeviceChoice, usize) {
+        (options.device, options.threads)
+    }
+
     fn fit(rows: &dyn Rows, options: &PcaOptions, control: &Control) -> Result<(LinearModel, FitReport)> {
         fit(rows, options, &Backend::open(options.device, options.threads, rows, control)?, control)
     }

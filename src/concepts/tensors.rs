@@ -64,6 +64,23 @@ impl<'a> Tensors<'a> {
         if values.iter().all(|value| value.is_finite()) { Ok(values) } else { Err(not_finite(name)) }
     }
 
+    /// The values of a u64 tensor of one dimension.
+    pub(super) fn u64(&self, name: &str) -> Result<Vec<u64>> {
+        let bytes = self.bytes(name, Dtype::U64, &[self.length(name)])?;
+        Ok(bytes.as_chunks::<8>().0.iter().map(|&bytes| u64::from_le_bytes(bytes)).collect())
+    }
+
+    /// The values of a u16 tensor of one dimension.
+    pub(super) fn u16(&self, name: &str) -> Result<Vec<u16>> {
+        let bytes = self.bytes(name, Dtype::U16, &[self.length(name)])?;
+        Ok(bytes.as_chunks::<2>().0.iter().map(|&bytes| u16::from_le_bytes(bytes)).collect())
+    }
+
+    /// The first dimension of a tensor; 0 where there is none.
+    fn length(&self, name: &str) -> usize {
+        self.0.tensor(name).ok().and_then(|tensor| tensor.shape().first().copied()).unwrap_or(0)
+    }
+
     fn bytes(&self, name: &str, dtype: Dtype, shape: &[usize]) -> Result<&[u8]> {
         let tensor = self.0.tensor(name).map_err(|_| invalid(format!("it has no tensor `{name}`")))?;
         if tensor.dtype() != dtype || tensor.shape() != shape {

@@ -3,8 +3,9 @@
 use std::ffi::c_char;
 use std::path::Path;
 
-use super::activations::origin;
+use super::activations::{eidos_activations, origin};
 use super::arguments::{Array, ArrayMut, Out, Owned, Ref, Text, call};
+use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::handle::handle;
 use super::status::eidos_status;
@@ -334,6 +335,54 @@ pub unsafe extern "C" fn eidos_explainer_open(
     call(err, || {
         let out = out.place("out")?;
         out.handle(Explainer::open(Path::new(path.get("path")?))?);
+        Ok(())
+    })
+}
+
+/// Gives an explainer a scale: makes one with the same concepts that knows how its activations are distributed over these rows, by
+/// which `eidos_explain_inputs` judges new ones. A fit does so with its own rows; a caller's dictionary and an explainer from before
+/// Eidos kept them have none. `control` and `err` may be NULL.
+///
+/// # Safety
+/// The handles are live or NULL as said; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_calibrate(
+    explainer: Ref<eidos_explainer>,
+    activations: Ref<eidos_activations>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let out = out.place("out")?;
+        let (explainer, activations) = (&explainer.get()?.explainer, &activations.get()?.activations);
+        out.handle(ExplainerValue::from(explainer.calibrate(activations, &watched(&control)?)?));
+        Ok(())
+    })
+}
+
+/// Says the mean and the standard deviation of a concept's activations over the rows of the fit, or of `eidos_explainer_calibrate`:
+/// an error for an explainer that does not know them. `mean`, `deviation` and `err` may be NULL.
+///
+/// # Safety
+/// `explainer` is a live handle; the outputs are NULL or can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_moments(
+    explainer: Ref<eidos_explainer>,
+    concept: usize,
+    mean: Out<f64>,
+    deviation: Out<f64>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let explainer = &explainer.get()?.explainer;
+        let distributions =
+            explainer.distributions().filter(|known| concept < known.concept_count()).ok_or_else(|| {
+                Error::argument(format!("how concept {concept} is distributed is not known"))
+                    .hint("ask for a concept below the concept count, of a fitted or calibrated explainer")
+            })?;
+        mean.offer(distributions.mean(concept));
+        deviation.offer(distributions.deviation(concept));
         Ok(())
     })
 }

@@ -69,6 +69,10 @@ impl InterpretationValue {
         Ok(Self { interpretation, firsts, strings, labels })
     }
 
+    pub(super) fn interpretation(&self) -> &Interpretation {
+        &self.interpretation
+    }
+
     pub(super) fn labelling(&self) -> Option<&Labelling> {
         self.interpretation.labelling()
     }

@@ -23,6 +23,7 @@ mod devices;
 mod dlpack;
 mod error;
 mod estimate;
+mod explain;
 mod explainer;
 mod handle;
 mod inputs;

@@ -1,15 +1,12 @@
 //! The codes of all rows, row by row or as columns of single concepts.
 
-use crate::concepts::{Backend, Explainer, RowCodes};
+use crate::concepts::{Backend, Explainer, RowCodes, rows_at_a_time};
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
-use crate::rows::{Activations, DeviceTiles, Rows, TILE_ROWS, Tile, for_each_tile};
+use crate::rows::{Activations, DeviceTiles, Rows, Tile, for_each_tile};
 
 /// The memory that the columns of one group of concepts may take, in bytes.
 const GROUP_BYTES: usize = 1 << 30;
-
-/// The memory that the dense codes of one tile of rows may take, in bytes.
-const TILE_BYTES: usize = 8 << 20;
 
 /// Encodes all rows on a backend, and passes each row and its codes to `absorb` on the calling thread, in order.
 ///
@@ -34,8 +31,7 @@ pub(super) fn for_each_code(
             });
         }
     };
-    // The codes of a row do not depend on the other rows of its tile.
-    let height = (TILE_BYTES / (explainer.concept_count() * size_of::<f32>())).clamp(1, TILE_ROWS);
+    let height = rows_at_a_time(explainer.concept_count());
     let encode = |tile: Tile<'_>, (): &mut ()| explainer.codes_of_rows(tile.first, tile.values);
     for_each_tile(activations, height, threads, control, encode, |range, codes| {
         for (row, codes) in range.clone().zip(codes.rows()) {

@@ -16,7 +16,8 @@ const VERSION: u32 = 1;
 const FILE_LIMIT: u64 = 1 << 30;
 
 /// An end of a concept's axis.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
 #[repr(u32)]
 pub enum Pole {
     /// The largest activations.

@@ -3,6 +3,7 @@
 mod codes;
 mod detection;
 mod examples;
+mod explain;
 mod interpretation;
 mod label;
 mod llm_labels;
@@ -16,6 +17,7 @@ mod strongest;
 mod top_inputs;
 
 pub use detection::Scoring;
+pub use explain::{ConceptName, Explain, ExplainedUnit, Explanation, Firing};
 pub use interpretation::{ConceptInputs, Input, Interpretation, Pole};
 pub use label::{DetectionScore, Label, LabelError, Labelling};
 pub use options::LlmLabels;

@@ -118,6 +118,23 @@ FIELD(eidos_top_inputs_options, device, 32);
 FIELD(eidos_top_inputs_options, device_index, 36);
 SIZE(eidos_top_inputs_options, 40);
 
+FIELD(eidos_explain_options, struct_size, 0);
+FIELD(eidos_explain_options, negative_pole, 4);
+FIELD(eidos_explain_options, k, 8);
+FIELD(eidos_explain_options, least_deviations, 16);
+FIELD(eidos_explain_options, threads, 24);
+FIELD(eidos_explain_options, reserved, 28);
+SIZE(eidos_explain_options, 32);
+
+FIELD(eidos_firing, struct_size, 0);
+FIELD(eidos_firing, pole, 4);
+FIELD(eidos_firing, concept, 8);
+FIELD(eidos_firing, activation, 16);
+FIELD(eidos_firing, deviations, 20);
+FIELD(eidos_firing, percentile, 24);
+FIELD(eidos_firing, reserved, 28);
+SIZE(eidos_firing, 32);
+
 FIELD(eidos_chat_options, struct_size, 0);
 FIELD(eidos_chat_options, max_tokens, 4);
 FIELD(eidos_chat_options, model, 8);

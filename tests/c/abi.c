@@ -107,6 +107,8 @@ static eidos_status no_more(const char **text, size_t *length, void *user_data)
 
 static void null_is_an_error_for_each_pointer(void)
 {
+    eidos_explanation *no_explanation = NULL;
+    eidos_firing firing;
     eidos_split_model *no_model = NULL;
     eidos_inputs *no_inputs = NULL;
     eidos_interventions *changes = NULL;
@@ -296,6 +298,22 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(eidos_logits_options_init(NULL, 8) == wrong);
     CHECK(eidos_ica_options_init(&ica, 0) == wrong);
     CHECK(eidos_top_inputs_options_init(NULL, 8) == wrong);
+    CHECK(eidos_explain_options_init(NULL, 8) == wrong);
+    CHECK_FAILS(wrong, eidos_explain_inputs(NULL, NULL, model, inputs, NULL, NULL, &no_explanation, &err));
+    CHECK_FAILS(wrong, eidos_explain_inputs(explainer, NULL, NULL, inputs, NULL, NULL, &no_explanation, &err));
+    CHECK_FAILS(wrong, eidos_explain_inputs(explainer, NULL, model, NULL, NULL, NULL, &no_explanation, &err));
+    CHECK_FAILS(wrong, eidos_explain_inputs(explainer, NULL, model, inputs, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explain_activations(NULL, NULL, activations, NULL, NULL, &no_explanation, &err));
+    CHECK_FAILS(wrong, eidos_explain_activations(explainer, NULL, NULL, NULL, NULL, &no_explanation, &err));
+    CHECK_FAILS(wrong, eidos_explain_activations(explainer, NULL, activations, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explanation_unit_span(NULL, 0, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explanation_firing(NULL, 0, 0, &firing, sizeof firing, &err));
+    CHECK_FAILS(wrong, eidos_explanation_retain(NULL, &no_explanation, &err));
+    CHECK_FAILS(wrong, eidos_explainer_calibrate(NULL, activations, NULL, &no_explainer, &err));
+    CHECK_FAILS(wrong, eidos_explainer_calibrate(explainer, NULL, NULL, &no_explainer, &err));
+    CHECK_FAILS(wrong, eidos_explainer_calibrate(explainer, activations, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_explainer_moments(NULL, 0, NULL, NULL, &err));
+    CHECK(!no_explanation);
     CHECK(eidos_chat_options_init(NULL, 8) == wrong);
     CHECK(eidos_llm_labels_options_init(NULL, 8) == wrong);
 
@@ -326,6 +344,10 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK(!eidos_explainer_options(NULL, &size) && size == 0);
     CHECK(!eidos_explainer_method(NULL, NULL) && !eidos_explainer_model(NULL, NULL));
     CHECK(!eidos_explainer_split_point(NULL, NULL) && eidos_interpretation_concept_count(NULL) == 0);
+    CHECK(eidos_explanation_unit_count(NULL) == 0 && !eidos_explanation_unit(NULL, 0, NULL));
+    CHECK(eidos_explanation_text_count(NULL) == 0 && !eidos_explanation_text(NULL, 0, NULL));
+    CHECK(eidos_explanation_firing_count(NULL, 0) == 0 && !eidos_explanation_name(NULL, 0, 0, NULL));
+    CHECK(!eidos_explanation_json(NULL, NULL));
     CHECK(eidos_interpretation_size(NULL, 0, 0) == 0 && !eidos_interpretation_input(NULL, 0, 0, 0, NULL));
     CHECK(isnan(eidos_interpretation_activation(NULL, 0, 0, 0)) && isnan(eidos_interpretation_activation(meaning, 0, 0, 99)));
     CHECK(eidos_interpretation_row(meaning, 0, 0, 99) == SIZE_MAX && eidos_interpretation_concept(meaning, 99) == SIZE_MAX);
@@ -344,6 +366,7 @@ static void null_is_an_error_for_each_pointer(void)
     eidos_activations_free(NULL);
     eidos_explainer_free(NULL);
     eidos_interpretation_free(NULL);
+    eidos_explanation_free(NULL);
 
     /* The error may be NULL too, and outputs are untouched on failure. */
     CHECK(eidos_split_model_load(NULL, NULL, 0, NULL, NULL, &no_model, NULL) == wrong);
@@ -764,6 +787,70 @@ static void models_and_explainers_say_what_they_are(void)
     eidos_split_model_free(tree);
     CHECK(strstr(eidos_explainer_options(explainer, &len), "\"concept_count\":4,") && len > 20);
     CHECK(strlen(eidos_explainer_options(explainer, NULL)) == len);
+}
+
+/* Which concepts fire on the units of texts, of activations in memory, and with a dictionary that was given a scale. */
+static void what_fires_is_explained(void)
+{
+    eidos_explain_options options;
+    eidos_inputs *few = NULL;
+    eidos_explanation *found = NULL, *same = NULL;
+    eidos_explainer *plain = NULL, *calibrated = NULL;
+    eidos_error *error = NULL;
+    size_t unit = 0, rank = 0, len = 0, text = 0, begin = 0, end = 0, fired = 0, concepts = eidos_explainer_concept_count(explainer);
+    double mean = 9, deviation = 9;
+    eidos_firing none;
+
+    CHECK(eidos_explain_options_init(&options, sizeof options) == EIDOS_OK && options.k == 5);
+    options.negative_pole = 1;
+    options.least_deviations = 0.5;
+    CHECK(eidos_inputs_from_texts(model, TEXTS + FIRST, NULL, FEW, NULL, NULL, &few, &error) == EIDOS_OK);
+    CHECK(eidos_explain_inputs(explainer, meaning, model, few, &options, NULL, &found, &error) == EIDOS_OK);
+    CHECK(eidos_explanation_text_count(found) == FEW && !strcmp(eidos_explanation_text(found, 0, &len), TEXTS[FIRST]));
+    CHECK(len == strlen(TEXTS[FIRST]) && !eidos_explanation_text(found, FEW, NULL));
+    CHECK(eidos_explanation_unit_count(found) > 5 && !eidos_explanation_unit(found, eidos_explanation_unit_count(found), NULL));
+    for (unit = 0; unit < eidos_explanation_unit_count(found); unit++) {
+        const char *word = eidos_explanation_unit(found, unit, &len);
+        float last = 1e30f;
+        CHECK(eidos_explanation_unit_span(found, unit, &text, &begin, &end, &error) == EIDOS_OK && end - begin == len);
+        CHECK(!strncmp(eidos_explanation_text(found, text, NULL) + begin, word, len));
+        for (rank = 0; rank < eidos_explanation_firing_count(found, unit); rank++, fired++) {
+            eidos_firing firing;
+            CHECK(eidos_explanation_firing(found, unit, rank, &firing, sizeof firing, &error) == EIDOS_OK);
+            CHECK(firing.concept < concepts && fabsf(firing.deviations) >= 0.5f && fabsf(firing.deviations) <= last);
+            CHECK((firing.pole == EIDOS_POLE_NEGATIVE) == (firing.deviations < 0) && firing.percentile <= 100);
+            last = fabsf(firing.deviations);
+            /* The interpretation has positive poles alone. */
+            CHECK(eidos_explanation_name(found, firing.concept, EIDOS_POLE_POSITIVE, &len) && len > 2);
+            CHECK(!eidos_explanation_name(found, firing.concept, EIDOS_POLE_NEGATIVE, NULL));
+        }
+        CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explanation_firing(found, unit, rank, &none, sizeof none, &err));
+    }
+    CHECK(fired > 0 && !eidos_explanation_name(found, concepts, EIDOS_POLE_POSITIVE, NULL));
+    CHECK(strstr(eidos_explanation_json(found, &len), "\"format\":\"eidos.explanation\"") && len > 100);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explanation_unit_span(found, unit, &text, NULL, NULL, &err));
+    CHECK(eidos_explanation_retain(found, &same, &error) == EIDOS_OK);
+    eidos_explanation_free(found);
+    CHECK(eidos_explanation_unit_count(same) == unit);
+    eidos_explanation_free(same);
+
+    CHECK(eidos_explainer_moments(explainer, 0, &mean, &deviation, &error) == EIDOS_OK);
+    CHECK(fabs(mean) < 1e-4 && fabs(deviation - 1) < 1e-3);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explainer_moments(explainer, concepts, &mean, NULL, &err));
+    options.k = 0;
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explain_inputs(explainer, meaning, model, few, &options, NULL, &found, &err));
+
+    CHECK(eidos_explainer_from_dictionary(eidos_explainer_dictionary(explainer, NULL), NULL, NULL, NULL, concepts,
+                                          eidos_explainer_input_width(explainer), 0, &plain, &error) == EIDOS_OK);
+    CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explain_activations(plain, NULL, activations, NULL, NULL, &found, &err));
+    CHECK(eidos_explainer_calibrate(plain, activations, NULL, &calibrated, &error) == EIDOS_OK);
+    CHECK(eidos_explain_activations(calibrated, NULL, activations, NULL, NULL, &found, &error) == EIDOS_OK);
+    CHECK(eidos_explanation_unit_count(found) == eidos_activations_row_count(activations) && !error);
+    CHECK(!eidos_explanation_name(found, 0, EIDOS_POLE_POSITIVE, NULL));
+    eidos_explanation_free(found);
+    eidos_explainer_free(plain);
+    eidos_explainer_free(calibrated);
+    eidos_inputs_free(few);
 }
 
 /* Rows in several shards are seen run by run, and are those that memory has. */
@@ -1751,6 +1838,7 @@ int main(int argc, char **argv)
     texts_come_one_after_the_other(argv[1]);
     units_and_rows_are_left_out();
     models_and_explainers_say_what_they_are();
+    what_fires_is_explained();
     rows_are_seen_in_runs(argv[1]);
     a_handle_of_another_type_is_an_error();
     a_freed_handle_is_an_error();

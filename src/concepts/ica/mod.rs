@@ -30,6 +30,7 @@ use super::directions::check_count;
 use super::linear::LinearModel;
 use super::{FitReport, Method};
 use crate::control::{Control, Stage};
+use crate::device::DeviceChoice;
 use crate::error::Result;
 use crate::linalg::RandomState;
 use crate::log::LogLevel;
@@ -74,6 +75,10 @@ impl Method for Ica {
     const NAME: &'static str = "ica";
     type Options = IcaOptions;
     type Model = LinearModel;
+
+    fn placement(options: &IcaOptions) -> (DeviceChoice, usize) {
+        (options.device, options.threads)
+    }
 
     fn fit(rows: &dyn Rows, options: &IcaOptions, control: &Control) -> Result<(LinearModel, FitReport)> {
         fit(rows, options, &Backend::open(options.device, options.threads, rows, control)?, control)

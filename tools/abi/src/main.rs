@@ -19,7 +19,7 @@ mod read;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 22] = [
+const SECTIONS: [&str; 23] = [
     "version",
     "status",
     "error",
@@ -38,6 +38,7 @@ const SECTIONS: [&str; 22] = [
     "estimate",
     "logits",
     "interpretation",
+    "explain",
     "chat",
     "chat_model",
     "llm_labels",

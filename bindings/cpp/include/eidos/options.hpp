@@ -195,6 +195,19 @@ struct TopInputsOptions {
     std::uint32_t device_index = 0;
 };
 
+/// These options say which concepts fire.
+struct ExplainOptions {
+    /// `true` lets concepts fire at their negative pole, too: with activations that far below the mean.
+    bool negative_pole = false;
+    /// This many concepts are listed for each unit; fewer where fewer fire. By default 5; 0 is an error.
+    std::uint64_t k = 5;
+    /// An activation fires from this many of the concept's standard deviations on, counted from its mean over the rows
+    /// of the fit. By default 2.
+    double least_deviations = 2.0;
+    /// This many threads run the model and encode; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
 /// These options say which language model is asked, and how.
 struct ChatOptions {
     /// One answer may have this many tokens. By default 1024; models that think first need some thousands.
@@ -375,6 +388,17 @@ inline eidos_top_inputs_options to_c(const TopInputsOptions &options EIDOS_LIFET
     result.concept_count = options.concepts.size();
     result.device = static_cast<std::uint32_t>(options.device);
     result.device_index = options.device_index;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_explain_options to_c(const ExplainOptions &options)
+{
+    eidos_explain_options result = defaults(eidos_explain_options_init);
+    result.negative_pole = options.negative_pole ? 1 : 0;
+    result.k = options.k;
+    result.least_deviations = options.least_deviations;
+    result.threads = options.threads;
     return result;
 }
 

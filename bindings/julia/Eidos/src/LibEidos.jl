@@ -132,6 +132,7 @@ abstract type eidos_activations end
 abstract type eidos_explainer end
 abstract type eidos_interventions end
 abstract type eidos_interpretation end
+abstract type eidos_explanation end
 abstract type eidos_chat end
 abstract type eidos_chat_reply end
 abstract type DLManagedTensorVersioned end
@@ -278,6 +279,26 @@ mutable struct eidos_top_inputs_options
     eidos_top_inputs_options() = new()
 end
 
+mutable struct eidos_explain_options
+    struct_size::UInt32
+    negative_pole::UInt32
+    k::UInt64
+    least_deviations::Cdouble
+    threads::UInt32
+    reserved::UInt32
+    eidos_explain_options() = new()
+end
+
+struct eidos_firing
+    struct_size::UInt32
+    pole::UInt32
+    concept::UInt64
+    activation::Cfloat
+    deviations::Cfloat
+    percentile::Cfloat
+    reserved::UInt32
+end
+
 mutable struct eidos_chat_options
     struct_size::UInt32
     max_tokens::UInt32
@@ -359,6 +380,8 @@ const LAYOUT = (
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
     eidos_logits_options = (32, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16, on_long_text = 24, reserved = 28)),
     eidos_top_inputs_options = (40, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36)),
+    eidos_explain_options = (32, (struct_size = 0, negative_pole = 4, k = 8, least_deviations = 16, threads = 24, reserved = 28)),
+    eidos_firing = (32, (struct_size = 0, pole = 4, concept = 8, activation = 16, deviations = 20, percentile = 24, reserved = 28)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
     eidos_chat_spending = (64, (struct_size = 0, reserved = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40, requests_left = 48, tokens_left = 56)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
@@ -524,6 +547,8 @@ const LAYOUT = (
 @c eidos_explainer_from_dictionary(dictionary::Ptr{Cfloat}, encoder::Ptr{Cfloat}, bias::Ptr{Cfloat}, offset::Ptr{Cfloat}, concept_count::Csize_t, input_width::Csize_t, rectified::UInt32, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_save(explainer::Ptr{eidos_explainer}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_open(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_calibrate(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_moments(explainer::Ptr{eidos_explainer}, concept::Csize_t, mean::Ptr{Cdouble}, deviation::Ptr{Cdouble}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_retain(explainer::Ptr{eidos_explainer}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_free(explainer::Ptr{eidos_explainer})::Cvoid
 
@@ -580,6 +605,23 @@ const LAYOUT = (
 @long eidos_interpretation_open(path::Cstring, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_retain(interpretation::Ptr{eidos_interpretation}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
+
+# --- Which concepts fire on the units of texts ------------------------------------------------------------------------
+
+@c eidos_explain_options_init(options::Ptr{eidos_explain_options}, size::Csize_t)::eidos_status
+@long eidos_explain_inputs(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, options::Ptr{eidos_explain_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explanation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explain_activations(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, options::Ptr{eidos_explain_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explanation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explanation_unit_count(explanation::Ptr{eidos_explanation})::Csize_t
+@c eidos_explanation_unit(explanation::Ptr{eidos_explanation}, unit::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_explanation_unit_span(explanation::Ptr{eidos_explanation}, unit::Csize_t, text_index::Ptr{Csize_t}, begin_::Ptr{Csize_t}, end_::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explanation_text_count(explanation::Ptr{eidos_explanation})::Csize_t
+@c eidos_explanation_text(explanation::Ptr{eidos_explanation}, index::Csize_t, len::Ptr{Csize_t})::Cstring
+@c eidos_explanation_firing_count(explanation::Ptr{eidos_explanation}, unit::Csize_t)::Csize_t
+@c eidos_explanation_firing(explanation::Ptr{eidos_explanation}, unit::Csize_t, rank::Csize_t, out::Ptr{eidos_firing}, size::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explanation_name(explanation::Ptr{eidos_explanation}, concept::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
+@c eidos_explanation_json(explanation::Ptr{eidos_explanation}, len::Ptr{Csize_t})::Cstring
+@c eidos_explanation_retain(explanation::Ptr{eidos_explanation}, out::Ptr{Ptr{eidos_explanation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explanation_free(explanation::Ptr{eidos_explanation})::Cvoid
 
 # --- Language models that label concepts ------------------------------------------------------------------------------
 

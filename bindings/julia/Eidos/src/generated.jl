@@ -209,6 +209,18 @@ const TOP_INPUTS_OPTIONS_DOCS = (
     device_index = ("0", "They are encoded on this one of several GPUs, from 0."),
 )
 
+# These options say which concepts fire.
+explain_options(; negative_pole = false, k = 5, least_deviations = 2.0, threads = 0) =
+    Options{LibEidos.eidos_explain_options}(; negative_pole = Bool(negative_pole), k, least_deviations, threads)
+initialize!(o::Options{LibEidos.eidos_explain_options}, size) = LibEidos.eidos_explain_options_init(o, size)
+
+const EXPLAIN_OPTIONS_DOCS = (
+    negative_pole = ("false", "`true` lets concepts fire at their negative pole, too: with activations that far below the mean."),
+    k = ("5", "This many concepts are listed for each unit; fewer where fewer fire. By default 5; 0 is an error."),
+    least_deviations = ("2.0", "An activation fires from this many of the concept's standard deviations on, counted from its mean over the columns of the fit. By default 2."),
+    threads = ("0", "This many threads run the model and encode; 0, the default, is one per core. Results do not depend on it."),
+)
+
 # These options say which language model is asked, and how.
 chat_options(; max_tokens = 1024, model = nothing, base_url = nothing, api_key = nothing, cache_folder = nothing,
                timeout_seconds = 120, retries = 4, parallel_requests = 4, temperature = 0.0, request_budget = nothing,

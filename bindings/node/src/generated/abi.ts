@@ -519,6 +519,25 @@ export interface TopInputsOptionsStruct {
   device_index: number;
 }
 
+export interface ExplainOptionsStruct {
+  struct_size: number;
+  negative_pole: number;
+  k: number;
+  least_deviations: number;
+  threads: number;
+  reserved: number;
+}
+
+export interface FiringStruct {
+  struct_size: number;
+  pole: number;
+  concept: number;
+  activation: number;
+  deviations: number;
+  percentile: number;
+  reserved: number;
+}
+
 export interface ChatOptionsStruct {
   struct_size: number;
   max_tokens: number;
@@ -698,6 +717,23 @@ export const structs = {
     concept_count: 'size_t',
     device: 'uint32_t',
     device_index: 'uint32_t',
+  }),
+  eidos_explain_options: c.struct<ExplainOptionsStruct>({
+    struct_size: 'uint32_t',
+    negative_pole: 'uint32_t',
+    k: 'uint64_t',
+    least_deviations: 'double',
+    threads: 'uint32_t',
+    reserved: 'uint32_t',
+  }),
+  eidos_firing: c.struct<FiringStruct>({
+    struct_size: 'uint32_t',
+    pole: 'uint32_t',
+    concept: 'uint64_t',
+    activation: 'float',
+    deviations: 'float',
+    percentile: 'float',
+    reserved: 'uint32_t',
   }),
   eidos_chat_options: c.struct<ChatOptionsStruct>({
     struct_size: 'uint32_t',
@@ -924,6 +960,8 @@ export const signatures = {
   ),
   eidos_explainer_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_explainer_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_explainer_calibrate: c.signature(c.i32, c.address, c.address, c.nullable, c.addressOut, c.addressOut),
+  eidos_explainer_moments: c.signature(c.i32, c.address, c.size, c.doubles, c.doubles, c.addressOut),
   eidos_explainer_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_explainer_free: c.signature(c.nothing, c.nullable),
 
@@ -988,6 +1026,27 @@ export const signatures = {
   eidos_interpretation_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
   eidos_interpretation_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_interpretation_free: c.signature(c.nothing, c.nullable),
+
+  eidos_explain_options_init: c.signature(c.i32, structs.eidos_explain_options.output, c.size),
+  eidos_explain_inputs: c.signature(
+    c.i32, c.address, c.nullable, c.address, c.address, structs.eidos_explain_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_explain_activations: c.signature(
+    c.i32, c.address, c.nullable, c.address, structs.eidos_explain_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_explanation_unit_count: c.signature(c.size, c.address),
+  eidos_explanation_unit: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_explanation_unit_span: c.signature(c.i32, c.address, c.size, c.sizeOut, c.sizeOut, c.sizeOut, c.addressOut),
+  eidos_explanation_text_count: c.signature(c.size, c.address),
+  eidos_explanation_text: c.signature(c.nullable, c.address, c.size, c.sizeOut),
+  eidos_explanation_firing_count: c.signature(c.size, c.address, c.size),
+  eidos_explanation_firing: c.signature(
+    c.i32, c.address, c.size, c.size, structs.eidos_firing.output, c.size, c.addressOut,
+  ),
+  eidos_explanation_name: c.signature(c.nullable, c.address, c.size, c.u32, c.sizeOut),
+  eidos_explanation_json: c.signature(c.nullable, c.address, c.sizeOut),
+  eidos_explanation_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
+  eidos_explanation_free: c.signature(c.nothing, c.nullable),
 
   eidos_chat_options_init: c.signature(c.i32, structs.eidos_chat_options.output, c.size),
   eidos_chat_new: c.signature(c.i32, structs.eidos_chat_options.input, c.addressOut, c.addressOut),

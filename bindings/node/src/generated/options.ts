@@ -40,6 +40,7 @@ import {
   type ActivationsOptionsStruct,
   type LogitsOptionsStruct,
   type TopInputsOptionsStruct,
+  type ExplainOptionsStruct,
   type ChatOptionsStruct,
   type LlmLabelsOptionsStruct,
 } from './abi';
@@ -401,6 +402,32 @@ export const topInputsOptions = translator<TopInputsOptions, TopInputsOptionsStr
     concept_count: ['concepts', lengthOf],
     device: ['device', word(devices)],
     device_index: ['deviceIndex', whole32],
+  },
+);
+
+/** These options say which concepts fire. */
+export interface ExplainOptions {
+  /** `true` lets concepts fire at their negative pole, too: with activations that far below the mean. */
+  readonly negativePole?: boolean | undefined;
+  /** This many concepts are listed for each unit; fewer where fewer fire. By default 5; 0 is an error. */
+  readonly k?: number | undefined;
+  /**
+   * An activation fires from this many of the concept's standard deviations on, counted from its mean over the rows of
+   * the fit. By default 2.
+   */
+  readonly leastDeviations?: number | undefined;
+  /** This many threads run the model and encode; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const explainOptions = translator<ExplainOptions, ExplainOptionsStruct>(
+  () => native().eidos_explain_options_init,
+  structs.eidos_explain_options.size,
+  {
+    negative_pole: ['negativePole', flag],
+    k: ['k', whole],
+    least_deviations: ['leastDeviations', real],
+    threads: ['threads', whole32],
   },
 );
 
