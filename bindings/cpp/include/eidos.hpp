@@ -9,9 +9,9 @@
 /// Errors. A call that fails throws eidos::Error: a status, a message, a hint that says what to do, and details. A call that
 /// was cancelled throws eidos::Cancelled, which is an Error too.
 ///
-/// Objects. SplitModel, Inputs, Interventions, Activations, Explainer, Interpretation, Chat and Control own one handle of the C library each. They move
-/// and do not copy; what they need of one another they keep alive by themselves, so they may be destroyed in any order. A
-/// moved-from object throws when it is used. To share one, put it into a std::shared_ptr.
+/// Objects. SplitModel, Inputs, Interventions, Activations, Explainer, Interpretation, Explanation, Chat and Control own one
+/// handle of the C library each. They move and do not copy; what they need of one another they keep alive by themselves, so
+/// they may be destroyed in any order. A moved-from object throws when it is used. To share one, put it into a std::shared_ptr.
 ///
 /// Views. MatrixView and Span refer to memory of the object that returned them, and are valid as long as it lives;
 /// moving the object keeps them valid. A view of a temporary does not compile. Strings are copies.
@@ -31,6 +31,7 @@
 #include "eidos/devices.hpp"
 #include "eidos/enumerations.hpp"
 #include "eidos/error.hpp"
+#include "eidos/explain.hpp"
 #include "eidos/explainer.hpp"
 #include "eidos/inputs.hpp"
 #include "eidos/interpretation.hpp"

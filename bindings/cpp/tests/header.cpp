@@ -60,6 +60,7 @@ TEST(Header, DefaultsAreTheLibrarys)
     expect_defaults<eidos::LogitsOptions>(eidos_logits_options_init);
     expect_defaults<eidos::IcaOptions>(eidos_ica_options_init);
     expect_defaults<eidos::TopInputsOptions>(eidos_top_inputs_options_init);
+    expect_defaults<eidos::ExplainOptions>(eidos_explain_options_init);
     expect_defaults<eidos::ChatOptions>(eidos_chat_options_init);
     expect_defaults<eidos::LlmLabelsOptions>(eidos_llm_labels_options_init);
     EXPECT_TRUE(eidos::IcaOptions().tolerance == 1e-4 && eidos::IcaOptions().canonical_signs);
@@ -131,6 +132,11 @@ TEST(Header, EveryOptionArrives)
     top.k = 7, top.concepts = {2, 0}, top.negative_pole = true;
     const auto c_top = eidos::detail::to_c(top);
     EXPECT_TRUE(c_top.k == 7 && c_top.concept_count == 2 && c_top.concepts[0] == 2 && c_top.negative_pole == 1);
+
+    eidos::ExplainOptions explain;
+    explain.k = 7, explain.least_deviations = 0.5, explain.negative_pole = true, explain.threads = 3;
+    const auto c_explain = eidos::detail::to_c(explain);
+    EXPECT_TRUE(c_explain.k == 7 && c_explain.least_deviations == 0.5 && c_explain.negative_pole == 1 && c_explain.threads == 3);
 }
 
 TEST(Header, EveryOptionOfLabelsArrives)

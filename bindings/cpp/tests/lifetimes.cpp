@@ -18,6 +18,7 @@ static_assert(moves_only<eidos::SplitModel> && sizeof(eidos::SplitModel) == size
 static_assert(moves_only<eidos::Activations> && sizeof(eidos::Activations) == sizeof(void *));
 static_assert(moves_only<eidos::Explainer> && sizeof(eidos::Explainer) == sizeof(void *));
 static_assert(moves_only<eidos::Interpretation> && sizeof(eidos::Interpretation) == sizeof(void *));
+static_assert(moves_only<eidos::Explanation> && sizeof(eidos::Explanation) == sizeof(void *));
 static_assert(moves_only<eidos::Control>);
 
 TEST(Lifetimes, ObjectsEndInAnyOrder)
@@ -30,10 +31,11 @@ TEST(Lifetimes, ObjectsEndInAnyOrder)
             std::optional<eidos::Activations> activations = model->activations(texts);
             std::optional<eidos::Explainer> explainer = Chain::fit(*activations);
             std::optional<eidos::Interpretation> meaning = eidos::interpret_top_inputs(*explainer, *activations);
+            std::optional<eidos::Explanation> explanation = eidos::explain(*explainer, *activations, {}, *meaning);
             std::optional<eidos::Control> control(std::in_place, [](const eidos::Progress &) {});
             std::vector<std::function<void()>> ends = {
                 [&] { model.reset(); }, [&] { activations.reset(); }, [&] { explainer.reset(); },
-                [&] { meaning.reset(); }, [&] { control.reset(); }};
+                [&] { meaning.reset(); }, [&] { explanation.reset(); }, [&] { control.reset(); }};
             std::shuffle(ends.begin(), ends.end(), random);
             for (const auto &end : ends) {
                 end();
@@ -48,6 +50,9 @@ TEST(Lifetimes, ObjectsEndInAnyOrder)
                 }
                 if (meaning) {
                     EXPECT_EQ(meaning->concepts().size(), 4u);
+                }
+                if (explanation) {
+                    EXPECT_NE(explanation->at(0).text, "");
                 }
             }
         }

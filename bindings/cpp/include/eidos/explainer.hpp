@@ -2,6 +2,8 @@
 #ifndef EIDOS_EXPLAINER_HPP
 #define EIDOS_EXPLAINER_HPP
 
+#include "activations.hpp"
+#include "control.hpp"
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
 #include "matrix.hpp"
@@ -29,6 +31,13 @@ struct FitReport {
     std::map<std::string, std::vector<double>> measures;
     /// What may be wrong with the result, in sentences: that rows were few for the concepts that were asked for, for one.
     std::vector<std::string> warnings;
+};
+
+/// How the activations of a concept are distributed over the rows of the fit, or of Explainer::calibrate().
+struct Moments {
+    double mean = 0;
+    /// The standard deviation.
+    double deviation = 0;
 };
 
 /// A fitted concept model: it encodes rows into concepts and decodes them back. It never changes: any number of threads
@@ -101,6 +110,24 @@ public:
             warnings[index] = detail::text(eidos_explainer_warning, handle(), index);
         return {eidos_explainer_converged(handle()) != 0, eidos_explainer_step_count(handle()), std::move(measures),
                 std::move(warnings)};
+    }
+
+    /// An explainer with the same concepts that knows how their activations are distributed over these rows, by which explain()
+    /// judges new ones. A fit does so with its own rows; from_dictionary() and files from before Eidos kept the distributions
+    /// have none. Of rows that are spread over processes it is the distribution of all of them, and each process must make
+    /// this call.
+    [[nodiscard]] Explainer calibrate(const Activations &activations, const Control &control = {}) const
+    {
+        return control.create<Explainer>(eidos_explainer_calibrate, handle(), activations.handle());
+    }
+
+    /// The mean and the standard deviation of a concept's activations over the rows of the fit, or of calibrate(). Throws an
+    /// Error beyond the last concept, and for an explainer that does not know them.
+    [[nodiscard]] Moments moments(std::size_t concept_index) const
+    {
+        Moments result;
+        detail::call(eidos_explainer_moments, handle(), concept_index, &result.mean, &result.deviation);
+        return result;
     }
 
     /// Encodes rows of `input_width()` columns into concepts: a row of `concept_count()` columns for each.

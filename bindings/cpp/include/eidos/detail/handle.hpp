@@ -26,6 +26,7 @@ struct Free {
     void operator()(eidos_explainer *handle) const noexcept { eidos_explainer_free(handle); }
     void operator()(eidos_chat *handle) const noexcept { eidos_chat_free(handle); }
     void operator()(eidos_interpretation *handle) const noexcept { eidos_interpretation_free(handle); }
+    void operator()(eidos_explanation *handle) const noexcept { eidos_explanation_free(handle); }
 };
 
 /// An object of this binding: the owner of one handle of the C library.
