@@ -31,6 +31,7 @@ export Interventions, add_direction!, ablate!
 export logits, logit_names, tokens
 export fit, spread, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
+export explain, Explanation, ExplainedUnit, Firing, firings, concept_name, calibrate, moments
 export llm_labels, label_usage, Chat, ChatAnswer, spent
 export Control, cancel!, iscancelled, Progress, LogMessage, EidosError
 
@@ -57,10 +58,11 @@ include("spread.jl")
 include("methods.jl")
 include("labels.jl")
 include("interpretation.jl")
+include("explanation.jl")
 include("chat.jl")
 include("llm_labels.jl")
 
-const Closable = Union{Control,SplitModel,Inputs,Interventions,Activations,Explainer,Interpretation,Chat}
+const Closable = Union{Control,SplitModel,Inputs,Interventions,Activations,Explainer,Interpretation,Explanation,Chat}
 
 Base.isopen(object::Closable) = isopen(object.handle)
 Base.close(object::Closable) = close(object.handle)

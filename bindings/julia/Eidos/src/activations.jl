@@ -290,9 +290,18 @@ function unit_span(acts::Activations, column::Integer)
     index, start, stop = Ref{Csize_t}(0), Ref{Csize_t}(0), Ref{Csize_t}(0)
     use(acts.handle) do pointer
         check(err -> LibEidos.eidos_activations_unit_span(pointer, column - 1, index, start, stop, err))
-        string = text(pointer, index[] + 1)
-        (text = Int(index[]) + 1, range = Int(start[]) + 1:prevind(string, Int(stop[]) + 1))
+        bytes = LibEidos.eidos_activations_text(pointer, index[], C_NULL)
+        (text = Int(index[]) + 1, range = characters(Ptr{UInt8}(bytes), Int(start[]), Int(stop[])))
     end
+end
+
+# The indices of the characters of a string from behind its byte `start` to its byte `stop`: where the last of them begins.
+function characters(bytes, start, stop)
+    last = stop
+    while last > start && unsafe_load(bytes, last) & 0xc0 == 0x80
+        last -= 1
+    end
+    start + 1:last
 end
 
 """

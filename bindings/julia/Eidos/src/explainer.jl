@@ -16,7 +16,7 @@ the same time. `close` or the garbage collector frees it.
 * `warnings`: what may be wrong with the concepts, in sentences: that columns were few for them, for one.
 
 [`encode`](@ref) and [`decode`](@ref) map activations to concepts and back, [`dictionary`](@ref) shows the concepts, and
-[`top_inputs`](@ref) says what they mean.
+[`top_inputs`](@ref) says what they mean; [`explain`](@ref) says which of them fire on new texts.
 """
 struct Explainer
     handle::Handle{LibEidos.eidos_explainer}
@@ -132,6 +132,41 @@ function dictionary(explainer::Explainer)
     owner = Retained(explainer.handle)
     pointer = LibEidos.eidos_explainer_dictionary(explainer.handle.pointer, C_NULL)
     MatrixView(owner, pointer, (explainer.features, explainer.concepts))
+end
+
+"""
+    calibrate(explainer, acts; progress = nothing, control = nothing)
+
+An [`Explainer`](@ref) with the same concepts that knows how their activations are distributed over these columns, by which
+[`explain`](@ref) judges new ones. A fit does so with its own columns; an explainer that was made from a dictionary, and files from
+before Eidos kept the distributions, have none. Of columns that are spread over processes it is the distribution of all of them,
+and each process must make this call.
+"""
+function calibrate(explainer::Explainer, acts::Activations; progress = nothing, control = nothing)
+    handle = Handle{LibEidos.eidos_explainer}()
+    summed(acts) do
+        use(explainer.handle, acts.handle) do explainer, acts
+            long_call(control, progress) do control
+                check(err -> LibEidos.eidos_explainer_calibrate(explainer, acts, control, handle, err))
+            end
+        end
+    end
+    Explainer(handle)
+end
+
+"""
+    moments(explainer, concept)
+
+The `mean` and the standard `deviation` of a concept's activations over the columns of the fit, or of [`calibrate`](@ref). An
+explainer that does not know them throws an [`EidosError`](@ref) of `:invalid_argument`.
+"""
+function moments(explainer::Explainer, concept::Integer)
+    concept in 1:explainer.concepts || throw(ArgumentError("`concept` must be among the indices 1 to $(explainer.concepts)"))
+    mean, deviation = Ref(0.0), Ref(0.0)
+    use(explainer.handle) do pointer
+        check(err -> LibEidos.eidos_explainer_moments(pointer, concept - 1, mean, deviation, err))
+    end
+    (mean = mean[], deviation = deviation[])
 end
 
 save(file::AbstractString, explainer::Explainer) =

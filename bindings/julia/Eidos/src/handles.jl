@@ -24,6 +24,7 @@ free(pointer::Ptr{LibEidos.eidos_activations}) = LibEidos.eidos_activations_free
 free(pointer::Ptr{LibEidos.eidos_explainer}) = LibEidos.eidos_explainer_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_chat}) = LibEidos.eidos_chat_free(pointer)
 free(pointer::Ptr{LibEidos.eidos_interpretation}) = LibEidos.eidos_interpretation_free(pointer)
+free(pointer::Ptr{LibEidos.eidos_explanation}) = LibEidos.eidos_explanation_free(pointer)
 
 # As an output, a new handle receives its pointer from the library directly, so that no interrupt can lose it.
 Base.cconvert(::Type{Ptr{Ptr{T}}}, handle::Handle{T}) where {T} = handle

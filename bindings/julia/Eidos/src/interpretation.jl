@@ -147,8 +147,10 @@ end
 
 """
     Eidos.json(meaning)
+    Eidos.json(explanation)
 
-An [`Interpretation`](@ref) as JSON text, the same in every language; concepts and rows count from 0 there.
+An [`Interpretation`](@ref) or an [`Explanation`](@ref) as JSON text, the same in every language; concepts, rows and texts count
+from 0 there.
 """
 json(meaning::Interpretation) =
     use(pointer -> text(len -> LibEidos.eidos_interpretation_json(pointer, len)), meaning.handle)

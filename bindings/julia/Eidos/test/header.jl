@@ -7,7 +7,7 @@
     # For tests only, for callbacks that know no Julia, for those who keep strings in the library or see some rows, for those who
     # would rather look at a log than be called, and for those who have no garbage collector.
     retained = filter(endswith("_retain") ∘ string, unused)
-    @test length(retained) == 9
+    @test length(retained) == 10
     @test sort(setdiff(unused, retained)) ==
           [:eidos_activations_rows, :eidos_control_keep_log, :eidos_control_log, :eidos_control_log_count,
            :eidos_debug_live_handles, :eidos_inputs_from_texts_handle, :eidos_inputs_truncated_count]

@@ -6,7 +6,9 @@ function everything()
     model = SplitModel("eidos:demo"; split = SPLIT)
     acts = activations(model, FEW[1:5])
     explainer = fit(ICA(2; max_iterations = 3), acts)
-    Any[model, acts, explainer, top_inputs(explainer, acts), dictionary(explainer), view(acts, :, 1:3), Control()]
+    meaning = top_inputs(explainer, acts)
+    explanation = explain(explainer, acts; interpretation = meaning)
+    Any[model, acts, explainer, meaning, explanation, dictionary(explainer), view(acts, :, 1:3), Control()]
 end
 
 collect_all() = foreach(_ -> GC.gc(), 1:3)
