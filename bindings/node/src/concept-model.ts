@@ -1,6 +1,7 @@
 /** Concept models, which encode rows and decode them back. */
-import { floats, text } from './arguments';
+import { floats, index, text } from './arguments';
 import { runOnPool } from './call';
+import { check } from './errors';
 import { Handle, isView, pointerOf, resourceOf, viewOf } from './handle';
 import { callOnPool, native, out, readDoubles, readText, sizeIn, type Pointer } from './native';
 import type { ReadonlyFloat32Array } from './readonly-float32-array';
@@ -15,6 +16,13 @@ export interface FitReport {
   readonly measures: Readonly<Record<string, readonly number[]>>;
   /** What may be wrong with the result, in sentences: that rows were few for the concepts that were asked for, for one. */
   readonly warnings: readonly string[];
+}
+
+/** How the activations of a concept are distributed. */
+export interface Moments {
+  readonly mean: number;
+  /** The standard deviation. */
+  readonly deviation: number;
 }
 
 /** A concept model encodes rows into concepts and decodes them back: what an explainer does without texts. */
@@ -67,6 +75,19 @@ export abstract class ConceptModel extends Handle {
       measures,
       warnings: Array.from({ length: native().eidos_explainer_warning_count(pointer) }, (_, index) => warning(index)),
     };
+  }
+
+  /**
+   * The mean and the standard deviation of a concept's activations over the rows of the fit, or of `Explainer.calibrate()`.
+   *
+   * @throws {EidosError} `invalid_argument` for an explainer that does not know them.
+   */
+  moments(concept: number): Moments {
+    const pointer = this.#pointer;
+    index('concept', concept, this.conceptCount);
+    const [mean, deviation] = [new Float64Array(1), new Float64Array(1)];
+    check((error) => native().eidos_explainer_moments(pointer, concept, mean, deviation, error));
+    return { mean: mean[0]!, deviation: deviation[0]! };
   }
 
   /**

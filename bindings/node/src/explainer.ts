@@ -5,13 +5,14 @@ import { runOnOwnThread, runOnPool, runWithControl, withPinned, type CallOptions
 import { Chat, type ChatOptions } from './chat';
 import { ConceptModel } from './concept-model';
 import { check } from './errors';
-import { activationsOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
+import { explanationIn, type Explanation } from './explanation';
+import { activationsOptions, explainOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
 import { pointerOf, Resource, resourceOf } from './handle';
 import { withInputs, type InputsOrTexts } from './inputs';
-import { interpretationIn, type Interpretation } from './interpretation';
+import { Interpretation, interpretationIn } from './interpretation';
 import { callOnPool, handleIn, native, out } from './native';
 import type { Fit, FitName, Out, Pointer } from './native';
-import type { IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfOptions, TopInputsOptions } from './options';
+import type { ExplainOptions, IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfOptions, TopInputsOptions } from './options';
 import { SplitModel } from './split-model';
 import { SpreadFit } from './spread-fit';
 
@@ -164,6 +165,85 @@ export class Explainer extends ConceptModel {
       [resourceOf(this, Explainer), ...others],
       (control, error) => start(control, result, error),
       () => interpretationIn(result),
+    );
+  }
+
+  /**
+   * Says which concepts fire on each unit of new inputs or texts, the strongest first. The model must have the explainer's split
+   * point; units and the other options of the rows are those that the explainer was fitted on. Concepts have the names that
+   * `interpretation` gives them.
+   *
+   * A concept fires where its activation lies far from its mean over the rows of the fit, in its own standard deviations. An
+   * explainer that was not fitted needs `calibrate()` first.
+   *
+   * @throws {EidosError} `mismatch` for a model without the split point or an interpretation of other concepts,
+   *   `invalid_argument` for k = 0 or an explainer that must be calibrated.
+   */
+  async explain(model: SplitModel, inputs: InputsOrTexts, options: ExplainOptions = {}): Promise<Explanation> {
+    const explainer = this.#pointer;
+    const resource = resourceOf(model, SplitModel);
+    const pointer = resource.pointer('SplitModel');
+    const struct = explainOptions(options);
+    const [meaning, names] = Explainer.#names(options);
+    return withPinned([resourceOf(this, Explainer), ...names], () =>
+      withInputs(resource, inputs, options, (made, read) => {
+        const result = out();
+        return runWithControl(
+          options,
+          [resource, made],
+          (control, error) =>
+            callOnPool(native().eidos_explain_inputs, explainer, meaning, pointer, read, struct, control, result, error),
+          () => explanationIn(result),
+        );
+      }),
+    );
+  }
+
+  /** Says which concepts fire on each row of activations that are there already, as `explain()` does for new texts. */
+  async explainActivations(activations: Activations, options: ExplainOptions = {}): Promise<Explanation> {
+    const explainer = this.#pointer;
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const struct = explainOptions(options);
+    const [meaning, names] = Explainer.#names(options);
+    const result = out();
+    return runWithControl(
+      options,
+      [resourceOf(this, Explainer), rows, ...names],
+      (control, error) =>
+        callOnPool(native().eidos_explain_activations, explainer, meaning, pointer, struct, control, result, error),
+      () => explanationIn(result),
+    );
+  }
+
+  /** The interpretation that names concepts, for C and to be kept alive. */
+  static #names({ interpretation }: ExplainOptions): [Pointer | null, Resource[]] {
+    if (interpretation === undefined) return [null, []];
+    const resource = resourceOf(interpretation, Interpretation);
+    return [resource.pointer('Interpretation'), [resource]];
+  }
+
+  /**
+   * An explainer with the same concepts that knows how their activations are distributed over these rows, by which `explain()`
+   * judges new ones. A fit does so with its own rows; `fromDictionary()` and files from before Eidos kept the distributions have
+   * none.
+   *
+   * @throws {EidosError} `mismatch` for activations of another width.
+   * @throws {Error} for rows that are spread over processes: calibrate on all rows in one process.
+   */
+  async calibrate(activations: Activations, options: CallOptions = {}): Promise<Explainer> {
+    const explainer = this.#pointer;
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    if (Activations.reduceOf(activations) !== undefined) {
+      throw new Error('rows that are spread over processes cannot calibrate an explainer; a fit on them does so by itself');
+    }
+    const result = out();
+    return runWithControl(
+      record('options', options),
+      [resourceOf(this, Explainer), rows],
+      (control, error) => callOnPool(native().eidos_explainer_calibrate, explainer, pointer, control, result, error),
+      () => Explainer.#own(result),
     );
   }
 

@@ -7,6 +7,7 @@ export {
   DLPackTensor,
   EidosError,
   Explainer,
+  Explanation,
   features,
   Inputs,
   Interpretation,

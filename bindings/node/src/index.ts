@@ -9,12 +9,13 @@ export { Activations, type Filters, type FromRowsOptions, type UnitSpan } from '
 export type { CallOptions, LogMessage, Progress, Stage } from './call';
 export { Chat, type ChatOptions, type ChatSpending } from './chat';
 export type { ChatAnswer, ChatRequest } from './chat-answer';
-export { ConceptModel, type FitReport } from './concept-model';
+export { ConceptModel, type FitReport, type Moments } from './concept-model';
 export { features, listDevices, type DeviceInfo, type DeviceLibrary, type Devices } from './devices';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type DictionaryOptions } from './explainer';
-export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, LogLevel, Network, Precision, Sampling, WordRule } from './generated/abi';
+export { Explanation, type ExplainedUnit, type Firing } from './explanation';
+export type { Aggregation, Contrast, Device, Granularity, Head, IcaAlgorithm, LogLevel, Network, Pole, Precision, Sampling, WordRule } from './generated/abi';
 export { Inputs, type InputsOrTexts, type TokenIds } from './inputs';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
 export { Interventions, type TokenChoice } from './interventions';

@@ -1,6 +1,7 @@
 /** Options of calls: those of C, and what only JavaScript has. */
 import type { CallOptions } from './call';
 import type * as c from './generated/options';
+import type { Interpretation } from './interpretation';
 
 /** How a model is loaded. */
 export interface LoadOptions extends c.LoadOptions, CallOptions {
@@ -34,6 +35,12 @@ export interface TopInputsOptions extends c.TopInputsOptions, CallOptions {}
 
 /** Which inputs to list, and how the activations of new texts are collected. */
 export interface TopInputsOfOptions extends TopInputsOptions, UnitOptions {}
+
+/** Which concepts fire, and who names them. */
+export interface ExplainOptions extends c.ExplainOptions, CallOptions {
+  /** The interpretation of the explainer that names the concepts. By default they have no names. */
+  readonly interpretation?: Interpretation | undefined;
+}
 
 /** How concepts are labelled. */
 export interface LlmLabelsOptions extends c.LlmLabelsOptions, CallOptions {}

@@ -25,7 +25,7 @@ test('every function is used', () => {
     'eidos_error_status',
     'eidos_stage_name',
     'eidos_inputs_from_texts_handle',
-    ...['chat', 'control', 'explainer', 'inputs', 'interpretation', 'interventions', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
+    ...['chat', 'control', 'explainer', 'explanation', 'inputs', 'interpretation', 'interventions', 'split_model', 'texts'].map((name) => `eidos_${name}_retain`),
   ];
   const folder = path.join(packageFolder, 'src');
   const sources = readdirSync(folder)

@@ -14,7 +14,8 @@ async function family() {
   const [activations] = await model.activations(texts.slice(0, 10));
   const explainer = await Explainer.fitIca(activations, { conceptCount: 2, maxIterations: 5 });
   const meaning = await explainer.topInputs(activations);
-  return { model, activations, explainer, meaning, tensor: activations.toDLPack() };
+  const explanation = await explainer.explainActivations(activations, { interpretation: meaning });
+  return { model, activations, explainer, meaning, explanation, tensor: activations.toDLPack() };
 }
 
 test('close() frees at once', async () => {
@@ -41,14 +42,16 @@ test('the garbage collector frees what nobody closed', async () => {
 });
 
 test('children live without their parents', async () => {
-  const { model, activations, explainer, meaning, tensor } = await family();
-  const before = meaning.concepts;
+  const { model, activations, explainer, meaning, explanation, tensor } = await family();
+  const [before, units] = [meaning.concepts, explanation.units];
   model.close();
   activations.close();
   explainer.close();
   assert.deepEqual(meaning.concepts, before);
   assert.equal(tensor.rowCount > 0, true);
   meaning.close();
+  assert.deepEqual(explanation.units, units);
+  explanation.close();
   tensor.close();
 });
 

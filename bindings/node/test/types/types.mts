@@ -6,6 +6,7 @@ import {
   DLPackTensor,
   EidosError,
   Explainer,
+  Explanation,
   Inputs,
   Interpretation,
   Interventions,
@@ -16,8 +17,11 @@ import {
   type ConceptInputs,
   type ConceptLabel,
   type ErrorCode,
+  type ExplainedUnit,
+  type Firing,
   type LabelUsage,
   type LogMessage,
+  type Pole,
   type Progress,
   type ReadonlyFloat32Array,
   type Stage,
@@ -162,6 +166,26 @@ await explainer.topInputsOf(model, model.inputsFromVocabulary(), { k: 3, batchTo
 await explainer.topInputs(activations, { granularity: 'word' });
 // @ts-expect-error: a model is asked with texts
 await explainer.topInputsOf(model);
+
+// Explanations.
+const explanation = await explainer.explain(model, frozen, { interpretation: meaning, k: 3, leastDeviations: 2, threads: 1, signal, onProgress });
+same<typeof explanation, Explanation>(true);
+for (const entry of explanation) {
+  same<typeof entry, ExplainedUnit>(true);
+  const place: UnitSpan | undefined = entry.span;
+  console.log(place?.begin, entry.firings.map(({ concept, pole }: Firing) => explanation.name(concept, pole)));
+}
+same<Firing['pole'], Pole>(true);
+same<ReturnType<typeof explanation.name>, string | undefined>(true);
+await explainer.explainActivations(activations, { negativePole: true });
+const calibrated: Explainer = await explainer.calibrate(activations, { signal });
+same<ReturnType<typeof calibrated.moments>['mean'], number>(true);
+// @ts-expect-error: units are those of the fit
+await explainer.explain(model, frozen, { granularity: 'word' });
+// @ts-expect-error: a promise of an interpretation is not one
+await explainer.explain(model, frozen, { interpretation: explainer.topInputs(activations) });
+// @ts-expect-error: no such pole
+explanation.name(0, 'north');
 
 // Labels.
 const chat = { model: 'gpt-4.1-mini', cacheFolder: 'answers', temperature: null, requestBudget: 100 };
