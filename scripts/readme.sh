@@ -1,16 +1,17 @@
 #!/usr/bin/env bash
-# Checks that the README shows the C example concepts as it is and what it and steering print; UPDATE=1 writes that into the
-# README. tests/examples/run.sh c ran the examples before.
+# Checks that the README shows the C example concepts as it is and what it, steering and explain print (the latter without its
+# list of concepts); UPDATE=1 writes that into the README. tests/examples/run.sh c ran the examples before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 new=$(mktemp)
 trap 'rm -f "$new"' EXIT
 
-awk -v output=target/examples/c/concepts.txt -v steering=target/examples/c/steering.txt '
+printed=target/examples/c
+awk -v output=$printed/concepts.txt -v steering=$printed/steering.txt -v explain=$printed/explain.txt '
     function show(file, kind,   line) {
         print "```" kind
-        while ((getline line < file) > 0) print line
+        while ((getline line < file) > 0) if (file != explain || line !~ /^Concept /) print line
         close(file)
         print "```"
     }
@@ -19,6 +20,7 @@ awk -v output=target/examples/c/concepts.txt -v steering=target/examples/c/steer
     /^<!-- examples\/c\/concepts.c -->$/ { show("examples/c/concepts.c", "c"); skipping = 1 }
     /^<!-- output -->$/ { show(output, "text"); skipping = 1 }
     /^<!-- output of steering -->$/ { show(steering, "text"); skipping = 1 }
+    /^<!-- output of explain -->$/ { show(explain, "text"); skipping = 1 }
 ' README.md >"$new"
 
 if [ "${UPDATE:-}" = 1 ]; then cat "$new" >README.md; else diff -u README.md "$new"; fi

@@ -13,12 +13,16 @@ say() { printf '  %s\n' "$*"; }
 # More than one shard: who cancels a run that is complete gets it.
 head -n 32 assets/demo-texts.txt >"$out/32-texts.txt"
 
-examples() { # suffix, texts, model, command to run under: runs the six examples; what is in some of them is eidos:demo
+examples() { # suffix, texts, model, command to run under: runs the seven examples; what is in some of them is eidos:demo
     local suffix=$1 texts=$2 model=$3
     shift 3
     rm -rf "$out/saved" && mkdir "$out/saved"
     "$@" "$out/modules$suffix" >"$out/output"
     "$@" "$out/concepts$suffix" "$model" model.layers.2.mlp "$texts" >"$out/output" 2>"$out/progress" || {
+        cat "$out/progress"
+        return 1
+    }
+    "$@" "$out/explain$suffix" "$model" model.layers.2.mlp "$texts" >"$out/output" 2>"$out/progress" || {
         cat "$out/progress"
         return 1
     }

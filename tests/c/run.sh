@@ -35,7 +35,8 @@ grep -qx 'first run: cancelled' target/examples/c/resume.txt
 grep -qx 'from the rows as they are, the same logits: yes' target/examples/c/steering.txt
 
 say "what is wrong with a file of texts is said, by every example that reads one"
-for arguments in "concepts eidos:demo model.layers.2.mlp" "labels - eidos:demo model.layers.2.mlp" "resume $out" steering; do
+split="eidos:demo model.layers.2.mlp"
+for arguments in "concepts $split" "explain $split" "labels - $split" "resume $out" steering; do
     read -r name rest <<<"$arguments"
     if "target/examples/c/bin/$name" $rest "$out/missing.txt" >"$out/said" 2>&1; then exit 1; fi
     grep -q "^error: .*missing.txt" "$out/said" || { cat "$out/said"; exit 1; }

@@ -16,6 +16,7 @@ examples() { # LANGUAGE COMMAND...: runs all of them
     if [ "$1" = rust ]; then example "$@" concepts; else
         example "$@" concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
     fi
+    example "$@" explain
     example "$@" own_activations
     example "$@" labels
     example "$@" resume FOLDER
@@ -26,7 +27,7 @@ example() { # LANGUAGE COMMAND... NAME ARGUMENTS: FOLDER stands for a folder to 
     local out=target/examples/$1 name word command=()
     shift
     for word in "$@"; do
-        case $word in modules | concepts | own_activations | labels | resume | steering) name=$word ;; esac
+        case $word in modules | concepts | explain | own_activations | labels | resume | steering) name=$word ;; esac
     done
     mkdir -p "$out/$name"
     for word in "$@"; do
