@@ -1,15 +1,14 @@
 //! Normalisation of rows: layer norm (Ba et al. 2016) and RMS norm (Zhang and Sennrich 2019).
 
-use pulp::Arch;
-
 use super::simd::sum;
+use crate::linalg::vectorised;
 
 /// Divides each row of `weight.len()` values by its root mean square and multiplies it by `weight`.
 pub(crate) fn rms_norm(values: &[f32], weight: &[f32], epsilon: f32) -> Vec<f32> {
     let columns = weight.len();
     let mut result = vec![0.0; values.len()];
     let target = &mut result;
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (result, row) in target.chunks_exact_mut(columns).zip(values.chunks_exact(columns)) {
@@ -30,7 +29,7 @@ pub(crate) fn layer_norm(values: &[f32], weight: &[f32], bias: &[f32], epsilon: 
     let columns = weight.len();
     let mut result = vec![0.0; values.len()];
     let target = &mut result;
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (result, row) in target.chunks_exact_mut(columns).zip(values.chunks_exact(columns)) {

@@ -3,6 +3,8 @@
 use half::bf16;
 use pulp::Arch;
 
+use crate::linalg::vectorised;
+
 /// How many partial sums a sum has: one for each lane of an AVX-512 register. Smaller registers hold them in several.
 pub(super) const LANES: usize = 16;
 
@@ -21,18 +23,21 @@ pub(crate) fn instructions() -> &'static str {
 
 /// Adds `bias` to each row of `bias.len()` values.
 pub(crate) fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
-    Arch::new().dispatch(|| {
-        for row in rows.chunks_exact_mut(bias.len()) {
-            for (value, bias) in row.iter_mut().zip(bias) {
-                *value += bias;
+    vectorised(
+        #[inline(always)]
+        move || {
+            for row in rows.chunks_exact_mut(bias.len()) {
+                for (value, bias) in row.iter_mut().zip(bias) {
+                    *value += bias;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Converts bf16 numbers to f32. A bf16 number is the upper half of the f32 number of the same value.
 pub(crate) fn widen(halves: &[bf16], values: &mut [f32]) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (value, half) in values.iter_mut().zip(halves) {
@@ -44,7 +49,7 @@ pub(crate) fn widen(halves: &[bf16], values: &mut [f32]) {
 
 /// The same of bytes, the lower one of each number first.
 pub(crate) fn widen_bf16(bytes: &[u8], values: &mut [f32]) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (value, pair) in values.iter_mut().zip(bytes.chunks_exact(2)) {
@@ -56,7 +61,7 @@ pub(crate) fn widen_bf16(bytes: &[u8], values: &mut [f32]) {
 
 /// Converts bytes of f16 numbers to f32, the lower one of each number first.
 pub(crate) fn widen_f16(bytes: &[u8], values: &mut [f32]) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (value, pair) in values.iter_mut().zip(bytes.chunks_exact(2)) {
@@ -82,7 +87,7 @@ pub(super) fn from_f16(bits: u16) -> f32 {
 pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; values.len()];
     let target = &mut result;
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (result, value) in target.iter_mut().zip(values) {
@@ -97,7 +102,7 @@ pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f
 pub(crate) fn map_pairs(left: &[f32], right: &[f32], function: impl Fn(f32, f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; left.len()];
     let target = &mut result;
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for ((result, left), right) in target.iter_mut().zip(left).zip(right) {

@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
-
 use super::elementwise::soft_cap;
 use super::simd::{largest, sum};
-use crate::linalg::exp;
+use crate::linalg::{exp, vectorised};
 
 /// Raw scores or weights: the values in `columns` of rows of `stride` values, one row for each query.
 pub(super) struct Scores<'a> {
@@ -38,7 +36,7 @@ pub(crate) fn softmax(values: &mut [f32], columns: usize) {
 /// Replaces the scores of each query by their softmax: `e^(scale (x - max))`, divided by the sum of the row. A sink is one more
 /// score, which is scaled already; its own weight is dropped.
 pub(super) fn softmax_rows(scores: &mut Scores<'_>, scale: f32, sink: Option<f32>) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for row in scores.rows() {
@@ -65,7 +63,7 @@ pub(super) fn softmax_rows(scores: &mut Scores<'_>, scale: f32, sink: Option<f32
 
 /// Multiplies scores by `scale`, caps them softly at `cap` and adds the bias of each key, in this order.
 pub(super) fn adjust_scores(scores: &mut Scores<'_>, scale: f32, cap: Option<f32>, bias: Option<&[f32]>) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for row in scores.rows() {

@@ -4,6 +4,7 @@ use super::int8::ByteTile;
 use super::single::Lane;
 use super::tile::{LINES, STEP, Tile, steps};
 use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::vectorised;
 
 /// Of how many bf16 numbers each value of a left matrix is the sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,7 +137,7 @@ pub(super) fn pack(tiles: &mut [Tile], rows: &[f32], columns: usize, terms: Term
 
 /// Packs one row into its line of the tiles of a strip.
 fn pack_row<const TERMS: usize>(tiles: &mut [Tile], line: usize, row: &[f32]) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (tiles, values) in tiles.chunks_exact_mut(TERMS).zip(row.chunks(STEP)) {
