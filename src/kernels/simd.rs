@@ -98,6 +98,39 @@ pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f
     result
 }
 
+/// Applies `function` in place to each value; with a `bias`, to the sum of each value of a row and that of the bias.
+pub(crate) fn apply(values: &mut [f32], bias: Option<&[f32]>, function: impl Fn(f32) -> f32 + Copy) {
+    vectorised(
+        #[inline(always)]
+        move || match bias {
+            None => {
+                for value in values.iter_mut() {
+                    *value = function(*value);
+                }
+            }
+            Some(bias) => {
+                for row in values.chunks_exact_mut(bias.len()) {
+                    for (value, bias) in row.iter_mut().zip(bias) {
+                        *value = function(*value + bias);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Applies `function` to each pair of a left and a right value, and puts the results in the place of the left ones.
+pub(crate) fn apply_pairs(left: &mut [f32], right: &[f32], function: impl Fn(f32, f32) -> f32 + Copy) {
+    vectorised(
+        #[inline(always)]
+        move || {
+            for (left, right) in left.iter_mut().zip(right) {
+                *left = function(*left, *right);
+            }
+        },
+    );
+}
+
 /// Applies `function` to each pair of a left and a right value and returns the results.
 pub(crate) fn map_pairs(left: &[f32], right: &[f32], function: impl Fn(f32, f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; left.len()];
@@ -126,6 +159,12 @@ pub(super) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
         *lane += term(*value);
     }
+    sum_of_lanes(lanes)
+}
+
+/// Adds partial sums in pairs.
+#[inline(always)]
+pub(super) fn sum_of_lanes(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -136,20 +175,18 @@ pub(super) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     lanes[0]
 }
 
-/// Returns the largest value; negative infinity for no values. NaNs are passed over.
+/// Returns the largest of values none of which is a NaN.
 #[inline(always)]
-pub(super) fn largest(values: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let mut chunks = values.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane = if *value > *lane { *value } else { *lane };
+pub(super) fn largest_lane(mut lanes: [f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            let other = lanes[lane + width];
+            lanes[lane] = if other > lanes[lane] { other } else { lanes[lane] };
         }
+        width /= 2;
     }
-    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = if *value > *lane { *value } else { *lane };
-    }
-    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    lanes[0]
 }
 
 #[cfg(test)]
