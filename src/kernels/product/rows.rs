@@ -47,6 +47,14 @@ impl Scratch {
         reserve(&mut self.tiles, tiles, Tile::ZEROS)
     }
 
+    /// Makes room for so many values.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfMemory`].
+    pub fn values(&mut self, values: usize) -> Result<&mut [f32]> {
+        reserve(&mut self.values, values, 0.0)
+    }
+
     /// Makes room for so many values, and so many lanes.
     ///
     /// # Errors
