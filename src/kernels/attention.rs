@@ -142,7 +142,8 @@ const THREAD_QUERIES: usize = 512;
 /// The number of products of scores, at most, from which on another thread is worth it for some of the heads.
 const THREAD_TERMS: usize = 1 << 18;
 
-/// Computes attention within each text as [`attend`], on up to `threads` threads where there are many queries.
+/// Computes attention within each text as [`attend`], on up to `threads` threads: some of many queries on each of them, or some
+/// of the heads.
 ///
 /// # Errors
 /// [`crate::ErrorCode::Internal`] where a thread ends early.

@@ -179,7 +179,7 @@ enum How {
 }
 
 /// Products with packed matrices, by a kernel. Threads that multiply at the same time have memory for their rows each, a
-/// megabyte or two, which is kept for the next product.
+/// megabyte or two, and for what stands between two products, which is kept for the next product.
 pub(crate) struct PackedProducts {
     how: How,
     scratch: Mutex<Vec<Scratch>>,
