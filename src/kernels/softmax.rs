@@ -29,7 +29,7 @@ pub(crate) fn softmax(values: &mut [f32], columns: usize) {
 
 /// Replaces the scores of each query by their softmax: `e^(scale (x - max))`, divided by the sum of the row. A sink is one more
 /// score, which is scaled already; its own weight is dropped. What lies up to [`LANES`] values behind the columns of a row, and is
-/// of the same row, may become 0.
+/// of the same row, becomes 0 where there are so many.
 pub(super) fn softmax_rows(scores: &mut Scores<'_>, scale: f32, sink: Option<f32>) {
     let Range { start, end } = scores.columns.clone();
     let whole = (end - start).next_multiple_of(LANES);
@@ -163,6 +163,9 @@ mod tests {
                         let expected = by_values(&before[columns.clone()], scale, sink);
                         assert!(bits(&row[columns.clone()]) == bits(&expected), "{length} of {stride}, sink {sink:?}");
                         assert_eq!(row[..2], before[..2], "{length} of {stride}");
+                        let behind = columns.end..2 + length.next_multiple_of(LANES);
+                        let behind = row.get(behind).unwrap_or_default();
+                        assert!(behind.iter().all(|value| *value == 0.0), "{length} of {stride}: {behind:?}");
                     }
                 }
             }

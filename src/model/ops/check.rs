@@ -164,25 +164,30 @@ fn projections_with_weights_of_every_type() {
 /// Those that are computed some rows at a time, and others; more rows than are taken at a time.
 #[test]
 fn mlps_in_one_step_have_the_bits_of_their_steps() {
-    let linear = |inputs: usize, outputs: usize, seed: u64, packs: bool| {
+    let linear = |backend: &Backend, inputs: usize, outputs: usize, seed: u64, packs: bool| {
         let weight = values(&random(outputs, inputs, seed)).iter().map(|value| *value as f32).collect::<Vec<_>>();
-        let weight = Weight::rounded(&weight, (outputs, inputs), &NumberType::F32, &Backend::CPU);
-        let backend = Backend { host: HostProducts::new(Precision::F32), ..Backend::CPU };
-        let weight = if packs { weight.for_products(&NumberType::F32, &backend).unwrap() } else { weight };
-        Linear::new(Arc::new(weight), seed.is_multiple_of(2).then(|| random(1, outputs, seed + 9).squeeze(0).unwrap()))
+        let weight = Weight::rounded(&weight, (outputs, inputs), &NumberType::F32, backend);
+        let packing = Backend { host: HostProducts::new(Precision::F32), ..Backend::CPU };
+        let weight = if packs { weight.for_products(&NumberType::F32, &packing).unwrap() } else { weight };
+        let bias = on(backend, &random(1, outputs, seed + 9).squeeze(0).unwrap());
+        Linear::new(Arc::new(weight), seed.is_multiple_of(2).then_some(bias))
     };
     for (function, is_gated) in [(Activation::Gelu, false), (Activation::Silu, true), (Activation::GeluTanh, true)] {
-        let make = |packs: bool| {
-            let up = is_gated.then(|| linear(24, 40, 3, packs));
-            [Some(linear(24, 40, 2, packs)), up, Some(linear(40, 20, 4, packs))]
+        let make = |backend: &Backend, packs: bool| {
+            let up = is_gated.then(|| linear(backend, 24, 40, 3, packs));
+            [Some(linear(backend, 24, 40, 2, packs)), up, Some(linear(backend, 40, 20, 4, packs))]
         };
         let of = |[inner, up, down]: &[Option<Linear>; 3]| {
             let (inner, down) = (inner.as_ref().unwrap(), down.as_ref().unwrap());
             Mlp::of(inner, function, up.as_ref(), down)
         };
-        check_unary(&format!("mlp by {function:?}, gate: {is_gated}"), |_| of(&make(false)), random(7, 24, 5));
+        check_unary(
+            &format!("mlp by {function:?}, gate: {is_gated}"),
+            |backend| of(&make(backend, false)),
+            random(7, 24, 5),
+        );
 
-        let parts = make(true);
+        let parts = make(&Backend::CPU, true);
         let [Some(inner), up, Some(down)] = &parts else { unreachable!() };
         if inner.packed().is_none() {
             continue;
