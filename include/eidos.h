@@ -1609,7 +1609,7 @@ eidos_status eidos_explainer_calibrate(const eidos_explainer *explainer,
  * an error for an explainer that does not know them. `mean`, `deviation` and `err` may be NULL.
  */
 eidos_status eidos_explainer_moments(const eidos_explainer *explainer,
-                                     size_t concept,
+                                     size_t concept_index,
                                      double *mean,
                                      double *deviation,
                                      eidos_error **err);
@@ -2511,7 +2511,7 @@ typedef struct {
     /**
      * This is the index of the concept in its explainer.
      */
-    uint64_t concept;
+    uint64_t concept_index;
     /**
      * This is the concept's activation.
      */
@@ -2624,7 +2624,7 @@ eidos_status eidos_explanation_firing(const eidos_explanation *explanation,
  * explanation; `len` may be NULL.
  */
 const char *eidos_explanation_name(const eidos_explanation *explanation,
-                                   size_t concept,
+                                   size_t concept_index,
                                    uint32_t pole,
                                    size_t *len);
 

@@ -182,7 +182,7 @@ pub struct eidos_firing {
     /// The concept fires at this pole: one of `EIDOS_POLE_*`.
     pub pole: u32,
     /// This is the index of the concept in its explainer.
-    pub concept: u64,
+    pub concept_index: u64,
     /// This is the concept's activation.
     pub activation: f32,
     /// The activation lies this many of the concept's standard deviations above its mean over the rows of the fit; negative below it.
@@ -203,7 +203,15 @@ impl From<&Firing> for eidos_firing {
         };
         let Firing { concept, activation, deviations, percentile, .. } = *firing;
         let struct_size = size_of::<Self>() as u32;
-        Self { struct_size, pole, concept: concept as u64, activation, deviations, percentile, reserved: 0 }
+        Self {
+            struct_size,
+            pole,
+            concept_index: concept as u64,
+            activation,
+            deviations,
+            percentile,
+            reserved: 0,
+        }
     }
 }
 
@@ -327,11 +335,11 @@ pub unsafe extern "C" fn eidos_explanation_firing(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explanation_name(
     explanation: Ref<eidos_explanation>,
-    concept: usize,
+    concept_index: usize,
     pole: u32,
     len: Out<usize>,
 ) -> *const c_char {
-    explanation.string(len, |value| value.name(concept, pole))
+    explanation.string(len, |value| value.name(concept_index, pole))
 }
 
 /// Gives a whole explanation as JSON: `{"format", "version", "model", "split_point", "granularity", "aggregation", "concepts":

@@ -369,7 +369,7 @@ pub unsafe extern "C" fn eidos_explainer_calibrate(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn eidos_explainer_moments(
     explainer: Ref<eidos_explainer>,
-    concept: usize,
+    concept_index: usize,
     mean: Out<f64>,
     deviation: Out<f64>,
     err: Out<*mut eidos_error>,
@@ -377,12 +377,12 @@ pub unsafe extern "C" fn eidos_explainer_moments(
     call(err, || {
         let explainer = &explainer.get()?.explainer;
         let distributions =
-            explainer.distributions().filter(|known| concept < known.concept_count()).ok_or_else(|| {
-                Error::argument(format!("how concept {concept} is distributed is not known"))
+            explainer.distributions().filter(|known| concept_index < known.concept_count()).ok_or_else(|| {
+                Error::argument(format!("how concept {concept_index} is distributed is not known"))
                     .hint("ask for a concept below the concept count, of a fitted or calibrated explainer")
             })?;
-        mean.offer(distributions.mean(concept));
-        deviation.offer(distributions.deviation(concept));
+        mean.offer(distributions.mean(concept_index));
+        deviation.offer(distributions.deviation(concept_index));
         Ok(())
     })
 }

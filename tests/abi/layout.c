@@ -128,7 +128,7 @@ SIZE(eidos_explain_options, 32);
 
 FIELD(eidos_firing, struct_size, 0);
 FIELD(eidos_firing, pole, 4);
-FIELD(eidos_firing, concept, 8);
+FIELD(eidos_firing, concept_index, 8);
 FIELD(eidos_firing, activation, 16);
 FIELD(eidos_firing, deviations, 20);
 FIELD(eidos_firing, percentile, 24);

@@ -817,12 +817,12 @@ static void what_fires_is_explained(void)
         for (rank = 0; rank < eidos_explanation_firing_count(found, unit); rank++, fired++) {
             eidos_firing firing;
             CHECK(eidos_explanation_firing(found, unit, rank, &firing, sizeof firing, &error) == EIDOS_OK);
-            CHECK(firing.concept < concepts && fabsf(firing.deviations) >= 0.5f && fabsf(firing.deviations) <= last);
+            CHECK(firing.concept_index < concepts && fabsf(firing.deviations) >= 0.5f && fabsf(firing.deviations) <= last);
             CHECK((firing.pole == EIDOS_POLE_NEGATIVE) == (firing.deviations < 0) && firing.percentile <= 100);
             last = fabsf(firing.deviations);
             /* The interpretation has positive poles alone. */
-            CHECK(eidos_explanation_name(found, firing.concept, EIDOS_POLE_POSITIVE, &len) && len > 2);
-            CHECK(!eidos_explanation_name(found, firing.concept, EIDOS_POLE_NEGATIVE, NULL));
+            CHECK(eidos_explanation_name(found, firing.concept_index, EIDOS_POLE_POSITIVE, &len) && len > 2);
+            CHECK(!eidos_explanation_name(found, firing.concept_index, EIDOS_POLE_NEGATIVE, NULL));
         }
         CHECK_FAILS(EIDOS_INVALID_ARGUMENT, eidos_explanation_firing(found, unit, rank, &none, sizeof none, &err));
     }

@@ -292,7 +292,7 @@ end
 struct eidos_firing
     struct_size::UInt32
     pole::UInt32
-    concept::UInt64
+    concept_index::UInt64
     activation::Cfloat
     deviations::Cfloat
     percentile::Cfloat
@@ -381,7 +381,7 @@ const LAYOUT = (
     eidos_logits_options = (32, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16, on_long_text = 24, reserved = 28)),
     eidos_top_inputs_options = (40, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36)),
     eidos_explain_options = (32, (struct_size = 0, negative_pole = 4, k = 8, least_deviations = 16, threads = 24, reserved = 28)),
-    eidos_firing = (32, (struct_size = 0, pole = 4, concept = 8, activation = 16, deviations = 20, percentile = 24, reserved = 28)),
+    eidos_firing = (32, (struct_size = 0, pole = 4, concept_index = 8, activation = 16, deviations = 20, percentile = 24, reserved = 28)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
     eidos_chat_spending = (64, (struct_size = 0, reserved = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40, requests_left = 48, tokens_left = 56)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
@@ -548,7 +548,7 @@ const LAYOUT = (
 @long eidos_explainer_save(explainer::Ptr{eidos_explainer}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_open(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_calibrate(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
-@c eidos_explainer_moments(explainer::Ptr{eidos_explainer}, concept::Csize_t, mean::Ptr{Cdouble}, deviation::Ptr{Cdouble}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_moments(explainer::Ptr{eidos_explainer}, concept_index::Csize_t, mean::Ptr{Cdouble}, deviation::Ptr{Cdouble}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_retain(explainer::Ptr{eidos_explainer}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_free(explainer::Ptr{eidos_explainer})::Cvoid
 
@@ -618,7 +618,7 @@ const LAYOUT = (
 @c eidos_explanation_text(explanation::Ptr{eidos_explanation}, index::Csize_t, len::Ptr{Csize_t})::Cstring
 @c eidos_explanation_firing_count(explanation::Ptr{eidos_explanation}, unit::Csize_t)::Csize_t
 @c eidos_explanation_firing(explanation::Ptr{eidos_explanation}, unit::Csize_t, rank::Csize_t, out::Ptr{eidos_firing}, size::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
-@c eidos_explanation_name(explanation::Ptr{eidos_explanation}, concept::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
+@c eidos_explanation_name(explanation::Ptr{eidos_explanation}, concept_index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
 @c eidos_explanation_json(explanation::Ptr{eidos_explanation}, len::Ptr{Csize_t})::Cstring
 @c eidos_explanation_retain(explanation::Ptr{eidos_explanation}, out::Ptr{Ptr{eidos_explanation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explanation_free(explanation::Ptr{eidos_explanation})::Cvoid

@@ -531,7 +531,7 @@ export interface ExplainOptionsStruct {
 export interface FiringStruct {
   struct_size: number;
   pole: number;
-  concept: number;
+  concept_index: number;
   activation: number;
   deviations: number;
   percentile: number;
@@ -729,7 +729,7 @@ export const structs = {
   eidos_firing: c.struct<FiringStruct>({
     struct_size: 'uint32_t',
     pole: 'uint32_t',
-    concept: 'uint64_t',
+    concept_index: 'uint64_t',
     activation: 'float',
     deviations: 'float',
     percentile: 'float',
