@@ -1,14 +1,20 @@
 //! Work on several threads whose results the calling thread combines: in a fixed order, or as they are finished.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::hint::spin_loop;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use rayon::Yield;
 
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::threads::start;
 use crate::workers::Workers;
+
+/// For how long a thread that is done with its parts waits for those of others before it may sleep.
+const SPIN: Duration = Duration::from_micros(500);
 
 /// The interval at which a thread that waits for results delivers the log messages of the others.
 const WAIT_STEP: Duration = Duration::from_millis(100);
@@ -74,13 +80,16 @@ pub(crate) fn at_once<T: Send>(
     threads: usize,
     work: impl Fn(usize) -> Result<T> + Sync,
 ) -> Result<Vec<T>> {
-    // Outside of a team, rayon would start threads that belong to nobody.
-    let team = rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads());
-    let threads = team.min(threads).min(parts);
-    let next = AtomicUsize::new(0);
+    let threads = team().min(threads).min(parts);
+    let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
     let some = || {
         let take = || Some(next.fetch_add(1, Ordering::Relaxed)).filter(|part| *part < parts);
-        std::iter::from_fn(take).map(|part| (part, work(part))).collect::<Vec<_>>()
+        let mut results = Vec::new();
+        for part in std::iter::from_fn(take) {
+            results.push((part, work(part)));
+            done.fetch_add(1, Ordering::Relaxed);
+        }
+        results
     };
     let mut results = Mutex::new(Vec::with_capacity(parts));
     let absorb = |some: Vec<_>| results.lock().unwrap_or_else(PoisonError::into_inner).extend(some);
@@ -90,11 +99,62 @@ pub(crate) fn at_once<T: Send>(
         rayon::scope(|scope| {
             (1..threads).for_each(|_| scope.spawn(|_| absorb(some())));
             absorb(some());
+            // The others are nearly done, too: to sleep would take longer.
+            let start = Instant::now();
+            while done.load(Ordering::Relaxed) < parts && start.elapsed() < SPIN {
+                wait_a_moment();
+            }
         });
     }
     let results = results.get_mut().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(part, _)| *part);
     results.drain(..).map(|(_, result)| result).collect()
+}
+
+/// How many threads the team has that the calling thread is of; one where it is of none. Outside of a team, rayon would start
+/// threads that belong to nobody.
+fn team() -> usize {
+    rayon::current_thread_index().map_or(1, |_| rayon::current_num_threads())
+}
+
+/// Does a part of another thread's work, or nothing for a moment.
+fn wait_a_moment() {
+    if rayon::yield_now() != Some(Yield::Executed) {
+        // Longer than what it asks the others for their work.
+        (0..16).for_each(|_| spin_loop());
+    }
+}
+
+/// Runs `work`, which shares parts of it by [`at_once`] again and again, while up to `threads` threads of the team that the
+/// calling thread is of wait for these parts without going to sleep: to wake one takes as long as a part of a small product.
+///
+/// No other thread of the team may do so at the same time: each could wait for the other one's end.
+pub(crate) fn while_awake<T>(threads: usize, work: impl FnOnce() -> T) -> T {
+    struct End<'a>(&'a AtomicBool);
+
+    impl Drop for End<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+
+    let threads = team().min(threads);
+    if threads <= 1 {
+        return work();
+    }
+    let (here, is_done) = (rayon::current_thread_index(), AtomicBool::new(false));
+    rayon::in_place_scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|_| {
+                // The calling thread may come to this itself while it waits for parts; the end would never come.
+                while rayon::current_thread_index() != here && !is_done.load(Ordering::Acquire) {
+                    wait_a_moment();
+                }
+            });
+        }
+        let _end = End(&is_done);
+        work()
+    })
 }
 
 /// Runs `work` for each of the jobs on up to `threads` threads, and passes the results to `absorb` on the calling thread
@@ -210,6 +270,24 @@ mod tests {
             at_once(9, 2, |part| if part > 4 { Err(Error::argument(format!("part {part}"))) } else { Ok(()) })
         });
         assert_eq!(failed.unwrap_err().message(), "part 5");
+    }
+
+    #[test]
+    fn threads_that_stay_awake_do_parts_and_end_with_the_work() {
+        for threads in [1, 2, 3] {
+            let sums = in_team(3, || {
+                while_awake(threads, || {
+                    let sum = |count: usize| at_once(count, 3, Ok).map(|all| all.into_iter().sum::<usize>());
+                    (0..200).map(|count| sum(count % 7)).collect::<Result<Vec<_>>>()
+                })
+            });
+            assert_eq!(sums.unwrap(), (0..200_usize).map(|count| (0..count % 7).sum()).collect::<Vec<usize>>());
+            // One that panics ends as well.
+            let panic = || while_awake(threads, || std::panic::resume_unwind(Box::new("work")));
+            let caught = in_team(3, || std::panic::catch_unwind(std::panic::AssertUnwindSafe(panic)));
+            assert_eq!(caught.unwrap_err().downcast_ref::<&str>(), Some(&"work"));
+        }
+        assert_eq!(while_awake(5, || 7), 7);
     }
 
     #[test]

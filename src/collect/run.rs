@@ -21,11 +21,15 @@ use crate::linalg::first_not_finite;
 use crate::log::LogLevel;
 use crate::memory::Claim;
 use crate::model::{PassOptions, SplitModel, plan_batches};
+use crate::parallel::while_awake;
 use crate::text::{EncodedTexts, LeftOut};
 use crate::workers::Workers;
 
 /// The tokens of a batch from which on threads may share it: for fewer, to wake a thread takes longer than it saves.
 const SHARED_TOKENS: u64 = 4;
+
+/// The tokens of a batch up to which threads that share it do not sleep in between.
+const AWAKE_TOKENS: u64 = 256;
 
 /// What the model gives for the texts of a batch: a tensor for each matrix that is collected, of the rows of the first
 /// text, then those of the second, and so on; of some of these rows alone, where the options name them.
@@ -356,7 +360,12 @@ impl<'a> Run<'a> {
             if batch >= queue.batches.len() || queue.stop.load(Ordering::Relaxed) || control.is_cancelled() {
                 return;
             }
-            let pooled = self.run_batch(window, &queue.batches[batch], queue.threads);
+            let texts = &queue.batches[batch];
+            // A single batch, so that nobody else has use for the threads; and a short one, which takes no longer than to wake them
+            // again and again.
+            let is_short = queue.batches.len() == 1 && window.tokens_of(texts) <= AWAKE_TOKENS;
+            let awake = if is_short { queue.threads } else { 1 };
+            let pooled = while_awake(awake, || self.run_batch(window, texts, queue.threads));
             if sender.send(pooled.map(|pooled| (batch, pooled))).is_err() {
                 return;
             }

@@ -5,13 +5,12 @@
 
 use std::sync::Arc;
 
-use pulp::Arch;
 use safetensors::Dtype;
 
 use super::tensors::{NamedTensor, Tensors};
 use super::{Codes, Decoder, DenseCodes, Encoder, LinearEncoder, SparseCodes};
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::times_transposed;
+use crate::linalg::{times_transposed, vectorised};
 use crate::memory::filled;
 
 /// The parameters of linear concepts.
@@ -69,7 +68,7 @@ impl LinearModel {
 /// Subtracts the means in f64, so that large means do not cost precision, and stores the difference in f32.
 pub(super) fn centre(rows: &[f32], mean: &[f64], centred: &mut Vec<f32>) {
     centred.resize(rows.len(), 0.0);
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         || {
             for (row, centred) in rows.chunks_exact(mean.len()).zip(centred.chunks_exact_mut(mean.len())) {

@@ -196,8 +196,8 @@ mod tests {
 
     struct One;
     struct Other;
-    handle!(One, Arc<str>, 30);
-    handle!(Other, Arc<str>, 31);
+    handle!(One, Arc<str>, 7);
+    handle!(Other, Arc<str>, 15);
 
     fn code<T: Handle>(handle: *const T) -> Option<ErrorCode> {
         // SAFETY: nobody frees a handle meanwhile.

@@ -136,10 +136,14 @@ impl Positions<'_> {
     }
 }
 
-/// The number of queries from which on another thread of the team is worth it.
+/// The number of queries from which on another thread of the team is worth it for some of them.
 const THREAD_QUERIES: usize = 512;
 
-/// Computes attention within each text as [`attend`], on up to `threads` threads where there are many queries.
+/// The number of products of scores, at most, from which on another thread is worth it for some of the heads.
+const THREAD_TERMS: usize = 1 << 18;
+
+/// Computes attention within each text as [`attend`], on up to `threads` threads: some of many queries on each of them, or some
+/// of the heads.
 ///
 /// # Errors
 /// [`crate::ErrorCode::Internal`] where a thread ends early.
@@ -151,12 +155,14 @@ pub(crate) fn attend_on(
     keys: &[f32],
     values: &[f32],
 ) -> Result<Vec<f32>> {
-    let width = attention.heads * attention.head_width;
+    let (heads, width) = (attention.heads, attention.heads * attention.head_width);
     let count = queries.values.len() / width;
-    let threads = threads.min(count / THREAD_QUERIES);
-    if threads <= 1 {
-        return Ok(attend(attention, texts, queries, keys, values));
+    if threads.min(count / THREAD_QUERIES) <= 1 {
+        let terms = count.saturating_mul(attention.longest).saturating_mul(width);
+        let parts = if terms < THREAD_TERMS { 1 } else { threads.min(heads) };
+        return by_heads(parts, attention, texts, queries, keys, values);
     }
+    let threads = threads.min(count / THREAD_QUERIES);
     let all: Vec<u32>;
     let (positions, places) = if let Some(some) = queries.some {
         some
@@ -171,12 +177,40 @@ pub(crate) fn attend_on(
         let within = |row: usize| row.clamp(rows.start, rows.end) - rows.start;
         let places: Vec<Range<usize>> = places.iter().map(|place| within(place.start)..within(place.end)).collect();
         let own = &queries.values[rows.start * width..rows.end * width];
-        Ok(attend(attention, texts, Queries::some(own, &positions[rows.clone()], &places), keys, values))
+        let own = Queries::some(own, &positions[rows.clone()], &places);
+        Ok(attend(attention, 0..heads, texts, own, keys, values))
     })?;
     Ok(results.concat())
 }
 
-/// Computes attention within each text. `texts` are the ranges of rows of the texts.
+/// Computes attention within each text as [`attend`], some heads on each of so many threads.
+///
+/// # Errors
+/// [`crate::ErrorCode::Internal`] where a thread ends early.
+fn by_heads(
+    parts: usize,
+    attention: &Attention<'_>,
+    texts: &[Range<usize>],
+    queries: Queries<'_>,
+    keys: &[f32],
+    values: &[f32],
+) -> Result<Vec<f32>> {
+    let heads = |part: usize| attention.heads * part / parts..attention.heads * (part + 1) / parts;
+    let results = at_once(parts, parts, |part| Ok(attend(attention, heads(part), texts, queries, keys, values)))?;
+    let width = attention.heads * attention.head_width;
+    let mut results = results.into_iter();
+    let mut context = results.next().unwrap_or_default();
+    for (part, result) in (1..).zip(results) {
+        let columns = heads(part).start * attention.head_width..heads(part).end * attention.head_width;
+        for (row, own) in context.chunks_exact_mut(width).zip(result.chunks_exact(width)) {
+            row[columns.clone()].copy_from_slice(&own[columns.clone()]);
+        }
+    }
+    Ok(context)
+}
+
+/// Computes some heads of attention within each text; the columns of the others are 0. `texts` are the ranges of rows of the
+/// texts.
 ///
 /// `queries` have the shape `(queries, heads * head_width)`, `keys` and `values` `(rows, key_value_heads * head_width)`.
 /// The result has the shape of the queries. The result of a text depends on its own rows only, and that of a query has the
@@ -185,6 +219,7 @@ pub(crate) fn attend_on(
 /// Memory beside the result: keys and values of one head of the longest text, and [`SCORES`] scores or those of six queries.
 fn attend(
     attention: &Attention<'_>,
+    of_heads: Range<usize>,
     texts: &[Range<usize>],
     queries: Queries<'_>,
     keys: &[f32],
@@ -195,7 +230,7 @@ fn attend(
     let group = heads / key_value_heads;
     let mut context = vec![0.0; queries.values.len()];
     let mut scratch = Scratch::default();
-    for head in 0..heads {
+    for head in of_heads {
         let biases = Biases {
             key: attention.key_bias.map(|bias| &bias[head * longest..(head + 1) * longest]),
             relative: relative.bias(head, longest),
@@ -319,12 +354,14 @@ impl Part<'_> {
         if !attention.mask.hides() {
             return softmax_rows(scores, scale, biases.sink);
         }
-        for (query, row) in scores.rows().enumerate() {
+        let stride = scores.stride;
+        for (query, row) in scores.values.chunks_exact_mut(stride).enumerate() {
             let visible = attention.mask.keys(queries.get(query), self.length);
-            let (first, last) = (visible.start - read.start, visible.end - read.start);
-            row[..first].fill(0.0);
-            row[last..].fill(0.0);
-            softmax_rows(&mut Scores::one(&mut row[first..last]), scale, biases.sink);
+            let own = scores.columns.start;
+            let visible = visible.start - read.start + own..visible.end - read.start + own;
+            softmax_rows(&mut Scores { values: row, stride, columns: visible.clone() }, scale, biases.sink);
+            row[..visible.start].fill(0.0);
+            row[visible.end..].fill(0.0);
         }
     }
 }
@@ -350,7 +387,7 @@ mod tests {
         let (width, key_width) = (attention.heads * columns, attention.key_value_heads * columns);
         let [queries, keys, values] =
             [(width, 3), (key_width, 5), (key_width, 7)].map(|(width, seed)| numbers(rows * width, seed));
-        let all = attend(attention, texts, Queries::all(&queries), &keys, &values);
+        let all = attend(attention, 0..attention.heads, texts, Queries::all(&queries), &keys, &values);
         let (mut some, mut expected, mut positions, mut ranges) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for text in texts {
             let first = positions.len();
@@ -361,13 +398,17 @@ mod tests {
             }
             ranges.push(first..positions.len());
         }
-        let some = attend(attention, texts, Queries::some(&some, &positions, &ranges), &keys, &values);
+        let some =
+            attend(attention, 0..attention.heads, texts, Queries::some(&some, &positions, &ranges), &keys, &values);
         assert!(bits(&some) == bits(&expected), "{what}");
         assert!(some.iter().any(|value| *value != 0.0), "{what}");
         for threads in [2, 5] {
             let attend = || attend_on(threads, attention, texts, Queries::all(&queries), &keys, &values);
             let on_threads = in_team(threads, attend).unwrap();
             assert!(bits(&on_threads) == bits(&all), "{what} on {threads} threads");
+            let some =
+                in_team(threads, || by_heads(threads.min(3), attention, texts, Queries::all(&queries), &keys, &values));
+            assert!(bits(&some.unwrap()) == bits(&all), "{what}, heads on {threads} threads");
         }
     }
 
@@ -431,9 +472,10 @@ mod tests {
                 for (query, row) in part.clone().zip(scores.chunks_exact_mut(count)) {
                     let visible = attention.mask.keys(query, length);
                     let visible = visible.start - read.start..visible.end - read.start;
+                    let mut own = Scores { values: row, stride: count, columns: visible.clone() };
+                    softmax_rows(&mut own, attention.scale, None);
                     row[..visible.start].fill(0.0);
                     row[visible.end..].fill(0.0);
-                    softmax_rows(&mut Scores::one(&mut row[visible]), attention.scale, None);
                 }
                 let product = product(&scores, &of_head(values, read), count, false);
                 for (row, product) in part.zip(product.chunks_exact(columns)) {
@@ -470,8 +512,14 @@ mod tests {
                     relative: Relative::None,
                 };
                 let [queries, keys, values] = [3, 5, 7].map(|seed| numbers(length * 2 * head_width, seed));
-                let ours =
-                    attend(&attention, std::slice::from_ref(&(0..length)), Queries::all(&queries), &keys, &values);
+                let ours = attend(
+                    &attention,
+                    0..2,
+                    std::slice::from_ref(&(0..length)),
+                    Queries::all(&queries),
+                    &keys,
+                    &values,
+                );
                 let theirs = by_faer(&attention, &queries, &keys, &values);
                 assert!(bits(&ours) == bits(&theirs), "{length} tokens, heads of {head_width}, mask {mask:?}");
             }

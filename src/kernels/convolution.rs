@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
+use crate::linalg::vectorised;
 
 /// Convolves each column of the rows of each text: row `t` is the sum over `j` of `weight[j]` times row `t + 1 + j - taps`,
 /// rows before the text being 0. `weight` holds a row of `columns` values for each of the taps, the latest row's last.
@@ -10,7 +10,7 @@ pub(crate) fn short_convolution(rows: &[f32], weight: &[f32], columns: usize, te
     let mut result = vec![0.0; rows.len()];
     let taps = weight.len() / columns.max(1);
     let target = &mut result;
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for text in texts {

@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
-
 use super::elementwise::{logistic, softplus};
 use crate::error::Result;
-use crate::linalg::exp;
+use crate::linalg::{exp, vectorised};
 use crate::parallel::at_once;
 
 /// Added to the squared length of queries and keys before they are divided by it.
@@ -155,7 +153,7 @@ impl Memory {
     pub fn advance(&mut self, value: &[f32], numbers: Numbers, read: &mut [f32]) {
         let Self { state, query, key, found, .. } = self;
         let width = value.len();
-        Arch::new().dispatch(
+        vectorised(
             #[inline(always)]
             move || {
                 found.fill(0.0);

@@ -2,12 +2,11 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
-
 use super::delta_rule::{DeltaHeads, DeltaRows, Memory, Numbers};
 use super::elementwise::logistic;
 use super::simd::LANES;
 use crate::error::Result;
+use crate::linalg::vectorised;
 use crate::parallel::at_once;
 
 /// Before how many rows a state is kept; those between are computed again.
@@ -153,7 +152,7 @@ impl Back {
     /// Goes back through one row, by the states before and after it, its value, and the gradient of what was read.
     fn step(&mut self, memory: &Memory, numbers: Numbers, [before, after]: [&[f32]; 2], value: &[f32], read: &[f32]) {
         let (width, Numbers { decay, rate, .. }) = (value.len(), numbers);
-        Arch::new().dispatch(
+        vectorised(
             #[inline(always)]
             || {
                 self.difference.copy_from_slice(value);

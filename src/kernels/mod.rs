@@ -33,6 +33,6 @@ pub(crate) use elementwise::{clamped_gate, gelu, gelu_quick, gelu_tanh, logistic
 pub(crate) use norm::{layer_norm, rms_norm};
 pub(crate) use relative::Relative;
 pub(crate) use rotate::{Rotation, rotate};
-pub(crate) use simd::{add_to_rows, instructions, map, map_pairs, widen, widen_bf16};
+pub(crate) use simd::{add_to_rows, apply, apply_pairs, instructions, map, map_pairs, widen, widen_bf16};
 pub(crate) use softmax::softmax;
 pub(crate) use unpack::Format;

@@ -1,6 +1,6 @@
 //! Rotary position embeddings (Su et al. 2021, "RoFormer").
 
-use pulp::Arch;
+use crate::linalg::vectorised;
 
 /// Which pairs of columns of a head are rotated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) fn rotate(rows: &[f32], cosines: &[f32], sines: &[f32], width: usize,
     let half = rotary_dim / 2;
     let mut result = rows.to_vec();
     let target = &mut result;
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             let angles = cosines.chunks_exact(half).zip(sines.chunks_exact(half));

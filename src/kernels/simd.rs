@@ -3,6 +3,8 @@
 use half::bf16;
 use pulp::Arch;
 
+use crate::linalg::vectorised;
+
 /// How many partial sums a sum has: one for each lane of an AVX-512 register. Smaller registers hold them in several.
 pub(super) const LANES: usize = 16;
 
@@ -21,18 +23,21 @@ pub(crate) fn instructions() -> &'static str {
 
 /// Adds `bias` to each row of `bias.len()` values.
 pub(crate) fn add_to_rows(rows: &mut [f32], bias: &[f32]) {
-    Arch::new().dispatch(|| {
-        for row in rows.chunks_exact_mut(bias.len()) {
-            for (value, bias) in row.iter_mut().zip(bias) {
-                *value += bias;
+    vectorised(
+        #[inline(always)]
+        move || {
+            for row in rows.chunks_exact_mut(bias.len()) {
+                for (value, bias) in row.iter_mut().zip(bias) {
+                    *value += bias;
+                }
             }
-        }
-    });
+        },
+    );
 }
 
 /// Converts bf16 numbers to f32. A bf16 number is the upper half of the f32 number of the same value.
 pub(crate) fn widen(halves: &[bf16], values: &mut [f32]) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (value, half) in values.iter_mut().zip(halves) {
@@ -44,7 +49,7 @@ pub(crate) fn widen(halves: &[bf16], values: &mut [f32]) {
 
 /// The same of bytes, the lower one of each number first.
 pub(crate) fn widen_bf16(bytes: &[u8], values: &mut [f32]) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (value, pair) in values.iter_mut().zip(bytes.chunks_exact(2)) {
@@ -56,7 +61,7 @@ pub(crate) fn widen_bf16(bytes: &[u8], values: &mut [f32]) {
 
 /// Converts bytes of f16 numbers to f32, the lower one of each number first.
 pub(crate) fn widen_f16(bytes: &[u8], values: &mut [f32]) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (value, pair) in values.iter_mut().zip(bytes.chunks_exact(2)) {
@@ -82,7 +87,7 @@ pub(super) fn from_f16(bits: u16) -> f32 {
 pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; values.len()];
     let target = &mut result;
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (result, value) in target.iter_mut().zip(values) {
@@ -93,11 +98,44 @@ pub(crate) fn map(values: &[f32], function: impl Fn(f32) -> f32 + Copy) -> Vec<f
     result
 }
 
+/// Applies `function` in place to each value; with a `bias`, to the sum of each value of a row and that of the bias.
+pub(crate) fn apply(values: &mut [f32], bias: Option<&[f32]>, function: impl Fn(f32) -> f32 + Copy) {
+    vectorised(
+        #[inline(always)]
+        move || match bias {
+            None => {
+                for value in values.iter_mut() {
+                    *value = function(*value);
+                }
+            }
+            Some(bias) => {
+                for row in values.chunks_exact_mut(bias.len()) {
+                    for (value, bias) in row.iter_mut().zip(bias) {
+                        *value = function(*value + bias);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Applies `function` to each pair of a left and a right value, and puts the results in the place of the left ones.
+pub(crate) fn apply_pairs(left: &mut [f32], right: &[f32], function: impl Fn(f32, f32) -> f32 + Copy) {
+    vectorised(
+        #[inline(always)]
+        move || {
+            for (left, right) in left.iter_mut().zip(right) {
+                *left = function(*left, *right);
+            }
+        },
+    );
+}
+
 /// Applies `function` to each pair of a left and a right value and returns the results.
 pub(crate) fn map_pairs(left: &[f32], right: &[f32], function: impl Fn(f32, f32) -> f32 + Copy) -> Vec<f32> {
     let mut result = vec![0.0; left.len()];
     let target = &mut result;
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for ((result, left), right) in target.iter_mut().zip(left).zip(right) {
@@ -121,6 +159,12 @@ pub(super) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
         *lane += term(*value);
     }
+    sum_of_lanes(lanes)
+}
+
+/// Adds partial sums in pairs.
+#[inline(always)]
+pub(super) fn sum_of_lanes(mut lanes: [f32; LANES]) -> f32 {
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -131,20 +175,18 @@ pub(super) fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     lanes[0]
 }
 
-/// Returns the largest value; negative infinity for no values. NaNs are passed over.
+/// Returns the largest of values none of which is a NaN.
 #[inline(always)]
-pub(super) fn largest(values: &[f32]) -> f32 {
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let mut chunks = values.chunks_exact(LANES);
-    for chunk in &mut chunks {
-        for (lane, value) in lanes.iter_mut().zip(chunk) {
-            *lane = if *value > *lane { *value } else { *lane };
+pub(super) fn largest_lane(mut lanes: [f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            let other = lanes[lane + width];
+            lanes[lane] = if other > lanes[lane] { other } else { lanes[lane] };
         }
+        width /= 2;
     }
-    for (lane, value) in lanes.iter_mut().zip(chunks.remainder()) {
-        *lane = if *value > *lane { *value } else { *lane };
-    }
-    lanes.into_iter().fold(f32::NEG_INFINITY, f32::max)
+    lanes[0]
 }
 
 #[cfg(test)]

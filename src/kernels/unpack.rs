@@ -4,10 +4,35 @@
 //! it against: a product, rounded, and where there is an offset a sum, rounded again. So loops here are not fused into
 //! fewer roundings, and what they gain is that a block is unpacked a register at a time and may lie anywhere in memory.
 
+use std::hint::black_box;
+
 use candle_core::quantized::GgmlDType;
-use pulp::Arch;
 
 use super::simd::{from_f16, widen_f16};
+use crate::linalg::vectorised;
+
+/// Unpacks block after block, compiled for each set of vector instructions.
+///
+/// The function is named and not passed: one that is passed is called through a function of the compiler's, which it may not inline,
+/// and has no vector instructions then. The compiler is to know neither which block it is, or it unpacks several in turns with one byte
+/// of each at a time, nor that the numbers might lie where the block does, hence an array of their own.
+macro_rules! each {
+    ($unpack:ident) => {
+        |bytes: &[u8], values: &mut [f32]| {
+            vectorised(
+                #[inline(always)]
+                move || {
+                    let (blocks, values) = (bytes.as_chunks().0, values.as_chunks_mut().0);
+                    for (block, values) in blocks.iter().zip(values) {
+                        let mut own = [0.0; _];
+                        $unpack(black_box(block), &mut own);
+                        *values = own;
+                    }
+                },
+            );
+        }
+    };
+}
 
 /// How numbers are stored: so many of them together, in so many bytes.
 #[derive(Debug, Clone, Copy)]
@@ -24,21 +49,21 @@ impl Format {
     pub const F16: Self = Self { numbers: 1, bytes: 2, unpack: widen_f16 };
 
     /// Numbers of four bits, 32 of them with a power of two.
-    pub const MXFP4: Self = Self { numbers: 32, bytes: 17, unpack: |bytes, values| each(bytes, values, mxfp4) };
+    pub const MXFP4: Self = Self { numbers: 32, bytes: 17, unpack: each!(mxfp4) };
 
     /// Quantised numbers; nothing for a type that no file has.
     pub fn of_blocks(kind: GgmlDType) -> Option<Self> {
         let unpack: fn(&[u8], &mut [f32]) = match kind {
-            GgmlDType::Q4_0 => |bytes, values| each(bytes, values, q4_0),
-            GgmlDType::Q4_1 => |bytes, values| each(bytes, values, q4_1),
-            GgmlDType::Q5_0 => |bytes, values| each(bytes, values, q5_0),
-            GgmlDType::Q5_1 => |bytes, values| each(bytes, values, q5_1),
-            GgmlDType::Q8_0 => |bytes, values| each(bytes, values, q8_0),
-            GgmlDType::Q2K => |bytes, values| each(bytes, values, q2_k),
-            GgmlDType::Q3K => |bytes, values| each(bytes, values, q3_k),
-            GgmlDType::Q4K => |bytes, values| each(bytes, values, q4_k),
-            GgmlDType::Q5K => |bytes, values| each(bytes, values, q5_k),
-            GgmlDType::Q6K => |bytes, values| each(bytes, values, q6_k),
+            GgmlDType::Q4_0 => each!(q4_0),
+            GgmlDType::Q4_1 => each!(q4_1),
+            GgmlDType::Q5_0 => each!(q5_0),
+            GgmlDType::Q5_1 => each!(q5_1),
+            GgmlDType::Q8_0 => each!(q8_0),
+            GgmlDType::Q2K => each!(q2_k),
+            GgmlDType::Q3K => each!(q3_k),
+            GgmlDType::Q4K => each!(q4_k),
+            GgmlDType::Q5K => each!(q5_k),
+            GgmlDType::Q6K => each!(q6_k),
             _ => return None,
         };
         Some(Self { numbers: kind.block_size(), bytes: kind.type_size(), unpack })
@@ -53,22 +78,6 @@ impl Format {
     pub fn unpack(&self, bytes: &[u8], values: &mut [f32]) {
         (self.unpack)(bytes, values);
     }
-}
-
-/// Unpacks block after block, compiled for each set of vector instructions.
-#[inline(always)]
-fn each<const BYTES: usize, const NUMBERS: usize>(
-    bytes: &[u8],
-    values: &mut [f32],
-    unpack: impl Fn(&[u8; BYTES], &mut [f32; NUMBERS]),
-) {
-    Arch::new().dispatch(
-        #[inline(always)]
-        move || {
-            let (blocks, values) = (bytes.as_chunks().0, values.as_chunks_mut().0);
-            blocks.iter().zip(values).for_each(|(block, values)| unpack(block, values));
-        },
-    );
 }
 
 /// The f16 number at a place of a block.
@@ -131,8 +140,13 @@ fn q8_0(block: &[u8; 34], values: &mut [f32; 32]) {
     }
 }
 
-/// Twice the numbers of four bits (OCP Microscaling Formats 1.0, E2M1).
-const TWICE_FP4: [f32; 16] = [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 0.0, -1.0, -2.0, -3.0, -4.0, -6.0, -8.0, -12.0];
+/// Twice a number of four bits (OCP Microscaling Formats 1.0, E2M1): a sign, two bits of an exponent, one of a fraction.
+#[inline(always)]
+fn twice_fp4(bits: u8) -> f32 {
+    let (exponent, fraction) = (i32::from(bits >> 1 & 3), i32::from(bits & 1));
+    let magnitude = if exponent == 0 { fraction } else { (2 | fraction) << ((exponent - 1) & 3) };
+    (if bits & 8 == 0 { magnitude } else { -magnitude }) as f32
+}
 
 #[inline(always)]
 fn mxfp4(block: &[u8; 17], values: &mut [f32; 32]) {
@@ -141,8 +155,8 @@ fn mxfp4(block: &[u8; 17], values: &mut [f32; 32]) {
     let half = f32::from_bits(if exponent < 2 { 0x0020_0000 << exponent } else { (exponent - 1) << 23 });
     for index in 0..16 {
         let byte = block[1 + index];
-        values[index] = TWICE_FP4[usize::from(byte & 15)] * half;
-        values[index + 16] = TWICE_FP4[usize::from(byte >> 4)] * half;
+        values[index] = twice_fp4(byte & 15) * half;
+        values[index + 16] = twice_fp4(byte >> 4) * half;
     }
 }
 
@@ -220,6 +234,8 @@ fn q5_k(block: &[u8; 176], values: &mut [f32; 256]) {
 fn q6_k(block: &[u8; 210], values: &mut [f32; 256]) {
     let d = scale(block, 208);
     for (part, values) in values.as_chunks_mut::<16>().0.iter_mut().enumerate() {
+        // As for blocks.
+        let part = black_box(part);
         // Two halves of 128 numbers, each with 64 bytes of lower and 32 of upper bits.
         let (half, within) = (part / 8, part % 8);
         let (first, shift) = (half * 64 + within % 4 * 16, within / 4 * 4);
@@ -234,6 +250,7 @@ fn q6_k(block: &[u8; 210], values: &mut [f32; 256]) {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "these values are exact")]
 mod tests {
     use std::borrow::Cow;
 
@@ -288,6 +305,25 @@ mod tests {
                 assert_eq!(first, None, "{kind:?}: {:?}", first.map(|index| (found[index], expected[index])));
             }
             assert!(expected.iter().filter(|value| value.is_finite() && **value != 0.0).count() > BLOCKS * numbers / 2);
+        }
+    }
+
+    #[test]
+    fn numbers_of_four_bits_are_those_of_the_specification() {
+        let magnitudes = [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0_f32];
+        for exponent in 0..=255_u8 {
+            let scale = 2.0_f64.powi(i32::from(exponent) - 127);
+            let mut block = [0; 17];
+            block[0] = exponent;
+            (0..16).for_each(|index| block[1 + index] = (index | (15 - index) << 4) as u8);
+            let mut found = [7.0; 32];
+            Format::MXFP4.unpack(&block, &mut found);
+            for (place, value) in found.into_iter().enumerate() {
+                let bits = if place < 16 { place } else { 31 - place };
+                let magnitude = f64::from(magnitudes[bits % 8]) * scale;
+                let expected = if bits < 8 { magnitude } else { -magnitude } as f32;
+                assert!(value == expected, "{exponent} {bits}: {value} {expected}");
+            }
         }
     }
 

@@ -3,15 +3,14 @@
 // A function is compiled with the vector instructions of its caller only where it is inlined into it.
 #![allow(clippy::inline_always)]
 
-use pulp::Arch;
-
+use super::vectorised;
 use crate::error::{Error, ErrorCode, Result};
 
 /// The index of the first value that is infinite or NaN.
 pub(crate) fn first_not_finite(values: &[f32]) -> Option<usize> {
     // Without an early exit the loop is vectorised, and nearly always there is nothing to find.
     let finite = |values: &[f32]| values.iter().fold(true, |finite, value| finite & value.is_finite());
-    let chunk = Arch::new().dispatch(
+    let chunk = vectorised(
         #[inline(always)]
         || values.chunks(1024).position(|chunk| !finite(chunk)),
     )?;

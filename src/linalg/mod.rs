@@ -11,4 +11,4 @@ pub(crate) use eigen::{decorrelate, product, symmetric_eigen};
 pub(crate) use finite::{check_finite, first_not_finite};
 pub(crate) use matrix::{Block, BlockMut, block_transposed_times, times_panels, times_transposed};
 pub use random::RandomState;
-pub(crate) use vector::exp;
+pub(crate) use vector::{exp, vectorised};

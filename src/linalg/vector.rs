@@ -1,7 +1,30 @@
-//! Functions of single values that the compiler vectorises.
+//! Loops over values that the compiler vectorises, and functions of single values in them.
 
 // A function is compiled with the vector instructions of its caller only where it is inlined into it.
 #![allow(clippy::inline_always)]
+
+use pulp::{Arch, Simd, WithSimd};
+
+/// Runs a loop, compiled for each set of vector instructions, with the best set that the processor has. The closure must be
+/// `#[inline(always)]`, and so must what it calls.
+///
+/// pulp takes closures itself, but as those that are called once. A closure that could be called more often is one through a
+/// function which the compiler makes and may not inline: then the loop is compiled for what every processor has.
+#[inline(always)]
+pub(crate) fn vectorised<T>(work: impl FnMut() -> T) -> T {
+    struct Loop<F>(F);
+
+    impl<T, F: FnMut() -> T> WithSimd for Loop<F> {
+        type Output = T;
+
+        #[inline(always)]
+        fn with_simd<S: Simd>(mut self, _: S) -> T {
+            (self.0)()
+        }
+    }
+
+    Arch::new().dispatch(Loop(work))
+}
 
 /// The exponential function, with an error of at most 2 units in the last place between -87 and 88, and clamped
 /// outside.

@@ -15,7 +15,8 @@ use crate::model::blueprint::{
 };
 use crate::model::ops::{
     Add, AddShared, Attention, Backend, DeltaRule, Embedding, Experts, Gate, GatherColumns, Implementation, Linear,
-    Multiply, Norm, Operation, Positions, Rotary, RowSelection, Scale, Shift, ShortConvolution, SoftCap,
+    Mlp, Multiply, Norm, NormOfSum, Operation, Positions, Rotary, RowSelection, Scale, Shift, ShortConvolution,
+    SoftCap,
 };
 use crate::model::tap::{Flow, Tap};
 
@@ -372,31 +373,55 @@ impl<'a> Pass<'a, '_> {
 
         let stream = match self.blueprint.residual {
             Residual::Sequential => {
-                let sum = self.add(stream, &change)?;
-                let stream = self.tap.at(at(BlockSite::AttentionResidual), sum)?;
-                let mut stream = self.step(at(BlockSite::AttentionResidualNorm), stream)?;
+                let mut stream = if self.tap.touches(at(BlockSite::AttentionResidual)) {
+                    let sum = self.add(stream, &change)?;
+                    let sum = self.tap.at(at(BlockSite::AttentionResidual), sum)?;
+                    self.step(at(BlockSite::AttentionResidualNorm), sum)?
+                } else {
+                    self.norm_of_sum(at(BlockSite::AttentionResidualNorm), stream, &change)?
+                };
                 if let Some((encoded, positions)) = &context.encoded {
                     stream = self.cross_attention(block, &stream, encoded, (positions, rows))?;
                 }
                 let change = self.mlp(block, stream.clone())?;
                 let change = self.scaled(change, residual)?;
-                self.add(&stream, &change)?
+                self.norm_of_sum(at(BlockSite::MlpResidualNorm), &stream, &change)?
             }
             Residual::Parallel => {
                 let own_norm = self.layer(at(BlockSite::MlpInputNorm)).is_some();
                 let read = if own_norm { stream.clone() } else { selected(rows, &read)? };
                 let other = self.mlp(block, read)?;
                 let other = self.scaled(other, residual)?;
-                self.add(&self.add(&other, &change)?, stream)?
+                self.norm_of_sum(at(BlockSite::MlpResidualNorm), &self.add(&other, &change)?, stream)?
             }
         };
-        let stream = self.step(at(BlockSite::MlpResidualNorm), stream)?;
         let stream = match &context.per_layer_inputs {
             Some(inputs) => self.per_layer_input(block, &stream, &selected(rows, inputs)?)?,
             None => stream,
         };
         let stream = self.step(at(BlockSite::Scalar), stream)?;
         self.tap.at(at(BlockSite::Output), stream)
+    }
+
+    /// The sum of two tensors, which nobody looks at, and its norm at a site, if the model has one there.
+    fn norm_of_sum(&mut self, site: Site, left: &Tensor, right: &Tensor) -> Flow<Tensor> {
+        match self.layer(site) {
+            Some(Layer::Norm(norm)) if self.fuses(&[left, right]) => {
+                let norm = NormOfSum(norm.clone());
+                let value = self.implementation.binary_on(self.threads, &norm, left, right)?;
+                self.tap.at(site, value)
+            }
+            _ => {
+                let sum = self.add(left, right)?;
+                self.step(site, sum)
+            }
+        }
+    }
+
+    /// Whether steps between which nobody looks run as one, which is for kernels on the CPU, where no gradient is wanted.
+    fn fuses(&self, inputs: &[&Tensor]) -> bool {
+        let is_here = |input: &&Tensor| input.device().is_cpu() && !input.track_op();
+        matches!(self.implementation, Implementation::Kernels(_)) && inputs.iter().all(is_here)
     }
 
     /// The stream with what a block makes of its part of the second rows of ids.
@@ -539,11 +564,37 @@ impl<'a> Pass<'a, '_> {
         let of_experts = [BlockSite::SharedDown, BlockSite::Router, BlockSite::Experts];
         let change = if of_experts.into_iter().any(|site| self.layer(at(site)).is_some()) {
             self.experts(block, read)?
+        } else if let Some(mlp) = self.fused_mlp(block, &read) {
+            let change = self.unary(&mlp, &read)?;
+            self.tap.at(at(BlockSite::MlpDown), change)?
         } else {
             let hidden = self.mlp_hidden(block, read)?;
             self.step(at(BlockSite::MlpDown), hidden)?
         };
         self.step(at(BlockSite::MlpOutputNorm), change)
+    }
+
+    /// The MLP of a block as one step, where nobody looks at its inner values and it is faster so.
+    fn fused_mlp(&mut self, block: Block, read: &Tensor) -> Option<Mlp> {
+        let at = |site| block.at(site);
+        let inner = [BlockSite::MlpInner, BlockSite::MlpActivation, BlockSite::MlpUp, BlockSite::MlpProduct];
+        if !self.fuses(&[read]) || inner.into_iter().any(|site| self.tap.touches(at(site))) {
+            return None;
+        }
+        let linear = |site| match self.layer(at(site)) {
+            Some(Layer::Linear(linear)) => Some(linear),
+            _ => None,
+        };
+        let Some(Layer::Activation(function)) = self.layer(at(BlockSite::MlpActivation)) else { return None };
+        let up = linear(BlockSite::MlpUp);
+        let mlp = Mlp::new(linear(BlockSite::MlpInner)?, *function, up, linear(BlockSite::MlpDown)?)?;
+        #[cfg(test)]
+        for site in [BlockSite::MlpInner, BlockSite::MlpUp, BlockSite::MlpDown] {
+            if self.layer(at(site)).is_some() {
+                self.tap.projected.push((at(site), read.dims()[0]));
+            }
+        }
+        Some(mlp)
     }
 
     /// An MLP of several experts, and perhaps one beside them that all rows go through.

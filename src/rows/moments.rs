@@ -5,14 +5,13 @@
 
 use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::{Accum, Mat, MatRef, Par};
-use pulp::Arch;
 
 use super::reduce::add_across;
 use super::source::Rows;
 use super::tiles::{Tile, for_each_tile};
 use crate::control::{Control, Stage};
 use crate::error::Result;
-use crate::linalg::check_finite;
+use crate::linalg::{check_finite, vectorised};
 use crate::memory::Claim;
 use crate::threads::thread_count;
 use crate::workspace;
@@ -72,7 +71,7 @@ impl Moments {
         let products = |tile: Tile<'_>, centred: &mut Vec<f64>| -> Result<Mat<f64>> {
             centred.resize(tile.values.len(), 0.0);
             let centred = &mut centred[..];
-            Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || {
                     for (row, centred) in tile.values.chunks_exact(columns).zip(centred.chunks_exact_mut(columns)) {
@@ -113,7 +112,7 @@ fn column_sums(tile: Tile<'_>, columns: usize) -> Result<Vec<f64>> {
     // Few rows at a time are still in the nearest cache when they are added.
     for (index, rows) in tile.values.chunks(columns * CHECKED_ROWS).enumerate() {
         check_finite(rows, columns, tile.first + index * CHECKED_ROWS)?;
-        Arch::new().dispatch(
+        vectorised(
             #[inline(always)]
             || add(&mut sums, rows),
         );

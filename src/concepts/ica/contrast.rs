@@ -3,10 +3,8 @@
 // A function is compiled with the vector instructions of its caller only where it is inlined into it.
 #![allow(clippy::inline_always)]
 
-use pulp::Arch;
-
 use super::options::Contrast;
-use crate::linalg::exp;
+use crate::linalg::{exp, vectorised};
 
 /// The sums over some rows from which an iteration learns.
 pub(super) struct Sums {
@@ -26,7 +24,7 @@ impl Contrast {
         // Rows are taken in groups, so that only a few numbers are added in f32 before the sum continues in f64.
         for group in projections.chunks_mut(width * GROUP) {
             let (sums, second) = (&mut sums, &mut second[..group.len()]);
-            Arch::new().dispatch(
+            vectorised(
                 #[inline(always)]
                 || {
                     sums.fill(0.0);

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use pulp::Arch;
-
 use super::rows::{from_bf16, round_to_bf16};
 use super::tile::{LINES, STEP, Tile, steps};
 use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::vectorised;
 use crate::memory::filled;
 
 /// A matrix `(rows, columns)` of bf16 numbers, the right side of products. Blocks of 16 rows lie one after the other, each
@@ -118,7 +117,7 @@ impl<'a> Bf16Part<'a> {
 
 /// Packs the rows of a block, of which there are 16 at most.
 fn pack_block(block: &mut [Tile], panel: &[f32], columns: usize) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (step, tile) in block.iter_mut().enumerate() {

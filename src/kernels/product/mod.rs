@@ -31,6 +31,9 @@ mod rows;
 #[allow(unsafe_code, reason = "vector instructions")]
 mod single;
 mod software;
+#[cfg(all(test, target_arch = "x86_64"))]
+#[allow(unsafe_code, reason = "instructions by themselves")]
+mod speed;
 #[cfg(test)]
 mod tests;
 mod tile;

@@ -4,6 +4,7 @@ use super::int8::ByteTile;
 use super::single::Lane;
 use super::tile::{LINES, STEP, Tile, steps};
 use crate::error::{Error, ErrorCode, Result};
+use crate::linalg::vectorised;
 
 /// Of how many bf16 numbers each value of a left matrix is the sum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +45,14 @@ impl Scratch {
     /// [`ErrorCode::OutOfMemory`].
     pub(super) fn reserve(&mut self, tiles: usize) -> Result<&mut [Tile]> {
         reserve(&mut self.tiles, tiles, Tile::ZEROS)
+    }
+
+    /// Makes room for so many values.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfMemory`].
+    pub fn values(&mut self, values: usize) -> Result<&mut [f32]> {
+        reserve(&mut self.values, values, 0.0)
     }
 
     /// Makes room for so many values, and so many lanes.
@@ -136,7 +145,7 @@ pub(super) fn pack(tiles: &mut [Tile], rows: &[f32], columns: usize, terms: Term
 
 /// Packs one row into its line of the tiles of a strip.
 fn pack_row<const TERMS: usize>(tiles: &mut [Tile], line: usize, row: &[f32]) {
-    pulp::Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (tiles, values) in tiles.chunks_exact_mut(TERMS).zip(row.chunks(STEP)) {

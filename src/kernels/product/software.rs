@@ -3,10 +3,9 @@
 //! It has the bits of that kernel on every machine, so that what surrounds the instructions is tested where they are not
 //! there. It is slow.
 
-use pulp::Arch;
-
 use super::rows::{Terms, from_bf16};
 use super::tile::{LINES, Part, STEP, Sums, Tile};
+use crate::linalg::vectorised;
 
 /// The product of the strips of some rows and the blocks of a panel, which has two blocks at most.
 pub(super) fn panel(left: &[Tile], right: &[Tile], steps: usize, terms: Terms, mut part: Part<'_>) {
@@ -27,7 +26,7 @@ pub(super) fn panel(left: &[Tile], right: &[Tile], steps: usize, terms: Terms, m
 /// and of odd inputs have a sum each, from zero on, in fused steps; the two are added, then the result is added to the sum.
 /// Numbers that are too small to be normal are zeros, as factors and as results.
 pub(super) fn add_product(sums: &mut Sums, left: &Tile, right: &Tile) {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             for (sums, row) in sums.0.iter_mut().zip(&left.0) {

@@ -28,6 +28,24 @@ impl Activation {
         }
     }
 
+    /// Applies the function in place to each value; with a `bias`, to the sum of each value of a row and that of the bias.
+    pub(super) fn apply(self, values: &mut [f32], bias: Option<&[f32]>) {
+        match self {
+            Self::Gelu => kernels::apply(values, bias, kernels::gelu),
+            Self::GeluTanh => kernels::apply(values, bias, kernels::gelu_tanh),
+            Self::GeluQuick => kernels::apply(values, bias, kernels::gelu_quick),
+            Self::Silu => kernels::apply(values, bias, kernels::silu),
+            Self::Relu => kernels::apply(
+                values,
+                bias,
+                #[inline(always)]
+                |x| x.max(0.0),
+            ),
+            Self::Tanh => kernels::apply(values, bias, f32::tanh),
+            Self::Logistic => kernels::apply(values, bias, kernels::logistic),
+        }
+    }
+
     /// The derivative at each value; that of a kink is 0, as in PyTorch.
     fn derivative(self, rows: &Tensor) -> Result<Tensor> {
         // x sigmoid(factor x)
@@ -65,20 +83,9 @@ impl Operation<1> for Activation {
     const BY_ROWS: bool = true;
 
     fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
-        let values = rows.values;
-        Ok(match self {
-            Self::Gelu => kernels::map(values, kernels::gelu),
-            Self::GeluTanh => kernels::map(values, kernels::gelu_tanh),
-            Self::GeluQuick => kernels::map(values, kernels::gelu_quick),
-            Self::Silu => kernels::map(values, kernels::silu),
-            Self::Relu => kernels::map(
-                values,
-                #[inline(always)]
-                |x| x.max(0.0),
-            ),
-            Self::Tanh => values.iter().map(|x| x.tanh()).collect(),
-            Self::Logistic => kernels::map(values, kernels::logistic),
-        })
+        let mut values = rows.values.to_vec();
+        self.apply(&mut values, None);
+        Ok(values)
     }
 
     #[cfg(feature = "cuda")]

@@ -21,6 +21,7 @@ use crate::model::blueprint::{
     Activation, Alibi, AttentionSettings, DistanceTable, ExpertGate, ExpertSettings, FusedExperts, RelativePositions,
     RotaryScaling, RotarySettings, Routing,
 };
+use crate::model::options::Precision;
 use crate::model::weights::NumberType;
 
 const KERNELS: Implementation = Implementation::Kernels(DType::F32);
@@ -160,6 +161,49 @@ fn projections_with_weights_of_every_type() {
     }
 }
 
+/// Those that are computed some rows at a time, and others; more rows than are taken at a time.
+#[test]
+fn mlps_in_one_step_have_the_bits_of_their_steps() {
+    let linear = |backend: &Backend, inputs: usize, outputs: usize, seed: u64, packs: bool| {
+        let weight = values(&random(outputs, inputs, seed)).iter().map(|value| *value as f32).collect::<Vec<_>>();
+        let weight = Weight::rounded(&weight, (outputs, inputs), &NumberType::F32, backend);
+        let packing = Backend { host: HostProducts::new(Precision::F32), ..Backend::CPU };
+        let weight = if packs { weight.for_products(&NumberType::F32, &packing).unwrap() } else { weight };
+        let bias = on(backend, &random(1, outputs, seed + 9).squeeze(0).unwrap());
+        Linear::new(Arc::new(weight), seed.is_multiple_of(2).then_some(bias))
+    };
+    for (function, is_gated) in [(Activation::Gelu, false), (Activation::Silu, true), (Activation::GeluTanh, true)] {
+        let make = |backend: &Backend, packs: bool| {
+            let up = is_gated.then(|| linear(backend, 24, 40, 3, packs));
+            [Some(linear(backend, 24, 40, 2, packs)), up, Some(linear(backend, 40, 20, 4, packs))]
+        };
+        let of = |[inner, up, down]: &[Option<Linear>; 3]| {
+            let (inner, down) = (inner.as_ref().unwrap(), down.as_ref().unwrap());
+            Mlp::of(inner, function, up.as_ref(), down)
+        };
+        check_unary(
+            &format!("mlp by {function:?}, gate: {is_gated}"),
+            |backend| of(&make(backend, false)),
+            random(7, 24, 5),
+        );
+
+        let parts = make(&Backend::CPU, true);
+        let [Some(inner), up, Some(down)] = &parts else { unreachable!() };
+        if inner.packed().is_none() {
+            continue;
+        }
+        let rows = random(500, 24, 6);
+        let mlp = Mlp::new(inner, function, up.as_ref(), down).unwrap();
+        let hidden = KERNELS.unary(inner, &rows).unwrap();
+        let hidden = match up {
+            Some(up) => KERNELS.binary(&Gate(function), &hidden, &KERNELS.unary(up, &rows).unwrap()).unwrap(),
+            None => KERNELS.unary(&function, &hidden).unwrap(),
+        };
+        let expected = KERNELS.unary(down, &hidden).unwrap();
+        assert_eq!(values(&KERNELS.unary(&mlp, &rows).unwrap()), values(&expected), "{function:?}");
+    }
+}
+
 #[test]
 fn norms_of_rows_and_of_heads() {
     for (width, columns) in [(24, 24), (8, 24), (5, 15), (520, 520)] {
@@ -168,6 +212,11 @@ fn norms_of_rows_and_of_heads() {
         check_unary(&format!("rms norm of {width}"), rms, random(5, columns, 3));
         let layer = |backend: &Backend| Norm::layer(on(backend, &weight), on(backend, &bias), 1e-5);
         check_unary(&format!("layer norm of {width}"), layer, random(5, columns, 4));
+        let of_sum = |backend: &Backend| NormOfSum(layer(backend));
+        let pair = [random(5, columns, 5), random(5, columns, 6)];
+        check(&format!("norm of a sum, {width}"), of_sum, &pair, |norm, implementation, [left, right]| {
+            implementation.binary(norm, left, right)
+        });
     }
 }
 

@@ -16,21 +16,35 @@ use crate::model::blueprint::Activation;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate(pub Activation);
 
+impl Gate {
+    /// Puts the products in the place of the gate's values.
+    pub(super) fn apply(self, gate: &mut [f32], up: &[f32]) {
+        if self.0 == Activation::Silu {
+            kernels::apply_pairs(
+                gate,
+                up,
+                #[inline(always)]
+                |gate, up| kernels::silu(gate) * up,
+            );
+            return;
+        }
+        self.0.apply(gate, None);
+        kernels::apply_pairs(
+            gate,
+            up,
+            #[inline(always)]
+            |value, up| value * up,
+        );
+    }
+}
+
 impl Operation<2> for Gate {
     const NAME: &'static str = "gate";
     const BY_ROWS: bool = true;
 
     fn kernel(&self, [gate, up]: [Values<'_>; 2]) -> Result<Vec<f32>> {
-        if self.0 == Activation::Silu {
-            return Ok(kernels::map_pairs(
-                gate.values,
-                up.values,
-                #[inline(always)]
-                |gate, up| kernels::silu(gate) * up,
-            ));
-        }
-        let mut product = self.0.kernel([gate])?;
-        product.iter_mut().zip(up.values).for_each(|(value, up)| *value *= up);
+        let mut product = gate.values.to_vec();
+        self.apply(&mut product, up.values);
         Ok(product)
     }
 

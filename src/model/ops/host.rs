@@ -158,6 +158,10 @@ impl<'a> Packed<'a> {
     }
 }
 
+/// What is done to the values of some outputs, row after row, as soon as they are there: a value's by itself, since which outputs
+/// these are depends on the number of threads.
+pub(super) type Finish<'a> = &'a (dyn Fn(&mut [f32], Range<usize>) + Sync);
+
 /// The multiplications of a product from which on threads share it: a few times what it takes to wake one.
 const SHARED_PRODUCT: usize = 2 << 20;
 
@@ -175,7 +179,7 @@ enum How {
 }
 
 /// Products with packed matrices, by a kernel. Threads that multiply at the same time have memory for their rows each, a
-/// megabyte or two, which is kept for the next product.
+/// megabyte or two, and for what stands between two products, which is kept for the next product.
 pub(crate) struct PackedProducts {
     how: How,
     scratch: Mutex<Vec<Scratch>>,
@@ -187,23 +191,33 @@ impl PackedProducts {
     }
 
     /// Computes `result = left matrix^T`, on up to `threads` threads of the calling thread's team, each of which has some of the
-    /// outputs. Their number does not change any bits.
+    /// outputs and `finish`es these. Their number does not change any bits.
     ///
     /// # Errors
     /// Those of [`multiply`].
-    pub(super) fn times(&self, result: &mut [f32], left: &[f32], matrix: Packed<'_>, threads: usize) -> Result<()> {
+    pub(super) fn times(
+        &self,
+        result: &mut [f32],
+        left: &[f32],
+        matrix: Packed<'_>,
+        threads: usize,
+        finish: Finish<'_>,
+    ) -> Result<()> {
         let (outputs, columns) = matrix.shape();
         let is_large = left.len().saturating_mul(outputs) >= SHARED_PRODUCT;
         let parts = if is_large { threads.min(outputs / SHARED_OUTPUTS) } else { 1 };
         if parts <= 1 {
-            return self.times_part(result, left, matrix, 0..outputs);
+            self.times_part(result, left, matrix, 0..outputs)?;
+            finish(result, 0..outputs);
+            return Ok(());
         }
         let width = outputs.div_ceil(parts).next_multiple_of(SHARED_OUTPUTS);
         let rows = left.len() / columns;
         let products = at_once(outputs.div_ceil(width), parts, |index| {
             let outputs = index * width..outputs.min((index + 1) * width);
             let mut product = vec![0.0; rows * outputs.len()];
-            self.times_part(&mut product, left, matrix, outputs)?;
+            self.times_part(&mut product, left, matrix, outputs.clone())?;
+            finish(&mut product, outputs);
             Ok(product)
         })?;
         for (first, product) in (0..outputs).step_by(width).zip(products) {
@@ -233,6 +247,17 @@ impl PackedProducts {
                 .and_then(|part| kernel.multiply(result, left, part, *rounds, &mut scratch)),
             _ => Err(Error::internal("a matrix is packed for other products")),
         };
+        self.kept().push(scratch);
+        done
+    }
+
+    /// Lends memory for so many values to `work`, which must not read what is in it, and keeps it for the next one.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`], or that of `work`.
+    pub(super) fn lend_memory<T>(&self, count: usize, work: impl FnOnce(&mut [f32]) -> Result<T>) -> Result<T> {
+        let mut scratch = self.kept().pop().unwrap_or_default();
+        let done = scratch.values(count).and_then(work);
         self.kept().push(scratch);
         done
     }
@@ -320,14 +345,20 @@ mod tests {
             let products = PackedProducts::new(how);
             let on = |threads: usize| {
                 let mut result = vec![f32::NAN; rows * outputs];
-                in_team(threads, || products.times(&mut result, &left, matrix, threads)).unwrap();
+                // Which output a value is of decides what becomes of it.
+                let finish = |values: &mut [f32], outputs: Range<usize>| {
+                    for row in values.chunks_exact_mut(outputs.len()) {
+                        row.iter_mut().zip(outputs.clone()).for_each(|(value, output)| *value += output as f32);
+                    }
+                };
+                in_team(threads, || products.times(&mut result, &left, matrix, threads, &finish)).unwrap();
                 result.into_iter().map(f32::to_bits).collect::<Vec<_>>()
             };
             let alone = on(1);
             for threads in [2, 3, 9] {
                 assert!(on(threads) == alone, "{} on {threads} threads", products.description());
             }
-            let wrong = products.times(&mut vec![0.0; rows * outputs - 1], &left, matrix, 1);
+            let wrong = products.times(&mut vec![0.0; rows * outputs - 1], &left, matrix, 1, &|_, _| {});
             assert!(wrong.is_err(), "{}", products.description());
         }
     }

@@ -1,5 +1,6 @@
 //! `x W^T + b`.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 #[cfg(feature = "cuda")]
@@ -7,12 +8,14 @@ use candle_core::CudaStorage;
 use candle_core::{DType, Tensor};
 
 use super::Weight;
-use super::operation::{Operation, Values, lend, like};
+use super::host::PackedProducts;
+use super::operation::{Operation, Values, lend, lend_optional, like};
 #[cfg(feature = "cuda")]
 use crate::cuda::CudaRows;
 use crate::error::Result;
 use crate::kernels;
 use crate::linalg::{times_panels, times_transposed};
+use crate::model::blueprint::Activation;
 
 /// How many rows of a weight are f32 at a time in the backward pass.
 const PANEL: usize = 256;
@@ -40,6 +43,55 @@ impl Linear {
     /// How its products are computed; nothing on a device.
     pub fn products(&self) -> Option<String> {
         self.weight.products()
+    }
+
+    /// How many values it gives for a row.
+    pub fn outputs(&self) -> Result<usize> {
+        Ok(self.weight.shape()?.0)
+    }
+
+    /// What multiplies, where a product with a few rows costs as much for each as one with many.
+    pub(super) fn packed(&self) -> Option<&PackedProducts> {
+        self.weight.packed()
+    }
+
+    /// Writes what it gives for rows `(rows, inputs)`, or a function of that, as `(rows, outputs)`.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::OutOfMemory`].
+    pub(super) fn project(
+        &self,
+        output: &mut [f32],
+        rows: &[f32],
+        threads: usize,
+        function: Option<Activation>,
+    ) -> Result<()> {
+        let (outputs, inputs) = self.weight.shape()?;
+        lend_optional(self.bias.as_ref(), |bias| {
+            let finish = |values: &mut [f32], outputs: Range<usize>| {
+                let bias = bias.map(|bias| &bias[outputs]);
+                match (function, bias) {
+                    (Some(function), _) => function.apply(values, bias),
+                    (None, Some(bias)) => kernels::add_to_rows(values, bias),
+                    (None, None) => {}
+                }
+            };
+            if self.weight.times(output, rows, threads, &finish)? {
+                return Ok(());
+            }
+            let write = |rows, panel: &mut [f32]| self.weight.write(rows, panel);
+            match &*self.weight {
+                _ if outputs == 1 => self.one_output(output, rows, inputs)?,
+                Weight::F32(weight) => lend(weight, |weight| times_transposed(output, rows, weight, inputs))??,
+                Weight::Rounded(_) => {
+                    let rounded = kernels::map(rows, kernels::product::rounded);
+                    times_panels(output, &rounded, outputs, inputs, write)?;
+                }
+                _ => times_panels(output, rows, outputs, inputs, write)?,
+            }
+            finish(output, 0..outputs);
+            Ok(())
+        })?
     }
 
     /// The product of `(rows, outputs)` with the weight, `(rows, inputs)`, panel by panel: the weight is never f32 as a
@@ -97,27 +149,8 @@ impl Operation<1> for Linear {
 
     /// `(rows, inputs)` -> `(rows, outputs)`.
     fn kernel_on(&self, threads: usize, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
-        let (outputs, inputs) = self.weight.shape()?;
-        let mut output = vec![0.0; rows.values.len() / rows.columns * outputs];
-        let is_done = self.weight.times(&mut output, rows.values, threads)?;
-        if !is_done && outputs == 1 {
-            self.one_output(&mut output, rows.values, inputs)?;
-        } else if !is_done {
-            let write = |rows, panel: &mut [f32]| self.weight.write(rows, panel);
-            match &*self.weight {
-                Weight::F32(weight) => {
-                    lend(weight, |weight| times_transposed(&mut output, rows.values, weight, inputs))??;
-                }
-                Weight::Rounded(_) => {
-                    let rounded = kernels::map(rows.values, kernels::product::rounded);
-                    times_panels(&mut output, &rounded, outputs, inputs, write)?;
-                }
-                _ => times_panels(&mut output, rows.values, outputs, inputs, write)?,
-            }
-        }
-        if let Some(bias) = &self.bias {
-            lend(bias, |bias| kernels::add_to_rows(&mut output, bias))?;
-        }
+        let mut output = vec![0.0; rows.values.len() / rows.columns * self.weight.shape()?.0];
+        self.project(&mut output, rows.values, threads, None)?;
         Ok(output)
     }
 

@@ -5,6 +5,7 @@ use candle_core::CudaStorage;
 use candle_core::{D, Tensor};
 
 use super::operation::{Operation, Values, lend, like, unrounded};
+use super::pairs::Add;
 #[cfg(feature = "cuda")]
 use crate::cuda::{self, CudaRows};
 use crate::error::Result;
@@ -29,6 +30,18 @@ impl Norm {
     pub fn layer(weight: Tensor, bias: Tensor, epsilon: f64) -> Self {
         Self { weight, bias: Some(bias), epsilon }
     }
+
+    /// Norms rows in place.
+    fn apply(&self, rows: &mut [f32]) -> Result<()> {
+        let epsilon = self.epsilon as f32;
+        lend(&self.weight, |weight| match &self.bias {
+            None => {
+                kernels::rms_norm(rows, weight, epsilon);
+                Ok(())
+            }
+            Some(bias) => lend(bias, |bias| kernels::layer_norm(rows, weight, bias, epsilon)),
+        })?
+    }
 }
 
 impl Operation<1> for Norm {
@@ -36,11 +49,9 @@ impl Operation<1> for Norm {
     const BY_ROWS: bool = true;
 
     fn kernel(&self, [rows]: [Values<'_>; 1]) -> Result<Vec<f32>> {
-        let epsilon = self.epsilon as f32;
-        lend(&self.weight, |weight| match &self.bias {
-            None => Ok(kernels::rms_norm(rows.values, weight, epsilon)),
-            Some(bias) => lend(bias, |bias| kernels::layer_norm(rows.values, weight, bias, epsilon)),
-        })?
+        let mut values = rows.values.to_vec();
+        self.apply(&mut values)?;
+        Ok(values)
     }
 
     #[cfg(feature = "cuda")]
@@ -64,5 +75,24 @@ impl Operation<1> for Norm {
             };
             Ok(normed.reshape(rows.shape())?)
         })
+    }
+}
+
+/// The norm of the sum of two tensors: both steps at once, with the bits of one after the other.
+#[derive(Debug, Clone)]
+pub(crate) struct NormOfSum(pub Norm);
+
+impl Operation<2> for NormOfSum {
+    const NAME: &'static str = "norm_of_sum";
+    const BY_ROWS: bool = true;
+
+    fn kernel(&self, pair: [Values<'_>; 2]) -> Result<Vec<f32>> {
+        let mut sum = Add.kernel(pair)?;
+        self.0.apply(&mut sum)?;
+        Ok(sum)
+    }
+
+    fn reference(&self, pair: [&Tensor; 2]) -> Result<Tensor> {
+        self.0.reference([&Add.reference(pair)?])
     }
 }

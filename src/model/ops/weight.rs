@@ -9,7 +9,7 @@ use half::slice::HalfFloatSliceExt;
 use half::{bf16, f16};
 
 use super::backend::Backend;
-use super::host::{HostProducts, Kept, Packed, PackedProducts};
+use super::host::{Finish, HostProducts, Kept, Packed, PackedProducts};
 use super::operation::lend;
 #[cfg(feature = "cuda")]
 use crate::cuda::DeviceMatrix;
@@ -234,19 +234,31 @@ impl Weight {
         }
     }
 
-    /// Computes `result = left matrix^T` for a packed matrix, on up to `threads` threads; false where it is not packed.
+    /// Computes `result = left matrix^T` for a packed matrix, on up to `threads` threads, and `finish`es it; false where it is
+    /// not packed.
     ///
     /// # Errors
     /// [`crate::ErrorCode::OutOfMemory`].
-    pub fn times(&self, result: &mut [f32], left: &[f32], threads: usize) -> Result<bool> {
-        match self {
-            Self::PackedBf16(matrix, products) => products.times(result, left, Packed::Bf16(matrix), threads)?,
-            Self::PackedF32(matrix, products) => products.times(result, left, Packed::F32(matrix), threads)?,
-            Self::PackedInt8(matrix, products) => products.times(result, left, Packed::Int8(matrix), threads)?,
-            Self::Unpacked(matrix, products) => products.times(result, left, Packed::Blocks(matrix), threads)?,
+    pub fn times(&self, result: &mut [f32], left: &[f32], threads: usize, finish: Finish<'_>) -> Result<bool> {
+        let (matrix, products) = match self {
+            Self::PackedBf16(matrix, products) => (Packed::Bf16(matrix), products),
+            Self::PackedF32(matrix, products) => (Packed::F32(matrix), products),
+            Self::PackedInt8(matrix, products) => (Packed::Int8(matrix), products),
+            Self::Unpacked(matrix, products) => (Packed::Blocks(matrix), products),
             _ => return Ok(false),
-        }
+        };
+        products.times(result, left, matrix, threads, finish)?;
         Ok(true)
+    }
+
+    /// What multiplies it, where it is packed: then a product with a few rows costs as much for each as one with many.
+    pub fn packed(&self) -> Option<&PackedProducts> {
+        match self {
+            Self::PackedBf16(_, products) | Self::PackedF32(_, products) | Self::PackedInt8(_, products) => {
+                Some(products)
+            }
+            _ => None,
+        }
     }
 
     /// How many bytes of memory its numbers take.

@@ -8,7 +8,7 @@ use std::arch::x86_64::{
 };
 
 use super::super::tile::{LINES, Part};
-use super::tile::{ByteTile, FOUR, Panel, STEP, Strips};
+use super::tile::{FOUR, Panel, STEP, Strips};
 
 /// The rows that are summed at a time. With three blocks that makes 24 registers of sums, three of outputs and some of rows,
 /// of 32; eleven loads serve 24 multiplications.
@@ -77,40 +77,63 @@ unsafe fn sums<const M: usize, const N: usize>(
     first: usize,
     part: &mut Part<'_>,
 ) {
-    let tiles = &left.tiles[first / LINES * steps..];
-    let mut offsets = [_mm512_setzero_si512(); N];
-    for (offset, offsets) in offsets.iter_mut().zip(right.offsets.as_chunks::<LINES>().0) {
+    let tiles = &left.tiles[first / LINES * steps..][..steps];
+    let mut sums = [[_mm512_setzero_si512(); N]; M];
+    for (block, offsets) in right.offsets.as_chunks::<LINES>().0.iter().enumerate().take(N) {
         // SAFETY: there are 16 offsets of four bytes.
-        *offset = unsafe { _mm512_loadu_si512(offsets.as_ptr().cast()) };
+        let offsets = unsafe { _mm512_loadu_si512(offsets.as_ptr().cast()) };
+        sums.iter_mut().for_each(|sums| sums[block] = offsets);
     }
-    let mut sums = [offsets; M];
-    let line = first % LINES;
-    for (step, tile) in tiles[..steps].iter().enumerate() {
-        #[allow(clippy::cast_ptr_alignment, reason = "a line begins on a boundary of 64 bytes")]
-        let rows = tile.0[line..line + M].as_ptr().cast::<i32>();
-        let outputs: [*const ByteTile; N] = std::array::from_fn(|block| &raw const right.tiles[block * steps + step]);
+    #[allow(clippy::cast_ptr_alignment, reason = "a line begins on a boundary of 64 bytes")]
+    let mut rows = tiles.as_ptr().cast::<i32>().wrapping_add(first % LINES * (STEP / FOUR));
+    let mut outputs = [right.tiles.as_ptr().cast::<__m512i>(); N];
+    for (output, tiles) in outputs.iter_mut().zip(right.tiles.chunks_exact(steps)) {
+        *output = tiles.as_ptr().cast();
+    }
+    // Pointers, and nothing that is checked: a check would be a way out of the loop on which the sums must lie in memory, and each
+    // product would store its sum.
+    for _ in 0..steps {
         for four in 0..STEP / FOUR {
             // SAFETY: a tile has a line of 64 bytes, on a boundary of 64, for each four of its inputs.
-            let outputs = outputs.map(|tile| unsafe { _mm512_load_si512(tile.cast::<__m512i>().add(four)) });
+            let outputs = outputs.map(|tile| unsafe { _mm512_load_si512(tile.wrapping_add(four)) });
             for (row, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: `M` lines of 16 times four bytes begin there.
-                let row = _mm512_set1_epi32(unsafe { rows.add(row * STEP / FOUR + four).read() });
+                // SAFETY: a tile has `M` lines of 16 times four bytes from there on.
+                let row = _mm512_set1_epi32(unsafe { rows.wrapping_add(row * (STEP / FOUR) + four).read() });
                 for (sum, output) in sums.iter_mut().zip(outputs) {
                     *sum = _mm512_dpbusd_epi32(*sum, row, output);
                 }
             }
         }
+        rows = rows.wrapping_add(LINES * STEP / FOUR);
+        outputs.iter_mut().for_each(|tile| *tile = tile.wrapping_add(STEP / FOUR));
     }
-    for (row, sums) in sums.iter().enumerate() {
-        let scale = _mm512_set1_ps(left.scales[first + row]);
-        for ((block, sum), outputs) in sums.iter().enumerate().zip(right.scales.as_chunks::<LINES>().0) {
-            let count = LINES.min(part.columns - block * LINES);
-            let place = &mut part.values[(first + row) * part.stride + block * LINES..][..count];
-            // SAFETY: there are 16 scales; the mask admits the `count` values of the slice.
+    // SAFETY: as for this function.
+    unsafe { put(sums, &left.scales[first..], right.scales, first, part) };
+}
+
+/// Writes sums, made values by the scales of their rows and outputs, to the rows of a part from `first` on. It is a function of its
+/// own, and takes a copy, so that the sums lie in registers up to here.
+///
+/// # Safety
+/// The processor must have AVX-512.
+#[inline(never)]
+#[target_feature(enable = "avx512f")]
+unsafe fn put<const M: usize, const N: usize>(
+    sums: [[__m512i; N]; M],
+    rows: &[f32],
+    outputs: &[f32],
+    first: usize,
+    part: &mut Part<'_>,
+) {
+    for ((line, sums), scale) in part.values.chunks_mut(part.stride).skip(first).zip(&sums).zip(rows) {
+        let scale = _mm512_set1_ps(*scale);
+        let places = line[..part.columns].chunks_mut(LINES);
+        for ((place, sum), outputs) in places.zip(sums).zip(outputs.as_chunks::<LINES>().0) {
+            // SAFETY: there are 16 scales; the mask admits the values of the slice.
             unsafe {
                 let outputs = _mm512_loadu_ps(outputs.as_ptr());
                 let values = _mm512_mul_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(*sum), scale), outputs);
-                _mm512_mask_storeu_ps(place.as_mut_ptr(), u16::MAX >> (LINES - count), values);
+                _mm512_mask_storeu_ps(place.as_mut_ptr(), u16::MAX >> (LINES - place.len()), values);
             }
         }
     }

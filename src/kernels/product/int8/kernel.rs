@@ -18,6 +18,12 @@ enum Instructions {
     /// `VPMADDUBSW`.
     #[cfg(target_arch = "x86_64")]
     Avx2,
+    /// `SDOT`.
+    #[cfg(target_arch = "aarch64")]
+    Dot,
+    /// `SMULL` and `SMLAL`.
+    #[cfg(target_arch = "aarch64")]
+    Neon,
     /// What the compiler makes of it.
     Portable,
 }
@@ -53,7 +59,9 @@ impl Int8Kernel {
             let avx512 = super::avx512::is_there().then_some(Self(Instructions::Avx512));
             avx512.or_else(|| super::avx2::is_there().then_some(Self(Instructions::Avx2)))
         }
-        #[cfg(not(target_arch = "x86_64"))]
+        #[cfg(target_arch = "aarch64")]
+        return Some(Self(if super::neon::has_dot_products() { Instructions::Dot } else { Instructions::Neon }));
+        #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
         None
     }
 
@@ -75,6 +83,15 @@ impl Int8Kernel {
                 } else {
                     eprintln!("skipped {instructions:?} for integers: this processor has it not");
                 }
+            }
+        }
+        #[cfg(target_arch = "aarch64")]
+        {
+            all.push(Self(Instructions::Neon));
+            if super::neon::has_dot_products() {
+                all.push(Self(Instructions::Dot));
+            } else {
+                eprintln!("skipped SDOT for integers: this processor has it not");
             }
         }
         all
@@ -101,6 +118,10 @@ impl Int8Kernel {
             Instructions::Avx512 => "AVX512-VNNI",
             #[cfg(target_arch = "x86_64")]
             Instructions::Avx2 => "AVX2",
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Dot => "SDOT",
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Neon => "NEON",
             Instructions::Portable => "portable",
         }
     }
@@ -173,6 +194,11 @@ impl Session {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: the processor has the instructions.
             Instructions::Avx2 => unsafe { super::avx2::panel(left, right, steps, part) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: the processor has the instructions.
+            Instructions::Dot => unsafe { super::neon::panel_of_dot_products(left, right, steps, part) },
+            #[cfg(target_arch = "aarch64")]
+            Instructions::Neon => super::neon::panel(left, right, steps, part),
             Instructions::Portable => portable::panel(left, right, steps, part),
         }
     }

@@ -15,6 +15,9 @@ mod avx512;
 mod kernel;
 mod matrix;
 mod multiply;
+#[cfg(target_arch = "aarch64")]
+#[allow(unsafe_code, reason = "vector instructions")]
+mod neon;
 mod portable;
 mod quantise;
 #[cfg(test)]

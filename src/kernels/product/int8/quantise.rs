@@ -1,9 +1,8 @@
 //! Rows of f32 as integers with a scale.
 
-use pulp::Arch;
-
 use super::super::tile::LINES;
 use super::tile::{ByteTile, STEP, steps};
+use crate::linalg::vectorised;
 
 /// The largest integer; the smallest is its negative, so that rows and weights have the same range.
 const LARGEST: f32 = 127.0;
@@ -30,7 +29,7 @@ fn rounded(value: f32, inverse: f32) -> i8 {
 /// Rounds up to 16 rows of `columns` values to integers, which become the lines of the tiles of a strip, with `flip` exclusive-ored
 /// to each; returns their scales. Columns up to whole tiles are zeros. Lines of rows that are not there keep what they hold.
 pub(super) fn quantise(tiles: &mut [ByteTile], rows: &[f32], columns: usize, flip: u8) -> [f32; LINES] {
-    Arch::new().dispatch(
+    vectorised(
         #[inline(always)]
         move || {
             let mut scales = [0.0; LINES];
