@@ -203,15 +203,7 @@ impl From<&Firing> for eidos_firing {
         };
         let Firing { concept, activation, deviations, percentile, .. } = *firing;
         let struct_size = size_of::<Self>() as u32;
-        Self {
-            struct_size,
-            pole,
-            concept_index: concept as u64,
-            activation,
-            deviations,
-            percentile,
-            reserved: 0,
-        }
+        Self { struct_size, pole, concept_index: concept as u64, activation, deviations, percentile, reserved: 0 }
     }
 }
 
