@@ -25,7 +25,7 @@ SHARED ?= ../shared
 # The program that writes what follows from src/ffi: a package of its own.
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
-.PHONY: demo test quick tools lint abi docs features library rust valgrind-contract valgrind-examples c cpp cpp-objects node julia
+.PHONY: demo test quick tools lint abi docs features library rust valgrind-contract valgrind-examples c cpp node julia
 .PHONY: cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz install header bench real clean
 
 demo:
@@ -42,7 +42,7 @@ SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j2 --output-sync=target
 # for the last of them, valgrind and the other languages use what it leaves of the processor.
 test:
 	@scripts/install-tools.sh compilers
-	$(SIDE_BY_SIDE) tools lint abi cpp-objects docs features cuda-check
+	$(SIDE_BY_SIDE) tools lint abi docs features cuda-check
 	$(SIDE_BY_SIDE) rust valgrind-contract valgrind-examples c cpp julia node cuda-dry-run
 	@echo "all of it holds"
 
@@ -136,10 +136,6 @@ valgrind-contract valgrind-examples: library
 
 cpp node julia: library
 	bindings/$@/test.sh
-
-# What of the tests in C++ is compiled without the library: while cargo is busy with one package after the other.
-cpp-objects: tools
-	bindings/cpp/test.sh objects
 
 install:
 ifeq ($(CUDA),1)

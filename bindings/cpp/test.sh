@@ -3,7 +3,6 @@
 # AddressSanitizer and UBSan; the examples, which print what those in C print; and programs that use an installed Eidos.
 #
 # Build the library first: cargo build --release --lib. EIDOS_LIBRARY is the libeidos.so to test, with libeidos.a beside it.
-# `test.sh objects` does no more than compile what needs no library yet.
 # JOBS is how many compilers run at once.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -18,20 +17,19 @@ fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
 for tool in cmake ctest gcc g++ clang++ pkg-config patchelf readelf; do
     command -v $tool >/dev/null || fail "$tool is missing; see bindings/cpp/README.md for the packages"
 done
-[ "${1:-}" = objects ] || [ -f "$EIDOS_LIBRARY" ] || fail "$EIDOS_LIBRARY is missing; build it: cargo build --release --lib"
+[ -f "$EIDOS_LIBRARY" ] || fail "$EIDOS_LIBRARY is missing; build it: cargo build --release --lib"
 
-# COMPILER STANDARD SANITIZE: builds and runs the tests; compiles them, where that is all that was asked for.
-what=${1:-tests}
+# COMPILER STANDARD SANITIZE: builds and runs the tests.
 run_tests() {
     local build=$builds/$1-$2 output
     [ "$3" = ON ] && build+=-sanitized
-    say "$what with $1, C++$2$([ "$3" = ON ] && echo ", AddressSanitizer and UBSan")"
+    say "$1, C++$2$([ "$3" = ON ] && echo ", AddressSanitizer and UBSan")"
     output=$(
         exec 2>&1
         cmake -S bindings/cpp -B "$build" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER="$1" -DCMAKE_CXX_STANDARD="$2" \
-            -DEIDOS_SANITIZE="$3" -DEIDOS_LIBRARY="$EIDOS_LIBRARY" || exit 1
-        if [ "$what" = objects ]; then exec cmake --build "$build" --parallel "$jobs" --target objects; fi
-        cmake --build "$build" --parallel "$jobs" && cd "$build" && ctest --output-on-failure --parallel "$jobs"
+            -DEIDOS_SANITIZE="$3" -DEIDOS_LIBRARY="$EIDOS_LIBRARY" &&
+            cmake --build "$build" --parallel "$jobs" &&
+            cd "$build" && ctest --output-on-failure --parallel "$jobs"
     ) || fail "$output"
 }
 
@@ -43,7 +41,6 @@ if [ "${CPP_BUILDS:-}" = all ]; then
     run_tests clang++ 17 ON
     run_tests clang++ 20 OFF
 fi
-[ "$what" = tests ] || exit 0
 say "the examples print what those in C print"
 tests/examples/run.sh cpp "$builds/g++-17/NAME"
 say "the program of the README"
