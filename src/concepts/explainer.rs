@@ -79,12 +79,7 @@ impl Explainer {
     /// [`ErrorCode::Mismatch`] when the activations have another width; [`ErrorCode::InvalidArgument`] when there are none;
     /// [`ErrorCode::InvalidData`] naming a row whose codes are not finite; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
     pub fn calibrate(&self, activations: &Activations, control: &Control) -> Result<Self> {
-        let (wanted, found) = (self.input_width(), Rows::column_count(activations));
-        if wanted != found {
-            let message = format!("the explainer reads rows of {wanted} columns, but these have {found}");
-            return Err(Error::new(ErrorCode::Mismatch, message)
-                .hint("use activations of the model and split point that the explainer was fitted on"));
-        }
+        self.check_width(Rows::column_count(activations))?;
         let distributions = in_lockstep(activations, |rows| {
             if total_row_count(rows)? == 0 {
                 return Err(Error::argument("there are no rows").hint("give the activations of some texts"));
@@ -163,6 +158,17 @@ impl Explainer {
     /// How many columns the rows have that the explainer encodes.
     pub fn input_width(&self) -> usize {
         self.model.input_width()
+    }
+
+    /// Checks that rows have the width that it encodes: other rows are of another model or split point.
+    pub(crate) fn check_width(&self, found: usize) -> Result<()> {
+        let wanted = self.input_width();
+        if wanted == found {
+            return Ok(());
+        }
+        let message = format!("the explainer reads rows of {wanted} columns, but these have {found}");
+        Err(Error::new(ErrorCode::Mismatch, message)
+            .hint("use activations of the model and split point that the explainer was fitted on"))
     }
 
     /// How the fit ended.

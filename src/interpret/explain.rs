@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::codes::for_each_code;
 use super::interpretation::{ConceptInputs, Interpretation, Pole};
-use super::selection::{check_width, split_point_of};
+use super::selection::split_point_of;
 use crate::collect::{CollectOptions, InputSource};
 use crate::concepts::{Backend, Distributions, Explainer, RowCodes};
 use crate::control::Control;
@@ -137,7 +137,7 @@ impl Explain {
         control: &Control,
     ) -> Result<Explanation> {
         let distributions = self.checked(explainer, interpretation)?;
-        check_width(explainer, Rows::column_count(activations))?;
+        explainer.check_width(Rows::column_count(activations))?;
         let (mut ends, mut firings, mut found) = (Vec::new(), Vec::new(), Vec::new());
         let backend = Backend::Cpu { threads: self.threads };
         for_each_code(explainer, activations, &backend, control, |_, codes| {
@@ -170,7 +170,7 @@ impl Explain {
     ) -> Result<Explanation> {
         self.checked(explainer, interpretation)?;
         let at = split_point_of(explainer, model)?;
-        check_width(explainer, model.split_points()[at].width)?;
+        explainer.check_width(model.split_points()[at].width)?;
         let options = CollectOptions { threads: self.threads, ..CollectOptions::like(explainer.provenance()) };
         let activations = model.activations(inputs, &options, control)?;
         self.explain(explainer, interpretation, &activations[at], control)

@@ -19,7 +19,7 @@ use super::passages::Passages;
 use super::prompts::{DETECTION_SYSTEM, LABEL_SYSTEM, answers_schema, detection_message, label_schema};
 use super::requests::{AnswerSource, CacheOnly, CacheThenModel, Estimate, ForJudgements, ForLabel};
 use super::sampling::Sampling;
-use super::selection::{check_width, checked_concepts};
+use super::selection::checked_concepts;
 use crate::chat::{Chat, Session};
 use crate::concepts::Explainer;
 use crate::control::{Control, Stage};
@@ -95,7 +95,7 @@ impl LlmLabels {
         }
         self.scoring.as_ref().map_or(Ok(()), Scoring::check)?;
         let concepts = checked_concepts(self.concepts.as_deref(), explainer.concept_count())?;
-        check_width(explainer, Rows::column_count(activations))?;
+        explainer.check_width(Rows::column_count(activations))?;
         let passages = Passages::new(activations, self.context)?;
         let mut jobs = Vec::with_capacity(concepts.len());
         for group in concepts.chunks(concepts_at_a_time(Rows::row_count(activations))) {

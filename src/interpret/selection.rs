@@ -17,19 +17,6 @@ pub(super) fn checked_concepts(requested: Option<&[usize]>, count: usize) -> Res
     Ok(requested.to_vec())
 }
 
-/// Checks that rows have the width that the explainer encodes: other rows are of another model or split point.
-pub(super) fn check_width(explainer: &Explainer, found: usize) -> Result<()> {
-    let wanted = explainer.input_width();
-    if wanted == found {
-        return Ok(());
-    }
-    Err(Error::new(
-        ErrorCode::Mismatch,
-        format!("the explainer reads rows of {wanted} columns, but these have {found}"),
-    )
-    .hint("use activations of the model and split point that the explainer was fitted on"))
-}
-
 /// The index of the model's split point that the explainer was fitted on.
 pub(super) fn split_point_of(explainer: &Explainer, model: &SplitModel) -> Result<usize> {
     let wanted = explainer.provenance().split_point.as_deref();

@@ -5,7 +5,7 @@
 
 use super::codes::for_each_code;
 use super::interpretation::{ConceptInputs, Input, Interpretation};
-use super::selection::{check_width, checked_concepts, split_point_of};
+use super::selection::{checked_concepts, split_point_of};
 use super::strongest::{self, Ranked, Strongest};
 use crate::collect::{CollectOptions, InputSource};
 use crate::concepts::{Backend, Explainer};
@@ -76,7 +76,7 @@ impl TopInputs {
         control: &Control,
     ) -> Result<Interpretation> {
         let concepts = self.checked_concepts(explainer.concept_count())?;
-        check_width(explainer, Rows::column_count(activations))?;
+        explainer.check_width(Rows::column_count(activations))?;
         let names = Names(activations);
         let entries = concepts.len().saturating_mul(self.k.min(names.count()));
         let poles = 1 + usize::from(self.negative_pole);
@@ -134,7 +134,7 @@ impl TopInputs {
     fn split_point_of(&self, explainer: &Explainer, model: &SplitModel) -> Result<usize> {
         self.checked_concepts(explainer.concept_count())?;
         let at = split_point_of(explainer, model)?;
-        check_width(explainer, model.split_points()[at].width)?;
+        explainer.check_width(model.split_points()[at].width)?;
         Ok(at)
     }
 
