@@ -1,6 +1,7 @@
 /** Activations: a matrix with one row per unit of text. */
-import { flag, floats, index, real, record, text, texts, whole } from './arguments';
-import { runOnPool, runWithControl, type CallOptions } from './call';
+import { outOfRange, wrongType } from './argument-errors';
+import { flag, floats, index, knownOptions, real, text, texts, whole } from './arguments';
+import { callOptionNames, runOnPool, runWithControl, type CallOptions } from './call';
 import { DLPackTensor, dlpackResource } from './dlpack';
 import { check } from './errors';
 import { aggregations, filters, granularities, wordRules } from './generated/abi';
@@ -57,9 +58,9 @@ export class Activations extends Handle {
     const columns = whole('columnCount', columnCount);
     const rowCount = columns === 0 ? 0 : values.length / columns;
     if (!Number.isInteger(rowCount)) {
-      throw new RangeError(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
+      throw outOfRange(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
     }
-    const units = unitsOf(record('options', options).units, rowCount);
+    const units = unitsOf(knownOptions(options, ['units']).units, rowCount);
     const result = out();
     check((error) => native().eidos_activations_from_rows(values, rowCount, columns, units, units.length, result, error));
     return Activations.#own(result);
@@ -72,7 +73,7 @@ export class Activations extends Handle {
    */
   static fromDLPack(tensor: DLPackTensor, options: FromRowsOptions = {}): Activations {
     const resource = resourceOf(tensor, DLPackTensor);
-    const units = unitsOf(record('options', options).units, tensor.rowCount);
+    const units = unitsOf(knownOptions(options, ['units']).units, tensor.rowCount);
     const result = out();
     check((error) => native().eidos_activations_from_dlpack(tensor.address, units, units.length, result, error));
     resource.forget();
@@ -85,7 +86,7 @@ export class Activations extends Handle {
    */
   static async open(folder: string, options: OpenOptions = {}): Promise<Activations> {
     const path = text('folder', folder);
-    record('options', options);
+    knownOptions(options, ['copy']);
     const copies = options.copy !== undefined && flag('copy', options.copy) === 1;
     const open = copies ? native().eidos_activations_open_copy : native().eidos_activations_open;
     const result = out();
@@ -206,7 +207,7 @@ export class Activations extends Handle {
     const pointer = this.#pointer;
     const available = this.rowCount;
     if (whole('first', first) + whole('count', count) > available) {
-      throw new RangeError(`${count} rows from row ${first} were asked for, but there are ${available}`);
+      throw outOfRange(`${count} rows from row ${first} were asked for, but there are ${available}`);
     }
     const copy = new Float32Array(count * this.columnCount);
     check((error) => native().eidos_activations_copy_rows(pointer, first, count, copy, copy.length, error));
@@ -256,7 +257,7 @@ export class Activations extends Handle {
    */
   spread(reduce: Reduce): Activations {
     const pointer = this.#pointer;
-    if (typeof reduce !== 'function') throw new TypeError('reduce must be a function');
+    if (typeof reduce !== 'function') throw wrongType('reduce must be a function');
     const result = out();
     check((error) => native().eidos_activations_retain(pointer, result, error));
     const share = new Activations(new Resource(handleIn(result), native().eidos_activations_free));
@@ -284,7 +285,7 @@ export class Activations extends Handle {
     if (this.#reduce !== undefined) throw new Error('rows that are spread over processes cannot be filtered by their norm');
     const result = out();
     return runWithControl(
-      record('options', options),
+      knownOptions(options, callOptionNames),
       [resourceOf(this, Activations)],
       (control, error) =>
         callOnPool(native().eidos_activations_without_high_norms, pointer, multiple, control, result, error),
@@ -297,7 +298,7 @@ export class Activations extends Handle {
     const pointer = this.#pointer;
     const path = text('folder', folder);
     return runWithControl(
-      record('options', options),
+      knownOptions(options, callOptionNames),
       [resourceOf(this, Activations)],
       (control, error) => callOnPool(native().eidos_activations_save, pointer, path, control, error),
       () => undefined,
@@ -317,6 +318,12 @@ export class Activations extends Handle {
     return new DLPackTensor(dlpackResource(handleIn(result)));
   }
 
+  /** @internal */
+  protected override summary(): object {
+    const { rowCount, columnCount, isOnDisk, isOnDevice, granularity, model, splitPoint } = this;
+    return { rowCount, columnCount, isOnDisk, isOnDevice, granularity, model, splitPoint };
+  }
+
   get #pointer(): Pointer {
     return pointerOf(this, Activations);
   }
@@ -326,7 +333,7 @@ function unitsOf(units: unknown, rowCount: number): Texts {
   if (units === undefined) return textsForC([]);
   const checked = texts('units', units);
   if (checked.length !== rowCount) {
-    throw new RangeError(`units has ${checked.length} texts, but there are ${rowCount} rows`);
+    throw outOfRange(`units has ${checked.length} texts, but there are ${rowCount} rows`);
   }
   return textsForC(checked);
 }

@@ -1,5 +1,6 @@
 /** Long calls: promises for C functions on a thread of libuv's pool, watched and cancelled through a control. */
 import { onAbort } from './abort';
+import { wrongType } from './argument-errors';
 import { check, EidosError, throwIfFailed } from './errors';
 import { atExit } from './exit';
 import {
@@ -66,6 +67,9 @@ export interface CallOptions {
   /** Which messages `onLog` receives: those of this level and the more important ones. By default `info`. */
   readonly logLevel?: LogLevel | undefined;
 }
+
+/** The names of these options. */
+export const callOptionNames: readonly (keyof CallOptions)[] = ['signal', 'onProgress', 'onLog', 'logLevel'];
 
 /** The interval at which progress is polled. No callback is called from another thread. */
 const POLL_MILLISECONDS = 20;
@@ -264,10 +268,10 @@ function explain(error: unknown, signal: AbortSignal | undefined, reporter: Repo
 }
 
 function checkCallOptions({ signal, onProgress, onLog, logLevel }: CallOptions): void {
-  if (signal !== undefined && !(signal instanceof AbortSignal)) throw new TypeError('signal must be an AbortSignal');
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw wrongType('signal must be an AbortSignal');
   if (onProgress !== undefined && typeof onProgress !== 'function') {
-    throw new TypeError('onProgress must be a function');
+    throw wrongType('onProgress must be a function');
   }
-  if (onLog !== undefined && typeof onLog !== 'function') throw new TypeError('onLog must be a function');
+  if (onLog !== undefined && typeof onLog !== 'function') throw wrongType('onLog must be a function');
   if (logLevel !== undefined) word(logLevels)('logLevel', logLevel);
 }

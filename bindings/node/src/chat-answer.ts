@@ -1,4 +1,5 @@
 /** Requests to a language model of the caller's own, and its answers. */
+import { wrongType } from './argument-errors';
 import { record, whole } from './arguments';
 import type { PlainRequest } from './native';
 
@@ -31,7 +32,7 @@ export type Answer = (request: ChatRequest) => string | ChatAnswer | Promise<str
 export function checkedAnswer(value: unknown): ChatAnswer {
   if (typeof value === 'string') return { text: value };
   const { text: said, usage } = record('the answer', value as ChatAnswer);
-  if (typeof said !== 'string') throw new TypeError('the answer must be a string, or an object with the string `text`');
+  if (typeof said !== 'string') throw wrongType('the answer must be a string, or an object with the string `text`');
   if (usage === undefined) return { text: said };
   const { promptTokens, completionTokens } = record('usage', usage);
   return {

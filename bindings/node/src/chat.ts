@@ -1,4 +1,6 @@
 /** Language models that label concepts: behind a server, or a function of the caller. */
+import { wrongType } from './argument-errors';
+import { knownOptions } from './arguments';
 import { runOnOwnThread, runWithControl, type CallOptions } from './call';
 import type { Answer } from './chat-answer';
 import { check } from './errors';
@@ -42,7 +44,7 @@ export interface ChatSpending {
 
 /** The caller's own model, where there is one. */
 function answerOption({ answer }: ChatOptions): Answer | undefined {
-  if (answer !== undefined && typeof answer !== 'function') throw new TypeError('answer must be a function');
+  if (answer !== undefined && typeof answer !== 'function') throw wrongType('answer must be a function');
   return answer;
 }
 
@@ -60,7 +62,7 @@ export class Chat extends Handle {
    * @throws {EidosError} `invalid_argument` for invalid options, `io` when the cache folder cannot be created.
    */
   static async open(options: ChatOptions): Promise<Chat> {
-    const [struct, answer] = [chatOptions(options), answerOption(options)];
+    const [struct, answer] = [chatOptions(knownOptions(options, chatOptions.names, ['answer'])), answerOption(options)];
     const result = out();
     if (answer === undefined) {
       check((error) => native().eidos_chat_new(struct, result, error));
@@ -91,6 +93,11 @@ export class Chat extends Handle {
       requestsLeft: limit(spent.requests_left),
       tokensLeft: limit(spent.tokens_left),
     };
+  }
+
+  /** @internal */
+  protected override summary(): object {
+    return { spent: this.spent };
   }
 
   /** @internal Labels with a chat: what `Explainer.llmLabels` does. */

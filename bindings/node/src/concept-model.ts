@@ -1,4 +1,5 @@
 /** Concept models, which encode rows and decode them back. */
+import { outOfRange } from './argument-errors';
 import { floats, index, text } from './arguments';
 import { runOnPool } from './call';
 import { check } from './errors';
@@ -138,7 +139,7 @@ export abstract class ConceptModel extends Handle {
     const given = floats(name, values);
     const count = given.length / from;
     if (!Number.isInteger(count)) {
-      throw new RangeError(`${name} has ${given.length} values, which is no multiple of ${from}`);
+      throw outOfRange(`${name} has ${given.length} values, which is no multiple of ${from}`);
     }
     const input = isView(given) ? given : given.slice();
     const output = new Float32Array(count * to);
@@ -158,6 +159,12 @@ export abstract class ConceptModel extends Handle {
       (error) => callOnPool(native().eidos_explainer_save, pointer, path, error),
       () => undefined,
     );
+  }
+
+  /** @internal */
+  protected override summary(): object {
+    const { method, conceptCount, inputWidth, model, splitPoint } = this;
+    return { method, conceptCount, inputWidth, model, splitPoint };
   }
 
   get #pointer(): Pointer {

@@ -1,20 +1,7 @@
 /** The types of C, for koffi and for TypeScript. `generated/abi.ts` uses them. */
 import koffi, { type TypeObject } from 'koffi';
 
-/** An address, which JavaScript never dereferences; `null` is C's NULL. */
-export type Pointer = bigint;
-
-/** Where a C function writes addresses or sizes: memory of ours, see `out()`. */
-export type Out = BigUint64Array;
-
-/** Texts for C: an array of addresses, see `textsForC()`. */
-export type Texts = BigUint64Array;
-
-/** A function of the library, to be called on this thread, or with `async` on one of libuv's pool. */
-export interface NativeFunction<A extends unknown[], R> {
-  (...args: A): R;
-  async(...args: [...A, (error: unknown, result: R) => void]): void;
-}
+import type { Out, Pointer, Texts } from './pointers';
 
 /** A C type: its name for koffi, and what it is in TypeScript (which exists for the compiler only). */
 export interface CType<T> {

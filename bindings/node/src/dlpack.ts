@@ -1,4 +1,5 @@
 /** DLPack: tensors that native code of other packages shares, by their address. */
+import { wrongType } from './argument-errors';
 import { Handle, pointerOf, Resource } from './handle';
 import { deleteDlpackTensor, dlpackRowCount, type Pointer } from './native';
 
@@ -19,7 +20,7 @@ export class DLPackTensor extends Handle {
    *   address ends the process.
    */
   static adopt(address: bigint): DLPackTensor {
-    if (typeof address !== 'bigint' || address <= 0n) throw new TypeError('address must be a positive bigint');
+    if (typeof address !== 'bigint' || address <= 0n) throw wrongType('address must be a positive bigint');
     return new DLPackTensor(dlpackResource(address));
   }
 
@@ -31,5 +32,10 @@ export class DLPackTensor extends Handle {
   /** How many rows it has: its first dimension. */
   get rowCount(): number {
     return dlpackRowCount(this.address);
+  }
+
+  /** @internal */
+  protected override summary(): object {
+    return { rowCount: this.rowCount };
   }
 }

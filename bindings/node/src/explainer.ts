@@ -1,7 +1,8 @@
 /** Explainers: fitted concepts, and what excites them. */
 import { Activations } from './activations';
-import { flag, floats, record, text, whole } from './arguments';
-import { runOnOwnThread, runOnPool, runWithControl, withPinned, type CallOptions } from './call';
+import { outOfRange } from './argument-errors';
+import { flag, floats, knownOptions, text, whole } from './arguments';
+import { callOptionNames, runOnOwnThread, runOnPool, runWithControl, withPinned, type CallOptions } from './call';
 import { Chat, type ChatOptions } from './chat';
 import { ConceptModel } from './concept-model';
 import { check } from './errors';
@@ -31,6 +32,11 @@ export interface DictionaryOptions {
   /** Whether negative codes become zero (ReLU). By default false. */
   readonly rectified?: boolean | undefined;
 }
+
+/** The names of these options. */
+const DICTIONARY_OPTIONS: readonly (keyof DictionaryOptions)[] = [
+  'dictionary', 'encoder', 'bias', 'offset', 'inputWidth', 'rectified',
+];
 
 /** A concept model that was fitted on activations. It never changes: any number of calls may use it at the same time. */
 export class Explainer extends ConceptModel {
@@ -65,7 +71,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitIca(activations: Activations, options: IcaOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_ica_fit', activations, icaOptions(options), options);
+    return Explainer.#fit('eidos_ica_fit', activations, icaOptions(knownOptions(options, icaOptions.names, callOptionNames)), options);
   }
 
   /**
@@ -75,7 +81,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitPca(activations: Activations, options: PcaOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_pca_fit', activations, pcaOptions(options), options);
+    return Explainer.#fit('eidos_pca_fit', activations, pcaOptions(knownOptions(options, pcaOptions.names, callOptionNames)), options);
   }
 
   /**
@@ -83,13 +89,13 @@ export class Explainer extends ConceptModel {
    * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. The arrays are copied.
    */
   static fromDictionary(options: DictionaryOptions): Explainer {
-    const { dictionary, encoder, bias, offset, rectified = false } = record('options', options);
+    const { dictionary, encoder, bias, offset, rectified = false } = knownOptions(options, DICTIONARY_OPTIONS);
     const width = whole('inputWidth', options.inputWidth);
     const concepts = width === 0 ? 0 : floats('dictionary', dictionary).length / width;
     const part = (name: string, values: Float32Array | undefined, length: number) => {
       if (values === undefined) return null;
       if (floats(name, values).length === length) return values;
-      throw new RangeError(`${name} must have ${length} values, not ${values.length}`);
+      throw outOfRange(`${name} must have ${length} values, not ${values.length}`);
     };
     const count = whole('dictionary.length / inputWidth', concepts);
     const encoderOrNull = part('encoder', encoder, dictionary.length);
@@ -129,7 +135,7 @@ export class Explainer extends ConceptModel {
     const explainer = this.#pointer;
     const rows = resourceOf(activations, Activations);
     const pointer = rows.pointer('Activations');
-    const top = topInputsOptions(options);
+    const top = topInputsOptions(knownOptions(options, topInputsOptions.names, callOptionNames));
     return this.#interpret(options, [rows], (control, result, error) =>
       callOnPool(native().eidos_top_inputs_interpret, explainer, pointer, top, control, result, error),
     );
@@ -143,6 +149,7 @@ export class Explainer extends ConceptModel {
     const explainer = this.#pointer;
     const resource = resourceOf(model, SplitModel);
     const pointer = resource.pointer('SplitModel');
+    knownOptions(options, topInputsOptions.names, activationsOptions.names, callOptionNames);
     const [top, collect] = [topInputsOptions(options), activationsOptions(options)];
     return withInputs(resource, inputs, options, (made, read) =>
       this.#interpret(options, [resource, made], (control, result, error) =>
@@ -183,7 +190,7 @@ export class Explainer extends ConceptModel {
     const explainer = this.#pointer;
     const resource = resourceOf(model, SplitModel);
     const pointer = resource.pointer('SplitModel');
-    const struct = explainOptions(options);
+    const struct = explainOptions(knownOptions(options, explainOptions.names, callOptionNames, ['interpretation']));
     const [meaning, names] = Explainer.#names(options);
     return withPinned([resourceOf(this, Explainer), ...names], () =>
       withInputs(resource, inputs, options, (made, read) => {
@@ -204,7 +211,7 @@ export class Explainer extends ConceptModel {
     const explainer = this.#pointer;
     const rows = resourceOf(activations, Activations);
     const pointer = rows.pointer('Activations');
-    const struct = explainOptions(options);
+    const struct = explainOptions(knownOptions(options, explainOptions.names, callOptionNames, ['interpretation']));
     const [meaning, names] = Explainer.#names(options);
     const result = out();
     return runWithControl(
@@ -240,7 +247,7 @@ export class Explainer extends ConceptModel {
     }
     const result = out();
     return runWithControl(
-      record('options', options),
+      knownOptions(options, callOptionNames),
       [resourceOf(this, Explainer), rows],
       (control, error) => callOnPool(native().eidos_explainer_calibrate, explainer, pointer, control, result, error),
       () => Explainer.#own(result),
@@ -263,6 +270,7 @@ export class Explainer extends ConceptModel {
   async llmLabels(activations: Activations, chat: Chat | ChatOptions, options: LlmLabelsOptions = {}): Promise<Interpretation> {
     const explainer = this.#pointer;
     const rows = resourceOf(activations, Activations);
+    knownOptions(options, llmLabelsOptions.names, callOptionNames);
     const call = { explainer, activations: rows.pointer('Activations'), options: llmLabelsOptions(options) };
     const uses = [resourceOf(this, Explainer), rows];
     const label = (chat: Chat) => Chat.label(chat, call, options, uses, interpretationIn);

@@ -93,7 +93,7 @@ export class Explanation extends Handle {
   }
 
   /** The content of `json`, for `JSON.stringify`. */
-  toJSON(): unknown {
+  override toJSON(): unknown {
     return JSON.parse(this.json);
   }
 
@@ -111,6 +111,12 @@ export class Explanation extends Handle {
     const begin = counted + readBytes(start, countedBytes, firstByte - countedBytes).length;
     const end = begin + readBytes(start, firstByte, endByte - firstByte).length;
     return { span: { textIndex, begin, end }, endByte };
+  }
+
+  /** @internal */
+  protected override summary(): object {
+    const { textCount, unitCount } = this;
+    return { textCount, unitCount };
   }
 
   get #pointer(): Pointer {

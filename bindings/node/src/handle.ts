@@ -2,11 +2,27 @@
  * Lifetimes of handles. A handle of the library is freed once, when nothing uses it any more: after `close()` or garbage
  * collection, and after the last long call and the last view of its memory have ended.
  */
+import { inspect, type InspectOptionsStylized } from 'node:util';
 import { isMainThread } from 'node:worker_threads';
 
+import { wrongType } from './argument-errors';
 import { EidosError } from './errors';
 import { atExit } from './exit';
 import { viewFloats, type Pointer } from './native';
+
+// What `using` needs, for programs whose compiler or `lib` does not have it yet.
+declare global {
+  interface SymbolConstructor {
+    readonly dispose: unique symbol;
+    readonly asyncDispose: unique symbol;
+  }
+  interface Disposable {
+    [Symbol.dispose](): void;
+  }
+  interface AsyncDisposable {
+    [Symbol.asyncDispose](): PromiseLike<void>;
+  }
+}
 
 /** Everything that is not freed yet on this thread. */
 const resources = new Set<Resource>();
@@ -91,13 +107,13 @@ if (!isMainThread) {
 }
 
 /** The base of the classes of this package: each owns memory of the library, and frees it once. */
-export abstract class Handle implements Disposable {
+export abstract class Handle implements Disposable, AsyncDisposable {
   readonly #resource: Resource;
 
   /** Only for this package, which alone has resources. */
   constructor(resource: Resource) {
     if (!(resource instanceof Resource)) {
-      throw new TypeError(`a ${new.target.name} is made by the functions of this package, not with new`);
+      throw wrongType(`a ${new.target.name} is made by the functions of this package, not with new`);
     }
     this.#resource = resource;
     net.register(this, resource, this);
@@ -122,6 +138,25 @@ export abstract class Handle implements Disposable {
     this.close();
   }
 
+  /** `close()`, for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  /** What there is to know at a glance, for `JSON.stringify`. */
+  toJSON(): unknown {
+    return this.summary();
+  }
+
+  /** @internal What `console.log` shows. */
+  [inspect.custom](_depth: number, options: InspectOptionsStylized): string {
+    if (this.closed) return `${this.constructor.name} (closed)`;
+    return `${this.constructor.name} ${inspect(this.summary(), options)}`;
+  }
+
+  /** @internal What there is to know at a glance. */
+  protected abstract summary(): object;
+
   /** @internal */
   static resourceOf(handle: Handle): Resource {
     return handle.#resource;
@@ -138,7 +173,7 @@ type HandleClass = abstract new (...args: never[]) => Handle;
 /** The resource of an object, which must be of the given class and open. */
 export function resourceOf(value: unknown, type: HandleClass): Resource {
   if (!(value instanceof type) || !Handle.owns(value)) {
-    throw new TypeError(`expected an object of class ${type.name}, got ${describe(value)}`);
+    throw wrongType(`expected an object of class ${type.name}, got ${describe(value)}`);
   }
   const resource = Handle.resourceOf(value);
   resource.pointer(value.constructor.name);

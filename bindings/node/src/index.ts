@@ -2,7 +2,6 @@
  * Eidos: what is a language model thinking about? Open a model at a named module, collect the activations of texts word by
  * word, learn the concepts that they are made of, and get the inputs that excite each concept most, and labels for it.
  */
-/// <reference lib="esnext.disposable" preserve="true" />
 import { native } from './native';
 
 export { Activations, type Filters, type FromRowsOptions, type UnitSpan } from './activations';

@@ -1,4 +1,5 @@
 /** Texts as a model reads them. */
+import { wrongType } from './argument-errors';
 import { anyTexts, index, whole32 } from './arguments';
 import { runWithControl } from './call';
 import { check } from './errors';
@@ -47,6 +48,12 @@ export class Inputs extends Handle {
   /** How many texts were longer than the model can read and lost their end. */
   get truncatedCount(): number {
     return native().eidos_inputs_truncated_count(this.#pointer);
+  }
+
+  /** @internal */
+  protected override summary(): object {
+    const { textCount, tokenCount, truncatedCount } = this;
+    return { textCount, tokenCount, truncatedCount };
   }
 
   get #pointer(): Pointer {
@@ -117,11 +124,11 @@ function inputsIn(pointer: Pointer): Inputs {
 
 /** Token ids as C takes them: all of them, and how many each sequence has. */
 function tokenIdsForC(sequences: unknown): { ids: Uint32Array; lengths: BigUint64Array } {
-  if (!Array.isArray(sequences)) throw new TypeError('sequences must be an array of arrays of token ids');
+  if (!Array.isArray(sequences)) throw wrongType('sequences must be an array of arrays of token ids');
   const checked = Array.from(sequences, (sequence, position) => {
     const name = `sequences[${position}]`;
     if (sequence instanceof Uint32Array) return sequence;
-    if (!Array.isArray(sequence)) throw new TypeError(`${name} must be an array of token ids`);
+    if (!Array.isArray(sequence)) throw wrongType(`${name} must be an array of token ids`);
     return Uint32Array.from(sequence, (id, token) => whole32(`${name}[${token}]`, id));
   });
   const ids = new Uint32Array(checked.reduce((sum, sequence) => sum + sequence.length, 0));

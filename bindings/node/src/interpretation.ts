@@ -114,7 +114,7 @@ export class Interpretation extends Handle {
   }
 
   /** The content of `json`, for `JSON.stringify`. */
-  toJSON(): unknown {
+  override toJSON(): unknown {
     return JSON.parse(this.json);
   }
 
@@ -127,6 +127,11 @@ export class Interpretation extends Handle {
       (error) => callOnPool(native().eidos_interpretation_save, pointer, path, error),
       () => undefined,
     );
+  }
+
+  /** @internal */
+  protected override summary(): object {
+    return { conceptCount: this.conceptCount };
   }
 
   get #pointer(): Pointer {

@@ -1,6 +1,7 @@
 /** Changes to what the modules of a model give, while it runs. */
 import { Activations } from './activations';
-import { floats, real, text, whole } from './arguments';
+import { outOfRange, wrongType } from './argument-errors';
+import { floats, knownOptions, real, text, whole } from './arguments';
 import { ConceptModel } from './concept-model';
 import { check } from './errors';
 import { Handle, pointerOf, Resource } from './handle';
@@ -55,7 +56,7 @@ export class Interventions extends Handle {
     const columns = whole('columnCount', columnCount);
     const count = columns === 0 ? 0 : values.length / columns;
     if (!Number.isInteger(count)) {
-      throw new RangeError(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
+      throw outOfRange(`rows has ${values.length} values, which is no multiple of its ${columns} columns`);
     }
     check((error) => native().eidos_interventions_replace_rows(pointer, path, values, count, columns, error));
     return this;
@@ -66,10 +67,10 @@ export class Interventions extends Handle {
     module: string | number,
     direction: Float32Array | ReadonlyFloat32Array,
     scale: number,
-    { tokens }: TokenChoice = {},
+    choice: TokenChoice = {},
   ): this {
     const [pointer, path, values, factor] = [this.#pointer, pathOf(module), floats('direction', direction), real('scale', scale)];
-    const chosen = tokensForC(tokens);
+    const chosen = tokensForC(choice);
     if (chosen === undefined) return this;
     check((error) =>
       native().eidos_interventions_add_direction(
@@ -80,9 +81,9 @@ export class Interventions extends Handle {
   }
 
   /** Takes a concept out of the rows of a module: subtracts its activation times its row of the dictionary. */
-  ablateConcept(module: string | number, explainer: ConceptModel, concept: number, { tokens }: TokenChoice = {}): this {
+  ablateConcept(module: string | number, explainer: ConceptModel, concept: number, choice: TokenChoice = {}): this {
     const [pointer, path, other] = [this.#pointer, pathOf(module), pointerOf(explainer, ConceptModel)];
-    const [number, chosen] = [whole('concept', concept), tokensForC(tokens)];
+    const [number, chosen] = [whole('concept', concept), tokensForC(choice)];
     if (chosen === undefined) return this;
     check((error) =>
       native().eidos_interventions_ablate_concept(pointer, path, other, number, chosen, chosen.length, error),
@@ -96,15 +97,20 @@ export class Interventions extends Handle {
     explainer: ConceptModel,
     concept: number,
     value: number,
-    { tokens }: TokenChoice = {},
+    choice: TokenChoice = {},
   ): this {
     const [pointer, path, other] = [this.#pointer, pathOf(module), pointerOf(explainer, ConceptModel)];
-    const [number, wanted, chosen] = [whole('concept', concept), real('value', value), tokensForC(tokens)];
+    const [number, wanted, chosen] = [whole('concept', concept), real('value', value), tokensForC(choice)];
     if (chosen === undefined) return this;
     check((error) =>
       native().eidos_interventions_clamp_concept(pointer, path, other, number, wanted, chosen, chosen.length, error),
     );
     return this;
+  }
+
+  /** @internal */
+  protected override summary(): object {
+    return { count: this.count };
   }
 
   get #pointer(): Pointer {
@@ -117,9 +123,10 @@ function pathOf(module: unknown): string {
 }
 
 /** Tokens as C takes them: no places for all of them, and `undefined` where none are named, which changes nothing. */
-function tokensForC(tokens: readonly number[] | undefined): BigUint64Array | undefined {
+function tokensForC(choice: TokenChoice): BigUint64Array | undefined {
+  const { tokens } = knownOptions(choice, ['tokens']);
   if (tokens === undefined) return new BigUint64Array(0);
-  if (!Array.isArray(tokens)) throw new TypeError('tokens must be an array of numbers');
+  if (!Array.isArray(tokens)) throw wrongType('tokens must be an array of numbers');
   if (tokens.length === 0) return undefined;
   return BigUint64Array.from(tokens, (token, index) => BigInt(whole(`tokens[${index}]`, token)));
 }

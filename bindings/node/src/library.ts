@@ -30,8 +30,8 @@ export function findLibrary(): string {
   const found = inNativePackage() ?? inRepository();
   if (found !== undefined) return found;
   throw new Error(
-    `the Eidos library for ${process.platform}-${process.arch} is not there; install ${nativePackageName()}, ` +
-      `or build it with \`cargo build --release\` and set EIDOS_LIBRARY to the path of ${libraryFileName()}`,
+    `the Eidos library for ${process.platform}-${process.arch} is not there; build it with ` +
+      `\`cargo build --release\` and set EIDOS_LIBRARY to the path of ${libraryFileName()}, or install ${nativePackageName()}`,
   );
 }
 

@@ -4,12 +4,14 @@
  */
 import koffi, { type LibraryHandle } from 'koffi';
 
-import type { NativeFunction, Out, Pointer, Signature, Texts } from './ctypes';
+import type { Signature } from './ctypes';
 import { ABI_VERSION, callbacks, signatures, structs, type ChatRequestStruct } from './generated/abi';
 import { findLibrary } from './library';
+import type { NativeFunction, Out, Pointer, Texts } from './pointers';
 
-export type { NativeFunction, Out, Pointer, Texts } from './ctypes';
+export type { NativeFunction, Out, Pointer, Texts } from './pointers';
 
+/** @internal */
 type Functions = {
   readonly [K in keyof typeof signatures]: (typeof signatures)[K] extends Signature<infer A, infer R>
     ? NativeFunction<A, R>
@@ -24,16 +26,16 @@ const STACK_BYTES = 8 << 20;
 /** The smallest stack that is safe. */
 const SMALLEST_STACK_BYTES = 1 << 20;
 
-/** The name of a function that fits a method. */
+/** @internal The name of a function that fits a method. */
 export type FitName = Extract<keyof Functions, `eidos_${string}_fit`>;
 
-/** A function that fits a method with its options. */
+/** @internal A function that fits a method with its options. */
 export type Fit<Struct> = NativeFunction<[Pointer, Struct, Pointer | null, Out, Out], number>;
 
 let functions: Functions | undefined;
 
 /**
- * The functions of the library, which the first call loads.
+ * @internal The functions of the library, which the first call loads.
  *
  * @throws {Error} when the library is missing, cannot be loaded, or speaks another binary interface.
  */

@@ -1,10 +1,11 @@
 /** Models, split at modules. */
 import { Activations } from './activations';
-import { anyText, index, iterable, record, text, whole } from './arguments';
-import { runOnOwnThread, runWithControl } from './call';
+import { wrongType } from './argument-errors';
+import { anyText, index, iterable, knownOptions, text, whole } from './arguments';
+import { callOptionNames, runOnOwnThread, runWithControl } from './call';
 import { check } from './errors';
 import { structs, type EstimateStruct } from './generated/abi';
-import { activationsOptions, loadOptions, logitsOptions } from './generated/options';
+import { activationsOptions, inputsOptions, loadOptions, logitsOptions } from './generated/options';
 import { Handle, pointerOf, Resource, resourceOf } from './handle';
 import {
   inputsFromTexts, inputsFromTokenIds, inputsFromVocabulary, withInputs, type Inputs, type InputsOrTexts, type TokenIds,
@@ -12,7 +13,7 @@ import {
 import { Interventions } from './interventions';
 import { callOnPool, handleIn, native, out, readText, sizeIn, textsForC, type Out, type Pointer } from './native';
 import type { InputsOptions, LoadOptions } from './options';
-import type { ActivationsOptions, LogitsOptions, StreamOptions } from './run-options';
+import { runOptionNames, type ActivationsOptions, type LogitsOptions, type StreamOptions } from './run-options';
 import { TextSourceCall } from './text-source';
 
 /** A module of a model. */
@@ -84,7 +85,7 @@ export class SplitModel extends Handle {
    */
   static async load(idOrPath: string, options: LoadOptions = {}): Promise<SplitModel> {
     const id = text('idOrPath', idOrPath);
-    const splitPoints = textsForC(splitPointsOf(record('options', options).splitPoints ?? []));
+    const splitPoints = textsForC(splitPointsOf(knownOptions(options, loadOptions.names, callOptionNames, ['splitPoints']).splitPoints ?? []));
     const struct = loadOptions(options);
     const result = out();
     return runWithControl(
@@ -155,7 +156,8 @@ export class SplitModel extends Handle {
 
   /** Texts as this model reads them, for several calls: tokenized once. Calls take texts as well, of which they make inputs. */
   async inputs(texts: readonly string[], options: InputsOptions = {}): Promise<Inputs> {
-    return inputsFromTexts(resourceOf(this, SplitModel), texts, options);
+    const model = resourceOf(this, SplitModel);
+    return inputsFromTexts(model, texts, knownOptions(options, inputsOptions.names, callOptionNames));
   }
 
   /**
@@ -181,7 +183,7 @@ export class SplitModel extends Handle {
   async activations(inputs: InputsOrTexts, options: ActivationsOptions = {}): Promise<Activations[]> {
     const model = resourceOf(this, SplitModel);
     const pointer = model.pointer('SplitModel');
-    const struct = activationsOptions(options);
+    const struct = activationsOptions(knownOptions(options, activationsOptions.names, runOptionNames));
     const [changes, uses] = interventionsOf(options);
     const result = out(native().eidos_split_model_split_point_count(pointer));
     return withInputs(model, inputs, options, (made, read) =>
@@ -207,7 +209,7 @@ export class SplitModel extends Handle {
   async estimate(inputs: InputsOrTexts, options: ActivationsOptions = {}): Promise<Estimate> {
     const model = resourceOf(this, SplitModel);
     const pointer = model.pointer('SplitModel');
-    const struct = activationsOptions(options);
+    const struct = activationsOptions(knownOptions(options, activationsOptions.names, runOptionNames));
     const found: Partial<EstimateStruct> = {};
     return withInputs(model, inputs, options, (made, read) =>
       runWithControl(
@@ -245,7 +247,7 @@ export class SplitModel extends Handle {
   ): Promise<Activations[]> {
     const model = resourceOf(this, SplitModel);
     const pointer = model.pointer('SplitModel');
-    const struct = activationsOptions(options);
+    const struct = activationsOptions(knownOptions(options, activationsOptions.names, runOptionNames));
     const [interventions, uses] = interventionsOf(options);
     const source = new TextSourceCall(iterable('texts', texts));
     const result = out(native().eidos_split_model_split_point_count(pointer));
@@ -269,7 +271,7 @@ export class SplitModel extends Handle {
   async logits(inputs: InputsOrTexts, options: LogitsOptions = {}): Promise<Activations> {
     const model = resourceOf(this, SplitModel);
     const pointer = model.pointer('SplitModel');
-    const struct = logitsOptions(options);
+    const struct = logitsOptions(knownOptions(options, logitsOptions.names, runOptionNames));
     const [changes, uses] = interventionsOf(options);
     const result = out();
     return withInputs(model, inputs, options, (made, read) =>
@@ -316,6 +318,12 @@ export class SplitModel extends Handle {
     return readText((length) => native().eidos_split_model_logit_name(this.#pointer, number, length)) ?? '';
   }
 
+  /** @internal */
+  protected override summary(): object {
+    const { name, family, splitPoints, products, weightBytes } = this;
+    return { name, family, splitPoints, products, weightBytes };
+  }
+
   get #pointer(): Pointer {
     return pointerOf(this, SplitModel);
   }
@@ -347,7 +355,7 @@ function interventionsOf({ interventions }: { readonly interventions?: Intervent
 }
 
 function splitPointsOf(value: unknown): string[] {
-  if (!Array.isArray(value)) throw new TypeError('splitPoints must be an array of module paths or numbers of blocks');
+  if (!Array.isArray(value)) throw wrongType('splitPoints must be an array of module paths or numbers of blocks');
   return Array.from(value, (item, position) => {
     const name = `splitPoints[${position}]`;
     return typeof item === 'number' ? String(whole(name, item)) : text(name, item);

@@ -16,7 +16,7 @@ import { answerCount, sendAnswer, unlessAborted, type AnswerCount } from './work
  */
 export type Reduce = (values: Float64Array) => void | PromiseLike<void>;
 
-/** The arguments of the calls of C on the worker. */
+/** @internal The arguments of the calls of C on the worker. */
 export interface SpreadFitCall {
   readonly activations: Pointer;
   readonly fit: FitName;
@@ -31,7 +31,7 @@ export type FromFit = Float64Array | { readonly status: number; readonly result:
 /** The answer to values: their sums, or why there are none. */
 export type Sums = Float64Array | 'thrown' | 'cancelled';
 
-/** A fit with a function of the caller's. */
+/** @internal A fit with a function of the caller's. */
 export class SpreadFit {
   readonly #reduce: Reduce;
   #thrown: { readonly reason: unknown } | undefined;

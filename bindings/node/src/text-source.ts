@@ -12,7 +12,7 @@ import { libraryFile } from './native';
 import type { Out, Pointer } from './native';
 import { answerCount, sendAnswer, unlessAborted, type AnswerCount } from './worker-questions';
 
-/** What the worker calls C with. */
+/** @internal What the worker calls C with. */
 export interface StreamCall {
   readonly model: Pointer;
   readonly interventions: Pointer | null;

@@ -1,6 +1,6 @@
 /** Reading files of texts. */
-import { text } from './arguments';
-import { runWithControl, type CallOptions } from './call';
+import { knownOptions, text } from './arguments';
+import { callOptionNames, runWithControl, type CallOptions } from './call';
 import type * as c from './generated/options';
 import { textsOptions } from './generated/options';
 import { callOnPool, handleIn, native, out, readText } from './native';
@@ -16,7 +16,7 @@ export interface TextsOptions extends c.TextsOptions, Pick<CallOptions, 'signal'
  */
 export async function readTexts(file: string, options: TextsOptions = {}): Promise<string[]> {
   const path = text('file', file);
-  const struct = textsOptions(options);
+  const struct = textsOptions(knownOptions(options, textsOptions.names, callOptionNames));
   const result = out();
   return runWithControl(
     options,

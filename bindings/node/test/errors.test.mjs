@@ -3,8 +3,11 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import test, { after, before } from 'node:test';
+import { inspect } from 'node:util';
 
-import { Activations, DLPackTensor, EidosError, Explainer, Interpretation, SplitModel } from '@eidos/eidos';
+import {
+  Activations, Chat, DLPackTensor, EidosError, Explainer, Interpretation, Interventions, readTexts, SplitModel,
+} from '@eidos/eidos';
 
 import { assertNothingLives, heavyRows, loadDemo, ownActivations, rejection, temporaryFolder, texts } from './helpers.mjs';
 
@@ -199,7 +202,10 @@ test('closed objects', async () => {
     object.close();
     object.close();
     object[Symbol.dispose]();
+    await object[Symbol.asyncDispose]();
     assert.equal(object.closed, true);
+    assert.equal(inspect(object), `${object.constructor.name} (closed)`);
+    await fails('invalid_handle', () => JSON.stringify(object));
     const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
     for (const [name, { get, value }] of Object.entries(members)) {
       if (name === 'constructor' || name === 'toJSON') continue;
@@ -207,9 +213,60 @@ test('closed objects', async () => {
     }
   }
   await fails('invalid_handle', () => [...meaning]);
-  await fails('invalid_handle', () => JSON.stringify(meaning));
   await fails('invalid_handle', () => Explainer.fitIca(closedActivations, { conceptCount: 2 }));
   await fails('invalid_handle', () => explainer.topInputs(closedActivations));
   await fails('invalid_handle', () => explainer.topInputsOf(closedModel, texts));
   await fails('invalid_handle', () => Activations.fromDLPack(tensor));
+});
+
+test('an option that does not exist is an error that says which do', async () => {
+  const wrong = { granularty: 'word' };
+  const calls = [
+    () => SplitModel.load('eidos:demo', wrong),
+    () => model.inputs(texts, wrong),
+    () => model.activations(texts, wrong),
+    () => model.streamActivations(texts, wrong),
+    () => model.estimate(texts, wrong),
+    () => model.logits(texts, wrong),
+    () => readTexts('texts.txt', wrong),
+    () => Activations.fromRows(heavyRows(1, 2), 2, wrong),
+    () => Activations.open('folder', wrong),
+    () => activations.withoutHighNorms(10, wrong),
+    () => activations.save('folder', wrong),
+    () => Explainer.fitIca(activations, { conceptCount: 2, ...wrong }),
+    () => Explainer.fitPca(activations, { conceptCount: 2, ...wrong }),
+    () => Explainer.fromDictionary({ dictionary: heavyRows(1, 2), inputWidth: 2, ...wrong }),
+    () => explainer.topInputs(activations, wrong),
+    () => explainer.topInputsOf(model, texts, wrong),
+    () => explainer.explain(model, texts, wrong),
+    () => explainer.explainActivations(activations, wrong),
+    () => explainer.calibrate(activations, wrong),
+    () => explainer.llmLabels(activations, { answer: () => 'x' }, wrong),
+    () => Chat.open({ answer: () => 'x', ...wrong }),
+    () => new Interventions().addDirection(2, heavyRows(1, 2), 1, wrong),
+    () => new Interventions().ablateConcept(2, explainer, 0, wrong),
+    () => new Interventions().clampConcept(2, explainer, 0, 1, wrong),
+  ];
+  for (const call of calls) {
+    const error = await refused(TypeError, call);
+    assert.match(error.message, /^there is no option granularty; there are \w+/, String(call));
+    assert.equal(error.code, 'ERR_INVALID_ARG_VALUE');
+  }
+  // One that is there and undefined is one that was left out.
+  (await model.inputs(texts, { granularty: undefined })).close();
+});
+
+test('errors about arguments have the codes of Node', async () => {
+  const code = async (type, call) => (await refused(type, call)).code;
+  assert.equal(await code(TypeError, () => SplitModel.load(5)), 'ERR_INVALID_ARG_TYPE');
+  assert.equal(await code(TypeError, () => SplitModel.load('a\0b')), 'ERR_INVALID_ARG_VALUE');
+  assert.equal(await code(TypeError, () => SplitModel.load('eidos:demo', { head: 'tail' })), 'ERR_INVALID_ARG_VALUE');
+  assert.equal(await code(RangeError, () => activations.unit(activations.rowCount)), 'ERR_OUT_OF_RANGE');
+});
+
+test('handles show what they are', async () => {
+  assert.match(inspect(model), /^SplitModel \{[^]*family: 'eurobert'/);
+  assert.match(inspect([activations], { depth: 3 }), /Activations \{[^]*rowCount: \d+/);
+  assert.equal(JSON.parse(JSON.stringify({ explainer })).explainer.conceptCount, explainer.conceptCount);
+  assert.deepEqual(JSON.parse(JSON.stringify(new Interventions())), { count: 0 });
 });

@@ -44,7 +44,8 @@ function counting(answers = {}) {
     const special = answers[questions.length];
     return special ? special(request) : label(`concept ${questions.length}`);
   };
-  return { answer, questions };
+  // Not enumerable: options of a chat are those that it has.
+  return Object.defineProperty({ answer }, 'questions', { value: questions });
 }
 const throwing = (error) => () => {
   throw error;

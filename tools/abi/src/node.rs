@@ -10,7 +10,8 @@ use crate::words::{Language, block_comment, field_doc, lower_camel, options_doc,
 pub fn abi(api: &Api) -> String {
     let mut code = format!(
         "// {GENERATED}\n\n/** The constants, structs and functions of `eidos.h`, for the adapter in `native.ts`. */\n\
-         import * as c from '../ctypes';\n\n\
+         import * as c from '../ctypes';\n\
+         import type {{ Pointer }} from '../pointers';\n\n\
          /** The binary interface that this package speaks: `EIDOS_ABI_VERSION` of `eidos.h`. */\n\
          export const ABI_VERSION = {};\n",
         api.abi_version
@@ -41,7 +42,7 @@ pub fn abi(api: &Api) -> String {
         }
         code += "}\n";
     }
-    code += "\nexport const structs = {\n";
+    code += "\n/** @internal The structs, as koffi knows them. */\nexport const structs = {\n";
     for item in &api.structs {
         let _ = writeln!(code, "  {}: c.struct<{}>({{", item.name, struct_name(item));
         for field in &item.fields {
@@ -49,7 +50,7 @@ pub fn abi(api: &Api) -> String {
         }
         code += "  }),\n";
     }
-    code += "};\n\n/** The prototypes of functions that C calls. */\nexport const callbacks = {\n";
+    code += "};\n\n/** @internal The prototypes of functions that C calls. */\nexport const callbacks = {\n";
     for callback in &api.callbacks {
         let parameters: Vec<String> =
             callback.parameters.iter().map(|found| format!("'{}'", prototype(&found.kind))).collect();
@@ -61,7 +62,7 @@ pub fn abi(api: &Api) -> String {
             parameters.join(", ")
         );
     }
-    code += "};\n\n/** The functions, in the order of the header. */\nexport const signatures = {\n";
+    code += "};\n\n/** @internal The functions, in the order of the header. */\nexport const signatures = {\n";
     let mut section = "";
     for function in &api.functions {
         if function.section != section {
@@ -117,8 +118,8 @@ fn field_type(item: &Struct, kind: &Type) -> &'static str {
         (1, "char") if item.options => "string | null",
         (1, "size_t" | "uint32_t" | "uint64_t" | "float" | "double") if item.options => "readonly number[] | null",
         (2, "char") if item.options => "readonly string[] | null",
-        _ if item.options => "c.Pointer | null",
-        _ => "c.Pointer",
+        _ if item.options => "Pointer | null",
+        _ => "Pointer",
     }
 }
 

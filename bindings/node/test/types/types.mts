@@ -201,7 +201,7 @@ const answer = async ({ system, user, signal }: ChatRequest): Promise<string> =>
 await explainer.llmLabels(activations, { answer });
 await explainer.llmLabels(activations, { answer: () => '{"label": "x"}' });
 await explainer.llmLabels(activations, { answer: () => ({ text: 'x', usage: { promptTokens: 1, completionTokens: 2 } }) });
-using lasting = await Chat.open({ model: 'gpt-4.1-mini', requestBudget: 100 });
+const lasting = await Chat.open({ model: 'gpt-4.1-mini', requestBudget: 100 });
 same<Awaited<ReturnType<typeof explainer.llmLabels>>, Interpretation>(true);
 const onLog = ({ level, target, text }: LogMessage): void => console.log(level === 'warning', target.length, text);
 await explainer.llmLabels(activations, lasting, { onLog, logLevel: 'debug' });
@@ -234,11 +234,8 @@ try {
 }
 
 // Lifetimes.
-{
-  using opened = await Interpretation.open('meaning.json');
-  const disposable: Disposable = opened;
-  console.log(disposable, opened.closed);
-}
+const opened: Disposable & AsyncDisposable = await Interpretation.open('meaning.json');
+console.log(opened);
 const tensor: DLPackTensor = activations.toDLPack();
 const address: bigint = tensor.address;
 model.close();
