@@ -1,7 +1,7 @@
 # make demo       what the small model inside Eidos thinks about, in a minute
 # make test       everything that must hold: the one command that decides
 # make quick      what to run before a commit: format, clippy, unit and model tests
-# make install    the library, the header and packages for CMake and pkg-config under PREFIX
+# make install    the library, the header and packages for CMake and pkg-config under PREFIX; `make uninstall` removes them
 # make cuda       the library for NVIDIA GPUs, in target/cuda/release; needs neither a GPU nor CUDA: docs/cuda.md
 # make check-cuda the check and the measurements that one run on a machine with a GPU makes, packed to be carried there
 # make bench      side by side with the Python peer
@@ -26,7 +26,7 @@ SHARED ?= ../shared
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
 .PHONY: demo test quick tools lint abi docs features library rust valgrind-contract valgrind-examples c cpp node julia
-.PHONY: cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz install header bench real clean
+.PHONY: build cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz install uninstall header bench real clean
 
 demo:
 ifeq ($(LABELS),1)
@@ -78,6 +78,7 @@ rust: library
 
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --no-deps
+	scripts/licences.py --check
 
 # The library without downloads and without the demo model inside.
 features:
@@ -137,14 +138,17 @@ valgrind-contract valgrind-examples: library
 cpp node julia: library
 	bindings/$@/test.sh
 
+# Where root lacks cargo, or must not leave files of its own in target, `sudo make install` installs what was built before.
+INSTALLED := $(abspath $(if $(filter 1,$(CUDA)),target/cuda/release/libeidos.so,target/release/libeidos.so))
 install:
-ifeq ($(CUDA),1)
-	@$(MAKE) --no-print-directory cuda
-	EIDOS_LIBRARY=target/cuda/release/libeidos.so scripts/install.sh '$(PREFIX)'
-else
+	@if [ -z "$$SUDO_UID" ] && command -v $(CARGO) >/dev/null; then $(MAKE) --no-print-directory $(if $(filter 1,$(CUDA)),cuda,build); fi
+	@EIDOS_LIBRARY='$(INSTALLED)' scripts/install.sh '$(PREFIX)'
+
+uninstall:
+	@scripts/install.sh --uninstall '$(PREFIX)'
+
+build:
 	$(CARGO) build --release --lib
-	scripts/install.sh '$(PREFIX)'
-endif
 
 # Write what follows from src/ffi anew, to be looked at and committed: include/eidos.h, its description as JSON, the symbols, the
 # layout of the structs, and what the bindings say of them.

@@ -32,7 +32,6 @@ need clang++ clang
 need valgrind valgrind
 need cmake cmake
 need pkg-config pkg-config
-need patchelf patchelf
 need_file /usr/include/gtest/gtest.h libgtest-dev
 need node "nodejs (20.4 or later)"
 need npm npm

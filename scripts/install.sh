@@ -3,8 +3,10 @@
 #
 #   PREFIX/include      eidos.h, eidos.hpp, eidos/
 #   PREFIX/lib          libeidos.so -> libeidos.so.0 -> libeidos.so.0.1.0, libeidos.a, pkgconfig/, cmake/eidos/
+#   PREFIX/share/doc    eidos/: the licences of Eidos and of all that is inside the library
 #
 # Nothing that is installed names PREFIX, so the folder may be moved. Build first: cargo build --release --lib
+# install.sh --uninstall PREFIX removes these files and links again, and no others.
 #   LIBDIR          the folder of the libraries below PREFIX; by default lib
 #   DESTDIR         a folder that stands for the root of the file system, for packages
 #   EIDOS_LIBRARY   the libeidos.so to install, with libeidos.a beside it; by default that of target/release
@@ -12,13 +14,14 @@ set -euo pipefail
 source_folder=$(cd "$(dirname "$0")/.." && pwd)
 fail() { printf 'install.sh: %s\n' "$*" >&2; exit 1; }
 
+uninstall=no
+[ "${1:-}" != --uninstall ] || { uninstall=yes; shift; }
 [ $# -eq 1 ] && [ -n "$1" ] || fail "say where: scripts/install.sh PREFIX"
 case $1 in /*) prefix=$1 ;; *) prefix=$PWD/$1 ;; esac
 libdir=${LIBDIR:-lib}
 case $libdir in /* | *..*) fail "LIBDIR is a folder below PREFIX, such as lib64" ;; esac
 library=${EIDOS_LIBRARY:-$source_folder/target/release/libeidos.so}
 archive=$(dirname "$library")/libeidos.a
-[ -f "$library" ] && [ -f "$archive" ] || fail "$library or libeidos.a beside it is missing; build it: cargo build --release --lib"
 
 version_part() { sed -n "s/^#define EIDOS_VERSION_$1 //p" "$source_folder/include/eidos.h"; }
 major=$(version_part MAJOR) minor=$(version_part MINOR)
@@ -27,18 +30,27 @@ soname=libeidos.so.$major
 
 root=${DESTDIR:-}$prefix
 lib=$root/$libdir
+documents=$root/share/doc/eidos
+
+if [ $uninstall = yes ]; then
+    rm -f "$lib"/libeidos.so "$lib/$soname" "$lib"/libeidos.so."$major".*.* "$lib"/libeidos.a "$lib"/pkgconfig/eidos{,-static}.pc
+    rm -rf "$lib/cmake/eidos" "$root/include/eidos" "$documents"
+    rm -f "$root"/include/eidos.h "$root"/include/eidos.hpp
+    rmdir "$lib/cmake" "$lib/pkgconfig" 2>/dev/null || true # where nobody else has files there
+    printf 'Eidos is no longer in %s\n' "$root"
+    exit
+fi
+
+[ -f "$library" ] && [ -f "$archive" ] || fail "$library or libeidos.a beside it is missing; build it: cargo build --release --lib"
 # A build with CUDA names the functions of CUDA's libraries that it opens.
 if grep -qaF cuDevicePrimaryCtxRetain "$library"; then cuda=yes; else cuda=no; fi
 system_libraries="pthread dl m" # what the static library needs; older C libraries keep them apart
 
-# Cargo gives the library no soname, and without one programs remember the path that they were linked with.
+# Without the names of its own functions, which a debugger reads and nothing else.
 install_library() {
     local named=$lib/libeidos.so.$version
     install -m 755 "$library" "$named.new"
-    if ! readelf -d "$named.new" | grep -qF "[$soname]"; then
-        command -v patchelf >/dev/null || fail "patchelf is needed to name the library $soname; install the package patchelf"
-        patchelf --set-soname "$soname" "$named.new"
-    fi
+    ! command -v strip >/dev/null || strip --strip-unneeded "$named.new"
     mv -f "$named.new" "$named" # whole or not at all, and programs that run keep the old one
     ln -sfn "libeidos.so.$version" "$lib/$soname"
     ln -sfn "$soname" "$lib/libeidos.so"
@@ -61,8 +73,17 @@ install_template() {
 mkdir -p "$lib" "$root/include"
 install_library
 install -m 644 "$archive" "$lib/libeidos.a"
+! command -v strip >/dev/null || strip --strip-debug "$lib/libeidos.a"
 install -m 644 "$source_folder/include/eidos.h" "$root/include/eidos.h"
 (cd "$source_folder/bindings/cpp/include" && find . -name '*.hpp' -exec install -D -m 644 {} "$root/include/{}" \;)
+mkdir -p "$documents"
+install -m 644 "$source_folder"/LICENSE-* "$source_folder/THIRD-PARTY-LICENSES.txt" "$documents"
 for template in "$source_folder"/bindings/cpp/cmake/*.pc.in; do install_template "$template" pkgconfig; done
 for template in "$source_folder"/bindings/cpp/cmake/*.cmake.in; do install_template "$template" cmake/eidos; done
 printf 'Eidos %s%s is in %s\n' "$version" "$([ $cuda = no ] || echo ' with CUDA')" "$root"
+# Whether the system's loader looks there by itself.
+if [ -z "${DESTDIR:-}" ] && ! { ldconfig -v -N 2>/dev/null || /sbin/ldconfig -v -N 2>/dev/null; } | grep -q "^$lib:"; then
+    printf 'programs find it when they are linked with -Wl,-rpath,%s, or with LD_LIBRARY_PATH=%s\n' "$lib" "$lib"
+elif [ -z "${DESTDIR:-}" ]; then
+    printf 'programs find it after: sudo ldconfig\n'
+fi

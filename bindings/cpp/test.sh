@@ -14,7 +14,7 @@ builds=$PWD/target/cpp
 say() { printf '  %s\n' "$*"; }
 fail() { printf 'test.sh: %s\n' "$*" >&2; exit 1; }
 
-for tool in cmake ctest gcc g++ clang++ pkg-config patchelf readelf; do
+for tool in cmake ctest gcc g++ clang++ pkg-config readelf; do
     command -v $tool >/dev/null || fail "$tool is missing; see bindings/cpp/README.md for the packages"
 done
 [ -f "$EIDOS_LIBRARY" ] || fail "$EIDOS_LIBRARY is missing; build it: cargo build --release --lib"
@@ -52,4 +52,6 @@ say "programs that use an installed Eidos, with CMake and pkg-config"
 bindings/cpp/tests/installed.sh lib
 multiarch=$(gcc -print-multiarch)
 [ -z "$multiarch" ] || bindings/cpp/tests/installed.sh "lib/$multiarch"
+say "programs that have Eidos below their own CMake project"
+bindings/cpp/tests/subdirectory.sh
 say "C++ sees what the header says"

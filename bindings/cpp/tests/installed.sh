@@ -26,6 +26,9 @@ if grep -rIl -e "$out" -e "$root" "$prefix" --exclude='*.a' --exclude='*.so*'; t
 [ "$(readlink "$lib/libeidos.so")" = libeidos.so.0 ] && [ "$(readlink "$lib/libeidos.so.0")" = libeidos.so.0.1.0 ] ||
     fail "the links are wrong: $(ls -l "$lib")"
 if grep -rl '@[A-Z_]*@' "$lib/cmake" "$lib/pkgconfig"; then fail "these templates were not filled in"; fi
+[ -f "$prefix/share/doc/eidos/LICENSE-MIT" ] && grep -q '^candle-core ' "$prefix/share/doc/eidos/THIRD-PARTY-LICENSES.txt" ||
+    fail "the licences are not there"
+[ -z "$(readelf -S "$lib/libeidos.so" | grep '\.symtab')" ] || fail "the library has the names of its own functions"
 find "$prefix" -type f -not -perm -044 | grep . && fail "these files cannot be read by others"
 
 # CMake
@@ -65,3 +68,9 @@ pkg-config --exact-version=0.1.0 eidos || fail "pkg-config knows another version
 DESTDIR=$out/package "$root/scripts/install.sh" /usr >/dev/null
 [ -f "$out/package/usr/lib/libeidos.so.0.1.0" ] && [ -f "$out/package/usr/include/eidos/activations.hpp" ] ||
     fail "DESTDIR is not heeded"
+
+# What was installed goes away again, and nothing else.
+touch "$lib/libother.so" "$prefix/include/other.h"
+LIBDIR=$libdir "$root/scripts/install.sh" --uninstall "$prefix" >/dev/null
+left=$(cd "$prefix" && find . -not -type d | sort | xargs)
+[ "$left" = "./include/other.h ./$libdir/libother.so" ] || fail "after uninstalling, there is $left"
