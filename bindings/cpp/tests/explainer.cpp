@@ -57,6 +57,24 @@ TEST(Explainer, PrincipalComponentsSayHowMuchEachExplains)
     EXPECT_THROW(static_cast<void>(eidos::fit_pca(demo().activations, options)), eidos::Error);
 }
 
+TEST(Explainer, EncodesActivationsWhereverTheyLie)
+{
+    const eidos::Explainer &explainer = demo().explainer;
+    const auto expected = explainer.encode(demo().activations.rows());
+    const TemporaryFolder folder;
+    eidos::ActivationsOptions options;
+    options.folder = (folder / "rows").string();
+    options.shard_bytes = 1; // a shard for each batch
+    options.batch_tokens = 1;
+    const auto on_disk = demo().model.activations(texts, options);
+    ASSERT_LT(on_disk.run(0).row_count(), on_disk.row_count());
+    const auto codes = explainer.encode(on_disk), in_memory = explainer.encode(demo().activations);
+    ASSERT_EQ(codes.values().size(), expected.values().size());
+    EXPECT_TRUE(std::equal(codes.values().begin(), codes.values().end(), expected.values().begin()));
+    EXPECT_TRUE(std::equal(in_memory.values().begin(), in_memory.values().end(), expected.values().begin()));
+    EXPECT_STATUS(mismatch, explainer.encode(eidos::Activations::from_rows({std::vector<float>{1, 2}, 2})));
+}
+
 TEST(Explainer, EncodesAndDecodes)
 {
     // As many concepts as columns lose nothing.

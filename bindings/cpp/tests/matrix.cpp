@@ -7,6 +7,10 @@
 #include <numeric>
 #include <type_traits>
 
+#ifdef __cpp_lib_span
+#include <ranges>
+#endif
+
 namespace {
 
 using eidos::Matrix;
@@ -45,6 +49,28 @@ TEST(Matrix, ViewsKnowTheirShape)
     EXPECT_STATUS(invalid_argument, MatrixView(values, 4));
     EXPECT_STATUS(invalid_argument, MatrixView(values, 0));
     EXPECT_STATUS(invalid_argument, MatrixView(values.data(), std::numeric_limits<std::size_t>::max(), 2));
+}
+
+TEST(Matrix, AViewIsARangeOfItsRows)
+{
+    const std::vector<float> values = {1, 2, 3, 4, 5, 6};
+    const MatrixView view(values, 2);
+    std::vector<float> sums;
+    for (const Span<const float> row : view)
+        sums.push_back(row[0] + row[1]);
+    EXPECT_EQ(sums, (std::vector<float>{3, 7, 11}));
+    EXPECT_EQ(view.end() - view.begin(), 3);
+    EXPECT_EQ((*std::prev(view.end())).data(), &values[4]);
+    EXPECT_EQ(view.begin()[1][0], 3);
+    EXPECT_TRUE(view.begin() < view.end() && view.begin() + 3 == view.end());
+    EXPECT_EQ(MatrixView().begin(), MatrixView().end());
+    EXPECT_EQ(std::count_if(view.begin(), view.end(), [](Span<const float> row) { return row[0] > 1; }), 2);
+    Matrix matrix(2, 3);
+    EXPECT_EQ(std::distance(matrix.begin(), matrix.end()), 2);
+#ifdef __cpp_lib_ranges
+    static_assert(std::ranges::random_access_range<MatrixView> && std::ranges::sized_range<MatrixView>);
+    static_assert(std::ranges::borrowed_range<MatrixView>);
+#endif
 }
 
 TEST(Matrix, MatricesOwnTheirValues)

@@ -51,6 +51,19 @@ TEST(SplitModel, KnowsItsSplitPoints)
     EXPECT_STATUS(invalid_argument, eidos::SplitModel::load("eidos:demo").activations(texts));
 }
 
+TEST(SplitModel, SplitPointsAreNumbersToo)
+{
+    EXPECT_EQ(eidos::SplitModel::load("eidos:demo", 2).split_points().at(0).path, "model.layers.2");
+    EXPECT_EQ(eidos::SplitModel::load("eidos:demo", 0).split_points().at(0).path, "model.layers.0");
+    const auto both = eidos::SplitModel::load("eidos:demo", {1, split}).split_points();
+    ASSERT_EQ(both.size(), 2u);
+    EXPECT_EQ(both[0].path + " " + both[1].path, "model.layers.1 " + split);
+    const std::vector<std::size_t> blocks = {0, 3};
+    EXPECT_EQ(eidos::SplitModel::load("eidos:demo", blocks).split_points().at(1).path, "model.layers.3");
+    EXPECT_STATUS(unknown_module, eidos::SplitModel::load("eidos:demo", 4));
+    EXPECT_EQ(eidos::SplitModel::load("eidos:demo", -1).split_points().at(0).path, "model.layers.3"); // from the end
+}
+
 TEST(SplitModel, LoadsAFolder)
 {
     eidos::LoadOptions options;

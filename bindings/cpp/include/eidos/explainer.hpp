@@ -138,6 +138,21 @@ public:
         return codes;
     }
 
+    /// Encodes activations into concepts: a row of `concept_count()` columns for each of their rows, wherever these lie.
+    [[nodiscard]] Matrix encode(const Activations &activations) const
+    {
+        Matrix codes(activations.row_count(), concept_count());
+        float *out = codes.values().data();
+        for (std::size_t first = 0; first < activations.row_count();) {
+            const MatrixView run = activations.run(first);
+            const std::size_t count = run.row_count() * codes.column_count();
+            encode_into(run, {out, count});
+            out += count;
+            first += run.row_count();
+        }
+        return codes;
+    }
+
     /// Encodes rows into `out`, which has room for `rows.row_count() * concept_count()` values.
     void encode_into(MatrixView rows, Span<float> out) const
     {

@@ -102,7 +102,7 @@ public:
 
     template <class Texts, class = std::enable_if_t<!std::is_same_v<std::decay_t<Texts>, InputsArg> &&
                                                     !std::is_same_v<std::decay_t<Texts>, Inputs> &&
-                                                    detail::are_strings<Texts>>>
+                                                    detail::are_args<Texts, StringArg>>>
     InputsArg(Texts &&texts EIDOS_LIFETIMEBOUND)
     {
         if constexpr (std::is_convertible_v<Texts, StringArg>)

@@ -38,7 +38,7 @@ public:
 
     /// Puts `rows`, which are copied, in the place of what a module gives: one for each token of the inputs, special ones
     /// included. With the rows that it gives, nothing changes.
-    Interventions &replace(const StringArg &module_path, MatrixView rows)
+    Interventions &replace(const ModuleArg &module_path, MatrixView rows)
     {
         detail::call(eidos_interventions_replace_rows, handle(), module_path.c_str(), rows.data(), rows.row_count(),
                      rows.column_count());
@@ -48,14 +48,14 @@ public:
     /// As above, without a copy; rows on disk are read batch by batch. Activations that know where they come from must be those
     /// of that module for these texts, with Granularity::all_tokens: otherwise the run throws Status::mismatch. Of rows of your
     /// own only the shape is known.
-    Interventions &replace(const StringArg &module_path, const Activations &rows)
+    Interventions &replace(const ModuleArg &module_path, const Activations &rows)
     {
         detail::call(eidos_interventions_replace_activations, handle(), module_path.c_str(), rows.handle());
         return *this;
     }
 
     /// Adds `scale` times `direction` to the rows of a module.
-    Interventions &add_direction(const StringArg &module_path, Span<const float> direction, float scale,
+    Interventions &add_direction(const ModuleArg &module_path, Span<const float> direction, float scale,
                                  const std::vector<std::size_t> &tokens = {})
     {
         detail::call(eidos_interventions_add_direction, handle(), module_path.c_str(), direction.data(), direction.size(), scale,
@@ -64,7 +64,7 @@ public:
     }
 
     /// Takes a concept out of the rows of a module: subtracts its activation times its row of the dictionary.
-    Interventions &ablate_concept(const StringArg &module_path, const Explainer &explainer, std::size_t concept_index,
+    Interventions &ablate_concept(const ModuleArg &module_path, const Explainer &explainer, std::size_t concept_index,
                                   const std::vector<std::size_t> &tokens = {})
     {
         detail::call(eidos_interventions_ablate_concept, handle(), module_path.c_str(), explainer.handle(), concept_index,
@@ -73,7 +73,7 @@ public:
     }
 
     /// Lets a concept have the activation `value` in the rows of a module.
-    Interventions &clamp_concept(const StringArg &module_path, const Explainer &explainer, std::size_t concept_index, float value,
+    Interventions &clamp_concept(const ModuleArg &module_path, const Explainer &explainer, std::size_t concept_index, float value,
                                  const std::vector<std::size_t> &tokens = {})
     {
         detail::call(eidos_interventions_clamp_concept, handle(), module_path.c_str(), explainer.handle(), concept_index, value,

@@ -105,9 +105,72 @@ inline std::size_t value_count(std::size_t rows, std::size_t columns)
 
 } // namespace detail
 
-/// A read-only view of a row-major matrix of 32-bit floats that another object owns.
+/// A read-only view of a row-major matrix of 32-bit floats that another object owns: a range of its rows.
+///
+///     for (const eidos::Span<const float> row : activations.rows())
+///         norms.push_back(std::sqrt(std::inner_product(row.begin(), row.end(), row.begin(), 0.0)));
 class MatrixView {
 public:
+    /// Goes over the rows.
+    class Iterator {
+    public:
+        using iterator_category = std::random_access_iterator_tag; // although what it gives is a value, as that of std::vector<bool>
+        using value_type = Span<const float>;
+        using difference_type = std::ptrdiff_t;
+        using pointer = void;
+        using reference = Span<const float>;
+
+        constexpr Iterator() noexcept = default;
+
+        [[nodiscard]] constexpr Span<const float> operator*() const noexcept { return (*this)[0]; }
+        [[nodiscard]] constexpr Span<const float> operator[](difference_type steps) const noexcept
+        {
+            const difference_type row = static_cast<difference_type>(row_) + steps;
+            return {data_ + static_cast<std::size_t>(row) * column_count_, column_count_};
+        }
+        constexpr Iterator &operator+=(difference_type steps) noexcept
+        {
+            row_ = static_cast<std::size_t>(static_cast<difference_type>(row_) + steps);
+            return *this;
+        }
+        constexpr Iterator &operator-=(difference_type steps) noexcept { return *this += -steps; }
+        constexpr Iterator &operator++() noexcept { return *this += 1; }
+        constexpr Iterator &operator--() noexcept { return *this -= 1; }
+        constexpr Iterator operator++(int) noexcept { return (*this += 1) - 1; }
+        constexpr Iterator operator--(int) noexcept { return (*this -= 1) + 1; }
+
+        [[nodiscard]] friend constexpr Iterator operator+(Iterator at, difference_type steps) noexcept { return at += steps; }
+        [[nodiscard]] friend constexpr Iterator operator+(difference_type steps, Iterator at) noexcept { return at += steps; }
+        [[nodiscard]] friend constexpr Iterator operator-(Iterator at, difference_type steps) noexcept { return at -= steps; }
+        [[nodiscard]] friend constexpr difference_type operator-(const Iterator &left, const Iterator &right) noexcept
+        {
+            return static_cast<difference_type>(left.row_) - static_cast<difference_type>(right.row_);
+        }
+        [[nodiscard]] friend constexpr bool operator==(const Iterator &left, const Iterator &right) noexcept
+        {
+            return left.row_ == right.row_;
+        }
+        [[nodiscard]] friend constexpr bool operator!=(const Iterator &left, const Iterator &right) noexcept { return !(left == right); }
+        [[nodiscard]] friend constexpr bool operator<(const Iterator &left, const Iterator &right) noexcept
+        {
+            return left.row_ < right.row_;
+        }
+        [[nodiscard]] friend constexpr bool operator>(const Iterator &left, const Iterator &right) noexcept { return right < left; }
+        [[nodiscard]] friend constexpr bool operator<=(const Iterator &left, const Iterator &right) noexcept { return !(right < left); }
+        [[nodiscard]] friend constexpr bool operator>=(const Iterator &left, const Iterator &right) noexcept { return !(left < right); }
+
+    private:
+        friend class MatrixView;
+        constexpr Iterator(const float *data, std::size_t column_count, std::size_t row) noexcept
+            : data_(data), column_count_(column_count), row_(row)
+        {
+        }
+
+        const float *data_ = nullptr;
+        std::size_t column_count_ = 0;
+        std::size_t row_ = 0;
+    };
+
     /// An empty matrix.
     constexpr MatrixView() noexcept = default;
 
@@ -130,6 +193,12 @@ public:
 
     [[nodiscard]] constexpr std::size_t row_count() const noexcept { return row_count_; }
     [[nodiscard]] constexpr std::size_t column_count() const noexcept { return column_count_; }
+
+    /// The first row, for loops.
+    [[nodiscard]] constexpr Iterator begin() const noexcept { return {data(), column_count_, 0}; }
+
+    /// One past the last row.
+    [[nodiscard]] constexpr Iterator end() const noexcept { return {data(), column_count_, row_count_}; }
 
     /// The first value of the first row.
     [[nodiscard]] constexpr const float *data() const noexcept { return values_.data(); }
@@ -189,6 +258,10 @@ public:
     /// A value; `row` and `column` must be less than the counts.
     [[nodiscard]] float operator()(std::size_t row, std::size_t column) const { return view()(row, column); }
 
+    /// The first row, for loops, and one past the last.
+    [[nodiscard]] MatrixView::Iterator begin() const & EIDOS_LIFETIMEBOUND { return view().begin(); }
+    [[nodiscard]] MatrixView::Iterator end() const & EIDOS_LIFETIMEBOUND { return view().end(); }
+
     /// A view, valid while the matrix lives.
     operator MatrixView() const EIDOS_LIFETIMEBOUND { return view(); }
 
@@ -205,6 +278,7 @@ private:
 #ifdef __cpp_lib_span
 /// A Span does not own its values, so iterators outlive it, as with std::span.
 template <class T> inline constexpr bool std::ranges::enable_borrowed_range<eidos::Span<T>> = true;
+template <> inline constexpr bool std::ranges::enable_borrowed_range<eidos::MatrixView> = true;
 #endif
 
 #endif

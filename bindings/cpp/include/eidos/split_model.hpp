@@ -92,7 +92,7 @@ public:
     /// `split_points` are module paths (`model.layers.10.mlp`), or numbers (`10` is the eleventh block): one, or several in
     /// braces. Only the weights up to the last of them are read. Without any, nothing but the tree of modules is loaded, to
     /// choose from.
-    [[nodiscard]] static SplitModel load(const StringArg &id_or_path, const StringArgs &split_points = {},
+    [[nodiscard]] static SplitModel load(const StringArg &id_or_path, const ModuleArgs &split_points = {},
                                          const LoadOptions &options = {}, const Control &control = {})
     {
         const auto c_options = detail::to_c(options);

@@ -70,33 +70,44 @@ private:
     bool owns_ = false;
 };
 
+/// A module as an argument: its path (`model.layers.10.mlp`), as StringArg takes it, or the number of a block (`10` is the
+/// eleventh).
+class ModuleArg : public StringArg {
+public:
+    using StringArg::StringArg;
+
+    template <class Number, std::enable_if_t<std::is_integral_v<Number> && !std::is_same_v<Number, bool>, int> = 0>
+    ModuleArg(Number block) : StringArg(std::to_string(block))
+    {
+    }
+};
+
 namespace detail {
 
-template <class T, class = void> struct IsRangeOfStrings : std::false_type {};
-template <class T>
-struct IsRangeOfStrings<T, std::void_t<decltype(std::begin(std::declval<T &>()), std::end(std::declval<T &>()))>>
-    : std::is_convertible<decltype(*std::begin(std::declval<T &>())), StringArg> {};
+template <class T, class Arg, class = void> struct IsRangeOf : std::false_type {};
+template <class T, class Arg>
+struct IsRangeOf<T, Arg, std::void_t<decltype(std::begin(std::declval<T &>()), std::end(std::declval<T &>()))>>
+    : std::is_convertible<decltype(*std::begin(std::declval<T &>())), Arg> {};
 
-/// A string, or a range of strings.
-template <class T>
-inline constexpr bool are_strings = std::is_convertible_v<T, StringArg> || IsRangeOfStrings<T>::value;
+/// One that converts to `Arg`, or a range of them.
+template <class T, class Arg> inline constexpr bool are_args = std::is_convertible_v<T, Arg> || IsRangeOf<T, Arg>::value;
 
 } // namespace detail
 
-/// A list of strings as an argument: `{"a", "b"}`, any range of strings, or a single one. Like StringArg, it must not
-/// outlive the call.
-class StringArgs {
+/// A list of arguments that are strings for C: in braces, any range of them, or a single one. Like StringArg, it must not outlive
+/// the call. See StringArgs and ModuleArgs.
+template <class Arg> class ArgList {
 public:
     /// An empty list.
-    StringArgs() = default;
+    ArgList() = default;
 
-    StringArgs(std::initializer_list<StringArg> strings) : StringArgs(strings.begin(), strings.end()) {}
+    ArgList(std::initializer_list<Arg> strings) : ArgList(strings.begin(), strings.end()) {}
 
-    template <class Strings, class = std::enable_if_t<!std::is_same_v<std::decay_t<Strings>, StringArgs> &&
-                                                      detail::are_strings<Strings>>>
-    StringArgs(Strings &&strings EIDOS_LIFETIMEBOUND)
+    template <class Strings, class = std::enable_if_t<!std::is_same_v<std::decay_t<Strings>, ArgList> &&
+                                                      detail::are_args<Strings, Arg>>>
+    ArgList(Strings &&strings EIDOS_LIFETIMEBOUND)
     {
-        if constexpr (std::is_convertible_v<Strings, StringArg>)
+        if constexpr (std::is_convertible_v<Strings, Arg>)
             strings_.emplace_back(std::forward<Strings>(strings));
         else
             for (auto &&string : strings)
@@ -104,8 +115,8 @@ public:
         point();
     }
 
-    StringArgs(const StringArgs &) = delete;
-    StringArgs &operator=(const StringArgs &) = delete;
+    ArgList(const ArgList &) = delete;
+    ArgList &operator=(const ArgList &) = delete;
 
     /// The strings for C; NULL when there are none.
     [[nodiscard]] const char *const *data() const noexcept EIDOS_LIFETIMEBOUND
@@ -115,18 +126,24 @@ public:
     [[nodiscard]] std::size_t size() const noexcept { return pointers_.size(); }
 
 private:
-    template <class Iterator> StringArgs(Iterator first, Iterator last) : strings_(first, last) { point(); }
+    template <class Iterator> ArgList(Iterator first, Iterator last) : strings_(first, last) { point(); }
 
     void point()
     {
         pointers_.reserve(strings_.size());
-        for (const StringArg &string : strings_)
+        for (const Arg &string : strings_)
             pointers_.push_back(string.c_str());
     }
 
-    std::vector<StringArg> strings_;
+    std::vector<Arg> strings_;
     std::vector<const char *> pointers_;
 };
+
+/// A list of strings as an argument: `{"a", "b"}`, any range of strings, or a single one.
+using StringArgs = ArgList<StringArg>;
+
+/// A list of modules as an argument: `{"model.layers.2.mlp", 3}`, any range of paths or of numbers, or a single one.
+using ModuleArgs = ArgList<ModuleArg>;
 
 } // namespace eidos
 

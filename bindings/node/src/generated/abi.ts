@@ -2,7 +2,6 @@
 
 /** The constants, structs and functions of `eidos.h`, for the adapter in `native.ts`. */
 import * as c from '../ctypes';
-import type { Pointer } from '../pointers';
 
 /** The binary interface that this package speaks: `EIDOS_ABI_VERSION` of `eidos.h`. */
 export const ABI_VERSION = 2;
@@ -407,9 +406,9 @@ export interface ProgressStruct {
 export interface LogMessageStruct {
   struct_size: number;
   level: number;
-  target: Pointer;
+  target: c.Pointer;
   target_len: number;
-  message: Pointer;
+  message: c.Pointer;
   message_len: number;
   elapsed_seconds: number;
 }
@@ -570,11 +569,11 @@ export interface ChatSpendingStruct {
 export interface ChatRequestStruct {
   struct_size: number;
   max_tokens: number;
-  system_prompt: Pointer;
+  system_prompt: c.Pointer;
   system_prompt_len: number;
-  user_prompt: Pointer;
+  user_prompt: c.Pointer;
   user_prompt_len: number;
-  json_schema: Pointer;
+  json_schema: c.Pointer;
   json_schema_len: number;
 }
 
@@ -605,7 +604,6 @@ export interface LabelUsageStruct {
   unreported: number;
 }
 
-/** @internal The structs, as koffi knows them. */
 export const structs = {
   eidos_progress: c.struct<ProgressStruct>({
     struct_size: 'uint32_t',
@@ -800,7 +798,7 @@ export const structs = {
   }),
 };
 
-/** @internal The prototypes of functions that C calls. */
+/** The prototypes of functions that C calls. */
 export const callbacks = {
   eidos_progress_callback: c.callback('void', ['void *', 'void *']),
   eidos_log_callback: c.callback('void', ['void *', 'void *']),
@@ -810,7 +808,7 @@ export const callbacks = {
   eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
 };
 
-/** @internal The functions, in the order of the header. */
+/** The functions, in the order of the header. */
 export const signatures = {
   eidos_abi_version: c.signature(c.u32),
   eidos_version: c.signature(c.string),
