@@ -140,6 +140,15 @@ uint32_t eidos_abi_version(void);
  */
 const char *eidos_version(void);
 
+/* --- All functions in one table ------------------------------------------------------------------------------------ */
+
+/**
+ * Gives the table of all functions, `eidos_api_table` of `eidos_api.h`, for programs that open the library while they run: one symbol
+ * to look up instead of each. `abi_version` is the `EIDOS_ABI_VERSION` that the program was compiled with; NULL where the library has
+ * another one. The table lives as long as the library is loaded.
+ */
+const void *eidos_api(uint32_t abi_version);
+
 /* --- Status codes -------------------------------------------------------------------------------------------------- */
 
 /**

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs the library, the headers of C and C++, and what pkg-config and CMake ask for: install.sh PREFIX
 #
-#   PREFIX/include      eidos.h, eidos.hpp, eidos/
+#   PREFIX/include      eidos.h, eidos_api.h, eidos.hpp, eidos/
 #   PREFIX/lib          libeidos.so -> libeidos.so.0 -> libeidos.so.0.1.0, libeidos.a, pkgconfig/, cmake/eidos/
 #   PREFIX/share/doc    eidos/: the licences of Eidos and of all that is inside the library
 #
@@ -35,7 +35,7 @@ documents=$root/share/doc/eidos
 if [ $uninstall = yes ]; then
     rm -f "$lib"/libeidos.so "$lib/$soname" "$lib"/libeidos.so."$major".*.* "$lib"/libeidos.a "$lib"/pkgconfig/eidos{,-static}.pc
     rm -rf "$lib/cmake/eidos" "$root/include/eidos" "$documents"
-    rm -f "$root"/include/eidos.h "$root"/include/eidos.hpp
+    rm -f "$root"/include/eidos.h "$root"/include/eidos_api.h "$root"/include/eidos.hpp
     rmdir "$lib/cmake" "$lib/pkgconfig" 2>/dev/null || true # where nobody else has files there
     printf 'Eidos is no longer in %s\n' "$root"
     exit
@@ -74,7 +74,7 @@ mkdir -p "$lib" "$root/include"
 install_library
 install -m 644 "$archive" "$lib/libeidos.a"
 ! command -v strip >/dev/null || strip --strip-debug "$lib/libeidos.a"
-install -m 644 "$source_folder/include/eidos.h" "$root/include/eidos.h"
+install -m 644 "$source_folder"/include/eidos.h "$source_folder"/include/eidos_api.h "$root/include"
 (cd "$source_folder/bindings/cpp/include" && find . -name '*.hpp' -exec install -D -m 644 {} "$root/include/{}" \;)
 mkdir -p "$documents"
 install -m 644 "$source_folder"/LICENSE-* "$source_folder/THIRD-PARTY-LICENSES.txt" "$documents"

@@ -13,6 +13,9 @@
 #![allow(dead_code, reason = "constants are for the header")]
 
 mod activations;
+mod api;
+#[rustfmt::skip]
+mod api_functions;
 mod arguments;
 mod call;
 mod chat;

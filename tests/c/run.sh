@@ -25,6 +25,15 @@ say "the layout of the structs"
 gcc -std=c11 $strict -fsyntax-only tests/abi/layout.c
 g++ -x c++ -std=c++17 $strict -fsyntax-only tests/abi/layout.c
 
+say "all functions in one table, for programs that open the library while they run"
+gcc -std=c99 $strict tests/c/plugin.c -o "$out/plugin" -Iinclude -ldl
+"$out/plugin" "$library/libeidos.so"
+echo '#include "eidos_api.h"' >"$out/alone.c"
+g++ -x c++ -std=c++17 $strict -fsyntax-only "$out/alone.c"
+printf '#include <eidos_api.h>\nint wrong_members(const eidos_api_table *);\nint main(void) { return wrong_members((const eidos_api_table *)eidos_api(EIDOS_ABI_VERSION)); }\n' >"$out/members.c"
+gcc -std=c11 $strict tests/abi/table.c "$out/members.c" -o "$out/members" $link
+"$out/members"
+
 say "the contract of the calls"
 gcc -std=c11 $strict -g tests/c/abi.c -o "$out/abi" $link
 mkdir "$out/native" && "$out/abi" "$out/native"

@@ -16,11 +16,13 @@ mod layout;
 mod model;
 mod node;
 mod read;
+mod table;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 23] = [
+const SECTIONS: [&str; 24] = [
     "version",
+    "api",
     "status",
     "error",
     "control",
@@ -54,20 +56,26 @@ pub struct Failure(String);
 
 type Result<T> = std::result::Result<T, Failure>;
 
-/// The repository.
+/// The repository: that of the cargo which runs this program, wherever it was compiled.
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from("tools/abi"), PathBuf::from).join("../..")
 }
 
 /// The files and what they must hold.
 fn files(root: &Path) -> Result<Vec<(&'static str, String)>> {
     let mut api = read::read(&root.join("src/ffi"))?;
+    let in_order = table::order(root, &api)?;
+    let addresses = table::functions(&in_order);
     for function in &mut api.functions {
         function.section = header::title(root, &function.section)?;
     }
     let json = serde_json::to_string_pretty(&api).map_err(|error| Failure(error.to_string()))? + "\n";
+    let in_order = table::order(root, &api)?;
     Ok(vec![
         ("include/eidos.h", header::header(root)?),
+        (table::HEADER, table::header(&in_order)),
+        ("src/ffi/api_functions.rs", addresses),
+        ("tests/abi/table.c", table::test(&in_order)),
         ("include/eidos.api.json", json),
         ("tests/abi/symbols.txt", layout::symbols(&api)),
         ("tests/abi/layout.c", layout::layout(&api)),

@@ -394,6 +394,10 @@ const LAYOUT = (
 @c eidos_abi_version()::UInt32
 @c eidos_version()::Cstring
 
+# --- All functions in one table ---------------------------------------------------------------------------------------
+
+@c eidos_api(abi_version::UInt32)::Ptr{Cvoid}
+
 # --- Status codes -----------------------------------------------------------------------------------------------------
 
 @c eidos_status_name(status::eidos_status)::Cstring

@@ -2,6 +2,7 @@
 
 /** The constants, structs and functions of `eidos.h`, for the adapter in `native.ts`. */
 import * as c from '../ctypes';
+import type { Pointer } from '../pointers';
 
 /** The binary interface that this package speaks: `EIDOS_ABI_VERSION` of `eidos.h`. */
 export const ABI_VERSION = 2;
@@ -406,9 +407,9 @@ export interface ProgressStruct {
 export interface LogMessageStruct {
   struct_size: number;
   level: number;
-  target: c.Pointer;
+  target: Pointer;
   target_len: number;
-  message: c.Pointer;
+  message: Pointer;
   message_len: number;
   elapsed_seconds: number;
 }
@@ -569,11 +570,11 @@ export interface ChatSpendingStruct {
 export interface ChatRequestStruct {
   struct_size: number;
   max_tokens: number;
-  system_prompt: c.Pointer;
+  system_prompt: Pointer;
   system_prompt_len: number;
-  user_prompt: c.Pointer;
+  user_prompt: Pointer;
   user_prompt_len: number;
-  json_schema: c.Pointer;
+  json_schema: Pointer;
   json_schema_len: number;
 }
 
@@ -604,6 +605,7 @@ export interface LabelUsageStruct {
   unreported: number;
 }
 
+/** @internal The structs, as koffi knows them. */
 export const structs = {
   eidos_progress: c.struct<ProgressStruct>({
     struct_size: 'uint32_t',
@@ -798,7 +800,7 @@ export const structs = {
   }),
 };
 
-/** The prototypes of functions that C calls. */
+/** @internal The prototypes of functions that C calls. */
 export const callbacks = {
   eidos_progress_callback: c.callback('void', ['void *', 'void *']),
   eidos_log_callback: c.callback('void', ['void *', 'void *']),
@@ -808,10 +810,12 @@ export const callbacks = {
   eidos_chat_callback: c.callback('int32_t', ['void *', 'void *', 'void *']),
 };
 
-/** The functions, in the order of the header. */
+/** @internal The functions, in the order of the header. */
 export const signatures = {
   eidos_abi_version: c.signature(c.u32),
   eidos_version: c.signature(c.string),
+
+  eidos_api: c.signature(c.nullable, c.u32),
 
   eidos_status_name: c.signature(c.string, c.i32),
 
