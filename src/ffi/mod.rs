@@ -42,3 +42,5 @@ mod texts;
 mod tokens;
 mod user_data;
 mod version;
+
+pub(crate) use version::EIDOS_ABI_VERSION;
