@@ -9,6 +9,7 @@
 
 CARGO ?= cargo
 # What `make demo` explains: MODEL is a folder, a GGUF file or a Hub id, SPLIT a module path, TEXTS one text a line or JSON lines.
+# `eidos demo --help` tells the rest.
 MODEL ?= eidos:demo
 SPLIT ?= model.layers.2.mlp
 TEXTS ?= assets/demo-texts.txt
@@ -29,11 +30,8 @@ ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 .PHONY: build cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz install uninstall header bench real clean
 
 demo:
-ifeq ($(LABELS),1)
-	@$(CARGO) run --release --quiet --example labels -- '$(CHAT_MODEL)' '$(MODEL)' '$(SPLIT)' '$(TEXTS)' '$(CONCEPTS)'
-else
-	@$(CARGO) run --release --quiet --example concepts -- '$(MODEL)' '$(SPLIT)' '$(TEXTS)' '$(CONCEPTS)'
-endif
+	@$(CARGO) run --release --quiet -p eidos-cli -- demo '$(MODEL)' --split '$(SPLIT)' --texts '$(TEXTS)' --concepts '$(CONCEPTS)' \
+		$(if $(filter 1,$(LABELS)),--label '$(CHAT_MODEL)')
 
 # Two at a time, where one alone would leave a core or the network idle; what one prints stays together.
 SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j2 --output-sync=target

@@ -74,3 +74,6 @@ pub use log::{LogLevel, LogMessage};
 pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoint, TargetLogit};
 pub use rows::{Activations, Filters, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, Inputs, LeftOut, WordRule};
+
+/// The version of the binary interface that the C header of this library describes.
+pub const ABI_VERSION: u32 = ffi::EIDOS_ABI_VERSION;

@@ -166,6 +166,21 @@ fn texts_come_one_after_the_other_until_an_error() {
 }
 
 #[test]
+fn texts_are_read_from_any_bytes_as_if_from_a_file_of_that_name() {
+    let options = TextReaderOptions::default();
+    let bytes = &b"\xef\xbb\xbf{\"text\": \"a\"}\n{\"text\": \"b\"}\nc\n"[..];
+    let mut reader = TextReader::of("pipe.jsonl", bytes, &options).unwrap();
+    assert_eq!((reader.bytes_read(), reader.next().unwrap().unwrap().as_str()), (3, "a"));
+    assert_eq!(reader.bytes_read(), 3 + 14);
+    assert_eq!((reader.next().unwrap().unwrap().as_str(), reader.bytes_read()), ("b", 3 + 2 * 14));
+    assert!(reader.next().unwrap().unwrap_err().message().starts_with("`pipe.jsonl`, line 3: "));
+    let lines: Vec<String> = TextReader::of("pipe", &b"a\n\nb"[..], &options).unwrap().map(Result::unwrap).collect();
+    assert_eq!(lines, ["a", "b"]);
+    let error = TextReader::of("pipe", &b"\xff\xfea\0"[..], &options).unwrap_err();
+    assert!(error.message().contains("`pipe` is in UTF-16"), "{error}");
+}
+
+#[test]
 fn reading_can_be_cancelled() {
     let folder = Folder::new();
     let control = Control::new();

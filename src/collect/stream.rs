@@ -218,6 +218,8 @@ impl<'env> Stream<'_, 'env> {
                 running.done.try_iter().try_for_each(|tokens| control.advance(tokens))?;
             }
         }
+        // What is left is the last window, or all of them where the texts are few.
+        control.expect(self.token_count() as u64);
         let texts = self.before.0 + self.window.text_count();
         if texts == 0 { Err(no_texts()) } else { self.changes.check_end(texts, self.token_count()) }
     }

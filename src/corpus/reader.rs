@@ -1,7 +1,7 @@
 //! The reader of texts, one after the other.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader};
+use std::fmt;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use super::lines::{LineError, read_line};
@@ -31,16 +31,18 @@ const BUFFER_BYTES: usize = 1 << 18;
 /// # std::fs::remove_file(&path)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug)]
 pub struct TextReader {
+    /// The path of the file, or what a caller calls its bytes.
     path: PathBuf,
     options: TextReaderOptions,
     has_records: bool,
     control: Control,
     /// `None` after the last text and after an error.
-    file: Option<BufReader<File>>,
+    file: Option<Box<dyn BufRead + Send>>,
     /// The number of the last line that was read, from 1.
     line_number: u64,
+    /// How many bytes the lines have that were read.
+    bytes_read: u64,
     line: Vec<u8>,
     given: usize,
 }
@@ -53,7 +55,29 @@ impl TextReader {
     /// file (a folder, a pipe, a device), or is in UTF-16 or UTF-32.
     pub fn open(path: impl AsRef<Path>, options: &TextReaderOptions) -> Result<Self> {
         let path = path.as_ref().to_owned();
-        let mut file = BufReader::with_capacity(BUFFER_BYTES, open_file(&path)?.0);
+        let file = open_file(&path)?.0;
+        Self::of(path, file, options)
+    }
+
+    /// Reads texts from any bytes, such as those of a pipe, as if they were a file of that name: it says the format where the options
+    /// do not, and stands in errors. Waits for the first bytes.
+    ///
+    /// # Errors
+    /// [`ErrorCode::Io`] with the name; [`ErrorCode::InvalidFile`] for bytes in UTF-16 or UTF-32.
+    ///
+    /// ```
+    /// use eidos::{TextReader, TextReaderOptions};
+    /// let texts = TextReader::of("standard input", &b"a warm film\na cold one"[..], &TextReaderOptions::default())?;
+    /// assert_eq!(texts.collect::<eidos::Result<Vec<String>>>()?, ["a warm film", "a cold one"]);
+    /// # Ok::<(), eidos::Error>(())
+    /// ```
+    pub fn of(
+        name: impl Into<PathBuf>,
+        bytes: impl Read + Send + 'static,
+        options: &TextReaderOptions,
+    ) -> Result<Self> {
+        let path = name.into();
+        let mut file = BufReader::with_capacity(BUFFER_BYTES, bytes);
         let start = file.fill_buf().map_err(|error| Error::io(&path, "read", &error))?;
         if let Some(encoding) = foreign_encoding(start) {
             return Err(Error::new(
@@ -63,13 +87,27 @@ impl TextReader {
             .hint("convert it to UTF-8")
             .detail("path", path.display()));
         }
-        if start.starts_with(b"\xef\xbb\xbf") {
-            file.consume(3);
-        }
+        let mark = if start.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+        file.consume(mark);
         let has_records = options.format.has_records(&path);
         let options = options.clone();
         let control = Control::new();
-        Ok(Self { path, options, has_records, control, file: Some(file), line_number: 0, line: Vec::new(), given: 0 })
+        Ok(Self {
+            path,
+            options,
+            has_records,
+            control,
+            file: Some(Box::new(file)),
+            line_number: 0,
+            bytes_read: mark as u64,
+            line: Vec::new(),
+            given: 0,
+        })
+    }
+
+    /// How many bytes the lines have that were read, each with one for its end: how far the reader is in its file.
+    pub fn bytes_read(&self) -> u64 {
+        self.bytes_read
     }
 
     /// Sets the control that may cancel the reading. It is checked before each line.
@@ -98,7 +136,10 @@ impl TextReader {
         let Some(file) = &mut self.file else { return Ok(false) };
         self.line_number += 1;
         match read_line(file, &mut self.line, LONGEST_LINE) {
-            Ok(found) => Ok(found),
+            Ok(found) => {
+                self.bytes_read += if found { self.line.len() as u64 + 1 } else { 0 };
+                Ok(found)
+            }
             Err(LineError::Io(error)) => Err(Error::io(&self.path, "read", &error)),
             Err(LineError::TooLong) => Err(self
                 .wrong(ErrorCode::InvalidFile, &format!("it has more than {LONGEST_LINE} bytes"))
@@ -153,6 +194,16 @@ impl TextReader {
     fn wrong(&self, code: ErrorCode, what: &str) -> Error {
         let (path, line) = (self.path.display(), self.line_number);
         Error::new(code, format!("`{path}`, line {line}: {what}")).detail("path", path).detail("line", line)
+    }
+}
+
+impl fmt::Debug for TextReader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TextReader")
+            .field("path", &self.path)
+            .field("options", &self.options)
+            .field("line_number", &self.line_number)
+            .finish_non_exhaustive()
     }
 }
 

@@ -45,3 +45,5 @@ mod texts;
 mod tokens;
 mod user_data;
 mod version;
+
+pub(crate) use version::EIDOS_ABI_VERSION;

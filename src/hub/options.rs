@@ -4,6 +4,10 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::error::Result;
+#[cfg(not(feature = "hub"))]
+use crate::error::{Error, ErrorCode};
+
 /// Where models come from and where they are kept.
 ///
 /// What is `None` is read from the environment when [`crate::hub::locate`] is called, from the variables that Python's
@@ -26,6 +30,21 @@ pub struct HubOptions {
     /// How long a server may be silent before the connection counts as broken. When `None`:
     /// `HF_HUB_DOWNLOAD_TIMEOUT` in seconds, else 30 seconds.
     pub timeout: Option<Duration>,
+}
+
+impl HubOptions {
+    /// The folder that models of these options are kept in, which need not be there yet.
+    ///
+    /// # Errors
+    /// [`crate::ErrorCode::InvalidArgument`] naming the option or variable that cannot be right, or where there is no home folder;
+    /// [`crate::ErrorCode::Unsupported`] in a build without the feature `hub`.
+    pub fn cache_folder(&self) -> Result<PathBuf> {
+        #[cfg(feature = "hub")]
+        return super::settings::Settings::from_environment(self).map(|settings| settings.cache_dir);
+        #[cfg(not(feature = "hub"))]
+        Err(Error::new(ErrorCode::Unsupported, "this build of Eidos keeps no models: it has no feature `hub`")
+            .hint("give the folder of a model, or build Eidos with the feature `hub`"))
+    }
 }
 
 /// Shows everything but the token.

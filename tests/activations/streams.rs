@@ -5,7 +5,7 @@ use std::path::Path;
 
 use eidos::{
     Activations, CollectOptions, Control, Error, ErrorCode, Explainer, Granularity, Interventions, LoadOptions, Pca,
-    PcaOptions, Result, SplitModel, TextReader, TextReaderOptions,
+    PcaOptions, Result, SplitModel, Stage, TextReader, TextReaderOptions,
 };
 
 use crate::common::{SPLITS, assert_error, collect, eurobert, everything, many_texts, tiny, watching};
@@ -53,6 +53,22 @@ fn a_stream_gives_the_same_as_its_texts_at_once() {
         }
         let place = folder.join(SPLITS[1]);
         assert!(everything(&Activations::open(&place).unwrap()) == expected[1]);
+    }
+}
+
+#[test]
+fn once_a_stream_is_read_its_progress_has_a_total() {
+    let (model, texts) = (tiny("eurobert", "base", &SPLITS[..1]), many_texts(40));
+    let tokens = model.inputs(&texts, 0, &Control::new()).unwrap().token_count() as u64;
+    for (shard_bytes, early) in [(3000, true), (1 << 20, false)] {
+        let (control, log) = watching(usize::MAX);
+        let options = CollectOptions { shard_bytes, batch_tokens: 16, ..CollectOptions::default() };
+        model.stream_activations(texts.iter().map(Ok), &options, &control).unwrap();
+        let log = log.lock().unwrap();
+        let last = log.last().unwrap();
+        assert_eq!((last.stage, last.done, last.total), (Stage::Forward, tokens, tokens));
+        let unknown = log.iter().filter(|progress| progress.done > 0 && progress.total == 0).count();
+        assert_eq!(unknown > 0, early, "shards of {shard_bytes} bytes: those before the last are run while texts come");
     }
 }
 

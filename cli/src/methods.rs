@@ -1,0 +1,160 @@
+//! The table of concept methods that `eidos fit` knows: a new one is a line of it.
+
+use eidos::{Activations, Control, DeviceChoice, Error, ErrorCode, Explainer, Result};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// What a method is called, what its options are, and how it is fitted.
+pub struct Method {
+    /// The name, as files have it.
+    pub name: &'static str,
+    /// What it does, in a few words.
+    pub about: &'static str,
+    /// Its options with their defaults, as JSON.
+    defaults: fn(usize) -> Result<Value>,
+    fit: fn(&Activations, &Wanted<'_>, &Control) -> Result<Explainer>,
+}
+
+/// What somebody wants of a fit.
+pub struct Wanted<'a> {
+    /// How many concepts to find.
+    pub concepts: usize,
+    /// Options of the method by their names: `("tolerance", "1e-6")`.
+    pub options: &'a [(String, String)],
+    /// How many threads work.
+    pub threads: usize,
+    /// Where the fit runs.
+    pub device: DeviceChoice,
+}
+
+/// A method whose options are made by `new(concept_count)`, are written and read by serde, and have a number of threads and a device.
+macro_rules! method {
+    ($method:ident, $options:ident, $about:literal) => {
+        Method {
+            name: <eidos::$method as eidos::Method>::NAME,
+            about: $about,
+            defaults: |concepts| json(&eidos::$options::new(concepts)),
+            fit: |activations, wanted, control| {
+                let mut options: eidos::$options = changed(&eidos::$options::new(wanted.concepts), wanted.options)?;
+                (options.threads, options.device) = (wanted.threads, wanted.device);
+                Explainer::fit::<eidos::$method>(activations, &options, control)
+            },
+        }
+    };
+}
+
+/// All methods; the first one is the default.
+pub const METHODS: [Method; 2] = [
+    method!(Ica, IcaOptions, "independent components, as scikit-learn's FastICA finds them"),
+    method!(Pca, PcaOptions, "principal components, along which activations vary most"),
+];
+
+impl Method {
+    /// The method of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        METHODS.iter().find(|method| method.name == name)
+    }
+
+    /// Finds concepts.
+    ///
+    /// # Errors
+    /// Those of the method; [`ErrorCode::InvalidArgument`] for an option that it does not have, or a value that makes no sense.
+    pub fn fit(&self, activations: &Activations, wanted: &Wanted<'_>, control: &Control) -> Result<Explainer> {
+        (self.fit)(activations, wanted, control)
+    }
+
+    /// The options of the method with their defaults: `tolerance=0.0001, max_iterations=200`.
+    pub fn options(&self) -> String {
+        let defaults = (self.defaults)(1).unwrap_or_default();
+        let options = defaults.as_object().into_iter().flatten().filter(|(name, _)| *name != COUNT);
+        let options: Vec<String> = options.map(|(name, value)| format!("{name}={}", plain(value))).collect();
+        options.join(", ")
+    }
+}
+
+/// The option that has an argument of its own.
+const COUNT: &str = "concept_count";
+
+/// A value as somebody would write it.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+fn json(options: &impl Serialize) -> Result<Value> {
+    serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))
+}
+
+/// Options with some of them changed by their names.
+fn changed<T: Serialize + DeserializeOwned>(options: &T, changes: &[(String, String)]) -> Result<T> {
+    let mut found = json(options)?;
+    let known = || -> Vec<String> {
+        let names = found.as_object().into_iter().flatten().map(|(name, _)| name);
+        names.filter(|name| *name != COUNT).map(|name| format!("`{name}`")).collect()
+    };
+    let known = known();
+    for (name, text) in changes {
+        let slot = found.get_mut(name).filter(|_| name != COUNT).ok_or_else(|| {
+            let hint = if name == COUNT {
+                "give it as `--concepts`".to_owned()
+            } else if known.is_empty() {
+                "it has none".to_owned()
+            } else {
+                format!("its options are {}", known.join(", "))
+            };
+            Error::argument(format!("the method has no option `{}`", crate::shown::shown(name))).hint(hint)
+        })?;
+        let before = std::mem::replace(slot, serde_json::from_str(text).unwrap_or_else(|_| Value::from(text.as_str())));
+        // One by one, so that an error names the option.
+        if let Err(error) = T::deserialize(&found) {
+            return Err(Error::new(
+                ErrorCode::InvalidArgument,
+                format!("the option `{name}` cannot be `{}`: {error}", crate::shown::shown(text)),
+            )
+            .hint(format!("its default is `{}`", plain(&before))));
+        }
+    }
+    serde_json::from_value(found).map_err(|error| Error::internal(format!("cannot read options: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use eidos::{IcaOptions, Method as _, PcaOptions};
+
+    fn change(changes: &[(&str, &str)]) -> Result<IcaOptions> {
+        let changes: Vec<_> = changes.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        changed(&IcaOptions::new(3), &changes)
+    }
+
+    #[test]
+    fn options_are_changed_by_their_names() {
+        let options =
+            change(&[("tolerance", "1e-8"), ("solver", "picard_o"), ("contrast", "exp"), ("seed", "7")]).unwrap();
+        assert_eq!((options.tolerance, options.seed, options.concept_count), (1e-8, 7, 3));
+        assert_eq!((options.solver, options.contrast), (eidos::Solver::PicardO, eidos::Contrast::Exp));
+        let options = change(&[("contrast", r#"{"log_cosh": {"alpha": 1.5}}"#)]).unwrap();
+        assert_eq!(options.contrast, eidos::Contrast::LogCosh { alpha: 1.5 });
+    }
+
+    #[test]
+    fn what_is_no_option_is_named_with_those_there_are() {
+        let error = change(&[("tolerence", "1")]).unwrap_err();
+        assert!(error.message().contains("`tolerence`") && error.hint_text().contains("`tolerance`"), "{error}");
+        assert!(!error.hint_text().contains(COUNT), "{error}");
+        for (name, value) in [("seed", "soon"), ("solver", "newton"), ("seed", "-1"), ("algorithm", "3")] {
+            let error = change(&[(name, value)]).unwrap_err();
+            assert!(error.message().contains(name) && error.message().contains(value), "{error}");
+        }
+        assert!(change(&[(COUNT, "3")]).unwrap_err().hint_text().contains("--concepts"));
+    }
+
+    #[test]
+    fn every_method_tells_its_options() {
+        assert_eq!(METHODS[0].name, eidos::Ica::NAME);
+        assert!(Method::named("ica").unwrap().options().contains("tolerance=0.0001"));
+        assert_eq!(Method::named("pca").unwrap().options(), "whiten=false");
+        assert!(changed(&PcaOptions::new(2), &[("whiten".to_owned(), "true".to_owned())]).unwrap().whiten);
+        assert!(Method::named("none").is_none());
+    }
+}

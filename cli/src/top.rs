@@ -1,0 +1,86 @@
+//! `eidos top`: the units that excite each concept most.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use eidos::{Activations, CollectOptions, Explainer, Interpretation, TopInputs};
+
+use crate::arguments::{
+    MEANING, activations, concepts, count, counted, device, explainer, flag, loading, model_of, other_model, path_of,
+    placement, some_concepts,
+};
+use crate::failure::Outcome;
+use crate::session::Session;
+use crate::shown::shown;
+
+pub fn command() -> Command {
+    Command::new("top")
+        .about("Say in words what concepts mean: list the units that excite each of them most")
+        .args([explainer(), activations()])
+        .arg(flag("vocabulary", "Rank the entries of the tokenizer's vocabulary, not the units of the activations"))
+        .arg(count("words", "How many units to list for each concept").short('k').default_value("10"))
+        .arg(flag("negative", "List the units with the most negative activations, too"))
+        .arg(some_concepts())
+        .arg(
+            Arg::new("save")
+                .long("save")
+                .value_name("FILE")
+                .num_args(0..=1)
+                .require_equals(true)
+                .default_missing_value(MEANING)
+                .value_parser(value_parser!(PathBuf))
+                .help(format!("Write it to a file for `eidos explain`; without a name to {MEANING}")),
+        )
+        .args(placement())
+        .next_help_heading("With --vocabulary")
+        .arg(other_model())
+        .args(loading())
+}
+
+pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
+    let explainer = Explainer::open(path_of(given, "explainer"))?;
+    let options = TopInputs {
+        k: counted(given, "words"),
+        concepts: concepts(given),
+        negative_pole: given.get_flag("negative"),
+        threads: counted(given, "threads"),
+        device: device(given),
+    };
+    let meaning = if given.get_flag("vocabulary") {
+        let model = model_of(given, explainer.provenance(), session)?;
+        let collect = CollectOptions { threads: options.threads, ..CollectOptions::like(explainer.provenance()) };
+        // An entry of a vocabulary is one token, and has no row of its own kind.
+        let collect = CollectOptions { skip_first_position: false, ..collect };
+        let inputs = model.vocabulary_inputs()?;
+        options.interpret_inputs(&explainer, &model, &inputs, &collect, &session.control)?
+    } else {
+        let activations = Activations::open(path_of(given, "activations"))?;
+        options.interpret(&explainer, &activations, &session.control)?
+    };
+    if let Some(file) = given.get_one::<PathBuf>("save") {
+        meaning.save(file)?;
+    }
+    told(&meaning, session)
+}
+
+/// Writes the words of each concept.
+pub fn told(meaning: &Interpretation, session: &mut Session) -> Outcome {
+    session.progress.clear();
+    let out = &mut session.output;
+    if out.is_json() {
+        return Ok(out.line(meaning.to_json()?)?);
+    }
+    for concept in meaning.concepts() {
+        out.line(shown(&concept.to_string()))?;
+    }
+    Ok(())
+}
+
+/// What concepts are called, from the file that an option names, or from the usual one where there is one.
+pub fn meaning_of(given: &ArgMatches) -> eidos::Result<Option<Interpretation>> {
+    match given.get_one::<PathBuf>("meaning") {
+        Some(file) => Interpretation::open(file).map(Some),
+        None if Path::new(MEANING).is_file() => Interpretation::open(Path::new(MEANING)).map(Some),
+        None => Ok(None),
+    }
+}
