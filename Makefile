@@ -4,6 +4,7 @@
 # make install    the library, the header and packages for CMake and pkg-config under PREFIX; `make uninstall` removes them
 # make cuda       the library for NVIDIA GPUs, in target/cuda/release; needs neither a GPU nor CUDA: docs/cuda.md
 # make check-cuda the check and the measurements that one run on a machine with a GPU makes, packed to be carried there
+# make book       the guide and the references of all languages as a book, in target/book
 # make bench      side by side with the Python peer
 # make real       the tests against a real model, with numbers that transformers, scikit-learn and interpreto compute
 
@@ -27,7 +28,7 @@ SHARED ?= ../shared
 ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 
 .PHONY: demo test quick tools lint abi docs features library rust valgrind-contract valgrind-examples c cpp node julia
-.PHONY: build cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz install uninstall header bench real clean
+.PHONY: build cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz install uninstall book header bench real clean
 
 demo:
 	@$(CARGO) run --release --quiet -p eidos-cli -- demo '$(MODEL)' --split '$(SPLIT)' --texts '$(TEXTS)' --concepts '$(CONCEPTS)' \
@@ -152,6 +153,10 @@ build:
 # layout of the structs, and what the bindings say of them.
 header:
 	$(CARGO) run --quiet $(ABI)
+
+# The guide with the references of all languages, in target/book. Fetches what makes them, where it is missing: mdBook, TypeDoc.
+book:
+	scripts/book.sh
 
 bench:
 	benches/side_by_side.sh

@@ -75,5 +75,10 @@ pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoi
 pub use rows::{Activations, Filters, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, Inputs, LeftOut, WordRule};
 
+/// The Rust of the guide, run by rustdoc.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guide/languages.md")]
+pub struct Guide;
+
 /// The version of the binary interface that the C header of this library describes.
 pub const ABI_VERSION: u32 = ffi::EIDOS_ABI_VERSION;

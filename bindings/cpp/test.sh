@@ -48,6 +48,8 @@ awk '/^```cpp$/ { inside = 1; next } /^```$/ && inside { exit } inside' bindings
 g++ -std=c++20 -Wall -Wextra -Wpedantic -Werror -Ibindings/cpp/include -Iinclude "$builds/readme.cpp" -o "$builds/readme" \
     "$EIDOS_LIBRARY" "-Wl,-rpath,$(dirname "$EIDOS_LIBRARY")"
 [ "$("$builds/readme" | grep -c "^Concept [0-3]: '")" = 4 ] || fail "the program of the README does not print its concepts"
+say "the programs of the guide"
+tests/guide.py cpp
 say "programs that use an installed Eidos, with CMake and pkg-config"
 bindings/cpp/tests/installed.sh lib
 multiarch=$(gcc -print-multiarch)

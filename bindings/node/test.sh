@@ -24,6 +24,8 @@ npm run --silent types
 say "tests"
 npm test --silent
 
-say "examples, against those in C"
 cd "$root"
+say "the programs of the guide"
+tests/guide.py node
+say "examples, against those in C"
 tests/examples/run.sh node node examples/node/NAME.js

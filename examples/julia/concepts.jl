@@ -4,6 +4,7 @@
 # JSON lines; results are saved in FOLDER.
 
 using Eidos
+using Eidos: ICA, fit, save
 
 function main(id = "eidos:demo", split = "model.layers.2.mlp", file = "assets/demo-texts.txt", folder = nothing)
     # 1. The modules of the model, to choose a split point from: no weights are read for that.

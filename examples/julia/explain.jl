@@ -4,6 +4,7 @@
 # eidos:demo. Concepts are printed as files and the other languages count them, from 0.
 
 using Eidos, Printf
+using Eidos: ICA, fit
 
 # None of them is among the texts that the concepts are learned from.
 const NEW_TEXTS = ["His jokes are tired, but her voice is wonderful.", "A quiet film about war, with beautiful songs."]

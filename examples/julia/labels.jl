@@ -5,6 +5,7 @@
 # first prompt and an estimate of the cost are printed. TEXTS is a file with one text a line or JSON lines.
 
 using Eidos, Printf
+using Eidos: ICA, fit
 
 function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp", file = "assets/demo-texts.txt",
               concepts = "20")
@@ -17,7 +18,7 @@ function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp",
     # 2. What would be asked, and about what it would cost.
     if chat_model == "-"
         plan = llm_labels(explainer, acts, Chat(chat_model); score_passages = 20, dry_run = true)
-        print(something(plan[1].label.prompt, ""))
+        print(something(plan[1].positive_label.prompt, ""))
         println("About ", cost(plan))
         return
     end
@@ -26,7 +27,7 @@ function main(chat_model = "-", id = "eidos:demo", split = "model.layers.2.mlp",
     chat = Chat(chat_model; cache_folder = "labels-cache")
     meaning = llm_labels(explainer, acts, chat; score_passages = 20, progress = true)
     for concept in meaning
-        label = concept.label
+        label = concept.positive_label
         score = label.score === nothing ? "" : @sprintf("%.2f", label.score)
         problem = label.error === nothing ? "" : label.error.message
         @printf("%4d %4s %s %s\n", concept.index - 1, score, something(label.text, "-"), problem)

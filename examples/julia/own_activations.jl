@@ -4,6 +4,7 @@
 # only, so that this example prints the same in every language.
 
 using Eidos, Printf
+using Eidos: ICA, decode, encode, fit
 
 const MIXING = [2 -1 0 1 3 1; 1 1 -2 0 1 -3; 0 2 1 -1 1 1]
 

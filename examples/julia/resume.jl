@@ -3,6 +3,7 @@
 # FOLDER receives the results and must not hold those of another job; TEXTS is a file with one text a line or JSON lines.
 
 using Eidos
+using Eidos: ICA, fit, save
 
 # Collects activations into a folder, in small shards, and cancels halfway: the complete shards stay.
 function cancelled_halfway(model, texts; keywords...)

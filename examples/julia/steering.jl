@@ -4,6 +4,7 @@
 # while the model reads a sentence, and it expects other words at the masked place.
 
 using Eidos, Printf
+using Eidos: ICA, dictionary, fit, units
 
 const SENTENCE = "This movie is so<|mask|>."
 const WORD = " funny" # the concept is the one that this word excites

@@ -63,7 +63,16 @@ fn the_page_of_the_command_has_every_option() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn the_readme_shows_what_the_command_prints() {
+fn the_sessions_in_the_readme_and_the_guide_are_what_the_command_prints() {
+    for page in ["README.md", "docs/guide/start.md"] {
+        session(page);
+    }
+}
+
+/// The session with the command that a page shows, run in a folder of its own.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn session(page: &str) {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(
         std::fs::canonicalize(repository().join("assets")).unwrap(),
@@ -82,6 +91,6 @@ fn the_readme_shows_what_the_command_prints() {
         }
         shown + "```\n"
     };
-    let text = check("README.md", |command| command == "a session with eidos", run);
-    assert!(text.contains("<!-- a session with eidos -->\n```console\n$ eidos "), "README.md has no session");
+    let text = check(page, |command| command == "a session with eidos", run);
+    assert!(text.contains("<!-- a session with eidos -->\n```console\n$ eidos "), "{page} has no session");
 }

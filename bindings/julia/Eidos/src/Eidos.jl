@@ -9,12 +9,16 @@ using Eidos
 
 model = SplitModel("eidos:demo"; split = "model.layers.2.mlp")
 acts = activations(model, read_texts("assets/demo-texts.txt"); granularity = :word)
-explainer = fit(ICA(20), acts)
+explainer = Eidos.fit(Eidos.ICA(20), acts)
 meaning = top_inputs(explainer, acts; k = 10)
 ```
 
 Activations are features x observations: each column is a word. Whatever is an index counts from 1; module paths and the
 numbers in files stay as they are.
+
+Names that other packages have too are not exported: `fit`, `encode`, `decode`, `dictionary`, `save`, `table`, `unit`, `units`, `tokens`,
+`spread`, `estimate`, `moments`, `Progress`, and the methods. Write `Eidos.fit`, or `using Eidos: fit, ICA`. Where StatsAPI or
+MultivariateStats is loaded, its `fit`, `predict` and `reconstruct` do what [`fit`](@ref), [`encode`](@ref) and [`decode`](@ref) do.
 
 Errors are [`EidosError`](@ref)s, with a hint what to do. Long calls take `progress` and `control`, stop at Ctrl-C, and
 leave the garbage collector of other threads alone; `Threads.@spawn` runs several at the same time. Memory is freed by the
@@ -25,15 +29,15 @@ module Eidos
 import Libdl
 
 export read_texts
-export SplitModel, Activations, activations, without_high_norms, Vocabulary, unit, units, unit_span, source_texts
-export Inputs, token_ids, token_count, stream_activations, estimate
+export SplitModel, Activations, activations, without_high_norms, Vocabulary, unit_span, source_texts
+export Inputs, token_ids, token_count, stream_activations
 export Interventions, add_direction!, ablate!
-export logits, logit_names, tokens
-export fit, spread, Explainer, encode, decode, dictionary
-export top_inputs, Interpretation, Concept, TopInput, table, save
-export explain, Explanation, ExplainedUnit, Firing, firings, concept_name, calibrate, moments
+export logits, logit_names
+export Explainer
+export top_inputs, Interpretation, Concept, TopInput
+export explain, Explanation, ExplainedUnit, Firing, firings, concept_name, calibrate
 export llm_labels, label_usage, Chat, ChatAnswer, spent
-export Control, cancel!, iscancelled, Progress, LogMessage, EidosError
+export Control, cancel!, iscancelled, LogMessage, EidosError
 
 include("LibEidos.jl")
 include("library.jl")
@@ -45,6 +49,7 @@ include("control.jl")
 include("MatrixView.jl")
 include("devices.jl")
 include("texts.jl")
+include("table.jl")
 include("split_model.jl")
 include("inputs.jl")
 include("activations.jl")

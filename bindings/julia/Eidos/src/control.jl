@@ -62,7 +62,7 @@ default nothing is logged.
 
 ```julia
 control = Control()
-fitting = Threads.@spawn fit(ICA(50), acts; control = control)
+fitting = Threads.@spawn Eidos.fit(Eidos.ICA(50), acts; control = control)
 sleep(10)
 cancel!(control)
 
@@ -162,6 +162,8 @@ end
 function watched(call, control::Control, report)
     Threads.atomic_cas!(control.busy, false, true) &&
         throw(ArgumentError("this Control watches another call; make one for each call"))
+    # Julia ends a script at Ctrl-C, with a dump of its stack; from here on it throws an InterruptException, as in the REPL.
+    isinteractive() || ccall(:jl_exit_on_sigint, Cvoid, (Cint,), 0)
     task = current_task()
     was_sticky = task.sticky
     task.sticky = true # the callback may wait, for output or a lock, and must go on where the library runs

@@ -70,3 +70,18 @@ function text_or_nothing(get)
 end
 
 text(get) = something(text_or_nothing(get), "")
+
+# What a function of this package accepts, below Julia's own message that no method matches: a hint of MethodErrors.
+function say_what_is_accepted(io, error, types, keywords)
+    accepted = signatures(error.f)
+    isempty(accepted) || print(io, "\nEidos accepts:\n  ", join(accepted, "\n  "))
+end
+
+# The first lines of a function's or a type's docs, which show its calls.
+function signatures(called)
+    called isa Union{Function,Type} && parentmodule(called) === Eidos || return String[]
+    docs = get(Docs.meta(Eidos), Docs.Binding(Eidos, nameof(called)), nothing)
+    docs === nothing && return String[]
+    lines = (split(join(doc.text), '\n') for doc in values(docs.docs))
+    [strip(line) for line in Iterators.flatten(Iterators.takewhile(startswith("    "), found) for found in lines)]
+end

@@ -117,8 +117,8 @@ source_texts(explanation::Explanation) = use(explanation.handle) do pointer
 end
 
 """
-    explain(explainer, model, inputs; interpretation = nothing, k = 5, least_deviations = 2.0, negative = false)
-    explain(explainer, acts; interpretation = nothing, k = 5, least_deviations = 2.0, negative = false)
+    explain(explainer, model, inputs; interpretation = nothing, k = 5, least_deviations = 2.0, negative_pole = false)
+    explain(explainer, acts; interpretation = nothing, k = 5, least_deviations = 2.0, negative_pole = false)
 
 Says which concepts fire on each unit of new [`Inputs`](@ref), or of what they are made of, such as texts: an
 [`Explanation`](@ref). The model must have the explainer's split point; units and the other options of the columns are those that
@@ -129,7 +129,7 @@ explainer that was not fitted needs [`calibrate`](@ref) first.
 
 # Keywords
 * `interpretation = nothing`: an [`Interpretation`](@ref) of the explainer, which names the concepts; see [`concept_name`](@ref).
-$(keyword_docs(EXPLAIN_OPTIONS_DOCS; negative_pole = :negative))
+$(keyword_docs(EXPLAIN_OPTIONS_DOCS))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
@@ -140,8 +140,8 @@ explain(explainer, model, ["a warm and funny film"]; interpretation = meaning, k
 ```
 """
 function explain(explainer::Explainer, model::SplitModel, inputs; interpretation::Union{Interpretation,Nothing} = nothing,
-                 progress = nothing, control = nothing, threads = 0, negative = false, keywords...)
-    options = explain_options(; threads, negative_pole = negative, keywords...)
+                 progress = nothing, control = nothing, threads = 0, keywords...)
+    options = explain_options(; threads, keywords...)
     with_inputs(model, inputs; threads, control, progress) do inputs
         explained(explainer, interpretation, model, progress, control) do explainer, interpretation, model, control, handle, err
             use(inputs) do inputs
@@ -152,8 +152,8 @@ function explain(explainer::Explainer, model::SplitModel, inputs; interpretation
 end
 
 function explain(explainer::Explainer, acts::Activations; interpretation::Union{Interpretation,Nothing} = nothing,
-                 progress = nothing, control = nothing, negative = false, keywords...)
-    options = explain_options(; negative_pole = negative, keywords...)
+                 progress = nothing, control = nothing, keywords...)
+    options = explain_options(; keywords...)
     explained(explainer, interpretation, acts, progress, control) do explainer, interpretation, acts, control, handle, err
         LibEidos.eidos_explain_activations(explainer, interpretation, acts, options, control, handle, err)
     end

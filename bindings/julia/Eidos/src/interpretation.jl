@@ -18,7 +18,7 @@ end
 What a concept means: iterate it, or index it, for the [`TopInput`](@ref)s that excite it most, strongest first; a dead
 concept has none. Its field `index` is the number of the concept, from 1: its column in the [`dictionary`](@ref) and its
 row in what [`encode`](@ref) returns. (Files and other languages count from 0.) Its field `negative` holds the inputs with
-the most negative activations, if they were requested. Its field `label` is its label by a language model, an
+the most negative activations, if they were requested. Its field `positive_label` is its label by a language model, an
 [`Eidos.Label`](@ref), and `negative_label` that of the negative inputs; `nothing` if [`llm_labels`](@ref) was not asked for
 them.
 """
@@ -26,7 +26,7 @@ struct Concept
     index::Int
     positive::Vector{TopInput}
     negative::Vector{TopInput}
-    label::Union{Label,Nothing}
+    positive_label::Union{Label,Nothing}
     negative_label::Union{Label,Nothing}
 end
 Concept(index, positive, negative) = Concept(index, positive, negative, nothing, nothing)
@@ -43,7 +43,7 @@ Base.lastindex(concept::Concept) = length(concept)
     Interpretation
 
 What concepts mean, as [`top_inputs`](@ref) or [`llm_labels`](@ref) found it: iterate it, or index it, for its
-[`Concept`](@ref)s. It is also a table with one row per listed input, see [`table`](@ref). [`save`](@ref) and
+[`Concept`](@ref)s. [`table`](@ref) makes a table of it with one row per listed input. [`save`](@ref) and
 [`Eidos.json`](@ref) write it. `close` or the garbage collector frees it.
 
 ```julia
@@ -87,8 +87,8 @@ function inputs(pointer, index, pole)
 end
 
 """
-    top_inputs(explainer, acts; k = 5, negative = false, concepts = nothing)
-    top_inputs(explainer, model, inputs; k = 5, negative = false, concepts = nothing, granularity = :word, ...)
+    top_inputs(explainer, acts; k = 5, negative_pole = false, concepts = nothing)
+    top_inputs(explainer, model, inputs; k = 5, negative_pole = false, concepts = nothing, granularity = :word, ...)
 
 The inputs that excite each concept most, as an [`Interpretation`](@ref): among [`Activations`](@ref) that are there already,
 or among the units of new [`Inputs`](@ref), or of what they are made of: texts, vectors of token ids, or a [`Vocabulary`](@ref).
@@ -97,7 +97,7 @@ The model must have the explainer's split point.
 Occurrences of the same text count once, with their strongest activation.
 
 # Keywords
-$(keyword_docs(TOP_INPUTS_OPTIONS_DOCS; negative_pole = :negative))
+$(keyword_docs(TOP_INPUTS_OPTIONS_DOCS))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 * those of [`activations`](@ref), where these have to be collected first.
@@ -111,9 +111,9 @@ function top_inputs(explainer::Explainer, acts::Activations; progress = nothing,
     end
 end
 
-function top_inputs(explainer::Explainer, model::SplitModel, inputs; k = nothing, negative = false, concepts = nothing,
+function top_inputs(explainer::Explainer, model::SplitModel, inputs; k = nothing, negative_pole = false, concepts = nothing,
                     progress = nothing, control = nothing, threads = 0, keywords...)
-    options = top_options(explainer; k, negative, concepts)
+    options = top_options(explainer; k, negative_pole, concepts)
     collecting = activations_options(; threads, keywords...)
     with_inputs(model, inputs; threads, control, progress) do inputs
         interpreted(explainer, model, progress, control) do explainer, model, control, handle, err
@@ -134,8 +134,8 @@ function interpreted(call, explainer, source, progress, control)
     Interpretation(handle)
 end
 
-top_options(explainer; k = nothing, negative = false, concepts = nothing) =
-    top_inputs_options(; k, negative_pole = negative, concepts = concept_numbers(explainer, concepts))
+top_options(explainer; k = nothing, negative_pole = false, concepts = nothing) =
+    top_inputs_options(; k, negative_pole, concepts = concept_numbers(explainer, concepts))
 
 concept_numbers(explainer, ::Nothing) = nothing
 function concept_numbers(explainer, indices)
@@ -158,16 +158,16 @@ json(meaning::Interpretation) =
 """
     table(meaning)
 
-An [`Interpretation`](@ref) as a table: vectors `concept` (from 1), `pole` (`:positive` or `:negative`), `rank` (from 1),
-`text`, `activation` and `column`, as a `NamedTuple`. That is a table for Tables.jl; where Julia is 1.9 or later and
-Tables.jl is loaded, the interpretation itself is one, too: `DataFrame(meaning)`.
+An [`Interpretation`](@ref) as an [`Eidos.Table`](@ref), with the columns `concept` (from 1), `pole` (`:positive` or `:negative`),
+`rank` (from 1), `text`, `activation` and `column`. That is a table for Tables.jl; where Julia is 1.9 or later and Tables.jl is
+loaded, the interpretation itself is one, too: `DataFrame(meaning)`.
 """
 function table(meaning::Interpretation)
     rows = [(concept = concept.index, pole = pole, rank = rank, text = input.text, activation = input.activation,
              column = input.column)
             for concept in meaning for pole in keys(POLES) for (rank, input) in enumerate(getfield(concept, pole))]
     names = (:concept, :pole, :rank, :text, :activation, :column)
-    NamedTuple{names}(map(name -> [getfield(row, name) for row in rows], names))
+    Table(NamedTuple{names}(map(name -> [getfield(row, name) for row in rows], names)))
 end
 
 save(file::AbstractString, meaning::Interpretation) =
@@ -188,7 +188,7 @@ Base.show(io::IO, input::TopInput) = print(io, repr(input.text), " (", round(inp
 
 # The part of the display of a concept that shows its labels.
 function labelled(concept)
-    positive = concept.label === nothing ? "" : ", $(concept.label)"
+    positive = concept.positive_label === nothing ? "" : ", $(concept.positive_label)"
     concept.negative_label === nothing ? positive : "$positive; negative: $(concept.negative_label)"
 end
 

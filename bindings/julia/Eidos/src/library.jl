@@ -25,13 +25,20 @@ version() = VersionNumber(unsafe_string(LibEidos.eidos_version()))
 
 function __init__()
     library_path[] = find_library()
-    handle = Libdl.dlopen(library_path[]; throw_error = false)
-    handle === nothing && error(
-        "Eidos cannot load the library $(library_path[]). Build it with `cargo build --release` in the repository of " *
-        "Eidos, and set the environment variable EIDOS_LIBRARY to the path of $LIBRARY_FILE before `using Eidos`.")
+    handle = try
+        Libdl.dlopen(library_path[])
+    catch failure
+        error("Eidos cannot load the library $(library_path[]): $(reason(failure)). Build it with `cargo build --release` in the " *
+              "repository of Eidos, and set the environment variable EIDOS_LIBRARY to the path of $LIBRARY_FILE before " *
+              "`using Eidos`.")
+    end
     check_abi(Libdl.dlsym(handle, :eidos_abi_version; throw_error = false))
     LibEidos.bind!(name -> Libdl.dlsym(handle, name))
+    Base.Experimental.register_error_hint(say_what_is_accepted, MethodError)
 end
+
+# What the system says of a library that cannot be loaded, in one line.
+reason(failure) = join(filter(!isempty, strip.(split(sprint(showerror, failure), '\n'))), " ")
 
 function check_abi(address)
     version = address === nothing ? 0 : ccall(address, UInt32, ())

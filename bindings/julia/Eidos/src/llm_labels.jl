@@ -1,11 +1,11 @@
 # Labels for concepts, written by a language model.
 
 """
-    llm_labels(explainer, acts, chat; examples = 30, context = 10, score_passages = 0, ...)
+    llm_labels(explainer, acts, chat; example_count = 30, context = 10, score_passages = 0, ...)
     llm_labels(answer, explainer, acts; ...)
 
 Requests a label of each concept from a language model, a [`Chat`](@ref), which sees the units that excite the concept and the
-text around them. The result is an [`Interpretation`](@ref): each of its [`Concept`](@ref)s has a `label`, and its inputs are
+text around them. The result is an [`Interpretation`](@ref): each of its [`Concept`](@ref)s has a `positive_label`, and its inputs are
 the examples that the model saw. [`label_usage`](@ref) returns what the labels cost.
 
 With a function as first argument (`do`), that is the model: see [`Chat`](@ref).
@@ -15,7 +15,7 @@ was sent, because a [`Control`](@ref) was cancelled, the budget was exhausted or
 later call continues from there. Only Ctrl-C, and what a `progress` function throws, discard the labels that were found.
 
 # Keywords
-$(keyword_docs(LLM_LABELS_OPTIONS_DOCS; negative_pole = :negative, example_count = :examples, quantile_count = :quantiles))
+$(keyword_docs(LLM_LABELS_OPTIONS_DOCS))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
 
@@ -27,7 +27,7 @@ meaning = llm_labels(explainer, acts, Chat("gpt-4.1-nano"; cache_folder = "answe
 meaning = llm_labels(explainer, acts) do request
     my_model(request.system_prompt, request.user_prompt) # returns a string
 end
-[(concept.index, concept.label.text, concept.label.score) for concept in meaning]
+[(concept.index, concept.positive_label.text, concept.positive_label.score) for concept in meaning]
 ```
 """
 function llm_labels(explainer::Explainer, acts::Activations, chat::Chat; progress = nothing, control = nothing, keywords...)
@@ -54,9 +54,8 @@ function llm_labels(answer, explainer::Explainer, acts::Activations; keywords...
     end
 end
 
-label_options(explainer; concepts = nothing, negative = false, examples = nothing, quantiles = nothing, keywords...) =
-    llm_labels_options(; concepts = concept_numbers(explainer, concepts), negative_pole = negative, example_count = examples,
-                       quantile_count = quantiles, keywords...)
+label_options(explainer; concepts = nothing, keywords...) =
+    llm_labels_options(; concepts = concept_numbers(explainer, concepts), keywords...)
 
 """
     label_usage(meaning)

@@ -1,7 +1,5 @@
 # Finding concepts: a fit for each method.
 
-export ICA, PCA
-
 # A method for [`fit`](@ref): its options, and the C function that fits it.
 abstract type Method end
 
@@ -64,7 +62,7 @@ x observations. A fit that does not converge is not an error, see the field `con
 Throws an [`EidosError`](@ref): `:invalid_argument` for more concepts than features or observations, `:invalid_data` for
 NaN and constant numbers, `:cancelled`, ...
 
-The name is also that of StatsAPI and MultivariateStats: where both are loaded, write `Eidos.fit`.
+It is not exported, since StatsAPI and MultivariateStats have a `fit`, too; where one of them is loaded, that does the same.
 """
 function fit(method::Method, acts::Activations; progress = nothing, control = nothing)
     options = Options(method)

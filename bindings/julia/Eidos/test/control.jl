@@ -99,7 +99,7 @@ end
 @testset "Ctrl-C" begin
     code, output = julia("""
         using Eidos
-        ccall(:jl_exit_on_sigint, Cvoid, (Cint,), 0)
+        using Eidos: ICA, fit
         acts = Activations(randn(Float32, 100, 5000))
         forever = ICA(50; max_iterations = 10^6, tolerance = 1e-300)
         interrupt_soon() = run(`sh -c "sleep 0.5; kill -2 \$(getpid())"`; wait = false)

@@ -4,7 +4,7 @@ explainer = fit(ICA(4; max_iterations = 50), acts)
 meaning = top_inputs(explainer, acts; k = 3)
 
 @testset "what fires is what the codes and moments say" begin
-    explanation = explain(explainer, acts; k = 3, least_deviations = 0.5, negative = true)
+    explanation = explain(explainer, acts; k = 3, least_deviations = 0.5, negative_pole = true)
     codes = encode(explainer, acts)
     means, deviations = [moments(explainer, concept).mean for concept in 1:4], [moments(explainer, concept).deviation for concept in 1:4]
     scores = (codes .- means) ./ deviations
@@ -43,7 +43,7 @@ end
 end
 
 @testset "names" begin
-    explanation = explain(explainer, model, "a funny film"; interpretation = meaning, k = 4, least_deviations = 0.01, negative = true)
+    explanation = explain(explainer, model, "a funny film"; interpretation = meaning, k = 4, least_deviations = 0.01, negative_pole = true)
     found = [firing.concept for unit in explanation for firing in unit.firings]
     @test !isempty(found)
     for concept in found

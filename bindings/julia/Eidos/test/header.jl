@@ -37,7 +37,7 @@ end
 
 @testset "docs of keywords" begin
     docs = Eidos.keyword_docs(Eidos.TOP_INPUTS_OPTIONS_DOCS; hidden = (:k,), negative_pole = :negative)
-    @test startswith(docs, "* `negative = false`: ") && !occursin("`k`", docs)
+    @test startswith(docs, "* `negative_pole = false`: ") && !occursin("`k`", docs)
     for (name, docs) in ((SplitModel, Eidos.LOAD_OPTIONS_DOCS), (activations, Eidos.ACTIVATIONS_OPTIONS_DOCS))
         text = string(Base.Docs.doc(name))
         @test all(field -> occursin("`$field", text), keys(docs))

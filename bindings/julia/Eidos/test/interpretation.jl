@@ -25,7 +25,7 @@ explainer = fit(ICA(4; max_iterations = 50), acts)
 end
 
 @testset "some concepts, both poles" begin
-    meaning = top_inputs(explainer, acts; concepts = [3, 1], negative = true, k = 2)
+    meaning = top_inputs(explainer, acts; concepts = [3, 1], negative_pole = true, k = 2)
     @test [concept.index for concept in meaning] == [3, 1]
     @test length(meaning[1].negative) == 2 && meaning[1].negative[1].activation < 0
     @test_throws ArgumentError top_inputs(explainer, acts; concepts = [0])
@@ -47,7 +47,7 @@ end
 end
 
 @testset "table" begin
-    meaning = top_inputs(explainer, acts; k = 2, negative = true)
+    meaning = top_inputs(explainer, acts; k = 2, negative_pole = true)
     columns = table(meaning)
     @test keys(columns) == (:concept, :pole, :rank, :text, :activation, :column)
     @test all(length(column) == 16 for column in columns)

@@ -19,7 +19,7 @@ good(request) = named("good")
 
 @testset "a function as the language model" begin
     requests, tasks, threads = Eidos.ChatRequest[], [], []
-    meaning = llm_labels(explainer, acts; examples = 3) do request
+    meaning = llm_labels(explainer, acts; example_count = 3) do request
         push!(requests, request)
         push!(tasks, current_task())
         push!(threads, Threads.threadid())
@@ -28,23 +28,23 @@ good(request) = named("good")
         sleep(0.001)
         named("concept $(length(requests))")
     end
-    @test [concept.label.text for concept in meaning] == ["concept $n" for n in 1:4]
+    @test [concept.positive_label.text for concept in meaning] == ["concept $n" for n in 1:4]
     @test all(task === current_task() for task in tasks) && allunique(requests) && all(==(threads[1]), threads)
     @test all(requests) do request
         startswith(request.user_prompt, "Passages:\n1. (10) ") && occursin("label", request.system_prompt) &&
             occursin("\"type\"", request.json_schema) && request.max_tokens == 1024
     end
     for concept in meaning
-        @test concept.label.score === concept.label.error === concept.label.prompt === nothing
+        @test concept.positive_label.score === concept.positive_label.error === concept.positive_label.prompt === nothing
         @test concept.negative_label === nothing && length(concept) == 3
         @test concept[1].activation ≈ maximum(encode(explainer, acts)[concept.index, :])
     end
-    @test top_inputs(explainer, acts)[1].label === nothing
+    @test top_inputs(explainer, acts)[1].positive_label === nothing
 end
 
 @testset "both poles, some concepts" begin
-    meaning = llm_labels(counting(), explainer, acts; concepts = [3, 1], negative = true, examples = 2)
-    @test [(concept.index, concept.label.text, concept.negative_label.text) for concept in meaning] ==
+    meaning = llm_labels(counting(), explainer, acts; concepts = [3, 1], negative_pole = true, example_count = 2)
+    @test [(concept.index, concept.positive_label.text, concept.negative_label.text) for concept in meaning] ==
           [(3, "concept 1", "concept 2"), (1, "concept 3", "concept 4")]
     @test all(length(concept.negative) == 2 && concept.negative[1].activation < 0 for concept in meaning)
 end
@@ -61,13 +61,13 @@ end
 
 @testset "shown, written and opened" begin
     lunch(_) = error("lunch")
-    meaning = llm_labels(in_turn(good, good, lunch, good), explainer, acts; negative = true, examples = 1, concepts = [2, 1])
+    meaning = llm_labels(in_turn(good, good, lunch, good), explainer, acts; negative_pole = true, example_count = 1, concepts = [2, 1])
     @test startswith(sprint(show, meaning[1]), "Concept 2, \"good\"; negative: \"good\": [\"")
     @test startswith(sprint(show, meaning[2]), "Concept 1, no label (unusable_answer); negative: \"good\": [")
     @test startswith(shown(meaning[1]), "Concept 2, \"good\"; negative: \"good\":\n")
     @test occursin("Interpretation of 2 concepts:\n Concept 2, \"good\"", shown(meaning))
-    @test shown(meaning[1].label) == "Label: \"good\""
-    @test occursin(r"^Label: no label \(unusable_answer\)\n.*lunch", shown(meaning[2].label))
+    @test shown(meaning[1].positive_label) == "Label: \"good\""
+    @test occursin(r"^Label: no label \(unusable_answer\)\n.*lunch", shown(meaning[2].positive_label))
     @test sprint(show, Eidos.Label("a", 0.756, nothing, nothing)) == "\"a\" (0.76)"
     @test shown(Eidos.Label(nothing, nothing, nothing, "Passages:")) == "Label: a prompt\nPassages:"
     @test table(meaning).text == [input.text for c in meaning for input in [c.positive; c.negative]]
@@ -78,8 +78,8 @@ end
     save(path, meaning)
     open(Interpretation, path) do again
         @test Eidos.json(again) == json && label_usage(again) == label_usage(meaning)
-        @test again[1].label.text == "good" && again[2].label.error.message == meaning[2].label.error.message
-        @test again[2].label.error.status === :unusable_answer
+        @test again[1].positive_label.text == "good" && again[2].positive_label.error.message == meaning[2].positive_label.error.message
+        @test again[2].positive_label.error.status === :unusable_answer
     end
     rm(path)
 end
@@ -101,20 +101,20 @@ Base.showerror(io::IO, ::NoWords) = error("no words")
                                  (_ -> "\xff\xfe", :invalid_argument, "UTF-8"),
                                  (_ -> ChatAnswer("a", -1, 0), :unusable_answer, "Inexact"),
                                  (() -> "too few arguments", :unusable_answer, "no method"))
-        meaning = llm_labels(in_turn(good, bad, good, good), explainer, acts; examples = 2)
-        @test [concept.label.text for concept in meaning] == ["good", nothing, "good", "good"]
-        @test meaning[2].label.error.status === status && occursin(words, meaning[2].label.error.message)
+        meaning = llm_labels(in_turn(good, bad, good, good), explainer, acts; example_count = 2)
+        @test [concept.positive_label.text for concept in meaning] == ["good", nothing, "good", "good"]
+        @test meaning[2].positive_label.error.status === status && occursin(words, meaning[2].positive_label.error.message)
         @test length(meaning[2]) == 2
     end
     zero = llm_labels(_ -> SubString("{\"label\": \"a\\u0000b\"} \0", 1), explainer, acts)
-    @test startswith(zero[1].label.text, "a")
+    @test startswith(zero[1].positive_label.text, "a")
 end
 
 @testset "what ends the questions" begin
     for status in (:access_denied, :not_found, :budget_exhausted)
         meaning = llm_labels(in_turn(good, _ -> throw(EidosError(status, "no more"))), explainer, acts)
-        @test [concept.label.text for concept in meaning] == ["good", nothing, nothing, nothing]
-        @test all(concept.label.error.status === status for concept in meaning[2:4])
+        @test [concept.positive_label.text for concept in meaning] == ["good", nothing, nothing, nothing]
+        @test all(concept.positive_label.error.status === status for concept in meaning[2:4])
     end
 end
 
@@ -135,8 +135,8 @@ end
     @test seen[end].stage === :label && seen[end].done == seen[end].total == 4
     control = Control()
     meaning = llm_labels(in_turn(good, _ -> (cancel!(control); named("last"))), explainer, acts; control)
-    @test [concept.label.text for concept in meaning][[1, 3, 4]] == ["good", nothing, nothing]
-    @test meaning[3].label.error.status === meaning[4].label.error.status === :cancelled
+    @test [concept.positive_label.text for concept in meaning][[1, 3, 4]] == ["good", nothing, nothing]
+    @test meaning[3].positive_label.error.status === meaning[4].positive_label.error.status === :cancelled
     @test status(() -> llm_labels(good, explainer, acts; control)) === :cancelled
     busy = Control() # it watches one call at a time, also from within
     @test_throws ArgumentError llm_labels(_ -> (fit(ICA(2), acts; control = busy); "x"), explainer, acts; control = busy)
@@ -148,29 +148,29 @@ end
     meaning = llm_labels(found, inside) do request
         foreach(close, (inside, found))
         fit(ICA(2; max_iterations = 3), acts; progress = _ -> GC.gc(false))
-        llm_labels(good, explainer, acts)[1].label.text
+        llm_labels(good, explainer, acts)[1].positive_label.text
     end
-    @test [concept.label.text for concept in meaning] == ["good", "good"]
+    @test [concept.positive_label.text for concept in meaning] == ["good", "good"]
     @test status(() -> llm_labels(good, found, acts)) === status(() -> llm_labels(good, explainer, inside)) === :invalid_handle
 end
 
 @testset "options" begin
     plan(; keywords...) = llm_labels(_ -> error("asked"), explainer, acts; dry_run = true, keywords...)
-    prompts(; keywords...) = [concept.label.prompt for concept in plan(; keywords...)]
+    prompts(; keywords...) = [concept.positive_label.prompt for concept in plan(; keywords...)]
     lines(prompt) = count(r"^\d+\. "m, prompt)
     usual = prompts()
     @test all(prompt -> lines(prompt) == 30, usual)
-    @test lines(prompts(examples = 7)[1]) == 7
+    @test lines(prompts(example_count = 7)[1]) == 7
     @test !occursin("<<", prompts(context = 0)[1]) && occursin("<<", usual[1])
     @test prompts(sampling = :random)[1] != usual[1]
     @test prompts(sampling = :random, seed = 1)[1] != prompts(sampling = :random, seed = 2)[1]
     @test prompts(sampling = :quantile, seed = 3)[1] == prompts(sampling = "quantile", seed = 3)[1]
-    @test prompts(sampling = :quantile, quantiles = 2)[1] != prompts(sampling = :quantile, quantiles = 10)[1]
+    @test prompts(sampling = :quantile, quantile_count = 2)[1] != prompts(sampling = :quantile, quantile_count = 10)[1]
     @test length(prompts(concepts = [2])) == 1 && prompts(concepts = [2])[1] == usual[2]
 
     usage = label_usage(plan())
-    @test usage.dry_run && usage.requests == 4 && usage.prompt_tokens > 100 && plan()[1].label.text === nothing
-    scored(; keywords...) = label_usage(plan(; examples = 3, context = 2, score_passages = 4, keywords...)).requests
+    @test usage.dry_run && usage.requests == 4 && usage.prompt_tokens > 100 && plan()[1].positive_label.text === nothing
+    scored(; keywords...) = label_usage(plan(; example_count = 3, context = 2, score_passages = 4, keywords...)).requests
     @test scored(score_passages_per_request = 1) > scored() > 4
 
     seen = Ref{Any}()
@@ -178,8 +178,8 @@ end
     llm_labels(explainer, acts, watching; system_prompt = "Sag was.")
     @test seen[].max_tokens == 77 && seen[].system_prompt == "Sag was."
     of_two = llm_labels(explainer, acts, Chat(good; request_budget = 2))
-    @test [concept.label.text for concept in of_two] == ["good", "good", nothing, nothing]
-    @test of_two[4].label.error.status === :budget_exhausted
+    @test [concept.positive_label.text for concept in of_two] == ["good", "good", nothing, nothing]
+    @test of_two[4].positive_label.error.status === :budget_exhausted
     @test status(() -> llm_labels(explainer, acts, Chat(good; token_budget = 10))) === :budget_exhausted
 end
 
@@ -190,7 +190,7 @@ end
                            tokens_left = nothing)
     llm_labels(explainer, acts, chat)
     second = llm_labels(explainer, acts, chat)
-    @test [concept.label.text for concept in second] == ["a", "a", nothing, nothing]
+    @test [concept.positive_label.text for concept in second] == ["a", "a", nothing, nothing]
     @test label_usage(second).requests == 2 # of this call alone
     @test spent(chat) === (requests = 6, cached = 0, prompt_tokens = 600, completion_tokens = 30, unreported = 0,
                            requests_left = 0, tokens_left = nothing)
@@ -204,8 +204,8 @@ end
     @test spent(together).tokens_left == 10^6 - 16 * 105
 
     # Each call asks the function of its own chat, also where one asks within another.
-    outer = Chat(_ -> llm_labels(_ -> named("inner"), explainer, acts; concepts = 1:1)[1].label.text * " and outer")
-    @test llm_labels(explainer, acts, outer; concepts = 1:1)[1].label.text == "inner and outer"
+    outer = Chat(_ -> llm_labels(_ -> named("inner"), explainer, acts; concepts = 1:1)[1].positive_label.text * " and outer")
+    @test llm_labels(explainer, acts, outer; concepts = 1:1)[1].positive_label.text == "inner and outer"
 end
 
 @testset "a cache" begin
@@ -213,7 +213,7 @@ end
         chat(answer) = Chat(answer; name = "own", cache_folder = joinpath(folder, "answers"))
         first = llm_labels(explainer, acts, chat(in_turn(good, _ -> error("lunch"), good, good)))
         again = llm_labels(explainer, acts, chat(_ -> named("now")))
-        @test [concept.label.text for concept in again] == ["good", "now", "good", "good"]
+        @test [concept.positive_label.text for concept in again] == ["good", "now", "good", "good"]
         @test (label_usage(again).requests, label_usage(again).cached) == (1, 3)
         @test status(() -> llm_labels(explainer, acts, Chat(good; cache_folder = folder))) === :invalid_argument # no name
     end
@@ -234,12 +234,12 @@ end
             string("[", join((Int((word == "hot") == right) for word in passages), ","), "]")
         end
     end
-    options = (concepts = [hot], examples = 5, score_passages = 6, score_passages_per_request = 4)
-    score(answer; keywords...) = llm_labels(answer, found, rows; options..., keywords...)[1].label.score
+    options = (concepts = [hot], example_count = 5, score_passages = 6, score_passages_per_request = 4)
+    score(answer; keywords...) = llm_labels(answer, found, rows; options..., keywords...)[1].positive_label.score
     @test score(judge(true)) === 1.0 && score(judge(false)) === 0.0
     @test score(request -> asks_for_label(request) ? named("a") : "[1,1,1,1]") === 0.5
     @test score(judge(true); score_passages = 0) === nothing
-    silent = llm_labels(request -> asks_for_label(request) ? named("a") : error("lunch"), found, rows; options...)[1].label
+    silent = llm_labels(request -> asks_for_label(request) ? named("a") : error("lunch"), found, rows; options...)[1].positive_label
     @test silent.text == "a" && silent.score === nothing && occursin("lunch", silent.error.message)
     @test status(() -> score(judge(true); score_threshold = NaN)) === :invalid_argument
     @test status(() -> score(judge(true); score_threshold = 1.5)) === :invalid_argument
@@ -277,7 +277,7 @@ end
 @testset "Ctrl-C inside the function" begin
     code, output = julia("""
         using Eidos
-        ccall(:jl_exit_on_sigint, Cvoid, (Cint,), 0)
+        using Eidos: ICA, fit
         acts = Activations(randn(3, 400) .^ 3; units = string.(1:400))
         explainer = fit(ICA(2), acts)
         for pause in (() -> sleep(0.001), () -> zeros(1000)), attempt in 1:2
@@ -332,7 +332,7 @@ const SERVER = """
         chat = Chat("tiny"; base_url, api_key = "sk-secret", max_tokens = 55, temperature = 0.5, timeout = 20, retries = 1,
                     parallel_requests = 2)
         meaning = llm_labels(explainer, acts, chat)
-        @test [concept.label.text for concept in meaning] == fill("served", 4)
+        @test [concept.positive_label.text for concept in meaning] == fill("served", 4)
         @test label_usage(meaning) === (requests = 4, cached = 0, prompt_tokens = 28, completion_tokens = 12, unreported = 0,
                                         dry_run = false)
         asked = [readline(server) for _ in 1:4]

@@ -8,6 +8,7 @@ end
     code, output = julia("using Eidos"; EIDOS_LIBRARY = "/no/such/libeidos.so")
     @test code != 0
     @test occursin("/no/such/libeidos.so", output) && occursin("cargo build --release", output)
+    @test occursin("No such file", output) # what the system says
 end
 
 @testset "a library that is another one" begin

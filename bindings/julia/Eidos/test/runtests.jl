@@ -2,7 +2,7 @@
 # with several threads (JULIA_NUM_THREADS=4). Arguments name the files that are to be run; without any, all are.
 
 using Eidos, Test
-using Eidos: LibEidos
+using Eidos: ICA, LibEidos, PCA, Progress, decode, dictionary, encode, estimate, fit, moments, save, spread, table, tokens, unit, units
 
 const REPOSITORY = normpath(joinpath(@__DIR__, "..", "..", "..", ".."))
 const SPLIT = "model.layers.2.mlp"
@@ -35,7 +35,7 @@ function julia(code; environment...)
 end
 
 const FILES = ("header", "library", "devices", "texts", "split_model", "inputs", "activations", "logits", "explainer",
-               "spread", "interpretation", "explanation", "labels", "errors", "control", "lifetimes", "tasks", "tables", "readme")
+               "spread", "interpretation", "explanation", "labels", "errors", "control", "lifetimes", "tasks", "tables", "names", "readme")
 
 @testset "Eidos" begin
     for file in (isempty(ARGS) ? FILES : ARGS)
