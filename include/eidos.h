@@ -1556,7 +1556,7 @@ eidos_status eidos_explainer_encode(const eidos_explainer *explainer,
                                     eidos_error **err);
 
 /**
- * Decodes concepts back into rows: `out` receives `row_count * input_width` values, row-major, and `out_len` is their
+ * Decodes concepts back into rows: `out` receives `row_count * output_width` values, row-major, and `out_len` is their
  * number. `EIDOS_MISMATCH` for codes of another number of concepts than the explainer has. `err` may be NULL.
  */
 eidos_status eidos_explainer_decode(const eidos_explainer *explainer,
@@ -1568,7 +1568,7 @@ eidos_status eidos_explainer_decode(const eidos_explainer *explainer,
                                     eidos_error **err);
 
 /**
- * Gives the dictionary of an explainer: one row per concept, `concept_count * input_width` values, row-major. It is a
+ * Gives the dictionary of an explainer: one row per concept, `concept_count * output_width` values, row-major. It is a
  * view without a copy, valid until the explainer is freed. `len`, where not NULL, receives the number of values.
  */
 const float *eidos_explainer_dictionary(const eidos_explainer *explainer, size_t *len);
