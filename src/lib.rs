@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
+//! `ffi > metrics > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
 //! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `device, net, kernels, linalg, parallel,
 //! files, gguf, python_json, safetensors_file, retry, threads, workers, workspace, memory, error, control, log`.
 
@@ -29,6 +29,7 @@ pub mod hub;
 pub mod interpret;
 pub mod linalg;
 pub mod log;
+pub mod metrics;
 pub mod model;
 pub mod rows;
 pub mod text;
@@ -71,6 +72,7 @@ pub use interpret::{
     Label, LabelError, Labelling, LlmLabels, Pole, Sampling, Scoring, TopInputs,
 };
 pub use log::{LogLevel, LogMessage};
+pub use metrics::{Comparison, Metrics, MetricsOptions, Subject};
 pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoint, TargetLogit};
 pub use rows::{Activations, Filters, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, Inputs, LeftOut, WordRule};

@@ -16,6 +16,7 @@ mod hub;
 mod ica;
 mod interpret;
 mod log;
+mod metrics;
 mod minilm;
 mod model;
 mod on_device;

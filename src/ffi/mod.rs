@@ -36,6 +36,7 @@ mod llm_labels;
 mod log;
 mod logits;
 mod methods;
+mod metrics;
 mod options;
 mod output;
 mod split_model;

@@ -20,7 +20,7 @@ mod table;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 24] = [
+const SECTIONS: [&str; 25] = [
     "version",
     "api",
     "status",
@@ -41,6 +41,7 @@ const SECTIONS: [&str; 24] = [
     "logits",
     "interpretation",
     "explain",
+    "metrics",
     "chat",
     "chat_model",
     "llm_labels",

@@ -9,7 +9,7 @@
     retained = filter(endswith("_retain") ∘ string, unused)
     @test length(retained) == 10
     @test sort(setdiff(unused, retained)) ==
-          [:eidos_activations_rows, :eidos_control_keep_log, :eidos_control_log, :eidos_control_log_count,
+          [:eidos_activations_rows, :eidos_api, :eidos_control_keep_log, :eidos_control_log, :eidos_control_log_count,
            :eidos_debug_live_handles, :eidos_inputs_from_texts_handle, :eidos_inputs_truncated_count]
 end
 
@@ -36,8 +36,8 @@ end
 end
 
 @testset "docs of keywords" begin
-    docs = Eidos.keyword_docs(Eidos.TOP_INPUTS_OPTIONS_DOCS; hidden = (:k,), negative_pole = :negative)
-    @test startswith(docs, "* `negative_pole = false`: ") && !occursin("`k`", docs)
+    docs = Eidos.keyword_docs(Eidos.TOP_INPUTS_OPTIONS_DOCS; hidden = (:k,), negative_pole = :both_poles)
+    @test startswith(docs, "* `both_poles = false`: ") && !occursin("`k`", docs)
     for (name, docs) in ((SplitModel, Eidos.LOAD_OPTIONS_DOCS), (activations, Eidos.ACTIVATIONS_OPTIONS_DOCS))
         text = string(Base.Docs.doc(name))
         @test all(field -> occursin("`$field", text), keys(docs))

@@ -49,7 +49,7 @@ end
 @testset "table" begin
     meaning = top_inputs(explainer, acts; k = 2, negative_pole = true)
     columns = table(meaning)
-    @test keys(columns) == (:concept, :pole, :rank, :text, :activation, :column)
+    @test propertynames(columns) == (:concept, :pole, :rank, :text, :activation, :column)
     @test all(length(column) == 16 for column in columns)
     @test columns.concept == repeat(1:4; inner = 4) && columns.rank == repeat(1:2, 8)
     @test columns.pole == repeat([:positive, :positive, :negative, :negative], 4)

@@ -252,7 +252,7 @@ end
     @test_throws ArgumentError llm_labels(good, explainer, acts; sampling = :best)
     @test_throws ArgumentError llm_labels(good, explainer, acts; concepts = [0])
     @test_throws ArgumentError llm_labels(good, explainer, acts; concepts = Int[])
-    @test_throws ArgumentError llm_labels(good, explainer, acts; examples = -1)
+    @test_throws ArgumentError llm_labels(good, explainer, acts; example_count = -1)
     @test_throws ArgumentError llm_labels(good, explainer, acts; context = 1.5)
     @test_throws ArgumentError llm_labels(good, explainer, acts; system_prompt = "a\0b")
     @test_throws ArgumentError llm_labels(explainer, acts, Chat(good; max_tokens = -1))
