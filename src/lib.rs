@@ -16,7 +16,7 @@
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
 //! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `device, net, kernels, linalg, parallel,
-//! files, gguf, python_json, safetensors_file, retry, threads, workers, workspace, memory, error, control, log`.
+//! files, gguf, python_json, safetensors_file, tensor_files, retry, threads, workers, workspace, memory, error, control, log`.
 
 pub mod chat;
 pub mod collect;
@@ -49,6 +49,7 @@ mod parallel;
 mod python_json;
 mod retry;
 mod safetensors_file;
+mod tensor_files;
 mod threads;
 mod workers;
 mod workspace;

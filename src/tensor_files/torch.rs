@@ -20,7 +20,7 @@ use crate::error::shown;
 const LARGEST_PICKLE: usize = 16 << 20;
 
 /// Whether a file is one of PyTorch, by its first bytes.
-pub(super) fn is_one(bytes: &[u8]) -> bool {
+pub(crate) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(archive::ENTRY) || older_torch::is_one(bytes)
 }
 
@@ -44,7 +44,7 @@ impl Storages for Archive<'_> {
 ///
 /// # Errors
 /// What is wrong with the file.
-pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
+pub(crate) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
     if older_torch::is_one(bytes) {
         let (checkpoint, storages) = older_torch::open(bytes, LARGEST_PICKLE)?;
         return tensors(&checkpoint, &storages);

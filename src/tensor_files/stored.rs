@@ -107,7 +107,7 @@ impl NumberType {
 
 /// How the values of a tensor lie in its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     /// One after the other, the last side running fastest.
     Rows,
     /// So, with one added to each of them.
@@ -188,7 +188,7 @@ pub(crate) struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// Says what bytes are: those of a tensor of that shape and layout. Nothing where there are not as many bytes as
     /// that takes. Double precision is narrowed to single precision, as `torch.Tensor.float` does.
-    pub(super) fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], layout: &Layout) -> Option<Self> {
+    pub(crate) fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], layout: &Layout) -> Option<Self> {
         let whole = numbers.size_of(shape)?;
         let bytes = match layout {
             Layout::Rows | Layout::RowsPlusOne => Cow::Borrowed(bytes),
@@ -232,7 +232,7 @@ impl<'a> Stored<'a> {
     }
 
     /// Blocks that were put together of several tensors.
-    pub(super) fn of_mxfp4(bytes: Vec<u8>) -> Self {
+    pub(crate) fn of_mxfp4(bytes: Vec<u8>) -> Self {
         Self { numbers: &NumberType::Mxfp4, bytes: Cow::Owned(bytes), plus_one: false, file: None }
     }
 
@@ -242,7 +242,7 @@ impl<'a> Stored<'a> {
     }
 
     /// The same with the file whose bytes they are.
-    pub(super) fn within(self, file: Option<&'a FileBytes>) -> Self {
+    pub(crate) fn within(self, file: Option<&'a FileBytes>) -> Self {
         Self { file, ..self }
     }
 
