@@ -137,6 +137,13 @@ impl Interventions {
             )
             .hint("use an explainer with a dictionary"));
         }
+        if explainer.is_transcoder() {
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                "a transcoder says what its concepts add to the rows of another module than it reads",
+            )
+            .hint("add a row of its dictionary to that module instead"));
+        }
         if !value.is_finite() {
             return Err(Error::new(ErrorCode::InvalidData, format!("concept {concept} cannot be clamped to {value}"))
                 .hint("give a finite number"));
@@ -436,7 +443,7 @@ fn set_concept(rows: &mut [f32], explainer: &Explainer, concept: usize, value: f
         codes.resize(rows.len() / width * concepts, 0.0);
         explainer.encode(rows, &mut codes)?;
         for (row, codes) in rows.chunks_exact_mut(width).zip(codes.chunks_exact(concepts)) {
-            let missing = value - codes[concept];
+            let missing = (value - codes[concept]) * explainer.scale(row);
             row.iter_mut().zip(direction).for_each(|(value, added)| *value += missing * added);
         }
     }

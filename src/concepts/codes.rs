@@ -64,6 +64,11 @@ impl DenseCodes {
         Ok(Self { concept_count, values })
     }
 
+    /// The values, row-major.
+    pub(super) fn values(&self) -> &[f32] {
+        &self.values
+    }
+
     /// Encodes whole rows into dense codes.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use super::dictionary::Dictionary;
 use super::distribution::Distributions;
 use super::file::{self, About, VERSION};
 use super::report::FitReport;
-use super::{Codes, Encoder, Method, RowCodes, registry};
+use super::{Codes, Decoder, Encoder, Method, RowCodes, registry};
 use crate::control::Control;
 use crate::device::DeviceChoice;
 use crate::error::{Error, ErrorCode, Result};
@@ -120,11 +120,10 @@ impl Explainer {
         if registry::knows(method) {
             return wrong(format!("`{method}` is the name of a method of Eidos"), "give the model a name of its own");
         }
-        let found = model.decoder().map(|decoder| decoder.dictionary().len());
-        if found.is_some_and(|found| concepts.checked_mul(columns) != Some(found)) {
-            let found = found.unwrap_or(0);
+        let found = model.decoder().map(|decoder| (decoder.dictionary().len(), decoder.output_width()));
+        if let Some((found, outputs)) = found.filter(|&(found, outputs)| concepts.checked_mul(outputs) != Some(found)) {
             return wrong(
-                format!("the dictionary has {found} values, not {concepts} concepts of {columns} columns"),
+                format!("the dictionary has {found} values, not {concepts} concepts of {outputs} columns"),
                 "give one row for each concept",
             );
         }
@@ -158,6 +157,22 @@ impl Explainer {
     /// How many columns the rows have that the explainer encodes.
     pub fn input_width(&self) -> usize {
         self.model.input_width()
+    }
+
+    /// How many columns the rows have that the explainer decodes into: those of its input, but for a transcoder. It is 0 when the
+    /// method cannot decode concepts into rows.
+    pub fn output_width(&self) -> usize {
+        self.model.decoder().map_or(0, Decoder::output_width)
+    }
+
+    /// Whether it is a transcoder: it decodes into rows of another split point than it encodes.
+    pub fn is_transcoder(&self) -> bool {
+        self.model.decoder().is_some_and(Decoder::is_transcoder)
+    }
+
+    /// What the dictionary is multiplied by in this row.
+    pub(crate) fn scale(&self, row: &[f32]) -> f32 {
+        self.model.decoder().map_or(1.0, |decoder| decoder.scale(row))
     }
 
     /// Checks that rows have the width that it encodes: other rows are of another model or split point.
@@ -250,23 +265,41 @@ impl Explainer {
         })
     }
 
-    /// Decodes concepts into rows: `codes` is (n, concepts), `out` becomes (n, input width), both row-major.
+    /// Decodes concepts into rows: `codes` is (n, concepts), `out` becomes (n, output width), both row-major.
+    ///
+    /// # Errors
+    /// As [`Explainer::encode`], and [`ErrorCode::Unsupported`] when the method cannot decode concepts into rows, or only with
+    /// the row that they are of ([`Explainer::reconstruct`]).
+    pub fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()> {
+        let decoder = self.decoder()?;
+        check_lengths(codes.len(), self.concept_count(), out.len(), decoder.output_width())?;
+        check_finite(codes, self.concept_count(), 0)?;
+        decoder.decode(codes, out)?;
+        check_result(out, decoder.output_width(), "column")
+    }
+
+    /// Encodes rows and decodes their codes: `rows` is (n, input width), `out` becomes (n, output width), both row-major. The
+    /// reconstruction of a row has the same bits whatever the other rows are.
     ///
     /// # Errors
     /// As [`Explainer::encode`], and [`ErrorCode::Unsupported`] when the method cannot decode concepts into rows.
-    pub fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()> {
-        check_lengths(codes.len(), self.concept_count(), out.len(), self.input_width())?;
-        let Some(decoder) = self.model.decoder() else {
-            let method = self.method();
-            return Err(Error::new(ErrorCode::Unsupported, format!("the method `{method}` does not decode concepts"))
-                .hint("use a method that has a dictionary"));
-        };
-        check_finite(codes, self.concept_count(), 0)?;
-        decoder.decode(codes, out)?;
-        check_result(out, self.input_width(), "column")
+    pub fn reconstruct(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
+        let decoder = self.decoder()?;
+        check_lengths(rows.len(), self.input_width(), out.len(), decoder.output_width())?;
+        check_finite(rows, self.input_width(), 0)?;
+        decoder.reconstruct(rows, out)?;
+        check_result(out, decoder.output_width(), "column")
     }
 
-    /// The dictionary, (concepts, input width), row-major: what one unit of each concept adds to a row. It is empty
+    fn decoder(&self) -> Result<&dyn Decoder> {
+        self.model.decoder().ok_or_else(|| {
+            let method = self.method();
+            Error::new(ErrorCode::Unsupported, format!("the method `{method}` does not decode concepts"))
+                .hint("use a method that has a dictionary")
+        })
+    }
+
+    /// The dictionary, (concepts, output width), row-major: what one unit of each concept adds to a row. It is empty
     /// when the method cannot decode concepts into rows.
     pub fn dictionary(&self) -> &[f32] {
         self.model.decoder().map_or(&[], |decoder| decoder.dictionary())

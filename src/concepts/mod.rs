@@ -19,6 +19,7 @@ mod linear;
 mod pca;
 mod registry;
 mod report;
+mod sae;
 mod tensors;
 
 use std::fmt;
@@ -34,6 +35,7 @@ pub use explainer::Explainer;
 pub use ica::{Algorithm, Contrast, Ica, IcaOptions, Solver};
 pub use pca::{Pca, PcaOptions};
 pub use report::{FitReport, Measure};
+pub use sae::{AutoencoderParts, InputNormalisation, SaeActivation, SparseAutoencoder};
 pub use tensors::NamedTensor;
 
 use crate::control::Control;
@@ -97,14 +99,44 @@ pub struct LinearEncoder<'a> {
 
 /// A map from rows to concepts and back.
 pub trait Decoder: Encoder {
-    /// Decodes concepts, (n, concepts), into `out`, (n, input width). The caller has checked the lengths.
+    /// Decodes concepts, (n, concepts), into `out`, (n, output width). The caller has checked the lengths.
+    ///
+    /// # Errors
+    /// Those of the method; [`crate::ErrorCode::Unsupported`] where only the row tells what its codes mean.
+    fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()>;
+
+    /// The dictionary, (concepts, output width): what one unit of each concept adds to a row.
+    fn dictionary(&self) -> &[f32];
+
+    /// How many columns the rows have that it decodes into: those of its input, but for a transcoder.
+    fn output_width(&self) -> usize {
+        self.input_width()
+    }
+
+    /// Whether it decodes into rows of another split point than it encodes.
+    fn is_transcoder(&self) -> bool {
+        false
+    }
+
+    /// What the dictionary is multiplied by in this row: 1, but for a method that normalises each row.
+    fn scale(&self, row: &[f32]) -> f32 {
+        let _ = row;
+        1.0
+    }
+
+    /// Encodes rows, (n, input width), and decodes them into `out`, (n, output width). The caller has checked the lengths.
     ///
     /// # Errors
     /// Those of the method.
-    fn decode(&self, codes: &[f32], out: &mut [f32]) -> Result<()>;
-
-    /// The dictionary, (concepts, input width): what one unit of each concept adds to a row.
-    fn dictionary(&self) -> &[f32];
+    fn reconstruct(&self, rows: &[f32], out: &mut [f32]) -> Result<()> {
+        let (width, output_width) = (self.input_width(), self.output_width());
+        let height = rows_at_a_time(self.concept_count());
+        for (rows, out) in rows.chunks(height * width).zip(out.chunks_mut(height * output_width)) {
+            let codes = DenseCodes::of(self, rows)?;
+            self.decode(codes.values(), out)?;
+        }
+        Ok(())
+    }
 }
 
 /// A method that finds concepts in rows.

@@ -6,6 +6,7 @@ use super::dictionary::Dictionary;
 use super::ica::Ica;
 use super::linear::LinearModel;
 use super::pca::Pca;
+use super::sae::{self, SparseAutoencoder};
 use super::tensors::Tensors;
 use super::{Encoder, Method};
 use crate::error::Result;
@@ -14,8 +15,12 @@ use crate::error::Result;
 type Reader = fn(&'static str, &Tensors<'_>) -> Result<Arc<dyn Encoder>>;
 
 /// All methods.
-const METHODS: [(&str, Reader); 3] =
-    [(Ica::NAME, LinearModel::read), (Pca::NAME, LinearModel::read), (Dictionary::NAME, LinearModel::read)];
+const METHODS: [(&str, Reader); 4] = [
+    (Ica::NAME, LinearModel::read),
+    (Pca::NAME, LinearModel::read),
+    (Dictionary::NAME, LinearModel::read),
+    (sae::NAME, SparseAutoencoder::read),
+];
 
 /// Whether a method of Eidos has that name.
 pub(super) fn knows(method: &str) -> bool {

@@ -225,7 +225,12 @@ pub unsafe extern "C" fn eidos_explainer_encode(
     })
 }
 
-/// Decodes concepts back into rows: `out` receives `row_count * input_width` values, row-major, and `out_len` is their
+/// How many columns rows have that are decoded; where an explainer cannot decode, an error says so after this.
+fn output_width(explainer: &Explainer) -> usize {
+    if explainer.dictionary().is_empty() { explainer.input_width() } else { explainer.output_width() }
+}
+
+/// Decodes concepts back into rows: `out` receives `row_count * output_width` values, row-major, and `out_len` is their
 /// number. `EIDOS_MISMATCH` for codes of another number of concepts than the explainer has. `err` may be NULL.
 ///
 /// # Safety
@@ -247,12 +252,12 @@ pub unsafe extern "C" fn eidos_explainer_decode(
         let explainer = &explainer.get()?.explainer;
         check_columns(concept_count, explainer.concept_count())?;
         let codes = codes.of(product(row_count, concept_count)?, "codes")?;
-        check_room(out_len, product(row_count, explainer.input_width())?)?;
+        check_room(out_len, product(row_count, output_width(explainer))?)?;
         explainer.decode(codes, out.of(out_len, "out")?)
     })
 }
 
-/// Gives the dictionary of an explainer: one row per concept, `concept_count * input_width` values, row-major. It is a
+/// Gives the dictionary of an explainer: one row per concept, `concept_count * output_width` values, row-major. It is a
 /// view without a copy, valid until the explainer is freed. `len`, where not NULL, receives the number of values.
 ///
 /// # Safety
