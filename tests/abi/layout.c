@@ -72,6 +72,19 @@ FIELD(eidos_pca_options, device, 16);
 FIELD(eidos_pca_options, device_index, 20);
 SIZE(eidos_pca_options, 24);
 
+FIELD(eidos_published_options, struct_size, 0);
+FIELD(eidos_published_options, network, 4);
+FIELD(eidos_published_options, model, 8);
+FIELD(eidos_published_options, split_point, 16);
+FIELD(eidos_published_options, revision, 24);
+FIELD(eidos_published_options, token, 32);
+FIELD(eidos_published_options, cache_folder, 40);
+FIELD(eidos_published_options, endpoint, 48);
+FIELD(eidos_published_options, input_factor, 56);
+FIELD(eidos_published_options, transcoder, 64);
+FIELD(eidos_published_options, reserved, 68);
+SIZE(eidos_published_options, 72);
+
 FIELD(eidos_activations_options, struct_size, 0);
 FIELD(eidos_activations_options, granularity, 4);
 FIELD(eidos_activations_options, aggregation, 8);

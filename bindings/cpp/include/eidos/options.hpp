@@ -118,6 +118,31 @@ struct PcaOptions {
     std::uint32_t device_index = 0;
 };
 
+/// These options say what the files of a published dictionary do not, and how they are fetched.
+struct PublishedOptions {
+    /// The network says whether files are downloaded.
+    Network network = Network::automatic;
+    /// The dictionary is for this model; empty means what the files say.
+    std::string model = {};
+    /// The dictionary reads rows of this split point, a module path or a hook of TransformerLens
+    /// (`blocks.5.hook_resid_post`); empty means what the files say.
+    std::string split_point = {};
+    /// The files are those of this branch, tag or commit of their repository; empty means `main`.
+    std::string revision = {};
+    /// Downloads are asked for with this access token; empty means `HF_TOKEN` or the token file.
+    std::string token = {};
+    /// Downloads are kept in this folder; empty means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    std::string cache_folder = {};
+    /// The hub has this address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
+    std::string endpoint = {};
+    /// Rows were multiplied by this factor in training, where the files say that there is one but not which
+    /// (`expected_average_only_in` of SAELens); it is folded into the weights. 0, the default, means that nobody knows
+    /// it.
+    double input_factor = 0.0;
+    /// `true` says that the dictionary is a transcoder, for files that do not say it; `false` leaves it to them.
+    bool transcoder = false;
+};
+
 /// These options say how activations are collected.
 struct ActivationsOptions {
     /// The granularity says what one row stands for. By default a word.
@@ -341,6 +366,22 @@ inline eidos_pca_options to_c(const PcaOptions &options)
     result.threads = options.threads;
     result.device = static_cast<std::uint32_t>(options.device);
     result.device_index = options.device_index;
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_published_options to_c(const PublishedOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_published_options result = defaults(eidos_published_options_init);
+    result.network = static_cast<std::uint32_t>(options.network);
+    result.model = c_str_or_null(options.model);
+    result.split_point = c_str_or_null(options.split_point);
+    result.revision = c_str_or_null(options.revision);
+    result.token = c_str_or_null(options.token);
+    result.cache_folder = c_str_or_null(options.cache_folder);
+    result.endpoint = c_str_or_null(options.endpoint);
+    result.input_factor = options.input_factor;
+    result.transcoder = options.transcoder ? 1 : 0;
     return result;
 }
 

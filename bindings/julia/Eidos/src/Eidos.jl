@@ -30,6 +30,7 @@ export Inputs, token_ids, token_count, stream_activations, estimate
 export Interventions, add_direction!, ablate!
 export logits, logit_names, tokens
 export fit, spread, Explainer, encode, decode, dictionary
+export open_published, save_as
 export top_inputs, Interpretation, Concept, TopInput, table, save
 export explain, Explanation, ExplainedUnit, Firing, firings, concept_name, calibrate, moments
 export llm_labels, label_usage, Chat, ChatAnswer, spent

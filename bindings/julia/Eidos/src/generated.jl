@@ -38,6 +38,12 @@ const ICA_SOLVERS = (fast_ica = 0, picard_o = 1)
 # The contrast function tells heavy tails from a normal distribution.
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 
+# The format of a dictionary says for which programs it is written.
+const DICTIONARY_FORMATS = (sae_lens = 0, safetensors = 1)
+
+# The activation of a sparse autoencoder leaves a row few codes.
+const ACTIVATIONS = (relu = 0, top_k = 1, abs_top_k = 2, jump_relu = 3)
+
 # The granularity says what one row stands for.
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
 
@@ -142,6 +148,26 @@ const PCA_OPTIONS_DOCS = (
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
     device = (":cpu", "The passes over the columns run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles."),
     device_index = ("0", "The passes run on this one of several GPUs, from 0."),
+)
+
+# These options say what the files of a published dictionary do not, and how they are fetched.
+published_options(; network = :auto, model = nothing, split_point = nothing, revision = nothing, token = nothing,
+                    cache_folder = nothing, endpoint = nothing, input_factor = 0.0, transcoder = false) =
+    Options{LibEidos.eidos_published_options}(; network = choice(:network, network, NETWORKS), model, split_point,
+                                                revision, token, cache_folder, endpoint, input_factor,
+                                                transcoder = Bool(transcoder))
+initialize!(o::Options{LibEidos.eidos_published_options}, size) = LibEidos.eidos_published_options_init(o, size)
+
+const PUBLISHED_OPTIONS_DOCS = (
+    network = (":auto", "The network says whether files are downloaded: `:auto`, `:offline` or `:online`."),
+    model = ("", "The dictionary is for this model; `nothing` means what the files say."),
+    split_point = ("", "The dictionary reads columns of this split point, a module path or a hook of TransformerLens (`blocks.5.hook_resid_post`); `nothing` means what the files say."),
+    revision = ("", "The files are those of this branch, tag or commit of their repository; `nothing` means `main`."),
+    token = ("", "Downloads are asked for with this access token; `nothing` means `HF_TOKEN` or the token file."),
+    cache_folder = ("", "Downloads are kept in this folder; `nothing` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`."),
+    endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
+    input_factor = ("0.0", "Rows were multiplied by this factor in training, where the files say that there is one but not which (`expected_average_only_in` of SAELens); it is folded into the weights. 0, the default, means that nobody knows it."),
+    transcoder = ("false", "`true` says that the dictionary is a transcoder, for files that do not say it; `false` leaves it to them."),
 )
 
 # These options say how activations are collected.

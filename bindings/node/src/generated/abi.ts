@@ -278,6 +278,40 @@ export const contrasts = {
  */
 export type Contrast = keyof typeof contrasts;
 
+/** The words of `DictionaryFormat`, with their numbers in `eidos.h`. */
+export const dictionaryFormats = {
+  sae_lens: 0,
+  safetensors: 1,
+} as const;
+
+/**
+ * The format of a dictionary says for which programs it is written.
+ *
+ * - `sae_lens`: a folder of SAELens 6, which is made if need be: `cfg.json` and `sae_weights.safetensors`, as
+ *   `SAE.load_from_disk` opens it.
+ * - `safetensors`: one safetensors file of the same tensors, with the same configuration as `cfg` in its metadata. It
+ *   takes every dictionary.
+ */
+export type DictionaryFormat = keyof typeof dictionaryFormats;
+
+/** The words of `Activation`, with their numbers in `eidos.h`. */
+export const activations = {
+  relu: 0,
+  top_k: 1,
+  abs_top_k: 2,
+  jump_relu: 3,
+} as const;
+
+/**
+ * The activation of a sparse autoencoder leaves a row few codes.
+ *
+ * - `relu`: codes below zero are zero.
+ * - `top_k`: a row keeps its largest codes, where they are above zero.
+ * - `abs_top_k`: a row keeps its codes of largest magnitude, with their signs.
+ * - `jump_relu`: codes that are not above their thresholds, and those below zero, are zero.
+ */
+export type Activation = keyof typeof activations;
+
 /** The words of `Granularity`, with their numbers in `eidos.h`. */
 export const granularities = {
   token: 1,
@@ -467,6 +501,20 @@ export interface PcaOptionsStruct {
   threads: number;
   device: number;
   device_index: number;
+}
+
+export interface PublishedOptionsStruct {
+  struct_size: number;
+  network: number;
+  model: string | null;
+  split_point: string | null;
+  revision: string | null;
+  token: string | null;
+  cache_folder: string | null;
+  endpoint: string | null;
+  input_factor: number;
+  transcoder: number;
+  reserved: number;
 }
 
 export interface ActivationsOptionsStruct {
@@ -671,6 +719,19 @@ export const structs = {
     threads: 'uint32_t',
     device: 'uint32_t',
     device_index: 'uint32_t',
+  }),
+  eidos_published_options: c.struct<PublishedOptionsStruct>({
+    struct_size: 'uint32_t',
+    network: 'uint32_t',
+    model: 'const char *',
+    split_point: 'const char *',
+    revision: 'const char *',
+    token: 'const char *',
+    cache_folder: 'const char *',
+    endpoint: 'const char *',
+    input_factor: 'double',
+    transcoder: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_activations_options: c.struct<ActivationsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -971,6 +1032,15 @@ export const signatures = {
   eidos_pca_fit: c.signature(c.i32, c.address, structs.eidos_pca_options.input, c.nullable, c.addressOut, c.addressOut),
   eidos_activations_spread: c.signature(
     c.i32, c.address, c.nullable, c.nullable, c.nullable, c.addressOut, c.addressOut,
+  ),
+
+  eidos_published_options_init: c.signature(c.i32, structs.eidos_published_options.output, c.size),
+  eidos_explainer_open_published: c.signature(
+    c.i32, c.string, structs.eidos_published_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_explainer_save_as: c.signature(c.i32, c.address, c.string, c.u32, c.addressOut),
+  eidos_explainer_from_autoencoder: c.signature(
+    c.i32, c.floats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.size, c.size, c.u32, c.size, c.addressOut, c.addressOut,
   ),
 
   eidos_interventions_new: c.signature(c.i32, c.addressOut, c.addressOut),
