@@ -1598,9 +1598,12 @@ eidos_status eidos_explainer_from_dictionary(const float *dictionary,
 eidos_status eidos_explainer_save(const eidos_explainer *explainer, const char *path, eidos_error **err);
 
 /**
- * Opens an explainer that `eidos_explainer_save` wrote to a file. `err` may be NULL.
+ * Opens an explainer that `eidos_explainer_save` wrote to a file, or a published dictionary by its folder or a file of it, which
+ * `eidos_explainer_open_published` opens from a hub as well. `err` may be NULL.
  */
-eidos_status eidos_explainer_open(const char *path, eidos_explainer **out, eidos_error **err);
+eidos_status eidos_explainer_open(const char *path,
+                                  eidos_explainer **out,
+                                  eidos_error **err);
 
 /**
  * Gives an explainer a scale: makes one with the same concepts that knows how its activations are distributed over these rows, by
@@ -1829,6 +1832,140 @@ eidos_status eidos_activations_spread(const eidos_activations *activations,
                                       eidos_destroy_callback destroy,
                                       eidos_activations **out,
                                       eidos_error **err);
+
+/* --- Dictionaries of others: opened in the formats in which they are published, written in them, and made of a caller's own matrices  */
+
+/**
+ * A folder of SAELens 6, which is made if need be: `cfg.json` and `sae_weights.safetensors`, as `SAE.load_from_disk` opens it.
+ */
+#define EIDOS_DICTIONARY_SAE_LENS 0
+
+/**
+ * One safetensors file of the same tensors, with the same configuration as `cfg` in its metadata. It takes every dictionary.
+ */
+#define EIDOS_DICTIONARY_SAFETENSORS 1
+
+/**
+ * Codes below zero are zero.
+ */
+#define EIDOS_ACTIVATION_RELU 0
+
+/**
+ * A row keeps its largest codes, where they are above zero.
+ */
+#define EIDOS_ACTIVATION_TOP_K 1
+
+/**
+ * A row keeps its codes of largest magnitude, with their signs.
+ */
+#define EIDOS_ACTIVATION_ABS_TOP_K 2
+
+/**
+ * Codes that are not above their thresholds, and those below zero, are zero.
+ */
+#define EIDOS_ACTIVATION_JUMP_RELU 3
+
+/**
+ * These options say what the files of a published dictionary do not, and how they are fetched. Fill the struct with
+ * `eidos_published_options_init` first; NULL strings mean the environment, the default, or what the files say.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_published_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The network says whether files are downloaded: one of `EIDOS_NETWORK_*`.
+     */
+    uint32_t network;
+    /**
+     * The dictionary is for this model; NULL means what the files say.
+     */
+    const char *model;
+    /**
+     * The dictionary reads rows of this split point, a module path or a hook of TransformerLens (`blocks.5.hook_resid_post`); NULL
+     * means what the files say.
+     */
+    const char *split_point;
+    /**
+     * The files are those of this branch, tag or commit of their repository; NULL means `main`.
+     */
+    const char *revision;
+    /**
+     * Downloads are asked for with this access token; NULL means `HF_TOKEN` or the token file.
+     */
+    const char *token;
+    /**
+     * Downloads are kept in this folder; NULL means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+     */
+    const char *cache_folder;
+    /**
+     * The hub has this address; NULL means `HF_ENDPOINT` or the Hugging Face Hub.
+     */
+    const char *endpoint;
+    /**
+     * Rows were multiplied by this factor in training, where the files say that there is one but not which
+     * (`expected_average_only_in` of SAELens); it is folded into the weights. 0, the default, means that nobody knows it.
+     */
+    double input_factor;
+    /**
+     * 1 says that the dictionary is a transcoder, for files that do not say it; 0 leaves it to them.
+     */
+    uint32_t transcoder;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
+} eidos_published_options;
+
+/**
+ * Fills the options of a published dictionary with the defaults. `size` is `sizeof(eidos_published_options)`.
+ */
+eidos_status eidos_published_options_init(eidos_published_options *options, size_t size);
+
+/**
+ * Opens a dictionary that somebody trained and published: its folder or a file of it on this machine, or a folder in a repository
+ * of a hub, `google/gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71`, whose files are fetched into the cache. The formats are
+ * those of SAELens (2 to 6), Gemma Scope 1 and 2, Llama Scope, EleutherAI's sparsify and dictionary_learning, and what
+ * `eidos_explainer_save_as` and `eidos_explainer_save` write. Where the files name the model and the split point, the explainer has
+ * these names, hooks of TransformerLens among them, by which a model can be split. What may be wrong with the codes is a warning
+ * of the explainer. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_open_published(const char *id_or_path,
+                                            const eidos_published_options *options,
+                                            const eidos_control *control,
+                                            eidos_explainer **out,
+                                            eidos_error **err);
+
+/**
+ * Writes the dictionary of an explainer for other programs, in one of the formats `EIDOS_DICTIONARY_*`. Each file is written whole or
+ * not at all. What only Eidos knows, the report of a fit and the distributions of the codes, is left out. `EIDOS_UNSUPPORTED` for
+ * a method without a dictionary, or one that the format cannot say. `err` may be NULL.
+ */
+eidos_status eidos_explainer_save_as(const eidos_explainer *explainer,
+                                     const char *path,
+                                     uint32_t format,
+                                     eidos_error **err);
+
+/**
+ * Makes an explainer of a sparse autoencoder that somebody else has trained:
+ * `codes = activation((row - offset) encoder^T + bias)`, and `row = codes dictionary + offset`. `dictionary` and `encoder` have
+ * `concept_count` rows of `input_width` values; an `encoder` of NULL is the dictionary itself. `bias` has `concept_count` values and
+ * `offset` has `input_width`; NULL is nothing. `activation` is one of `EIDOS_ACTIVATION_*`: `k` is how many codes a row keeps, 0 but
+ * for top-k; `thresholds` has `concept_count` values, NULL but for JumpReLU. The arrays are copied. `encoder`, `bias`, `offset`,
+ * `thresholds` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_from_autoencoder(const float *dictionary,
+                                              const float *encoder,
+                                              const float *bias,
+                                              const float *offset,
+                                              const float *thresholds,
+                                              size_t concept_count,
+                                              size_t input_width,
+                                              uint32_t activation,
+                                              size_t k,
+                                              eidos_explainer **out,
+                                              eidos_error **err);
 
 /* --- Changes to what the modules of a model give, while it runs ---------------------------------------------------- */
 
@@ -2658,6 +2795,58 @@ eidos_status eidos_explanation_retain(const eidos_explanation *explanation,
  * Frees an explanation; NULL is fine.
  */
 void eidos_explanation_free(eidos_explanation *explanation);
+
+/* --- How good concepts are ----------------------------------------------------------------------------------------- */
+
+/**
+ * These options say how concepts are measured. Fill the struct with `eidos_metrics_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_metrics_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The measuring uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * A concept that is active on more than this share of the rows counts as dense. By default 0.1.
+     */
+    double dense_share;
+    /**
+     * Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9.
+     */
+    double redundant_cosine;
+} eidos_metrics_options;
+
+/**
+ * Fills the options of metrics with the defaults. `size` is `sizeof(eidos_metrics_options)`.
+ */
+eidos_status eidos_metrics_options_init(eidos_metrics_options *options, size_t size);
+
+/**
+ * Measures how good the concepts of one explainer are, or of several on the same rows: what decoding gives back of the rows, how many
+ * concepts are active, dead or dense, how much they repeat one another, whether the inputs of a concept belong together, and for each
+ * two explainers how much of what one found the other found, too. The rows should not be those of the fit, where others can be had.
+ *
+ * The only text of `out` is JSON: `{"format", "version", "row_count", "explainers": [{"method", "concept_count", "input_width",
+ * "reconstruction": {"mean_squared_error", "relative_error", "fraction_of_variance_unexplained", "cosine", "explained_variance":
+ * [...]}, "sparsity": {"l0", "l1", "dead", "dense", "density_histogram": [{"from", "to", "count"}], "densities": [...],
+ * "has_negative"}, "redundancy": {"mean_largest_cosine", "largest_cosine", "redundant"}, "coherence": {"mean", "concepts": [...]}}],
+ * "stability": [{"first", "second", "assigned_cosine", "largest_cosine_of_first", "largest_cosine_of_second"}]}`. What does not exist
+ * is null.
+ *
+ * `interpretations` has one for each explainer, NULL where there is none, and may be NULL. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_metrics_compare(const eidos_explainer *const *explainers,
+                                   const eidos_interpretation *const *interpretations,
+                                   size_t count,
+                                   const eidos_activations *activations,
+                                   const eidos_metrics_options *options,
+                                   const eidos_control *control,
+                                   eidos_texts **out,
+                                   eidos_error **err);
 
 /* --- Language models that label concepts --------------------------------------------------------------------------- */
 

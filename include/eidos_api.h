@@ -219,6 +219,12 @@ typedef struct eidos_api_table {
     const char *(*interpretation_label_prompt)(const eidos_interpretation *interpretation, size_t index, uint32_t pole, size_t *len);
     eidos_status (*interpretation_label_usage)(const eidos_interpretation *interpretation, eidos_label_usage *out, size_t size, eidos_error **err);
     size_t (*debug_live_handles)(void);
+    eidos_status (*published_options_init)(eidos_published_options *options, size_t size);
+    eidos_status (*explainer_open_published)(const char *id_or_path, const eidos_published_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*explainer_save_as)(const eidos_explainer *explainer, const char *path, uint32_t format, eidos_error **err);
+    eidos_status (*explainer_from_autoencoder)(const float *dictionary, const float *encoder, const float *bias, const float *offset, const float *thresholds, size_t concept_count, size_t input_width, uint32_t activation, size_t k, eidos_explainer **out, eidos_error **err);
+    eidos_status (*metrics_options_init)(eidos_metrics_options *options, size_t size);
+    eidos_status (*metrics_compare)(const eidos_explainer *const *explainers, const eidos_interpretation *const *interpretations, size_t count, const eidos_activations *activations, const eidos_metrics_options *options, const eidos_control *control, eidos_texts **out, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

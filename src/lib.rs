@@ -15,8 +15,9 @@
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > metrics > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
-//! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `device, net, kernels, linalg, parallel,
-//! files, gguf, python_json, safetensors_file, retry, threads, workers, workspace, memory, error, control, log`.
+//! in any rows, and `concepts` never knows that a transformer exists. `dictionaries` opens published ones, from `hub` for
+//! `concepts`. All of them stand on `device, net, kernels, linalg, parallel, files, gguf, python_json, safetensors_file,
+//! tensor_files, retry, threads, workers, workspace, memory, error, control, log`.
 
 pub mod chat;
 pub mod collect;
@@ -37,6 +38,7 @@ pub mod text;
 #[cfg(feature = "cuda")]
 #[allow(unsafe_code, reason = "CUDA is a C interface")]
 mod cuda;
+mod dictionaries;
 mod features;
 #[allow(unsafe_code, reason = "pointers come from C")]
 mod ffi;
@@ -50,6 +52,7 @@ mod parallel;
 mod python_json;
 mod retry;
 mod safetensors_file;
+mod tensor_files;
 mod threads;
 mod workers;
 mod workspace;

@@ -8,6 +8,7 @@ use super::backend::Backend;
 use super::dictionary::Dictionary;
 use super::distribution::Distributions;
 use super::file::{self, About, VERSION};
+use super::published::{self, PublishedOptions};
 use super::report::FitReport;
 use super::{Codes, Decoder, Encoder, Method, RowCodes, registry};
 use crate::control::Control;
@@ -96,7 +97,6 @@ impl Explainer {
         self.distributions.as_deref()
     }
 
-    #[cfg(test)]
     pub(super) fn encoder(&self) -> &dyn Encoder {
         &*self.model
     }
@@ -321,12 +321,16 @@ impl Explainer {
         file::write(path, &self.about, &tensors)
     }
 
-    /// Opens a file that [`Explainer::save`] wrote.
+    /// Opens a file that [`Explainer::save`] wrote, or a dictionary that somebody published: its folder, or a file of it, in any
+    /// format that [`Explainer::open_published`] opens.
     ///
     /// # Errors
     /// [`ErrorCode::NotFound`]; [`ErrorCode::InvalidFile`] when the file is truncated, damaged or not an explainer;
-    /// [`ErrorCode::Unsupported`] when a newer version of Eidos wrote it.
+    /// [`ErrorCode::Unsupported`] when a newer version of Eidos wrote it, and for a kind of dictionary that is not read.
     pub fn open(path: &Path) -> Result<Self> {
+        if published::is_one(path) {
+            return published::open_path(path, &PublishedOptions::default());
+        }
         let (model, about, distributions) = file::read(path)?;
         Ok(Self { model, about: Arc::new(about), distributions: distributions.map(Arc::new) })
     }

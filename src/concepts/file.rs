@@ -18,7 +18,7 @@ use crate::rows::Provenance;
 use crate::safetensors_file;
 
 /// The metadata key that holds the description of the explainer, and by which its file is recognised.
-const FORMAT: &str = "eidos.explainer";
+pub(super) const FORMAT: &str = "eidos.explainer";
 /// Version 1 has a report for ICA alone; it can still be read.
 pub(super) const VERSION: u32 = 2;
 /// The largest file that is read; a dictionary of a hundred thousand concepts of ten thousand columns fits.

@@ -17,6 +17,7 @@ mod file;
 mod ica;
 mod linear;
 mod pca;
+pub(crate) mod published;
 mod registry;
 mod report;
 mod sae;
@@ -34,6 +35,7 @@ pub use distribution::{Bin, Distributions};
 pub use explainer::Explainer;
 pub use ica::{Algorithm, Contrast, Ica, IcaOptions, Solver};
 pub use pca::{Pca, PcaOptions};
+pub use published::{DictionaryFormat, PublishedOptions};
 pub use report::{FitReport, Measure};
 pub use sae::{AutoencoderParts, InputNormalisation, SaeActivation, SparseAutoencoder};
 pub use tensors::NamedTensor;
@@ -75,6 +77,11 @@ pub trait Encoder: fmt::Debug + Send + Sync {
 
     /// The matrices of the encoder, from which a GPU computes codes too; `None` for one that is not linear.
     fn linear(&self) -> Option<LinearEncoder<'_>> {
+        None
+    }
+
+    /// The parts of a sparse autoencoder; `None` for any other model.
+    fn autoencoder(&self) -> Option<&AutoencoderParts> {
         None
     }
 

@@ -9,7 +9,7 @@ use cudarc::driver::{CudaSlice, DevicePtr};
 use super::launch::{Argument, CudaRows, WIDEN, address, by_rows, constant, device_of, launch, memory, suffix, tensor};
 use super::product::{Factor, Product, Products, SCRATCH};
 use crate::error::{Error, ErrorCode, Result};
-use crate::model::NumberType;
+use crate::tensor_files::NumberType;
 
 /// Panels of a matrix have a multiple of so many rows, so that each begins where vectors of numbers may.
 const PANEL_STEP: usize = 64;

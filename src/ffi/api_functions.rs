@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 195] = [
+pub(super) const FUNCTIONS: [Function; 201] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -200,4 +200,10 @@ pub(super) const FUNCTIONS: [Function; 195] = [
     Function(super::llm_labels::eidos_interpretation_label_prompt as *const ()),
     Function(super::llm_labels::eidos_interpretation_label_usage as *const ()),
     Function(super::handle::eidos_debug_live_handles as *const ()),
+    Function(super::dictionaries::eidos_published_options_init as *const ()),
+    Function(super::dictionaries::eidos_explainer_open_published as *const ()),
+    Function(super::dictionaries::eidos_explainer_save_as as *const ()),
+    Function(super::dictionaries::eidos_explainer_from_autoencoder as *const ()),
+    Function(super::metrics::eidos_metrics_options_init as *const ()),
+    Function(super::metrics::eidos_metrics_compare as *const ()),
 ];

@@ -324,7 +324,8 @@ pub unsafe extern "C" fn eidos_explainer_save(
     call(err, || explainer.get()?.explainer.save(Path::new(path.get("path")?)))
 }
 
-/// Opens an explainer that `eidos_explainer_save` wrote to a file. `err` may be NULL.
+/// Opens an explainer that `eidos_explainer_save` wrote to a file, or a published dictionary by its folder or a file of it, which
+/// `eidos_explainer_open_published` opens from a hub as well. `err` may be NULL.
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.

@@ -23,6 +23,7 @@ mod chat_model;
 mod collect;
 mod control;
 mod devices;
+mod dictionaries;
 mod dlpack;
 mod error;
 mod estimate;

@@ -173,6 +173,16 @@ pub(super) fn device_choice(device: u32, index: u32) -> Result<DeviceChoice> {
     choice(device, "device", &devices)
 }
 
+/// Whether only files that are there are used, as one of `EIDOS_NETWORK_*` says it.
+///
+/// # Errors
+/// [`crate::ErrorCode::InvalidArgument`] for a number that is none of them.
+pub(super) fn offline(network: u32) -> Result<Option<bool>> {
+    let networks =
+        [(EIDOS_NETWORK_AUTO, None), (EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
+    choice(network, "network", &networks)
+}
+
 impl eidos_load_options {
     #[cfg_attr(not(test), allow(clippy::needless_update, reason = "tests have one more field"))]
     fn to_rust(self) -> Result<LoadOptions> {
@@ -193,8 +203,6 @@ impl eidos_load_options {
             (EIDOS_PRECISION_F16, Precision::F16),
             (EIDOS_PRECISION_INT8, Precision::Int8),
         ];
-        let networks =
-            [(EIDOS_NETWORK_AUTO, None), (EIDOS_NETWORK_OFFLINE, Some(true)), (EIDOS_NETWORK_ONLINE, Some(false))];
         Ok(LoadOptions {
             head: choice(self.head, "head", &heads)?,
             device: device_choice(self.device, self.device_index)?,
@@ -203,7 +211,7 @@ impl eidos_load_options {
                 token: owned(self.token, "token")?,
                 cache_dir: owned(self.cache_folder, "cache_folder")?.map(PathBuf::from),
                 endpoint: owned(self.endpoint, "endpoint")?,
-                offline: choice(self.network, "network", &networks)?,
+                offline: offline(self.network)?,
                 ..HubOptions::default()
             },
             whole: self.whole != 0,

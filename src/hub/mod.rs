@@ -28,6 +28,7 @@ mod options;
 mod part_name;
 mod source;
 mod spelling;
+mod subfolder;
 
 #[cfg(feature = "hub")]
 mod cache;
@@ -46,3 +47,4 @@ mod settings;
 
 pub use options::HubOptions;
 pub use source::{ModelSource, locate};
+pub(crate) use subfolder::Subfolder;

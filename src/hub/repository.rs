@@ -48,6 +48,19 @@ impl Repository {
     /// # Errors
     /// As [`super::locate`].
     pub(super) fn open(id: RepositoryId, options: &HubOptions, control: &Control, first_file: &str) -> Result<Self> {
+        Self::open_any(id, options, control, &[first_file])
+    }
+
+    /// The same where several files may say what is there: the first of them that the repository has.
+    ///
+    /// # Errors
+    /// As [`super::locate`].
+    pub(super) fn open_any(
+        id: RepositoryId,
+        options: &HubOptions,
+        control: &Control,
+        first_files: &[&str],
+    ) -> Result<Self> {
         control.check()?;
         let settings = Settings::from_environment(options)?;
         let cache = Cache::new(&settings.cache_dir, &id);
@@ -63,7 +76,7 @@ impl Repository {
             settings,
             cache,
             commit: String::new(),
-            first_file: first_file.to_owned(),
+            first_file: first_files.first().copied().unwrap_or_default().to_owned(),
             answered: OnceLock::new(),
             silent: OnceLock::new(),
         };
@@ -71,22 +84,33 @@ impl Repository {
         match (known, cached) {
             (true, Some(commit)) => repository.commit = commit,
             (true, None) => return Err(repository.nothing_cached()),
-            (false, cached) => repository.resolve(first_file, cached, control)?,
+            (false, cached) => repository.resolve(first_files, cached, control)?,
         }
-        match repository.file(first_file, control)? {
-            Some(_) => Ok(repository),
-            None => Err(repository.no_model(None)),
+        for file in first_files {
+            if repository.file(file, control)?.is_some() {
+                (*file).clone_into(&mut repository.first_file);
+                return Ok(repository);
+            }
         }
+        Err(repository.no_model(None))
     }
 
-    /// Requests the commit of the revision by way of a file, and downloads that file on the same connection.
-    fn resolve(&mut self, file: &str, cached: Option<String>, control: &Control) -> Result<()> {
+    /// Requests the commit of the revision by way of the first of these files that is there, and downloads that file on the same
+    /// connection.
+    fn resolve(&mut self, files: &[&str], cached: Option<String>, control: &Control) -> Result<()> {
         let asked = Client::with(&self.settings, control, |client| {
-            let target = Target { id: &self.id, revision: &self.settings.revision, file };
+            let of = |file| Target { id: &self.id, revision: &self.settings.revision, file };
             // With a cached commit there is something better to do than to wait for a hub that is not there.
-            let backoff = if cached.is_some() { one_try() } else { several_tries() };
-            let remote = client.describe(&target, backoff)?;
-            let remote = remote.ok_or_else(|| self.no_model(Some(client)))?;
+            let backoff = || if cached.is_some() { one_try() } else { several_tries() };
+            let mut found = None;
+            for file in files {
+                if let Some(remote) = client.describe(&of(*file), backoff())? {
+                    found = Some((*file, remote));
+                    break;
+                }
+            }
+            let (file, remote) = found.ok_or_else(|| self.no_model(Some(client)))?;
+            let target = of(file);
             self.answered.set(()).ok();
             self.cache.remember_commit(&self.settings.revision, &remote.commit);
             if self.cache.find(&remote.commit, file).is_none() {
@@ -97,7 +121,9 @@ impl Repository {
         });
         self.commit = match (asked, cached) {
             (Ok(commit), _) => commit,
-            (Err(error), Some(commit)) if may_do_without(&error) && self.cache.find(&commit, file).is_some() => {
+            (Err(error), Some(commit))
+                if may_do_without(&error) && files.iter().any(|file| self.cache.find(&commit, file).is_some()) =>
+            {
                 self.do_without(error, &commit, control);
                 commit
             }

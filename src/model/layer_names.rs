@@ -92,6 +92,45 @@ pub(super) fn plain(path: &str) -> Option<String> {
     (plain != path && !plain.is_empty()).then_some(plain)
 }
 
+/// Why a hook of TransformerLens has no module; `None` for a name that is none.
+pub(super) fn why_no_module(name: &str) -> Option<&'static str> {
+    let (_, hook) = name.trim().strip_prefix("blocks.")?.split_once('.')?;
+    Some(match hook {
+        "attn.hook_z" => "it is what the output projection of the attention reads",
+        "ln1.hook_normalized" | "ln2.hook_normalized" => "it is a normed row before the learned scale of the norm",
+        "hook_mlp_in" | "hook_attn_in" | "hook_q_input" | "hook_k_input" | "hook_v_input" => {
+            "it is what a branch reads before its norm"
+        }
+        "hook_resid_mid" => "it is the sum between the attention and the MLP",
+        hook if hook.contains("hook_") => "transformers computes it within a module, or not at all",
+        _ => return None,
+    })
+}
+
+/// The module of which the input is meant (`model.layers.5.mlp.input`).
+pub(super) fn read_by(path: &str) -> Option<&str> {
+    path.trim().strip_suffix(".input").filter(|module| !module.is_empty())
+}
+
+/// What is the input of a module at a site which holds others: what a norm before it gives. `None` where no norm does, or that depends
+/// on the model.
+pub(super) fn before(site: Site, first: usize) -> Option<Meant> {
+    let (block, site) = match site {
+        Site::Block(block, site) => (block, site),
+        Site::DecoderBlock(block, site) => (block + first, site),
+        _ => return None,
+    };
+    let at = |sites| Meant::InBlock(block as i64, sites);
+    match site {
+        BlockSite::MlpDown => Some(at(&[BlockSite::MlpInputNorm])),
+        BlockSite::AttentionProjection => Some(at(&[BlockSite::AttentionInputNorm])),
+        BlockSite::Output if block == 0 => Some(Meant::Embeddings),
+        // The first block of a decoder reads its own embedding.
+        BlockSite::Output if block != first => Some(Meant::Block(block as i64 - 1)),
+        _ => None,
+    }
+}
+
 /// The site in a block of a model whose first stack has `first` blocks.
 pub(super) fn in_block(block: usize, first: usize, site: BlockSite) -> Site {
     match block.checked_sub(first) {
@@ -141,5 +180,19 @@ mod tests {
         assert_eq!(plain("model.layers[5].mlp.output").as_deref(), Some("model.layers.5.mlp"));
         assert_eq!(plain("transformer.h.5.output[0]").as_deref(), Some("transformer.h.5"));
         assert_eq!(plain("model.layers.5.mlp"), None);
+    }
+
+    #[test]
+    fn the_input_of_a_module_is_what_a_norm_gives_or_the_block_before() {
+        assert_eq!(read_by("model.layers.5.mlp.input"), Some("model.layers.5.mlp"));
+        assert_eq!(read_by("model.layers.5.mlp"), None);
+        let at = |site| before(Site::Block(5, site), 12);
+        assert_eq!(at(BlockSite::MlpDown), Some(Meant::InBlock(5, &[BlockSite::MlpInputNorm])));
+        assert_eq!(at(BlockSite::Output), Some(Meant::Block(4)));
+        assert_eq!(before(Site::Block(0, BlockSite::Output), 12), Some(Meant::Embeddings));
+        assert_eq!(before(Site::DecoderBlock(0, BlockSite::Output), 12), None);
+        assert_eq!(at(BlockSite::Context), None);
+        assert!(why_no_module("blocks.5.attn.hook_z").unwrap().contains("output projection"));
+        assert_eq!(why_no_module("model.layers.5"), None);
     }
 }

@@ -46,8 +46,6 @@ pub use plan::ModelPlan;
 pub(crate) use split_model::PassOptions;
 pub use split_model::{SplitModel, SplitPoint};
 pub(crate) use tap::{Change, Edit};
-#[cfg(feature = "cuda")]
-pub(crate) use weights::NumberType;
 pub use weights::WeightSource;
 #[cfg(test)]
 pub(crate) use whole::golden;

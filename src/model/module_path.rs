@@ -157,10 +157,11 @@ impl ModuleTree {
         if let Some(plain) = plain.clone().filter(|plain| is_own(plain)) {
             return Ok(Some(plain));
         }
-        let Some(meant) = layer_names::meant(path).or_else(|| layer_names::meant(plain.as_deref()?)) else {
+        let first = self.block_lists.first().map_or(0, |(_, count)| *count);
+        let meant = layer_names::meant(path).or_else(|| layer_names::meant(plain.as_deref()?));
+        let Some(meant) = meant.or_else(|| self.read_by(path, first)) else {
             return Ok(None);
         };
-        let first = self.block_lists.first().map_or(0, |(_, count)| *count);
         let number = |block: i64| {
             let count = self.block_count(blueprint);
             let from_start = if block < 0 { block.saturating_add_unsigned(count as u64) } else { block };
@@ -201,6 +202,17 @@ impl ModuleTree {
             Meant::Last => last(),
             Meant::At(site) => module(site),
         })
+    }
+
+    /// What gives the input of a module that holds others (`model.layers.5.mlp.input`); `first` is how many blocks the first stack has.
+    fn read_by(&self, path: &str, first: usize) -> Option<Meant> {
+        let module = layer_names::read_by(path)?;
+        let index = self.spellings(module).iter().find_map(|spelling| self.index.get(spelling).copied())?;
+        let node =
+            self.nodes.get(index).filter(|node| matches!(node.work, Work::Container | Work::Attention { .. }))?;
+        let is_block = self.block_lists.iter().any(|(list, _)| is_block_of(&node.path, list));
+        // What gives the rows of a block need not be the block.
+        layer_names::before(node.gives.site()?, first).filter(|meant| is_block || matches!(meant, Meant::InBlock(..)))
     }
 
     /// How many blocks the model has, those of an encoder and of its decoder together.
@@ -307,6 +319,11 @@ impl ModuleTree {
                 )
                 .hint(format!("choose a module that gives one row per token: `{mlp}`, the MLP of these experts"))
                 .detail("path", path);
+            }
+            if let Some(reason) = layer_names::why_no_module(path) {
+                return Error::new(ErrorCode::UnknownModule, format!("no module of the model gives `{path}`: {reason}"))
+                    .hint("choose the output of a module, such as `hook_resid_post`, `hook_mlp_out` or `hook_attn_out` of a block")
+                    .detail("path", path);
             }
             let nearest = self.nearest(path);
             let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();

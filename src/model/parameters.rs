@@ -11,7 +11,8 @@ use crate::kernels::product::{Bf16Matrix, F32Matrix};
 use crate::memory::Claim;
 use crate::model::adapter::Adapter;
 use crate::model::ops::{Backend, Weight, sinusoids};
-use crate::model::weights::{ExpertPart, NumberType, Share, Stored, Weights};
+use crate::model::weights::Weights;
+use crate::tensor_files::{ExpertPart, NumberType, Share, Stored};
 
 /// Tables that take fewer bytes are read into memory. Tests leave all of them in their files.
 const LEAST_IN_FILE: usize = if cfg!(test) { 1 } else { 1 << 20 };

@@ -25,7 +25,8 @@ use crate::model::ops::{
 use crate::model::options::{HeadChoice, LoadOptions, Precision};
 use crate::model::parameters::{Parameter, Place, Reader};
 use crate::model::split_model::{SplitModel, SplitPoint};
-use crate::model::weights::{ExpertPart, WeightSource, Weights};
+use crate::model::weights::{WeightSource, Weights};
+use crate::tensor_files::ExpertPart;
 use crate::workers::Workers;
 
 /// A model that is known but not loaded: its modules, where it will be split, and which tensors that takes.

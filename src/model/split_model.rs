@@ -107,10 +107,15 @@ impl SplitModel {
     }
 
     /// Which of the split points is the module at `path`, written with the base model's prefix or without: a head class
-    /// may have called it otherwise.
+    /// may have called it otherwise. A name that other programs give it (`blocks.5.hook_resid_post`) stands for any module with the
+    /// same rows.
     pub(crate) fn split_point_at(&self, path: &str) -> Option<usize> {
         let spellings = self.tree.spellings(path);
-        spellings.iter().find_map(|path| self.split_points.iter().position(|point| point.path == *path))
+        let found = spellings.iter().find_map(|path| self.split_points.iter().position(|point| point.path == *path));
+        found.or_else(|| {
+            let (_, _, site) = self.tree.split_point(&self.blueprint, path).ok()?;
+            self.split_points.iter().position(|point| point.site == site)
+        })
     }
 
     /// The same model with the tokenizer that turns texts into its ids.

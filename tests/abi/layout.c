@@ -72,6 +72,19 @@ FIELD(eidos_pca_options, device, 16);
 FIELD(eidos_pca_options, device_index, 20);
 SIZE(eidos_pca_options, 24);
 
+FIELD(eidos_published_options, struct_size, 0);
+FIELD(eidos_published_options, network, 4);
+FIELD(eidos_published_options, model, 8);
+FIELD(eidos_published_options, split_point, 16);
+FIELD(eidos_published_options, revision, 24);
+FIELD(eidos_published_options, token, 32);
+FIELD(eidos_published_options, cache_folder, 40);
+FIELD(eidos_published_options, endpoint, 48);
+FIELD(eidos_published_options, input_factor, 56);
+FIELD(eidos_published_options, transcoder, 64);
+FIELD(eidos_published_options, reserved, 68);
+SIZE(eidos_published_options, 72);
+
 FIELD(eidos_activations_options, struct_size, 0);
 FIELD(eidos_activations_options, granularity, 4);
 FIELD(eidos_activations_options, aggregation, 8);
@@ -134,6 +147,12 @@ FIELD(eidos_firing, deviations, 20);
 FIELD(eidos_firing, percentile, 24);
 FIELD(eidos_firing, reserved, 28);
 SIZE(eidos_firing, 32);
+
+FIELD(eidos_metrics_options, struct_size, 0);
+FIELD(eidos_metrics_options, threads, 4);
+FIELD(eidos_metrics_options, dense_share, 8);
+FIELD(eidos_metrics_options, redundant_cosine, 16);
+SIZE(eidos_metrics_options, 24);
 
 FIELD(eidos_chat_options, struct_size, 0);
 FIELD(eidos_chat_options, max_tokens, 4);

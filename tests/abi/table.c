@@ -202,5 +202,11 @@ int wrong_members(const eidos_api_table *table)
     if (table->interpretation_label_prompt != eidos_interpretation_label_prompt) wrong += printf("interpretation_label_prompt\n") > 0;
     if (table->interpretation_label_usage != eidos_interpretation_label_usage) wrong += printf("interpretation_label_usage\n") > 0;
     if (table->debug_live_handles != eidos_debug_live_handles) wrong += printf("debug_live_handles\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 195 * sizeof(void *));
+    if (table->published_options_init != eidos_published_options_init) wrong += printf("published_options_init\n") > 0;
+    if (table->explainer_open_published != eidos_explainer_open_published) wrong += printf("explainer_open_published\n") > 0;
+    if (table->explainer_save_as != eidos_explainer_save_as) wrong += printf("explainer_save_as\n") > 0;
+    if (table->explainer_from_autoencoder != eidos_explainer_from_autoencoder) wrong += printf("explainer_from_autoencoder\n") > 0;
+    if (table->metrics_options_init != eidos_metrics_options_init) wrong += printf("metrics_options_init\n") > 0;
+    if (table->metrics_compare != eidos_metrics_compare) wrong += printf("metrics_compare\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 201 * sizeof(void *));
 }

@@ -204,6 +204,12 @@ fn an_unknown_path_is_answered_with_the_nearest_names() {
         ("layers.3", "there is no block 3 (the model's blocks are 0 to 2)"),
         ("layer 7", "there is no block 7 (the model's blocks are 0 to 2)"),
         ("blocks.9.hook_mlp_out", "there is no block 9"),
+        (
+            "blocks.1.attn.hook_z",
+            "no module of the model gives `blocks.1.attn.hook_z`: it is what the output projection",
+        ),
+        ("blocks.1.ln2.hook_normalized", "before the learned scale of the norm"),
+        ("model.layers.1.self_attn.o_proj.input", "has no module"),
         ("-4", "there is no block -4 (the model's blocks are 0 to 2, or -3 to -1 from the last one)"),
         ("zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz", "ask for the list of modules"),
     ];
@@ -236,6 +242,13 @@ fn names_of_other_programs_are_paths() {
         // A path comes first: BERT has modules of that name.
         ("bert", "masked_lm", "encoder.layer.1.output", "bert.encoder.layer.1.output"),
         ("gpt2", "causal_lm", "blocks.1.mlp.hook_post", "transformer.h.1.mlp.act"),
+        // Whoever trains on the input of a module reads what another one gives.
+        ("llama", "causal_lm", "layers.1.mlp.input", "model.layers.1.post_attention_layernorm"),
+        ("gpt2", "causal_lm", "h.1.attn.input", "transformer.h.1.ln_1"),
+        ("llama", "causal_lm", "model.layers.1.input", "model.layers.0"),
+        ("llama", "causal_lm", "model.layers.0.input", "model.embed_tokens"),
+        ("gemma2", "causal_lm", "blocks.1.hook_mlp_out", "model.layers.1.post_feedforward_layernorm"),
+        ("gemma2", "causal_lm", "blocks.1.hook_attn_out", "model.layers.1.post_attention_layernorm"),
         ("t5", "seq2seq_lm", "-1", "decoder.block.1"),
     ];
     for (family, variant, name, path) in names {

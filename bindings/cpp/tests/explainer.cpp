@@ -164,6 +164,32 @@ TEST(Explainer, ADictionaryOfOnesOwn)
     EXPECT_THROW(static_cast<void>(eidos::Explainer::from_dictionary(matrix, {}, row)), eidos::Error);
 }
 
+TEST(Explainer, AnAutoencoderOfOnesOwnIsSavedForOthersAndOpened)
+{
+    const std::vector<float> dictionary = {1, 0, 0, 1, 0.5f, 0.5f}, thresholds = {0.5f, 0, 2}, row = {1, 2};
+    const eidos::MatrixView matrix(dictionary, 2);
+    const auto codes = [&row](const eidos::Explainer &explainer) {
+        const auto found = explainer.encode({row, 2});
+        return std::vector<float>(found.values().begin(), found.values().end());
+    };
+    const auto largest = eidos::Explainer::from_autoencoder(matrix, eidos::Activation::top_k, 1);
+    EXPECT_EQ(codes(largest), (std::vector<float>{0, 2, 0}));
+    const auto above = eidos::Explainer::from_autoencoder(matrix, eidos::Activation::jump_relu, 0, thresholds);
+    EXPECT_EQ(codes(above), (std::vector<float>{1, 2, 0}));
+    EXPECT_THROW(static_cast<void>(eidos::Explainer::from_autoencoder(matrix, eidos::Activation::jump_relu)), eidos::Error);
+    EXPECT_THROW(static_cast<void>(eidos::Explainer::from_autoencoder(matrix, eidos::Activation::relu, 1)), eidos::Error);
+    const TemporaryFolder folder;
+    above.save_as(folder / "sae", eidos::DictionaryFormat::sae_lens);
+    eidos::PublishedOptions options;
+    options.split_point = "model.layers.1";
+    const auto opened = eidos::Explainer::open_published(folder / "sae", options);
+    EXPECT_EQ(codes(opened), codes(above));
+    EXPECT_EQ(opened.split_point(), "model.layers.1");
+    above.save_as(folder / "one.safetensors", eidos::DictionaryFormat::safetensors);
+    EXPECT_EQ(codes(eidos::Explainer::open(folder / "one.safetensors")), codes(above));
+    EXPECT_STATUS(not_found, eidos::Explainer::open_published("./no/such/folder"));
+}
+
 TEST(Explainer, SumsOverProcessesGoThroughAFunction)
 {
     eidos::IcaOptions options;

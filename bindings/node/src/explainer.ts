@@ -1,19 +1,24 @@
 /** Explainers: fitted concepts, and what excites them. */
 import { Activations } from './activations';
 import { outOfRange } from './argument-errors';
-import { flag, floats, knownOptions, text, whole } from './arguments';
+import { flag, floats, knownOptions, text, whole, word } from './arguments';
 import { callOptionNames, runOnOwnThread, runOnPool, runWithControl, withPinned, type CallOptions } from './call';
 import { Chat, type ChatOptions } from './chat';
 import { ConceptModel } from './concept-model';
 import { check } from './errors';
 import { explanationIn, type Explanation } from './explanation';
-import { activationsOptions, explainOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
+import { activations, dictionaryFormats, type Activation, type DictionaryFormat } from './generated/abi';
+import {
+  activationsOptions, explainOptions, icaOptions, llmLabelsOptions, pcaOptions, publishedOptions, topInputsOptions,
+} from './generated/options';
 import { pointerOf, Resource, resourceOf } from './handle';
 import { withInputs, type InputsOrTexts } from './inputs';
 import { Interpretation, interpretationIn } from './interpretation';
 import { callOnPool, handleIn, native, out } from './native';
 import type { Fit, FitName, Out, Pointer } from './native';
-import type { ExplainOptions, IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfOptions, TopInputsOptions } from './options';
+import type {
+  ExplainOptions, IcaOptions, LlmLabelsOptions, PcaOptions, PublishedOptions, TopInputsOfOptions, TopInputsOptions,
+} from './options';
 import { SplitModel } from './split-model';
 import { SpreadFit } from './spread-fit';
 
@@ -33,10 +38,40 @@ export interface DictionaryOptions {
   readonly rectified?: boolean | undefined;
 }
 
-/** The names of these options. */
-const DICTIONARY_OPTIONS: readonly (keyof DictionaryOptions)[] = [
-  'dictionary', 'encoder', 'bias', 'offset', 'inputWidth', 'rectified',
-];
+/** The names of the options that every caller's own concepts have. */
+const DICTIONARY_OPTIONS: readonly (keyof DictionaryOptions)[] = ['dictionary', 'encoder', 'bias', 'offset', 'inputWidth'];
+
+/** A sparse autoencoder that was trained elsewhere. Matrices have one row of `inputWidth` values per concept, one after the other. */
+export interface AutoencoderOptions extends Omit<DictionaryOptions, 'rectified'> {
+  /** What of the pre-activations of a row becomes codes. */
+  readonly activation: Activation;
+  /** How many codes a row keeps, for `top_k` and `abs_top_k`. */
+  readonly k?: number | undefined;
+  /** The threshold of each concept, for `jump_relu`. */
+  readonly thresholds?: Float32Array | undefined;
+}
+
+function part(name: string, values: Float32Array | undefined, length: number): Float32Array | null {
+  if (values === undefined) return null;
+  if (floats(name, values).length === length) return values;
+  throw outOfRange(`${name} must have ${length} values, not ${values.length}`);
+}
+
+/** The matrices of a caller, checked, and their sizes. */
+function partsOf(options: Omit<DictionaryOptions, 'rectified'>, known: readonly string[]) {
+  const { dictionary, encoder, bias, offset } = knownOptions(options, DICTIONARY_OPTIONS, known);
+  const width = whole('inputWidth', options.inputWidth);
+  const concepts = width === 0 ? 0 : floats('dictionary', dictionary).length / width;
+  const count = whole('dictionary.length / inputWidth', concepts);
+  return {
+    dictionary,
+    encoder: part('encoder', encoder, dictionary.length),
+    bias: part('bias', bias, count),
+    offset: part('offset', offset, width),
+    count,
+    width,
+  };
+}
 
 /** A concept model that was fitted on activations. It never changes: any number of calls may use it at the same time. */
 export class Explainer extends ConceptModel {
@@ -89,28 +124,65 @@ export class Explainer extends ConceptModel {
    * `codes = (row - offset) encoder^T + bias`, and `row = codes dictionary + offset`. The arrays are copied.
    */
   static fromDictionary(options: DictionaryOptions): Explainer {
-    const { dictionary, encoder, bias, offset, rectified = false } = knownOptions(options, DICTIONARY_OPTIONS);
-    const width = whole('inputWidth', options.inputWidth);
-    const concepts = width === 0 ? 0 : floats('dictionary', dictionary).length / width;
-    const part = (name: string, values: Float32Array | undefined, length: number) => {
-      if (values === undefined) return null;
-      if (floats(name, values).length === length) return values;
-      throw outOfRange(`${name} must have ${length} values, not ${values.length}`);
-    };
-    const count = whole('dictionary.length / inputWidth', concepts);
-    const encoderOrNull = part('encoder', encoder, dictionary.length);
-    const [biasOrNull, offsetOrNull] = [part('bias', bias, count), part('offset', offset, width)];
-    const relu = flag('rectified', rectified);
+    const { dictionary, encoder, bias, offset, count, width } = partsOf(options, ['rectified']);
+    const relu = flag('rectified', options.rectified ?? false);
     const result = out();
     check((error) =>
-      native().eidos_explainer_from_dictionary(
-        dictionary, encoderOrNull, biasOrNull, offsetOrNull, count, width, relu, result, error,
+      native().eidos_explainer_from_dictionary(dictionary, encoder, bias, offset, count, width, relu, result, error),
+    );
+    return Explainer.#own(result);
+  }
+
+  /**
+   * Makes an explainer of a sparse autoencoder that was trained elsewhere: `codes = activation((row - offset) encoder^T + bias)`,
+   * and `row = codes dictionary + offset`. The arrays are copied.
+   */
+  static fromAutoencoder(options: AutoencoderOptions): Explainer {
+    const { dictionary, encoder, bias, offset, count, width } = partsOf(options, ['activation', 'k', 'thresholds']);
+    const thresholds = part('thresholds', options.thresholds, count);
+    const kind = word(activations)('activation', options.activation);
+    const k = whole('k', options.k ?? 0);
+    const result = out();
+    check((error) =>
+      native().eidos_explainer_from_autoencoder(
+        dictionary, encoder, bias, offset, thresholds, count, width, kind, k, result, error,
       ),
     );
     return Explainer.#own(result);
   }
 
-  /** Opens a file that `save()` wrote. */
+  /**
+   * Opens a dictionary that somebody trained and published: its folder or a file of it on this machine, or a folder in a
+   * repository of a hub, `google/gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71`. The formats are those of SAELens, Gemma
+   * Scope, Llama Scope, sparsify and dictionary_learning. What may be wrong with the codes is in `fitReport.warnings`.
+   *
+   * @throws {EidosError} `not_found`, `invalid_file`, `unsupported`, `network`, `access_denied`, ...
+   */
+  static async openPublished(idOrPath: string, options: PublishedOptions = {}): Promise<Explainer> {
+    const id = text('idOrPath', idOrPath);
+    const struct = publishedOptions(options);
+    const result = out();
+    return runWithControl(
+      options,
+      [],
+      (control, error) => callOnPool(native().eidos_explainer_open_published, id, struct, control, result, error),
+      () => Explainer.#own(result),
+    );
+  }
+
+  /** Writes the dictionary for other programs: as a folder of SAELens (`sae_lens`), or as one file of the same tensors (`safetensors`). */
+  async saveAs(path: string, format: DictionaryFormat): Promise<void> {
+    const explainer = this.#pointer;
+    const name = text('path', path);
+    const number = word(dictionaryFormats)('format', format);
+    return runOnPool(
+      [resourceOf(this, Explainer)],
+      (error) => callOnPool(native().eidos_explainer_save_as, explainer, name, number, error),
+      () => undefined,
+    );
+  }
+
+  /** Opens a file that `save()` wrote, or a published dictionary by its folder or a file of it. */
   static async open(file: string): Promise<Explainer> {
     const path = text('file', file);
     const result = out();

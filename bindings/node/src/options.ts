@@ -24,6 +24,9 @@ export type UnitOptions = c.ActivationsOptions;
 /** How texts become inputs, as a long call. */
 export interface InputsOptions extends c.InputsOptions, CallOptions {}
 
+/** What the files of a published dictionary do not say, and how they are fetched. */
+export interface PublishedOptions extends c.PublishedOptions, CallOptions {}
+
 /** How principal components are found. */
 export interface PcaOptions extends c.PcaOptions, CallOptions {}
 

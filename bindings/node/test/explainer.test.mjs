@@ -171,3 +171,23 @@ test('a dictionary of one\'s own explains', async () => {
   assert.throws(() => Explainer.fromDictionary({ dictionary, inputWidth: 0 }), { code: 'invalid_argument' });
   own.close();
 });
+
+test('an autoencoder of one\'s own, saved for others and opened', async () => {
+  const matrix = { dictionary: Float32Array.of(1, 0, 0, 1, 0.5, 0.5), inputWidth: 2 };
+  const row = Float32Array.of(1, 2);
+  const largest = Explainer.fromAutoencoder({ ...matrix, activation: 'top_k', k: 1 });
+  assert.deepEqual([...(await largest.encode(row))], [0, 2, 0]);
+  const above = Explainer.fromAutoencoder({ ...matrix, activation: 'jump_relu', thresholds: Float32Array.of(0.5, 0, 2) });
+  assert.deepEqual([...(await above.encode(row))], [1, 2, 0]);
+  assert.throws(() => Explainer.fromAutoencoder({ ...matrix, activation: 'jump_relu' }), { code: 'invalid_argument' });
+  assert.throws(() => Explainer.fromAutoencoder({ ...matrix, activation: 'softmax' }), TypeError);
+  const sae = path.join(folder, 'sae');
+  await above.saveAs(sae, 'sae_lens');
+  const opened = await Explainer.openPublished(sae, { splitPoint: 'model.layers.1' });
+  assert.deepEqual([...(await opened.encode(row))], [1, 2, 0]);
+  assert.equal(opened.splitPoint, 'model.layers.1');
+  const one = path.join(folder, 'one.safetensors');
+  await above.saveAs(one, 'safetensors');
+  assert.deepEqual([...(await (await Explainer.open(one)).encode(row))], [1, 2, 0]);
+  await assert.rejects(Explainer.openPublished('./no/such/folder'), { code: 'not_found' });
+});

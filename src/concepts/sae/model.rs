@@ -192,6 +192,10 @@ impl Encoder for SparseAutoencoder {
         stored::tensors(&self.parts, &self.settings)
     }
 
+    fn autoencoder(&self) -> Option<&AutoencoderParts> {
+        Some(&self.parts)
+    }
+
     fn decoder(&self) -> Option<&dyn Decoder> {
         Some(self)
     }

@@ -13,8 +13,9 @@ use crate::error::{Error, ErrorCode, Result, shown};
 use crate::files::Access;
 use crate::memory::Claim;
 use crate::model::parameters::Parameter;
-use crate::model::weights::{Share, Stored, WeightSource, Weights};
+use crate::model::weights::{WeightSource, Weights};
 use crate::parallel::in_order;
+use crate::tensor_files::{Share, Stored};
 use crate::workers::Workers;
 
 /// The files that hold the tensors, the better one first.

@@ -4,7 +4,7 @@ use super::activation::Activation;
 use super::experts::ExpertSettings;
 use super::site::Site;
 use crate::kernels::DeltaHeads;
-use crate::model::weights::Share;
+use crate::tensor_files::Share;
 
 /// What a module of the checkpoint does.
 #[derive(Debug, Clone, PartialEq)]

@@ -12,7 +12,7 @@ use super::{Family, Head};
 use crate::error::Result;
 use crate::model::blueprint::{Activation, BlockSite, Blueprint, Part, Site};
 use crate::model::config::Config;
-use crate::model::weights::Share;
+use crate::tensor_files::Share;
 
 pub(super) const GTE: Family = Family {
     model_type: NAMES.model_type,

@@ -9,7 +9,7 @@ use super::rotary::{RotaryDefaults, settings};
 use crate::error::Result;
 use crate::model::blueprint::{BlockSite, Blueprint, Elsewhere, EmbeddingSite, Part, RotarySettings, Site, Work};
 use crate::model::config::Config;
-use crate::model::weights::Share;
+use crate::tensor_files::Share;
 
 /// What published files call a part: steps of its path, what stands there instead, and which rows of that tensor are
 /// the part's where it holds those of several.

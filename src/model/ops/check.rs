@@ -22,7 +22,7 @@ use crate::model::blueprint::{
     RotaryScaling, RotarySettings, Routing,
 };
 use crate::model::options::Precision;
-use crate::model::weights::NumberType;
+use crate::tensor_files::NumberType;
 
 const KERNELS: Implementation = Implementation::Kernels(DType::F32);
 const DOUBLE: Implementation = Implementation::Reference(DType::F64);

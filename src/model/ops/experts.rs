@@ -275,7 +275,7 @@ mod tests {
     fn experts(count: usize, chosen: usize) -> Experts {
         let backend = super::super::Backend::CPU;
         let matrix = |rows, columns| {
-            let numbers = crate::model::weights::NumberType::F32;
+            let numbers = crate::tensor_files::NumberType::F32;
             let weight = super::super::Weight::rounded(&vec![0.5; rows * columns], (rows, columns), &numbers, &backend);
             Linear::new(Arc::new(weight), None)
         };

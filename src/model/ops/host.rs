@@ -11,8 +11,8 @@ use crate::kernels::product::{
     multiply_int8,
 };
 use crate::model::options::Precision;
-use crate::model::weights::NumberType;
 use crate::parallel::at_once;
+use crate::tensor_files::NumberType;
 
 /// How the matrices of a model are kept and multiplied on the CPU.
 #[derive(Debug, Clone)]

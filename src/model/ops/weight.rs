@@ -17,7 +17,8 @@ use crate::error::{Error, ErrorCode, Result};
 use crate::kernels;
 use crate::kernels::product::{Bf16Matrix, BlockMatrix, F32Matrix, Int8Matrix};
 use crate::memory::filled;
-use crate::model::weights::{FileTable, NumberType, Stored};
+use crate::model::weights::FileTable;
+use crate::tensor_files::{NumberType, Stored};
 
 /// A matrix `(rows, columns)`. Its numbers stay as the file has them, quantised ones as well, and rows become the type that
 /// is computed in right before they are used; f32 holds each number exactly.

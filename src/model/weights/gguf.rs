@@ -8,11 +8,10 @@ use std::collections::HashSet;
 
 use candle_core::quantized::GgmlDType;
 
-use super::directory::{Directory, Entry, Problem};
-use super::stored::{Layout, NumberType};
 use crate::error::shown;
 use crate::gguf::{Header, Metadata, TensorInfo, follows_another};
 use crate::model::gguf::{Architecture, Change, Keys};
+use crate::tensor_files::{Directory, Entry, Layout, NumberType, Problem};
 
 /// The types of blocks that are read, as llama.cpp names them.
 pub(super) const BLOCK_TYPES: &str = "Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K or MXFP4";

@@ -1,33 +1,24 @@
 //! Tensors by name, from files that are mapped into memory so that only what is used is read.
 //!
-//! Each format of files is a module that reads one file's directory: which tensor lies where, as what. The rest is the
-//! same for all of them.
+//! Each format of files is a module that reads one file's directory: which tensor lies where, as what
+//! ([`crate::tensor_files`], and GGUF here, whose names are those of models). The rest is the same for all of them.
 
-mod archive;
-mod directory;
 mod gguf;
 mod mxfp4;
-mod older_torch;
-mod pickle;
 mod prefixes;
-mod safetensors;
-mod stored;
 mod table;
-mod torch;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use directory::{Directory, Entry, Problem};
-use stored::Layout;
-pub(crate) use stored::{ExpertPart, NumberType, Share, Stored};
 pub(crate) use table::FileTable;
 
 use crate::error::{Error, ErrorCode, Result, shown, shown_up_to};
 use crate::files::{Access, FileBytes};
 use crate::memory::Claim;
+use crate::tensor_files::{Directory, Entry, ExpertPart, Layout, NumberType, Problem, Stored, safetensors, torch};
 
 /// A model may have hundreds of files; messages name the first ones.
 const MOST_NAMED: usize = 3;

@@ -1,7 +1,7 @@
 //! Matrices of experts as gpt-oss was published: numbers of four bits in one tensor, `(experts, outputs, blocks, 16)` bytes, and
 //! the powers of two of their blocks in another one, `(experts, outputs, blocks)` (MXFP4, OCP Microscaling Formats 1.0).
 
-use super::stored::ExpertPart;
+use crate::tensor_files::ExpertPart;
 
 /// The numbers of a block.
 pub(super) const BLOCK: usize = 32;

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use super::stored::NumberType;
 use crate::error::{Error, Result};
 use crate::files::FilePart;
+use crate::tensor_files::NumberType;
 
 /// How many bytes of numbers that must be widened are read at a time.
 const AT_ONCE: usize = 64 << 10;
@@ -80,7 +80,7 @@ mod tests {
 
     use super::*;
     use crate::files::{Access, FileBytes};
-    use crate::model::weights::Stored;
+    use crate::tensor_files::Stored;
 
     #[test]
     fn rows_of_every_type_are_those_of_the_whole_tensor() {

@@ -3,6 +3,7 @@
 //! A target gets bytes and a number that says what is around them (which model, which of several files). It opens them as a
 //! user would, and uses what opened, so that what is wrong behind the parser shows, too.
 
+mod dictionaries;
 mod models;
 mod results;
 mod tokenizers;
@@ -35,7 +36,8 @@ pub struct Target {
 
 /// All of them.
 pub fn all() -> Vec<Target> {
-    [models::targets(), tokenizers::targets(), results::targets(), words::targets()].into_iter().flatten().collect()
+    let all = [models::targets(), tokenizers::targets(), results::targets(), words::targets(), dictionaries::targets()];
+    all.into_iter().flatten().collect()
 }
 
 impl Target {

@@ -20,7 +20,7 @@ mod table;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 25] = [
+const SECTIONS: &[&str] = &[
     "version",
     "api",
     "status",
@@ -35,6 +35,7 @@ const SECTIONS: [&str; 25] = [
     "activations",
     "explainer",
     "methods",
+    "dictionaries",
     "interventions",
     "collect",
     "estimate",

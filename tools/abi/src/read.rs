@@ -16,7 +16,7 @@ use crate::{Failure, GENERATED, Result, SECTIONS};
 /// Reads the files of the header's sections.
 pub fn read(folder: &Path) -> Result<Api> {
     let mut files = Vec::new();
-    for section in SECTIONS {
+    for &section in SECTIONS {
         files.push((section, declarations(folder, section)?));
     }
     Reader::new(files.iter().map(|(_, file)| file)).read(&files)

@@ -205,6 +205,28 @@ enum class Contrast : std::uint32_t {
     cube = EIDOS_CONTRAST_CUBE,
 };
 
+/// The format of a dictionary says for which programs it is written.
+enum class DictionaryFormat : std::uint32_t {
+    /// A folder of SAELens 6, which is made if need be: `cfg.json` and `sae_weights.safetensors`, as
+    /// `SAE.load_from_disk` opens it.
+    sae_lens = EIDOS_DICTIONARY_SAE_LENS,
+    /// One safetensors file of the same tensors, with the same configuration as `cfg` in its metadata. It takes every
+    /// dictionary.
+    safetensors = EIDOS_DICTIONARY_SAFETENSORS,
+};
+
+/// The activation of a sparse autoencoder leaves a row few codes.
+enum class Activation : std::uint32_t {
+    /// Codes below zero are zero.
+    relu = EIDOS_ACTIVATION_RELU,
+    /// A row keeps its largest codes, where they are above zero.
+    top_k = EIDOS_ACTIVATION_TOP_K,
+    /// A row keeps its codes of largest magnitude, with their signs.
+    abs_top_k = EIDOS_ACTIVATION_ABS_TOP_K,
+    /// Codes that are not above their thresholds, and those below zero, are zero.
+    jump_relu = EIDOS_ACTIVATION_JUMP_RELU,
+};
+
 /// The granularity says what one row stands for.
 enum class Granularity : std::uint32_t {
     /// A row stands for a token that is not a special one.

@@ -6,7 +6,9 @@
 #include "control.hpp"
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
+#include "enumerations.hpp"
 #include "matrix.hpp"
+#include "options.hpp"
 #include "strings.hpp"
 
 #include <eidos.h>
@@ -49,10 +51,38 @@ public:
     /// Another owner of the same explainer. Nothing is copied, and views are valid as long as any owner lives.
     [[nodiscard]] Explainer share() const { return detail::create<Explainer>(eidos_explainer_retain, handle()); }
 
-    /// Opens a file that save() wrote.
+    /// Opens a file that save() wrote, or a published dictionary by its folder or a file of it.
     [[nodiscard]] static Explainer open(const StringArg &path)
     {
         return detail::create<Explainer>(eidos_explainer_open, path.c_str());
+    }
+
+    /// Opens a dictionary that somebody trained and published: its folder or a file of it on this machine, or a folder in a
+    /// repository of a hub, `google/gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71`. The formats are those of SAELens,
+    /// Gemma Scope, Llama Scope, sparsify and dictionary_learning. What may be wrong with the codes is in the warnings of
+    /// fit_report().
+    [[nodiscard]] static Explainer open_published(const StringArg &id_or_path, const PublishedOptions &options = {},
+                                                  const Control &control = {})
+    {
+        const auto c_options = detail::to_c(options);
+        return control.create<Explainer>(eidos_explainer_open_published, id_or_path.c_str(), &c_options);
+    }
+
+    /// Makes an explainer of a sparse autoencoder that was trained elsewhere:
+    /// `codes = activation((row - offset) encoder^T + bias)`, and `row = codes dictionary + offset`. `k` is how many codes a row
+    /// keeps, for top-k; `thresholds` has one for each concept, for JumpReLU. The rest is as in from_dictionary().
+    [[nodiscard]] static Explainer from_autoencoder(MatrixView dictionary, Activation activation, std::size_t k = 0,
+                                                    Span<const float> thresholds = {}, MatrixView encoder = {},
+                                                    Span<const float> bias = {}, Span<const float> offset = {})
+    {
+        check_parts(dictionary, encoder, bias, offset);
+        if (thresholds.size() && thresholds.size() != dictionary.row_count())
+            throw Error(Status::invalid_argument, "the thresholds are of other concepts than the dictionary",
+                        "give one for each concept");
+        return detail::create<Explainer>(eidos_explainer_from_autoencoder, dictionary.data(),
+                                         encoder.row_count() ? encoder.data() : nullptr, part(bias), part(offset),
+                                         part(thresholds), dictionary.row_count(), dictionary.column_count(),
+                                         static_cast<std::uint32_t>(activation), k);
     }
 
     /// Makes an explainer from concepts that were found elsewhere, such as those of a sparse autoencoder or a probe:
@@ -62,20 +92,21 @@ public:
     [[nodiscard]] static Explainer from_dictionary(MatrixView dictionary, MatrixView encoder = {}, Span<const float> bias = {},
                                                    Span<const float> offset = {}, bool rectified = false)
     {
-        const std::size_t concepts = dictionary.row_count(), width = dictionary.column_count();
-        const auto fits = [](std::size_t found, std::size_t wanted) { return found == 0 || found == wanted; };
-        if (!fits(encoder.row_count(), concepts) || (encoder.row_count() && encoder.column_count() != width) ||
-            !fits(bias.size(), concepts) || !fits(offset.size(), width))
-            throw Error(Status::invalid_argument, "the parts of the dictionary are of different concepts or columns",
-                        "give matrices of the same size, a bias per concept and an offset per column");
-        const auto part = [](auto values) { return values.size() ? values.data() : nullptr; };
+        check_parts(dictionary, encoder, bias, offset);
         return detail::create<Explainer>(eidos_explainer_from_dictionary, dictionary.data(),
-                                         encoder.row_count() ? encoder.data() : nullptr, part(bias), part(offset), concepts,
-                                         width, static_cast<std::uint32_t>(rectified));
+                                         encoder.row_count() ? encoder.data() : nullptr, part(bias), part(offset),
+                                         dictionary.row_count(), dictionary.column_count(),
+                                         static_cast<std::uint32_t>(rectified));
     }
 
     /// Writes the explainer to a file, completely or not at all.
     void save(const StringArg &path) const { detail::call(eidos_explainer_save, handle(), path.c_str()); }
+
+    /// Writes the dictionary for other programs: as a folder of SAELens, or as one safetensors file.
+    void save_as(const StringArg &path, DictionaryFormat format) const
+    {
+        detail::call(eidos_explainer_save_as, handle(), path.c_str(), static_cast<std::uint32_t>(format));
+    }
 
     /// How many concepts there are.
     [[nodiscard]] std::size_t concept_count() const { return eidos_explainer_concept_count(handle()); }
@@ -183,6 +214,19 @@ public:
         return {Span<const float>(values, length), input_width()};
     }
     MatrixView dictionary() const && = delete;
+
+private:
+    static void check_parts(MatrixView dictionary, MatrixView encoder, Span<const float> bias, Span<const float> offset)
+    {
+        const std::size_t concepts = dictionary.row_count(), width = dictionary.column_count();
+        const auto fits = [](std::size_t found, std::size_t wanted) { return found == 0 || found == wanted; };
+        if (!fits(encoder.row_count(), concepts) || (encoder.row_count() && encoder.column_count() != width) ||
+            !fits(bias.size(), concepts) || !fits(offset.size(), width))
+            throw Error(Status::invalid_argument, "the parts of the dictionary are of different concepts or columns",
+                        "give matrices of the same size, a bias per concept and an offset per column");
+    }
+
+    static const float *part(Span<const float> values) { return values.size() ? values.data() : nullptr; }
 };
 
 } // namespace eidos

@@ -118,6 +118,31 @@ struct PcaOptions {
     std::uint32_t device_index = 0;
 };
 
+/// These options say what the files of a published dictionary do not, and how they are fetched.
+struct PublishedOptions {
+    /// The network says whether files are downloaded.
+    Network network = Network::automatic;
+    /// The dictionary is for this model; empty means what the files say.
+    std::string model = {};
+    /// The dictionary reads rows of this split point, a module path or a hook of TransformerLens
+    /// (`blocks.5.hook_resid_post`); empty means what the files say.
+    std::string split_point = {};
+    /// The files are those of this branch, tag or commit of their repository; empty means `main`.
+    std::string revision = {};
+    /// Downloads are asked for with this access token; empty means `HF_TOKEN` or the token file.
+    std::string token = {};
+    /// Downloads are kept in this folder; empty means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+    std::string cache_folder = {};
+    /// The hub has this address; empty means `HF_ENDPOINT` or the Hugging Face Hub.
+    std::string endpoint = {};
+    /// Rows were multiplied by this factor in training, where the files say that there is one but not which
+    /// (`expected_average_only_in` of SAELens); it is folded into the weights. 0, the default, means that nobody knows
+    /// it.
+    double input_factor = 0.0;
+    /// `true` says that the dictionary is a transcoder, for files that do not say it; `false` leaves it to them.
+    bool transcoder = false;
+};
+
 /// These options say how activations are collected.
 struct ActivationsOptions {
     /// The granularity says what one row stands for. By default a word.
@@ -206,6 +231,16 @@ struct ExplainOptions {
     double least_deviations = 2.0;
     /// This many threads run the model and encode; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
+};
+
+/// These options say how concepts are measured.
+struct MetricsOptions {
+    /// The measuring uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// A concept that is active on more than this share of the rows counts as dense. By default 0.1.
+    double dense_share = 0.1;
+    /// Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9.
+    double redundant_cosine = 0.9;
 };
 
 /// These options say which language model is asked, and how.
@@ -345,6 +380,22 @@ inline eidos_pca_options to_c(const PcaOptions &options)
 }
 
 /// Options as eidos.h wants them; they point into `options`.
+inline eidos_published_options to_c(const PublishedOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_published_options result = defaults(eidos_published_options_init);
+    result.network = static_cast<std::uint32_t>(options.network);
+    result.model = c_str_or_null(options.model);
+    result.split_point = c_str_or_null(options.split_point);
+    result.revision = c_str_or_null(options.revision);
+    result.token = c_str_or_null(options.token);
+    result.cache_folder = c_str_or_null(options.cache_folder);
+    result.endpoint = c_str_or_null(options.endpoint);
+    result.input_factor = options.input_factor;
+    result.transcoder = options.transcoder ? 1 : 0;
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
 inline WithStrings<eidos_activations_options> to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
 {
     WithStrings<eidos_activations_options> result(defaults(eidos_activations_options_init));
@@ -399,6 +450,16 @@ inline eidos_explain_options to_c(const ExplainOptions &options)
     result.k = options.k;
     result.least_deviations = options.least_deviations;
     result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_metrics_options to_c(const MetricsOptions &options)
+{
+    eidos_metrics_options result = defaults(eidos_metrics_options_init);
+    result.threads = options.threads;
+    result.dense_share = options.dense_share;
+    result.redundant_cosine = options.redundant_cosine;
     return result;
 }
 

@@ -34,6 +34,7 @@ export Inputs, token_ids, token_count, stream_activations
 export Interventions, add_direction!, ablate!
 export logits, logit_names
 export Explainer
+export open_published, save_as
 export top_inputs, Interpretation, Concept, TopInput
 export explain, Explanation, ExplainedUnit, Firing, firings, concept_name, calibrate
 export llm_labels, label_usage, Chat, ChatAnswer, spent

@@ -91,6 +91,14 @@ const CONTRAST_LOGCOSH = UInt32(1)
 const CONTRAST_EXP = UInt32(2)
 const CONTRAST_CUBE = UInt32(3)
 
+const DICTIONARY_SAE_LENS = UInt32(0)
+const DICTIONARY_SAFETENSORS = UInt32(1)
+
+const ACTIVATION_RELU = UInt32(0)
+const ACTIVATION_TOP_K = UInt32(1)
+const ACTIVATION_ABS_TOP_K = UInt32(2)
+const ACTIVATION_JUMP_RELU = UInt32(3)
+
 const GRANULARITY_TOKEN = UInt32(1)
 const GRANULARITY_WORD = UInt32(2)
 const GRANULARITY_SENTENCE = UInt32(3)
@@ -226,6 +234,21 @@ mutable struct eidos_pca_options
     eidos_pca_options() = new()
 end
 
+mutable struct eidos_published_options
+    struct_size::UInt32
+    network::UInt32
+    model::Ptr{UInt8}
+    split_point::Ptr{UInt8}
+    revision::Ptr{UInt8}
+    token::Ptr{UInt8}
+    cache_folder::Ptr{UInt8}
+    endpoint::Ptr{UInt8}
+    input_factor::Cdouble
+    transcoder::UInt32
+    reserved::UInt32
+    eidos_published_options() = new()
+end
+
 mutable struct eidos_activations_options
     struct_size::UInt32
     granularity::UInt32
@@ -297,6 +320,14 @@ struct eidos_firing
     deviations::Cfloat
     percentile::Cfloat
     reserved::UInt32
+end
+
+mutable struct eidos_metrics_options
+    struct_size::UInt32
+    threads::UInt32
+    dense_share::Cdouble
+    redundant_cosine::Cdouble
+    eidos_metrics_options() = new()
 end
 
 mutable struct eidos_chat_options
@@ -376,12 +407,14 @@ const LAYOUT = (
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
     eidos_ica_options = (64, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52, solver = 56)),
     eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
+    eidos_published_options = (72, (struct_size = 0, network = 4, model = 8, split_point = 16, revision = 24, token = 32, cache_folder = 40, endpoint = 48, input_factor = 56, transcoder = 64, reserved = 68)),
     eidos_activations_options = (96, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, stop_punctuation = 84, skip_first_position = 88, on_long_text = 92)),
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
     eidos_logits_options = (32, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16, on_long_text = 24, reserved = 28)),
     eidos_top_inputs_options = (40, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36)),
     eidos_explain_options = (32, (struct_size = 0, negative_pole = 4, k = 8, least_deviations = 16, threads = 24, reserved = 28)),
     eidos_firing = (32, (struct_size = 0, pole = 4, concept_index = 8, activation = 16, deviations = 20, percentile = 24, reserved = 28)),
+    eidos_metrics_options = (24, (struct_size = 0, threads = 4, dense_share = 8, redundant_cosine = 16)),
     eidos_chat_options = (80, (struct_size = 0, max_tokens = 4, model = 8, base_url = 16, api_key = 24, cache_folder = 32, timeout_seconds = 40, retries = 44, parallel_requests = 48, reserved = 52, temperature = 56, request_budget = 64, token_budget = 72)),
     eidos_chat_spending = (64, (struct_size = 0, reserved = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40, requests_left = 48, tokens_left = 56)),
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
@@ -564,6 +597,13 @@ const LAYOUT = (
 @long eidos_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_spread(activations::Ptr{eidos_activations}, callback::eidos_reduce_callback, user_data::Ptr{Cvoid}, destroy::eidos_destroy_callback, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
+# --- Dictionaries of others: opened in the formats in which they are published, written in them, and made of a caller's own matrices 
+
+@c eidos_published_options_init(options::Ptr{eidos_published_options}, size::Csize_t)::eidos_status
+@long eidos_explainer_open_published(id_or_path::Cstring, options::Ptr{eidos_published_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_save_as(explainer::Ptr{eidos_explainer}, path::Cstring, format::UInt32, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_explainer_from_autoencoder(dictionary::Ptr{Cfloat}, encoder::Ptr{Cfloat}, bias::Ptr{Cfloat}, offset::Ptr{Cfloat}, thresholds::Ptr{Cfloat}, concept_count::Csize_t, input_width::Csize_t, activation::UInt32, k::Csize_t, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
 # --- Changes to what the modules of a model give, while it runs -------------------------------------------------------
 
 @c eidos_interventions_new(out::Ptr{Ptr{eidos_interventions}}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -626,6 +666,11 @@ const LAYOUT = (
 @c eidos_explanation_json(explanation::Ptr{eidos_explanation}, len::Ptr{Csize_t})::Cstring
 @c eidos_explanation_retain(explanation::Ptr{eidos_explanation}, out::Ptr{Ptr{eidos_explanation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explanation_free(explanation::Ptr{eidos_explanation})::Cvoid
+
+# --- How good concepts are --------------------------------------------------------------------------------------------
+
+@c eidos_metrics_options_init(options::Ptr{eidos_metrics_options}, size::Csize_t)::eidos_status
+@long eidos_metrics_compare(explainers::Ptr{Ptr{eidos_explainer}}, interpretations::Ptr{Ptr{eidos_interpretation}}, count::Csize_t, activations::Ptr{eidos_activations}, options::Ptr{eidos_metrics_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Language models that label concepts ------------------------------------------------------------------------------
 

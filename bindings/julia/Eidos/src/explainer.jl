@@ -66,6 +66,31 @@ function Explainer(dictionary::AbstractMatrix{<:Real}; encoder = dictionary, bia
     Explainer(handle)
 end
 
+"""
+    Explainer(dictionary, activation; k = nothing, thresholds = nothing, encoder = dictionary, bias = nothing, offset = nothing)
+
+An [`Explainer`](@ref) of a sparse autoencoder that was trained elsewhere: `codes = activation.(encoder' * (x .- offset) .+ bias)`,
+and `x = dictionary * codes .+ offset`. The `activation` is `:relu`, `:top_k` or `:abs_top_k`, of which a column keeps `k` codes, or
+`:jump_relu` with a threshold for each concept. Matrices are features x concepts.
+"""
+function Explainer(dictionary::AbstractMatrix{<:Real}, activation::Symbol; k = nothing, thresholds = nothing, encoder = nothing,
+                   bias = nothing, offset = nothing)
+    features, concepts = size(dictionary)
+    encoder === nothing || size(encoder) == (features, concepts) || throw(DimensionMismatch("encoder needs the size of the dictionary"))
+    for (name, values, length_, what) in (("bias", bias, concepts, "concept"), ("thresholds", thresholds, concepts, "concept"),
+                                          ("offset", offset, features, "feature"))
+        values === nothing || length(values) == length_ || throw(DimensionMismatch("$name needs one number for each $what"))
+    end
+    k === nothing || k isa Integer && k >= 0 || throw(ArgumentError("`k` must be a whole number from 0"))
+    part(values) = values === nothing ? C_NULL : Array{Float32}(values)
+    handle = Handle{LibEidos.eidos_explainer}()
+    check(err -> LibEidos.eidos_explainer_from_autoencoder(part(dictionary), part(encoder), part(bias), part(offset),
+                                                           part(thresholds), concepts, features,
+                                                           choice("activation", activation, ACTIVATIONS),
+                                                           something(k, 0), handle, err))
+    Explainer(handle)
+end
+
 function measures(explainer)
     map(0:Int(LibEidos.eidos_explainer_measure_count(explainer))-1) do index
         count = Ref{Csize_t}()
@@ -173,9 +198,40 @@ save(file::AbstractString, explainer::Explainer) =
     use(pointer -> check(err -> LibEidos.eidos_explainer_save(pointer, file, err)), explainer.handle)
 
 """
+    save_as(path, explainer, format)
+
+Writes the dictionary of an explainer for other programs: `:sae_lens` makes a folder of SAELens, `:safetensors` one file of the same
+tensors.
+"""
+save_as(path::AbstractString, explainer::Explainer, format::Symbol) =
+    use(explainer.handle) do pointer
+        check(err -> LibEidos.eidos_explainer_save_as(pointer, path, choice("format", format, DICTIONARY_FORMATS), err))
+    end
+
+"""
+    open_published(id_or_path; keywords...)
+
+Opens a dictionary that somebody trained and published, as an [`Explainer`](@ref): its folder or a file of it on this machine, or a
+folder in a repository of a hub, `"google/gemma-scope-2b-pt-res/layer_20/width_16k/average_l0_71"`. The formats are those of SAELens,
+Gemma Scope, Llama Scope, sparsify and dictionary_learning. What may be wrong with the codes is in `explainer.warnings`.
+
+# Keywords
+$(keyword_docs(PUBLISHED_OPTIONS_DOCS))
+* `progress`, `control`: see [`SplitModel`](@ref).
+"""
+function open_published(id::AbstractString; progress = nothing, control = nothing, keywords...)
+    options = published_options(; keywords...)
+    handle = Handle{LibEidos.eidos_explainer}()
+    long_call(control, progress) do control
+        check(err -> LibEidos.eidos_explainer_open_published(id, options, control, handle, err))
+    end
+    Explainer(handle)
+end
+
+"""
     open(Explainer, file)
 
-Opens a file that [`save`](@ref) wrote.
+Opens a file that [`save`](@ref) wrote, or a published dictionary by its folder or a file of it.
 """
 function Base.open(::Type{Explainer}, file::AbstractString)
     handle = Handle{LibEidos.eidos_explainer}()

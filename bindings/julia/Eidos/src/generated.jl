@@ -38,6 +38,12 @@ const ICA_SOLVERS = (fast_ica = 0, picard_o = 1)
 # The contrast function tells heavy tails from a normal distribution.
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 
+# The format of a dictionary says for which programs it is written.
+const DICTIONARY_FORMATS = (sae_lens = 0, safetensors = 1)
+
+# The activation of a sparse autoencoder leaves a row few codes.
+const ACTIVATIONS = (relu = 0, top_k = 1, abs_top_k = 2, jump_relu = 3)
+
 # The granularity says what one row stands for.
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
 
@@ -144,6 +150,26 @@ const PCA_OPTIONS_DOCS = (
     device_index = ("0", "The passes run on this one of several GPUs, from 0."),
 )
 
+# These options say what the files of a published dictionary do not, and how they are fetched.
+published_options(; network = :auto, model = nothing, split_point = nothing, revision = nothing, token = nothing,
+                    cache_folder = nothing, endpoint = nothing, input_factor = 0.0, transcoder = false) =
+    Options{LibEidos.eidos_published_options}(; network = choice(:network, network, NETWORKS), model, split_point,
+                                                revision, token, cache_folder, endpoint, input_factor,
+                                                transcoder = Bool(transcoder))
+initialize!(o::Options{LibEidos.eidos_published_options}, size) = LibEidos.eidos_published_options_init(o, size)
+
+const PUBLISHED_OPTIONS_DOCS = (
+    network = (":auto", "The network says whether files are downloaded: `:auto`, `:offline` or `:online`."),
+    model = ("", "The dictionary is for this model; `nothing` means what the files say."),
+    split_point = ("", "The dictionary reads columns of this split point, a module path or a hook of TransformerLens (`blocks.5.hook_resid_post`); `nothing` means what the files say."),
+    revision = ("", "The files are those of this branch, tag or commit of their repository; `nothing` means `main`."),
+    token = ("", "Downloads are asked for with this access token; `nothing` means `HF_TOKEN` or the token file."),
+    cache_folder = ("", "Downloads are kept in this folder; `nothing` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`."),
+    endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
+    input_factor = ("0.0", "Rows were multiplied by this factor in training, where the files say that there is one but not which (`expected_average_only_in` of SAELens); it is folded into the weights. 0, the default, means that nobody knows it."),
+    transcoder = ("false", "`true` says that the dictionary is a transcoder, for files that do not say it; `false` leaves it to them."),
+)
+
 # These options say how activations are collected.
 activations_options(; granularity = :word, aggregation = :mean, threads = 0, batch_tokens = 512,
                       memory_limit = 4294967296, shard_bytes = 268435456, folder = nothing, word_rule = :auto,
@@ -219,6 +245,17 @@ const EXPLAIN_OPTIONS_DOCS = (
     k = ("5", "This many concepts are listed for each unit; fewer where fewer fire. By default 5; 0 is an error."),
     least_deviations = ("2.0", "An activation fires from this many of the concept's standard deviations on, counted from its mean over the columns of the fit. By default 2."),
     threads = ("0", "This many threads run the model and encode; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# These options say how concepts are measured.
+metrics_options(; threads = 0, dense_share = 0.1, redundant_cosine = 0.9) =
+    Options{LibEidos.eidos_metrics_options}(; threads, dense_share, redundant_cosine)
+initialize!(o::Options{LibEidos.eidos_metrics_options}, size) = LibEidos.eidos_metrics_options_init(o, size)
+
+const METRICS_OPTIONS_DOCS = (
+    threads = ("0", "The measuring uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+    dense_share = ("0.1", "A concept that is active on more than this share of the columns counts as dense. By default 0.1."),
+    redundant_cosine = ("0.9", "Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9."),
 )
 
 # These options say which language model is asked, and how.

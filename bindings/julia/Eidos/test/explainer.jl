@@ -96,3 +96,22 @@ foreach(close, (acts, explainer))
     @test_throws DimensionMismatch Explainer([1 2; 3 4]; bias = [1])
     @test status(() -> Explainer(fill(NaN, 2, 2))) == :invalid_data
 end
+
+@testset "an autoencoder of one's own, saved for others and opened" begin
+    matrix = [1 0 0.5; 0 1 0.5]
+    @test encode(Explainer(matrix, :top_k; k = 1), [1, 2]) == [0, 2, 0]
+    above = Explainer(matrix, :jump_relu; thresholds = [0.5, 0, 2])
+    @test encode(above, [1, 2]) == [1, 2, 0]
+    @test status(() -> Explainer(matrix, :jump_relu)) == :invalid_argument
+    @test_throws ArgumentError Explainer(matrix, :softmax)
+    @test_throws DimensionMismatch Explainer(matrix, :jump_relu; thresholds = [1])
+    mktempdir() do folder
+        save_as(joinpath(folder, "sae"), above, :sae_lens)
+        opened = open_published(joinpath(folder, "sae"); split_point = "model.layers.1")
+        @test encode(opened, [1, 2]) == [1, 2, 0]
+        @test opened.split == "model.layers.1"
+        save_as(joinpath(folder, "one.safetensors"), above, :safetensors)
+        @test encode(open(Explainer, joinpath(folder, "one.safetensors")), [1, 2]) == [1, 2, 0]
+    end
+    @test status(() -> open_published("./no/such/folder")) == :not_found
+end

@@ -2,7 +2,7 @@
 
 readme = read(joinpath(REPOSITORY, "bindings", "julia", "README.md"), String)
 blocks = [String(found[1]) for found in eachmatch(r"^```julia\n(.*?)^```$"ms, readme)]
-here = filter(block -> !occursin("llm_labels", block), blocks) # the others ask a language model
+here = filter(block -> !occursin(r"llm_labels|open_published", block), blocks) # the others ask a language model or a hub
 sandbox = Module(:Readme)
 compared = 0
 

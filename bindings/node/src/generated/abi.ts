@@ -279,6 +279,40 @@ export const contrasts = {
  */
 export type Contrast = keyof typeof contrasts;
 
+/** The words of `DictionaryFormat`, with their numbers in `eidos.h`. */
+export const dictionaryFormats = {
+  sae_lens: 0,
+  safetensors: 1,
+} as const;
+
+/**
+ * The format of a dictionary says for which programs it is written.
+ *
+ * - `sae_lens`: a folder of SAELens 6, which is made if need be: `cfg.json` and `sae_weights.safetensors`, as
+ *   `SAE.load_from_disk` opens it.
+ * - `safetensors`: one safetensors file of the same tensors, with the same configuration as `cfg` in its metadata. It
+ *   takes every dictionary.
+ */
+export type DictionaryFormat = keyof typeof dictionaryFormats;
+
+/** The words of `Activation`, with their numbers in `eidos.h`. */
+export const activations = {
+  relu: 0,
+  top_k: 1,
+  abs_top_k: 2,
+  jump_relu: 3,
+} as const;
+
+/**
+ * The activation of a sparse autoencoder leaves a row few codes.
+ *
+ * - `relu`: codes below zero are zero.
+ * - `top_k`: a row keeps its largest codes, where they are above zero.
+ * - `abs_top_k`: a row keeps its codes of largest magnitude, with their signs.
+ * - `jump_relu`: codes that are not above their thresholds, and those below zero, are zero.
+ */
+export type Activation = keyof typeof activations;
+
 /** The words of `Granularity`, with their numbers in `eidos.h`. */
 export const granularities = {
   token: 1,
@@ -470,6 +504,20 @@ export interface PcaOptionsStruct {
   device_index: number;
 }
 
+export interface PublishedOptionsStruct {
+  struct_size: number;
+  network: number;
+  model: string | null;
+  split_point: string | null;
+  revision: string | null;
+  token: string | null;
+  cache_folder: string | null;
+  endpoint: string | null;
+  input_factor: number;
+  transcoder: number;
+  reserved: number;
+}
+
 export interface ActivationsOptionsStruct {
   struct_size: number;
   granularity: number;
@@ -537,6 +585,13 @@ export interface FiringStruct {
   deviations: number;
   percentile: number;
   reserved: number;
+}
+
+export interface MetricsOptionsStruct {
+  struct_size: number;
+  threads: number;
+  dense_share: number;
+  redundant_cosine: number;
 }
 
 export interface ChatOptionsStruct {
@@ -674,6 +729,19 @@ export const structs = {
     device: 'uint32_t',
     device_index: 'uint32_t',
   }),
+  eidos_published_options: c.struct<PublishedOptionsStruct>({
+    struct_size: 'uint32_t',
+    network: 'uint32_t',
+    model: 'const char *',
+    split_point: 'const char *',
+    revision: 'const char *',
+    token: 'const char *',
+    cache_folder: 'const char *',
+    endpoint: 'const char *',
+    input_factor: 'double',
+    transcoder: 'uint32_t',
+    reserved: 'uint32_t',
+  }),
   eidos_activations_options: c.struct<ActivationsOptionsStruct>({
     struct_size: 'uint32_t',
     granularity: 'uint32_t',
@@ -736,6 +804,12 @@ export const structs = {
     deviations: 'float',
     percentile: 'float',
     reserved: 'uint32_t',
+  }),
+  eidos_metrics_options: c.struct<MetricsOptionsStruct>({
+    struct_size: 'uint32_t',
+    threads: 'uint32_t',
+    dense_share: 'double',
+    redundant_cosine: 'double',
   }),
   eidos_chat_options: c.struct<ChatOptionsStruct>({
     struct_size: 'uint32_t',
@@ -977,6 +1051,15 @@ export const signatures = {
     c.i32, c.address, c.nullable, c.nullable, c.nullable, c.addressOut, c.addressOut,
   ),
 
+  eidos_published_options_init: c.signature(c.i32, structs.eidos_published_options.output, c.size),
+  eidos_explainer_open_published: c.signature(
+    c.i32, c.string, structs.eidos_published_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_explainer_save_as: c.signature(c.i32, c.address, c.string, c.u32, c.addressOut),
+  eidos_explainer_from_autoencoder: c.signature(
+    c.i32, c.floats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.size, c.size, c.u32, c.size, c.addressOut, c.addressOut,
+  ),
+
   eidos_interventions_new: c.signature(c.i32, c.addressOut, c.addressOut),
   eidos_interventions_replace_rows: c.signature(c.i32, c.address, c.string, c.floats, c.size, c.size, c.addressOut),
   eidos_interventions_replace_activations: c.signature(c.i32, c.address, c.string, c.address, c.addressOut),
@@ -1051,6 +1134,11 @@ export const signatures = {
   eidos_explanation_json: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explanation_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_explanation_free: c.signature(c.nothing, c.nullable),
+
+  eidos_metrics_options_init: c.signature(c.i32, structs.eidos_metrics_options.output, c.size),
+  eidos_metrics_compare: c.signature(
+    c.i32, c.addressOut, c.addressOut, c.size, c.address, structs.eidos_metrics_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
 
   eidos_chat_options_init: c.signature(c.i32, structs.eidos_chat_options.output, c.size),
   eidos_chat_new: c.signature(c.i32, structs.eidos_chat_options.input, c.addressOut, c.addressOut),

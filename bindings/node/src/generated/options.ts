@@ -37,10 +37,12 @@ import {
   type InputsOptionsStruct,
   type IcaOptionsStruct,
   type PcaOptionsStruct,
+  type PublishedOptionsStruct,
   type ActivationsOptionsStruct,
   type LogitsOptionsStruct,
   type TopInputsOptionsStruct,
   type ExplainOptionsStruct,
+  type MetricsOptionsStruct,
   type ChatOptionsStruct,
   type LlmLabelsOptionsStruct,
 } from './abi';
@@ -245,6 +247,52 @@ export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
   },
 );
 
+/** These options say what the files of a published dictionary do not, and how they are fetched. */
+export interface PublishedOptions {
+  /** The network says whether files are downloaded: `auto`, `offline` or `online`. */
+  readonly network?: Network | undefined;
+  /** The dictionary is for this model; `undefined` means what the files say. */
+  readonly model?: string | undefined;
+  /**
+   * The dictionary reads rows of this split point, a module path or a hook of TransformerLens
+   * (`blocks.5.hook_resid_post`); `undefined` means what the files say.
+   */
+  readonly splitPoint?: string | undefined;
+  /** The files are those of this branch, tag or commit of their repository; `undefined` means `main`. */
+  readonly revision?: string | undefined;
+  /** Downloads are asked for with this access token; `undefined` means `HF_TOKEN` or the token file. */
+  readonly token?: string | undefined;
+  /**
+   * Downloads are kept in this folder; `undefined` means `HF_HUB_CACHE`, `HF_HOME/hub` or `~/.cache/huggingface/hub`.
+   */
+  readonly cacheFolder?: string | undefined;
+  /** The hub has this address; `undefined` means `HF_ENDPOINT` or the Hugging Face Hub. */
+  readonly endpoint?: string | undefined;
+  /**
+   * Rows were multiplied by this factor in training, where the files say that there is one but not which
+   * (`expected_average_only_in` of SAELens); it is folded into the weights. 0, the default, means that nobody knows it.
+   */
+  readonly inputFactor?: number | undefined;
+  /** `true` says that the dictionary is a transcoder, for files that do not say it; `false` leaves it to them. */
+  readonly transcoder?: boolean | undefined;
+}
+
+export const publishedOptions = translator<PublishedOptions, PublishedOptionsStruct>(
+  () => native().eidos_published_options_init,
+  structs.eidos_published_options.size,
+  {
+    network: ['network', word(networks)],
+    model: ['model', text],
+    split_point: ['splitPoint', text],
+    revision: ['revision', text],
+    token: ['token', text],
+    cache_folder: ['cacheFolder', text],
+    endpoint: ['endpoint', text],
+    input_factor: ['inputFactor', real],
+    transcoder: ['transcoder', flag],
+  },
+);
+
 /** These options say how activations are collected. */
 export interface ActivationsOptions {
   /**
@@ -428,6 +476,26 @@ export const explainOptions = translator<ExplainOptions, ExplainOptionsStruct>(
     k: ['k', whole],
     least_deviations: ['leastDeviations', real],
     threads: ['threads', whole32],
+  },
+);
+
+/** These options say how concepts are measured. */
+export interface MetricsOptions {
+  /** The measuring uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /** A concept that is active on more than this share of the rows counts as dense. By default 0.1. */
+  readonly denseShare?: number | undefined;
+  /** Two concepts of a dictionary whose cosine is at least this count as the same. By default 0.9. */
+  readonly redundantCosine?: number | undefined;
+}
+
+export const metricsOptions = translator<MetricsOptions, MetricsOptionsStruct>(
+  () => native().eidos_metrics_options_init,
+  structs.eidos_metrics_options.size,
+  {
+    threads: ['threads', whole32],
+    dense_share: ['denseShare', real],
+    redundant_cosine: ['redundantCosine', real],
   },
 );
 

@@ -14,7 +14,7 @@ use crate::device::{self, DeviceChoice};
 use crate::error::Result;
 use crate::model::blueprint::{Alibi, AttentionSettings, DistanceTable, RelativePositions};
 use crate::model::ops::{Backend, Embedding, Implementation, Linear, Operation, Weight};
-use crate::model::weights::NumberType;
+use crate::tensor_files::NumberType;
 
 /// The first CUDA device; nothing where there is none, which the caller's test says.
 fn backend() -> Option<Backend> {

@@ -11,7 +11,7 @@ use std::ops::Range;
 use super::archive::{self, Archive, CONVERT};
 use super::directory::{Directory, Entry, Problem};
 use super::older_torch;
-use super::pickle::{Id, Pickle, Value};
+use super::pickle::{Id, Pickle, Storage, Value};
 use super::stored::{Layout, NumberType};
 use crate::error::shown;
 
@@ -20,7 +20,7 @@ use crate::error::shown;
 const LARGEST_PICKLE: usize = 16 << 20;
 
 /// Whether a file is one of PyTorch, by its first bytes.
-pub(super) fn is_one(bytes: &[u8]) -> bool {
+pub(crate) fn is_one(bytes: &[u8]) -> bool {
     bytes.starts_with(archive::ENTRY) || older_torch::is_one(bytes)
 }
 
@@ -44,7 +44,7 @@ impl Storages for Archive<'_> {
 ///
 /// # Errors
 /// What is wrong with the file.
-pub(super) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
+pub(crate) fn directory(bytes: &[u8]) -> Result<Directory, Problem> {
     if older_torch::is_one(bytes) {
         let (checkpoint, storages) = older_torch::open(bytes, LARGEST_PICKLE)?;
         return tensors(&checkpoint, &storages);
@@ -145,6 +145,11 @@ fn tensor<'a>(
         "HalfStorage" => NumberType::F16,
         "BFloat16Storage" => NumberType::Bf16,
         "DoubleStorage" => NumberType::F64,
+        // No weights, but numbers that stand beside them; where one is damaged, the rest is still there.
+        "IntStorage" | "LongStorage" => {
+            let whole = whole_numbers(&storage, offset, &shape, &strides, storages);
+            return Ok(whole.map_or_else(|| unread(""), |range| Entry { range, ..unread("") }));
+        }
         _ => return Ok(unread("")),
     };
     let place = storages.find(storage.key)?.ok_or_else(|| damaged("lies in a storage that the file lacks"))?;
@@ -168,6 +173,23 @@ fn tensor<'a>(
     let range = if values == 0 { 0..0 } else { start + offset * size..start + end * size };
     let layout = if values > 0 && !in_rows(&shape, &strides) { Layout::Strided(strides) } else { Layout::Rows };
     Ok(Entry { shape, numbers, range, layout })
+}
+
+/// Where whole numbers lie that follow one another; nothing where they do not, or are not all there.
+fn whole_numbers(
+    storage: &Storage<'_>,
+    offset: usize,
+    shape: &[usize],
+    strides: &[usize],
+    storages: &dyn Storages,
+) -> Option<Range<usize>> {
+    let size = NumberType::Other(format!("`{}`", storage.class)).whole_number_bytes()?;
+    let place = storages.find(storage.key).ok()??;
+    let count = shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side))?;
+    let end = offset.checked_add(count)?;
+    let whole = storage.count.checked_mul(size) == Some(place.len()) && end <= storage.view.len();
+    let start = place.start + storage.view.start * size;
+    (whole && in_rows(shape, strides)).then(|| start + offset * size..start + end * size)
 }
 
 /// Whether the values lie one after the other, the last side running fastest.

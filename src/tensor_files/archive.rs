@@ -1,7 +1,7 @@
-//! The archive that a `pytorch_model.bin` is: a zip file of entries that are not compressed.
+//! The archive that a `pytorch_model.bin` or an `.npz` is: a zip file of entries, those of PyTorch not compressed.
 //!
-//! What `torch.save` writes is read, and no more of the format: one directory, at the end of the file, with nothing
-//! behind it. Two entries share no byte, and an entry has the same name in the directory and where it lies: where one
+//! What `torch.save` and `numpy.savez` write is read, and no more of the format: one directory, at the end of the file, with
+//! nothing behind it. Two entries share no byte, and an entry has the same name in the directory and where it lies: where one
 //! place is wrong, the values of another storage would be read as those of this one. The zip crate is not used. It
 //! takes memory for as many entries as a file claims to have, which ends the process where a file claims a billion, and
 //! looks through a whole damaged file for other directories.
@@ -14,6 +14,12 @@ use crate::error::shown;
 /// What to do about a file of PyTorch that is not read.
 pub(super) const CONVERT: &str =
     "convert it in Python, `AutoModel.from_pretrained(id).save_pretrained(folder)`, and give the folder";
+
+/// What is said of an archive that PyTorch did not write.
+const PACKED: &str = "is a compressed or encrypted archive, which PyTorch does not write";
+
+/// The number of the method that zip files are compressed by.
+const DEFLATE: usize = 8;
 
 /// What an archive begins with, and each of its entries.
 pub(super) const ENTRY: &[u8] = b"PK\x03\x04";
@@ -41,7 +47,7 @@ const TOO_LARGE: usize = u32::MAX as usize;
 pub(super) struct Archive<'a> {
     bytes: &'a [u8],
     entries: HashMap<&'a [u8], Line>,
-    /// `pytorch_model/`: the one folder, named after the file that was saved.
+    /// `pytorch_model/`: the one folder, named after the file that was saved; empty for files without one.
     folder: String,
 }
 
@@ -52,11 +58,20 @@ struct Line {
     /// Where what follows it begins: another entry, or the directory.
     next: usize,
     size: usize,
-    /// Whether its bytes are the file that was put in, neither compressed nor encrypted.
-    plain: bool,
+    /// How the bytes are made of the file that was put in; nothing where that is not undone here.
+    packing: Option<Packing>,
 }
 
-/// An entry that is not compressed: its bytes, and where they begin in the file.
+/// How the bytes of an entry are made of the file that was put in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// They are that file.
+    Stored,
+    /// They are compressed by deflate.
+    Deflated,
+}
+
+/// An entry: its bytes as they are there, and where they begin in the file.
 pub(super) struct Plain<'a> {
     pub bytes: &'a [u8],
     pub start: usize,
@@ -68,10 +83,8 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// What is wrong with the file.
     pub fn open(bytes: &'a [u8]) -> Result<Self, Problem> {
-        let Directory { lines, start } =
-            directory(bytes).ok_or_else(|| "is not a whole archive of PyTorch".to_owned())?;
-        let entries = entries(lines, start)?;
-        let mut folders = entries.keys().filter_map(|name| {
+        let archive = Self::of_files(bytes, "PyTorch")?;
+        let mut folders = archive.entries.keys().filter_map(|name| {
             let folder = std::str::from_utf8(name.strip_suffix(b"data.pkl")?).ok()?;
             (folder.find('/') == folder.len().checked_sub(1)).then_some(folder)
         });
@@ -79,8 +92,22 @@ impl<'a> Archive<'a> {
         if folders.next().is_some() {
             return Err("is an archive with several checkpoints in it".to_owned().into());
         }
-        let folder = folder.to_owned();
-        Ok(Self { bytes, entries, folder })
+        Ok(Self { folder: folder.to_owned(), ..archive })
+    }
+
+    /// Reads the directory of an archive without a folder of its own. `writer` is who writes such archives, for messages.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn of_files(bytes: &'a [u8], writer: &str) -> Result<Self, Problem> {
+        let Directory { lines, start } =
+            directory(bytes).ok_or_else(|| format!("is not a whole archive of {writer}"))?;
+        Ok(Self { bytes, entries: entries(lines, start)?, folder: String::new() })
+    }
+
+    /// The names of the entries that are UTF-8, in no order.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.entries.keys().filter_map(|name| std::str::from_utf8(name).ok())
     }
 
     /// Whether there is an entry of that name in the folder.
@@ -93,13 +120,20 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// What is wrong with it.
     pub fn entry(&self, name: &str) -> Result<Option<Plain<'a>>, Problem> {
-        let Some(line) = self.line(name) else { return Ok(None) };
-        if !line.plain {
-            return Err(Problem::NotRead(
-                "is a compressed or encrypted archive, which PyTorch does not write",
-                CONVERT,
-            ));
+        match self.packed(name)? {
+            None => Ok(None),
+            Some((Packing::Stored, entry)) => Ok(Some(entry)),
+            Some((Packing::Deflated, _)) => Err(Problem::NotRead(PACKED, CONVERT)),
         }
+    }
+
+    /// The entry of that name in the folder with how it is packed, if there is one.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn packed(&self, name: &str) -> Result<Option<(Packing, Plain<'a>)>, Problem> {
+        let Some(line) = self.line(name) else { return Ok(None) };
+        let packing = line.packing.ok_or(Problem::NotRead(PACKED, CONVERT))?;
         let name = self.full(name);
         let damaged = |what: &str| format!("is a damaged archive: its entry `{}` {what}", shown(&name));
         let there = named(self.bytes, line.start).ok_or_else(|| damaged("does not lie in it"))?;
@@ -111,7 +145,7 @@ impl<'a> Archive<'a> {
         if plain.start + plain.bytes.len() > line.next {
             return Err(damaged("reaches into what follows it").into());
         }
-        Ok(Some(plain))
+        Ok(Some((packing, plain)))
     }
 
     fn line(&self, name: &str) -> Option<&Line> {
@@ -192,7 +226,12 @@ fn line(header: &[u8], extra: &[u8]) -> Option<Line> {
     let whole = either(number(header, 24, 4)?)?;
     let size = either(number(header, 20, 4)?)?;
     let start = either(number(header, 42, 4)?)?;
-    Some(Line { start, next: start, size, plain: method == 0 && flags & 1 == 0 && size == whole })
+    let packing = match method {
+        0 if size == whole => Some(Packing::Stored),
+        DEFLATE => Some(Packing::Deflated),
+        _ => None,
+    };
+    Some(Line { start, next: start, size, packing: packing.filter(|_| flags & 1 == 0) })
 }
 
 /// The numbers of an extra field for large archives, if there is one.

@@ -10,7 +10,7 @@ use crate::safetensors_file;
 ///
 /// # Errors
 /// What is wrong with the file, as the end of a sentence that begins with its name.
-pub(super) fn directory(bytes: &[u8]) -> Result<Directory, String> {
+pub(crate) fn directory(bytes: &[u8]) -> Result<Directory, String> {
     let (start, metadata) = safetensors_file::header(bytes)?;
     let entries = metadata.tensors().into_iter().map(|(name, info)| {
         let (first, end) = info.data_offsets;

@@ -57,6 +57,18 @@ impl NumberType {
         }
     }
 
+    /// How many bytes a signed whole number takes, where the type is one, by the names that PyTorch, safetensors and NumPy give it.
+    pub fn whole_number_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Other(name) => match name.as_str() {
+                "`IntStorage`" | "I32" | "`<i4`" => Some(4),
+                "`LongStorage`" | "I64" | "`<i8`" => Some(8),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// How many bytes a tensor of that shape takes; nothing where no memory could hold it, its rows are not whole
     /// blocks, or the type is not read.
     pub fn size_of(&self, shape: &[usize]) -> Option<usize> {
@@ -64,6 +76,19 @@ impl NumberType {
         let count = shape.iter().try_fold(1_usize, |count, side| count.checked_mul(*side))?;
         let whole = shape.last().copied().unwrap_or(1).is_multiple_of(numbers);
         if whole { (count / numbers).checked_mul(size) } else { None }
+    }
+
+    /// Writes numbers as f32 as [`NumberType::widen`] does, those of double precision as the nearest ones.
+    ///
+    /// # Errors
+    /// Those of [`NumberType::widen`].
+    pub fn read(&self, bytes: &[u8], values: &mut [f32]) -> Result<()> {
+        if *self == Self::F64 && bytes.len() == values.len().saturating_mul(8) {
+            let eights = bytes.as_chunks::<8>().0.iter().map(|eight| f64::from_le_bytes(*eight));
+            values.iter_mut().zip(eights).for_each(|(value, number)| *value = number as f32);
+            return Ok(());
+        }
+        self.widen(bytes, values)
     }
 
     /// Writes numbers as f32, which holds each of them exactly; there must be as many of them as the bytes hold.
@@ -107,7 +132,7 @@ impl NumberType {
 
 /// How the values of a tensor lie in its bytes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(crate) enum Layout {
     /// One after the other, the last side running fastest.
     Rows,
     /// So, with one added to each of them.
@@ -188,7 +213,7 @@ pub(crate) struct Stored<'a> {
 impl<'a> Stored<'a> {
     /// Says what bytes are: those of a tensor of that shape and layout. Nothing where there are not as many bytes as
     /// that takes. Double precision is narrowed to single precision, as `torch.Tensor.float` does.
-    pub(super) fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], layout: &Layout) -> Option<Self> {
+    pub(crate) fn new(numbers: &'a NumberType, bytes: &'a [u8], shape: &[usize], layout: &Layout) -> Option<Self> {
         let whole = numbers.size_of(shape)?;
         let bytes = match layout {
             Layout::Rows | Layout::RowsPlusOne => Cow::Borrowed(bytes),
@@ -232,7 +257,7 @@ impl<'a> Stored<'a> {
     }
 
     /// Blocks that were put together of several tensors.
-    pub(super) fn of_mxfp4(bytes: Vec<u8>) -> Self {
+    pub(crate) fn of_mxfp4(bytes: Vec<u8>) -> Self {
         Self { numbers: &NumberType::Mxfp4, bytes: Cow::Owned(bytes), plus_one: false, file: None }
     }
 
@@ -242,7 +267,7 @@ impl<'a> Stored<'a> {
     }
 
     /// The same with the file whose bytes they are.
-    pub(super) fn within(self, file: Option<&'a FileBytes>) -> Self {
+    pub(crate) fn within(self, file: Option<&'a FileBytes>) -> Self {
         Self { file, ..self }
     }
 

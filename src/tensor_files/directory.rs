@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::stored::{Layout, NumberType};
 
 /// A tensor as the directory of its file describes it.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     /// How many values it has along each side.
     pub shape: Vec<usize>,
     /// The type of its numbers.
@@ -17,7 +17,7 @@ pub(super) struct Entry {
 }
 
 /// Why the directory of a file cannot be read, as the end of a sentence that begins with the file's name.
-pub(super) enum Problem {
+pub(crate) enum Problem {
     /// The file is not whole, or not what it should be.
     Damaged(String),
     /// The file is fine, but of a kind that is not read; with the remedy.
@@ -31,4 +31,4 @@ impl From<String> for Problem {
 }
 
 /// The tensors of a file, by name.
-pub(super) type Directory = Vec<(String, Entry)>;
+pub(crate) type Directory = Vec<(String, Entry)>;

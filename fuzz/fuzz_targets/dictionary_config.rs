@@ -1,0 +1,3 @@
+#![no_main]
+
+eidos_fuzz::target!("dictionary_config");
