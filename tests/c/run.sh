@@ -63,8 +63,8 @@ for program in target/examples/c/bin/concepts "$library/examples/concepts"; do
     diff "$out/60-texts.output" "$out/other-60-texts.output"
 done
 
-say "the README shows the example as it is"
-scripts/readme.sh
+say "the page of the examples shows them as they are"
+scripts/examples.sh
 
 say "the contract and the examples under AddressSanitizer and UBSan"
 gcc -std=c11 $strict $sanitize tests/c/abi.c -o "$out/abi-sanitized" $link

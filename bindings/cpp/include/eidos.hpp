@@ -40,6 +40,7 @@
 #include "eidos/llm_labels.hpp"
 #include "eidos/matrix.hpp"
 #include "eidos/methods.hpp"
+#include "eidos/metrics.hpp"
 #include "eidos/options.hpp"
 #include "eidos/print.hpp"
 #include "eidos/split_model.hpp"

@@ -160,7 +160,7 @@ export class Explainer extends ConceptModel {
    */
   static async openPublished(idOrPath: string, options: PublishedOptions = {}): Promise<Explainer> {
     const id = text('idOrPath', idOrPath);
-    const struct = publishedOptions(options);
+    const struct = publishedOptions(knownOptions(options, publishedOptions.names, callOptionNames));
     const result = out();
     return runWithControl(
       options,

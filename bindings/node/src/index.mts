@@ -2,6 +2,7 @@
 export {
   Activations,
   Chat,
+  compare,
   ConceptModel,
   debugLiveHandles,
   DLPackTensor,

@@ -24,6 +24,7 @@ export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export type * from './run-options';
 export { SplitModel, type Estimate, type Module, type SplitPoint, type Token } from './split-model';
 export type { Reduce } from './spread-fit';
+export { compare, type Comparison, type Metrics, type MetricsOptions, type Reconstruction, type Sparsity, type Stability } from './metrics';
 export { readTexts, type TextsOptions } from './texts';
 
 /** The version of the library that was loaded (`0.1.0`). */

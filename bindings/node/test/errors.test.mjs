@@ -6,7 +6,7 @@ import test, { after, before } from 'node:test';
 import { inspect } from 'node:util';
 
 import {
-  Activations, Chat, DLPackTensor, EidosError, Explainer, Interpretation, Interventions, readTexts, SplitModel,
+  Activations, Chat, compare, DLPackTensor, EidosError, Explainer, Interpretation, Interventions, readTexts, SplitModel,
 } from '@eidos/eidos';
 
 import { assertNothingLives, heavyRows, loadDemo, ownActivations, rejection, temporaryFolder, texts } from './helpers.mjs';
@@ -236,6 +236,9 @@ test('an option that does not exist is an error that says which do', async () =>
     () => Explainer.fitIca(activations, { conceptCount: 2, ...wrong }),
     () => Explainer.fitPca(activations, { conceptCount: 2, ...wrong }),
     () => Explainer.fromDictionary({ dictionary: heavyRows(1, 2), inputWidth: 2, ...wrong }),
+    () => Explainer.fromAutoencoder({ dictionary: heavyRows(1, 2), inputWidth: 2, activation: 'relu', ...wrong }),
+    () => Explainer.openPublished('folder', wrong),
+    () => compare([explainer], activations, wrong),
     () => explainer.topInputs(activations, wrong),
     () => explainer.topInputsOf(model, texts, wrong),
     () => explainer.explain(model, texts, wrong),

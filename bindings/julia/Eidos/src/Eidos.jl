@@ -65,6 +65,7 @@ include("methods.jl")
 include("labels.jl")
 include("interpretation.jl")
 include("explanation.jl")
+include("metrics.jl")
 include("chat.jl")
 include("llm_labels.jl")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks that the README shows the C example concepts as it is and what it, steering and explain print (the latter without its
-# list of concepts); UPDATE=1 writes that into the README. tests/examples/run.sh c ran the examples before.
+# Checks that docs/examples.md shows the C example concepts as it is and what it, steering and explain print (the latter without its
+# list of concepts); UPDATE=1 writes that into the page. tests/examples/run.sh c ran the examples before.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,6 +21,6 @@ awk -v output=$printed/concepts.txt -v steering=$printed/steering.txt -v explain
     /^<!-- output -->$/ { show(output, "text"); skipping = 1 }
     /^<!-- output of steering -->$/ { show(steering, "text"); skipping = 1 }
     /^<!-- output of explain -->$/ { show(explain, "text"); skipping = 1 }
-' README.md >"$new"
+' docs/examples.md >"$new"
 
-if [ "${UPDATE:-}" = 1 ]; then cat "$new" >README.md; else diff -u README.md "$new"; fi
+if [ "${UPDATE:-}" = 1 ]; then cat "$new" >docs/examples.md; else diff -u docs/examples.md "$new"; fi

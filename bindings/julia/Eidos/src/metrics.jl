@@ -1,0 +1,41 @@
+# How good concepts are.
+
+"""
+    Eidos.compare(explainer, acts; interpretations = nothing, dense_share = 0.1, redundant_cosine = 0.9)
+    Eidos.compare([explainer, other], acts; ...)
+
+Measures how good the concepts of one [`Explainer`](@ref) are, or of several on the same columns, which should not be those of the fit
+where others can be had: what decoding gives back of the columns, how many concepts are active, dead or dense, how much they repeat one
+another, whether the inputs of a concept belong together, and for each two explainers how much of what one found the other found,
+too. The result is JSON text, the same in every language; concepts and explainers count from 0 there, and what does not exist is null.
+
+# Keywords
+* `interpretations = nothing`: an [`Interpretation`](@ref) for each explainer, or `nothing` where there is none.
+$(keyword_docs(METRICS_OPTIONS_DOCS))
+* `control = nothing`: a [`Control`](@ref) to watch and cancel it.
+
+Throws an [`EidosError`](@ref): `:mismatch`, `:invalid_argument`, `:cancelled`, ...
+"""
+function compare(explainers::AbstractVector{Explainer}, acts::Activations; interpretations = nothing, progress = nothing,
+                 control = nothing, keywords...)
+    options = metrics_options(; keywords...)
+    meanings = interpretations === nothing ? fill(nothing, length(explainers)) : interpretations
+    length(meanings) == length(explainers) || throw(DimensionMismatch("give an interpretation, or nothing, for each explainer"))
+    known = Interpretation[meaning for meaning in meanings if meaning !== nothing]
+    handle = Handle{LibEidos.eidos_texts}()
+    use(acts.handle, (explainer.handle for explainer in explainers)..., (meaning.handle for meaning in known)...) do acts, pointers...
+        of_explainers = Ptr{LibEidos.eidos_explainer}[pointers[1:length(explainers)]...]
+        rest = Iterators.Stateful(pointers[length(explainers)+1:end])
+        of_meanings = Ptr{LibEidos.eidos_interpretation}[meaning === nothing ? C_NULL : popfirst!(rest) for meaning in meanings]
+        long_call(control, progress) do control
+            check() do err
+                LibEidos.eidos_metrics_compare(of_explainers, of_meanings, length(explainers), acts, options, control, handle, err)
+            end
+        end
+    end
+    found = use(pointer -> text(len -> LibEidos.eidos_texts_get(pointer, 0, len)), handle)
+    close(handle)
+    found
+end
+compare(explainer::Explainer, acts::Activations; interpretations = nothing, keywords...) =
+    compare([explainer], acts; interpretations = interpretations isa Interpretation ? [interpretations] : interpretations, keywords...)
