@@ -225,6 +225,14 @@ typedef struct eidos_api_table {
     eidos_status (*explainer_from_autoencoder)(const float *dictionary, const float *encoder, const float *bias, const float *offset, const float *thresholds, size_t concept_count, size_t input_width, uint32_t activation, size_t k, eidos_explainer **out, eidos_error **err);
     eidos_status (*metrics_options_init)(eidos_metrics_options *options, size_t size);
     eidos_status (*metrics_compare)(const eidos_explainer *const *explainers, const eidos_interpretation *const *interpretations, size_t count, const eidos_activations *activations, const eidos_metrics_options *options, const eidos_control *control, eidos_texts **out, eidos_error **err);
+    eidos_status (*report_options_init)(eidos_report_options *options, size_t size);
+    eidos_status (*report_html)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const eidos_activations *activations, const eidos_explanation *explanation, const eidos_report_options *options, const eidos_control *control, eidos_texts **out, eidos_error **err);
+    eidos_status (*report_save)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const eidos_activations *activations, const eidos_explanation *explanation, const char *path, const eidos_report_options *options, const eidos_control *control, eidos_error **err);
+    eidos_status (*report_map_svg)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const eidos_control *control, eidos_texts **out, eidos_error **err);
+    eidos_status (*report_heat_map_svg)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const eidos_activations *activations, size_t text_index, size_t concept_count, const eidos_control *control, eidos_texts **out, eidos_error **err);
+    eidos_status (*report_save_neuronpedia)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const eidos_activations *activations, const char *path, const eidos_report_options *options, const eidos_control *control, eidos_error **err);
+    eidos_status (*report_save_codes_csv)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const eidos_activations *activations, const char *path, double least_deviations, const eidos_control *control, eidos_error **err);
+    eidos_status (*interpretation_save_csv)(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 201] = [
+pub(super) const FUNCTIONS: [Function; 209] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -206,4 +206,12 @@ pub(super) const FUNCTIONS: [Function; 201] = [
     Function(super::dictionaries::eidos_explainer_from_autoencoder as *const ()),
     Function(super::metrics::eidos_metrics_options_init as *const ()),
     Function(super::metrics::eidos_metrics_compare as *const ()),
+    Function(super::report::eidos_report_options_init as *const ()),
+    Function(super::report::eidos_report_html as *const ()),
+    Function(super::report::eidos_report_save as *const ()),
+    Function(super::report::eidos_report_map_svg as *const ()),
+    Function(super::report::eidos_report_heat_map_svg as *const ()),
+    Function(super::report::eidos_report_save_neuronpedia as *const ()),
+    Function(super::report::eidos_report_save_codes_csv as *const ()),
+    Function(super::report::eidos_interpretation_save_csv as *const ()),
 ];

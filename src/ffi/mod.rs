@@ -40,6 +40,7 @@ mod methods;
 mod metrics;
 mod options;
 mod output;
+mod report;
 mod split_model;
 mod status;
 mod strings;

@@ -208,5 +208,13 @@ int wrong_members(const eidos_api_table *table)
     if (table->explainer_from_autoencoder != eidos_explainer_from_autoencoder) wrong += printf("explainer_from_autoencoder\n") > 0;
     if (table->metrics_options_init != eidos_metrics_options_init) wrong += printf("metrics_options_init\n") > 0;
     if (table->metrics_compare != eidos_metrics_compare) wrong += printf("metrics_compare\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 201 * sizeof(void *));
+    if (table->report_options_init != eidos_report_options_init) wrong += printf("report_options_init\n") > 0;
+    if (table->report_html != eidos_report_html) wrong += printf("report_html\n") > 0;
+    if (table->report_save != eidos_report_save) wrong += printf("report_save\n") > 0;
+    if (table->report_map_svg != eidos_report_map_svg) wrong += printf("report_map_svg\n") > 0;
+    if (table->report_heat_map_svg != eidos_report_heat_map_svg) wrong += printf("report_heat_map_svg\n") > 0;
+    if (table->report_save_neuronpedia != eidos_report_save_neuronpedia) wrong += printf("report_save_neuronpedia\n") > 0;
+    if (table->report_save_codes_csv != eidos_report_save_codes_csv) wrong += printf("report_save_codes_csv\n") > 0;
+    if (table->interpretation_save_csv != eidos_interpretation_save_csv) wrong += printf("interpretation_save_csv\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 209 * sizeof(void *));
 }

@@ -43,6 +43,7 @@
 #include "eidos/metrics.hpp"
 #include "eidos/options.hpp"
 #include "eidos/print.hpp"
+#include "eidos/report.hpp"
 #include "eidos/split_model.hpp"
 #include "eidos/strings.hpp"
 #include "eidos/texts.hpp"

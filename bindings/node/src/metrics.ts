@@ -8,7 +8,8 @@ import type * as c from './generated/options';
 import { metricsOptions } from './generated/options';
 import { resourceOf, type Resource } from './handle';
 import { Interpretation } from './interpretation';
-import { callOnPool, handleIn, native, out, readText } from './native';
+import { callOnPool, native, out } from './native';
+import { onlyText } from './texts';
 
 /** How concepts are measured, and what they mean. */
 export interface MetricsOptions extends c.MetricsOptions, CallOptions {
@@ -114,13 +115,6 @@ export async function compare(
       callOnPool(
         native().eidos_metrics_compare, pointers, ofMeanings, own.length, pointer, struct, control, result, error,
       ),
-    () => {
-      const texts = handleIn(result);
-      try {
-        return JSON.parse(readText((length) => native().eidos_texts_get(texts, 0, length)) ?? '{}') as Comparison;
-      } finally {
-        native().eidos_texts_free(texts);
-      }
-    },
+    () => JSON.parse(onlyText(result)) as Comparison,
   );
 }

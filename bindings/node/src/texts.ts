@@ -3,7 +3,7 @@ import { knownOptions, text } from './arguments';
 import { callOptionNames, runWithControl, type CallOptions } from './call';
 import type * as c from './generated/options';
 import { textsOptions } from './generated/options';
-import { callOnPool, handleIn, native, out, readText } from './native';
+import { callOnPool, handleIn, native, out, readText, type Out } from './native';
 
 /** How a file of texts is read. */
 export interface TextsOptions extends c.TextsOptions, Pick<CallOptions, 'signal'> {}
@@ -34,4 +34,14 @@ export async function readTexts(file: string, options: TextsOptions = {}): Promi
       }
     },
   );
+}
+
+/** The only text that a call wrote. */
+export function onlyText(result: Out): string {
+  const texts = handleIn(result);
+  try {
+    return readText((length) => native().eidos_texts_get(texts, 0, length)) ?? '';
+  } finally {
+    native().eidos_texts_free(texts);
+  }
 }

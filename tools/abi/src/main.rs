@@ -46,6 +46,7 @@ const SECTIONS: &[&str] = &[
     "chat",
     "chat_model",
     "llm_labels",
+    "report",
     "handle",
 ];
 

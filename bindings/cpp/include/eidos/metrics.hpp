@@ -9,6 +9,7 @@
 #include "explainer.hpp"
 #include "interpretation.hpp"
 #include "options.hpp"
+#include "texts.hpp"
 
 #include <eidos.h>
 
@@ -48,10 +49,9 @@ private:
         interpretations.push_back(subject.interpretation());
     }
     const auto c_options = detail::to_c(options);
-    const auto texts = control.create<detail::Handle<eidos_texts>>(eidos_metrics_compare, explainers.data(),
-                                                                   interpretations.data(), explainers.size(),
-                                                                   activations.handle(), &c_options);
-    return detail::text(eidos_texts_get, texts.handle(), std::size_t{0});
+    return detail::only_text(control.create<detail::Handle<eidos_texts>>(eidos_metrics_compare, explainers.data(),
+                                                                         interpretations.data(), explainers.size(),
+                                                                         activations.handle(), &c_options));
 }
 
 } // namespace eidos

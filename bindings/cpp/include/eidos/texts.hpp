@@ -15,6 +15,12 @@
 #include <vector>
 
 namespace eidos {
+namespace detail {
+
+/// The only text that a call wrote.
+inline std::string only_text(const Handle<eidos_texts> &texts) { return text(eidos_texts_get, texts.handle(), std::size_t{0}); }
+
+} // namespace detail
 
 /// Reads the texts of a file in UTF-8. Line ends (`\n` or `\r\n`) and a byte order mark at the beginning are no part of a text.
 /// An Error about a line has its number, from 1, as the detail `line`. The strings are copies, as everywhere in this binding.

@@ -37,6 +37,7 @@ export Explainer
 export open_published, save_as
 export top_inputs, Interpretation, Concept, TopInput
 export explain, Explanation, ExplainedUnit, Firing, firings, concept_name, calibrate
+export report, Report, map_svg, heat_map_svg, save_csv, save_neuronpedia
 export llm_labels, label_usage, Chat, ChatAnswer, spent
 export Control, cancel!, iscancelled, LogMessage, EidosError
 
@@ -66,6 +67,7 @@ include("labels.jl")
 include("interpretation.jl")
 include("explanation.jl")
 include("metrics.jl")
+include("report.jl")
 include("chat.jl")
 include("llm_labels.jl")
 

@@ -22,20 +22,18 @@ function compare(explainers::AbstractVector{Explainer}, acts::Activations; inter
     meanings = interpretations === nothing ? fill(nothing, length(explainers)) : interpretations
     length(meanings) == length(explainers) || throw(DimensionMismatch("give an interpretation, or nothing, for each explainer"))
     known = Interpretation[meaning for meaning in meanings if meaning !== nothing]
-    handle = Handle{LibEidos.eidos_texts}()
-    use(acts.handle, (explainer.handle for explainer in explainers)..., (meaning.handle for meaning in known)...) do acts, pointers...
-        of_explainers = Ptr{LibEidos.eidos_explainer}[pointers[1:length(explainers)]...]
-        rest = Iterators.Stateful(pointers[length(explainers)+1:end])
-        of_meanings = Ptr{LibEidos.eidos_interpretation}[meaning === nothing ? C_NULL : popfirst!(rest) for meaning in meanings]
-        long_call(control, progress) do control
-            check() do err
-                LibEidos.eidos_metrics_compare(of_explainers, of_meanings, length(explainers), acts, options, control, handle, err)
+    only_text() do handle
+        use(acts.handle, (explainer.handle for explainer in explainers)..., (meaning.handle for meaning in known)...) do acts, pointers...
+            of_explainers = Ptr{LibEidos.eidos_explainer}[pointers[1:length(explainers)]...]
+            rest = Iterators.Stateful(pointers[length(explainers)+1:end])
+            of_meanings = Ptr{LibEidos.eidos_interpretation}[meaning === nothing ? C_NULL : popfirst!(rest) for meaning in meanings]
+            long_call(control, progress) do control
+                check() do err
+                    LibEidos.eidos_metrics_compare(of_explainers, of_meanings, length(explainers), acts, options, control, handle, err)
+                end
             end
         end
     end
-    found = use(pointer -> text(len -> LibEidos.eidos_texts_get(pointer, 0, len)), handle)
-    close(handle)
-    found
 end
 compare(explainer::Explainer, acts::Activations; interpretations = nothing, keywords...) =
     compare([explainer], acts; interpretations = interpretations isa Interpretation ? [interpretations] : interpretations, keywords...)

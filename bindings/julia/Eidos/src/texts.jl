@@ -27,3 +27,12 @@ function read_texts(file::AbstractString; most = nothing, control = nothing, key
     close(handle)
     texts
 end
+
+# The only text of what a call wrote.
+function only_text(call)
+    handle = Handle{LibEidos.eidos_texts}()
+    call(handle)
+    found = use(pointer -> text(len -> LibEidos.eidos_texts_get(pointer, 0, len)), handle)
+    close(handle)
+    found
+end

@@ -35,7 +35,8 @@ function julia(code; environment...)
 end
 
 const FILES = ("header", "library", "devices", "texts", "split_model", "inputs", "activations", "logits", "explainer",
-               "spread", "interpretation", "explanation", "metrics", "labels", "errors", "control", "lifetimes", "tasks", "tables", "names", "readme")
+               "spread", "interpretation", "explanation", "metrics", "report", "labels", "errors", "control",
+               "lifetimes", "tasks", "tables", "names", "readme")
 
 @testset "Eidos" begin
     for file in (isempty(ARGS) ? FILES : ARGS)
