@@ -78,6 +78,7 @@ rust: library
 docs:
 	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --release --no-deps
 	scripts/licences.py --check
+	tests/links.py
 
 # The library without downloads and without the demo model inside.
 features:
