@@ -20,7 +20,7 @@
   const count = (value) => value.toLocaleString('en');
   function number(value) {
     const size = Math.abs(value);
-    const text = value === 0 ? '0' : size >= 1e6 || size < 0.01 ? value.toExponential(2) : value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : 2);
+    const text = value === 0 ? '0' : size >= 1e6 || size < 0.01 ? value.toExponential(2) : value.toFixed(size >= 1000 ? 0 : size >= 10 ? 1 : 2);
     return text.replaceAll('-', '−');
   }
   const name = (pole) => (pole ? pole.label ?? (pole.inputs ?? []).slice(0, 3).map(([text]) => `‘${text.trim()}’`).join(', ') : '');
