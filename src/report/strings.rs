@@ -30,7 +30,7 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
 fn is_invisible(character: char) -> bool {
     let code = u32::from(character);
     character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         || (0xfdd0..=0xfdef).contains(&code)
         || code & 0xfffe == 0xfffe
 }
