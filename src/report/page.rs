@@ -199,7 +199,8 @@ fn texts_say(facts: &Facts) -> String {
 fn plain(concept: &ConceptFacts, facts: &Facts, plain_count: usize) -> Plain {
     let [positive, negative] = POLES.map(|pole| concept.pole(pole).name());
     let name = match (positive.is_empty(), negative.is_empty()) {
-        (true, true) => "dead on these texts".to_owned(),
+        (true, true) if facts.described => "dead on these texts".to_owned(),
+        (true, true) => String::new(),
         (false, true) => positive,
         (true, false) => format!("against {negative}"),
         (false, false) => format!("{positive} against {negative}"),

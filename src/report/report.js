@@ -107,7 +107,7 @@
       el(
         'td',
         {},
-        el('span', { class: 'one', dir: 'auto' }, name(concept.positive) || (concept.negative ? '—' : 'dead on these texts')),
+        el('span', { class: 'one', dir: 'auto' }, name(concept.positive) || (concept.negative || !data.described ? '—' : 'dead on these texts')),
         against ? el('span', { class: 'one other', dir: 'auto' }, against) : null,
       ),
       data.scored ? el('td', { class: 'num' }, score(concept) < 0 ? '' : score(concept).toFixed(2)) : null,
@@ -255,7 +255,7 @@
       el('div', { class: 'head' },
         el('h3', { id: 'detail-title', tabindex: -1 }, `Concept ${concept.concept}`),
         el('a', { href: '#concepts', class: 'back' }, 'List')),
-      poles.length ? el('div', { class: 'poles' }, poles) : el('p', { class: 'soft' }, 'Nothing excites this concept on these texts.'),
+      poles.length ? el('div', { class: 'poles' }, poles) : data.described ? el('p', { class: 'soft' }, 'Nothing excites this concept on these texts.') : '',
       el('dl', { class: 'stats' }, stats),
       concept.histogram
         ? el('figure', {}, histogram([concept.histogram.low, concept.histogram.high, concept.histogram.counts]),
