@@ -3383,8 +3383,8 @@ eidos_status eidos_report_heat_map_svg(const eidos_explainer *explainer,
                                        eidos_error **err);
 
 /**
- * Writes what Neuronpedia imports of concepts to a JSON file, as `eidos_explainer_save` writes an explainer: a batch as SAEDashboard writes
- * it, with passages of the positive pole of each concept. What an explainer does not know, such as logits, is empty.
+ * Writes what Neuronpedia imports of concepts to a JSON file, as `eidos_explainer_save` writes an explainer: a batch as SAEDashboard
+ * writes it, with passages of the positive pole of each concept. What an explainer does not know, such as logits, is empty.
  * `interpretation`, whose concepts are written, `options`, `control` and `err` may be NULL.
  */
 eidos_status eidos_report_save_neuronpedia(const eidos_explainer *explainer,

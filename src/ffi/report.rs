@@ -212,8 +212,8 @@ pub unsafe extern "C" fn eidos_report_heat_map_svg(
     })
 }
 
-/// Writes what Neuronpedia imports of concepts to a JSON file, as `eidos_explainer_save` writes an explainer: a batch as SAEDashboard writes
-/// it, with passages of the positive pole of each concept. What an explainer does not know, such as logits, is empty.
+/// Writes what Neuronpedia imports of concepts to a JSON file, as `eidos_explainer_save` writes an explainer: a batch as SAEDashboard
+/// writes it, with passages of the positive pole of each concept. What an explainer does not know, such as logits, is empty.
 /// `interpretation`, whose concepts are written, `options`, `control` and `err` may be NULL.
 ///
 /// # Safety

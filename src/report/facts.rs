@@ -37,7 +37,8 @@ pub(super) struct Facts {
     pub(super) version: u32,
     /// The names of the measures that have a number for each concept.
     pub(super) measures: Vec<String>,
-    /// Whether concepts have labels, and whether those have scores.
+    /// Whether inputs of the concepts are known; whether they have labels, and whether those have scores.
+    pub(super) described: bool,
     pub(super) labelled: bool,
     pub(super) scored: bool,
     /// The share of the variance of the directions that the two axes of the map have.
@@ -191,6 +192,7 @@ impl Report<'_> {
             format: "eidos.report",
             version: 1,
             measures: self.measures().map(|(name, _)| shown(name).into_owned()).collect(),
+            described: interpretation.is_some(),
             labelled: false,
             scored: false,
             axes: None,

@@ -6,6 +6,7 @@ use askama::Template;
 use askama::filters::{Html, escape};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::facts::{ConceptFacts, Facts, LEVELS, PoleFacts, TextFacts};
@@ -33,6 +34,7 @@ struct Page<'a> {
     script: &'a str,
     json: String,
     about: Vec<(&'a str, String)>,
+    described: bool,
     labelled: bool,
     scored: bool,
     peak_name: &'a str,
@@ -93,6 +95,7 @@ pub(super) fn write(report: &Report<'_>, facts: &Facts, options: &ReportOptions)
         script: SCRIPT,
         json: json_in_script(&json),
         about: about(report, facts),
+        described: facts.described,
         labelled: facts.labelled,
         scored: facts.scored,
         peak_name: "Peak",
@@ -198,7 +201,8 @@ fn texts_say(facts: &Facts) -> String {
 fn plain(concept: &ConceptFacts, facts: &Facts, plain_count: usize) -> Plain {
     let [positive, negative] = POLES.map(|pole| concept.pole(pole).name());
     let name = match (positive.is_empty(), negative.is_empty()) {
-        (true, true) => "dead on these texts".to_owned(),
+        (true, true) if facts.described => "dead on these texts".to_owned(),
+        (true, true) => String::new(),
         (false, true) => positive,
         (true, false) => format!("against {negative}"),
         (false, false) => format!("{positive} against {negative}"),
@@ -353,14 +357,17 @@ fn fit(report: &Report<'_>) -> Vec<(String, String)> {
         rows.push((measure.name.clone(), summary(&measure.values)));
     }
     if let Some(options) = explainer.options().as_object() {
-        rows.extend(options.iter().map(|(name, value)| (name.clone(), value.to_string())));
+        rows.extend(options.iter().map(plain_row));
     }
     let provenance = serde_json::to_value(explainer.provenance()).unwrap_or_default();
-    for (name, value) in provenance.as_object().into_iter().flatten() {
-        rows.push((name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned)));
-    }
+    rows.extend(provenance.as_object().into_iter().flatten().map(plain_row));
     let safe = |text: String| shown(&start_of(&text, LONGEST_VALUE)).into_owned();
     rows.into_iter().map(|(name, value)| (safe(name), safe(value))).collect()
+}
+
+/// A row of the table for a field of JSON; a string stands without quotes.
+fn plain_row((name, value): (&String, &Value)) -> (String, String) {
+    (name.clone(), value.as_str().map_or_else(|| value.to_string(), str::to_owned))
 }
 
 /// A number, or the least, the middle and the largest of many.

@@ -20,7 +20,8 @@
   const count = (value) => value.toLocaleString('en');
   function number(value) {
     const size = Math.abs(value);
-    const text = value === 0 ? '0' : size >= 1e6 || size < 0.01 ? value.toExponential(2) : value.toFixed(size >= 1000 ? 0 : size >= 100 ? 1 : 2);
+    const digits = size >= 1000 ? 0 : size >= 10 ? 1 : 2;
+    const text = value === 0 ? '0' : size >= 1e6 || size < 0.01 ? value.toExponential(2) : value.toFixed(digits);
     return text.replaceAll('-', '−');
   }
   const name = (pole) => (pole ? pole.label ?? (pole.inputs ?? []).slice(0, 3).map(([text]) => `‘${text.trim()}’`).join(', ') : '');
@@ -85,7 +86,8 @@
       head.setAttribute('aria-sort', sorted ? (order.down ? 'descending' : 'ascending') : 'none');
     }
     $('grid').setAttribute('aria-rowcount', shown.length + 1);
-    $('found').textContent = shown.length === all.length ? `${count(all.length)} concepts` : `${count(shown.length)} of ${count(all.length)} concepts`;
+    const some = shown.length === all.length ? '' : `${count(shown.length)} of `;
+    $('found').textContent = `${some}${count(all.length)} concepts`;
     drawn = '';
     scroll.scrollTop = 0;
     draw();
@@ -97,12 +99,15 @@
     const strongest = peak(concept);
     const made = el(
       'tr',
-      { class: 'c', 'aria-rowindex': index + 2, 'aria-selected': place === selected, tabindex: place === selected ? 0 : -1, 'data-place': place },
+      {
+        class: 'c', 'aria-rowindex': index + 2, 'aria-selected': String(place === selected), tabindex: place === selected ? 0 : -1,
+        'data-place': place,
+      },
       el('th', { scope: 'row', class: 'num' }, String(concept.concept)),
       el(
         'td',
         {},
-        el('span', { class: 'one', dir: 'auto' }, name(concept.positive) || (concept.negative ? '—' : 'dead on these texts')),
+        el('span', { class: 'one', dir: 'auto' }, name(concept.positive) || (concept.negative || !data.described ? '—' : 'dead on these texts')),
         against ? el('span', { class: 'one other', dir: 'auto' }, against) : null,
       ),
       data.scored ? el('td', { class: 'num' }, score(concept) < 0 ? '' : score(concept).toFixed(2)) : null,
@@ -134,7 +139,8 @@
   function reveal(index) {
     const head = $('grid').tHead.offsetHeight;
     if (index * ROW < scroll.scrollTop) scroll.scrollTop = index * ROW;
-    if ((index + 1) * ROW + head > scroll.scrollTop + scroll.clientHeight) scroll.scrollTop = (index + 1) * ROW + head - scroll.clientHeight;
+    const below = (index + 1) * ROW + head - scroll.clientHeight;
+    if (below > scroll.scrollTop) scroll.scrollTop = below;
   }
 
   function select(place, { focus = false, address = true } = {}) {
@@ -167,13 +173,15 @@
     counts.forEach((rows, at) => {
       if (!rows) return;
       const tall = (height * Math.log(rows + 1)) / Math.log(most + 1);
-      paths[low + (at + 0.5) * step >= 0 ? 'p' : 'n'] += `M${(at * bar).toFixed(1)} ${height}v-${tall.toFixed(1)}h${(bar - 1).toFixed(1)}v${tall.toFixed(1)}z`;
+      const [x, y, wide] = [at * bar, tall, bar - 1].map((value) => value.toFixed(1));
+      paths[low + (at + 0.5) * step >= 0 ? 'p' : 'n'] += `M${x} ${height}v-${y}h${wide}v${y}z`;
     });
     const zero = low < 0 && high > 0 ? (width * -low) / (high - low) : null;
     const total = counts.reduce((sum, rows) => sum + rows, 0);
+    const says = `Histogram of activations from ${number(low)} to ${number(high)}, ${count(total)} rows`;
     const made = el(
       'svg',
-      { class: 'hist', viewBox: `0 0 ${width} ${height + 16}`, role: 'img', 'aria-label': `Histogram of activations from ${number(low)} to ${number(high)}, ${count(total)} rows` },
+      { class: 'hist', viewBox: `0 0 ${width} ${height + 16}`, role: 'img', 'aria-label': says },
       el('path', { class: 'n', d: paths.n }),
       el('path', { class: 'p', d: paths.p }),
       zero == null ? null : el('path', { class: 'axis', d: `M${zero.toFixed(1)} 0V${height}` }),
@@ -194,7 +202,8 @@
       const shade = heat(share);
       if (!shade && !isPeak) return piece;
       const word = piece.trimStart() || piece;
-      return [piece.slice(0, piece.length - word.length), el(isPeak ? 'mark' : 'span', { class: `u ${shade}`, title: `about ${number(share * concept.scale)}` }, word)];
+      const title = `about ${number(share * concept.scale)}`;
+      return [piece.slice(0, piece.length - word.length), el(isPeak ? 'mark' : 'span', { class: `u ${shade}`, title }, word)];
     });
     return el('li', { class: 'passage', dir: 'auto' }, parts.flat(), ' ', el('span', { class: 'num' }, number(activation)));
   }
@@ -202,19 +211,24 @@
   function poleOf(concept, key) {
     const pole = concept[key];
     if (!pole || (!pole.inputs && !pole.label && !pole.passages && !pole.error)) return null;
-    const [right, all_, quiet, quiets] = pole.judged ?? [];
+    const [right, exciting, quietRight, quiet] = pole.judged ?? [];
+    const judged = `${right} of ${exciting} exciting and ${quietRight} of ${quiet} quiet passages judged rightly.`;
+    const input = ([text, activation]) =>
+      el('li', {},
+        el('bdi', { class: `unit ${heat(activation / concept.scale)}` }, text),
+        el('span', { class: 'num' }, number(activation)));
+    const passages = (pole.passages ?? []).map((found) => passage(concept, found));
     return el(
       'section',
       { class: `pole ${key === 'negative' ? 'neg' : 'posi'}` },
       el('h4', {}, key === 'negative' ? 'Negative pole' : 'Positive pole'),
       pole.label ? el('p', { class: 'label', dir: 'auto' }, pole.label) : null,
-      pole.score == null ? null : el('p', { class: 'soft' }, `Score ${pole.score.toFixed(2)}: ${right} of ${all_} exciting and ${quiet} of ${quiets} quiet passages judged rightly.`),
+      pole.score == null ? null : el('p', { class: 'soft' }, `Score ${pole.score.toFixed(2)}: ${judged}`),
       pole.error ? el('p', { class: 'soft', dir: 'auto' }, pole.error) : null,
       pole.inputs
-        ? el('ol', { class: 'inputs', 'aria-label': 'Strongest inputs' }, pole.inputs.map(([text, activation]) =>
-            el('li', {}, el('bdi', { class: `unit ${heat(activation / concept.scale)}` }, text), el('span', { class: 'num' }, number(activation)))))
+        ? el('ol', { class: 'inputs', 'aria-label': 'Strongest inputs' }, pole.inputs.map(input))
         : null,
-      pole.passages ? el('ol', { class: 'passages', 'aria-label': 'Passages' }, pole.passages.map((found) => passage(concept, found))) : null,
+      passages.length ? el('ol', { class: 'passages', 'aria-label': 'Passages' }, passages) : null,
     );
   }
 
@@ -225,15 +239,23 @@
     const add = (term, value) => value !== '' && value != null && stats.push(el('div', {}, el('dt', {}, term), el('dd', {}, value)));
     const sd = (value) => `${number(value)} SD`;
     if (concept.peak) add('Strongest activations', concept.peak.filter((value) => value !== 0).map(sd).join(' and '));
-    if (concept.fires) add('Fires on', `${percent(concept.fires[0])} of rows${concept.fires[1] > 0 ? `, negatively on ${percent(concept.fires[1])}` : ''}`);
+    if (concept.fires) {
+      const [above, below] = concept.fires;
+      add('Fires on', `${percent(above)} of rows${below > 0 ? `, negatively on ${percent(below)}` : ''}`);
+    }
     if (concept.moments) add('Mean and SD', `${number(concept.moments[0])}, ${number(concept.moments[1])}`);
     data.measures.forEach((measure, at) => concept.measures && add(measure, number(concept.measures[at])));
-    const near = (concept.near ?? []).map(([other, cosine]) =>
-      el('li', {}, link(other, `${other} ${name(all[byId.get(other)]?.positive) || name(all[byId.get(other)]?.negative)}`.slice(0, 60)), ' ', el('span', { class: 'soft' }, cosine.toFixed(2).replace('-', '−'))));
+    const near = (concept.near ?? []).map(([other, cosine]) => {
+      const { positive, negative } = all[byId.get(other)] ?? {};
+      const called = `${other} ${name(positive) || name(negative)}`.slice(0, 60);
+      return el('li', {}, link(other, called), ' ', el('span', { class: 'soft' }, cosine.toFixed(2).replace('-', '−')));
+    });
     const poles = [poleOf(concept, 'positive'), poleOf(concept, 'negative')].filter(Boolean);
     $('detail').replaceChildren(
-      el('div', { class: 'head' }, el('h3', { id: 'detail-title', tabindex: -1 }, `Concept ${concept.concept}`), el('a', { href: '#concepts', class: 'back' }, 'List')),
-      poles.length ? el('div', { class: 'poles' }, poles) : el('p', { class: 'soft' }, 'Nothing excites this concept on these texts.'),
+      el('div', { class: 'head' },
+        el('h3', { id: 'detail-title', tabindex: -1 }, `Concept ${concept.concept}`),
+        el('a', { href: '#concepts', class: 'back' }, 'List')),
+      poles.length ? el('div', { class: 'poles' }, poles) : data.described ? el('p', { class: 'soft' }, 'Nothing excites this concept on these texts.') : '',
       el('dl', { class: 'stats' }, stats),
       concept.histogram
         ? el('figure', {}, histogram([concept.histogram.low, concept.histogram.high, concept.histogram.counts]),

@@ -30,7 +30,7 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
 fn is_invisible(character: char) -> bool {
     let code = u32::from(character);
     character.is_control()
-        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{2028}' | '\u{2029}')
+        || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         || (0xfdd0..=0xfdef).contains(&code)
         || code & 0xfffe == 0xfffe
 }
@@ -73,8 +73,8 @@ pub(super) fn for_people(value: f64) -> String {
     let text = match size {
         _ if value == 0.0 || !value.is_finite() => "0".to_owned(),
         1000.0..1e6 => format!("{value:.0}"),
-        100.0..1000.0 => format!("{value:.1}"),
-        0.01..100.0 => format!("{value:.2}"),
+        10.0..1000.0 => format!("{value:.1}"),
+        0.01..10.0 => format!("{value:.2}"),
         _ => format!("{value:.2e}"),
     };
     // A true minus sign is as wide as a plus.
@@ -120,7 +120,7 @@ mod tests {
         let short = [0.123_456, -98_765.0, f64::NAN].map(|value| rounded(value, 3).to_string());
         assert_eq!(short, ["0.123", "-98800", "0"].map(str::to_owned));
         let people = [0.0, 3.147_59, -12.345, 123.456, 4321.9, 5e-7, 2.5e9].map(for_people);
-        assert_eq!(people, ["0", "3.15", "−12.35", "123.5", "4322", "5.00e−7", "2.50e9"].map(str::to_owned));
+        assert_eq!(people, ["0", "3.15", "−12.3", "123.5", "4322", "5.00e−7", "2.50e9"].map(str::to_owned));
         assert_eq!([0, 999, 1000, 16_384, 1_234_567].map(count), ["0", "999", "1,000", "16,384", "1,234,567"]);
     }
 

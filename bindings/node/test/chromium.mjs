@@ -61,7 +61,9 @@ export class Browser {
     const listen = (message) => {
       if (message.sessionId !== sessionId) return;
       if (message.method === 'Network.requestWillBeSent') opened.requests.push(message.params.request.url);
-      if (message.method === 'Runtime.exceptionThrown') opened.errors.push(message.params.exceptionDetails.exception?.description ?? 'an exception');
+      if (message.method === 'Runtime.exceptionThrown') {
+        opened.errors.push(message.params.exceptionDetails.exception?.description ?? 'an exception');
+      }
       if (message.method === 'Log.entryAdded') opened.errors.push(message.params.entry.text);
       if (message.method === 'Page.loadEventFired') opened.loaded();
     };

@@ -4,14 +4,15 @@ explainer = fit(ICA(4; max_iterations = 50), acts)
 meaning = top_inputs(explainer, acts; k = 3)
 
 @testset "a page has what was found" begin
-    page = String(report(explainer; interpretation = meaning, acts, title = "A <title>", concepts_without_scripts = 3, texts = 2))
+    keywords = (; interpretation = meaning, acts, title = "A <title>", concepts_without_scripts = 3, texts = 2)
+    page = String(report(explainer; keywords...))
     @test startswith(page, "<!doctype html>") && endswith(page, "</html>\n")
     @test occursin("<title>A &#60;title&#62;</title>", page)
     @test length(collect(eachmatch(r"<details class=\"concept\"", page))) == 3
     @test length(collect(eachmatch(r"<article class=\"text\"", page))) == 2
     mktempdir() do folder
         file = joinpath(folder, "report.html")
-        @test report(file, explainer; interpretation = meaning, acts, title = "A <title>", concepts_without_scripts = 3, texts = 2) === nothing
+        @test report(file, explainer; keywords...) === nothing
         @test read(file, String) == page
         save(file, report(explainer))
         @test startswith(read(file, String), "<!doctype html>")
