@@ -414,12 +414,13 @@ fn neuronpedia_gets_a_batch_of_features() {
             let values: Vec<f64> =
                 sequence["values"].as_array().unwrap().iter().map(|value| value.as_f64().unwrap()).collect();
             assert_eq!(tokens.len(), values.len());
-            assert_eq!(values.iter().copied().fold(f64::MIN, f64::max), sequence["bin_max"].as_f64().unwrap());
+            let most = values.iter().copied().fold(f64::MIN, f64::max);
+            assert_eq!(sequence["bin_max"].as_f64().map(f64::to_bits), Some(most.to_bits()));
             let text: String = tokens.iter().map(|token| token.as_str().unwrap()).collect();
             assert!(fitted.activations.texts().iter().any(|known| known.contains(text.trim_matches('…').trim())));
         }
         let strongest = fitted.interpretation.concepts()[index].positive[0].activation;
-        assert_eq!(sequences[0]["bin_max"].as_f64().unwrap() as f32, strongest);
+        assert_eq!((sequences[0]["bin_max"].as_f64().unwrap() as f32).to_bits(), strongest.to_bits());
     }
 }
 

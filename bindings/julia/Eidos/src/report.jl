@@ -169,7 +169,7 @@ Base.show(io::IO, report::Report) = print(io, "Report of ", Base.format_bytes(si
 
 # A page inside the page of a notebook: a frame, so that neither has the style of the other.
 function Base.show(io::IO, ::MIME"text/html", report::Report)
-    page = replace(report.html, "&" => "&amp;", "\"" => "&quot;")
+    page = replace(replace(report.html, "&" => "&amp;"), "\"" => "&quot;")
     print(io, "<iframe title=\"Eidos\" sandbox=\"allow-scripts\" style=\"width: 100%; height: 48rem; border: 0\" srcdoc=\"", page,
           "\"></iframe>")
 end

@@ -6,7 +6,7 @@ meaning = top_inputs(explainer, acts; k = 3)
 @testset "a page has what was found" begin
     keywords = (; interpretation = meaning, acts, title = "A <title>", concepts_without_scripts = 3, texts = 2)
     page = String(report(explainer; keywords...))
-    @test startswith(page, "<!doctype html>") && endswith(page, "</html>\n")
+    @test startswith(page, "<!doctype html>") && endswith(page, "</html>")
     @test occursin("<title>A &#60;title&#62;</title>", page)
     @test length(collect(eachmatch(r"<details class=\"concept\"", page))) == 3
     @test length(collect(eachmatch(r"<article class=\"text\"", page))) == 2
@@ -27,7 +27,7 @@ end
     shown_html = sprint(show, MIME"text/html"(), made)
     @test startswith(shown_html, "<iframe ") && endswith(shown_html, "\"></iframe>")
     inside = match(r"srcdoc=\"([^\"]*)\"", shown_html)[1]
-    @test replace(inside, "&quot;" => "\"", "&amp;" => "&") == String(made)
+    @test replace(replace(inside, "&quot;" => "\""), "&amp;" => "&") == String(made)
     @test startswith(shown(made), "Report of ")
 end
 
