@@ -1833,6 +1833,411 @@ eidos_status eidos_activations_spread(const eidos_activations *activations,
                                       eidos_activations **out,
                                       eidos_error **err);
 
+/* --- Finding concepts by decompositions: singular vectors, centres, neurons, and random directions to compare with - */
+
+/**
+ * 1 for the nearest centre, 0 for all others. They decode to that centre. The default.
+ */
+#define EIDOS_KMEANS_ONE_HOT 0
+
+/**
+ * The share of each centre, which fall with the squared distance and add up to 1. They decode to the mean of the centres with these
+ * shares.
+ */
+#define EIDOS_KMEANS_SOFT 1
+
+/**
+ * How much nearer to each centre the row is than a radius, so that the inputs of the largest codes are the nearest ones. They
+ * decode to the projection of the row on the plane of the centres. The radius is twice as far as the rows of the widest centre are from it.
+ */
+#define EIDOS_KMEANS_PROXIMITY 2
+
+/**
+ * These options say how singular vectors are found. Fill the struct with `eidos_svd_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_svd_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The fit finds this many concepts. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * The passes over the rows run on this device: one of `EIDOS_DEVICE_*`. By default on the CPU. On a GPU the
+     * vectors are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that
+     * GPU are copied there in tiles.
+     */
+    uint32_t device;
+    /**
+     * The passes run on this one of several GPUs, from 0.
+     */
+    uint32_t device_index;
+} eidos_svd_options;
+
+/**
+ * These options say how k-means finds centres. Fill the struct with `eidos_kmeans_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_kmeans_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The fit finds this many centres. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * The codes say how a row belongs to the centres: one of `EIDOS_KMEANS_*`. By default 1 for the nearest one.
+     */
+    uint32_t codes;
+    /**
+     * The fit ends after this many iterations, converged or not. By default 300.
+     */
+    uint32_t max_iterations;
+    /**
+     * This is how soft soft codes are: the share of a centre falls by the factor e for this part of the mean squared distance
+     * between a row and its nearest centre. By default 0.1.
+     */
+    double temperature;
+    /**
+     * Iterations stop when the sum of the squared moves of all centres is at most this part of the mean variance of a feature.
+     * By default 1e-4.
+     */
+    double tolerance;
+    /**
+     * The seed decides the first centres. By default 0.
+     */
+    uint32_t seed;
+    /**
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_kmeans_options;
+
+/**
+ * These options say how neurons become concepts. Fill the struct with `eidos_neurons_options_init` first; zero means the default.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_neurons_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The rows are read by this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_neurons_options;
+
+/**
+ * These options say which random directions are drawn. Fill the struct with `eidos_random_directions_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_random_directions_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * This many directions are drawn; there may be more than columns. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * The seed decides the directions, whose entries are drawn as NumPy's `RandomState(seed).normal`. By default 0.
+     */
+    uint32_t seed;
+    /**
+     * The rows are read by this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_random_directions_options;
+
+/**
+ * Fills the options of a singular value decomposition with the defaults. `size` is `sizeof(eidos_svd_options)`.
+ */
+eidos_status eidos_svd_options_init(eidos_svd_options *options, size_t size);
+
+/**
+ * Finds the right singular vectors of activations with the largest singular values: the orthogonal directions that reach the
+ * farthest from zero, as principal components of activations that are not centred. The measures are `singular_values`,
+ * `explained_variance` and `explained_variance_ratio`, a number for each concept. `control` and `err` may be NULL.
+ */
+eidos_status eidos_svd_fit(const eidos_activations *activations,
+                           const eidos_svd_options *options,
+                           const eidos_control *control,
+                           eidos_explainer **out,
+                           eidos_error **err);
+
+/**
+ * Fills the options of k-means with the defaults. `size` is `sizeof(eidos_kmeans_options)`.
+ */
+eidos_status eidos_kmeans_options_init(eidos_kmeans_options *options, size_t size);
+
+/**
+ * Finds centres of activations with k-means (Lloyd, 1982), each the mean of the rows that are nearest to it, from a start by
+ * greedy k-means++. The dictionary are the centres; what codes are is a choice, see `codes`. The measures are `inertia`, the sum of
+ * the squared distances between rows and their nearest centres, and `cluster_sizes`, a number for each concept. Not converging is a
+ * result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_kmeans_fit(const eidos_activations *activations,
+                              const eidos_kmeans_options *options,
+                              const eidos_control *control,
+                              eidos_explainer **out,
+                              eidos_error **err);
+
+/**
+ * Fills the options of neurons with the defaults. `size` is `sizeof(eidos_neurons_options)`.
+ */
+eidos_status eidos_neurons_options_init(eidos_neurons_options *options, size_t size);
+
+/**
+ * Takes each neuron of the module, a column of its rows, for a concept: codes are the rows themselves. Nothing is learnt but how the
+ * codes are distributed. `control` and `err` may be NULL.
+ */
+eidos_status eidos_neurons_fit(const eidos_activations *activations,
+                               const eidos_neurons_options *options,
+                               const eidos_control *control,
+                               eidos_explainer **out,
+                               eidos_error **err);
+
+/**
+ * Fills the options of random directions with the defaults. `size` is `sizeof(eidos_random_directions_options)`.
+ */
+eidos_status eidos_random_directions_options_init(eidos_random_directions_options *options, size_t size);
+
+/**
+ * Draws directions at random, the baseline that concepts of any method must beat: what is said of concepts should not hold for
+ * them. Up to as many as columns are orthonormal; more have length 1. Only the mean of the activations is learnt, and how the codes
+ * are distributed. `control` and `err` may be NULL.
+ */
+eidos_status eidos_random_directions_fit(const eidos_activations *activations,
+                                         const eidos_random_directions_options *options,
+                                         const eidos_control *control,
+                                         eidos_explainer **out,
+                                         eidos_error **err);
+
+/* --- Finding concepts whose codes are sparse, or never negative: factorisations of the rows ------------------------ */
+
+/**
+ * These options say how non-negative parts are found. Fill the struct with `eidos_nmf_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_nmf_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The fit finds this many parts. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4.
+     */
+    double tolerance;
+    /**
+     * The fit ends after this many iterations, converged or not. By default 200.
+     */
+    uint32_t max_iterations;
+    /**
+     * 1 takes negative values for zero, when the activations are fitted and when they are encoded; with 0, the default, they are an
+     * error of the fit.
+     */
+    uint32_t rectify;
+    /**
+     * The seed decides the first parts where there are more than directions in the activations. By default 0.
+     */
+    uint32_t seed;
+    /**
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_nmf_options;
+
+/**
+ * These options say how atoms of codes that are not negative are found. Fill the struct with `eidos_semi_nmf_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_semi_nmf_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The fit finds this many concepts. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4.
+     */
+    double tolerance;
+    /**
+     * The fit ends after this many iterations, converged or not. By default 200.
+     */
+    uint32_t max_iterations;
+    /**
+     * The seed decides the first centres. By default 0.
+     */
+    uint32_t seed;
+    /**
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_semi_nmf_options;
+
+/**
+ * These options say how a dictionary is learned. Fill the struct with `eidos_dictionary_learning_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_dictionary_learning_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The fit finds this many atoms; there may be more than columns. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * This is the weight of the sum of the magnitudes of the codes: larger ones leave fewer that are not zero. It is in the units of
+     * the activations. By default 1.
+     */
+    double penalty;
+    /**
+     * Iterations stop when one of them lowers what is minimised by no more than this part of it. By default 1e-4.
+     */
+    double tolerance;
+    /**
+     * The fit ends after this many iterations, converged or not. By default 200.
+     */
+    uint32_t max_iterations;
+    /**
+     * 1, the default, allows no negative codes; 0 allows them.
+     */
+    uint32_t positive_codes;
+    /**
+     * The seed decides the first atoms where there are more than directions in the activations. By default 0.
+     */
+    uint32_t seed;
+    /**
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_dictionary_learning_options;
+
+/**
+ * These options say how sparse principal components are found. Fill the struct with `eidos_sparse_pca_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_sparse_pca_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The fit finds this many concepts. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * This is the weight of the sum of the magnitudes of the components' entries: larger ones leave fewer that are not zero. It grows
+     * with the root of the number of activations. By default 1.
+     */
+    double penalty;
+    /**
+     * This is the ridge that codes are computed with. By default 0.01.
+     */
+    double ridge;
+    /**
+     * Iterations stop when one of them lowers what is minimised by less than this part of it. By default 1e-8.
+     */
+    double tolerance;
+    /**
+     * The fit ends after this many iterations, converged or not. By default 1000.
+     */
+    uint32_t max_iterations;
+    /**
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * The passes over the rows run on this device: one of `EIDOS_DEVICE_*`. By default on the CPU. On a GPU the
+     * components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that
+     * GPU are copied there in tiles.
+     */
+    uint32_t device;
+    /**
+     * The passes run on this one of several GPUs, from 0.
+     */
+    uint32_t device_index;
+} eidos_sparse_pca_options;
+
+/**
+ * Fills the options of non-negative matrix factorisation with the defaults. `size` is `sizeof(eidos_nmf_options)`.
+ */
+eidos_status eidos_nmf_options_init(eidos_nmf_options *options, size_t size);
+
+/**
+ * Finds parts whose sums approximate activations that have no negative values (NMF; Lee and Seung, 1999), such as those behind a
+ * ReLU. Each part has length 1; codes are never negative, and most are zero. The measures are `reconstruction_error`,
+ * `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be
+ * NULL.
+ */
+eidos_status eidos_nmf_fit(const eidos_activations *activations,
+                           const eidos_nmf_options *options,
+                           const eidos_control *control,
+                           eidos_explainer **out,
+                           eidos_error **err);
+
+/**
+ * Fills the options of semi-non-negative matrix factorisation with the defaults. `size` is `sizeof(eidos_semi_nmf_options)`.
+ */
+eidos_status eidos_semi_nmf_options_init(eidos_semi_nmf_options *options,
+                                         size_t size);
+
+/**
+ * Finds atoms whose sums approximate any activations, with codes that are not negative (semi-NMF; Ding, Li and Jordan, 2010): k-means
+ * whose rows may belong to several centres. Each atom has length 1. The measures are those of `eidos_nmf_fit`. Not converging is a
+ * result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_semi_nmf_fit(const eidos_activations *activations,
+                                const eidos_semi_nmf_options *options,
+                                const eidos_control *control,
+                                eidos_explainer **out,
+                                eidos_error **err);
+
+/**
+ * Fills the options of dictionary learning with the defaults. `size` is `sizeof(eidos_dictionary_learning_options)`.
+ */
+eidos_status eidos_dictionary_learning_options_init(eidos_dictionary_learning_options *options, size_t size);
+
+/**
+ * Finds atoms of which each row of activations needs few (dictionary learning; Mairal and others, 2009): it minimises half the squared
+ * difference between rows and sums of atoms, and a penalty on the magnitudes of the codes. No atom is longer than 1. The measures are
+ * those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_dictionary_learning_fit(const eidos_activations *activations,
+                                           const eidos_dictionary_learning_options *options,
+                                           const eidos_control *control,
+                                           eidos_explainer **out,
+                                           eidos_error **err);
+
+/**
+ * Fills the options of sparse principal component analysis with the defaults. `size` is `sizeof(eidos_sparse_pca_options)`.
+ */
+eidos_status eidos_sparse_pca_options_init(eidos_sparse_pca_options *options,
+                                           size_t size);
+
+/**
+ * Finds directions that have few columns, from which sums come near to the centred activations, as scikit-learn's `SparsePCA` does. Each
+ * has length 1 and its entry of largest magnitude positive. The measures are `nonzero_columns`, a number for each concept, and
+ * `objective`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_sparse_pca_fit(const eidos_activations *activations,
+                                  const eidos_sparse_pca_options *options,
+                                  const eidos_control *control,
+                                  eidos_explainer **out,
+                                  eidos_error **err);
+
 /* --- Dictionaries of others: opened in the formats in which they are published, written in them, and made of a caller's own matrices  */
 
 /**

@@ -233,6 +233,22 @@ typedef struct eidos_api_table {
     eidos_status (*report_save_neuronpedia)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const eidos_activations *activations, const char *path, const eidos_report_options *options, const eidos_control *control, eidos_error **err);
     eidos_status (*report_save_codes_csv)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const eidos_activations *activations, const char *path, double least_deviations, const eidos_control *control, eidos_error **err);
     eidos_status (*interpretation_save_csv)(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
+    eidos_status (*svd_options_init)(eidos_svd_options *options, size_t size);
+    eidos_status (*svd_fit)(const eidos_activations *activations, const eidos_svd_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*kmeans_options_init)(eidos_kmeans_options *options, size_t size);
+    eidos_status (*kmeans_fit)(const eidos_activations *activations, const eidos_kmeans_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*neurons_options_init)(eidos_neurons_options *options, size_t size);
+    eidos_status (*neurons_fit)(const eidos_activations *activations, const eidos_neurons_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*random_directions_options_init)(eidos_random_directions_options *options, size_t size);
+    eidos_status (*random_directions_fit)(const eidos_activations *activations, const eidos_random_directions_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*nmf_options_init)(eidos_nmf_options *options, size_t size);
+    eidos_status (*nmf_fit)(const eidos_activations *activations, const eidos_nmf_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*semi_nmf_options_init)(eidos_semi_nmf_options *options, size_t size);
+    eidos_status (*semi_nmf_fit)(const eidos_activations *activations, const eidos_semi_nmf_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*dictionary_learning_options_init)(eidos_dictionary_learning_options *options, size_t size);
+    eidos_status (*dictionary_learning_fit)(const eidos_activations *activations, const eidos_dictionary_learning_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*sparse_pca_options_init)(eidos_sparse_pca_options *options, size_t size);
+    eidos_status (*sparse_pca_fit)(const eidos_activations *activations, const eidos_sparse_pca_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

@@ -9,6 +9,7 @@ mod chat;
 mod common;
 mod concepts;
 mod corpus;
+mod decompositions;
 mod dictionaries;
 mod explain;
 mod filters;

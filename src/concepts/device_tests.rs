@@ -8,7 +8,9 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 
 use super::linear::LinearModel;
-use super::{Algorithm, Backend, Contrast, Encoder, FitReport, IcaOptions, PcaOptions, Solver, ica, pca};
+use super::{
+    Algorithm, Backend, Contrast, Encoder, FitReport, IcaOptions, PcaOptions, Solver, SvdOptions, ica, pca, svd,
+};
 use crate::control::{Control, Stage};
 use crate::device::{self, DeviceChoice};
 use crate::error::{ErrorCode, Result};
@@ -158,6 +160,20 @@ fn every_pca_is_the_one_of_scikit_learn() {
             let close = |(found, expected): (&f64, &f64)| (found - expected).abs() <= 1e-10 * variances[0];
             assert!(found.1.measure("explained_variance").iter().zip(&variances).all(close), "{case}");
         }
+    }
+}
+
+#[test]
+fn every_singular_vector_is_the_one_of_the_cpu() {
+    let values = example(5000, 12);
+    let rows = RowSlice::new(&values, 12).unwrap();
+    for device in devices() {
+        let fit = |backend: &Backend| svd::fit(&rows, &SvdOptions::new(8), backend, &Control::new()).unwrap();
+        let (expected, found) = (fit(&CPU), fit(&Backend::Device(device)));
+        assert_alike(&expected, &found, "singular vectors");
+        let measure = |fitted: &Fitted| fitted.1.measure("singular_values").to_vec();
+        let close = |(found, expected): (f64, f64)| (found / expected - 1.0).abs() < 1e-9;
+        assert!(measure(&found).into_iter().zip(measure(&expected)).all(close));
     }
 }
 

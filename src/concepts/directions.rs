@@ -1,4 +1,4 @@
-//! The principal directions of rows: the eigenvectors of their covariance.
+//! The principal directions of rows: the eigenvectors of their covariance, or of their products about zero.
 
 use faer::Mat;
 
@@ -16,7 +16,7 @@ pub(super) struct Directions {
     pub(super) row_count: usize,
     /// The mean of each column.
     pub(super) mean: Vec<f64>,
-    /// The sum of the squared centred rows along each direction, largest first.
+    /// The sum of the squared rows along each direction, centred or not, largest first.
     pub(super) squares: Vec<f64>,
     /// The directions as columns, orthonormal, in the same order.
     pub(super) vectors: Mat<f64>,
@@ -29,10 +29,27 @@ impl Directions {
     /// [`ErrorCode::InvalidData`] with the rank of the rows where it is smaller than the number of concepts; those of
     /// [`Moments::of`] and [`Moments::on_device`].
     pub(super) fn of(rows: &dyn Rows, concepts: usize, backend: &Backend, control: &Control) -> Result<Self> {
-        let moments = match backend {
-            Backend::Cpu { threads } => Moments::of(rows, *threads, control)?,
-            Backend::Device(device) => Moments::on_device(&DeviceTiles::new(rows, device), control)?,
-        };
+        let moments = moments(rows, backend, control)?;
+        Self::of_products(moments, rows, concepts, "vary in")
+    }
+
+    /// Computes the directions of some rows that are not centred: those of a singular value decomposition.
+    ///
+    /// # Errors
+    /// Those of [`Directions::of`].
+    pub(super) fn about_zero(rows: &dyn Rows, concepts: usize, backend: &Backend, control: &Control) -> Result<Self> {
+        let mut moments = moments(rows, backend, control)?;
+        let (count, mean) = (moments.row_count as f64, &moments.mean);
+        // The products of the centred columns are exact to rounding, and so is what the means add to them.
+        for column in 0..mean.len() {
+            for row in 0..mean.len() {
+                moments.scatter[(row, column)] += count * (mean[row] * mean[column]);
+            }
+        }
+        Self::of_products(moments, rows, concepts, "extend in")
+    }
+
+    fn of_products(moments: Moments, rows: &dyn Rows, concepts: usize, verb: &str) -> Result<Self> {
         let Moments { row_count: count, mean, scatter } = moments;
         let square = rows.column_count().saturating_mul(rows.column_count());
         let _claim = Claim::of(square.saturating_mul(3 * size_of::<f64>()), "the directions of the rows")?;
@@ -43,12 +60,27 @@ impl Directions {
         if rank < concepts {
             return Err(Error::new(
                 ErrorCode::InvalidData,
-                format!("{concepts} concepts were asked for, but the {count} rows vary in {rank} directions only"),
+                format!("{concepts} concepts were asked for, but the {count} rows {verb} {rank} directions only"),
             )
             .hint(format!("ask for at most {rank} concepts, or give rows that differ more"))
             .detail("rank", rank));
         }
         Ok(Self { row_count: count, mean, squares, vectors })
+    }
+
+    /// The sign, 1 or -1, that makes the entry of largest magnitude of a direction positive; of several, the first counts.
+    pub(super) fn sign(&self, direction: usize) -> f64 {
+        let largest = (0..self.vectors.nrows())
+            .map(|row| self.vectors[(row, direction)])
+            .fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { value } else { largest });
+        if largest < 0.0 { -1.0 } else { 1.0 }
+    }
+}
+
+fn moments(rows: &dyn Rows, backend: &Backend, control: &Control) -> Result<Moments> {
+    match backend {
+        Backend::Cpu { threads } => Moments::of(rows, *threads, control),
+        Backend::Device(device) => Moments::on_device(&DeviceTiles::new(rows, device), control),
     }
 }
 

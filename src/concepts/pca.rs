@@ -3,7 +3,6 @@
 //! The result is exact: it comes from the covariance of rows that are read in tiles, and equals scikit-learn's
 //! `PCA(svd_solver="full")` up to rounding. The rows are read twice, and none of them is kept.
 
-use faer::Mat;
 use serde::{Deserialize, Serialize};
 
 use super::backend::Backend;
@@ -102,7 +101,7 @@ pub(super) fn fit(
 
     let bytes = count.saturating_mul(columns).saturating_mul(3 * size_of::<f32>());
     let _claim = Claim::of(bytes, &format!("{count} components of {columns} columns"))?;
-    let signs: Vec<f64> = (0..count).map(|concept| sign_of_largest(&found.vectors, concept)).collect();
+    let signs: Vec<f64> = (0..count).map(|concept| found.sign(concept)).collect();
     let scaled = |power: f64| {
         let scale =
             |concept: usize| signs[concept] * if options.whiten { variances[concept].sqrt().powf(power) } else { 1.0 };
@@ -112,14 +111,6 @@ pub(super) fn fit(
     let (components, mixing) = (scaled(-1.0)?, scaled(1.0)?);
     let parts = Parts { mean: found.mean, components, mixing, bias: Vec::new(), rectified: false };
     Ok((LinearModel::new(Pca::NAME, parts), report))
-}
-
-/// The sign, 1 or -1, that makes the entry of largest magnitude of a column positive; of several, the first counts.
-fn sign_of_largest(vectors: &Mat<f64>, column: usize) -> f64 {
-    let largest = (0..vectors.nrows())
-        .map(|row| vectors[(row, column)])
-        .fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { value } else { largest });
-    if largest < 0.0 { -1.0 } else { 1.0 }
 }
 
 fn finite(value: f32) -> Result<f32> {

@@ -3,10 +3,19 @@
 use std::sync::Arc;
 
 use super::dictionary::Dictionary;
+use super::dictionary_learning::DictionaryLearning;
+use super::factors::FactorModel;
 use super::ica::Ica;
+use super::kmeans::{KMeans, KMeansModel};
 use super::linear::LinearModel;
+use super::neurons::{Neurons, NeuronsModel};
+use super::nmf::Nmf;
 use super::pca::Pca;
+use super::random_directions::RandomDirections;
 use super::sae::{self, SparseAutoencoder};
+use super::semi_nmf::SemiNmf;
+use super::sparse_pca::SparsePca;
+use super::svd::Svd;
 use super::tensors::Tensors;
 use super::{Encoder, Method};
 use crate::error::Result;
@@ -15,9 +24,17 @@ use crate::error::Result;
 type Reader = fn(&'static str, &Tensors<'_>) -> Result<Arc<dyn Encoder>>;
 
 /// All methods.
-const METHODS: [(&str, Reader); 4] = [
+const METHODS: &[(&str, Reader)] = &[
     (Ica::NAME, LinearModel::read),
     (Pca::NAME, LinearModel::read),
+    (Svd::NAME, LinearModel::read),
+    (RandomDirections::NAME, LinearModel::read),
+    (Neurons::NAME, NeuronsModel::read),
+    (KMeans::NAME, KMeansModel::read),
+    (SparsePca::NAME, LinearModel::read),
+    (Nmf::NAME, FactorModel::read),
+    (SemiNmf::NAME, FactorModel::read),
+    (DictionaryLearning::NAME, FactorModel::read),
     (Dictionary::NAME, LinearModel::read),
     (sae::NAME, SparseAutoencoder::read),
 ];

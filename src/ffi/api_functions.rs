@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 209] = [
+pub(super) const FUNCTIONS: [Function; 225] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -214,4 +214,20 @@ pub(super) const FUNCTIONS: [Function; 209] = [
     Function(super::report::eidos_report_save_neuronpedia as *const ()),
     Function(super::report::eidos_report_save_codes_csv as *const ()),
     Function(super::report::eidos_interpretation_save_csv as *const ()),
+    Function(super::decompositions::eidos_svd_options_init as *const ()),
+    Function(super::decompositions::eidos_svd_fit as *const ()),
+    Function(super::decompositions::eidos_kmeans_options_init as *const ()),
+    Function(super::decompositions::eidos_kmeans_fit as *const ()),
+    Function(super::decompositions::eidos_neurons_options_init as *const ()),
+    Function(super::decompositions::eidos_neurons_fit as *const ()),
+    Function(super::decompositions::eidos_random_directions_options_init as *const ()),
+    Function(super::decompositions::eidos_random_directions_fit as *const ()),
+    Function(super::factorisations::eidos_nmf_options_init as *const ()),
+    Function(super::factorisations::eidos_nmf_fit as *const ()),
+    Function(super::factorisations::eidos_semi_nmf_options_init as *const ()),
+    Function(super::factorisations::eidos_semi_nmf_fit as *const ()),
+    Function(super::factorisations::eidos_dictionary_learning_options_init as *const ()),
+    Function(super::factorisations::eidos_dictionary_learning_fit as *const ()),
+    Function(super::factorisations::eidos_sparse_pca_options_init as *const ()),
+    Function(super::factorisations::eidos_sparse_pca_fit as *const ()),
 ];

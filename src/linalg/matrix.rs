@@ -1,4 +1,4 @@
-//! Products of row-major f32 matrices on one thread, in which a row of the result does not depend on the other rows.
+//! Products of row-major matrices on one thread, in which a row of the result does not depend on the other rows.
 //!
 //! faer's kernel splits the inner dimension into panels and sums them in order, whatever the other two dimensions and
 //! the strides are. So an element of the product has the same bits in a product of any height. Two cases use other
@@ -31,41 +31,47 @@ fn min_rows(inputs: usize, outputs: usize) -> usize {
     generic.max(unrolled)
 }
 
+/// What the products of this module are made of: f32 or f64.
+pub(crate) trait Value: ComplexField + Copy {}
+
+impl Value for f32 {}
+impl Value for f64 {}
+
 /// A block of a row-major matrix: `rows` rows of `columns` values, each row `stride` values after the one before.
 #[derive(Clone, Copy)]
-pub(crate) struct Block<'a> {
-    pub values: &'a [f32],
+pub(crate) struct Block<'a, T = f32> {
+    pub values: &'a [T],
     pub rows: usize,
     pub columns: usize,
     pub stride: usize,
 }
 
-impl<'a> Block<'a> {
+impl<'a, T> Block<'a, T> {
     /// The block that is a whole matrix.
-    pub fn whole(values: &'a [f32], rows: usize, columns: usize) -> Self {
+    pub fn whole(values: &'a [T], rows: usize, columns: usize) -> Self {
         Self { values, rows, columns, stride: columns }
     }
 
-    fn view(self) -> MatRef<'a, f32> {
+    fn view(self) -> MatRef<'a, T> {
         MatRef::from_row_major_slice_with_stride(self.values, self.rows, self.columns, self.stride)
     }
 }
 
 /// A block of a row-major matrix that is written to.
-pub(crate) struct BlockMut<'a> {
-    pub values: &'a mut [f32],
+pub(crate) struct BlockMut<'a, T = f32> {
+    pub values: &'a mut [T],
     pub rows: usize,
     pub columns: usize,
     pub stride: usize,
 }
 
-impl<'a> BlockMut<'a> {
+impl<'a, T> BlockMut<'a, T> {
     /// The block that is a whole matrix.
-    pub fn whole(values: &'a mut [f32], rows: usize, columns: usize) -> Self {
+    pub fn whole(values: &'a mut [T], rows: usize, columns: usize) -> Self {
         Self { values, rows, columns, stride: columns }
     }
 
-    fn view(self) -> MatMut<'a, f32> {
+    fn view(self) -> MatMut<'a, T> {
         // faer 0.24's `from_row_major_slice_with_stride_mut` swaps the strides; a transposed view has them right.
         MatMut::from_column_major_slice_with_stride_mut(self.values, self.columns, self.rows, self.stride)
             .transpose_mut()
@@ -90,7 +96,11 @@ pub(super) fn multiply<T: ComplexField>(
 ///
 /// # Errors
 /// As [`multiply`].
-fn block_times_transposed(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) -> Result<()> {
+fn block_times_transposed<T: ComplexField>(
+    result: BlockMut<'_, T>,
+    left: Block<'_, T>,
+    right: Block<'_, T>,
+) -> Result<()> {
     multiply(result.view(), left.view(), right.view().transpose())
 }
 
@@ -98,7 +108,11 @@ fn block_times_transposed(result: BlockMut<'_>, left: Block<'_>, right: Block<'_
 ///
 /// # Errors
 /// As [`multiply`].
-pub(crate) fn block_transposed_times(result: BlockMut<'_>, left: Block<'_>, right: Block<'_>) -> Result<()> {
+pub(crate) fn block_transposed_times<T: ComplexField>(
+    result: BlockMut<'_, T>,
+    left: Block<'_, T>,
+    right: Block<'_, T>,
+) -> Result<()> {
     multiply(result.view(), left.view().transpose(), right.view())
 }
 
@@ -107,7 +121,7 @@ pub(crate) fn block_transposed_times(result: BlockMut<'_>, left: Block<'_>, righ
 ///
 /// # Errors
 /// As [`multiply`].
-pub(crate) fn times_transposed(result: &mut [f32], left: &[f32], right: &[f32], inner: usize) -> Result<()> {
+pub(crate) fn times_transposed<T: Value>(result: &mut [T], left: &[T], right: &[T], inner: usize) -> Result<()> {
     if left.is_empty() {
         return Ok(());
     }
@@ -153,21 +167,21 @@ pub(crate) fn times_panels(
 
 /// Passes a product of at least `min_rows` rows to `work`. Smaller products are padded with zero rows, so that every
 /// row goes through the same kernel.
-fn with_min_rows(
+fn with_min_rows<T: Value>(
     min_rows: usize,
-    result: &mut [f32],
-    left: &[f32],
+    result: &mut [T],
+    left: &[T],
     inner: usize,
-    work: impl FnOnce(&mut [f32], Block<'_>) -> Result<()>,
+    work: impl FnOnce(&mut [T], Block<'_, T>) -> Result<()>,
 ) -> Result<()> {
     let rows = left.len() / inner;
     if rows >= min_rows {
         return work(result, Block::whole(left, rows, inner));
     }
     let length = result.len() / rows * min_rows;
-    let mut padded = filled(0.0, min_rows * inner).ok_or_else(|| no_memory("rows", min_rows * inner))?;
+    let mut padded = filled(T::zero_impl(), min_rows * inner).ok_or_else(|| no_memory("rows", min_rows * inner))?;
     padded[..left.len()].copy_from_slice(left);
-    let mut product = filled(0.0, length).ok_or_else(|| no_memory("a product", length))?;
+    let mut product = filled(T::zero_impl(), length).ok_or_else(|| no_memory("a product", length))?;
     work(&mut product, Block::whole(&padded, min_rows, inner))?;
     result.copy_from_slice(&product[..result.len()]);
     Ok(())
@@ -204,18 +218,22 @@ mod tests {
 
     #[test]
     fn a_row_of_a_product_does_not_depend_on_how_many_rows_there_are() {
-        for (inner, columns) in [(3, 2), (24, 5), (384, 50), (768, 64), (768, 100), (1000, 1)] {
-            let value = |index: usize| ((index * 2_654_435_761) % 1000) as f32 / 500.0 - 1.0;
-            let left: Vec<f32> = (0..1100 * inner).map(value).collect();
-            let right: Vec<f32> = (7..columns * inner + 7).map(value).collect();
-            let mut all = vec![0.0; 1100 * columns];
-            times_transposed(&mut all, &left, &right, inner).unwrap();
-            for rows in (1..80).chain([100, 255, 1024]) {
-                let mut some = vec![0.0; rows * columns];
-                times_transposed(&mut some, &left[..rows * inner], &right, inner).unwrap();
-                let same = some.iter().zip(&all).all(|(some, all)| some.to_bits() == all.to_bits());
-                assert!(same, "{rows} rows of {inner} by {columns}");
+        fn check<T: Value>(value: impl Fn(f64) -> T, bits: impl Fn(T) -> u64) {
+            for (inner, columns) in [(3, 2), (24, 5), (384, 50), (768, 64), (768, 100), (1000, 1)] {
+                let number = |index: usize| value(((index * 2_654_435_761) % 1000) as f64 / 500.0 - 1.0);
+                let left: Vec<T> = (0..1100 * inner).map(number).collect();
+                let right: Vec<T> = (7..columns * inner + 7).map(number).collect();
+                let mut all = vec![T::zero_impl(); 1100 * columns];
+                times_transposed(&mut all, &left, &right, inner).unwrap();
+                for rows in (1..80).chain([100, 255, 1024]) {
+                    let mut some = vec![T::zero_impl(); rows * columns];
+                    times_transposed(&mut some, &left[..rows * inner], &right, inner).unwrap();
+                    let same = some.iter().zip(&all).all(|(&some, &all)| bits(some) == bits(all));
+                    assert!(same, "{rows} rows of {inner} by {columns}");
+                }
             }
         }
+        check(|number| number as f32, |value| value.to_bits().into());
+        check(|number| number, f64::to_bits);
     }
 }

@@ -55,17 +55,7 @@ impl Moments {
         let claimed = matrices.saturating_add(columns.saturating_mul(tile_bytes));
         let _claim = Claim::of(claimed, &format!("the covariance of {columns} columns"))?;
 
-        // The last element is the number of rows.
-        let mut sums = vec![0.0; columns + 1];
-        let column_sums = |tile: Tile<'_>, (): &mut ()| column_sums(tile, columns);
-        for_each_tile(rows, TILE, threads, control, column_sums, |range, part| {
-            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-            sums[columns] += range.len() as f64;
-            control.advance(range.len() as u64)
-        })?;
-        add_across(rows, &mut sums)?;
-        let count = sums[columns];
-        let mean: Vec<f64> = sums[..columns].iter().map(|sum| sum / count).collect();
+        let (count, mean) = means(rows, TILE, threads, control)?;
 
         let mut scatter = Mat::zeros(columns, columns);
         let products = |tile: Tile<'_>, centred: &mut Vec<f64>| -> Result<Mat<f64>> {
@@ -98,8 +88,28 @@ impl Moments {
                 scatter[(row, column)] = scatter[(column, row)];
             }
         }
-        Ok(Self { row_count: count as usize, mean, scatter })
+        Ok(Self { row_count: count, mean, scatter })
     }
+}
+
+/// Reads rows once, in tiles of `height`, and gives how many there are in all processes together, and the mean of each column.
+/// The caller has begun a stage that counts rows.
+///
+/// # Errors
+/// Those of [`Moments::of`].
+pub(crate) fn means(rows: &dyn Rows, height: usize, threads: usize, control: &Control) -> Result<(usize, Vec<f64>)> {
+    let columns = rows.column_count();
+    // The last element is the number of rows.
+    let mut sums = vec![0.0; columns + 1];
+    let column_sums = |tile: Tile<'_>, (): &mut ()| column_sums(tile, columns);
+    for_each_tile(rows, height, threads, control, column_sums, |range, part| {
+        sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
+        sums[columns] += range.len() as f64;
+        control.advance(range.len() as u64)
+    })?;
+    add_across(rows, &mut sums)?;
+    let count = sums[columns];
+    Ok((count as usize, sums[..columns].iter().map(|sum| sum / count).collect()))
 }
 
 fn column_sums(tile: Tile<'_>, columns: usize) -> Result<Vec<f64>> {

@@ -33,6 +33,34 @@ pub(crate) fn total_row_count(rows: &dyn Rows) -> Result<usize> {
     Ok(count[0] as usize)
 }
 
+/// Replaces each value by the smallest that a process has, found byte by byte with sums, which is all that a [`Reduce`] can do;
+/// does nothing when all rows are here.
+///
+/// # Errors
+/// Those of [`add_across`].
+pub(crate) fn least_across(rows: &dyn Rows, values: &mut [u64]) -> Result<()> {
+    if rows.reduce().is_none() {
+        return Ok(());
+    }
+    let mut least = vec![0_u64; values.len()];
+    for shift in (0..u64::BITS).step_by(8).rev() {
+        // How many processes whose value begins as the smallest one does have each byte next.
+        let mut counts = vec![0.0; values.len() << 8];
+        for (index, (&value, &least)) in values.iter().zip(&least).enumerate() {
+            if value.checked_shr(shift + 8).unwrap_or(0) == least {
+                counts[index << 8 | (value >> shift & 0xFF) as usize] += 1.0;
+            }
+        }
+        add_across(rows, &mut counts)?;
+        for (least, counts) in least.iter_mut().zip(counts.chunks_exact(256)) {
+            let next = counts.iter().position(|&count| count > 0.0).unwrap_or(0);
+            *least = *least << 8 | next as u64;
+        }
+    }
+    values.copy_from_slice(&least);
+    Ok(())
+}
+
 /// Runs `work` on rows so that all processes that share them end alike: each with a result, or each with an error.
 ///
 /// # Errors

@@ -72,6 +72,71 @@ FIELD(eidos_pca_options, device, 16);
 FIELD(eidos_pca_options, device_index, 20);
 SIZE(eidos_pca_options, 24);
 
+FIELD(eidos_svd_options, struct_size, 0);
+FIELD(eidos_svd_options, concept_count, 4);
+FIELD(eidos_svd_options, threads, 8);
+FIELD(eidos_svd_options, device, 12);
+FIELD(eidos_svd_options, device_index, 16);
+SIZE(eidos_svd_options, 20);
+
+FIELD(eidos_kmeans_options, struct_size, 0);
+FIELD(eidos_kmeans_options, concept_count, 4);
+FIELD(eidos_kmeans_options, codes, 8);
+FIELD(eidos_kmeans_options, max_iterations, 12);
+FIELD(eidos_kmeans_options, temperature, 16);
+FIELD(eidos_kmeans_options, tolerance, 24);
+FIELD(eidos_kmeans_options, seed, 32);
+FIELD(eidos_kmeans_options, threads, 36);
+SIZE(eidos_kmeans_options, 40);
+
+FIELD(eidos_neurons_options, struct_size, 0);
+FIELD(eidos_neurons_options, threads, 4);
+SIZE(eidos_neurons_options, 8);
+
+FIELD(eidos_random_directions_options, struct_size, 0);
+FIELD(eidos_random_directions_options, concept_count, 4);
+FIELD(eidos_random_directions_options, seed, 8);
+FIELD(eidos_random_directions_options, threads, 12);
+SIZE(eidos_random_directions_options, 16);
+
+FIELD(eidos_nmf_options, struct_size, 0);
+FIELD(eidos_nmf_options, concept_count, 4);
+FIELD(eidos_nmf_options, tolerance, 8);
+FIELD(eidos_nmf_options, max_iterations, 16);
+FIELD(eidos_nmf_options, rectify, 20);
+FIELD(eidos_nmf_options, seed, 24);
+FIELD(eidos_nmf_options, threads, 28);
+SIZE(eidos_nmf_options, 32);
+
+FIELD(eidos_semi_nmf_options, struct_size, 0);
+FIELD(eidos_semi_nmf_options, concept_count, 4);
+FIELD(eidos_semi_nmf_options, tolerance, 8);
+FIELD(eidos_semi_nmf_options, max_iterations, 16);
+FIELD(eidos_semi_nmf_options, seed, 20);
+FIELD(eidos_semi_nmf_options, threads, 24);
+SIZE(eidos_semi_nmf_options, 32);
+
+FIELD(eidos_dictionary_learning_options, struct_size, 0);
+FIELD(eidos_dictionary_learning_options, concept_count, 4);
+FIELD(eidos_dictionary_learning_options, penalty, 8);
+FIELD(eidos_dictionary_learning_options, tolerance, 16);
+FIELD(eidos_dictionary_learning_options, max_iterations, 24);
+FIELD(eidos_dictionary_learning_options, positive_codes, 28);
+FIELD(eidos_dictionary_learning_options, seed, 32);
+FIELD(eidos_dictionary_learning_options, threads, 36);
+SIZE(eidos_dictionary_learning_options, 40);
+
+FIELD(eidos_sparse_pca_options, struct_size, 0);
+FIELD(eidos_sparse_pca_options, concept_count, 4);
+FIELD(eidos_sparse_pca_options, penalty, 8);
+FIELD(eidos_sparse_pca_options, ridge, 16);
+FIELD(eidos_sparse_pca_options, tolerance, 24);
+FIELD(eidos_sparse_pca_options, max_iterations, 32);
+FIELD(eidos_sparse_pca_options, threads, 36);
+FIELD(eidos_sparse_pca_options, device, 40);
+FIELD(eidos_sparse_pca_options, device_index, 44);
+SIZE(eidos_sparse_pca_options, 48);
+
 FIELD(eidos_published_options, struct_size, 0);
 FIELD(eidos_published_options, network, 4);
 FIELD(eidos_published_options, model, 8);

@@ -216,5 +216,21 @@ int wrong_members(const eidos_api_table *table)
     if (table->report_save_neuronpedia != eidos_report_save_neuronpedia) wrong += printf("report_save_neuronpedia\n") > 0;
     if (table->report_save_codes_csv != eidos_report_save_codes_csv) wrong += printf("report_save_codes_csv\n") > 0;
     if (table->interpretation_save_csv != eidos_interpretation_save_csv) wrong += printf("interpretation_save_csv\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 209 * sizeof(void *));
+    if (table->svd_options_init != eidos_svd_options_init) wrong += printf("svd_options_init\n") > 0;
+    if (table->svd_fit != eidos_svd_fit) wrong += printf("svd_fit\n") > 0;
+    if (table->kmeans_options_init != eidos_kmeans_options_init) wrong += printf("kmeans_options_init\n") > 0;
+    if (table->kmeans_fit != eidos_kmeans_fit) wrong += printf("kmeans_fit\n") > 0;
+    if (table->neurons_options_init != eidos_neurons_options_init) wrong += printf("neurons_options_init\n") > 0;
+    if (table->neurons_fit != eidos_neurons_fit) wrong += printf("neurons_fit\n") > 0;
+    if (table->random_directions_options_init != eidos_random_directions_options_init) wrong += printf("random_directions_options_init\n") > 0;
+    if (table->random_directions_fit != eidos_random_directions_fit) wrong += printf("random_directions_fit\n") > 0;
+    if (table->nmf_options_init != eidos_nmf_options_init) wrong += printf("nmf_options_init\n") > 0;
+    if (table->nmf_fit != eidos_nmf_fit) wrong += printf("nmf_fit\n") > 0;
+    if (table->semi_nmf_options_init != eidos_semi_nmf_options_init) wrong += printf("semi_nmf_options_init\n") > 0;
+    if (table->semi_nmf_fit != eidos_semi_nmf_fit) wrong += printf("semi_nmf_fit\n") > 0;
+    if (table->dictionary_learning_options_init != eidos_dictionary_learning_options_init) wrong += printf("dictionary_learning_options_init\n") > 0;
+    if (table->dictionary_learning_fit != eidos_dictionary_learning_fit) wrong += printf("dictionary_learning_fit\n") > 0;
+    if (table->sparse_pca_options_init != eidos_sparse_pca_options_init) wrong += printf("sparse_pca_options_init\n") > 0;
+    if (table->sparse_pca_fit != eidos_sparse_pca_fit) wrong += printf("sparse_pca_fit\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 225 * sizeof(void *));
 }

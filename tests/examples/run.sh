@@ -17,6 +17,7 @@ examples() { # LANGUAGE COMMAND...: runs all of them
         example "$@" concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
     fi
     example "$@" explain
+    example "$@" methods
     example "$@" own_activations
     example "$@" labels
     example "$@" resume FOLDER
@@ -27,7 +28,7 @@ example() { # LANGUAGE COMMAND... NAME ARGUMENTS: FOLDER stands for a folder to 
     local out=target/examples/$1 name word command=()
     shift
     for word in "$@"; do
-        case $word in modules | concepts | explain | own_activations | labels | resume | steering) name=$word ;; esac
+        case $word in modules | concepts | explain | methods | own_activations | labels | resume | steering) name=$word ;; esac
     done
     mkdir -p "$out/$name"
     for word in "$@"; do

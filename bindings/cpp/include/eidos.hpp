@@ -28,6 +28,7 @@
 #include "eidos/chat.hpp"
 #include "eidos/chat_model.hpp"
 #include "eidos/control.hpp"
+#include "eidos/decompositions.hpp"
 #include "eidos/devices.hpp"
 #include "eidos/enumerations.hpp"
 #include "eidos/error.hpp"

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 #include <stdexcept>
 
 namespace {
@@ -73,6 +74,53 @@ TEST(Explainer, EncodesActivationsWhereverTheyLie)
     EXPECT_TRUE(std::equal(codes.values().begin(), codes.values().end(), expected.values().begin()));
     EXPECT_TRUE(std::equal(in_memory.values().begin(), in_memory.values().end(), expected.values().begin()));
     EXPECT_STATUS(mismatch, explainer.encode(eidos::Activations::from_rows({std::vector<float>{1, 2}, 2})));
+}
+
+TEST(Explainer, DecompositionsFindWhatTheyPromise)
+{
+    const auto &rows = demo().activations;
+    const auto row = rows.copy_rows(0, 1);
+    eidos::SvdOptions svd;
+    svd.concept_count = 3;
+    EXPECT_EQ(eidos::fit_svd(rows, svd).fit_report().measures.at("singular_values").size(), 3u);
+    eidos::KmeansOptions kmeans;
+    kmeans.concept_count = 3;
+    const auto hard = eidos::fit_kmeans(rows, kmeans);
+    const auto sizes = hard.fit_report().measures.at("cluster_sizes");
+    EXPECT_EQ(std::accumulate(sizes.begin(), sizes.end(), 0.0), static_cast<double>(rows.row_count()));
+    kmeans.codes = eidos::KmeansCode::soft;
+    const auto soft = eidos::fit_kmeans(rows, kmeans);
+    for (const eidos::Explainer *explainer : {&hard, &soft}) {
+        const auto codes = explainer->encode(row);
+        EXPECT_NEAR(codes.row(0)[0] + codes.row(0)[1] + codes.row(0)[2], 1.0, 1e-6);
+    }
+    const auto neurons = eidos::fit_neurons(rows);
+    EXPECT_EQ(neurons.concept_count(), rows.column_count());
+    EXPECT_EQ(neurons.encode(row).row(0)[1], row.row(0)[1]);
+    eidos::RandomDirectionsOptions random;
+    random.concept_count = 4;
+    random.seed = 1;
+    EXPECT_EQ(eidos::fit_random_directions(rows, random).method(), "random_directions");
+    eidos::SparsePcaOptions sparse;
+    sparse.concept_count = 2;
+    sparse.penalty = 5;
+    EXPECT_EQ(eidos::fit_sparse_pca(rows, sparse).fit_report().measures.at("nonzero_columns").size(), 2u);
+    eidos::NmfOptions nmf;
+    nmf.concept_count = 2;
+    nmf.max_iterations = 3;
+    EXPECT_THROW(static_cast<void>(eidos::fit_nmf(rows, nmf)), eidos::Error);
+    nmf.rectify = true;
+    EXPECT_GE(eidos::fit_nmf(rows, nmf).encode(row).row(0)[0], 0);
+    eidos::SemiNmfOptions semi;
+    semi.concept_count = 3;
+    semi.max_iterations = 3;
+    EXPECT_GE(eidos::fit_semi_nmf(rows, semi).encode(row).row(0)[0], 0);
+    eidos::DictionaryLearningOptions learning;
+    learning.concept_count = 3;
+    learning.max_iterations = 3;
+    EXPECT_LT(eidos::fit_dictionary_learning(rows, learning).fit_report().measures.at("relative_error").at(0), 1);
+    kmeans.concept_count = 0;
+    EXPECT_THROW(static_cast<void>(eidos::fit_kmeans(rows, kmeans)), eidos::Error);
 }
 
 TEST(Explainer, EncodesAndDecodes)

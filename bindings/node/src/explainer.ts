@@ -9,7 +9,21 @@ import { check } from './errors';
 import { explanationIn, type Explanation } from './explanation';
 import { activations, dictionaryFormats, type Activation, type DictionaryFormat } from './generated/abi';
 import {
-  activationsOptions, explainOptions, icaOptions, llmLabelsOptions, pcaOptions, publishedOptions, topInputsOptions,
+  activationsOptions,
+  dictionaryLearningOptions,
+  explainOptions,
+  icaOptions,
+  kmeansOptions,
+  llmLabelsOptions,
+  neuronsOptions,
+  nmfOptions,
+  pcaOptions,
+  publishedOptions,
+  randomDirectionsOptions,
+  semiNmfOptions,
+  sparsePcaOptions,
+  svdOptions,
+  topInputsOptions,
 } from './generated/options';
 import { pointerOf, Resource, resourceOf } from './handle';
 import { withInputs, type InputsOrTexts } from './inputs';
@@ -17,7 +31,21 @@ import { Interpretation, interpretationIn } from './interpretation';
 import { callOnPool, handleIn, native, out } from './native';
 import type { Fit, FitName, Out, Pointer } from './native';
 import type {
-  ExplainOptions, IcaOptions, LlmLabelsOptions, PcaOptions, PublishedOptions, TopInputsOfOptions, TopInputsOptions,
+  DictionaryLearningOptions,
+  ExplainOptions,
+  IcaOptions,
+  KmeansOptions,
+  LlmLabelsOptions,
+  NeuronsOptions,
+  NmfOptions,
+  PcaOptions,
+  PublishedOptions,
+  RandomDirectionsOptions,
+  SemiNmfOptions,
+  SparsePcaOptions,
+  SvdOptions,
+  TopInputsOfOptions,
+  TopInputsOptions,
 } from './options';
 import { SplitModel } from './split-model';
 import { SpreadFit } from './spread-fit';
@@ -117,6 +145,81 @@ export class Explainer extends ConceptModel {
    */
   static async fitPca(activations: Activations, options: PcaOptions): Promise<Explainer> {
     return Explainer.#fit('eidos_pca_fit', activations, pcaOptions(knownOptions(options, pcaOptions.names, callOptionNames)), options);
+  }
+
+  /**
+   * Finds the right singular vectors of activations with the largest singular values: principal components of activations that
+   * are not centred. `fitReport.measures` has the singular values, and the variance that each explains.
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
+   */
+  static async fitSvd(activations: Activations, options: SvdOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_svd_fit', activations, svdOptions(knownOptions(options, svdOptions.names, callOptionNames)), options);
+  }
+
+  /**
+   * Finds centres of activations with k-means, each the mean of the rows that are nearest to it. Codes are 1 for the nearest
+   * centre, shares, or proximities: see `codes`. A fit that does not converge is not an error, see `fitReport`.
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than rows, `invalid_data` for unusable numbers.
+   */
+  static async fitKmeans(activations: Activations, options: KmeansOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_kmeans_fit', activations, kmeansOptions(knownOptions(options, kmeansOptions.names, callOptionNames)), options);
+  }
+
+  /**
+   * Takes each neuron of the module, a column of its rows, for a concept: codes are the rows themselves.
+   *
+   * @throws {EidosError} `invalid_data` for unusable numbers.
+   */
+  static async fitNeurons(activations: Activations, options: NeuronsOptions = {}): Promise<Explainer> {
+    return Explainer.#fit('eidos_neurons_fit', activations, neuronsOptions(knownOptions(options, neuronsOptions.names, callOptionNames)), options);
+  }
+
+  /**
+   * Draws directions at random, the baseline that concepts of any method must beat. Up to as many as columns are orthonormal;
+   * more have length 1.
+   *
+   * @throws {EidosError} `invalid_argument` for no concepts, `invalid_data` for unusable numbers.
+   */
+  static async fitRandomDirections(activations: Activations, options: RandomDirectionsOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_random_directions_fit', activations, randomDirectionsOptions(knownOptions(options, randomDirectionsOptions.names, callOptionNames)), options);
+  }
+
+  /**
+   * Finds directions that have few columns, from which sums come near to the centred activations, as scikit-learn's SparsePCA.
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
+   */
+  static async fitSparsePca(activations: Activations, options: SparsePcaOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_sparse_pca_fit', activations, sparsePcaOptions(knownOptions(options, sparsePcaOptions.names, callOptionNames)), options);
+  }
+
+  /**
+   * Finds parts whose sums approximate activations that have no negative values (NMF). Codes are never negative.
+   *
+   * @throws {EidosError} `invalid_data` for negative or unusable numbers, naming the first; see `rectify`.
+   */
+  static async fitNmf(activations: Activations, options: NmfOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_nmf_fit', activations, nmfOptions(knownOptions(options, nmfOptions.names, callOptionNames)), options);
+  }
+
+  /**
+   * Finds atoms whose sums approximate any activations, with codes that are not negative (semi-NMF).
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than rows, `invalid_data` for unusable numbers.
+   */
+  static async fitSemiNmf(activations: Activations, options: SemiNmfOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_semi_nmf_fit', activations, semiNmfOptions(knownOptions(options, semiNmfOptions.names, callOptionNames)), options);
+  }
+
+  /**
+   * Finds atoms of which each row of activations needs few (dictionary learning).
+   *
+   * @throws {EidosError} `invalid_argument` for a penalty that is not above 0, `invalid_data` for unusable numbers.
+   */
+  static async fitDictionaryLearning(activations: Activations, options: DictionaryLearningOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_dictionary_learning_fit', activations, dictionaryLearningOptions(knownOptions(options, dictionaryLearningOptions.names, callOptionNames)), options);
   }
 
   /**

@@ -30,6 +30,30 @@ export interface PublishedOptions extends c.PublishedOptions, CallOptions {}
 /** How principal components are found. */
 export interface PcaOptions extends c.PcaOptions, CallOptions {}
 
+/** How singular vectors are found. */
+export interface SvdOptions extends c.SvdOptions, CallOptions {}
+
+/** How k-means finds centres. */
+export interface KmeansOptions extends c.KmeansOptions, CallOptions {}
+
+/** How neurons become concepts. */
+export interface NeuronsOptions extends c.NeuronsOptions, CallOptions {}
+
+/** Which random directions are drawn. */
+export interface RandomDirectionsOptions extends c.RandomDirectionsOptions, CallOptions {}
+
+/** How sparse principal components are found. */
+export interface SparsePcaOptions extends c.SparsePcaOptions, CallOptions {}
+
+/** How non-negative parts are found. */
+export interface NmfOptions extends c.NmfOptions, CallOptions {}
+
+/** How atoms of codes that are not negative are found. */
+export interface SemiNmfOptions extends c.SemiNmfOptions, CallOptions {}
+
+/** How a dictionary is learned. */
+export interface DictionaryLearningOptions extends c.DictionaryLearningOptions, CallOptions {}
+
 /** How independent components are fitted. */
 export interface IcaOptions extends c.IcaOptions, CallOptions {}
 

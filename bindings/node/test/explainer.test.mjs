@@ -34,6 +34,37 @@ test('an explainer says what it is', () => {
   assert.ok(measures.last_change.length === 1 && measures.last_change[0] >= 0);
 });
 
+test('decompositions find what they promise', async () => {
+  const svd = await Explainer.fitSvd(activations, { conceptCount: 3 });
+  assert.equal(svd.fitReport.measures.singular_values.length, 3);
+  const hard = await Explainer.fitKmeans(activations, { conceptCount: 3 });
+  const soft = await Explainer.fitKmeans(activations, { conceptCount: 3, codes: 'soft' });
+  const sum = (values) => values.reduce((total, value) => total + value, 0);
+  assert.equal(sum(hard.fitReport.measures.cluster_sizes), activations.rowCount);
+  for (const explainer of [hard, soft]) {
+    const codes = await explainer.encode(activations.rows());
+    assert.ok(Math.abs(sum(codes.slice(0, 3)) - 1) < 1e-6);
+  }
+  const neurons = await Explainer.fitNeurons(activations);
+  assert.deepEqual(await neurons.encode(activations.rows()), activations.rows());
+  const random = await Explainer.fitRandomDirections(activations, { conceptCount: 4, seed: 1 });
+  assert.equal(random.method, 'random_directions');
+  await assert.rejects(Explainer.fitKmeans(activations, { conceptCount: 0 }), { code: 'invalid_argument' });
+  const sparse = await Explainer.fitSparsePca(activations, { conceptCount: 2, penalty: 5 });
+  assert.equal(sparse.fitReport.measures.nonzero_columns.length, 2);
+  await assert.rejects(Explainer.fitNmf(activations, { conceptCount: 2 }), (error) => {
+    return error.code === 'invalid_data' && /negative value/.test(error.message) && /rectify/.test(error.hint);
+  });
+  const parts = await Explainer.fitNmf(activations, { conceptCount: 2, rectify: true, maxIterations: 3 });
+  const atoms = await Explainer.fitSemiNmf(activations, { conceptCount: 3, maxIterations: 3 });
+  const learned = await Explainer.fitDictionaryLearning(activations, { conceptCount: 3, penalty: 0.5, maxIterations: 3 });
+  for (const explainer of [parts, atoms, learned]) {
+    assert.ok((await explainer.encode(activations.rows())).every((code) => code >= 0));
+    assert.ok(explainer.fitReport.measures.relative_error[0] < 1);
+  }
+  for (const explainer of [svd, hard, soft, neurons, random, sparse, parts, atoms, learned]) explainer.close();
+});
+
 test('principal components say how much each explains', async () => {
   const whitened = await Explainer.fitPca(activations, { conceptCount: 3, whiten: true });
   const plain = await Explainer.fitPca(activations, { conceptCount: 3 });

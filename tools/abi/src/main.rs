@@ -35,6 +35,8 @@ const SECTIONS: &[&str] = &[
     "activations",
     "explainer",
     "methods",
+    "decompositions",
+    "factorisations",
     "dictionaries",
     "interventions",
     "collect",

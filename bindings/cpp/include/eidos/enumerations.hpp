@@ -205,6 +205,19 @@ enum class Contrast : std::uint32_t {
     cube = EIDOS_CONTRAST_CUBE,
 };
 
+/// The codes of k-means say how a row belongs to the centres.
+enum class KmeansCode : std::uint32_t {
+    /// 1 for the nearest centre, 0 for all others. They decode to that centre. The default.
+    one_hot = EIDOS_KMEANS_ONE_HOT,
+    /// The share of each centre, which fall with the squared distance and add up to 1. They decode to the mean of the
+    /// centres with these shares.
+    soft = EIDOS_KMEANS_SOFT,
+    /// How much nearer to each centre the row is than a radius, so that the inputs of the largest codes are the nearest
+    /// ones. They decode to the projection of the row on the plane of the centres. The radius is twice as far as the
+    /// rows of the widest centre are from it.
+    proximity = EIDOS_KMEANS_PROXIMITY,
+};
+
 /// The format of a dictionary says for which programs it is written.
 enum class DictionaryFormat : std::uint32_t {
     /// A folder of SAELens 6, which is made if need be: `cfg.json` and `sae_weights.safetensors`, as

@@ -118,6 +118,129 @@ struct PcaOptions {
     std::uint32_t device_index = 0;
 };
 
+/// These options say how singular vectors are found.
+struct SvdOptions {
+    /// The fit finds this many concepts. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// The passes over the rows run on this device. By default on the CPU. On a GPU the vectors are those of the CPU up
+    /// to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles.
+    Device device = Device::cpu;
+    /// The passes run on this one of several GPUs, from 0.
+    std::uint32_t device_index = 0;
+};
+
+/// These options say how k-means finds centres.
+struct KmeansOptions {
+    /// The fit finds this many centres. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// The codes say how a row belongs to the centres. By default 1 for the nearest one.
+    KmeansCode codes = KmeansCode::one_hot;
+    /// The fit ends after this many iterations, converged or not. By default 300.
+    std::uint32_t max_iterations = 300;
+    /// This is how soft soft codes are: the share of a centre falls by the factor e for this part of the mean squared
+    /// distance between a row and its nearest centre. By default 0.1.
+    double temperature = 0.1;
+    /// Iterations stop when the sum of the squared moves of all centres is at most this part of the mean variance of a
+    /// feature. By default 1e-4.
+    double tolerance = 0.0001;
+    /// The seed decides the first centres. By default 0.
+    std::uint32_t seed = 0;
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// These options say how neurons become concepts.
+struct NeuronsOptions {
+    /// The rows are read by this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// These options say which random directions are drawn.
+struct RandomDirectionsOptions {
+    /// This many directions are drawn; there may be more than columns. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// The seed decides the directions, whose entries are drawn as NumPy's `RandomState(seed).normal`. By default 0.
+    std::uint32_t seed = 0;
+    /// The rows are read by this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// These options say how non-negative parts are found.
+struct NmfOptions {
+    /// The fit finds this many parts. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By
+    /// default 1e-4.
+    double tolerance = 0.0001;
+    /// The fit ends after this many iterations, converged or not. By default 200.
+    std::uint32_t max_iterations = 200;
+    /// `true` takes negative values for zero, when the activations are fitted and when they are encoded; with 0, the
+    /// default, they are an error of the fit.
+    bool rectify = false;
+    /// The seed decides the first parts where there are more than directions in the activations. By default 0.
+    std::uint32_t seed = 0;
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// These options say how atoms of codes that are not negative are found.
+struct SemiNmfOptions {
+    /// The fit finds this many concepts. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By
+    /// default 1e-4.
+    double tolerance = 0.0001;
+    /// The fit ends after this many iterations, converged or not. By default 200.
+    std::uint32_t max_iterations = 200;
+    /// The seed decides the first centres. By default 0.
+    std::uint32_t seed = 0;
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// These options say how a dictionary is learned.
+struct DictionaryLearningOptions {
+    /// The fit finds this many atoms; there may be more than columns. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// This is the weight of the sum of the magnitudes of the codes: larger ones leave fewer that are not zero. It is
+    /// in the units of the activations. By default 1.
+    double penalty = 1.0;
+    /// Iterations stop when one of them lowers what is minimised by no more than this part of it. By default 1e-4.
+    double tolerance = 0.0001;
+    /// The fit ends after this many iterations, converged or not. By default 200.
+    std::uint32_t max_iterations = 200;
+    /// 1, the default, allows no negative codes; 0 allows them.
+    std::uint32_t positive_codes = 1;
+    /// The seed decides the first atoms where there are more than directions in the activations. By default 0.
+    std::uint32_t seed = 0;
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// These options say how sparse principal components are found.
+struct SparsePcaOptions {
+    /// The fit finds this many concepts. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// This is the weight of the sum of the magnitudes of the components' entries: larger ones leave fewer that are not
+    /// zero. It grows with the root of the number of activations. By default 1.
+    double penalty = 1.0;
+    /// This is the ridge that codes are computed with. By default 0.01.
+    double ridge = 0.01;
+    /// Iterations stop when one of them lowers what is minimised by less than this part of it. By default 1e-8.
+    double tolerance = 1e-8;
+    /// The fit ends after this many iterations, converged or not. By default 1000.
+    std::uint32_t max_iterations = 1000;
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// The passes over the rows run on this device. By default on the CPU. On a GPU the components are those of the CPU
+    /// up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles.
+    Device device = Device::cpu;
+    /// The passes run on this one of several GPUs, from 0.
+    std::uint32_t device_index = 0;
+};
+
 /// These options say what the files of a published dictionary do not, and how they are fetched.
 struct PublishedOptions {
     /// The network says whether files are downloaded.
@@ -394,6 +517,103 @@ inline eidos_pca_options to_c(const PcaOptions &options)
     eidos_pca_options result = defaults(eidos_pca_options_init);
     result.concept_count = options.concept_count;
     result.whiten = options.whiten ? 1 : 0;
+    result.threads = options.threads;
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_svd_options to_c(const SvdOptions &options)
+{
+    eidos_svd_options result = defaults(eidos_svd_options_init);
+    result.concept_count = options.concept_count;
+    result.threads = options.threads;
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_kmeans_options to_c(const KmeansOptions &options)
+{
+    eidos_kmeans_options result = defaults(eidos_kmeans_options_init);
+    result.concept_count = options.concept_count;
+    result.codes = static_cast<std::uint32_t>(options.codes);
+    result.max_iterations = options.max_iterations;
+    result.temperature = options.temperature;
+    result.tolerance = options.tolerance;
+    result.seed = options.seed;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_neurons_options to_c(const NeuronsOptions &options)
+{
+    eidos_neurons_options result = defaults(eidos_neurons_options_init);
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_random_directions_options to_c(const RandomDirectionsOptions &options)
+{
+    eidos_random_directions_options result = defaults(eidos_random_directions_options_init);
+    result.concept_count = options.concept_count;
+    result.seed = options.seed;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_nmf_options to_c(const NmfOptions &options)
+{
+    eidos_nmf_options result = defaults(eidos_nmf_options_init);
+    result.concept_count = options.concept_count;
+    result.tolerance = options.tolerance;
+    result.max_iterations = options.max_iterations;
+    result.rectify = options.rectify ? 1 : 0;
+    result.seed = options.seed;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_semi_nmf_options to_c(const SemiNmfOptions &options)
+{
+    eidos_semi_nmf_options result = defaults(eidos_semi_nmf_options_init);
+    result.concept_count = options.concept_count;
+    result.tolerance = options.tolerance;
+    result.max_iterations = options.max_iterations;
+    result.seed = options.seed;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_dictionary_learning_options to_c(const DictionaryLearningOptions &options)
+{
+    eidos_dictionary_learning_options result = defaults(eidos_dictionary_learning_options_init);
+    result.concept_count = options.concept_count;
+    result.penalty = options.penalty;
+    result.tolerance = options.tolerance;
+    result.max_iterations = options.max_iterations;
+    result.positive_codes = options.positive_codes;
+    result.seed = options.seed;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_sparse_pca_options to_c(const SparsePcaOptions &options)
+{
+    eidos_sparse_pca_options result = defaults(eidos_sparse_pca_options_init);
+    result.concept_count = options.concept_count;
+    result.penalty = options.penalty;
+    result.ridge = options.ridge;
+    result.tolerance = options.tolerance;
+    result.max_iterations = options.max_iterations;
     result.threads = options.threads;
     result.device = static_cast<std::uint32_t>(options.device);
     result.device_index = options.device_index;

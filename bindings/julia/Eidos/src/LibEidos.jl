@@ -91,6 +91,10 @@ const CONTRAST_LOGCOSH = UInt32(1)
 const CONTRAST_EXP = UInt32(2)
 const CONTRAST_CUBE = UInt32(3)
 
+const KMEANS_ONE_HOT = UInt32(0)
+const KMEANS_SOFT = UInt32(1)
+const KMEANS_PROXIMITY = UInt32(2)
+
 const DICTIONARY_SAE_LENS = UInt32(0)
 const DICTIONARY_SAFETENSORS = UInt32(1)
 
@@ -232,6 +236,87 @@ mutable struct eidos_pca_options
     device::UInt32
     device_index::UInt32
     eidos_pca_options() = new()
+end
+
+mutable struct eidos_svd_options
+    struct_size::UInt32
+    concept_count::UInt32
+    threads::UInt32
+    device::UInt32
+    device_index::UInt32
+    eidos_svd_options() = new()
+end
+
+mutable struct eidos_kmeans_options
+    struct_size::UInt32
+    concept_count::UInt32
+    codes::UInt32
+    max_iterations::UInt32
+    temperature::Cdouble
+    tolerance::Cdouble
+    seed::UInt32
+    threads::UInt32
+    eidos_kmeans_options() = new()
+end
+
+mutable struct eidos_neurons_options
+    struct_size::UInt32
+    threads::UInt32
+    eidos_neurons_options() = new()
+end
+
+mutable struct eidos_random_directions_options
+    struct_size::UInt32
+    concept_count::UInt32
+    seed::UInt32
+    threads::UInt32
+    eidos_random_directions_options() = new()
+end
+
+mutable struct eidos_nmf_options
+    struct_size::UInt32
+    concept_count::UInt32
+    tolerance::Cdouble
+    max_iterations::UInt32
+    rectify::UInt32
+    seed::UInt32
+    threads::UInt32
+    eidos_nmf_options() = new()
+end
+
+mutable struct eidos_semi_nmf_options
+    struct_size::UInt32
+    concept_count::UInt32
+    tolerance::Cdouble
+    max_iterations::UInt32
+    seed::UInt32
+    threads::UInt32
+    eidos_semi_nmf_options() = new()
+end
+
+mutable struct eidos_dictionary_learning_options
+    struct_size::UInt32
+    concept_count::UInt32
+    penalty::Cdouble
+    tolerance::Cdouble
+    max_iterations::UInt32
+    positive_codes::UInt32
+    seed::UInt32
+    threads::UInt32
+    eidos_dictionary_learning_options() = new()
+end
+
+mutable struct eidos_sparse_pca_options
+    struct_size::UInt32
+    concept_count::UInt32
+    penalty::Cdouble
+    ridge::Cdouble
+    tolerance::Cdouble
+    max_iterations::UInt32
+    threads::UInt32
+    device::UInt32
+    device_index::UInt32
+    eidos_sparse_pca_options() = new()
 end
 
 mutable struct eidos_published_options
@@ -420,6 +505,14 @@ const LAYOUT = (
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
     eidos_ica_options = (64, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52, solver = 56)),
     eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
+    eidos_svd_options = (20, (struct_size = 0, concept_count = 4, threads = 8, device = 12, device_index = 16)),
+    eidos_kmeans_options = (40, (struct_size = 0, concept_count = 4, codes = 8, max_iterations = 12, temperature = 16, tolerance = 24, seed = 32, threads = 36)),
+    eidos_neurons_options = (8, (struct_size = 0, threads = 4)),
+    eidos_random_directions_options = (16, (struct_size = 0, concept_count = 4, seed = 8, threads = 12)),
+    eidos_nmf_options = (32, (struct_size = 0, concept_count = 4, tolerance = 8, max_iterations = 16, rectify = 20, seed = 24, threads = 28)),
+    eidos_semi_nmf_options = (32, (struct_size = 0, concept_count = 4, tolerance = 8, max_iterations = 16, seed = 20, threads = 24)),
+    eidos_dictionary_learning_options = (40, (struct_size = 0, concept_count = 4, penalty = 8, tolerance = 16, max_iterations = 24, positive_codes = 28, seed = 32, threads = 36)),
+    eidos_sparse_pca_options = (48, (struct_size = 0, concept_count = 4, penalty = 8, ridge = 16, tolerance = 24, max_iterations = 32, threads = 36, device = 40, device_index = 44)),
     eidos_published_options = (72, (struct_size = 0, network = 4, model = 8, split_point = 16, revision = 24, token = 32, cache_folder = 40, endpoint = 48, input_factor = 56, transcoder = 64, reserved = 68)),
     eidos_activations_options = (96, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, stop_punctuation = 84, skip_first_position = 88, on_long_text = 92)),
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
@@ -610,6 +703,28 @@ const LAYOUT = (
 @c eidos_pca_options_init(options::Ptr{eidos_pca_options}, size::Csize_t)::eidos_status
 @long eidos_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_spread(activations::Ptr{eidos_activations}, callback::eidos_reduce_callback, user_data::Ptr{Cvoid}, destroy::eidos_destroy_callback, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Finding concepts by decompositions: singular vectors, centres, neurons, and random directions to compare with ----
+
+@c eidos_svd_options_init(options::Ptr{eidos_svd_options}, size::Csize_t)::eidos_status
+@long eidos_svd_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_svd_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_kmeans_options_init(options::Ptr{eidos_kmeans_options}, size::Csize_t)::eidos_status
+@long eidos_kmeans_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_kmeans_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_neurons_options_init(options::Ptr{eidos_neurons_options}, size::Csize_t)::eidos_status
+@long eidos_neurons_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_neurons_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_random_directions_options_init(options::Ptr{eidos_random_directions_options}, size::Csize_t)::eidos_status
+@long eidos_random_directions_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_random_directions_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Finding concepts whose codes are sparse, or never negative: factorisations of the rows ---------------------------
+
+@c eidos_nmf_options_init(options::Ptr{eidos_nmf_options}, size::Csize_t)::eidos_status
+@long eidos_nmf_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_nmf_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_semi_nmf_options_init(options::Ptr{eidos_semi_nmf_options}, size::Csize_t)::eidos_status
+@long eidos_semi_nmf_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_semi_nmf_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_dictionary_learning_options_init(options::Ptr{eidos_dictionary_learning_options}, size::Csize_t)::eidos_status
+@long eidos_dictionary_learning_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_dictionary_learning_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_sparse_pca_options_init(options::Ptr{eidos_sparse_pca_options}, size::Csize_t)::eidos_status
+@long eidos_sparse_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sparse_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Dictionaries of others: opened in the formats in which they are published, written in them, and made of a caller's own matrices 
 

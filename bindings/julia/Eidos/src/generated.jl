@@ -38,6 +38,9 @@ const ICA_SOLVERS = (fast_ica = 0, picard_o = 1)
 # The contrast function tells heavy tails from a normal distribution.
 const CONTRASTS = (logcosh = 1, exp = 2, cube = 3)
 
+# The codes of k-means say how a row belongs to the centres.
+const KMEANS_CODES = (one_hot = 0, soft = 1, proximity = 2)
+
 # The format of a dictionary says for which programs it is written.
 const DICTIONARY_FORMATS = (sae_lens = 0, safetensors = 1)
 
@@ -145,6 +148,119 @@ initialize!(o::Options{LibEidos.eidos_pca_options}, size) = LibEidos.eidos_pca_o
 const PCA_OPTIONS_DOCS = (
     concept_count = ("", "The fit finds this many concepts. There is no default: 0 is an error."),
     whiten = ("false", "`true` scales codes to unit variance; 0, the default, leaves them."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+    device = (":cpu", "The passes over the columns run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles."),
+    device_index = ("0", "The passes run on this one of several GPUs, from 0."),
+)
+
+# These options say how singular vectors are found.
+svd_options(; concept_count = nothing, threads = 0, device = :cpu, device_index = 0) =
+    Options{LibEidos.eidos_svd_options}(; concept_count, threads, device = choice(:device, device, DEVICES),
+                                          device_index)
+initialize!(o::Options{LibEidos.eidos_svd_options}, size) = LibEidos.eidos_svd_options_init(o, size)
+
+const SVD_OPTIONS_DOCS = (
+    concept_count = ("", "The fit finds this many concepts. There is no default: 0 is an error."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+    device = (":cpu", "The passes over the columns run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the vectors are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles."),
+    device_index = ("0", "The passes run on this one of several GPUs, from 0."),
+)
+
+# These options say how k-means finds centres.
+kmeans_options(; concept_count = nothing, codes = :one_hot, max_iterations = 300, temperature = 0.1, tolerance = 0.0001,
+                 seed = 0, threads = 0) =
+    Options{LibEidos.eidos_kmeans_options}(; concept_count, codes = choice(:codes, codes, KMEANS_CODES), max_iterations,
+                                             temperature, tolerance, seed, threads)
+initialize!(o::Options{LibEidos.eidos_kmeans_options}, size) = LibEidos.eidos_kmeans_options_init(o, size)
+
+const KMEANS_OPTIONS_DOCS = (
+    concept_count = ("", "The fit finds this many centres. There is no default: 0 is an error."),
+    codes = (":one_hot", "The codes say how a column belongs to the centres: `:one_hot`, `:soft` or `:proximity`. By default 1 for the nearest one."),
+    max_iterations = ("300", "The fit ends after this many iterations, converged or not. By default 300."),
+    temperature = ("0.1", "This is how soft soft codes are: the share of a centre falls by the factor e for this part of the mean squared distance between a column and its nearest centre. By default 0.1."),
+    tolerance = ("0.0001", "Iterations stop when the sum of the squared moves of all centres is at most this part of the mean variance of a feature. By default 1e-4."),
+    seed = ("0", "The seed decides the first centres. By default 0."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# These options say how neurons become concepts.
+neurons_options(; threads = 0) =
+    Options{LibEidos.eidos_neurons_options}(; threads)
+initialize!(o::Options{LibEidos.eidos_neurons_options}, size) = LibEidos.eidos_neurons_options_init(o, size)
+
+const NEURONS_OPTIONS_DOCS = (
+    threads = ("0", "The columns are read by this many threads; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# These options say which random directions are drawn.
+random_directions_options(; concept_count = nothing, seed = 0, threads = 0) =
+    Options{LibEidos.eidos_random_directions_options}(; concept_count, seed, threads)
+initialize!(o::Options{LibEidos.eidos_random_directions_options}, size) = LibEidos.eidos_random_directions_options_init(o, size)
+
+const RANDOM_DIRECTIONS_OPTIONS_DOCS = (
+    concept_count = ("", "This many directions are drawn; there may be more than columns. There is no default: 0 is an error."),
+    seed = ("0", "The seed decides the directions, whose entries are drawn as NumPy's `RandomState(seed).normal`. By default 0."),
+    threads = ("0", "The columns are read by this many threads; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# These options say how non-negative parts are found.
+nmf_options(; concept_count = nothing, tolerance = 0.0001, max_iterations = 200, rectify = false, seed = 0, threads = 0) =
+    Options{LibEidos.eidos_nmf_options}(; concept_count, tolerance, max_iterations, rectify = Bool(rectify), seed,
+                                          threads)
+initialize!(o::Options{LibEidos.eidos_nmf_options}, size) = LibEidos.eidos_nmf_options_init(o, size)
+
+const NMF_OPTIONS_DOCS = (
+    concept_count = ("", "The fit finds this many parts. There is no default: 0 is an error."),
+    tolerance = ("0.0001", "Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4."),
+    max_iterations = ("200", "The fit ends after this many iterations, converged or not. By default 200."),
+    rectify = ("false", "`true` takes negative values for zero, when the activations are fitted and when they are encoded; with 0, the default, they are an error of the fit."),
+    seed = ("0", "The seed decides the first parts where there are more than directions in the activations. By default 0."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# These options say how atoms of codes that are not negative are found.
+semi_nmf_options(; concept_count = nothing, tolerance = 0.0001, max_iterations = 200, seed = 0, threads = 0) =
+    Options{LibEidos.eidos_semi_nmf_options}(; concept_count, tolerance, max_iterations, seed, threads)
+initialize!(o::Options{LibEidos.eidos_semi_nmf_options}, size) = LibEidos.eidos_semi_nmf_options_init(o, size)
+
+const SEMI_NMF_OPTIONS_DOCS = (
+    concept_count = ("", "The fit finds this many concepts. There is no default: 0 is an error."),
+    tolerance = ("0.0001", "Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4."),
+    max_iterations = ("200", "The fit ends after this many iterations, converged or not. By default 200."),
+    seed = ("0", "The seed decides the first centres. By default 0."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# These options say how a dictionary is learned.
+dictionary_learning_options(; concept_count = nothing, penalty = 1.0, tolerance = 0.0001, max_iterations = 200,
+                              positive_codes = 1, seed = 0, threads = 0) =
+    Options{LibEidos.eidos_dictionary_learning_options}(; concept_count, penalty, tolerance, max_iterations,
+                                                          positive_codes, seed, threads)
+initialize!(o::Options{LibEidos.eidos_dictionary_learning_options}, size) = LibEidos.eidos_dictionary_learning_options_init(o, size)
+
+const DICTIONARY_LEARNING_OPTIONS_DOCS = (
+    concept_count = ("", "The fit finds this many atoms; there may be more than columns. There is no default: 0 is an error."),
+    penalty = ("1.0", "This is the weight of the sum of the magnitudes of the codes: larger ones leave fewer that are not zero. It is in the units of the activations. By default 1."),
+    tolerance = ("0.0001", "Iterations stop when one of them lowers what is minimised by no more than this part of it. By default 1e-4."),
+    max_iterations = ("200", "The fit ends after this many iterations, converged or not. By default 200."),
+    positive_codes = ("1", "1, the default, allows no negative codes; 0 allows them."),
+    seed = ("0", "The seed decides the first atoms where there are more than directions in the activations. By default 0."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# These options say how sparse principal components are found.
+sparse_pca_options(; concept_count = nothing, penalty = 1.0, ridge = 0.01, tolerance = 1e-8, max_iterations = 1000,
+                     threads = 0, device = :cpu, device_index = 0) =
+    Options{LibEidos.eidos_sparse_pca_options}(; concept_count, penalty, ridge, tolerance, max_iterations, threads,
+                                                 device = choice(:device, device, DEVICES), device_index)
+initialize!(o::Options{LibEidos.eidos_sparse_pca_options}, size) = LibEidos.eidos_sparse_pca_options_init(o, size)
+
+const SPARSE_PCA_OPTIONS_DOCS = (
+    concept_count = ("", "The fit finds this many concepts. There is no default: 0 is an error."),
+    penalty = ("1.0", "This is the weight of the sum of the magnitudes of the components' entries: larger ones leave fewer that are not zero. It grows with the root of the number of activations. By default 1."),
+    ridge = ("0.01", "This is the ridge that codes are computed with. By default 0.01."),
+    tolerance = ("1e-8", "Iterations stop when one of them lowers what is minimised by less than this part of it. By default 1e-8."),
+    max_iterations = ("1000", "The fit ends after this many iterations, converged or not. By default 1000."),
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
     device = (":cpu", "The passes over the columns run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles."),
     device_index = ("0", "The passes run on this one of several GPUs, from 0."),

@@ -22,6 +22,27 @@ end
     @test status(() -> fit(PCA(1000), acts)) == :invalid_argument
 end
 
+@testset "decompositions" begin
+    @test length(fit(TruncatedSVD(3), acts).measures[:singular_values]) == 3
+    hard, soft = fit(KMeans(3), acts), fit(KMeans(3; codes = :soft, temperature = 0.5), acts)
+    @test hard.method == :kmeans && sum(hard.measures[:cluster_sizes]) == size(acts, 2)
+    @test all(sum(encode(hard, acts); dims = 1) .== 1) && all(sum(encode(soft, acts); dims = 1) .≈ 1)
+    @test encode(fit(Neurons(), acts), acts) == Matrix(acts)
+    directions = Matrix(dictionary(fit(RandomDirections(4; seed = 1), acts)))
+    @test directions' * directions ≈ [i == j for i in 1:4, j in 1:4] atol = 1e-5
+    @test length(fit(SparsePCA(2; penalty = 5), acts).measures[:nonzero_columns]) == 2
+    @test status(() -> fit(NMF(2), acts)) == :invalid_data
+    for method in (NMF(2; rectify = true, max_iterations = 3), SemiNMF(3; max_iterations = 3),
+                   DictionaryLearning(3; penalty = 0.5, max_iterations = 3))
+        found = fit(method, acts)
+        @test all(encode(found, acts) .>= 0) && only(found.measures[:relative_error]) < 1
+    end
+    @test_throws MethodError KMeans(3; whiten = true)
+    @test_throws MethodError Neurons(; seed = 1)
+    @test_throws ArgumentError fit(KMeans(3; codes = :hard), acts)
+    @test status(() -> fit(KMeans(0), acts)) == :invalid_argument
+end
+
 @testset "options" begin
     sources = randn(3, 2000) .^ 5
     matrix = randn(6, 3) * sources

@@ -2,7 +2,8 @@
 # with several threads (JULIA_NUM_THREADS=4). Arguments name the files that are to be run; without any, all are.
 
 using Eidos, Test
-using Eidos: ICA, LibEidos, PCA, Progress, decode, dictionary, encode, estimate, fit, moments, save, spread, table, tokens, unit, units
+using Eidos: DictionaryLearning, ICA, KMeans, LibEidos, NMF, Neurons, PCA, Progress, RandomDirections, SemiNMF, SparsePCA, TruncatedSVD
+using Eidos: decode, dictionary, encode, estimate, fit, moments, save, spread, table, tokens, unit, units
 
 const REPOSITORY = normpath(joinpath(@__DIR__, "..", "..", "..", ".."))
 const SPLIT = "model.layers.2.mlp"

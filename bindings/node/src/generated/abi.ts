@@ -279,6 +279,25 @@ export const contrasts = {
  */
 export type Contrast = keyof typeof contrasts;
 
+/** The words of `KmeansCode`, with their numbers in `eidos.h`. */
+export const kmeansCodes = {
+  one_hot: 0,
+  soft: 1,
+  proximity: 2,
+} as const;
+
+/**
+ * The codes of k-means say how a row belongs to the centres.
+ *
+ * - `one_hot`: 1 for the nearest centre, 0 for all others. They decode to that centre. The default.
+ * - `soft`: the share of each centre, which fall with the squared distance and add up to 1. They decode to the mean
+ *   of the centres with these shares.
+ * - `proximity`: how much nearer to each centre the row is than a radius, so that the inputs of the largest codes are
+ *   the nearest ones. They decode to the projection of the row on the plane of the centres. The radius is twice as far
+ *   as the rows of the widest centre are from it.
+ */
+export type KmeansCode = keyof typeof kmeansCodes;
+
 /** The words of `DictionaryFormat`, with their numbers in `eidos.h`. */
 export const dictionaryFormats = {
   sae_lens: 0,
@@ -499,6 +518,79 @@ export interface PcaOptionsStruct {
   struct_size: number;
   concept_count: number;
   whiten: number;
+  threads: number;
+  device: number;
+  device_index: number;
+}
+
+export interface SvdOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  threads: number;
+  device: number;
+  device_index: number;
+}
+
+export interface KmeansOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  codes: number;
+  max_iterations: number;
+  temperature: number;
+  tolerance: number;
+  seed: number;
+  threads: number;
+}
+
+export interface NeuronsOptionsStruct {
+  struct_size: number;
+  threads: number;
+}
+
+export interface RandomDirectionsOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  seed: number;
+  threads: number;
+}
+
+export interface NmfOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  tolerance: number;
+  max_iterations: number;
+  rectify: number;
+  seed: number;
+  threads: number;
+}
+
+export interface SemiNmfOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  tolerance: number;
+  max_iterations: number;
+  seed: number;
+  threads: number;
+}
+
+export interface DictionaryLearningOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  penalty: number;
+  tolerance: number;
+  max_iterations: number;
+  positive_codes: number;
+  seed: number;
+  threads: number;
+}
+
+export interface SparsePcaOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  penalty: number;
+  ridge: number;
+  tolerance: number;
+  max_iterations: number;
   threads: number;
   device: number;
   device_index: number;
@@ -737,6 +829,71 @@ export const structs = {
     struct_size: 'uint32_t',
     concept_count: 'uint32_t',
     whiten: 'uint32_t',
+    threads: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
+  }),
+  eidos_svd_options: c.struct<SvdOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    threads: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
+  }),
+  eidos_kmeans_options: c.struct<KmeansOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    codes: 'uint32_t',
+    max_iterations: 'uint32_t',
+    temperature: 'double',
+    tolerance: 'double',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_neurons_options: c.struct<NeuronsOptionsStruct>({
+    struct_size: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_random_directions_options: c.struct<RandomDirectionsOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_nmf_options: c.struct<NmfOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    tolerance: 'double',
+    max_iterations: 'uint32_t',
+    rectify: 'uint32_t',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_semi_nmf_options: c.struct<SemiNmfOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    tolerance: 'double',
+    max_iterations: 'uint32_t',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_dictionary_learning_options: c.struct<DictionaryLearningOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    penalty: 'double',
+    tolerance: 'double',
+    max_iterations: 'uint32_t',
+    positive_codes: 'uint32_t',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_sparse_pca_options: c.struct<SparsePcaOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    penalty: 'double',
+    ridge: 'double',
+    tolerance: 'double',
+    max_iterations: 'uint32_t',
     threads: 'uint32_t',
     device: 'uint32_t',
     device_index: 'uint32_t',
@@ -1072,6 +1229,36 @@ export const signatures = {
   eidos_pca_fit: c.signature(c.i32, c.address, structs.eidos_pca_options.input, c.nullable, c.addressOut, c.addressOut),
   eidos_activations_spread: c.signature(
     c.i32, c.address, c.nullable, c.nullable, c.nullable, c.addressOut, c.addressOut,
+  ),
+
+  eidos_svd_options_init: c.signature(c.i32, structs.eidos_svd_options.output, c.size),
+  eidos_svd_fit: c.signature(c.i32, c.address, structs.eidos_svd_options.input, c.nullable, c.addressOut, c.addressOut),
+  eidos_kmeans_options_init: c.signature(c.i32, structs.eidos_kmeans_options.output, c.size),
+  eidos_kmeans_fit: c.signature(
+    c.i32, c.address, structs.eidos_kmeans_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_neurons_options_init: c.signature(c.i32, structs.eidos_neurons_options.output, c.size),
+  eidos_neurons_fit: c.signature(
+    c.i32, c.address, structs.eidos_neurons_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_random_directions_options_init: c.signature(c.i32, structs.eidos_random_directions_options.output, c.size),
+  eidos_random_directions_fit: c.signature(
+    c.i32, c.address, structs.eidos_random_directions_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+
+  eidos_nmf_options_init: c.signature(c.i32, structs.eidos_nmf_options.output, c.size),
+  eidos_nmf_fit: c.signature(c.i32, c.address, structs.eidos_nmf_options.input, c.nullable, c.addressOut, c.addressOut),
+  eidos_semi_nmf_options_init: c.signature(c.i32, structs.eidos_semi_nmf_options.output, c.size),
+  eidos_semi_nmf_fit: c.signature(
+    c.i32, c.address, structs.eidos_semi_nmf_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_dictionary_learning_options_init: c.signature(c.i32, structs.eidos_dictionary_learning_options.output, c.size),
+  eidos_dictionary_learning_fit: c.signature(
+    c.i32, c.address, structs.eidos_dictionary_learning_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_sparse_pca_options_init: c.signature(c.i32, structs.eidos_sparse_pca_options.output, c.size),
+  eidos_sparse_pca_fit: c.signature(
+    c.i32, c.address, structs.eidos_sparse_pca_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
 
   eidos_published_options_init: c.signature(c.i32, structs.eidos_published_options.output, c.size),

@@ -13,6 +13,7 @@ import {
   icaAlgorithms,
   icaSolvers,
   contrasts,
+  kmeansCodes,
   granularities,
   wordRules,
   aggregations,
@@ -27,6 +28,7 @@ import {
   type IcaAlgorithm,
   type IcaSolver,
   type Contrast,
+  type KmeansCode,
   type Granularity,
   type WordRule,
   type Aggregation,
@@ -37,6 +39,14 @@ import {
   type InputsOptionsStruct,
   type IcaOptionsStruct,
   type PcaOptionsStruct,
+  type SvdOptionsStruct,
+  type KmeansOptionsStruct,
+  type NeuronsOptionsStruct,
+  type RandomDirectionsOptionsStruct,
+  type NmfOptionsStruct,
+  type SemiNmfOptionsStruct,
+  type DictionaryLearningOptionsStruct,
+  type SparsePcaOptionsStruct,
   type PublishedOptionsStruct,
   type ActivationsOptionsStruct,
   type LogitsOptionsStruct,
@@ -242,6 +252,248 @@ export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
   {
     concept_count: ['conceptCount', whole32],
     whiten: ['whiten', flag],
+    threads: ['threads', whole32],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
+  },
+);
+
+/** These options say how singular vectors are found. */
+export interface SvdOptions {
+  /** The fit finds this many concepts. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /**
+   * The passes over the rows run on this device: `cpu`, `cuda` or `auto`. By default on the CPU. On a GPU the vectors
+   * are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied
+   * there in tiles.
+   */
+  readonly device?: Device | undefined;
+  /** The passes run on this one of several GPUs, from 0. */
+  readonly deviceIndex?: number | undefined;
+}
+
+export const svdOptions = translator<SvdOptions, SvdOptionsStruct>(
+  () => native().eidos_svd_options_init,
+  structs.eidos_svd_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    threads: ['threads', whole32],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
+  },
+);
+
+/** These options say how k-means finds centres. */
+export interface KmeansOptions {
+  /** The fit finds this many centres. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /**
+   * The codes say how a row belongs to the centres: `one_hot`, `soft` or `proximity`. By default 1 for the nearest one.
+   */
+  readonly codes?: KmeansCode | undefined;
+  /** The fit ends after this many iterations, converged or not. By default 300. */
+  readonly maxIterations?: number | undefined;
+  /**
+   * This is how soft soft codes are: the share of a centre falls by the factor e for this part of the mean squared
+   * distance between a row and its nearest centre. By default 0.1.
+   */
+  readonly temperature?: number | undefined;
+  /**
+   * Iterations stop when the sum of the squared moves of all centres is at most this part of the mean variance of a
+   * feature. By default 1e-4.
+   */
+  readonly tolerance?: number | undefined;
+  /** The seed decides the first centres. By default 0. */
+  readonly seed?: number | undefined;
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const kmeansOptions = translator<KmeansOptions, KmeansOptionsStruct>(
+  () => native().eidos_kmeans_options_init,
+  structs.eidos_kmeans_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    codes: ['codes', word(kmeansCodes)],
+    max_iterations: ['maxIterations', whole32],
+    temperature: ['temperature', real],
+    tolerance: ['tolerance', real],
+    seed: ['seed', whole32],
+    threads: ['threads', whole32],
+  },
+);
+
+/** These options say how neurons become concepts. */
+export interface NeuronsOptions {
+  /** The rows are read by this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const neuronsOptions = translator<NeuronsOptions, NeuronsOptionsStruct>(
+  () => native().eidos_neurons_options_init,
+  structs.eidos_neurons_options.size,
+  {
+    threads: ['threads', whole32],
+  },
+);
+
+/** These options say which random directions are drawn. */
+export interface RandomDirectionsOptions {
+  /** This many directions are drawn; there may be more than columns. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /** The seed decides the directions, whose entries are drawn as NumPy's `RandomState(seed).normal`. By default 0. */
+  readonly seed?: number | undefined;
+  /** The rows are read by this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const randomDirectionsOptions = translator<RandomDirectionsOptions, RandomDirectionsOptionsStruct>(
+  () => native().eidos_random_directions_options_init,
+  structs.eidos_random_directions_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    seed: ['seed', whole32],
+    threads: ['threads', whole32],
+  },
+);
+
+/** These options say how non-negative parts are found. */
+export interface NmfOptions {
+  /** The fit finds this many parts. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /**
+   * Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By
+   * default 1e-4.
+   */
+  readonly tolerance?: number | undefined;
+  /** The fit ends after this many iterations, converged or not. By default 200. */
+  readonly maxIterations?: number | undefined;
+  /**
+   * `true` takes negative values for zero, when the activations are fitted and when they are encoded; with 0, the
+   * default, they are an error of the fit.
+   */
+  readonly rectify?: boolean | undefined;
+  /** The seed decides the first parts where there are more than directions in the activations. By default 0. */
+  readonly seed?: number | undefined;
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const nmfOptions = translator<NmfOptions, NmfOptionsStruct>(
+  () => native().eidos_nmf_options_init,
+  structs.eidos_nmf_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    tolerance: ['tolerance', real],
+    max_iterations: ['maxIterations', whole32],
+    rectify: ['rectify', flag],
+    seed: ['seed', whole32],
+    threads: ['threads', whole32],
+  },
+);
+
+/** These options say how atoms of codes that are not negative are found. */
+export interface SemiNmfOptions {
+  /** The fit finds this many concepts. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /**
+   * Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By
+   * default 1e-4.
+   */
+  readonly tolerance?: number | undefined;
+  /** The fit ends after this many iterations, converged or not. By default 200. */
+  readonly maxIterations?: number | undefined;
+  /** The seed decides the first centres. By default 0. */
+  readonly seed?: number | undefined;
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const semiNmfOptions = translator<SemiNmfOptions, SemiNmfOptionsStruct>(
+  () => native().eidos_semi_nmf_options_init,
+  structs.eidos_semi_nmf_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    tolerance: ['tolerance', real],
+    max_iterations: ['maxIterations', whole32],
+    seed: ['seed', whole32],
+    threads: ['threads', whole32],
+  },
+);
+
+/** These options say how a dictionary is learned. */
+export interface DictionaryLearningOptions {
+  /** The fit finds this many atoms; there may be more than columns. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /**
+   * This is the weight of the sum of the magnitudes of the codes: larger ones leave fewer that are not zero. It is in
+   * the units of the activations. By default 1.
+   */
+  readonly penalty?: number | undefined;
+  /** Iterations stop when one of them lowers what is minimised by no more than this part of it. By default 1e-4. */
+  readonly tolerance?: number | undefined;
+  /** The fit ends after this many iterations, converged or not. By default 200. */
+  readonly maxIterations?: number | undefined;
+  /** 1, the default, allows no negative codes; 0 allows them. */
+  readonly positiveCodes?: number | undefined;
+  /** The seed decides the first atoms where there are more than directions in the activations. By default 0. */
+  readonly seed?: number | undefined;
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const dictionaryLearningOptions = translator<DictionaryLearningOptions, DictionaryLearningOptionsStruct>(
+  () => native().eidos_dictionary_learning_options_init,
+  structs.eidos_dictionary_learning_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    penalty: ['penalty', real],
+    tolerance: ['tolerance', real],
+    max_iterations: ['maxIterations', whole32],
+    positive_codes: ['positiveCodes', whole32],
+    seed: ['seed', whole32],
+    threads: ['threads', whole32],
+  },
+);
+
+/** These options say how sparse principal components are found. */
+export interface SparsePcaOptions {
+  /** The fit finds this many concepts. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /**
+   * This is the weight of the sum of the magnitudes of the components' entries: larger ones leave fewer that are not
+   * zero. It grows with the root of the number of activations. By default 1.
+   */
+  readonly penalty?: number | undefined;
+  /** This is the ridge that codes are computed with. By default 0.01. */
+  readonly ridge?: number | undefined;
+  /** Iterations stop when one of them lowers what is minimised by less than this part of it. By default 1e-8. */
+  readonly tolerance?: number | undefined;
+  /** The fit ends after this many iterations, converged or not. By default 1000. */
+  readonly maxIterations?: number | undefined;
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /**
+   * The passes over the rows run on this device: `cpu`, `cuda` or `auto`. By default on the CPU. On a GPU the
+   * components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU
+   * are copied there in tiles.
+   */
+  readonly device?: Device | undefined;
+  /** The passes run on this one of several GPUs, from 0. */
+  readonly deviceIndex?: number | undefined;
+}
+
+export const sparsePcaOptions = translator<SparsePcaOptions, SparsePcaOptionsStruct>(
+  () => native().eidos_sparse_pca_options_init,
+  structs.eidos_sparse_pca_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    penalty: ['penalty', real],
+    ridge: ['ridge', real],
+    tolerance: ['tolerance', real],
+    max_iterations: ['maxIterations', whole32],
     threads: ['threads', whole32],
     device: ['device', word(devices)],
     device_index: ['deviceIndex', whole32],

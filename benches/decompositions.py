@@ -1,0 +1,166 @@
+"""Times a decomposition by Eidos or by scikit-learn on the same rows, each in a process of its own. Prints one JSON object.
+
+    python benches/decompositions.py collect MODEL SPLIT TEXTS.jsonl ROWS.npy   # the word activations of texts
+    python benches/decompositions.py eidos METHOD ROWS.npy [CONCEPTS]
+    python benches/decompositions.py sklearn METHOD ROWS.npy [CONCEPTS]
+
+METHOD is pca, svd, kmeans, nmf, semi_nmf, dictionary_learning, sparse_pca, neurons or random_directions (the last two and semi_nmf: Eidos
+alone). NMF takes negative values for zero. `lost` is the share of the variance that is left between rows and what their codes decode to.
+EIDOS_LIBRARY is the library to time.
+"""
+import ctypes
+import json
+import os
+import pathlib
+import resource
+import sys
+import time
+import warnings
+
+import numpy
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OPTIONS = {"nmf": {"rectify": 1}, "sparse_pca": {"penalty": 50.0, "tolerance": 1e-4}, "dictionary_learning": {"penalty": 0.2}}
+
+
+class Library:
+    """The C calls that this needs; structs are filled as `include/eidos.api.json` says."""
+
+    def __init__(self):
+        self.c = ctypes.CDLL(os.environ.get("EIDOS_LIBRARY", str(ROOT / "target/release/libeidos.so")))
+        api = json.loads((ROOT / "include/eidos.api.json").read_text())
+        self.structs = {struct["name"]: struct for struct in api["structs"]}
+        for name in ("eidos_error_message", "eidos_error_hint", "eidos_explainer_dictionary"):
+            getattr(self.c, name).restype = ctypes.c_void_p
+        for name in ("row_count", "column_count"):
+            getattr(self.c, f"eidos_activations_{name}").restype = ctypes.c_size_t
+        self.c.eidos_explainer_concept_count.restype = ctypes.c_size_t
+        self.c.eidos_explainer_step_count.restype = ctypes.c_size_t
+
+    def options(self, name, **values):
+        struct = self.structs[name]
+        memory = ctypes.create_string_buffer(struct["size"])
+        getattr(self.c, name + "_init")(memory, ctypes.c_size_t(struct["size"]))
+        for field, value in values.items():
+            found = next(entry for entry in struct["fields"] if entry["name"] == field)
+            kind = {"uint32_t": ctypes.c_uint32, "double": ctypes.c_double}[found["type"]]
+            kind.from_buffer(memory, found["offset"]).value = value
+        return memory
+
+    def call(self, name, *arguments):
+        """Calls a function whose last parameters are a handle to give and an error."""
+        out, error = ctypes.c_void_p(), ctypes.c_void_p()
+        if getattr(self.c, name)(*arguments, ctypes.byref(out), ctypes.byref(error)):
+            raise RuntimeError(ctypes.string_at(self.c.eidos_error_message(error, None)).decode())
+        return out
+
+    def activations(self, rows):
+        pointer = rows.ctypes.data_as(ctypes.c_void_p)
+        sizes = map(ctypes.c_size_t, rows.shape)
+        return self.call("eidos_activations_from_rows", pointer, *sizes, None, ctypes.c_size_t(0))
+
+
+def collect(model, split, texts, out):
+    library = Library()
+    lines = [json.loads(line)["text"] for line in pathlib.Path(texts).read_text(encoding="utf-8").splitlines()]
+    splits = (ctypes.c_char_p * 1)(split.encode())
+    loaded = library.call("eidos_split_model_load", model.encode(), splits, ctypes.c_size_t(1), None, None)
+    strings = (ctypes.c_char_p * len(lines))(*[line.encode() for line in lines])
+    inputs = library.call("eidos_inputs_from_texts", loaded, strings, None, ctypes.c_size_t(len(lines)), None, None)
+    words, error = ctypes.c_void_p(), ctypes.c_void_p()
+    run = library.c.eidos_split_model_activations
+    if run(loaded, inputs, None, None, None, ctypes.byref(words), ctypes.c_size_t(1), ctypes.byref(error)):
+        raise RuntimeError(ctypes.string_at(library.c.eidos_error_message(error, None)).decode())
+    shape = library.c.eidos_activations_row_count(words), library.c.eidos_activations_column_count(words)
+    rows = numpy.empty(shape, numpy.float32)
+    count = ctypes.c_size_t(rows.shape[0])
+    pointer = rows.ctypes.data_as(ctypes.c_void_p)
+    library.c.eidos_activations_copy_rows(words, ctypes.c_size_t(0), count, pointer, ctypes.c_size_t(rows.size), None)
+    numpy.save(out, rows)
+    return {"rows": rows.shape}
+
+
+def by_eidos(method, rows, concepts):
+    library = Library()
+    activations = library.activations(rows)
+    counted = {} if method == "neurons" else {"concept_count": concepts}
+    options = library.options(f"eidos_{method}_options", **counted, **OPTIONS.get(method, {}))
+    start = time.perf_counter()
+    explainer = library.call(f"eidos_{method}_fit", activations, options, None)
+    seconds = time.perf_counter() - start
+    peak = peak_megabytes()
+    count = library.c.eidos_explainer_concept_count(explainer)
+
+    def decoded(tile):
+        size, codes, back = ctypes.c_size_t, numpy.empty((len(tile), count), numpy.float32), numpy.empty_like(tile)
+        pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (tile, codes, back)]
+        error = ctypes.c_void_p()
+        library.c.eidos_explainer_encode(
+            explainer, pointers[0], *map(size, tile.shape), pointers[1], size(codes.size), ctypes.byref(error))
+        library.c.eidos_explainer_decode(
+            explainer, pointers[1], *map(size, codes.shape), pointers[2], size(back.size), ctypes.byref(error))
+        return back, numpy.count_nonzero(codes)
+
+    return seconds, peak, decoded, {"iterations": library.c.eidos_explainer_step_count(explainer)}
+
+
+def by_scikit_learn(method, rows, concepts):
+    from sklearn.cluster import KMeans
+    from sklearn.decomposition import NMF, PCA, DictionaryLearning, SparsePCA, TruncatedSVD
+
+    warnings.simplefilter("ignore")
+    models = {
+        "pca": lambda: PCA(concepts, random_state=0),
+        "svd": lambda: TruncatedSVD(concepts, random_state=0),
+        "kmeans": lambda: KMeans(concepts, random_state=0),
+        "nmf": lambda: NMF(concepts, init="nndsvda", random_state=0),
+        "sparse_pca": lambda: SparsePCA(concepts, alpha=50.0, tol=1e-4, method="cd", random_state=0),
+        "dictionary_learning": lambda: DictionaryLearning(
+            concepts, alpha=0.2, positive_code=True, fit_algorithm="cd", transform_algorithm="lasso_cd", tol=1e-4, max_iter=200,
+            random_state=0),
+    }
+    taken = numpy.maximum(rows, 0) if method == "nmf" else rows
+    start = time.perf_counter()
+    model = models[method]().fit(taken)
+    seconds = time.perf_counter() - start
+    peak = peak_megabytes()
+
+    def decoded(tile):
+        tile = numpy.maximum(tile, 0) if method == "nmf" else tile
+        if method == "kmeans":
+            return model.cluster_centers_[model.predict(tile)], len(tile)
+        codes = model.transform(tile)
+        back = model.inverse_transform(codes) if hasattr(model, "inverse_transform") else codes @ model.components_
+        return back, numpy.count_nonzero(codes)
+
+    return seconds, peak, decoded, {"iterations": int(getattr(model, "n_iter_", 0) or 0)}
+
+
+def peak_megabytes():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main(what, *arguments):
+    if what == "collect":
+        return collect(*arguments)
+    method, path, *more = arguments
+    rows, concepts = numpy.load(path), int((more or [50])[0])
+    before = peak_megabytes()
+    seconds, peak, decoded, others = (by_eidos if what == "eidos" else by_scikit_learn)(method, rows, concepts)
+    mean, variance, lost, used = rows.mean(axis=0, dtype=numpy.float64), 0.0, 0.0, 0
+    # Some of the rows say it as well.
+    some = numpy.ascontiguousarray(rows[:: max(1, len(rows) // 20000)])
+    for tile in numpy.array_split(some, max(1, len(some) // 4096)):
+        tile = numpy.ascontiguousarray(tile)
+        back, count = decoded(tile)
+        variance += ((tile - mean) ** 2).sum()
+        lost += ((tile.astype(numpy.float64) - back) ** 2).sum()
+        used += count
+    return {
+        "by": what, "method": method, "concepts": concepts, "rows": rows.shape, "seconds": round(seconds, 3),
+        "megabytes_beside_the_rows": peak - before, "lost": round(lost / variance, 4), "codes": round(used / len(some), 2), **others,
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(main(*sys.argv[1:])))

@@ -1,0 +1,304 @@
+//! The codes of a row for a fixed dictionary: least squares with a penalty, and without negative codes where they are not allowed.
+//!
+//! Codes `z` minimise `|row - z D|^2 / 2 + penalty |z|_1`, which the products of the atoms, `D D^T`, and those of the row with the atoms
+//! decide. Coordinate descent (Friedman and others, 2007) from zero finds which codes are not zero, and the equations of those are
+//! solved, as in Lawson and Hanson's method (1974). The conditions of the minimum end it, so that the codes do not depend on a number of
+//! iterations, nor on what other rows there are.
+
+// A function is compiled with the vector instructions of its caller only where it is inlined into it.
+#![allow(clippy::inline_always)]
+
+use crate::linalg::vectorised;
+
+/// How far the conditions of the minimum may be from holding, as a part of the largest product of the row with an atom.
+const TOLERANCE: f64 = 1e-10;
+
+/// How many times each code is improved before those that are not zero are solved for.
+const SWEEPS: usize = 3;
+
+/// After how many rounds the codes are taken as they are. Atoms that are nearly the same can need many.
+const ROUNDS: usize = 200;
+
+/// What codes may be.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(in crate::concepts) struct Codes {
+    /// The weight of the sum of their magnitudes.
+    pub(in crate::concepts) penalty: f64,
+    /// Whether they may be negative.
+    pub(in crate::concepts) signed: bool,
+    /// The weight of half the sum of their squares. The products of the atoms have it on their diagonal already.
+    pub(in crate::concepts) ridge: f64,
+}
+
+/// What is computed of a row.
+#[derive(Debug, Default)]
+pub(in crate::concepts) struct Scratch {
+    gradient: Vec<f64>,
+    support: Vec<usize>,
+    factor: Vec<f64>,
+    solution: Vec<f64>,
+}
+
+impl Codes {
+    /// [`Codes::solve`] for a caller that has one row.
+    pub(in crate::concepts) fn solve_one(
+        self,
+        gram: &[f64],
+        products: &[f64],
+        codes: &mut [f64],
+        scratch: &mut Scratch,
+    ) {
+        vectorised(
+            #[inline(always)]
+            || self.solve(gram, products, codes, scratch),
+        );
+    }
+
+    /// Finds the codes of a row from its products with the atoms and the products of the atoms, (atoms, atoms).
+    #[inline(always)]
+    pub(super) fn solve(self, gram: &[f64], products: &[f64], codes: &mut [f64], scratch: &mut Scratch) {
+        let count = products.len();
+        codes.fill(0.0);
+        let largest = products.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+        if largest == 0.0 || !largest.is_finite() {
+            return;
+        }
+        let bound = TOLERANCE * largest;
+        scratch.gradient.clear();
+        scratch.gradient.extend(products.iter().map(|value| -value));
+        for _ in 0..ROUNDS {
+            for _ in 0..SWEEPS {
+                for atom in 0..count {
+                    let row = &gram[atom * count..][..count];
+                    let square = row[atom];
+                    if square <= 0.0 {
+                        continue;
+                    }
+                    let before = codes[atom];
+                    let after = self.shrunk(before - scratch.gradient[atom] / square, square);
+                    let change = after - before;
+                    if change != 0.0 {
+                        codes[atom] = after;
+                        add(&mut scratch.gradient, change, row);
+                    }
+                }
+            }
+            if self.violation(codes, &scratch.gradient) <= bound {
+                return;
+            }
+            if self.solve_support(gram, products, codes, scratch) && self.violation(codes, &scratch.gradient) <= bound {
+                return;
+            }
+        }
+    }
+
+    /// The minimum along one code, from the one without a penalty.
+    #[inline(always)]
+    fn shrunk(self, free: f64, square: f64) -> f64 {
+        let step = self.penalty / square;
+        if free > step {
+            free - step
+        } else if self.signed && free < -step {
+            free + step
+        } else {
+            0.0
+        }
+    }
+
+    /// How far the conditions of the minimum are from holding.
+    #[inline(always)]
+    fn violation(self, codes: &[f64], gradient: &[f64]) -> f64 {
+        let of = |(&code, &slope): (&f64, &f64)| {
+            if code > 0.0 {
+                (slope + self.penalty).abs()
+            } else if code < 0.0 {
+                (slope - self.penalty).abs()
+            } else if self.signed {
+                (slope.abs() - self.penalty).max(0.0)
+            } else {
+                (-slope - self.penalty).max(0.0)
+            }
+        };
+        codes.iter().zip(gradient).map(of).fold(0.0, f64::max)
+    }
+
+    /// Solves for the codes that are not zero. Where that would change the sign of one, it goes as far as the first that becomes zero, and
+    /// solves for the others. It never moves away from the minimum. Returns false where the atoms depend on each other.
+    #[inline(always)]
+    fn solve_support(self, gram: &[f64], products: &[f64], codes: &mut [f64], scratch: &mut Scratch) -> bool {
+        let count = products.len();
+        let Scratch { gradient, support, factor, solution } = scratch;
+        support.clear();
+        support.extend((0..count).filter(|&atom| codes[atom] != 0.0));
+        while !support.is_empty() {
+            if !factorise(gram, count, support, factor) {
+                return false;
+            }
+            solution.clear();
+            solution.extend(support.iter().map(|&atom| products[atom] - self.penalty * codes[atom].signum()));
+            substitute(factor, solution);
+            // How far to go: to the solution, or to where the first code becomes zero.
+            let (mut share, mut first) = (1.0, None);
+            for (place, &atom) in support.iter().enumerate() {
+                let (before, after) = (codes[atom], solution[place]);
+                if before * after <= 0.0 {
+                    let to_zero = before / (before - after);
+                    if first.is_none() || to_zero < share {
+                        (share, first) = (to_zero, Some(place));
+                    }
+                }
+            }
+            for (place, &atom) in support.iter().enumerate() {
+                codes[atom] = if first.is_none() {
+                    solution[place]
+                } else {
+                    codes[atom] + share * (solution[place] - codes[atom])
+                };
+            }
+            let Some(first) = first else { break };
+            codes[support[first]] = 0.0;
+            // Rounding can bring others to zero, or past it.
+            support.retain(|&atom| codes[atom] != 0.0);
+        }
+        gradient.clear();
+        gradient.extend(products.iter().map(|value| -value));
+        for &atom in support.iter() {
+            add(gradient, codes[atom], &gram[atom * count..][..count]);
+        }
+        true
+    }
+}
+
+/// Adds `scale * values` to sums.
+#[inline(always)]
+fn add(sums: &mut [f64], scale: f64, values: &[f64]) {
+    sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += scale * value);
+}
+
+/// Cholesky's factor of the products of some atoms, by columns; false where they depend on each other.
+#[inline(always)]
+fn factorise(gram: &[f64], count: usize, support: &[usize], factor: &mut Vec<f64>) -> bool {
+    let size = support.len();
+    factor.clear();
+    for &column in support {
+        factor.extend(support.iter().map(|&row| gram[column * count + row]));
+    }
+    for column in 0..size {
+        let (done, rest) = factor.split_at_mut((column + 1) * size);
+        let pivots = &mut done[column * size..][column..];
+        let least = gram[support[column] * (count + 1)] * (size as f64 * f64::EPSILON);
+        if pivots[0] <= least {
+            return false;
+        }
+        let root = pivots[0].sqrt();
+        pivots.iter_mut().for_each(|value| *value /= root);
+        for next in column + 1..size {
+            let scale = -pivots[next - column];
+            add(&mut rest[(next - column - 1) * size..][next..size], scale, &pivots[next - column..]);
+        }
+    }
+    true
+}
+
+/// Solves `factor factor^T x = values` in place.
+#[inline(always)]
+fn substitute(factor: &[f64], values: &mut [f64]) {
+    let size = values.len();
+    for (place, column) in factor.chunks_exact(size).enumerate() {
+        let (done, rest) = values.split_at_mut(place + 1);
+        done[place] /= column[place];
+        add(rest, -done[place], &column[place + 1..]);
+    }
+    for (place, column) in factor.chunks_exact(size).enumerate().rev() {
+        let known: f64 = column[place + 1..].iter().zip(&values[place + 1..]).map(|(left, right)| left * right).sum();
+        values[place] = (values[place] - known) / column[place];
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::linalg::RandomState;
+
+    /// The products of random atoms, and of a row with them.
+    fn problem(atoms: usize, columns: usize, shift: f64, seed: u32) -> (Vec<f64>, Vec<f64>) {
+        let mut random = RandomState::new(seed);
+        let dictionary: Vec<f64> = (0..atoms * columns).map(|_| random.normal() + shift).collect();
+        let row: Vec<f64> = (0..columns).map(|_| random.normal()).collect();
+        let dot = |left: &[f64], right: &[f64]| left.iter().zip(right).map(|(a, b)| a * b).sum::<f64>();
+        let rows: Vec<&[f64]> = dictionary.chunks(columns).collect();
+        let gram = rows.iter().flat_map(|left| rows.iter().map(|right| dot(left, right))).collect();
+        (gram, rows.iter().map(|atom| dot(atom, &row)).collect())
+    }
+
+    #[test]
+    fn the_conditions_of_the_minimum_hold() {
+        for seed in 0..20 {
+            for (atoms, columns) in [(1, 3), (6, 9), (30, 40), (40, 12)] {
+                for shift in [0.0, 2.0] {
+                    let (gram, products) = problem(atoms, columns, shift, seed);
+                    for kind in [(0.0, false), (0.7, false), (0.7, true)] {
+                        let kind = Codes { penalty: kind.0, signed: kind.1, ridge: 0.0 };
+                        let (mut codes, mut scratch) = (vec![f64::NAN; atoms], Scratch::default());
+                        kind.solve(&gram, &products, &mut codes, &mut scratch);
+                        let slope: Vec<f64> = (0..atoms)
+                            .map(|a| (0..atoms).map(|b| gram[a * atoms + b] * codes[b]).sum::<f64>() - products[a])
+                            .collect();
+                        let largest = products.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+                        let off = kind.violation(&codes, &slope) / largest;
+                        assert!(off <= 1e-9, "{off} for {atoms} atoms of {columns} columns, {kind:?}");
+                        assert!(kind.signed || codes.iter().all(|&code| code >= 0.0));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn codes_are_those_of_scipy_and_scikit_learn() {
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/data/factors");
+        let results = std::fs::read(folder.join("results.safetensors")).unwrap();
+        let results = safetensors::SafeTensors::deserialize(&results).unwrap();
+        let penalty: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(folder.join("expected.json")).unwrap()).unwrap();
+        let penalty = penalty["penalty"].as_f64().unwrap();
+        let read = |name: String| -> (usize, Vec<f64>) {
+            let tensor = results.tensor(&name).unwrap();
+            let values = tensor.data().as_chunks::<8>().0.iter().map(|&bytes| f64::from_le_bytes(bytes)).collect();
+            (tensor.shape()[1], values)
+        };
+        for problem in ["few", "many", "alike"] {
+            let (columns, dictionary) = read(format!("{problem}/dictionary"));
+            let rows = read(format!("{problem}/rows")).1;
+            for (name, penalty, signed) in
+                [("nonnegative", 0.0, false), ("lasso_positive", penalty, false), ("lasso", penalty, true)]
+            {
+                let kind = Codes { penalty, signed, ridge: 0.0 };
+                let coder = super::super::Coder::new(dictionary.clone(), columns, kind).unwrap();
+                let mut work = super::super::model::Work::default();
+                let found = coder.codes(&rows, &mut work).unwrap().0;
+                let expected = read(format!("{problem}/{name}")).1;
+                let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
+                for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
+                    // Theirs ends at a tolerance of 1e-15 of the objective, which is the square of that of the codes.
+                    assert!((found - expected).abs() <= 1e-6 * largest, "{problem} {name} {place}: {found} {expected}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_known_solution_is_found() {
+        // Atoms (1, 0) and (1, 1), row (2, 1): codes 1 and 1. Row (-1, 1): the second alone, (0), of no use.
+        let gram = [1.0, 1.0, 1.0, 2.0];
+        let kind = Codes { penalty: 0.0, signed: false, ridge: 0.0 };
+        let (mut codes, mut scratch) = ([0.0; 2], Scratch::default());
+        kind.solve(&gram, &[2.0, 3.0], &mut codes, &mut scratch);
+        assert!((codes[0] - 1.0).abs() < 1e-12 && (codes[1] - 1.0).abs() < 1e-12, "{codes:?}");
+        kind.solve(&gram, &[-1.0, 0.0], &mut codes, &mut scratch);
+        assert!(codes.iter().all(|code| code.abs() < 1e-300), "{codes:?}");
+        // Atoms that are the same leave the choice open; it ends all the same.
+        kind.solve(&[1.0; 4], &[2.0, 2.0], &mut codes, &mut scratch);
+        assert!((codes[0] + codes[1] - 2.0).abs() < 1e-9, "{codes:?}");
+    }
+}
