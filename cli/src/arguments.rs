@@ -27,6 +27,7 @@ pub fn whole() -> Command {
         .literal(AnsiColor::Cyan.on_default().bold())
         .placeholder(AnsiColor::Cyan.on_default());
     Command::new("eidos")
+        .bin_name("eidos")
         .version(env!("CARGO_PKG_VERSION"))
         .about("What is a language model thinking about? Activations, concepts and their meaning, in words")
         .after_help(

@@ -101,7 +101,7 @@ fn arguments_that_are_not_utf_8_are_paths_or_wrong_usage() {
     assert!(said.contains("te\u{fffd}xts.txt"), "{said}");
     // A file system that has such names: others refuse them.
     if std::fs::write(folder.path().join(odd), "a warm film\n").is_ok() {
-        let output = eidos(folder.path()).args(&[&collect[..], &[OsStr::new("rows"), odd]].concat()).output().unwrap();
+        let output = eidos(folder.path()).args([&collect[..], &[OsStr::new("rows"), odd]].concat()).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
     }
 }

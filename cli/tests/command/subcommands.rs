@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::server::{Play, Server};
-use crate::{eidos, failure, fed, finished, json, stdout, texts, told};
+use crate::{all_lines, eidos, failure, fed, finished, json, stdout, texts, told};
 
 /// A text that is not among those of the demo.
 const TEXT: &str = "His jokes are tired, but her voice is wonderful.";
@@ -49,8 +49,8 @@ fn collect_writes_a_folder_for_each_split_point() {
 #[test]
 fn collect_reads_units_formats_pipes_and_estimates() {
     let folder = tempfile::tempdir().unwrap();
-    let lines: String =
-        (0..5).map(|index| format!("{{\"id\": {index}, \"review\": \"A film, number {index}.\"}}\n")).collect();
+    let objects = (0..5).map(|index| format!("{{\"id\": {index}, \"review\": \"A film, number {index}.\"}}"));
+    let lines = all_lines(objects);
     std::fs::write(folder.path().join("texts.jsonl"), &lines).unwrap();
     let common = ["collect", "eidos:demo", "--split", "1", "--field", "review", "--granularity", "sample", "--json"];
     let of_file = json(folder.path(), &[&common[..8], &["texts.jsonl"]].concat());
@@ -119,7 +119,7 @@ fn explain_says_what_fires_on_each_unit() {
 
 #[test]
 fn explain_reads_arguments_files_and_pipes_whatever_the_number_of_texts_at_a_time() {
-    let many: String = (0..150).map(|index| format!("{TEXT} {index}\n")).collect();
+    let many = all_lines((0..150).map(|index| format!("{TEXT} {index}")));
     let whole = fed(finished(), &["explain", "--json"], many.as_bytes());
     assert!(whole.status.success() && whole.stderr.is_empty(), "{}", told(&whole));
     let lines = String::from_utf8(whole.stdout).unwrap();
