@@ -3077,6 +3077,148 @@ eidos_status eidos_interpretation_label_usage(const eidos_interpretation *interp
                                               size_t size,
                                               eidos_error **err);
 
+/* --- Something to look at: what was found, as a page --------------------------------------------------------------- */
+
+/**
+ * These options say how much a report says. Fill the struct with `eidos_report_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_report_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * This many threads work; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * This is the title. NULL names the model and the module.
+     */
+    const char *title;
+    /**
+     * This many inputs are listed for each pole of a concept. By default 6.
+     */
+    uint64_t inputs;
+    /**
+     * This many passages are shown for each pole of a concept, each from another text. By default 3.
+     */
+    uint64_t passages;
+    /**
+     * A passage has this many units on each side of its strongest one, and about 220 bytes of text at most. By default 6.
+     */
+    uint64_t context;
+    /**
+     * This many of the nearest concepts are listed for a concept. By default 5.
+     */
+    uint64_t neighbours;
+    /**
+     * This many texts are shown with what fires on their units, the first ones. By default 20.
+     */
+    uint64_t texts;
+    /**
+     * This many concepts are shown where scripts do not run, and on paper: the strongest ones. By default 20.
+     */
+    uint64_t concepts_without_scripts;
+} eidos_report_options;
+
+/**
+ * Fills the options of reports with the defaults. `size` is `sizeof(eidos_report_options)`.
+ */
+eidos_status eidos_report_options_init(eidos_report_options *options, size_t size);
+
+/**
+ * Makes a report on the concepts of an explainer: one HTML page that loads nothing and opens in any browser, with a list of concepts to
+ * search and sort, and for each its inputs and labels, the passages in which it is strongest with every unit coloured, its histogram
+ * and its nearest concepts; with the report of the fit, a map of the concepts, and texts with what fires on their units. What texts,
+ * models and labels say is text on it, never markup.
+ *
+ * The report has the concepts of `interpretation`, or all without one; then it finds their inputs among the activations. Passages
+ * come from `activations`. The texts are those of `explanation`, or without one the first of the activations, which needs an
+ * explainer that was fitted or calibrated. With the default options 1,000 concepts take less than 2 MB. The page is the only text
+ * of `out`. `interpretation`, `activations`, `explanation`, `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_report_html(const eidos_explainer *explainer,
+                               const eidos_interpretation *interpretation,
+                               const eidos_activations *activations,
+                               const eidos_explanation *explanation,
+                               const eidos_report_options *options,
+                               const eidos_control *control,
+                               eidos_texts **out,
+                               eidos_error **err);
+
+/**
+ * Writes the page of `eidos_report_html` to a file, as `eidos_explainer_save` writes an explainer. `interpretation`,
+ * `activations`, `explanation`, `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_report_save(const eidos_explainer *explainer,
+                               const eidos_interpretation *interpretation,
+                               const eidos_activations *activations,
+                               const eidos_explanation *explanation,
+                               const char *path,
+                               const eidos_report_options *options,
+                               const eidos_control *control,
+                               eidos_error **err);
+
+/**
+ * Gives the map of `eidos_report_html` as an SVG file: a point for each concept, along the two principal axes of the directions of the
+ * dictionary. It is the only text of `out`. An explainer of fewer than three concepts, or without a dictionary, has none: that is an
+ * error. `interpretation`, which names the points, `control` and `err` may be NULL.
+ */
+eidos_status eidos_report_map_svg(const eidos_explainer *explainer,
+                                  const eidos_interpretation *interpretation,
+                                  const eidos_control *control,
+                                  eidos_texts **out,
+                                  eidos_error **err);
+
+/**
+ * Gives a heat map of a text of activations as an SVG file: its units across, at most 200, and down the `concept_count` concepts that
+ * fire most in it, with a cell for each, coloured by how many of the concept's standard deviations the unit's activation lies above or
+ * below its mean. It is the only text of `out`. `interpretation`, which names the concepts, `control` and `err` may be NULL.
+ */
+eidos_status eidos_report_heat_map_svg(const eidos_explainer *explainer,
+                                       const eidos_interpretation *interpretation,
+                                       const eidos_activations *activations,
+                                       size_t text_index,
+                                       size_t concept_count,
+                                       const eidos_control *control,
+                                       eidos_texts **out,
+                                       eidos_error **err);
+
+/**
+ * Writes what Neuronpedia imports of concepts to a JSON file, as `eidos_explainer_save` writes an explainer: a batch as SAEDashboard writes
+ * it, with passages of the positive pole of each concept. What an explainer does not know, such as logits, is empty.
+ * `interpretation`, whose concepts are written, `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_report_save_neuronpedia(const eidos_explainer *explainer,
+                                           const eidos_interpretation *interpretation,
+                                           const eidos_activations *activations,
+                                           const char *path,
+                                           const eidos_report_options *options,
+                                           const eidos_control *control,
+                                           eidos_error **err);
+
+/**
+ * Writes the activations of concepts to a CSV file, as `eidos_explainer_save` writes an explainer: a line for each unit and each concept
+ * that is active there, with the columns `row`, `text`, `begin`, `end`, `unit`, `concept`, `activation` and `deviations`. A concept is
+ * active where its activation is not 0 and lies at least `least_deviations` of its standard deviations from its mean; 0 asks for all that
+ * are not 0. `interpretation`, whose concepts are written, `control` and `err` may be NULL.
+ */
+eidos_status eidos_report_save_codes_csv(const eidos_explainer *explainer,
+                                         const eidos_interpretation *interpretation,
+                                         const eidos_activations *activations,
+                                         const char *path,
+                                         double least_deviations,
+                                         const eidos_control *control,
+                                         eidos_error **err);
+
+/**
+ * Writes an interpretation to a CSV file, as `eidos_explainer_save` writes an explainer: a line for each input of each pole, with the
+ * columns `concept`, `pole`, `label`, `score`, `rank`, `input`, `activation` and `row`. `err` may be NULL.
+ */
+eidos_status eidos_interpretation_save_csv(const eidos_interpretation *interpretation,
+                                           const char *path,
+                                           eidos_error **err);
+
 /* --- Opaque handles: numbers, which a table leads to the values ---------------------------------------------------- */
 
 /**

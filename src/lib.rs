@@ -2,19 +2,19 @@
 //!
 //! Eidos opens a Hugging Face model at a named module, reads what flows through it on a set of texts, learns the
 //! concepts that those activations are made of, and says in words what each concept means: by the inputs that excite
-//! it, and by the label that a language model gives it.
+//! it, and by the label that a language model gives it. What was found can be looked at on a page.
 //!
 //! ```text
 //! texts ──► text ──► inputs ──► model ──► collect ──► rows ──► concepts ──► interpret ──► words
 //!           units    tokens     forward   batches     (n, d)   encode       top inputs
 //!           tokens   of texts   to the    in, rows    of f32   decode       labels ◄── chat
 //!                               split     out                  dictionary
-//!                                 ▲                               │
+//!                                 ▲                               │                ──► report ──► page
 //!                                 └──────── interventions ◄───────┘
 //! ```
 //!
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
-//! `ffi > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
+//! `ffi > report > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
 //! in any rows, and `concepts` never knows that a transformer exists. All of them stand on `device, net, kernels, linalg, parallel,
 //! files, gguf, python_json, safetensors_file, retry, threads, workers, workspace, memory, error, control, log`.
 
@@ -30,6 +30,7 @@ pub mod interpret;
 pub mod linalg;
 pub mod log;
 pub mod model;
+pub mod report;
 pub mod rows;
 pub mod text;
 
@@ -72,6 +73,7 @@ pub use interpret::{
 };
 pub use log::{LogLevel, LogMessage};
 pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoint, TargetLogit};
+pub use report::{Report, ReportOptions};
 pub use rows::{Activations, Filters, Provenance, Reduce, RowSlice, Rows};
 pub use text::{Aggregation, Granularity, Inputs, LeftOut, WordRule};
 

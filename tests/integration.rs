@@ -21,6 +21,7 @@ mod model;
 mod on_device;
 mod pca;
 mod picard;
+mod report;
 mod spread;
 mod stand_ins;
 mod text;

@@ -51,6 +51,10 @@ impl ExplanationValue {
         Ok(Self { explanation, strings, names })
     }
 
+    pub(super) fn explanation(&self) -> &Explanation {
+        &self.explanation
+    }
+
     fn name(&self, concept: usize, pole: u32) -> Option<&str> {
         let place = self.names.binary_search_by_key(&concept, |(concept, _)| *concept).ok()?;
         let pole = [EIDOS_POLE_POSITIVE, EIDOS_POLE_NEGATIVE].iter().position(|known| *known == pole)?;

@@ -13,18 +13,18 @@ const GROUP_BYTES: usize = 1 << 30;
 /// # Errors
 /// [`ErrorCode::InvalidData`] naming the first row with a code that is not finite; [`ErrorCode::Cancelled`]; those of
 /// the explainer.
-pub(super) fn for_each_code(
+pub(crate) fn for_each_code(
     explainer: &Explainer,
-    activations: &Activations,
+    rows: &dyn Rows,
     backend: &Backend,
     control: &Control,
     mut absorb: impl FnMut(usize, RowCodes<'_>),
 ) -> Result<()> {
-    control.begin(Stage::Interpret, Rows::row_count(activations) as u64)?;
+    control.begin(Stage::Interpret, rows.row_count() as u64)?;
     let threads = match backend {
         Backend::Cpu { threads } => *threads,
         Backend::Device(device) => {
-            let rows = DeviceTiles::new(activations, device);
+            let rows = DeviceTiles::new(rows, device);
             return explainer.for_each_code_on(&rows, control, |range, codes| {
                 range.clone().zip(codes.rows()).for_each(|(row, codes)| absorb(row, codes));
                 control.advance(range.len() as u64)
@@ -33,7 +33,7 @@ pub(super) fn for_each_code(
     };
     let height = rows_at_a_time(explainer.concept_count());
     let encode = |tile: Tile<'_>, (): &mut ()| explainer.codes_of_rows(tile.first, tile.values);
-    for_each_tile(activations, height, threads, control, encode, |range, codes| {
+    for_each_tile(rows, height, threads, control, encode, |range, codes| {
         for (row, codes) in range.clone().zip(codes.rows()) {
             absorb(row, codes);
         }

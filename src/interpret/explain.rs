@@ -4,7 +4,7 @@
 //! concept's own standard deviations. So concepts of different scales are compared, and rare ones of sparse codes count as what
 //! they are.
 
-use std::fmt;
+use std::{fmt, iter};
 
 use serde::Serialize;
 
@@ -16,7 +16,7 @@ use crate::concepts::{Backend, Distributions, Explainer, RowCodes};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
 use crate::model::SplitModel;
-use crate::rows::{Activations, Provenance, Rows};
+use crate::rows::{Activations, Provenance, RowRuns, Rows};
 use crate::text::{StringTable, UnitSpan};
 
 const FORMAT: &str = "eidos.explanation";
@@ -136,11 +136,28 @@ impl Explain {
         activations: &Activations,
         control: &Control,
     ) -> Result<Explanation> {
+        self.explain_first(explainer, interpretation, activations, Rows::row_count(activations), control)
+    }
+
+    /// Explains the first rows of activations alone, with their texts.
+    ///
+    /// # Errors
+    /// Those of [`Explain::explain`].
+    pub(crate) fn explain_first(
+        &self,
+        explainer: &Explainer,
+        interpretation: Option<&Interpretation>,
+        activations: &Activations,
+        rows: usize,
+        control: &Control,
+    ) -> Result<Explanation> {
         let distributions = self.checked(explainer, interpretation)?;
         explainer.check_width(Rows::column_count(activations))?;
+        let rows = rows.min(Rows::row_count(activations));
+        let first = RowRuns::new(activations, iter::once(0..rows));
         let (mut ends, mut firings, mut found) = (Vec::new(), Vec::new(), Vec::new());
         let backend = Backend::Cpu { threads: self.threads };
-        for_each_code(explainer, activations, &backend, control, |_, codes| {
+        for_each_code(explainer, &first, &backend, control, |_, codes| {
             self.strongest(distributions, codes, &mut found);
             firings.append(&mut found);
             ends.push(firings.len());
@@ -149,10 +166,16 @@ impl Explain {
             text: activations.unit(row).map_or_else(|| format!("row {row}"), str::to_owned),
             span: activations.unit_span(row).filter(|_| !activations.texts().is_empty()),
         };
-        let units = (0..Rows::row_count(activations)).map(unit).collect();
+        let units: Vec<ExplainedUnit> = (0..rows).map(unit).collect();
         let names = names(&firings, interpretation);
         let provenance = explainer.provenance().clone();
-        Ok(Explanation { provenance, texts: activations.texts().clone(), units, ends, firings, names })
+        let texts = if rows == Rows::row_count(activations) {
+            activations.texts().clone()
+        } else {
+            let count = units.iter().filter_map(|unit| unit.span).map(|span| span.text_index + 1).max().unwrap_or(0);
+            activations.texts().iter().take(count).collect()
+        };
+        Ok(Explanation { provenance, texts, units, ends, firings, names })
     }
 
     /// Explains new inputs: collects their activations at the explainer's split point first, with the units of the fit.

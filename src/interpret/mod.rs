@@ -16,10 +16,13 @@ mod selection;
 mod strongest;
 mod top_inputs;
 
+pub(crate) use codes::for_each_code;
 pub use detection::Scoring;
 pub use explain::{ConceptName, Explain, ExplainedUnit, Explanation, Firing};
 pub use interpretation::{ConceptInputs, Input, Interpretation, Pole};
 pub use label::{DetectionScore, Label, LabelError, Labelling};
 pub use options::LlmLabels;
+pub(crate) use passages::Passages;
 pub use sampling::Sampling;
+pub(crate) use strongest::{ENTRY_BYTES, Strongest};
 pub use top_inputs::TopInputs;

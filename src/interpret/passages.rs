@@ -15,7 +15,7 @@ const LONGEST_PART: usize = 1000;
 const MOST_NEIGHBOURS: usize = 2 * LONGEST_PART;
 
 /// The units of activations, with up to `context` units of context on each side, within their text.
-pub(super) struct Passages<'a> {
+pub(crate) struct Passages<'a> {
     units: &'a Units,
     /// Empty for a vocabulary and for a caller's own rows, whose units have no context.
     texts: &'a StringTable,
@@ -27,7 +27,7 @@ pub(super) struct Passages<'a> {
 impl<'a> Passages<'a> {
     /// # Errors
     /// [`crate::ErrorCode::InvalidArgument`] for rows without unit texts.
-    pub(super) fn new(activations: &'a Activations, context: usize) -> Result<Self> {
+    pub(crate) fn new(activations: &'a Activations, context: usize) -> Result<Self> {
         let units = activations.units().ok_or_else(|| {
             Error::argument("the rows have no texts that a language model could read")
                 .hint("give the text of each row's unit with the rows")
@@ -40,7 +40,7 @@ impl<'a> Passages<'a> {
     }
 
     /// The rows of the passage around a row: its neighbours in the same text.
-    pub(super) fn window(&self, row: usize) -> Range<usize> {
+    pub(crate) fn window(&self, row: usize) -> Range<usize> {
         let text = self.text_ends.partition_point(|&end| end <= row);
         let Some(&end) = self.text_ends.get(text) else { return row..row + 1 };
         let first = if text == 0 { 0 } else { self.text_ends[text - 1] };

@@ -11,10 +11,10 @@ use crate::concepts::RowCodes;
 
 /// A name, its strength, and the first row in which it is that strong.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Ranked {
-    pub(super) strength: f32,
-    pub(super) name: usize,
-    pub(super) row: usize,
+pub(crate) struct Ranked {
+    pub(crate) strength: f32,
+    pub(crate) name: usize,
+    pub(crate) row: usize,
 }
 
 impl Eq for Ranked {}
@@ -36,7 +36,7 @@ impl PartialOrd for Ranked {
 
 /// The memory of one entry, in bytes: it is stored twice with its key, in trees and hash tables that are at least half
 /// full.
-pub(super) const ENTRY_BYTES: usize = 4 * (size_of::<Ranked>() + size_of::<usize>());
+pub(crate) const ENTRY_BYTES: usize = 4 * (size_of::<Ranked>() + size_of::<usize>());
 
 /// The strongest names of one concept.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl Best {
 
 /// The strongest names of each of some concepts, at one pole.
 #[derive(Debug)]
-pub(super) struct Strongest {
+pub(crate) struct Strongest {
     k: usize,
     /// 1 for the largest codes, -1 for the most negative ones.
     sign: f32,
@@ -94,7 +94,7 @@ pub(super) struct Strongest {
 
 impl Strongest {
     /// Makes empty lists for the distinct concepts of `concepts`; there are `concept_count` concepts in all.
-    pub(super) fn new(concepts: &[usize], concept_count: usize, k: usize, sign: f32) -> Self {
+    pub(crate) fn new(concepts: &[usize], concept_count: usize, k: usize, sign: f32) -> Self {
         let mut slots = vec![None; concept_count];
         let mut different = Vec::new();
         for &concept in concepts {
@@ -118,7 +118,7 @@ impl Strongest {
     }
 
     /// Offers the codes of a row that has that name.
-    pub(super) fn update(&mut self, name: usize, row: usize, codes: RowCodes<'_>) {
+    pub(crate) fn update(&mut self, name: usize, row: usize, codes: RowCodes<'_>) {
         match codes {
             // Of many rows nearly none has a code that counts, which this loop finds out for several concepts at a time.
             RowCodes::Dense(values) if self.is_whole && !self.may_rank(values) => {}
@@ -163,13 +163,13 @@ impl Strongest {
     }
 
     /// The names of a concept, the strongest first, up to the first whose strength is exactly zero.
-    pub(super) fn of(&self, concept: usize) -> impl Iterator<Item = Ranked> {
+    pub(crate) fn of(&self, concept: usize) -> impl Iterator<Item = Ranked> {
         let best = self.slots.get(concept).copied().flatten().map(|slot| &self.best[slot]);
         best.into_iter().flat_map(|best| best.order.iter().copied()).take_while(|ranked| ranked.strength != 0.0)
     }
 
     /// Converts a strength back to the code.
-    pub(super) fn code(&self, strength: f32) -> f32 {
+    pub(crate) fn code(&self, strength: f32) -> f32 {
         self.sign * strength
     }
 }

@@ -195,3 +195,14 @@ FIELD(eidos_label_usage, prompt_tokens, 24);
 FIELD(eidos_label_usage, completion_tokens, 32);
 FIELD(eidos_label_usage, unreported, 40);
 SIZE(eidos_label_usage, 48);
+
+FIELD(eidos_report_options, struct_size, 0);
+FIELD(eidos_report_options, threads, 4);
+FIELD(eidos_report_options, title, 8);
+FIELD(eidos_report_options, inputs, 16);
+FIELD(eidos_report_options, passages, 24);
+FIELD(eidos_report_options, context, 32);
+FIELD(eidos_report_options, neighbours, 40);
+FIELD(eidos_report_options, texts, 48);
+FIELD(eidos_report_options, concepts_without_scripts, 56);
+SIZE(eidos_report_options, 64);

@@ -115,6 +115,7 @@ static void null_is_an_error_for_each_pointer(void)
     eidos_activations *no_activations = NULL;
     eidos_explainer *no_explainer = NULL;
     eidos_interpretation *no_meaning = NULL;
+    eidos_texts *no_texts = NULL;
     eidos_control *control = NULL;
     eidos_ica_options ica;
     eidos_chat *chat = NULL, *no_chat = NULL;
@@ -279,6 +280,19 @@ static void null_is_an_error_for_each_pointer(void)
     CHECK_FAILS(wrong, eidos_interpretation_save(meaning, NULL, &err));
     CHECK_FAILS(wrong, eidos_interpretation_open(NULL, &no_meaning, &err));
     CHECK_FAILS(wrong, eidos_interpretation_open("x", NULL, &err));
+    CHECK_FAILS(wrong, eidos_interpretation_save_csv(NULL, "x", &err));
+    CHECK_FAILS(wrong, eidos_interpretation_save_csv(meaning, NULL, &err));
+    CHECK_FAILS(wrong, eidos_report_html(NULL, meaning, activations, NULL, NULL, NULL, &no_texts, &err));
+    CHECK_FAILS(wrong, eidos_report_html(explainer, meaning, activations, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_report_save(explainer, meaning, activations, NULL, NULL, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_report_map_svg(NULL, meaning, NULL, &no_texts, &err));
+    CHECK_FAILS(wrong, eidos_report_map_svg(explainer, meaning, NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_report_heat_map_svg(explainer, meaning, NULL, 0, 1, NULL, &no_texts, &err));
+    CHECK_FAILS(wrong, eidos_report_heat_map_svg(explainer, meaning, activations, (size_t)-1, 1, NULL, &no_texts, &err));
+    CHECK_FAILS(wrong, eidos_report_save_neuronpedia(explainer, meaning, NULL, "x", NULL, NULL, &err));
+    CHECK_FAILS(wrong, eidos_report_save_codes_csv(explainer, meaning, activations, "x", NAN, NULL, &err));
+    CHECK_FAILS(wrong, eidos_report_save_codes_csv(explainer, meaning, activations, NULL, 0, NULL, &err));
+    CHECK(eidos_report_options_init(NULL, 8) == wrong);
     CHECK_FAILS(wrong, eidos_control_new(NULL, &err));
     CHECK_FAILS(wrong, eidos_control_progress(NULL, &progress, sizeof progress, &err));
     CHECK_FAILS(wrong, eidos_control_set_callback(NULL, NULL, NULL, &err));
@@ -1821,6 +1835,43 @@ static void devices_are_listed_or_a_reason_is_given(void)
     eidos_devices_free(NULL);
 }
 
+/* A report is a page, the only one of its texts, and the file that is saved; figures and tables stand apart. */
+static void a_report_is_a_page(const char *folder)
+{
+    eidos_report_options options;
+    eidos_texts *page = NULL, *figure = NULL;
+    eidos_error *error = NULL;
+    char path[1000], *saved = NULL;
+    size_t len = 0;
+    FILE *file;
+
+    CHECK(eidos_report_options_init(&options, sizeof options) == EIDOS_OK);
+    options.title = "<b>", options.concepts_without_scripts = 1;
+    CHECK(eidos_report_html(explainer, meaning, activations, NULL, &options, NULL, &page, &error) == EIDOS_OK);
+    CHECK(eidos_texts_count(page) == 1 && eidos_texts_get(page, 1, NULL) == NULL);
+    CHECK(!strncmp(eidos_texts_get(page, 0, &len), "<!doctype html>", 15) && strlen(eidos_texts_get(page, 0, NULL)) == len);
+    CHECK(strstr(eidos_texts_get(page, 0, NULL), "<title>&#60;b&#62;</title>") != NULL);
+    snprintf(path, sizeof path, "%s/report.html", folder);
+    CHECK(eidos_report_save(explainer, meaning, activations, NULL, path, &options, NULL, &error) == EIDOS_OK);
+    file = fopen(path, "rb");
+    saved = (char *)calloc(len + 2, 1);
+    CHECK(file && saved && fread(saved, 1, len + 1, file) == len && !strcmp(saved, eidos_texts_get(page, 0, NULL)));
+    free(saved);
+    if (file) fclose(file);
+    CHECK(eidos_report_map_svg(explainer, NULL, NULL, &figure, &error) == EIDOS_OK);
+    CHECK(!strncmp(eidos_texts_get(figure, 0, NULL), "<svg ", 5));
+    eidos_texts_free(figure);
+    CHECK(eidos_report_heat_map_svg(explainer, meaning, activations, 0, 2, NULL, &figure, &error) == EIDOS_OK);
+    CHECK(!strncmp(eidos_texts_get(figure, 0, NULL), "<svg ", 5));
+    eidos_texts_free(figure);
+    CHECK(eidos_interpretation_save_csv(meaning, path, &error) == EIDOS_OK);
+    CHECK(eidos_report_save_codes_csv(explainer, meaning, activations, path, 2, NULL, &error) == EIDOS_OK);
+    CHECK(eidos_report_save_neuronpedia(explainer, meaning, activations, path, NULL, NULL, &error) == EIDOS_OK);
+    snprintf(path, sizeof path, "%s/none/report.html", folder);
+    CHECK_FAILS(EIDOS_NOT_FOUND, eidos_report_save(explainer, meaning, activations, NULL, path, NULL, NULL, &err));
+    eidos_texts_free(page);
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2 && argc != 3) {
@@ -1857,6 +1908,7 @@ int main(int argc, char **argv)
     texts_are_read_from_files(argv[1]);
     what_is_saved_opens_the_same(argv[1]);
     a_model_of_the_caller_labels_concepts(argv[1]);
+    a_report_is_a_page(argv[1]);
     many_threads_ask_with_one_chat();
     messages_come_to_those_who_asked_for_them();
     free_everything();

@@ -41,6 +41,7 @@
 #include "eidos/matrix.hpp"
 #include "eidos/methods.hpp"
 #include "eidos/options.hpp"
+#include "eidos/report.hpp"
 #include "eidos/split_model.hpp"
 #include "eidos/strings.hpp"
 #include "eidos/texts.hpp"

@@ -23,6 +23,10 @@ export type { ConceptLabel, LabelUsage } from './llm-labels';
 export type * from './options';
 export type { ReadonlyFloat32Array } from './readonly-float32-array';
 export type * from './run-options';
+export {
+  heatMapSvg, mapSvg, reportHtml, saveCodesCsv, saveNeuronpedia, saveReport,
+  type CodesCsvOptions, type FigureOptions, type HeatMapOptions, type ReportOptions,
+} from './report';
 export { SplitModel, type Estimate, type Module, type SplitPoint, type Token } from './split-model';
 export type { Reduce } from './spread-fit';
 export { readTexts, type TextsOptions } from './texts';

@@ -129,6 +129,20 @@ export class Interpretation extends Handle {
     );
   }
 
+  /**
+   * Writes the interpretation to a CSV file, completely or not at all: a line for each input of each pole, with the columns `concept`,
+   * `pole`, `label`, `score`, `rank`, `input`, `activation` and `row`.
+   */
+  async saveCsv(file: string): Promise<void> {
+    const pointer = this.#pointer;
+    const path = text('file', file);
+    return runOnPool(
+      [resourceOf(this, Interpretation)],
+      (error) => callOnPool(native().eidos_interpretation_save_csv, pointer, path, error),
+      () => undefined,
+    );
+  }
+
   get #pointer(): Pointer {
     return pointerOf(this, Interpretation);
   }

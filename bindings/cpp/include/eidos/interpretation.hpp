@@ -61,6 +61,10 @@ public:
     /// Writes the interpretation to a JSON file, completely or not at all.
     void save(const StringArg &path) const { detail::call(eidos_interpretation_save, handle(), path.c_str()); }
 
+    /// Writes the interpretation to a CSV file: a line for each input of each pole, with the columns `concept`, `pole`, `label`, `score`,
+    /// `rank`, `input`, `activation` and `row`.
+    void save_csv(const StringArg &path) const { detail::call(eidos_interpretation_save_csv, handle(), path.c_str()); }
+
     /// How many concepts were interpreted.
     [[nodiscard]] std::size_t concept_count() const { return eidos_interpretation_concept_count(handle()); }
 

@@ -273,6 +273,27 @@ struct LlmLabelsOptions {
     std::string system_prompt = {};
 };
 
+/// These options say how much a report says.
+struct ReportOptions {
+    /// This many threads work; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// This is the title. Empty names the model and the module.
+    std::string title = {};
+    /// This many inputs are listed for each pole of a concept. By default 6.
+    std::uint64_t inputs = 6;
+    /// This many passages are shown for each pole of a concept, each from another text. By default 3.
+    std::uint64_t passages = 3;
+    /// A passage has this many units on each side of its strongest one, and about 220 bytes of text at most. By default
+    /// 6.
+    std::uint64_t context = 6;
+    /// This many of the nearest concepts are listed for a concept. By default 5.
+    std::uint64_t neighbours = 5;
+    /// This many texts are shown with what fires on their units, the first ones. By default 20.
+    std::uint64_t texts = 20;
+    /// This many concepts are shown where scripts do not run, and on paper: the strongest ones. By default 20.
+    std::uint64_t concepts_without_scripts = 20;
+};
+
 namespace detail {
 
 /// Options as eidos.h wants them; they point into `options`.
@@ -437,6 +458,21 @@ inline eidos_llm_labels_options to_c(const LlmLabelsOptions &options EIDOS_LIFET
     result.dry_run = options.dry_run ? 1 : 0;
     result.score_threshold = options.score_threshold;
     result.system_prompt = c_str_or_null(options.system_prompt);
+    return result;
+}
+
+/// Options as eidos.h wants them; they point into `options`.
+inline eidos_report_options to_c(const ReportOptions &options EIDOS_LIFETIMEBOUND)
+{
+    eidos_report_options result = defaults(eidos_report_options_init);
+    result.threads = options.threads;
+    result.title = c_str_or_null(options.title);
+    result.inputs = options.inputs;
+    result.passages = options.passages;
+    result.context = options.context;
+    result.neighbours = options.neighbours;
+    result.texts = options.texts;
+    result.concepts_without_scripts = options.concepts_without_scripts;
     return result;
 }
 

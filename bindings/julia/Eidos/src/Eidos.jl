@@ -32,6 +32,7 @@ export logits, logit_names, tokens
 export fit, spread, Explainer, encode, decode, dictionary
 export top_inputs, Interpretation, Concept, TopInput, table, save
 export explain, Explanation, ExplainedUnit, Firing, firings, concept_name, calibrate, moments
+export report, Report, map_svg, heat_map_svg, save_csv, save_neuronpedia
 export llm_labels, label_usage, Chat, ChatAnswer, spent
 export Control, cancel!, iscancelled, Progress, LogMessage, EidosError
 
@@ -59,6 +60,7 @@ include("methods.jl")
 include("labels.jl")
 include("interpretation.jl")
 include("explanation.jl")
+include("report.jl")
 include("chat.jl")
 include("llm_labels.jl")
 

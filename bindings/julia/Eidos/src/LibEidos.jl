@@ -367,6 +367,19 @@ struct eidos_label_usage
     unreported::UInt64
 end
 
+mutable struct eidos_report_options
+    struct_size::UInt32
+    threads::UInt32
+    title::Ptr{UInt8}
+    inputs::UInt64
+    passages::UInt64
+    context::UInt64
+    neighbours::UInt64
+    texts::UInt64
+    concepts_without_scripts::UInt64
+    eidos_report_options() = new()
+end
+
 # How the structs lie in C, for the tests: the size, and where each field begins.
 const LAYOUT = (
     eidos_progress = (32, (struct_size = 0, stage = 4, done = 8, total = 16, elapsed_seconds = 24)),
@@ -387,6 +400,7 @@ const LAYOUT = (
     eidos_chat_request = (56, (struct_size = 0, max_tokens = 4, system_prompt = 8, system_prompt_len = 16, user_prompt = 24, user_prompt_len = 32, json_schema = 40, json_schema_len = 48)),
     eidos_llm_labels_options = (72, (struct_size = 0, negative_pole = 4, concepts = 8, concept_count = 16, sampling = 24, example_count = 28, context = 32, quantile_count = 36, seed = 40, score_passages = 44, score_passages_per_request = 48, dry_run = 52, score_threshold = 56, system_prompt = 64)),
     eidos_label_usage = (48, (struct_size = 0, dry_run = 4, requests = 8, cached = 16, prompt_tokens = 24, completion_tokens = 32, unreported = 40)),
+    eidos_report_options = (64, (struct_size = 0, threads = 4, title = 8, inputs = 16, passages = 24, context = 32, neighbours = 40, texts = 48, concepts_without_scripts = 56)),
 )
 
 # --- Versions ---------------------------------------------------------------------------------------------------------
@@ -648,6 +662,17 @@ const LAYOUT = (
 @c eidos_interpretation_label_status(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32)::eidos_status
 @c eidos_interpretation_label_prompt(interpretation::Ptr{eidos_interpretation}, index::Csize_t, pole::UInt32, len::Ptr{Csize_t})::Cstring
 @c eidos_interpretation_label_usage(interpretation::Ptr{eidos_interpretation}, out::Ptr{eidos_label_usage}, size::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Something to look at: what was found, as a page ------------------------------------------------------------------
+
+@c eidos_report_options_init(options::Ptr{eidos_report_options}, size::Csize_t)::eidos_status
+@long eidos_report_html(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, explanation::Ptr{eidos_explanation}, options::Ptr{eidos_report_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_report_save(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, explanation::Ptr{eidos_explanation}, path::Cstring, options::Ptr{eidos_report_options}, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_report_map_svg(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_report_heat_map_svg(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, text_index::Csize_t, concept_count::Csize_t, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_report_save_neuronpedia(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, path::Cstring, options::Ptr{eidos_report_options}, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_report_save_codes_csv(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, path::Cstring, least_deviations::Cdouble, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_interpretation_save_csv(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Opaque handles: numbers, which a table leads to the values -------------------------------------------------------
 

@@ -269,3 +269,21 @@ const LLM_LABELS_OPTIONS_DOCS = (
     score_threshold = ("0.5", "When labels are scored, a passage counts as exciting from this part of the concept's strongest activation on, up to 1; below half of that it is quiet. By default 0.5."),
     system_prompt = ("", "These instructions take the place of those of Eidos. They should ask for `{\"label\": \"...\"}`. `nothing`: those of Eidos."),
 )
+
+# These options say how much a report says.
+report_options(; threads = 0, title = nothing, inputs = 6, passages = 3, context = 6, neighbours = 5, texts = 20,
+                 concepts_without_scripts = 20) =
+    Options{LibEidos.eidos_report_options}(; threads, title, inputs, passages, context, neighbours, texts,
+                                             concepts_without_scripts)
+initialize!(o::Options{LibEidos.eidos_report_options}, size) = LibEidos.eidos_report_options_init(o, size)
+
+const REPORT_OPTIONS_DOCS = (
+    threads = ("0", "This many threads work; 0, the default, is one per core. Results do not depend on it."),
+    title = ("", "This is the title. `nothing` names the model and the module."),
+    inputs = ("6", "This many inputs are listed for each pole of a concept. By default 6."),
+    passages = ("3", "This many passages are shown for each pole of a concept, each from another text. By default 3."),
+    context = ("6", "A passage has this many units on each side of its strongest one, and about 220 bytes of text at most. By default 6."),
+    neighbours = ("5", "This many of the nearest concepts are listed for a concept. By default 5."),
+    texts = ("20", "This many texts are shown with what fires on their units, the first ones. By default 20."),
+    concepts_without_scripts = ("20", "This many concepts are shown where scripts do not run, and on paper: the strongest ones. By default 20."),
+)

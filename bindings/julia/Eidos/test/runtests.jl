@@ -35,7 +35,7 @@ function julia(code; environment...)
 end
 
 const FILES = ("header", "library", "devices", "texts", "split_model", "inputs", "activations", "logits", "explainer",
-               "spread", "interpretation", "explanation", "labels", "errors", "control", "lifetimes", "tasks", "tables", "readme")
+               "spread", "interpretation", "explanation", "report", "labels", "errors", "control", "lifetimes", "tasks", "tables", "readme")
 
 @testset "Eidos" begin
     for file in (isempty(ARGS) ? FILES : ARGS)

@@ -604,6 +604,18 @@ export interface LabelUsageStruct {
   unreported: number;
 }
 
+export interface ReportOptionsStruct {
+  struct_size: number;
+  threads: number;
+  title: string | null;
+  inputs: number;
+  passages: number;
+  context: number;
+  neighbours: number;
+  texts: number;
+  concepts_without_scripts: number;
+}
+
 export const structs = {
   eidos_progress: c.struct<ProgressStruct>({
     struct_size: 'uint32_t',
@@ -795,6 +807,17 @@ export const structs = {
     prompt_tokens: 'uint64_t',
     completion_tokens: 'uint64_t',
     unreported: 'uint64_t',
+  }),
+  eidos_report_options: c.struct<ReportOptionsStruct>({
+    struct_size: 'uint32_t',
+    threads: 'uint32_t',
+    title: 'const char *',
+    inputs: 'uint64_t',
+    passages: 'uint64_t',
+    context: 'uint64_t',
+    neighbours: 'uint64_t',
+    texts: 'uint64_t',
+    concepts_without_scripts: 'uint64_t',
   }),
 };
 
@@ -1073,6 +1096,25 @@ export const signatures = {
   eidos_interpretation_label_usage: c.signature(
     c.i32, c.address, structs.eidos_label_usage.output, c.size, c.addressOut,
   ),
+
+  eidos_report_options_init: c.signature(c.i32, structs.eidos_report_options.output, c.size),
+  eidos_report_html: c.signature(
+    c.i32, c.address, c.nullable, c.nullable, c.nullable, structs.eidos_report_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_report_save: c.signature(
+    c.i32, c.address, c.nullable, c.nullable, c.nullable, c.string, structs.eidos_report_options.input, c.nullable, c.addressOut,
+  ),
+  eidos_report_map_svg: c.signature(c.i32, c.address, c.nullable, c.nullable, c.addressOut, c.addressOut),
+  eidos_report_heat_map_svg: c.signature(
+    c.i32, c.address, c.nullable, c.address, c.size, c.size, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_report_save_neuronpedia: c.signature(
+    c.i32, c.address, c.nullable, c.address, c.string, structs.eidos_report_options.input, c.nullable, c.addressOut,
+  ),
+  eidos_report_save_codes_csv: c.signature(
+    c.i32, c.address, c.nullable, c.address, c.string, c.double, c.nullable, c.addressOut,
+  ),
+  eidos_interpretation_save_csv: c.signature(c.i32, c.address, c.string, c.addressOut),
 
   eidos_debug_live_handles: c.signature(c.size),
 };

@@ -43,6 +43,7 @@ import {
   type ExplainOptionsStruct,
   type ChatOptionsStruct,
   type LlmLabelsOptionsStruct,
+  type ReportOptionsStruct,
 } from './abi';
 
 /** These options say how a file of texts is read. */
@@ -553,5 +554,42 @@ export const llmLabelsOptions = translator<LlmLabelsOptions, LlmLabelsOptionsStr
     dry_run: ['dryRun', flag],
     score_threshold: ['scoreThreshold', real],
     system_prompt: ['systemPrompt', text],
+  },
+);
+
+/** These options say how much a report says. */
+export interface ReportOptions {
+  /** This many threads work; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /** This is the title. `undefined` names the model and the module. */
+  readonly title?: string | undefined;
+  /** This many inputs are listed for each pole of a concept. By default 6. */
+  readonly inputs?: number | undefined;
+  /** This many passages are shown for each pole of a concept, each from another text. By default 3. */
+  readonly passages?: number | undefined;
+  /**
+   * A passage has this many units on each side of its strongest one, and about 220 bytes of text at most. By default 6.
+   */
+  readonly context?: number | undefined;
+  /** This many of the nearest concepts are listed for a concept. By default 5. */
+  readonly neighbours?: number | undefined;
+  /** This many texts are shown with what fires on their units, the first ones. By default 20. */
+  readonly texts?: number | undefined;
+  /** This many concepts are shown where scripts do not run, and on paper: the strongest ones. By default 20. */
+  readonly conceptsWithoutScripts?: number | undefined;
+}
+
+export const reportOptions = translator<ReportOptions, ReportOptionsStruct>(
+  () => native().eidos_report_options_init,
+  structs.eidos_report_options.size,
+  {
+    threads: ['threads', whole32],
+    title: ['title', text],
+    inputs: ['inputs', whole],
+    passages: ['passages', whole],
+    context: ['context', whole],
+    neighbours: ['neighbours', whole],
+    texts: ['texts', whole],
+    concepts_without_scripts: ['conceptsWithoutScripts', whole],
   },
 );
