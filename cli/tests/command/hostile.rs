@@ -47,6 +47,7 @@ fn errors_of_the_library_are_exit_code_1_with_their_hints() {
         (&["fit"], &["`activations", "activations"]),
         (&["top"], &["explainer.safetensors"]),
         (&["label", "-m", "x"], &["explainer.safetensors"]),
+        (&["report"], &["explainer.safetensors"]),
         (&["explain", "x"], &["explainer.safetensors"]),
         (&["demo", "--texts", "missing.txt"], &["missing.txt"]),
         (&["fit", "--activations", "."], &["manifest.json"]),
@@ -64,6 +65,8 @@ fn errors_of_the_library_are_exit_code_1_with_their_hints() {
         (&["top", "-k", "0"], "top 0"),
         (&["fit", "--concepts", "0", "-o", "/dev/null/x"], "0 concepts"),
         (&["fit", "--concepts", "500", "-o", "/dev/null/x"], "500"),
+        (&["report", "--activations", "missing", "-o", "/dev/null/x"], "missing"),
+        (&["report", "-o", "missing/page.html"], "missing/page.html"),
         (&["label", "-m", "x", "--temperature", "hot"], "hot"),
         (&["label", "-m", "x", "--timeout", "-3"], "-3 seconds"),
     ] {

@@ -7,6 +7,7 @@
 #[allow(dead_code, reason = "the tests of the library use more of it")]
 mod server;
 
+mod dependencies;
 #[cfg(unix)]
 mod documentation;
 mod hostile;
