@@ -1,4 +1,4 @@
-# make demo       what the small model inside Eidos thinks about, in a minute
+# make demo       what the small model inside Eidos thinks about, in a minute, and as a page to look at
 # make test       everything that must hold: the one command that decides
 # make quick      what to run before a commit: format, clippy, unit and model tests
 # make install    the library, the header and packages for CMake and pkg-config under PREFIX; `make uninstall` removes them
@@ -15,6 +15,8 @@ MODEL ?= eidos:demo
 SPLIT ?= model.layers.2.mlp
 TEXTS ?= assets/demo-texts.txt
 CONCEPTS ?= 20
+# Where the page lies that shows all of it.
+REPORT ?= target/eidos-demo.html
 # LABELS=1 asks CHAT_MODEL, behind OPENAI_BASE_URL with OPENAI_API_KEY, for labels instead of listing words.
 LABELS ?= 0
 CHAT_MODEL ?= gpt-4.1-nano
@@ -31,8 +33,9 @@ ABI := --manifest-path tools/abi/Cargo.toml --target-dir target/tools
 .PHONY: build cuda cuda-check cuda-test cuda-dry-run cuda-emulated check-cuda fuzz install uninstall book header bench real clean
 
 demo:
+	@mkdir -p '$(dir $(REPORT))'
 	@$(CARGO) run --release --quiet -p eidos-cli -- demo '$(MODEL)' --split '$(SPLIT)' --texts '$(TEXTS)' --concepts '$(CONCEPTS)' \
-		$(if $(filter 1,$(LABELS)),--label '$(CHAT_MODEL)')
+		--report '$(REPORT)' $(if $(filter 1,$(LABELS)),--label '$(CHAT_MODEL)')
 
 # Two at a time, where one alone would leave a core or the network idle; what one prints stays together.
 SIDE_BY_SIDE = +@$(MAKE) --no-print-directory -j2 --output-sync=target

@@ -27,6 +27,7 @@ pub fn whole() -> Command {
         .literal(AnsiColor::Cyan.on_default().bold())
         .placeholder(AnsiColor::Cyan.on_default());
     Command::new("eidos")
+        .bin_name("eidos")
         .version(env!("CARGO_PKG_VERSION"))
         .about("What is a language model thinking about? Activations, concepts and their meaning, in words")
         .after_help(
@@ -34,7 +35,8 @@ pub fn whole() -> Command {
              eidos collect MODEL --split MODULE reviews.txt    texts to activations/\n  \
              eidos fit --concepts 20                           activations/ to explainer.safetensors\n  \
              eidos top --save                                  the words of each concept, and meaning.json\n  \
-             eidos explain \"A quiet film about war.\"           what fires on a new text\n\n\
+             eidos explain \"A quiet film about war.\"           what fires on a new text\n  \
+             eidos report                                      all of it on one page, report.html\n\n\
              Exit codes: 0 done, 1 an error, 2 wrong usage, 130 interrupted by Ctrl-C.",
         )
         .subcommand_required(true)
@@ -104,6 +106,15 @@ pub fn activations() -> Arg {
 /// `--explainer FILE`.
 pub fn explainer() -> Arg {
     path("explainer", "FILE", "The concepts, as `eidos fit` wrote them").default_value(EXPLAINER)
+}
+
+/// `--meaning FILE`.
+pub fn meaning() -> Arg {
+    path(
+        "meaning",
+        "FILE",
+        "What concepts are called, as `eidos label` or `eidos top --save` wrote it [default: meaning.json, if it is there]",
+    )
 }
 
 /// `--out FOLDER` of `collect`.

@@ -4,13 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Arg, ArgMatches, Command, ValueHint, value_parser};
 use eidos::{
-    Chat, ChatOptions, CollectOptions, Explainer, Ica, IcaOptions, LlmLabels, Scoring, SplitModel, TextReader,
-    TextReaderOptions, TopInputs,
+    Chat, ChatOptions, CollectOptions, Explainer, Ica, IcaOptions, LlmLabels, Report, ReportOptions, Scoring,
+    SplitModel, TextReader, TextReaderOptions, TopInputs,
 };
 
 use crate::arguments::{count, counted, device, load_options, loading, path, path_of, placement, text, value};
 use crate::failure::Outcome;
 use crate::label;
+use crate::report;
 use crate::session::Session;
 use crate::shown::{plural, shown};
 use crate::texts::{self, Texts};
@@ -36,6 +37,7 @@ pub fn command() -> Command {
         .arg(count("concepts", "How many concepts to find").short('n').default_value("20"))
         .arg(text("label", "NAME", "Let this language model name the concepts, as `eidos label` does"))
         .arg(path("cache", "FOLDER", "Where its answers are kept").default_value("labels-cache"))
+        .arg(path("report", "FILE", "Where the page goes that shows all of it").default_value("eidos-demo.html"))
         .args(texts::arguments())
         .args(placement())
         .args(loading())
@@ -69,12 +71,24 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
         let rows = plural(activations.row_count(), "word");
         session.output.line(format!("{rows} x {} columns", activations.column_count()))?;
     }
-    let Some(chat) = given.get_one::<String>("label") else {
-        let meaning = TopInputs { k: 10, threads, ..TopInputs::default() };
-        return top::told(&meaning.interpret(&explainer, activations, &session.control)?, session);
+    let meaning = if let Some(chat) = given.get_one::<String>("label") {
+        let cache_folder = Some(path_of(given, "cache").to_owned());
+        let chat = Chat::open(ChatOptions { model: chat.clone(), cache_folder, ..ChatOptions::default() })?;
+        let labels = LlmLabels { scoring: Some(Scoring::default()), ..LlmLabels::default() };
+        let meaning = labels.interpret(&explainer, activations, &chat, &session.control)?;
+        label::told(&meaning, session)?;
+        meaning
+    } else {
+        let top = TopInputs { k: 10, threads, ..TopInputs::default() };
+        let meaning = top.interpret(&explainer, activations, &session.control)?;
+        top::told(&meaning, session)?;
+        meaning
     };
-    let cache_folder = Some(path_of(given, "cache").to_owned());
-    let chat = Chat::open(ChatOptions { model: chat.clone(), cache_folder, ..ChatOptions::default() })?;
-    let labels = LlmLabels { scoring: Some(Scoring::default()), ..LlmLabels::default() };
-    label::told(&labels.interpret(&explainer, activations, &chat, &session.control)?, session)
+    let (interpretation, activations) = (Some(&meaning), Some(activations));
+    let report = Report { interpretation, activations, ..Report::new(&explainer) };
+    let page = path_of(given, "report");
+    report.save_html(page, &ReportOptions { threads, ..ReportOptions::default() }, &session.control)?;
+    session.progress.clear();
+    // With JSON the one document is what concepts mean.
+    if session.output.is_json() { Ok(()) } else { report::told(page, session) }
 }

@@ -10,7 +10,7 @@ use eidos::{Activations, Explain, Explainer, Explanation, Firing};
 use serde_json::{Value, json};
 
 use crate::arguments::{
-    count, counted, explainer, flag, is_standard_input, loading, model_of, number, other_model, path, path_of,
+    count, counted, explainer, flag, is_standard_input, loading, meaning, model_of, number, other_model, path, path_of,
     placement,
 };
 use crate::collect::json_of;
@@ -36,11 +36,7 @@ pub fn command() -> Command {
                 .action(ArgAction::Append),
         )
         .arg(explainer())
-        .arg(path(
-            "meaning",
-            "FILE",
-            "What concepts are called, as `eidos label` or `eidos top --save` wrote it [default: meaning.json, if it is there]",
-        ))
+        .arg(meaning())
         .args([
             count("concepts", "How many concepts to show for each unit").short('k').default_value("2"),
             number("deviations", "How many standard deviations from its mean a concept fires").default_value("2"),

@@ -1,6 +1,7 @@
 //! `eidos fit`: activations become concepts in a file.
 
 use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use eidos::{Activations, Error, Explainer};
 use serde_json::json;
@@ -49,6 +50,11 @@ fn named_value(text: &str) -> Result<(String, String), String> {
 pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
     let name = value(given, "method");
     let method = Method::named(name).ok_or_else(|| Error::argument(format!("there is no method `{}`", shown(name))))?;
+    if !method.counts() && given.value_source("concepts") == Some(ValueSource::CommandLine) {
+        return Err(Error::argument(format!("nobody chooses how many concepts `{name}` finds"))
+            .hint("leave out `--concepts`")
+            .into());
+    }
     let activations = Activations::open(path_of(given, "activations"))?;
     let options: Vec<(String, String)> =
         given.get_many::<(String, String)>("option").into_iter().flatten().cloned().collect();

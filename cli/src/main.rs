@@ -23,6 +23,7 @@ mod methods;
 mod modules;
 mod output;
 mod progress;
+mod report;
 mod session;
 mod shown;
 mod signals;
@@ -39,13 +40,14 @@ use crate::failure::Outcome;
 use crate::session::Session;
 
 /// The subcommands, in the order of the help.
-const SUBCOMMANDS: [Subcommand; 8] = [
+const SUBCOMMANDS: [Subcommand; 9] = [
     Subcommand { command: modules::command, run: modules::run },
     Subcommand { command: collect::command, run: collect::run },
     Subcommand { command: fit::command, run: fit::run },
     Subcommand { command: top::command, run: top::run },
     Subcommand { command: label::command, run: label::run },
     Subcommand { command: explain::command, run: explain::run },
+    Subcommand { command: report::command, run: report::run },
     Subcommand { command: demo::command, run: demo::run },
     Subcommand { command: doctor::command, run: doctor::run },
 ];

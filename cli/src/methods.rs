@@ -28,27 +28,44 @@ pub struct Wanted<'a> {
     pub device: DeviceChoice,
 }
 
-/// A method whose options are made by `new(concept_count)`, are written and read by serde, and have a number of threads and a device.
+/// A method, how its options are made for a number of concepts, and what it does in a few words. Its options are written and read by
+/// serde, and have a number of threads; with `on a device`, a device as well.
 macro_rules! method {
-    ($method:ident, $options:ident, $about:literal) => {
+    ($method:ident, $options:expr, $about:literal $($on_a_device:ident)*) => {
         Method {
             name: <eidos::$method as eidos::Method>::NAME,
             about: $about,
-            defaults: |concepts| json(&eidos::$options::new(concepts)),
+            defaults: |concepts| json(&($options)(concepts)),
             fit: |activations, wanted, control| {
-                let mut options: eidos::$options = changed(&eidos::$options::new(wanted.concepts), wanted.options)?;
-                (options.threads, options.device) = (wanted.threads, wanted.device);
+                let mut options = changed(&($options)(wanted.concepts), wanted.options)?;
+                options.threads = wanted.threads;
+                method!(@device options, wanted, <eidos::$method as eidos::Method>::NAME $(, $on_a_device)*);
                 Explainer::fit::<eidos::$method>(activations, &options, control)
             },
         }
+    };
+    (@device $options:ident, $wanted:ident, $name:expr, $on:ident, $a:ident, $device:ident) => {
+        $options.device = $wanted.device;
+    };
+    (@device $options:ident, $wanted:ident, $name:expr) => {
+        on_the_cpu($name, $wanted.device)?;
     };
 }
 
 /// All methods; the first one is the default.
 pub const METHODS: [Method; 2] = [
-    method!(Ica, IcaOptions, "independent components, as scikit-learn's FastICA finds them"),
-    method!(Pca, PcaOptions, "principal components, along which activations vary most"),
+    method!(Ica, eidos::IcaOptions::new, "independent components, as scikit-learn's FastICA finds them" on a device),
+    method!(Pca, eidos::PcaOptions::new, "principal components, along which activations vary most" on a device),
 ];
+
+/// Refuses a device for a method that has none.
+#[allow(dead_code, reason = "for methods without a device, of which there may be none")]
+fn on_the_cpu(method: &str, device: DeviceChoice) -> Result<()> {
+    match device {
+        DeviceChoice::Cpu | DeviceChoice::Auto => Ok(()),
+        _ => Err(Error::argument(format!("the method `{method}` runs on the CPU alone")).hint("leave out `--device`")),
+    }
+}
 
 impl Method {
     /// The method of that name.
@@ -62,6 +79,11 @@ impl Method {
     /// Those of the method; [`ErrorCode::InvalidArgument`] for an option that it does not have, or a value that makes no sense.
     pub fn fit(&self, activations: &Activations, wanted: &Wanted<'_>, control: &Control) -> Result<Explainer> {
         (self.fit)(activations, wanted, control)
+    }
+
+    /// Whether somebody says how many concepts it finds.
+    pub fn counts(&self) -> bool {
+        (self.defaults)(1).is_ok_and(|defaults| defaults.get(COUNT).is_some())
     }
 
     /// The options of the method with their defaults: `tolerance=0.0001, max_iterations=200`.
@@ -155,6 +177,8 @@ mod tests {
         assert!(Method::named("ica").unwrap().options().contains("tolerance=0.0001"));
         assert_eq!(Method::named("pca").unwrap().options(), "whiten=false");
         assert!(changed(&PcaOptions::new(2), &[("whiten".to_owned(), "true".to_owned())]).unwrap().whiten);
-        assert!(Method::named("none").is_none());
+        assert!(Method::named("none").is_none() && METHODS[0].counts());
+        assert!(on_the_cpu("x", DeviceChoice::Auto).is_ok());
+        assert!(on_the_cpu("x", DeviceChoice::Cuda(0)).unwrap_err().message().contains("`x`"));
     }
 }

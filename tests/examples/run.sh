@@ -12,7 +12,7 @@ expected=target/examples/c
 
 examples() { # LANGUAGE COMMAND...: runs all of them
     example "$@" modules
-    # The one in Rust saves nothing: it is what `make demo` runs.
+    # The one in Rust saves nothing.
     if [ "$1" = rust ]; then example "$@" concepts; else
         example "$@" concepts eidos:demo model.layers.2.mlp assets/demo-texts.txt FOLDER
     fi

@@ -87,7 +87,7 @@ fn session(page: &str) {
             let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
             let output = shell.args(["-c", &line[2..]]).current_dir(folder.path()).env("PATH", path).output().unwrap();
             assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
-            shown += &format!("{line}\n{}", String::from_utf8_lossy(&output.stdout));
+            shown.extend([line, "\n", &String::from_utf8_lossy(&output.stdout)]);
         }
         shown + "```\n"
     };

@@ -47,6 +47,7 @@ fn errors_of_the_library_are_exit_code_1_with_their_hints() {
         (&["fit"], &["`activations", "activations"]),
         (&["top"], &["explainer.safetensors"]),
         (&["label", "-m", "x"], &["explainer.safetensors"]),
+        (&["report"], &["explainer.safetensors"]),
         (&["explain", "x"], &["explainer.safetensors"]),
         (&["demo", "--texts", "missing.txt"], &["missing.txt"]),
         (&["fit", "--activations", "."], &["manifest.json"]),
@@ -64,6 +65,8 @@ fn errors_of_the_library_are_exit_code_1_with_their_hints() {
         (&["top", "-k", "0"], "top 0"),
         (&["fit", "--concepts", "0", "-o", "/dev/null/x"], "0 concepts"),
         (&["fit", "--concepts", "500", "-o", "/dev/null/x"], "500"),
+        (&["report", "--activations", "missing", "-o", "/dev/null/x"], "missing"),
+        (&["report", "-o", "missing/page.html"], "missing/page.html"),
         (&["label", "-m", "x", "--temperature", "hot"], "hot"),
         (&["label", "-m", "x", "--timeout", "-3"], "-3 seconds"),
     ] {
@@ -101,7 +104,7 @@ fn arguments_that_are_not_utf_8_are_paths_or_wrong_usage() {
     assert!(said.contains("te\u{fffd}xts.txt"), "{said}");
     // A file system that has such names: others refuse them.
     if std::fs::write(folder.path().join(odd), "a warm film\n").is_ok() {
-        let output = eidos(folder.path()).args(&[&collect[..], &[OsStr::new("rows"), odd]].concat()).output().unwrap();
+        let output = eidos(folder.path()).args([&collect[..], &[OsStr::new("rows"), odd]].concat()).output().unwrap();
         assert!(output.status.success(), "{}", told(&output));
     }
 }

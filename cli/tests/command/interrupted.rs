@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::{eidos, finished, stdout, texts, told};
+use crate::server::{Play, Server};
+use crate::{all_lines, eidos, finished, stdout, texts, told};
 
 /// Presses Ctrl-C.
 fn interrupt(child: &Child) {
@@ -20,7 +21,7 @@ fn interrupt(child: &Child) {
 fn wait_until(mut is_so: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it took too long");
+        assert!(start.elapsed() < Duration::from_mins(1), "it took too long");
         std::thread::sleep(Duration::from_millis(2));
     }
 }
@@ -36,8 +37,8 @@ fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
 fn ctrl_c_keeps_complete_shards_and_the_next_run_ends_with_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let lines = std::fs::read_to_string(texts()).unwrap();
-    let many: String = (0..12).flat_map(|turn| lines.lines().map(move |line| format!("{line} {turn}\n"))).collect();
-    std::fs::write(folder.path().join("texts.txt"), many).unwrap();
+    let many = (0..6).flat_map(|turn| lines.lines().map(move |line| format!("{line} {turn}")));
+    std::fs::write(folder.path().join("texts.txt"), all_lines(many)).unwrap();
     let collect = ["collect", "eidos:demo", "texts.txt", "-s", "model.layers.3", "--shard-megabytes", "1"];
     let begun = [&collect[..], &["--out", "begun", "--threads", "1"]].concat();
     let mut child = eidos(folder.path()).args(&begun).stderr(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
@@ -64,6 +65,42 @@ fn ctrl_c_keeps_complete_shards_and_the_next_run_ends_with_the_same_bits() {
     for (name, bytes) in kept.iter().filter(|(name, _)| name.starts_with("rows-")) {
         assert!(whole[name] == *bytes, "{name} was not complete");
     }
+}
+
+#[test]
+fn ctrl_c_keeps_the_labels_that_are_there() {
+    let late = Play::Late(Duration::from_secs(2));
+    let server = Server::start(move |number, _| match number {
+        0 => Play::Say(r#"{"label": "jokes"}"#.to_owned()),
+        _ => late.clone(),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let (explainer, rows) = (finished().join("explainer.safetensors"), finished().join("activations"));
+    let child = eidos(folder.path())
+        .args(["label", "-m", "m", "--parallel", "1", "--concept", "4", "--concept", "2"])
+        .args(["--base-url", &server.address])
+        .arg("--explainer")
+        .arg(explainer)
+        .arg("--activations")
+        .arg(rows)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until(|| server.count() == 2);
+    interrupt(&child);
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", told(&output));
+    assert!(
+        told(&output).ends_with("hint:  the same command goes on from the answers in its cache\n"),
+        "{}",
+        told(&output)
+    );
+    let printed = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<&str> = printed.lines().collect();
+    assert!(lines[0] == "    4      jokes" && lines[1].starts_with("    2      (no label) ("), "{printed}");
+    let saved = std::fs::read_to_string(folder.path().join("meaning.json")).unwrap();
+    assert!(saved.contains("jokes"), "{saved}");
 }
 
 #[test]

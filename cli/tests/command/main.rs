@@ -7,6 +7,8 @@
 #[allow(dead_code, reason = "the tests of the library use more of it")]
 mod server;
 
+mod dependencies;
+#[cfg(unix)]
 mod documentation;
 mod hostile;
 mod interrupted;
@@ -84,6 +86,11 @@ fn fed(folder: &Path, arguments: &[&str], input: &[u8]) -> Output {
         .unwrap();
     child.stdin.take().unwrap().write_all(input).unwrap();
     child.wait_with_output().unwrap()
+}
+
+/// Lines of a file.
+fn all_lines(lines: impl Iterator<Item = String>) -> String {
+    lines.map(|line| line + "\n").collect()
 }
 
 /// A folder in which `collect`, `fit` and `top --save` have run: nothing is written into it any more.

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::server::{Play, Server};
-use crate::{eidos, failure, fed, finished, json, stdout, texts, told};
+use crate::{all_lines, eidos, failure, fed, finished, json, stdout, texts, told};
 
 /// A text that is not among those of the demo.
 const TEXT: &str = "His jokes are tired, but her voice is wonderful.";
@@ -49,8 +49,8 @@ fn collect_writes_a_folder_for_each_split_point() {
 #[test]
 fn collect_reads_units_formats_pipes_and_estimates() {
     let folder = tempfile::tempdir().unwrap();
-    let lines: String =
-        (0..5).map(|index| format!("{{\"id\": {index}, \"review\": \"A film, number {index}.\"}}\n")).collect();
+    let objects = (0..5).map(|index| format!("{{\"id\": {index}, \"review\": \"A film, number {index}.\"}}"));
+    let lines = all_lines(objects);
     std::fs::write(folder.path().join("texts.jsonl"), &lines).unwrap();
     let common = ["collect", "eidos:demo", "--split", "1", "--field", "review", "--granularity", "sample", "--json"];
     let of_file = json(folder.path(), &[&common[..8], &["texts.jsonl"]].concat());
@@ -119,7 +119,7 @@ fn explain_says_what_fires_on_each_unit() {
 
 #[test]
 fn explain_reads_arguments_files_and_pipes_whatever_the_number_of_texts_at_a_time() {
-    let many: String = (0..150).map(|index| format!("{TEXT} {index}\n")).collect();
+    let many = all_lines((0..150).map(|index| format!("{TEXT} {index}")));
     let whole = fed(finished(), &["explain", "--json"], many.as_bytes());
     assert!(whole.status.success() && whole.stderr.is_empty(), "{}", told(&whole));
     let lines = String::from_utf8(whole.stdout).unwrap();
@@ -182,6 +182,36 @@ fn label_asks_a_language_model_once_and_keeps_its_answers() {
 }
 
 #[test]
+fn report_writes_a_page_and_tables() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = folder.path().join("page.html");
+    let arguments = ["report", "--title", "Films & <more>", "--texts", "2", "-o", page.to_str().unwrap()];
+    let told = json(finished(), &arguments);
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert_eq!((&told["format"], &told["bytes"]), (&"eidos.reported".into(), &html.len().into()));
+    assert_eq!(told["file"], page.to_str().unwrap());
+    assert!(html.starts_with("<!doctype html>") && html.contains("jokes"), "{}", html.len());
+    assert!(html.contains("<title>Films &") && !html.contains("<more>"), "a title is no markup");
+
+    let explainer = finished().join("explainer.safetensors");
+    let alone = ["report", "--explainer", explainer.to_str().unwrap()];
+    let said = stdout(folder.path(), &alone);
+    assert!(said.starts_with("the report, ") && said.trim_end().ends_with("report.html"), "{said}");
+    let alone = std::fs::metadata(folder.path().join("report.html")).unwrap().len();
+    assert!(alone < html.len() as u64, "without activations there are no passages: {alone} bytes");
+
+    let rows = finished().join("activations");
+    let files =
+        ["--csv", "c.csv", "--codes", "d.csv", "--neuronpedia", "n.json", "--map", "m.svg", "--deviations", "5"];
+    let with_rows = ["report", "--explainer", explainer.to_str().unwrap(), "--activations", rows.to_str().unwrap()];
+    stdout(folder.path(), &[&with_rows[..], &files].concat());
+    let read = |name: &str| std::fs::read_to_string(folder.path().join(name)).unwrap();
+    assert!(read("c.csv").starts_with("concept,pole,") && read("c.csv").contains("0,positive,"));
+    assert!(read("d.csv").starts_with("row,text,") && read("d.csv").lines().count() > 50);
+    assert!(serde_json::from_str::<Value>(&read("n.json")).unwrap().is_object() && read("m.svg").contains("<svg"));
+}
+
+#[test]
 fn demo_prints_what_the_examples_print() {
     let folder = tempfile::tempdir().unwrap();
     let printed = stdout(folder.path(), &["demo"]);
@@ -195,6 +225,9 @@ fn demo_prints_what_the_examples_print() {
         assert!(printed.contains(line), "not printed: {line}");
     }
     assert!(printed.contains("\n4,205 words x 192 columns\n"), "{printed}");
+    // It ends by saying where the page lies.
+    let (_, place) = printed.lines().last().unwrap().split_once("lies in ").unwrap();
+    assert!(std::fs::read_to_string(place).unwrap().starts_with("<!doctype html>"), "{place}");
     let server = Server::start(|_, _| Play::Say(r#"{"label": "named", "answers": [1]}"#.to_owned()));
     let mut named = eidos(folder.path());
     let named =
