@@ -111,8 +111,7 @@ fn more_parts_than_directions_start_at_random() {
 #[test]
 fn semi_nmf_ends_no_worse_than_the_updates_of_its_authors() {
     let rows = problem("centred");
-    let options =
-        |seed| SemiNmfOptions { tolerance: 1e-9, max_iterations: 800, seed, ..SemiNmfOptions::new(5) };
+    let options = |seed| SemiNmfOptions { tolerance: 1e-9, max_iterations: 800, seed, ..SemiNmfOptions::new(5) };
     let fits: Vec<Explainer> = (0..5).map(|seed| fit::<SemiNmf>(&rows, COLUMNS, &options(seed)).unwrap()).collect();
     fits.iter().for_each(|explainer| assert_measured(explainer, &rows));
     let error = |explainer: &Explainer| explainer.report().measure("reconstruction_error")[0];
