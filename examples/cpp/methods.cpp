@@ -38,7 +38,8 @@ static void print(const Words &words, const eidos::Explainer &explainer)
               << std::fixed << std::setprecision(1) << std::setw(8) << 100 * lost / words.variance << " %" << std::setw(8)
               << static_cast<double>(used) / static_cast<double>(rows) << "  [";
     const auto meaning = eidos::interpret_top_inputs(explainer, words.activations, {.k = 3, .concepts = std::vector<std::size_t>{0}});
-    for (const char *comma = ""; const auto &input : meaning.concepts().at(0).positive) {
+    const auto found = meaning.concepts();
+    for (const char *comma = ""; const auto &input : found.at(0).positive) {
         std::cout << comma << '\'' << input.text << '\'';
         comma = ", ";
     }

@@ -28,7 +28,11 @@ await print(Explainer.fitDictionaryLearning(words, { conceptCount, penalty: 0.5 
 await print(Explainer.fitNeurons(words));
 await print(Explainer.fitRandomDirections(words, { conceptCount }));
 
-/** The sum of the squared differences between values and others. */
+/**
+ * The sum of the squared differences between values and others.
+ * @param {ArrayLike<number>} values
+ * @param {(index: number) => number} other
+ */
 function squared(values, other) {
   let sum = 0;
   for (let index = 0; index < values.length; index++) sum += (values[index] - other(index)) ** 2;
