@@ -53,13 +53,20 @@ macro_rules! method {
 }
 
 /// All methods; the first one is the default.
-pub const METHODS: [Method; 2] = [
+pub const METHODS: [Method; 10] = [
     method!(Ica, eidos::IcaOptions::new, "independent components, as scikit-learn's FastICA finds them" on a device),
     method!(Pca, eidos::PcaOptions::new, "principal components, along which activations vary most" on a device),
+    method!(Svd, eidos::SvdOptions::new, "singular vectors: principal components of rows that are not centred" on a device),
+    method!(SparsePca, eidos::SparsePcaOptions::new, "principal components that few columns make" on a device),
+    method!(KMeans, eidos::KMeansOptions::new, "groups of rows, each with its centre"),
+    method!(Nmf, eidos::NmfOptions::new, "parts that add up, of rows without negative numbers"),
+    method!(SemiNmf, eidos::SemiNmfOptions::new, "parts of any rows, added up and never subtracted"),
+    method!(DictionaryLearning, eidos::DictionaryLearningOptions::new, "few atoms for each row, out of many"),
+    method!(Neurons, |_| eidos::NeuronsOptions::default(), "the module's own columns, a baseline"),
+    method!(RandomDirections, eidos::RandomDirectionsOptions::new, "random directions, a baseline"),
 ];
 
 /// Refuses a device for a method that has none.
-#[allow(dead_code, reason = "for methods without a device, of which there may be none")]
 fn on_the_cpu(method: &str, device: DeviceChoice) -> Result<()> {
     match device {
         DeviceChoice::Cpu | DeviceChoice::Auto => Ok(()),
