@@ -331,7 +331,10 @@ impl Explainer {
         if published::is_one(path) {
             return published::open_path(path, &PublishedOptions::default());
         }
-        let (model, about, distributions) = file::read(path)?;
+        let (model, about, distributions) = file::read(path).map_err(|error| match error.code() {
+            ErrorCode::NotFound => error.hint("check the path; a dictionary on a hub is opened with `open_published`"),
+            _ => error,
+        })?;
         Ok(Self { model, about: Arc::new(about), distributions: distributions.map(Arc::new) })
     }
 }

@@ -246,9 +246,17 @@ impl TensorFile {
                 let mut decoder = DeflateDecoder::new(bytes);
                 let mut header = vec![0; *before];
                 decoder.read_exact(&mut header).map_err(unpacked)?;
+                let mut released = 0;
                 runs.write(&entry.numbers, across, &mut values, |_, buffer| {
-                    decoder.read_exact(buffer).map_err(unpacked)
+                    decoder.read_exact(buffer).map_err(unpacked)?;
+                    let read = usize::try_from(decoder.total_in()).unwrap_or(bytes.len()).min(bytes.len());
+                    if read - released >= RELEASED_AT_ONCE {
+                        self.release(&bytes[released..read]);
+                        released = read;
+                    }
+                    Ok(())
                 })?;
+                self.release(bytes);
                 let mut more = [0];
                 if decoder.read(&mut more).map_err(unpacked)? != 0 {
                     return Err(self.wrong(name, "has more values than it says"));

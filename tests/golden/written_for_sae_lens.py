@@ -1,6 +1,6 @@
 """What SAELens makes of dictionaries that Eidos wrote for it: each of `data/dictionaries`, opened and saved by the library, against the expected values.
 
-    cargo build --release --lib && venv/bin/python sae_lens.py ../../target/release/libeidos.so
+    cargo build --release --lib && venv/bin/python written_for_sae_lens.py ../../target/release/libeidos.so
 """
 import ctypes
 import pathlib
