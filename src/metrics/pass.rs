@@ -122,7 +122,7 @@ impl Sums {
             self.squares += norm;
             let norms = (norm * other_norm).sqrt();
             // Two rows that are nothing are the same; one that is nothing has no direction.
-            self.cosines += if norms > 0.0 { product / norms } else { f64::from(norm == other_norm) };
+            self.cosines += if norms > 0.0 { product / norms } else { f64::from(norm + other_norm <= 0.0) };
         }
     }
 

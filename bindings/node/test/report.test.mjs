@@ -42,8 +42,8 @@ const hostile = [
 ];
 
 async function hostilePage() {
-  const unitTexts = Array.from({ length: 64 }, (_, row) => hostile[row % hostile.length]);
-  const rows = Activations.fromRows(heavyRows(64, 4), 4, { unitTexts });
+  const units = Array.from({ length: 64 }, (_, row) => hostile[row % hostile.length]);
+  const rows = Activations.fromRows(heavyRows(64, 4), 4, { units });
   const own = await Explainer.fitIca(rows, { conceptCount: 3 });
   const found = await own.topInputs(rows, { negativePole: true });
   const json = JSON.parse(JSON.stringify(found));
