@@ -21,8 +21,8 @@ pub fn command() -> Command {
     Command::new("label")
         .about("Let a language model name the concepts, and write names and examples to a file")
         .after_help(
-            "The model stands behind any OpenAI-compatible server. OPENAI_API_KEY holds the key; no argument does, since others \
-             see the arguments of a process.",
+            "The model stands behind any OpenAI-compatible server. OPENAI_API_KEY holds the key; no argument does,\n\
+             since others see the arguments of a process.",
         )
         .args([explainer(), activations()])
         .arg(
@@ -35,7 +35,11 @@ pub fn command() -> Command {
         .arg(flag("negative", "Name the negative end of each concept, too"))
         .arg(flag("score", "Have the model tell unseen texts apart by each label, and show how often it is right"))
         .arg(flag("dry-run", "Send nothing: show the first prompt, and estimate what all would cost"))
-        .arg(path("out", "FILE", "Where names and examples go; what is there is replaced").short('o').default_value(MEANING))
+        .arg(
+            path("out", "FILE", "Where names and examples go; what is there is replaced")
+                .short('o')
+                .default_value(MEANING),
+        )
         .next_help_heading("What the model sees")
         .args([
             count("examples", "How many examples of each concept").default_value("30"),
@@ -45,11 +49,14 @@ pub fn command() -> Command {
         ])
         .next_help_heading("Requests")
         .args([
-            path("cache", "FOLDER", "Where answers are kept, so that none is paid for twice").default_value("labels-cache"),
+            path("cache", "FOLDER", "Where answers are kept, so that none is paid for twice")
+                .default_value("labels-cache"),
             flag("no-cache", "Keep no answers"),
             count("most-requests", "The most requests to send").value_parser(value_parser!(u64)),
             count("most-tokens", "The most tokens to spend, of prompts and answers").value_parser(value_parser!(u64)),
-            count("answer-tokens", "The most tokens of one answer").value_parser(value_parser!(u32)).default_value("1024"),
+            count("answer-tokens", "The most tokens of one answer")
+                .value_parser(value_parser!(u32))
+                .default_value("1024"),
             count("parallel", "How many requests are sent at the same time").default_value("4"),
             count("retries", "How often a request is repeated after a failure that may pass")
                 .value_parser(value_parser!(u32))

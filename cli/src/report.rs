@@ -25,16 +25,19 @@ pub fn command() -> Command {
         .args(amounts())
         .args([
             path("csv", "FILE", "Also write a table of the concepts' units: concept, pole, label, unit, activation"),
-            path("codes", "FILE", "Also write a table of the activations of concepts on each unit, where they are not zero"),
+            path("codes", "FILE", "Also write a table of the concepts that fire on each unit, with their activations"),
             path("neuronpedia", "FILE", "Also write what Neuronpedia imports"),
             path("map", "FILE", "Also write the map of the concepts as SVG"),
-            number("deviations", "How many standard deviations from its mean a concept is in the table of --codes")
+            number("deviations", "How many standard deviations from its mean a concept fires in the table of --codes")
                 .default_value("2"),
         ])
-        .arg(count("threads", "How many threads work; 0 is one per core. The page does not depend on it").default_value("0"))
+        .arg(
+            count("threads", "How many threads work; 0 is one per core. The page does not depend on it")
+                .default_value("0"),
+        )
         .after_help(
-            "Without activations the page has neither passages nor texts. Unless they are named, they are used where they are there, and \
-             so is what concepts are called.",
+            "Without activations the page has neither passages nor texts. Unless they are named, they are used\n\
+             where they are there, and so is what concepts are called.",
         )
 }
 
