@@ -86,7 +86,8 @@ impl Codes {
             if self.violation(codes, &scratch.gradient) <= bound {
                 return;
             }
-            if self.solve_support(gram, products, codes, scratch) && self.violation(codes, &scratch.gradient) <= bound {
+            self.solve_support(gram, products, codes, scratch);
+            if self.violation(codes, &scratch.gradient) <= bound {
                 return;
             }
         }
@@ -123,16 +124,19 @@ impl Codes {
     }
 
     /// Solves for the codes that are not zero. Where that would change the sign of one, it goes as far as the first that becomes zero, and
-    /// solves for the others. It never moves away from the minimum. Returns false where the atoms depend on each other.
+    /// solves for the others. Of atoms that depend on each other one is given up, at no cost. It never moves away from the minimum.
     #[inline(always)]
-    fn solve_support(self, gram: &[f64], products: &[f64], codes: &mut [f64], scratch: &mut Scratch) -> bool {
+    fn solve_support(self, gram: &[f64], products: &[f64], codes: &mut [f64], scratch: &mut Scratch) {
         let count = products.len();
         let Scratch { gradient, support, factor, solution } = scratch;
         support.clear();
         support.extend((0..count).filter(|&atom| codes[atom] != 0.0));
         while !support.is_empty() {
-            if !factorise(gram, count, support, factor) {
-                return false;
+            if let Some(place) = factorise(gram, count, support, factor) {
+                dependence(factor, support.len(), place, solution);
+                self.give_up_one(&support[..=place], solution, codes);
+                support.retain(|&atom| codes[atom] != 0.0);
+                continue;
             }
             solution.clear();
             solution.extend(support.iter().map(|&atom| products[atom] - self.penalty * codes[atom].signum()));
@@ -165,7 +169,31 @@ impl Codes {
         for &atom in support.iter() {
             add(gradient, codes[atom], &gram[atom * count..][..count]);
         }
-        true
+    }
+
+    /// Moves codes along weights with which their atoms cancel each other out, to where the first of them becomes zero. What they add up
+    /// to stays, and of the two ways it is the one in which their magnitudes do not grow.
+    #[inline(always)]
+    fn give_up_one(self, atoms: &[usize], weights: &[f64], codes: &mut [f64]) {
+        let slope: f64 = atoms.iter().zip(weights).map(|(&atom, weight)| codes[atom].signum() * weight).sum();
+        let way = if self.penalty > 0.0 && slope > 0.0 { -1.0 } else { 1.0 };
+        let nearest = |way: f64| {
+            let to_zero = |(&atom, &weight): (&usize, &f64)| {
+                let speed = way * weight;
+                (codes[atom] * speed < 0.0).then(|| (-codes[atom] / speed, atom))
+            };
+            atoms
+                .iter()
+                .zip(weights)
+                .filter_map(to_zero)
+                .reduce(|nearest, next| if next.0 < nearest.0 { next } else { nearest })
+        };
+        // One of the two ways leads to a zero: the weight of the last atom is 1.
+        let found = nearest(way).map(|found| (way, found)).or_else(|| nearest(-way).map(|found| (-way, found)));
+        if let Some((way, (distance, first))) = found {
+            atoms.iter().zip(weights).for_each(|(&atom, weight)| codes[atom] += way * distance * weight);
+            codes[first] = 0.0;
+        }
     }
 }
 
@@ -175,9 +203,12 @@ fn add(sums: &mut [f64], scale: f64, values: &[f64]) {
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += scale * value);
 }
 
-/// Cholesky's factor of the products of some atoms, by columns; false where they depend on each other.
+/// The part of an atom's square below which what is left of it beside other atoms is rounding, or nearly so.
+const DEPENDENT: f64 = 1e-10;
+
+/// Cholesky's factor of the products of some atoms, by columns; the place of the first that depends on those before it, if one does.
 #[inline(always)]
-fn factorise(gram: &[f64], count: usize, support: &[usize], factor: &mut Vec<f64>) -> bool {
+fn factorise(gram: &[f64], count: usize, support: &[usize], factor: &mut Vec<f64>) -> Option<usize> {
     let size = support.len();
     factor.clear();
     for &column in support {
@@ -186,9 +217,8 @@ fn factorise(gram: &[f64], count: usize, support: &[usize], factor: &mut Vec<f64
     for column in 0..size {
         let (done, rest) = factor.split_at_mut((column + 1) * size);
         let pivots = &mut done[column * size..][column..];
-        let least = gram[support[column] * (count + 1)] * (size as f64 * f64::EPSILON);
-        if pivots[0] <= least {
-            return false;
+        if pivots[0] <= DEPENDENT * gram[support[column] * (count + 1)] {
+            return Some(column);
         }
         let root = pivots[0].sqrt();
         pivots.iter_mut().for_each(|value| *value /= root);
@@ -197,7 +227,20 @@ fn factorise(gram: &[f64], count: usize, support: &[usize], factor: &mut Vec<f64
             add(&mut rest[(next - column - 1) * size..][next..size], scale, &pivots[next - column..]);
         }
     }
-    true
+    None
+}
+
+/// The weights with which the atoms up to `place` cancel each other out, 1 for that one, from the factor of those before it.
+#[inline(always)]
+fn dependence(factor: &[f64], size: usize, place: usize, weights: &mut Vec<f64>) {
+    weights.clear();
+    weights.extend((0..place).map(|column| -factor[column * size + place]));
+    for row in (0..place).rev() {
+        let column = &factor[row * size..][..place];
+        let known: f64 = column[row + 1..].iter().zip(&weights[row + 1..]).map(|(left, right)| left * right).sum();
+        weights[row] = (weights[row] - known) / column[row];
+    }
+    weights.push(1.0);
 }
 
 /// Solves `factor factor^T x = values` in place.
@@ -278,6 +321,21 @@ mod tests {
                 let mut work = super::super::model::Work::default();
                 let found = coder.codes(&rows, &mut work).unwrap().0;
                 let expected = read(format!("{problem}/{name}")).1;
+                // Without a penalty, more atoms than columns have many codes for a row, which add up to the same.
+                let (found, expected) = if problem == "many" && name == "nonnegative" {
+                    let sums = |codes: &[f64]| -> Vec<f64> {
+                        let of = |codes: &[f64], column: usize| -> f64 {
+                            codes.iter().zip(dictionary.chunks(columns)).map(|(code, atom)| code * atom[column]).sum()
+                        };
+                        codes
+                            .chunks(dictionary.len() / columns)
+                            .flat_map(|codes| (0..columns).map(move |column| of(codes, column)))
+                            .collect()
+                    };
+                    (sums(found), sums(&expected))
+                } else {
+                    (found.to_vec(), expected)
+                };
                 let largest = expected.iter().fold(0.0_f64, |largest, value| largest.max(value.abs()));
                 for (place, (found, expected)) in found.iter().zip(&expected).enumerate() {
                     // Theirs ends at a tolerance of 1e-15 of the objective, which is the square of that of the codes.
