@@ -215,11 +215,10 @@ fn report_writes_a_page_and_tables() {
 fn demo_prints_what_the_examples_print() {
     let folder = tempfile::tempdir().unwrap();
     let printed = stdout(folder.path(), &["demo"]);
-    let readme = std::fs::read_to_string(crate::repository().join("README.md")).unwrap();
-    // What `concepts` prints in C, whose lists are longer than those of the session above.
-    let (_, readme) = readme.split_once("<!-- output -->").unwrap();
-    let concepts: Vec<&str> =
-        readme.lines().filter(|line| line.starts_with("Concept ") && line.contains('[')).collect();
+    let page = std::fs::read_to_string(crate::repository().join("docs/examples.md")).unwrap();
+    // What `concepts` prints in C, whose lists are longer than those of a session.
+    let (_, page) = page.split_once("<!-- output -->").unwrap();
+    let concepts: Vec<&str> = page.lines().filter(|line| line.starts_with("Concept ") && line.contains('[')).collect();
     assert_eq!(concepts.len(), 20);
     for line in concepts {
         assert!(printed.contains(line), "not printed: {line}");
