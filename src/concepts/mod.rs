@@ -35,7 +35,9 @@ pub use explainer::Explainer;
 pub use ica::{Algorithm, Contrast, Ica, IcaOptions, Solver};
 pub use pca::{Pca, PcaOptions};
 pub use report::{FitReport, Measure};
-pub use sae::{AutoencoderParts, InputNormalisation, SaeActivation, SparseAutoencoder};
+pub use sae::{
+    AutoencoderParts, InputNormalisation, Sae, SaeActivation, SaeKind, SaeOptions, SparseAutoencoder, ThresholdKernel,
+};
 pub use tensors::NamedTensor;
 
 use crate::control::Control;

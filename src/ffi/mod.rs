@@ -35,6 +35,7 @@ mod logits;
 mod methods;
 mod options;
 mod output;
+mod sae;
 mod split_model;
 mod status;
 mod strings;

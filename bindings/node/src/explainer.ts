@@ -6,13 +6,13 @@ import { Chat, type ChatOptions } from './chat';
 import { ConceptModel } from './concept-model';
 import { check } from './errors';
 import { explanationIn, type Explanation } from './explanation';
-import { activationsOptions, explainOptions, icaOptions, llmLabelsOptions, pcaOptions, topInputsOptions } from './generated/options';
+import { activationsOptions, explainOptions, icaOptions, llmLabelsOptions, pcaOptions, saeOptions, topInputsOptions } from './generated/options';
 import { pointerOf, Resource, resourceOf } from './handle';
 import { withInputs, type InputsOrTexts } from './inputs';
 import { Interpretation, interpretationIn } from './interpretation';
 import { callOnPool, handleIn, native, out } from './native';
 import type { Fit, FitName, Out, Pointer } from './native';
-import type { ExplainOptions, IcaOptions, LlmLabelsOptions, PcaOptions, TopInputsOfOptions, TopInputsOptions } from './options';
+import type { ExplainOptions, IcaOptions, LlmLabelsOptions, PcaOptions, SaeOptions, TopInputsOfOptions, TopInputsOptions } from './options';
 import { SplitModel } from './split-model';
 import { SpreadFit } from './spread-fit';
 
@@ -76,6 +76,36 @@ export class Explainer extends ConceptModel {
    */
   static async fitPca(activations: Activations, options: PcaOptions): Promise<Explainer> {
     return Explainer.#fit('eidos_pca_fit', activations, pcaOptions(options), options);
+  }
+
+  /**
+   * Trains a sparse autoencoder: many concepts, of which each row has few, that reconstruct the rows. `fitReport.measures` has
+   * `fvu`, `l0`, `loss`, `dead` and `dense`. A training that is cancelled goes on from the `checkpoint` of its options.
+   *
+   * @throws {EidosError} `invalid_argument` for options that make no sense, `invalid_data` for unusable numbers, `mismatch` for the
+   *   checkpoint of another training, `unsupported` for rows that are spread over processes.
+   */
+  static async fitSae(activations: Activations, options: SaeOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_sae_fit', activations, saeOptions(options), options);
+  }
+
+  /**
+   * Trains a transcoder: as `fitSae()`, but what it gives are the rows of another module, such as the output of an MLP whose input
+   * it reads. Both have the same units, row by row.
+   *
+   * @throws {EidosError} as `fitSae()`, and `mismatch` for rows of other units.
+   */
+  static async fitTranscoder(inputs: Activations, outputs: Activations, options: SaeOptions): Promise<Explainer> {
+    const resources = [resourceOf(inputs, Activations), resourceOf(outputs, Activations)] as const;
+    const [read, given] = [resources[0].pointer('Activations'), resources[1].pointer('Activations')];
+    const struct = saeOptions(options);
+    const result = out();
+    return runWithControl(
+      options,
+      [...resources],
+      (control, error) => callOnPool(native().eidos_sae_fit_transcoder, read, given, struct, control, result, error),
+      () => Explainer.#own(result),
+    );
   }
 
   /**

@@ -27,6 +27,9 @@ export interface InputsOptions extends c.InputsOptions, CallOptions {}
 /** How principal components are found. */
 export interface PcaOptions extends c.PcaOptions, CallOptions {}
 
+/** How a sparse autoencoder is trained. */
+export interface SaeOptions extends c.SaeOptions, CallOptions {}
+
 /** How independent components are fitted. */
 export interface IcaOptions extends c.IcaOptions, CallOptions {}
 

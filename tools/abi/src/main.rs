@@ -19,7 +19,7 @@ mod read;
 mod words;
 
 /// The sections of the header in their order: a file of `src/ffi` each.
-const SECTIONS: [&str; 23] = [
+const SECTIONS: [&str; 24] = [
     "version",
     "status",
     "error",
@@ -33,6 +33,7 @@ const SECTIONS: [&str; 23] = [
     "activations",
     "explainer",
     "methods",
+    "sae",
     "interventions",
     "collect",
     "estimate",

@@ -91,6 +91,22 @@ const CONTRAST_LOGCOSH = UInt32(1)
 const CONTRAST_EXP = UInt32(2)
 const CONTRAST_CUBE = UInt32(3)
 
+const SAE_BATCH_TOP_K = UInt32(1)
+const SAE_TOP_K = UInt32(2)
+const SAE_VANILLA = UInt32(3)
+const SAE_JUMP_RELU = UInt32(4)
+const SAE_GATED = UInt32(5)
+const SAE_MATRYOSHKA = UInt32(6)
+
+const KERNEL_RECTANGLE = UInt32(0)
+const KERNEL_TRIANGULAR = UInt32(1)
+const KERNEL_EPANECHNIKOV = UInt32(2)
+const KERNEL_QUARTIC = UInt32(3)
+const KERNEL_COSINE = UInt32(4)
+const KERNEL_GAUSSIAN = UInt32(5)
+const KERNEL_SILVERMAN = UInt32(6)
+const KERNEL_CAUCHY = UInt32(7)
+
 const GRANULARITY_TOKEN = UInt32(1)
 const GRANULARITY_WORD = UInt32(2)
 const GRANULARITY_SENTENCE = UInt32(3)
@@ -224,6 +240,31 @@ mutable struct eidos_pca_options
     device::UInt32
     device_index::UInt32
     eidos_pca_options() = new()
+end
+
+mutable struct eidos_sae_options
+    struct_size::UInt32
+    concept_count::UInt32
+    kind::UInt32
+    k::UInt32
+    checkpoint::Ptr{UInt8}
+    penalty::Cdouble
+    bandwidth::Cdouble
+    learning_rate::Cdouble
+    warm_up::Cdouble
+    decay::Cdouble
+    dead_weight::Cdouble
+    held_out::Cdouble
+    steps::UInt32
+    batch_rows::UInt32
+    dead_after::UInt32
+    shuffled_rows::UInt32
+    checkpoint_every::UInt32
+    seed::UInt32
+    threads::UInt32
+    restart_dead::UInt32
+    kernel::UInt32
+    eidos_sae_options() = new()
 end
 
 mutable struct eidos_activations_options
@@ -376,6 +417,7 @@ const LAYOUT = (
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
     eidos_ica_options = (64, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52, solver = 56)),
     eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
+    eidos_sae_options = (120, (struct_size = 0, concept_count = 4, kind = 8, k = 12, checkpoint = 16, penalty = 24, bandwidth = 32, learning_rate = 40, warm_up = 48, decay = 56, dead_weight = 64, held_out = 72, steps = 80, batch_rows = 84, dead_after = 88, shuffled_rows = 92, checkpoint_every = 96, seed = 100, threads = 104, restart_dead = 108, kernel = 112)),
     eidos_activations_options = (96, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, stop_punctuation = 84, skip_first_position = 88, on_long_text = 92)),
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
     eidos_logits_options = (32, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16, on_long_text = 24, reserved = 28)),
@@ -530,6 +572,7 @@ const LAYOUT = (
 
 @c eidos_explainer_concept_count(explainer::Ptr{eidos_explainer})::Csize_t
 @c eidos_explainer_input_width(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_output_width(explainer::Ptr{eidos_explainer})::Csize_t
 @c eidos_explainer_method(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_model(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_split_point(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
@@ -543,6 +586,7 @@ const LAYOUT = (
 @c eidos_explainer_measure_values(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Ptr{Cdouble}
 @long eidos_explainer_encode(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_decode(explainer::Ptr{eidos_explainer}, codes::Ptr{Cfloat}, row_count::Csize_t, concept_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_reconstruct(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_dictionary(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Ptr{Cfloat}
 @c eidos_explainer_from_dictionary(dictionary::Ptr{Cfloat}, encoder::Ptr{Cfloat}, bias::Ptr{Cfloat}, offset::Ptr{Cfloat}, concept_count::Csize_t, input_width::Csize_t, rectified::UInt32, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_save(explainer::Ptr{eidos_explainer}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -560,6 +604,12 @@ const LAYOUT = (
 @long eidos_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_activations_spread(activations::Ptr{eidos_activations}, callback::eidos_reduce_callback, user_data::Ptr{Cvoid}, destroy::eidos_destroy_callback, out::Ptr{Ptr{eidos_activations}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
+# --- Sparse autoencoders and transcoders: training --------------------------------------------------------------------
+
+@c eidos_sae_options_init(options::Ptr{eidos_sae_options}, size::Csize_t)::eidos_status
+@long eidos_sae_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_sae_fit_transcoder(inputs::Ptr{eidos_activations}, outputs::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
 # --- Changes to what the modules of a model give, while it runs -------------------------------------------------------
 
 @c eidos_interventions_new(out::Ptr{Ptr{eidos_interventions}}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -568,6 +618,7 @@ const LAYOUT = (
 @c eidos_interventions_add_direction(interventions::Ptr{eidos_interventions}, module_path::Cstring, direction::Ptr{Cfloat}, column_count::Csize_t, scale::Cfloat, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interventions_ablate_concept(interventions::Ptr{eidos_interventions}, module_path::Cstring, explainer::Ptr{eidos_explainer}, concept_index::Csize_t, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interventions_clamp_concept(interventions::Ptr{eidos_interventions}, module_path::Cstring, explainer::Ptr{eidos_explainer}, concept_index::Csize_t, value::Cfloat, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interventions_reconstruct(interventions::Ptr{eidos_interventions}, module_path::Cstring, explainer::Ptr{eidos_explainer}, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interventions_count(interventions::Ptr{eidos_interventions})::Csize_t
 @c eidos_interventions_retain(interventions::Ptr{eidos_interventions}, out::Ptr{Ptr{eidos_interventions}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interventions_free(interventions::Ptr{eidos_interventions})::Cvoid
