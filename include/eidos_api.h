@@ -249,6 +249,12 @@ typedef struct eidos_api_table {
     eidos_status (*dictionary_learning_fit)(const eidos_activations *activations, const eidos_dictionary_learning_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
     eidos_status (*sparse_pca_options_init)(eidos_sparse_pca_options *options, size_t size);
     eidos_status (*sparse_pca_fit)(const eidos_activations *activations, const eidos_sparse_pca_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    size_t (*explainer_output_width)(const eidos_explainer *explainer);
+    eidos_status (*explainer_reconstruct)(const eidos_explainer *explainer, const float *rows, size_t row_count, size_t column_count, float *out, size_t out_len, eidos_error **err);
+    eidos_status (*sae_options_init)(eidos_sae_options *options, size_t size);
+    eidos_status (*sae_fit)(const eidos_activations *activations, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*sae_fit_transcoder)(const eidos_activations *inputs, const eidos_activations *outputs, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*interventions_reconstruct)(eidos_interventions *interventions, const char *module_path, const eidos_explainer *explainer, const size_t *tokens, size_t token_count, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

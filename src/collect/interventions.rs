@@ -48,6 +48,8 @@ enum Kind {
     Add(Arc<[f32]>),
     /// The activation that a concept shall have.
     Concept { explainer: Explainer, concept: usize, value: f32 },
+    /// What an explainer reconstructs of the rows.
+    Reconstruct(Explainer),
 }
 
 impl Interventions {
@@ -151,6 +153,23 @@ impl Interventions {
         Ok(self.with(path, Kind::Concept { explainer: explainer.clone(), concept, value }, tokens))
     }
 
+    /// Puts what an explainer reconstructs of the rows of the module at `path` in their place: how much worse the model becomes
+    /// says what the concepts miss. `tokens` as for [`Interventions::add`].
+    ///
+    /// # Errors
+    /// [`ErrorCode::Unsupported`] for an explainer that cannot decode, or decodes into the rows of another module.
+    pub fn reconstruct(self, path: &str, explainer: &Explainer, tokens: Option<&[usize]>) -> Result<Self> {
+        if explainer.dictionary().is_empty() || explainer.is_transcoder() {
+            let method = explainer.method();
+            return Err(Error::new(
+                ErrorCode::Unsupported,
+                format!("an explainer of the method `{method}` does not reconstruct the rows that it reads"),
+            )
+            .hint("use one that decodes into the rows of the same module"));
+        }
+        Ok(self.with(path, Kind::Reconstruct(explainer.clone()), tokens))
+    }
+
     fn with(mut self, path: &str, kind: Kind, tokens: Option<&[usize]>) -> Self {
         let tokens = tokens.map(|tokens| {
             let mut tokens = tokens.to_vec();
@@ -187,7 +206,9 @@ impl Intervention {
         };
         match &self.kind {
             Kind::Add(direction) => check_width("the direction has", direction.len()),
-            Kind::Concept { explainer, .. } => check_width("the explainer is for rows of", explainer.input_width()),
+            Kind::Concept { explainer, .. } | Kind::Reconstruct(explainer) => {
+                check_width("the explainer is for rows of", explainer.input_width())
+            }
             Kind::Replace(rows) => {
                 check_module(model, path, site, rows)?;
                 check_granularity(rows)?;
@@ -379,6 +400,13 @@ impl Resolved<'_> {
                 let (explainer, concept, value) = (explainer.clone(), *concept, *value);
                 change_rows(chosen, move |rows| set_concept(rows, &explainer, concept, value))
             }
+            Kind::Reconstruct(explainer) => {
+                let explainer = explainer.clone();
+                change_rows(chosen, move |rows| {
+                    let read = rows.to_vec();
+                    explainer.reconstruct(&read, rows)
+                })
+            }
         })
     }
 
@@ -401,6 +429,13 @@ impl Resolved<'_> {
                         part(bytemuck::cast_slice(&values));
                         Ok(())
                     })?;
+                }
+                Kind::Reconstruct(explainer) => {
+                    part(b"reconstruct");
+                    explainer.for_each_tensor(&mut |name, bytes| {
+                        part(name.as_bytes());
+                        part(bytes);
+                    });
                 }
                 Kind::Concept { explainer, concept, value } => {
                     part(&(*concept as u64).to_le_bytes());

@@ -50,9 +50,23 @@ impl Explainer {
         options: &M::Options,
         control: &Control,
     ) -> Result<Self> {
+        let stored =
+            serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
+        Self::fit_with(rows, provenance, stored, M::placement(options), control, |rows| M::fit(rows, options, control))
+    }
+
+    /// Finds concepts in rows with `fit`, whose codes over the rows are measured on the device and threads of `placement`.
+    pub(super) fn fit_with<E: Encoder + 'static>(
+        rows: &dyn Rows,
+        provenance: Provenance,
+        options: serde_json::Value,
+        placement: (DeviceChoice, usize),
+        control: &Control,
+        fit: impl FnOnce(&dyn Rows) -> Result<(E, FitReport)>,
+    ) -> Result<Self> {
         let (model, report, distributions) = in_lockstep(rows, |rows| {
-            let (model, mut report) = M::fit(rows, options, control)?;
-            let (device, threads) = M::placement(options);
+            let (model, mut report) = fit(rows)?;
+            let (device, threads) = placement;
             let measure = |control: &Control| {
                 Distributions::of(&model, rows, &Backend::open(device, threads, rows, control)?, control)
             };
@@ -68,8 +82,6 @@ impl Explainer {
             }));
             Ok((model, report, distributions))
         })?;
-        let options =
-            serde_json::to_value(options).map_err(|error| Error::internal(format!("cannot write options: {error}")))?;
         Ok(Self { distributions: distributions.map(Arc::new), ..Self::new(model, options, report, provenance) })
     }
 

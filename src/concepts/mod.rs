@@ -53,7 +53,9 @@ pub use pca::{Pca, PcaOptions};
 pub use published::{DictionaryFormat, PublishedOptions};
 pub use random_directions::{RandomDirections, RandomDirectionsOptions};
 pub use report::{FitReport, Measure};
-pub use sae::{AutoencoderParts, InputNormalisation, SaeActivation, SparseAutoencoder};
+pub use sae::{
+    AutoencoderParts, InputNormalisation, Sae, SaeActivation, SaeKind, SaeOptions, SparseAutoencoder, ThresholdKernel,
+};
 pub use semi_nmf::{SemiNmf, SemiNmfOptions};
 pub use sparse_pca::{SparsePca, SparsePcaOptions};
 pub use svd::{Svd, SvdOptions};

@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 225] = [
+pub(super) const FUNCTIONS: [Function; 231] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -230,4 +230,10 @@ pub(super) const FUNCTIONS: [Function; 225] = [
     Function(super::factorisations::eidos_dictionary_learning_fit as *const ()),
     Function(super::factorisations::eidos_sparse_pca_options_init as *const ()),
     Function(super::factorisations::eidos_sparse_pca_fit as *const ()),
+    Function(super::explainer::eidos_explainer_output_width as *const ()),
+    Function(super::explainer::eidos_explainer_reconstruct as *const ()),
+    Function(super::sae::eidos_sae_options_init as *const ()),
+    Function(super::sae::eidos_sae_fit as *const ()),
+    Function(super::sae::eidos_sae_fit_transcoder as *const ()),
+    Function(super::interventions::eidos_interventions_reconstruct as *const ()),
 ];

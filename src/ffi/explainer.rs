@@ -63,6 +63,16 @@ pub unsafe extern "C" fn eidos_explainer_input_width(explainer: Ref<eidos_explai
     explainer.read(0, |value| value.explainer.input_width())
 }
 
+/// Says how many columns the rows have that an explainer decodes into: those that it encodes, but for a transcoder; 0 where it
+/// cannot decode.
+///
+/// # Safety
+/// `explainer` is NULL or a live handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_output_width(explainer: Ref<eidos_explainer>) -> usize {
+    explainer.read(0, |value| value.explainer.output_width())
+}
+
 /// Gives the method that found the concepts of an explainer (`ica`). The string is borrowed from the explainer; `len`
 /// may be NULL.
 ///
@@ -254,6 +264,34 @@ pub unsafe extern "C" fn eidos_explainer_decode(
         let codes = codes.of(product(row_count, concept_count)?, "codes")?;
         check_room(out_len, product(row_count, output_width(explainer))?)?;
         explainer.decode(codes, out.of(out_len, "out")?)
+    })
+}
+
+/// Encodes rows and decodes their codes: `out` receives `row_count * output_width` values, row-major, and `out_len` is their
+/// number. An explainer that normalises each row reconstructs only so: codes alone do not say how to bring a row back.
+/// `EIDOS_MISMATCH` for rows of another width than the explainer encodes. `err` may be NULL.
+///
+/// # Safety
+/// `explainer` is a live handle; `rows` has `row_count * column_count` values; `out` can be written `out_len` times.
+///
+/// # ABI
+/// blocking
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_reconstruct(
+    explainer: Ref<eidos_explainer>,
+    rows: Array<f32>,
+    row_count: usize,
+    column_count: usize,
+    mut out: ArrayMut<f32>,
+    out_len: usize,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let explainer = &explainer.get()?.explainer;
+        check_columns(column_count, explainer.input_width())?;
+        let rows = rows.of(product(row_count, column_count)?, "rows")?;
+        check_room(out_len, product(row_count, output_width(explainer))?)?;
+        explainer.reconstruct(rows, out.of(out_len, "out")?)
     })
 }
 

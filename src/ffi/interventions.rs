@@ -223,6 +223,28 @@ pub unsafe extern "C" fn eidos_interventions_clamp_concept(
     })
 }
 
+/// Puts what an explainer reconstructs of the rows of the module at `module_path` in their place, for the `token_count` tokens that
+/// `tokens` names, or for all tokens: how much worse the model becomes says what the concepts miss. `EIDOS_UNSUPPORTED` for an
+/// explainer that cannot decode, or a transcoder. `err` may be NULL.
+///
+/// # Safety
+/// The handles are live; `module_path` is NUL-terminated; `tokens` has `token_count` values.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interventions_reconstruct(
+    interventions: RefMut<eidos_interventions>,
+    module_path: Text,
+    explainer: Ref<eidos_explainer>,
+    tokens: Array<usize>,
+    token_count: usize,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let place = Place::of(&interventions, &module_path, &tokens, token_count)?;
+        let explainer = &explainer.get()?.explainer;
+        place.add(|list, path, tokens| list.reconstruct(path, explainer, tokens))
+    })
+}
+
 /// Counts the interventions of a list.
 ///
 /// # Safety

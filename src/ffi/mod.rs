@@ -43,6 +43,7 @@ mod metrics;
 mod options;
 mod output;
 mod report;
+mod sae;
 mod split_model;
 mod status;
 mod strings;

@@ -232,5 +232,11 @@ int wrong_members(const eidos_api_table *table)
     if (table->dictionary_learning_fit != eidos_dictionary_learning_fit) wrong += printf("dictionary_learning_fit\n") > 0;
     if (table->sparse_pca_options_init != eidos_sparse_pca_options_init) wrong += printf("sparse_pca_options_init\n") > 0;
     if (table->sparse_pca_fit != eidos_sparse_pca_fit) wrong += printf("sparse_pca_fit\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 225 * sizeof(void *));
+    if (table->explainer_output_width != eidos_explainer_output_width) wrong += printf("explainer_output_width\n") > 0;
+    if (table->explainer_reconstruct != eidos_explainer_reconstruct) wrong += printf("explainer_reconstruct\n") > 0;
+    if (table->sae_options_init != eidos_sae_options_init) wrong += printf("sae_options_init\n") > 0;
+    if (table->sae_fit != eidos_sae_fit) wrong += printf("sae_fit\n") > 0;
+    if (table->sae_fit_transcoder != eidos_sae_fit_transcoder) wrong += printf("sae_fit_transcoder\n") > 0;
+    if (table->interventions_reconstruct != eidos_interventions_reconstruct) wrong += printf("interventions_reconstruct\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 231 * sizeof(void *));
 }

@@ -232,3 +232,27 @@ fn what_does_not_fit_is_refused_before_the_model_runs() {
     let split = SplitModel::load("eidos:demo", &[FIRST], &LoadOptions::default(), &Control::new()).unwrap();
     refused(&split, &add(FIRST, &direction), wrong, "only as far as its split points");
 }
+
+#[test]
+fn rows_are_replaced_by_what_an_explainer_reconstructs_of_them() {
+    let model = model(&[FIRST]);
+    let (rows, explainer) = (rows_of(&model, 0), explainer(&model));
+    let by_hand = from_rows(&model, FIRST, &rows, |_, values| {
+        let mut codes = vec![0.0; explainer.concept_count()];
+        explainer.encode(values, &mut codes).unwrap();
+        explainer.decode(&codes, values).unwrap();
+    });
+    let spliced = Interventions::new().reconstruct(FIRST, &explainer, None).unwrap();
+    let spliced = bits(&logits(&model, &spliced));
+    assert!(spliced == by_hand && spliced != bits(&logits(&model, &Interventions::new())));
+    // None of the rows, and rows of another width.
+    let none = Interventions::new().reconstruct(FIRST, &explainer, Some(&[])).unwrap();
+    assert!(bits(&logits(&model, &none)) == bits(&logits(&model, &Interventions::new())));
+    let dictionary = vec![0.5; 10];
+    let parts = eidos::AutoencoderParts {
+        transcoder: true,
+        ..eidos::AutoencoderParts::new(dictionary.clone(), dictionary, 5, eidos::SaeActivation::Relu)
+    };
+    let error = Interventions::new().reconstruct(FIRST, &parts.explainer().unwrap(), None).unwrap_err();
+    assert_eq!(error.code(), ErrorCode::Unsupported);
+}

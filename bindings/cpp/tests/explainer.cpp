@@ -123,6 +123,29 @@ TEST(Explainer, DecompositionsFindWhatTheyPromise)
     EXPECT_THROW(static_cast<void>(eidos::fit_kmeans(rows, kmeans)), eidos::Error);
 }
 
+TEST(Explainer, SparseAutoencodersAndTranscodersReconstructRowsFromFewCodes)
+{
+    eidos::SaeOptions options;
+    options.concept_count = 64;
+    options.kind = eidos::SaeKind::top_k;
+    options.k = 4;
+    options.steps = 200;
+    options.batch_rows = 64;
+    const auto sae = eidos::fit_sae(demo().activations, options);
+    EXPECT_EQ(sae.method(), "sae");
+    const auto report = sae.fit_report();
+    EXPECT_EQ(report.measures.size(), 5u);
+    EXPECT_LE(report.measures.at("l0").at(0), 4.0);
+    const auto rows = demo().activations.copy_rows(0, 10);
+    const auto codes = sae.encode(rows), rebuilt = sae.reconstruct(rows), decoded = sae.decode(codes);
+    EXPECT_LE(std::count_if(codes.values().begin(), codes.values().end(), [](float code) { return code != 0; }), 40);
+    EXPECT_TRUE(std::equal(rebuilt.values().begin(), rebuilt.values().end(), decoded.values().begin()));
+    const auto transcoder = eidos::fit_transcoder(demo().activations, demo().activations, options);
+    EXPECT_EQ(transcoder.output_width(), sae.input_width());
+    options.k = 65;
+    EXPECT_THROW(static_cast<void>(eidos::fit_sae(demo().activations, options)), eidos::Error);
+}
+
 TEST(Explainer, EncodesAndDecodes)
 {
     // As many concepts as columns lose nothing.

@@ -40,6 +40,11 @@ export abstract class ConceptModel extends Handle {
     return native().eidos_explainer_input_width(this.#pointer);
   }
 
+  /** How many columns the rows have that are decoded: `inputWidth`, but for a transcoder; 0 where nothing can be decoded. */
+  get outputWidth(): number {
+    return native().eidos_explainer_output_width(this.#pointer);
+  }
+
   /** The method that found the concepts (`ica`). */
   get method(): string {
     return readText((length) => native().eidos_explainer_method(this.#pointer, length)) ?? '';
@@ -92,7 +97,7 @@ export abstract class ConceptModel extends Handle {
   }
 
   /**
-   * The dictionary: one row of `inputWidth` values per concept, one after the other. A view without a copy, for reading,
+   * The dictionary: one row of `outputWidth` values per concept, one after the other. A view without a copy, for reading,
    * which stays valid as long as it is used.
    */
   get dictionary(): ReadonlyFloat32Array {
@@ -121,10 +126,25 @@ export abstract class ConceptModel extends Handle {
    * Decodes concepts back into rows.
    *
    * @param codes `conceptCount` values per row, one row after the other, copied at once.
-   * @returns `inputWidth` values per row, one row after the other.
+   * @returns `outputWidth` values per row, one row after the other.
    */
   async decode(codes: Float32Array | ReadonlyFloat32Array): Promise<Float32Array> {
-    return this.#transform(native().eidos_explainer_decode, 'codes', codes, this.conceptCount, this.inputWidth);
+    return this.#transform(native().eidos_explainer_decode, 'codes', codes, this.conceptCount, this.#decodedWidth);
+  }
+
+  /**
+   * Encodes rows and decodes their codes. An explainer that normalises each row reconstructs only so.
+   *
+   * @param rows rows of `inputWidth` values, one after the other, copied at once.
+   * @returns `outputWidth` values per row, one row after the other.
+   */
+  async reconstruct(rows: Float32Array | ReadonlyFloat32Array): Promise<Float32Array> {
+    return this.#transform(native().eidos_explainer_reconstruct, 'rows', rows, this.inputWidth, this.#decodedWidth);
+  }
+
+  /** Where nothing can be decoded, the call says so. */
+  get #decodedWidth(): number {
+    return this.outputWidth || this.inputWidth;
   }
 
   async #transform(

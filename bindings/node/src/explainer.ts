@@ -20,6 +20,7 @@ import {
   pcaOptions,
   publishedOptions,
   randomDirectionsOptions,
+  saeOptions,
   semiNmfOptions,
   sparsePcaOptions,
   svdOptions,
@@ -41,6 +42,7 @@ import type {
   PcaOptions,
   PublishedOptions,
   RandomDirectionsOptions,
+  SaeOptions,
   SemiNmfOptions,
   SparsePcaOptions,
   SvdOptions,
@@ -103,12 +105,13 @@ function partsOf(options: Omit<DictionaryOptions, 'rectified'>, known: readonly 
 
 /** A concept model that was fitted on activations. It never changes: any number of calls may use it at the same time. */
 export class Explainer extends ConceptModel {
-  static async #fit<Struct extends object>(
+  static async #fit<Options extends CallOptions, Struct extends object>(
     name: FitName,
     activations: Activations,
-    struct: Struct,
-    options: CallOptions,
+    translate: ((options: Options) => Struct) & { readonly names: readonly string[] },
+    options: Options,
   ): Promise<Explainer> {
+    const struct = translate(knownOptions(options, translate.names, callOptionNames));
     const rows = resourceOf(activations, Activations);
     const pointer = rows.pointer('Activations');
     const result = out();
@@ -134,7 +137,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitIca(activations: Activations, options: IcaOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_ica_fit', activations, icaOptions(knownOptions(options, icaOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_ica_fit', activations, icaOptions, options);
   }
 
   /**
@@ -144,7 +147,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitPca(activations: Activations, options: PcaOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_pca_fit', activations, pcaOptions(knownOptions(options, pcaOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_pca_fit', activations, pcaOptions, options);
   }
 
   /**
@@ -154,7 +157,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitSvd(activations: Activations, options: SvdOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_svd_fit', activations, svdOptions(knownOptions(options, svdOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_svd_fit', activations, svdOptions, options);
   }
 
   /**
@@ -164,7 +167,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for more concepts than rows, `invalid_data` for unusable numbers.
    */
   static async fitKmeans(activations: Activations, options: KmeansOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_kmeans_fit', activations, kmeansOptions(knownOptions(options, kmeansOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_kmeans_fit', activations, kmeansOptions, options);
   }
 
   /**
@@ -173,7 +176,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_data` for unusable numbers.
    */
   static async fitNeurons(activations: Activations, options: NeuronsOptions = {}): Promise<Explainer> {
-    return Explainer.#fit('eidos_neurons_fit', activations, neuronsOptions(knownOptions(options, neuronsOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_neurons_fit', activations, neuronsOptions, options);
   }
 
   /**
@@ -183,7 +186,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for no concepts, `invalid_data` for unusable numbers.
    */
   static async fitRandomDirections(activations: Activations, options: RandomDirectionsOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_random_directions_fit', activations, randomDirectionsOptions(knownOptions(options, randomDirectionsOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_random_directions_fit', activations, randomDirectionsOptions, options);
   }
 
   /**
@@ -192,7 +195,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for more concepts than columns or rows, `invalid_data` for unusable numbers.
    */
   static async fitSparsePca(activations: Activations, options: SparsePcaOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_sparse_pca_fit', activations, sparsePcaOptions(knownOptions(options, sparsePcaOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_sparse_pca_fit', activations, sparsePcaOptions, options);
   }
 
   /**
@@ -201,7 +204,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_data` for negative or unusable numbers, naming the first; see `rectify`.
    */
   static async fitNmf(activations: Activations, options: NmfOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_nmf_fit', activations, nmfOptions(knownOptions(options, nmfOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_nmf_fit', activations, nmfOptions, options);
   }
 
   /**
@@ -210,7 +213,7 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for more concepts than rows, `invalid_data` for unusable numbers.
    */
   static async fitSemiNmf(activations: Activations, options: SemiNmfOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_semi_nmf_fit', activations, semiNmfOptions(knownOptions(options, semiNmfOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_semi_nmf_fit', activations, semiNmfOptions, options);
   }
 
   /**
@@ -219,7 +222,37 @@ export class Explainer extends ConceptModel {
    * @throws {EidosError} `invalid_argument` for a penalty that is not above 0, `invalid_data` for unusable numbers.
    */
   static async fitDictionaryLearning(activations: Activations, options: DictionaryLearningOptions): Promise<Explainer> {
-    return Explainer.#fit('eidos_dictionary_learning_fit', activations, dictionaryLearningOptions(knownOptions(options, dictionaryLearningOptions.names, callOptionNames)), options);
+    return Explainer.#fit('eidos_dictionary_learning_fit', activations, dictionaryLearningOptions, options);
+  }
+
+  /**
+   * Trains a sparse autoencoder: many concepts, of which each row has few, that reconstruct the rows. `fitReport.measures` has
+   * `fvu`, `l0`, `loss`, `dead` and `dense`. A training that is cancelled goes on from the `checkpoint` of its options.
+   *
+   * @throws {EidosError} `invalid_argument` for options that make no sense, `invalid_data` for unusable numbers, `mismatch` for the
+   *   checkpoint of another training, `unsupported` for rows that are spread over processes.
+   */
+  static async fitSae(activations: Activations, options: SaeOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_sae_fit', activations, saeOptions, options);
+  }
+
+  /**
+   * Trains a transcoder: as `fitSae()`, but what it gives are the rows of another module, such as the output of an MLP whose input
+   * it reads. Both have the same units, row by row.
+   *
+   * @throws {EidosError} as `fitSae()`, and `mismatch` for rows of other units.
+   */
+  static async fitTranscoder(inputs: Activations, outputs: Activations, options: SaeOptions): Promise<Explainer> {
+    const resources = [resourceOf(inputs, Activations), resourceOf(outputs, Activations)] as const;
+    const [read, given] = [resources[0].pointer('Activations'), resources[1].pointer('Activations')];
+    const struct = saeOptions(knownOptions(options, saeOptions.names, callOptionNames));
+    const result = out();
+    return runWithControl(
+      options,
+      [...resources],
+      (control, error) => callOnPool(native().eidos_sae_fit_transcoder, read, given, struct, control, result, error),
+      () => Explainer.#own(result),
+    );
   }
 
   /**

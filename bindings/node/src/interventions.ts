@@ -108,6 +108,18 @@ export class Interventions extends Handle {
     return this;
   }
 
+  /**
+   * Puts what an explainer reconstructs of the rows of a module in their place: how much worse the model becomes says what the
+   * concepts miss.
+   */
+  reconstruct(module: string | number, explainer: ConceptModel, choice: TokenChoice = {}): this {
+    const [pointer, path, other] = [this.#pointer, pathOf(module), pointerOf(explainer, ConceptModel)];
+    const chosen = tokensForC(choice);
+    if (chosen === undefined) return this;
+    check((error) => native().eidos_interventions_reconstruct(pointer, path, other, chosen, chosen.length, error));
+    return this;
+  }
+
   /** @internal */
   protected override summary(): object {
     return { count: this.count };

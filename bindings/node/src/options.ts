@@ -54,6 +54,9 @@ export interface SemiNmfOptions extends c.SemiNmfOptions, CallOptions {}
 /** How a dictionary is learned. */
 export interface DictionaryLearningOptions extends c.DictionaryLearningOptions, CallOptions {}
 
+/** How a sparse autoencoder is trained. */
+export interface SaeOptions extends c.SaeOptions, CallOptions {}
+
 /** How independent components are fitted. */
 export interface IcaOptions extends c.IcaOptions, CallOptions {}
 

@@ -81,6 +81,24 @@ test('principal components say how much each explains', async () => {
   plain.close();
 });
 
+test('sparse autoencoders and transcoders reconstruct rows from few codes', async () => {
+  const options = { conceptCount: 64, k: 4, steps: 200, batchRows: 64 };
+  const sae = await Explainer.fitSae(activations, { ...options, kind: 'top_k' });
+  assert.equal(sae.method, 'sae');
+  const { measures } = sae.fitReport;
+  assert.deepEqual(Object.keys(measures).sort(), ['dead', 'dense', 'fvu', 'l0', 'loss']);
+  assert.ok(measures.l0[0] > 0 && measures.l0[0] <= 4);
+  const rows = activations.rows();
+  const [codes, rebuilt] = [await sae.encode(rows), await sae.reconstruct(rows)];
+  assert.ok(codes.filter((code) => code !== 0).length <= 4 * activations.rowCount);
+  assert.deepEqual(rebuilt, await sae.decode(codes));
+  const transcoder = await Explainer.fitTranscoder(activations, activations, options);
+  assert.equal(transcoder.outputWidth, activations.columnCount);
+  await assert.rejects(Explainer.fitSae(activations, { conceptCount: 4, k: 5 }), { code: 'invalid_argument' });
+  sae.close();
+  transcoder.close();
+});
+
 test('the dictionary is one view', () => {
   assert.equal(explainer.dictionary.length, 5 * 192);
   assert.ok(explainer.dictionary.every(Number.isFinite));

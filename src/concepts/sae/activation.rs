@@ -192,7 +192,7 @@ impl Largest {
 }
 
 /// Bits that ascend with the value; minus zero is zero, and a NaN comes last.
-fn ascending(value: f32) -> u32 {
+pub(super) fn ascending(value: f32) -> u32 {
     if value.is_nan() {
         return u32::MAX;
     }
@@ -201,7 +201,7 @@ fn ascending(value: f32) -> u32 {
 }
 
 /// The value of [`ascending`]; infinity for a NaN, so that only another NaN could be larger.
-fn value_of(ascending: u32) -> f32 {
+pub(super) fn value_of(ascending: u32) -> f32 {
     if ascending == u32::MAX {
         return f32::INFINITY;
     }

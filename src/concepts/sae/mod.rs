@@ -11,11 +11,13 @@ mod parts;
 mod stored;
 #[cfg(test)]
 mod tests;
+mod train;
 
 pub use activation::SaeActivation;
 pub use model::SparseAutoencoder;
 pub use normalisation::InputNormalisation;
 pub use parts::AutoencoderParts;
+pub use train::{Sae, SaeKind, SaeOptions, ThresholdKernel};
 
 /// The name of the method in files.
 pub(super) const NAME: &str = "sae";

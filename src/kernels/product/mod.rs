@@ -44,4 +44,4 @@ pub(crate) use kernel::Kernel;
 pub(crate) use matrix::Bf16Matrix;
 pub(crate) use multiply::multiply;
 pub(crate) use rows::{Scratch, Terms, rounded};
-pub(crate) use single::{F32Matrix, Factor, SingleKernel};
+pub(crate) use single::{F32Matrix, F32PartMut, Factor, SingleKernel};

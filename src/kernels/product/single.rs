@@ -89,6 +89,21 @@ impl F32Matrix {
         Ok(Self { lanes, rows, columns })
     }
 
+    /// A matrix of zeros, whose parts are to be packed.
+    ///
+    /// # Errors
+    /// [`ErrorCode::OutOfMemory`].
+    pub fn zeros(rows: usize, columns: usize) -> Result<Self> {
+        Self::pack(rows, columns, |_, _| Ok(()))
+    }
+
+    /// Its parts of `height` rows, a multiple of 16, which several threads may pack.
+    pub fn parts_mut(&mut self, height: usize) -> impl Iterator<Item = F32PartMut<'_>> {
+        let columns = self.columns;
+        let lanes = (height.div_ceil(LINES) * columns).max(1);
+        self.lanes.chunks_mut(lanes).map(move |lanes| F32PartMut { lanes, columns })
+    }
+
     /// How many bytes its numbers take, without the zeros that fill it up.
     pub fn bytes(&self) -> usize {
         self.rows * self.columns * size_of::<f32>()
@@ -130,6 +145,22 @@ pub(crate) struct F32Part<'a> {
     pub rows: usize,
     /// How many columns there are: the inner dimension of a product.
     pub columns: usize,
+}
+
+/// Some rows of a matrix of f32, to be packed.
+pub(crate) struct F32PartMut<'a> {
+    lanes: &'a mut [Lane],
+    columns: usize,
+}
+
+impl F32PartMut<'_> {
+    /// Packs as many rows as it has, one after the other.
+    pub fn pack(&mut self, rows: &[f32]) {
+        let columns = self.columns.max(1);
+        for (lanes, rows) in self.lanes.chunks_exact_mut(columns).zip(rows.chunks(LINES * columns)) {
+            transpose(rows, columns, rows.len() / columns, lanes);
+        }
+    }
 }
 
 /// The right side of a product in f32.

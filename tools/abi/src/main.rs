@@ -37,6 +37,7 @@ const SECTIONS: &[&str] = &[
     "methods",
     "decompositions",
     "factorisations",
+    "sae",
     "dictionaries",
     "interventions",
     "collect",

@@ -114,6 +114,9 @@ public:
     /// How many columns the rows have that the explainer encodes.
     [[nodiscard]] std::size_t input_width() const { return eidos_explainer_input_width(handle()); }
 
+    /// How many columns the rows have that are decoded: input_width(), but for a transcoder; 0 where nothing can be decoded.
+    [[nodiscard]] std::size_t output_width() const { return eidos_explainer_output_width(handle()); }
+
     /// The method that found the concepts (`ica`).
     [[nodiscard]] std::string method() const { return detail::text(eidos_explainer_method, handle()); }
 
@@ -191,27 +194,37 @@ public:
                      out.size());
     }
 
-    /// Decodes concepts, a row of `concept_count()` columns each, back into rows of `input_width()` columns.
+    /// Encodes rows of `input_width()` columns and decodes their codes: a row of `output_width()` columns for each. An explainer
+    /// that normalises each row reconstructs only so.
+    [[nodiscard]] Matrix reconstruct(MatrixView rows) const
+    {
+        Matrix result(rows.row_count(), decoded_width());
+        detail::call(eidos_explainer_reconstruct, handle(), rows.data(), rows.row_count(), rows.column_count(),
+                     result.values().data(), result.values().size());
+        return result;
+    }
+
+    /// Decodes concepts, a row of `concept_count()` columns each, back into rows of `output_width()` columns.
     [[nodiscard]] Matrix decode(MatrixView codes) const
     {
-        Matrix rows(codes.row_count(), input_width());
+        Matrix rows(codes.row_count(), decoded_width());
         decode_into(codes, rows.values());
         return rows;
     }
 
-    /// Decodes concepts into `out`, which has room for `codes.row_count() * input_width()` values.
+    /// Decodes concepts into `out`, which has room for `codes.row_count() * output_width()` values.
     void decode_into(MatrixView codes, Span<float> out) const
     {
         detail::call(eidos_explainer_decode, handle(), codes.data(), codes.row_count(), codes.column_count(), out.data(),
                      out.size());
     }
 
-    /// The dictionary: a row of `input_width()` columns per concept, without a copy. The view ends with the explainer.
+    /// The dictionary: a row of `output_width()` columns per concept, without a copy. The view ends with the explainer.
     [[nodiscard]] MatrixView dictionary() const & EIDOS_LIFETIMEBOUND
     {
         std::size_t length = 0;
         const float *values = eidos_explainer_dictionary(handle(), &length);
-        return {Span<const float>(values, length), input_width()};
+        return {Span<const float>(values, length), decoded_width()};
     }
     MatrixView dictionary() const && = delete;
 
@@ -227,6 +240,9 @@ private:
     }
 
     static const float *part(Span<const float> values) { return values.size() ? values.data() : nullptr; }
+
+    // Where nothing can be decoded, the call says so.
+    [[nodiscard]] std::size_t decoded_width() const { return output_width() ? output_width() : input_width(); }
 };
 
 } // namespace eidos

@@ -81,6 +81,15 @@ public:
         return *this;
     }
 
+    /// Puts what an explainer reconstructs of the rows of a module in their place: how much worse the model becomes says what the
+    /// concepts miss.
+    Interventions &reconstruct(const StringArg &module_path, const Explainer &explainer, const std::vector<std::size_t> &tokens = {})
+    {
+        detail::call(eidos_interventions_reconstruct, handle(), module_path.c_str(), explainer.handle(), tokens.data(),
+                     tokens.size());
+        return *this;
+    }
+
     /// How many there are.
     [[nodiscard]] std::size_t size() const { return eidos_interventions_count(handle()); }
 };

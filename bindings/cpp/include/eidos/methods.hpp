@@ -29,6 +29,24 @@ namespace eidos {
     return control.create<Explainer>(eidos_pca_fit, activations.handle(), &c_options);
 }
 
+/// Trains a sparse autoencoder: many concepts, of which each row has few, that reconstruct the rows. Explainer::fit_report() has
+/// `fvu`, `l0`, `loss`, `dead` and `dense`. A training that is cancelled goes on from the checkpoint of its options.
+[[nodiscard]] inline Explainer fit_sae(const Activations &activations, const SaeOptions &options,
+                                       const Control &control = {})
+{
+    const auto c_options = detail::to_c(options);
+    return control.create<Explainer>(eidos_sae_fit, activations.handle(), &c_options);
+}
+
+/// Trains a transcoder: as fit_sae(), but what it gives are the rows of another module, such as the output of an MLP whose input
+/// it reads. Both have the same units, row by row.
+[[nodiscard]] inline Explainer fit_transcoder(const Activations &inputs, const Activations &outputs,
+                                              const SaeOptions &options, const Control &control = {})
+{
+    const auto c_options = detail::to_c(options);
+    return control.create<Explainer>(eidos_sae_fit_transcoder, inputs.handle(), outputs.handle(), &c_options);
+}
+
 } // namespace eidos
 
 #endif

@@ -95,6 +95,22 @@ const KMEANS_ONE_HOT = UInt32(0)
 const KMEANS_SOFT = UInt32(1)
 const KMEANS_PROXIMITY = UInt32(2)
 
+const SAE_BATCH_TOP_K = UInt32(1)
+const SAE_TOP_K = UInt32(2)
+const SAE_VANILLA = UInt32(3)
+const SAE_JUMP_RELU = UInt32(4)
+const SAE_GATED = UInt32(5)
+const SAE_MATRYOSHKA = UInt32(6)
+
+const KERNEL_RECTANGLE = UInt32(0)
+const KERNEL_TRIANGULAR = UInt32(1)
+const KERNEL_EPANECHNIKOV = UInt32(2)
+const KERNEL_QUARTIC = UInt32(3)
+const KERNEL_COSINE = UInt32(4)
+const KERNEL_GAUSSIAN = UInt32(5)
+const KERNEL_SILVERMAN = UInt32(6)
+const KERNEL_CAUCHY = UInt32(7)
+
 const DICTIONARY_SAE_LENS = UInt32(0)
 const DICTIONARY_SAFETENSORS = UInt32(1)
 
@@ -319,6 +335,31 @@ mutable struct eidos_sparse_pca_options
     eidos_sparse_pca_options() = new()
 end
 
+mutable struct eidos_sae_options
+    struct_size::UInt32
+    concept_count::UInt32
+    kind::UInt32
+    k::UInt32
+    checkpoint::Ptr{UInt8}
+    penalty::Cdouble
+    bandwidth::Cdouble
+    learning_rate::Cdouble
+    warm_up::Cdouble
+    decay::Cdouble
+    dead_weight::Cdouble
+    held_out::Cdouble
+    steps::UInt32
+    batch_rows::UInt32
+    dead_after::UInt32
+    shuffled_rows::UInt32
+    checkpoint_every::UInt32
+    seed::UInt32
+    threads::UInt32
+    restart_dead::UInt32
+    kernel::UInt32
+    eidos_sae_options() = new()
+end
+
 mutable struct eidos_published_options
     struct_size::UInt32
     network::UInt32
@@ -513,6 +554,7 @@ const LAYOUT = (
     eidos_semi_nmf_options = (32, (struct_size = 0, concept_count = 4, tolerance = 8, max_iterations = 16, seed = 20, threads = 24)),
     eidos_dictionary_learning_options = (40, (struct_size = 0, concept_count = 4, penalty = 8, tolerance = 16, max_iterations = 24, positive_codes = 28, seed = 32, threads = 36)),
     eidos_sparse_pca_options = (48, (struct_size = 0, concept_count = 4, penalty = 8, ridge = 16, tolerance = 24, max_iterations = 32, threads = 36, device = 40, device_index = 44)),
+    eidos_sae_options = (120, (struct_size = 0, concept_count = 4, kind = 8, k = 12, checkpoint = 16, penalty = 24, bandwidth = 32, learning_rate = 40, warm_up = 48, decay = 56, dead_weight = 64, held_out = 72, steps = 80, batch_rows = 84, dead_after = 88, shuffled_rows = 92, checkpoint_every = 96, seed = 100, threads = 104, restart_dead = 108, kernel = 112)),
     eidos_published_options = (72, (struct_size = 0, network = 4, model = 8, split_point = 16, revision = 24, token = 32, cache_folder = 40, endpoint = 48, input_factor = 56, transcoder = 64, reserved = 68)),
     eidos_activations_options = (96, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, stop_punctuation = 84, skip_first_position = 88, on_long_text = 92)),
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
@@ -674,6 +716,7 @@ const LAYOUT = (
 
 @c eidos_explainer_concept_count(explainer::Ptr{eidos_explainer})::Csize_t
 @c eidos_explainer_input_width(explainer::Ptr{eidos_explainer})::Csize_t
+@c eidos_explainer_output_width(explainer::Ptr{eidos_explainer})::Csize_t
 @c eidos_explainer_method(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_model(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
 @c eidos_explainer_split_point(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Cstring
@@ -687,6 +730,7 @@ const LAYOUT = (
 @c eidos_explainer_measure_values(explainer::Ptr{eidos_explainer}, index::Csize_t, len::Ptr{Csize_t})::Ptr{Cdouble}
 @long eidos_explainer_encode(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_decode(explainer::Ptr{eidos_explainer}, codes::Ptr{Cfloat}, row_count::Csize_t, concept_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_reconstruct(explainer::Ptr{eidos_explainer}, rows::Ptr{Cfloat}, row_count::Csize_t, column_count::Csize_t, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_dictionary(explainer::Ptr{eidos_explainer}, len::Ptr{Csize_t})::Ptr{Cfloat}
 @c eidos_explainer_from_dictionary(dictionary::Ptr{Cfloat}, encoder::Ptr{Cfloat}, bias::Ptr{Cfloat}, offset::Ptr{Cfloat}, concept_count::Csize_t, input_width::Csize_t, rectified::UInt32, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_save(explainer::Ptr{eidos_explainer}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -726,6 +770,12 @@ const LAYOUT = (
 @c eidos_sparse_pca_options_init(options::Ptr{eidos_sparse_pca_options}, size::Csize_t)::eidos_status
 @long eidos_sparse_pca_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sparse_pca_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
+# --- Sparse autoencoders and transcoders: training --------------------------------------------------------------------
+
+@c eidos_sae_options_init(options::Ptr{eidos_sae_options}, size::Csize_t)::eidos_status
+@long eidos_sae_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_sae_fit_transcoder(inputs::Ptr{eidos_activations}, outputs::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
 # --- Dictionaries of others: opened in the formats in which they are published, written in them, and made of a caller's own matrices 
 
 @c eidos_published_options_init(options::Ptr{eidos_published_options}, size::Csize_t)::eidos_status
@@ -741,6 +791,7 @@ const LAYOUT = (
 @c eidos_interventions_add_direction(interventions::Ptr{eidos_interventions}, module_path::Cstring, direction::Ptr{Cfloat}, column_count::Csize_t, scale::Cfloat, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interventions_ablate_concept(interventions::Ptr{eidos_interventions}, module_path::Cstring, explainer::Ptr{eidos_explainer}, concept_index::Csize_t, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interventions_clamp_concept(interventions::Ptr{eidos_interventions}, module_path::Cstring, explainer::Ptr{eidos_explainer}, concept_index::Csize_t, value::Cfloat, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_interventions_reconstruct(interventions::Ptr{eidos_interventions}, module_path::Cstring, explainer::Ptr{eidos_explainer}, tokens::Ptr{Csize_t}, token_count::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interventions_count(interventions::Ptr{eidos_interventions})::Csize_t
 @c eidos_interventions_retain(interventions::Ptr{eidos_interventions}, out::Ptr{Ptr{eidos_interventions}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interventions_free(interventions::Ptr{eidos_interventions})::Cvoid

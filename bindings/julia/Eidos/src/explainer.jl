@@ -118,7 +118,7 @@ The activations of concepts, the inverse of [`encode`](@ref): features x observa
 observations; or a vector from a vector.
 """
 function decode(explainer::Explainer, codes::AbstractMatrix{<:Real})
-    matrix = Matrix{Float32}(undef, explainer.features, size(codes, 2))
+    matrix = Matrix{Float32}(undef, decoded_features(explainer), size(codes, 2))
     map_columns!(LibEidos.eidos_explainer_decode, matrix, explainer, codes)
 end
 
@@ -156,7 +156,7 @@ The concepts as directions among the activations: features x concepts, a read-on
 function dictionary(explainer::Explainer)
     owner = Retained(explainer.handle)
     pointer = LibEidos.eidos_explainer_dictionary(explainer.handle.pointer, C_NULL)
-    MatrixView(owner, pointer, (explainer.features, explainer.concepts))
+    MatrixView(owner, pointer, (decoded_features(explainer), explainer.concepts))
 end
 
 """

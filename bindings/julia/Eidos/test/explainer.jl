@@ -43,6 +43,22 @@ end
     @test status(() -> fit(KMeans(0), acts)) == :invalid_argument
 end
 
+@testset "sparse autoencoders and transcoders" begin
+    sae = fit(SAE(64; kind = :top_k, k = 4, steps = 200, batch_rows = 64), acts)
+    @test sae.method == :sae
+    @test sort(collect(keys(sae.measures))) == [:dead, :dense, :fvu, :l0, :loss]
+    @test 0 < sae.measures[:l0][1] <= 4
+    matrix = Matrix(acts)
+    codes = encode(sae, matrix)
+    @test all(<=(4), count(!iszero, codes; dims = 1))
+    @test reconstruct(sae, matrix) == decode(sae, codes)
+    @test reconstruct(sae, matrix[:, 1]) == reconstruct(sae, matrix)[:, 1]
+    transcoder = fit(SAE(64; k = 4, steps = 50, batch_rows = 64), acts, acts)
+    @test size(reconstruct(transcoder, matrix)) == size(matrix)
+    @test_throws MethodError SAE(3; whiten = true)
+    @test status(() -> fit(SAE(4; k = 5), acts)) == :invalid_argument
+end
+
 @testset "options" begin
     sources = randn(3, 2000) .^ 5
     matrix = randn(6, 3) * sources

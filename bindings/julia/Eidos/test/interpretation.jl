@@ -50,7 +50,7 @@ end
     meaning = top_inputs(explainer, acts; k = 2, negative_pole = true)
     columns = table(meaning)
     @test propertynames(columns) == (:concept, :pole, :rank, :text, :activation, :column)
-    @test all(length(column) == 16 for column in columns)
+    @test length(columns) == 16 && all(name -> length(getproperty(columns, name)) == 16, propertynames(columns))
     @test columns.concept == repeat(1:4; inner = 4) && columns.rank == repeat(1:2, 8)
     @test columns.pole == repeat([:positive, :positive, :negative, :negative], 4)
     @test columns.text[1] == meaning[1][1].text && eltype(columns.activation) == Float32

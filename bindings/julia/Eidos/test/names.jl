@@ -2,7 +2,7 @@
 
 @testset "nothing is exported that other packages call something else" begin
     taken = (:fit, :fit!, :predict, :reconstruct, :transform, :ICA, :PCA, :encode, :decode, :dictionary, :save, :load, :table, :unit,
-             :units, :tokens, :spread, :estimate, :moments, :Progress, :mean, :std, :KMeans, :NMF, :TruncatedSVD, :SparsePCA, :DictionaryLearning)
+             :units, :tokens, :spread, :estimate, :moments, :Progress, :mean, :std, :KMeans, :NMF, :TruncatedSVD, :SparsePCA, :DictionaryLearning, :SAE)
     @test isempty(intersect(names(Eidos), taken))
 end
 

@@ -298,6 +298,57 @@ export const kmeansCodes = {
  */
 export type KmeansCode = keyof typeof kmeansCodes;
 
+/** The words of `SaeKind`, with their numbers in `eidos.h`. */
+export const saeKinds = {
+  batch_top_k: 1,
+  top_k: 2,
+  vanilla: 3,
+  jump_relu: 4,
+  gated: 5,
+  matryoshka: 6,
+} as const;
+
+/**
+ * The kind of a sparse autoencoder says how the number of codes of a row is kept small.
+ *
+ * - `batch_top_k`: the batch keeps its largest codes, `k` for each row on average; what is trained has one threshold
+ *   for all. The default.
+ * - `top_k`: each row keeps its `k` largest codes.
+ * - `vanilla`: a ReLU, and a penalty on the sum of the codes.
+ * - `jump_relu`: a threshold for each concept, learned with straight-through gradients, and a penalty on the number
+ *   of codes.
+ * - `gated`: a gate decides which codes a row has, apart from how large they are, and a penalty on the gates.
+ * - `matryoshka`: batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come
+ *   first.
+ */
+export type SaeKind = keyof typeof saeKinds;
+
+/** The words of `ThresholdKernel`, with their numbers in `eidos.h`. */
+export const thresholdKernels = {
+  rectangle: 0,
+  triangular: 1,
+  epanechnikov: 2,
+  quartic: 3,
+  cosine: 4,
+  gaussian: 5,
+  silverman: 6,
+  cauchy: 7,
+} as const;
+
+/**
+ * The kernel says by which pre-activations the threshold of a JumpReLU learns.
+ *
+ * - `rectangle`: all pre-activations within half a bandwidth count the same. The default.
+ * - `triangular`: the kernel falls in a line to zero at half a bandwidth.
+ * - `epanechnikov`: the kernel is a parabola that is zero at half a bandwidth.
+ * - `quartic`: the kernel is the square of a parabola that is zero at half a bandwidth.
+ * - `cosine`: the kernel is a wave of the cosine that is zero at a bandwidth.
+ * - `gaussian`: the kernel is a normal distribution with half a bandwidth as its deviation.
+ * - `silverman`: the kernel is Silverman's, which is a little below zero in its tails.
+ * - `cauchy`: the kernel is a Cauchy distribution, with heavy tails.
+ */
+export type ThresholdKernel = keyof typeof thresholdKernels;
+
 /** The words of `DictionaryFormat`, with their numbers in `eidos.h`. */
 export const dictionaryFormats = {
   sae_lens: 0,
@@ -594,6 +645,30 @@ export interface SparsePcaOptionsStruct {
   threads: number;
   device: number;
   device_index: number;
+}
+
+export interface SaeOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  kind: number;
+  k: number;
+  checkpoint: string | null;
+  penalty: number;
+  bandwidth: number;
+  learning_rate: number;
+  warm_up: number;
+  decay: number;
+  dead_weight: number;
+  held_out: number;
+  steps: number;
+  batch_rows: number;
+  dead_after: number;
+  shuffled_rows: number;
+  checkpoint_every: number;
+  seed: number;
+  threads: number;
+  restart_dead: number;
+  kernel: number;
 }
 
 export interface PublishedOptionsStruct {
@@ -898,6 +973,29 @@ export const structs = {
     device: 'uint32_t',
     device_index: 'uint32_t',
   }),
+  eidos_sae_options: c.struct<SaeOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    kind: 'uint32_t',
+    k: 'uint32_t',
+    checkpoint: 'const char *',
+    penalty: 'double',
+    bandwidth: 'double',
+    learning_rate: 'double',
+    warm_up: 'double',
+    decay: 'double',
+    dead_weight: 'double',
+    held_out: 'double',
+    steps: 'uint32_t',
+    batch_rows: 'uint32_t',
+    dead_after: 'uint32_t',
+    shuffled_rows: 'uint32_t',
+    checkpoint_every: 'uint32_t',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+    restart_dead: 'uint32_t',
+    kernel: 'uint32_t',
+  }),
   eidos_published_options: c.struct<PublishedOptionsStruct>({
     struct_size: 'uint32_t',
     network: 'uint32_t',
@@ -1199,6 +1297,7 @@ export const signatures = {
 
   eidos_explainer_concept_count: c.signature(c.size, c.address),
   eidos_explainer_input_width: c.signature(c.size, c.address),
+  eidos_explainer_output_width: c.signature(c.size, c.address),
   eidos_explainer_method: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_model: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_split_point: c.signature(c.nullable, c.address, c.sizeOut),
@@ -1212,6 +1311,7 @@ export const signatures = {
   eidos_explainer_measure_values: c.signature(c.nullable, c.address, c.size, c.sizeOut),
   eidos_explainer_encode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_decode: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
+  eidos_explainer_reconstruct: c.signature(c.i32, c.address, c.floats, c.size, c.size, c.floats, c.size, c.addressOut),
   eidos_explainer_dictionary: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_explainer_from_dictionary: c.signature(
     c.i32, c.floats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.size, c.size, c.u32, c.addressOut, c.addressOut,
@@ -1261,6 +1361,12 @@ export const signatures = {
     c.i32, c.address, structs.eidos_sparse_pca_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
 
+  eidos_sae_options_init: c.signature(c.i32, structs.eidos_sae_options.output, c.size),
+  eidos_sae_fit: c.signature(c.i32, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut),
+  eidos_sae_fit_transcoder: c.signature(
+    c.i32, c.address, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+
   eidos_published_options_init: c.signature(c.i32, structs.eidos_published_options.output, c.size),
   eidos_explainer_open_published: c.signature(
     c.i32, c.string, structs.eidos_published_options.input, c.nullable, c.addressOut, c.addressOut,
@@ -1282,6 +1388,7 @@ export const signatures = {
   eidos_interventions_clamp_concept: c.signature(
     c.i32, c.address, c.string, c.address, c.size, c.float, c.sizes, c.size, c.addressOut,
   ),
+  eidos_interventions_reconstruct: c.signature(c.i32, c.address, c.string, c.address, c.sizes, c.size, c.addressOut),
   eidos_interventions_count: c.signature(c.size, c.address),
   eidos_interventions_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_interventions_free: c.signature(c.nothing, c.nullable),

@@ -1,0 +1,79 @@
+# Sparse autoencoders and transcoders.
+
+export reconstruct!
+
+"""
+    SAE(concepts; kind = :batch_top_k, k = 0, checkpoint = nothing, ...)
+
+A sparse autoencoder, for [`fit`](@ref): it learns `concepts` concepts, of which each column of activations has few, that
+reconstruct the columns. The field `measures` of the [`Explainer`](@ref) has, on columns that were held out, `:fvu`, the fraction
+of variance unexplained, `:l0`, the concepts of a column on average, and `:loss`; and the shares of concepts that are `:dead` and
+`:dense`. A training that is cancelled goes on from its `checkpoint`, a file.
+
+# Keywords
+$(keyword_docs(SAE_OPTIONS_DOCS; hidden = (:concept_count,)))
+"""
+struct SAE <: Method
+    concepts::Int
+    keywords::NamedTuple
+end
+
+function SAE(concepts; keywords...)
+    sae = SAE(concepts, (; keywords...))
+    Options(sae) # throws for an unknown option
+    sae
+end
+
+Options(sae::SAE) = sae_options(; concept_count = sae.concepts, sae.keywords...)
+
+fit_function(::SAE) = LibEidos.eidos_sae_fit
+
+"""
+    fit(SAE(4096), inputs, outputs; progress = nothing, control = nothing)
+
+A transcoder: an [`Explainer`](@ref) that reads the [`Activations`](@ref) of one module and gives those of another, such as the
+output of an MLP whose input it reads. Both have the same units, column by column.
+"""
+function fit(sae::SAE, inputs::Activations, outputs::Activations; progress = nothing, control = nothing)
+    options = Options(sae)
+    handle = Handle{LibEidos.eidos_explainer}()
+    use(inputs.handle, outputs.handle) do read, given
+        long_call(control, progress) do control
+            check(err -> LibEidos.eidos_sae_fit_transcoder(read, given, options, control, handle, err))
+        end
+    end
+    Explainer(handle)
+end
+
+# How many features are decoded; where nothing can be, the call says so.
+function decoded_features(explainer)
+    width = Int(use(LibEidos.eidos_explainer_output_width, explainer.handle))
+    width == 0 ? explainer.features : width
+end
+
+"""
+    reconstruct(explainer, matrix)
+
+The activations that the concepts of a matrix give back: features x observations, or a vector from a vector. For a transcoder they
+are those of its output. An explainer that normalises each column reconstructs only so, and not with [`decode`](@ref).
+"""
+function reconstruct(explainer::Explainer, matrix::AbstractMatrix{<:Real})
+    rebuilt = Matrix{Float32}(undef, decoded_features(explainer), size(matrix, 2))
+    map_columns!(LibEidos.eidos_explainer_reconstruct, rebuilt, explainer, matrix)
+end
+
+reconstruct(explainer::Explainer, vector::AbstractVector{<:Real}) = vec(reconstruct(explainer, reshape(vector, :, 1)))
+
+"""
+    reconstruct!(interventions, module, explainer; tokens = nothing)
+
+Puts what an explainer reconstructs of the columns of a module in their place: how much worse the model becomes says what the
+concepts miss.
+"""
+function reconstruct!(interventions::Interventions, path, explainer::Explainer; tokens = nothing)
+    tokens = token_numbers(tokens)
+    tokens === nothing && return interventions
+    changing(interventions, path, explainer.handle) do pointer, path, explainer, err
+        LibEidos.eidos_interventions_reconstruct(pointer, path, explainer, tokens, length(tokens), err)
+    end
+end

@@ -1,0 +1,797 @@
+//! One step of a training: a batch forward, backward, and the change of the parameters.
+//!
+//! Only the product that gives the pre-activations is dense. Everything else goes through the codes that are not zero: a row is
+//! reconstructed from them, and the gradient of a concept is a sum over the rows that have it, in their order, made and used by
+//! one thread. So no gradient of a whole matrix is ever stored, and the bits do not depend on the number of threads.
+
+// A function is compiled with the vector instructions of its caller only where it is inlined into it.
+#![allow(clippy::inline_always)]
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::kernel::ThresholdKernel;
+use super::options::SaeKind;
+use super::state::{SCALARS, State, TrainedPart};
+use super::vectors::{Adam, add_scaled, dot};
+use crate::concepts::sae::activation::{Largest, ascending};
+use crate::error::{Error, Result};
+use crate::kernels::product::{F32Matrix, F32PartMut, Factor, Scratch, SingleKernel};
+use crate::linalg::{times_transposed, vectorised};
+use crate::parallel::at_once;
+
+/// How fast the weight of the penalty follows the number of codes, and how many steps that number is averaged over.
+const PENALTY_RATE: f64 = 0.02;
+const LATELY: f64 = 0.1;
+/// Candidates for the codes of a batch are looked for above this share of the last bound.
+const BELOW_LAST_BOUND: f32 = 0.75;
+
+/// What does not change from one step to the next.
+#[derive(Debug, Clone)]
+pub(super) struct Settings {
+    pub(super) kind: SaeKind,
+    pub(super) k: usize,
+    pub(super) concepts: usize,
+    pub(super) columns: usize,
+    pub(super) outputs: usize,
+    /// The ends of the concepts that reconstruct rows by themselves; the last is the number of concepts.
+    pub(super) groups: Vec<usize>,
+    pub(super) batch_rows: usize,
+    pub(super) dead_weight: f32,
+    /// Whether dead concepts begin anew.
+    pub(super) restarts: bool,
+    pub(super) dead_after: u64,
+    /// The kernel by which a threshold learns from pre-activations beside it, and half its width.
+    pub(super) kernel: ThresholdKernel,
+    pub(super) half_bandwidth: f32,
+    /// Whether the weight of the penalty is adapted.
+    pub(super) adapts: bool,
+    pub(super) threads: usize,
+}
+
+/// What a step measured.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Measured {
+    /// The squared errors of the batch.
+    pub(super) squares: f64,
+    /// How many codes are not zero.
+    pub(super) codes: usize,
+    /// How many concepts are dead.
+    pub(super) dead: usize,
+}
+
+/// The codes of some rows that are not zero, or that a gradient is needed of.
+#[derive(Debug, Default)]
+struct Entries {
+    /// One past the last entry of each row.
+    ends: Vec<usize>,
+    concepts: Vec<u32>,
+    codes: Vec<f32>,
+    /// The pre-activation, for the kinds whose gradient needs it.
+    before: Vec<f32>,
+    /// The gradient of the product of the row with the weights.
+    gradients: Vec<f32>,
+    /// The gradients of the scalars, for the kinds where they are not just that.
+    scalars: Vec<[f32; SCALARS]>,
+}
+
+impl Entries {
+    fn clear(&mut self) {
+        self.ends.clear();
+        self.concepts.clear();
+        self.codes.clear();
+        self.before.clear();
+    }
+
+    fn row(&self, row: usize) -> std::ops::Range<usize> {
+        row.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[row]
+    }
+
+    /// Keeps the entries whose number is among the largest: those with a key of at least `cut`.
+    fn keep(&mut self, first: usize, cut: u64) {
+        let (mut kept, mut begin) = (0, 0);
+        for end in &mut self.ends {
+            for index in begin..*end {
+                if batch_key(self.codes[index], first + index) >= cut {
+                    self.codes[kept] = self.codes[index];
+                    self.concepts[kept] = self.concepts[index];
+                    kept += 1;
+                }
+            }
+            begin = *end;
+            *end = kept;
+        }
+        self.codes.truncate(kept);
+        self.concepts.truncate(kept);
+    }
+}
+
+/// What orders the codes of a batch by size, of equal ones the first before the others.
+fn batch_key(code: f32, index: usize) -> u64 {
+    u64::from(ascending(code)) << 32 | u64::from(!(index as u32))
+}
+
+/// Some rows of a batch, which one thread works on at a time.
+#[derive(Default)]
+struct Part {
+    /// The rows, less the offset.
+    centred: Vec<f32>,
+    /// The pre-activations.
+    before: Vec<f32>,
+    main: Entries,
+    /// The codes of dead concepts.
+    dead: Entries,
+    /// The errors of each row, those of each group and all larger ones together.
+    errors: Vec<f32>,
+    /// The errors of the reconstruction by gates alone, and of that by dead concepts.
+    other_errors: Vec<f32>,
+    /// The squared error of each row.
+    row_squares: Vec<f32>,
+    /// The gradient of the offset of the output.
+    offset: Vec<f32>,
+    squares: f64,
+    codes: usize,
+    largest: Largest,
+    some: Vec<f32>,
+    scratch: Scratch,
+}
+
+/// Which rows have each concept.
+#[derive(Debug, Default)]
+struct Index {
+    starts: Vec<u32>,
+    /// The row in the batch, and the entry in its part.
+    places: Vec<[u32; 2]>,
+}
+
+/// The memory of the steps.
+pub(super) struct Trainer {
+    settings: Settings,
+    /// How many rows a part has; it depends on the sizes alone.
+    part_rows: usize,
+    parts: Vec<Mutex<Part>>,
+    main: Index,
+    dead: Index,
+    /// The concepts that are dead.
+    dead_concepts: Vec<u32>,
+    /// What the kind reads of each concept instead of a logarithm.
+    powers: Vec<f32>,
+    /// The smallest code that the last batch kept.
+    bound: f32,
+    keys: Vec<u64>,
+    /// The weights as a kernel reads them, where the processor has one; packed by whoever changed them.
+    packed: Option<(SingleKernel, F32Matrix)>,
+    is_packed: bool,
+}
+
+/// The values that the pre-activations of a part may take, in bytes, where that is less than 128 rows.
+const PART_BYTES: usize = 4 << 20;
+
+impl Trainer {
+    pub(super) fn new(settings: Settings) -> Result<Self> {
+        let pack = |kernel| Ok::<_, Error>((kernel, F32Matrix::zeros(settings.concepts, settings.columns)?));
+        let packed = SingleKernel::find().map(pack).transpose()?;
+        let part_rows = (PART_BYTES / 4 / settings.concepts.max(1)).clamp(16, 128);
+        let parts = (0..settings.batch_rows.div_ceil(part_rows)).map(|_| Mutex::default()).collect();
+        Ok(Self {
+            settings,
+            part_rows,
+            parts,
+            main: Index::default(),
+            dead: Index::default(),
+            dead_concepts: Vec::new(),
+            powers: Vec::new(),
+            bound: 0.0,
+            keys: Vec::new(),
+            packed,
+            is_packed: false,
+        })
+    }
+
+    /// What the memory of the steps takes, in bytes.
+    pub(super) fn bytes(settings: &Settings) -> usize {
+        let row = settings
+            .concepts
+            .saturating_add(settings.columns)
+            .saturating_add(settings.outputs * (settings.groups.len() + 1));
+        settings.batch_rows.saturating_mul(row).saturating_mul(size_of::<f32>())
+    }
+
+    /// Changes the state by a batch: `rows` to encode, and `wanted` to reconstruct; `restarts` dead concepts. Called by a thread of
+    /// a team, whose others help.
+    ///
+    /// # Errors
+    /// Those of the matrix product.
+    pub(super) fn step(
+        &mut self,
+        state: &mut State,
+        rows: &[f32],
+        wanted: &[f32],
+        rate: f64,
+        restarts: bool,
+    ) -> Result<Measured> {
+        self.prepare(state);
+        self.encode(state, rows, self.bound * BELOW_LAST_BOUND)?;
+        let cuts = if self.is_batched() { Some(self.cut(state, rows)?) } else { None };
+        let threads = self.settings.threads;
+        at_once(self.parts.len(), threads, |index| {
+            let mut part = locked(&self.parts[index]);
+            if let Some((firsts, cut)) = &cuts {
+                part.main.keep(firsts[index], *cut);
+            }
+            let wanted = self.rows_of(index, wanted, self.settings.outputs);
+            self.backward(state, &mut part, wanted);
+            Ok(())
+        })?;
+        let measured = self.measure();
+        self.index();
+        self.update(state, Adam::at(state.step, rate))?;
+        if restarts && !self.dead_concepts.is_empty() {
+            self.restart_dead(state);
+        }
+        let codes = measured.codes as f64 / self.settings.batch_rows as f64;
+        state.lately += if state.step == 0 { codes } else { LATELY * (codes - state.lately) };
+        if self.settings.adapts {
+            let excess = (state.lately / self.settings.k as f64 - 1.0).clamp(-1.0, 1.0);
+            state.penalty *= (PENALTY_RATE * excess).exp();
+        }
+        state.step += 1;
+        Ok(measured)
+    }
+
+    fn is_batched(&self) -> bool {
+        matches!(self.settings.kind, SaeKind::BatchTopK | SaeKind::Matryoshka)
+    }
+
+    /// The rows of a part in a matrix of the batch.
+    fn rows_of<'a>(&self, index: usize, values: &'a [f32], columns: usize) -> &'a [f32] {
+        let first = index * self.part_rows;
+        &values[first * columns..(first + self.part_rows).min(self.settings.batch_rows) * columns]
+    }
+
+    fn prepare(&mut self, state: &State) {
+        if let Some((_, packed)) = self.packed.as_mut().filter(|_| !self.is_packed) {
+            packed.parts_mut(self.settings.concepts).for_each(|mut part| part.pack(&state.encoder.values));
+            self.is_packed = true;
+        }
+        self.dead_concepts.clear();
+        if self.settings.dead_weight > 0.0 || self.settings.restarts {
+            let dead = (0..).zip(&state.silent).filter(|(_, silent)| **silent > self.settings.dead_after);
+            self.dead_concepts.extend(dead.map(|(concept, _)| concept));
+        }
+        self.powers.clear();
+        match self.settings.kind {
+            SaeKind::JumpRelu => self.powers.extend(state.scalar(1).map(f32::exp)),
+            SaeKind::Gated => self.powers.extend(state.scalar(2).map(f32::exp)),
+            _ => {}
+        }
+    }
+
+    /// How many dead concepts a row learns with.
+    fn dead_codes(&self) -> usize {
+        (self.settings.outputs / 2).max(1).min(self.dead_concepts.len())
+    }
+
+    /// Encodes the batch: the codes of each row, or candidates for them above a bound.
+    fn encode(&self, state: &State, rows: &[f32], bound: f32) -> Result<()> {
+        let columns = self.settings.columns;
+        let concepts = self.settings.concepts;
+        at_once(self.parts.len(), self.settings.threads, |index| {
+            let part = &mut *locked(&self.parts[index]);
+            let rows = self.rows_of(index, rows, columns);
+            part.centred.clear();
+            part.centred.extend_from_slice(rows);
+            for row in part.centred.chunks_exact_mut(columns) {
+                row.iter_mut().zip(state.centre()).for_each(|(value, offset)| *value -= offset);
+            }
+            part.before.resize(rows.len() / columns * concepts, 0.0);
+            match &self.packed {
+                Some((kernel, packed)) => {
+                    let weights = packed.part(0..concepts).ok_or_else(|| Error::internal("there are no weights"))?;
+                    let Part { before, centred, scratch, .. } = &mut *part;
+                    kernel.multiply(before, centred, Factor::F32(weights), false, scratch)?;
+                }
+                None => times_transposed(&mut part.before, &part.centred, &state.encoder.values, columns)?,
+            }
+            part.main.clear();
+            part.dead.clear();
+            let Part { before, main, dead, largest, some, .. } = part;
+            for before in before.chunks_exact_mut(concepts) {
+                self.select(state, before, main, largest, bound);
+                main.ends.push(main.codes.len());
+                if !self.dead_concepts.is_empty() {
+                    self.select_dead(before, dead, largest, some);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(())
+    }
+
+    /// Adds the codes of a row, from its products with the weights.
+    fn select(&self, state: &State, before: &mut [f32], main: &mut Entries, largest: &mut Largest, bound: f32) {
+        let is_gated = self.settings.kind == SaeKind::Gated;
+        if !is_gated {
+            before.iter_mut().zip(state.scalar(0)).for_each(|(value, bias)| *value += bias);
+        }
+        let mut push = |concept: u32, code: f32| {
+            main.concepts.push(concept);
+            main.codes.push(code);
+        };
+        match self.settings.kind {
+            SaeKind::TopK => {
+                for &concept in largest.find(before, self.settings.k, false) {
+                    let code = before[concept as usize];
+                    if code > 0.0 {
+                        push(concept, code);
+                    }
+                }
+            }
+            SaeKind::BatchTopK | SaeKind::Matryoshka | SaeKind::Vanilla => {
+                let bound = if self.settings.kind == SaeKind::Vanilla { 0.0 } else { bound };
+                above(before, bound, |concept| push(concept as u32, before[concept]));
+            }
+            SaeKind::JumpRelu => {
+                let reach = self.settings.kernel.reach() * self.settings.half_bandwidth;
+                for ((concept, &value), &threshold) in (0..).zip(&*before).zip(&self.powers) {
+                    if value > 0.0 && value > threshold - reach {
+                        push(concept, if value > threshold { value } else { 0.0 });
+                        main.before.push(value);
+                    }
+                }
+            }
+            SaeKind::Gated => {
+                let scalars = state.scalars.values.chunks_exact(SCALARS);
+                for (((concept, value), scalars), scale) in (0..).zip(before).zip(scalars).zip(&self.powers) {
+                    let gate = *value + scalars[0];
+                    if gate > 0.0 {
+                        push(concept, (*value * scale + scalars[1]).max(0.0));
+                        main.before.push(*value);
+                    }
+                    *value = gate;
+                }
+            }
+        }
+    }
+
+    /// Adds the codes of the dead concepts whose pre-activations are largest, whatever their signs.
+    fn select_dead(&self, before: &[f32], dead: &mut Entries, largest: &mut Largest, some: &mut Vec<f32>) {
+        some.clear();
+        some.extend(self.dead_concepts.iter().map(|&concept| before[concept as usize]));
+        for &place in largest.find(some, self.dead_codes(), false) {
+            dead.concepts.push(self.dead_concepts[place as usize]);
+            dead.codes.push(some[place as usize]);
+        }
+        dead.ends.push(dead.codes.len());
+    }
+
+    /// Finds the smallest code that the batch keeps: the number of the first candidate of each part, and the key of that code.
+    fn cut(&mut self, state: &State, rows: &[f32]) -> Result<(Vec<usize>, u64)> {
+        let wanted = self.settings.k.saturating_mul(self.settings.batch_rows);
+        let mut candidates = self.candidates();
+        if candidates.1 < wanted && self.bound > 0.0 {
+            self.encode(state, rows, 0.0)?;
+            candidates = self.candidates();
+        }
+        let (firsts, count) = candidates;
+        if u32::try_from(count).is_err() {
+            return Err(Error::argument(format!("{count} codes of a batch are too many")).hint("make batches smaller"));
+        }
+        if count <= wanted {
+            self.bound = 0.0;
+            return Ok((firsts, 0));
+        }
+        self.keys.clear();
+        for part in &mut self.parts {
+            let part = part.get_mut().unwrap_or_else(PoisonError::into_inner);
+            let first = self.keys.len();
+            self.keys.extend(part.main.codes.iter().enumerate().map(|(index, &code)| batch_key(code, first + index)));
+        }
+        let (_, cut, _) = self.keys.select_nth_unstable(count - wanted);
+        let cut = *cut;
+        self.bound = crate::concepts::sae::activation::value_of((cut >> 32) as u32);
+        Ok((firsts, cut))
+    }
+
+    fn candidates(&mut self) -> (Vec<usize>, usize) {
+        let mut count = 0;
+        let firsts = self.parts.iter_mut().map(|part| {
+            let first = count;
+            count += part.get_mut().unwrap_or_else(PoisonError::into_inner).main.codes.len();
+            first
+        });
+        (firsts.collect(), count)
+    }
+
+    /// The group of a concept.
+    #[inline(always)]
+    fn group(&self, concept: u32) -> usize {
+        if self.settings.groups.len() == 1 {
+            0
+        } else {
+            self.settings.groups.partition_point(|&end| end <= concept as usize)
+        }
+    }
+
+    /// Reconstructs the rows of a part, and computes the gradient of each of their codes.
+    fn backward(&self, state: &State, part: &mut Part, wanted: &[f32]) {
+        let (outputs, groups) = (self.settings.outputs, self.settings.groups.len());
+        let scale = 2.0 / self.settings.batch_rows as f32;
+        let penalty = state.penalty as f32 / self.settings.batch_rows as f32;
+        let (kind, dictionary) = (self.settings.kind, &state.dictionary.values[..]);
+        let dead_scale = scale * self.settings.dead_weight * self.dead_codes() as f32 / (outputs / 2).max(1) as f32;
+        let has_others = kind == SaeKind::Gated || !self.dead_concepts.is_empty();
+        part.errors.resize(wanted.len() * groups, 0.0);
+        part.other_errors.resize(if has_others { 2 * wanted.len() } else { 0 }, 0.0);
+        part.main.gradients.resize(part.main.codes.len(), 0.0);
+        part.dead.gradients.resize(part.dead.codes.len(), 0.0);
+        let has_scalars = matches!(kind, SaeKind::JumpRelu | SaeKind::Gated);
+        part.main.scalars.resize(if has_scalars { part.main.codes.len() } else { 0 }, [0.0; SCALARS]);
+        part.offset.clear();
+        part.offset.resize(outputs, 0.0);
+        (part.squares, part.codes) = (0.0, 0);
+        part.row_squares.clear();
+        let atom = |concept: u32| &dictionary[concept as usize * outputs..][..outputs];
+        vectorised(
+            #[inline(always)]
+            || {
+                for (row, wanted) in wanted.chunks_exact(outputs).enumerate() {
+                    let errors = &mut part.errors[row * groups * outputs..][..groups * outputs];
+                    let range = part.main.row(row);
+                    let mut index = range.start;
+                    for (group, &end) in self.settings.groups.iter().enumerate() {
+                        let (done, rest) = errors.split_at_mut(group * outputs);
+                        let error = &mut rest[..outputs];
+                        if group == 0 {
+                            let offsets = state.offset.values.iter().zip(wanted);
+                            error
+                                .iter_mut()
+                                .zip(offsets)
+                                .for_each(|(error, (offset, wanted))| *error = offset - wanted);
+                        } else {
+                            error.copy_from_slice(&done[(group - 1) * outputs..]);
+                        }
+                        while index < range.end && (part.main.concepts[index] as usize) < end {
+                            add_scaled(error, atom(part.main.concepts[index]), part.main.codes[index]);
+                            index += 1;
+                        }
+                    }
+                    let whole = &errors[(groups - 1) * outputs..];
+                    let square = dot(whole, whole);
+                    part.squares += f64::from(square);
+                    part.row_squares.push(square);
+
+                    let others = has_others.then(|| &mut part.other_errors[row * 2 * outputs..][..2 * outputs]);
+                    if let Some(others) = others {
+                        let (by_gates, by_dead) = others.split_at_mut(outputs);
+                        if kind == SaeKind::Gated {
+                            let offsets = state.offset.values.iter().zip(wanted);
+                            by_gates
+                                .iter_mut()
+                                .zip(offsets)
+                                .for_each(|(error, (offset, wanted))| *error = offset - wanted);
+                            for index in range.clone() {
+                                let concept = part.main.concepts[index];
+                                let gate = part.main.before[index] + state.scalars.values[concept as usize * SCALARS];
+                                add_scaled(by_gates, atom(concept), gate);
+                            }
+                        }
+                        if !self.dead_concepts.is_empty() {
+                            by_dead.copy_from_slice(whole);
+                            for index in part.dead.row(row) {
+                                add_scaled(by_dead, atom(part.dead.concepts[index]), part.dead.codes[index]);
+                            }
+                            for index in part.dead.row(row) {
+                                let along = dot(by_dead, atom(part.dead.concepts[index]));
+                                part.dead.gradients[index] = dead_scale * along;
+                            }
+                        }
+                    }
+
+                    for group in (1..groups).rev() {
+                        let (smaller, larger) = errors.split_at_mut(group * outputs);
+                        add_scaled(&mut smaller[(group - 1) * outputs..], &larger[..outputs], 1.0);
+                    }
+                    add_scaled(&mut part.offset, &errors[..outputs], scale);
+                    for index in range {
+                        let (concept, code) = (part.main.concepts[index], part.main.codes[index]);
+                        part.codes += usize::from(code > 0.0);
+                        let error = &errors[self.group(concept) * outputs..][..outputs];
+                        let along = scale * dot(error, atom(concept));
+                        part.main.gradients[index] = match kind {
+                            SaeKind::TopK | SaeKind::BatchTopK | SaeKind::Matryoshka => along,
+                            SaeKind::Vanilla => along + penalty,
+                            SaeKind::JumpRelu => {
+                                let threshold = self.powers[concept as usize];
+                                let distance = part.main.before[index] - threshold;
+                                let half = self.settings.half_bandwidth;
+                                let near = threshold * self.settings.kernel.at(distance / half) / half;
+                                let gradient = if code > 0.0 { along } else { 0.0 };
+                                // Of the logarithm of the threshold.
+                                part.main.scalars[index] = [gradient, -near * (threshold * along + penalty), 0.0];
+                                gradient
+                            }
+                            SaeKind::Gated => {
+                                let by_gates = &part.other_errors[row * 2 * outputs..][..outputs];
+                                let gate = scale * dot(by_gates, atom(concept)) + penalty;
+                                let magnitude = if code > 0.0 { along } else { 0.0 };
+                                let scaled = magnitude * self.powers[concept as usize];
+                                part.main.scalars[index] = [gate, magnitude, scaled * part.main.before[index]];
+                                gate + scaled
+                            }
+                        };
+                    }
+                }
+            },
+        );
+    }
+
+    fn measure(&mut self) -> Measured {
+        let mut measured = Measured { dead: self.dead_concepts.len(), ..Measured::default() };
+        for part in &mut self.parts {
+            let part = part.get_mut().unwrap_or_else(PoisonError::into_inner);
+            measured.squares += part.squares;
+            measured.codes += part.codes;
+        }
+        measured
+    }
+
+    /// Lets dead concepts begin anew where the rows of the batch are explained worst: each at what one row lacks.
+    fn restart_dead(&mut self, state: &mut State) {
+        let (columns, outputs, groups) = (self.settings.columns, self.settings.outputs, self.settings.groups.len());
+        let parts: Vec<&Part> =
+            self.parts.iter_mut().map(|part| &*part.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
+        let squares: Vec<f32> = parts.iter().flat_map(|part| part.row_squares.iter().copied()).collect();
+        let mut largest = Largest::default();
+        let worst = largest.find(&squares, self.dead_concepts.len(), false);
+        let mut is_dead = vec![false; self.settings.concepts];
+        self.dead_concepts.iter().for_each(|&concept| is_dead[concept as usize] = true);
+        let alive = || (0..self.settings.concepts).filter(|&concept| !is_dead[concept]);
+        let count = alive().count().max(1) as f32;
+        let norm_of = |concept: usize| {
+            let weights = &state.encoder.values[concept * columns..][..columns];
+            dot(weights, weights).sqrt()
+        };
+        let norm = alive().map(norm_of).sum::<f32>() / count;
+        let mean =
+            |index: usize| alive().map(|concept| state.scalars.values[concept * SCALARS + index]).sum::<f32>() / count;
+        let scalars: [f32; SCALARS] = std::array::from_fn(mean);
+        for (&concept, &row) in self.dead_concepts.iter().zip(worst) {
+            let (concept, part, row) =
+                (concept as usize, parts[row as usize / self.part_rows], row as usize % self.part_rows);
+            let lacking = part.errors[(row * groups + groups - 1) * outputs..][..outputs].iter().map(|error| -error);
+            let lacking: Vec<f32> = unit(lacking.collect());
+            let weights = if state.input_offset.is_empty() {
+                lacking.clone()
+            } else {
+                unit(part.centred[row * columns..][..columns].to_vec())
+            };
+            let weights: Vec<f32> = weights.iter().map(|value| value * norm).collect();
+            state.encoder.restart(concept, &weights);
+            state.dictionary.restart(concept, &lacking);
+            state.scalars.restart(concept, &scalars);
+            state.silent[concept] = 0;
+        }
+        self.is_packed = false;
+    }
+
+    /// Finds which rows have each concept.
+    fn index(&mut self) {
+        let concepts = self.settings.concepts;
+        let parts: Vec<&Part> =
+            self.parts.iter_mut().map(|part| &*part.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
+        let entries: Vec<&Entries> = parts.iter().map(|part| &part.main).collect();
+        self.main.fill(&entries, concepts, self.part_rows);
+        let entries: Vec<&Entries> = parts.iter().map(|part| &part.dead).collect();
+        self.dead.fill(&entries, if self.dead_concepts.is_empty() { 0 } else { concepts }, self.part_rows);
+    }
+
+    /// Changes the parameters.
+    fn update(&mut self, state: &mut State, adam: Adam) -> Result<()> {
+        let (columns, outputs) = (self.settings.columns, self.settings.outputs);
+        // A number of concepts that depends on their count alone: the sums over all of them are made of those over parts.
+        let height = self.settings.concepts.div_ceil(64).next_multiple_of(16);
+        let parts: Vec<&Part> =
+            self.parts.iter_mut().map(|part| &*part.get_mut().unwrap_or_else(PoisonError::into_inner)).collect();
+        let (main, dead) = (&self.main, &self.dead);
+        let update = Update {
+            settings: &self.settings,
+            part_rows: self.part_rows,
+            parts: &parts,
+            main,
+            dead,
+            adam,
+            dead_codes: (outputs / 2).max(1).min(self.dead_concepts.len()),
+        };
+        let State { encoder, dictionary, scalars, silent, .. } = &mut *state;
+        let weights = encoder.parts(height * columns).zip(dictionary.parts(height * outputs));
+        let others = scalars.parts(height * SCALARS).zip(silent.chunks_mut(height));
+        let mut packers: Vec<Option<F32PartMut<'_>>> = match &mut self.packed {
+            Some((_, packed)) => packed.parts_mut(height).map(Some).collect(),
+            None => Vec::new(),
+        };
+        packers.resize_with(self.settings.concepts.div_ceil(height), || None);
+        let some = weights.zip(others).zip(packers).map(|parts| Mutex::new(Some(parts)));
+        let some: Vec<_> = some.collect();
+        let sums = at_once(some.len(), self.settings.threads, |index| {
+            let Some((((encoder, dictionary), (scalars, silent)), packer)) = locked(&some[index]).take() else {
+                return Err(Error::internal("the parameters of some concepts were taken twice"));
+            };
+            let mut group = Group { first: index * height, encoder, dictionary, scalars, silent };
+            let sum = update.apply(&mut group);
+            if let Some(mut packer) = packer {
+                packer.pack(group.encoder.values);
+            }
+            Ok(sum)
+        })?;
+        drop(some);
+        let mut gradient = vec![0.0_f32; outputs];
+        parts.iter().for_each(|part| add_scaled(&mut gradient, &part.offset, 1.0));
+        if state.input_offset.is_empty() {
+            // The offset is subtracted from the rows as well.
+            sums.iter().for_each(|sum| add_scaled(&mut gradient, sum, -1.0));
+        }
+        state.offset.step(adam, &gradient);
+        Ok(())
+    }
+}
+
+impl Index {
+    fn fill(&mut self, entries: &[&Entries], concepts: usize, part_rows: usize) {
+        self.starts.clear();
+        self.starts.resize(concepts + 1, 0);
+        if concepts == 0 {
+            return;
+        }
+        for concept in entries.iter().flat_map(|entries| &entries.concepts) {
+            self.starts[*concept as usize] += 1;
+        }
+        let mut sum = 0;
+        for start in &mut self.starts {
+            sum += std::mem::replace(start, sum);
+        }
+        self.places.resize(sum as usize, [0; 2]);
+        for (part, entries) in entries.iter().enumerate() {
+            for row in 0..entries.ends.len() {
+                for index in entries.row(row) {
+                    let next = &mut self.starts[entries.concepts[index] as usize];
+                    self.places[*next as usize] = [(part * part_rows + row) as u32, index as u32];
+                    *next += 1;
+                }
+            }
+        }
+        // Each start is now that of the next concept.
+        self.starts.rotate_right(1);
+        self.starts[0] = 0;
+    }
+
+    /// The rows and entries of a concept, in the order of the rows.
+    fn of(&self, concept: usize) -> &[[u32; 2]] {
+        if self.starts.len() < 2 {
+            return &[];
+        }
+        &self.places[self.starts[concept] as usize..self.starts[concept + 1] as usize]
+    }
+}
+
+/// Consecutive concepts, which one thread changes.
+struct Group<'a> {
+    first: usize,
+    encoder: TrainedPart<'a>,
+    dictionary: TrainedPart<'a>,
+    scalars: TrainedPart<'a>,
+    silent: &'a mut [u64],
+}
+
+/// What the parameters are changed by.
+struct Update<'a> {
+    settings: &'a Settings,
+    part_rows: usize,
+    parts: &'a [&'a Part],
+    main: &'a Index,
+    dead: &'a Index,
+    adam: Adam,
+    dead_codes: usize,
+}
+
+impl Update<'_> {
+    /// Changes the parameters of some concepts; returns the gradient that they give the rows, summed over the batch.
+    fn apply(&self, group: &mut Group<'_>) -> Vec<f32> {
+        let (columns, outputs) = (self.settings.columns, self.settings.outputs);
+        let groups = self.settings.groups.len();
+        let scale = 2.0 / self.settings.batch_rows as f32;
+        let dead_scale = scale * self.settings.dead_weight * self.dead_codes as f32 / (outputs / 2).max(1) as f32;
+        let mut sum = vec![0.0_f32; columns];
+        let (mut of_weights, mut of_atom) = (vec![0.0_f32; columns], vec![0.0_f32; outputs]);
+        vectorised(
+            #[inline(always)]
+            || {
+                for (index, silent) in group.silent.iter_mut().enumerate() {
+                    let concept = group.first + index;
+                    of_weights.fill(0.0);
+                    of_atom.fill(0.0);
+                    let (mut of_scalars, mut total, mut fires) = ([0.0_f32; SCALARS], 0.0_f32, false);
+                    let nested =
+                        if groups == 1 { 0 } else { self.settings.groups.partition_point(|&end| end <= concept) };
+                    for &[row, entry] in self.main.of(concept) {
+                        let (part, row, entry) = self.place(row, entry);
+                        let (gradient, code) = (part.main.gradients[entry], part.main.codes[entry]);
+                        let error = &part.errors[(row * groups + nested) * outputs..][..outputs];
+                        add_scaled(&mut of_weights, &part.centred[row * columns..][..columns], gradient);
+                        add_scaled(&mut of_atom, error, scale * code);
+                        total += gradient;
+                        fires |= code > 0.0;
+                        match part.main.scalars.get(entry) {
+                            Some(scalars) => of_scalars.iter_mut().zip(scalars).for_each(|(sum, value)| *sum += value),
+                            None => of_scalars[0] += gradient,
+                        }
+                    }
+                    for &[row, entry] in self.dead.of(concept) {
+                        let (part, row, entry) = self.place(row, entry);
+                        let (gradient, code) = (part.dead.gradients[entry], part.dead.codes[entry]);
+                        let error = &part.other_errors[(2 * row + 1) * outputs..][..outputs];
+                        add_scaled(&mut of_weights, &part.centred[row * columns..][..columns], gradient);
+                        add_scaled(&mut of_atom, error, dead_scale * code);
+                        total += gradient;
+                        of_scalars[0] += gradient;
+                    }
+                    *silent = if fires { 0 } else { *silent + self.settings.batch_rows as u64 };
+                    let weights = &group.encoder.values[index * columns..][..columns];
+                    add_scaled(&mut sum, weights, total);
+                    // Along the row itself there is no gradient, since its norm stays 1.
+                    let atom = &group.dictionary.values[index * outputs..][..outputs];
+                    let along = dot(&of_atom, atom);
+                    add_scaled(&mut of_atom, atom, -along);
+                    group.encoder.step(self.adam, index, &of_weights);
+                    group.dictionary.step(self.adam, index, &of_atom);
+                    group.scalars.step(self.adam, index, &of_scalars);
+                    let atom = &mut group.dictionary.values[index * outputs..][..outputs];
+                    let norm = dot(atom, atom).sqrt();
+                    if norm > 0.0 {
+                        atom.iter_mut().for_each(|value| *value /= norm);
+                    }
+                }
+            },
+        );
+        sum
+    }
+
+    #[inline(always)]
+    fn place(&self, row: u32, entry: u32) -> (&Part, usize, usize) {
+        let row = row as usize;
+        (self.parts[row / self.part_rows], row % self.part_rows, entry as usize)
+    }
+}
+
+/// Calls `each` with the places of values above a bound. Most values are not.
+fn above(values: &[f32], bound: f32, mut each: impl FnMut(usize)) {
+    const CHUNK: usize = 16;
+    vectorised(
+        #[inline(always)]
+        || {
+            for (chunk, some) in values.chunks(CHUNK).enumerate() {
+                if some.iter().fold(0, |any, &value| any | u32::from(value > bound)) == 0 {
+                    continue;
+                }
+                for (index, &value) in some.iter().enumerate() {
+                    if value > bound {
+                        each(chunk * CHUNK + index);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// The row with the norm 1; zeros stay zeros.
+fn unit(mut row: Vec<f32>) -> Vec<f32> {
+    let norm = dot(&row, &row).sqrt();
+    if norm > 0.0 {
+        row.iter_mut().for_each(|value| *value /= norm);
+    }
+    row
+}
+
+/// Locks what only one thread uses at a time.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,93 @@
+//! Loops over the values of a row, to be inlined into what is compiled for the vector instructions of the processor.
+
+// A function is compiled with the vector instructions of its caller only where it is inlined into it.
+#![allow(clippy::inline_always)]
+
+/// How many sums a product of two rows is made of, so that they are added in one order on every processor.
+const LANES: usize = 32;
+
+/// The sum of the products of two rows.
+#[inline(always)]
+pub(super) fn dot(left: &[f32], right: &[f32]) -> f32 {
+    let mut sums = [0.0_f32; LANES];
+    let ((left, left_rest), (right, right_rest)) = (left.as_chunks::<LANES>(), right.as_chunks::<LANES>());
+    for (left, right) in left.iter().zip(right) {
+        for ((sum, left), right) in sums.iter_mut().zip(left).zip(right) {
+            *sum += left * right;
+        }
+    }
+    for ((sum, left), right) in sums.iter_mut().zip(left_rest).zip(right_rest) {
+        *sum += left * right;
+    }
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+    }
+    sums[0]
+}
+
+/// Adds a multiple of a row to another.
+#[inline(always)]
+pub(super) fn add_scaled(sum: &mut [f32], row: &[f32], factor: f32) {
+    sum.iter_mut().zip(row).for_each(|(sum, value)| *sum += factor * value);
+}
+
+/// A step of Adam (Kingma and Ba, 2015) at one moment of the training.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Adam {
+    /// The learning rate, with the correction of the first moment.
+    rate: f32,
+    /// The correction of the second moment.
+    correction: f32,
+}
+
+/// The decay of the first and of the second moment, and what keeps the step finite.
+const DECAY: (f32, f32) = (0.9, 0.999);
+const EPSILON: f32 = 1e-8;
+
+impl Adam {
+    /// The step of that number, from 0.
+    pub(super) fn at(step: usize, rate: f64) -> Self {
+        let power = |decay: f32| 1.0 - f64::from(decay).powi(i32::try_from(step + 1).unwrap_or(i32::MAX));
+        Self { rate: (rate / power(DECAY.0)) as f32, correction: (1.0 / power(DECAY.1)) as f32 }
+    }
+
+    /// Changes values by their gradient. The moments of a value are side by side in two arrays of the same length.
+    #[inline(always)]
+    pub(super) fn step(self, values: &mut [f32], first: &mut [f32], second: &mut [f32], gradient: &[f32]) {
+        for (((value, first), second), &gradient) in values.iter_mut().zip(first).zip(second).zip(gradient) {
+            *first += (1.0 - DECAY.0) * (gradient - *first);
+            *second += (1.0 - DECAY.1) * (gradient * gradient - *second);
+            *value -= self.rate * *first / ((*second * self.correction).sqrt() + EPSILON);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_of_adam_is_that_of_the_paper() {
+        // Two steps by hand: the first is the rate in the direction of the gradient.
+        let (mut value, mut first, mut second) = ([1.0_f32], [0.0], [0.0]);
+        Adam::at(0, 0.1).step(&mut value, &mut first, &mut second, &[4.0]);
+        assert!((value[0] - 0.9).abs() < 1e-6);
+        Adam::at(1, 0.1).step(&mut value, &mut first, &mut second, &[-2.0]);
+        // m = .9 * .4 - .2 = .16, / .19; v = .999 * .016 + .004 = .019984, / .001999.
+        let wanted = 0.9 - 0.1 * (0.16 / 0.19) / (0.019_984_f32 / 0.001_999).sqrt();
+        assert!((value[0] - wanted).abs() < 1e-5, "{} {wanted}", value[0]);
+    }
+
+    #[test]
+    fn products_of_any_length_are_whole() {
+        for length in [0, 1, 31, 32, 33, 100] {
+            let left: Vec<f32> = (0..length).map(|index| index as f32).collect();
+            let wanted: usize = (0..length).map(|index| index * index).sum();
+            assert!((dot(&left, &left) - wanted as f32).abs() < 1e-1);
+        }
+    }
+}
