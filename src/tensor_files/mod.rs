@@ -1,4 +1,5 @@
-//! Files of tensors: safetensors, and what `torch.save` and `numpy.savez` write, each as a directory that says which tensor lies where, as what.
+//! Files of tensors: safetensors, and what `torch.save` and `numpy.savez` write, each as a directory that says which tensor lies where,
+//! as what.
 //!
 //! A directory is read without a value of the tensors, from bytes that somebody else has mapped or copied. Weights of models
 //! (`crate::model`) and published dictionaries (`crate::concepts`) are read through it.
