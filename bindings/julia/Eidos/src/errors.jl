@@ -83,5 +83,5 @@ function signatures(called)
     docs = get(Docs.meta(Eidos), Docs.Binding(Eidos, nameof(called)), nothing)
     docs === nothing && return String[]
     lines = (split(join(doc.text), '\n') for doc in values(docs.docs))
-    [strip(line) for line in Iterators.flatten(Iterators.takewhile(startswith("    "), found) for found in lines)]
+    sort!([strip(line) for line in Iterators.flatten(Iterators.takewhile(startswith("    "), found) for found in lines)])
 end

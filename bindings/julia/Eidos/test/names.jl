@@ -36,7 +36,8 @@ end
     catch error
         sprint(showerror, error)
     end
-    @test occursin("Eidos accepts:\n  fit(ICA(50), acts; progress = nothing, control = nothing)", said(() -> fit(ICA(2), "rows")))
+    message = said(() -> fit(ICA(2), "rows"))
+    @test occursin("Eidos accepts:\n  fit(", message) && occursin("\n  fit(ICA(50), acts; progress = nothing, control = nothing)", message)
     @test occursin("Eidos accepts:\n  dictionary(explainer)", said(() -> dictionary(5)))
     @test !occursin("Eidos accepts", said(() -> sin("x")))
 end
