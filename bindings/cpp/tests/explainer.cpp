@@ -96,7 +96,7 @@ TEST(Explainer, DecompositionsFindWhatTheyPromise)
     }
     const auto neurons = eidos::fit_neurons(rows);
     EXPECT_EQ(neurons.concept_count(), rows.column_count());
-    EXPECT_EQ(neurons.encode(row).row(0)[1], row.row(0)[1]);
+    EXPECT_EQ(neurons.encode(row)(0, 1), row(0, 1));
     eidos::RandomDirectionsOptions random;
     random.concept_count = 4;
     random.seed = 1;
@@ -110,11 +110,11 @@ TEST(Explainer, DecompositionsFindWhatTheyPromise)
     nmf.max_iterations = 3;
     EXPECT_THROW(static_cast<void>(eidos::fit_nmf(rows, nmf)), eidos::Error);
     nmf.rectify = true;
-    EXPECT_GE(eidos::fit_nmf(rows, nmf).encode(row).row(0)[0], 0);
+    EXPECT_GE(eidos::fit_nmf(rows, nmf).encode(row)(0, 0), 0);
     eidos::SemiNmfOptions semi;
     semi.concept_count = 3;
     semi.max_iterations = 3;
-    EXPECT_GE(eidos::fit_semi_nmf(rows, semi).encode(row).row(0)[0], 0);
+    EXPECT_GE(eidos::fit_semi_nmf(rows, semi).encode(row)(0, 0), 0);
     eidos::DictionaryLearningOptions learning;
     learning.concept_count = 3;
     learning.max_iterations = 3;
