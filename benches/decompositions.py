@@ -62,7 +62,7 @@ class Library:
 
 def collect(model, split, texts, out):
     library = Library()
-    lines = [json.loads(line)["text"] for line in pathlib.Path(texts).read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line)["text"] for line in pathlib.Path(texts).read_text(encoding="utf-8").split("\n") if line]
     splits = (ctypes.c_char_p * 1)(split.encode())
     loaded = library.call("eidos_split_model_load", model.encode(), splits, ctypes.c_size_t(1), None, None)
     strings = (ctypes.c_char_p * len(lines))(*[line.encode() for line in lines])

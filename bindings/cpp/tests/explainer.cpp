@@ -78,7 +78,8 @@ TEST(Explainer, DecompositionsFindWhatTheyPromise)
     }
     const auto neurons = eidos::fit_neurons(rows);
     EXPECT_EQ(neurons.concept_count(), rows.column_count());
-    EXPECT_EQ(neurons.encode(row).row(0)[1], row.row(0)[1]);
+    const auto same = neurons.encode(row);
+    EXPECT_EQ(same.row(0)[1], row.row(0)[1]);
     eidos::RandomDirectionsOptions random;
     random.concept_count = 4;
     random.seed = 1;
@@ -92,11 +93,13 @@ TEST(Explainer, DecompositionsFindWhatTheyPromise)
     nmf.max_iterations = 3;
     EXPECT_THROW(static_cast<void>(eidos::fit_nmf(rows, nmf)), eidos::Error);
     nmf.rectify = true;
-    EXPECT_GE(eidos::fit_nmf(rows, nmf).encode(row).row(0)[0], 0);
+    const auto parts = eidos::fit_nmf(rows, nmf).encode(row);
+    EXPECT_GE(parts.row(0)[0], 0);
     eidos::SemiNmfOptions semi;
     semi.concept_count = 3;
     semi.max_iterations = 3;
-    EXPECT_GE(eidos::fit_semi_nmf(rows, semi).encode(row).row(0)[0], 0);
+    const auto atoms = eidos::fit_semi_nmf(rows, semi).encode(row);
+    EXPECT_GE(atoms.row(0)[0], 0);
     eidos::DictionaryLearningOptions learning;
     learning.concept_count = 3;
     learning.max_iterations = 3;
