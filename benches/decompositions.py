@@ -62,7 +62,7 @@ class Library:
 
 def collect(model, split, texts, out):
     library = Library()
-    lines = [json.loads(line)["text"] for line in pathlib.Path(texts).read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line)["text"] for line in pathlib.Path(texts).read_text(encoding="utf-8").split("\n") if line]
     splits = (ctypes.c_char_p * 1)(split.encode())
     loaded = library.call("eidos_split_model_load", model.encode(), splits, ctypes.c_size_t(1), None, None)
     strings = (ctypes.c_char_p * len(lines))(*[line.encode() for line in lines])
@@ -84,6 +84,7 @@ def by_eidos(method, rows, concepts):
     library = Library()
     activations = library.activations(rows)
     counted = {} if method == "neurons" else {"concept_count": concepts}
+    before = peak_megabytes()
     options = library.options(f"eidos_{method}_options", **counted, **OPTIONS.get(method, {}))
     start = time.perf_counter()
     explainer = library.call(f"eidos_{method}_fit", activations, options, None)
@@ -101,7 +102,7 @@ def by_eidos(method, rows, concepts):
             explainer, pointers[1], *map(size, codes.shape), pointers[2], size(back.size), ctypes.byref(error))
         return back, numpy.count_nonzero(codes)
 
-    return seconds, peak, decoded, {"iterations": library.c.eidos_explainer_step_count(explainer)}
+    return seconds, peak - before, decoded, {"iterations": library.c.eidos_explainer_step_count(explainer)}
 
 
 def by_scikit_learn(method, rows, concepts):
@@ -120,6 +121,7 @@ def by_scikit_learn(method, rows, concepts):
             random_state=0),
     }
     taken = numpy.maximum(rows, 0) if method == "nmf" else rows
+    before = peak_megabytes()
     start = time.perf_counter()
     model = models[method]().fit(taken)
     seconds = time.perf_counter() - start
@@ -133,7 +135,7 @@ def by_scikit_learn(method, rows, concepts):
         back = model.inverse_transform(codes) if hasattr(model, "inverse_transform") else codes @ model.components_
         return back, numpy.count_nonzero(codes)
 
-    return seconds, peak, decoded, {"iterations": int(getattr(model, "n_iter_", 0) or 0)}
+    return seconds, peak - before, decoded, {"iterations": int(getattr(model, "n_iter_", 0) or 0)}
 
 
 def peak_megabytes():
@@ -145,8 +147,7 @@ def main(what, *arguments):
         return collect(*arguments)
     method, path, *more = arguments
     rows, concepts = numpy.load(path), int((more or [50])[0])
-    before = peak_megabytes()
-    seconds, peak, decoded, others = (by_eidos if what == "eidos" else by_scikit_learn)(method, rows, concepts)
+    seconds, megabytes, decoded, others = (by_eidos if what == "eidos" else by_scikit_learn)(method, rows, concepts)
     mean, variance, lost, used = rows.mean(axis=0, dtype=numpy.float64), 0.0, 0.0, 0
     # Some of the rows say it as well.
     some = numpy.ascontiguousarray(rows[:: max(1, len(rows) // 20000)])
@@ -158,7 +159,7 @@ def main(what, *arguments):
         used += count
     return {
         "by": what, "method": method, "concepts": concepts, "rows": rows.shape, "seconds": round(seconds, 3),
-        "megabytes_beside_the_rows": peak - before, "lost": round(lost / variance, 4), "codes": round(used / len(some), 2), **others,
+        "megabytes_beside_the_rows": megabytes, "lost": round(lost / variance, 4), "codes": round(used / len(some), 2), **others,
     }
 
 
