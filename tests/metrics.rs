@@ -142,9 +142,9 @@ fn metrics_have_the_same_bits_for_every_number_of_threads_and_for_rows_on_disk()
 fn the_same_concepts_in_another_order_with_other_signs_and_lengths_are_stable() {
     let problem = Problem::read();
     let explainer = &problem.explainers[1];
-    let turned: Vec<f32> =
+    let reordered: Vec<f32> =
         explainer.dictionary().chunks_exact(COLUMNS).rev().flatten().map(|value| -2.5 * value).collect();
-    let other = Dictionary::new(turned.clone(), turned, COLUMNS).explainer().unwrap();
+    let other = Dictionary::new(reordered.clone(), reordered, COLUMNS).explainer().unwrap();
     let found =
         compare(&[explainer.into(), (&other).into()], &problem.rows, &problem.options(), &Control::new()).unwrap();
     let stability = &found.stability[0];

@@ -98,9 +98,9 @@ mod tests {
                 let expected = exhaustive(&values, columns, 0, &mut vec![false; columns]) / rows as f64;
                 let found = best_assignment(&values, columns, &Control::new()).unwrap();
                 assert!((found - expected).abs() < 1e-9, "{rows} x {columns}: {found} instead of {expected}");
-                let turned: Vec<f32> =
+                let transposed: Vec<f32> =
                     (0..rows * columns).map(|index| values[index % rows * columns + index / rows]).collect();
-                let found = best_assignment(&turned, rows, &Control::new()).unwrap();
+                let found = best_assignment(&transposed, rows, &Control::new()).unwrap();
                 assert!((found - expected).abs() < 1e-9, "{columns} x {rows}: {found} instead of {expected}");
             }
         }

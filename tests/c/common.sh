@@ -13,7 +13,7 @@ say() { printf '  %s\n' "$*"; }
 # More than one shard: who cancels a run that is complete gets it.
 head -n 32 assets/demo-texts.txt >"$out/32-texts.txt"
 
-examples() { # suffix, texts, model, command to run under: runs the seven examples; what is in some of them is eidos:demo
+examples() { # suffix, texts, model, command to run under: runs the examples but `methods`; what is in some of them is eidos:demo
     local suffix=$1 texts=$2 model=$3
     shift 3
     rm -rf "$out/saved" && mkdir "$out/saved"

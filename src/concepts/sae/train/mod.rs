@@ -5,6 +5,7 @@
 //! rows of the dictionary have the norm 1. Concepts that no row has learn what the others leave unexplained, as in Gao and others,
 //! "Scaling and evaluating sparse autoencoders" (2024); the weight of a penalty follows the number of codes.
 
+mod batch;
 mod checkpoint;
 mod finish;
 mod kernel;
@@ -15,6 +16,7 @@ mod state;
 mod step;
 #[cfg(test)]
 mod tests;
+mod update;
 mod vectors;
 
 use std::time::{Duration, Instant};

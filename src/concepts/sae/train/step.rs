@@ -9,13 +9,15 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::batch::{Entries, Index, Part, batch_key};
 use super::kernel::ThresholdKernel;
 use super::options::SaeKind;
-use super::state::{SCALARS, State, TrainedPart};
+use super::state::{SCALARS, State};
+use super::update::{Group, Update};
 use super::vectors::{Adam, add_scaled, dot};
-use crate::concepts::sae::activation::{Largest, ascending};
+use crate::concepts::sae::activation::Largest;
 use crate::error::{Error, Result};
-use crate::kernels::product::{F32Matrix, F32PartMut, Factor, Scratch, SingleKernel};
+use crate::kernels::product::{F32Matrix, F32PartMut, Factor, SingleKernel};
 use crate::linalg::{times_transposed, vectorised};
 use crate::parallel::at_once;
 
@@ -57,90 +59,6 @@ pub(super) struct Measured {
     pub(super) codes: usize,
     /// How many concepts are dead.
     pub(super) dead: usize,
-}
-
-/// The codes of some rows that are not zero, or that a gradient is needed of.
-#[derive(Debug, Default)]
-struct Entries {
-    /// One past the last entry of each row.
-    ends: Vec<usize>,
-    concepts: Vec<u32>,
-    codes: Vec<f32>,
-    /// The pre-activation, for the kinds whose gradient needs it.
-    before: Vec<f32>,
-    /// The gradient of the product of the row with the weights.
-    gradients: Vec<f32>,
-    /// The gradients of the scalars, for the kinds where they are not just that.
-    scalars: Vec<[f32; SCALARS]>,
-}
-
-impl Entries {
-    fn clear(&mut self) {
-        self.ends.clear();
-        self.concepts.clear();
-        self.codes.clear();
-        self.before.clear();
-    }
-
-    fn row(&self, row: usize) -> std::ops::Range<usize> {
-        row.checked_sub(1).map_or(0, |before| self.ends[before])..self.ends[row]
-    }
-
-    /// Keeps the entries whose number is among the largest: those with a key of at least `cut`.
-    fn keep(&mut self, first: usize, cut: u64) {
-        let (mut kept, mut begin) = (0, 0);
-        for end in &mut self.ends {
-            for index in begin..*end {
-                if batch_key(self.codes[index], first + index) >= cut {
-                    self.codes[kept] = self.codes[index];
-                    self.concepts[kept] = self.concepts[index];
-                    kept += 1;
-                }
-            }
-            begin = *end;
-            *end = kept;
-        }
-        self.codes.truncate(kept);
-        self.concepts.truncate(kept);
-    }
-}
-
-/// What orders the codes of a batch by size, of equal ones the first before the others.
-fn batch_key(code: f32, index: usize) -> u64 {
-    u64::from(ascending(code)) << 32 | u64::from(!(index as u32))
-}
-
-/// Some rows of a batch, which one thread works on at a time.
-#[derive(Default)]
-struct Part {
-    /// The rows, less the offset.
-    centred: Vec<f32>,
-    /// The pre-activations.
-    before: Vec<f32>,
-    main: Entries,
-    /// The codes of dead concepts.
-    dead: Entries,
-    /// The errors of each row, those of each group and all larger ones together.
-    errors: Vec<f32>,
-    /// The errors of the reconstruction by gates alone, and of that by dead concepts.
-    other_errors: Vec<f32>,
-    /// The squared error of each row.
-    row_squares: Vec<f32>,
-    /// The gradient of the offset of the output.
-    offset: Vec<f32>,
-    squares: f64,
-    codes: usize,
-    largest: Largest,
-    some: Vec<f32>,
-    scratch: Scratch,
-}
-
-/// Which rows have each concept.
-#[derive(Debug, Default)]
-struct Index {
-    starts: Vec<u32>,
-    /// The row in the batch, and the entry in its part.
-    places: Vec<[u32; 2]>,
 }
 
 /// The memory of the steps.
@@ -632,133 +550,6 @@ impl Trainer {
         }
         state.offset.step(adam, &gradient);
         Ok(())
-    }
-}
-
-impl Index {
-    fn fill(&mut self, entries: &[&Entries], concepts: usize, part_rows: usize) {
-        self.starts.clear();
-        self.starts.resize(concepts + 1, 0);
-        if concepts == 0 {
-            return;
-        }
-        for concept in entries.iter().flat_map(|entries| &entries.concepts) {
-            self.starts[*concept as usize] += 1;
-        }
-        let mut sum = 0;
-        for start in &mut self.starts {
-            sum += std::mem::replace(start, sum);
-        }
-        self.places.resize(sum as usize, [0; 2]);
-        for (part, entries) in entries.iter().enumerate() {
-            for row in 0..entries.ends.len() {
-                for index in entries.row(row) {
-                    let next = &mut self.starts[entries.concepts[index] as usize];
-                    self.places[*next as usize] = [(part * part_rows + row) as u32, index as u32];
-                    *next += 1;
-                }
-            }
-        }
-        // Each start is now that of the next concept.
-        self.starts.rotate_right(1);
-        self.starts[0] = 0;
-    }
-
-    /// The rows and entries of a concept, in the order of the rows.
-    fn of(&self, concept: usize) -> &[[u32; 2]] {
-        if self.starts.len() < 2 {
-            return &[];
-        }
-        &self.places[self.starts[concept] as usize..self.starts[concept + 1] as usize]
-    }
-}
-
-/// Consecutive concepts, which one thread changes.
-struct Group<'a> {
-    first: usize,
-    encoder: TrainedPart<'a>,
-    dictionary: TrainedPart<'a>,
-    scalars: TrainedPart<'a>,
-    silent: &'a mut [u64],
-}
-
-/// What the parameters are changed by.
-struct Update<'a> {
-    settings: &'a Settings,
-    part_rows: usize,
-    parts: &'a [&'a Part],
-    main: &'a Index,
-    dead: &'a Index,
-    adam: Adam,
-    dead_codes: usize,
-}
-
-impl Update<'_> {
-    /// Changes the parameters of some concepts; returns the gradient that they give the rows, summed over the batch.
-    fn apply(&self, group: &mut Group<'_>) -> Vec<f32> {
-        let (columns, outputs) = (self.settings.columns, self.settings.outputs);
-        let groups = self.settings.groups.len();
-        let scale = 2.0 / self.settings.batch_rows as f32;
-        let dead_scale = scale * self.settings.dead_weight * self.dead_codes as f32 / (outputs / 2).max(1) as f32;
-        let mut sum = vec![0.0_f32; columns];
-        let (mut of_weights, mut of_atom) = (vec![0.0_f32; columns], vec![0.0_f32; outputs]);
-        vectorised(
-            #[inline(always)]
-            || {
-                for (index, silent) in group.silent.iter_mut().enumerate() {
-                    let concept = group.first + index;
-                    of_weights.fill(0.0);
-                    of_atom.fill(0.0);
-                    let (mut of_scalars, mut total, mut fires) = ([0.0_f32; SCALARS], 0.0_f32, false);
-                    let nested =
-                        if groups == 1 { 0 } else { self.settings.groups.partition_point(|&end| end <= concept) };
-                    for &[row, entry] in self.main.of(concept) {
-                        let (part, row, entry) = self.place(row, entry);
-                        let (gradient, code) = (part.main.gradients[entry], part.main.codes[entry]);
-                        let error = &part.errors[(row * groups + nested) * outputs..][..outputs];
-                        add_scaled(&mut of_weights, &part.centred[row * columns..][..columns], gradient);
-                        add_scaled(&mut of_atom, error, scale * code);
-                        total += gradient;
-                        fires |= code > 0.0;
-                        match part.main.scalars.get(entry) {
-                            Some(scalars) => of_scalars.iter_mut().zip(scalars).for_each(|(sum, value)| *sum += value),
-                            None => of_scalars[0] += gradient,
-                        }
-                    }
-                    for &[row, entry] in self.dead.of(concept) {
-                        let (part, row, entry) = self.place(row, entry);
-                        let (gradient, code) = (part.dead.gradients[entry], part.dead.codes[entry]);
-                        let error = &part.other_errors[(2 * row + 1) * outputs..][..outputs];
-                        add_scaled(&mut of_weights, &part.centred[row * columns..][..columns], gradient);
-                        add_scaled(&mut of_atom, error, dead_scale * code);
-                        total += gradient;
-                        of_scalars[0] += gradient;
-                    }
-                    *silent = if fires { 0 } else { *silent + self.settings.batch_rows as u64 };
-                    let weights = &group.encoder.values[index * columns..][..columns];
-                    add_scaled(&mut sum, weights, total);
-                    // Along the row itself there is no gradient, since its norm stays 1.
-                    let atom = &group.dictionary.values[index * outputs..][..outputs];
-                    let along = dot(&of_atom, atom);
-                    add_scaled(&mut of_atom, atom, -along);
-                    group.encoder.step(self.adam, index, &of_weights);
-                    group.dictionary.step(self.adam, index, &of_atom);
-                    group.scalars.step(self.adam, index, &of_scalars);
-                    let atom = &mut group.dictionary.values[index * outputs..][..outputs];
-                    let norm = dot(atom, atom).sqrt();
-                    if norm > 0.0 {
-                        atom.iter_mut().for_each(|value| *value /= norm);
-                    }
-                }
-            },
-        );
-        sum
-    }
-
-    #[inline(always)]
-    fn place(&self, row: u32, entry: u32) -> (&Part, usize, usize) {
-        let row = row as usize;
-        (self.parts[row / self.part_rows], row % self.part_rows, entry as usize)
     }
 }
 
