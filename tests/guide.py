@@ -33,7 +33,7 @@ def programs(fence):
 def command(language, folder, code):
     """What runs a program in a folder."""
     if language == "julia":
-        return ["julia", "--startup-file=no", f"--project={ROOT}/bindings/julia/Eidos", "-e", code]
+        return ["julia", "-O1", "--startup-file=no", f"--project={ROOT}/bindings/julia/Eidos", "-e", code]
     if language == "node":
         (folder / "node_modules/@eidos").mkdir(parents=True)
         (folder / "node_modules/@eidos/eidos").symlink_to(ROOT / "bindings/node")

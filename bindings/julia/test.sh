@@ -41,5 +41,5 @@ done
 say "the programs of the guide"
 tests/guide.py julia
 say "the examples print and write what those of C do"
-tests/examples/run.sh julia julia --startup-file=no --project=bindings/julia/Eidos examples/julia/NAME.jl
+tests/examples/run.sh julia julia -O1 --startup-file=no --project=bindings/julia/Eidos examples/julia/NAME.jl
 say "Julia says what C says"

@@ -220,8 +220,12 @@ impl SplitModel {
             let sequences = encoded.sequences(batch);
             self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
-        let same_texts_once = changes.is_empty();
-        let run = Run { same_texts_once, ..Run::new(self, &options, &forward, self.matrices()) };
+        let unchanged = changes.is_empty();
+        let run = Run {
+            same_texts_once: unchanged,
+            same_prefix_once: unchanged,
+            ..Run::new(self, &options, &forward, self.matrices())
+        };
         Collection { run, encoded: &encoded, changes: &changes }.collect(abouts, control)
     }
 

@@ -147,6 +147,7 @@ impl SplitModel {
         let run = Run {
             row_per_text,
             same_texts_once: interventions.is_empty(),
+            same_prefix_once: false,
             ..Run::new(self, &options, &forward, matrices)
         };
         let collection = Collection { run, encoded: &encoded, changes: &changes };

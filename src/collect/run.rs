@@ -20,7 +20,7 @@ use crate::error::{Error, ErrorCode, Result, shown};
 use crate::linalg::first_not_finite;
 use crate::log::LogLevel;
 use crate::memory::Claim;
-use crate::model::{PassOptions, SplitModel, plan_batches};
+use crate::model::{PassOptions, SplitModel, plan_sharing};
 use crate::parallel::while_awake;
 use crate::text::{EncodedTexts, LeftOut};
 use crate::workers::Workers;
@@ -46,6 +46,8 @@ pub(super) struct Run<'a> {
     pub row_per_text: bool,
     /// Whether texts that are the same run once: the model must give the same for them.
     pub same_texts_once: bool,
+    /// Whether `forward` runs tokens once that several texts of a batch begin with, where the model can.
+    pub same_prefix_once: bool,
     /// Whether batches run as they do on a device.
     pub on_device: bool,
     /// How large they are there.
@@ -164,7 +166,7 @@ impl<'a> Run<'a> {
         matrices: Vec<(usize, String)>,
     ) -> Self {
         let (on_device, budget) = (model.runs_as_on_device(), Budget::new(options.device_batch_tokens));
-        let (row_per_text, same_texts_once) = (false, true);
+        let (row_per_text, same_texts_once, same_prefix_once) = (false, true, true);
         Self {
             model,
             options,
@@ -172,6 +174,7 @@ impl<'a> Run<'a> {
             matrices,
             row_per_text,
             same_texts_once,
+            same_prefix_once,
             on_device,
             budget,
             pool: OnceLock::new(),
@@ -337,7 +340,9 @@ impl<'a> Run<'a> {
         let encoded = window.encoded;
         let lengths: Vec<usize> = texts.iter().map(|&text| encoded.ids(text).len()).collect();
         let tokens = if self.on_device { self.options.device_batch_tokens } else { self.options.batch_tokens };
-        let mut batches = plan_batches(&lengths, tokens);
+        let ids = texts.iter().map(|&text| encoded.ids(text));
+        let shared = if self.same_prefix_once { self.model.shared_by_all(ids) } else { 0 };
+        let mut batches = plan_sharing(&lengths, shared, tokens);
         batches.reverse();
         batches.into_iter().map(|batch| batch.into_iter().map(|index| texts[index]).collect()).collect()
     }
@@ -379,7 +384,8 @@ impl<'a> Run<'a> {
         let _claim = Claim::of(self.model.batch_bytes(lengths), "a batch of texts")
             .map_err(|error| error.hint("lower the token budget of a batch, or ask for fewer threads"))?;
         let read = ReadRows::new(encoded, batch, self.options.aggregation, |text| self.given_rows(encoded, text));
-        let outputs = (self.forward)(encoded, batch, PassOptions { rows: read.numbers(), threads })?;
+        let outputs =
+            (self.forward)(encoded, batch, PassOptions { rows: read.numbers(), threads, ..PassOptions::default() })?;
         self.check_given(read.count(), &outputs)?;
         outputs
             .iter()

@@ -98,8 +98,12 @@ impl SplitModel {
             let sequences = encoded.sequences(batch);
             self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
-        let same_texts_once = changes.is_empty();
-        let run = Run { same_texts_once, ..Run::new(self, options, &forward, self.matrices()) };
+        let unchanged = changes.is_empty();
+        let run = Run {
+            same_texts_once: unchanged,
+            same_prefix_once: unchanged,
+            ..Run::new(self, options, &forward, self.matrices())
+        };
         stream(&run, &changes, texts.into_iter(), control)
     }
 }

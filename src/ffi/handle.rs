@@ -41,7 +41,7 @@ struct Unused {
 }
 
 /// Bits of a handle's number, from the lowest: the type, the place, and how many had the place before.
-const TYPE_BITS: u32 = 4;
+const TYPE_BITS: u32 = 6;
 const PLACE_BITS: u32 = 32;
 const TYPES: u64 = (1 << TYPE_BITS) - 1;
 /// What is added for the next that has a place.
@@ -95,7 +95,7 @@ fn leave(number: u64) -> Option<*mut ()> {
 pub(super) trait Handle: Sized {
     /// The value that the handle owns.
     type Value: Send + Sync;
-    /// A number that no other type has, from 1 to 15.
+    /// A number that no other type has, from 1 to 63.
     const TAG: u64;
     /// What messages call it: `eidos_activations`.
     const NAME: &'static str;
@@ -197,7 +197,7 @@ mod tests {
     struct One;
     struct Other;
     handle!(One, Arc<str>, 7);
-    handle!(Other, Arc<str>, 15);
+    handle!(Other, Arc<str>, 63);
 
     fn code<T: Handle>(handle: *const T) -> Option<ErrorCode> {
         // SAFETY: nobody frees a handle meanwhile.
@@ -230,7 +230,7 @@ mod tests {
         let handle = One::into_raw(Arc::from("value"));
         assert_eq!(code::<Other>(handle.cast()), Some(ErrorCode::InvalidHandle));
         assert_eq!(code::<One>(ptr::null()), Some(ErrorCode::InvalidArgument));
-        for address in [1, 14, 15, 16, handle.addr() ^ 1, handle.addr() + (1 << 36), usize::MAX, usize::MAX - 1] {
+        for address in [1, 62, 63, 64, handle.addr() ^ 1, handle.addr() + (1 << 38), usize::MAX, usize::MAX - 1] {
             assert_eq!(code::<One>(ptr::without_provenance(address)), Some(ErrorCode::InvalidHandle), "{address}");
         }
         let on_the_stack = 7_u64;

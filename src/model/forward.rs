@@ -5,7 +5,7 @@ use std::iter;
 use std::ops::Range;
 use std::sync::Arc;
 
-use candle_core::{DType, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use crate::error::{Error, Result};
 use crate::kernels::DeltaHeads;
@@ -18,6 +18,7 @@ use crate::model::ops::{
     Mlp, Multiply, Norm, NormOfSum, Operation, Positions, Rotary, RowSelection, Scale, Shift, ShortConvolution,
     SoftCap,
 };
+use crate::model::same_prefix::SamePrefix;
 use crate::model::tap::{Flow, Tap};
 
 /// What computes the value at a site.
@@ -70,8 +71,19 @@ pub(crate) struct TokenRows {
     ids: Vec<u32>,
     /// The position of each row in its text.
     positions: Vec<u32>,
-    /// The rows of each text.
+    /// The rows of each text, where none is shared.
     texts: Arc<[Range<usize>]>,
+    /// Which rows there are, where texts share some.
+    shared: Option<SharedRows>,
+}
+
+/// The rows that several texts share are there once: for the first of these texts.
+#[derive(Debug)]
+struct SharedRows {
+    /// Those that there are, of the rows of all texts.
+    runs: Arc<RowSelection>,
+    /// For each row of all texts, which one has its values.
+    sources: Tensor,
 }
 
 impl TokenRows {
@@ -85,7 +97,18 @@ impl TokenRows {
             end - ids.len()..end
         });
         let texts = texts.collect();
-        Self { ids, positions, texts }
+        Self { ids, positions, texts, shared: None }
+    }
+
+    /// The same, where texts that begin with the same tokens share the rows of these.
+    pub fn sharing(sequences: &[&[u32]], same: &SamePrefix) -> Result<Self> {
+        let all = Self::new(sequences);
+        let of_runs = |values: &[u32]| same.runs.iter().map(|row| values[*row as usize]).collect();
+        let (ids, positions) = (of_runs(&all.ids), of_runs(&all.positions));
+        let runs = RowSelection::new(&same.runs, &all.texts, &Device::Cpu)?.map(Arc::new);
+        let sources = Tensor::from_slice(&same.sources, same.sources.len(), &Device::Cpu)?;
+        let shared = runs.map(|runs| SharedRows { runs, sources });
+        Ok(Self { ids, positions, shared, ..all })
     }
 
     /// The rows of each text.
@@ -308,7 +331,10 @@ impl<'a> Pass<'a, '_> {
 
     fn rotations(&mut self, stack: Stack) -> Flow<Vec<Rotary>> {
         let rotations = self.blueprint.rotations.iter();
-        let rotations = rotations.map(|settings| Rotary::new(&self.rows.texts, settings, &self.backend.device));
+        let rotations = rotations.map(|settings| {
+            let rotary = Rotary::new(&self.rows.texts, settings, &self.backend.device)?;
+            self.rows.shared.as_ref().map_or(Ok(rotary.clone()), |shared| rotary.select(&shared.runs))
+        });
         let rotations = rotations.collect::<Result<Vec<_>>>()?;
         let site = stack.embedding(EmbeddingSite::RotaryCosines);
         if let (true, Some(rotary)) = (self.tap.touches(site), rotations.first()) {
@@ -479,7 +505,8 @@ impl<'a> Pass<'a, '_> {
             let rotary = rows.map(|rows| rotary.select(rows)).transpose()?.unwrap_or(rotary);
             queries = self.unary(&rotary.heads(settings.head_width), &queries)?;
         }
-        let attention = self.attention_of(block, positions, context)?.of_rows(rows).on_threads(self.threads);
+        let queries_of = rows.or(self.rows.shared.as_ref().map(|shared| &shared.runs));
+        let attention = self.attention_of(block, positions, context)?.of_rows(queries_of).on_threads(self.threads);
         let mut heads = self.implementation.ternary(&attention, [&queries, &keys, &values])?;
         if let Some(gate) = gate {
             heads = self.implementation.binary_on(self.threads, &Gate(Activation::Logistic), &gate, &heads)?;
@@ -533,7 +560,11 @@ impl<'a> Pass<'a, '_> {
         if let Some(rotary) = rotary {
             keys = self.unary(&rotary.heads(settings.head_width), &keys)?;
         }
-        Ok((keys, values))
+        Ok(match &self.rows.shared {
+            // Each text reads a row of its own of what it shares.
+            Some(shared) => (keys.index_select(&shared.sources, 0)?, values.index_select(&shared.sources, 0)?),
+            None => (keys, values),
+        })
     }
 
     /// Each token of the decoder reads all tokens of its text as the encoder gave them.

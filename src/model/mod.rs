@@ -28,6 +28,7 @@ mod ops;
 mod options;
 mod parameters;
 mod plan;
+mod same_prefix;
 #[cfg(test)]
 mod some_rows;
 mod split_model;
@@ -37,6 +38,7 @@ mod weights;
 mod whole;
 
 pub use batch::plan_batches;
+pub(crate) use batch::plan_sharing;
 pub(crate) use blueprint::Site;
 pub use gradient::TargetLogit;
 pub use load::ModelParts;

@@ -230,7 +230,7 @@ fn a_long_text_is_the_same_bits_on_any_number_of_threads() {
         let vocabulary = model.vocabulary_size() as u32;
         let ids: Vec<u32> = (0..1600).map(|index| index * 7 % vocabulary).collect();
         let on = |threads: usize, rows: Option<&[u32]>| {
-            let options = PassOptions { rows, threads };
+            let options = PassOptions { rows, threads, ..PassOptions::default() };
             let all = in_team(threads, || model.forward_under(&[&ids], options, Vec::new())).unwrap();
             all.iter().map(bits).collect::<Vec<_>>()
         };

@@ -8,6 +8,7 @@ use crate::model::blueprint::{BlockSite, Blueprint, EmbeddingSite, Pooling, Site
 use crate::model::forward::{Layers, Pass, TokenRows};
 use crate::model::module_path::{Module, ModuleTree, Node};
 use crate::model::ops::{Backend, Implementation, RowSelection};
+use crate::model::same_prefix::{self, SamePrefix};
 use crate::model::tap::{Edit, Halt, Tap};
 use crate::text::Tokenizer;
 use crate::workers::Workers;
@@ -30,11 +31,26 @@ pub(crate) struct PassOptions<'a> {
     pub rows: Option<&'a [u32]>,
     /// On how many threads a long text is computed.
     pub threads: usize,
+    /// Whether tokens that several texts begin with run once, where the model is one that gives the same for all of them.
+    pub same_prefix: Sharing,
+}
+
+/// When tokens that several texts begin with run once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sharing {
+    /// Where that pays.
+    WherePays,
+    /// Wherever there are some.
+    #[cfg(test)]
+    Always,
+    /// Never.
+    #[cfg(test)]
+    Never,
 }
 
 impl Default for PassOptions<'_> {
     fn default() -> Self {
-        Self { rows: None, threads: 1 }
+        Self { rows: None, threads: 1, same_prefix: Sharing::WherePays }
     }
 }
 
@@ -238,11 +254,19 @@ impl SplitModel {
             let empty = |point: &SplitPoint| Ok(Tensor::zeros((0, point.width), DType::F32, &self.backend.device)?);
             return self.split_points.iter().map(empty).collect();
         }
+        if let Some(same) = self.same_prefix(sequences, options, &edits) {
+            return self.forward_shared(sequences, options, &same);
+        }
         let mut tap = Tap::capture(&self.sites, edits).of_rows(self.selection(&rows, options.rows)?);
         match self.pass(&rows, &mut tap).on_threads(options.threads).run() {
             Ok(_) | Err(Halt::Done) => {}
             Err(Halt::Failed(error)) => return Err(error),
         }
+        self.captured(tap)
+    }
+
+    /// What a tap has of each split point.
+    fn captured(&self, tap: Tap<'_>) -> Result<Vec<Tensor>> {
         let captured = tap.into_captured().into_iter().zip(&self.split_points);
         captured
             .map(|(value, point)| {
@@ -251,6 +275,63 @@ impl SplitModel {
                 widened(value)
             })
             .collect()
+    }
+
+    /// How many tokens all of some texts begin with, if these run once in a batch and that pays.
+    pub(crate) fn shared_by_all<'a>(&self, texts: impl Iterator<Item = &'a [u32]> + Clone) -> usize {
+        let lengths = texts.clone().map(<[u32]>::len);
+        if self.shares_prefixes(lengths) { same_prefix::shared_by_all(texts) } else { 0 }
+    }
+
+    /// Whether texts of these lengths share the rows of tokens that they begin with: kernels on the CPU compute queries of
+    /// other rows than keys.
+    fn shares_prefixes(&self, lengths: impl Iterator<Item = usize> + Clone) -> bool {
+        let can = matches!(self.implementation, Implementation::Kernels(_)) && self.device().is_cpu();
+        can && self.blueprint.shares_prefixes(lengths)
+    }
+
+    /// Which rows of some texts run, where tokens that several of them begin with run once. A change is one of all rows.
+    fn same_prefix(&self, sequences: &[&[u32]], options: PassOptions<'_>, edits: &[Edit<'_>]) -> Option<SamePrefix> {
+        let lengths = sequences.iter().map(|ids| ids.len());
+        if sequences.len() < 2 || !edits.is_empty() || !self.shares_prefixes(lengths) {
+            return None;
+        }
+        let same = SamePrefix::of(sequences);
+        match options.same_prefix {
+            Sharing::WherePays => same.pays(),
+            #[cfg(test)]
+            Sharing::Always => same.runs.len() < same.sources.len(),
+            #[cfg(test)]
+            Sharing::Never => false,
+        }
+        .then_some(same)
+    }
+
+    /// As [`SplitModel::forward_under`] without changes: the rows that texts share run once, and are handed out for each of them.
+    fn forward_shared(&self, sequences: &[&[u32]], options: PassOptions<'_>, same: &SamePrefix) -> Result<Vec<Tensor>> {
+        let rows = TokenRows::sharing(sequences, same)?;
+        let sources = |row: u32| same.sources[row as usize];
+        let wanted: Vec<u32> = match options.rows {
+            Some(numbers) => numbers.iter().map(|row| sources(*row)).collect(),
+            None => same.sources.clone(),
+        };
+        let mut read = wanted.clone();
+        read.sort_unstable();
+        read.dedup();
+        let selection = if read.len() < same.runs.len() {
+            let numbers: Vec<u32> = read.iter().map(|run| same.runs[*run as usize]).collect();
+            self.selection(&rows, Some(&numbers))?.map(|selection| selection.among(&same.runs)).transpose()?
+        } else {
+            None
+        };
+        let mut tap = Tap::capture(&self.sites, Vec::new()).of_rows(selection);
+        match self.pass(&rows, &mut tap).on_threads(options.threads).run() {
+            Ok(_) | Err(Halt::Done) => {}
+            Err(Halt::Failed(error)) => return Err(error),
+        }
+        let places: Vec<u32> = wanted.iter().map(|run| read.partition_point(|other| other < run) as u32).collect();
+        let places = Tensor::from_vec(places, wanted.len(), self.device())?;
+        self.captured(tap)?.iter().map(|value| Ok(value.index_select(&places, 0)?)).collect()
     }
 
     /// The rows that somebody reads of those of a batch, unless these are all.

@@ -42,6 +42,14 @@ impl RowSelection {
         Ok(Some(Self { rows, places, positions, texts: ranges }))
     }
 
+    /// The same rows, to be selected from those with the numbers `runs`, which are ascending and have all of them.
+    pub fn among(self, runs: &[u32]) -> Result<Self> {
+        let places: Vec<u32> =
+            self.rows.to_vec1::<u32>()?.iter().map(|row| runs.partition_point(|run| run < row) as u32).collect();
+        let rows = Tensor::from_slice(&places, places.len(), self.rows.device())?;
+        Ok(Self { rows, ..self })
+    }
+
     /// How many rows are selected.
     pub fn len(&self) -> usize {
         self.positions.len()
