@@ -23,6 +23,11 @@ mv "$out/first" "$out/moved"
 prefix=$out/moved
 lib=$prefix/$libdir
 if grep -rIl -e "$out" -e "$root" "$prefix" --exclude='*.a' --exclude='*.so*'; then fail "these name a folder of this machine"; fi
+# Nor do the libraries name the folder of cargo, under which the sources of packages lay.
+for file in "$lib"/libeidos.so "$lib"/libeidos.a; do
+    if strings -n 8 "$file" | grep -E "${CARGO_HOME:-$HOME/.cargo}/|$root" | head -3 | grep .; then fail "$file names a folder of this machine"; fi
+    strings -n 8 "$file" | grep -q '/cargo/' || fail "messages of panics in $file do not say where they are from"
+done
 [ "$(readlink "$lib/libeidos.so")" = libeidos.so.0 ] && [ "$(readlink "$lib/libeidos.so.0")" = libeidos.so.0.1.0 ] ||
     fail "the links are wrong: $(ls -l "$lib")"
 if grep -rl '@[A-Z_]*@' "$lib/cmake" "$lib/pkgconfig"; then fail "these templates were not filled in"; fi
