@@ -26,7 +26,7 @@ use super::report::FitReport;
 use super::sae::{AutoencoderParts, SparseAutoencoder};
 use super::{Dictionary, Explainer};
 use crate::error::{Error, ErrorCode, Result, shown};
-use crate::rows::Provenance;
+use crate::rows::{Provenance, recorded_name};
 use crate::tensor_files::TensorFile;
 use config::Config;
 pub(crate) use files::DictionaryFiles;
@@ -90,6 +90,7 @@ impl Published {
         if let Some(model) = &options.model {
             parts.provenance.model = Some(model.clone());
         }
+        parts.provenance.model = parts.provenance.model.as_deref().map(recorded_name);
         if let Some(split_point) = &options.split_point {
             parts.provenance.split_point = Some(split_point.clone());
         }
