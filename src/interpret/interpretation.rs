@@ -13,7 +13,7 @@ use crate::rows::Provenance;
 const FORMAT: &str = "eidos.interpretation";
 const VERSION: u32 = 1;
 /// The largest file that is read. An interpretation takes a few kilobytes a concept.
-const FILE_LIMIT: u64 = 1 << 30;
+pub(super) const FILE_LIMIT: u64 = 1 << 30;
 
 /// An end of a concept's axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -195,11 +195,15 @@ impl Interpretation {
         write_atomically(path, |writer| writer.write_all(json.as_bytes()))
     }
 
-    /// Opens a file that [`Interpretation::save`] wrote.
+    /// Opens a file that [`Interpretation::save`] wrote, or the interpretation in the file of an explainer
+    /// ([`crate::Explainer::save_with`]), of which nothing else is read.
     ///
     /// # Errors
     /// As [`Interpretation::from_json`], and [`ErrorCode::NotFound`].
     pub fn open(path: &Path) -> Result<Self> {
+        if let Some(found) = super::file::in_explainer(path)? {
+            return Ok(found);
+        }
         Self::from_json(&read_limited(path, FILE_LIMIT)?).map_err(|error| error.within(path.display()))
     }
 }

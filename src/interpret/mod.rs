@@ -4,6 +4,7 @@ mod codes;
 mod detection;
 mod examples;
 mod explain;
+mod file;
 mod interpretation;
 mod label;
 mod llm_labels;
