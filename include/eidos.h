@@ -346,7 +346,7 @@ void eidos_error_free(eidos_error *error);
 #define EIDOS_STAGE_FIT 6
 
 /**
- * The call encodes rows into concepts to rank inputs; counted in rows.
+ * The call encodes rows into concepts, to rank inputs or to write the codes; counted in rows.
  */
 #define EIDOS_STAGE_INTERPRET 7
 
@@ -2592,6 +2592,94 @@ eidos_status eidos_explainer_from_autoencoder(const float *dictionary,
                                               eidos_explainer **out,
                                               eidos_error **err);
 
+/* --- Codes of activations, in memory or in a file that other programs read ----------------------------------------- */
+
+/**
+ * The format is what the name of the file says: `.npy`, `.npz`, `.safetensors` or `.parquet`. The default.
+ */
+#define EIDOS_CODES_OF_PATH 0
+
+/**
+ * A dense matrix (rows, concepts) of 32-bit floats, as `numpy.load` reads it.
+ */
+#define EIDOS_CODES_NPY 1
+
+/**
+ * A sparse matrix (rows, concepts) in CSR form, as `scipy.sparse.load_npz` reads it. While it is written, it takes twice its room.
+ */
+#define EIDOS_CODES_NPZ 2
+
+/**
+ * A dense matrix (rows, concepts), the tensor `codes` of a safetensors file.
+ */
+#define EIDOS_CODES_SAFETENSORS 3
+
+/**
+ * A table in Parquet: a line for each code that is not zero, with `row`, `text`, `begin`, `end`, `unit`, `concept` and `activation`.
+ * It takes a library with the feature `parquet`.
+ */
+#define EIDOS_CODES_PARQUET 4
+
+/**
+ * These options say where activations are encoded, and how codes are written. Fill the struct with `eidos_encode_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_encode_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * This many threads encode; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * The activations are encoded on this device: one of `EIDOS_DEVICE_*`. By default on the CPU.
+     */
+    uint32_t device;
+    /**
+     * They are encoded on this one of several GPUs, from 0.
+     */
+    uint32_t device_index;
+    /**
+     * The format of a file: one of `EIDOS_CODES_*`. By default what the name of the file says.
+     */
+    uint32_t format;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
+} eidos_encode_options;
+
+/**
+ * Fills the options of encoding with the defaults. `size` is `sizeof(eidos_encode_options)`.
+ */
+eidos_status eidos_encode_options_init(eidos_encode_options *options, size_t size);
+
+/**
+ * Encodes activations, wherever their rows lie, into concepts: `out` receives `row_count * concept_count` values, row-major, and
+ * `out_len` is their number. `EIDOS_MISMATCH` for activations of another width than the explainer encodes. `options`, `control` and
+ * `err` may be NULL.
+ */
+eidos_status eidos_explainer_encode_activations(const eidos_explainer *explainer,
+                                                const eidos_activations *activations,
+                                                const eidos_encode_options *options,
+                                                const eidos_control *control,
+                                                float *out,
+                                                size_t out_len,
+                                                eidos_error **err);
+
+/**
+ * Encodes activations into a file that other programs read, whole or not at all, as `eidos_explainer_save` writes an explainer. Memory
+ * does not grow with the number of rows, which may be in memory, in shards on disk or on a GPU. Rows and concepts count from 0.
+ * `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_save_codes(const eidos_explainer *explainer,
+                                        const eidos_activations *activations,
+                                        const char *path,
+                                        const eidos_encode_options *options,
+                                        const eidos_control *control,
+                                        eidos_error **err);
+
 /* --- Changes to what the modules of a model give, while it runs ---------------------------------------------------- */
 
 /**
@@ -3223,9 +3311,30 @@ const char *eidos_interpretation_json(const eidos_interpretation *interpretation
 eidos_status eidos_interpretation_save(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 
 /**
- * Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
+ * Opens an interpretation that `eidos_interpretation_save` wrote to a file, or that of an explainer which
+ * `eidos_explainer_save_interpreted` wrote with it. `err` may be NULL.
  */
 eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **out, eidos_error **err);
+
+/**
+ * Writes an explainer and what its concepts mean, labels and all, to one file, as `eidos_explainer_save` writes an explainer alone.
+ * `eidos_explainer_open_interpreted` opens both, `eidos_explainer_open` and `eidos_interpretation_open` one of them.
+ * `EIDOS_MISMATCH` for an interpretation with a concept that the explainer does not have. `interpretation`, where there is none,
+ * and `err` may be NULL.
+ */
+eidos_status eidos_explainer_save_interpreted(const eidos_explainer *explainer,
+                                              const eidos_interpretation *interpretation,
+                                              const char *path,
+                                              eidos_error **err);
+
+/**
+ * Opens an explainer as `eidos_explainer_open` does, and what its concepts mean where its file says it: otherwise `interpretation`
+ * becomes NULL. Where that part of a file is damaged, `eidos_explainer_open` still opens the explainer. `err` may be NULL.
+ */
+eidos_status eidos_explainer_open_interpreted(const char *path,
+                                              eidos_explainer **out,
+                                              eidos_interpretation **interpretation,
+                                              eidos_error **err);
 
 /**
  * Makes one more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is
@@ -4053,6 +4162,14 @@ eidos_status eidos_report_save_codes_csv(const eidos_explainer *explainer,
 eidos_status eidos_interpretation_save_csv(const eidos_interpretation *interpretation,
                                            const char *path,
                                            eidos_error **err);
+
+/**
+ * Writes an interpretation to a Parquet file, as `eidos_explainer_save` writes an explainer: the lines and columns of
+ * `eidos_interpretation_save_csv`. `EIDOS_UNSUPPORTED` where the library was built without the feature `parquet`. `err` may be NULL.
+ */
+eidos_status eidos_interpretation_save_parquet(const eidos_interpretation *interpretation,
+                                               const char *path,
+                                               eidos_error **err);
 
 /* --- Opaque handles: numbers, which a table leads to the values ---------------------------------------------------- */
 

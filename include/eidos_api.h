@@ -255,6 +255,12 @@ typedef struct eidos_api_table {
     eidos_status (*sae_fit)(const eidos_activations *activations, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
     eidos_status (*sae_fit_transcoder)(const eidos_activations *inputs, const eidos_activations *outputs, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
     eidos_status (*interventions_reconstruct)(eidos_interventions *interventions, const char *module_path, const eidos_explainer *explainer, const size_t *tokens, size_t token_count, eidos_error **err);
+    eidos_status (*encode_options_init)(eidos_encode_options *options, size_t size);
+    eidos_status (*explainer_encode_activations)(const eidos_explainer *explainer, const eidos_activations *activations, const eidos_encode_options *options, const eidos_control *control, float *out, size_t out_len, eidos_error **err);
+    eidos_status (*explainer_save_codes)(const eidos_explainer *explainer, const eidos_activations *activations, const char *path, const eidos_encode_options *options, const eidos_control *control, eidos_error **err);
+    eidos_status (*explainer_save_interpreted)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const char *path, eidos_error **err);
+    eidos_status (*explainer_open_interpreted)(const char *path, eidos_explainer **out, eidos_interpretation **interpretation, eidos_error **err);
+    eidos_status (*interpretation_save_parquet)(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

@@ -32,7 +32,7 @@ pub enum Stage {
     Covariance = 5,
     /// Iterating to fit the concepts; counted in iterations, the total is the most there can be.
     Fit = 6,
-    /// Encoding rows into concepts to rank inputs; counted in rows.
+    /// Encoding rows into concepts, to rank inputs or to write the codes; counted in rows.
     Interpret = 7,
     /// Writing a file; counted in bytes.
     Write = 8,

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
-use eidos::{DeviceChoice, Error, HubOptions, LoadOptions, Precision, SplitModel};
+use eidos::{DeviceChoice, Error, ErrorCode, HubOptions, LoadOptions, Precision, SplitModel};
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::shown::shown;
 
 /// Where `collect` writes and `fit` reads, unless somebody says otherwise.
 const ACTIVATIONS: &str = "activations";
@@ -113,7 +114,8 @@ pub fn meaning() -> Arg {
     path(
         "meaning",
         "FILE",
-        "What concepts are called, as `eidos label` or `eidos top --save` wrote it [default: meaning.json, if it is there]",
+        "What concepts are called, as `eidos label` or `eidos top --save` wrote it [default: what the file of the concepts says, or \
+         else meaning.json, if it is there]",
     )
 }
 
@@ -231,6 +233,14 @@ pub fn model_of(given: &ArgMatches, provenance: &eidos::Provenance, session: &Se
             .hint("collect activations with `eidos collect` and fit concepts to them")
             .into());
     };
+    if given.get_one::<String>("model").is_none() && id.starts_with("./") && !Path::new(id).exists() {
+        return Err(Error::new(
+            ErrorCode::NotFound,
+            format!("the model `{}` of the concepts is not in this folder", shown(id)),
+        )
+        .hint("say where it is with `--model`, since files do not keep the path of a machine")
+        .into());
+    }
     Ok(SplitModel::load(id, &[split], &load_options(given), &session.control)?)
 }
 

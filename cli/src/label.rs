@@ -16,6 +16,7 @@ use crate::arguments::{
 use crate::failure::{Failure, Outcome};
 use crate::session::Session;
 use crate::shown::{counted as with_commas, shown};
+use crate::top::keep;
 
 pub fn command() -> Command {
     Command::new("label")
@@ -36,7 +37,12 @@ pub fn command() -> Command {
         .arg(flag("score", "Have the model tell unseen texts apart by each label, and show how often it is right"))
         .arg(flag("dry-run", "Send nothing: show the first prompt, and estimate what all would cost"))
         .arg(
-            path("out", "FILE", "Where names and examples go; what is there is replaced")
+            path(
+                "out",
+                "FILE",
+                "Where names and examples go; what is there is replaced. A name that ends in .safetensors takes the concepts as \
+                 well, perhaps that of the concepts: one file",
+            )
                 .short('o')
                 .default_value(MEANING),
         )
@@ -100,7 +106,7 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
     session.resume_by("the same command goes on from the answers in its cache");
     let chat = Chat::open(chat)?;
     let meaning = labels.interpret(&explainer, &activations, &chat, &session.control)?;
-    meaning.save(path_of(given, "out"))?;
+    keep(&explainer, &meaning, path_of(given, "out"))?;
     told(&meaning, session)?;
     // What there was until Ctrl-C is shown and kept.
     if session.interrupts.came() { Err(Failure::Library(Error::cancelled())) } else { Ok(()) }

@@ -29,7 +29,10 @@ pub fn command() -> Command {
                 .require_equals(true)
                 .default_missing_value(MEANING)
                 .value_parser(value_parser!(PathBuf))
-                .help(format!("Write it to a file for `eidos explain`; without a name to {MEANING}")),
+                .help(format!(
+                    "Write it to a file for `eidos explain`; without a name to {MEANING}. A name that ends in .safetensors \
+                     takes the concepts as well, perhaps that of the concepts: one file"
+                )),
         )
         .args(placement())
         .next_help_heading("With --vocabulary")
@@ -58,7 +61,7 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
         options.interpret(&explainer, &activations, &session.control)?
     };
     if let Some(file) = given.get_one::<PathBuf>("save") {
-        meaning.save(file)?;
+        keep(&explainer, &meaning, file)?;
     }
     told(&meaning, session)
 }
@@ -76,11 +79,22 @@ pub fn told(meaning: &Interpretation, session: &mut Session) -> Outcome {
     Ok(())
 }
 
-/// What concepts are called, from the file that an option names, or from the usual one where there is one.
-pub fn meaning_of(given: &ArgMatches) -> eidos::Result<Option<Interpretation>> {
-    match given.get_one::<PathBuf>("meaning") {
-        Some(file) => Interpretation::open(file).map(Some),
-        None if Path::new(MEANING).is_file() => Interpretation::open(Path::new(MEANING)).map(Some),
-        None => Ok(None),
+/// Writes what concepts mean to a file: alone as JSON, or with the concepts in one file, which its name says.
+pub fn keep(explainer: &Explainer, meaning: &Interpretation, file: &Path) -> eidos::Result<()> {
+    if file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("safetensors")) {
+        return explainer.save_with(Some(meaning), file);
     }
+    meaning.save(file)
+}
+
+/// The concepts, and what they are called: in the file that `--meaning` names; or else in theirs; or else in the usual one, where there
+/// is one.
+pub fn opened(given: &ArgMatches) -> eidos::Result<(Explainer, Option<Interpretation>)> {
+    let (explainer, own) = Explainer::open_with(path_of(given, "explainer"))?;
+    let meaning = match given.get_one::<PathBuf>("meaning") {
+        Some(file) => Some(Interpretation::open(file)?),
+        None if own.is_none() && Path::new(MEANING).is_file() => Some(Interpretation::open(Path::new(MEANING))?),
+        None => own,
+    };
+    Ok((explainer, meaning))
 }

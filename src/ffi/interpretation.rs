@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 use std::path::Path;
+use std::ptr;
 
 use super::activations::eidos_activations;
 use super::arguments::{Array, In, Out, Owned, Ref, Text, call};
@@ -15,6 +16,7 @@ use super::options::options;
 use super::split_model::{EIDOS_DEVICE_CPU, device_choice, eidos_split_model};
 use super::status::eidos_status;
 use super::strings::choice;
+use crate::concepts::Explainer;
 use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
@@ -376,7 +378,8 @@ pub unsafe extern "C" fn eidos_interpretation_save(
     call(err, || interpretation.get()?.interpretation.save(Path::new(path.get("path")?)))
 }
 
-/// Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
+/// Opens an interpretation that `eidos_interpretation_save` wrote to a file, or that of an explainer which
+/// `eidos_explainer_save_interpreted` wrote with it. `err` may be NULL.
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.
@@ -393,6 +396,56 @@ pub unsafe extern "C" fn eidos_interpretation_open(
         let out = out.place("out")?;
         let interpretation = Interpretation::open(Path::new(path.get("path")?))?;
         out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
+}
+
+/// Writes an explainer and what its concepts mean, labels and all, to one file, as `eidos_explainer_save` writes an explainer alone.
+/// `eidos_explainer_open_interpreted` opens both, `eidos_explainer_open` and `eidos_interpretation_open` one of them.
+/// `EIDOS_MISMATCH` for an interpretation with a concept that the explainer does not have. `interpretation`, where there is none,
+/// and `err` may be NULL.
+///
+/// # Safety
+/// The handles are live or NULL as said; `path` is NUL-terminated.
+///
+/// # ABI
+/// blocking
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_save_interpreted(
+    explainer: Ref<eidos_explainer>,
+    interpretation: Ref<eidos_interpretation>,
+    path: Text,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let interpretation = interpretation.optional()?.map(InterpretationValue::interpretation);
+        explainer.get()?.explainer.save_with(interpretation, Path::new(path.get("path")?))
+    })
+}
+
+/// Opens an explainer as `eidos_explainer_open` does, and what its concepts mean where its file says it: otherwise `interpretation`
+/// becomes NULL. Where that part of a file is damaged, `eidos_explainer_open` still opens the explainer. `err` may be NULL.
+///
+/// # Safety
+/// `path` is NUL-terminated; `out` and `interpretation` can be written.
+///
+/// # ABI
+/// blocking
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_open_interpreted(
+    path: Text,
+    out: Out<*mut eidos_explainer>,
+    interpretation: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let (out, place) = (out.place("out")?, interpretation.place("interpretation")?);
+        let (explainer, interpretation) = Explainer::open_with(Path::new(path.get("path")?))?;
+        match interpretation.map(InterpretationValue::new).transpose()? {
+            Some(interpretation) => place.handle(interpretation),
+            None => place.write(ptr::null_mut()),
+        }
+        out.handle(explainer);
         Ok(())
     })
 }

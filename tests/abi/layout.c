@@ -173,6 +173,14 @@ FIELD(eidos_published_options, transcoder, 64);
 FIELD(eidos_published_options, reserved, 68);
 SIZE(eidos_published_options, 72);
 
+FIELD(eidos_encode_options, struct_size, 0);
+FIELD(eidos_encode_options, threads, 4);
+FIELD(eidos_encode_options, device, 8);
+FIELD(eidos_encode_options, device_index, 12);
+FIELD(eidos_encode_options, format, 16);
+FIELD(eidos_encode_options, reserved, 20);
+SIZE(eidos_encode_options, 24);
+
 FIELD(eidos_activations_options, struct_size, 0);
 FIELD(eidos_activations_options, granularity, 4);
 FIELD(eidos_activations_options, aggregation, 8);

@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <numeric>
 #include <stdexcept>
 
@@ -208,6 +212,24 @@ TEST(Explainer, OptionsMatter)
     options.solver = eidos::IcaSolver::picard_o;
     const auto measures = eidos::fit_ica(demo().activations, options).fit_report().measures;
     EXPECT_EQ(measures.count("gradient_norm") + measures.count("passes"), 2u);
+}
+
+TEST(Explainer, CodesOfActivationsInMemoryAndInAFile)
+{
+    const TemporaryFolder folder;
+    const auto codes = demo().explainer.encode(demo().activations);
+    EXPECT_EQ(codes.row_count(), demo().activations.row_count());
+    demo().explainer.save_codes(folder / "codes.npy", demo().activations);
+    std::ifstream file(std::filesystem::path(folder / "codes.npy"), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    const auto values = codes.values();
+    ASSERT_GT(bytes.size(), values.size() * sizeof(float));
+    EXPECT_EQ(std::memcmp(bytes.data() + bytes.size() - values.size() * sizeof(float), values.data(), values.size() * sizeof(float)), 0);
+    EXPECT_STATUS(invalid_argument, demo().explainer.save_codes(folder / "codes", demo().activations));
+    eidos::EncodeOptions options;
+    options.format = eidos::CodesFormat::npz;
+    demo().explainer.save_codes(folder / "codes", demo().activations, options);
+    EXPECT_TRUE(std::filesystem::exists(folder / "codes"));
 }
 
 TEST(Explainer, SaveAndOpen)

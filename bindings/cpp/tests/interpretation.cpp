@@ -69,6 +69,21 @@ TEST(Interpretation, SaveAndOpen)
     EXPECT_EQ(opened.at(0).positive[0].text, demo().meaning.at(0).positive[0].text);
 }
 
+TEST(Interpretation, OneFileWithTheExplainer)
+{
+    const TemporaryFolder folder;
+    const auto file = folder / "concepts.safetensors";
+    eidos::save_interpreted(file, demo().explainer, demo().meaning);
+    const auto both = eidos::open_interpreted(file);
+    EXPECT_EQ(both.explainer.concept_count(), demo().explainer.concept_count());
+    EXPECT_EQ(both.interpretation.value().json(), demo().meaning.json());
+    EXPECT_EQ(eidos::Interpretation::open(file).json(), demo().meaning.json());
+    EXPECT_EQ(eidos::Explainer::open(file).concept_count(), demo().explainer.concept_count());
+    demo().explainer.save(file);
+    EXPECT_FALSE(eidos::open_interpreted(file).interpretation.has_value());
+    EXPECT_STATUS(invalid_file, eidos::Interpretation::open(file));
+}
+
 TEST(Interpretation, OfRowsWithoutNames)
 {
     const auto plain = eidos::Activations::from_rows(demo().activations.rows());

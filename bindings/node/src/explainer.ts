@@ -11,6 +11,7 @@ import { activations, dictionaryFormats, type Activation, type DictionaryFormat 
 import {
   activationsOptions,
   dictionaryLearningOptions,
+  encodeOptions,
   explainOptions,
   icaOptions,
   kmeansOptions,
@@ -33,6 +34,7 @@ import { callOnPool, handleIn, native, out } from './native';
 import type { Fit, FitName, Out, Pointer } from './native';
 import type {
   DictionaryLearningOptions,
+  EncodeOptions,
   ExplainOptions,
   IcaOptions,
   KmeansOptions,
@@ -326,6 +328,56 @@ export class Explainer extends ConceptModel {
       [],
       (error) => callOnPool(native().eidos_explainer_open, path, result, error),
       () => Explainer.#own(result),
+    );
+  }
+
+  /**
+   * Opens what `open()` opens, and what its concepts mean where the file says it. `Interpretation.open()` opens that alone.
+   */
+  static async openInterpreted(file: string): Promise<{ explainer: Explainer; interpretation: Interpretation | undefined }> {
+    const path = text('file', file);
+    const [explainer, meaning] = [out(), out()];
+    return runOnPool(
+      [],
+      (error) => callOnPool(native().eidos_explainer_open_interpreted, path, explainer, meaning, error),
+      () => ({
+        explainer: Explainer.#own(explainer),
+        interpretation: meaning[0] ? interpretationIn(meaning) : undefined,
+      }),
+    );
+  }
+
+  /** Writes the explainer and what its concepts mean, labels and all, to one file, completely or not at all. */
+  async saveInterpreted(file: string, interpretation: Interpretation): Promise<void> {
+    const explainer = this.#pointer;
+    const path = text('file', file);
+    const meaning = resourceOf(interpretation, Interpretation);
+    const pointer = meaning.pointer('Interpretation');
+    return runOnPool(
+      [resourceOf(this, Explainer), meaning],
+      (error) => callOnPool(native().eidos_explainer_save_interpreted, explainer, pointer, path, error),
+      () => undefined,
+    );
+  }
+
+  /**
+   * Encodes activations into a file that other programs read, completely or not at all: `.npy` for `numpy.load`, `.npz` for
+   * `scipy.sparse.load_npz`, `.safetensors` or `.parquet`. Memory does not grow with the number of rows.
+   *
+   * @throws {EidosError} `mismatch` for activations of another width, `invalid_argument` for a file of another name without a `format`,
+   *   `unsupported` for Parquet where the library was built without it.
+   */
+  async saveCodes(file: string, activations: Activations, options: EncodeOptions = {}): Promise<void> {
+    const explainer = this.#pointer;
+    const path = text('file', file);
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const struct = encodeOptions(knownOptions(options, encodeOptions.names, callOptionNames));
+    return runWithControl(
+      options,
+      [resourceOf(this, Explainer), rows],
+      (control, error) => callOnPool(native().eidos_explainer_save_codes, explainer, pointer, path, struct, control, error),
+      () => undefined,
     );
   }
 

@@ -14,7 +14,7 @@ export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
 export { Explainer, type AutoencoderOptions, type DictionaryOptions } from './explainer';
 export { Explanation, type ExplainedUnit, type Firing } from './explanation';
-export type { Activation, Aggregation, Contrast, Device, DictionaryFormat, Granularity, Head, IcaAlgorithm, KmeansCode, LogLevel, Network, Pole, Precision, Sampling, WordRule } from './generated/abi';
+export type { Activation, Aggregation, CodesFormat, Contrast, Device, DictionaryFormat, Granularity, Head, IcaAlgorithm, KmeansCode, LogLevel, Network, Pole, Precision, Sampling, WordRule } from './generated/abi';
 export { Inputs, type InputsOrTexts, type TokenIds } from './inputs';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
 export { Interventions, type TokenChoice } from './interventions';

@@ -33,7 +33,7 @@ export interface ConceptInputs {
 
 /** What concepts mean. Iterate over it for one `ConceptInputs` after the other; `JSON.stringify` writes it whole. */
 export class Interpretation extends Handle {
-  /** Opens a file that `save()` wrote. */
+  /** Opens a file that `save()` wrote, or the interpretation in the file of an explainer that `saveInterpreted()` wrote. */
   static async open(file: string): Promise<Interpretation> {
     const path = text('file', file);
     const result = out();
@@ -139,6 +139,17 @@ export class Interpretation extends Handle {
     return runOnPool(
       [resourceOf(this, Interpretation)],
       (error) => callOnPool(native().eidos_interpretation_save_csv, pointer, path, error),
+      () => undefined,
+    );
+  }
+
+  /** Writes the lines and columns of `saveCsv()` to a Parquet file, completely or not at all. */
+  async saveParquet(file: string): Promise<void> {
+    const pointer = this.#pointer;
+    const path = text('file', file);
+    return runOnPool(
+      [resourceOf(this, Interpretation)],
+      (error) => callOnPool(native().eidos_interpretation_save_parquet, pointer, path, error),
       () => undefined,
     );
   }

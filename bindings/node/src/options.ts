@@ -24,6 +24,9 @@ export type UnitOptions = c.ActivationsOptions;
 /** How texts become inputs, as a long call. */
 export interface InputsOptions extends c.InputsOptions, CallOptions {}
 
+/** Where activations are encoded, and how codes are written. */
+export interface EncodeOptions extends c.EncodeOptions, CallOptions {}
+
 /** What the files of a published dictionary do not say, and how they are fetched. */
 export interface PublishedOptions extends c.PublishedOptions, CallOptions {}
 

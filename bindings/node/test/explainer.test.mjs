@@ -191,6 +191,30 @@ test('an interpretation is JSON, and opens again', async () => {
   assert.deepEqual(opened.concepts, meaning.concepts);
 });
 
+test('an explainer and its interpretation are one file', async () => {
+  const meaning = await explainer.topInputs(activations, { k: 2 });
+  const file = path.join(folder, 'interpreted.safetensors');
+  await explainer.saveInterpreted(file, meaning);
+  const both = await Explainer.openInterpreted(file);
+  assert.deepEqual(both.explainer.dictionary, explainer.dictionary);
+  assert.deepEqual(both.interpretation.concepts, meaning.concepts);
+  assert.deepEqual((await Interpretation.open(file)).concepts, meaning.concepts);
+  await explainer.save(file);
+  assert.equal((await Explainer.openInterpreted(file)).interpretation, undefined);
+  await assert.rejects(Interpretation.open(file), { code: 'invalid_file' });
+});
+
+test('codes are a file that other programs read', async () => {
+  const codes = await explainer.encode(activations.copyRows());
+  const file = path.join(folder, 'codes.npy');
+  await explainer.saveCodes(file, activations);
+  const bytes = readFileSync(file);
+  assert.deepEqual(bytes.subarray(bytes.length - codes.byteLength), Buffer.from(codes.buffer));
+  await assert.rejects(explainer.saveCodes(path.join(folder, 'codes'), activations), { code: 'invalid_argument' });
+  await explainer.saveCodes(path.join(folder, 'codes'), activations, { format: 'npz' });
+  assert.ok(readFileSync(path.join(folder, 'codes')).length > 0);
+});
+
 test('a NUL inside a text survives on its way out', async () => {
   const file = path.join(folder, 'nul.json');
   const meaning = await explainer.topInputs(activations, { k: 1, concepts: [0] });

@@ -39,6 +39,7 @@ const SECTIONS: &[&str] = &[
     "factorisations",
     "sae",
     "dictionaries",
+    "codes",
     "interventions",
     "collect",
     "estimate",

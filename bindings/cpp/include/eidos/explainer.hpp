@@ -99,7 +99,7 @@ public:
                                          static_cast<std::uint32_t>(rectified));
     }
 
-    /// Writes the explainer to a file, completely or not at all.
+    /// Writes the explainer to a file, completely or not at all. save_interpreted() writes what its concepts mean into the same file.
     void save(const StringArg &path) const { detail::call(eidos_explainer_save, handle(), path.c_str()); }
 
     /// Writes the dictionary for other programs: as a folder of SAELens, or as one safetensors file.
@@ -173,18 +173,23 @@ public:
     }
 
     /// Encodes activations into concepts: a row of `concept_count()` columns for each of their rows, wherever these lie.
-    [[nodiscard]] Matrix encode(const Activations &activations) const
+    [[nodiscard]] Matrix encode(const Activations &activations, const EncodeOptions &options = {}, const Control &control = {}) const
     {
+        const auto c_options = detail::to_c(options);
         Matrix codes(activations.row_count(), concept_count());
-        float *out = codes.values().data();
-        for (std::size_t first = 0; first < activations.row_count();) {
-            const MatrixView run = activations.run(first);
-            const std::size_t count = run.row_count() * codes.column_count();
-            encode_into(run, {out, count});
-            out += count;
-            first += run.row_count();
-        }
+        control.call(eidos_explainer_encode_activations, handle(), activations.handle(), &c_options, control.handle(),
+                     codes.values().data(), codes.values().size());
         return codes;
+    }
+
+    /// Encodes activations into a file that other programs read, completely or not at all: `.npy` (numpy.load), `.npz`
+    /// (scipy.sparse.load_npz), `.safetensors` or `.parquet`. Memory does not grow with the number of rows.
+    void save_codes(const StringArg &path, const Activations &activations, const EncodeOptions &options = {},
+                    const Control &control = {}) const
+    {
+        const auto c_options = detail::to_c(options);
+        control.call(eidos_explainer_save_codes, handle(), activations.handle(), path.c_str(), &c_options,
+                     control.handle());
     }
 
     /// Encodes rows into `out`, which has room for `rows.row_count() * concept_count()` values.

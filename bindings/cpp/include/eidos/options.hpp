@@ -319,6 +319,18 @@ struct PublishedOptions {
     bool transcoder = false;
 };
 
+/// These options say where activations are encoded, and how codes are written.
+struct EncodeOptions {
+    /// This many threads encode; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// The activations are encoded on this device. By default on the CPU.
+    Device device = Device::cpu;
+    /// They are encoded on this one of several GPUs, from 0.
+    std::uint32_t device_index = 0;
+    /// The format of a file. By default what the name of the file says.
+    CodesFormat format = CodesFormat::of_path;
+};
+
 /// These options say how activations are collected.
 struct ActivationsOptions {
     /// The granularity says what one row stands for. By default a word.
@@ -713,6 +725,17 @@ inline eidos_published_options to_c(const PublishedOptions &options EIDOS_LIFETI
     result.endpoint = c_str_or_null(options.endpoint);
     result.input_factor = options.input_factor;
     result.transcoder = options.transcoder ? 1 : 0;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_encode_options to_c(const EncodeOptions &options)
+{
+    eidos_encode_options result = defaults(eidos_encode_options_init);
+    result.threads = options.threads;
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
+    result.format = static_cast<std::uint32_t>(options.format);
     return result;
 }
 

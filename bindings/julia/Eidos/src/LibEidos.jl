@@ -119,6 +119,12 @@ const ACTIVATION_TOP_K = UInt32(1)
 const ACTIVATION_ABS_TOP_K = UInt32(2)
 const ACTIVATION_JUMP_RELU = UInt32(3)
 
+const CODES_OF_PATH = UInt32(0)
+const CODES_NPY = UInt32(1)
+const CODES_NPZ = UInt32(2)
+const CODES_SAFETENSORS = UInt32(3)
+const CODES_PARQUET = UInt32(4)
+
 const GRANULARITY_TOKEN = UInt32(1)
 const GRANULARITY_WORD = UInt32(2)
 const GRANULARITY_SENTENCE = UInt32(3)
@@ -375,6 +381,16 @@ mutable struct eidos_published_options
     eidos_published_options() = new()
 end
 
+mutable struct eidos_encode_options
+    struct_size::UInt32
+    threads::UInt32
+    device::UInt32
+    device_index::UInt32
+    format::UInt32
+    reserved::UInt32
+    eidos_encode_options() = new()
+end
+
 mutable struct eidos_activations_options
     struct_size::UInt32
     granularity::UInt32
@@ -556,6 +572,7 @@ const LAYOUT = (
     eidos_sparse_pca_options = (48, (struct_size = 0, concept_count = 4, penalty = 8, ridge = 16, tolerance = 24, max_iterations = 32, threads = 36, device = 40, device_index = 44)),
     eidos_sae_options = (120, (struct_size = 0, concept_count = 4, kind = 8, k = 12, checkpoint = 16, penalty = 24, bandwidth = 32, learning_rate = 40, warm_up = 48, decay = 56, dead_weight = 64, held_out = 72, steps = 80, batch_rows = 84, dead_after = 88, shuffled_rows = 92, checkpoint_every = 96, seed = 100, threads = 104, restart_dead = 108, kernel = 112)),
     eidos_published_options = (72, (struct_size = 0, network = 4, model = 8, split_point = 16, revision = 24, token = 32, cache_folder = 40, endpoint = 48, input_factor = 56, transcoder = 64, reserved = 68)),
+    eidos_encode_options = (24, (struct_size = 0, threads = 4, device = 8, device_index = 12, format = 16, reserved = 20)),
     eidos_activations_options = (96, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, stop_punctuation = 84, skip_first_position = 88, on_long_text = 92)),
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
     eidos_logits_options = (32, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16, on_long_text = 24, reserved = 28)),
@@ -783,6 +800,12 @@ const LAYOUT = (
 @long eidos_explainer_save_as(explainer::Ptr{eidos_explainer}, path::Cstring, format::UInt32, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_from_autoencoder(dictionary::Ptr{Cfloat}, encoder::Ptr{Cfloat}, bias::Ptr{Cfloat}, offset::Ptr{Cfloat}, thresholds::Ptr{Cfloat}, concept_count::Csize_t, input_width::Csize_t, activation::UInt32, k::Csize_t, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
+# --- Codes of activations, in memory or in a file that other programs read --------------------------------------------
+
+@c eidos_encode_options_init(options::Ptr{eidos_encode_options}, size::Csize_t)::eidos_status
+@long eidos_explainer_encode_activations(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_encode_options}, control::Ptr{eidos_control}, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_save_codes(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, path::Cstring, options::Ptr{eidos_encode_options}, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
 # --- Changes to what the modules of a model give, while it runs -------------------------------------------------------
 
 @c eidos_interventions_new(out::Ptr{Ptr{eidos_interventions}}, err::Ptr{Ptr{eidos_error}})::eidos_status
@@ -827,6 +850,8 @@ const LAYOUT = (
 @c eidos_interpretation_json(interpretation::Ptr{eidos_interpretation}, len::Ptr{Csize_t})::Cstring
 @long eidos_interpretation_save(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_interpretation_open(path::Cstring, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_save_interpreted(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_open_interpreted(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, interpretation::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_retain(interpretation::Ptr{eidos_interpretation}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
 
@@ -888,6 +913,7 @@ const LAYOUT = (
 @long eidos_report_save_neuronpedia(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, path::Cstring, options::Ptr{eidos_report_options}, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_report_save_codes_csv(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, path::Cstring, least_deviations::Cdouble, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_interpretation_save_csv(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_interpretation_save_parquet(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Opaque handles: numbers, which a table leads to the values -------------------------------------------------------
 

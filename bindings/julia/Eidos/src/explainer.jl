@@ -122,6 +122,28 @@ function decode(explainer::Explainer, codes::AbstractMatrix{<:Real})
     map_columns!(LibEidos.eidos_explainer_decode, matrix, explainer, codes)
 end
 
+"""
+    save_codes(file, explainer, acts; format = :of_path, ...)
+
+Encodes [`Activations`](@ref) into a file that other programs read, whole or not at all: `.npy` for `numpy.load`, `.npz` for
+`scipy.sparse.load_npz`, `.safetensors`, or `.parquet`. Its matrices are observations x concepts, as these programs have them, and indices
+count from 0. Memory does not grow with the number of columns of `acts`.
+
+# Keywords
+$(keyword_docs(ENCODE_OPTIONS_DOCS))
+* `progress`, `control`: see [`SplitModel`](@ref).
+"""
+function save_codes(file::AbstractString, explainer::Explainer, acts::Activations; progress = nothing, control = nothing, keywords...)
+    options = encode_options(; keywords...)
+    path = String(file)
+    use(explainer.handle, acts.handle) do explainer, acts
+        long_call(control, progress) do control
+            check(err -> LibEidos.eidos_explainer_save_codes(explainer, acts, path, options, control, err))
+        end
+    end
+    nothing
+end
+
 encode(explainer::Explainer, vector::AbstractVector{<:Real}) = vec(encode(explainer, reshape(vector, :, 1)))
 decode(explainer::Explainer, vector::AbstractVector{<:Real}) = vec(decode(explainer, reshape(vector, :, 1)))
 

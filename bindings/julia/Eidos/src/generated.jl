@@ -53,6 +53,9 @@ const DICTIONARY_FORMATS = (sae_lens = 0, safetensors = 1)
 # The activation of a sparse autoencoder leaves a row few codes.
 const ACTIVATIONS = (relu = 0, top_k = 1, abs_top_k = 2, jump_relu = 3)
 
+# The format of codes says which programs read them.
+const CODES_FORMATS = (of_path = 0, npy = 1, npz = 2, safetensors = 3, parquet = 4)
+
 # The granularity says what one row stands for.
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
 
@@ -324,6 +327,19 @@ const PUBLISHED_OPTIONS_DOCS = (
     endpoint = ("", "The hub has this address; `nothing` means `HF_ENDPOINT` or the Hugging Face Hub."),
     input_factor = ("0.0", "Rows were multiplied by this factor in training, where the files say that there is one but not which (`expected_average_only_in` of SAELens); it is folded into the weights. 0, the default, means that nobody knows it."),
     transcoder = ("false", "`true` says that the dictionary is a transcoder, for files that do not say it; `false` leaves it to them."),
+)
+
+# These options say where activations are encoded, and how codes are written.
+encode_options(; threads = 0, device = :cpu, device_index = 0, format = :of_path) =
+    Options{LibEidos.eidos_encode_options}(; threads, device = choice(:device, device, DEVICES), device_index,
+                                             format = choice(:format, format, CODES_FORMATS))
+initialize!(o::Options{LibEidos.eidos_encode_options}, size) = LibEidos.eidos_encode_options_init(o, size)
+
+const ENCODE_OPTIONS_DOCS = (
+    threads = ("0", "This many threads encode; 0, the default, is one per core. Results do not depend on it."),
+    device = (":cpu", "The activations are encoded on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU."),
+    device_index = ("0", "They are encoded on this one of several GPUs, from 0."),
+    format = (":of_path", "The format of a file: `:of_path`, `:npy`, `:npz`, `:safetensors` or `:parquet`. By default what the name of the file says."),
 )
 
 # These options say how activations are collected.

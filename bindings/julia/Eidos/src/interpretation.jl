@@ -173,10 +173,27 @@ end
 save(file::AbstractString, meaning::Interpretation) =
     use(pointer -> check(err -> LibEidos.eidos_interpretation_save(pointer, file, err)), meaning.handle)
 
+# With its interpretation, labels and all, as one file.
+save(file::AbstractString, explainer::Explainer, meaning::Interpretation) = use(explainer.handle, meaning.handle) do explainer, meaning
+    check(err -> LibEidos.eidos_explainer_save_interpreted(explainer, meaning, file, err))
+end
+
+"""
+    open_interpreted(file)
+
+Opens the [`Explainer`](@ref) of a file and the [`Interpretation`](@ref) that [`save`](@ref) wrote with it, which is `nothing` where the
+file has none: `(; explainer, interpretation)`. `open(Explainer, file)` and `open(Interpretation, file)` open one of them.
+"""
+function open_interpreted(file::AbstractString)
+    explainer, meaning = Handle{LibEidos.eidos_explainer}(), Handle{LibEidos.eidos_interpretation}()
+    check(err -> LibEidos.eidos_explainer_open_interpreted(file, explainer, meaning, err))
+    (explainer = Explainer(explainer), interpretation = meaning.pointer == C_NULL ? nothing : Interpretation(meaning))
+end
+
 """
     open(Interpretation, file)
 
-Opens a file that [`save`](@ref) wrote.
+Opens a file that [`save`](@ref) wrote, or the interpretation in the file of an [`Explainer`](@ref) that was saved with it.
 """
 function Base.open(::Type{Interpretation}, file::AbstractString)
     handle = Handle{LibEidos.eidos_interpretation}()

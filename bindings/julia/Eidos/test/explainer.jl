@@ -123,6 +123,19 @@ end
     end
 end
 
+@testset "codes in a file" begin
+    mktempdir() do folder
+        path = joinpath(folder, "codes.npy")
+        save_codes(path, explainer, acts)
+        codes = encode(explainer, acts)
+        bytes = read(path)
+        @test reinterpret(Float32, bytes[end-sizeof(codes)+1:end]) == vec(codes)
+        @test status(() -> save_codes(joinpath(folder, "codes"), explainer, acts)) == :invalid_argument
+        save_codes(joinpath(folder, "codes"), explainer, acts; format = :npz)
+        @test isfile(joinpath(folder, "codes"))
+    end
+end
+
 foreach(close, (acts, explainer))
 
 @testset "a dictionary of one's own" begin

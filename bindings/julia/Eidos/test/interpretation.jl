@@ -79,4 +79,21 @@ end
     rm(path)
 end
 
+@testset "one file with the explainer" begin
+    mktempdir() do folder
+        path = joinpath(folder, "concepts.safetensors")
+        meaning = top_inputs(explainer, acts; k = 3)
+        save(path, explainer, meaning)
+        again, found = open_interpreted(path)
+        @test again.concepts == explainer.concepts && Eidos.json(found) == Eidos.json(meaning)
+        @test open(m -> Eidos.json(m), Interpretation, path) == Eidos.json(meaning)
+        foreach(close, (again, found))
+        save(path, explainer)
+        again, found = open_interpreted(path)
+        @test found === nothing
+        close(again)
+        @test status(() -> open(Interpretation, path)) == :invalid_file
+    end
+end
+
 foreach(close, (model, acts, explainer))

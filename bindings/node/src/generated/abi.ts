@@ -88,7 +88,7 @@ export const stages = {
  * - `forward`: the call runs the model; counted in tokens.
  * - `covariance`: the call reads rows to learn their mean and covariance; counted in rows.
  * - `fit`: the call iterates to fit the concepts; counted in iterations, of which the total is the most there can be.
- * - `interpret`: the call encodes rows into concepts to rank inputs; counted in rows.
+ * - `interpret`: the call encodes rows into concepts, to rank inputs or to write the codes; counted in rows.
  * - `write`: the call writes files; counted in bytes.
  * - `label`: the call asks a language model what concepts mean; counted in concepts.
  * - `filter`: rows are read once to learn their norms; counted in rows.
@@ -382,6 +382,29 @@ export const activations = {
  * - `jump_relu`: codes that are not above their thresholds, and those below zero, are zero.
  */
 export type Activation = keyof typeof activations;
+
+/** The words of `CodesFormat`, with their numbers in `eidos.h`. */
+export const codesFormats = {
+  of_path: 0,
+  npy: 1,
+  npz: 2,
+  safetensors: 3,
+  parquet: 4,
+} as const;
+
+/**
+ * The format of codes says which programs read them.
+ *
+ * - `of_path`: the format is what the name of the file says: `.npy`, `.npz`, `.safetensors` or `.parquet`. The
+ *   default.
+ * - `npy`: a dense matrix (rows, concepts) of 32-bit floats, as `numpy.load` reads it.
+ * - `npz`: a sparse matrix (rows, concepts) in CSR form, as `scipy.sparse.load_npz` reads it. While it is written, it
+ *   takes twice its room.
+ * - `safetensors`: a dense matrix (rows, concepts), the tensor `codes` of a safetensors file.
+ * - `parquet`: a table in Parquet: a line for each code that is not zero, with `row`, `text`, `begin`, `end`, `unit`,
+ *   `concept` and `activation`. It takes a library with the feature `parquet`.
+ */
+export type CodesFormat = keyof typeof codesFormats;
 
 /** The words of `Granularity`, with their numbers in `eidos.h`. */
 export const granularities = {
@@ -682,6 +705,15 @@ export interface PublishedOptionsStruct {
   endpoint: string | null;
   input_factor: number;
   transcoder: number;
+  reserved: number;
+}
+
+export interface EncodeOptionsStruct {
+  struct_size: number;
+  threads: number;
+  device: number;
+  device_index: number;
+  format: number;
   reserved: number;
 }
 
@@ -1007,6 +1039,14 @@ export const structs = {
     endpoint: 'const char *',
     input_factor: 'double',
     transcoder: 'uint32_t',
+    reserved: 'uint32_t',
+  }),
+  eidos_encode_options: c.struct<EncodeOptionsStruct>({
+    struct_size: 'uint32_t',
+    threads: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
+    format: 'uint32_t',
     reserved: 'uint32_t',
   }),
   eidos_activations_options: c.struct<ActivationsOptionsStruct>({
@@ -1376,6 +1416,14 @@ export const signatures = {
     c.i32, c.floats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.size, c.size, c.u32, c.size, c.addressOut, c.addressOut,
   ),
 
+  eidos_encode_options_init: c.signature(c.i32, structs.eidos_encode_options.output, c.size),
+  eidos_explainer_encode_activations: c.signature(
+    c.i32, c.address, c.address, structs.eidos_encode_options.input, c.nullable, c.floats, c.size, c.addressOut,
+  ),
+  eidos_explainer_save_codes: c.signature(
+    c.i32, c.address, c.address, c.string, structs.eidos_encode_options.input, c.nullable, c.addressOut,
+  ),
+
   eidos_interventions_new: c.signature(c.i32, c.addressOut, c.addressOut),
   eidos_interventions_replace_rows: c.signature(c.i32, c.address, c.string, c.floats, c.size, c.size, c.addressOut),
   eidos_interventions_replace_activations: c.signature(c.i32, c.address, c.string, c.address, c.addressOut),
@@ -1428,6 +1476,8 @@ export const signatures = {
   eidos_interpretation_json: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_interpretation_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_interpretation_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_explainer_save_interpreted: c.signature(c.i32, c.address, c.nullable, c.string, c.addressOut),
+  eidos_explainer_open_interpreted: c.signature(c.i32, c.string, c.addressOut, c.addressOut, c.addressOut),
   eidos_interpretation_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_interpretation_free: c.signature(c.nothing, c.nullable),
 
@@ -1501,6 +1551,7 @@ export const signatures = {
     c.i32, c.address, c.nullable, c.address, c.string, c.double, c.nullable, c.addressOut,
   ),
   eidos_interpretation_save_csv: c.signature(c.i32, c.address, c.string, c.addressOut),
+  eidos_interpretation_save_parquet: c.signature(c.i32, c.address, c.string, c.addressOut),
 
   eidos_debug_live_handles: c.signature(c.size),
 };

@@ -16,6 +16,7 @@ import {
   kmeansCodes,
   saeKinds,
   thresholdKernels,
+  codesFormats,
   granularities,
   wordRules,
   aggregations,
@@ -33,6 +34,7 @@ import {
   type KmeansCode,
   type SaeKind,
   type ThresholdKernel,
+  type CodesFormat,
   type Granularity,
   type WordRule,
   type Aggregation,
@@ -53,6 +55,7 @@ import {
   type SparsePcaOptionsStruct,
   type SaeOptionsStruct,
   type PublishedOptionsStruct,
+  type EncodeOptionsStruct,
   type ActivationsOptionsStruct,
   type LogitsOptionsStruct,
   type TopInputsOptionsStruct,
@@ -652,6 +655,32 @@ export const publishedOptions = translator<PublishedOptions, PublishedOptionsStr
     endpoint: ['endpoint', text],
     input_factor: ['inputFactor', real],
     transcoder: ['transcoder', flag],
+  },
+);
+
+/** These options say where activations are encoded, and how codes are written. */
+export interface EncodeOptions {
+  /** This many threads encode; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /** The activations are encoded on this device: `cpu`, `cuda` or `auto`. By default on the CPU. */
+  readonly device?: Device | undefined;
+  /** They are encoded on this one of several GPUs, from 0. */
+  readonly deviceIndex?: number | undefined;
+  /**
+   * The format of a file: `of_path`, `npy`, `npz`, `safetensors` or `parquet`. By default what the name of the file
+   * says.
+   */
+  readonly format?: CodesFormat | undefined;
+}
+
+export const encodeOptions = translator<EncodeOptions, EncodeOptionsStruct>(
+  () => native().eidos_encode_options_init,
+  structs.eidos_encode_options.size,
+  {
+    threads: ['threads', whole32],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
+    format: ['format', word(codesFormats)],
   },
 );
 
