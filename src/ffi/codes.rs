@@ -109,6 +109,42 @@ pub unsafe extern "C" fn eidos_explainer_encode_activations(
     })
 }
 
+/// Encodes activations, wherever their rows lie, into a sparse matrix in CSR form: `starts` receives `row_count + 1` numbers, where the
+/// entries of each row begin and where the last one ends; `concepts` and `values` receive the concept and the code of each entry that is
+/// not zero, row by row, concepts ascending. `count` receives how many entries there are: where that is more than `capacity`, the room
+/// in `concepts` and `values`, only the first are written, and the same call with more room writes all. `options`, `control`, `starts`,
+/// `concepts`, `values` and `err` may be NULL.
+///
+/// # Safety
+/// The handles are live or NULL as said; `starts` is NULL or can be written `row_count + 1` times, `concepts` and `values` are NULL or can
+/// be written `capacity` times; `count` can be written.
+#[unsafe(no_mangle)]
+#[allow(clippy::too_many_arguments, reason = "C has no default arguments")]
+pub unsafe extern "C" fn eidos_explainer_encode_sparse(
+    explainer: Ref<eidos_explainer>,
+    activations: Ref<eidos_activations>,
+    options: In<eidos_encode_options>,
+    control: Ref<eidos_control>,
+    mut starts: ArrayMut<usize>,
+    mut concepts: ArrayMut<u32>,
+    mut values: ArrayMut<f32>,
+    capacity: usize,
+    count: Out<usize>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let count = count.place("count")?;
+        let (explainer, activations) = (&explainer.get()?.explainer, &activations.get()?.activations);
+        let encode = options.read()?.to_rust()?;
+        let starts = starts.optional(activations.row_count() + 1, "starts")?.unwrap_or_default();
+        let concepts = concepts.optional(capacity, "concepts")?.unwrap_or_default();
+        let values = values.optional(capacity, "values")?.unwrap_or_default();
+        let arrays = (starts, concepts, values);
+        count.write(encode.sparse_into(explainer, activations, arrays, &watched(&control)?)?);
+        Ok(())
+    })
+}
+
 /// Encodes activations into a file that other programs read, whole or not at all, as `eidos_explainer_save` writes an explainer. Memory
 /// does not grow with the number of rows, which may be in memory, in shards on disk or on a GPU. Rows and concepts count from 0.
 /// `options`, `control` and `err` may be NULL.

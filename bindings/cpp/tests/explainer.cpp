@@ -225,6 +225,13 @@ TEST(Explainer, CodesOfActivationsInMemoryAndInAFile)
     const auto values = codes.values();
     ASSERT_GT(bytes.size(), values.size() * sizeof(float));
     EXPECT_EQ(std::memcmp(bytes.data() + bytes.size() - values.size() * sizeof(float), values.data(), values.size() * sizeof(float)), 0);
+    const auto sparse = demo().explainer.encode_sparse(demo().activations);
+    ASSERT_EQ(sparse.starts.size(), codes.row_count() + 1);
+    std::vector<float> dense(values.size());
+    for (std::size_t row = 0; row < codes.row_count(); ++row)
+        for (std::size_t at = sparse.starts[row]; at < sparse.starts[row + 1]; ++at)
+            dense[row * codes.column_count() + sparse.concepts[at]] = sparse.values[at];
+    EXPECT_TRUE(std::equal(dense.begin(), dense.end(), values.begin()));
     EXPECT_STATUS(invalid_argument, demo().explainer.save_codes(folder / "codes", demo().activations));
     eidos::EncodeOptions options;
     options.format = eidos::CodesFormat::npz;

@@ -30,7 +30,7 @@ import {
 import { pointerOf, Resource, resourceOf } from './handle';
 import { withInputs, type InputsOrTexts } from './inputs';
 import { Interpretation, interpretationIn } from './interpretation';
-import { callOnPool, handleIn, native, out } from './native';
+import { callOnPool, handleIn, native, out, sizeIn } from './native';
 import type { Fit, FitName, Out, Pointer } from './native';
 import type {
   DictionaryLearningOptions,
@@ -68,6 +68,16 @@ export interface DictionaryOptions {
   readonly inputWidth: number;
   /** Whether negative codes become zero (ReLU). By default false. */
   readonly rectified?: boolean | undefined;
+}
+
+/** Codes that are not zero, as a sparse matrix of rows and concepts in CSR form. */
+export interface SparseCodes {
+  /** Where the entries of each row begin, and where the last one ends. */
+  readonly starts: Float64Array;
+  /** The concept of each entry, ascending within a row. */
+  readonly concepts: Uint32Array;
+  /** The code of each entry. */
+  readonly values: Float32Array;
 }
 
 /** The names of the options that every caller's own concepts have. */
@@ -358,6 +368,32 @@ export class Explainer extends ConceptModel {
       (error) => callOnPool(native().eidos_explainer_save_interpreted, explainer, pointer, path, error),
       () => undefined,
     );
+  }
+
+  /** Encodes activations into the codes that are not zero, as a sparse matrix. */
+  async encodeSparse(activations: Activations, options: Omit<EncodeOptions, 'format'> = {}): Promise<SparseCodes> {
+    const explainer = this.#pointer;
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const struct = encodeOptions(knownOptions(options, encodeOptions.names, callOptionNames));
+    const starts = out(activations.rowCount + 1);
+    const read = async (room: number): Promise<SparseCodes> => {
+      const [concepts, values, count] = [new Uint32Array(room), new Float32Array(room), out()];
+      const found = await runWithControl(
+        options,
+        [resourceOf(this, Explainer), rows],
+        (control, error) =>
+          callOnPool(
+            native().eidos_explainer_encode_sparse, explainer, pointer, struct, control, starts, concepts, values, room, count, error,
+          ),
+        () => sizeIn(count),
+      );
+      if (found > room) return read(found);
+      const [entries, numbers] = [concepts.slice(0, found), values.slice(0, found)];
+      return { starts: Float64Array.from(starts, Number), concepts: entries, values: numbers };
+    };
+    // Most sparse codes have fewer entries a row; where there are more, the call says how many.
+    return read(activations.rowCount * Math.min(this.conceptCount, 64));
   }
 
   /**

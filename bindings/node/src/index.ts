@@ -12,7 +12,7 @@ export { ConceptModel, type FitReport, type Moments } from './concept-model';
 export { features, listDevices, type DeviceInfo, type DeviceLibrary, type Devices } from './devices';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
-export { Explainer, type AutoencoderOptions, type DictionaryOptions } from './explainer';
+export { Explainer, type AutoencoderOptions, type DictionaryOptions, type SparseCodes } from './explainer';
 export { Explanation, type ExplainedUnit, type Firing } from './explanation';
 export type { Activation, Aggregation, CodesFormat, Contrast, Device, DictionaryFormat, Granularity, Head, IcaAlgorithm, KmeansCode, LogLevel, Network, Pole, Precision, Sampling, WordRule } from './generated/abi';
 export { Inputs, type InputsOrTexts, type TokenIds } from './inputs';

@@ -210,6 +210,14 @@ test('codes are a file that other programs read', async () => {
   await explainer.saveCodes(file, activations);
   const bytes = readFileSync(file);
   assert.deepEqual(bytes.subarray(bytes.length - codes.byteLength), Buffer.from(codes.buffer));
+  const sparse = await explainer.encodeSparse(activations);
+  const again = new Float32Array(codes.length);
+  for (let row = 0; row < activations.rowCount; row++) {
+    for (let at = sparse.starts[row]; at < sparse.starts[row + 1]; at++) {
+      again[row * explainer.conceptCount + sparse.concepts[at]] = sparse.values[at];
+    }
+  }
+  assert.deepEqual(again, codes);
   await assert.rejects(explainer.saveCodes(path.join(folder, 'codes'), activations), { code: 'invalid_argument' });
   await explainer.saveCodes(path.join(folder, 'codes'), activations, { format: 'npz' });
   assert.ok(readFileSync(path.join(folder, 'codes')).length > 0);

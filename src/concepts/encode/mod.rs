@@ -143,6 +143,35 @@ impl Encode {
         Ok(matrix)
     }
 
+    /// Encodes activations into the arrays of a sparse matrix, of which `concepts` and `values` may have room for fewer entries than there
+    /// are: then the first ones are written. Says how many there are.
+    pub(crate) fn sparse_into(
+        &self,
+        explainer: &Explainer,
+        activations: &Activations,
+        arrays: (&mut [usize], &mut [u32], &mut [f32]),
+        control: &Control,
+    ) -> Result<usize> {
+        let (starts, concepts, values) = arrays;
+        let mut count = 0;
+        self.each(explainer, activations, control, |row, codes| {
+            if let Some(start) = starts.get_mut(row) {
+                *start = count;
+            }
+            for (concept, value) in entries(codes) {
+                if let (Some(place), Some(code)) = (concepts.get_mut(count), values.get_mut(count)) {
+                    (*place, *code) = (concept, value);
+                }
+                count += 1;
+            }
+            Ok(())
+        })?;
+        if let Some(end) = starts.get_mut(activations.row_count()) {
+            *end = count;
+        }
+        Ok(count)
+    }
+
     /// Encodes activations into a file, whole or not at all. What is there is replaced. Memory does not grow with the number of rows,
     /// and the bytes depend neither on the threads nor on whether the rows are in memory or in shards.
     ///

@@ -35,6 +35,17 @@ struct FitReport {
     std::vector<std::string> warnings;
 };
 
+/// Codes that are not zero, as a sparse matrix of rows and concepts in CSR form.
+struct SparseCodes {
+    std::size_t concept_count = 0;
+    /// Where the entries of each row begin, and where the last one ends.
+    std::vector<std::size_t> starts;
+    /// The concept of each entry, ascending within a row.
+    std::vector<std::uint32_t> concepts;
+    /// The code of each entry.
+    std::vector<float> values;
+};
+
 /// How the activations of a concept are distributed over the rows of the fit, or of Explainer::calibrate().
 struct Moments {
     double mean = 0;
@@ -179,6 +190,27 @@ public:
         Matrix codes(activations.row_count(), concept_count());
         control.call(eidos_explainer_encode_activations, handle(), activations.handle(), &c_options, control.handle(),
                      codes.values().data(), codes.values().size());
+        return codes;
+    }
+
+    /// Encodes activations into the codes that are not zero, as a sparse matrix.
+    [[nodiscard]] SparseCodes encode_sparse(const Activations &activations, const EncodeOptions &options = {},
+                                            const Control &control = {}) const
+    {
+        const auto c_options = detail::to_c(options);
+        SparseCodes codes;
+        codes.concept_count = concept_count();
+        codes.starts.resize(activations.row_count() + 1);
+        // Most sparse codes have fewer entries a row; where there are more, the call says how many.
+        std::size_t count = activations.row_count() * (codes.concept_count < 64 ? codes.concept_count : 64);
+        do {
+            codes.concepts.resize(count);
+            codes.values.resize(count);
+            control.call(eidos_explainer_encode_sparse, handle(), activations.handle(), &c_options, control.handle(),
+                         codes.starts.data(), codes.concepts.data(), codes.values.data(), codes.values.size(), &count);
+        } while (count > codes.values.size());
+        codes.concepts.resize(count);
+        codes.values.resize(count);
         return codes;
     }
 

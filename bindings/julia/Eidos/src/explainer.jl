@@ -123,6 +123,35 @@ function decode(explainer::Explainer, codes::AbstractMatrix{<:Real})
 end
 
 """
+    encode_sparse(explainer, acts; ...)
+
+The codes that are not zero, of each column of [`Activations`](@ref): `(; starts, concepts, values)`, where the entries of column `i` are
+those from `starts[i]` to `starts[i + 1] - 1`. `SparseMatrixCSC(explainer.concepts, size(acts, 2), starts, concepts, values)` of
+SparseArrays is the matrix of concepts x observations. Takes `threads`, `device`, `device_index`, `progress` and `control`.
+"""
+function encode_sparse(explainer::Explainer, acts::Activations; progress = nothing, control = nothing, keywords...)
+    options = encode_options(; keywords...)
+    columns, count = size(acts, 2), Ref{Csize_t}(0)
+    starts = Vector{Csize_t}(undef, columns + 1)
+    room = columns * min(explainer.concepts, 64) # most sparse codes have fewer; where there are more, the call says how many
+    while true
+        concepts, values = Vector{UInt32}(undef, room), Vector{Float32}(undef, room)
+        use(explainer.handle, acts.handle) do explainer, acts
+            long_call(control, progress) do control
+                check() do err
+                    LibEidos.eidos_explainer_encode_sparse(explainer, acts, options, control, starts, concepts, values, room, count, err)
+                end
+            end
+        end
+        if count[] <= room
+            entries = 1:Int(count[])
+            return (starts = Int.(starts) .+ 1, concepts = Int.(concepts[entries]) .+ 1, values = values[entries])
+        end
+        room = Int(count[])
+    end
+end
+
+"""
     save_codes(file, explainer, acts; format = :of_path, ...)
 
 Encodes [`Activations`](@ref) into a file that other programs read, whole or not at all: `.npy` for `numpy.load`, `.npz` for

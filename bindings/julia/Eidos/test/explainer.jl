@@ -130,6 +130,12 @@ end
         codes = encode(explainer, acts)
         bytes = read(path)
         @test reinterpret(Float32, bytes[end-sizeof(codes)+1:end]) == vec(codes)
+        sparse = encode_sparse(explainer, acts)
+        again = zero(codes)
+        for column in axes(codes, 2), at in sparse.starts[column]:sparse.starts[column+1]-1
+            again[sparse.concepts[at], column] = sparse.values[at]
+        end
+        @test again == codes
         @test status(() -> save_codes(joinpath(folder, "codes"), explainer, acts)) == :invalid_argument
         save_codes(joinpath(folder, "codes"), explainer, acts; format = :npz)
         @test isfile(joinpath(folder, "codes"))
