@@ -83,6 +83,11 @@ pub(super) fn groups<'a>(
                 .for_each(|(&concept, &code)| counts[concept as usize] += usize::from(code != 0.0));
         }
     })?;
+    Ok(cut(concepts, &counts, most))
+}
+
+/// Cuts concepts into runs that have at most so many codes, or are one concept. `counts` has the codes of every concept.
+fn cut<'a>(concepts: &'a [usize], counts: &[usize], most: usize) -> Vec<&'a [usize]> {
     let (mut groups, mut first, mut sum) = (Vec::new(), 0, 0_usize);
     for (place, &concept) in concepts.iter().enumerate() {
         if place > first && sum.saturating_add(counts[concept]) > most {
@@ -92,7 +97,7 @@ pub(super) fn groups<'a>(
         sum = sum.saturating_add(counts[concept]);
     }
     groups.push(&concepts[first..]);
-    Ok(groups)
+    groups
 }
 
 /// The columns of some concepts. Memory: 8 bytes for each code that is not zero.
@@ -142,4 +147,34 @@ pub(super) fn columns(
         .hint("label fewer rows or fewer concepts"));
     }
     Ok(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_concepts_have_no_more_codes_than_fit() {
+        let (counts, concepts) = ([5, 0, 9, 3, 4, 20, 1], [6, 0, 2, 3, 3, 5, 1, 4]);
+        let groups = cut(&concepts, &counts, 10);
+        assert_eq!(groups, [&[6, 0][..], &[2], &[3, 3], &[5], &[1, 4]]);
+        assert_eq!(cut(&concepts, &counts, usize::MAX), [&concepts[..]]);
+    }
+
+    #[test]
+    fn columns_are_the_codes_that_are_not_zero_of_dense_and_of_sparse_concepts() {
+        let values = vec![1.0, 0.0, -2.0, 0.0, 0.0, 3.0, 4.0, 0.0, 5.0];
+        let rows = Activations::from_rows(values.clone(), 3, None).unwrap();
+        let identity = vec![1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0];
+        for rectified in [false, true] {
+            let dictionary = crate::concepts::Dictionary::new(identity.clone(), identity.clone(), 3);
+            let explainer = crate::concepts::Dictionary { rectified, ..dictionary }.explainer().unwrap();
+            let found = columns(&explainer, &rows, &[2, 1, 0, 2], &Control::new()).unwrap();
+            let last = if rectified { (vec![1, 2], vec![3.0, 5.0]) } else { (vec![0, 1, 2], vec![-2.0, 3.0, 5.0]) };
+            let expected = [last.clone(), (vec![], vec![]), (vec![0, 2], vec![1.0, 4.0]), last];
+            for (found, expected) in found.into_iter().zip(expected) {
+                assert_eq!((found.rows, found.codes), expected);
+            }
+        }
+    }
 }

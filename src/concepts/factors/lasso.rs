@@ -26,6 +26,9 @@ const FIRST_SWEEPS: usize = 8;
 /// How many times each code is improved before those that are not zero are solved for once more.
 const SWEEPS: usize = 3;
 
+/// How often all codes become zero at once that would change their sign, before they do one by one.
+const AT_ONCE: usize = 4;
+
 /// After how many rounds the codes are taken as they are. Atoms that are nearly the same can need many.
 const ROUNDS: usize = 200;
 
@@ -45,7 +48,7 @@ pub(in crate::concepts) struct Codes {
 pub(in crate::concepts) struct Scratch {
     gradient: Vec<f64>,
     support: Vec<usize>,
-    factor: Vec<f64>,
+    factor: Factor,
     solution: Vec<f64>,
     products: Vec<[f64; LANES]>,
     codes: Vec<[f64; LANES]>,
@@ -65,6 +68,8 @@ impl Codes {
         vectorised(
             #[inline(always)]
             || {
+                // It is that of another dictionary's atoms.
+                scratch.factor.atoms.clear();
                 let is_descended = count <= MOST_SIDE_BY_SIDE;
                 for (products, codes) in products.chunks(LANES * count).zip(codes.chunks_mut(LANES * count)) {
                     if is_descended {
@@ -144,7 +149,9 @@ impl Codes {
                     return;
                 }
             }
-            self.solve_support(gram, products, codes, scratch);
+            // At first many codes may be wrong; what that finds need not be nearer to the minimum, but what follows is.
+            let at_once = if round == 0 { AT_ONCE } else { 0 };
+            self.solve_support(gram, products, codes, at_once, scratch);
             if self.violation(codes, &scratch.gradient) <= bound {
                 return;
             }
@@ -203,24 +210,46 @@ impl Codes {
         codes.iter().zip(gradient).map(of).fold(0.0, f64::max)
     }
 
-    /// Solves for the codes that are not zero. Where that would change the sign of one, it goes as far as the first that becomes zero, and
-    /// solves for the others. Of atoms that depend on each other one is given up, at no cost. It never moves away from the minimum.
+    /// Solves for the codes that are not zero. Where that would change the sign of some, these become zero, so many times; then it goes as far
+    /// as the first that becomes zero, and never away from the minimum. Then it solves for the others. Of atoms that depend on each
+    /// other one is given up, at no cost.
     #[inline(always)]
-    fn solve_support(self, gram: &[f64], products: &[f64], codes: &mut [f64], scratch: &mut Scratch) {
+    fn solve_support(
+        self,
+        gram: &[f64],
+        products: &[f64],
+        codes: &mut [f64],
+        mut at_once: usize,
+        scratch: &mut Scratch,
+    ) {
         let count = products.len();
         let Scratch { gradient, support, factor, solution, .. } = scratch;
         support.clear();
         support.extend((0..count).filter(|&atom| codes[atom] != 0.0));
         while !support.is_empty() {
-            if let Some(place) = factorise(gram, count, support, factor) {
-                dependence(factor, support.len(), place, solution);
+            if let Some(place) = factor.factorise(gram, count, support) {
+                factor.dependence(place, solution);
                 self.give_up_one(&support[..=place], solution, codes);
                 support.retain(|&atom| codes[atom] != 0.0);
                 continue;
             }
             solution.clear();
             solution.extend(support.iter().map(|&atom| products[atom] - self.penalty * codes[atom].signum()));
-            substitute(factor, solution);
+            factor.substitute(solution);
+            if at_once > 0 {
+                at_once -= 1;
+                let mut is_done = true;
+                for (&atom, &after) in support.iter().zip(&*solution) {
+                    let is_kept = codes[atom] * after > 0.0;
+                    codes[atom] = if is_kept { after } else { 0.0 };
+                    is_done &= is_kept;
+                }
+                if is_done {
+                    break;
+                }
+                support.retain(|&atom| codes[atom] != 0.0);
+                continue;
+            }
             // How far to go: to the solution, or to where the first code becomes zero.
             let (mut share, mut first) = (1.0, None);
             for (place, &atom) in support.iter().enumerate() {
@@ -286,55 +315,109 @@ fn add(sums: &mut [f64], scale: f64, values: &[f64]) {
 /// The part of an atom's square below which what is left of it beside other atoms is rounding, or nearly so.
 const DEPENDENT: f64 = 1e-10;
 
-/// Cholesky's factor of the products of some atoms, by columns; the place of the first that depends on those before it, if one does.
-#[inline(always)]
-fn factorise(gram: &[f64], count: usize, support: &[usize], factor: &mut Vec<f64>) -> Option<usize> {
-    let size = support.len();
-    factor.clear();
-    for &column in support {
-        factor.extend(support.iter().map(|&row| gram[column * count + row]));
-    }
-    for column in 0..size {
-        let (done, rest) = factor.split_at_mut((column + 1) * size);
-        let pivots = &mut done[column * size..][column..];
-        if pivots[0] <= DEPENDENT * gram[support[column] * (count + 1)] {
-            return Some(column);
-        }
-        let root = pivots[0].sqrt();
-        pivots.iter_mut().for_each(|value| *value /= root);
-        for next in column + 1..size {
-            let scale = -pivots[next - column];
-            add(&mut rest[(next - column - 1) * size..][next..size], scale, &pivots[next - column..]);
-        }
-    }
-    None
+/// How many values of a column of a factor are computed with together.
+const BLOCK: usize = 8;
+
+/// Cholesky's factor of the products of some atoms.
+#[derive(Debug, Default)]
+struct Factor {
+    /// The atoms that it is of; none where it is of none.
+    atoms: Vec<usize>,
+    /// The columns, each of whole blocks, with zeros above the diagonal and behind the last atom.
+    columns: Vec<[f64; BLOCK]>,
+    /// How many blocks a column has.
+    blocks: usize,
 }
 
-/// The weights with which the atoms up to `place` cancel each other out, 1 for that one, from the factor of those before it.
-#[inline(always)]
-fn dependence(factor: &[f64], size: usize, place: usize, weights: &mut Vec<f64>) {
-    weights.clear();
-    weights.extend((0..place).map(|column| -factor[column * size + place]));
-    for row in (0..place).rev() {
-        let column = &factor[row * size..][..place];
-        let known: f64 = column[row + 1..].iter().zip(&weights[row + 1..]).map(|(left, right)| left * right).sum();
-        weights[row] = (weights[row] - known) / column[row];
+impl Factor {
+    /// Factorises the products of some atoms, if that was not done before; the place of the first atom that depends on those before it, if one
+    /// does.
+    #[inline(always)]
+    fn factorise(&mut self, gram: &[f64], count: usize, atoms: &[usize]) -> Option<usize> {
+        if self.atoms == atoms {
+            return None;
+        }
+        let size = atoms.len();
+        self.blocks = size.div_ceil(BLOCK);
+        self.atoms.clear();
+        self.columns.clear();
+        self.columns.resize(size * self.blocks, [0.0; BLOCK]);
+        for (place, (column, &atom)) in self.columns.chunks_exact_mut(self.blocks).zip(atoms).enumerate() {
+            let products = &gram[atom * count..][..count];
+            let values = column.as_flattened_mut()[place..].iter_mut();
+            values.zip(&atoms[place..]).for_each(|(value, &other)| *value = products[other]);
+        }
+        for place in 0..size {
+            let (done, rest) = self.columns.split_at_mut((place + 1) * self.blocks);
+            let column = &mut done[place * self.blocks..];
+            let first = place / BLOCK;
+            let square = column.as_flattened()[place];
+            if square <= DEPENDENT * gram[atoms[place] * (count + 1)] {
+                return Some(place);
+            }
+            // Whole blocks were computed with, so that there are numbers above the diagonal.
+            column.as_flattened_mut()[first * BLOCK..place].fill(0.0);
+            let scale = square.sqrt().recip();
+            column[first..].as_flattened_mut().iter_mut().for_each(|value| *value *= scale);
+            for (next, other) in (place + 1..size).zip(rest.chunks_exact_mut(self.blocks)) {
+                let (block, scale) = (next / BLOCK, column.as_flattened()[next]);
+                for (other, values) in other[block..].iter_mut().zip(&column[block..]) {
+                    for lane in 0..BLOCK {
+                        other[lane] -= scale * values[lane];
+                    }
+                }
+            }
+        }
+        self.atoms.extend_from_slice(atoms);
+        None
     }
-    weights.push(1.0);
-}
 
-/// Solves `factor factor^T x = values` in place.
-#[inline(always)]
-fn substitute(factor: &[f64], values: &mut [f64]) {
-    let size = values.len();
-    for (place, column) in factor.chunks_exact(size).enumerate() {
-        let (done, rest) = values.split_at_mut(place + 1);
-        done[place] /= column[place];
-        add(rest, -done[place], &column[place + 1..]);
+    fn column(&self, place: usize) -> &[f64] {
+        self.columns[place * self.blocks..][..self.blocks].as_flattened()
     }
-    for (place, column) in factor.chunks_exact(size).enumerate().rev() {
-        let known: f64 = column[place + 1..].iter().zip(&values[place + 1..]).map(|(left, right)| left * right).sum();
-        values[place] = (values[place] - known) / column[place];
+
+    /// The weights with which the atoms up to `place` cancel each other out, 1 for that one, from the columns before it.
+    #[inline(always)]
+    fn dependence(&self, place: usize, weights: &mut Vec<f64>) {
+        weights.clear();
+        weights.extend((0..place).map(|column| -self.column(column)[place]));
+        for row in (0..place).rev() {
+            let column = &self.column(row)[..place];
+            let known: f64 = column[row + 1..].iter().zip(&weights[row + 1..]).map(|(left, right)| left * right).sum();
+            weights[row] = (weights[row] - known) / column[row];
+        }
+        weights.push(1.0);
+    }
+
+    /// Solves `factor factor^T x = values` in place.
+    #[inline(always)]
+    fn substitute(&self, values: &mut Vec<f64>) {
+        let size = values.len();
+        values.resize(self.blocks * BLOCK, 0.0);
+        let (blocks, _) = values.as_chunks_mut::<BLOCK>();
+        for (place, column) in self.columns.chunks_exact(self.blocks).enumerate() {
+            let first = place / BLOCK;
+            let value = blocks.as_flattened()[place] / column.as_flattened()[place];
+            for (values, column) in blocks[first..].iter_mut().zip(&column[first..]) {
+                for lane in 0..BLOCK {
+                    values[lane] -= value * column[lane];
+                }
+            }
+            blocks.as_flattened_mut()[place] = value;
+        }
+        for (place, column) in self.columns.chunks_exact(self.blocks).enumerate().rev() {
+            let first = place / BLOCK;
+            let value = std::mem::take(&mut blocks.as_flattened_mut()[place]);
+            let mut sums = [0.0; BLOCK];
+            for (values, column) in blocks[first..].iter().zip(&column[first..]) {
+                for lane in 0..BLOCK {
+                    sums[lane] += values[lane] * column[lane];
+                }
+            }
+            let known: f64 = sums.iter().sum();
+            blocks.as_flattened_mut()[place] = (value - known) / column.as_flattened()[place];
+        }
+        values.truncate(size);
     }
 }
 
