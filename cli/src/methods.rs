@@ -184,7 +184,10 @@ mod tests {
     fn every_method_tells_its_options() {
         assert_eq!(METHODS[0].name, eidos::Ica::NAME);
         assert!(Method::named("ica").unwrap().options().contains("tolerance=0.0001"));
-        assert_eq!(Method::named("pca").unwrap().options(), "whiten=false");
+        assert_eq!(
+            Method::named("pca").unwrap().options(),
+            "whiten=false, randomised=false, power_iterations=5, seed=0"
+        );
         assert!(changed(&PcaOptions::new(2), &[("whiten".to_owned(), "true".to_owned())]).unwrap().whiten);
         assert!(Method::named("none").is_none() && METHODS[0].counts());
         assert!(on_the_cpu("x", DeviceChoice::Auto).is_ok());
