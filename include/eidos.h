@@ -74,8 +74,11 @@
  * _exit(), since a call there may wait for ever, and until then it shares the locks of folders that were being written. dlclose()
  * leaves the library mapped.
  *
- * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
- * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
+ * Files. A call that saves to a file replaces what is there under that name, without a question: it leaves the old file or the whole
+ * new one, also when it is cancelled or the disk is full. It writes what a link leads to, and what is not a file (a folder, a pipe, a
+ * device) is an error and stays. Activations are a folder: what an interrupted call left of the same ones is gone on from, and a folder
+ * with others, or with files of somebody else, is EIDOS_MISMATCH and stays. Files call a model by the name that it was opened by, but
+ * not by a path of this machine: of an absolute path they keep the last part, "./name". Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
  * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy). Large tables of
  * embeddings are read from the file while a model lives; one that was written to since is an error.
  *
@@ -655,8 +658,8 @@ typedef struct eidos_devices eidos_devices;
 
 /**
  * Names the features of the library that was loaded, with a space between them: `hub` (models by id), `chat` (language
- * models over HTTP), `demo-model` (`eidos:demo`) and `cuda` (NVIDIA GPUs), as far as it was built with them. The string
- * is static.
+ * models over HTTP), `demo-model` (`eidos:demo`), `parquet` (tables in Parquet) and `cuda` (NVIDIA GPUs), as far as it was built with
+ * them. The string is static.
  */
 const char *eidos_features(void);
 
@@ -1789,6 +1792,19 @@ typedef struct {
      * The passes run on this one of several GPUs, from 0.
      */
     uint32_t device_index;
+    /**
+     * 1 improves directions from random ones, without the covariance of the features: less memory and work where there are thousands of
+     * features and few concepts, on the CPU only. 0, the default, finds the exact ones.
+     */
+    uint32_t randomised;
+    /**
+     * Random directions are improved this many times, with a pass over the activations each. By default 5.
+     */
+    uint32_t power_iterations;
+    /**
+     * The seed decides the random directions. By default 0.
+     */
+    uint32_t seed;
 } eidos_pca_options;
 
 /**
@@ -1937,6 +1953,15 @@ typedef struct {
      * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
+    /**
+     * Centres move after this many activations each (mini-batches; Sculley, 2010), and an iteration is a pass over all of them; 0, the
+     * default, moves them after all (Lloyd). Mini-batches need fewer passes and end a little higher.
+     */
+    uint32_t batch_size;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
 } eidos_kmeans_options;
 
 /**
@@ -2107,6 +2132,40 @@ typedef struct {
 } eidos_semi_nmf_options;
 
 /**
+ * These options say how atoms that are sums of rows are found. Fill the struct with `eidos_convex_nmf_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_convex_nmf_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The fit finds this many concepts. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4.
+     */
+    double tolerance;
+    /**
+     * The fit ends after this many iterations, converged or not. By default 200.
+     */
+    uint32_t max_iterations;
+    /**
+     * The atoms may be sums of this many of the rows. By default 4096.
+     */
+    uint32_t candidate_count;
+    /**
+     * The seed decides which rows these are, and the first centres. By default 0.
+     */
+    uint32_t seed;
+    /**
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_convex_nmf_options;
+
+/**
  * These options say how a dictionary is learned. Fill the struct with `eidos_dictionary_learning_options_init` first.
  */
 typedef struct {
@@ -2223,6 +2282,24 @@ eidos_status eidos_semi_nmf_fit(const eidos_activations *activations,
                                 const eidos_control *control,
                                 eidos_explainer **out,
                                 eidos_error **err);
+
+/**
+ * Fills the options of convex non-negative matrix factorisation with the defaults. `size` is `sizeof(eidos_convex_nmf_options)`.
+ */
+eidos_status eidos_convex_nmf_options_init(eidos_convex_nmf_options *options,
+                                           size_t size);
+
+/**
+ * Finds atoms that are sums of activations with weights that are not negative, and whose sums approximate activations with codes that
+ * are not negative (convex NMF; Ding, Li and Jordan, 2010): semi-NMF whose atoms stay among the rows. Each atom has length 1. The
+ * measures are those of `eidos_nmf_fit` and `rows_per_concept`, a number for each concept. Not converging is a result, see
+ * `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_convex_nmf_fit(const eidos_activations *activations,
+                                  const eidos_convex_nmf_options *options,
+                                  const eidos_control *control,
+                                  eidos_explainer **out,
+                                  eidos_error **err);
 
 /**
  * Fills the options of dictionary learning with the defaults. `size` is `sizeof(eidos_dictionary_learning_options)`.
@@ -2667,6 +2744,24 @@ eidos_status eidos_explainer_encode_activations(const eidos_explainer *explainer
                                                 float *out,
                                                 size_t out_len,
                                                 eidos_error **err);
+
+/**
+ * Encodes activations, wherever their rows lie, into a sparse matrix in CSR form: `starts` receives `row_count + 1` numbers, where the
+ * entries of each row begin and where the last one ends; `concepts` and `values` receive the concept and the code of each entry that is
+ * not zero, row by row, concepts ascending. `count` receives how many entries there are: where that is more than `capacity`, the room
+ * in `concepts` and `values`, only the first are written, and the same call with more room writes all. `options`, `control`, `starts`,
+ * `concepts`, `values` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_encode_sparse(const eidos_explainer *explainer,
+                                           const eidos_activations *activations,
+                                           const eidos_encode_options *options,
+                                           const eidos_control *control,
+                                           size_t *starts,
+                                           uint32_t *concepts,
+                                           float *values,
+                                           size_t capacity,
+                                           size_t *count,
+                                           eidos_error **err);
 
 /**
  * Encodes activations into a file that other programs read, whole or not at all, as `eidos_explainer_save` writes an explainer. Memory
@@ -3223,6 +3318,31 @@ typedef struct {
      * They are encoded on this one of several GPUs, from 0.
      */
     uint32_t device_index;
+    /**
+     * Units with these texts are not listed, in any case and with any white space around them; NULL means none.
+     */
+    const char *const *stop_units;
+    /**
+     * This is the number of strings in `stop_units`.
+     */
+    size_t stop_unit_count;
+    /**
+     * 1 leaves out units that are nothing but punctuation.
+     */
+    uint32_t stop_punctuation;
+    /**
+     * 1 takes texts that differ in their case, or in the white space around them, for the same input; the strongest one is listed.
+     */
+    uint32_t fold_case;
+    /**
+     * Inputs that occur less often than this are not listed. By default 1.
+     */
+    uint64_t least_occurrences;
+    /**
+     * The passage of an input has up to this many units on each side, within its text; with 0, the default, inputs are listed
+     * without one. It is in the JSON: `"passage": {"text", "begin", "end"}`, the last two in bytes.
+     */
+    uint64_t context;
 } eidos_top_inputs_options;
 
 /**
@@ -3593,6 +3713,33 @@ eidos_status eidos_metrics_compare(const eidos_explainer *const *explainers,
                                    const eidos_control *control,
                                    eidos_texts **out,
                                    eidos_error **err);
+
+/**
+ * Measures what a model loses when the rows of the module `split_point`, one of its split points, are what explainers reconstruct of them:
+ * how much worse it predicts, beside what zeros and the mean row in their place cost it (loss recovered), and how far its
+ * distributions move. A causal language model predicts the next token, any other language model the token of the row itself. A
+ * classifier of texts predicts `labels`, one for each text, and any classifier without them what it says as it is. The model must have
+ * been loaded as a `whole`.
+ *
+ * The only text of `out` is JSON: `{"format", "version", "split_point", "text_count", "prediction_count", "predicted": "next_token" |
+ * "token" | "label" | "own_prediction", "loss": {"original", "mean", "zero"}, "divergence": {"original", "mean", "zero"}, "explainers":
+ * [{"method", "concept_count", "loss", "loss_recovered", "loss_recovered_from_mean", "divergence", "divergence_recovered",
+ * "same_prediction", "logit_error"}]}`. Losses are cross-entropies and divergences those of Kullback and Leibler, in nats. What does not
+ * exist is null.
+ *
+ * `labels` may be NULL with a `label_count` of 0. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_metrics_compare_through_model(const eidos_split_model *model,
+                                                 const eidos_inputs *inputs,
+                                                 const char *split_point,
+                                                 const eidos_explainer *const *explainers,
+                                                 size_t explainer_count,
+                                                 const uint32_t *labels,
+                                                 size_t label_count,
+                                                 const eidos_logits_options *options,
+                                                 const eidos_control *control,
+                                                 eidos_texts **out,
+                                                 eidos_error **err);
 
 /* --- Language models that label concepts --------------------------------------------------------------------------- */
 

@@ -261,6 +261,10 @@ typedef struct eidos_api_table {
     eidos_status (*explainer_save_interpreted)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const char *path, eidos_error **err);
     eidos_status (*explainer_open_interpreted)(const char *path, eidos_explainer **out, eidos_interpretation **interpretation, eidos_error **err);
     eidos_status (*interpretation_save_parquet)(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
+    eidos_status (*convex_nmf_options_init)(eidos_convex_nmf_options *options, size_t size);
+    eidos_status (*convex_nmf_fit)(const eidos_activations *activations, const eidos_convex_nmf_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*explainer_encode_sparse)(const eidos_explainer *explainer, const eidos_activations *activations, const eidos_encode_options *options, const eidos_control *control, size_t *starts, uint32_t *concepts, float *values, size_t capacity, size_t *count, eidos_error **err);
+    eidos_status (*metrics_compare_through_model)(const eidos_split_model *model, const eidos_inputs *inputs, const char *split_point, const eidos_explainer *const *explainers, size_t explainer_count, const uint32_t *labels, size_t label_count, const eidos_logits_options *options, const eidos_control *control, eidos_texts **out, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

@@ -78,7 +78,7 @@ pub use interpret::{
     Label, LabelError, Labelling, LlmLabels, Pole, Sampling, Scoring, TopInputs,
 };
 pub use log::{LogLevel, LogMessage};
-pub use metrics::{Comparison, Metrics, MetricsOptions, Subject};
+pub use metrics::{Comparison, Metrics, MetricsOptions, ModelMetrics, ModelMetricsOptions, Subject};
 pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoint, TargetLogit};
 pub use report::{Report, ReportOptions};
 pub use rows::{Activations, Filters, Provenance, Reduce, RowSlice, Rows};

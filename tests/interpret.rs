@@ -154,6 +154,64 @@ fn rows_without_units_are_named_by_their_number() {
 }
 
 #[test]
+fn inputs_are_left_out_folded_and_counted() {
+    let texts = [" film", "Film", "the", " The", " ...", "dull", "dull", "warm"];
+    let rows = Activations::from_rows(vec![5.0, 6.0, 9.0, 8.0, 7.0, 3.0, 2.0, 4.0], 1, Some(&texts)).unwrap();
+    let explainer = columns_as_concepts(1, None);
+    let found = |top: TopInputs| -> Vec<(String, usize)> {
+        let meaning = interpret(&TopInputs { k: 10, ..top }, &explainer, &rows);
+        meaning.concepts()[0].positive.iter().map(|input| (input.text.clone(), input.row)).collect()
+    };
+    let expect = |pairs: &[(&str, usize)]| pairs.iter().map(|&(text, row)| (text.to_owned(), row)).collect::<Vec<_>>();
+    let none = TopInputs::default;
+    assert_eq!(found(none()).len(), 7);
+    let stop = TopInputs { stop_units: vec!["THE ".to_owned()], stop_punctuation: true, ..none() };
+    assert_eq!(found(stop.clone()), expect(&[("Film", 1), (" film", 0), ("warm", 7), ("dull", 5)]));
+    // Of texts that count as one the strongest is shown.
+    assert_eq!(found(TopInputs { fold_case: true, ..stop }), expect(&[("Film", 1), ("warm", 7), ("dull", 5)]));
+    assert_eq!(found(TopInputs { least_occurrences: 2, ..none() }), expect(&[("dull", 5)]));
+    let often = TopInputs { least_occurrences: 2, fold_case: true, ..none() };
+    assert_eq!(found(often), expect(&[("the", 2), ("Film", 1), ("dull", 5)]));
+    assert!(found(TopInputs { least_occurrences: 9, ..none() }).is_empty());
+
+    let refused = |top: &TopInputs, rows: &Activations| {
+        let error = top.interpret(&explainer, rows, &Control::new()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument, "{error}");
+        error.to_string()
+    };
+    let blank = TopInputs { stop_units: vec!["a".to_owned(), " ".to_owned()], ..none() };
+    assert!(refused(&blank, &rows).contains("stop unit 1"));
+    let nameless = Activations::from_rows(vec![1.0, 2.0], 1, None).unwrap();
+    for top in [TopInputs { fold_case: true, ..none() }, TopInputs { context: 3, ..none() }] {
+        assert!(refused(&top, &nameless).contains("the rows have"));
+    }
+}
+
+#[test]
+fn passages_are_the_text_around_an_input_with_its_place() {
+    let model = tiny("eurobert", "base", &SPLITS);
+    let texts = many_texts(20);
+    let rows = collect(&model, &texts, &CollectOptions::default()).unwrap().remove(0);
+    let explainer = Explainer::fit::<Ica>(&rows, &IcaOptions::new(3), &Control::new()).unwrap();
+    let plain = interpret(&TopInputs::default(), &explainer, &rows);
+    let meaning = interpret(&TopInputs { context: 2, negative_pole: true, ..TopInputs::default() }, &explainer, &rows);
+    let mut longer = 0;
+    for (concept, plain) in meaning.concepts().iter().zip(plain.concepts()) {
+        assert_eq!(listed(&concept.positive), listed(&plain.positive));
+        assert!(plain.positive.iter().all(|input| input.passage.is_none()));
+        for input in concept.positive.iter().chain(&concept.negative) {
+            let passage = input.passage.as_ref().unwrap();
+            assert_eq!(&passage.text[passage.begin..passage.end], input.text.trim(), "{passage:?}");
+            let whole = &texts[rows.unit_span(input.row).unwrap().text_index];
+            assert!(whole.contains(&passage.text), "{passage:?}");
+            longer += usize::from(passage.text.len() > input.text.len());
+        }
+    }
+    assert!(longer > 10, "{longer}");
+    assert_eq!(Interpretation::from_json(meaning.to_json().unwrap().as_bytes()).unwrap(), meaning);
+}
+
+#[test]
 fn threads_shards_and_tiles_do_not_matter() {
     // More rows than a tile has, and not a multiple of it.
     let model = tiny("eurobert", "base", &SPLITS);
@@ -418,14 +476,14 @@ fn json_is_as_documented() {
     let expected = [
         ConceptInputs {
             concept: 3,
-            positive: vec![Input { text: " film".to_owned(), activation: 1.5, row: 7 }],
+            positive: vec![Input { text: " film".to_owned(), activation: 1.5, row: 7, passage: None }],
             negative: Vec::new(),
             ..ConceptInputs::default()
         },
         ConceptInputs {
             concept: 0,
             positive: Vec::new(),
-            negative: vec![Input { text: "a".to_owned(), activation: -2.0, row: 0 }],
+            negative: vec![Input { text: "a".to_owned(), activation: -2.0, row: 0, passage: None }],
             ..ConceptInputs::default()
         },
     ];

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use eidos::{Activations, CollectOptions, Explainer, Interpretation, TopInputs};
 
 use crate::arguments::{
     MEANING, activations, concepts, count, counted, device, explainer, flag, loading, model_of, other_model, path_of,
-    placement, some_concepts,
+    placement, some_concepts, text,
 };
 use crate::failure::Outcome;
 use crate::session::Session;
@@ -21,6 +21,14 @@ pub fn command() -> Command {
         .arg(count("words", "How many units to list for each concept").short('k').default_value("10"))
         .arg(flag("negative", "List the units with the most negative activations, too"))
         .arg(some_concepts())
+        .args([
+            text("stop-unit", "TEXT", "A unit that is not listed; may be given several times")
+                .action(ArgAction::Append),
+            flag("stop-punctuation", "Leave out units that are nothing but punctuation"),
+            flag("fold-case", "Take units for the same that differ in their case, or in white space around them"),
+            count("least-occurrences", "How often a unit must occur to be listed").default_value("1"),
+            count("context", "How many units on each side the passage of a unit has, in the JSON").default_value("0"),
+        ])
         .arg(
             Arg::new("save")
                 .long("save")
@@ -46,6 +54,11 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
         k: counted(given, "words"),
         concepts: concepts(given),
         negative_pole: given.get_flag("negative"),
+        stop_units: given.get_many::<String>("stop-unit").into_iter().flatten().cloned().collect(),
+        stop_punctuation: given.get_flag("stop-punctuation"),
+        fold_case: given.get_flag("fold-case"),
+        least_occurrences: counted(given, "least-occurrences"),
+        context: counted(given, "context"),
         threads: counted(given, "threads"),
         device: device(given),
     };

@@ -6,6 +6,7 @@
 
 mod backend;
 mod codes;
+mod convex_nmf;
 mod device_codes;
 #[cfg(test)]
 pub(crate) mod device_tests;
@@ -26,9 +27,11 @@ mod nmf;
 mod pca;
 pub(crate) mod published;
 mod random_directions;
+mod randomised;
 mod registry;
 mod report;
 mod sae;
+mod sample;
 mod semi_nmf;
 mod sparse_pca;
 mod svd;
@@ -41,6 +44,7 @@ use serde::Serialize;
 pub(crate) use backend::Backend;
 pub(crate) use codes::rows_at_a_time;
 pub use codes::{Codes, DenseCodes, RowCodes, SparseCodes};
+pub use convex_nmf::{ConvexNmf, ConvexNmfOptions};
 pub use dictionary::Dictionary;
 pub use dictionary_learning::{DictionaryLearning, DictionaryLearningOptions};
 pub use distribution::{Bin, Distributions};

@@ -132,6 +132,11 @@ pub struct eidos_kmeans_options {
     pub seed: u32,
     /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
+    /// Centres move after this many activations each (mini-batches; Sculley, 2010), and an iteration is a pass over all of them; 0, the
+    /// default, moves them after all (Lloyd). Mini-batches need fewer passes and end a little higher.
+    pub batch_size: u32,
+    /// This field is always 0.
+    pub reserved: u32,
 }
 
 options!(
@@ -145,6 +150,8 @@ options!(
         tolerance: 1e-4,
         seed: 0,
         threads: 0,
+        batch_size: 0,
+        reserved: 0,
     }
 );
 
@@ -162,6 +169,7 @@ impl eidos_kmeans_options {
             tolerance: self.tolerance,
             max_iterations: self.max_iterations as usize,
             seed: self.seed,
+            batch_size: self.batch_size as usize,
             initial_centres: Vec::new(),
             threads: self.threads as usize,
         })

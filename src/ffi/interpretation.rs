@@ -168,6 +168,19 @@ pub struct eidos_top_inputs_options {
     pub device: u32,
     /// They are encoded on this one of several GPUs, from 0.
     pub device_index: u32,
+    /// Units with these texts are not listed, in any case and with any white space around them; NULL means none.
+    pub stop_units: Array<Text>,
+    /// This is the number of strings in `stop_units`.
+    pub stop_unit_count: usize,
+    /// 1 leaves out units that are nothing but punctuation.
+    pub stop_punctuation: u32,
+    /// 1 takes texts that differ in their case, or in the white space around them, for the same input; the strongest one is listed.
+    pub fold_case: u32,
+    /// Inputs that occur less often than this are not listed. By default 1.
+    pub least_occurrences: u64,
+    /// The passage of an input has up to this many units on each side, within its text; with 0, the default, inputs are listed
+    /// without one. It is in the JSON: `"passage": {"text", "begin", "end"}`, the last two in bytes.
+    pub context: u64,
 }
 
 options!(
@@ -180,16 +193,28 @@ options!(
         concept_count: 0,
         device: EIDOS_DEVICE_CPU,
         device_index: 0,
+        stop_units: Array::NULL,
+        stop_unit_count: 0,
+        stop_punctuation: 0,
+        fold_case: 0,
+        least_occurrences: 1,
+        context: 0,
     }
 );
 
 impl eidos_top_inputs_options {
     fn to_rust(self) -> Result<TopInputs> {
         let concepts = self.concepts.of(self.concept_count, "concepts")?;
+        let stop_units = self.stop_units.texts(self.stop_unit_count, "stop_units")?;
         Ok(TopInputs {
             k: usize::try_from(self.k).unwrap_or(usize::MAX),
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
             negative_pole: self.negative_pole != 0,
+            stop_units: stop_units.into_iter().map(str::to_owned).collect(),
+            stop_punctuation: self.stop_punctuation != 0,
+            fold_case: self.fold_case != 0,
+            least_occurrences: usize::try_from(self.least_occurrences).unwrap_or(usize::MAX),
+            context: usize::try_from(self.context).unwrap_or(usize::MAX),
             threads: 0,
             device: device_choice(self.device, self.device_index)?,
         })

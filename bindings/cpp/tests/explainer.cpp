@@ -119,6 +119,10 @@ TEST(Explainer, DecompositionsFindWhatTheyPromise)
     semi.concept_count = 3;
     semi.max_iterations = 3;
     EXPECT_GE(eidos::fit_semi_nmf(rows, semi).encode(row)(0, 0), 0);
+    eidos::ConvexNmfOptions convex;
+    convex.concept_count = 3;
+    convex.max_iterations = 3;
+    EXPECT_GE(eidos::fit_convex_nmf(rows, convex).encode(row)(0, 0), 0);
     eidos::DictionaryLearningOptions learning;
     learning.concept_count = 3;
     learning.max_iterations = 3;

@@ -91,4 +91,24 @@ TEST(Interpretation, OfRowsWithoutNames)
     EXPECT_EQ(meaning.at(0).positive[0].row, demo().meaning.at(0).positive[0].row);
 }
 
+TEST(Interpretation, LeavesOutFoldsAndCounts)
+{
+    eidos::TopInputsOptions options;
+    options.k = 1000;
+    const auto all = eidos::interpret_top_inputs(demo().explainer, demo().activations, options);
+    options.fold_case = true;
+    options.stop_punctuation = true;
+    options.stop_units = {"a", "the"};
+    options.context = 3;
+    const auto some = eidos::interpret_top_inputs(demo().explainer, demo().activations, options);
+    EXPECT_NE(some.json().find("\"passage\":{\"text\":"), std::string::npos);
+    EXPECT_EQ(some.json().find("\"text\":\" the\""), std::string::npos);
+    EXPECT_EQ(all.json().find("\"passage\""), std::string::npos);
+    options.least_occurrences = 1000000;
+    const auto none = eidos::interpret_top_inputs(demo().explainer, demo().activations, options);
+    EXPECT_EQ(none.json().find("\"text\""), std::string::npos);
+    options.stop_units = {" "};
+    EXPECT_STATUS(invalid_argument, eidos::interpret_top_inputs(demo().explainer, demo().activations, options));
+}
+
 } // namespace

@@ -10,6 +10,7 @@ import { explanationIn, type Explanation } from './explanation';
 import { activations, dictionaryFormats, type Activation, type DictionaryFormat } from './generated/abi';
 import {
   activationsOptions,
+  convexNmfOptions,
   dictionaryLearningOptions,
   encodeOptions,
   explainOptions,
@@ -33,6 +34,7 @@ import { Interpretation, interpretationIn } from './interpretation';
 import { callOnPool, handleIn, native, out, sizeIn } from './native';
 import type { Fit, FitName, Out, Pointer } from './native';
 import type {
+  ConvexNmfOptions,
   DictionaryLearningOptions,
   EncodeOptions,
   ExplainOptions,
@@ -226,6 +228,16 @@ export class Explainer extends ConceptModel {
    */
   static async fitSemiNmf(activations: Activations, options: SemiNmfOptions): Promise<Explainer> {
     return Explainer.#fit('eidos_semi_nmf_fit', activations, semiNmfOptions, options);
+  }
+
+  /**
+   * Finds atoms that are sums of rows, and whose sums approximate rows, both without negative weights (convex NMF).
+   * `fitReport.measures` has `rows_per_concept`, a number for each.
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than rows or candidates, `invalid_data` for unusable numbers.
+   */
+  static async fitConvexNmf(activations: Activations, options: ConvexNmfOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_convex_nmf_fit', activations, convexNmfOptions, options);
   }
 
   /**

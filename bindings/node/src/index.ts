@@ -28,7 +28,10 @@ export {
 } from './report';
 export { SplitModel, type Estimate, type Module, type SplitPoint, type Token } from './split-model';
 export type { Reduce } from './spread-fit';
-export { compare, type Comparison, type Metrics, type MetricsOptions, type Reconstruction, type Sparsity, type Stability } from './metrics';
+export {
+  compare, compareThroughModel, type Ablations, type Comparison, type Metrics, type MetricsOptions, type ModelMetrics, type ModelMetricsOptions,
+  type Reconstruction, type Sparsity, type Spliced, type Stability,
+} from './metrics';
 export { readTexts, type TextsOptions } from './texts';
 
 /** The version of the library that was loaded (`0.1.0`). */

@@ -54,6 +54,9 @@ export interface NmfOptions extends c.NmfOptions, CallOptions {}
 /** How atoms of codes that are not negative are found. */
 export interface SemiNmfOptions extends c.SemiNmfOptions, CallOptions {}
 
+/** How atoms that are sums of rows are found. */
+export interface ConvexNmfOptions extends c.ConvexNmfOptions, CallOptions {}
+
 /** How a dictionary is learned. */
 export interface DictionaryLearningOptions extends c.DictionaryLearningOptions, CallOptions {}
 

@@ -57,12 +57,13 @@ test('decompositions find what they promise', async () => {
   });
   const parts = await Explainer.fitNmf(activations, { conceptCount: 2, rectify: true, maxIterations: 3 });
   const atoms = await Explainer.fitSemiNmf(activations, { conceptCount: 3, maxIterations: 3 });
+  const among = await Explainer.fitConvexNmf(activations, { conceptCount: 3, candidateCount: 50, maxIterations: 3 });
   const learned = await Explainer.fitDictionaryLearning(activations, { conceptCount: 3, penalty: 0.5, maxIterations: 3 });
-  for (const explainer of [parts, atoms, learned]) {
+  for (const explainer of [parts, atoms, among, learned]) {
     assert.ok((await explainer.encode(activations.rows())).every((code) => code >= 0));
     assert.ok(explainer.fitReport.measures.relative_error[0] < 1);
   }
-  for (const explainer of [svd, hard, soft, neurons, random, sparse, parts, atoms, learned]) explainer.close();
+  for (const explainer of [svd, hard, soft, neurons, random, sparse, parts, atoms, among, learned]) explainer.close();
 });
 
 test('principal components say how much each explains', async () => {
@@ -167,6 +168,23 @@ test('some concepts, in their order', async () => {
   assert.deepEqual(meaning.concepts.map(({ concept }) => concept), [3, 1]);
   assert.deepEqual(meaning.concepts[0].negative, []);
   assert.equal(meaning.concepts[0].positive.length, 5);
+});
+
+test('inputs are left out, folded, counted and shown in their passages', async () => {
+  const listed = async (options) => {
+    const [concept] = JSON.parse(JSON.stringify(await explainer.topInputs(activations, { k: 1000, ...options }))).concepts;
+    return concept.positive;
+  };
+  const all = await listed({});
+  const some = await listed({ foldCase: true, stopPunctuation: true, stopUnits: [all[0].text.toUpperCase()], context: 3 });
+  assert.ok(some.length < all.length && some.every((input) => input.text !== all[0].text));
+  const folded = some.map((input) => input.text.trim().toLowerCase());
+  assert.equal(new Set(folded).size, folded.length);
+  const { text, passage } = some[0];
+  assert.equal(Buffer.from(passage.text).subarray(passage.begin, passage.end).toString(), text.trim());
+  assert.equal(all[0].passage, undefined);
+  assert.deepEqual(await listed({ leastOccurrences: 1e6 }), []);
+  await assert.rejects(listed({ stopUnits: [' '] }), { code: 'invalid_argument', message: /stop unit 0/ });
 });
 
 test('top inputs of new texts and of the vocabulary', async () => {

@@ -32,7 +32,7 @@ end
     @test directions' * directions ≈ [i == j for i in 1:4, j in 1:4] atol = 1e-5
     @test length(fit(SparsePCA(2; penalty = 5), acts).measures[:nonzero_columns]) == 2
     @test status(() -> fit(NMF(2), acts)) == :invalid_data
-    for method in (NMF(2; rectify = true, max_iterations = 3), SemiNMF(3; max_iterations = 3),
+    for method in (NMF(2; rectify = true, max_iterations = 3), SemiNMF(3; max_iterations = 3), ConvexNMF(3; max_iterations = 3),
                    DictionaryLearning(3; penalty = 0.5, max_iterations = 3))
         found = fit(method, acts)
         @test all(encode(found, acts) .>= 0) && only(found.measures[:relative_error]) < 1

@@ -595,6 +595,9 @@ export interface PcaOptionsStruct {
   threads: number;
   device: number;
   device_index: number;
+  randomised: number;
+  power_iterations: number;
+  seed: number;
 }
 
 export interface SvdOptionsStruct {
@@ -614,6 +617,8 @@ export interface KmeansOptionsStruct {
   tolerance: number;
   seed: number;
   threads: number;
+  batch_size: number;
+  reserved: number;
 }
 
 export interface NeuronsOptionsStruct {
@@ -643,6 +648,16 @@ export interface SemiNmfOptionsStruct {
   concept_count: number;
   tolerance: number;
   max_iterations: number;
+  seed: number;
+  threads: number;
+}
+
+export interface ConvexNmfOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  tolerance: number;
+  max_iterations: number;
+  candidate_count: number;
   seed: number;
   threads: number;
 }
@@ -765,6 +780,12 @@ export interface TopInputsOptionsStruct {
   concept_count: number;
   device: number;
   device_index: number;
+  stop_units: readonly string[] | null;
+  stop_unit_count: number;
+  stop_punctuation: number;
+  fold_case: number;
+  least_occurrences: number;
+  context: number;
 }
 
 export interface ExplainOptionsStruct {
@@ -939,6 +960,9 @@ export const structs = {
     threads: 'uint32_t',
     device: 'uint32_t',
     device_index: 'uint32_t',
+    randomised: 'uint32_t',
+    power_iterations: 'uint32_t',
+    seed: 'uint32_t',
   }),
   eidos_svd_options: c.struct<SvdOptionsStruct>({
     struct_size: 'uint32_t',
@@ -956,6 +980,8 @@ export const structs = {
     tolerance: 'double',
     seed: 'uint32_t',
     threads: 'uint32_t',
+    batch_size: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_neurons_options: c.struct<NeuronsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -981,6 +1007,15 @@ export const structs = {
     concept_count: 'uint32_t',
     tolerance: 'double',
     max_iterations: 'uint32_t',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_convex_nmf_options: c.struct<ConvexNmfOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    tolerance: 'double',
+    max_iterations: 'uint32_t',
+    candidate_count: 'uint32_t',
     seed: 'uint32_t',
     threads: 'uint32_t',
   }),
@@ -1094,6 +1129,12 @@ export const structs = {
     concept_count: 'size_t',
     device: 'uint32_t',
     device_index: 'uint32_t',
+    stop_units: 'const char **',
+    stop_unit_count: 'size_t',
+    stop_punctuation: 'uint32_t',
+    fold_case: 'uint32_t',
+    least_occurrences: 'uint64_t',
+    context: 'uint64_t',
   }),
   eidos_explain_options: c.struct<ExplainOptionsStruct>({
     struct_size: 'uint32_t',
@@ -1392,6 +1433,10 @@ export const signatures = {
   eidos_semi_nmf_fit: c.signature(
     c.i32, c.address, structs.eidos_semi_nmf_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
+  eidos_convex_nmf_options_init: c.signature(c.i32, structs.eidos_convex_nmf_options.output, c.size),
+  eidos_convex_nmf_fit: c.signature(
+    c.i32, c.address, structs.eidos_convex_nmf_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
   eidos_dictionary_learning_options_init: c.signature(c.i32, structs.eidos_dictionary_learning_options.output, c.size),
   eidos_dictionary_learning_fit: c.signature(
     c.i32, c.address, structs.eidos_dictionary_learning_options.input, c.nullable, c.addressOut, c.addressOut,
@@ -1419,6 +1464,9 @@ export const signatures = {
   eidos_encode_options_init: c.signature(c.i32, structs.eidos_encode_options.output, c.size),
   eidos_explainer_encode_activations: c.signature(
     c.i32, c.address, c.address, structs.eidos_encode_options.input, c.nullable, c.floats, c.size, c.addressOut,
+  ),
+  eidos_explainer_encode_sparse: c.signature(
+    c.i32, c.address, c.address, structs.eidos_encode_options.input, c.nullable, c.sizeOut, c.integers, c.nullableFloats, c.size, c.sizeOut, c.addressOut,
   ),
   eidos_explainer_save_codes: c.signature(
     c.i32, c.address, c.address, c.string, structs.eidos_encode_options.input, c.nullable, c.addressOut,
@@ -1505,6 +1553,9 @@ export const signatures = {
   eidos_metrics_options_init: c.signature(c.i32, structs.eidos_metrics_options.output, c.size),
   eidos_metrics_compare: c.signature(
     c.i32, c.addressOut, c.addressOut, c.size, c.address, structs.eidos_metrics_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_metrics_compare_through_model: c.signature(
+    c.i32, c.address, c.address, c.string, c.addressOut, c.size, c.integers, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
 
   eidos_chat_options_init: c.signature(c.i32, structs.eidos_chat_options.output, c.size),
