@@ -6,11 +6,16 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use zip::write::{SimpleFileOptions, StreamWriter};
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
 use super::dense::npy_header;
 use super::spool::Spool;
-use super::zip::Archive;
 use super::{Absorb, entries};
 use crate::error::{Error, Result};
+
+/// An archive that is written from its beginning to its end.
+type Archive<'a> = ZipWriter<StreamWriter<&'a mut dyn Write>>;
 
 /// How the numbers of a spool are written.
 type Convert = fn(&[u8], &mut Vec<u8>);
@@ -44,27 +49,41 @@ fn assemble(out: &mut dyn Write, spools: [Spool; 3], shape: [usize; 2], wide: bo
     let [mut starts, mut concepts, mut values] = spools;
     let (kind, starts_as, concepts_as): (_, Convert, Convert) =
         if wide { ("<i8", as_they_are, widened) } else { ("<i4", narrowed, as_they_are) };
-    let mut archive = Archive::new(out);
+    let mut archive = ZipWriter::new_stream(out);
     let (entries, rows) = (values.length() / 4, starts.length() / 8);
-    array(&mut archive, "indices.npy", &npy_header(kind, &format!("({entries},)")), &mut concepts, concepts_as)?;
-    array(&mut archive, "indptr.npy", &npy_header(kind, &format!("({rows},)")), &mut starts, starts_as)?;
-    archive.entry("format.npy", &[&npy_header("|S3", "()"), b"csr"])?;
+    spooled(&mut archive, "indices.npy", &npy_header(kind, &format!("({entries},)")), &mut concepts, concepts_as)?;
+    spooled(&mut archive, "indptr.npy", &npy_header(kind, &format!("({rows},)")), &mut starts, starts_as)?;
+    array(&mut archive, "format.npy", &npy_header("|S3", "()"), b"csr")?;
     let sides = shape.map(|side| (side as u64).to_le_bytes()).concat();
-    archive.entry("shape.npy", &[&npy_header("<i8", "(2,)"), &sides])?;
-    array(&mut archive, "data.npy", &npy_header("<f4", &format!("({entries},)")), &mut values, as_they_are)?;
-    archive.finish()
+    array(&mut archive, "shape.npy", &npy_header("<i8", "(2,)"), &sides)?;
+    spooled(&mut archive, "data.npy", &npy_header("<f4", &format!("({entries},)")), &mut values, as_they_are)?;
+    archive.finish()?;
+    Ok(())
 }
 
-/// Writes one array: once to know its checksum, which stands before it, and once as it is.
-fn array(archive: &mut Archive<'_>, name: &str, header: &[u8], spool: &mut Spool, convert: Convert) -> io::Result<()> {
-    archive.streamed(name, |each| {
-        each(header)?;
-        let mut converted = Vec::new();
-        spool.read(|piece| {
-            converted.clear();
-            convert(piece, &mut converted);
-            each(&converted)
-        })
+/// Writes an array.
+fn array(archive: &mut Archive<'_>, name: &str, header: &[u8], values: &[u8]) -> io::Result<()> {
+    // As it is, perhaps longer than 4 GiB, and on the first day that there is: the same codes are the same bytes.
+    let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored).large_file(true);
+    archive.start_file(name, options.last_modified_time(DateTime::default()))?;
+    archive.write_all(header)?;
+    archive.write_all(values)
+}
+
+/// Writes the array of what a spool holds.
+fn spooled(
+    archive: &mut Archive<'_>,
+    name: &str,
+    header: &[u8],
+    spool: &mut Spool,
+    convert: Convert,
+) -> io::Result<()> {
+    array(archive, name, header, &[])?;
+    let mut converted = Vec::new();
+    spool.read(|piece| {
+        converted.clear();
+        convert(piece, &mut converted);
+        archive.write_all(&converted)
     })
 }
 
@@ -112,7 +131,7 @@ mod tests {
     fn indices_are_as_wide_as_they_must_be() {
         for (wide, kind, size) in [(false, "<i4", 4), (true, "<i8", 8)] {
             let bytes = written(wide);
-            let mut archive = ::zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap();
+            let mut archive = zip::ZipArchive::new(io::Cursor::new(&bytes)).unwrap();
             let mut of = |name: &str| {
                 let mut bytes = Vec::new();
                 archive.by_name(name).unwrap().read_to_end(&mut bytes).unwrap();

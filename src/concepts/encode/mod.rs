@@ -8,7 +8,6 @@ mod dense;
 #[cfg(feature = "parquet")]
 mod listed;
 mod spool;
-mod zip;
 
 use std::io::{self, Write};
 use std::path::Path;
