@@ -1828,7 +1828,7 @@ eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
 /**
  * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
  * activations have heavy tails; or with Picard-O, see `solver`. Not converging is a result, see
- * `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_ica_fit(const eidos_activations *activations,
                            const eidos_ica_options *options,
@@ -2025,7 +2025,7 @@ eidos_status eidos_kmeans_options_init(eidos_kmeans_options *options, size_t siz
  * Finds centres of activations with k-means (Lloyd, 1982), each the mean of the rows that are nearest to it, from a start by
  * greedy k-means++. The dictionary are the centres; what codes are is a choice, see `codes`. The measures are `inertia`, the sum of
  * the squared distances between rows and their nearest centres, and `cluster_sizes`, a number for each concept. Not converging is a
- * result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_kmeans_fit(const eidos_activations *activations,
                               const eidos_kmeans_options *options,
@@ -2257,7 +2257,7 @@ eidos_status eidos_nmf_options_init(eidos_nmf_options *options, size_t size);
 /**
  * Finds parts whose sums approximate activations that have no negative values (NMF; Lee and Seung, 1999), such as those behind a
  * ReLU. Each part has length 1; codes are never negative, and most are zero. The measures are `reconstruction_error`,
- * `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be
+ * `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be
  * NULL.
  */
 eidos_status eidos_nmf_fit(const eidos_activations *activations,
@@ -2275,7 +2275,7 @@ eidos_status eidos_semi_nmf_options_init(eidos_semi_nmf_options *options,
 /**
  * Finds atoms whose sums approximate any activations, with codes that are not negative (semi-NMF; Ding, Li and Jordan, 2010): k-means
  * whose rows may belong to several centres. Each atom has length 1. The measures are those of `eidos_nmf_fit`. Not converging is a
- * result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_semi_nmf_fit(const eidos_activations *activations,
                                 const eidos_semi_nmf_options *options,
@@ -2293,7 +2293,7 @@ eidos_status eidos_convex_nmf_options_init(eidos_convex_nmf_options *options,
  * Finds atoms that are sums of activations with weights that are not negative, and whose sums approximate activations with codes that
  * are not negative (convex NMF; Ding, Li and Jordan, 2010): semi-NMF whose atoms stay among the rows. Each atom has length 1. The
  * measures are those of `eidos_nmf_fit` and `rows_per_concept`, a number for each concept. Not converging is a result, see
- * `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_convex_nmf_fit(const eidos_activations *activations,
                                   const eidos_convex_nmf_options *options,
@@ -2309,7 +2309,7 @@ eidos_status eidos_dictionary_learning_options_init(eidos_dictionary_learning_op
 /**
  * Finds atoms of which each row of activations needs few (dictionary learning; Mairal and others, 2009): it minimises half the squared
  * difference between rows and sums of atoms, and a penalty on the magnitudes of the codes. No atom is longer than 1. The measures are
- * those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_dictionary_learning_fit(const eidos_activations *activations,
                                            const eidos_dictionary_learning_options *options,
@@ -2326,7 +2326,7 @@ eidos_status eidos_sparse_pca_options_init(eidos_sparse_pca_options *options,
 /**
  * Finds directions that have few columns, from which sums come near to the centred activations, as scikit-learn's `SparsePCA` does. Each
  * has length 1 and its entry of largest magnitude positive. The measures are `nonzero_columns`, a number for each concept, and
- * `objective`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * `objective`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_sparse_pca_fit(const eidos_activations *activations,
                                   const eidos_sparse_pca_options *options,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
-use eidos::{DeviceChoice, Error, ErrorCode, HubOptions, LoadOptions, Precision, SplitModel};
+use eidos::{Activations, DeviceChoice, Error, ErrorCode, Explainer, HubOptions, LoadOptions, Precision, SplitModel};
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
@@ -224,6 +224,25 @@ pub fn load_options(given: &ArgMatches) -> LoadOptions {
         ..LoadOptions::default()
     }
 }
+
+/// Opens the activations that `--activations` names, or those of the usual folder.
+pub fn opened_activations(given: &ArgMatches) -> eidos::Result<Activations> {
+    Activations::open(path_of(given, "activations"))
+        .map_err(|error| before(error, "run `eidos collect` first, or name the folder with `--activations`"))
+}
+
+/// An error about something that is not there, with the step that makes it.
+pub fn before(error: Error, step: &str) -> Error {
+    if error.code() == ErrorCode::NotFound { error.hint(step) } else { error }
+}
+
+/// Opens the concepts that `--explainer` names, or those of the usual file.
+pub fn opened_explainer(given: &ArgMatches) -> eidos::Result<Explainer> {
+    Explainer::open(path_of(given, "explainer")).map_err(|error| before(error, FIT_FIRST))
+}
+
+/// What to do where there are no concepts.
+pub const FIT_FIRST: &str = "run `eidos fit` first, or name the file with `--explainer`";
 
 /// Opens the model that `--model` names, or else the one that rows or concepts were made with, at that split point.
 pub fn model_of(given: &ArgMatches, provenance: &eidos::Provenance, session: &Session) -> Result<SplitModel, Failure> {

@@ -1,10 +1,12 @@
 //! `eidos encode`: activations become codes in a file that other programs read.
 
 use clap::{ArgMatches, Command};
-use eidos::{Activations, CodesFormat, Encode, Explainer};
+use eidos::{CodesFormat, Encode};
 use serde_json::json;
 
-use crate::arguments::{activations, counted, device, explainer, path, path_of, placement};
+use crate::arguments::{
+    activations, counted, device, explainer, opened_activations, opened_explainer, path, path_of, placement,
+};
 use crate::collect::unit_name;
 use crate::failure::Outcome;
 use crate::session::Session;
@@ -33,8 +35,8 @@ pub fn command() -> Command {
 pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
     let file = path_of(given, "out");
     let format = CodesFormat::of_path(file)?;
-    let explainer = Explainer::open(path_of(given, "explainer"))?;
-    let activations = Activations::open(path_of(given, "activations"))?;
+    let explainer = opened_explainer(given)?;
+    let activations = opened_activations(given)?;
     let encode = Encode { threads: counted(given, "threads"), device: device(given) };
     session.resume_by("nothing was written");
     encode.save(&explainer, &activations, file, format, &session.control)?;

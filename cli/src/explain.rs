@@ -166,10 +166,11 @@ impl Shown<'_> {
         out.line(shown(self.explanation.texts().get(self.text)))?;
         for unit in self.units.clone() {
             let firings = self.explanation.firings(unit).iter().map(|firing| {
-                let Firing { deviations, percentile, .. } = firing;
+                let above = above(firing.percentile);
                 format!(
-                    "{} ({deviations:.1} standard deviations, above {percentile:.1} % of the rows)",
-                    self.named(firing)
+                    "{} ({:.1} standard deviations, above {above} of the rows)",
+                    self.named(firing),
+                    firing.deviations
                 )
             });
             let firings: Vec<String> = firings.collect();
@@ -226,6 +227,11 @@ impl Shown<'_> {
             |name| format!("concept {} {}", firing.concept, shown(&name.to_string())),
         )
     }
+}
+
+/// A share of rows in words: rounded down, since 100 % is all of them.
+fn above(percentile: f32) -> String {
+    if percentile >= 100.0 { "all".to_owned() } else { format!("{:.1} %", (percentile * 10.0).floor() / 10.0) }
 }
 
 /// The colour of a concept: the next one that is free, in the order in which concepts fire.

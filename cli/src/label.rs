@@ -4,14 +4,11 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use eidos::chat::Usage;
-use eidos::{
-    Activations, Budget, Chat, ChatOptions, ConceptInputs, Error, Explainer, Interpretation, LlmLabels, Pole, Sampling,
-    Scoring,
-};
+use eidos::{Budget, Chat, ChatOptions, ConceptInputs, Error, Interpretation, LlmLabels, Pole, Sampling, Scoring};
 
 use crate::arguments::{
-    MEANING, activations, choice, concepts, count, counted, explainer, flag, number, path, path_of, some_concepts,
-    text, value,
+    MEANING, activations, choice, concepts, count, counted, explainer, flag, number, opened_activations,
+    opened_explainer, path, path_of, some_concepts, text, value,
 };
 use crate::failure::{Failure, Outcome};
 use crate::session::Session;
@@ -78,8 +75,8 @@ pub fn command() -> Command {
 }
 
 pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
-    let explainer = Explainer::open(path_of(given, "explainer"))?;
-    let activations = Activations::open(path_of(given, "activations"))?;
+    let explainer = opened_explainer(given)?;
+    let activations = opened_activations(given)?;
     let labels = LlmLabels {
         concepts: concepts(given),
         negative_pole: given.get_flag("negative"),

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
-use eidos::{Activations, Error, Interpretation, Report, ReportOptions, TopInputs};
+use eidos::{Error, Interpretation, Report, ReportOptions, TopInputs};
 use serde_json::json;
 
-use crate::arguments::{activations, count, counted, explainer, meaning, number, path, path_of, text};
+use crate::arguments::{
+    activations, count, counted, explainer, meaning, number, opened_activations, path, path_of, text,
+};
 use crate::failure::Outcome;
 use crate::session::Session;
 use crate::shown::{bytes, shown};
@@ -57,7 +59,7 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
     let (explainer, meaning) = opened(given)?;
     let folder = path_of(given, "activations");
     let named = given.value_source("activations") == Some(ValueSource::CommandLine);
-    let activations = if named || folder.is_dir() { Some(Activations::open(folder)?) } else { None };
+    let activations = if named || folder.is_dir() { Some(opened_activations(given)?) } else { None };
     let options = ReportOptions {
         title: given.get_one::<String>("title").cloned(),
         inputs: counted(given, "words"),

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use eidos::{Activations, CollectOptions, Explainer, Interpretation, TopInputs};
+use eidos::{CollectOptions, Explainer, Interpretation, TopInputs};
 
 use crate::arguments::{
-    MEANING, activations, concepts, count, counted, device, explainer, flag, loading, model_of, other_model, path_of,
-    placement, some_concepts, text,
+    FIT_FIRST, MEANING, activations, before, concepts, count, counted, device, explainer, flag, loading, model_of,
+    opened_activations, opened_explainer, other_model, path_of, placement, some_concepts, text,
 };
 use crate::failure::Outcome;
 use crate::session::Session;
@@ -49,7 +49,7 @@ pub fn command() -> Command {
 }
 
 pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
-    let explainer = Explainer::open(path_of(given, "explainer"))?;
+    let explainer = opened_explainer(given)?;
     let options = TopInputs {
         k: counted(given, "words"),
         concepts: concepts(given),
@@ -70,7 +70,7 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
         let inputs = model.vocabulary_inputs()?;
         options.interpret_inputs(&explainer, &model, &inputs, &collect, &session.control)?
     } else {
-        let activations = Activations::open(path_of(given, "activations"))?;
+        let activations = opened_activations(given)?;
         options.interpret(&explainer, &activations, &session.control)?
     };
     if let Some(file) = given.get_one::<PathBuf>("save") {
@@ -103,7 +103,8 @@ pub fn keep(explainer: &Explainer, meaning: &Interpretation, file: &Path) -> eid
 /// The concepts, and what they are called: in the file that `--meaning` names; or else in theirs; or else in the usual one, where there
 /// is one.
 pub fn opened(given: &ArgMatches) -> eidos::Result<(Explainer, Option<Interpretation>)> {
-    let (explainer, own) = Explainer::open_with(path_of(given, "explainer"))?;
+    let (explainer, own) =
+        Explainer::open_with(path_of(given, "explainer")).map_err(|error| before(error, FIT_FIRST))?;
     let meaning = match given.get_one::<PathBuf>("meaning") {
         Some(file) => Some(Interpretation::open(file)?),
         None if own.is_none() && Path::new(MEANING).is_file() => Some(Interpretation::open(Path::new(MEANING))?),

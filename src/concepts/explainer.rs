@@ -355,7 +355,10 @@ impl Explainer {
             return Ok((published::open_path(path, &PublishedOptions::default())?, None));
         }
         let found = file::read(path, attached).map_err(|error| match error.code() {
-            ErrorCode::NotFound => error.hint("check the path; a dictionary on a hub is opened with `open_published`"),
+            ErrorCode::NotFound => error.hint("check the path; dictionaries on a hub are opened as published ones"),
+            ErrorCode::InvalidFile if path.extension().is_some_and(|ending| ending == "json") => {
+                error.hint("an explainer is a .safetensors file; open a file of JSON as an interpretation")
+            }
             _ => error,
         })?;
         let (about, distributions) = (Arc::new(found.about), found.distributions.map(Arc::new));

@@ -215,7 +215,7 @@ impl Rows for NonNegative<'_> {
                 ErrorCode::InvalidData,
                 format!("row {row} has the negative value {value} in column {column}"),
             )
-            .hint("set `rectify`, so that negative values count as zero; or use a method that takes them, such as semi-NMF or ICA")
+            .hint("set `rectify` to true, so that negative values count as zero; or use a method that takes them, such as semi-NMF or ICA")
             .detail("row", row)
             .detail("column", column));
         }

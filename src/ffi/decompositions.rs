@@ -188,7 +188,7 @@ pub unsafe extern "C" fn eidos_kmeans_options_init(options: Out<eidos_kmeans_opt
 /// Finds centres of activations with k-means (Lloyd, 1982), each the mean of the rows that are nearest to it, from a start by
 /// greedy k-means++. The dictionary are the centres; what codes are is a choice, see `codes`. The measures are `inertia`, the sum of
 /// the squared distances between rows and their nearest centres, and `cluster_sizes`, a number for each concept. Not converging is a
-/// result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_kmeans_options_init`; `out` can be written.

@@ -75,7 +75,7 @@ pub unsafe extern "C" fn eidos_nmf_options_init(options: Out<eidos_nmf_options>,
 
 /// Finds parts whose sums approximate activations that have no negative values (NMF; Lee and Seung, 1999), such as those behind a
 /// ReLU. Each part has length 1; codes are never negative, and most are zero. The measures are `reconstruction_error`,
-/// `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be
+/// `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be
 /// NULL.
 ///
 /// # Safety
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn eidos_semi_nmf_options_init(
 
 /// Finds atoms whose sums approximate any activations, with codes that are not negative (semi-NMF; Ding, Li and Jordan, 2010): k-means
 /// whose rows may belong to several centres. Each atom has length 1. The measures are those of `eidos_nmf_fit`. Not converging is a
-/// result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_semi_nmf_options_init`; `out` can be written.
@@ -227,7 +227,7 @@ pub unsafe extern "C" fn eidos_convex_nmf_options_init(
 /// Finds atoms that are sums of activations with weights that are not negative, and whose sums approximate activations with codes that
 /// are not negative (convex NMF; Ding, Li and Jordan, 2010): semi-NMF whose atoms stay among the rows. Each atom has length 1. The
 /// measures are those of `eidos_nmf_fit` and `rows_per_concept`, a number for each concept. Not converging is a result, see
-/// `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_convex_nmf_options_init`; `out` can be written.
@@ -309,7 +309,7 @@ pub unsafe extern "C" fn eidos_dictionary_learning_options_init(
 
 /// Finds atoms of which each row of activations needs few (dictionary learning; Mairal and others, 2009): it minimises half the squared
 /// difference between rows and sums of atoms, and a penalty on the magnitudes of the codes. No atom is longer than 1. The measures are
-/// those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_dictionary_learning_options_init`; `out` can be written.
@@ -397,7 +397,7 @@ pub unsafe extern "C" fn eidos_sparse_pca_options_init(
 
 /// Finds directions that have few columns, from which sums come near to the centred activations, as scikit-learn's `SparsePCA` does. Each
 /// has length 1 and its entry of largest magnitude positive. The measures are `nonzero_columns`, a number for each concept, and
-/// `objective`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// `objective`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_sparse_pca_options_init`; `out` can be written.

@@ -133,7 +133,7 @@ pub unsafe extern "C" fn eidos_ica_options_init(options: Out<eidos_ica_options>,
 
 /// Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
 /// activations have heavy tails; or with Picard-O, see `solver`. Not converging is a result, see
-/// `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_ica_options_init`; `out` can be written.

@@ -154,6 +154,18 @@ export class Interpretation extends Handle {
     );
   }
 
+  /** A line for each concept: its labels, and its inputs. */
+  override toString(): string {
+    if (this.closed) return `${this.constructor.name} (closed)`;
+    const quoted = (inputs: readonly TopInput[]): string => inputs.map((input) => `'${input.text}'`).join(', ');
+    const lines = this.concepts.map(({ concept, positive, negative, positiveLabel, negativeLabel }) => {
+      const label = (given: ConceptLabel | undefined): string => (given?.text === undefined ? '' : `, ${given.text}`);
+      const below = negative.length > 0 ? `; negative${label(negativeLabel)}: ${quoted(negative)}` : '';
+      return `Concept ${concept}${label(positiveLabel)}: ${quoted(positive) || 'dead'}${below}`;
+    });
+    return lines.join('\n');
+  }
+
   /** @internal */
   protected override summary(): object {
     return { conceptCount: this.conceptCount };

@@ -33,6 +33,9 @@ pub(crate) use files::DictionaryFiles;
 use files::LocalFiles;
 pub use save::DictionaryFormat;
 
+/// The names of the files that say what is in the others.
+const CONFIGURATIONS: [&str; 3] = ["cfg.json", "hyperparams.json", "config.json"];
+
 /// What a caller knows of a published dictionary and its files do not say.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PublishedOptions {
@@ -210,7 +213,11 @@ pub(crate) fn is_one(path: &Path) -> bool {
     }
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {
-        "npz" | "pt" | "pth" | "bin" | "json" => path.is_file(),
+        "npz" | "pt" | "pth" | "bin" => path.is_file(),
+        // The configuration of a dictionary, which says where its weights are; not an interpretation of Eidos.
+        "json" => {
+            path.is_file() && path.file_name().is_some_and(|name| CONFIGURATIONS.iter().any(|known| name == *known))
+        }
         "safetensors" => TensorFile::open(path)
             .is_ok_and(|file| !file.metadata().contains_key(super::file::FORMAT) && is_dictionary(&file)),
         _ => false,
