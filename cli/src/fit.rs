@@ -17,7 +17,11 @@ use crate::shown::{counted as with_commas, plural, shown};
 
 pub fn command() -> Command {
     let names = METHODS.map(|method| method.name);
-    let methods = METHODS.map(|method| format!("  {}: {}; {}", method.name, method.about, method.options()));
+    let methods = METHODS.map(|method| {
+        let options = method.options();
+        let separator = if options.is_empty() { "" } else { "; " };
+        format!("  {}: {}{separator}{options}", method.name, method.about)
+    });
     Command::new("fit")
         .about("Learn the concepts that activations are made of, and write them to a file")
         .arg(activations())

@@ -203,7 +203,7 @@ pub unsafe extern "C" fn eidos_kmeans_fit(
     call(err, || fit::<KMeans, _>(&activations, &options, eidos_kmeans_options::to_rust, &control, out))
 }
 
-/// These options say how neurons become concepts. Fill the struct with `eidos_neurons_options_init` first; zero means the default.
+/// These options say how neurons become concepts. Fill the struct with `eidos_neurons_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]

@@ -47,6 +47,8 @@ function Explainer(handle::Handle{LibEidos.eidos_explainer})
     end
 end
 
+Explainer(file::AbstractString) = throw(ArgumentError("open(Explainer, $(repr(file))) opens a saved explainer"))
+
 """
     Explainer(dictionary; encoder = dictionary, bias = nothing, offset = nothing, rectified = false)
 
