@@ -15,7 +15,7 @@ fn main() -> Result<(), String> {
     }
     let has =
         |name: &&str| std::env::var_os(format!("CARGO_FEATURE_{}", name.to_uppercase().replace('-', "_"))).is_some();
-    let features: Vec<_> = ["hub", "chat", "demo-model", "cuda"].into_iter().filter(has).collect();
+    let features: Vec<_> = ["hub", "chat", "demo-model", "parquet", "cuda"].into_iter().filter(has).collect();
     println!("cargo::rustc-env=EIDOS_FEATURES={}", features.join(" "));
     if std::env::var_os("CARGO_FEATURE_CUDA").is_some() { cuda::prepare() } else { Ok(()) }
 }

@@ -3,10 +3,13 @@
     python benches/decompositions.py collect MODEL SPLIT TEXTS.jsonl ROWS.npy   # the word activations of texts
     python benches/decompositions.py eidos METHOD ROWS.npy [CONCEPTS]
     python benches/decompositions.py sklearn METHOD ROWS.npy [CONCEPTS]
+    python benches/decompositions.py wide COUNT COLUMNS ROWS.npy                # rows whose variances fall slowly, to time PCA on
+    python benches/decompositions.py angle ROWS.npy CONCEPTS                    # between exact and randomised components
 
-METHOD is pca, svd, kmeans, nmf, semi_nmf, dictionary_learning, sparse_pca, neurons or random_directions (the last two and semi_nmf: Eidos
-alone). NMF takes negative values for zero. `lost` is the share of the variance that is left between rows and what their codes decode to.
-EIDOS_LIBRARY is the library to time.
+METHOD is pca, svd, kmeans, nmf, semi_nmf, convex_nmf, dictionary_learning, sparse_pca, neurons or random_directions (the last two, semi_nmf and
+convex_nmf: Eidos alone); kmeans_batches and pca_randomised are options of both, and minibatch_nmf and minibatch_dictionary_learning what
+scikit-learn has for many rows. NMF takes negative values for zero. `lost` is the share of the variance that is left between rows and what their
+codes decode to; `norm_lost` the same of the squared values that the method was given. EIDOS_LIBRARY is the library to time.
 """
 import ctypes
 import json
@@ -20,7 +23,10 @@ import warnings
 import numpy
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-OPTIONS = {"nmf": {"rectify": 1}, "sparse_pca": {"penalty": 50.0, "tolerance": 1e-4}, "dictionary_learning": {"penalty": 0.2}}
+OPTIONS = {
+    "nmf": {"rectify": 1}, "sparse_pca": {"penalty": 50.0, "tolerance": 1e-4}, "dictionary_learning": {"penalty": 0.2},
+    "kmeans_batches": {"batch_size": 4096}, "pca_randomised": {"randomised": 1},
+}
 
 
 class Library:
@@ -84,10 +90,10 @@ def by_eidos(method, rows, concepts):
     library = Library()
     activations = library.activations(rows)
     counted = {} if method == "neurons" else {"concept_count": concepts}
-    before = peak_megabytes()
-    options = library.options(f"eidos_{method}_options", **counted, **OPTIONS.get(method, {}))
+    before, name = peak_megabytes(), method.removesuffix("_batches").removesuffix("_randomised")
+    options = library.options(f"eidos_{name}_options", **counted, **OPTIONS.get(method, {}))
     start = time.perf_counter()
-    explainer = library.call(f"eidos_{method}_fit", activations, options, None)
+    explainer = library.call(f"eidos_{name}_fit", activations, options, None)
     seconds = time.perf_counter() - start
     peak = peak_megabytes()
     count = library.c.eidos_explainer_concept_count(explainer)
@@ -105,22 +111,61 @@ def by_eidos(method, rows, concepts):
     return seconds, peak - before, decoded, {"iterations": library.c.eidos_explainer_step_count(explainer)}
 
 
+def wide(count, columns, out):
+    """Rows whose variance along direction `i` of `columns` random ones falls as `1 / (i + 1)`, which is slower than that of models."""
+    random = numpy.random.default_rng(0)
+    mix = random.normal(size=(columns, columns), scale=columns**-0.5).astype(numpy.float32)
+    mix *= (numpy.arange(1, columns + 1)[:, None] ** -0.5).astype(numpy.float32)
+    rows = numpy.empty((count, columns), numpy.float32)
+    for first in range(0, count, 2048):
+        some = rows[first : first + 2048]
+        some[:] = random.normal(size=some.shape).astype(numpy.float32) @ mix
+    numpy.save(out, rows)
+    return {"rows": rows.shape}
+
+
+def angle(rows, concepts):
+    """The largest angle between the plane of exact components and that of randomised ones, in degrees, for some numbers of passes."""
+    library = Library()
+    activations = library.activations(rows)
+
+    def components(**values):
+        options = library.options("eidos_pca_options", concept_count=concepts, **values)
+        explainer = library.call("eidos_pca_fit", activations, options, None)
+        pointer = ctypes.cast(library.c.eidos_explainer_dictionary(explainer, None), ctypes.POINTER(ctypes.c_float))
+        return numpy.ctypeslib.as_array(pointer, (concepts, rows.shape[1])).astype(numpy.float64)
+
+    exact, found = components(), {}
+    for passes in (2, 5, 10):
+        cosines = numpy.linalg.svd(exact @ components(randomised=1, power_iterations=passes).T, compute_uv=False)
+        found[passes] = {"degrees": round(float(numpy.degrees(numpy.arccos(min(cosines.min(), 1)))), 2),
+                         "kept": round(float((cosines**2).mean()), 5)}
+    return {"angle": found}
+
+
 def by_scikit_learn(method, rows, concepts):
-    from sklearn.cluster import KMeans
-    from sklearn.decomposition import NMF, PCA, DictionaryLearning, SparsePCA, TruncatedSVD
+    from sklearn.cluster import KMeans, MiniBatchKMeans
+    from sklearn.decomposition import (
+        NMF, PCA, DictionaryLearning, MiniBatchDictionaryLearning, MiniBatchNMF, SparsePCA, TruncatedSVD,
+    )
 
     warnings.simplefilter("ignore")
     models = {
         "pca": lambda: PCA(concepts, random_state=0),
         "svd": lambda: TruncatedSVD(concepts, random_state=0),
         "kmeans": lambda: KMeans(concepts, random_state=0),
+        "kmeans_batches": lambda: MiniBatchKMeans(concepts, batch_size=4096, random_state=0),
+        "pca_randomised": lambda: PCA(concepts, svd_solver="randomized", random_state=0),
         "nmf": lambda: NMF(concepts, init="nndsvda", random_state=0),
+        "minibatch_nmf": lambda: MiniBatchNMF(concepts, init="nndsvda", batch_size=4096, random_state=0),
+        "minibatch_dictionary_learning": lambda: MiniBatchDictionaryLearning(
+            concepts, alpha=0.2, positive_code=True, fit_algorithm="cd", transform_algorithm="lasso_cd", batch_size=4096, random_state=0),
         "sparse_pca": lambda: SparsePCA(concepts, alpha=50.0, tol=1e-4, method="cd", random_state=0),
         "dictionary_learning": lambda: DictionaryLearning(
             concepts, alpha=0.2, positive_code=True, fit_algorithm="cd", transform_algorithm="lasso_cd", tol=1e-4, max_iter=200,
             random_state=0),
     }
-    taken = numpy.maximum(rows, 0) if method == "nmf" else rows
+    taken = numpy.maximum(rows, 0) if method.endswith("nmf") else rows
     before = peak_megabytes()
     start = time.perf_counter()
     model = models[method]().fit(taken)
@@ -128,8 +173,8 @@ def by_scikit_learn(method, rows, concepts):
     peak = peak_megabytes()
 
     def decoded(tile):
-        tile = numpy.maximum(tile, 0) if method == "nmf" else tile
-        if method == "kmeans":
+        tile = numpy.maximum(tile, 0) if method.endswith("nmf") else tile
+        if method.startswith("kmeans"):
             return model.cluster_centers_[model.predict(tile)], len(tile)
         codes = model.transform(tile)
         back = model.inverse_transform(codes) if hasattr(model, "inverse_transform") else codes @ model.components_
@@ -145,10 +190,14 @@ def peak_megabytes():
 def main(what, *arguments):
     if what == "collect":
         return collect(*arguments)
+    if what == "wide":
+        return wide(int(arguments[0]), int(arguments[1]), arguments[2])
+    if what == "angle":
+        return angle(numpy.load(arguments[0]), int(arguments[1]))
     method, path, *more = arguments
     rows, concepts = numpy.load(path), int((more or [50])[0])
     seconds, megabytes, decoded, others = (by_eidos if what == "eidos" else by_scikit_learn)(method, rows, concepts)
-    mean, variance, lost, used = rows.mean(axis=0, dtype=numpy.float64), 0.0, 0.0, 0
+    mean, variance, lost, used, squares, missing = rows.mean(axis=0, dtype=numpy.float64), 0.0, 0.0, 0, 0.0, 0.0
     # Some of the rows say it as well.
     some = numpy.ascontiguousarray(rows[:: max(1, len(rows) // 20000)])
     for tile in numpy.array_split(some, max(1, len(some) // 4096)):
@@ -157,9 +206,13 @@ def main(what, *arguments):
         variance += ((tile - mean) ** 2).sum()
         lost += ((tile.astype(numpy.float64) - back) ** 2).sum()
         used += count
+        given = numpy.maximum(tile, 0) if method in ("nmf", "minibatch_nmf") else tile
+        squares += (given.astype(numpy.float64) ** 2).sum()
+        missing += ((given.astype(numpy.float64) - back) ** 2).sum()
     return {
         "by": what, "method": method, "concepts": concepts, "rows": rows.shape, "seconds": round(seconds, 3),
-        "megabytes_beside_the_rows": megabytes, "lost": round(lost / variance, 4), "codes": round(used / len(some), 2), **others,
+        "megabytes_beside_the_rows": megabytes, "lost": round(lost / variance, 4), "norm_lost": round(missing / squares, 5),
+        "codes": round(used / len(some), 2), **others,
     }
 
 

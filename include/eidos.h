@@ -44,7 +44,8 @@
  * eidos_<owner>_<thing>_count says how many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
  *
  * Numbers. What counts or indexes things in memory is a size_t; an enumeration, a flag (1 or 0), a token id and a
- * small setting are a uint32_t; a limit that may be beyond memory, and what was spent, are a uint64_t; an answer of
+ * small setting are a uint32_t; a limit that may be beyond memory, what was spent, and
+ * an index in a struct, which has the same layout everywhere, are a uint64_t; an answer of
  * yes or no is an int32_t. A matrix is row-major: row_count rows, one per unit or concept, of column_count columns.
  * The width of a split point or an explainer is the column count of the rows that it gives or takes.
  *
@@ -74,8 +75,11 @@
  * _exit(), since a call there may wait for ever, and until then it shares the locks of folders that were being written. dlclose()
  * leaves the library mapped.
  *
- * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
- * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
+ * Files. A call that saves to a file replaces what is there under that name, without a question: it leaves the old file or the whole
+ * new one, also when it is cancelled or the disk is full. It writes what a link leads to, and what is not a file (a folder, a pipe, a
+ * device) is an error and stays. Activations are a folder: what an interrupted call left of the same ones is gone on from, and a folder
+ * with others, or with files of somebody else, is EIDOS_MISMATCH and stays. Files call a model by the name that it was opened by, but
+ * not by a path of this machine: of an absolute path they keep the last part, "./name". Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
  * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy). Large tables of
  * embeddings are read from the file while a model lives; one that was written to since is an error.
  *
@@ -346,7 +350,7 @@ void eidos_error_free(eidos_error *error);
 #define EIDOS_STAGE_FIT 6
 
 /**
- * The call encodes rows into concepts to rank inputs; counted in rows.
+ * The call encodes rows into concepts, to rank inputs or to write the codes; counted in rows.
  */
 #define EIDOS_STAGE_INTERPRET 7
 
@@ -655,8 +659,8 @@ typedef struct eidos_devices eidos_devices;
 
 /**
  * Names the features of the library that was loaded, with a space between them: `hub` (models by id), `chat` (language
- * models over HTTP), `demo-model` (`eidos:demo`) and `cuda` (NVIDIA GPUs), as far as it was built with them. The string
- * is static.
+ * models over HTTP), `demo-model` (`eidos:demo`), `parquet` (tables in Parquet) and `cuda` (NVIDIA GPUs), as far as it was built with
+ * them. The string is static.
  */
 const char *eidos_features(void);
 
@@ -1789,6 +1793,19 @@ typedef struct {
      * The passes run on this one of several GPUs, from 0.
      */
     uint32_t device_index;
+    /**
+     * 1 improves directions from random ones, without the covariance of the features: less memory and work where there are thousands of
+     * features and few concepts, on the CPU only. 0, the default, finds the exact ones.
+     */
+    uint32_t randomised;
+    /**
+     * Random directions are improved this many times, with a pass over the activations each. By default 5.
+     */
+    uint32_t power_iterations;
+    /**
+     * The seed decides the random directions. By default 0.
+     */
+    uint32_t seed;
 } eidos_pca_options;
 
 /**
@@ -1812,7 +1829,7 @@ eidos_status eidos_ica_options_init(eidos_ica_options *options, size_t size);
 /**
  * Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
  * activations have heavy tails; or with Picard-O, see `solver`. Not converging is a result, see
- * `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_ica_fit(const eidos_activations *activations,
                            const eidos_ica_options *options,
@@ -1937,10 +1954,19 @@ typedef struct {
      * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
      */
     uint32_t threads;
+    /**
+     * Centres move after this many activations each (mini-batches; Sculley, 2010), and an iteration is a pass over all of them; 0, the
+     * default, moves them after all (Lloyd). Mini-batches need fewer passes and end a little higher.
+     */
+    uint32_t batch_size;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
 } eidos_kmeans_options;
 
 /**
- * These options say how neurons become concepts. Fill the struct with `eidos_neurons_options_init` first; zero means the default.
+ * These options say how neurons become concepts. Fill the struct with `eidos_neurons_options_init` first.
  */
 typedef struct {
     /**
@@ -2000,7 +2026,7 @@ eidos_status eidos_kmeans_options_init(eidos_kmeans_options *options, size_t siz
  * Finds centres of activations with k-means (Lloyd, 1982), each the mean of the rows that are nearest to it, from a start by
  * greedy k-means++. The dictionary are the centres; what codes are is a choice, see `codes`. The measures are `inertia`, the sum of
  * the squared distances between rows and their nearest centres, and `cluster_sizes`, a number for each concept. Not converging is a
- * result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_kmeans_fit(const eidos_activations *activations,
                               const eidos_kmeans_options *options,
@@ -2107,6 +2133,40 @@ typedef struct {
 } eidos_semi_nmf_options;
 
 /**
+ * These options say how atoms that are sums of rows are found. Fill the struct with `eidos_convex_nmf_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_convex_nmf_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * The fit finds this many concepts. There is no default: 0 is an error.
+     */
+    uint32_t concept_count;
+    /**
+     * Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4.
+     */
+    double tolerance;
+    /**
+     * The fit ends after this many iterations, converged or not. By default 200.
+     */
+    uint32_t max_iterations;
+    /**
+     * The atoms may be sums of this many of the rows. By default 4096.
+     */
+    uint32_t candidate_count;
+    /**
+     * The seed decides which rows these are, and the first centres. By default 0.
+     */
+    uint32_t seed;
+    /**
+     * The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+} eidos_convex_nmf_options;
+
+/**
  * These options say how a dictionary is learned. Fill the struct with `eidos_dictionary_learning_options_init` first.
  */
 typedef struct {
@@ -2198,7 +2258,7 @@ eidos_status eidos_nmf_options_init(eidos_nmf_options *options, size_t size);
 /**
  * Finds parts whose sums approximate activations that have no negative values (NMF; Lee and Seung, 1999), such as those behind a
  * ReLU. Each part has length 1; codes are never negative, and most are zero. The measures are `reconstruction_error`,
- * `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be
+ * `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be
  * NULL.
  */
 eidos_status eidos_nmf_fit(const eidos_activations *activations,
@@ -2216,13 +2276,31 @@ eidos_status eidos_semi_nmf_options_init(eidos_semi_nmf_options *options,
 /**
  * Finds atoms whose sums approximate any activations, with codes that are not negative (semi-NMF; Ding, Li and Jordan, 2010): k-means
  * whose rows may belong to several centres. Each atom has length 1. The measures are those of `eidos_nmf_fit`. Not converging is a
- * result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_semi_nmf_fit(const eidos_activations *activations,
                                 const eidos_semi_nmf_options *options,
                                 const eidos_control *control,
                                 eidos_explainer **out,
                                 eidos_error **err);
+
+/**
+ * Fills the options of convex non-negative matrix factorisation with the defaults. `size` is `sizeof(eidos_convex_nmf_options)`.
+ */
+eidos_status eidos_convex_nmf_options_init(eidos_convex_nmf_options *options,
+                                           size_t size);
+
+/**
+ * Finds atoms that are sums of activations with weights that are not negative, and whose sums approximate activations with codes that
+ * are not negative (convex NMF; Ding, Li and Jordan, 2010): semi-NMF whose atoms stay among the rows. Each atom has length 1. The
+ * measures are those of `eidos_nmf_fit` and `rows_per_concept`, a number for each concept. Not converging is a result, see
+ * `eidos_explainer_converged`. `control` and `err` may be NULL.
+ */
+eidos_status eidos_convex_nmf_fit(const eidos_activations *activations,
+                                  const eidos_convex_nmf_options *options,
+                                  const eidos_control *control,
+                                  eidos_explainer **out,
+                                  eidos_error **err);
 
 /**
  * Fills the options of dictionary learning with the defaults. `size` is `sizeof(eidos_dictionary_learning_options)`.
@@ -2232,7 +2310,7 @@ eidos_status eidos_dictionary_learning_options_init(eidos_dictionary_learning_op
 /**
  * Finds atoms of which each row of activations needs few (dictionary learning; Mairal and others, 2009): it minimises half the squared
  * difference between rows and sums of atoms, and a penalty on the magnitudes of the codes. No atom is longer than 1. The measures are
- * those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_dictionary_learning_fit(const eidos_activations *activations,
                                            const eidos_dictionary_learning_options *options,
@@ -2249,7 +2327,7 @@ eidos_status eidos_sparse_pca_options_init(eidos_sparse_pca_options *options,
 /**
  * Finds directions that have few columns, from which sums come near to the centred activations, as scikit-learn's `SparsePCA` does. Each
  * has length 1 and its entry of largest magnitude positive. The measures are `nonzero_columns`, a number for each concept, and
- * `objective`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+ * `objective`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
  */
 eidos_status eidos_sparse_pca_fit(const eidos_activations *activations,
                                   const eidos_sparse_pca_options *options,
@@ -2591,6 +2669,112 @@ eidos_status eidos_explainer_from_autoencoder(const float *dictionary,
                                               size_t k,
                                               eidos_explainer **out,
                                               eidos_error **err);
+
+/* --- Codes of activations, in memory or in a file that other programs read ----------------------------------------- */
+
+/**
+ * The format is what the name of the file says: `.npy`, `.npz`, `.safetensors` or `.parquet`. The default.
+ */
+#define EIDOS_CODES_OF_PATH 0
+
+/**
+ * A dense matrix (rows, concepts) of 32-bit floats, as `numpy.load` reads it.
+ */
+#define EIDOS_CODES_NPY 1
+
+/**
+ * A sparse matrix (rows, concepts) in CSR form, as `scipy.sparse.load_npz` reads it. While it is written, it takes twice its room.
+ */
+#define EIDOS_CODES_NPZ 2
+
+/**
+ * A dense matrix (rows, concepts), the tensor `codes` of a safetensors file.
+ */
+#define EIDOS_CODES_SAFETENSORS 3
+
+/**
+ * A table in Parquet: a line for each code that is not zero, with `row`, `text`, `begin`, `end`, `unit`, `concept` and `activation`.
+ * It takes a library with the feature `parquet`.
+ */
+#define EIDOS_CODES_PARQUET 4
+
+/**
+ * These options say where activations are encoded, and how codes are written. Fill the struct with `eidos_encode_options_init` first.
+ */
+typedef struct {
+    /**
+     * This is the size of the struct in bytes, set by `eidos_encode_options_init`.
+     */
+    uint32_t struct_size;
+    /**
+     * This many threads encode; 0, the default, is one per core. Results do not depend on it.
+     */
+    uint32_t threads;
+    /**
+     * The activations are encoded on this device: one of `EIDOS_DEVICE_*`. By default on the CPU.
+     */
+    uint32_t device;
+    /**
+     * They are encoded on this one of several GPUs, from 0.
+     */
+    uint32_t device_index;
+    /**
+     * The format of a file: one of `EIDOS_CODES_*`. By default what the name of the file says.
+     */
+    uint32_t format;
+    /**
+     * This field is always 0.
+     */
+    uint32_t reserved;
+} eidos_encode_options;
+
+/**
+ * Fills the options of encoding with the defaults. `size` is `sizeof(eidos_encode_options)`.
+ */
+eidos_status eidos_encode_options_init(eidos_encode_options *options, size_t size);
+
+/**
+ * Encodes activations, wherever their rows lie, into concepts: `out` receives `row_count * concept_count` values, row-major, and
+ * `out_len` is their number. `EIDOS_MISMATCH` for activations of another width than the explainer encodes. `options`, `control` and
+ * `err` may be NULL.
+ */
+eidos_status eidos_explainer_encode_activations(const eidos_explainer *explainer,
+                                                const eidos_activations *activations,
+                                                const eidos_encode_options *options,
+                                                const eidos_control *control,
+                                                float *out,
+                                                size_t out_len,
+                                                eidos_error **err);
+
+/**
+ * Encodes activations, wherever their rows lie, into a sparse matrix in CSR form: `starts` receives `row_count + 1` numbers, where the
+ * entries of each row begin and where the last one ends; `concepts` and `values` receive the concept and the code of each entry that is
+ * not zero, row by row, concepts ascending. `count` receives how many entries there are: where that is more than `capacity`, the room
+ * in `concepts` and `values`, only the first are written, and the same call with more room writes all. `options`, `control`, `starts`,
+ * `concepts`, `values` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_encode_sparse(const eidos_explainer *explainer,
+                                           const eidos_activations *activations,
+                                           const eidos_encode_options *options,
+                                           const eidos_control *control,
+                                           size_t *starts,
+                                           uint32_t *concepts,
+                                           float *values,
+                                           size_t capacity,
+                                           size_t *count,
+                                           eidos_error **err);
+
+/**
+ * Encodes activations into a file that other programs read, whole or not at all, as `eidos_explainer_save` writes an explainer. Memory
+ * does not grow with the number of rows, which may be in memory, in shards on disk or on a GPU. Rows and concepts count from 0.
+ * `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_save_codes(const eidos_explainer *explainer,
+                                        const eidos_activations *activations,
+                                        const char *path,
+                                        const eidos_encode_options *options,
+                                        const eidos_control *control,
+                                        eidos_error **err);
 
 /* --- Changes to what the modules of a model give, while it runs ---------------------------------------------------- */
 
@@ -3135,6 +3319,31 @@ typedef struct {
      * They are encoded on this one of several GPUs, from 0.
      */
     uint32_t device_index;
+    /**
+     * Units with these texts are not listed, in any case and with any white space around them; NULL means none.
+     */
+    const char *const *stop_units;
+    /**
+     * This is the number of strings in `stop_units`.
+     */
+    size_t stop_unit_count;
+    /**
+     * 1 leaves out units that are nothing but punctuation.
+     */
+    uint32_t stop_punctuation;
+    /**
+     * 1 takes texts that differ in their case, or in the white space around them, for the same input; the strongest one is listed.
+     */
+    uint32_t fold_case;
+    /**
+     * Inputs that occur less often than this are not listed. By default 1.
+     */
+    uint64_t least_occurrences;
+    /**
+     * The passage of an input has up to this many units on each side, within its text; with 0, the default, inputs are listed
+     * without one. It is in the JSON: `"passage": {"text", "begin", "end"}`, the last two in bytes.
+     */
+    uint64_t context;
 } eidos_top_inputs_options;
 
 /**
@@ -3223,9 +3432,30 @@ const char *eidos_interpretation_json(const eidos_interpretation *interpretation
 eidos_status eidos_interpretation_save(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
 
 /**
- * Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
+ * Opens an interpretation that `eidos_interpretation_save` wrote to a file, or that of an explainer which
+ * `eidos_explainer_save_interpreted` wrote with it. `err` may be NULL.
  */
 eidos_status eidos_interpretation_open(const char *path, eidos_interpretation **out, eidos_error **err);
+
+/**
+ * Writes an explainer and what its concepts mean, labels and all, to one file, as `eidos_explainer_save` writes an explainer alone.
+ * `eidos_explainer_open_interpreted` opens both, `eidos_explainer_open` and `eidos_interpretation_open` one of them.
+ * `EIDOS_MISMATCH` for an interpretation with a concept that the explainer does not have. `interpretation`, where there is none,
+ * and `err` may be NULL.
+ */
+eidos_status eidos_explainer_save_interpreted(const eidos_explainer *explainer,
+                                              const eidos_interpretation *interpretation,
+                                              const char *path,
+                                              eidos_error **err);
+
+/**
+ * Opens an explainer as `eidos_explainer_open` does, and what its concepts mean where its file says it: otherwise `interpretation`
+ * becomes NULL. Where that part of a file is damaged, `eidos_explainer_open` still opens the explainer. `err` may be NULL.
+ */
+eidos_status eidos_explainer_open_interpreted(const char *path,
+                                              eidos_explainer **out,
+                                              eidos_interpretation **interpretation,
+                                              eidos_error **err);
 
 /**
  * Makes one more handle of the same interpretation, for another owner, who frees it. What was borrowed from one is
@@ -3484,6 +3714,33 @@ eidos_status eidos_metrics_compare(const eidos_explainer *const *explainers,
                                    const eidos_control *control,
                                    eidos_texts **out,
                                    eidos_error **err);
+
+/**
+ * Measures what a model loses when the rows of the module `split_point`, one of its split points, are what explainers reconstruct of them:
+ * how much worse it predicts, beside what zeros and the mean row in their place cost it (loss recovered), and how far its
+ * distributions move. A causal language model predicts the next token, any other language model the token of the row itself. A
+ * classifier of texts predicts `labels`, one for each text, and any classifier without them what it says as it is. The model must have
+ * been loaded as a `whole`.
+ *
+ * The only text of `out` is JSON: `{"format", "version", "split_point", "text_count", "prediction_count", "predicted": "next_token" |
+ * "token" | "label" | "own_prediction", "loss": {"original", "mean", "zero"}, "divergence": {"original", "mean", "zero"}, "explainers":
+ * [{"method", "concept_count", "loss", "loss_recovered", "loss_recovered_from_mean", "divergence", "divergence_recovered",
+ * "same_prediction", "logit_error"}]}`. Losses are cross-entropies and divergences those of Kullback and Leibler, in nats. What does not
+ * exist is null.
+ *
+ * `labels` may be NULL with a `label_count` of 0. `options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_metrics_compare_through_model(const eidos_split_model *model,
+                                                 const eidos_inputs *inputs,
+                                                 const char *split_point,
+                                                 const eidos_explainer *const *explainers,
+                                                 size_t explainer_count,
+                                                 const uint32_t *labels,
+                                                 size_t label_count,
+                                                 const eidos_logits_options *options,
+                                                 const eidos_control *control,
+                                                 eidos_texts **out,
+                                                 eidos_error **err);
 
 /* --- Language models that label concepts --------------------------------------------------------------------------- */
 
@@ -4053,6 +4310,14 @@ eidos_status eidos_report_save_codes_csv(const eidos_explainer *explainer,
 eidos_status eidos_interpretation_save_csv(const eidos_interpretation *interpretation,
                                            const char *path,
                                            eidos_error **err);
+
+/**
+ * Writes an interpretation to a Parquet file, as `eidos_explainer_save` writes an explainer: the lines and columns of
+ * `eidos_interpretation_save_csv`. `EIDOS_UNSUPPORTED` where the library was built without the feature `parquet`. `err` may be NULL.
+ */
+eidos_status eidos_interpretation_save_parquet(const eidos_interpretation *interpretation,
+                                               const char *path,
+                                               eidos_error **err);
 
 /* --- Opaque handles: numbers, which a table leads to the values ---------------------------------------------------- */
 

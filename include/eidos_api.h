@@ -255,6 +255,16 @@ typedef struct eidos_api_table {
     eidos_status (*sae_fit)(const eidos_activations *activations, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
     eidos_status (*sae_fit_transcoder)(const eidos_activations *inputs, const eidos_activations *outputs, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
     eidos_status (*interventions_reconstruct)(eidos_interventions *interventions, const char *module_path, const eidos_explainer *explainer, const size_t *tokens, size_t token_count, eidos_error **err);
+    eidos_status (*encode_options_init)(eidos_encode_options *options, size_t size);
+    eidos_status (*explainer_encode_activations)(const eidos_explainer *explainer, const eidos_activations *activations, const eidos_encode_options *options, const eidos_control *control, float *out, size_t out_len, eidos_error **err);
+    eidos_status (*explainer_save_codes)(const eidos_explainer *explainer, const eidos_activations *activations, const char *path, const eidos_encode_options *options, const eidos_control *control, eidos_error **err);
+    eidos_status (*explainer_save_interpreted)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const char *path, eidos_error **err);
+    eidos_status (*explainer_open_interpreted)(const char *path, eidos_explainer **out, eidos_interpretation **interpretation, eidos_error **err);
+    eidos_status (*interpretation_save_parquet)(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
+    eidos_status (*convex_nmf_options_init)(eidos_convex_nmf_options *options, size_t size);
+    eidos_status (*convex_nmf_fit)(const eidos_activations *activations, const eidos_convex_nmf_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
+    eidos_status (*explainer_encode_sparse)(const eidos_explainer *explainer, const eidos_activations *activations, const eidos_encode_options *options, const eidos_control *control, size_t *starts, uint32_t *concepts, float *values, size_t capacity, size_t *count, eidos_error **err);
+    eidos_status (*metrics_compare_through_model)(const eidos_split_model *model, const eidos_inputs *inputs, const char *split_point, const eidos_explainer *const *explainers, size_t explainer_count, const uint32_t *labels, size_t label_count, const eidos_logits_options *options, const eidos_control *control, eidos_texts **out, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

@@ -13,7 +13,13 @@ if [ -z "$mdbook" ]; then
     mdbook=$tools/bin/mdbook
     [ -x "$mdbook" ] || cargo install --quiet --locked --root "$tools" mdbook@0.4.52
 fi
-"$mdbook" build
+# The pages of docs, with what they link to outside of docs, and on one page the references that are made below.
+references=(Rust=rust/eidos/index.html)
+! command -v doxygen >/dev/null || references+=("C and C++=cpp/index.html")
+references+=(Node=node/index.html)
+! command -v julia >/dev/null || references+=(Julia=julia/index.html)
+scripts/book.py "$tools/src" "${references[@]}"
+MDBOOK_BOOK__SRC=target/tools/book/src "$mdbook" build
 say "the guide is in $out/index.html"
 
 RUSTDOCFLAGS='-D warnings' cargo doc --quiet --release --no-deps --lib

@@ -46,11 +46,36 @@ fi
 if grep -qaF cuDevicePrimaryCtxRetain "$library"; then cuda=yes; else cuda=no; fi
 system_libraries="pthread dl m" # what the static library needs; older C libraries keep them apart
 
+# The folders of cargo under which the compiler found the sources of packages, fetched and generated, as it noted beside what it made
+# of them.
+package_folders() {
+    {
+        cat "$(dirname "$library")"/deps/*.d 2>/dev/null | tr ' ' '\n' | grep -oE '^/.*/(registry/src|git/checkouts|release/build)/' || true
+        printf '%s/registry/src/\n' "${CARGO_HOME:-${HOME:-}/.cargo}"
+    } | sort -u
+}
+
+# FILE: messages of panics name sources by the path that they had on this machine, under somebody's home. Here they are /cargo///...
+# of the same length: these texts are shown and never opened, and nothing moves.
+hide_paths() {
+    local LC_ALL=C folder short
+    package_folders >"$1.folders"
+    while IFS= read -r folder; do
+        [ ${#folder} -gt 16 ] && grep -qaF -- "$folder" "$1" || continue
+        short=$(printf '/cargo%*s' $((${#folder} - 6)) '' | tr ' ' /)
+        sed "s,$(sed 's/[][\\.*^$,]/\\&/g' <<<"$folder"),$short,g" "$1" >"$1.short"
+        [ "$(wc -c <"$1.short")" = "$(wc -c <"$1")" ] || fail "this sed does not keep the bytes of $1"
+        cat "$1.short" >"$1" # the file keeps its mode
+    done <"$1.folders"
+    rm -f "$1.folders" "$1.short"
+}
+
 # Without the names of its own functions, which a debugger reads and nothing else.
 install_library() {
     local named=$lib/libeidos.so.$version
     install -m 755 "$library" "$named.new"
     ! command -v strip >/dev/null || strip --strip-unneeded "$named.new"
+    hide_paths "$named.new"
     mv -f "$named.new" "$named" # whole or not at all, and programs that run keep the old one
     ln -sfn "libeidos.so.$version" "$lib/$soname"
     ln -sfn "$soname" "$lib/libeidos.so"
@@ -74,6 +99,7 @@ mkdir -p "$lib" "$root/include"
 install_library
 install -m 644 "$archive" "$lib/libeidos.a"
 ! command -v strip >/dev/null || strip --strip-debug "$lib/libeidos.a"
+hide_paths "$lib/libeidos.a"
 install -m 644 "$source_folder"/include/eidos.h "$source_folder"/include/eidos_api.h "$root/include"
 (cd "$source_folder/bindings/cpp/include" && find . -name '*.hpp' -exec install -D -m 644 {} "$root/include/{}" \;)
 mkdir -p "$documents"

@@ -33,7 +33,7 @@ def main():
 
 def inside_the_library():
     """The packages that are linked into the library, by name and version."""
-    command = ["cargo", "metadata", "--format-version=1", "--locked", "--features", "hub,chat,demo-model,cuda"]
+    command = ["cargo", "metadata", "--format-version=1", "--locked", "--features", "hub,chat,demo-model,parquet,cuda"]
     platforms = [argument for system in SYSTEMS for argument in ("--filter-platform", system)]
     found = json.loads(subprocess.run(command + platforms, cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout)
     packages = {package["id"]: package for package in found["packages"]}

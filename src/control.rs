@@ -32,7 +32,7 @@ pub enum Stage {
     Covariance = 5,
     /// Iterating to fit the concepts; counted in iterations, the total is the most there can be.
     Fit = 6,
-    /// Encoding rows into concepts to rank inputs; counted in rows.
+    /// Encoding rows into concepts, to rank inputs or to write the codes; counted in rows.
     Interpret = 7,
     /// Writing a file; counted in bytes.
     Write = 8,
@@ -102,6 +102,8 @@ type Callback = Box<dyn FnMut(Progress) + Send>;
 #[derive(Clone)]
 pub struct Control {
     shared: Arc<Shared>,
+    /// Whether its calls are steps of another, which tells the progress itself.
+    within: bool,
 }
 
 struct Shared {
@@ -147,7 +149,14 @@ impl Control {
                 callback: Mutex::default(),
                 log: Log::default(),
             }),
+            within: false,
         }
+    }
+
+    /// A control for calls that are steps of the one with this control: they can be cancelled with it and log as it does, and leave the
+    /// progress to it.
+    pub(crate) fn within(&self) -> Self {
+        Self { within: true, ..self.clone() }
     }
 
     /// Makes a control that calls `callback` after each step, on the thread that makes the long call. The callback may
@@ -239,6 +248,9 @@ impl Control {
 
     /// Starts a stage of `total` steps (0: unknown). Only for the calling thread.
     pub(crate) fn begin(&self, stage: Stage, total: u64) -> Result<()> {
+        if self.within {
+            return self.check();
+        }
         self.shared.done.store(0, Ordering::Relaxed);
         self.shared.total.store(total, Ordering::Relaxed);
         self.shared.stage.store(stage as u8, Ordering::Release);
@@ -249,6 +261,9 @@ impl Control {
 
     /// Says how many steps the stage has, once that is known. Only for the calling thread.
     pub(crate) fn expect(&self, total: u64) {
+        if self.within {
+            return;
+        }
         self.shared.total.store(total, Ordering::Relaxed);
     }
 
@@ -257,6 +272,9 @@ impl Control {
     /// A cancel after the last step of a stage does not end that stage: its work is complete. If it is the last stage,
     /// the call returns its result; otherwise the next stage stops at its beginning.
     pub(crate) fn advance(&self, steps: u64) -> Result<()> {
+        if self.within {
+            return self.check();
+        }
         let done = self.shared.done.fetch_add(steps, Ordering::Relaxed).saturating_add(steps);
         self.call_back();
         let total = self.shared.total.load(Ordering::Relaxed);

@@ -136,6 +136,9 @@ impl Error {
         use std::io::ErrorKind;
         let path = path.as_ref().display();
         let (code, hint) = match source.kind() {
+            ErrorKind::NotFound if doing.starts_with("write") || doing.starts_with("create") => {
+                (ErrorCode::NotFound, "make the folder first, or check its name")
+            }
             ErrorKind::NotFound => (ErrorCode::NotFound, "check the name"),
             ErrorKind::OutOfMemory => (ErrorCode::OutOfMemory, "free some memory, or raise the limit of the process"),
             ErrorKind::PermissionDenied => (ErrorCode::Io, "check the permissions"),

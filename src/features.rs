@@ -1,6 +1,6 @@
 //! What this build can do.
 
-/// Lists the features that the library was built with: `hub`, `chat`, `demo-model`, `cuda`.
+/// Lists the features that the library was built with: `hub`, `chat`, `demo-model`, `parquet`, `cuda`.
 ///
 /// ```
 /// assert_eq!(eidos::features().any(|name| name == "cuda"), cfg!(feature = "cuda"));

@@ -16,8 +16,8 @@
 //! Each room hands a finished value to the next one, and an arrow between rooms goes only downwards in
 //! `ffi > report, metrics > interpret > collect > model > text, corpus, hub, chat`, and `collect > concepts > rows > text`: concepts are found
 //! in any rows, and `concepts` never knows that a transformer exists. `dictionaries` opens published ones, from `hub` for
-//! `concepts`. All of them stand on `device, net, kernels, linalg, parallel, files, gguf, python_json, safetensors_file,
-//! tensor_files, retry, threads, workers, workspace, memory, error, control, log`.
+//! `concepts`. All of them stand on `device, net, kernels, linalg, parallel, files, gguf, parquet_file, python_json,
+//! safetensors_file, tensor_files, retry, threads, workers, workspace, memory, error, control, log`.
 
 pub mod chat;
 pub mod collect;
@@ -50,6 +50,8 @@ mod memory;
 #[cfg(any(feature = "hub", feature = "chat"))]
 mod net;
 mod parallel;
+#[cfg(feature = "parquet")]
+mod parquet_file;
 mod python_json;
 mod retry;
 mod safetensors_file;
@@ -76,7 +78,7 @@ pub use interpret::{
     Label, LabelError, Labelling, LlmLabels, Pole, Sampling, Scoring, TopInputs,
 };
 pub use log::{LogLevel, LogMessage};
-pub use metrics::{Comparison, Metrics, MetricsOptions, Subject};
+pub use metrics::{Comparison, Metrics, MetricsOptions, ModelMetrics, ModelMetricsOptions, Subject};
 pub use model::{HeadChoice, LoadOptions, Module, Precision, SplitModel, SplitPoint, TargetLogit};
 pub use report::{Report, ReportOptions};
 pub use rows::{Activations, Filters, Provenance, Reduce, RowSlice, Rows};

@@ -6,6 +6,7 @@
 
 mod activations;
 mod chat;
+mod codes;
 mod common;
 mod concepts;
 mod corpus;

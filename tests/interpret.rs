@@ -6,8 +6,9 @@ use std::path::Path;
 use crate::common::{Disk, SPLITS, assert_error, collect, golden_json, many_texts, replace, steps, tiny, watching};
 use eidos::rows::Rows;
 use eidos::{
-    Activations, CollectOptions, ConceptInputs, Control, ErrorCode, Explainer, Filters, Granularity, Ica, IcaOptions,
-    Input, Interpretation, Pole, Provenance, SplitModel, Stage, TopInputs,
+    Activations, CodesFormat, CollectOptions, ConceptInputs, Control, DictionaryFormat, Encode, ErrorCode, Explainer,
+    Filters, Granularity, Ica, IcaOptions, Input, Interpretation, Pole, Provenance, Report, ReportOptions, SplitModel,
+    Stage, TopInputs,
 };
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
@@ -150,6 +151,64 @@ fn rows_without_units_are_named_by_their_number() {
     let expected = [("row 1", 5.0), ("row 2", 5.0), ("row 0", 1.0), ("row 3", -2.0)];
     assert_eq!(names, expected.map(|(name, value)| (name.to_owned(), value)));
     assert_eq!(listed(&found.concepts()[0].negative), [("row 3".to_owned(), -2.0)]);
+}
+
+#[test]
+fn inputs_are_left_out_folded_and_counted() {
+    let texts = [" film", "Film", "the", " The", " ...", "dull", "dull", "warm"];
+    let rows = Activations::from_rows(vec![5.0, 6.0, 9.0, 8.0, 7.0, 3.0, 2.0, 4.0], 1, Some(&texts)).unwrap();
+    let explainer = columns_as_concepts(1, None);
+    let found = |top: TopInputs| -> Vec<(String, usize)> {
+        let meaning = interpret(&TopInputs { k: 10, ..top }, &explainer, &rows);
+        meaning.concepts()[0].positive.iter().map(|input| (input.text.clone(), input.row)).collect()
+    };
+    let expect = |pairs: &[(&str, usize)]| pairs.iter().map(|&(text, row)| (text.to_owned(), row)).collect::<Vec<_>>();
+    let none = TopInputs::default;
+    assert_eq!(found(none()).len(), 7);
+    let stop = TopInputs { stop_units: vec!["THE ".to_owned()], stop_punctuation: true, ..none() };
+    assert_eq!(found(stop.clone()), expect(&[("Film", 1), (" film", 0), ("warm", 7), ("dull", 5)]));
+    // Of texts that count as one the strongest is shown.
+    assert_eq!(found(TopInputs { fold_case: true, ..stop }), expect(&[("Film", 1), ("warm", 7), ("dull", 5)]));
+    assert_eq!(found(TopInputs { least_occurrences: 2, ..none() }), expect(&[("dull", 5)]));
+    let often = TopInputs { least_occurrences: 2, fold_case: true, ..none() };
+    assert_eq!(found(often), expect(&[("the", 2), ("Film", 1), ("dull", 5)]));
+    assert!(found(TopInputs { least_occurrences: 9, ..none() }).is_empty());
+
+    let refused = |top: &TopInputs, rows: &Activations| {
+        let error = top.interpret(&explainer, rows, &Control::new()).unwrap_err();
+        assert_eq!(error.code(), ErrorCode::InvalidArgument, "{error}");
+        error.to_string()
+    };
+    let blank = TopInputs { stop_units: vec!["a".to_owned(), " ".to_owned()], ..none() };
+    assert!(refused(&blank, &rows).contains("stop unit 1"));
+    let nameless = Activations::from_rows(vec![1.0, 2.0], 1, None).unwrap();
+    for top in [TopInputs { fold_case: true, ..none() }, TopInputs { context: 3, ..none() }] {
+        assert!(refused(&top, &nameless).contains("the rows have"));
+    }
+}
+
+#[test]
+fn passages_are_the_text_around_an_input_with_its_place() {
+    let model = tiny("eurobert", "base", &SPLITS);
+    let texts = many_texts(20);
+    let rows = collect(&model, &texts, &CollectOptions::default()).unwrap().remove(0);
+    let explainer = Explainer::fit::<Ica>(&rows, &IcaOptions::new(3), &Control::new()).unwrap();
+    let plain = interpret(&TopInputs::default(), &explainer, &rows);
+    let meaning = interpret(&TopInputs { context: 2, negative_pole: true, ..TopInputs::default() }, &explainer, &rows);
+    let mut longer = 0;
+    for (concept, plain) in meaning.concepts().iter().zip(plain.concepts()) {
+        assert_eq!(listed(&concept.positive), listed(&plain.positive));
+        assert!(plain.positive.iter().all(|input| input.passage.is_none()));
+        for input in concept.positive.iter().chain(&concept.negative) {
+            let passage = input.passage.as_ref().unwrap();
+            assert_eq!(&passage.text[passage.begin..passage.end], input.text.trim(), "{passage:?}");
+            let whole = &texts[rows.unit_span(input.row).unwrap().text_index];
+            assert!(whole.contains(&passage.text), "{passage:?}");
+            longer += usize::from(passage.text.len() > input.text.len());
+        }
+    }
+    assert!(longer > 10, "{longer}");
+    assert_eq!(Interpretation::from_json(meaning.to_json().unwrap().as_bytes()).unwrap(), meaning);
 }
 
 #[test]
@@ -417,14 +476,14 @@ fn json_is_as_documented() {
     let expected = [
         ConceptInputs {
             concept: 3,
-            positive: vec![Input { text: " film".to_owned(), activation: 1.5, row: 7 }],
+            positive: vec![Input { text: " film".to_owned(), activation: 1.5, row: 7, passage: None }],
             negative: Vec::new(),
             ..ConceptInputs::default()
         },
         ConceptInputs {
             concept: 0,
             positive: Vec::new(),
-            negative: vec![Input { text: "a".to_owned(), activation: -2.0, row: 0 }],
+            negative: vec![Input { text: "a".to_owned(), activation: -2.0, row: 0, passage: None }],
             ..ConceptInputs::default()
         },
     ];
@@ -479,6 +538,88 @@ fn files_that_are_no_interpretation_are_errors_that_name_them() {
 }
 
 #[test]
+fn an_explainer_and_what_its_concepts_mean_are_one_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("concepts.safetensors");
+    let explainer = columns_as_concepts(2, Some("layers.0"));
+    // Texts with what JSON must escape, both poles, labels with scores and errors.
+    let meaning = hard();
+    let count = meaning.concepts().iter().map(|concept| concept.concept + 1).max().unwrap();
+    let explainer_of_all = columns_as_concepts(count.max(2), None);
+    explainer_of_all.save_with(Some(&meaning), &path).unwrap();
+    let (opened, found) = Explainer::open_with(&path).unwrap();
+    assert_eq!((opened.dictionary(), found.as_ref()), (explainer_of_all.dictionary(), Some(&meaning)));
+    assert_eq!(Explainer::open(&path).unwrap().dictionary(), explainer_of_all.dictionary());
+    assert_eq!(Interpretation::open(&path).unwrap(), meaning);
+    let once = std::fs::read(&path).unwrap();
+    opened.save_with(found.as_ref(), &path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), once);
+
+    // Files without one, of this version and of the one before, open as they did.
+    explainer.save_with(None, &path).unwrap();
+    let alone = std::fs::read(&path).unwrap();
+    explainer.save(&path).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), alone);
+    assert_eq!(Explainer::open_with(&path).unwrap().1, None);
+    assert_error(
+        Interpretation::open(&path),
+        ErrorCode::InvalidFile,
+        &["concepts.safetensors", "what its concepts mean"],
+    );
+
+    // Of another explainer; nothing is written then.
+    let beyond = columns_as_concepts(1, None);
+    let many = interpret(
+        &TopInputs::default(),
+        &columns_as_concepts(3, None),
+        &Activations::from_rows(vec![1.0; 3], 3, None).unwrap(),
+    );
+    assert_error(beyond.save_with(Some(&many), &path), ErrorCode::Mismatch, &["concept 1", "this explainer"]);
+    assert_eq!(std::fs::read(&path).unwrap(), alone);
+}
+
+#[test]
+fn a_damaged_interpretation_is_an_error_that_says_what_still_opens() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("concepts.safetensors");
+    let explainer = columns_as_concepts(2, None);
+    let rows = Activations::from_rows(vec![1.0, 2.0, 3.0, 4.0], 2, None).unwrap();
+    explainer.save_with(Some(&interpret(&TopInputs::default(), &explainer, &rows)), &path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    let open = |bytes: &[u8]| {
+        replace(&path, bytes);
+        (Explainer::open_with(&path).map(drop), Interpretation::open(&path).map(drop))
+    };
+    let at = |text: &str| whole.windows(text.len()).rposition(|bytes| bytes == text.as_bytes()).unwrap();
+    let changed = |from: &str, to: &str| {
+        let mut bytes = whole.clone();
+        bytes[at(from)..][..to.len()].copy_from_slice(to.as_bytes());
+        bytes
+    };
+    for (bytes, code, says) in [
+        (changed(r#"{"concept":0"#, r#"["concept":0"#), ErrorCode::InvalidFile, "not an interpretation"),
+        (changed(r#""version":1"#, r#""version":7"#), ErrorCode::Unsupported, "version 7"),
+    ] {
+        let (both, alone) = open(&bytes);
+        for found in [both, alone] {
+            let error = assert_error(found, code, &["concepts.safetensors", "its interpretation", says]);
+            assert!(code != ErrorCode::InvalidFile || error.hint_text().contains("explainer alone"), "{error}");
+        }
+        assert_eq!(Explainer::open(&path).unwrap().dictionary(), explainer.dictionary());
+    }
+    // A concept that the explainer does not have.
+    let (both, alone) = open(&changed(r#""concept":1"#, r#""concept":9"#));
+    assert_error(both, ErrorCode::InvalidFile, &["its interpretation", "concept 9", "2 concepts"]);
+    alone.unwrap();
+    // What was cut is no whole file, for each of them.
+    for length in (0..whole.len()).step_by(7) {
+        let (both, alone) = open(&whole[..length]);
+        let both = both.unwrap_err();
+        assert!(both.code() == ErrorCode::InvalidFile && alone.is_err(), "{length}: {both}");
+    }
+}
+
+#[test]
 fn who_cancels_when_the_last_row_is_encoded_gets_the_meaning() {
     let rows = Activations::from_rows((0..20_000).map(|value| value as f32).collect(), 2, None).unwrap();
     let (concepts, control) = (columns_as_concepts(2, None), Control::new());
@@ -504,12 +645,25 @@ fn a_save_writes_through_links_and_refuses_what_is_not_a_file() {
     let explainer = columns_as_concepts(2, None);
     let rows = Activations::from_rows(vec![1.0, 2.0, 3.0, 4.0], 2, None).unwrap();
     let meaning = interpret(&TopInputs::default(), &explainer, &rows);
-    let saves: [(&str, Save<'_>); 2] =
-        [("explainer", &|path| explainer.save(path)), ("meaning", &|path| meaning.save(path))];
+    let (encode, control) = (Encode::default(), Control::new());
+    let report = Report { activations: Some(&rows), ..Report::new(&explainer) };
+    let saves: [(&str, Save<'_>); 8] = [
+        ("explainer", &|path| explainer.save(path)),
+        ("both", &|path| explainer.save_with(Some(&meaning), path)),
+        ("dictionary", &|path| explainer.save_as(path, DictionaryFormat::Safetensors)),
+        ("meaning", &|path| meaning.save(path)),
+        ("table", &|path| meaning.save_csv(path)),
+        ("page", &|path| report.save_html(path, &ReportOptions::default(), &control)),
+        ("codes", &|path| encode.save(&explainer, &rows, path, CodesFormat::Npy, &control)),
+        ("table of codes", &|path| report.save_codes_csv(path, 0.0, &control)),
+    ];
     for (name, save) in saves {
         let (link, target, pipe) = (at(&format!("{name} link")), at(&format!("{name} target")), at(name));
         symlink(target.file_name().unwrap(), &link).unwrap();
+        // What is there is replaced.
+        std::fs::write(at(&format!("{name} target")), "old").unwrap();
         save(&link).unwrap();
+        assert_ne!(std::fs::read(&target).unwrap(), b"old", "{name}");
         save(&link).unwrap();
         assert!(link.is_symlink() && target.is_file() && !target.is_symlink());
         assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());

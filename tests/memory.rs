@@ -33,8 +33,8 @@ mod limits {
 
     use eidos::linalg::RandomState;
     use eidos::{
-        Activations, CollectOptions, Control, Error, ErrorCode, Explainer, Ica, IcaOptions, LoadOptions, Solver,
-        SplitModel, TopInputs,
+        Activations, CodesFormat, CollectOptions, Control, Encode, Error, ErrorCode, Explainer, Ica, IcaOptions,
+        LoadOptions, Solver, SplitModel, TopInputs,
     };
     use serde_json::{Value, json};
 
@@ -134,22 +134,39 @@ mod limits {
         peak("TopInputs", &mut || {
             let top = TopInputs { threads: 1, ..TopInputs::default() };
             top.interpret(explainer.as_ref().unwrap(), &rows, &control).map(drop)
-        })
+        })?;
+        let encode = Encode { threads: 1, ..Encode::default() };
+        for (name, format) in CODES {
+            let file = folder.path().join(name);
+            peak(name, &mut || encode.save(explainer.as_ref().unwrap(), &rows, &file, format, &control))?;
+        }
+        Ok(())
     }
+
+    /// What codes are written as; of a table in Parquet as many lines are in memory as a group has, which 20,000 rows fill.
+    const CODES: [(&str, CodesFormat); if cfg!(feature = "parquet") { 4 } else { 3 }] = [
+        ("npy", CodesFormat::Npy),
+        ("npz", CodesFormat::Npz),
+        ("safetensors", CodesFormat::Safetensors),
+        #[cfg(feature = "parquet")]
+        ("parquet", CodesFormat::Parquet),
+    ];
 
     const GROWN_COLUMNS: usize = 64;
     const GROWN_CONCEPTS: usize = 8;
 
-    /// What grows with the rows is the whitened ones, 32 bytes each where a row has 256; top inputs do not grow.
+    /// What grows with the rows is the whitened ones, 32 bytes each where a row has 256; top inputs and codes that are written do not grow.
     pub fn a_fit_on_disk_takes_the_memory_of_its_whitened_rows() {
         const SLACK: usize = 1 << 20;
         let peaks = |rows: usize| {
             let said = under(64 << 20, &format!("grow {rows}")).unwrap();
             assert!(said.contains("finished well"), "{said}");
-            ["FastIca", "PicardO", "TopInputs"].map(|what| {
-                let line = said.lines().find_map(|line| line.strip_prefix(what)).unwrap();
-                line.trim().parse::<usize>().unwrap()
-            })
+            let whats = ["FastIca", "PicardO", "TopInputs"].into_iter().chain(CODES.map(|(name, _)| name));
+            let peak = |what: &str| {
+                let line = said.lines().find_map(|line| line.strip_prefix(what)?.strip_prefix(' ')).unwrap();
+                line.parse::<usize>().unwrap()
+            };
+            whats.map(peak).collect::<Vec<_>>()
         };
         let (few, many) = (peaks(20_000), peaks(80_000));
         let whitened = 60_000 * GROWN_CONCEPTS * size_of::<f32>();
@@ -159,7 +176,9 @@ mod limits {
                 "{few:?} bytes for 20,000 rows, {many:?} for 80,000"
             );
         }
-        assert!(many[2] < few[2] + SLACK, "{few:?} bytes for 20,000 rows, {many:?} for 80,000");
+        for (few_bytes, many_bytes) in few.iter().zip(&many).skip(2) {
+            assert!(*many_bytes < few_bytes + SLACK, "{few:?} bytes for 20,000 rows, {many:?} for 80,000");
+        }
     }
 
     /// Ten times as many texts, whose rows take 150 MB and whose texts and units would take 8 MB in growing tables, take no more

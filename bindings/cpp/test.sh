@@ -53,7 +53,7 @@ tests/guide.py cpp
 say "programs that use an installed Eidos, with CMake and pkg-config"
 bindings/cpp/tests/installed.sh lib
 multiarch=$(gcc -print-multiarch)
-[ -z "$multiarch" ] || bindings/cpp/tests/installed.sh "lib/$multiarch"
+[ -z "$multiarch" ] || bindings/cpp/tests/installed.sh "lib/$multiarch" shared
 say "programs that have Eidos below their own CMake project"
 bindings/cpp/tests/subdirectory.sh
 say "C++ sees what the header says"

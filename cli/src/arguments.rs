@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use clap::builder::PossibleValuesParser;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
-use eidos::{DeviceChoice, Error, HubOptions, LoadOptions, Precision, SplitModel};
+use eidos::{Activations, DeviceChoice, Error, ErrorCode, Explainer, HubOptions, LoadOptions, Precision, SplitModel};
 use serde::de::DeserializeOwned;
 
 use crate::failure::Failure;
 use crate::session::Session;
+use crate::shown::shown;
 
 /// Where `collect` writes and `fit` reads, unless somebody says otherwise.
 const ACTIVATIONS: &str = "activations";
@@ -113,7 +114,8 @@ pub fn meaning() -> Arg {
     path(
         "meaning",
         "FILE",
-        "What concepts are called, as `eidos label` or `eidos top --save` wrote it [default: meaning.json, if it is there]",
+        "What concepts are called, as `eidos label` or `eidos top --save` wrote it [default: what the file of the concepts says, or \
+         else meaning.json, if it is there]",
     )
 }
 
@@ -223,6 +225,25 @@ pub fn load_options(given: &ArgMatches) -> LoadOptions {
     }
 }
 
+/// Opens the activations that `--activations` names, or those of the usual folder.
+pub fn opened_activations(given: &ArgMatches) -> eidos::Result<Activations> {
+    Activations::open(path_of(given, "activations"))
+        .map_err(|error| before(error, "run `eidos collect` first, or name the folder with `--activations`"))
+}
+
+/// An error about something that is not there, with the step that makes it.
+pub fn before(error: Error, step: &str) -> Error {
+    if error.code() == ErrorCode::NotFound { error.hint(step) } else { error }
+}
+
+/// Opens the concepts that `--explainer` names, or those of the usual file.
+pub fn opened_explainer(given: &ArgMatches) -> eidos::Result<Explainer> {
+    Explainer::open(path_of(given, "explainer")).map_err(|error| before(error, FIT_FIRST))
+}
+
+/// What to do where there are no concepts.
+pub const FIT_FIRST: &str = "run `eidos fit` first, or name the file with `--explainer`";
+
 /// Opens the model that `--model` names, or else the one that rows or concepts were made with, at that split point.
 pub fn model_of(given: &ArgMatches, provenance: &eidos::Provenance, session: &Session) -> Result<SplitModel, Failure> {
     let named = given.get_one::<String>("model").or(provenance.model.as_ref());
@@ -231,6 +252,14 @@ pub fn model_of(given: &ArgMatches, provenance: &eidos::Provenance, session: &Se
             .hint("collect activations with `eidos collect` and fit concepts to them")
             .into());
     };
+    if given.get_one::<String>("model").is_none() && id.starts_with("./") && !Path::new(id).exists() {
+        return Err(Error::new(
+            ErrorCode::NotFound,
+            format!("the model `{}` of the concepts is not in this folder", shown(id)),
+        )
+        .hint("say where it is with `--model`, since files do not keep the path of a machine")
+        .into());
+    }
     Ok(SplitModel::load(id, &[split], &load_options(given), &session.control)?)
 }
 

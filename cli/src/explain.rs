@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use clap::builder::styling::{Ansi256Color, Color, Style};
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
-use eidos::{Activations, Explain, Explainer, Explanation, Firing};
+use eidos::{Activations, Explain, Explanation, Firing};
 use serde_json::{Value, json};
 
 use crate::arguments::{
-    count, counted, explainer, flag, is_standard_input, loading, meaning, model_of, number, other_model, path, path_of,
+    count, counted, explainer, flag, is_standard_input, loading, meaning, model_of, number, other_model, path,
     placement,
 };
 use crate::collect::json_of;
@@ -18,7 +18,7 @@ use crate::failure::{Failure, Outcome};
 use crate::session::Session;
 use crate::shown::shown;
 use crate::texts::{self, Texts};
-use crate::top::meaning_of;
+use crate::top::opened;
 
 /// Colours that people with any kind of colour vision tell apart, by their numbers among 256: those of Okabe and Ito, and two
 /// more. Each has its concept's number in the legend.
@@ -56,11 +56,10 @@ pub fn command() -> Command {
 }
 
 pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
-    let mut explainer = Explainer::open(path_of(given, "explainer"))?;
+    let (mut explainer, meaning) = opened(given)?;
     if let Some(folder) = given.get_one::<PathBuf>("calibrate") {
         explainer = explainer.calibrate(&Activations::open(folder)?, &session.control)?;
     }
-    let meaning = meaning_of(given)?;
     let explain = Explain {
         k: counted(given, "concepts"),
         least_deviations: given.get_one::<f64>("deviations").map_or(2.0, |deviations| *deviations as f32),
@@ -167,10 +166,11 @@ impl Shown<'_> {
         out.line(shown(self.explanation.texts().get(self.text)))?;
         for unit in self.units.clone() {
             let firings = self.explanation.firings(unit).iter().map(|firing| {
-                let Firing { deviations, percentile, .. } = firing;
+                let above = above(firing.percentile);
                 format!(
-                    "{} ({deviations:.1} standard deviations, above {percentile:.1} % of the rows)",
-                    self.named(firing)
+                    "{} ({:.1} standard deviations, above {above} of the rows)",
+                    self.named(firing),
+                    firing.deviations
                 )
             });
             let firings: Vec<String> = firings.collect();
@@ -227,6 +227,11 @@ impl Shown<'_> {
             |name| format!("concept {} {}", firing.concept, shown(&name.to_string())),
         )
     }
+}
+
+/// A share of rows in words: rounded down, since 100 % is all of them.
+fn above(percentile: f32) -> String {
+    if percentile >= 100.0 { "all".to_owned() } else { format!("{:.1} %", (percentile * 10.0).floor() / 10.0) }
 }
 
 /// The colour of a concept: the next one that is free, in the order in which concepts fire.

@@ -3,10 +3,12 @@
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use eidos::{Activations, Error, Explainer};
+use eidos::{Error, Explainer};
 use serde_json::json;
 
-use crate::arguments::{activations, count, counted, device, explainer_out, path_of, placement, value};
+use crate::arguments::{
+    activations, count, counted, device, explainer_out, opened_activations, path_of, placement, value,
+};
 use crate::collect::{json_of, unit_name};
 use crate::failure::Outcome;
 use crate::methods::{METHODS, Method, Wanted};
@@ -15,7 +17,11 @@ use crate::shown::{counted as with_commas, plural, shown};
 
 pub fn command() -> Command {
     let names = METHODS.map(|method| method.name);
-    let methods = METHODS.map(|method| format!("  {}: {}; {}", method.name, method.about, method.options()));
+    let methods = METHODS.map(|method| {
+        let options = method.options();
+        let separator = if options.is_empty() { "" } else { "; " };
+        format!("  {}: {}{separator}{options}", method.name, method.about)
+    });
     Command::new("fit")
         .about("Learn the concepts that activations are made of, and write them to a file")
         .arg(activations())
@@ -55,7 +61,7 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
             .hint("leave out `--concepts`")
             .into());
     }
-    let activations = Activations::open(path_of(given, "activations"))?;
+    let activations = opened_activations(given)?;
     let options: Vec<(String, String)> =
         given.get_many::<(String, String)>("option").into_iter().flatten().cloned().collect();
     let wanted = Wanted {

@@ -4,18 +4,16 @@ use std::time::Duration;
 
 use clap::{Arg, ArgMatches, Command, value_parser};
 use eidos::chat::Usage;
-use eidos::{
-    Activations, Budget, Chat, ChatOptions, ConceptInputs, Error, Explainer, Interpretation, LlmLabels, Pole, Sampling,
-    Scoring,
-};
+use eidos::{Budget, Chat, ChatOptions, ConceptInputs, Error, Interpretation, LlmLabels, Pole, Sampling, Scoring};
 
 use crate::arguments::{
-    MEANING, activations, choice, concepts, count, counted, explainer, flag, number, path, path_of, some_concepts,
-    text, value,
+    MEANING, activations, choice, concepts, count, counted, explainer, flag, number, opened_activations,
+    opened_explainer, path, path_of, some_concepts, text, value,
 };
 use crate::failure::{Failure, Outcome};
 use crate::session::Session;
 use crate::shown::{counted as with_commas, shown};
+use crate::top::keep;
 
 pub fn command() -> Command {
     Command::new("label")
@@ -36,7 +34,12 @@ pub fn command() -> Command {
         .arg(flag("score", "Have the model tell unseen texts apart by each label, and show how often it is right"))
         .arg(flag("dry-run", "Send nothing: show the first prompt, and estimate what all would cost"))
         .arg(
-            path("out", "FILE", "Where names and examples go; what is there is replaced")
+            path(
+                "out",
+                "FILE",
+                "Where names and examples go; what is there is replaced. A name that ends in .safetensors takes the concepts as \
+                 well, perhaps that of the concepts: one file",
+            )
                 .short('o')
                 .default_value(MEANING),
         )
@@ -72,8 +75,8 @@ pub fn command() -> Command {
 }
 
 pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
-    let explainer = Explainer::open(path_of(given, "explainer"))?;
-    let activations = Activations::open(path_of(given, "activations"))?;
+    let explainer = opened_explainer(given)?;
+    let activations = opened_activations(given)?;
     let labels = LlmLabels {
         concepts: concepts(given),
         negative_pole: given.get_flag("negative"),
@@ -100,7 +103,7 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
     session.resume_by("the same command goes on from the answers in its cache");
     let chat = Chat::open(chat)?;
     let meaning = labels.interpret(&explainer, &activations, &chat, &session.control)?;
-    meaning.save(path_of(given, "out"))?;
+    keep(&explainer, &meaning, path_of(given, "out"))?;
     told(&meaning, session)?;
     // What there was until Ctrl-C is shown and kept.
     if session.interrupts.came() { Err(Failure::Library(Error::cancelled())) } else { Ok(()) }

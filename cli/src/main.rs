@@ -1,7 +1,7 @@
 //! The command `eidos`: what the library does, from a terminal.
 //!
 //! ```text
-//! modules   collect ──► fit ──► top, label ──► explain, report      demo: all of it     doctor   completions
+//! modules   collect ──► fit ──► top, label ──► encode, explain, report      demo: all of it     doctor   completions
 //!   where     texts       activations  explainer
 //!   to split  to rows     to concepts  to words
 //! ```
@@ -15,6 +15,7 @@ mod collect;
 mod completions;
 mod demo;
 mod doctor;
+mod encode;
 mod explain;
 mod failure;
 mod fit;
@@ -40,12 +41,13 @@ use crate::failure::Outcome;
 use crate::session::Session;
 
 /// The subcommands, in the order of the help.
-const SUBCOMMANDS: [Subcommand; 9] = [
+const SUBCOMMANDS: [Subcommand; 10] = [
     Subcommand { command: modules::command, run: modules::run },
     Subcommand { command: collect::command, run: collect::run },
     Subcommand { command: fit::command, run: fit::run },
     Subcommand { command: top::command, run: top::run },
     Subcommand { command: label::command, run: label::run },
+    Subcommand { command: encode::command, run: encode::run },
     Subcommand { command: explain::command, run: explain::run },
     Subcommand { command: report::command, run: report::run },
     Subcommand { command: demo::command, run: demo::run },

@@ -53,7 +53,7 @@ macro_rules! method {
 }
 
 /// All methods; the first one is the default.
-pub const METHODS: [Method; 11] = [
+pub const METHODS: [Method; 12] = [
     method!(Ica, eidos::IcaOptions::new, "independent components, as scikit-learn's FastICA finds them" on a device),
     method!(Pca, eidos::PcaOptions::new, "principal components, along which activations vary most" on a device),
     method!(Svd, eidos::SvdOptions::new, "singular vectors: principal components of rows that are not centred" on a device),
@@ -61,6 +61,7 @@ pub const METHODS: [Method; 11] = [
     method!(KMeans, eidos::KMeansOptions::new, "groups of rows, each with its centre"),
     method!(Nmf, eidos::NmfOptions::new, "parts that add up, of rows without negative numbers"),
     method!(SemiNmf, eidos::SemiNmfOptions::new, "parts of any rows, added up and never subtracted"),
+    method!(ConvexNmf, eidos::ConvexNmfOptions::new, "parts that are sums of rows, added up and never subtracted"),
     method!(DictionaryLearning, eidos::DictionaryLearningOptions::new, "few atoms for each row, out of many"),
     method!(Sae, eidos::SaeOptions::new, "a sparse autoencoder: many concepts, of which each row has few"),
     method!(Neurons, |_| eidos::NeuronsOptions::default(), "the module's own columns, a baseline"),
@@ -183,7 +184,10 @@ mod tests {
     fn every_method_tells_its_options() {
         assert_eq!(METHODS[0].name, eidos::Ica::NAME);
         assert!(Method::named("ica").unwrap().options().contains("tolerance=0.0001"));
-        assert_eq!(Method::named("pca").unwrap().options(), "whiten=false");
+        assert_eq!(
+            Method::named("pca").unwrap().options(),
+            "whiten=false, randomised=false, power_iterations=5, seed=0"
+        );
         assert!(changed(&PcaOptions::new(2), &[("whiten".to_owned(), "true".to_owned())]).unwrap().whiten);
         assert!(Method::named("none").is_none() && METHODS[0].counts());
         assert!(on_the_cpu("x", DeviceChoice::Auto).is_ok());

@@ -4,14 +4,16 @@ use std::path::{Path, PathBuf};
 
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command};
-use eidos::{Activations, Error, Explainer, Interpretation, Report, ReportOptions, TopInputs};
+use eidos::{Error, Interpretation, Report, ReportOptions, TopInputs};
 use serde_json::json;
 
-use crate::arguments::{activations, count, counted, explainer, meaning, number, path, path_of, text};
+use crate::arguments::{
+    activations, count, counted, explainer, meaning, number, opened_activations, path, path_of, text,
+};
 use crate::failure::Outcome;
 use crate::session::Session;
 use crate::shown::{bytes, shown};
-use crate::top::meaning_of;
+use crate::top::opened;
 
 /// Where the page goes, unless somebody says otherwise.
 const PAGE: &str = "report.html";
@@ -25,6 +27,7 @@ pub fn command() -> Command {
         .args(amounts())
         .args([
             path("csv", "FILE", "Also write a table of the concepts' units: concept, pole, label, unit, activation"),
+            path("parquet", "FILE", "Also write the table of --csv as Parquet"),
             path("codes", "FILE", "Also write a table of the concepts that fire on each unit, with their activations"),
             path("neuronpedia", "FILE", "Also write what Neuronpedia imports"),
             path("map", "FILE", "Also write the map of the concepts as SVG"),
@@ -53,11 +56,10 @@ fn amounts() -> [clap::Arg; 5] {
 }
 
 pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
-    let explainer = Explainer::open(path_of(given, "explainer"))?;
-    let meaning = meaning_of(given)?;
+    let (explainer, meaning) = opened(given)?;
     let folder = path_of(given, "activations");
     let named = given.value_source("activations") == Some(ValueSource::CommandLine);
-    let activations = if named || folder.is_dir() { Some(Activations::open(folder)?) } else { None };
+    let activations = if named || folder.is_dir() { Some(opened_activations(given)?) } else { None };
     let options = ReportOptions {
         title: given.get_one::<String>("title").cloned(),
         inputs: counted(given, "words"),
@@ -76,6 +78,9 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
     if let Some(file) = file("csv") {
         table(&report, &options, session)?.save_csv(file)?;
     }
+    if let Some(file) = file("parquet") {
+        table(&report, &options, session)?.save_parquet(file)?;
+    }
     if let Some(file) = file("codes") {
         let deviations = given.get_one::<f64>("deviations").map_or(2.0, |deviations| *deviations as f32);
         report.save_codes_csv(file, deviations, &session.control)?;
@@ -84,8 +89,7 @@ pub fn run(given: &ArgMatches, session: &mut Session) -> Outcome {
         report.save_neuronpedia(file, &options, &session.control)?;
     }
     if let Some(file) = file("map") {
-        let map = report.map_svg(&session.control)?;
-        std::fs::write(file, map).map_err(|error| Error::io(file, "write", &error))?;
+        report.save_map_svg(file, &session.control)?;
     }
     session.progress.clear();
     told(page, session)

@@ -71,6 +71,14 @@ static int semi_nmf(const eidos_activations *words, eidos_explainer **explainer,
     return eidos_semi_nmf_fit(words, &options, NULL, explainer, error);
 }
 
+static int convex_nmf(const eidos_activations *words, eidos_explainer **explainer, eidos_error **error)
+{
+    eidos_convex_nmf_options options;
+    eidos_convex_nmf_options_init(&options, sizeof options);
+    options.concept_count = CONCEPTS;
+    return eidos_convex_nmf_fit(words, &options, NULL, explainer, error);
+}
+
 static int dictionary_learning(const eidos_activations *words, eidos_explainer **explainer, eidos_error **error)
 {
     eidos_dictionary_learning_options options;
@@ -93,8 +101,8 @@ static int random_directions(const eidos_activations *words, eidos_explainer **e
     return eidos_random_directions_fit(words, &options, NULL, explainer, error);
 }
 
-static fit_function *const methods[] = {ica,      pca,                 svd,     sparse_pca,       kmeans, nmf,
-                                        semi_nmf, dictionary_learning, neurons, random_directions};
+static fit_function *const methods[] = {ica,      pca,        svd,                 sparse_pca, kmeans,           nmf,
+                                        semi_nmf, convex_nmf, dictionary_learning, neurons,    random_directions};
 
 /* The sum of the squared differences between values and others, or their means by column. */
 static double squared(const float *values, const float *others, const double *means, size_t rows, size_t columns)

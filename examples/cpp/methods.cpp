@@ -77,6 +77,7 @@ try {
     // The activations have negative values, which it takes for zero: what they say is lost.
     print(words, eidos::fit_nmf(activations, {.concept_count = concepts, .rectify = true}));
     print(words, eidos::fit_semi_nmf(activations, {.concept_count = concepts}));
+    print(words, eidos::fit_convex_nmf(activations, {.concept_count = concepts}));
     print(words, eidos::fit_dictionary_learning(activations, {.concept_count = concepts, .penalty = 0.5}));
     print(words, eidos::fit_neurons(activations));
     print(words, eidos::fit_random_directions(activations, {.concept_count = concepts}));

@@ -24,6 +24,7 @@ await print(Explainer.fitKmeans(words, { conceptCount }));
 // The activations have negative values, which it takes for zero: what they say is lost.
 await print(Explainer.fitNmf(words, { conceptCount, rectify: true }));
 await print(Explainer.fitSemiNmf(words, { conceptCount }));
+await print(Explainer.fitConvexNmf(words, { conceptCount }));
 await print(Explainer.fitDictionaryLearning(words, { conceptCount, penalty: 0.5 }));
 await print(Explainer.fitNeurons(words));
 await print(Explainer.fitRandomDirections(words, { conceptCount }));

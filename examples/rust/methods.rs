@@ -5,10 +5,10 @@
 #![allow(clippy::print_stdout, reason = "an example talks to a person")]
 
 use eidos::{
-    Activations, CollectOptions, Control, DictionaryLearning, DictionaryLearningOptions, Explainer, Ica, IcaOptions,
-    KMeans, KMeansOptions, LoadOptions, Method, Neurons, NeuronsOptions, Nmf, NmfOptions, Pca, PcaOptions,
-    RandomDirections, RandomDirectionsOptions, Result, Rows, SemiNmf, SemiNmfOptions, SparsePca, SparsePcaOptions,
-    SplitModel, Svd, SvdOptions, TextReaderOptions, TopInputs, read_texts,
+    Activations, CollectOptions, Control, ConvexNmf, ConvexNmfOptions, DictionaryLearning, DictionaryLearningOptions,
+    Explainer, Ica, IcaOptions, KMeans, KMeansOptions, LoadOptions, Method, Neurons, NeuronsOptions, Nmf, NmfOptions,
+    Pca, PcaOptions, RandomDirections, RandomDirectionsOptions, Result, Rows, SemiNmf, SemiNmfOptions, SparsePca,
+    SparsePcaOptions, SplitModel, Svd, SvdOptions, TextReaderOptions, TopInputs, read_texts,
 };
 
 const CONCEPTS: usize = 20;
@@ -47,6 +47,7 @@ fn main() -> Result<()> {
     // The activations have negative values, which it takes for zero: what they say is lost.
     words.print::<Nmf>(&NmfOptions { rectify: true, ..NmfOptions::new(CONCEPTS) })?;
     words.print::<SemiNmf>(&SemiNmfOptions::new(CONCEPTS))?;
+    words.print::<ConvexNmf>(&ConvexNmfOptions::new(CONCEPTS))?;
     let learning = DictionaryLearningOptions { penalty: 0.5, ..DictionaryLearningOptions::new(CONCEPTS) };
     words.print::<DictionaryLearning>(&learning)?;
     words.print::<Neurons>(&NeuronsOptions::default())?;

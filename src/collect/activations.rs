@@ -21,7 +21,7 @@ use crate::memory::Claim;
 use crate::model::{PassOptions, SplitModel};
 use crate::rows::{
     About, Activations, DeviceRows, FolderWriter, Manifest, Provenance, ShardWriter, Storage, UnnamedWriter,
-    split_point_of,
+    recorded_name, split_point_of,
 };
 use crate::text::{EncodedTexts, Granularity, Inputs, Units};
 
@@ -252,7 +252,7 @@ impl SplitModel {
         };
         let of_point = |path: &String| {
             about(Provenance {
-                model: Some(self.name().to_owned()),
+                model: Some(recorded_name(self.name())),
                 split_point: Some(path.clone()),
                 granularity: Some(options.granularity),
                 aggregation: Some(options.aggregation),

@@ -50,6 +50,8 @@ enum Kind {
     Concept { explainer: Explainer, concept: usize, value: f32 },
     /// What an explainer reconstructs of the rows.
     Reconstruct(Explainer),
+    /// The same row for all.
+    Set(Arc<[f32]>),
 }
 
 impl Interventions {
@@ -170,6 +172,12 @@ impl Interventions {
         Ok(self.with(path, Kind::Reconstruct(explainer.clone()), tokens))
     }
 
+    /// Puts `row` in the place of every row of the module at `path`.
+    #[must_use]
+    pub(crate) fn set(self, path: &str, row: &[f32]) -> Self {
+        self.with(path, Kind::Set(row.into()), None)
+    }
+
     fn with(mut self, path: &str, kind: Kind, tokens: Option<&[usize]>) -> Self {
         let tokens = tokens.map(|tokens| {
             let mut tokens = tokens.to_vec();
@@ -206,6 +214,7 @@ impl Intervention {
         };
         match &self.kind {
             Kind::Add(direction) => check_width("the direction has", direction.len()),
+            Kind::Set(row) => check_width("the row has", row.len()),
             Kind::Concept { explainer, .. } | Kind::Reconstruct(explainer) => {
                 check_width("the explainer is for rows of", explainer.input_width())
             }
@@ -400,6 +409,13 @@ impl Resolved<'_> {
                 let (explainer, concept, value) = (explainer.clone(), *concept, *value);
                 change_rows(chosen, move |rows| set_concept(rows, &explainer, concept, value))
             }
+            Kind::Set(row) => {
+                let row = Arc::clone(row);
+                change_rows(chosen, move |rows| {
+                    rows.chunks_exact_mut(row.len()).for_each(|values| values.copy_from_slice(&row));
+                    Ok(())
+                })
+            }
             Kind::Reconstruct(explainer) => {
                 let explainer = explainer.clone();
                 change_rows(chosen, move |rows| {
@@ -423,6 +439,10 @@ impl Resolved<'_> {
             tokens.unwrap_or_default().iter().for_each(|&token| part(&(token as u64).to_le_bytes()));
             match &intervention.kind {
                 Kind::Add(direction) => part(bytemuck::cast_slice(direction)),
+                Kind::Set(row) => {
+                    part(b"set");
+                    part(bytemuck::cast_slice(row));
+                }
                 Kind::Replace(rows) => {
                     let copy = |tile: Tile<'_>, (): &mut ()| Ok(tile.values.to_vec());
                     for_each_tile(rows, TILE_ROWS, 1, &Control::new(), copy, |_, values: Vec<f32>| {

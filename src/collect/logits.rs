@@ -9,7 +9,7 @@ use super::run::Run;
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::model::{PassOptions, SplitModel};
-use crate::rows::{About, Activations, Filters, Provenance};
+use crate::rows::{About, Activations, Filters, Provenance, recorded_name};
 use crate::text::{Aggregation, EncodedTexts, Granularity, Inputs, LeftOut, Tokenizer, UnitsBuilder};
 
 /// How logits are computed. Results do not depend on it, but for what becomes of long texts.
@@ -127,7 +127,7 @@ impl SplitModel {
             units: Some(Arc::new(std::mem::take(&mut encoded.units))),
             texts: inputs.texts(),
             provenance: Provenance {
-                model: Some(self.name().to_owned()),
+                model: Some(recorded_name(self.name())),
                 // What the whole model gives, whose path is empty.
                 split_point: Some(String::new()),
                 granularity: Some(if row_per_text { Granularity::Sample } else { Granularity::AllTokens }),

@@ -76,7 +76,7 @@ pub enum OnLongText {
 
 impl OnLongText {
     /// The error for texts that were cut, the first of which has that number, where there shall be none.
-    pub(super) fn check(self, first: Option<usize>, model: &SplitModel) -> Result<()> {
+    pub(crate) fn check(self, first: Option<usize>, model: &SplitModel) -> Result<()> {
         let Some(text) = first.filter(|_| self == Self::Error) else { return Ok(()) };
         let most = model.max_positions();
         Err(Error::argument(format!("text {text} is longer than the {most} tokens that the model reads"))

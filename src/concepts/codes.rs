@@ -1,5 +1,7 @@
 //! Codes: how strongly each row excites each concept, as a dense or sparse matrix.
 
+use std::collections::TryReserveError;
+
 use super::Encoder;
 use crate::error::{Error, ErrorCode, Result};
 use crate::linalg::first_not_finite;
@@ -65,7 +67,7 @@ impl DenseCodes {
     }
 
     /// The values, row-major.
-    pub(super) fn values(&self) -> &[f32] {
+    pub fn values(&self) -> &[f32] {
         &self.values
     }
 
@@ -97,6 +99,28 @@ impl SparseCodes {
                 .hint("give from one to 4,294,967,295 concepts"));
         }
         Ok(Self { concept_count, starts: vec![0], concepts: Vec::new(), values: Vec::new() })
+    }
+
+    /// Where the entries of each row begin, and one past the last entry: `indptr` of SciPy.
+    pub fn starts(&self) -> &[usize] {
+        &self.starts
+    }
+
+    /// The concept of each entry, ascending within a row: `indices` of SciPy.
+    pub fn concepts(&self) -> &[u32] {
+        &self.concepts
+    }
+
+    /// The code of each entry: `data` of SciPy.
+    pub fn values(&self) -> &[f32] {
+        &self.values
+    }
+
+    /// Makes room for one more row of so many entries.
+    pub(super) fn reserve_row(&mut self, entries: usize) -> Result<(), TryReserveError> {
+        self.starts.try_reserve(1)?;
+        self.concepts.try_reserve(entries)?;
+        self.values.try_reserve(entries)
     }
 
     /// Adds a row: the concepts whose codes are not zero, ascending, with those codes.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backend::Backend;
 use super::directions::Directions;
-use super::factors::{self, Coder, Codes, FactorModel, Limits, Parts, Sums};
+use super::factors::{self, Anew, Coder, Codes, FactorModel, Limits, Parts, Sums};
 use super::{FitReport, Method};
 use crate::control::Control;
 use crate::device::DeviceChoice;
@@ -61,7 +61,7 @@ impl DictionaryLearningOptions {
 /// rows are not centred. The report measures what that of [`crate::Nmf`] does.
 ///
 /// Memory: a few matrices of `columns^2` values of 8 bytes; per thread three times the sums of a pass, `concepts (concepts + columns)`
-/// values of 8 bytes, and a tile of 1024 rows. No codes are kept.
+/// values of 8 bytes, and a tile of 1024 rows; a sample of 8192 rows, or of 8 for each atom. No codes are kept.
 ///
 /// Errors: [`crate::ErrorCode::InvalidData`] naming the row and column of a value that is not finite;
 /// [`crate::ErrorCode::InvalidArgument`] for options that are out of range; [`crate::ErrorCode::OutOfMemory`];
@@ -103,7 +103,7 @@ impl Method for DictionaryLearning {
         let _claim = limits.claim(concepts, columns)?;
         let kind = Codes { penalty: options.penalty, signed: !options.positive_codes, ridge: 0.0 };
         let first = Coder::new(first_atoms(rows, options, control)?, columns, kind)?;
-        let (coder, report) = factors::alternate(rows, first, limits, control, false, |sums, before| {
+        let (coder, report) = factors::alternate(rows, first, limits, control, Anew::Rest, |sums, before| {
             Ok(better_atoms(sums, before, columns))
         })?;
         let dictionary = coder.dictionary.iter().map(|&value| value as f32).collect();

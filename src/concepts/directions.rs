@@ -54,17 +54,7 @@ impl Directions {
         let square = rows.column_count().saturating_mul(rows.column_count());
         let _claim = Claim::of(square.saturating_mul(3 * size_of::<f64>()), "the directions of the rows")?;
         let (squares, vectors) = symmetric_eigen(scatter.as_ref())?;
-        // Smaller values are rounding: a constant column, a copy of another one, or more columns than rows.
-        let least = squares[0].max(0.0) * count.max(rows.column_count()) as f64 * f64::EPSILON;
-        let rank = squares.iter().take_while(|&&square| square > least).count();
-        if rank < concepts {
-            return Err(Error::new(
-                ErrorCode::InvalidData,
-                format!("{concepts} concepts were asked for, but the {count} rows {verb} {rank} directions only"),
-            )
-            .hint(format!("ask for at most {rank} concepts, or give rows that differ more"))
-            .detail("rank", rank));
-        }
+        check_rank(&squares, concepts, count, rows.column_count(), verb)?;
         Ok(Self { row_count: count, mean, squares, vectors })
     }
 
@@ -75,6 +65,22 @@ impl Directions {
             .fold(0.0_f64, |largest, value| if value.abs() > largest.abs() { value } else { largest });
         if largest < 0.0 { -1.0 } else { 1.0 }
     }
+}
+
+/// Refuses squares of rows, so many of so many columns, along fewer directions than there are concepts.
+pub(super) fn check_rank(squares: &[f64], concepts: usize, count: usize, columns: usize, verb: &str) -> Result<()> {
+    // Smaller values are rounding: a constant column, a copy of another one, or more columns than rows.
+    let least = squares[0].max(0.0) * count.max(columns) as f64 * f64::EPSILON;
+    let rank = squares.iter().take_while(|&&square| square > least).count();
+    if rank >= concepts {
+        return Ok(());
+    }
+    Err(Error::new(
+        ErrorCode::InvalidData,
+        format!("{concepts} concepts were asked for, but the {count} rows {verb} {rank} directions only"),
+    )
+    .hint(format!("ask for at most {rank} concepts, or give rows that differ more"))
+    .detail("rank", rank))
 }
 
 fn moments(rows: &dyn Rows, backend: &Backend, control: &Control) -> Result<Moments> {

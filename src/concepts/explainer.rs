@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::backend::Backend;
 use super::dictionary::Dictionary;
 use super::distribution::Distributions;
-use super::file::{self, About, VERSION};
+use super::file::{self, About, Attachment, VERSION};
 use super::published::{self, PublishedOptions};
 use super::report::FitReport;
 use super::{Codes, Decoder, Encoder, Method, RowCodes, registry};
@@ -322,15 +322,21 @@ impl Explainer {
         self.model.tensors().iter().for_each(|tensor| each(tensor.name, tensor.bytes));
     }
 
-    /// Writes the explainer to one safetensors file, whole or not at all.
+    /// Writes the explainer to one safetensors file, whole or not at all. [`Explainer::save_with`] writes what its concepts mean into
+    /// the same file.
     ///
     /// # Errors
     /// [`ErrorCode::Io`] when the system refuses; [`ErrorCode::InvalidData`] for a model with values that are not
     /// finite, as a caller's own method may give.
     pub fn save(&self, path: &Path) -> Result<()> {
+        self.save_attached(path, None)
+    }
+
+    /// Writes the explainer as [`Explainer::save`] does, with what its file is to carry.
+    pub(crate) fn save_attached(&self, path: &Path, attachment: Option<Attachment<'_>>) -> Result<()> {
         let mut tensors = self.model.tensors();
         tensors.extend(self.distributions.iter().flat_map(|distributions| distributions.tensors()));
-        file::write(path, &self.about, &tensors)
+        file::write(path, &self.about, &tensors, attachment)
     }
 
     /// Opens a file that [`Explainer::save`] wrote, or a dictionary that somebody published: its folder, or a file of it, in any
@@ -340,14 +346,23 @@ impl Explainer {
     /// [`ErrorCode::NotFound`]; [`ErrorCode::InvalidFile`] when the file is truncated, damaged or not an explainer;
     /// [`ErrorCode::Unsupported`] when a newer version of Eidos wrote it, and for a kind of dictionary that is not read.
     pub fn open(path: &Path) -> Result<Self> {
+        Ok(Self::open_attached(path, None)?.0)
+    }
+
+    /// Opens what [`Explainer::open`] opens, and what the file carries under the name `attached`.
+    pub(crate) fn open_attached(path: &Path, attached: Option<&str>) -> Result<(Self, Option<Vec<u8>>)> {
         if published::is_one(path) {
-            return published::open_path(path, &PublishedOptions::default());
+            return Ok((published::open_path(path, &PublishedOptions::default())?, None));
         }
-        let (model, about, distributions) = file::read(path).map_err(|error| match error.code() {
-            ErrorCode::NotFound => error.hint("check the path; a dictionary on a hub is opened with `open_published`"),
+        let found = file::read(path, attached).map_err(|error| match error.code() {
+            ErrorCode::NotFound => error.hint("check the path; dictionaries on a hub are opened as published ones"),
+            ErrorCode::InvalidFile if path.extension().is_some_and(|ending| ending == "json") => {
+                error.hint("an explainer is a .safetensors file; open a file of JSON as an interpretation")
+            }
             _ => error,
         })?;
-        Ok(Self { model, about: Arc::new(about), distributions: distributions.map(Arc::new) })
+        let (about, distributions) = (Arc::new(found.about), found.distributions.map(Arc::new));
+        Ok((Self { model: found.model, about, distributions }, found.attached))
     }
 }
 

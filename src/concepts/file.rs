@@ -1,10 +1,14 @@
 //! The file of an explainer: one safetensors file whose metadata describe its tensors.
+//!
+//! A file may carry what rooms above this one know about the concepts, such as their interpretation, as a tensor of bytes. An explainer
+//! opens whatever that is; readers from before files carried anything leave it aside.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use safetensors::tensor::TensorView;
+use safetensors::SafeTensors;
+use safetensors::tensor::{Dtype, TensorView};
 use serde::{Deserialize, Serialize};
 
 use super::Encoder;
@@ -34,8 +38,16 @@ pub(super) struct About {
     pub(super) provenance: Provenance,
 }
 
-/// Writes an explainer to one file, completely or not at all.
-pub(super) fn write(path: &Path, about: &About, tensors: &[NamedTensor<'_>]) -> Result<()> {
+/// What a file carries beside the explainer: the bytes of another room, under a name of theirs.
+pub(crate) type Attachment<'a> = (&'a str, &'a [u8]);
+
+/// Writes an explainer to one file, completely or not at all, with what it carries.
+pub(super) fn write(
+    path: &Path,
+    about: &About,
+    tensors: &[NamedTensor<'_>],
+    attachment: Option<Attachment<'_>>,
+) -> Result<()> {
     let broken = |error: &dyn std::fmt::Display| Error::internal(format!("cannot describe the explainer: {error}"));
     let measures = &about.report.measures;
     let about = serde_json::to_string(about).map_err(|error| broken(&error))?;
@@ -51,22 +63,56 @@ pub(super) fn write(path: &Path, about: &About, tensors: &[NamedTensor<'_>]) -> 
     if let Some(measure) = measures.iter().find(|measure| !measure.values.iter().all(|value| value.is_finite())) {
         return not_finite(format!("the measure `{}` of the fit", measure.name));
     }
+    let attached = attachment.map(|(name, bytes)| (name, Dtype::U8, vec![bytes.len()], bytes));
     let views = tensors
         .iter()
-        .map(|tensor| Ok((tensor.name, TensorView::new(tensor.dtype, tensor.shape.clone(), tensor.bytes)?)))
+        .map(|tensor| (tensor.name, tensor.dtype, tensor.shape.clone(), tensor.bytes))
+        .chain(attached)
+        .map(|(name, dtype, shape, bytes)| Ok((name, TensorView::new(dtype, shape, bytes)?)))
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|error| broken(&error))?;
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| broken(&error))?;
     write_atomically(path, |writer| writer.write_all(&bytes))
 }
 
-/// Reads a file that [`write`] wrote.
-pub(super) fn read(path: &Path) -> Result<(Arc<dyn Encoder>, About, Option<Distributions>)> {
-    let bytes = read_limited(path, FILE_LIMIT)?;
-    from_bytes(&bytes).map_err(|error| error.within(format!("`{}`", path.display())).detail("path", path.display()))
+/// What the file of an explainer holds.
+pub(super) struct Found {
+    pub(super) model: Arc<dyn Encoder>,
+    pub(super) about: About,
+    pub(super) distributions: Option<Distributions>,
+    pub(super) attached: Option<Vec<u8>>,
 }
 
-fn from_bytes(bytes: &[u8]) -> Result<(Arc<dyn Encoder>, About, Option<Distributions>)> {
+/// Reads a file that [`write`] wrote, and what it carries under the name `attached`.
+pub(super) fn read(path: &Path, attached: Option<&str>) -> Result<Found> {
+    let bytes = read_limited(path, FILE_LIMIT)?;
+    from_bytes(&bytes, attached)
+        .map_err(|error| error.within(format!("`{}`", path.display())).detail("path", path.display()))
+}
+
+/// What the file of an explainer carries under a name, without what else there is; `None` where it carries nothing.
+///
+/// # Errors
+/// [`ErrorCode::InvalidFile`] for a file that is not a whole one of an explainer.
+pub(crate) fn attachment<'a>(bytes: &'a [u8], name: &str) -> Result<Option<&'a [u8]>> {
+    let tensors = safetensors_file::open(bytes).map_err(|what| invalid(format!("the file {what}")))?;
+    let (_, header) = safetensors_file::header(bytes).map_err(|what| invalid(format!("the file {what}")))?;
+    if header.metadata().as_ref().is_none_or(|metadata| !metadata.contains_key(FORMAT)) {
+        return Err(invalid("a safetensors file, but not an explainer".to_owned()));
+    }
+    attached_to(&tensors, name)
+}
+
+fn attached_to<'a>(tensors: &SafeTensors<'a>, name: &str) -> Result<Option<&'a [u8]>> {
+    let Ok(tensor) = tensors.tensor(name) else { return Ok(None) };
+    if tensor.dtype() != Dtype::U8 || tensor.shape().len() != 1 {
+        let (found, shape) = (tensor.dtype(), tensor.shape());
+        return Err(invalid(format!("its tensor `{name}` is {found:?} {shape:?} instead of bytes")));
+    }
+    Ok(Some(tensor.data()))
+}
+
+fn from_bytes(bytes: &[u8], attached: Option<&str>) -> Result<Found> {
     let whole = |what: String| invalid(format!("the file {what}"));
     let (_, header) = safetensors_file::header(bytes).map_err(whole)?;
     let metadata = header.metadata().clone().unwrap_or_default();
@@ -80,12 +126,17 @@ fn from_bytes(bytes: &[u8]) -> Result<(Arc<dyn Encoder>, About, Option<Distribut
     }
     let about: About =
         serde_json::from_str(about).map_err(|error| invalid(format!("its description cannot be read: {error}")))?;
-    let tensors = Tensors::new(safetensors_file::open(bytes).map_err(whole)?);
+    let tensors = safetensors_file::open(bytes).map_err(whole)?;
+    let attached = match attached {
+        Some(name) => attached_to(&tensors, name)?.map(<[u8]>::to_vec),
+        None => None,
+    };
+    let tensors = Tensors::new(tensors);
     let Some(model) = registry::read(&about.method, &tensors) else {
         let message = format!("an explainer of the method `{}`, which this Eidos does not know", about.method);
         return Err(Error::new(ErrorCode::Unsupported, message).hint("update Eidos"));
     };
     let model = model?;
     let distributions = Distributions::read(&tensors, model.concept_count())?;
-    Ok((model, about, distributions))
+    Ok(Found { model, about, distributions, attached })
 }

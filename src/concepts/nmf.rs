@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::backend::Backend;
 use super::directions::Directions;
-use super::factors::{self, Coder, Codes, FactorModel, Limits, Parts, Scratch, Sums};
+use super::factors::{self, Anew, Coder, Codes, FactorModel, Limits, Parts, Scratch, Sums};
 use super::{FitReport, Method};
 use crate::control::Control;
 use crate::device::DeviceChoice;
@@ -59,7 +59,7 @@ impl NmfOptions {
 /// of the squared differences (Frobenius norm), `relative_error`, its share of the norm of the rows, and `mean_nonzero_codes`.
 ///
 /// Memory: a few matrices of `columns^2` values of 8 bytes; per thread three times the sums of a pass, `concepts (concepts + columns)`
-/// values of 8 bytes, and a tile of 1024 rows. No codes are kept.
+/// values of 8 bytes, and a tile of 1024 rows; a sample of 8192 rows, or of 8 for each part. No codes are kept.
 ///
 /// Errors: [`ErrorCode::InvalidData`] naming the row and column of a value that is negative or not finite;
 /// [`ErrorCode::InvalidArgument`] for options that are out of range; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
@@ -91,7 +91,7 @@ impl Method for Nmf {
         let _claim = limits.claim(concepts, columns)?;
         let rows = &NonNegative { rows, rectify };
         let first = Coder::new(first_parts(rows, options, control)?, columns, KIND)?;
-        let (coder, report) = factors::alternate(rows, first, limits, control, true, |sums, before| {
+        let (coder, report) = factors::alternate(rows, first, limits, control, Anew::PositiveRest, |sums, before| {
             Ok(best_parts(sums, before, columns))
         })?;
         let dictionary = coder.dictionary.iter().map(|&value| value as f32).collect();
@@ -103,14 +103,11 @@ impl Method for Nmf {
 /// The best parts for codes: for each column those without negative numbers. A part that no row has stays.
 fn best_parts(sums: &Sums, before: &[f64], columns: usize) -> Vec<f64> {
     let concepts = before.len() / columns;
-    let (mut products, mut values) = (vec![0.0; concepts], vec![0.0; concepts]);
-    let (mut scratch, mut parts) = (Scratch::default(), before.to_vec());
-    for column in 0..columns {
-        products
-            .iter_mut()
-            .enumerate()
-            .for_each(|(concept, value)| *value = sums.with_columns[concept * columns + column]);
-        KIND.solve_one(&sums.with_each_other, &products, &mut values, &mut scratch);
+    let products: Vec<f64> =
+        (0..before.len()).map(|index| sums.with_columns[index % concepts * columns + index / concepts]).collect();
+    let (mut values, mut parts) = (vec![0.0; before.len()], before.to_vec());
+    KIND.solve(&sums.with_each_other, &products, &mut values, concepts, &mut Scratch::default());
+    for (column, values) in values.chunks_exact(concepts).enumerate() {
         for (concept, &value) in values.iter().enumerate() {
             if sums.with_each_other[concept * (concepts + 1)] > 0.0 {
                 parts[concept * columns + column] = value;
@@ -218,7 +215,7 @@ impl Rows for NonNegative<'_> {
                 ErrorCode::InvalidData,
                 format!("row {row} has the negative value {value} in column {column}"),
             )
-            .hint("set `rectify`, so that negative values count as zero; or use a method that takes them, such as semi-NMF or ICA")
+            .hint("set `rectify` to true, so that negative values count as zero; or use a method that takes them, such as semi-NMF or ICA")
             .detail("row", row)
             .detail("column", column));
         }

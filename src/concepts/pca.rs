@@ -1,7 +1,8 @@
 //! Principal component analysis: the orthogonal directions along which activations vary most.
 //!
 //! The result is exact: it comes from the covariance of rows that are read in tiles, and equals scikit-learn's
-//! `PCA(svd_solver="full")` up to rounding. The rows are read twice, and none of them is kept.
+//! `PCA(svd_solver="full")` up to rounding. The rows are read twice, and none of them is kept. For many columns there is the choice of
+//! directions that are improved from random ones, as its `PCA(svd_solver="randomized")` does.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +28,13 @@ pub struct PcaOptions {
     pub concept_count: usize,
     /// Whether codes are scaled to unit variance.
     pub whiten: bool,
+    /// Whether directions are improved from random ones, without the covariance: less memory and work where there are thousands of columns
+    /// and few concepts. They are the true ones as far as the variances behind the last differ from it. On the CPU only.
+    pub randomised: bool,
+    /// How often random directions are improved, a pass over the rows each; more are nearer to the true ones.
+    pub power_iterations: usize,
+    /// The seed of random directions.
+    pub seed: u32,
     /// How many threads work; 0 means one per core. The result does not depend on it.
     #[serde(skip)]
     pub threads: usize,
@@ -38,7 +46,15 @@ pub struct PcaOptions {
 impl PcaOptions {
     /// Makes the default options for that many concepts.
     pub fn new(concept_count: usize) -> Self {
-        Self { concept_count, whiten: false, threads: 0, device: DeviceChoice::Cpu }
+        Self {
+            concept_count,
+            whiten: false,
+            randomised: false,
+            power_iterations: 5,
+            seed: 0,
+            threads: 0,
+            device: DeviceChoice::Cpu,
+        }
     }
 }
 
@@ -49,7 +65,8 @@ impl PcaOptions {
 /// variance along the remaining directions.
 ///
 /// Memory: a few matrices of `columns^2` values of 8 bytes; per thread a tile of 4096 rows of 12 bytes a column. On a GPU
-/// ([`PcaOptions::device`]): three such matrices, and a tile of 32 MiB (2048 rows where those are more) five times.
+/// ([`PcaOptions::device`]): three such matrices, and a tile of 32 MiB (2048 rows where those are more) five times. With
+/// [`PcaOptions::randomised`]: instead of `columns^2` values 7 times `(concepts + 10) columns`.
 ///
 /// Errors: [`ErrorCode::InvalidArgument`] for more concepts than rows or columns; [`ErrorCode::InvalidData`] naming the
 /// row and column of a value that is not finite, or the rank of the rows when it is smaller than the number of
@@ -88,12 +105,25 @@ pub(super) fn fit(
 ) -> Result<(LinearModel, FitReport)> {
     let (count, columns) = (options.concept_count, rows.column_count());
     check_count(count, rows)?;
-    let found = Directions::of(rows, count, backend, control)?;
-    let variances: Vec<f64> =
-        found.squares.iter().map(|square| square.max(0.0) / (found.row_count - 1) as f64).collect();
-    let total: f64 = variances.iter().sum();
-    let left = &variances[count..found.row_count.min(columns)];
-    let noise = left.iter().sum::<f64>() / left.len().max(1) as f64;
+    let (found, all) = if options.randomised {
+        let Backend::Cpu { threads } = backend else {
+            return Err(Error::argument("randomised components run on the CPU alone")
+                .hint("leave out the device, or `randomised`: a GPU finds the exact ones"));
+        };
+        let (found, all) = Directions::leading(rows, count, options.power_iterations, options.seed, *threads, control)?;
+        (found, Some(all))
+    } else {
+        (Directions::of(rows, count, backend, control)?, None)
+    };
+    let degrees = (found.row_count - 1) as f64;
+    let variances: Vec<f64> = found.squares.iter().map(|square| square.max(0.0) / degrees).collect();
+    let total = all.map_or_else(|| variances.iter().sum::<f64>(), |all| all / degrees);
+    let behind = found.row_count.min(columns) - count;
+    let left = match all {
+        Some(_) => (total - variances[..count].iter().sum::<f64>()).max(0.0),
+        None => variances[count..count + behind].iter().sum(),
+    };
+    let noise = left / behind.max(1) as f64;
     let report = FitReport::default()
         .with("explained_variance", variances[..count].iter().copied())
         .with("explained_variance_ratio", variances[..count].iter().map(|variance| variance / total))

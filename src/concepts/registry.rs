@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::convex_nmf::ConvexNmf;
 use super::dictionary::Dictionary;
 use super::dictionary_learning::DictionaryLearning;
 use super::factors::FactorModel;
@@ -34,6 +35,7 @@ const METHODS: &[(&str, Reader)] = &[
     (SparsePca::NAME, LinearModel::read),
     (Nmf::NAME, FactorModel::read),
     (SemiNmf::NAME, FactorModel::read),
+    (ConvexNmf::NAME, FactorModel::read),
     (DictionaryLearning::NAME, FactorModel::read),
     (Dictionary::NAME, LinearModel::read),
     (sae::NAME, SparseAutoencoder::read),

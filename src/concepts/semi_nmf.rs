@@ -3,7 +3,7 @@
 use faer::{Mat, MatRef};
 use serde::{Deserialize, Serialize};
 
-use super::factors::{self, Coder, Codes, FactorModel, Limits, Parts, Sums};
+use super::factors::{self, Anew, Coder, Codes, FactorModel, Limits, Parts, Sums};
 use super::kmeans::{KMeans, KMeansOptions};
 use super::{Decoder, FitReport, Method};
 use crate::control::Control;
@@ -54,7 +54,7 @@ impl SemiNmfOptions {
 /// without bound. The report measures what that of [`crate::Nmf`] does.
 ///
 /// Memory: that of [`KMeans`]; per thread three times the sums of a pass, `concepts (concepts + columns)` values of 8 bytes, and a tile of
-/// 1024 rows. No codes are kept.
+/// 1024 rows; a sample of 8192 rows, or of 8 for each concept. No codes are kept.
 ///
 /// Errors: those of [`KMeans`].
 ///
@@ -88,8 +88,9 @@ impl Method for SemiNmf {
         let mut atoms: Vec<f64> = centres.dictionary().iter().copied().map(f64::from).collect();
         factors::normalise(&mut atoms, columns);
         let first = Coder::new(atoms, columns, KIND)?;
-        let (coder, report) =
-            factors::alternate(rows, first, limits, control, false, |sums, before| best_atoms(sums, before, columns))?;
+        let (coder, report) = factors::alternate(rows, first, limits, control, Anew::Rest, |sums, before| {
+            best_atoms(sums, before, columns)
+        })?;
         let dictionary = coder.dictionary.iter().map(|&value| value as f32).collect();
         let parts = Parts { dictionary, columns, kind: KIND, rectified: false };
         Ok((FactorModel::new(Self::NAME, parts)?, report))

@@ -191,13 +191,11 @@ impl Fit {
     fn find_components(&mut self, kind: Codes) {
         let (columns, concepts) = (self.weights.nrows(), self.weights.ncols());
         let gram = self.gram();
-        let (mut products, mut codes) = (vec![0.0; concepts], vec![0.0; concepts]);
-        let mut scratch = Scratch::default();
-        for column in 0..columns {
-            products.iter_mut().enumerate().for_each(|(concept, value)| *value = self.products[(column, concept)]);
-            kind.solve_one(&gram, &products, &mut codes, &mut scratch);
-            codes.iter().enumerate().for_each(|(concept, &code)| self.components[(column, concept)] = code);
-        }
+        let products: Vec<f64> =
+            (0..columns * concepts).map(|index| self.products[(index / concepts, index % concepts)]).collect();
+        let mut codes = vec![0.0; products.len()];
+        kind.solve(&gram, &products, &mut codes, concepts, &mut Scratch::default());
+        self.components = Mat::from_fn(columns, concepts, |column, concept| codes[column * concepts + concept]);
     }
 
     /// The products of the atoms with each other, row-major.

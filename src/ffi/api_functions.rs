@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 231] = [
+pub(super) const FUNCTIONS: [Function; 241] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -236,4 +236,14 @@ pub(super) const FUNCTIONS: [Function; 231] = [
     Function(super::sae::eidos_sae_fit as *const ()),
     Function(super::sae::eidos_sae_fit_transcoder as *const ()),
     Function(super::interventions::eidos_interventions_reconstruct as *const ()),
+    Function(super::codes::eidos_encode_options_init as *const ()),
+    Function(super::codes::eidos_explainer_encode_activations as *const ()),
+    Function(super::codes::eidos_explainer_save_codes as *const ()),
+    Function(super::interpretation::eidos_explainer_save_interpreted as *const ()),
+    Function(super::interpretation::eidos_explainer_open_interpreted as *const ()),
+    Function(super::report::eidos_interpretation_save_parquet as *const ()),
+    Function(super::factorisations::eidos_convex_nmf_options_init as *const ()),
+    Function(super::factorisations::eidos_convex_nmf_fit as *const ()),
+    Function(super::codes::eidos_explainer_encode_sparse as *const ()),
+    Function(super::metrics::eidos_metrics_compare_through_model as *const ()),
 ];

@@ -60,7 +60,7 @@ pub const EIDOS_STAGE_FORWARD: u32 = 4;
 pub const EIDOS_STAGE_COVARIANCE: u32 = 5;
 /// The call iterates to fit the concepts; counted in iterations, of which the total is the most there can be.
 pub const EIDOS_STAGE_FIT: u32 = 6;
-/// The call encodes rows into concepts to rank inputs; counted in rows.
+/// The call encodes rows into concepts, to rank inputs or to write the codes; counted in rows.
 pub const EIDOS_STAGE_INTERPRET: u32 = 7;
 /// The call writes files; counted in bytes.
 pub const EIDOS_STAGE_WRITE: u32 = 8;

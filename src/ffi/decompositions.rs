@@ -132,6 +132,11 @@ pub struct eidos_kmeans_options {
     pub seed: u32,
     /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     pub threads: u32,
+    /// Centres move after this many activations each (mini-batches; Sculley, 2010), and an iteration is a pass over all of them; 0, the
+    /// default, moves them after all (Lloyd). Mini-batches need fewer passes and end a little higher.
+    pub batch_size: u32,
+    /// This field is always 0.
+    pub reserved: u32,
 }
 
 options!(
@@ -145,6 +150,8 @@ options!(
         tolerance: 1e-4,
         seed: 0,
         threads: 0,
+        batch_size: 0,
+        reserved: 0,
     }
 );
 
@@ -162,6 +169,7 @@ impl eidos_kmeans_options {
             tolerance: self.tolerance,
             max_iterations: self.max_iterations as usize,
             seed: self.seed,
+            batch_size: self.batch_size as usize,
             initial_centres: Vec::new(),
             threads: self.threads as usize,
         })
@@ -180,7 +188,7 @@ pub unsafe extern "C" fn eidos_kmeans_options_init(options: Out<eidos_kmeans_opt
 /// Finds centres of activations with k-means (Lloyd, 1982), each the mean of the rows that are nearest to it, from a start by
 /// greedy k-means++. The dictionary are the centres; what codes are is a choice, see `codes`. The measures are `inertia`, the sum of
 /// the squared distances between rows and their nearest centres, and `cluster_sizes`, a number for each concept. Not converging is a
-/// result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_kmeans_options_init`; `out` can be written.
@@ -195,7 +203,7 @@ pub unsafe extern "C" fn eidos_kmeans_fit(
     call(err, || fit::<KMeans, _>(&activations, &options, eidos_kmeans_options::to_rust, &control, out))
 }
 
-/// These options say how neurons become concepts. Fill the struct with `eidos_neurons_options_init` first; zero means the default.
+/// These options say how neurons become concepts. Fill the struct with `eidos_neurons_options_init` first.
 #[derive(Debug, Clone, Copy)]
 #[allow(non_camel_case_types)]
 #[repr(C)]

@@ -50,8 +50,8 @@ impl DevicesValue {
 }
 
 /// Names the features of the library that was loaded, with a space between them: `hub` (models by id), `chat` (language
-/// models over HTTP), `demo-model` (`eidos:demo`) and `cuda` (NVIDIA GPUs), as far as it was built with them. The string
-/// is static.
+/// models over HTTP), `demo-model` (`eidos:demo`), `parquet` (tables in Parquet) and `cuda` (NVIDIA GPUs), as far as it was built with
+/// them. The string is static.
 #[unsafe(no_mangle)]
 pub extern "C" fn eidos_features() -> *const c_char {
     WITH_NUL.as_ptr().cast()
@@ -207,6 +207,7 @@ mod tests {
             ("hub", cfg!(feature = "hub")),
             ("chat", cfg!(feature = "chat")),
             ("demo-model", cfg!(feature = "demo-model")),
+            ("parquet", cfg!(feature = "parquet")),
             ("cuda", cfg!(feature = "cuda")),
         ];
         let expected: Vec<_> = expected.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect();

@@ -10,8 +10,8 @@ use super::options::options;
 use super::split_model::{EIDOS_DEVICE_CPU, device_choice};
 use super::status::eidos_status;
 use crate::concepts::{
-    DictionaryLearning, DictionaryLearningOptions, Nmf, NmfOptions, SemiNmf, SemiNmfOptions, SparsePca,
-    SparsePcaOptions,
+    ConvexNmf, ConvexNmfOptions, DictionaryLearning, DictionaryLearningOptions, Nmf, NmfOptions, SemiNmf,
+    SemiNmfOptions, SparsePca, SparsePcaOptions,
 };
 use crate::error::Result;
 
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn eidos_nmf_options_init(options: Out<eidos_nmf_options>,
 
 /// Finds parts whose sums approximate activations that have no negative values (NMF; Lee and Seung, 1999), such as those behind a
 /// ReLU. Each part has length 1; codes are never negative, and most are zero. The measures are `reconstruction_error`,
-/// `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be
+/// `relative_error` and `mean_nonzero_codes`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be
 /// NULL.
 ///
 /// # Safety
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn eidos_semi_nmf_options_init(
 
 /// Finds atoms whose sums approximate any activations, with codes that are not negative (semi-NMF; Ding, Li and Jordan, 2010): k-means
 /// whose rows may belong to several centres. Each atom has length 1. The measures are those of `eidos_nmf_fit`. Not converging is a
-/// result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_semi_nmf_options_init`; `out` can be written.
@@ -162,6 +162,84 @@ pub unsafe extern "C" fn eidos_semi_nmf_fit(
     err: Out<*mut eidos_error>,
 ) -> eidos_status {
     call(err, || fit::<SemiNmf, _>(&activations, &options, eidos_semi_nmf_options::to_rust, &control, out))
+}
+
+/// These options say how atoms that are sums of rows are found. Fill the struct with `eidos_convex_nmf_options_init` first.
+#[derive(Debug, Clone, Copy)]
+#[allow(non_camel_case_types)]
+#[repr(C)]
+pub struct eidos_convex_nmf_options {
+    /// This is the size of the struct in bytes, set by `eidos_convex_nmf_options_init`.
+    pub struct_size: u32,
+    /// The fit finds this many concepts. There is no default: 0 is an error.
+    pub concept_count: u32,
+    /// Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4.
+    pub tolerance: f64,
+    /// The fit ends after this many iterations, converged or not. By default 200.
+    pub max_iterations: u32,
+    /// The atoms may be sums of this many of the rows. By default 4096.
+    pub candidate_count: u32,
+    /// The seed decides which rows these are, and the first centres. By default 0.
+    pub seed: u32,
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    pub threads: u32,
+}
+
+options!(
+    eidos_convex_nmf_options,
+    Self {
+        struct_size: size_of::<Self>() as u32,
+        concept_count: 0,
+        tolerance: 1e-4,
+        max_iterations: 200,
+        candidate_count: 4096,
+        seed: 0,
+        threads: 0,
+    }
+);
+
+impl eidos_convex_nmf_options {
+    #[allow(clippy::unnecessary_wraps, reason = "as those of the other methods")]
+    fn to_rust(self) -> Result<ConvexNmfOptions> {
+        Ok(ConvexNmfOptions {
+            concept_count: self.concept_count as usize,
+            candidate_count: self.candidate_count as usize,
+            tolerance: self.tolerance,
+            max_iterations: self.max_iterations as usize,
+            seed: self.seed,
+            threads: self.threads as usize,
+        })
+    }
+}
+
+/// Fills the options of convex non-negative matrix factorisation with the defaults. `size` is `sizeof(eidos_convex_nmf_options)`.
+///
+/// # Safety
+/// `options` can be written for `size` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_convex_nmf_options_init(
+    options: Out<eidos_convex_nmf_options>,
+    size: usize,
+) -> eidos_status {
+    options.init(size)
+}
+
+/// Finds atoms that are sums of activations with weights that are not negative, and whose sums approximate activations with codes that
+/// are not negative (convex NMF; Ding, Li and Jordan, 2010): semi-NMF whose atoms stay among the rows. Each atom has length 1. The
+/// measures are those of `eidos_nmf_fit` and `rows_per_concept`, a number for each concept. Not converging is a result, see
+/// `eidos_explainer_converged`. `control` and `err` may be NULL.
+///
+/// # Safety
+/// `activations` is a live handle; `options` was filled by `eidos_convex_nmf_options_init`; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_convex_nmf_fit(
+    activations: Ref<eidos_activations>,
+    options: In<eidos_convex_nmf_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_explainer>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || fit::<ConvexNmf, _>(&activations, &options, eidos_convex_nmf_options::to_rust, &control, out))
 }
 
 /// These options say how a dictionary is learned. Fill the struct with `eidos_dictionary_learning_options_init` first.
@@ -231,7 +309,7 @@ pub unsafe extern "C" fn eidos_dictionary_learning_options_init(
 
 /// Finds atoms of which each row of activations needs few (dictionary learning; Mairal and others, 2009): it minimises half the squared
 /// difference between rows and sums of atoms, and a penalty on the magnitudes of the codes. No atom is longer than 1. The measures are
-/// those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// those of `eidos_nmf_fit`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_dictionary_learning_options_init`; `out` can be written.
@@ -319,7 +397,7 @@ pub unsafe extern "C" fn eidos_sparse_pca_options_init(
 
 /// Finds directions that have few columns, from which sums come near to the centred activations, as scikit-learn's `SparsePCA` does. Each
 /// has length 1 and its entry of largest magnitude positive. The measures are `nonzero_columns`, a number for each concept, and
-/// `objective`. Not converging is a result, see `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// `objective`. Not converging is a result, see `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_sparse_pca_options_init`; `out` can be written.
@@ -343,6 +421,7 @@ mod tests {
     fn the_defaults_are_those_of_rust() {
         assert_eq!(eidos_nmf_options::DEFAULT.to_rust().unwrap(), NmfOptions::new(0));
         assert_eq!(eidos_semi_nmf_options::DEFAULT.to_rust().unwrap(), SemiNmfOptions::new(0));
+        assert_eq!(eidos_convex_nmf_options::DEFAULT.to_rust().unwrap(), ConvexNmfOptions::new(0));
         let learning = eidos_dictionary_learning_options::DEFAULT.to_rust().unwrap();
         assert_eq!(learning, DictionaryLearningOptions::new(0));
         assert_eq!(eidos_sparse_pca_options::DEFAULT.to_rust().unwrap(), SparsePcaOptions::new(0));

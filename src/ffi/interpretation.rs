@@ -2,6 +2,7 @@
 
 use std::ffi::c_char;
 use std::path::Path;
+use std::ptr;
 
 use super::activations::eidos_activations;
 use super::arguments::{Array, In, Out, Owned, Ref, Text, call};
@@ -15,6 +16,7 @@ use super::options::options;
 use super::split_model::{EIDOS_DEVICE_CPU, device_choice, eidos_split_model};
 use super::status::eidos_status;
 use super::strings::choice;
+use crate::concepts::Explainer;
 use crate::error::{Error, Result};
 use crate::interpret::{ConceptInputs, Input, Interpretation, Label, Labelling, Pole, TopInputs};
 use crate::text::StringTable;
@@ -166,6 +168,19 @@ pub struct eidos_top_inputs_options {
     pub device: u32,
     /// They are encoded on this one of several GPUs, from 0.
     pub device_index: u32,
+    /// Units with these texts are not listed, in any case and with any white space around them; NULL means none.
+    pub stop_units: Array<Text>,
+    /// This is the number of strings in `stop_units`.
+    pub stop_unit_count: usize,
+    /// 1 leaves out units that are nothing but punctuation.
+    pub stop_punctuation: u32,
+    /// 1 takes texts that differ in their case, or in the white space around them, for the same input; the strongest one is listed.
+    pub fold_case: u32,
+    /// Inputs that occur less often than this are not listed. By default 1.
+    pub least_occurrences: u64,
+    /// The passage of an input has up to this many units on each side, within its text; with 0, the default, inputs are listed
+    /// without one. It is in the JSON: `"passage": {"text", "begin", "end"}`, the last two in bytes.
+    pub context: u64,
 }
 
 options!(
@@ -178,16 +193,28 @@ options!(
         concept_count: 0,
         device: EIDOS_DEVICE_CPU,
         device_index: 0,
+        stop_units: Array::NULL,
+        stop_unit_count: 0,
+        stop_punctuation: 0,
+        fold_case: 0,
+        least_occurrences: 1,
+        context: 0,
     }
 );
 
 impl eidos_top_inputs_options {
     fn to_rust(self) -> Result<TopInputs> {
         let concepts = self.concepts.of(self.concept_count, "concepts")?;
+        let stop_units = self.stop_units.texts(self.stop_unit_count, "stop_units")?;
         Ok(TopInputs {
             k: usize::try_from(self.k).unwrap_or(usize::MAX),
             concepts: (!concepts.is_empty()).then(|| concepts.to_vec()),
             negative_pole: self.negative_pole != 0,
+            stop_units: stop_units.into_iter().map(str::to_owned).collect(),
+            stop_punctuation: self.stop_punctuation != 0,
+            fold_case: self.fold_case != 0,
+            least_occurrences: usize::try_from(self.least_occurrences).unwrap_or(usize::MAX),
+            context: usize::try_from(self.context).unwrap_or(usize::MAX),
             threads: 0,
             device: device_choice(self.device, self.device_index)?,
         })
@@ -376,7 +403,8 @@ pub unsafe extern "C" fn eidos_interpretation_save(
     call(err, || interpretation.get()?.interpretation.save(Path::new(path.get("path")?)))
 }
 
-/// Opens an interpretation that `eidos_interpretation_save` wrote to a file. `err` may be NULL.
+/// Opens an interpretation that `eidos_interpretation_save` wrote to a file, or that of an explainer which
+/// `eidos_explainer_save_interpreted` wrote with it. `err` may be NULL.
 ///
 /// # Safety
 /// `path` is NUL-terminated; `out` can be written.
@@ -393,6 +421,56 @@ pub unsafe extern "C" fn eidos_interpretation_open(
         let out = out.place("out")?;
         let interpretation = Interpretation::open(Path::new(path.get("path")?))?;
         out.handle(InterpretationValue::new(interpretation)?);
+        Ok(())
+    })
+}
+
+/// Writes an explainer and what its concepts mean, labels and all, to one file, as `eidos_explainer_save` writes an explainer alone.
+/// `eidos_explainer_open_interpreted` opens both, `eidos_explainer_open` and `eidos_interpretation_open` one of them.
+/// `EIDOS_MISMATCH` for an interpretation with a concept that the explainer does not have. `interpretation`, where there is none,
+/// and `err` may be NULL.
+///
+/// # Safety
+/// The handles are live or NULL as said; `path` is NUL-terminated.
+///
+/// # ABI
+/// blocking
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_save_interpreted(
+    explainer: Ref<eidos_explainer>,
+    interpretation: Ref<eidos_interpretation>,
+    path: Text,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let interpretation = interpretation.optional()?.map(InterpretationValue::interpretation);
+        explainer.get()?.explainer.save_with(interpretation, Path::new(path.get("path")?))
+    })
+}
+
+/// Opens an explainer as `eidos_explainer_open` does, and what its concepts mean where its file says it: otherwise `interpretation`
+/// becomes NULL. Where that part of a file is damaged, `eidos_explainer_open` still opens the explainer. `err` may be NULL.
+///
+/// # Safety
+/// `path` is NUL-terminated; `out` and `interpretation` can be written.
+///
+/// # ABI
+/// blocking
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_explainer_open_interpreted(
+    path: Text,
+    out: Out<*mut eidos_explainer>,
+    interpretation: Out<*mut eidos_interpretation>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let (out, place) = (out.place("out")?, interpretation.place("interpretation")?);
+        let (explainer, interpretation) = Explainer::open_with(Path::new(path.get("path")?))?;
+        match interpretation.map(InterpretationValue::new).transpose()? {
+            Some(interpretation) => place.handle(interpretation),
+            None => place.write(ptr::null_mut()),
+        }
+        out.handle(explainer);
         Ok(())
     })
 }

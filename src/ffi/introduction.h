@@ -44,7 +44,8 @@
  * eidos_<owner>_<thing>_count says how many there are of what eidos_<owner>_<thing> gives one by one, by an index from 0.
  *
  * Numbers. What counts or indexes things in memory is a size_t; an enumeration, a flag (1 or 0), a token id and a
- * small setting are a uint32_t; a limit that may be beyond memory, and what was spent, are a uint64_t; an answer of
+ * small setting are a uint32_t; a limit that may be beyond memory, what was spent, and
+ * an index in a struct, which has the same layout everywhere, are a uint64_t; an answer of
  * yes or no is an int32_t. A matrix is row-major: row_count rows, one per unit or concept, of column_count columns.
  * The width of a split point or an explainer is the column count of the rows that it gives or takes.
  *
@@ -74,8 +75,11 @@
  * _exit(), since a call there may wait for ever, and until then it shares the locks of folders that were being written. dlclose()
  * leaves the library mapped.
  *
- * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
- * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
+ * Files. A call that saves to a file replaces what is there under that name, without a question: it leaves the old file or the whole
+ * new one, also when it is cancelled or the disk is full. It writes what a link leads to, and what is not a file (a folder, a pipe, a
+ * device) is an error and stays. Activations are a folder: what an interrupted call left of the same ones is gone on from, and a folder
+ * with others, or with files of somebody else, is EIDOS_MISMATCH and stays. Files call a model by the name that it was opened by, but
+ * not by a path of this machine: of an absolute path they keep the last part, "./name". Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
  * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy). Large tables of
  * embeddings are read from the file while a model lives; one that was written to since is an error.
  *

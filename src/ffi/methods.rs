@@ -133,7 +133,7 @@ pub unsafe extern "C" fn eidos_ica_options_init(options: Out<eidos_ica_options>,
 
 /// Finds the independent components of activations with FastICA (Hyvarinen, 1999): directions along which the
 /// activations have heavy tails; or with Picard-O, see `solver`. Not converging is a result, see
-/// `eidos_explainer_fit_report`. `control` and `err` may be NULL.
+/// `eidos_explainer_converged`. `control` and `err` may be NULL.
 ///
 /// # Safety
 /// `activations` is a live handle; `options` was filled by `eidos_ica_options_init`; `out` can be written.
@@ -175,6 +175,13 @@ pub struct eidos_pca_options {
     pub device: u32,
     /// The passes run on this one of several GPUs, from 0.
     pub device_index: u32,
+    /// 1 improves directions from random ones, without the covariance of the features: less memory and work where there are thousands of
+    /// features and few concepts, on the CPU only. 0, the default, finds the exact ones.
+    pub randomised: u32,
+    /// Random directions are improved this many times, with a pass over the activations each. By default 5.
+    pub power_iterations: u32,
+    /// The seed decides the random directions. By default 0.
+    pub seed: u32,
 }
 
 options!(
@@ -186,6 +193,9 @@ options!(
         threads: 0,
         device: EIDOS_DEVICE_CPU,
         device_index: 0,
+        randomised: 0,
+        power_iterations: 5,
+        seed: 0,
     }
 );
 
@@ -194,6 +204,9 @@ impl eidos_pca_options {
         Ok(PcaOptions {
             concept_count: self.concept_count as usize,
             whiten: self.whiten != 0,
+            randomised: self.randomised != 0,
+            power_iterations: self.power_iterations as usize,
+            seed: self.seed,
             threads: self.threads as usize,
             device: device_choice(self.device, self.device_index)?,
         })

@@ -1,15 +1,19 @@
 //! How good concepts are.
 
 use super::activations::eidos_activations;
-use super::arguments::{Array, In, Out, Ref, call};
+use super::arguments::{Array, In, Out, Ref, Text, call};
 use super::control::{eidos_control, watched};
 use super::error::eidos_error;
 use super::explainer::eidos_explainer;
+use super::inputs::eidos_inputs;
 use super::interpretation::{InterpretationValue, eidos_interpretation};
+use super::logits::eidos_logits_options;
 use super::options::options;
+use super::split_model::eidos_split_model;
 use super::status::eidos_status;
 use super::texts::eidos_texts;
-use crate::metrics::{MetricsOptions, Subject, compare};
+use crate::error::Result;
+use crate::metrics::{MetricsOptions, ModelMetricsOptions, Subject, compare, compare_through_model};
 use crate::text::StringTable;
 
 /// These options say how concepts are measured. Fill the struct with `eidos_metrics_options_init` first.
@@ -90,6 +94,57 @@ pub unsafe extern "C" fn eidos_metrics_compare(
         }
         let options = options.read()?.to_rust();
         let found = compare(&subjects, &activations.get()?.activations, &options, &watched(&control)?)?;
+        let mut texts = StringTable::default();
+        texts.push(&found.to_json()?);
+        out.handle(texts);
+        Ok(())
+    })
+}
+
+/// Measures what a model loses when the rows of the module `split_point`, one of its split points, are what explainers reconstruct of them:
+/// how much worse it predicts, beside what zeros and the mean row in their place cost it (loss recovered), and how far its
+/// distributions move. A causal language model predicts the next token, any other language model the token of the row itself. A
+/// classifier of texts predicts `labels`, one for each text, and any classifier without them what it says as it is. The model must have
+/// been loaded as a `whole`.
+///
+/// The only text of `out` is JSON: `{"format", "version", "split_point", "text_count", "prediction_count", "predicted": "next_token" |
+/// "token" | "label" | "own_prediction", "loss": {"original", "mean", "zero"}, "divergence": {"original", "mean", "zero"}, "explainers":
+/// [{"method", "concept_count", "loss", "loss_recovered", "loss_recovered_from_mean", "divergence", "divergence_recovered",
+/// "same_prediction", "logit_error"}]}`. Losses are cross-entropies and divergences those of Kullback and Leibler, in nats. What does not
+/// exist is null.
+///
+/// `labels` may be NULL with a `label_count` of 0. `options`, `control` and `err` may be NULL.
+///
+/// # Safety
+/// The handles are live; `explainers` has `explainer_count` of them and `labels` `label_count` numbers; `split_point` is
+/// NUL-terminated; the options were filled by their init function; `out` can be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_metrics_compare_through_model(
+    model: Ref<eidos_split_model>,
+    inputs: Ref<eidos_inputs>,
+    split_point: Text,
+    explainers: Array<Ref<eidos_explainer>>,
+    explainer_count: usize,
+    labels: Array<u32>,
+    label_count: usize,
+    options: In<eidos_logits_options>,
+    control: Ref<eidos_control>,
+    out: Out<*mut eidos_texts>,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || {
+        let out = out.place("out")?;
+        let model = &model.get()?.model;
+        let inputs = inputs.get()?;
+        let path = split_point.get("split_point")?;
+        let handles = explainers.of(explainer_count, "explainers")?;
+        let handles = handles.iter().map(|explainer| explainer.get()).collect::<Result<Vec<_>>>()?;
+        let explainers: Vec<_> = handles.iter().map(|value| &value.explainer).collect();
+        let options = ModelMetricsOptions {
+            labels: labels.of(label_count, "labels")?.to_vec(),
+            logits: options.read()?.to_rust()?,
+        };
+        let found = compare_through_model(model, inputs, path, &explainers, &options, &watched(&control)?)?;
         let mut texts = StringTable::default();
         texts.push(&found.to_json()?);
         out.handle(texts);

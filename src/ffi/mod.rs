@@ -20,6 +20,7 @@ mod arguments;
 mod call;
 mod chat;
 mod chat_model;
+mod codes;
 mod collect;
 mod control;
 mod decompositions;

@@ -276,6 +276,23 @@ pub unsafe extern "C" fn eidos_interpretation_save_csv(
     call(err, || interpretation.get()?.interpretation().save_csv(Path::new(path.get("path")?)))
 }
 
+/// Writes an interpretation to a Parquet file, as `eidos_explainer_save` writes an explainer: the lines and columns of
+/// `eidos_interpretation_save_csv`. `EIDOS_UNSUPPORTED` where the library was built without the feature `parquet`. `err` may be NULL.
+///
+/// # Safety
+/// `interpretation` is a live handle; `path` is NUL-terminated.
+///
+/// # ABI
+/// blocking
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn eidos_interpretation_save_parquet(
+    interpretation: Ref<eidos_interpretation>,
+    path: Text,
+    err: Out<*mut eidos_error>,
+) -> eidos_status {
+    call(err, || interpretation.get()?.interpretation().save_parquet(Path::new(path.get("path")?)))
+}
+
 /// Texts of which there is one.
 fn only(text: &str) -> StringTable {
     let mut texts = StringTable::default();

@@ -20,7 +20,7 @@ const PART: (&str, &str) = (".eidos-", ".part");
 /// [`ErrorCode::NotFound`] when the folder does not exist, [`ErrorCode::Io`] with the path when the system refuses
 /// (disk full, no permission) or when something other than a file is there, [`ErrorCode::InvalidArgument`] for an empty
 /// path. The temporary file is removed.
-pub fn write_atomically(path: &Path, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
+pub fn write_atomically(path: &Path, write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>) -> Result<()> {
     let target = target_of(path)?;
     remove_leftovers(&target);
     // The temporary file is open, and so locked, until it is renamed.
@@ -81,7 +81,7 @@ fn is_part(name: &OsStr) -> bool {
     name.to_str().is_some_and(|name| name.starts_with(PART.0) && name.ends_with(PART.1))
 }
 
-fn write_synced(file: &File, write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
+fn write_synced(file: &File, write: impl FnOnce(&mut (dyn Write + Send)) -> io::Result<()>) -> io::Result<()> {
     let mut writer = BufWriter::with_capacity(1 << 20, file);
     write(&mut writer)?;
     writer.flush()?;

@@ -62,7 +62,7 @@ impl Scoring {
     }
 
     /// Chooses the passages to judge, in random order; `None` where one kind has no passage. `strength` is the strength
-    /// of the concept in each row, `excited` are the rows above zero, strongest first, and `shown` are those that the
+    /// of the concept in each row, `active` are the rows where it is not zero, ascending, `excited` are the rows above zero, strongest first, and `shown` are those that the
     /// labelling model has seen.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Scoring {
     pub(super) fn passages(
         &self,
         passages: &Passages<'_>,
-        strength: &[f32],
+        (strength, active): (&[f32], &[usize]),
         excited: &[usize],
         shown: &[usize],
         random: &mut RandomState,
@@ -93,7 +93,12 @@ impl Scoring {
         }
         let found = test.len();
         let last = u32::try_from(strength.len() - 1).unwrap_or(u32::MAX);
-        let not_quiet = PrefixCounts::new(strength, |strength| strength.is_nan() || strength >= enough / 2.0);
+        let is_not_quiet = |&row: &usize| strength[row].is_nan() || strength[row] >= enough / 2.0;
+        let not_quiet: Vec<usize> = active.iter().copied().filter(is_not_quiet).collect();
+        let is_quiet = |rows: Range<usize>| {
+            let next = not_quiet.get(not_quiet.partition_point(|&row| row < rows.start));
+            next.is_none_or(|&row| row >= rows.end)
+        };
         // A row that was tried once gives nothing new.
         let mut tried_rows = vec![false; strength.len()];
         for tried in 0..wanted.saturating_mul(TRIES) {
@@ -104,7 +109,7 @@ impl Scoring {
                 control.check()?;
             }
             let row = random.up_to(last) as usize;
-            if !std::mem::replace(&mut tried_rows[row], true) && not_quiet.count(passages.window(row)) == 0 {
+            if !std::mem::replace(&mut tried_rows[row], true) && is_quiet(passages.window(row)) {
                 test.extend(used.take(row).map(|text| TestPassage { text, exciting: false }));
             }
         }
@@ -113,29 +118,6 @@ impl Scoring {
         }
         random.shuffle(&mut test);
         Ok(Some(test))
-    }
-}
-
-/// Prefix sums that count the rows of a kind in any range in constant time.
-struct PrefixCounts {
-    /// How many such rows there are before each row, and before the end.
-    before: Vec<usize>,
-}
-
-impl PrefixCounts {
-    fn new(strength: &[f32], is_counted: impl Fn(f32) -> bool) -> Self {
-        let mut before = Vec::with_capacity(strength.len() + 1);
-        before.push(0);
-        let mut count = 0;
-        before.extend(strength.iter().map(|&strength| {
-            count += usize::from(is_counted(strength));
-            count
-        }));
-        Self { before }
-    }
-
-    fn count(&self, rows: Range<usize>) -> usize {
-        self.before[rows.end] - self.before[rows.start]
     }
 }
 

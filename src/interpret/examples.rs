@@ -43,7 +43,8 @@ pub(super) enum Test {
 }
 
 impl Examples {
-    /// Chooses the examples and test passages of one pole. `strength` is the strength of the pole in each row.
+    /// Chooses the examples and test passages of one pole. `strength` is the strength of the pole in each row, and `active` are the rows where
+    /// it is not zero, ascending.
     ///
     /// # Errors
     /// [`ErrorCode::Cancelled`].
@@ -52,6 +53,7 @@ impl Examples {
         concept: usize,
         pole: Pole,
         strength: &[f32],
+        active: &[usize],
         passages: &Passages<'_>,
         control: &Control,
     ) -> Result<Self> {
@@ -59,7 +61,7 @@ impl Examples {
         // labelled.
         let mut random = RandomState::new(wanted.seed.wrapping_add(concept as u32 * 2 + pole as u32));
         let mut excited: Vec<usize> =
-            (0..strength.len()).filter(|&row| strength[row] > 0.0 && strength[row].is_finite()).collect();
+            active.iter().copied().filter(|&row| strength[row] > 0.0 && strength[row].is_finite()).collect();
         excited.sort_by(|&left, &right| strength[right].total_cmp(&strength[left]));
         passages.keep_different(&mut excited);
         let Some(&strongest) = excited.first() else {
@@ -71,11 +73,12 @@ impl Examples {
         let shown = wanted.sampling.choose(&excited, wanted.examples, wanted.quantiles, &mut random);
         let scale = Scale { strongest: strength[strongest] };
         let sign = if pole == Pole::Positive { 1.0 } else { -1.0 };
-        let input = |&row: &usize| Input { text: passages.name(row), activation: sign * strength[row], row };
+        let input =
+            |&row: &usize| Input { text: passages.name(row), activation: sign * strength[row], row, passage: None };
         let test = match wanted.scoring {
             None => Test::NotWanted,
             Some(scoring) => scoring
-                .passages(passages, strength, &excited, &shown, &mut random, control)?
+                .passages(passages, (strength, active), &excited, &shown, &mut random, control)?
                 .map_or(Test::TooFew, Test::Passages),
         };
         let user_message = user_message(&shown, strength, passages, scale);

@@ -13,7 +13,7 @@ use crate::rows::Provenance;
 const FORMAT: &str = "eidos.interpretation";
 const VERSION: u32 = 1;
 /// The largest file that is read. An interpretation takes a few kilobytes a concept.
-const FILE_LIMIT: u64 = 1 << 30;
+pub(super) const FILE_LIMIT: u64 = 1 << 30;
 
 /// An end of a concept's axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize)]
@@ -27,6 +27,18 @@ pub enum Pole {
     Negative = 1,
 }
 
+/// The text around an input, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InputPassage {
+    /// The text: the unit and its neighbours.
+    pub text: String,
+    /// Where the unit begins in it, in bytes.
+    pub begin: usize,
+    /// Where the unit ends.
+    pub end: usize,
+}
+
 /// One input that excites a concept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +49,9 @@ pub struct Input {
     pub activation: f32,
     /// The row of the activations in which it is that strong (the first such row).
     pub row: usize,
+    /// The text around it; `None` unless the options asked for passages.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passage: Option<InputPassage>,
 }
 
 /// The inputs that excite one concept, strongest first.
@@ -155,7 +170,7 @@ impl Interpretation {
 
     /// The interpretation as JSON:
     /// `{"format", "version", "model", ..., "concepts": [{"concept", "positive": [{"text", "activation", "row"}]}]}`,
-    /// and with labels `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score",
+    /// in each input `"passage": {"text", "begin", "end"}` where passages were asked for, and with labels `"labelling": {"model", "usage"}` and, in each concept, `"positive_label": {"text", "score",
     /// "error"}`.
     ///
     /// # Errors
@@ -195,11 +210,15 @@ impl Interpretation {
         write_atomically(path, |writer| writer.write_all(json.as_bytes()))
     }
 
-    /// Opens a file that [`Interpretation::save`] wrote.
+    /// Opens a file that [`Interpretation::save`] wrote, or the interpretation in the file of an explainer
+    /// ([`crate::Explainer::save_with`]), of which nothing else is read.
     ///
     /// # Errors
     /// As [`Interpretation::from_json`], and [`ErrorCode::NotFound`].
     pub fn open(path: &Path) -> Result<Self> {
+        if let Some(found) = super::file::in_explainer(path)? {
+            return Ok(found);
+        }
         Self::from_json(&read_limited(path, FILE_LIMIT)?).map_err(|error| error.within(path.display()))
     }
 }

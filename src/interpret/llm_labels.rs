@@ -9,7 +9,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::codes::{columns, concepts_at_a_time};
+use super::codes::{columns, groups};
 use super::detection::{Scoring, TestPassage, score};
 use super::examples::{Examples, Test};
 use super::interpretation::{ConceptInputs, Interpretation, Pole};
@@ -35,7 +35,8 @@ impl LlmLabels {
     /// concepts for which no request was sent any more, because the caller cancelled, the budget was exhausted or the
     /// key was refused. With a cache folder, a later call continues from there.
     ///
-    /// Memory: 4 bytes per row and concept for as many concepts as fit in 1 GiB, and the texts of all prompts.
+    /// Memory: 8 bytes for each code that is not zero, of as many concepts as fit in 1 GiB, 4 bytes a row, and the texts of all prompts.
+    /// Where not all concepts fit, the rows are encoded once to count, and once for each GiB.
     ///
     /// # Errors
     /// [`ErrorCode::InvalidArgument`] for invalid options and for rows without texts; [`ErrorCode::Mismatch`] when the
@@ -98,13 +99,18 @@ impl LlmLabels {
         explainer.check_width(Rows::column_count(activations))?;
         let passages = Passages::new(activations, self.context)?;
         let mut jobs = Vec::with_capacity(concepts.len());
-        for group in concepts.chunks(concepts_at_a_time(Rows::row_count(activations))) {
-            for (&concept, mut column) in group.iter().zip(columns(explainer, activations, group, control)?) {
+        let mut strength = vec![0.0; Rows::row_count(activations)];
+        for group in groups(explainer, activations, &concepts, control)? {
+            for (&concept, column) in group.iter().zip(columns(explainer, activations, group, control)?) {
                 control.check()?;
-                let mut poles = vec![Examples::choose(self, concept, Pole::Positive, &column, &passages, control)?];
-                if self.negative_pole {
-                    column.iter_mut().for_each(|value| *value = -*value);
-                    poles.push(Examples::choose(self, concept, Pole::Negative, &column, &passages, control)?);
+                let mut poles = Vec::new();
+                for pole in [Pole::Positive, Pole::Negative].into_iter().take(1 + usize::from(self.negative_pole)) {
+                    let sign = if pole == Pole::Positive { 1.0 } else { -1.0 };
+                    let rows = || column.rows.iter().map(|&row| row as usize);
+                    rows().zip(&column.codes).for_each(|(row, code)| strength[row] = sign * code);
+                    let active: Vec<usize> = rows().collect();
+                    poles.push(Examples::choose(self, concept, pole, &strength, &active, &passages, control)?);
+                    rows().for_each(|row| strength[row] = 0.0);
                 }
                 jobs.push(Job { concept, poles });
             }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::interpretation::InputPassage;
 use crate::error::{Error, Result};
 use crate::rows::Activations;
 use crate::text::{StringTable, UnitSpan, Units};
@@ -95,6 +96,13 @@ impl<'a> Passages<'a> {
         } else {
             unit
         }
+    }
+
+    /// The passage around a row, and where its unit is in it.
+    pub(super) fn of(&self, row: usize) -> InputPassage {
+        let [before, unit, after] = self.parts(row);
+        let (begin, end) = (before.len(), before.len() + unit.len());
+        InputPassage { text: before + &unit + &after, begin, end }
     }
 
     /// The text before the unit, the unit, and the text after it. All white space of the text is kept; that at the ends

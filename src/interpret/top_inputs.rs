@@ -5,6 +5,8 @@
 
 use super::codes::for_each_code;
 use super::interpretation::{ConceptInputs, Input, Interpretation};
+use super::names::Names;
+use super::passages::Passages;
 use super::selection::{checked_concepts, split_point_of};
 use super::strongest::{self, Ranked, Strongest};
 use crate::collect::{CollectOptions, InputSource};
@@ -27,6 +29,7 @@ const TEXT_BYTES: usize = 64;
 /// assert_eq!(top.concepts, None);
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "options of their own")]
 pub struct TopInputs {
     /// How many inputs to list for each concept, at least 1; fewer are listed where there are fewer.
     pub k: usize,
@@ -34,6 +37,16 @@ pub struct TopInputs {
     pub concepts: Option<Vec<usize>>,
     /// Also list the inputs with the most negative activations.
     pub negative_pole: bool,
+    /// Texts of units that are not listed, in any case and with any white space around them: stop words.
+    pub stop_units: Vec<String>,
+    /// Whether units of nothing but punctuation are left out.
+    pub stop_punctuation: bool,
+    /// Whether texts are the same input that differ in their case, or in the white space around them. The strongest one is shown.
+    pub fold_case: bool,
+    /// How often an input must occur at least to be listed.
+    pub least_occurrences: usize,
+    /// How many units on each side the passage of an input has, within its text; 0: inputs are listed without a passage.
+    pub context: usize,
     /// How many threads encode; 0 means one per core. The result does not depend on it.
     pub threads: usize,
     /// Where the activations are encoded. On a GPU codes differ from those of the CPU by rounding.
@@ -42,18 +55,30 @@ pub struct TopInputs {
 
 impl Default for TopInputs {
     fn default() -> Self {
-        Self { k: 5, concepts: None, negative_pole: false, threads: 0, device: DeviceChoice::Cpu }
+        Self {
+            k: 5,
+            concepts: None,
+            negative_pole: false,
+            stop_units: Vec::new(),
+            stop_punctuation: false,
+            fold_case: false,
+            least_occurrences: 1,
+            context: 0,
+            threads: 0,
+            device: DeviceChoice::Cpu,
+        }
     }
 }
 
 impl TopInputs {
     /// Ranks the units of activations that are there already.
     ///
-    /// Memory: about 100 bytes for each concept asked for, each of its `k` inputs and each pole, and a few tiles of rows and codes
-    /// per thread. On a GPU the weights of the concepts, a tile of rows and two tiles of codes, about 0.3 GB in all.
+    /// Memory: about 100 bytes for each concept asked for, each of its `k` inputs and each pole, the passages of these, and a few
+    /// tiles of rows and codes per thread. On a GPU the weights of the concepts, a tile of rows and two tiles of codes, about 0.3 GB in all.
     ///
     /// # Errors
-    /// [`crate::ErrorCode::InvalidArgument`] for k = 0 or a concept that does not exist; [`crate::ErrorCode::Mismatch`] when the
+    /// [`crate::ErrorCode::InvalidArgument`] for k = 0, a concept that does not exist, or options about texts where the rows have none;
+    /// [`crate::ErrorCode::Mismatch`] when the
     /// activations have another width than the explainer; [`crate::ErrorCode::InvalidData`] naming the first row with a
     /// concept that is not finite; [`crate::ErrorCode::OutOfMemory`]; [`crate::ErrorCode::Cancelled`]; on a GPU
     /// [`crate::ErrorCode::Unsupported`] for concepts that are not linear, and [`crate::ErrorCode::Device`].
@@ -77,7 +102,8 @@ impl TopInputs {
     ) -> Result<Interpretation> {
         let concepts = self.checked_concepts(explainer.concept_count())?;
         explainer.check_width(Rows::column_count(activations))?;
-        let names = Names(activations);
+        let names = Names::new(activations, self)?;
+        let passages = (self.context > 0).then(|| Passages::new(activations, self.context)).transpose()?;
         let entries = concepts.len().saturating_mul(self.k.min(names.count()));
         let poles = 1 + usize::from(self.negative_pole);
         let each = strongest::ENTRY_BYTES + size_of::<Input>() + TEXT_BYTES;
@@ -85,7 +111,7 @@ impl TopInputs {
         let largest = |sign| Strongest::new(&concepts, explainer.concept_count(), self.k, sign);
         let (mut positive, mut negative) = (largest(1.0), self.negative_pole.then(|| largest(-1.0)));
         for_each_code(explainer, activations, backend, control, |row, codes| {
-            let name = names.index(row);
+            let Some(name) = names.index(row) else { return };
             positive.update(name, row, codes);
             if let Some(negative) = &mut negative {
                 negative.update(name, row, codes);
@@ -93,9 +119,10 @@ impl TopInputs {
         })?;
         let inputs = |strongest: &Strongest, concept| {
             let input = |ranked: Ranked| Input {
-                text: names.text(ranked.name),
+                text: names.text(ranked.row),
                 activation: strongest.code(ranked.strength),
                 row: ranked.row,
+                passage: passages.as_ref().map(|passages| passages.of(ranked.row)),
             };
             strongest.of(concept).map(input).collect()
         };
@@ -143,24 +170,6 @@ impl TopInputs {
             return Err(Error::argument("the top 0 inputs were asked for").hint("ask for k of at least 1"));
         }
         checked_concepts(self.concepts.as_deref(), count)
-    }
-}
-
-/// The different texts of the units: rows without unit texts are all different, and named by their number.
-#[derive(Clone, Copy)]
-struct Names<'a>(&'a Activations);
-
-impl Names<'_> {
-    fn count(self) -> usize {
-        self.0.units().map_or(Rows::row_count(self.0), |units| units.strings().len())
-    }
-
-    fn index(self, row: usize) -> usize {
-        self.0.units().map_or(row, |units| units.string_indices()[row] as usize)
-    }
-
-    fn text(self, index: usize) -> String {
-        self.0.units().map_or_else(|| format!("row {index}"), |units| units.strings().get(index).to_owned())
     }
 }
 

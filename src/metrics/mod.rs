@@ -2,18 +2,20 @@
 //! together, and whether another fit finds them again.
 //!
 //! [`compare`] measures several explainers on the same rows. It reads the rows twice for each, whatever their number, and encodes
-//! them tile by tile.
+//! them tile by tile. [`compare_through_model`] measures what a model loses when its rows are what explainers reconstruct of them.
 
 mod assignment;
 mod coherence;
 mod pass;
 mod similarity;
+mod through_model;
 
 use serde::Serialize;
 
 pub use coherence::Coherence;
 pub use pass::{DensityBin, Reconstruction, Sparsity};
 pub use similarity::{Redundancy, Stability};
+pub use through_model::{Ablations, ModelMetrics, ModelMetricsOptions, Spliced, compare_through_model};
 
 use crate::concepts::Explainer;
 use crate::control::Control;

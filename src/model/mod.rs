@@ -45,7 +45,7 @@ pub use load::ModelParts;
 pub use module_path::Module;
 pub use options::{HeadChoice, LoadOptions, Precision};
 pub use plan::ModelPlan;
-pub(crate) use split_model::PassOptions;
+pub(crate) use split_model::{PassOptions, Target};
 pub use split_model::{SplitModel, SplitPoint};
 pub(crate) use tap::{Change, Edit};
 pub use weights::WeightSource;

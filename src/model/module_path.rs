@@ -328,7 +328,7 @@ impl ModuleTree {
             let nearest = self.nearest(path);
             let names: Vec<_> = nearest.iter().map(|name| format!("`{name}`")).collect();
             let hint = match names.split_last() {
-                None => "ask for the list of modules".to_owned(),
+                None => "ask for the list of modules, which loading without a split point gives (`eidos modules`)".to_owned(),
                 Some((only, [])) => format!("did you mean {only}?"),
                 Some((last, others)) => format!("did you mean {} or {last}?", others.join(", ")),
             };
@@ -375,7 +375,15 @@ impl ModuleTree {
             .collect();
         found.sort_by_key(|(distance, length, _)| (*distance, *length));
         found.truncate(SUGGESTIONS);
-        found.into_iter().map(|(_, _, path)| path).collect()
+        if !found.is_empty() {
+            return found.into_iter().map(|(_, _, path)| path).collect();
+        }
+        // The last part of a path alone (`mlp`): of which blocks there are some in the middle is a place to start.
+        let ending = format!(".{path}");
+        let ends = self.modules.iter().filter(|module| module.can_split && module.path.ends_with(&ending));
+        let ends: Vec<&str> = ends.map(|module| module.path.as_str()).collect();
+        let middle = (ends.len() / 2).saturating_sub(SUGGESTIONS / 2);
+        ends.into_iter().skip(middle).take(SUGGESTIONS).collect()
     }
 
     fn cannot_split(&self, index: usize, why: &str) -> Error {

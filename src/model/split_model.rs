@@ -87,6 +87,17 @@ pub struct SplitModel {
     pub(crate) workers: Workers,
 }
 
+/// What a row of logits predicts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// The token behind that of the row: a causal language model.
+    NextToken,
+    /// The token of the row: a language model that sees it, or whose decoder has seen those before it.
+    Token,
+    /// A label of the text or of the token: a classifier.
+    Label,
+}
+
 /// What a model's inputs are made with.
 #[derive(Debug)]
 pub(super) enum Reader {
@@ -464,6 +475,22 @@ impl SplitModel {
     /// Whether the head gives one row of logits for each text, not one for each token.
     pub fn has_logits_per_text(&self) -> bool {
         self.blueprint.pooling != Pooling::PerToken && self.blueprint.logits > 0
+    }
+
+    /// What the rows of logits predict.
+    ///
+    /// # Errors
+    /// [`ErrorCode::InvalidArgument`] when the model has no head or was not loaded as a whole.
+    pub(crate) fn target(&self) -> Result<Target> {
+        self.check_head()?;
+        let attention = self.blueprint.attention(Stack::First);
+        Ok(if self.labels.is_some() {
+            Target::Label
+        } else if self.blueprint.decoder.is_none() && attention.iter().all(|attention| attention.causal) {
+            Target::NextToken
+        } else {
+            Target::Token
+        })
     }
 
     /// What each column of the logits stands for: the vocabulary's own string of that id (`Ġfilm`, `##ing`), empty

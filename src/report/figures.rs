@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::iter;
+use std::path::Path;
 
 use super::facts::{Facts, listed};
 use super::page::{escaped, shade};
@@ -11,6 +12,7 @@ use super::{Report, ReportOptions, svg};
 use crate::concepts::Backend;
 use crate::control::Control;
 use crate::error::{Error, Result};
+use crate::files::write_atomically;
 use crate::interpret::{ConceptInputs, for_each_code};
 use crate::rows::{RowRuns, Rows};
 use crate::text::Units;
@@ -44,6 +46,16 @@ impl Report<'_> {
                 .hint("ask for the map of three concepts or more that have a dictionary"));
         }
         Ok(whole_map(&facts))
+    }
+
+    /// Writes the map to an SVG file, whole or not at all.
+    ///
+    /// # Errors
+    /// Those of [`Report::map_svg`]; [`crate::ErrorCode::NotFound`] when there is no such folder, [`crate::ErrorCode::Io`] when the
+    /// system refuses.
+    pub fn save_map_svg(&self, path: &Path, control: &Control) -> Result<()> {
+        let map = self.map_svg(control)?;
+        write_atomically(path, |writer| writer.write_all(map.as_bytes()))
     }
 
     /// A heat map of a text as an SVG file: its units across, at most 200, and down the concepts that fire most in it. The colour of a

@@ -8,6 +8,7 @@ mod facts;
 mod figures;
 mod geometry;
 mod page;
+mod parquet;
 mod passages;
 mod strings;
 mod svg;

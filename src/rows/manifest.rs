@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::matrix::About;
-use super::provenance::Provenance;
+use super::provenance::{Provenance, recorded_name};
 use crate::error::{Error, ErrorCode, Result};
 use crate::files::{read_limited, write_atomically};
 use crate::text::{LeftOut, WordRule};
@@ -84,6 +84,7 @@ impl Manifest {
     /// texts.
     pub(crate) fn continues_stream(&self, wanted: &Self) -> bool {
         let begun = Self {
+            provenance: self.recorded(),
             row_count: 0,
             truncated_count: 0,
             left_out: LeftOut::default(),
@@ -163,10 +164,16 @@ impl Manifest {
         self.fingerprint == SAVED && self.complete_rows() < self.row_count
     }
 
+    /// The provenance as it is recorded now: manifests of older versions have the whole path of a model.
+    fn recorded(&self) -> Provenance {
+        let model = self.provenance.model.as_deref().map(recorded_name);
+        Provenance { model, ..self.provenance.clone() }
+    }
+
     /// Whether a run with the manifest `wanted` may continue from the shards of this one. Manifests of older versions
     /// do not name a word rule; there, the fingerprint tells the rule.
     pub(crate) fn continues(&self, wanted: &Self) -> bool {
-        let mut same = Self { shards: Vec::new(), ..self.clone() };
+        let mut same = Self { provenance: self.recorded(), shards: Vec::new(), ..self.clone() };
         same.provenance.word_rule = same.provenance.word_rule.or(wanted.provenance.word_rule);
         same == Self { shards: Vec::new(), ..wanted.clone() }
     }

@@ -28,6 +28,7 @@ pub(crate) use matrix::About;
 pub use matrix::Activations;
 pub(crate) use matrix::check_unit_count;
 pub(crate) use moments::{Moments, means};
+pub(crate) use provenance::recorded_name;
 pub use provenance::{Filters, Provenance};
 pub(crate) use reduce::{add_across, in_lockstep, least_across, total_row_count};
 pub(crate) use runs::RowRuns;

@@ -33,6 +33,7 @@ pub use inputs::Inputs;
 pub(crate) use inputs::{TEXTS_AT_A_TIME, Truncated};
 pub use left_out::LeftOut;
 pub(crate) use pooling::Pooling;
+pub(crate) use stop_units::{folded, is_punctuation};
 pub(crate) use strings::StringTableWriter;
 pub use strings::{StringTable, StringTableBuilder};
 pub(crate) use tokenize::PackedTokens;

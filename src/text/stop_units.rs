@@ -89,12 +89,12 @@ impl StopUnits {
 }
 
 /// A text as it is compared: without white space at its ends, in lower case, its apostrophes straight.
-fn folded(text: &str) -> String {
+pub(crate) fn folded(text: &str) -> String {
     text.trim().to_lowercase().replace('\u{2019}', "'")
 }
 
 /// What BERT's tokenizer takes for punctuation: in ASCII, mathematical signs and the like as well.
-fn is_punctuation(character: char) -> bool {
+pub(crate) fn is_punctuation(character: char) -> bool {
     character.is_ascii_punctuation() || character.is_punctuation()
 }
 

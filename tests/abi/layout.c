@@ -70,7 +70,10 @@ FIELD(eidos_pca_options, whiten, 8);
 FIELD(eidos_pca_options, threads, 12);
 FIELD(eidos_pca_options, device, 16);
 FIELD(eidos_pca_options, device_index, 20);
-SIZE(eidos_pca_options, 24);
+FIELD(eidos_pca_options, randomised, 24);
+FIELD(eidos_pca_options, power_iterations, 28);
+FIELD(eidos_pca_options, seed, 32);
+SIZE(eidos_pca_options, 36);
 
 FIELD(eidos_svd_options, struct_size, 0);
 FIELD(eidos_svd_options, concept_count, 4);
@@ -87,7 +90,9 @@ FIELD(eidos_kmeans_options, temperature, 16);
 FIELD(eidos_kmeans_options, tolerance, 24);
 FIELD(eidos_kmeans_options, seed, 32);
 FIELD(eidos_kmeans_options, threads, 36);
-SIZE(eidos_kmeans_options, 40);
+FIELD(eidos_kmeans_options, batch_size, 40);
+FIELD(eidos_kmeans_options, reserved, 44);
+SIZE(eidos_kmeans_options, 48);
 
 FIELD(eidos_neurons_options, struct_size, 0);
 FIELD(eidos_neurons_options, threads, 4);
@@ -115,6 +120,15 @@ FIELD(eidos_semi_nmf_options, max_iterations, 16);
 FIELD(eidos_semi_nmf_options, seed, 20);
 FIELD(eidos_semi_nmf_options, threads, 24);
 SIZE(eidos_semi_nmf_options, 32);
+
+FIELD(eidos_convex_nmf_options, struct_size, 0);
+FIELD(eidos_convex_nmf_options, concept_count, 4);
+FIELD(eidos_convex_nmf_options, tolerance, 8);
+FIELD(eidos_convex_nmf_options, max_iterations, 16);
+FIELD(eidos_convex_nmf_options, candidate_count, 20);
+FIELD(eidos_convex_nmf_options, seed, 24);
+FIELD(eidos_convex_nmf_options, threads, 28);
+SIZE(eidos_convex_nmf_options, 32);
 
 FIELD(eidos_dictionary_learning_options, struct_size, 0);
 FIELD(eidos_dictionary_learning_options, concept_count, 4);
@@ -173,6 +187,14 @@ FIELD(eidos_published_options, transcoder, 64);
 FIELD(eidos_published_options, reserved, 68);
 SIZE(eidos_published_options, 72);
 
+FIELD(eidos_encode_options, struct_size, 0);
+FIELD(eidos_encode_options, threads, 4);
+FIELD(eidos_encode_options, device, 8);
+FIELD(eidos_encode_options, device_index, 12);
+FIELD(eidos_encode_options, format, 16);
+FIELD(eidos_encode_options, reserved, 20);
+SIZE(eidos_encode_options, 24);
+
 FIELD(eidos_activations_options, struct_size, 0);
 FIELD(eidos_activations_options, granularity, 4);
 FIELD(eidos_activations_options, aggregation, 8);
@@ -217,7 +239,13 @@ FIELD(eidos_top_inputs_options, concepts, 16);
 FIELD(eidos_top_inputs_options, concept_count, 24);
 FIELD(eidos_top_inputs_options, device, 32);
 FIELD(eidos_top_inputs_options, device_index, 36);
-SIZE(eidos_top_inputs_options, 40);
+FIELD(eidos_top_inputs_options, stop_units, 40);
+FIELD(eidos_top_inputs_options, stop_unit_count, 48);
+FIELD(eidos_top_inputs_options, stop_punctuation, 56);
+FIELD(eidos_top_inputs_options, fold_case, 60);
+FIELD(eidos_top_inputs_options, least_occurrences, 64);
+FIELD(eidos_top_inputs_options, context, 72);
+SIZE(eidos_top_inputs_options, 80);
 
 FIELD(eidos_explain_options, struct_size, 0);
 FIELD(eidos_explain_options, negative_pole, 4);

@@ -238,5 +238,15 @@ int wrong_members(const eidos_api_table *table)
     if (table->sae_fit != eidos_sae_fit) wrong += printf("sae_fit\n") > 0;
     if (table->sae_fit_transcoder != eidos_sae_fit_transcoder) wrong += printf("sae_fit_transcoder\n") > 0;
     if (table->interventions_reconstruct != eidos_interventions_reconstruct) wrong += printf("interventions_reconstruct\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 231 * sizeof(void *));
+    if (table->encode_options_init != eidos_encode_options_init) wrong += printf("encode_options_init\n") > 0;
+    if (table->explainer_encode_activations != eidos_explainer_encode_activations) wrong += printf("explainer_encode_activations\n") > 0;
+    if (table->explainer_save_codes != eidos_explainer_save_codes) wrong += printf("explainer_save_codes\n") > 0;
+    if (table->explainer_save_interpreted != eidos_explainer_save_interpreted) wrong += printf("explainer_save_interpreted\n") > 0;
+    if (table->explainer_open_interpreted != eidos_explainer_open_interpreted) wrong += printf("explainer_open_interpreted\n") > 0;
+    if (table->interpretation_save_parquet != eidos_interpretation_save_parquet) wrong += printf("interpretation_save_parquet\n") > 0;
+    if (table->convex_nmf_options_init != eidos_convex_nmf_options_init) wrong += printf("convex_nmf_options_init\n") > 0;
+    if (table->convex_nmf_fit != eidos_convex_nmf_fit) wrong += printf("convex_nmf_fit\n") > 0;
+    if (table->explainer_encode_sparse != eidos_explainer_encode_sparse) wrong += printf("explainer_encode_sparse\n") > 0;
+    if (table->metrics_compare_through_model != eidos_metrics_compare_through_model) wrong += printf("metrics_compare_through_model\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 241 * sizeof(void *));
 }

@@ -1,9 +1,12 @@
 //! Decompositions: what every method promises, and the values of each, as scikit-learn and others compute them.
 #![allow(clippy::unwrap_used)]
 
+mod convex_nmf;
 mod factors;
 mod kmeans;
+mod mini_batches;
 mod random_directions;
+mod randomised;
 mod svd;
 
 use std::path::Path;
@@ -11,10 +14,10 @@ use std::sync::{Arc, Barrier, Mutex};
 
 use eidos::linalg::RandomState;
 use eidos::{
-    Activations, Control, DictionaryLearning, DictionaryLearningOptions, ErrorCode, Explainer, KMeans, KMeansCodes,
-    KMeansOptions, Method, Neurons, NeuronsOptions, Nmf, NmfOptions, Provenance, RandomDirections,
-    RandomDirectionsOptions, Reduce, Result, RowCodes, RowSlice, SemiNmf, SemiNmfOptions, SparsePca, SparsePcaOptions,
-    Stage, Svd, SvdOptions,
+    Activations, Control, ConvexNmf, ConvexNmfOptions, DictionaryLearning, DictionaryLearningOptions, ErrorCode,
+    Explainer, KMeans, KMeansCodes, KMeansOptions, Method, Neurons, NeuronsOptions, Nmf, NmfOptions, Pca, PcaOptions,
+    Provenance, RandomDirections, RandomDirectionsOptions, Reduce, Result, RowCodes, RowSlice, SemiNmf, SemiNmfOptions,
+    SparsePca, SparsePcaOptions, Stage, Svd, SvdOptions,
 };
 use safetensors::SafeTensors;
 
@@ -231,6 +234,24 @@ fn non_negative_parts_keep_the_promises_of_every_method() {
 #[test]
 fn atoms_of_codes_that_are_not_negative_keep_the_promises_of_every_method() {
     keeps_its_promises::<SemiNmf>(|threads| SemiNmfOptions { threads, max_iterations: 5, ..SemiNmfOptions::new(6) });
+}
+
+#[test]
+fn atoms_that_are_sums_of_rows_keep_the_promises_of_every_method() {
+    let options = |threads| ConvexNmfOptions { threads, max_iterations: 5, ..ConvexNmfOptions::new(6) };
+    keeps_its_promises::<ConvexNmf>(|threads| ConvexNmfOptions { candidate_count: 300, ..options(threads) });
+}
+
+#[test]
+fn centres_of_mini_batches_keep_the_promises_of_every_method() {
+    let options = |threads| KMeansOptions { threads, batch_size: 256, max_iterations: 5, ..KMeansOptions::new(6) };
+    keeps_its_promises::<KMeans>(options);
+}
+
+#[test]
+fn randomised_components_keep_the_promises_of_every_method() {
+    let options = |threads| PcaOptions { threads, randomised: true, ..PcaOptions::new(5) };
+    keeps_its_promises::<Pca>(options);
 }
 
 #[test]

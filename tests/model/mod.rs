@@ -23,6 +23,7 @@ mod names;
 mod published;
 mod resume;
 mod rotary_encoders;
+mod spliced;
 mod steer;
 mod table;
 mod token_ids;

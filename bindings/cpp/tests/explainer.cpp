@@ -3,6 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <numeric>
 #include <stdexcept>
 
@@ -115,6 +119,10 @@ TEST(Explainer, DecompositionsFindWhatTheyPromise)
     semi.concept_count = 3;
     semi.max_iterations = 3;
     EXPECT_GE(eidos::fit_semi_nmf(rows, semi).encode(row)(0, 0), 0);
+    eidos::ConvexNmfOptions convex;
+    convex.concept_count = 3;
+    convex.max_iterations = 3;
+    EXPECT_GE(eidos::fit_convex_nmf(rows, convex).encode(row)(0, 0), 0);
     eidos::DictionaryLearningOptions learning;
     learning.concept_count = 3;
     learning.max_iterations = 3;
@@ -208,6 +216,31 @@ TEST(Explainer, OptionsMatter)
     options.solver = eidos::IcaSolver::picard_o;
     const auto measures = eidos::fit_ica(demo().activations, options).fit_report().measures;
     EXPECT_EQ(measures.count("gradient_norm") + measures.count("passes"), 2u);
+}
+
+TEST(Explainer, CodesOfActivationsInMemoryAndInAFile)
+{
+    const TemporaryFolder folder;
+    const auto codes = demo().explainer.encode(demo().activations);
+    EXPECT_EQ(codes.row_count(), demo().activations.row_count());
+    demo().explainer.save_codes(folder / "codes.npy", demo().activations);
+    std::ifstream file(std::filesystem::path(folder / "codes.npy"), std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+    const auto values = codes.values();
+    ASSERT_GT(bytes.size(), values.size() * sizeof(float));
+    EXPECT_EQ(std::memcmp(bytes.data() + bytes.size() - values.size() * sizeof(float), values.data(), values.size() * sizeof(float)), 0);
+    const auto sparse = demo().explainer.encode_sparse(demo().activations);
+    ASSERT_EQ(sparse.starts.size(), codes.row_count() + 1);
+    std::vector<float> dense(values.size());
+    for (std::size_t row = 0; row < codes.row_count(); ++row)
+        for (std::size_t at = sparse.starts[row]; at < sparse.starts[row + 1]; ++at)
+            dense[row * codes.column_count() + sparse.concepts[at]] = sparse.values[at];
+    EXPECT_TRUE(std::equal(dense.begin(), dense.end(), values.begin()));
+    EXPECT_STATUS(invalid_argument, demo().explainer.save_codes(folder / "codes", demo().activations));
+    eidos::EncodeOptions options;
+    options.format = eidos::CodesFormat::npz;
+    demo().explainer.save_codes(folder / "codes", demo().activations, options);
+    EXPECT_TRUE(std::filesystem::exists(folder / "codes"));
 }
 
 TEST(Explainer, SaveAndOpen)

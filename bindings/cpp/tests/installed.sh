@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What users of an installed Eidos see: it is installed, moved, and programs of C and C++ are built from there with CMake and
-# pkg-config, against the shared and the static library.
+# pkg-config, against the shared and the static library:
+#   installed.sh [LIBDIR [shared]]     with `shared`, against that library alone, where another LIBDIR has shown the static one
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../../.." && pwd)
 out=$(mktemp -d)
@@ -17,12 +18,18 @@ check() {
 }
 
 libdir=${1:-lib}
+kinds=${2:-shared static}
 LIBDIR=$libdir "$root/scripts/install.sh" "$out/first" >/dev/null
 LIBDIR=$libdir "$root/scripts/install.sh" "$out/first" >/dev/null # again, over itself
 mv "$out/first" "$out/moved"
 prefix=$out/moved
 lib=$prefix/$libdir
 if grep -rIl -e "$out" -e "$root" "$prefix" --exclude='*.a' --exclude='*.so*'; then fail "these name a folder of this machine"; fi
+# Nor do the libraries name the folder of cargo, under which the sources of packages lay.
+for file in "$lib"/libeidos.so "$lib"/libeidos.a; do
+    if strings -n 8 "$file" | grep -E "${CARGO_HOME:-$HOME/.cargo}/|$root" | head -3 | grep .; then fail "$file names a folder of this machine"; fi
+    [ "$(strings -n 8 "$file" | grep -c '/cargo/')" -gt 0 ] || fail "messages of panics in $file do not say where they are from"
+done
 [ "$(readlink "$lib/libeidos.so")" = libeidos.so.0 ] && [ "$(readlink "$lib/libeidos.so.0")" = libeidos.so.0.1.0 ] ||
     fail "the links are wrong: $(ls -l "$lib")"
 if grep -rl '@[A-Z_]*@' "$lib/cmake" "$lib/pkgconfig"; then fail "these templates were not filled in"; fi
@@ -33,10 +40,9 @@ find "$prefix" -type f -not -perm -044 | grep . && fail "these files cannot be r
 
 # CMake
 cmake -S "$root/bindings/cpp/tests/installed" -B "$out/cmake" -DCMAKE_PREFIX_PATH="$prefix" >"$out/cmake.log"
-cmake --build "$out/cmake" >/dev/null
-for language in c cpp; do
-    check "$out/cmake/$language-shared" shared
-    check "$out/cmake/$language-static" static
+for kind in $kinds; do
+    cmake --build "$out/cmake" --target c-$kind cpp-$kind >/dev/null
+    for language in c cpp; do check "$out/cmake/$language-$kind" $kind; done
 done
 cuda=no
 if grep -qaF cuDevicePrimaryCtxRetain "${EIDOS_LIBRARY:-$root/target/release/libeidos.so}"; then cuda=yes; fi
@@ -49,16 +55,17 @@ grep -q 'version: 0.1.0' "$out/log" || fail "$(cat "$out/log")"
 export PKG_CONFIG_PATH=$lib/pkgconfig
 apps=$root/bindings/cpp/tests/installed
 strict="-Wall -Wextra -Wpedantic -Werror"
-gcc $strict "$apps/app.c" $(pkg-config --cflags --libs eidos) "-Wl,-rpath,$lib" -o "$out/c-shared"
-g++ -std=c++17 $strict "$apps/app.cpp" $(pkg-config --cflags --libs eidos) "-Wl,-rpath,$lib" -o "$out/cpp-shared"
-gcc $strict "$apps/app.c" $(pkg-config --cflags --libs eidos-static) -o "$out/c-static"
-g++ -std=c++17 $strict "$apps/app.cpp" $(pkg-config --cflags --libs eidos-static) -o "$out/cpp-static"
-gcc "$apps/app.c" -static $(pkg-config --static --cflags --libs eidos) -o "$out/c-wholly-static" 2>/dev/null # warns of getaddrinfo
-for language in c cpp; do
-    check "$out/$language-shared" shared
-    check "$out/$language-static" static
+for kind in $kinds; do
+    package=eidos$([ $kind = shared ] || echo -static)
+    flags="$(pkg-config --cflags --libs $package) $([ $kind = static ] || echo "-Wl,-rpath,$lib")"
+    gcc $strict "$apps/app.c" $flags -o "$out/c-$kind"
+    g++ -std=c++17 $strict "$apps/app.cpp" $flags -o "$out/cpp-$kind"
+    for language in c cpp; do check "$out/$language-$kind" $kind; done
 done
-check "$out/c-wholly-static" static
+if [ "$kinds" != shared ]; then
+    gcc "$apps/app.c" -static $(pkg-config --static --cflags --libs eidos) -o "$out/c-wholly-static" 2>/dev/null # warns of getaddrinfo
+    check "$out/c-wholly-static" static
+fi
 for package in eidos eidos-static; do
     [ "$(pkg-config --variable=cuda $package)" = $cuda ] || fail "pkg-config does not know that CUDA: $cuda"
 done

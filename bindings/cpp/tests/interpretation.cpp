@@ -69,11 +69,46 @@ TEST(Interpretation, SaveAndOpen)
     EXPECT_EQ(opened.at(0).positive[0].text, demo().meaning.at(0).positive[0].text);
 }
 
+TEST(Interpretation, OneFileWithTheExplainer)
+{
+    const TemporaryFolder folder;
+    const auto file = folder / "concepts.safetensors";
+    eidos::save_interpreted(file, demo().explainer, demo().meaning);
+    const auto both = eidos::open_interpreted(file);
+    EXPECT_EQ(both.explainer.concept_count(), demo().explainer.concept_count());
+    EXPECT_EQ(both.interpretation.value().json(), demo().meaning.json());
+    EXPECT_EQ(eidos::Interpretation::open(file).json(), demo().meaning.json());
+    EXPECT_EQ(eidos::Explainer::open(file).concept_count(), demo().explainer.concept_count());
+    demo().explainer.save(file);
+    EXPECT_FALSE(eidos::open_interpreted(file).interpretation.has_value());
+    EXPECT_STATUS(invalid_file, eidos::Interpretation::open(file));
+}
+
 TEST(Interpretation, OfRowsWithoutNames)
 {
     const auto plain = eidos::Activations::from_rows(demo().activations.rows());
     const auto meaning = eidos::interpret_top_inputs(demo().explainer, plain);
     EXPECT_EQ(meaning.at(0).positive[0].row, demo().meaning.at(0).positive[0].row);
+}
+
+TEST(Interpretation, LeavesOutFoldsAndCounts)
+{
+    eidos::TopInputsOptions options;
+    options.k = 1000;
+    const auto all = eidos::interpret_top_inputs(demo().explainer, demo().activations, options);
+    options.fold_case = true;
+    options.stop_punctuation = true;
+    options.stop_units = {"a", "the"};
+    options.context = 3;
+    const auto some = eidos::interpret_top_inputs(demo().explainer, demo().activations, options);
+    EXPECT_NE(some.json().find("\"passage\":{\"text\":"), std::string::npos);
+    EXPECT_EQ(some.json().find("\"text\":\" the\""), std::string::npos);
+    EXPECT_EQ(all.json().find("\"passage\""), std::string::npos);
+    options.least_occurrences = 1000000;
+    const auto none = eidos::interpret_top_inputs(demo().explainer, demo().activations, options);
+    EXPECT_EQ(none.json().find("\"text\""), std::string::npos);
+    options.stop_units = {" "};
+    EXPECT_STATUS(invalid_argument, eidos::interpret_top_inputs(demo().explainer, demo().activations, options));
 }
 
 } // namespace

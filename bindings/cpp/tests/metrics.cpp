@@ -25,4 +25,21 @@ TEST(Metrics, WhatCannotBeMeasured)
     EXPECT_STATUS(invalid_argument, eidos::compare({demo().explainer}, demo().activations, options));
 }
 
+TEST(Metrics, ThroughTheModel)
+{
+    const std::vector<std::string> films = {"a warm and funny film", "what a waste of two hours"};
+    eidos::LoadOptions whole;
+    whole.whole = true;
+    const auto model = eidos::SplitModel::load("eidos:demo", "model.layers.1", whole);
+    const auto own = eidos::fit_neurons(model.activations(films));
+    const auto found = eidos::compare_through_model(model, films, "model.layers.1", {own});
+    // Rows that are put back as they are lose nothing.
+    for (const char *part : {"\"format\": \"eidos.model_metrics\"", "\"predicted\": \"next_token\"", "\"loss_recovered\": 1.0",
+                             "\"same_prediction\": 1.0", "\"method\": \"neurons\""})
+        EXPECT_NE(found.find(part), std::string::npos) << part << " in " << found;
+    EXPECT_STATUS(invalid_argument, eidos::compare_through_model(model, films, "model.layers.1", {}));
+    EXPECT_STATUS(invalid_argument, eidos::compare_through_model(model, films, "model.layers.0", {own}));
+    EXPECT_STATUS(invalid_argument, eidos::compare_through_model(model, films, "model.layers.1", {own}, {1, 0}));
+}
+
 } // namespace

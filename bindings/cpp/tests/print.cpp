@@ -44,13 +44,18 @@ TEST(Print, Explanations)
 {
     EXPECT_EQ(shown(eidos::Firing{4, eidos::Pole::positive, 1, 8.84f, 99.93f}),
               "concept 4 (8.8 standard deviations, above 99.9 % of the rows)");
+    EXPECT_EQ(shown(eidos::Firing{4, eidos::Pole::positive, 1, 8.84f, 99.97f}),
+              "concept 4 (8.8 standard deviations, above 99.9 % of the rows)");
+    EXPECT_EQ(shown(eidos::Firing{4, eidos::Pole::positive, 1, 8.84f, 100.0f}),
+              "concept 4 (8.8 standard deviations, above all of the rows)");
     EXPECT_EQ(shown(eidos::ExplainedUnit{"his", {}, {}}), "'his': nothing");
     eidos::ExplainOptions options;
     options.least_deviations = 0;
     const auto explanation = eidos::explain(demo().explainer, demo().model, {"a dull film"}, options, demo().meaning);
     const std::string lines = shown(explanation);
-    EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 3);
-    EXPECT_NE(lines.find("\n' film': concept "), std::string::npos) << lines;
+    EXPECT_EQ(std::count(lines.begin(), lines.end(), '\n'), 4);
+    EXPECT_EQ(lines.rfind("a dull film\n  'a': ", 0), 0u) << lines;
+    EXPECT_NE(lines.find("\n  ' film': concept "), std::string::npos) << lines;
     const auto firing = explanation.firings(2).front();
     EXPECT_NE(lines.find(*explanation.name(firing.concept_index, firing.pole)), std::string::npos) << lines;
 }

@@ -10,7 +10,9 @@ import { explanationIn, type Explanation } from './explanation';
 import { activations, dictionaryFormats, type Activation, type DictionaryFormat } from './generated/abi';
 import {
   activationsOptions,
+  convexNmfOptions,
   dictionaryLearningOptions,
+  encodeOptions,
   explainOptions,
   icaOptions,
   kmeansOptions,
@@ -29,10 +31,12 @@ import {
 import { pointerOf, Resource, resourceOf } from './handle';
 import { withInputs, type InputsOrTexts } from './inputs';
 import { Interpretation, interpretationIn } from './interpretation';
-import { callOnPool, handleIn, native, out } from './native';
+import { callOnPool, handleIn, native, out, sizeIn } from './native';
 import type { Fit, FitName, Out, Pointer } from './native';
 import type {
+  ConvexNmfOptions,
   DictionaryLearningOptions,
+  EncodeOptions,
   ExplainOptions,
   IcaOptions,
   KmeansOptions,
@@ -66,6 +70,16 @@ export interface DictionaryOptions {
   readonly inputWidth: number;
   /** Whether negative codes become zero (ReLU). By default false. */
   readonly rectified?: boolean | undefined;
+}
+
+/** Codes that are not zero, as a sparse matrix of rows and concepts in CSR form. */
+export interface SparseCodes {
+  /** Where the entries of each row begin, and where the last one ends. */
+  readonly starts: Float64Array;
+  /** The concept of each entry, ascending within a row. */
+  readonly concepts: Uint32Array;
+  /** The code of each entry. */
+  readonly values: Float32Array;
 }
 
 /** The names of the options that every caller's own concepts have. */
@@ -217,6 +231,16 @@ export class Explainer extends ConceptModel {
   }
 
   /**
+   * Finds atoms that are sums of rows, and whose sums approximate rows, both without negative weights (convex NMF).
+   * `fitReport.measures` has `rows_per_concept`, a number for each.
+   *
+   * @throws {EidosError} `invalid_argument` for more concepts than rows or candidates, `invalid_data` for unusable numbers.
+   */
+  static async fitConvexNmf(activations: Activations, options: ConvexNmfOptions): Promise<Explainer> {
+    return Explainer.#fit('eidos_convex_nmf_fit', activations, convexNmfOptions, options);
+  }
+
+  /**
    * Finds atoms of which each row of activations needs few (dictionary learning).
    *
    * @throws {EidosError} `invalid_argument` for a penalty that is not above 0, `invalid_data` for unusable numbers.
@@ -326,6 +350,82 @@ export class Explainer extends ConceptModel {
       [],
       (error) => callOnPool(native().eidos_explainer_open, path, result, error),
       () => Explainer.#own(result),
+    );
+  }
+
+  /**
+   * Opens what `open()` opens, and what its concepts mean where the file says it. `Interpretation.open()` opens that alone.
+   */
+  static async openInterpreted(file: string): Promise<{ explainer: Explainer; interpretation: Interpretation | undefined }> {
+    const path = text('file', file);
+    const [explainer, meaning] = [out(), out()];
+    return runOnPool(
+      [],
+      (error) => callOnPool(native().eidos_explainer_open_interpreted, path, explainer, meaning, error),
+      () => ({
+        explainer: Explainer.#own(explainer),
+        interpretation: meaning[0] ? interpretationIn(meaning) : undefined,
+      }),
+    );
+  }
+
+  /** Writes the explainer and what its concepts mean, labels and all, to one file, completely or not at all. */
+  async saveInterpreted(file: string, interpretation: Interpretation): Promise<void> {
+    const explainer = this.#pointer;
+    const path = text('file', file);
+    const meaning = resourceOf(interpretation, Interpretation);
+    const pointer = meaning.pointer('Interpretation');
+    return runOnPool(
+      [resourceOf(this, Explainer), meaning],
+      (error) => callOnPool(native().eidos_explainer_save_interpreted, explainer, pointer, path, error),
+      () => undefined,
+    );
+  }
+
+  /** Encodes activations into the codes that are not zero, as a sparse matrix. */
+  async encodeSparse(activations: Activations, options: Omit<EncodeOptions, 'format'> = {}): Promise<SparseCodes> {
+    const explainer = this.#pointer;
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const struct = encodeOptions(knownOptions(options, encodeOptions.names, callOptionNames));
+    const starts = out(activations.rowCount + 1);
+    const read = async (room: number): Promise<SparseCodes> => {
+      const [concepts, values, count] = [new Uint32Array(room), new Float32Array(room), out()];
+      const found = await runWithControl(
+        options,
+        [resourceOf(this, Explainer), rows],
+        (control, error) =>
+          callOnPool(
+            native().eidos_explainer_encode_sparse, explainer, pointer, struct, control, starts, concepts, values, room, count, error,
+          ),
+        () => sizeIn(count),
+      );
+      if (found > room) return read(found);
+      const [entries, numbers] = [concepts.slice(0, found), values.slice(0, found)];
+      return { starts: Float64Array.from(starts, Number), concepts: entries, values: numbers };
+    };
+    // Most sparse codes have fewer entries a row; where there are more, the call says how many.
+    return read(activations.rowCount * Math.min(this.conceptCount, 64));
+  }
+
+  /**
+   * Encodes activations into a file that other programs read, completely or not at all: `.npy` for `numpy.load`, `.npz` for
+   * `scipy.sparse.load_npz`, `.safetensors` or `.parquet`. Memory does not grow with the number of rows.
+   *
+   * @throws {EidosError} `mismatch` for activations of another width, `invalid_argument` for a file of another name without a `format`,
+   *   `unsupported` for Parquet where the library was built without it.
+   */
+  async saveCodes(file: string, activations: Activations, options: EncodeOptions = {}): Promise<void> {
+    const explainer = this.#pointer;
+    const path = text('file', file);
+    const rows = resourceOf(activations, Activations);
+    const pointer = rows.pointer('Activations');
+    const struct = encodeOptions(knownOptions(options, encodeOptions.names, callOptionNames));
+    return runWithControl(
+      options,
+      [resourceOf(this, Explainer), rows],
+      (control, error) => callOnPool(native().eidos_explainer_save_codes, explainer, pointer, path, struct, control, error),
+      () => undefined,
     );
   }
 

@@ -92,6 +92,25 @@ export class Explanation extends Handle {
     return readText((length) => native().eidos_explanation_json(this.#pointer, length)) ?? '';
   }
 
+  /** Each text, and below it a line for each unit with the concepts that fire on it. */
+  override toString(): string {
+    if (this.closed) return `${this.constructor.name} (closed)`;
+    const lines: string[] = [];
+    let text: number | undefined;
+    for (const { text: unit, span, firings } of this) {
+      if (span !== undefined && span.textIndex !== text) lines.push(this.text((text = span.textIndex)));
+      const fires = firings.map(({ concept, pole, deviations, percentile }) => {
+        const name = this.name(concept, pole);
+        // Rounded down, since 100 % is all of them.
+        const share = percentile >= 100 ? 'all' : `${(Math.floor(percentile * 10) / 10).toFixed(1)} %`;
+        const where = `(${deviations.toFixed(1)} standard deviations, above ${share} of the rows)`;
+        return ['concept', concept, ...(name === undefined ? [] : [name]), where].join(' ');
+      });
+      lines.push(`${span === undefined ? '' : '  '}'${unit}': ${fires.join('; ') || 'nothing'}`);
+    }
+    return lines.join('\n');
+  }
+
   /** The content of `json`, for `JSON.stringify`. */
   override toJSON(): unknown {
     return JSON.parse(this.json);

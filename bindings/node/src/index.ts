@@ -12,9 +12,9 @@ export { ConceptModel, type FitReport, type Moments } from './concept-model';
 export { features, listDevices, type DeviceInfo, type DeviceLibrary, type Devices } from './devices';
 export { DLPackTensor } from './dlpack';
 export { EidosError, type ErrorCode } from './errors';
-export { Explainer, type AutoencoderOptions, type DictionaryOptions } from './explainer';
+export { Explainer, type AutoencoderOptions, type DictionaryOptions, type SparseCodes } from './explainer';
 export { Explanation, type ExplainedUnit, type Firing } from './explanation';
-export type { Activation, Aggregation, Contrast, Device, DictionaryFormat, Granularity, Head, IcaAlgorithm, KmeansCode, LogLevel, Network, Pole, Precision, Sampling, WordRule } from './generated/abi';
+export type { Activation, Aggregation, CodesFormat, Contrast, Device, DictionaryFormat, Granularity, Head, IcaAlgorithm, KmeansCode, LogLevel, Network, Pole, Precision, Sampling, WordRule } from './generated/abi';
 export { Inputs, type InputsOrTexts, type TokenIds } from './inputs';
 export { Interpretation, type ConceptInputs, type TopInput } from './interpretation';
 export { Interventions, type TokenChoice } from './interventions';
@@ -28,7 +28,10 @@ export {
 } from './report';
 export { SplitModel, type Estimate, type Module, type SplitPoint, type Token } from './split-model';
 export type { Reduce } from './spread-fit';
-export { compare, type Comparison, type Metrics, type MetricsOptions, type Reconstruction, type Sparsity, type Stability } from './metrics';
+export {
+  compare, compareThroughModel, type Ablations, type Comparison, type Metrics, type MetricsOptions, type ModelMetrics, type ModelMetricsOptions,
+  type Reconstruction, type Sparsity, type Spliced, type Stability,
+} from './metrics';
 export { readTexts, type TextsOptions } from './texts';
 
 /** The version of the library that was loaded (`0.1.0`). */

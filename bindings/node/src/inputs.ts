@@ -13,8 +13,8 @@ import type { InputsOptions } from './options';
 /** Texts as token ids. */
 export type TokenIds = readonly (readonly number[] | Uint32Array)[];
 
-/** What a model reads: inputs, or texts, of which inputs are made for one call. */
-export type InputsOrTexts = Inputs | readonly string[];
+/** What a model reads: inputs, or texts or a single one, of which inputs are made for one call. */
+export type InputsOrTexts = Inputs | readonly string[] | string;
 
 /**
  * Texts as a model reads them: the texts and their tokens, made once by `SplitModel.inputs()`. They serve for models with that
@@ -107,7 +107,8 @@ export async function withInputs<T>(
   const unpin = model.pinForCall(); // the model may be closed while inputs are made
   try {
     const { threads, signal, onProgress } = options;
-    const made = await inputsFromTexts(model, given, { threads, signal, onProgress });
+    const texts = typeof given === 'string' ? [given] : given;
+    const made = await inputsFromTexts(model, texts, { threads, signal, onProgress });
     try {
       return await using(made);
     } finally {

@@ -33,7 +33,7 @@ export interface ConceptInputs {
 
 /** What concepts mean. Iterate over it for one `ConceptInputs` after the other; `JSON.stringify` writes it whole. */
 export class Interpretation extends Handle {
-  /** Opens a file that `save()` wrote. */
+  /** Opens a file that `save()` wrote, or the interpretation in the file of an explainer that `saveInterpreted()` wrote. */
   static async open(file: string): Promise<Interpretation> {
     const path = text('file', file);
     const result = out();
@@ -141,6 +141,29 @@ export class Interpretation extends Handle {
       (error) => callOnPool(native().eidos_interpretation_save_csv, pointer, path, error),
       () => undefined,
     );
+  }
+
+  /** Writes the lines and columns of `saveCsv()` to a Parquet file, completely or not at all. */
+  async saveParquet(file: string): Promise<void> {
+    const pointer = this.#pointer;
+    const path = text('file', file);
+    return runOnPool(
+      [resourceOf(this, Interpretation)],
+      (error) => callOnPool(native().eidos_interpretation_save_parquet, pointer, path, error),
+      () => undefined,
+    );
+  }
+
+  /** A line for each concept: its labels, and its inputs. */
+  override toString(): string {
+    if (this.closed) return `${this.constructor.name} (closed)`;
+    const quoted = (inputs: readonly TopInput[]): string => inputs.map((input) => `'${input.text}'`).join(', ');
+    const lines = this.concepts.map(({ concept, positive, negative, positiveLabel, negativeLabel }) => {
+      const label = (given: ConceptLabel | undefined): string => (given?.text === undefined ? '' : `, ${given.text}`);
+      const below = negative.length > 0 ? `; negative${label(negativeLabel)}: ${quoted(negative)}` : '';
+      return `Concept ${concept}${label(positiveLabel)}: ${quoted(positive) || 'dead'}${below}`;
+    });
+    return lines.join('\n');
   }
 
   /** @internal */

@@ -130,7 +130,8 @@ export class Interventions extends Handle {
   }
 }
 
-function pathOf(module: unknown): string {
+/** The path of a module as C takes it: a number is a block's. */
+export function pathOf(module: unknown): string {
   return typeof module === 'number' ? String(whole('module', module)) : text('module', module);
 }
 

@@ -5,10 +5,13 @@ import { knownOptions } from './arguments';
 import { callOptionNames, runWithControl, type CallOptions } from './call';
 import { Explainer } from './explainer';
 import type * as c from './generated/options';
-import { metricsOptions } from './generated/options';
+import { logitsOptions, metricsOptions } from './generated/options';
 import { resourceOf, type Resource } from './handle';
+import { withInputs, type InputsOrTexts } from './inputs';
 import { Interpretation } from './interpretation';
+import { pathOf } from './interventions';
 import { callOnPool, native, out } from './native';
+import { SplitModel } from './split-model';
 import { onlyText } from './texts';
 
 /** How concepts are measured, and what they mean. */
@@ -116,5 +119,91 @@ export async function compare(
         native().eidos_metrics_compare, pointers, ofMeanings, own.length, pointer, struct, control, result, error,
       ),
     () => JSON.parse(onlyText(result)) as Comparison,
+  );
+}
+
+/** How a model is measured, and what it should say. */
+export interface ModelMetricsOptions extends c.LogitsOptions, CallOptions {
+  /** The label of each text, where the model classifies texts. By default what it says as it is. */
+  readonly labels?: readonly number[] | undefined;
+}
+
+/** A number of the model as it is, and while all rows of a module are their mean or zero. */
+export interface Ablations {
+  readonly original: number;
+  readonly mean: number;
+  readonly zero: number;
+}
+
+/** What the model gives while the rows of a module are what an explainer reconstructs of them. */
+export interface Spliced {
+  readonly method: string;
+  readonly concept_count: number;
+  /** The cross-entropy of what is predicted. */
+  readonly loss: number;
+  /** The part of the loss that zeros cost and the reconstruction does not: 1 is nothing lost. `null` where zeros cost nothing. */
+  readonly loss_recovered: number | null;
+  /** The same against the mean row. */
+  readonly loss_recovered_from_mean: number | null;
+  /** From the model's own distribution, in nats (Kullback and Leibler). */
+  readonly divergence: number;
+  readonly divergence_recovered: number | null;
+  /** The share of the rows of logits whose largest is the one that it was. */
+  readonly same_prediction: number;
+  /** The norm of what centred logits differ by, divided by that of the model's own. */
+  readonly logit_error: number | null;
+}
+
+/** What a model loses through explainers, with the names that it has in every language. */
+export interface ModelMetrics {
+  readonly format: 'eidos.model_metrics';
+  readonly version: number;
+  readonly split_point: string;
+  readonly text_count: number;
+  readonly prediction_count: number;
+  readonly predicted: 'next_token' | 'token' | 'label' | 'own_prediction';
+  readonly loss: Ablations;
+  readonly divergence: Ablations;
+  readonly explainers: readonly Spliced[];
+}
+
+/**
+ * Measures what a model loses when the rows of the module `splitPoint`, one of its split points, are what explainers reconstruct of them,
+ * beside what zeros and the mean row in their place cost it. The model must have been loaded with `whole`.
+ *
+ * @throws {EidosError} `invalid_argument` without explainers, or for a module that is no split point of the model, `unsupported` for an
+ *   explainer that does not decode.
+ */
+export async function compareThroughModel(
+  model: SplitModel,
+  inputs: InputsOrTexts,
+  splitPoint: string | number,
+  explainers: readonly Explainer[],
+  options: ModelMetricsOptions = {},
+): Promise<ModelMetrics> {
+  if (!Array.isArray(explainers)) throw wrongType('explainers must be an array of explainers');
+  const { labels = [] } = knownOptions(options, logitsOptions.names, callOptionNames, ['labels']);
+  if (!Array.isArray(labels) || !labels.every((label) => Number.isInteger(label) && label >= 0 && label < 2 ** 32)) {
+    throw wrongType('labels must be an array of numbers from 0 on, one for each text');
+  }
+  const own = explainers.map((explainer) => resourceOf(explainer, Explainer));
+  const whole = resourceOf(model, SplitModel);
+  const pointer = whole.pointer('SplitModel');
+  const pointers = BigUint64Array.from(own, (resource) => resource.pointer('Explainer'));
+  const path = pathOf(splitPoint);
+  const ofTexts = Uint32Array.from(labels);
+  const struct = logitsOptions(options);
+  const result = out();
+  return withInputs(whole, inputs, options, (made, read) =>
+    runWithControl(
+      options,
+      [whole, made, ...own],
+      (control, error) =>
+        callOnPool(
+          native().eidos_metrics_compare_through_model, pointer, read, path, pointers, own.length, ofTexts, ofTexts.length,
+          struct, control, result, error,
+        ),
+      () => JSON.parse(onlyText(result)) as ModelMetrics,
+    ),
   );
 }

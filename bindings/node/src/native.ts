@@ -233,7 +233,7 @@ export function unregisterCallback(callback: Pointer): void {
  * Runs a task with the address of an `eidos_text_callback` that `next` stands behind: it gives a text in UTF-8, nothing at the end,
  * or a status other than 0. C must call it on this thread, within the task; it must not throw.
  */
-export function withTextCallback<T>(next: () => Buffer | undefined | number, task: (callback: Pointer) => T): T {
+export function withTextCallback<T>(next: () => Uint8Array | undefined | number, task: (callback: Pointer) => T): T {
   native(); // which sets koffi up, before anything uses it
   let current: Buffer | undefined;
   const callback = koffi.register((text: Pointer, length: Pointer) => {

@@ -24,6 +24,9 @@ export type UnitOptions = c.ActivationsOptions;
 /** How texts become inputs, as a long call. */
 export interface InputsOptions extends c.InputsOptions, CallOptions {}
 
+/** Where activations are encoded, and how codes are written. */
+export interface EncodeOptions extends c.EncodeOptions, CallOptions {}
+
 /** What the files of a published dictionary do not say, and how they are fetched. */
 export interface PublishedOptions extends c.PublishedOptions, CallOptions {}
 
@@ -50,6 +53,9 @@ export interface NmfOptions extends c.NmfOptions, CallOptions {}
 
 /** How atoms of codes that are not negative are found. */
 export interface SemiNmfOptions extends c.SemiNmfOptions, CallOptions {}
+
+/** How atoms that are sums of rows are found. */
+export interface ConvexNmfOptions extends c.ConvexNmfOptions, CallOptions {}
 
 /** How a dictionary is learned. */
 export interface DictionaryLearningOptions extends c.DictionaryLearningOptions, CallOptions {}

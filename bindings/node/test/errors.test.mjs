@@ -208,7 +208,7 @@ test('closed objects', async () => {
     await fails('invalid_handle', () => JSON.stringify(object));
     const members = Object.getOwnPropertyDescriptors(Object.getPrototypeOf(object));
     for (const [name, { get, value }] of Object.entries(members)) {
-      if (name === 'constructor' || name === 'toJSON') continue;
+      if (['constructor', 'toJSON', 'toString'].includes(name)) continue;
       await fails('invalid_handle', () => (get ?? value).call(object, 'x', texts));
     }
   }
@@ -272,4 +272,8 @@ test('handles show what they are', async () => {
   assert.match(inspect([activations], { depth: 3 }), /Activations \{[^]*rowCount: \d+/);
   assert.equal(JSON.parse(JSON.stringify({ explainer })).explainer.conceptCount, explainer.conceptCount);
   assert.deepEqual(JSON.parse(JSON.stringify(new Interventions())), { count: 0 });
+  const found = await explainer.topInputs(activations, { k: 2 });
+  assert.match(String(found), /^Concept 0: '[^\n]*'\nConcept 1: '/);
+  const explanation = await explainer.explain(model, 'a dull film', { leastDeviations: 0 });
+  assert.match(String(explanation), /^a dull film\n  'a': concept \d+ \(-?\d+\.\d standard deviations, above /);
 });

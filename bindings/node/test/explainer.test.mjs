@@ -57,12 +57,13 @@ test('decompositions find what they promise', async () => {
   });
   const parts = await Explainer.fitNmf(activations, { conceptCount: 2, rectify: true, maxIterations: 3 });
   const atoms = await Explainer.fitSemiNmf(activations, { conceptCount: 3, maxIterations: 3 });
+  const among = await Explainer.fitConvexNmf(activations, { conceptCount: 3, candidateCount: 50, maxIterations: 3 });
   const learned = await Explainer.fitDictionaryLearning(activations, { conceptCount: 3, penalty: 0.5, maxIterations: 3 });
-  for (const explainer of [parts, atoms, learned]) {
+  for (const explainer of [parts, atoms, among, learned]) {
     assert.ok((await explainer.encode(activations.rows())).every((code) => code >= 0));
     assert.ok(explainer.fitReport.measures.relative_error[0] < 1);
   }
-  for (const explainer of [svd, hard, soft, neurons, random, sparse, parts, atoms, learned]) explainer.close();
+  for (const explainer of [svd, hard, soft, neurons, random, sparse, parts, atoms, among, learned]) explainer.close();
 });
 
 test('principal components say how much each explains', async () => {
@@ -169,6 +170,23 @@ test('some concepts, in their order', async () => {
   assert.equal(meaning.concepts[0].positive.length, 5);
 });
 
+test('inputs are left out, folded, counted and shown in their passages', async () => {
+  const listed = async (options) => {
+    const [concept] = JSON.parse(JSON.stringify(await explainer.topInputs(activations, { k: 1000, ...options }))).concepts;
+    return concept.positive;
+  };
+  const all = await listed({});
+  const some = await listed({ foldCase: true, stopPunctuation: true, stopUnits: [all[0].text.toUpperCase()], context: 3 });
+  assert.ok(some.length < all.length && some.every((input) => input.text !== all[0].text));
+  const folded = some.map((input) => input.text.trim().toLowerCase());
+  assert.equal(new Set(folded).size, folded.length);
+  const { text, passage } = some[0];
+  assert.equal(Buffer.from(passage.text).subarray(passage.begin, passage.end).toString(), text.trim());
+  assert.equal(all[0].passage, undefined);
+  assert.deepEqual(await listed({ leastOccurrences: 1e6 }), []);
+  await assert.rejects(listed({ stopUnits: [' '] }), { code: 'invalid_argument', message: /stop unit 0/ });
+});
+
 test('top inputs of new texts and of the vocabulary', async () => {
   const ofTexts = await explainer.topInputsOf(model, texts, { k: 3 });
   const ofActivations = await explainer.topInputs(activations, { k: 3 });
@@ -189,6 +207,38 @@ test('an interpretation is JSON, and opens again', async () => {
   assert.equal(JSON.parse(meaning.json).concepts.length, 5);
   const opened = await Interpretation.open(file);
   assert.deepEqual(opened.concepts, meaning.concepts);
+});
+
+test('an explainer and its interpretation are one file', async () => {
+  const meaning = await explainer.topInputs(activations, { k: 2 });
+  const file = path.join(folder, 'interpreted.safetensors');
+  await explainer.saveInterpreted(file, meaning);
+  const both = await Explainer.openInterpreted(file);
+  assert.deepEqual(both.explainer.dictionary, explainer.dictionary);
+  assert.deepEqual(both.interpretation.concepts, meaning.concepts);
+  assert.deepEqual((await Interpretation.open(file)).concepts, meaning.concepts);
+  await explainer.save(file);
+  assert.equal((await Explainer.openInterpreted(file)).interpretation, undefined);
+  await assert.rejects(Interpretation.open(file), { code: 'invalid_file' });
+});
+
+test('codes are a file that other programs read', async () => {
+  const codes = await explainer.encode(activations.copyRows());
+  const file = path.join(folder, 'codes.npy');
+  await explainer.saveCodes(file, activations);
+  const bytes = readFileSync(file);
+  assert.deepEqual(bytes.subarray(bytes.length - codes.byteLength), Buffer.from(codes.buffer));
+  const sparse = await explainer.encodeSparse(activations);
+  const again = new Float32Array(codes.length);
+  for (let row = 0; row < activations.rowCount; row++) {
+    for (let at = sparse.starts[row]; at < sparse.starts[row + 1]; at++) {
+      again[row * explainer.conceptCount + sparse.concepts[at]] = sparse.values[at];
+    }
+  }
+  assert.deepEqual(again, codes);
+  await assert.rejects(explainer.saveCodes(path.join(folder, 'codes'), activations), { code: 'invalid_argument' });
+  await explainer.saveCodes(path.join(folder, 'codes'), activations, { format: 'npz' });
+  assert.ok(readFileSync(path.join(folder, 'codes')).length > 0);
 });
 
 test('a NUL inside a text survives on its way out', async () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import test, { after } from 'node:test';
 
-import { compare, Explainer } from '@eidos/eidos';
+import { compare, compareThroughModel, Explainer, SplitModel } from '@eidos/eidos';
 
 import { assertNothingLives, ownActivations, rejection } from './helpers.mjs';
 
@@ -45,4 +45,25 @@ test('what cannot be measured', async () => {
   assert.equal(await code([explainer], activations, { dense_share: 0.5 }), 'ERR_INVALID_ARG_VALUE');
   assert.equal(await code([activations], activations), 'ERR_INVALID_ARG_TYPE');
   for (const object of [explainer, activations, narrow]) object.close();
+});
+
+test('what a model loses through an explainer', async () => {
+  const films = ['a warm and funny film', 'what a waste of two hours'];
+  const model = await SplitModel.load('eidos:demo', { splitPoints: [1], whole: true });
+  const [activations] = await model.activations(films);
+  const own = await Explainer.fitNeurons(activations);
+  const pca = await Explainer.fitPca(activations, { conceptCount: 2 });
+  const found = await compareThroughModel(model, films, 1, [own, pca], { threads: 1 });
+  assert.deepEqual([found.format, found.predicted, found.text_count], ['eidos.model_metrics', 'next_token', 2]);
+  // Rows that are put back as they are lose nothing.
+  assert.equal(found.explainers[0].loss_recovered, 1);
+  assert.equal(found.explainers[0].loss, found.loss.original);
+  assert.ok(found.explainers[1].divergence > 0 && found.divergence.zero > 0);
+  const code = async (...args) => (await rejection(compareThroughModel(...args))).code;
+  assert.equal(await code(model, films, 1, []), 'invalid_argument');
+  assert.equal(await code(model, films, 'model.layers.0', [own]), 'invalid_argument');
+  assert.equal(await code(model, films, 1, [own], { labels: [1, 0] }), 'invalid_argument');
+  assert.equal(await code(model, films, 1, own), 'ERR_INVALID_ARG_TYPE');
+  assert.equal(await code(model, films, 1, [own], { labels: [-1] }), 'ERR_INVALID_ARG_TYPE');
+  for (const object of [own, pca, activations, model]) object.close();
 });

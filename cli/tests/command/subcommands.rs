@@ -101,6 +101,51 @@ fn top_lists_the_words_that_the_examples_print() {
 }
 
 #[test]
+fn concepts_and_what_they_mean_are_one_file_that_explain_and_report_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (explainer, rows) = (finished().join("explainer.safetensors"), finished().join("activations"));
+    let rows = ["--activations", rows.to_str().unwrap()];
+    let one = folder.path().join("film.safetensors");
+    let save = format!("--save={}", one.display());
+    let top = ["top", "--explainer", explainer.to_str().unwrap(), "-k", "2", "--concept", "4", &save];
+    stdout(folder.path(), &[&top[..], &rows].concat());
+    let explain = ["explain", TEXT, "--explainer", one.to_str().unwrap()];
+    assert!(stdout(folder.path(), &explain).contains("concept 4 ' jokes', ' joke' (8.8"));
+    // Over itself, with other words; a name that says so, and a file that says otherwise.
+    let again = ["top", "--explainer", one.to_str().unwrap(), "-k", "1", "--concept", "4", &save];
+    stdout(folder.path(), &[&again[..], &rows].concat());
+    assert!(stdout(folder.path(), &explain).contains("concept 4 ' jokes' (8.8"));
+    let named = [&explain[..], &["--meaning", finished().join("meaning.json").to_str().unwrap()]].concat();
+    assert!(stdout(folder.path(), &named).contains("concept 4 ' jokes', ' joke', ' humour' (8.8"));
+    let table = ["report", "--explainer", one.to_str().unwrap(), "--csv", "table.csv", "--parquet", "table.parquet"];
+    stdout(folder.path(), &table);
+    let table = std::fs::read_to_string(folder.path().join("table.csv")).unwrap();
+    assert_eq!(table.lines().count(), 2, "{table}");
+    assert!(std::fs::read(folder.path().join("table.parquet")).unwrap().starts_with(b"PAR1"));
+}
+
+#[test]
+fn encode_writes_what_the_name_of_the_file_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let (explainer, rows) = (finished().join("explainer.safetensors"), finished().join("activations"));
+    let common = ["encode", "--explainer", explainer.to_str().unwrap(), "--activations", rows.to_str().unwrap()];
+    let told = json(folder.path(), &[&common[..], &["--out", "codes.npy"]].concat());
+    let size = std::fs::metadata(folder.path().join("codes.npy")).unwrap().len();
+    assert_eq!(
+        (&told["format"], &told["concepts"], &told["bytes"]),
+        (&"eidos.encoded".into(), &20.into(), &size.into())
+    );
+    assert_eq!(size, 128 + 4 * 20 * told["rows"].as_u64().unwrap());
+    for (file, begins) in [("codes.npz", "PK"), ("codes.parquet", "PAR1"), ("codes.safetensors", "")] {
+        let said = stdout(folder.path(), &[&common[..], &["--out", file]].concat());
+        assert!(said.contains(" words x 20 concepts, ") && said.ends_with(&format!(", in {file}\n")), "{said}");
+        assert!(std::fs::read(folder.path().join(file)).unwrap().starts_with(begins.as_bytes()), "{file}");
+    }
+    let refused = failure(folder.path(), 1, &[&common[..], &["--out", "codes.csv"]].concat());
+    assert!(refused.contains("`codes.csv`") && refused.contains(".npz"), "{refused}");
+}
+
+#[test]
 fn explain_says_what_fires_on_each_unit() {
     let listed = stdout(finished(), &["explain", TEXT]);
     let lines: Vec<&str> = listed.lines().collect();

@@ -2,7 +2,8 @@
 //!
 //! A fit alternates. A pass finds the codes of each row for the dictionary as it is, and adds up how codes go with columns and with each
 //! other; from these sums, which are small, comes the dictionary that fits best. So no code is kept, however many rows there are.
-//! Methods differ in what codes and dictionaries may be.
+//! Where there are many, a sample of them comes first: most of the way takes no pass over all. Methods differ in what codes and
+//! dictionaries may be.
 
 mod lasso;
 mod model;
@@ -15,10 +16,22 @@ use crate::memory::Claim;
 use crate::rows::{Rows, total_row_count};
 
 use super::FitReport;
+use super::sample::Sample;
 pub(super) use lasso::{Codes, Scratch};
 pub use model::FactorModel;
 pub(super) use model::{Coder, Parts};
 pub(super) use pass::Sums;
+
+/// How many rows of a sample the first iterations read, where there are twice as many: a few, and then more. Atoms need some each.
+const SAMPLES: [usize; 2] = [1024, 8192];
+const ROWS_PER_CONCEPT: usize = 8;
+
+/// The tolerance of the iterations over samples, where that of the fit is not larger: they need not be nearer to their end than all rows are
+/// to theirs.
+const SAMPLE_TOLERANCE: f64 = 1e-4;
+
+/// How many iterations over a sample there are at most.
+const SAMPLE_ITERATIONS: usize = 100;
 
 /// When the iterations of a fit end.
 #[derive(Debug, Clone, Copy)]
@@ -58,8 +71,19 @@ impl Limits {
     }
 }
 
+/// What an atom that no row has begins anew at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Anew {
+    /// What is left of a row that is fitted badly.
+    Rest,
+    /// The positive values of that.
+    PositiveRest,
+    /// The row itself.
+    Row,
+}
+
 /// Alternates between codes and dictionary, from a first dictionary. `improve` makes a better one from the sums of a pass. Atoms that no row
-/// has begin anew at the rows that are fitted worst; `positive` says that they have no negative values.
+/// has begin anew at the rows that are fitted worst, as `anew` says.
 ///
 /// # Errors
 /// Those of the rows and of `improve`; [`crate::ErrorCode::Cancelled`].
@@ -68,27 +92,13 @@ pub(super) fn alternate(
     first: Coder,
     limits: Limits,
     control: &Control,
-    positive: bool,
-    improve: impl Fn(&Sums, &[f64]) -> Result<Vec<f64>>,
+    anew: Anew,
+    mut improve: impl FnMut(&Sums, &[f64]) -> Result<Vec<f64>>,
 ) -> Result<(Coder, FitReport)> {
+    let first = on_samples(rows, first, limits, control, anew, &mut improve)?;
     control.begin(Stage::Fit, limits.max_iterations as u64)?;
-    let (mut coder, mut steps, mut before) = (first, 0, f64::INFINITY);
-    let (sums, converged) = loop {
-        let mut sums = Sums::of(rows, &coder, limits.threads, control)?;
-        steps += 1;
-        let objective = sums.objective(&coder);
-        // The squares of the rows are what the objective is a difference of, which rounding leaves a part of.
-        let rounding = 1e-14 * sums.squares;
-        let converged = steps > 1 && (before - objective).abs() <= (limits.tolerance * before).max(rounding);
-        control.advance(1)?;
-        if converged || steps == limits.max_iterations {
-            break (sums, converged);
-        }
-        before = objective;
-        let mut dictionary = improve(&sums, &coder.dictionary)?;
-        sums.revive(rows, &coder, positive, &mut dictionary)?;
-        coder = coder.with(dictionary)?;
-    };
+    let End { coder, sums, converged, steps } =
+        iterate(rows, first, limits, control, anew, &mut improve, || control.advance(1))?;
     let error = sums.squared_error(&coder).max(0.0);
     let concepts = coder.concept_count();
     let relative = if sums.squares > 0.0 { (error / sums.squares).sqrt() } else { 0.0 };
@@ -104,6 +114,71 @@ pub(super) fn alternate(
         report.warnings.push(warning);
     }
     Ok((coder, report))
+}
+
+/// Where iterations have ended: the dictionary, and the sums of the pass with it.
+struct End {
+    coder: Coder,
+    sums: Sums,
+    converged: bool,
+    steps: usize,
+}
+
+/// The iterations over samples of the rows, each twice as large as the rows are many at most, from where those before have ended.
+fn on_samples(
+    rows: &dyn Rows,
+    first: Coder,
+    limits: Limits,
+    control: &Control,
+    anew: Anew,
+    improve: &mut impl FnMut(&Sums, &[f64]) -> Result<Vec<f64>>,
+) -> Result<Coder> {
+    let (mut coder, all) = (first, total_row_count(rows)?);
+    let least = coder.concept_count().saturating_mul(ROWS_PER_CONCEPT);
+    let mut sizes: Vec<usize> = SAMPLES.iter().map(|&size| size.max(least)).filter(|size| *size <= all / 2).collect();
+    sizes.dedup();
+    let Some(&most) = sizes.last() else { return Ok(coder) };
+    control.begin(Stage::Covariance, rows.row_count() as u64)?;
+    let sample = Sample::of(rows, most, 0, limits.threads, control)?;
+    let limits = Limits {
+        tolerance: limits.tolerance.max(SAMPLE_TOLERANCE),
+        max_iterations: limits.max_iterations.min(SAMPLE_ITERATIONS),
+        ..limits
+    };
+    for size in sizes {
+        let some = sample.least(size, rows)?;
+        coder = iterate(&some, coder, limits, control, anew, improve, || Ok(()))?.coder;
+    }
+    Ok(coder)
+}
+
+/// Alternates between codes and dictionary until that lowers what is minimised by too little.
+fn iterate(
+    rows: &dyn Rows,
+    first: Coder,
+    limits: Limits,
+    control: &Control,
+    anew: Anew,
+    improve: &mut impl FnMut(&Sums, &[f64]) -> Result<Vec<f64>>,
+    after_each: impl Fn() -> Result<()>,
+) -> Result<End> {
+    let (mut coder, mut steps, mut before) = (first, 0, f64::INFINITY);
+    loop {
+        let mut sums = Sums::of(rows, &coder, limits.threads, control)?;
+        steps += 1;
+        let objective = sums.objective(&coder);
+        // The squares of the rows are what the objective is a difference of, which rounding leaves a part of.
+        let rounding = 1e-14 * sums.squares;
+        let converged = steps > 1 && (before - objective).abs() <= (limits.tolerance * before).max(rounding);
+        after_each()?;
+        if converged || steps == limits.max_iterations {
+            return Ok(End { coder, sums, converged, steps });
+        }
+        before = objective;
+        let mut dictionary = improve(&sums, &coder.dictionary)?;
+        sums.revive(rows, &coder, anew, &mut dictionary)?;
+        coder = coder.with(dictionary)?;
+    }
 }
 
 /// Scales each row of a dictionary to length 1; one of zeros stays.

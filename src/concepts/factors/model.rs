@@ -1,8 +1,5 @@
 //! The model of a factorisation: the codes of rows for a dictionary, and back.
 
-// A function is compiled with the vector instructions of its caller only where it is inlined into it.
-#![allow(clippy::inline_always)]
-
 use std::sync::Arc;
 
 use safetensors::Dtype;
@@ -11,7 +8,7 @@ use super::lasso::{Codes as Kind, Scratch};
 use crate::concepts::tensors::{NamedTensor, Tensors, invalid};
 use crate::concepts::{Codes, Decoder, Encoder, SparseCodes};
 use crate::error::Result;
-use crate::linalg::{times_transposed, vectorised};
+use crate::linalg::times_transposed;
 use crate::memory::Claim;
 
 /// How many rows are encoded at a time. Their number does not change the codes.
@@ -61,14 +58,7 @@ impl Coder {
         work.codes.resize(length, 0.0);
         let Work { products, codes, scratch } = work;
         times_transposed(products, rows, &self.dictionary, self.columns)?;
-        vectorised(
-            #[inline(always)]
-            || {
-                for (products, codes) in products.chunks_exact(concepts).zip(codes.chunks_exact_mut(concepts)) {
-                    self.kind.solve(&self.gram, products, codes, scratch);
-                }
-            },
-        );
+        self.kind.solve(&self.gram, products, codes, concepts, scratch);
         Ok((&work.codes, &work.products))
     }
 }

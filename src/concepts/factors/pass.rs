@@ -1,5 +1,6 @@
 //! A pass over rows: their codes for a dictionary, and what the next dictionary is made of.
 
+use super::Anew;
 use super::model::{Coder, Work};
 use crate::concepts::farthest::{Far, Farthest};
 use crate::concepts::rows_at_a_time;
@@ -108,22 +109,23 @@ impl Sums {
         self.with_each_other.iter().step_by(self.nonzero.len() + 1).sum()
     }
 
-    /// Lets atoms that no row has begin anew, at what is left of the rows that are fitted worst, scaled to length 1. Where only positive
-    /// values are allowed, those count.
+    /// Lets atoms that no row has begin anew, at the rows that are fitted worst or what is left of them, scaled to length 1.
     ///
     /// # Errors
     /// Those of the rows.
-    pub(super) fn revive(&mut self, rows: &dyn Rows, coder: &Coder, positive: bool, atoms: &mut [f64]) -> Result<()> {
+    pub(super) fn revive(&mut self, rows: &dyn Rows, coder: &Coder, anew: Anew, atoms: &mut [f64]) -> Result<()> {
         let (concepts, columns) = (coder.concept_count(), coder.columns);
         for concept in (0..concepts).filter(|&concept| self.nonzero[concept] == 0.0) {
             let Some(taken) = self.farthest.take(rows)? else { return Ok(()) };
-            let mut work = Work::default();
-            let codes = coder.codes(&taken.values, &mut work)?.0;
             let mut left = taken.values.clone();
-            for (code, atom) in codes.iter().zip(coder.dictionary.chunks_exact(columns)) {
-                left.iter_mut().zip(atom).for_each(|(left, value)| *left -= code * value);
+            if anew != Anew::Row {
+                let mut work = Work::default();
+                let codes = coder.codes(&taken.values, &mut work)?.0;
+                for (code, atom) in codes.iter().zip(coder.dictionary.chunks_exact(columns)) {
+                    left.iter_mut().zip(atom).for_each(|(left, value)| *left -= code * value);
+                }
             }
-            if positive {
+            if anew == Anew::PositiveRest {
                 left.iter_mut().for_each(|value| *value = value.max(0.0));
             }
             let length = left.iter().map(|value| value * value).sum::<f64>().sqrt();

@@ -4,6 +4,7 @@
 //! centres to the means of their rows. Everything is computed in f64. Given the same first centres, the result is the one of
 //! scikit-learn's `KMeans(algorithm="lloyd")`.
 
+mod batches;
 mod model;
 mod nearest;
 mod pass;
@@ -23,7 +24,6 @@ use crate::rows::{Rows, total_row_count};
 pub use model::KMeansModel;
 use nearest::Nearest;
 use pass::Assigned;
-use start::Sample;
 
 /// What the codes of k-means are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -59,9 +59,13 @@ pub struct KMeansOptions {
     pub temperature: f64,
     /// Iterations stop when the sum of the squared moves of all centres is at most this part of the mean variance of a column.
     pub tolerance: f64,
-    /// The fit ends after so many iterations, converged or not.
+    /// The fit ends after so many iterations, converged or not: passes over the rows.
     pub max_iterations: usize,
-    /// The seed of the first centres.
+    /// After how many rows the centres move (mini-batches; Sculley, 2010); 0: after all of them. A row's batch depends on what is in it.
+    /// Mini-batches need fewer passes and end a little higher: when ten of them lower a moving average of the squared distances by no more
+    /// than `tolerance` of it.
+    pub batch_size: usize,
+    /// The seed of the first centres, and of the batches.
     pub seed: u32,
     /// The first centres, (concepts, columns), row-major; empty: they are drawn by greedy k-means++.
     #[serde(skip)]
@@ -80,6 +84,7 @@ impl KMeansOptions {
             temperature: 0.1,
             tolerance: 1e-4,
             max_iterations: 300,
+            batch_size: 0,
             seed: 0,
             initial_centres: Vec::new(),
             threads: 0,
@@ -127,7 +132,8 @@ impl KMeansOptions {
 /// and what codes are is a choice ([`KMeansCodes`]). The report measures `inertia`, the sum of the squared distances between rows and
 /// their nearest centres, and `cluster_sizes`, the number of rows of each.
 ///
-/// Memory: per thread three times the centres in f64, and a tile of 1024 rows of 12 bytes a column and 8 a concept; the sample.
+/// Memory: per thread three times the centres in f64, and a tile of 1024 rows of 12 bytes a column and 8 a concept; the sample; with
+/// mini-batches 16 bytes a row. The number of iterations of the report is that of batches then.
 ///
 /// Errors: [`crate::ErrorCode::InvalidArgument`] for more concepts than rows, and for options that are out of range;
 /// [`crate::ErrorCode::InvalidData`] naming the row and column of a value that is not finite, or where fewer rows differ than there
@@ -160,7 +166,7 @@ impl Method for KMeans {
         let bytes = concepts.saturating_mul(columns).saturating_mul(4 * size_of::<f64>());
         let _claim = Claim::of(bytes, &format!("{concepts} centres of {columns} columns"))?;
         control.begin(Stage::Covariance, rows.row_count() as u64)?;
-        let sample = Sample::of(rows, concepts, options.seed, threads, control)?;
+        let sample = start::sample(rows, concepts, options.seed, threads, control)?;
         control.begin(Stage::Fit, 1 + options.max_iterations as u64)?;
         let mut centres = if options.initial_centres.is_empty() {
             sample.centres(rows, concepts, options.seed, control)?
@@ -170,17 +176,22 @@ impl Method for KMeans {
         let least_move = options.tolerance * sample.variance / columns as f64;
         drop(sample);
 
-        let (mut converged, mut steps, mut lonely) = (false, 0, 0);
-        while steps < options.max_iterations && !converged {
-            steps += 1;
-            let mut assigned = Assigned::of(rows, &Nearest::new(&centres, columns), threads, control)?;
-            lonely = assigned.move_lonely(rows)?;
-            let moved = assigned.means(&centres);
-            let change: f64 = moved.iter().zip(&centres).map(|(new, old)| (new - old).powi(2)).sum();
-            // While a centre has just left for a row far away, the others have not answered yet.
-            converged = change <= least_move;
-            centres = moved;
-            control.advance(1)?;
+        let (mut converged, mut steps) = (false, 0);
+        if options.batch_size > 0 {
+            let end = batches::descend(rows, options, centres, control)?;
+            (centres, converged, steps) = (end.centres, end.converged, end.steps);
+        } else {
+            while steps < options.max_iterations && !converged {
+                steps += 1;
+                let mut assigned = Assigned::of(rows, &Nearest::new(&centres, columns), threads, control)?;
+                assigned.move_lonely(rows)?;
+                let moved = assigned.means(&centres);
+                let change: f64 = moved.iter().zip(&centres).map(|(new, old)| (new - old).powi(2)).sum();
+                // While a centre has just left for a row far away, the others have not answered yet.
+                converged = change <= least_move;
+                centres = moved;
+                control.advance(1)?;
+            }
         }
 
         let centres: Vec<f32> = centres.into_iter().map(|value| value as f32).collect();
@@ -188,6 +199,7 @@ impl Method for KMeans {
         let last = Assigned::of(rows, &Nearest::new(&wide, columns), threads, control)?;
         control.advance(1)?;
         let inertia: f64 = last.within.iter().sum();
+        let lonely = last.counts.iter().filter(|&&count| count == 0.0).count();
         let mut report = FitReport { converged: Some(converged), steps, ..FitReport::default() }
             .with("inertia", [inertia])
             .with("cluster_sizes", last.counts.iter().copied());

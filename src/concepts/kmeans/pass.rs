@@ -82,6 +82,28 @@ impl Assigned {
         Ok(0)
     }
 
+    /// Moves each centre to the mean of its rows and of all those that it has moved to before, of which `weights` is the number.
+    pub(super) fn move_centres(&self, centres: &mut [f64], weights: &mut [f64]) {
+        let columns = self.columns;
+        for (centre, (weight, &count)) in weights.iter_mut().zip(&self.counts).enumerate() {
+            if count > 0.0 {
+                *weight += count;
+                let sums = &self.sums[centre * columns..][..columns];
+                for (value, sum) in centres[centre * columns..][..columns].iter_mut().zip(sums) {
+                    *value += (sum - count * *value) / *weight;
+                }
+            }
+        }
+    }
+
+    /// Takes out the row that is farthest from its centre, of those of all processes.
+    ///
+    /// # Errors
+    /// Those of the rows.
+    pub(super) fn take_farthest(&mut self, rows: &dyn Rows) -> Result<Option<Vec<f64>>> {
+        Ok(self.farthest.take(rows)?.map(|taken| taken.values))
+    }
+
     /// Twice as far as the rows of the widest centre are from it, as a root mean square; 1 where all rows are centres.
     pub(super) fn radius(&self) -> f64 {
         let squares = self.within.iter().zip(&self.counts).map(|(square, count)| square / count.max(1.0));

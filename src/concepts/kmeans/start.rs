@@ -1,90 +1,31 @@
 //! The first centres of k-means: greedy k-means++ on a sample of the rows.
 //!
-//! A row has a hash of its values. The sample are the rows with the smallest hashes, and k-means++ draws among them with random
-//! numbers that are hashes, too. So the centres depend neither on the order of the rows nor on how they are spread over processes.
-
-use std::collections::BTreeMap;
+//! k-means++ draws among the rows of a sample with random numbers that are hashes, as those that chose the sample are. So the centres
+//! depend neither on the order of the rows nor on how they are spread over processes.
 
 use super::nearest::{Nearest, Scratch};
+use crate::concepts::sample::{Sample, mix};
 use crate::control::Control;
 use crate::error::{Error, ErrorCode, Result};
-use crate::linalg::check_finite;
-use crate::memory::Claim;
-use crate::rows::{Rows, TILE_ROWS, Tile, add_across, for_each_tile, least_across, total_row_count};
+use crate::rows::{Rows, add_across, least_across, total_row_count};
 
 /// The fewest rows of a sample, and how many it has for each concept where that is more.
 const LEAST_ROWS: usize = 4096;
 const ROWS_PER_CONCEPT: usize = 16;
 
-/// A sample of rows that differ from each other, and the variance of all rows.
-pub(super) struct Sample {
-    /// The values of the rows of this process in the sample, row-major.
-    rows: Vec<f32>,
-    /// The hash of each.
-    hashes: Vec<u64>,
-    /// The sum of the variances of all columns, over the rows of all processes.
-    pub(super) variance: f64,
+/// The sample of rows that the first centres are drawn from: of each process in proportion to its rows, but enough that no two of the
+/// concepts must be the same row.
+///
+/// # Errors
+/// Those of [`Sample::of`].
+pub(super) fn sample(rows: &dyn Rows, concepts: usize, seed: u32, threads: usize, control: &Control) -> Result<Sample> {
+    let wanted = LEAST_ROWS.max(concepts.saturating_mul(ROWS_PER_CONCEPT));
+    let all = total_row_count(rows)?;
+    let share = (wanted as f64 * (rows.row_count() as f64 / all as f64)).ceil() as usize;
+    Sample::of(rows, share.max(concepts), seed, threads, control)
 }
 
 impl Sample {
-    /// Reads the rows once.
-    ///
-    /// # Errors
-    /// [`ErrorCode::InvalidData`] naming a value that is not finite; [`ErrorCode::OutOfMemory`]; [`ErrorCode::Cancelled`].
-    pub(super) fn of(rows: &dyn Rows, concepts: usize, seed: u32, threads: usize, control: &Control) -> Result<Self> {
-        let columns = rows.column_count();
-        let wanted = LEAST_ROWS.max(concepts.saturating_mul(ROWS_PER_CONCEPT));
-        // Each process samples in proportion to its rows, but enough that no two of the concepts must be the same row.
-        let all = total_row_count(rows)?;
-        let share = (wanted as f64 * (rows.row_count() as f64 / all as f64)).ceil() as usize;
-        let most = share.max(concepts).min(rows.row_count());
-        let _claim = Claim::of(
-            most.saturating_mul(columns).saturating_mul(3 * size_of::<f64>()),
-            &format!("a sample of {most} rows of {columns} columns"),
-        )?;
-        // The sums of the columns, of the squares of all values, and the number of rows.
-        let mut sums = vec![0.0; columns + 2];
-        let mut least = BTreeMap::new();
-        let map = |tile: Tile<'_>, (): &mut ()| -> Result<(Vec<f64>, Vec<u64>)> {
-            check_finite(tile.values, columns, tile.first)?;
-            let mut sums = vec![0.0; columns + 2];
-            for row in tile.values.chunks_exact(columns) {
-                let mut squares = 0.0;
-                for (sum, &value) in sums.iter_mut().zip(row) {
-                    *sum += f64::from(value);
-                    squares += f64::from(value) * f64::from(value);
-                }
-                sums[columns] += squares;
-            }
-            let hashes = tile.values.chunks_exact(columns).map(|row| hash(row, seed)).collect::<Vec<_>>();
-            sums[columns + 1] = hashes.len() as f64;
-            Ok((sums, hashes))
-        };
-        for_each_tile(rows, TILE_ROWS, threads, control, map, |range, (part, hashes)| {
-            sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-            for (row, hash) in range.clone().zip(hashes) {
-                if least.len() == most && least.last_key_value().is_some_and(|(&last, _)| hash >= last) {
-                    continue;
-                }
-                least.entry(hash).or_insert(row);
-                if least.len() > most {
-                    least.pop_last();
-                }
-            }
-            control.advance(range.len() as u64)
-        })?;
-        add_across(rows, &mut sums)?;
-        let count = sums[columns + 1];
-        let about_zero = sums[columns] / count;
-        let mean_square: f64 = sums[..columns].iter().map(|sum| (sum / count).powi(2)).sum();
-        let (mut values, mut scratch) = (Vec::with_capacity(least.len() * columns), Vec::new());
-        for &row in least.values() {
-            values.extend_from_slice(rows.tile(row, 1, &mut scratch)?);
-        }
-        let hashes = least.into_keys().collect();
-        Ok(Self { rows: values, hashes, variance: (about_zero - mean_square).max(0.0) })
-    }
-
     /// Draws centres with greedy k-means++: of a few candidates, each drawn with a probability that grows with the squared distance
     /// to the nearest centre so far, the one that leaves the smallest distances.
     ///
@@ -176,22 +117,6 @@ impl Sample {
         }
         Ok(Some((places, hashes)))
     }
-}
-
-/// The hash of a row: equal rows have equal hashes; minus zero is zero.
-fn hash(row: &[f32], seed: u32) -> u64 {
-    let start = mix(u64::from(seed));
-    mix(row.iter().fold(start, |hash, value| {
-        (hash.rotate_left(23) ^ u64::from((value + 0.0).to_bits())).wrapping_mul(0x9E37_79B9_7F4A_7C15)
-    }))
-}
-
-/// Mixes the bits of a number, so that each depends on all: the last step of `splitmix64` (Steele, Lea, Flood, 2014).
-fn mix(value: u64) -> u64 {
-    let value = value.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let value = (value ^ value >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let value = (value ^ value >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-    value ^ value >> 31
 }
 
 /// A number above 0 and below 1 that a hash decides.

@@ -26,12 +26,15 @@ use super::report::FitReport;
 use super::sae::{AutoencoderParts, SparseAutoencoder};
 use super::{Dictionary, Explainer};
 use crate::error::{Error, ErrorCode, Result, shown};
-use crate::rows::Provenance;
+use crate::rows::{Provenance, recorded_name};
 use crate::tensor_files::TensorFile;
 use config::Config;
 pub(crate) use files::DictionaryFiles;
 use files::LocalFiles;
 pub use save::DictionaryFormat;
+
+/// The names of the files that say what is in the others.
+const CONFIGURATIONS: [&str; 3] = ["cfg.json", "hyperparams.json", "config.json"];
 
 /// What a caller knows of a published dictionary and its files do not say.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -90,6 +93,7 @@ impl Published {
         if let Some(model) = &options.model {
             parts.provenance.model = Some(model.clone());
         }
+        parts.provenance.model = parts.provenance.model.as_deref().map(recorded_name);
         if let Some(split_point) = &options.split_point {
             parts.provenance.split_point = Some(split_point.clone());
         }
@@ -209,7 +213,11 @@ pub(crate) fn is_one(path: &Path) -> bool {
     }
     let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default().to_ascii_lowercase();
     match ending.as_str() {
-        "npz" | "pt" | "pth" | "bin" | "json" => path.is_file(),
+        "npz" | "pt" | "pth" | "bin" => path.is_file(),
+        // The configuration of a dictionary, which says where its weights are; not an interpretation of Eidos.
+        "json" => {
+            path.is_file() && path.file_name().is_some_and(|name| CONFIGURATIONS.iter().any(|known| name == *known))
+        }
         "safetensors" => TensorFile::open(path)
             .is_ok_and(|file| !file.metadata().contains_key(super::file::FORMAT) && is_dictionary(&file)),
         _ => false,

@@ -107,12 +107,28 @@ fn open(folder: &Path, file: &str, bytes: &[u8]) -> Result<(), Error> {
 fn explainer_seeds() -> Vec<Seed> {
     let mut place = Place::new();
     let path = place.file("seed", &[]);
-    concepts().save(&path).unwrap();
-    in_order([std::fs::read(path).unwrap()])
+    let saved = |meaning: Option<&Interpretation>| {
+        concepts().save_with(meaning, &path).unwrap();
+        std::fs::read(&path).unwrap()
+    };
+    let top = TopInputs { k: 2, ..TopInputs::default() };
+    let meaning = top.interpret(concepts(), activations(), &Control::new()).unwrap();
+    in_order([saved(None), saved(Some(&meaning))])
 }
 
 fn explainer(place: &mut Place, _: u8, bytes: &[u8]) -> Result<(), Error> {
-    let explainer = Explainer::open(&place.file("explainer.safetensors", bytes))?;
+    let path = place.file("explainer.safetensors", bytes);
+    let alone = Interpretation::open(&path);
+    let (explainer, meaning) = match Explainer::open_with(&path) {
+        // What is wrong with the interpretation is nothing to the explainer.
+        Err(_) => (Explainer::open(&path)?, None),
+        Ok(both) => both,
+    };
+    if let Some(meaning) = &meaning {
+        assert_eq!(&alone.unwrap(), meaning);
+        assert!(meaning.concepts().iter().all(|concept| concept.concept < explainer.concept_count()));
+        explainer.save_with(Some(meaning), &place.file("both.safetensors", &[]))?;
+    }
     let (width, count) = (explainer.input_width(), explainer.concept_count());
     let (rows, mut codes) = (vec![0.5; 2 * width], vec![0.0; 2 * count]);
     explainer.encode(&rows, &mut codes)?;

@@ -39,6 +39,7 @@ const SECTIONS: &[&str] = &[
     "factorisations",
     "sae",
     "dictionaries",
+    "codes",
     "interventions",
     "collect",
     "estimate",
@@ -160,6 +161,30 @@ mod tests {
     #[test]
     fn every_file_that_exports_functions_is_a_section_of_the_header() {
         assert_eq!(forgotten(&root()).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn the_docs_name_nothing_that_the_header_does_not_declare() {
+        let (header, table) =
+            (header::header(&root()).unwrap(), std::fs::read_to_string(root().join("include/eidos_api.h")).unwrap());
+        let (mut docs, mut declarations) = (Vec::new(), Vec::new());
+        for line in header.lines().chain(table.lines()) {
+            let is_doc =
+                line.starts_with("/*") || line.trim_start().starts_with('*') || line.trim_start().starts_with("/*");
+            if is_doc { &mut docs } else { &mut declarations }.push(line);
+        }
+        let declared: std::collections::HashSet<String> = declarations.iter().flat_map(|line| names(line)).collect();
+        // A prefix stands for all that begins with it: `EIDOS_HEAD_*`.
+        let is_declared =
+            |name: &str| declared.iter().any(|known| known == name || (name.ends_with('_') && known.starts_with(name)));
+        let unknown: Vec<String> = docs.iter().flat_map(|line| names(line)).filter(|name| !is_declared(name)).collect();
+        assert!(unknown.is_empty(), "{unknown:?}");
+    }
+
+    /// The names of Eidos in a line.
+    fn names(line: &str) -> impl Iterator<Item = String> {
+        let words = line.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+        words.filter(|word| word.starts_with("eidos_") || word.starts_with("EIDOS_")).map(str::to_owned)
     }
 
     #[test]

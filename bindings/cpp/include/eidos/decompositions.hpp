@@ -70,6 +70,14 @@ namespace eidos {
     return control.create<Explainer>(eidos_semi_nmf_fit, activations.handle(), &c_options);
 }
 
+/// Finds atoms that are sums of activations, and whose sums approximate activations, both without negative weights (convex NMF).
+[[nodiscard]] inline Explainer fit_convex_nmf(const Activations &activations, const ConvexNmfOptions &options,
+                                              const Control &control = {})
+{
+    const auto c_options = detail::to_c(options);
+    return control.create<Explainer>(eidos_convex_nmf_fit, activations.handle(), &c_options);
+}
+
 /// Finds atoms of which each row of activations needs few (dictionary learning).
 [[nodiscard]] inline Explainer fit_dictionary_learning(const Activations &activations,
                                                        const DictionaryLearningOptions &options,

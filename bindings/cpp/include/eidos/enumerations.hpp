@@ -73,7 +73,7 @@ enum class Stage : std::uint32_t {
     covariance = EIDOS_STAGE_COVARIANCE,
     /// The call iterates to fit the concepts; counted in iterations, of which the total is the most there can be.
     fit = EIDOS_STAGE_FIT,
-    /// The call encodes rows into concepts to rank inputs; counted in rows.
+    /// The call encodes rows into concepts, to rank inputs or to write the codes; counted in rows.
     interpret = EIDOS_STAGE_INTERPRET,
     /// The call writes files; counted in bytes.
     write = EIDOS_STAGE_WRITE,
@@ -275,6 +275,22 @@ enum class Activation : std::uint32_t {
     abs_top_k = EIDOS_ACTIVATION_ABS_TOP_K,
     /// Codes that are not above their thresholds, and those below zero, are zero.
     jump_relu = EIDOS_ACTIVATION_JUMP_RELU,
+};
+
+/// The format of codes says which programs read them.
+enum class CodesFormat : std::uint32_t {
+    /// The format is what the name of the file says: `.npy`, `.npz`, `.safetensors` or `.parquet`. The default.
+    of_path = EIDOS_CODES_OF_PATH,
+    /// A dense matrix (rows, concepts) of 32-bit floats, as `numpy.load` reads it.
+    npy = EIDOS_CODES_NPY,
+    /// A sparse matrix (rows, concepts) in CSR form, as `scipy.sparse.load_npz` reads it. While it is written, it takes
+    /// twice its room.
+    npz = EIDOS_CODES_NPZ,
+    /// A dense matrix (rows, concepts), the tensor `codes` of a safetensors file.
+    safetensors = EIDOS_CODES_SAFETENSORS,
+    /// A table in Parquet: a line for each code that is not zero, with `row`, `text`, `begin`, `end`, `unit`, `concept`
+    /// and `activation`. It takes a library with the feature `parquet`.
+    parquet = EIDOS_CODES_PARQUET,
 };
 
 /// The granularity says what one row stands for.

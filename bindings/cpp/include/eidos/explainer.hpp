@@ -35,6 +35,17 @@ struct FitReport {
     std::vector<std::string> warnings;
 };
 
+/// Codes that are not zero, as a sparse matrix of rows and concepts in CSR form.
+struct SparseCodes {
+    std::size_t concept_count = 0;
+    /// Where the entries of each row begin, and where the last one ends.
+    std::vector<std::size_t> starts;
+    /// The concept of each entry, ascending within a row.
+    std::vector<std::uint32_t> concepts;
+    /// The code of each entry.
+    std::vector<float> values;
+};
+
 /// How the activations of a concept are distributed over the rows of the fit, or of Explainer::calibrate().
 struct Moments {
     double mean = 0;
@@ -99,7 +110,7 @@ public:
                                          static_cast<std::uint32_t>(rectified));
     }
 
-    /// Writes the explainer to a file, completely or not at all.
+    /// Writes the explainer to a file, completely or not at all. save_interpreted() writes what its concepts mean into the same file.
     void save(const StringArg &path) const { detail::call(eidos_explainer_save, handle(), path.c_str()); }
 
     /// Writes the dictionary for other programs: as a folder of SAELens, or as one safetensors file.
@@ -173,18 +184,44 @@ public:
     }
 
     /// Encodes activations into concepts: a row of `concept_count()` columns for each of their rows, wherever these lie.
-    [[nodiscard]] Matrix encode(const Activations &activations) const
+    [[nodiscard]] Matrix encode(const Activations &activations, const EncodeOptions &options = {}, const Control &control = {}) const
     {
+        const auto c_options = detail::to_c(options);
         Matrix codes(activations.row_count(), concept_count());
-        float *out = codes.values().data();
-        for (std::size_t first = 0; first < activations.row_count();) {
-            const MatrixView run = activations.run(first);
-            const std::size_t count = run.row_count() * codes.column_count();
-            encode_into(run, {out, count});
-            out += count;
-            first += run.row_count();
-        }
+        control.call(eidos_explainer_encode_activations, handle(), activations.handle(), &c_options, control.handle(),
+                     codes.values().data(), codes.values().size());
         return codes;
+    }
+
+    /// Encodes activations into the codes that are not zero, as a sparse matrix.
+    [[nodiscard]] SparseCodes encode_sparse(const Activations &activations, const EncodeOptions &options = {},
+                                            const Control &control = {}) const
+    {
+        const auto c_options = detail::to_c(options);
+        SparseCodes codes;
+        codes.concept_count = concept_count();
+        codes.starts.resize(activations.row_count() + 1);
+        // Most sparse codes have fewer entries a row; where there are more, the call says how many.
+        std::size_t count = activations.row_count() * (codes.concept_count < 64 ? codes.concept_count : 64);
+        do {
+            codes.concepts.resize(count);
+            codes.values.resize(count);
+            control.call(eidos_explainer_encode_sparse, handle(), activations.handle(), &c_options, control.handle(),
+                         codes.starts.data(), codes.concepts.data(), codes.values.data(), codes.values.size(), &count);
+        } while (count > codes.values.size());
+        codes.concepts.resize(count);
+        codes.values.resize(count);
+        return codes;
+    }
+
+    /// Encodes activations into a file that other programs read, completely or not at all: `.npy` (numpy.load), `.npz`
+    /// (scipy.sparse.load_npz), `.safetensors` or `.parquet`. Memory does not grow with the number of rows.
+    void save_codes(const StringArg &path, const Activations &activations, const EncodeOptions &options = {},
+                    const Control &control = {}) const
+    {
+        const auto c_options = detail::to_c(options);
+        control.call(eidos_explainer_save_codes, handle(), activations.handle(), path.c_str(), &c_options,
+                     control.handle());
     }
 
     /// Encodes rows into `out`, which has room for `rows.row_count() * concept_count()` values.

@@ -5,6 +5,7 @@
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
 #include "error.hpp"
+#include "explainer.hpp"
 #include "label.hpp"
 #include "strings.hpp"
 
@@ -52,7 +53,7 @@ public:
     /// Another owner of the same interpretation. Nothing is copied, and views are valid as long as any owner lives.
     [[nodiscard]] Interpretation share() const { return detail::create<Interpretation>(eidos_interpretation_retain, handle()); }
 
-    /// Opens a file that save() wrote.
+    /// Opens a file that save() wrote, or the interpretation in the file of an explainer that save_interpreted() wrote.
     [[nodiscard]] static Interpretation open(const StringArg &path)
     {
         return detail::create<Interpretation>(eidos_interpretation_open, path.c_str());
@@ -64,6 +65,9 @@ public:
     /// Writes the interpretation to a CSV file: a line for each input of each pole, with the columns `concept`, `pole`, `label`, `score`,
     /// `rank`, `input`, `activation` and `row`.
     void save_csv(const StringArg &path) const { detail::call(eidos_interpretation_save_csv, handle(), path.c_str()); }
+
+    /// Writes the lines and columns of save_csv() to a Parquet file. Throws Status::unsupported where the library has no such feature.
+    void save_parquet(const StringArg &path) const { detail::call(eidos_interpretation_save_parquet, handle(), path.c_str()); }
 
     /// How many concepts were interpreted.
     [[nodiscard]] std::size_t concept_count() const { return eidos_interpretation_concept_count(handle()); }
@@ -125,6 +129,31 @@ private:
         return asked ? std::optional(std::move(result)) : std::nullopt;
     }
 };
+
+/// An explainer, and what its concepts mean where its file says it.
+struct Interpreted {
+    Explainer explainer;
+    std::optional<Interpretation> interpretation;
+};
+
+/// Writes an explainer and what its concepts mean, labels and all, to one file, completely or not at all. open_interpreted() opens both,
+/// Explainer::open() and Interpretation::open() one of them.
+inline void save_interpreted(const StringArg &path, const Explainer &explainer, const Interpretation &interpretation)
+{
+    detail::call(eidos_explainer_save_interpreted, explainer.handle(), interpretation.handle(), path.c_str());
+}
+
+/// Opens what Explainer::open() opens, and what its concepts mean where the file says it.
+[[nodiscard]] inline Interpreted open_interpreted(const StringArg &path)
+{
+    eidos_explainer *explainer = nullptr;
+    eidos_interpretation *interpretation = nullptr;
+    detail::call(eidos_explainer_open_interpreted, path.c_str(), &explainer, &interpretation);
+    Interpreted result{Explainer(explainer), std::nullopt};
+    if (interpretation)
+        result.interpretation.emplace(interpretation);
+    return result;
+}
 
 } // namespace eidos
 

@@ -7,13 +7,16 @@
 #include "detail/call.hpp"
 #include "detail/handle.hpp"
 #include "explainer.hpp"
+#include "inputs.hpp"
 #include "interpretation.hpp"
 #include "options.hpp"
+#include "split_model.hpp"
 #include "texts.hpp"
 
 #include <eidos.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -52,6 +55,27 @@ private:
     return detail::only_text(control.create<detail::Handle<eidos_texts>>(eidos_metrics_compare, explainers.data(),
                                                                          interpretations.data(), explainers.size(),
                                                                          activations.handle(), &c_options));
+}
+
+/// Measures what a model loses when the rows of a module, one of its split points, are what explainers reconstruct of them, beside what
+/// zeros and the mean row in their place cost it: `compare_through_model(model, texts, "model.layers.10", {ica, sae})`. The model must have
+/// been loaded as a whole. `labels` are those of the texts, where it classifies them; without them it predicts what it says as it is. The
+/// result is JSON, as eidos_metrics_compare_through_model() describes it.
+[[nodiscard]] inline std::string compare_through_model(const SplitModel &model, const InputsArg &inputs, const std::string &split_point,
+                                                       const std::vector<Subject> &subjects,
+                                                       const std::vector<std::uint32_t> &labels = {},
+                                                       const LogitsOptions &options = {}, const Control &control = {})
+{
+    std::vector<const eidos_explainer *> explainers;
+    for (const Subject &subject : subjects)
+        explainers.push_back(subject.explainer());
+    const auto c_options = detail::to_c(options);
+    InputsOptions threads;
+    threads.threads = options.threads;
+    const Inputs made = inputs.for_model(model.handle(), threads, control);
+    return detail::only_text(control.create<detail::Handle<eidos_texts>>(
+        eidos_metrics_compare_through_model, model.handle(), made.handle(), split_point.c_str(), explainers.data(),
+        explainers.size(), labels.data(), labels.size(), &c_options));
 }
 
 } // namespace eidos

@@ -116,6 +116,13 @@ struct PcaOptions {
     Device device = Device::cpu;
     /// The passes run on this one of several GPUs, from 0.
     std::uint32_t device_index = 0;
+    /// `true` improves directions from random ones, without the covariance of the features: less memory and work where
+    /// there are thousands of features and few concepts, on the CPU only. 0, the default, finds the exact ones.
+    bool randomised = false;
+    /// Random directions are improved this many times, with a pass over the activations each. By default 5.
+    std::uint32_t power_iterations = 5;
+    /// The seed decides the random directions. By default 0.
+    std::uint32_t seed = 0;
 };
 
 /// These options say how singular vectors are found.
@@ -149,6 +156,9 @@ struct KmeansOptions {
     std::uint32_t seed = 0;
     /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
+    /// Centres move after this many activations each (mini-batches; Sculley, 2010), and an iteration is a pass over all
+    /// of them; 0, the default, moves them after all (Lloyd). Mini-batches need fewer passes and end a little higher.
+    std::uint32_t batch_size = 0;
 };
 
 /// These options say how neurons become concepts.
@@ -195,6 +205,23 @@ struct SemiNmfOptions {
     /// The fit ends after this many iterations, converged or not. By default 200.
     std::uint32_t max_iterations = 200;
     /// The seed decides the first centres. By default 0.
+    std::uint32_t seed = 0;
+    /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+};
+
+/// These options say how atoms that are sums of rows are found.
+struct ConvexNmfOptions {
+    /// The fit finds this many concepts. There is no default: 0 is an error.
+    std::uint32_t concept_count = 0;
+    /// Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By
+    /// default 1e-4.
+    double tolerance = 0.0001;
+    /// The fit ends after this many iterations, converged or not. By default 200.
+    std::uint32_t max_iterations = 200;
+    /// The atoms may be sums of this many of the rows. By default 4096.
+    std::uint32_t candidate_count = 4096;
+    /// The seed decides which rows these are, and the first centres. By default 0.
     std::uint32_t seed = 0;
     /// The fit uses this many threads; 0, the default, is one per core. Results do not depend on it.
     std::uint32_t threads = 0;
@@ -319,6 +346,18 @@ struct PublishedOptions {
     bool transcoder = false;
 };
 
+/// These options say where activations are encoded, and how codes are written.
+struct EncodeOptions {
+    /// This many threads encode; 0, the default, is one per core. Results do not depend on it.
+    std::uint32_t threads = 0;
+    /// The activations are encoded on this device. By default on the CPU.
+    Device device = Device::cpu;
+    /// They are encoded on this one of several GPUs, from 0.
+    std::uint32_t device_index = 0;
+    /// The format of a file. By default what the name of the file says.
+    CodesFormat format = CodesFormat::of_path;
+};
+
 /// These options say how activations are collected.
 struct ActivationsOptions {
     /// The granularity says what one row stands for. By default a word.
@@ -394,6 +433,18 @@ struct TopInputsOptions {
     Device device = Device::cpu;
     /// They are encoded on this one of several GPUs, from 0.
     std::uint32_t device_index = 0;
+    /// Units with these texts are not listed, in any case and with any white space around them; empty means none.
+    std::vector<std::string> stop_units = {};
+    /// `true` leaves out units that are nothing but punctuation.
+    bool stop_punctuation = false;
+    /// `true` takes texts that differ in their case, or in the white space around them, for the same input; the
+    /// strongest one is listed.
+    bool fold_case = false;
+    /// Inputs that occur less often than this are not listed. By default 1.
+    std::uint64_t least_occurrences = 1;
+    /// The passage of an input has up to this many units on each side, within its text; with 0, the default, inputs are
+    /// listed without one. It is in the JSON: `"passage": {"text", "begin", "end"}`, the last two in bytes.
+    std::uint64_t context = 0;
 };
 
 /// These options say which concepts fire.
@@ -573,6 +624,9 @@ inline eidos_pca_options to_c(const PcaOptions &options)
     result.threads = options.threads;
     result.device = static_cast<std::uint32_t>(options.device);
     result.device_index = options.device_index;
+    result.randomised = options.randomised ? 1 : 0;
+    result.power_iterations = options.power_iterations;
+    result.seed = options.seed;
     return result;
 }
 
@@ -598,6 +652,7 @@ inline eidos_kmeans_options to_c(const KmeansOptions &options)
     result.tolerance = options.tolerance;
     result.seed = options.seed;
     result.threads = options.threads;
+    result.batch_size = options.batch_size;
     return result;
 }
 
@@ -639,6 +694,19 @@ inline eidos_semi_nmf_options to_c(const SemiNmfOptions &options)
     result.concept_count = options.concept_count;
     result.tolerance = options.tolerance;
     result.max_iterations = options.max_iterations;
+    result.seed = options.seed;
+    result.threads = options.threads;
+    return result;
+}
+
+/// Options as eidos.h wants them.
+inline eidos_convex_nmf_options to_c(const ConvexNmfOptions &options)
+{
+    eidos_convex_nmf_options result = defaults(eidos_convex_nmf_options_init);
+    result.concept_count = options.concept_count;
+    result.tolerance = options.tolerance;
+    result.max_iterations = options.max_iterations;
+    result.candidate_count = options.candidate_count;
     result.seed = options.seed;
     result.threads = options.threads;
     return result;
@@ -716,6 +784,17 @@ inline eidos_published_options to_c(const PublishedOptions &options EIDOS_LIFETI
     return result;
 }
 
+/// Options as eidos.h wants them.
+inline eidos_encode_options to_c(const EncodeOptions &options)
+{
+    eidos_encode_options result = defaults(eidos_encode_options_init);
+    result.threads = options.threads;
+    result.device = static_cast<std::uint32_t>(options.device);
+    result.device_index = options.device_index;
+    result.format = static_cast<std::uint32_t>(options.format);
+    return result;
+}
+
 /// Options as eidos.h wants them; they point into `options`.
 inline WithStrings<eidos_activations_options> to_c(const ActivationsOptions &options EIDOS_LIFETIMEBOUND)
 {
@@ -751,15 +830,21 @@ inline eidos_logits_options to_c(const LogitsOptions &options)
 }
 
 /// Options as eidos.h wants them; they point into `options`.
-inline eidos_top_inputs_options to_c(const TopInputsOptions &options EIDOS_LIFETIMEBOUND)
+inline WithStrings<eidos_top_inputs_options> to_c(const TopInputsOptions &options EIDOS_LIFETIMEBOUND)
 {
-    eidos_top_inputs_options result = defaults(eidos_top_inputs_options_init);
+    WithStrings<eidos_top_inputs_options> result(defaults(eidos_top_inputs_options_init));
     result.negative_pole = options.negative_pole ? 1 : 0;
     result.k = options.k;
     result.concepts = options.concepts.empty() ? nullptr : options.concepts.data();
     result.concept_count = options.concepts.size();
     result.device = static_cast<std::uint32_t>(options.device);
     result.device_index = options.device_index;
+    result.stop_units = result.pointers_to(options.stop_units);
+    result.stop_unit_count = options.stop_units.size();
+    result.stop_punctuation = options.stop_punctuation ? 1 : 0;
+    result.fold_case = options.fold_case ? 1 : 0;
+    result.least_occurrences = options.least_occurrences;
+    result.context = options.context;
     return result;
 }
 

@@ -10,8 +10,10 @@
 #include "label.hpp"
 #include "split_model.hpp"
 
+#include <cmath>
 #include <cstddef>
 #include <ios>
+#include <optional>
 #include <ostream>
 #include <sstream>
 #include <string>
@@ -44,11 +46,17 @@ inline std::string origin(const std::string &model, const std::string &split_poi
     return model.empty() ? "" : " (" + model + ", " + split_point + ")";
 }
 
+/// A share in percent, rounded down, since 100 % is all of them.
+inline std::string share(float percent)
+{
+    return percent >= 100 ? "all" : rounded(std::floor(percent * 10) / 10, 1) + " %";
+}
+
 /// A concept that fires, with the name that it has in its explanation.
 inline std::string fires(const Firing &firing, const std::string &name)
 {
     return "concept " + std::to_string(firing.concept_index) + name + " (" + rounded(firing.deviations, 1) +
-           " standard deviations, above " + rounded(firing.percentile, 1) + " % of the rows)";
+           " standard deviations, above " + share(firing.percentile) + " of the rows)";
 }
 
 /// A unit with what fires on it; `name` gives what a firing concept is called, with a space before it.
@@ -111,15 +119,19 @@ inline std::ostream &operator<<(std::ostream &out, const ExplainedUnit &unit)
     return out << detail::described(unit, [](const Firing &) { return ""; });
 }
 
-/// A line for each unit, whose concepts have their names.
+/// Each text, and below it a line for each unit, whose concepts have their names.
 inline std::ostream &operator<<(std::ostream &out, const Explanation &explanation)
 {
     const auto named = [&](const Firing &firing) {
         const auto name = explanation.name(firing.concept_index, firing.pole);
         return name ? " " + *name : std::string();
     };
-    for (const ExplainedUnit &unit : explanation)
-        out << detail::described(unit, named) << '\n';
+    std::optional<std::size_t> text;
+    for (const ExplainedUnit &unit : explanation) {
+        if (unit.span && unit.span->text_index != text)
+            out << explanation.text(*(text = unit.span->text_index)) << '\n';
+        out << (unit.span ? "  " : "") << detail::described(unit, named) << '\n';
+    }
     return out;
 }
 

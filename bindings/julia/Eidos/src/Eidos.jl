@@ -34,10 +34,10 @@ export Inputs, token_ids, token_count, stream_activations
 export Interventions, add_direction!, ablate!
 export logits, logit_names
 export Explainer
-export open_published, save_as
+export open_published, save_as, open_interpreted, save_codes, encode_sparse
 export top_inputs, Interpretation, Concept, TopInput
 export explain, Explanation, ExplainedUnit, Firing, firings, concept_name, calibrate
-export report, Report, map_svg, heat_map_svg, save_csv, save_neuronpedia
+export report, Report, map_svg, heat_map_svg, save_csv, save_parquet, save_neuronpedia
 export llm_labels, label_usage, Chat, ChatAnswer, spent
 export Control, cancel!, iscancelled, LogMessage, EidosError
 

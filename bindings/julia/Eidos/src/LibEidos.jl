@@ -119,6 +119,12 @@ const ACTIVATION_TOP_K = UInt32(1)
 const ACTIVATION_ABS_TOP_K = UInt32(2)
 const ACTIVATION_JUMP_RELU = UInt32(3)
 
+const CODES_OF_PATH = UInt32(0)
+const CODES_NPY = UInt32(1)
+const CODES_NPZ = UInt32(2)
+const CODES_SAFETENSORS = UInt32(3)
+const CODES_PARQUET = UInt32(4)
+
 const GRANULARITY_TOKEN = UInt32(1)
 const GRANULARITY_WORD = UInt32(2)
 const GRANULARITY_SENTENCE = UInt32(3)
@@ -251,6 +257,9 @@ mutable struct eidos_pca_options
     threads::UInt32
     device::UInt32
     device_index::UInt32
+    randomised::UInt32
+    power_iterations::UInt32
+    seed::UInt32
     eidos_pca_options() = new()
 end
 
@@ -272,6 +281,8 @@ mutable struct eidos_kmeans_options
     tolerance::Cdouble
     seed::UInt32
     threads::UInt32
+    batch_size::UInt32
+    reserved::UInt32
     eidos_kmeans_options() = new()
 end
 
@@ -308,6 +319,17 @@ mutable struct eidos_semi_nmf_options
     seed::UInt32
     threads::UInt32
     eidos_semi_nmf_options() = new()
+end
+
+mutable struct eidos_convex_nmf_options
+    struct_size::UInt32
+    concept_count::UInt32
+    tolerance::Cdouble
+    max_iterations::UInt32
+    candidate_count::UInt32
+    seed::UInt32
+    threads::UInt32
+    eidos_convex_nmf_options() = new()
 end
 
 mutable struct eidos_dictionary_learning_options
@@ -375,6 +397,16 @@ mutable struct eidos_published_options
     eidos_published_options() = new()
 end
 
+mutable struct eidos_encode_options
+    struct_size::UInt32
+    threads::UInt32
+    device::UInt32
+    device_index::UInt32
+    format::UInt32
+    reserved::UInt32
+    eidos_encode_options() = new()
+end
+
 mutable struct eidos_activations_options
     struct_size::UInt32
     granularity::UInt32
@@ -425,6 +457,12 @@ mutable struct eidos_top_inputs_options
     concept_count::Csize_t
     device::UInt32
     device_index::UInt32
+    stop_units::Ptr{Cstring}
+    stop_unit_count::Csize_t
+    stop_punctuation::UInt32
+    fold_case::UInt32
+    least_occurrences::UInt64
+    context::UInt64
     eidos_top_inputs_options() = new()
 end
 
@@ -545,21 +583,23 @@ const LAYOUT = (
     eidos_load_options = (72, (struct_size = 0, head = 4, device = 8, device_index = 12, network = 16, whole = 20, revision = 24, token = 32, cache_folder = 40, endpoint = 48, copy = 56, precision = 60, use_max_seq_length = 64, reserved = 68)),
     eidos_inputs_options = (8, (struct_size = 0, threads = 4)),
     eidos_ica_options = (64, (struct_size = 0, concept_count = 4, algorithm = 8, contrast = 12, alpha = 16, tolerance = 24, max_iterations = 32, seed = 36, canonical_signs = 40, threads = 44, device = 48, device_index = 52, solver = 56)),
-    eidos_pca_options = (24, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20)),
+    eidos_pca_options = (36, (struct_size = 0, concept_count = 4, whiten = 8, threads = 12, device = 16, device_index = 20, randomised = 24, power_iterations = 28, seed = 32)),
     eidos_svd_options = (20, (struct_size = 0, concept_count = 4, threads = 8, device = 12, device_index = 16)),
-    eidos_kmeans_options = (40, (struct_size = 0, concept_count = 4, codes = 8, max_iterations = 12, temperature = 16, tolerance = 24, seed = 32, threads = 36)),
+    eidos_kmeans_options = (48, (struct_size = 0, concept_count = 4, codes = 8, max_iterations = 12, temperature = 16, tolerance = 24, seed = 32, threads = 36, batch_size = 40, reserved = 44)),
     eidos_neurons_options = (8, (struct_size = 0, threads = 4)),
     eidos_random_directions_options = (16, (struct_size = 0, concept_count = 4, seed = 8, threads = 12)),
     eidos_nmf_options = (32, (struct_size = 0, concept_count = 4, tolerance = 8, max_iterations = 16, rectify = 20, seed = 24, threads = 28)),
     eidos_semi_nmf_options = (32, (struct_size = 0, concept_count = 4, tolerance = 8, max_iterations = 16, seed = 20, threads = 24)),
+    eidos_convex_nmf_options = (32, (struct_size = 0, concept_count = 4, tolerance = 8, max_iterations = 16, candidate_count = 20, seed = 24, threads = 28)),
     eidos_dictionary_learning_options = (40, (struct_size = 0, concept_count = 4, penalty = 8, tolerance = 16, max_iterations = 24, positive_codes = 28, seed = 32, threads = 36)),
     eidos_sparse_pca_options = (48, (struct_size = 0, concept_count = 4, penalty = 8, ridge = 16, tolerance = 24, max_iterations = 32, threads = 36, device = 40, device_index = 44)),
     eidos_sae_options = (120, (struct_size = 0, concept_count = 4, kind = 8, k = 12, checkpoint = 16, penalty = 24, bandwidth = 32, learning_rate = 40, warm_up = 48, decay = 56, dead_weight = 64, held_out = 72, steps = 80, batch_rows = 84, dead_after = 88, shuffled_rows = 92, checkpoint_every = 96, seed = 100, threads = 104, restart_dead = 108, kernel = 112)),
     eidos_published_options = (72, (struct_size = 0, network = 4, model = 8, split_point = 16, revision = 24, token = 32, cache_folder = 40, endpoint = 48, input_factor = 56, transcoder = 64, reserved = 68)),
+    eidos_encode_options = (24, (struct_size = 0, threads = 4, device = 8, device_index = 12, format = 16, reserved = 20)),
     eidos_activations_options = (96, (struct_size = 0, granularity = 4, aggregation = 8, threads = 12, batch_tokens = 16, memory_limit = 24, shard_bytes = 32, folder = 40, word_rule = 48, stop_contractions = 52, stop_units = 56, stop_unit_count = 64, device_batch_tokens = 72, keep_on_device = 80, stop_punctuation = 84, skip_first_position = 88, on_long_text = 92)),
     eidos_estimate = (56, (struct_size = 0, on_disk = 4, text_count = 8, token_count = 16, row_count = 24, sampled_token_count = 32, row_bytes = 40, seconds = 48)),
     eidos_logits_options = (32, (struct_size = 0, threads = 4, batch_tokens = 8, memory_limit = 16, on_long_text = 24, reserved = 28)),
-    eidos_top_inputs_options = (40, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36)),
+    eidos_top_inputs_options = (80, (struct_size = 0, negative_pole = 4, k = 8, concepts = 16, concept_count = 24, device = 32, device_index = 36, stop_units = 40, stop_unit_count = 48, stop_punctuation = 56, fold_case = 60, least_occurrences = 64, context = 72)),
     eidos_explain_options = (32, (struct_size = 0, negative_pole = 4, k = 8, least_deviations = 16, threads = 24, reserved = 28)),
     eidos_firing = (32, (struct_size = 0, pole = 4, concept_index = 8, activation = 16, deviations = 20, percentile = 24, reserved = 28)),
     eidos_metrics_options = (24, (struct_size = 0, threads = 4, dense_share = 8, redundant_cosine = 16)),
@@ -765,6 +805,8 @@ const LAYOUT = (
 @long eidos_nmf_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_nmf_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_semi_nmf_options_init(options::Ptr{eidos_semi_nmf_options}, size::Csize_t)::eidos_status
 @long eidos_semi_nmf_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_semi_nmf_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@c eidos_convex_nmf_options_init(options::Ptr{eidos_convex_nmf_options}, size::Csize_t)::eidos_status
+@long eidos_convex_nmf_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_convex_nmf_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_dictionary_learning_options_init(options::Ptr{eidos_dictionary_learning_options}, size::Csize_t)::eidos_status
 @long eidos_dictionary_learning_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_dictionary_learning_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_sparse_pca_options_init(options::Ptr{eidos_sparse_pca_options}, size::Csize_t)::eidos_status
@@ -782,6 +824,13 @@ const LAYOUT = (
 @long eidos_explainer_open_published(id_or_path::Cstring, options::Ptr{eidos_published_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_save_as(explainer::Ptr{eidos_explainer}, path::Cstring, format::UInt32, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_explainer_from_autoencoder(dictionary::Ptr{Cfloat}, encoder::Ptr{Cfloat}, bias::Ptr{Cfloat}, offset::Ptr{Cfloat}, thresholds::Ptr{Cfloat}, concept_count::Csize_t, input_width::Csize_t, activation::UInt32, k::Csize_t, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+
+# --- Codes of activations, in memory or in a file that other programs read --------------------------------------------
+
+@c eidos_encode_options_init(options::Ptr{eidos_encode_options}, size::Csize_t)::eidos_status
+@long eidos_explainer_encode_activations(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_encode_options}, control::Ptr{eidos_control}, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_encode_sparse(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_encode_options}, control::Ptr{eidos_control}, starts::Ptr{Csize_t}, concepts::Ptr{UInt32}, values::Ptr{Cfloat}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_save_codes(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, path::Cstring, options::Ptr{eidos_encode_options}, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Changes to what the modules of a model give, while it runs -------------------------------------------------------
 
@@ -827,6 +876,8 @@ const LAYOUT = (
 @c eidos_interpretation_json(interpretation::Ptr{eidos_interpretation}, len::Ptr{Csize_t})::Cstring
 @long eidos_interpretation_save(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_interpretation_open(path::Cstring, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_save_interpreted(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_open_interpreted(path::Cstring, out::Ptr{Ptr{eidos_explainer}}, interpretation::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_retain(interpretation::Ptr{eidos_interpretation}, out::Ptr{Ptr{eidos_interpretation}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @c eidos_interpretation_free(interpretation::Ptr{eidos_interpretation})::Cvoid
 
@@ -851,6 +902,7 @@ const LAYOUT = (
 
 @c eidos_metrics_options_init(options::Ptr{eidos_metrics_options}, size::Csize_t)::eidos_status
 @long eidos_metrics_compare(explainers::Ptr{Ptr{eidos_explainer}}, interpretations::Ptr{Ptr{eidos_interpretation}}, count::Csize_t, activations::Ptr{eidos_activations}, options::Ptr{eidos_metrics_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_metrics_compare_through_model(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, split_point::Cstring, explainers::Ptr{Ptr{eidos_explainer}}, explainer_count::Csize_t, labels::Ptr{UInt32}, label_count::Csize_t, options::Ptr{eidos_logits_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_texts}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Language models that label concepts ------------------------------------------------------------------------------
 
@@ -888,6 +940,7 @@ const LAYOUT = (
 @long eidos_report_save_neuronpedia(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, path::Cstring, options::Ptr{eidos_report_options}, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_report_save_codes_csv(explainer::Ptr{eidos_explainer}, interpretation::Ptr{eidos_interpretation}, activations::Ptr{eidos_activations}, path::Cstring, least_deviations::Cdouble, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_interpretation_save_csv(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_interpretation_save_parquet(interpretation::Ptr{eidos_interpretation}, path::Cstring, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Opaque handles: numbers, which a table leads to the values -------------------------------------------------------
 

@@ -96,6 +96,19 @@ codes that are not negative. The field `measures` of the [`Explainer`](@ref) is 
 $(keyword_docs(SEMI_NMF_OPTIONS_DOCS; hidden = (:concept_count,)))
 """ SemiNMF
 
+@method ConvexNMF convex_nmf_options eidos_convex_nmf_fit
+
+@doc """
+    ConvexNMF(concepts; candidate_count = 4096, ...)
+
+Convex non-negative matrix factorisation, for [`fit`](@ref): it finds `concepts` atoms that are sums of activations with weights that
+are not negative, and whose sums approximate activations with codes that are not negative. The field `measures` of the
+[`Explainer`](@ref) is that of [`NMF`](@ref), and has `:rows_per_concept`, a number for each concept.
+
+# Keywords
+$(keyword_docs(CONVEX_NMF_OPTIONS_DOCS; hidden = (:concept_count,)))
+""" ConvexNMF
+
 @method DictionaryLearning dictionary_learning_options eidos_dictionary_learning_fit
 
 @doc """

@@ -47,6 +47,8 @@ function Explainer(handle::Handle{LibEidos.eidos_explainer})
     end
 end
 
+Explainer(file::AbstractString) = throw(ArgumentError("open(Explainer, $(repr(file))) opens a saved explainer"))
+
 """
     Explainer(dictionary; encoder = dictionary, bias = nothing, offset = nothing, rectified = false)
 
@@ -120,6 +122,57 @@ observations; or a vector from a vector.
 function decode(explainer::Explainer, codes::AbstractMatrix{<:Real})
     matrix = Matrix{Float32}(undef, decoded_features(explainer), size(codes, 2))
     map_columns!(LibEidos.eidos_explainer_decode, matrix, explainer, codes)
+end
+
+"""
+    encode_sparse(explainer, acts; ...)
+
+The codes that are not zero, of each column of [`Activations`](@ref): `(; starts, concepts, values)`, where the entries of column `i` are
+those from `starts[i]` to `starts[i + 1] - 1`. `SparseMatrixCSC(explainer.concepts, size(acts, 2), starts, concepts, values)` of
+SparseArrays is the matrix of concepts x observations. Takes `threads`, `device`, `device_index`, `progress` and `control`.
+"""
+function encode_sparse(explainer::Explainer, acts::Activations; progress = nothing, control = nothing, keywords...)
+    options = encode_options(; keywords...)
+    columns, count = size(acts, 2), Ref{Csize_t}(0)
+    starts = Vector{Csize_t}(undef, columns + 1)
+    room = columns * min(explainer.concepts, 64) # most sparse codes have fewer; where there are more, the call says how many
+    while true
+        concepts, values = Vector{UInt32}(undef, room), Vector{Float32}(undef, room)
+        use(explainer.handle, acts.handle) do explainer, acts
+            long_call(control, progress) do control
+                check() do err
+                    LibEidos.eidos_explainer_encode_sparse(explainer, acts, options, control, starts, concepts, values, room, count, err)
+                end
+            end
+        end
+        if count[] <= room
+            entries = 1:Int(count[])
+            return (starts = Int.(starts) .+ 1, concepts = Int.(concepts[entries]) .+ 1, values = values[entries])
+        end
+        room = Int(count[])
+    end
+end
+
+"""
+    save_codes(file, explainer, acts; format = :of_path, ...)
+
+Encodes [`Activations`](@ref) into a file that other programs read, whole or not at all: `.npy` for `numpy.load`, `.npz` for
+`scipy.sparse.load_npz`, `.safetensors`, or `.parquet`. Its matrices are observations x concepts, as these programs have them, and indices
+count from 0. Memory does not grow with the number of columns of `acts`.
+
+# Keywords
+$(keyword_docs(ENCODE_OPTIONS_DOCS))
+* `progress`, `control`: see [`SplitModel`](@ref).
+"""
+function save_codes(file::AbstractString, explainer::Explainer, acts::Activations; progress = nothing, control = nothing, keywords...)
+    options = encode_options(; keywords...)
+    path = String(file)
+    use(explainer.handle, acts.handle) do explainer, acts
+        long_call(control, progress) do control
+            check(err -> LibEidos.eidos_explainer_save_codes(explainer, acts, path, options, control, err))
+        end
+    end
+    nothing
 end
 
 encode(explainer::Explainer, vector::AbstractVector{<:Real}) = vec(encode(explainer, reshape(vector, :, 1)))

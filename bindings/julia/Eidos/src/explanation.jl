@@ -195,7 +195,7 @@ function described(explanation, unit)
         name = concept_name(explanation, firing.concept, firing.pole)
         string(firing.concept, name === nothing ? "" : " $name", " (", round(firing.deviations; digits = 1), " sd)")
     end
-    "$(repr(unit.text)): $(join(fires, "; "))"
+    "$(repr(unit.text)): $(isempty(fires) ? "nothing" : join(fires, "; "))"
 end
 
 function Base.show(io::IO, ::MIME"text/plain", explanation::Explanation)
@@ -205,9 +205,14 @@ function Base.show(io::IO, ::MIME"text/plain", explanation::Explanation)
     height, width = displaysize(io)
     limited = get(io, :limit, false)
     rows = limited ? max(height - 5, 1) : length(explanation)
+    texts, current = source_texts(explanation), 0
+    show_line(line) = print(io, "\n ", limited && textwidth(line) > width - 2 ? first(line, width - 3) * "…" : line)
     for unit in Iterators.take(explanation, rows)
-        line = described(explanation, unit)
-        print(io, "\n ", limited && textwidth(line) > width - 2 ? first(line, width - 3) * "…" : line)
+        if unit.span !== nothing && unit.span.text != current
+            current = unit.span.text
+            show_line(texts[current])
+        end
+        show_line((unit.span === nothing ? "" : "  ") * described(explanation, unit))
     end
     length(explanation) > rows && print(io, "\n ⋮")
 end

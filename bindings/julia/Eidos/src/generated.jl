@@ -53,6 +53,9 @@ const DICTIONARY_FORMATS = (sae_lens = 0, safetensors = 1)
 # The activation of a sparse autoencoder leaves a row few codes.
 const ACTIVATIONS = (relu = 0, top_k = 1, abs_top_k = 2, jump_relu = 3)
 
+# The format of codes says which programs read them.
+const CODES_FORMATS = (of_path = 0, npy = 1, npz = 2, safetensors = 3, parquet = 4)
+
 # The granularity says what one row stands for.
 const GRANULARITIES = (token = 1, word = 2, sentence = 3, sample = 4, all_tokens = 5, cls_token = 6)
 
@@ -146,9 +149,11 @@ const ICA_OPTIONS_DOCS = (
 )
 
 # These options say how principal components are found.
-pca_options(; concept_count = nothing, whiten = false, threads = 0, device = :cpu, device_index = 0) =
+pca_options(; concept_count = nothing, whiten = false, threads = 0, device = :cpu, device_index = 0, randomised = false,
+              power_iterations = 5, seed = 0) =
     Options{LibEidos.eidos_pca_options}(; concept_count, whiten = Bool(whiten), threads,
-                                          device = choice(:device, device, DEVICES), device_index)
+                                          device = choice(:device, device, DEVICES), device_index,
+                                          randomised = Bool(randomised), power_iterations, seed)
 initialize!(o::Options{LibEidos.eidos_pca_options}, size) = LibEidos.eidos_pca_options_init(o, size)
 
 const PCA_OPTIONS_DOCS = (
@@ -157,6 +162,9 @@ const PCA_OPTIONS_DOCS = (
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
     device = (":cpu", "The passes over the columns run on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. On a GPU the components are those of the CPU up to rounding, and the same bits at each repetition. Rows that are not on that GPU are copied there in tiles."),
     device_index = ("0", "The passes run on this one of several GPUs, from 0."),
+    randomised = ("false", "`true` improves directions from random ones, without the covariance of the features: less memory and work where there are thousands of features and few concepts, on the CPU only. 0, the default, finds the exact ones."),
+    power_iterations = ("5", "Random directions are improved this many times, with a pass over the activations each. By default 5."),
+    seed = ("0", "The seed decides the random directions. By default 0."),
 )
 
 # These options say how singular vectors are found.
@@ -174,9 +182,9 @@ const SVD_OPTIONS_DOCS = (
 
 # These options say how k-means finds centres.
 kmeans_options(; concept_count = nothing, codes = :one_hot, max_iterations = 300, temperature = 0.1, tolerance = 0.0001,
-                 seed = 0, threads = 0) =
+                 seed = 0, threads = 0, batch_size = 0) =
     Options{LibEidos.eidos_kmeans_options}(; concept_count, codes = choice(:codes, codes, KMEANS_CODES), max_iterations,
-                                             temperature, tolerance, seed, threads)
+                                             temperature, tolerance, seed, threads, batch_size)
 initialize!(o::Options{LibEidos.eidos_kmeans_options}, size) = LibEidos.eidos_kmeans_options_init(o, size)
 
 const KMEANS_OPTIONS_DOCS = (
@@ -187,6 +195,7 @@ const KMEANS_OPTIONS_DOCS = (
     tolerance = ("0.0001", "Iterations stop when the sum of the squared moves of all centres is at most this part of the mean variance of a feature. By default 1e-4."),
     seed = ("0", "The seed decides the first centres. By default 0."),
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+    batch_size = ("0", "Centres move after this many activations each (mini-batches; Sculley, 2010), and an iteration is a pass over all of them; 0, the default, moves them after all (Lloyd). Mini-batches need fewer passes and end a little higher."),
 )
 
 # These options say how neurons become concepts.
@@ -234,6 +243,22 @@ const SEMI_NMF_OPTIONS_DOCS = (
     tolerance = ("0.0001", "Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4."),
     max_iterations = ("200", "The fit ends after this many iterations, converged or not. By default 200."),
     seed = ("0", "The seed decides the first centres. By default 0."),
+    threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
+)
+
+# These options say how atoms that are sums of rows are found.
+convex_nmf_options(; concept_count = nothing, tolerance = 0.0001, max_iterations = 200, candidate_count = 4096,
+                     seed = 0, threads = 0) =
+    Options{LibEidos.eidos_convex_nmf_options}(; concept_count, tolerance, max_iterations, candidate_count, seed,
+                                                 threads)
+initialize!(o::Options{LibEidos.eidos_convex_nmf_options}, size) = LibEidos.eidos_convex_nmf_options_init(o, size)
+
+const CONVEX_NMF_OPTIONS_DOCS = (
+    concept_count = ("", "The fit finds this many concepts. There is no default: 0 is an error."),
+    tolerance = ("0.0001", "Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By default 1e-4."),
+    max_iterations = ("200", "The fit ends after this many iterations, converged or not. By default 200."),
+    candidate_count = ("4096", "The atoms may be sums of this many of the columns. By default 4096."),
+    seed = ("0", "The seed decides which columns these are, and the first centres. By default 0."),
     threads = ("0", "The fit uses this many threads; 0, the default, is one per core. Results do not depend on it."),
 )
 
@@ -326,6 +351,19 @@ const PUBLISHED_OPTIONS_DOCS = (
     transcoder = ("false", "`true` says that the dictionary is a transcoder, for files that do not say it; `false` leaves it to them."),
 )
 
+# These options say where activations are encoded, and how codes are written.
+encode_options(; threads = 0, device = :cpu, device_index = 0, format = :of_path) =
+    Options{LibEidos.eidos_encode_options}(; threads, device = choice(:device, device, DEVICES), device_index,
+                                             format = choice(:format, format, CODES_FORMATS))
+initialize!(o::Options{LibEidos.eidos_encode_options}, size) = LibEidos.eidos_encode_options_init(o, size)
+
+const ENCODE_OPTIONS_DOCS = (
+    threads = ("0", "This many threads encode; 0, the default, is one per core. Results do not depend on it."),
+    device = (":cpu", "The activations are encoded on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU."),
+    device_index = ("0", "They are encoded on this one of several GPUs, from 0."),
+    format = (":of_path", "The format of a file: `:of_path`, `:npy`, `:npz`, `:safetensors` or `:parquet`. By default what the name of the file says."),
+)
+
 # These options say how activations are collected.
 activations_options(; granularity = :word, aggregation = :mean, threads = 0, batch_tokens = 512,
                       memory_limit = 4294967296, shard_bytes = 268435456, folder = nothing, word_rule = :auto,
@@ -377,10 +415,16 @@ const LOGITS_OPTIONS_DOCS = (
 )
 
 # These options say which inputs an interpretation lists.
-top_inputs_options(; negative_pole = false, k = 5, concepts = nothing, device = :cpu, device_index = 0) =
+top_inputs_options(; negative_pole = false, k = 5, concepts = nothing, device = :cpu, device_index = 0,
+                     stop_units = nothing, stop_punctuation = false, fold_case = false, least_occurrences = 1,
+                     context = 0) =
     Options{LibEidos.eidos_top_inputs_options}(; negative_pole = Bool(negative_pole), k, concepts,
                                                  concept_count = count_of(concepts),
-                                                 device = choice(:device, device, DEVICES), device_index)
+                                                 device = choice(:device, device, DEVICES), device_index,
+                                                 stop_units = strings_of(stop_units),
+                                                 stop_unit_count = count_of(strings_of(stop_units)),
+                                                 stop_punctuation = Bool(stop_punctuation), fold_case = Bool(fold_case),
+                                                 least_occurrences, context)
 initialize!(o::Options{LibEidos.eidos_top_inputs_options}, size) = LibEidos.eidos_top_inputs_options_init(o, size)
 
 const TOP_INPUTS_OPTIONS_DOCS = (
@@ -389,6 +433,11 @@ const TOP_INPUTS_OPTIONS_DOCS = (
     concepts = ("", "These concepts are interpreted, from 1, in the order wanted; `nothing` means all."),
     device = (":cpu", "The activations are encoded into concepts on this device: `:cpu`, `:cuda` or `:auto`. By default on the CPU. Activations that are not on that GPU are copied there in tiles."),
     device_index = ("0", "They are encoded on this one of several GPUs, from 0."),
+    stop_units = ("", "Units with these texts are not listed, in any case and with any white space around them; `nothing` means none."),
+    stop_punctuation = ("false", "`true` leaves out units that are nothing but punctuation."),
+    fold_case = ("false", "`true` takes texts that differ in their case, or in the white space around them, for the same input; the strongest one is listed."),
+    least_occurrences = ("1", "Inputs that occur less often than this are not listed. By default 1."),
+    context = ("0", "The passage of an input has up to this many units on each side, within its text; with 0, the default, inputs are listed without one. It is in the JSON: `\"passage\": {\"text\", \"begin\", \"end\"}`, the last two in bytes."),
 )
 
 # These options say which concepts fire.

@@ -100,7 +100,7 @@ Occurrences of the same text count once, with their strongest activation.
 $(keyword_docs(TOP_INPUTS_OPTIONS_DOCS))
 * `progress = nothing`: a function of a [`Progress`](@ref), or `true` for a bar on the terminal.
 * `control = nothing`: a [`Control`](@ref) to watch and cancel it.
-* those of [`activations`](@ref), where these have to be collected first.
+* those of [`activations`](@ref), where these have to be collected first; then units that are left out get no column.
 
 Throws an [`EidosError`](@ref): `:invalid_argument`, `:mismatch`, `:cancelled`, ...
 """
@@ -112,8 +112,9 @@ function top_inputs(explainer::Explainer, acts::Activations; progress = nothing,
 end
 
 function top_inputs(explainer::Explainer, model::SplitModel, inputs; k = nothing, negative_pole = false, concepts = nothing,
-                    progress = nothing, control = nothing, threads = 0, keywords...)
-    options = top_options(explainer; k, negative_pole, concepts)
+                    fold_case = false, least_occurrences = 1, context = 0, progress = nothing, control = nothing, threads = 0,
+                    keywords...)
+    options = top_options(explainer; k, negative_pole, concepts, fold_case, least_occurrences, context)
     collecting = activations_options(; threads, keywords...)
     with_inputs(model, inputs; threads, control, progress) do inputs
         interpreted(explainer, model, progress, control) do explainer, model, control, handle, err
@@ -134,8 +135,8 @@ function interpreted(call, explainer, source, progress, control)
     Interpretation(handle)
 end
 
-top_options(explainer; k = nothing, negative_pole = false, concepts = nothing) =
-    top_inputs_options(; k, negative_pole, concepts = concept_numbers(explainer, concepts))
+top_options(explainer; k = nothing, concepts = nothing, keywords...) =
+    top_inputs_options(; k, concepts = concept_numbers(explainer, concepts), keywords...)
 
 concept_numbers(explainer, ::Nothing) = nothing
 function concept_numbers(explainer, indices)
@@ -173,10 +174,27 @@ end
 save(file::AbstractString, meaning::Interpretation) =
     use(pointer -> check(err -> LibEidos.eidos_interpretation_save(pointer, file, err)), meaning.handle)
 
+# With its interpretation, labels and all, as one file.
+save(file::AbstractString, explainer::Explainer, meaning::Interpretation) = use(explainer.handle, meaning.handle) do explainer, meaning
+    check(err -> LibEidos.eidos_explainer_save_interpreted(explainer, meaning, file, err))
+end
+
+"""
+    open_interpreted(file)
+
+Opens the [`Explainer`](@ref) of a file and the [`Interpretation`](@ref) that [`save`](@ref) wrote with it, which is `nothing` where the
+file has none: `(; explainer, interpretation)`. `open(Explainer, file)` and `open(Interpretation, file)` open one of them.
+"""
+function open_interpreted(file::AbstractString)
+    explainer, meaning = Handle{LibEidos.eidos_explainer}(), Handle{LibEidos.eidos_interpretation}()
+    check(err -> LibEidos.eidos_explainer_open_interpreted(file, explainer, meaning, err))
+    (explainer = Explainer(explainer), interpretation = meaning.pointer == C_NULL ? nothing : Interpretation(meaning))
+end
+
 """
     open(Interpretation, file)
 
-Opens a file that [`save`](@ref) wrote.
+Opens a file that [`save`](@ref) wrote, or the interpretation in the file of an [`Explainer`](@ref) that was saved with it.
 """
 function Base.open(::Type{Interpretation}, file::AbstractString)
     handle = Handle{LibEidos.eidos_interpretation}()

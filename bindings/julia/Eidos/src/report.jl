@@ -135,6 +135,18 @@ function save_csv(file::AbstractString, explainer::Explainer, acts::Activations;
 end
 
 """
+    save_parquet(file, interpretation)
+
+Writes the lines and columns of [`save_csv`](@ref) of an [`Interpretation`](@ref) to a Parquet file, whole or not at all. Throws an
+[`EidosError`](@ref) of `:unsupported` where the library was built without Parquet. [`save_codes`](@ref) writes activations of concepts.
+"""
+save_parquet(file::AbstractString, meaning::Interpretation) = use(meaning.handle) do pointer
+    path = String(file)
+    check(err -> LibEidos.eidos_interpretation_save_parquet(pointer, path, err))
+    nothing
+end
+
+"""
     save_neuronpedia(file, explainer, acts; interpretation = nothing, passages = 3, context = 6)
 
 Writes what Neuronpedia imports of concepts to a JSON file, whole or not at all: a batch as SAEDashboard writes it, with passages of the

@@ -32,7 +32,7 @@ end
     @test directions' * directions ≈ [i == j for i in 1:4, j in 1:4] atol = 1e-5
     @test length(fit(SparsePCA(2; penalty = 5), acts).measures[:nonzero_columns]) == 2
     @test status(() -> fit(NMF(2), acts)) == :invalid_data
-    for method in (NMF(2; rectify = true, max_iterations = 3), SemiNMF(3; max_iterations = 3),
+    for method in (NMF(2; rectify = true, max_iterations = 3), SemiNMF(3; max_iterations = 3), ConvexNMF(3; max_iterations = 3),
                    DictionaryLearning(3; penalty = 0.5, max_iterations = 3))
         found = fit(method, acts)
         @test all(encode(found, acts) .>= 0) && only(found.measures[:relative_error]) < 1
@@ -120,6 +120,25 @@ end
         write(path, "not an explainer")
         @test status(() -> open(Explainer, path)) == :invalid_file
         @test status(() -> open(Explainer, joinpath(folder, "none"))) == :not_found
+    end
+end
+
+@testset "codes in a file" begin
+    mktempdir() do folder
+        path = joinpath(folder, "codes.npy")
+        save_codes(path, explainer, acts)
+        codes = encode(explainer, acts)
+        bytes = read(path)
+        @test reinterpret(Float32, bytes[end-sizeof(codes)+1:end]) == vec(codes)
+        sparse = encode_sparse(explainer, acts)
+        again = zero(codes)
+        for column in axes(codes, 2), at in sparse.starts[column]:sparse.starts[column+1]-1
+            again[sparse.concepts[at], column] = sparse.values[at]
+        end
+        @test again == codes
+        @test status(() -> save_codes(joinpath(folder, "codes"), explainer, acts)) == :invalid_argument
+        save_codes(joinpath(folder, "codes"), explainer, acts; format = :npz)
+        @test isfile(joinpath(folder, "codes"))
     end
 end
 

@@ -36,6 +36,17 @@ end
     @test status(() -> top_inputs(explainer, acts; k = 0)) == :invalid_argument
 end
 
+@testset "inputs that are left out, folded and counted" begin
+    all_of_them = top_inputs(explainer, acts; k = 1000)
+    known = [input.text for input in all_of_them[1]]
+    without = top_inputs(explainer, acts; k = 1000, stop_units = [uppercase(known[1])], stop_punctuation = true)
+    @test !(known[1] in [input.text for input in without[1]])
+    folded = top_inputs(explainer, acts; k = 1000, fold_case = true)
+    @test allunique(lowercase(strip(input.text)) for input in folded[1])
+    @test all(concept -> length(concept) == 0, top_inputs(explainer, acts; least_occurrences = 10^6))
+    @test occursin("\"passage\":{\"text\":", Eidos.json(top_inputs(explainer, acts; context = 3)))
+end
+
 @testset "of new texts and of the vocabulary" begin
     of_texts = top_inputs(explainer, model, FEW; k = 3, granularity = :word)
     @test Eidos.json(of_texts) == Eidos.json(top_inputs(explainer, acts; k = 3))
@@ -77,6 +88,23 @@ end
     write(path, "{}")
     @test status(() -> open(Interpretation, path)) == :invalid_file
     rm(path)
+end
+
+@testset "one file with the explainer" begin
+    mktempdir() do folder
+        path = joinpath(folder, "concepts.safetensors")
+        meaning = top_inputs(explainer, acts; k = 3)
+        save(path, explainer, meaning)
+        again, found = open_interpreted(path)
+        @test again.concepts == explainer.concepts && Eidos.json(found) == Eidos.json(meaning)
+        @test open(m -> Eidos.json(m), Interpretation, path) == Eidos.json(meaning)
+        foreach(close, (again, found))
+        save(path, explainer)
+        again, found = open_interpreted(path)
+        @test found === nothing
+        close(again)
+        @test status(() -> open(Interpretation, path)) == :invalid_file
+    end
 end
 
 foreach(close, (model, acts, explainer))

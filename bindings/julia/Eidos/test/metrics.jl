@@ -15,3 +15,18 @@ Activations(randn(3, 200) .^ 3) do acts
     @test status(() -> Eidos.compare(explainer, acts; interpretations = meaning)) === :invalid_handle
     foreach(close, (explainer, other))
 end
+
+@testset "metrics through the model" begin
+    films = ["a warm and funny film", "what a waste of two hours"]
+    model = SplitModel("eidos:demo"; split = 1, whole = true)
+    own = fit(Neurons(), activations(model, films))
+    found = Eidos.compare_through_model(model, films, 1, own; threads = 1)
+    # Rows that are put back as they are lose nothing.
+    for part in ("\"format\": \"eidos.model_metrics\"", "\"predicted\": \"next_token\"", "\"loss_recovered\": 1.0")
+        @test occursin(part, found)
+    end
+    @test Eidos.compare_through_model(model, Inputs(model, films), "model.layers.1", [own]) == found
+    @test status(() -> Eidos.compare_through_model(model, films, 1, Explainer[])) === :invalid_argument
+    @test status(() -> Eidos.compare_through_model(model, films, 0, own)) === :invalid_argument
+    @test status(() -> Eidos.compare_through_model(model, films, 1, own; labels = [1, 0])) === :invalid_argument
+end

@@ -2,7 +2,8 @@
 # with several threads (JULIA_NUM_THREADS=4). Arguments name the files that are to be run; without any, all are.
 
 using Eidos, Test
-using Eidos: DictionaryLearning, ICA, KMeans, LibEidos, NMF, Neurons, PCA, Progress, RandomDirections, SAE, SemiNMF, SparsePCA, TruncatedSVD
+using Eidos: ConvexNMF, DictionaryLearning, ICA, KMeans, LibEidos, NMF, Neurons, PCA, Progress, RandomDirections, SAE, SemiNMF, SparsePCA
+using Eidos: TruncatedSVD
 using Eidos: decode, dictionary, encode, estimate, fit, moments, reconstruct, save, spread, table, tokens, unit, units
 
 const REPOSITORY = normpath(joinpath(@__DIR__, "..", "..", "..", ".."))

@@ -88,7 +88,7 @@ export const stages = {
  * - `forward`: the call runs the model; counted in tokens.
  * - `covariance`: the call reads rows to learn their mean and covariance; counted in rows.
  * - `fit`: the call iterates to fit the concepts; counted in iterations, of which the total is the most there can be.
- * - `interpret`: the call encodes rows into concepts to rank inputs; counted in rows.
+ * - `interpret`: the call encodes rows into concepts, to rank inputs or to write the codes; counted in rows.
  * - `write`: the call writes files; counted in bytes.
  * - `label`: the call asks a language model what concepts mean; counted in concepts.
  * - `filter`: rows are read once to learn their norms; counted in rows.
@@ -383,6 +383,29 @@ export const activations = {
  */
 export type Activation = keyof typeof activations;
 
+/** The words of `CodesFormat`, with their numbers in `eidos.h`. */
+export const codesFormats = {
+  of_path: 0,
+  npy: 1,
+  npz: 2,
+  safetensors: 3,
+  parquet: 4,
+} as const;
+
+/**
+ * The format of codes says which programs read them.
+ *
+ * - `of_path`: the format is what the name of the file says: `.npy`, `.npz`, `.safetensors` or `.parquet`. The
+ *   default.
+ * - `npy`: a dense matrix (rows, concepts) of 32-bit floats, as `numpy.load` reads it.
+ * - `npz`: a sparse matrix (rows, concepts) in CSR form, as `scipy.sparse.load_npz` reads it. While it is written, it
+ *   takes twice its room.
+ * - `safetensors`: a dense matrix (rows, concepts), the tensor `codes` of a safetensors file.
+ * - `parquet`: a table in Parquet: a line for each code that is not zero, with `row`, `text`, `begin`, `end`, `unit`,
+ *   `concept` and `activation`. It takes a library with the feature `parquet`.
+ */
+export type CodesFormat = keyof typeof codesFormats;
+
 /** The words of `Granularity`, with their numbers in `eidos.h`. */
 export const granularities = {
   token: 1,
@@ -572,6 +595,9 @@ export interface PcaOptionsStruct {
   threads: number;
   device: number;
   device_index: number;
+  randomised: number;
+  power_iterations: number;
+  seed: number;
 }
 
 export interface SvdOptionsStruct {
@@ -591,6 +617,8 @@ export interface KmeansOptionsStruct {
   tolerance: number;
   seed: number;
   threads: number;
+  batch_size: number;
+  reserved: number;
 }
 
 export interface NeuronsOptionsStruct {
@@ -620,6 +648,16 @@ export interface SemiNmfOptionsStruct {
   concept_count: number;
   tolerance: number;
   max_iterations: number;
+  seed: number;
+  threads: number;
+}
+
+export interface ConvexNmfOptionsStruct {
+  struct_size: number;
+  concept_count: number;
+  tolerance: number;
+  max_iterations: number;
+  candidate_count: number;
   seed: number;
   threads: number;
 }
@@ -685,6 +723,15 @@ export interface PublishedOptionsStruct {
   reserved: number;
 }
 
+export interface EncodeOptionsStruct {
+  struct_size: number;
+  threads: number;
+  device: number;
+  device_index: number;
+  format: number;
+  reserved: number;
+}
+
 export interface ActivationsOptionsStruct {
   struct_size: number;
   granularity: number;
@@ -733,6 +780,12 @@ export interface TopInputsOptionsStruct {
   concept_count: number;
   device: number;
   device_index: number;
+  stop_units: readonly string[] | null;
+  stop_unit_count: number;
+  stop_punctuation: number;
+  fold_case: number;
+  least_occurrences: number;
+  context: number;
 }
 
 export interface ExplainOptionsStruct {
@@ -907,6 +960,9 @@ export const structs = {
     threads: 'uint32_t',
     device: 'uint32_t',
     device_index: 'uint32_t',
+    randomised: 'uint32_t',
+    power_iterations: 'uint32_t',
+    seed: 'uint32_t',
   }),
   eidos_svd_options: c.struct<SvdOptionsStruct>({
     struct_size: 'uint32_t',
@@ -924,6 +980,8 @@ export const structs = {
     tolerance: 'double',
     seed: 'uint32_t',
     threads: 'uint32_t',
+    batch_size: 'uint32_t',
+    reserved: 'uint32_t',
   }),
   eidos_neurons_options: c.struct<NeuronsOptionsStruct>({
     struct_size: 'uint32_t',
@@ -949,6 +1007,15 @@ export const structs = {
     concept_count: 'uint32_t',
     tolerance: 'double',
     max_iterations: 'uint32_t',
+    seed: 'uint32_t',
+    threads: 'uint32_t',
+  }),
+  eidos_convex_nmf_options: c.struct<ConvexNmfOptionsStruct>({
+    struct_size: 'uint32_t',
+    concept_count: 'uint32_t',
+    tolerance: 'double',
+    max_iterations: 'uint32_t',
+    candidate_count: 'uint32_t',
     seed: 'uint32_t',
     threads: 'uint32_t',
   }),
@@ -1009,6 +1076,14 @@ export const structs = {
     transcoder: 'uint32_t',
     reserved: 'uint32_t',
   }),
+  eidos_encode_options: c.struct<EncodeOptionsStruct>({
+    struct_size: 'uint32_t',
+    threads: 'uint32_t',
+    device: 'uint32_t',
+    device_index: 'uint32_t',
+    format: 'uint32_t',
+    reserved: 'uint32_t',
+  }),
   eidos_activations_options: c.struct<ActivationsOptionsStruct>({
     struct_size: 'uint32_t',
     granularity: 'uint32_t',
@@ -1054,6 +1129,12 @@ export const structs = {
     concept_count: 'size_t',
     device: 'uint32_t',
     device_index: 'uint32_t',
+    stop_units: 'const char **',
+    stop_unit_count: 'size_t',
+    stop_punctuation: 'uint32_t',
+    fold_case: 'uint32_t',
+    least_occurrences: 'uint64_t',
+    context: 'uint64_t',
   }),
   eidos_explain_options: c.struct<ExplainOptionsStruct>({
     struct_size: 'uint32_t',
@@ -1352,6 +1433,10 @@ export const signatures = {
   eidos_semi_nmf_fit: c.signature(
     c.i32, c.address, structs.eidos_semi_nmf_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
+  eidos_convex_nmf_options_init: c.signature(c.i32, structs.eidos_convex_nmf_options.output, c.size),
+  eidos_convex_nmf_fit: c.signature(
+    c.i32, c.address, structs.eidos_convex_nmf_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
   eidos_dictionary_learning_options_init: c.signature(c.i32, structs.eidos_dictionary_learning_options.output, c.size),
   eidos_dictionary_learning_fit: c.signature(
     c.i32, c.address, structs.eidos_dictionary_learning_options.input, c.nullable, c.addressOut, c.addressOut,
@@ -1374,6 +1459,17 @@ export const signatures = {
   eidos_explainer_save_as: c.signature(c.i32, c.address, c.string, c.u32, c.addressOut),
   eidos_explainer_from_autoencoder: c.signature(
     c.i32, c.floats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.nullableFloats, c.size, c.size, c.u32, c.size, c.addressOut, c.addressOut,
+  ),
+
+  eidos_encode_options_init: c.signature(c.i32, structs.eidos_encode_options.output, c.size),
+  eidos_explainer_encode_activations: c.signature(
+    c.i32, c.address, c.address, structs.eidos_encode_options.input, c.nullable, c.floats, c.size, c.addressOut,
+  ),
+  eidos_explainer_encode_sparse: c.signature(
+    c.i32, c.address, c.address, structs.eidos_encode_options.input, c.nullable, c.sizeOut, c.integers, c.nullableFloats, c.size, c.sizeOut, c.addressOut,
+  ),
+  eidos_explainer_save_codes: c.signature(
+    c.i32, c.address, c.address, c.string, structs.eidos_encode_options.input, c.nullable, c.addressOut,
   ),
 
   eidos_interventions_new: c.signature(c.i32, c.addressOut, c.addressOut),
@@ -1428,6 +1524,8 @@ export const signatures = {
   eidos_interpretation_json: c.signature(c.nullable, c.address, c.sizeOut),
   eidos_interpretation_save: c.signature(c.i32, c.address, c.string, c.addressOut),
   eidos_interpretation_open: c.signature(c.i32, c.string, c.addressOut, c.addressOut),
+  eidos_explainer_save_interpreted: c.signature(c.i32, c.address, c.nullable, c.string, c.addressOut),
+  eidos_explainer_open_interpreted: c.signature(c.i32, c.string, c.addressOut, c.addressOut, c.addressOut),
   eidos_interpretation_retain: c.signature(c.i32, c.address, c.addressOut, c.addressOut),
   eidos_interpretation_free: c.signature(c.nothing, c.nullable),
 
@@ -1455,6 +1553,9 @@ export const signatures = {
   eidos_metrics_options_init: c.signature(c.i32, structs.eidos_metrics_options.output, c.size),
   eidos_metrics_compare: c.signature(
     c.i32, c.addressOut, c.addressOut, c.size, c.address, structs.eidos_metrics_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
+  eidos_metrics_compare_through_model: c.signature(
+    c.i32, c.address, c.address, c.string, c.addressOut, c.size, c.integers, c.size, structs.eidos_logits_options.input, c.nullable, c.addressOut, c.addressOut,
   ),
 
   eidos_chat_options_init: c.signature(c.i32, structs.eidos_chat_options.output, c.size),
@@ -1501,6 +1602,7 @@ export const signatures = {
     c.i32, c.address, c.nullable, c.address, c.string, c.double, c.nullable, c.addressOut,
   ),
   eidos_interpretation_save_csv: c.signature(c.i32, c.address, c.string, c.addressOut),
+  eidos_interpretation_save_parquet: c.signature(c.i32, c.address, c.string, c.addressOut),
 
   eidos_debug_live_handles: c.signature(c.size),
 };

@@ -16,6 +16,7 @@ import {
   kmeansCodes,
   saeKinds,
   thresholdKernels,
+  codesFormats,
   granularities,
   wordRules,
   aggregations,
@@ -33,6 +34,7 @@ import {
   type KmeansCode,
   type SaeKind,
   type ThresholdKernel,
+  type CodesFormat,
   type Granularity,
   type WordRule,
   type Aggregation,
@@ -49,10 +51,12 @@ import {
   type RandomDirectionsOptionsStruct,
   type NmfOptionsStruct,
   type SemiNmfOptionsStruct,
+  type ConvexNmfOptionsStruct,
   type DictionaryLearningOptionsStruct,
   type SparsePcaOptionsStruct,
   type SaeOptionsStruct,
   type PublishedOptionsStruct,
+  type EncodeOptionsStruct,
   type ActivationsOptionsStruct,
   type LogitsOptionsStruct,
   type TopInputsOptionsStruct,
@@ -249,6 +253,15 @@ export interface PcaOptions {
   readonly device?: Device | undefined;
   /** The passes run on this one of several GPUs, from 0. */
   readonly deviceIndex?: number | undefined;
+  /**
+   * `true` improves directions from random ones, without the covariance of the features: less memory and work where
+   * there are thousands of features and few concepts, on the CPU only. 0, the default, finds the exact ones.
+   */
+  readonly randomised?: boolean | undefined;
+  /** Random directions are improved this many times, with a pass over the activations each. By default 5. */
+  readonly powerIterations?: number | undefined;
+  /** The seed decides the random directions. By default 0. */
+  readonly seed?: number | undefined;
 }
 
 export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
@@ -260,6 +273,9 @@ export const pcaOptions = translator<PcaOptions, PcaOptionsStruct>(
     threads: ['threads', whole32],
     device: ['device', word(devices)],
     device_index: ['deviceIndex', whole32],
+    randomised: ['randomised', flag],
+    power_iterations: ['powerIterations', whole32],
+    seed: ['seed', whole32],
   },
 );
 
@@ -314,6 +330,11 @@ export interface KmeansOptions {
   readonly seed?: number | undefined;
   /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
   readonly threads?: number | undefined;
+  /**
+   * Centres move after this many activations each (mini-batches; Sculley, 2010), and an iteration is a pass over all of
+   * them; 0, the default, moves them after all (Lloyd). Mini-batches need fewer passes and end a little higher.
+   */
+  readonly batchSize?: number | undefined;
 }
 
 export const kmeansOptions = translator<KmeansOptions, KmeansOptionsStruct>(
@@ -327,6 +348,7 @@ export const kmeansOptions = translator<KmeansOptions, KmeansOptionsStruct>(
     tolerance: ['tolerance', real],
     seed: ['seed', whole32],
     threads: ['threads', whole32],
+    batch_size: ['batchSize', whole32],
   },
 );
 
@@ -423,6 +445,38 @@ export const semiNmfOptions = translator<SemiNmfOptions, SemiNmfOptionsStruct>(
     concept_count: ['conceptCount', whole32],
     tolerance: ['tolerance', real],
     max_iterations: ['maxIterations', whole32],
+    seed: ['seed', whole32],
+    threads: ['threads', whole32],
+  },
+);
+
+/** These options say how atoms that are sums of rows are found. */
+export interface ConvexNmfOptions {
+  /** The fit finds this many concepts. There is no default: 0 is an error. */
+  readonly conceptCount: number;
+  /**
+   * Iterations stop when one of them lowers the sum of the squared differences by no more than this part of it. By
+   * default 1e-4.
+   */
+  readonly tolerance?: number | undefined;
+  /** The fit ends after this many iterations, converged or not. By default 200. */
+  readonly maxIterations?: number | undefined;
+  /** The atoms may be sums of this many of the rows. By default 4096. */
+  readonly candidateCount?: number | undefined;
+  /** The seed decides which rows these are, and the first centres. By default 0. */
+  readonly seed?: number | undefined;
+  /** The fit uses this many threads; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+}
+
+export const convexNmfOptions = translator<ConvexNmfOptions, ConvexNmfOptionsStruct>(
+  () => native().eidos_convex_nmf_options_init,
+  structs.eidos_convex_nmf_options.size,
+  {
+    concept_count: ['conceptCount', whole32],
+    tolerance: ['tolerance', real],
+    max_iterations: ['maxIterations', whole32],
+    candidate_count: ['candidateCount', whole32],
     seed: ['seed', whole32],
     threads: ['threads', whole32],
   },
@@ -655,6 +709,32 @@ export const publishedOptions = translator<PublishedOptions, PublishedOptionsStr
   },
 );
 
+/** These options say where activations are encoded, and how codes are written. */
+export interface EncodeOptions {
+  /** This many threads encode; 0, the default, is one per core. Results do not depend on it. */
+  readonly threads?: number | undefined;
+  /** The activations are encoded on this device: `cpu`, `cuda` or `auto`. By default on the CPU. */
+  readonly device?: Device | undefined;
+  /** They are encoded on this one of several GPUs, from 0. */
+  readonly deviceIndex?: number | undefined;
+  /**
+   * The format of a file: `of_path`, `npy`, `npz`, `safetensors` or `parquet`. By default what the name of the file
+   * says.
+   */
+  readonly format?: CodesFormat | undefined;
+}
+
+export const encodeOptions = translator<EncodeOptions, EncodeOptionsStruct>(
+  () => native().eidos_encode_options_init,
+  structs.eidos_encode_options.size,
+  {
+    threads: ['threads', whole32],
+    device: ['device', word(devices)],
+    device_index: ['deviceIndex', whole32],
+    format: ['format', word(codesFormats)],
+  },
+);
+
 /** These options say how activations are collected. */
 export interface ActivationsOptions {
   /**
@@ -800,6 +880,24 @@ export interface TopInputsOptions {
   readonly device?: Device | undefined;
   /** They are encoded on this one of several GPUs, from 0. */
   readonly deviceIndex?: number | undefined;
+  /**
+   * Units with these texts are not listed, in any case and with any white space around them; `undefined` means none.
+   */
+  readonly stopUnits?: readonly string[] | undefined;
+  /** `true` leaves out units that are nothing but punctuation. */
+  readonly stopPunctuation?: boolean | undefined;
+  /**
+   * `true` takes texts that differ in their case, or in the white space around them, for the same input; the strongest
+   * one is listed.
+   */
+  readonly foldCase?: boolean | undefined;
+  /** Inputs that occur less often than this are not listed. By default 1. */
+  readonly leastOccurrences?: number | undefined;
+  /**
+   * The passage of an input has up to this many units on each side, within its text; with 0, the default, inputs are
+   * listed without one. It is in the JSON: `"passage": {"text", "begin", "end"}`, the last two in bytes.
+   */
+  readonly context?: number | undefined;
 }
 
 export const topInputsOptions = translator<TopInputsOptions, TopInputsOptionsStruct>(
@@ -812,6 +910,12 @@ export const topInputsOptions = translator<TopInputsOptions, TopInputsOptionsStr
     concept_count: ['concepts', lengthOf],
     device: ['device', word(devices)],
     device_index: ['deviceIndex', whole32],
+    stop_units: ['stopUnits', texts],
+    stop_unit_count: ['stopUnits', lengthOf],
+    stop_punctuation: ['stopPunctuation', flag],
+    fold_case: ['foldCase', flag],
+    least_occurrences: ['leastOccurrences', whole],
+    context: ['context', whole],
   },
 );
 

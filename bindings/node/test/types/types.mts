@@ -83,8 +83,9 @@ rows.subarray(1).set([1]);
 const writable: Float32Array = rows;
 // @ts-expect-error: no such granularity
 await model.activations(frozen, { granularity: 'letter' });
-// @ts-expect-error: one text is not many
 await model.activations('a text');
+// @ts-expect-error: a number is no text
+await model.activations(5);
 Activations.fromRows(mine, 2, { units: frozen });
 Activations.fromRows(rows, 2);
 // @ts-expect-error: 64-bit floats
