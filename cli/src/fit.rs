@@ -3,7 +3,7 @@
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
-use eidos::{Error, Explainer};
+use eidos::{Activations, Error, Explainer};
 use serde_json::json;
 
 use crate::arguments::{

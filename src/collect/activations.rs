@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 use super::ahead;
 use super::interventions::{Interventions, Resolved};
 use super::options::CollectOptions;
-use super::run::{Run, Window};
+use super::run::{Once, Run, Window};
 use super::transfer::KeptRows;
 use crate::control::{Control, Stage};
 use crate::error::{Error, Result};
@@ -220,12 +220,8 @@ impl SplitModel {
             let sequences = encoded.sequences(batch);
             self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
-        let unchanged = changes.is_empty();
-        let run = Run {
-            same_texts_once: unchanged,
-            same_prefix_once: unchanged,
-            ..Run::new(self, &options, &forward, self.matrices())
-        };
+        let run =
+            Run { once: Once::unless(!changes.is_empty()), ..Run::new(self, &options, &forward, self.matrices()) };
         Collection { run, encoded: &encoded, changes: &changes }.collect(abouts, control)
     }
 

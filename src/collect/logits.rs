@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::activations::{Collection, InputSource};
 use super::interventions::Interventions;
 use super::options::{CollectOptions, OnLongText};
-use super::run::Run;
+use super::run::{Once, Run};
 use crate::control::Control;
 use crate::error::{Error, Result};
 use crate::model::{PassOptions, SplitModel};
@@ -146,8 +146,7 @@ impl SplitModel {
         let matrices = vec![(self.logit_count(), String::new())];
         let run = Run {
             row_per_text,
-            same_texts_once: interventions.is_empty(),
-            same_prefix_once: false,
+            once: Once { texts: interventions.is_empty(), prefixes: false },
             ..Run::new(self, &options, &forward, matrices)
         };
         let collection = Collection { run, encoded: &encoded, changes: &changes };

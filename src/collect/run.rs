@@ -44,16 +44,30 @@ pub(super) struct Run<'a> {
     pub matrices: Vec<(usize, String)>,
     /// Whether the model gives one row for each text, not one for each token.
     pub row_per_text: bool,
-    /// Whether texts that are the same run once: the model must give the same for them.
-    pub same_texts_once: bool,
-    /// Whether `forward` runs tokens once that several texts of a batch begin with, where the model can.
-    pub same_prefix_once: bool,
+    /// What runs once though it occurs several times.
+    pub once: Once,
     /// Whether batches run as they do on a device.
     pub on_device: bool,
     /// How large they are there.
     pub budget: Budget,
     /// What pools their rows there, once there was a batch.
     pub pool: OnceLock<Pool>,
+}
+
+/// What runs once though it occurs several times, because the model gives the same for it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Once {
+    /// Texts that are the same.
+    pub texts: bool,
+    /// Tokens that several texts of a batch begin with, where the model can: `forward` does so.
+    pub prefixes: bool,
+}
+
+impl Once {
+    /// Both, or neither where something changes what the model gives.
+    pub fn unless(changed: bool) -> Self {
+        Self { texts: !changed, prefixes: !changed }
+    }
 }
 
 /// Consecutive texts whose rows are made together.
@@ -166,19 +180,8 @@ impl<'a> Run<'a> {
         matrices: Vec<(usize, String)>,
     ) -> Self {
         let (on_device, budget) = (model.runs_as_on_device(), Budget::new(options.device_batch_tokens));
-        let (row_per_text, same_texts_once, same_prefix_once) = (false, true, true);
-        Self {
-            model,
-            options,
-            forward,
-            matrices,
-            row_per_text,
-            same_texts_once,
-            same_prefix_once,
-            on_device,
-            budget,
-            pool: OnceLock::new(),
-        }
+        let (row_per_text, once) = (false, Once::unless(false));
+        Self { model, options, forward, matrices, row_per_text, once, on_device, budget, pool: OnceLock::new() }
     }
 
     /// The columns of each matrix.
@@ -259,7 +262,7 @@ impl<'a> Run<'a> {
     /// The texts of a window that the model runs on, and those whose rows are another's.
     pub fn texts_to_run(&self, window: &Window<'_>) -> (Vec<usize>, Option<Twins>) {
         let mut texts = window.texts_with_rows();
-        let twins = self.same_texts_once.then(|| Twins::take_from(&mut texts, window.encoded));
+        let twins = self.once.texts.then(|| Twins::take_from(&mut texts, window.encoded));
         (texts, twins)
     }
 
@@ -341,7 +344,7 @@ impl<'a> Run<'a> {
         let lengths: Vec<usize> = texts.iter().map(|&text| encoded.ids(text).len()).collect();
         let tokens = if self.on_device { self.options.device_batch_tokens } else { self.options.batch_tokens };
         let ids = texts.iter().map(|&text| encoded.ids(text));
-        let shared = if self.same_prefix_once { self.model.shared_by_all(ids) } else { 0 };
+        let shared = if self.once.prefixes { self.model.shared_by_all(ids) } else { 0 };
         let mut batches = plan_sharing(&lengths, shared, tokens);
         batches.reverse();
         batches.into_iter().map(|batch| batch.into_iter().map(|index| texts[index]).collect()).collect()

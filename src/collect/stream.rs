@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 use super::activations::{claim, folders_of, hexadecimal, lock_all, no_room, no_texts};
 use super::interventions::{Interventions, Resolved};
 use super::options::CollectOptions;
-use super::run::{Failure, Run, Window, WindowRows};
+use super::run::{Failure, Once, Run, Window, WindowRows};
 use super::transfer::KeptRows;
 use crate::control::{Control, Stage};
 use crate::error::{Error, ErrorCode, Result};
@@ -98,12 +98,7 @@ impl SplitModel {
             let sequences = encoded.sequences(batch);
             self.forward_under(&sequences, pass, changes.edits(encoded, batch)?)
         };
-        let unchanged = changes.is_empty();
-        let run = Run {
-            same_texts_once: unchanged,
-            same_prefix_once: unchanged,
-            ..Run::new(self, options, &forward, self.matrices())
-        };
+        let run = Run { once: Once::unless(!changes.is_empty()), ..Run::new(self, options, &forward, self.matrices()) };
         stream(&run, &changes, texts.into_iter(), control)
     }
 }

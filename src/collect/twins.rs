@@ -84,7 +84,7 @@ impl Twins {
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use super::super::run::Run;
+    use super::super::run::{Once, Run};
     use super::super::stream::stream;
     use crate::collect::{CollectOptions, Interventions};
     use crate::control::Control;
@@ -110,7 +110,8 @@ mod tests {
             let sequences = encoded.sequences(batch);
             model.forward_under(&sequences, options, Vec::new())
         };
-        let run = Run { same_texts_once: once, ..Run::new(model, options, &forward, model.matrices()) };
+        let run =
+            Run { once: Once { texts: once, prefixes: once }, ..Run::new(model, options, &forward, model.matrices()) };
         let interventions = Interventions::new();
         let changes = interventions.resolve(model).unwrap();
         let rows = stream(&run, &changes, texts.iter().map(|text| Ok(*text)), &Control::new()).unwrap().remove(0);

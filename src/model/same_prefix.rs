@@ -70,12 +70,10 @@ pub(super) fn shared_by_all<'a>(texts: impl Iterator<Item = &'a [u32]> + Clone) 
 impl Blueprint {
     /// Whether the rows of a token depend on nothing behind it, nor on how long its text is, so that texts of these lengths share what
     /// they begin with. A gated delta net does not: it goes on from a state, which no text can take over from another.
-    pub fn shares_prefixes(&self, lengths: impl Iterator<Item = usize> + Clone) -> bool {
-        let regimes_agree = |rotary: &RotarySettings| {
-            let mut regimes = lengths.clone().map(|length| rotary.regime(length));
-            let first = regimes.next();
-            regimes.all(|regime| Some(regime) == first)
-        };
+    pub fn shares_prefixes(&self, lengths: impl Iterator<Item = usize>) -> bool {
+        let lengths: Vec<usize> = lengths.collect();
+        let regimes_agree =
+            |rotary: &RotarySettings| lengths.windows(2).all(|pair| rotary.regime(pair[0]) == rotary.regime(pair[1]));
         self.decoder.is_none()
             && self.padding_idx.is_none()
             && self.delta_nets.iter().all(Option::is_none)

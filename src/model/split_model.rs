@@ -296,7 +296,7 @@ impl SplitModel {
 
     /// Whether texts of these lengths share the rows of tokens that they begin with: kernels on the CPU compute queries of
     /// other rows than keys.
-    fn shares_prefixes(&self, lengths: impl Iterator<Item = usize> + Clone) -> bool {
+    fn shares_prefixes(&self, lengths: impl Iterator<Item = usize>) -> bool {
         let can = matches!(self.implementation, Implementation::Kernels(_)) && self.device().is_cpu();
         can && self.blueprint.shares_prefixes(lengths)
     }
