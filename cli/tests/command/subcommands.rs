@@ -115,7 +115,8 @@ fn concepts_and_what_they_mean_are_one_file_that_explain_and_report_read() {
     let again = ["top", "--explainer", one.to_str().unwrap(), "-k", "1", "--concept", "4", &save];
     stdout(folder.path(), &[&again[..], &rows].concat());
     assert!(stdout(folder.path(), &explain).contains("concept 4 ' jokes' (8.8"));
-    let named = [&explain[..], &["--meaning", finished().join("meaning.json").to_str().unwrap()]].concat();
+    let meaning = finished().join("meaning.json");
+    let named = [&explain[..], &["--meaning", meaning.to_str().unwrap()]].concat();
     assert!(stdout(folder.path(), &named).contains("concept 4 ' jokes', ' joke', ' humour' (8.8"));
     let table = ["report", "--explainer", one.to_str().unwrap(), "--csv", "table.csv", "--parquet", "table.parquet"];
     stdout(folder.path(), &table);
