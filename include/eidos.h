@@ -74,8 +74,11 @@
  * _exit(), since a call there may wait for ever, and until then it shares the locks of folders that were being written. dlclose()
  * leaves the library mapped.
  *
- * Files. A call that saves leaves the old file or the whole new one, writes what a link leads to, and replaces nothing but
- * files. Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
+ * Files. A call that saves to a file replaces what is there under that name, without a question: it leaves the old file or the whole
+ * new one, also when it is cancelled or the disk is full. It writes what a link leads to, and what is not a file (a folder, a pipe, a
+ * device) is an error and stays. Activations are a folder: what an interrupted call left of the same ones is gone on from, and a folder
+ * with others, or with files of somebody else, is EIDOS_MISMATCH and stays. Files call a model by the name that it was opened by, but
+ * not by a path of this machine: of an absolute path they keep the last part, "./name". Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
  * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy). Large tables of
  * embeddings are read from the file while a model lives; one that was written to since is an error.
  *
@@ -655,8 +658,8 @@ typedef struct eidos_devices eidos_devices;
 
 /**
  * Names the features of the library that was loaded, with a space between them: `hub` (models by id), `chat` (language
- * models over HTTP), `demo-model` (`eidos:demo`) and `cuda` (NVIDIA GPUs), as far as it was built with them. The string
- * is static.
+ * models over HTTP), `demo-model` (`eidos:demo`), `parquet` (tables in Parquet) and `cuda` (NVIDIA GPUs), as far as it was built with
+ * them. The string is static.
  */
 const char *eidos_features(void);
 
@@ -2667,6 +2670,24 @@ eidos_status eidos_explainer_encode_activations(const eidos_explainer *explainer
                                                 float *out,
                                                 size_t out_len,
                                                 eidos_error **err);
+
+/**
+ * Encodes activations, wherever their rows lie, into a sparse matrix in CSR form: `starts` receives `row_count + 1` numbers, where the
+ * entries of each row begin and where the last one ends; `concepts` and `values` receive the concept and the code of each entry that is
+ * not zero, row by row, concepts ascending. `count` receives how many entries there are: where that is more than `capacity`, the room
+ * in `concepts` and `values`, only the first are written, and the same call with more room writes all. `options`, `control`, `starts`,
+ * `concepts`, `values` and `err` may be NULL.
+ */
+eidos_status eidos_explainer_encode_sparse(const eidos_explainer *explainer,
+                                           const eidos_activations *activations,
+                                           const eidos_encode_options *options,
+                                           const eidos_control *control,
+                                           size_t *starts,
+                                           uint32_t *concepts,
+                                           float *values,
+                                           size_t capacity,
+                                           size_t *count,
+                                           eidos_error **err);
 
 /**
  * Encodes activations into a file that other programs read, whole or not at all, as `eidos_explainer_save` writes an explainer. Memory

@@ -261,6 +261,7 @@ typedef struct eidos_api_table {
     eidos_status (*explainer_save_interpreted)(const eidos_explainer *explainer, const eidos_interpretation *interpretation, const char *path, eidos_error **err);
     eidos_status (*explainer_open_interpreted)(const char *path, eidos_explainer **out, eidos_interpretation **interpretation, eidos_error **err);
     eidos_status (*interpretation_save_parquet)(const eidos_interpretation *interpretation, const char *path, eidos_error **err);
+    eidos_status (*explainer_encode_sparse)(const eidos_explainer *explainer, const eidos_activations *activations, const eidos_encode_options *options, const eidos_control *control, size_t *starts, uint32_t *concepts, float *values, size_t capacity, size_t *count, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 237] = [
+pub(super) const FUNCTIONS: [Function; 238] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -242,4 +242,5 @@ pub(super) const FUNCTIONS: [Function; 237] = [
     Function(super::interpretation::eidos_explainer_save_interpreted as *const ()),
     Function(super::interpretation::eidos_explainer_open_interpreted as *const ()),
     Function(super::report::eidos_interpretation_save_parquet as *const ()),
+    Function(super::codes::eidos_explainer_encode_sparse as *const ()),
 ];

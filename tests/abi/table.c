@@ -244,5 +244,6 @@ int wrong_members(const eidos_api_table *table)
     if (table->explainer_save_interpreted != eidos_explainer_save_interpreted) wrong += printf("explainer_save_interpreted\n") > 0;
     if (table->explainer_open_interpreted != eidos_explainer_open_interpreted) wrong += printf("explainer_open_interpreted\n") > 0;
     if (table->interpretation_save_parquet != eidos_interpretation_save_parquet) wrong += printf("interpretation_save_parquet\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 237 * sizeof(void *));
+    if (table->explainer_encode_sparse != eidos_explainer_encode_sparse) wrong += printf("explainer_encode_sparse\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 238 * sizeof(void *));
 }

@@ -804,6 +804,7 @@ const LAYOUT = (
 
 @c eidos_encode_options_init(options::Ptr{eidos_encode_options}, size::Csize_t)::eidos_status
 @long eidos_explainer_encode_activations(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_encode_options}, control::Ptr{eidos_control}, out::Ptr{Cfloat}, out_len::Csize_t, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_explainer_encode_sparse(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, options::Ptr{eidos_encode_options}, control::Ptr{eidos_control}, starts::Ptr{Csize_t}, concepts::Ptr{UInt32}, values::Ptr{Cfloat}, capacity::Csize_t, count::Ptr{Csize_t}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_explainer_save_codes(explainer::Ptr{eidos_explainer}, activations::Ptr{eidos_activations}, path::Cstring, options::Ptr{eidos_encode_options}, control::Ptr{eidos_control}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Changes to what the modules of a model give, while it runs -------------------------------------------------------

@@ -1420,6 +1420,9 @@ export const signatures = {
   eidos_explainer_encode_activations: c.signature(
     c.i32, c.address, c.address, structs.eidos_encode_options.input, c.nullable, c.floats, c.size, c.addressOut,
   ),
+  eidos_explainer_encode_sparse: c.signature(
+    c.i32, c.address, c.address, structs.eidos_encode_options.input, c.nullable, c.sizeOut, c.integers, c.nullableFloats, c.size, c.sizeOut, c.addressOut,
+  ),
   eidos_explainer_save_codes: c.signature(
     c.i32, c.address, c.address, c.string, structs.eidos_encode_options.input, c.nullable, c.addressOut,
   ),
