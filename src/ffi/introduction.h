@@ -79,9 +79,10 @@
  * new one, also when it is cancelled or the disk is full. It writes what a link leads to, and what is not a file (a folder, a pipe, a
  * device) is an error and stays. Activations are a folder: what an interrupted call left of the same ones is gone on from, and a folder
  * with others, or with files of somebody else, is EIDOS_MISMATCH and stays. Files call a model by the name that it was opened by, but
- * not by a path of this machine: of an absolute path they keep the last part, "./name". Weights and rows on disk are mapped: a program that cuts such a file while it is used ends this process by SIGBUS, so
- * replace files by renaming, or ask for a copy (copy in eidos_load_options, eidos_activations_open_copy). Large tables of
- * embeddings are read from the file while a model lives; one that was written to since is an error.
+ * not by a path of this machine: of an absolute path they keep the last part, "./name". Weights and rows on disk are mapped: a program
+ * that cuts such a file while it is used ends this process by SIGBUS, so replace files by renaming, or ask for a copy (copy in
+ * eidos_load_options, eidos_activations_open_copy). Large tables of embeddings are read from the file while a model lives; one that was
+ * written to since is an error.
  *
  * Options are plain structs that may grow at their end. Fill them with eidos_..._options_init(&options, sizeof options), which
  * writes the defaults, then set fields; NULL for options stands for the defaults. Every value means itself: 0 is 0, and an error
