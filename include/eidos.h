@@ -2290,6 +2290,12 @@ eidos_status eidos_sparse_pca_fit(const eidos_activations *activations,
 #define EIDOS_SAE_MATRYOSHKA 6
 
 /**
+ * A row takes the concept that explains most of it, then that which explains most of the rest, and so on, `k` times at most. The
+ * dictionary is all that is trained: there are no weights of an encoder.
+ */
+#define EIDOS_SAE_MATCHING_PURSUIT 7
+
+/**
  * All pre-activations within half a bandwidth count the same. The default.
  */
 #define EIDOS_KERNEL_RECTANGLE 0
@@ -2379,8 +2385,7 @@ typedef struct {
      */
     double decay;
     /**
-     * The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By default
-     * 1/32.
+     * The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By default 1.
      */
     double dead_weight;
     /**
@@ -2398,7 +2403,7 @@ typedef struct {
     uint32_t batch_rows;
     /**
      * A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all concepts
-     * are as frequent.
+     * are as frequent; a thousand times for a Matryoshka autoencoder, but no more than a twentieth of what it is trained on.
      */
     uint32_t dead_after;
     /**
@@ -2445,6 +2450,21 @@ eidos_status eidos_sae_fit(const eidos_activations *activations,
                            const eidos_control *control,
                            eidos_explainer **out,
                            eidos_error **err);
+
+/**
+ * Trains a sparse autoencoder as `eidos_sae_fit`, on the rows that a model gives for inputs at its split point of that number. Nobody
+ * keeps the rows: those that are shuffled together are made by the model when they are read, in each pass again. The result has the
+ * bits of a training on activations that were collected with the same options, which may name neither a folder nor the memory of a
+ * device. `activations_options`, `control` and `err` may be NULL.
+ */
+eidos_status eidos_sae_fit_texts(const eidos_split_model *model,
+                                 const eidos_inputs *inputs,
+                                 size_t split_point,
+                                 const eidos_activations_options *activations_options,
+                                 const eidos_sae_options *options,
+                                 const eidos_control *control,
+                                 eidos_explainer **out,
+                                 eidos_error **err);
 
 /**
  * Trains a transcoder: as `eidos_sae_fit`, but what it gives are the rows of another module, such as the output of an MLP whose

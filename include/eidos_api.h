@@ -255,6 +255,7 @@ typedef struct eidos_api_table {
     eidos_status (*sae_fit)(const eidos_activations *activations, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
     eidos_status (*sae_fit_transcoder)(const eidos_activations *inputs, const eidos_activations *outputs, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
     eidos_status (*interventions_reconstruct)(eidos_interventions *interventions, const char *module_path, const eidos_explainer *explainer, const size_t *tokens, size_t token_count, eidos_error **err);
+    eidos_status (*sae_fit_texts)(const eidos_split_model *model, const eidos_inputs *inputs, size_t split_point, const eidos_activations_options *activations_options, const eidos_sae_options *options, const eidos_control *control, eidos_explainer **out, eidos_error **err);
 } eidos_api_table;
 
 /* The table of a library, of which `symbol` is the address of eidos_api; NULL where that is NULL, or for another version of the ABI. */

@@ -4,7 +4,7 @@
 
 use super::api::Function;
 
-pub(super) const FUNCTIONS: [Function; 231] = [
+pub(super) const FUNCTIONS: [Function; 232] = [
     Function(super::version::eidos_abi_version as *const ()),
     Function(super::version::eidos_version as *const ()),
     Function(super::status::eidos_status_name as *const ()),
@@ -236,4 +236,5 @@ pub(super) const FUNCTIONS: [Function; 231] = [
     Function(super::sae::eidos_sae_fit as *const ()),
     Function(super::sae::eidos_sae_fit_transcoder as *const ()),
     Function(super::interventions::eidos_interventions_reconstruct as *const ()),
+    Function(super::sae::eidos_sae_fit_texts as *const ()),
 ];

@@ -238,5 +238,6 @@ int wrong_members(const eidos_api_table *table)
     if (table->sae_fit != eidos_sae_fit) wrong += printf("sae_fit\n") > 0;
     if (table->sae_fit_transcoder != eidos_sae_fit_transcoder) wrong += printf("sae_fit_transcoder\n") > 0;
     if (table->interventions_reconstruct != eidos_interventions_reconstruct) wrong += printf("interventions_reconstruct\n") > 0;
-    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 231 * sizeof(void *));
+    if (table->sae_fit_texts != eidos_sae_fit_texts) wrong += printf("sae_fit_texts\n") > 0;
+    return wrong + (table->size != sizeof *table) + (sizeof *table != sizeof(size_t) + 232 * sizeof(void *));
 }

@@ -233,6 +233,9 @@ enum class SaeKind : std::uint32_t {
     gated = EIDOS_SAE_GATED,
     /// Batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come first.
     matryoshka = EIDOS_SAE_MATRYOSHKA,
+    /// A row takes the concept that explains most of it, then that which explains most of the rest, and so on, `k`
+    /// times at most. The dictionary is all that is trained: there are no weights of an encoder.
+    matching_pursuit = EIDOS_SAE_MATCHING_PURSUIT,
 };
 
 /// The kernel says by which pre-activations the threshold of a JumpReLU learns.

@@ -267,8 +267,8 @@ struct SaeOptions {
     /// The share of the steps at the end over which the learning rate falls to 0. By default 0.25.
     double decay = 0.25;
     /// The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By
-    /// default 1/32.
-    double dead_weight = 0.03125;
+    /// default 1.
+    double dead_weight = 1.0;
     /// The share of the rows that the autoencoder is measured on, and not trained. By default 0.05.
     double held_out = 0.05;
     /// The parameters are changed this many times, each time for one batch. 0, the default, reads the rows twenty
@@ -277,7 +277,8 @@ struct SaeOptions {
     /// A batch has this many rows. By default 1024.
     std::uint32_t batch_rows = 1024;
     /// A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all
-    /// concepts are as frequent.
+    /// concepts are as frequent; a thousand times for a Matryoshka autoencoder, but no more than a twentieth of what it
+    /// is trained on.
     std::uint32_t dead_after = 0;
     /// So many rows are shuffled together. By default 65,536.
     std::uint32_t shuffled_rows = 65536;

@@ -101,6 +101,7 @@ const SAE_VANILLA = UInt32(3)
 const SAE_JUMP_RELU = UInt32(4)
 const SAE_GATED = UInt32(5)
 const SAE_MATRYOSHKA = UInt32(6)
+const SAE_MATCHING_PURSUIT = UInt32(7)
 
 const KERNEL_RECTANGLE = UInt32(0)
 const KERNEL_TRIANGULAR = UInt32(1)
@@ -774,6 +775,7 @@ const LAYOUT = (
 
 @c eidos_sae_options_init(options::Ptr{eidos_sae_options}, size::Csize_t)::eidos_status
 @long eidos_sae_fit(activations::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
+@long eidos_sae_fit_texts(model::Ptr{eidos_split_model}, inputs::Ptr{eidos_inputs}, split_point::Csize_t, activations_options::Ptr{eidos_activations_options}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 @long eidos_sae_fit_transcoder(inputs::Ptr{eidos_activations}, outputs::Ptr{eidos_activations}, options::Ptr{eidos_sae_options}, control::Ptr{eidos_control}, out::Ptr{Ptr{eidos_explainer}}, err::Ptr{Ptr{eidos_error}})::eidos_status
 
 # --- Dictionaries of others: opened in the formats in which they are published, written in them, and made of a caller's own matrices 

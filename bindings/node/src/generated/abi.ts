@@ -306,6 +306,7 @@ export const saeKinds = {
   jump_relu: 4,
   gated: 5,
   matryoshka: 6,
+  matching_pursuit: 7,
 } as const;
 
 /**
@@ -320,6 +321,8 @@ export const saeKinds = {
  * - `gated`: a gate decides which codes a row has, apart from how large they are, and a penalty on the gates.
  * - `matryoshka`: batch-top-k whose first concepts reconstruct the rows by themselves as well: general concepts come
  *   first.
+ * - `matching_pursuit`: a row takes the concept that explains most of it, then that which explains most of the rest,
+ *   and so on, `k` times at most. The dictionary is all that is trained: there are no weights of an encoder.
  */
 export type SaeKind = keyof typeof saeKinds;
 
@@ -1363,6 +1366,9 @@ export const signatures = {
 
   eidos_sae_options_init: c.signature(c.i32, structs.eidos_sae_options.output, c.size),
   eidos_sae_fit: c.signature(c.i32, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut),
+  eidos_sae_fit_texts: c.signature(
+    c.i32, c.address, c.address, c.size, structs.eidos_activations_options.input, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut,
+  ),
   eidos_sae_fit_transcoder: c.signature(
     c.i32, c.address, c.address, structs.eidos_sae_options.input, c.nullable, c.addressOut, c.addressOut,
   ),

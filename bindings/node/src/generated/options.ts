@@ -511,7 +511,7 @@ export interface SaeOptions {
   readonly conceptCount: number;
   /**
    * The kind says how the number of codes of a row is kept small: `batch_top_k`, `top_k`, `vanilla`, `jump_relu`,
-   * `gated` or `matryoshka`. By default batch-top-k.
+   * `gated`, `matryoshka` or `matching_pursuit`. By default batch-top-k.
    */
   readonly kind?: SaeKind | undefined;
   /**
@@ -545,7 +545,7 @@ export interface SaeOptions {
   readonly decay?: number | undefined;
   /**
    * The weight of the loss by which concepts that no row has learn what the others leave unexplained; 0 is none. By
-   * default 1/32.
+   * default 1.
    */
   readonly deadWeight?: number | undefined;
   /** The share of the rows that the autoencoder is measured on, and not trained. By default 0.05. */
@@ -559,7 +559,8 @@ export interface SaeOptions {
   readonly batchRows?: number | undefined;
   /**
    * A concept is dead when none of so many rows had it. 0, the default, is as many as have it fifty times where all
-   * concepts are as frequent.
+   * concepts are as frequent; a thousand times for a Matryoshka autoencoder, but no more than a twentieth of what it is
+   * trained on.
    */
   readonly deadAfter?: number | undefined;
   /** So many rows are shuffled together. By default 65,536. */
