@@ -87,6 +87,8 @@ pub(super) struct Trainer {
 const PART_BYTES: usize = 4 << 20;
 /// How many atoms are multiplied with all atoms at a time.
 const ATOMS_AT_A_TIME: usize = 64;
+/// How many times each of the codes that a pursuit found is changed to the best one.
+const SWEEPS: usize = 10;
 
 impl Settings {
     /// Whether rows are encoded by matching pursuit, whose weights are the dictionary itself.
@@ -264,6 +266,10 @@ impl Trainer {
         if !matches!(self.settings.kind, SaeKind::Gated | SaeKind::MatchingPursuit) {
             before.iter_mut().zip(state.scalar(0)).for_each(|(value, bias)| *value += bias);
         }
+        if self.settings.pursues() {
+            self.pursue(before, main, largest);
+            return;
+        }
         let mut push = |concept: u32, code: f32| {
             main.concepts.push(concept);
             main.codes.push(code);
@@ -281,22 +287,7 @@ impl Trainer {
                 let bound = if self.settings.kind == SaeKind::Vanilla { 0.0 } else { bound };
                 above(before, bound, |concept| push(concept as u32, before[concept]));
             }
-            SaeKind::MatchingPursuit => {
-                for _ in 0..self.settings.k {
-                    let Some(&best) = largest.find(before, 1, false).first() else { break };
-                    let code = before[best as usize];
-                    if code > 0.0 {
-                        push(best, code);
-                        let products = &self.products[best as usize * before.len()..][..before.len()];
-                        vectorised(
-                            #[inline(always)]
-                            || add_scaled(before, products, -code),
-                        );
-                    } else {
-                        break;
-                    }
-                }
-            }
+            SaeKind::MatchingPursuit => {}
             SaeKind::JumpRelu => {
                 let reach = self.settings.kernel.reach() * self.settings.half_bandwidth;
                 for ((concept, &value), &threshold) in (0..).zip(&*before).zip(&self.powers) {
@@ -316,6 +307,38 @@ impl Trainer {
                     }
                     *value = gate;
                 }
+            }
+        }
+    }
+
+    /// Adds the codes of a row by matching pursuit. Those of the concepts that it found are then changed in turn, to the best ones
+    /// that are not negative: with them, the error does not change with the codes, and atoms learn from the error alone.
+    fn pursue(&self, before: &mut [f32], main: &mut Entries, largest: &mut Largest) {
+        let length = before.len();
+        let products = |concept: u32| &self.products[concept as usize * length..][..length];
+        let first = main.codes.len();
+        for _ in 0..self.settings.k {
+            let best = largest.find(before, 1, false).first().map(|&best| (best, before[best as usize]));
+            let Some((best, code)) = best.filter(|(_, code)| *code > 0.0) else { break };
+            if let Some(place) = main.concepts[first..].iter().position(|&concept| concept == best) {
+                main.codes[first + place] += code;
+            } else {
+                main.concepts.push(best);
+                main.codes.push(code);
+            }
+            let products = products(best);
+            vectorised(
+                #[inline(always)]
+                || add_scaled(before, products, -code),
+            );
+        }
+        let (concepts, codes) = (&main.concepts[first..], &mut main.codes[first..]);
+        for _ in 0..SWEEPS {
+            for (code, &concept) in codes.iter_mut().zip(concepts) {
+                let change = before[concept as usize].max(-*code);
+                *code += change;
+                let products = products(concept);
+                concepts.iter().for_each(|&other| before[other as usize] -= change * products[other as usize]);
             }
         }
     }
@@ -469,8 +492,7 @@ impl Trainer {
                         let along = scale * dot(error, atom(concept));
                         part.main.gradients[index] = match kind {
                             SaeKind::TopK | SaeKind::BatchTopK | SaeKind::Matryoshka => along,
-                            // Its codes are what the atoms say of the row: they are no parameters, and the atoms learn from the
-                            // error alone.
+                            // It has no weights: its atoms learn from the error alone.
                             SaeKind::MatchingPursuit => 0.0,
                             SaeKind::Vanilla => along + penalty,
                             SaeKind::JumpRelu => {
